@@ -1,0 +1,35 @@
+"""Hyperparameter retuning for Airflow on Spark.
+
+Public names are imported when they are first used, so that importing the package costs nothing in a
+DAG processor, a Spark driver or a Python worker.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from airflow_sparktune.orchestrator.operator import SparkTuneOperator as SparkTuneOperator
+    from airflow_sparktune.study import space as space
+
+_HOMES = {
+    "SparkTuneOperator": "airflow_sparktune.orchestrator.operator",
+    "space": "airflow_sparktune.study.space",
+}
+
+__all__ = ["SparkTuneOperator", "__version__", "space"]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(home)
+    return module if home.endswith(f".{name}") else getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,74 @@
+"""The deliberate errors; each class says whether trying the same task again can help.
+
+A message gives the rule, the value and the way out. Across the process boundary an error travels as
+data, see `describe` and `revive`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class SparktuneError(Exception):
+    """Whatever this package raises on purpose."""
+
+    retryable: ClassVar[bool] = False
+
+
+class SpecError(SparktuneError, ValueError):
+    """What was asked for cannot be: a space, a limit, an argument. A retry asks the same again."""
+
+
+class ObjectiveError(SparktuneError):
+    """The objective cannot be used: not found, not callable, or every trial of it failed."""
+
+
+class PlatformError(SparktuneError):
+    """The machines are not set up for it: connection, Java, Python, deploy mode. A person has to mend it."""
+
+
+class StorageError(SparktuneError):
+    """The study folder cannot be read or written the way it is set up."""
+
+
+class Superseded(SparktuneError):
+    """A newer attempt has taken over the study; this driver must leave it alone."""
+
+
+class DriverLost(SparktuneError):
+    """The driver ended without a verdict; the next attempt goes on where it stopped."""
+
+    retryable = True
+
+
+_BY_NAME: Mapping[str, type[SparktuneError]] = {
+    kind.__name__: kind
+    for kind in (SpecError, ObjectiveError, PlatformError, StorageError, Superseded, DriverLost)
+}
+
+
+def describe(error: BaseException, *, traceback: str | None = None) -> dict[str, Any]:
+    """The error as JSON data.
+
+    >>> describe(SpecError("max_evals must be at least 1"))
+    {'type': 'SpecError', 'message': 'max_evals must be at least 1', 'retryable': False, 'traceback': None}
+    """
+    return {
+        "type": type(error).__name__,
+        "message": str(error) or type(error).__name__,
+        "retryable": error.retryable if isinstance(error, SparktuneError) else True,
+        "traceback": traceback,
+    }
+
+
+def revive(data: Mapping[str, Any]) -> SparktuneError:
+    """The error that `describe` wrote down; one that was not deliberate comes back as `DriverLost`.
+
+    >>> revive({"type": "ObjectiveError", "message": "no such module"})
+    ObjectiveError('no such module')
+    """
+    kind = _BY_NAME.get(str(data.get("type")))
+    if kind is not None:
+        return kind(str(data.get("message")))
+    return DriverLost(f"the driver failed with {data.get('type')}: {data.get('message')}")

@@ -1,0 +1,35 @@
+"""Where a study lives: one pure function from a task instance to a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+
+
+def part(text: str) -> str:
+    """`text` as one folder name; a short hash is added where something had to be replaced.
+
+    >>> part("retune_digits"), part("manual__2026-01-01T00:00:00+00:00")
+    ('retune_digits', 'manual__2026-01-01T00_00_00_00_00-1e8dc70c')
+    """
+    safe = _UNSAFE.sub("_", text)[:100]
+    # A name of dots only would climb out of the storage.
+    if safe == text and safe.strip("."):
+        return safe
+    return f"{safe.strip('.')}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def study_address(
+    storage: str, *, dag_id: str, task_id: str, run_id: str, map_index: int = -1, generation: int = 0
+) -> str:
+    """`<storage>/<dag>/<task>/<run>[/<map index>]/g<generation>`.
+
+    >>> study_address("/data", dag_id="churn", task_id="tune", run_id="r1", map_index=3)
+    '/data/churn/tune/r1/3/g0'
+    """
+    index = [] if map_index < 0 else [str(map_index)]
+    return "/".join(
+        [storage.rstrip("/"), part(dag_id), part(task_id), part(run_id), *index, f"g{generation}"]
+    )

@@ -1,0 +1,346 @@
+"""Search spaces in natural units, JSON both ways.
+
+A space nests dicts and lists around *dimensions*. In Python a dimension is made by a builder, in JSON
+it is the object a person would write by hand:
+
+>>> space = {"lr": loguniform(1e-4, 1.0), "depth": randint(2, 12), "booster": choice(["gbtree", "dart"])}
+>>> to_json(space)["lr"]
+{'loguniform': [0.0001, 1.0]}
+>>> parse(to_json(space)) == space
+True
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.plain import plain
+
+# Builder name -> what its arguments are called.
+NUMBERS: Mapping[str, tuple[str, ...]] = {
+    "uniform": ("low", "high"),
+    "loguniform": ("low", "high"),
+    "quniform": ("low", "high", "q"),
+    "qloguniform": ("low", "high", "q"),
+    "normal": ("mu", "sigma"),
+    "lognormal": ("mu", "sigma"),
+    "qnormal": ("mu", "sigma", "q"),
+    "qlognormal": ("mu", "sigma", "q"),
+    "randint": ("low", "high"),
+    "uniformint": ("low", "high"),
+}
+CHOICES = ("choice", "pchoice")
+BUILDERS = (*NUMBERS, *CHOICES)
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A numeric dimension; `args` are in natural units, as `NUMBERS` names them."""
+
+    kind: str
+    args: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        _check_number(self.kind, self.args)
+
+    def to_json(self) -> dict[str, Any]:
+        return {self.kind: list(self.args)}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of several options, which may hold dimensions of their own; `weights` add up to 1."""
+
+    options: tuple[Any, ...]
+    weights: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.options:
+            raise SpecError("choice needs at least one option, got none; write choice([a, b])")
+        if self.weights is None:
+            return
+        if any(weight < 0 for weight in self.weights) or not math.isclose(sum(self.weights), 1, abs_tol=1e-6):
+            raise SpecError(
+                f"the probabilities of pchoice must be at least 0 and add up to 1, got {list(self.weights)}; "
+                "use choice for equal ones"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        if self.weights is None:
+            return {"choice": [to_json(option) for option in self.options]}
+        pairs = zip(self.weights, self.options, strict=True)
+        return {"pchoice": [[weight, to_json(option)] for weight, option in pairs]}
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """A row of the table by which a reader understands a point without importing the space.
+
+    `parent` and `branch` say under which option of which choice it is active. `options` are the
+    choices in words, by index. `low`, `high` and `step` are in natural units; `log` asks for a log axis.
+    """
+
+    label: str
+    kind: str
+    low: float | None = None
+    high: float | None = None
+    step: float | None = None
+    log: bool = False
+    options: tuple[str, ...] | None = None
+    parent: str | None = None
+    branch: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {key: value for key, value in asdict(self).items() if value is not None and value is not False}
+
+
+def uniform(low: float, high: float) -> Number:
+    """A real number between `low` and `high`."""
+    return Number("uniform", (low, high))
+
+
+def loguniform(low: float, high: float) -> Number:
+    """A real number between `low` and `high` (both above 0), even on a log scale: learning rates."""
+    return Number("loguniform", (low, high))
+
+
+def quniform(low: float, high: float, q: float) -> Number:
+    """Like `uniform`, rounded to multiples of `q`; a float, see `uniformint` for whole numbers."""
+    return Number("quniform", (low, high, q))
+
+
+def qloguniform(low: float, high: float, q: float) -> Number:
+    """Like `loguniform`, rounded to multiples of `q`."""
+    return Number("qloguniform", (low, high, q))
+
+
+def normal(mu: float, sigma: float) -> Number:
+    """A normally distributed real number, without bounds."""
+    return Number("normal", (mu, sigma))
+
+
+def lognormal(mu: float, sigma: float) -> Number:
+    """A positive number whose natural logarithm is normal(mu, sigma), as numpy defines it."""
+    return Number("lognormal", (mu, sigma))
+
+
+def qnormal(mu: float, sigma: float, q: float) -> Number:
+    """Like `normal`, rounded to multiples of `q`."""
+    return Number("qnormal", (mu, sigma, q))
+
+
+def qlognormal(mu: float, sigma: float, q: float) -> Number:
+    """Like `lognormal`, rounded to multiples of `q`."""
+    return Number("qlognormal", (mu, sigma, q))
+
+
+def randint(low: int, high: int) -> Number:
+    """A whole number from `low` to `high - 1`, without order: neighbours are not alike (seeds, hashes)."""
+    return Number("randint", (low, high))
+
+
+def uniformint(low: int, high: int) -> Number:
+    """A whole number from `low` to `high`, both included, with order: depths, layer sizes."""
+    return Number("uniformint", (low, high))
+
+
+def choice(options: Sequence[Any]) -> Choice:
+    """One of `options`; an option may be a value, or a dict or list with dimensions of its own."""
+    return _choice([_parse(option, place=f"choice[{index}]") for index, option in enumerate(options)])
+
+
+def pchoice(options: Sequence[tuple[float, Any]]) -> Choice:
+    """One of `options`, each a pair (probability, option)."""
+    return _pchoice(options, place="pchoice")
+
+
+def parse(space: Any) -> Any:
+    """A space from builders, from JSON, or a mixture: checked, and ready for `to_json` and `dimensions`.
+
+    Raises SpecError for an unknown builder, bad bounds, two dimensions of one label, no dimension.
+    """
+    tree = _parse(space, place="space")
+    labels = [label for label, _, _, _ in walk(tree)]
+    if not labels:
+        raise SpecError(
+            f"space must have at least one parameter to tune, got {plain(space, what='space')!r}; "
+            'write for example {"lr": loguniform(1e-4, 1.0)}'
+        )
+    for label in labels:
+        if labels.count(label) > 1:
+            raise SpecError(
+                f"each parameter of a space needs a label of its own, got {label!r} twice; rename a key"
+            )
+    return tree
+
+
+def to_json(tree: Any) -> Any:
+    """The space as a person would write it in JSON."""
+    match tree:
+        case Number() | Choice():
+            return tree.to_json()
+        case Mapping():
+            return {key: to_json(item) for key, item in tree.items()}
+        case list() | tuple():
+            return [to_json(item) for item in tree]
+        case _:
+            return tree
+
+
+def walk(
+    tree: Any, path: str = "", parent: str | None = None, branch: int | None = None
+) -> Iterator[tuple[str, Number | Choice, str | None, int | None]]:
+    """Each dimension with its label (its path in the space), and the choice and option it hangs under.
+
+    >>> [label for label, *_ in walk({"model": choice([{"C": uniform(0, 1)}, "none"])})]
+    ['model', 'model[0].C']
+    """
+    match tree:
+        case Number():
+            yield path or "value", tree, parent, branch
+        case Choice():
+            label = path or "value"
+            yield label, tree, parent, branch
+            for index, option in enumerate(tree.options):
+                yield from walk(option, f"{label}[{index}]", label, index)
+        case Mapping():
+            for key, item in tree.items():
+                yield from walk(item, f"{path}.{key}" if path else key, parent, branch)
+        case list():
+            for index, item in enumerate(tree):
+                yield from walk(item, f"{path}[{index}]", parent, branch)
+
+
+def dimensions(tree: Any) -> tuple[Dimension, ...]:
+    """The table of the space's dimensions, in the order of the space."""
+    return tuple(_dimension(label, node, parent, branch) for label, node, parent, branch in walk(tree))
+
+
+def _dimension(label: str, node: Number | Choice, parent: str | None, branch: int | None) -> Dimension:
+    if isinstance(node, Choice):
+        names = tuple(name_of(to_json(option)) for option in node.options)
+        return Dimension(label, "choice", options=names, parent=parent, branch=branch)
+    given = dict(zip(NUMBERS[node.kind], node.args, strict=True))
+    return Dimension(
+        label,
+        node.kind,
+        low=given.get("low"),
+        high=given["high"] - 1 if node.kind == "randint" else given.get("high"),
+        step=given.get("q"),
+        log="log" in node.kind,
+        parent=parent,
+        branch=branch,
+    )
+
+
+def name_of(option: Any) -> str:
+    """What an option of a choice is called for people.
+
+    >>> name_of("gbtree"), name_of({"C": {"uniform": [0, 1]}})
+    ('gbtree', '{"C": {"uniform": [0, 1]}}')
+    """
+    text = option if isinstance(option, str) else json.dumps(option)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _parse(node: Any, *, place: str) -> Any:
+    match node:
+        case Number() | Choice():
+            return node
+        case Mapping():
+            builder = _builder_call(node, place=place)
+            if builder is not None:
+                return _build(builder, node[builder], place=place)
+            for key in node:
+                if not isinstance(key, str):
+                    raise SpecError(f"{place} must have text keys, got {key!r}; write {str(key)!r}")
+            return {key: _parse(item, place=f"{place}[{key!r}]") for key, item in node.items()}
+        case list() | tuple():
+            return [_parse(item, place=f"{place}[{index}]") for index, item in enumerate(node)]
+        case _:
+            return plain(node, what=place)
+
+
+def _builder_call(node: Mapping[Any, Any], *, place: str) -> str | None:
+    """The builder that an object of one key calls; None where it is an ordinary group of parameters."""
+    if len(node) != 1:
+        return None
+    (key, args), *_ = node.items()
+    if key in BUILDERS:
+        return str(key)
+    near = difflib.get_close_matches(str(key), BUILDERS, n=1)
+    bare = isinstance(args, (list, tuple)) and bool(args) and all(_is_number(arg) for arg in args)
+    if isinstance(args, (list, tuple)) and (near or (bare and place != "space")):
+        hint = f"did you mean {near[0]!r}?" if near else f"one of {', '.join(BUILDERS)}"
+        raise SpecError(f"{place} must name a known builder, got {key!r}; {hint}")
+    return None
+
+
+def _build(kind: str, args: Any, *, place: str) -> Number | Choice:
+    if not isinstance(args, (list, tuple)):
+        raise SpecError(
+            f"{place}: the arguments of {kind} must be a list, got {args!r}; write {{{kind!r}: [...]}}"
+        )
+    if kind == "choice":
+        return _choice([_parse(option, place=f"{place}[{index}]") for index, option in enumerate(args)])
+    if kind == "pchoice":
+        return _pchoice(args, place=place)
+    try:
+        return Number(kind, tuple(args))
+    except SpecError as error:
+        raise SpecError(f"{place}: {error}") from None
+
+
+def _choice(options: list[Any]) -> Choice:
+    return Choice(tuple(options))
+
+
+def _pchoice(pairs: Sequence[Any], *, place: str) -> Choice:
+    for pair in pairs:
+        if not (isinstance(pair, (list, tuple)) and len(pair) == 2 and _is_number(pair[0])):
+            raise SpecError(
+                f"{place}: pchoice takes pairs of a probability and an option, got {pair!r}; "
+                "write pchoice([(0.7, a), (0.3, b)])"
+            )
+    options = [_parse(option, place=f"{place}[{index}]") for index, (_, option) in enumerate(pairs)]
+    return Choice(tuple(options), tuple(float(weight) for weight, _ in pairs))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _check_number(kind: str, args: tuple[float, ...]) -> None:
+    names = NUMBERS[kind]
+    call = f"{kind}({', '.join(map(repr, args))})"
+    if len(args) != len(names):
+        raise SpecError(f"{kind} takes {', '.join(names)}, got {call}")
+    for name, value in zip(names, args, strict=True):
+        if not _is_number(value):
+            raise SpecError(f"{name} of {kind} must be a finite number, got {call}")
+    given = dict(zip(names, args, strict=True))
+    if kind in ("randint", "uniformint") and not all(isinstance(value, int) for value in args):
+        raise SpecError(f"the bounds of {kind} must be whole numbers, got {call}; use quniform for steps")
+    _check_bounds(kind, given, call)
+    if given.get("sigma", 1) <= 0:
+        raise SpecError(f"sigma of {kind} must be above 0, got {call}")
+    if given.get("q", 1) <= 0:
+        raise SpecError(f"q of {kind} must be above 0, got {call}; it is the step between values")
+
+
+def _check_bounds(kind: str, given: Mapping[str, float], call: str) -> None:
+    if "low" not in given:
+        return
+    if "log" in kind and given["low"] <= 0:
+        raise SpecError(
+            f"the lower bound of {kind} must be above 0, got {call}; a log scale never reaches 0: "
+            f"use uniform for a range from 0, or a small positive bound such as {kind}(1e-6, ...)"
+        )
+    if given["low"] >= given["high"]:
+        raise SpecError(f"the lower bound of {kind} must be below the upper one, got {call}")

@@ -1,0 +1,122 @@
+"""A study as its journal tells it: replay the events, and this is where it stands."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.trial import Trial, TrialState
+
+
+class StopReason(StrEnum):
+    """Why a study was closed."""
+
+    MAX_EVALS = "max_evals"
+    TIMEOUT = "timeout"
+    LOSS_THRESHOLD = "loss_threshold"
+    NO_PROGRESS = "no_progress"
+    MAX_FAILURES = "max_failures"
+    ERROR = "error"
+    KILLED = "killed"
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The end of an attempt; `error` is a verdict against the study, as data (see errors.describe)."""
+
+    reason: StopReason
+    at: float
+    error: Mapping[str, Any] | None = None
+    timing: Mapping[str, float] | None = None
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One driver's life over the study, by the events it wrote."""
+
+    number: int
+    opened: float
+    last: float
+    host: str | None = None
+    pid: int | None = None
+    spark: Mapping[str, Any] | None = None
+
+
+class Study:
+    """What a journal holds so far.
+
+    `apply` takes one event after the other; replaying a prefix and then the rest gives the same as
+    replaying the whole. `changes` counts the events that were applied, `changed[n]` says at which of
+    them trial n changed last.
+    """
+
+    def __init__(self) -> None:
+        self.spec: Spec | None = None
+        self.seed: int | None = None
+        self.dimensions: tuple[Mapping[str, Any], ...] = ()
+        self.versions: Mapping[str, str] = {}
+        self.attempts: list[Attempt] = []
+        self.trials: dict[int, Trial] = {}
+        self.best: Trial | None = None
+        self.slots: int | None = None
+        self.closed: Closed | None = None
+        self.changes = 0
+        self.changed: dict[int, int] = {}
+
+    def apply(self, event: Mapping[str, Any]) -> None:
+        """Take in one event; one of an unknown kind (a later version's) changes nothing."""
+        self.changes += 1
+        match event["event"]:
+            case "opened":
+                self._open(event)
+            case "trial":
+                self._put(Trial.from_json(event["trial"]))
+            case "slots":
+                self.slots = event["slots"]
+            case "spark":
+                self.attempts[-1].spark = event["spark"]
+            case "closed":
+                self.closed = Closed(
+                    StopReason(event["reason"]), event["at"], event.get("error"), event.get("timing")
+                )
+        if self.attempts and "at" in event:
+            self.attempts[-1].last = max(self.attempts[-1].last, event["at"])
+
+    @property
+    def result_stands(self) -> bool:
+        """Whether the study was closed with a result, which a later attempt delivers as it is."""
+        return self.closed is not None and self.closed.error is None and self.best is not None
+
+    @property
+    def finished(self) -> int:
+        """How many of the `max_evals` are done."""
+        return sum(trial.counts for trial in self.trials.values())
+
+    @property
+    def elapsed_s(self) -> float:
+        """The running time of all attempts, in seconds."""
+        return sum(attempt.last - attempt.opened for attempt in self.attempts)
+
+    def _open(self, event: Mapping[str, Any]) -> None:
+        self.spec = Spec.from_json(event["spec"])
+        self.seed = event["seed"]
+        self.dimensions = tuple(event["dimensions"])
+        self.versions = event.get("versions", {})
+        self.closed = None
+        self.attempts.append(
+            Attempt(event["attempt"], event["at"], event["at"], event.get("host"), event.get("pid"))
+        )
+
+    def _put(self, trial: Trial) -> None:
+        self.trials[trial.number] = trial
+        self.changed[trial.number] = self.changes
+        if trial.state is TrialState.OK and (self.best is None or _rank(trial) < _rank(self.best)):
+            self.best = trial
+
+
+def _rank(trial: Trial) -> tuple[float, int]:
+    return (math.inf if trial.loss is None else trial.loss, trial.number)
