@@ -1,0 +1,164 @@
+"""One attempt over a study: go on where its journal ends, or start; and write how it ended."""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import signal
+import traceback
+from functools import partial
+from typing import assert_never
+
+from pyspark import SparkContext
+
+from airflow_sparktune.driver.preflight import preflight
+from airflow_sparktune.driver.recorder import Recorder
+from airflow_sparktune.driver.report import Report
+from airflow_sparktune.driver.spark_slots import DriverSlots, SparkSlots, start_session
+from airflow_sparktune.driver.tuner import Sampler, Tuner
+from airflow_sparktune.errors import ObjectiveError, SparktuneError, StorageError, Superseded, describe
+from airflow_sparktune.executor.evaluate import EXTRAS, Task
+from airflow_sparktune.executor.objective import load, load_objective
+from airflow_sparktune.study.address import previous_generation
+from airflow_sparktune.study.follow import StudyFollower, read_study
+from airflow_sparktune.study.spec import RunTrialsOn, Spec
+from airflow_sparktune.study.storage import Storage
+from airflow_sparktune.study.study import StopReason, Study
+
+log = logging.getLogger(__name__)
+
+DONE, FAILED, KILLED = 0, 1, 143
+
+
+class Killed(BaseException):
+    """SIGTERM: somebody wants this driver to end, and gives it a moment to say so."""
+
+
+def read_spec(storage: Storage, address: str) -> Spec:
+    """The spec that whoever submitted has put into the study folder."""
+    try:
+        return Spec.from_json(json.loads(storage.read("spec.json")))
+    except FileNotFoundError:
+        raise StorageError(
+            f"the study folder must hold spec.json, found none at {address} from this machine; "
+            "choose a storage that Airflow and the Spark driver both reach"
+        ) from None
+
+
+def run_attempt(storage: Storage, address: str, spec: Spec) -> int:
+    """Run the study at `address` to its end; returns the program's exit code."""
+    follower = StudyFollower(storage)
+    follower.refresh()
+    for problem in follower.problems:
+        log.warning("journal: %s", problem)
+    changed = follower.study.spec.changed_identity(spec) if follower.study.spec else ()
+    if changed:
+        log.warning("another study than the one begun here (%s changed): starting anew", ", ".join(changed))
+    adopted = None if follower.study.attempts else _cut_off(address, spec)
+    earlier = adopted or (None if changed else follower.study)
+    open_recorder = partial(
+        Recorder.open, storage, follower, spec=spec, seed=_seed(spec, earlier), take_over=not changed
+    )
+    try:
+        context = start_session(f"sparktune {spec.objective}").sparkContext
+        # Here and not above: hyperopt is imported while Spark starts (see main).
+        from airflow_sparktune.driver.sampler import HyperoptSampler
+
+        sampler = HyperoptSampler(spec.space, spec.algo)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the study ends with it and says so
+        return _fail(open_recorder(dimensions=()), error)
+    recorder = open_recorder(dimensions=tuple(item.to_json() for item in sampler.dimensions))
+    recorder.spark(application=context.applicationId, master=context.master, ui=context.uiWebUrl)
+    try:
+        if adopted is not None:
+            _adopt(recorder, adopted)
+        _tune(spec, recorder, sampler, context)
+    except Killed:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        log.warning("killed; the next attempt goes on where this one stopped")
+        recorder.close(StopReason.KILLED)
+        return KILLED
+    except Superseded as error:
+        log.error("%s", error)
+        return FAILED
+    except Exception as error:  # noqa: BLE001 - as above
+        return _fail(recorder, error)
+    return DONE
+
+
+def _tune(spec: Spec, recorder: Recorder, sampler: Sampler, context: SparkContext) -> None:
+    shared = load(spec.shared_data)() if spec.shared_data else None
+    task = Task(spec.objective, spec.objective_kwargs, shared)
+    slots: SparkSlots | DriverSlots
+    match spec.run_trials_on:
+        case RunTrialsOn.EXECUTORS:
+            slots = SparkSlots(context, task, parallelism=spec.parallelism)
+            preflight(slots)
+        case RunTrialsOn.DRIVER:
+            slots = DriverSlots(context, task, parallelism=spec.parallelism)
+            load_objective(spec.objective, kwargs=spec.objective_kwargs, extras=EXTRAS)
+        case never:
+            assert_never(never)
+    report = Report(recorder.study)
+    report.began(attempt=recorder.attempt, master=context.master, slots=slots.capacity)
+    tuner = Tuner(
+        spec=spec,
+        seed=recorder.study.seed or 0,
+        recorder=recorder,
+        sampler=sampler,
+        slots=slots,
+        on_trial=report.trial,
+    )
+    try:
+        reason = tuner.run()
+        _require_best(recorder.study, spec)
+        recorder.close(reason, timing=tuner.timing)
+        report.ended()
+    finally:
+        slots.close()
+
+
+def _require_best(study: Study, spec: Spec) -> None:
+    if study.best is None:
+        raise ObjectiveError(
+            f"at least one trial must succeed, but none of {len(study.trials)} did within "
+            f"{spec.timeout:g} s; raise timeout, or make a trial cheaper"
+        )
+
+
+def _cut_off(address: str, spec: Spec) -> Study | None:
+    """The study that was cleared before it had a verdict, if it is the same as this one."""
+    previous = previous_generation(address)
+    if previous is None:
+        return None
+    study = read_study(previous).study
+    undecided = study.closed is None or study.closed.reason is StopReason.KILLED
+    if study.spec is None or not undecided or study.spec.changed_identity(spec):
+        return None
+    return study
+
+
+def _adopt(recorder: Recorder, cut_off: Study) -> None:
+    """Take the finished trials of the generation before this one into this one's journal."""
+    finished = [trial for trial in cut_off.trials.values() if trial.counts]
+    log.info("taking over %d finished trials of the study that was cleared", len(finished))
+    for trial in finished:
+        recorder.trial(trial)
+    recorder.commit()
+
+
+def _seed(spec: Spec, earlier: Study | None) -> int:
+    """The spec's seed, the one drawn by an earlier attempt, or a new one."""
+    if spec.seed is not None:
+        return spec.seed
+    if earlier is not None and earlier.seed is not None:
+        return earlier.seed
+    return secrets.randbelow(2**31)
+
+
+def _fail(recorder: Recorder, error: Exception) -> int:
+    told = None if isinstance(error, SparktuneError) else traceback.format_exc()
+    log.error("%s", told or error)
+    recorder.close(StopReason.ERROR, error=describe(error, traceback=told))
+    return FAILED

@@ -1,0 +1,73 @@
+"""When a study ends: each limit of the spec, watched as trials end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from airflow_sparktune.errors import ObjectiveError
+from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.study import StopReason
+from airflow_sparktune.study.trial import Failure, Trial, TrialState
+
+# A study in which nothing has succeeded stops after this many failures: the objective is broken.
+FIRST_FEW = 5
+
+
+class Limits:
+    """Counts what has ended and says which limit is reached.
+
+    `used_s` is the running time of earlier attempts, which the study's timeout includes.
+    """
+
+    def __init__(self, spec: Spec, *, used_s: float, clock: Callable[[], float]) -> None:
+        self.finished = 0
+        self.deadline = math.inf if spec.timeout is None else clock() + spec.timeout - used_s
+        self._spec = spec
+        self._clock = clock
+        self._failed = 0
+        self._best = self._mark = math.inf
+        self._since_mark = 0
+        self._first_failure: Failure | None = None
+
+    def tell(self, trial: Trial) -> None:
+        """Take in a trial that has ended."""
+        if not trial.counts:
+            return
+        self.finished += 1
+        self._since_mark += 1
+        if trial.state is TrialState.FAILED:
+            self._failed += 1
+            self._first_failure = self._first_failure or trial.error
+        if trial.state is TrialState.OK and trial.loss is not None:
+            self._best = min(self._best, trial.loss)
+            if trial.loss < self._mark and self._mark - trial.loss >= self._spec.min_improvement:
+                self._mark, self._since_mark = trial.loss, 0
+
+    def reached(self) -> StopReason | None:
+        """The first limit that is reached; raises ObjectiveError when nothing works."""
+        spec = self._spec
+        if spec.loss_threshold is not None and self._best <= spec.loss_threshold:
+            return StopReason.LOSS_THRESHOLD
+        if self._best == math.inf and (self._failed >= FIRST_FEW or self._all_failed()):
+            raise self._nothing_works()
+        if self.finished >= spec.max_evals:
+            return StopReason.MAX_EVALS
+        if spec.max_failures is not None and self._failed > self._failures_allowed(spec.max_failures):
+            return StopReason.MAX_FAILURES
+        if spec.no_progress is not None and self._since_mark >= spec.no_progress:
+            return StopReason.NO_PROGRESS
+        return StopReason.TIMEOUT if self._clock() >= self.deadline else None
+
+    def _all_failed(self) -> bool:
+        return self.finished >= self._spec.max_evals
+
+    def _failures_allowed(self, limit: int | float) -> float:
+        return limit * self._spec.max_evals if isinstance(limit, float) else limit
+
+    def _nothing_works(self) -> ObjectiveError:
+        first = self._first_failure
+        told = f"; the first one with: {first.message}\n{first.traceback or ''}".rstrip() if first else ""
+        return ObjectiveError(
+            f"at least one trial must succeed, but all {self._failed} that ended have failed{told}"
+        )

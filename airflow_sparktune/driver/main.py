@@ -1,0 +1,64 @@
+"""The program that spark-submit starts: runs the study at an address, and writes there how it ended.
+
+Exit codes: 0 a result, 1 a verdict against the study or a failure (both are in the journal), 143 killed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn
+
+from airflow_sparktune.driver.watchdog import start_watchdog
+from airflow_sparktune.errors import SparktuneError
+from airflow_sparktune.study.storage import open_storage
+
+log = logging.getLogger(__name__)
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run a study and end the process."""
+    parser = argparse.ArgumentParser(prog="sparktune-driver")
+    parser.add_argument("--study", required=True, help="the study's folder: a path or a URL")
+    parser.add_argument("--work", type=Path, help="client mode: end with the task, and remove this folder")
+    arguments = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    for chatty in ("py4j", "hyperopt"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    if arguments.work is not None:
+        start_watchdog(arguments.work)
+    code = _run(arguments.study)
+    logging.shutdown()
+    sys.stdout.flush()
+    # A thread that still waits for a cancelled trial must not keep the process.
+    os._exit(code)
+
+
+def _run(address: str) -> int:
+    # hyperopt takes as long to import as Spark to start: let the two overlap.
+    threading.Thread(target=import_module, args=("airflow_sparktune.driver.sampler",), daemon=True).start()
+    from airflow_sparktune.driver import attempt
+
+    def on_sigterm(signum: int, frame: Any) -> NoReturn:
+        raise attempt.Killed
+
+    signal.signal(signal.SIGTERM, on_sigterm)
+    try:
+        storage = open_storage(address)
+        return attempt.run_attempt(storage, address, attempt.read_spec(storage, address))
+    except attempt.Killed:
+        return attempt.KILLED
+    except SparktuneError as error:
+        log.error("%s", error)
+        return attempt.FAILED
+
+
+if __name__ == "__main__":
+    main()

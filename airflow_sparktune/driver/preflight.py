@@ -1,0 +1,61 @@
+"""What is looked at on a real executor before the first trial: one sentence for each thing that is wrong."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from airflow_sparktune import __version__
+from airflow_sparktune.driver.job_slots import WorkerLost
+from airflow_sparktune.errors import ObjectiveError, PlatformError
+
+log = logging.getLogger(__name__)
+
+_MISMATCH = re.compile(r"PYTHON_VERSION_MISMATCH|different version")
+_NOT_FOUND = re.compile(r'Cannot run program "([^"]*)"')
+
+
+class Checkable(Protocol):
+    """Slots that can tell what a worker looks like."""
+
+    def check(self) -> Mapping[str, Any]: ...
+
+
+def preflight(slots: Checkable) -> None:
+    """Raise PlatformError or ObjectiveError where trials could not run on an executor."""
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    try:
+        report = slots.check()
+    except WorkerLost as error:
+        raise _platform_error(str(error), here) from error
+    if report["python"] != here:
+        raise PlatformError(
+            f"driver and executors must run the same Python, got {here} on the driver and "
+            f"{report['python']} on the executors ({report['executable']}); {_WAY_OUT}"
+        )
+    if report["package"] != __version__:
+        raise PlatformError(
+            f"driver and executors must run the same airflow-sparktune, got {__version__} on the driver and "
+            f"{report['package']} on the executors ({report['path']}); remove the one that is installed there"
+        )
+    if report["error"]:
+        raise ObjectiveError(report["error"])
+
+
+_WAY_OUT = "set spark.pyspark.python to an interpreter of that version there"
+
+
+def _platform_error(said: str, here: str) -> PlatformError:
+    if _MISMATCH.search(said):
+        return PlatformError(
+            f"driver and executors must run the same Python, got {here} on the driver and another on the "
+            f"executors; {_WAY_OUT}. Spark said: {said}"
+        )
+    if missing := _NOT_FOUND.search(said):
+        return PlatformError(
+            f"executors must find the Python interpreter {missing[1]!r}, but it is not there; {_WAY_OUT}"
+        )
+    return PlatformError(f"a Python worker must start on an executor, but: {said}")

@@ -1,0 +1,121 @@
+"""The study as its driver holds it: every event goes into the journal and into the state at once."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from airflow_sparktune import __version__
+from airflow_sparktune.study.follow import StudyFollower
+from airflow_sparktune.study.journal import StreamWriter, attempt_of, streams
+from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.storage import Storage
+from airflow_sparktune.study.study import StopReason, Study
+from airflow_sparktune.study.trial import Trial
+
+# How often a driver looks for a newer attempt: often enough to stop soon, rarely enough to cost nothing.
+CHECK_NEWEST_S = 1.0
+
+
+class Recorder:
+    """Writes one attempt's stream and keeps `study` in step with it.
+
+    `journal_s` is the time spent making events durable, in seconds.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        writer: StreamWriter,
+        study: Study,
+        *,
+        wall: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.study = study
+        self.attempt = writer.attempt
+        self.journal_s = 0.0
+        self._storage = storage
+        self._writer = writer
+        self._wall = wall
+        self._clock = clock
+        self._checked = clock()
+
+    @classmethod
+    def open(
+        cls,
+        storage: Storage,
+        follower: StudyFollower,
+        *,
+        spec: Spec,
+        seed: int,
+        dimensions: tuple[Mapping[str, Any], ...],
+        take_over: bool,
+        wall: Callable[[], float] = time.time,
+    ) -> Recorder:
+        """Claim the next attempt; with `take_over` it goes on from what `follower` has read."""
+        claimed = [attempt_of(stream) for stream in streams(storage)]
+        writer = StreamWriter(storage, max(claimed, default=0) + 1)
+        recorder = cls(storage, writer, follower.study if take_over else Study(), wall=wall)
+        takes = follower.prefix if take_over else ()
+        recorder._record(
+            "opened",
+            attempt=writer.attempt,
+            takes=[[prefix.stream, prefix.events] for prefix in takes],
+            spec=spec.to_json(),
+            seed=seed,
+            dimensions=list(dimensions),
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            versions={"airflow-sparktune": __version__, "python": platform.python_version()},
+        )
+        recorder.commit()
+        return recorder
+
+    @property
+    def now(self) -> float:
+        """Seconds since 1970, by the clock that stamps the events."""
+        return self._wall()
+
+    def trial(self, trial: Trial) -> None:
+        """Note where a trial stands; durable after `commit`."""
+        self._record("trial", trial=trial.to_json())
+
+    def slots(self, slots: int) -> None:
+        """Note how many trials can run at once, where it has changed."""
+        if slots != self.study.slots:
+            self._record("slots", slots=slots)
+
+    def spark(self, **facts: str | None) -> None:
+        """Note which Spark application runs the trials."""
+        self._record("spark", spark=facts)
+
+    def commit(self) -> None:
+        """Make what was noted durable; raises Superseded where a newer attempt has opened."""
+        start = self._clock()
+        self._writer.commit()
+        if start - self._checked >= CHECK_NEWEST_S:
+            self._checked = start
+            self._writer.check_newest()
+        self.journal_s += self._clock() - start
+
+    def close(
+        self,
+        reason: StopReason,
+        *,
+        error: Mapping[str, Any] | None = None,
+        timing: Mapping[str, float] | None = None,
+    ) -> None:
+        """Write the end of the attempt, and roll its stream into one segment."""
+        self._record("closed", reason=reason.value, error=error, timing=timing)
+        self._writer.commit()
+        self._writer.roll()
+
+    def _record(self, event: str, **facts: Any) -> None:
+        entry = {"event": event, "at": self._wall(), **facts}
+        self._writer.append(entry)
+        self.study.apply(entry)

@@ -1,0 +1,80 @@
+"""What the driver says in the task's log: one line a trial, a table at the end."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+from airflow_sparktune.study.result import summary
+from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import Trial
+
+log = logging.getLogger(__name__)
+
+
+class Report:
+    """Speaks of one study as it goes."""
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+        self._left_out: set[str] = set()
+
+    def began(self, *, attempt: int, master: str, slots: int) -> None:
+        """Say what is about to run, and what was found in the journal."""
+        study, spec = self._study, self._study.spec
+        if spec is None:
+            return
+        known = f", {study.finished} trials known" if study.finished else ""
+        log.info(
+            "study of %s: %d trials by %s on %d slots of %s (attempt %d, seed %s%s)",
+            spec.objective, spec.max_evals, spec.algo, slots, master, attempt, study.seed, known,
+        )  # fmt: skip
+        if slots > spec.max_evals:
+            log.warning(
+                "parallelism %d is more than max_evals %d: every trial is blind", slots, spec.max_evals
+            )
+
+    def trial(self, trial: Trial) -> None:
+        """One line for a trial that has ended."""
+        spec, best = self._study.spec, self._study.best
+        loss = f" loss={trial.loss:.6g}" if trial.loss is not None else ""
+        so_far = f" best={best.loss:.6g} (#{best.number})" if best else ""
+        took = f" {trial.end - trial.start:.1f} s" if trial.end and trial.start else ""
+        log.info(
+            "trial %d/%s %s%s%s%s",
+            self._study.finished,
+            spec.max_evals if spec else "?",
+            trial.state.value,
+            loss,
+            so_far,
+            took,
+        )
+        if trial.error is not None:
+            log.warning("trial %d failed (%s): %s", trial.number, trial.error.kind.value, trial.error.message)
+        if left_out := set(trial.info.get("left_out", ())) - self._left_out:
+            self._left_out |= left_out
+            log.warning(
+                "the objective's result holds what the journal leaves out (no JSON, or too large): %s",
+                ", ".join(sorted(left_out)),
+            )
+
+    def ended(self) -> None:
+        """The summary as an aligned table."""
+        told = summary(self._study)
+        counts = ", ".join(f"{count} {state}" for state, count in told["counts"].items() if count)
+        rows = {
+            "stopped by": told["stop_reason"],
+            "trials": counts,
+            "best loss": f"{told['best_loss']:.6g} (trial {told['best_number']})"
+            if self._study.best
+            else "none",
+            "best params": json.dumps(told["best_params"]),
+            "elapsed": f"{told['elapsed_s']:.1f} s in {told['attempts']} attempt(s)",
+            "slots": f"{told['slots']}, {told['utilisation'] or 0:.0%} used",
+            "driver's time": ", ".join(
+                f"{name[:-2]} {value:.1f} s" for name, value in (told["timing"] or {}).items()
+            ),
+        }
+        width = max(map(len, rows))
+        for name, value in rows.items():
+            log.info("%s  %s", name.ljust(width), value)

@@ -1,0 +1,165 @@
+"""Trials as single-task Spark jobs on executors, or on the driver. The one home of the Spark context."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import logging
+import threading
+from functools import partial
+from typing import Any
+
+from py4j.protocol import Py4JError, Py4JJavaError
+from pyspark import SparkConf, SparkContext
+from pyspark.sql import SparkSession
+
+from airflow_sparktune.driver.job_slots import JobSlots, WorkerLost
+from airflow_sparktune.driver.tuner import Finished
+from airflow_sparktune.errors import DriverLost
+from airflow_sparktune.executor.evaluate import Call, Reply, Task, check, evaluate, run
+
+log = logging.getLogger(__name__)
+
+# What Spark says when it is the application that ends, not a trial.
+_ENGINE_GONE = ("SparkContext was shut down", "SparkContext has been shutdown", "stopped SparkContext")
+
+
+def start_session(name: str) -> SparkSession:
+    """The application's session, with the settings that cost nothing and win unless somebody set them."""
+    conf = SparkConf()
+    conf.setAppName(conf.get("spark.app.name", name) or name)
+    threads = conf.get("spark.task.cpus", "1") or "1"
+    for setting, value in {
+        # A job over a Unix socket takes half the time of one over loopback TCP.
+        "spark.python.unix.domain.socket.enabled": "true",
+        "spark.python.worker.reuse": "true",
+        "spark.ui.showConsoleProgress": "false",
+        # Trials share a machine: each keeps to its own cores, in local mode too.
+        "spark.executorEnv.OMP_NUM_THREADS": threads,
+        "spark.executorEnv.OPENBLAS_NUM_THREADS": threads,
+        "spark.executorEnv.MKL_NUM_THREADS": threads,
+    }.items():
+        conf.setIfMissing(setting, value)
+    return SparkSession.builder.config(conf=conf).getOrCreate()
+
+
+class SparkSlots(JobSlots):
+    """Each trial is one single-task job in a job group of its own.
+
+    `parallelism` None follows the cluster's task slots as executors come and go.
+    """
+
+    def __init__(self, context: SparkContext, task: Task, *, parallelism: int | None) -> None:
+        super().__init__()
+        self._context = context
+        self._parallelism = parallelism
+        self._task = context.broadcast(task)
+        # One for all jobs: making it costs as much as half a job.
+        self._one_task = context.parallelize([0], 1)
+
+    @property
+    def capacity(self) -> int:
+        return self._parallelism or max(cluster_slots(self._context), 1)
+
+    def check(self) -> dict[str, Any]:
+        """What a worker says of itself (see executor.evaluate.check), by a job like any trial's."""
+        (report,) = self._job("sparktune: preflight", "preflight", partial(check, self._task))
+        found: dict[str, Any] = json.loads(report)
+        return found
+
+    def _run(self, call: Call) -> Reply:
+        # The group is the trial's, whatever try it is: a cancelled trial is not tried again.
+        number = call.trial.number
+        (reply,) = self._job(_group(number), f"trial {number}", partial(evaluate, self._task, call))
+        return Reply.from_json(reply)
+
+    def _cancel(self, number: int) -> None:
+        _cancel_group(self._context, number)
+
+    def _job(self, group: str, description: str, function: Any) -> list[str]:
+        self._context.setJobGroup(group, description, interruptOnCancel=True)
+        try:
+            answer: list[str] = self._one_task.mapPartitions(function).collect()
+        except Py4JJavaError as error:
+            text = str(error.java_exception.toString())
+            if any(sign in text for sign in _ENGINE_GONE):
+                raise DriverLost(f"Spark has shut down: {_first_line(text)}") from error
+            raise WorkerLost(_cause(text)) from error
+        except (Py4JError, OSError) as error:
+            raise DriverLost(f"the Java side of the driver is gone: {error}") from error
+        return answer
+
+
+class DriverSlots(JobSlots):
+    """Trials run on the driver, one at a time unless told otherwise: each may use the whole cluster.
+
+    A cancelled trial loses its Spark jobs, and its Python code is interrupted at the next instruction;
+    its slot is free at once, for code that waits inside a library cannot be interrupted.
+    """
+
+    def __init__(self, context: SparkContext, task: Task, *, parallelism: int | None) -> None:
+        super().__init__()
+        self._context = context
+        self._task = task
+        self._parallelism = parallelism or 1
+        self._thread_of: dict[int, int] = {}
+
+    @property
+    def capacity(self) -> int:
+        return self._parallelism
+
+    def _run(self, call: Call) -> Reply:
+        number = call.trial.number
+        self._thread_of[number] = threading.get_ident()
+        try:
+            self._context.setJobGroup(_group(number), f"trial {number}", interruptOnCancel=True)
+            return run(self._task, call)
+        finally:
+            del self._thread_of[number]
+
+    def _cancel(self, number: int) -> None:
+        _cancel_group(self._context, number)
+        if (thread := self._thread_of.get(number)) is not None:
+            # CPython's documented way to interrupt another thread.
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(thread), ctypes.py_object(TrialCancelled)
+            )
+        self._ready.put(Finished(number, lost="cancelled"))
+
+
+class TrialCancelled(BaseException):
+    """Raised inside the objective of a trial on the driver that was cancelled."""
+
+
+def cluster_slots(context: SparkContext) -> int:
+    """How many tasks the cluster's executors can run at once, now."""
+    spark = context._jsc.sc()
+    profile = spark.resourceProfileManager().defaultResourceProfile()
+    return int(spark.maxNumConcurrentTasks(profile))
+
+
+def _group(number: int) -> str:
+    return f"sparktune: trial {number}"
+
+
+def _cancel_group(context: SparkContext, number: int) -> None:
+    # Future jobs too: the trial's thread may be just about to start its job.
+    context._jsc.sc().cancelJobGroupAndFutureJobs(_group(number))
+
+
+def _first_line(text: str) -> str:
+    return text.strip().splitlines()[0] if text.strip() else "no reason given"
+
+
+def _cause(text: str) -> str:
+    """What Spark says of a failed job, without the stack traces.
+
+    >>> _cause("org.apache.spark.SparkException: Job aborted due to stage failure: X\\n\\tat y")
+    'X'
+    """
+    first = _first_line(text)
+    for lead in ("Job aborted due to stage failure: ", "Exception: "):
+        _, found, rest = first.partition(lead)
+        if found:
+            first = rest
+    return first

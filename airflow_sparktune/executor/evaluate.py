@@ -1,0 +1,180 @@
+"""One trial inside a Spark Python worker: call the objective, make of its answer a reply in JSON.
+
+What the objective raises never leaves here as an exception: Spark would retry the task, and the log
+would fill with the JVM's traces.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Protocol
+
+from airflow_sparktune.errors import ObjectiveError, SpecError
+from airflow_sparktune.executor.objective import Objective, TrialInfo, load_objective
+from airflow_sparktune.study.plain import plain
+from airflow_sparktune.study.trial import Failure, FailureKind
+
+# What an objective may ask for by a parameter's name.
+EXTRAS = frozenset({"trial", "shared_data"})
+# What a result dict holds besides the loss goes into the journal, so it is kept small.
+INFO_LIMIT_BYTES = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What all trials of a study share; it travels once, as a broadcast."""
+
+    objective: str
+    kwargs: Mapping[str, Any]
+    shared_data: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What travels per trial."""
+
+    params: Any
+    trial: TrialInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came of a call: a loss or a failure, and how long the objective ran."""
+
+    run_s: float
+    loss: float | None = None
+    failure: Failure | None = None
+    info: Mapping[str, Any] | None = None
+
+    @classmethod
+    def from_json(cls, text: str) -> Reply:
+        data = json.loads(text)
+        failure = Failure.from_json(data["failure"]) if data["failure"] else None
+        return cls(data["run_s"], data["loss"], failure, data["info"])
+
+    def to_json(self) -> str:
+        failure = self.failure.to_json() if self.failure else None
+        return json.dumps({"run_s": self.run_s, "loss": self.loss, "failure": failure, "info": self.info})
+
+
+class Broadcast(Protocol):
+    """pyspark's, as far as it is used here; `id` is unique in a Spark application."""
+
+    @property
+    def value(self) -> Task: ...
+
+
+def evaluate(task: Broadcast, call: Call, rows: Iterator[Any]) -> Iterator[str]:
+    """The function of the single-task job: yields one reply.
+
+    The rows are consumed although they say nothing: PySpark ends a worker that leaves its input unread.
+    """
+    list(rows)
+    yield run(task.value, call).to_json()
+
+
+def run(task: Task, call: Call) -> Reply:
+    """Call the objective; whatever it does becomes a reply."""
+    try:
+        objective = _objective(task.objective, tuple(sorted(task.kwargs)))
+    except ObjectiveError as error:
+        return Reply(0.0, failure=Failure(FailureKind.RAISED, str(error)))
+    _seed(call.trial.seed)
+    start = time.monotonic()
+    try:
+        returned = objective(call.params, kwargs=task.kwargs, trial=call.trial, shared_data=task.shared_data)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
+        message = "".join(traceback.format_exception_only(error)).strip()
+        failure = Failure(FailureKind.RAISED, message, _traceback(error))
+        return Reply(time.monotonic() - start, failure=failure)
+    return _interpret(returned, time.monotonic() - start)
+
+
+def check(task: Broadcast, rows: Iterator[Any]) -> Iterator[str]:
+    """Look from inside a worker whether trials can run there: yields JSON (see driver.preflight)."""
+    list(rows)
+    import airflow_sparktune
+
+    report: dict[str, Any] = {
+        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "executable": sys.executable,
+        "package": airflow_sparktune.__version__,
+        "path": airflow_sparktune.__file__,
+        "error": None,
+    }
+    try:
+        _objective(task.value.objective, tuple(sorted(task.value.kwargs)))
+    except ObjectiveError as error:
+        report["error"] = str(error)
+    yield json.dumps(report)
+
+
+@cache
+def _objective(name: str, kwargs: tuple[str, ...]) -> Objective:
+    """Loaded once per worker: a reused worker serves many trials."""
+    return load_objective(name, kwargs=dict.fromkeys(kwargs), extras=EXTRAS)
+
+
+def _interpret(returned: Any, run_s: float) -> Reply:
+    """A loss, or a dict with `loss` as hyperopt's objectives return it."""
+    result = returned if isinstance(returned, Mapping) else {"loss": returned}
+    if result.get("status") == "fail":
+        return Reply(run_s, failure=Failure(FailureKind.RAISED, "the objective reported status 'fail'"))
+    try:
+        loss = plain(result.get("loss"), what="loss")
+    except SpecError:
+        loss = None
+    if isinstance(loss, bool) or not isinstance(loss, (int, float)):
+        shown = repr(returned) if len(repr(returned)) <= 80 else f"{repr(returned)[:77]}..."
+        message = (
+            f"the objective must return a finite loss, or a dict with one as 'loss', got {shown}; "
+            "return a number that is smaller for a better model"
+        )
+        return Reply(run_s, failure=Failure(FailureKind.NONSENSE, message))
+    return Reply(run_s, loss=float(loss), info=_info(result))
+
+
+def _info(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What a result dict holds besides the loss, as far as JSON can hold it and it is small."""
+    kept: dict[str, Any] = {}
+    left_out: list[str] = []
+    for key, value in result.items():
+        if key in ("loss", "status"):
+            continue
+        try:
+            kept[str(key)] = plain(value, what=str(key))
+        except SpecError:
+            left_out.append(str(key))
+    while kept and len(json.dumps(kept)) > INFO_LIMIT_BYTES:
+        largest = max(kept, key=lambda key: len(json.dumps(kept[key])))
+        left_out.append(largest)
+        del kept[largest]
+    return {**kept, "left_out": sorted(left_out)} if left_out else kept
+
+
+def _seed(seed: int) -> None:
+    """Seed the global random states of what is loaded: a reused worker keeps those of the last trial."""
+    random.seed(seed)
+    for module, function in (("numpy", "random.seed"), ("torch", "manual_seed")):
+        target: Any = sys.modules.get(module)
+        for name in function.split("."):
+            target = getattr(target, name, None)
+        if target is not None:
+            target(seed % 2**32)
+
+
+def _traceback(error: BaseException) -> str:
+    """The traceback from the objective on: our own frame above it says nothing to the user."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_globals.get("__name__", "").startswith(
+        "airflow_sparktune.executor"
+    ):
+        frames = frames.tb_next
+    return "".join(traceback.format_exception(type(error), error, frames or error.__traceback__))

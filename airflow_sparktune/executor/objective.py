@@ -1,0 +1,99 @@
+"""The user's function: found by reference, checked once, called with what it asks for."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_sparktune.errors import ObjectiveError
+
+
+@dataclass(frozen=True, slots=True)
+class TrialInfo:
+    """What an objective that has a parameter named `trial` is given.
+
+    `seed` is derived from the study's seed and the trial's number: the same however often the study
+    was interrupted.
+    """
+
+    number: int
+    seed: int
+    attempt: int
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A callable and the names of the extras it wants."""
+
+    call: Callable[..., Any]
+    wants: frozenset[str]
+
+    def __call__(self, params: Any, *, kwargs: Mapping[str, Any], **extras: Any) -> Any:
+        """Call it with the params first, the kwargs, and those `extras` that it has parameters for."""
+        return self.call(params, **kwargs, **{name: extras[name] for name in self.wants})
+
+
+def load(name: str) -> Any:
+    """What a `module:name` reference stands for; raises ObjectiveError in one sentence."""
+    module_name, _, attribute = name.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        missing = error.name or module_name
+        if module_name == missing or module_name.startswith(f"{missing}."):
+            raise ObjectiveError(
+                f"{name!r} must be importable where trials run, got: no module named {missing!r}; check the "
+                "spelling, put it beside the DAG file, or install it there"
+            ) from None
+        raise ObjectiveError(
+            f"{name!r} must be importable where trials run, got: {module_name} imports {missing!r}, which is "
+            "not installed there; install it, or drop that import"
+        ) from error
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        raise ObjectiveError(
+            f"{name!r} must be importable where trials run, got {type(error).__name__}: {error} "
+            f"({where.filename}, line {where.lineno})"
+        ) from error
+    try:
+        return getattr(module, attribute)
+    except AttributeError:
+        raise ObjectiveError(
+            f"{name!r} must exist, but {module_name} ({getattr(module, '__file__', 'built in')}) has no "
+            f"{attribute!r}; check the spelling"
+        ) from None
+
+
+def load_objective(name: str, *, kwargs: Mapping[str, Any], extras: frozenset[str]) -> Objective:
+    """The objective, checked to be callable with params, `kwargs` and those `extras` that it names."""
+    found = load(name)
+    if not callable(found):
+        raise ObjectiveError(
+            f"the objective {name!r} must be callable, got {type(found).__name__}; "
+            "name a function that takes the params and returns a loss"
+        )
+    try:
+        signature = inspect.signature(found)
+    except ValueError:  # built in, without a signature to look at
+        return Objective(found, frozenset())
+    first, *others = signature.parameters.values() or [None]
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    if first is None or first.kind not in (*positional, inspect.Parameter.VAR_POSITIONAL):
+        raise ObjectiveError(
+            f"the objective {name!r} must take the params as its first argument, got {name}{signature}; "
+            "write def objective(params): ..."
+        )
+    wants = frozenset(item.name for item in others if item) & extras
+    try:
+        signature.bind(None, **kwargs, **dict.fromkeys(wants))
+    except TypeError as error:
+        raise ObjectiveError(
+            f"the objective {name!r} must fit its arguments, got {error} for {name}{signature} with "
+            f"objective_kwargs {sorted(kwargs)}; mend objective_kwargs or the function"
+        ) from None
+    return Objective(found, wants)

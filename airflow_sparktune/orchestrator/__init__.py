@@ -1,0 +1,1 @@
+"""Inside Airflow: the operator, the decorator and what they need to reach the driver."""

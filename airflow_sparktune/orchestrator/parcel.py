@@ -1,0 +1,157 @@
+"""What travels to the driver: this package's rooms for it, and the user's code, in one work folder.
+
+The folder is made for one attempt and removed whole after it: launcher, zips, log settings, Spark's
+scratch space. It lies outside any DAG bundle (a bundle may be read-only), and it is the neutral folder
+that spark-submit runs in (a package lying in the current folder would win over the shipped one).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import airflow_sparktune
+from airflow_sparktune.errors import ObjectiveError
+
+# The rooms that run inside Spark, and what they stand on.
+ROOMS = ("study", "driver", "executor")
+# Zips cannot hold dates before 1980; a fixed one makes equal code an equal zip.
+_DATE = (1980, 1, 1, 0, 0, 0)
+
+_LAUNCHER = '''\
+"""Starts the driver program of airflow-sparktune from the package that is shipped beside it."""
+from airflow_sparktune.driver.main import main
+
+main()
+'''
+
+# Four lines of a quiet application remain of eighty-eight.
+_LOG4J = """\
+rootLogger.level = {level}
+rootLogger.appenderRef.stderr.ref = console
+appender.console.type = Console
+appender.console.name = console
+appender.console.target = SYSTEM_ERR
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = Spark %p %c{{1}}: %m%n
+logger.native.name = org.apache.hadoop.util.NativeCodeLoader
+logger.native.level = error
+logger.utils.name = org.apache.spark.util.Utils
+logger.utils.level = error
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class UserCode:
+    """The user's code that is shipped: files by their path in the zip."""
+
+    files: Mapping[str, bytes]
+
+    @property
+    def sha256(self) -> str:
+        """The hash that is part of a study's identity."""
+        digest = hashlib.sha256()
+        for name, data in sorted(self.files.items()):
+            digest.update(f"{name}\0{len(data)}\0".encode())
+            digest.update(data)
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """The files that spark-submit is given."""
+
+    folder: Path
+    launcher: Path
+    py_files: tuple[Path, ...]
+    log4j: Path
+
+    @classmethod
+    def pack(cls, folder: Path, code: UserCode | None, *, spark_log_level: str = "warn") -> Parcel:
+        """Write everything that travels into `folder`."""
+        # A program started by path puts its folder at the front of sys.path: it gets one of its own.
+        launcher = folder / "launch" / "sparktune_launcher.py"
+        launcher.parent.mkdir()
+        launcher.write_text(_LAUNCHER)
+        package = folder / "airflow_sparktune.zip"
+        _write_zip(package, _package_files())
+        py_files = [package]
+        if code is not None:
+            py_files.append(folder / "user_code.zip")
+            _write_zip(py_files[-1], code.files.items())
+        log4j = folder / "log4j2.properties"
+        log4j.write_text(_LOG4J.format(level=spark_log_level))
+        (folder / "scratch").mkdir()
+        return cls(folder, launcher, tuple(py_files), log4j)
+
+    @property
+    def scratch(self) -> Path:
+        """Where Spark keeps its temporary files: a killed JVM cannot remove them itself."""
+        return self.folder / "scratch"
+
+
+def find_code(objective: str, *, base: Path | None) -> tuple[str, UserCode | None]:
+    """The objective as `module:function`, and the code to ship for it.
+
+    `path/to/file.py:function` ships that file. Of `package.module:function` the top-level module or
+    package is shipped where it lies in `base` (the DAG file's folder); otherwise nothing is, and it must
+    be importable where trials run.
+    """
+    where, _, function = objective.rpartition(":")
+    if where.endswith(".py"):
+        path = Path(where)
+        if not path.is_absolute() and base is not None:
+            path = base / path
+        _check_name(path.stem, where)
+        return f"{path.stem}:{function}", UserCode({path.name: _read(path, objective)})
+    top = where.split(".")[0]
+    if base is None or not top.isidentifier():
+        return objective, None
+    if (base / f"{top}.py").is_file():
+        _check_name(top, where)
+        return objective, UserCode({f"{top}.py": _read(base / f"{top}.py", objective)})
+    if (base / top).is_dir():
+        _check_name(top, where)
+        found = sorted(path for path in (base / top).rglob("*") if path.is_file() and _ships(path))
+        return objective, UserCode({str(path.relative_to(base)): path.read_bytes() for path in found})
+    return objective, None
+
+
+def _check_name(name: str, where: str) -> None:
+    if name in sys.stdlib_module_names:
+        raise ObjectiveError(
+            f"the objective's module must not be named like one of Python's own, got {where!r}; rename the file"
+        )
+
+
+def _read(path: Path, objective: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ObjectiveError(
+            f"the objective {objective!r} must name a file that can be read, got {error.strerror} "
+            f"for {path}; give a path relative to the DAG file's folder, or an absolute one"
+        ) from None
+
+
+def _ships(path: Path) -> bool:
+    return "__pycache__" not in path.parts and path.suffix != ".pyc"
+
+
+def _package_files() -> Iterator[tuple[str, bytes]]:
+    root = Path(airflow_sparktune.__file__).parent
+    for path in (root / "__init__.py", root / "errors.py"):
+        yield f"airflow_sparktune/{path.name}", path.read_bytes()
+    for room in ROOMS:
+        for path in sorted((root / room).rglob("*.py")):
+            yield f"airflow_sparktune/{path.relative_to(root)}", path.read_bytes()
+
+
+def _write_zip(path: Path, files: Iterable[tuple[str, bytes]]) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in sorted(files):
+            archive.writestr(zipfile.ZipInfo(name, _DATE), data)
