@@ -1,0 +1,48 @@
+"""What Airflow's provider discovery reads: the package, its decorator, its configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def get_provider_info() -> dict[str, Any]:
+    """The provider metadata; `package-name` must be the distribution's canonical name."""
+    return {
+        "package-name": "airflow-sparktune",
+        "name": "Sparktune",
+        "description": "Hyperparameter retuning on Spark.",
+        "task-decorators": [
+            {
+                "name": "sparktune",
+                "class-name": "airflow_sparktune.orchestrator.decorator.sparktune_task",
+            }
+        ],
+        "config": {
+            "sparktune": {
+                "description": "Where tuning studies are kept.",
+                "options": {
+                    "storage": {
+                        "description": (
+                            "The folder, or the URL that fsspec knows, under which each tuning task has its "
+                            "study. Airflow's workers, the Spark driver and the API server must all reach it. "
+                            "Left empty: the folder sparktune in AIRFLOW_HOME."
+                        ),
+                        "type": "string",
+                        "version_added": "0.1.0",
+                        "example": "s3://my-bucket/sparktune",
+                        "default": "",
+                    },
+                    "more_storage": {
+                        "description": (
+                            "Further storage roots, separated by commas, that operators name with storage=; "
+                            "the Tuning page opens studies under the roots that are named here only."
+                        ),
+                        "type": "string",
+                        "version_added": "0.1.0",
+                        "example": "/mnt/teams/churn/sparktune",
+                        "default": "",
+                    },
+                },
+            }
+        },
+    }
