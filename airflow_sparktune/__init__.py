@@ -13,22 +13,17 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from airflow_sparktune.orchestrator.operator import SparkTuneOperator as SparkTuneOperator
-    from airflow_sparktune.study import space as space
 
-_HOMES = {
-    "SparkTuneOperator": "airflow_sparktune.orchestrator.operator",
-    "space": "airflow_sparktune.study.space",
-}
+_HOMES = {"SparkTuneOperator": "airflow_sparktune.orchestrator.operator"}
 
-__all__ = ["SparkTuneOperator", "__version__", "space"]
+__all__ = ["SparkTuneOperator", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = import_module(home)
-    return module if home.endswith(f".{name}") else getattr(module, name)
+    return getattr(import_module(home), name)
 
 
 def __dir__() -> list[str]:

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -30,6 +31,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     parser.add_argument("--work", type=Path, help="client mode: end with the task, and remove this folder")
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    # pandas 3 draws it from PySpark at every start; nothing here uses pandas.
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
     for chatty in ("py4j", "hyperopt"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     if arguments.work is not None:
@@ -46,7 +49,7 @@ def _run(address: str) -> int:
     threading.Thread(target=import_module, args=("airflow_sparktune.driver.sampler",), daemon=True).start()
     from airflow_sparktune.driver import attempt
 
-    def on_sigterm(signum: int, frame: Any) -> NoReturn:
+    def on_sigterm(_signum: int, _frame: Any) -> NoReturn:
         raise attempt.Killed
 
     signal.signal(signal.SIGTERM, on_sigterm)

@@ -154,8 +154,8 @@ def _first_line(text: str) -> str:
 def _cause(text: str) -> str:
     """What Spark says of a failed job, without the stack traces.
 
-    >>> _cause("org.apache.spark.SparkException: Job aborted due to stage failure: X\\n\\tat y")
-    'X'
+    >>> _cause("org.apache.spark.SparkException: Job aborted due to stage failure: lost")
+    'lost'
     """
     first = _first_line(text)
     for lead in ("Job aborted due to stage failure: ", "Exception: "):

@@ -17,7 +17,8 @@ from pathlib import Path
 import airflow_sparktune
 from airflow_sparktune.errors import ObjectiveError
 
-# The rooms that run inside Spark, and what they stand on.
+# The rooms that run inside Spark, and what they stand on; a user's module may import the builders.
+FILES = ("__init__.py", "errors.py", "space.py")
 ROOMS = ("study", "driver", "executor")
 # Zips cannot hold dates before 1980; a fixed one makes equal code an equal zip.
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -42,6 +43,8 @@ logger.native.name = org.apache.hadoop.util.NativeCodeLoader
 logger.native.level = error
 logger.utils.name = org.apache.spark.util.Utils
 logger.utils.level = error
+logger.conf.name = org.apache.spark.SparkConf
+logger.conf.level = error
 """
 
 
@@ -94,48 +97,48 @@ class Parcel:
         return self.folder / "scratch"
 
 
-def find_code(objective: str, *, base: Path | None) -> tuple[str, UserCode | None]:
+def find_code(objective: str, *, bases: Iterable[Path]) -> tuple[str, UserCode | None]:
     """The objective as `module:function`, and the code to ship for it.
 
     `path/to/file.py:function` ships that file. Of `package.module:function` the top-level module or
-    package is shipped where it lies in `base` (the DAG file's folder); otherwise nothing is, and it must
-    be importable where trials run.
+    package is shipped from the first of `bases` in which it lies; where it lies in none, nothing is
+    shipped, and it must be importable where trials run.
     """
     where, _, function = objective.rpartition(":")
     if where.endswith(".py"):
-        path = Path(where)
-        if not path.is_absolute() and base is not None:
-            path = base / path
-        _check_name(path.stem, where)
-        return f"{path.stem}:{function}", UserCode({path.name: _read(path, objective)})
+        return f"{Path(where).stem}:{function}", _from_file(where, bases)
     top = where.split(".")[0]
-    if base is None or not top.isidentifier():
+    if not top.isidentifier():
         return objective, None
-    if (base / f"{top}.py").is_file():
-        _check_name(top, where)
-        return objective, UserCode({f"{top}.py": _read(base / f"{top}.py", objective)})
-    if (base / top).is_dir():
-        _check_name(top, where)
-        found = sorted(path for path in (base / top).rglob("*") if path.is_file() and _ships(path))
-        return objective, UserCode({str(path.relative_to(base)): path.read_bytes() for path in found})
+    for base in bases:
+        if (base / f"{top}.py").is_file():
+            _check_name(top, where)
+            return objective, UserCode({f"{top}.py": (base / f"{top}.py").read_bytes()})
+        if (base / top).is_dir():
+            _check_name(top, where)
+            found = sorted(path for path in (base / top).rglob("*") if path.is_file() and _ships(path))
+            return objective, UserCode({str(path.relative_to(base)): path.read_bytes() for path in found})
     return objective, None
+
+
+def _from_file(where: str, bases: Iterable[Path]) -> UserCode:
+    tried = [Path(base, where) for base in bases] or [Path(where)]
+    for path in tried:
+        if path.is_file():
+            _check_name(path.stem, where)
+            return UserCode({path.name: path.read_bytes()})
+    raise ObjectiveError(
+        f"the objective's file must exist, got {where!r} and found none of {', '.join(map(str, tried))}; "
+        "give a path relative to the DAG file's folder, or an absolute one"
+    )
 
 
 def _check_name(name: str, where: str) -> None:
     if name in sys.stdlib_module_names:
         raise ObjectiveError(
-            f"the objective's module must not be named like one of Python's own, got {where!r}; rename the file"
+            f"the objective's module must not be named like one of Python's own, got {where!r}; "
+            "rename the file"
         )
-
-
-def _read(path: Path, objective: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ObjectiveError(
-            f"the objective {objective!r} must name a file that can be read, got {error.strerror} "
-            f"for {path}; give a path relative to the DAG file's folder, or an absolute one"
-        ) from None
 
 
 def _ships(path: Path) -> bool:
@@ -144,8 +147,8 @@ def _ships(path: Path) -> bool:
 
 def _package_files() -> Iterator[tuple[str, bytes]]:
     root = Path(airflow_sparktune.__file__).parent
-    for path in (root / "__init__.py", root / "errors.py"):
-        yield f"airflow_sparktune/{path.name}", path.read_bytes()
+    for name in FILES:
+        yield f"airflow_sparktune/{name}", (root / name).read_bytes()
     for room in ROOMS:
         for path in sorted((root / room).rglob("*.py")):
             yield f"airflow_sparktune/{path.relative_to(root)}", path.read_bytes()

@@ -23,8 +23,8 @@ def get_provider_info() -> dict[str, Any]:
                 "options": {
                     "storage": {
                         "description": (
-                            "The folder, or the URL that fsspec knows, under which each tuning task has its "
-                            "study. Airflow's workers, the Spark driver and the API server must all reach it. "
+                            "The folder, or the URL that fsspec knows, under which each tuning task has "
+                            "its study. Workers, Spark driver and API server must all reach it. "
                             "Left empty: the folder sparktune in AIRFLOW_HOME."
                         ),
                         "type": "string",

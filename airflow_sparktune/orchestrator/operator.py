@@ -1,0 +1,259 @@
+"""SparkTuneOperator: submits the driver program, and brings the best hyperparameters to XCom."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
+
+from airflow_sparktune.errors import DriverLost, PlatformError, SparktuneError, revive
+from airflow_sparktune.orchestrator.parcel import UserCode, find_code
+from airflow_sparktune.orchestrator.process import die_with_parent, end_driver, end_family
+from airflow_sparktune.orchestrator.spark_install import SparkInstall
+from airflow_sparktune.orchestrator.submission import Submission, prepare
+from airflow_sparktune.orchestrator.task_study import (
+    address_of,
+    code_bases,
+    generation_of,
+    warn_of_local_storage,
+)
+from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.result import summary
+from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.storage import open_storage
+from airflow_sparktune.study.study import Study
+
+if TYPE_CHECKING:
+    from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
+    from airflow.sdk import Context
+
+# The arguments that make up the spec; each is templated.
+SPEC_FIELDS = (
+    "objective", "objective_kwargs", "space", "max_evals", "algo", "parallelism", "timeout", "trial_timeout",
+    "loss_threshold", "no_progress", "min_improvement", "max_failures", "max_trial_retries", "seed",
+    "run_trials_on", "shared_data", "fresh_workers",
+)  # fmt: skip
+
+
+class SparkTuneOperator(SparkSubmitOperator):
+    """Tune hyperparameters on Spark; XCom gets the best ones.
+
+    Everything that SparkSubmitOperator takes is taken. What makes up the spec is checked when the task
+    runs, after templating, so templates, XComArgs and mapped values work.
+
+    :param objective: `module:function` or `path/to/file.py:function`; params in, loss out
+    :param space: builders of `airflow_sparktune.space`, their JSON, or `module:SPACE` with a hyperopt space
+    :param max_evals: how many trials to finish
+    :param objective_kwargs: further arguments of the objective, plain JSON
+    :param algo: tpe, random, anneal, atpe, or `module:function` with hyperopt's suggest signature
+    :param parallelism: trials at once; unset: every task slot of the cluster
+    :param timeout: bounds the running time of all attempts together; a timedelta or seconds
+    :param trial_timeout: bounds each trial
+    :param loss_threshold: stop at a loss as low as this
+    :param no_progress: stop after this many trials without an improvement of `min_improvement`
+    :param max_failures: stop after more failed trials than this, a count or a share of max_evals
+    :param max_trial_retries: how often a trial that lost its worker is run again
+    :param seed: makes the study repeatable; unset: drawn once, and kept in the journal
+    :param run_trials_on: `executors`, or `driver` for trials that use the whole cluster (Spark MLlib)
+    :param shared_data: `module:function`, called once on the driver; its value reaches an objective that has
+        a parameter named shared_data
+    :param fresh_workers: give each trial a Python process of its own
+    :param storage: a folder or URL that Airflow and the driver both reach; unset: `[sparktune] storage`
+    """
+
+    template_fields: Sequence[str] = (*SparkSubmitOperator.template_fields, *SPEC_FIELDS, "storage")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"objective_kwargs": "json", "space": "json"}
+    ui_color = "#e8f0d8"
+
+    def __init__(
+        self,
+        *,
+        objective: str,
+        space: Any,
+        max_evals: int | str,
+        objective_kwargs: Mapping[str, Any] | None = None,
+        algo: str = "tpe",
+        parallelism: int | str | None = None,
+        timeout: Any = None,
+        trial_timeout: Any = None,
+        loss_threshold: float | str | None = None,
+        no_progress: int | str | None = None,
+        min_improvement: float | str | None = None,
+        max_failures: float | str | None = None,
+        max_trial_retries: int | str | None = None,
+        seed: int | str | None = None,
+        run_trials_on: str = "executors",
+        shared_data: str | None = None,
+        fresh_workers: bool = False,
+        storage: str | None = None,
+        name: str = "sparktune",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        self.objective = objective
+        self.space = space
+        self.max_evals = max_evals
+        self.objective_kwargs = objective_kwargs
+        self.algo = algo
+        self.parallelism = parallelism
+        self.timeout = timeout
+        self.trial_timeout = trial_timeout
+        self.loss_threshold = loss_threshold
+        self.no_progress = no_progress
+        self.min_improvement = min_improvement
+        self.max_failures = max_failures
+        self.max_trial_retries = max_trial_retries
+        self.seed = seed
+        self.run_trials_on = run_trials_on
+        self.shared_data = shared_data
+        self.fresh_workers = fresh_workers
+        self.storage = storage
+        self._submission: Submission | None = None
+
+    def execute(self, context: Context) -> Any:
+        """Run the study, or go on with it, or deliver what it came to; returns the best params."""
+        address = address_of(context, self.storage)
+        try:
+            study = self._run(address, context)
+        except SparktuneError as error:
+            if error.retryable:
+                raise
+            raise AirflowFailException(str(error)) from error
+        told = summary(study)
+        ti = context["ti"]
+        ti.xcom_push(key="best_loss", value=told["best_loss"])
+        ti.xcom_push(key="tuning_result", value={"study": address, **told})
+        return told["best_params"]
+
+    def on_kill(self) -> None:
+        """Let the driver write that it was killed, then leave nothing of it."""
+        process = self._hook._submit_sp if self._hook is not None else None
+        if process is not None and self._submission is not None:
+            end_driver(process.pid, self._submission.application)
+            end_family(process.pid)
+        if self._hook is not None:
+            super().on_kill()
+
+    def _run(self, address: str, context: Context) -> Study:
+        spec, code = self._spec(context)
+        before = read_study(address)
+        for problem in before.problems:
+            self.log.warning("journal: %s", problem)
+        known = before.study
+        if known.spec is not None and known.result_stands and not known.spec.changed_identity(spec):
+            self.log.info("the study at %s has a result already; delivering it", address)
+            return known
+        connection = self._connection()
+        warn_of_local_storage(address)
+        open_storage(address).write("spec.json", json.dumps(spec.to_json(), indent=2).encode())
+        context["ti"].xcom_push(key="study", value=address)
+        self.log.info("study: %s", address)
+        # One application per generation: a task that is cleared must not reconnect to the one before it.
+        generation = generation_of(context)
+        self.external_id_key = f"{SparkSubmitOperator.external_id_key}_g{generation}"
+        self._K8S_DRIVER_STATUS_KEY = f"{SparkSubmitOperator._K8S_DRIVER_STATUS_KEY}_g{generation}"
+        folder = Path(tempfile.mkdtemp(prefix="sparktune-"))
+        try:
+            self._submission = prepare(
+                address,
+                folder=folder,
+                code=code,
+                master=connection["master"],
+                deploy_mode=connection["deploy_mode"],
+                conf=self.conf or {},
+                install=SparkInstall.find(connection["spark_binary"]),
+            )
+            failure = self._submit(self._submission, context)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return _verdict(address, attempts_before=len(known.attempts), failure=failure)
+
+    def _spec(self, context: Context) -> tuple[Spec, UserCode | None]:
+        objective, code = self._find_code(context)
+        given = {name: getattr(self, name) for name in SPEC_FIELDS}
+        digest = code.sha256 if code is not None else None
+        return Spec.of(**{**given, "objective": objective, "code": digest}), code
+
+    def _find_code(self, context: Context) -> tuple[str, UserCode | None]:
+        """The objective as `module:function`, and the code that travels for it."""
+        return find_code(str(self.objective), bases=code_bases(context))
+
+    def _connection(self) -> Mapping[str, Any]:
+        """The resolved Spark connection; the provider's hook would silently take YARN for a missing one."""
+        try:
+            BaseHook.get_connection(self._conn_id)
+        except AirflowNotFoundException:
+            raise PlatformError(
+                f"conn_id must name a Spark connection that exists, got {self._conn_id!r}; create it with: "
+                f"airflow connections add {self._conn_id} --conn-type spark --conn-host 'local[2]'"
+            ) from None
+        connection: Mapping[str, Any] = self._get_hook()._connection
+        return connection
+
+    def _get_hook(self) -> SparkSubmitHook:
+        hook = super()._get_hook()
+        if self._submission is not None:
+            # The provider calls submit without Popen's arguments: no stdin (it would be the socket to the
+            # task's supervisor), a folder in which nothing lies that could be imported, no orphans.
+            folder = self._submission.folder
+            hook.submit = partial(  # type: ignore[method-assign]
+                hook.submit, stdin=subprocess.DEVNULL, cwd=folder, preexec_fn=die_with_parent()
+            )
+        return hook
+
+    def _submit(self, submission: Submission, context: Context) -> AirflowException | None:
+        """Run the application to its end; returns what the provider says went wrong, if anything."""
+        self.application = submission.application
+        self.application_args = list(submission.arguments)
+        self.py_files = ",".join([*submission.py_files, *filter(None, [self.py_files])])
+        self.conf = dict(submission.conf)
+        try:
+            with _environment(submission.environment):
+                super().execute(context)
+        except AirflowException as error:
+            return error
+        return None
+
+
+def _verdict(address: str, *, attempts_before: int, failure: AirflowException | None) -> Study:
+    """What the newest attempt came to; raises the error that it wrote down."""
+    study = read_study(address).study
+    if study.result_stands:
+        return study
+    if study.closed is not None and study.closed.error is not None and len(study.attempts) > attempts_before:
+        raise revive(study.closed.error) from failure
+    if failure is not None and len(study.attempts) <= attempts_before:
+        raise DriverLost(
+            f"the driver must open the study at {address}, but it ended before that; "
+            f"the last lines of spark-submit say why. {failure}"
+        ) from failure
+    raise DriverLost(
+        f"the driver ended without a verdict after {study.finished} finished trials; "
+        "a retry goes on from there"
+    ) from failure
+
+
+@contextmanager
+def _environment(added: Mapping[str, str]) -> Iterator[None]:
+    """This process's environment with `added` in it, while spark-submit is started and followed."""
+    before = {name: os.environ.get(name) for name in added}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,56 @@
+"""The kill chain on Airflow's side: nothing of a driver outlives its task (client mode, Linux)."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import sys
+from collections.abc import Callable
+
+import psutil
+
+# How long a driver gets to write that it was killed.
+GRACE_S = 3.0
+
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent() -> Callable[[], None] | None:
+    """What a child process calls before it starts its program, so that it dies when its parent does.
+
+    It follows the thread that forks: submit from the main one. None where the platform has no such thing.
+    """
+    if sys.platform != "linux":
+        return None
+    libc = ctypes.CDLL(None, use_errno=True)  # loaded here: after a fork there must be no surprises
+
+    def set_death_signal() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    return set_death_signal
+
+
+def end_driver(spark_submit: int, launcher: str) -> None:
+    """Ask the driver below the process `spark_submit` to end, and wait a moment for it to say so."""
+    try:
+        family = psutil.Process(spark_submit).children(recursive=True)
+        drivers = [process for process in family if launcher in process.cmdline()]
+        for process in drivers:
+            process.terminate()
+    except psutil.Error:
+        return  # it has ended by itself
+    psutil.wait_procs(drivers, timeout=GRACE_S)
+
+
+def end_family(spark_submit: int) -> None:
+    """Kill whatever is left below `spark_submit`, the process itself included."""
+    try:
+        root = psutil.Process(spark_submit)
+        family = [root, *root.children(recursive=True)]
+    except psutil.Error:
+        return
+    for process in family:
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue

@@ -1,0 +1,94 @@
+"""The Spark and the Java that spark-submit runs with on this machine."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from airflow_sparktune.errors import PlatformError
+
+# Spark 4 asks for it.
+OLDEST_JAVA = 17
+
+_VERSION = re.compile(r'version "(?P<version>[^"]+)"')
+
+
+@dataclass(frozen=True, slots=True)
+class SparkInstall:
+    """What to put into the environment of spark-submit."""
+
+    environment: Mapping[str, str]
+
+    @classmethod
+    def find(cls, binary: str, *, environment: Mapping[str, str] | None = None) -> SparkInstall:
+        """The installation that `binary` (spark-submit, or a path) belongs to.
+
+        One that PATH has wins; otherwise the one beside this Python, with its SPARK_HOME. Raises
+        PlatformError where there is none, or Java is missing or too old.
+        """
+        given = dict(os.environ if environment is None else environment)
+        beside = Path(sys.executable).parent
+        path = given.get("PATH", os.defpath)
+        found = shutil.which(binary, path=path) or shutil.which(binary, path=str(beside))
+        if found is None:
+            raise PlatformError(
+                f"{binary} must be on PATH or beside {sys.executable}, found it in neither; "
+                "install pyspark into Airflow's environment, or put Spark's bin folder on PATH"
+            )
+        check_java(given)
+        # Spark's own scripts look for `python3` and for each other on PATH.
+        added = {"PATH": f"{Path(found).parent}{os.pathsep}{path}", "PYTHONUNBUFFERED": "1"}
+        if Path(found).parent == beside and "SPARK_HOME" not in given:
+            added["SPARK_HOME"] = str(_pyspark_home())
+        return cls(added)
+
+
+def check_java(environment: Mapping[str, str]) -> None:
+    """Raise PlatformError where the Java that Spark will start is missing or too old."""
+    home = environment.get("JAVA_HOME")
+    java = str(Path(home, "bin", "java")) if home else "java"
+    way_out = f"install Java {OLDEST_JAVA} or newer and point JAVA_HOME at it"
+    try:
+        said = subprocess.run(
+            [java, "-version"],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=dict(environment),
+            timeout=60,
+        ).stderr
+    except OSError:
+        where = f"JAVA_HOME is {home}" if home else "JAVA_HOME is unset and PATH has none"
+        raise PlatformError(
+            f"Spark must have Java {OLDEST_JAVA} or newer, found none ({where}); {way_out}"
+        ) from None
+    match = _VERSION.search(said)
+    if match is not None and java_release(match["version"]) < OLDEST_JAVA:
+        raise PlatformError(
+            f"Spark must have Java {OLDEST_JAVA} or newer, got {match['version']} from {java}; {way_out}"
+        )
+
+
+def java_release(version: str) -> int:
+    """The feature release of a Java version.
+
+    >>> java_release("17.0.21"), java_release("1.8.0_402"), java_release("21-ea")
+    (17, 8, 21)
+    """
+    numbers = [int(number) for number in re.findall(r"\d+", version)]
+    return numbers[1] if numbers[0] == 1 and len(numbers) > 1 else numbers[0]
+
+
+def _pyspark_home() -> Path:
+    """Where the pyspark package lies, without importing it."""
+    spec = find_spec("pyspark")
+    if spec is None or spec.origin is None:
+        raise PlatformError(f"pyspark must be installed beside {sys.executable}; pip install pyspark")
+    return Path(spec.origin).parent

@@ -1,0 +1,71 @@
+"""What spark-submit is given, as plain data: the same for an Airflow task and for the shell."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from airflow_sparktune.errors import PlatformError
+from airflow_sparktune.orchestrator.parcel import Parcel, UserCode
+from airflow_sparktune.orchestrator.spark_install import SparkInstall
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """The application and its surroundings."""
+
+    folder: Path
+    application: str
+    arguments: tuple[str, ...]
+    py_files: tuple[str, ...]
+    conf: Mapping[str, Any]
+    environment: Mapping[str, str]
+
+    def command(self, binary: str, master: str) -> list[str]:
+        """The command line of spark-submit."""
+        conf = [part for key, value in self.conf.items() for part in ("--conf", f"{key}={value}")]
+        files = ["--py-files", ",".join(self.py_files)]
+        return [binary, "--master", master, *conf, *files, self.application, *self.arguments]
+
+
+def prepare(
+    address: str,
+    *,
+    folder: Path,
+    code: UserCode | None,
+    master: str,
+    deploy_mode: str | None,
+    conf: Mapping[str, Any],
+    install: SparkInstall,
+    spark_log_level: str = "warn",
+) -> Submission:
+    """Pack what travels into `folder` and say how it is submitted; what `conf` sets is left alone."""
+    cluster = deploy_mode == "cluster"
+    if cluster and master.startswith("spark://"):
+        raise PlatformError(
+            f"Python needs deploy mode 'client' on a standalone master, got 'cluster' with {master}; "
+            "set deploy_mode='client' (Spark supports cluster mode for Python on YARN and Kubernetes only)"
+        )
+    parcel = Parcel.pack(folder, code, spark_log_level=spark_log_level)
+    defaults: dict[str, Any] = {}
+    arguments = ["--study", address]
+    environment = dict(install.environment)
+    if not cluster:
+        # Otherwise the first python3 on PATH drives, which need not have hyperopt.
+        defaults["spark.pyspark.driver.python"] = sys.executable
+        if master.startswith("local"):
+            defaults["spark.pyspark.python"] = sys.executable
+        defaults["spark.local.dir"] = str(parcel.scratch)
+        arguments += ["--work", str(folder)]
+        environment["SPARK_SUBMIT_OPTS"] = f"-Dlog4j2.configurationFile=file:{parcel.log4j}"
+    return Submission(
+        folder=folder,
+        application=str(parcel.launcher),
+        arguments=tuple(arguments),
+        py_files=tuple(str(path) for path in parcel.py_files),
+        conf={**defaults, **conf},
+        environment=environment,
+    )

@@ -1,0 +1,66 @@
+"""Which study a task instance means, by Airflow's configuration and the task's own facts."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow.configuration import AIRFLOW_HOME
+from airflow.sdk.configuration import conf
+
+from airflow_sparktune.study.address import study_address
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+log = logging.getLogger(__name__)
+
+
+def default_storage() -> str:
+    """`[sparktune] storage`, or the folder sparktune in AIRFLOW_HOME."""
+    return conf.get("sparktune", "storage", fallback="") or str(Path(AIRFLOW_HOME, "sparktune"))
+
+
+def generation_of(context: Context) -> int:
+    """How often the task was cleared: Airflow raises max_tries then, and leaves it alone on a retry."""
+    retries = context["task"].retries or 0
+    return max(context["ti"].max_tries - retries, 0)
+
+
+def address_of(context: Context, storage: str | None) -> str:
+    """The study's folder."""
+    ti = context["ti"]
+    map_index = ti.map_index if ti.map_index is not None else -1
+    return study_address(
+        storage or default_storage(),
+        dag_id=ti.dag_id,
+        task_id=ti.task_id,
+        run_id=ti.run_id,
+        map_index=map_index,
+        generation=generation_of(context),
+    )
+
+
+def warn_of_local_storage(address: str) -> None:
+    """Say so where a retry on another machine would not find the study."""
+    executor = conf.get("core", "executor", fallback="LocalExecutor")
+    if "://" not in address and not executor.endswith("LocalExecutor"):
+        log.warning(
+            "the study lies in a local folder (%s) and the executor is %s: unless all workers share that "
+            "folder, a retry elsewhere starts anew; set [sparktune] storage to one that they share",
+            address,
+            executor,
+        )
+
+
+def code_bases(context: Context) -> Iterator[Path]:
+    """Where the modules beside a DAG lie: its file's folder, then the folders on sys.path above it."""
+    dag_file = Path(context["dag"].fileloc)
+    yield dag_file.parent
+    for entry in sys.path:
+        folder = Path(entry or ".").resolve()
+        if folder in dag_file.resolve().parents and folder != dag_file.parent:
+            yield folder
