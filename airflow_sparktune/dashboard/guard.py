@@ -1,0 +1,57 @@
+"""Who may look: whoever may read the task instances of the DAG in the path."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import HTTPException, Path, Query
+
+from airflow_sparktune.dashboard.place import Place
+
+log = logging.getLogger(__name__)
+
+_KEY = re.compile(r"[\w.-]+")  # what Airflow allows in DAG and task ids
+_RUN = re.compile(r"[^\x00-\x1f\x7f/\\]+")
+_UNMAPPED = ("", "-1", "{MAP_INDEX}")  # the UI leaves the last as it is on an unmapped task
+
+
+def may_read_task_instances() -> Callable[..., Any]:
+    """Airflow's own check; it reads the path parameter named exactly `dag_id`."""
+    from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+    from airflow.api_fastapi.core_api.security import requires_access_dag
+
+    return requires_access_dag("GET", DagAccessEntity.TASK_INSTANCE)
+
+
+def checked_dag(dag_id: str) -> str:
+    """The DAG's id, refused where it is none: `~` would mean "no DAG in particular" to Airflow's check."""
+    return _checked("dag_id", dag_id, _KEY)
+
+
+def checked_task(dag_id: str, task_id: str) -> Place:
+    """The task in the path."""
+    return Place(checked_dag(dag_id), _checked("task_id", task_id, _KEY))
+
+
+def checked_place(
+    dag_id: str,
+    task_id: str,
+    run_id: Annotated[str, Path()],
+    map_index: Annotated[str, Query()] = "",
+) -> Place:
+    """The task instance in the path."""
+    index = -1 if map_index in _UNMAPPED else int(_checked("map_index", map_index, re.compile(r"\d{1,9}")))
+    return Place(
+        checked_dag(dag_id), _checked("task_id", task_id, _KEY), _checked("run_id", run_id, _RUN), index
+    )
+
+
+def _checked(what: str, value: str, pattern: re.Pattern[str]) -> str:
+    # Names of dots only would climb out of the storage; `part` disarms them, nobody means them.
+    if len(value) <= 250 and pattern.fullmatch(value) and value.strip("."):
+        return value
+    log.warning("Refused a request for a study: %s %r", what, value[:250])
+    raise HTTPException(400, f"{what} must name one {what.removesuffix('_id')} as Airflow does")

@@ -1,0 +1,89 @@
+"""What the page gets from the server, in JSON."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Phase(StrEnum):
+    """Where a study stands, as the page tells it."""
+
+    NONE = "none"  # no study folder: the task is no tuning, or has not begun
+    WAITING = "waiting"  # a folder, but no driver has opened the study
+    RUNNING = "running"
+    CLOSED = "closed"
+
+
+class _Reply(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class TrialRow(_Reply):
+    """A trial as the table and the plots need it.
+
+    `point` has a number for each row of the study's dimensions, null where the dimension was not active.
+    Times are seconds since 1970 by the driver's clock.
+    """
+
+    number: int
+    state: str
+    loss: float | None
+    start: float | None
+    end: float | None
+    run_s: float | None
+    slot: int | None
+    attempt: int
+    point: list[float | int | None]
+    failure: str | None
+
+
+class AttemptRow(_Reply):
+    """One driver's life over the study."""
+
+    number: int
+    opened: float
+    last: float
+    host: str | None
+    spark_ui: str | None
+
+
+class StudyReply(_Reply):
+    """A study, and those of its trials that changed after what the page already has.
+
+    `epoch` names the stream that `changes` counts in. A page that knows another epoch gets all trials
+    and starts over.
+    """
+
+    phase: Phase
+    title: str
+    message: str | None = None
+    generation: int | None = None
+    generations: list[int] = []
+    epoch: str = ""
+    changes: int = 0
+    now: float
+    summary: dict[str, Any] | None = None
+    limits: dict[str, Any] = {}
+    dimensions: list[dict[str, Any]] = []
+    attempts: list[AttemptRow] = []
+    problems: list[str] = []
+    trials: list[TrialRow] = []
+
+
+class TrialReply(_Reply):
+    """Everything about one trial."""
+
+    number: int
+    state: str
+    loss: float | None
+    start: str | None
+    end: str | None
+    run_s: float | None
+    slot: int | None
+    attempt: int
+    params: Any
+    error: dict[str, Any] | None
+    info: dict[str, Any]

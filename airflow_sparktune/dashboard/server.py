@@ -1,0 +1,64 @@
+"""`sparktune ui STUDY`: the page for one study outside Airflow, for whoever sits at this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+from fastapi.responses import RedirectResponse
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from airflow_sparktune.dashboard.app import create_app
+from airflow_sparktune.dashboard.masking import Mask
+from airflow_sparktune.dashboard.place import Place
+
+# One study has one page; its address has the form that it has in Airflow, so that there is one page only.
+PAGE = "/dags/local/tasks/study/runs/here/"
+
+
+@dataclass(frozen=True, slots=True)
+class OneStudy:
+    """The catalogue of a single study, whatever is asked for."""
+
+    address: str
+
+    def title(self, place: Place) -> str:  # noqa: ARG002
+        """What a page about it is called."""
+        return self.address
+
+    def generations(self, place: Place) -> Mapping[int, str]:  # noqa: ARG002
+        """The one address."""
+        return {0: self.address}
+
+    def runs(self, place: Place) -> Sequence[Place]:
+        """The one place."""
+        return (place,)
+
+    def trouble(self) -> str | None:
+        """Nothing: the address was given."""
+        return None
+
+
+def local_app(address: str, *, host: str = "127.0.0.1", mask: Mask | None = None) -> FastAPI:
+    """The application for one study, without a login; it answers to this machine's names only."""
+    app = create_app(OneStudy(address), guard=_everybody, mask=mask)
+    # Without it any web page could reach a page on loopback by rebinding its own name to 127.0.0.1.
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]", host])
+
+    @app.get("/")
+    def home() -> RedirectResponse:
+        return RedirectResponse(PAGE)
+
+    return app
+
+
+def serve(address: str, *, host: str = "127.0.0.1", port: int = 8501) -> None:
+    """Serve the page of the study at `address` until interrupted."""
+    import uvicorn
+
+    uvicorn.run(local_app(address, host=host), host=host, port=port, log_level="warning")
+
+
+def _everybody() -> None:
+    """No check: whoever can reach the port may look."""

@@ -1,0 +1,44 @@
+// plotly with the page's colours. It is large: the page shows its words before it is there.
+import { byId } from "./dom.js";
+import { colour } from "./theme.js";
+
+const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["toImage", "autoScale2d"] };
+
+function plotly() {
+  if (window.Plotly) return Promise.resolve(window.Plotly);
+  return new Promise((ready) => byId("plotly").addEventListener("load", () => ready(window.Plotly), { once: true }));
+}
+
+export async function draw(node, traces, layout) {
+  const library = await plotly();
+  const ink = colour("ink");
+  const axis = { gridcolor: colour("line"), zerolinecolor: colour("line"), linecolor: colour("line"), automargin: true };
+  await library.react(
+    node,
+    traces,
+    {
+      height: 300,
+      margin: { l: 56, r: 12, t: 8, b: 40 },
+      paper_bgcolor: colour("paper"),
+      plot_bgcolor: colour("paper"),
+      font: { color: ink, family: "system-ui, sans-serif", size: 12 },
+      hoverlabel: { align: "left" },
+      hovermode: "closest",
+      showlegend: true,
+      legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
+      uirevision: "kept", // a zoom survives an update
+      ...layout,
+      xaxis: { ...axis, ...layout.xaxis },
+      yaxis: { ...axis, ...layout.yaxis },
+    },
+    CONFIG,
+  );
+}
+
+// Every k-th of too many trials, the ones in `keep` always: thousands of SVG dots make a page slow and show
+// no more than hundreds do.
+export function thin(trials, most, keep = new Set()) {
+  if (trials.length <= most) return trials;
+  const step = Math.ceil(trials.length / most);
+  return trials.filter((trial, index) => index % step === 0 || keep.has(trial.number));
+}

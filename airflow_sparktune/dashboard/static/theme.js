@@ -1,0 +1,47 @@
+// The page follows Airflow's theme: the class of the parent page in a tab, its stored choice when the page
+// stands alone on the same origin, the system's wish otherwise.
+
+const system = matchMedia("(prefers-color-scheme: dark)");
+
+function parentRoot() {
+  try {
+    return window.parent === window ? null : window.parent.document.documentElement;
+  } catch {
+    return null; // framed by another origin
+  }
+}
+
+function storedTheme() {
+  try {
+    return localStorage.getItem("theme");
+  } catch {
+    return null; // storage switched off
+  }
+}
+
+function wanted() {
+  const root = parentRoot();
+  if (root?.classList.contains("dark")) return "dark";
+  if (root?.classList.contains("light")) return "light";
+  const stored = storedTheme();
+  if (stored === "dark" || stored === "light") return stored;
+  return system.matches ? "dark" : "light";
+}
+
+export function followTheme(changed) {
+  const apply = () => {
+    const theme = wanted();
+    if (document.documentElement.dataset.theme === theme) return;
+    document.documentElement.dataset.theme = theme;
+    changed();
+  };
+  apply();
+  system.addEventListener("change", apply);
+  window.addEventListener("storage", apply);
+  const root = parentRoot();
+  if (root) new MutationObserver(apply).observe(root, { attributes: true, attributeFilter: ["class"] });
+}
+
+export function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}

@@ -1,0 +1,103 @@
+// Slots down, time across, a bar a trial in the colour of its state: idle slots are the gaps.
+import { draw } from "./chart.js";
+import { byId } from "./dom.js";
+import { duration, number, plain, STATES } from "./format.js";
+import { colour } from "./theme.js";
+
+export function initTimeline(open) {
+  // plotly gives the node its events when it has drawn on it for the first time.
+  const node = byId("timeline");
+  node.addEventListener("plotly-ready", () => {
+    node.on("plotly_click", ({ points }) => {
+      const chosen = points[0]?.customdata;
+      if (chosen !== undefined && chosen !== null) open(chosen);
+    });
+  }, { once: true });
+}
+
+export async function showTimeline(model) {
+  const placed = model.ordered.filter((trial) => trial.slot !== null && trial.start !== null);
+  const slots = Math.max(model.reply.summary?.slots ?? 0, ...highest(placed));
+  const unit = unitOf(model.elapsed);
+  const until = model.reply.phase === "running" ? model.reply.now : (model.reply.attempts.at(-1)?.last ?? 0);
+  const node = byId("timeline");
+  byId("timeline-text").textContent = words(model, placed, slots);
+  const traces = STATES.map((state) => bars(state, placed.filter((trial) => trial.state === state), model.started, until, unit));
+  await draw(node, traces.filter((trace) => trace.x.length), {
+    height: Math.min(640, 90 + slots * Math.max(8, Math.min(24, 400 / Math.max(slots, 1)))),
+    hoverdistance: 40,
+    xaxis: { title: { text: `${unit.name} since the start` }, rangemode: "tozero", zeroline: false },
+    yaxis: {
+      title: { text: "slot" },
+      range: [slots - 0.5, -0.5],
+      dtick: slots > 20 ? undefined : 1,
+      zeroline: false,
+      showgrid: false,
+    },
+    shapes: model.reply.attempts.slice(1).map((attempt) => border((attempt.opened - model.started) / unit.seconds)),
+  });
+  node.dispatchEvent(new Event("plotly-ready"));
+}
+
+function highest(placed) {
+  return [placed.reduce((most, trial) => Math.max(most, trial.slot + 1), 1)];
+}
+
+function unitOf(seconds) {
+  if (seconds < 300) return { name: "seconds", seconds: 1 };
+  return seconds < 3 * 3600 ? { name: "minutes", seconds: 60 } : { name: "hours", seconds: 3600 };
+}
+
+// One filled path holds all bars of a state: 10,000 single bars would make 10,000 elements.
+function bars(state, trials, origin, until, unit) {
+  const x = [];
+  const y = [];
+  const text = [];
+  const customdata = [];
+  for (const trial of trials) {
+    const start = (trial.start - origin) / unit.seconds;
+    const end = ((trial.end ?? until) - origin) / unit.seconds;
+    const middle = (start + end) / 2;
+    const [top, bottom] = [trial.slot - 0.4, trial.slot + 0.4];
+    x.push(start, middle, end, end, middle, start, start, null);
+    y.push(top, top, top, bottom, bottom, bottom, top, null);
+    const label = tell(trial, (trial.end ?? until) - trial.start);
+    for (let corner = 0; corner < 8; corner += 1) {
+      text.push(label);
+      customdata.push(trial.number);
+    }
+  }
+  return {
+    name: state,
+    type: "scatter",
+    mode: "lines",
+    fill: "toself",
+    hoveron: "points",
+    x,
+    y,
+    text,
+    customdata,
+    fillcolor: colour(state),
+    line: { width: 1, color: colour("paper"), simplify: false },
+    hovertemplate: "%{text}<extra></extra>",
+  };
+}
+
+function tell(trial, seconds) {
+  const loss = trial.loss === null ? "" : `, loss ${number(trial.loss)}`;
+  const failure = trial.failure ? `<br>${plain(trial.failure)}` : "";
+  return `trial ${trial.number}: ${trial.state}, ${duration(seconds)}${loss}${failure}`;
+}
+
+function border(at) {
+  const line = { color: colour("quiet"), width: 1, dash: "dot" };
+  return { type: "line", x0: at, x1: at, y0: 0, y1: 1, yref: "paper", line };
+}
+
+function words(model, placed, slots) {
+  if (!placed.length) return "No trial has run yet.";
+  const busy = model.reply.summary?.utilisation;
+  const share = busy === null || busy === undefined ? "" : ` They were busy ${Math.round(busy * 100)} % of the time.`;
+  const attempts = model.reply.attempts.length > 1 ? " A dotted line marks where another attempt went on." : "";
+  return `${placed.length} trials on ${slots} slots.${share}${attempts}`;
+}

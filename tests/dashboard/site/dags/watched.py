@@ -1,0 +1,34 @@
+"""A DAG whose task writes a study as a driver does, slowly enough to watch it."""
+
+from __future__ import annotations
+
+import os
+
+from airflow.sdk import dag, task
+
+
+@dag(schedule=None)
+def watched():
+    @task
+    def tune(**context):
+        from synthetic import live_study  # on PYTHONPATH, see airflow_site.py
+
+        from airflow_sparktune.study.address import study_address
+
+        instance = context["ti"]
+        address = study_address(
+            os.environ["AIRFLOW_HOME"] + "/sparktune",
+            dag_id=instance.dag_id,
+            task_id=instance.task_id,
+            run_id=instance.run_id,
+        )
+        live_study(address, trials=30, pause_s=0.8)
+
+    @task
+    def train():
+        return "a task that is no tuning"
+
+    tune() >> train()
+
+
+watched()

@@ -1,0 +1,129 @@
+"""Who gets in, and where no request leads."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from conftest import RUN, client_of, everybody
+from fastapi import HTTPException
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
+from synthetic import Writer
+
+from airflow_sparktune.dashboard.app import create_app
+from airflow_sparktune.dashboard.roots import StorageRoots
+
+
+def nobody() -> None:
+    raise HTTPException(401, "Not authenticated")
+
+
+def routes() -> list[APIRoute]:
+    app = create_app(StorageRoots(("/nowhere",)), guard=nobody, mask=str)
+    return [route for route in app.routes if isinstance(route, APIRoute)] or [
+        route for route in app.router.routes if isinstance(route, APIRoute)
+    ]
+
+
+@pytest.mark.parametrize("path", [route.path for route in routes()])
+def test_no_route_answers_whom_the_guard_refuses(path: str, tmp_path: Path) -> None:
+    filled = re.sub(r"\{\w+\}", "1", path)
+
+    assert client_of(tmp_path, guard=nobody).get(filled).status_code == 401
+
+
+def test_there_are_routes_and_all_are_get() -> None:
+    assert len(routes()) >= 4
+    assert {method for route in routes() for method in route.methods} == {"GET"}
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/"])
+def test_nothing_describes_the_routes(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/dags/~/tasks/tune/runs/r1/study",
+        "/dags/%2E%2E%2E/tasks/tune/runs/r1/study",
+        "/dags/churn/tasks/~/runs/r1/study",
+        "/dags/churn/tasks/tune/runs/.../study",
+        "/dags/churn/tasks/tune/runs/a%5C..%5Cb/study",
+        "/dags/churn/tasks/tune/runs/a%00b/study",
+        "/dags/churn/tasks/tune/runs/r1/study?map_index=../../x",
+        "/dags/churn/tasks/tune/runs/r1/study?map_index=-7",
+    ],
+)
+def test_ids_that_are_none_are_refused_and_logged(
+    client: TestClient, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert client.get(path).status_code == 400
+    assert "Refused a request for a study" in caplog.text
+
+
+def test_an_encoded_slash_is_no_way_out(client: TestClient, address: str) -> None:
+    Writer(address).open()
+
+    assert client.get("/dags/other/tasks/..%2F..%2Fchurn%2Ftune/runs/r1/study").status_code in (400, 404)
+
+
+def test_a_link_out_of_the_storage_is_not_followed(
+    client: TestClient, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, address: str
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    Writer(str(elsewhere / "g0")).open()
+    run = Path(address).parent
+    run.parent.mkdir(parents=True)
+    run.symlink_to(elsewhere)
+
+    assert client.get(f"{RUN}/study").json()["phase"] == "none"
+
+
+def test_only_the_pages_own_files_are_served(client: TestClient) -> None:
+    assert client.get("/dags/churn/static/style.css").status_code == 200
+    assert client.get("/dags/churn/static/plotly.min.js").headers["cache-control"].startswith("private")
+    for name in ("study.html", "..%2Fapp.py", "app.py", "nothing.js"):
+        assert client.get(f"/dags/churn/static/{name}").status_code == 404
+
+
+def test_every_answer_forbids_foreign_scripts(client: TestClient) -> None:
+    for path in (f"{RUN}/", f"{RUN}/study", "/dags/churn/static/study.js", "/dags/~/static/study.js"):
+        policy = client.get(path).headers["content-security-policy"]
+        assert "default-src 'none'; script-src 'self'" in policy
+        assert "unsafe-eval" not in policy
+
+
+def test_a_storage_that_fails_is_told_without_its_path(
+    client: TestClient, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Writer(address).open()
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", address)
+
+    monkeypatch.setattr("airflow_sparktune.study.storage.LocalStorage.read", refuse)
+
+    answer = client.get(f"{RUN}/study")
+
+    assert answer.status_code == 503
+    assert address not in answer.text
+
+
+def test_text_under_a_telling_key_is_masked(tmp_path: Path, address: str) -> None:
+    from airflow_sparktune.dashboard.masking import airflow_mask
+    from airflow_sparktune.study.space import choice, uniformint
+
+    writer = Writer(
+        address, space={"api_token": choice(["s3cret-one", "s3cret-two"]), "max_tokens": uniformint(1, 9)}
+    )
+    writer.open()
+    writer.run(2)
+    client = TestClient(create_app(StorageRoots((str(tmp_path),)), guard=everybody, mask=airflow_mask()))
+
+    told = client.get(f"{RUN}/study").text + client.get(f"{RUN}/trials/0?generation=0").text
+
+    assert "s3cret" not in told
+    assert '"max_tokens":' in told

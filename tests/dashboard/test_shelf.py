@@ -1,0 +1,78 @@
+"""The server keeps no unbounded state and reads no file twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from synthetic import Writer
+
+from airflow_sparktune.dashboard.shelf import Shelf
+from airflow_sparktune.study.storage import LocalStorage
+
+
+def study(path: Path, trials: int) -> str:
+    writer = Writer(str(path))
+    writer.open()
+    writer.run(trials)
+    return str(path)
+
+
+def test_the_study_not_looked_at_for_longest_goes(tmp_path: Path) -> None:
+    shelf = Shelf(studies=2)
+    addresses = [study(tmp_path / name, 1) for name in "abc"]
+
+    for address in (*addresses[:2], addresses[0], addresses[2]):
+        with shelf.look(address):
+            pass
+
+    assert len(shelf) == 2
+    with shelf.look(addresses[0]) as kept:
+        assert kept.study.trials
+
+
+def test_trials_count_too_but_one_study_always_stays(tmp_path: Path) -> None:
+    shelf = Shelf(trials=5)
+
+    for name in "ab":
+        with shelf.look(study(tmp_path / name, 8)):
+            pass
+
+    assert len(shelf) == 1
+
+
+def test_an_unchanged_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: Counter[str] = Counter()
+    read = LocalStorage.read
+
+    def counted(self: LocalStorage, name: str) -> bytes:
+        reads[name] += 1
+        return read(self, name)
+
+    address = study(tmp_path / "a", 5)
+    monkeypatch.setattr(LocalStorage, "read", counted)
+    shelf = Shelf(pause_s=0)
+    for _ in range(4):
+        with shelf.look(address):
+            pass
+
+    assert set(reads.values()) == {1}
+
+
+def test_many_pages_list_the_folder_once_a_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    shelf = Shelf(pause_s=1.0, clock=lambda: now[0])
+    address = study(tmp_path / "a", 1)
+    lists: list[str] = []
+    names = LocalStorage.names
+    monkeypatch.setattr(
+        LocalStorage, "names", lambda self, folder: lists.append(folder) or names(self, folder)
+    )
+
+    for step in (0.0, 0.4, 0.4, 0.4):
+        now[0] += step
+        with shelf.look(address):
+            pass
+
+    assert lists.count("attempts") == 2

@@ -1,0 +1,151 @@
+"""What the page is told about a study, and that it is told what is new only."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from conftest import RUN
+from fastapi.testclient import TestClient
+from synthetic import TRACEBACK, Writer
+
+from airflow_sparktune.study.journal import Prefix
+
+
+def ask(client: TestClient, **query: Any) -> dict[str, Any]:
+    answer = client.get(f"{RUN}/study", params=query)
+    assert answer.status_code == 200, answer.text
+    reply: dict[str, Any] = answer.json()
+    return reply
+
+
+def test_a_closed_study_is_told_whole(client: TestClient, address: str) -> None:
+    writer = Writer(address)
+    writer.open(max_evals=12)
+    writer.run(12)
+    writer.close()
+
+    reply = ask(client)
+
+    assert (reply["phase"], reply["generation"], reply["title"]) == ("closed", 0, "churn.tune, r1")
+    assert [trial["number"] for trial in reply["trials"]] == list(range(12))
+    assert reply["summary"]["stop_reason"] == "max_evals"
+    assert len(reply["trials"][0]["point"]) == len(reply["dimensions"])
+
+
+def test_a_second_question_brings_what_changed_since(client: TestClient, address: str) -> None:
+    writer = Writer(address)
+    writer.open()
+    writer.run(3)
+    first = ask(client)
+    writer.run(1, first=3)
+
+    second = ask(client, after=first["changes"], epoch=first["epoch"])
+
+    assert [trial["number"] for trial in second["trials"]] == [3]
+    assert ask(client, after=second["changes"], epoch=second["epoch"])["trials"] == []
+
+
+def test_a_new_attempt_starts_the_page_over(client: TestClient, address: str) -> None:
+    writer = Writer(address)
+    writer.open()
+    writer.run(3)
+    first = ask(client)
+    again = Writer(address, attempt=2)
+    taken = Prefix(writer.stream.stream, writer.stream.events)
+    again.open(takes=[[taken.stream, taken.events]])
+
+    second = ask(client, after=first["changes"], epoch=first["epoch"])
+
+    assert second["epoch"] != first["epoch"]
+    assert [trial["number"] for trial in second["trials"]] == [0, 1, 2]
+    assert [attempt["number"] for attempt in second["attempts"]] == [1, 2]
+
+
+def test_the_newest_generation_is_shown_and_an_older_one_can_be_chosen(
+    client: TestClient, address: str
+) -> None:
+    for generation, trials in (("g0", 2), ("g3", 5)):
+        writer = Writer(f"{address.removesuffix('g0')}{generation}")
+        writer.open()
+        writer.run(trials)
+
+    assert ask(client)["generations"] == [3, 0]
+    assert len(ask(client)["trials"]) == 5
+    assert len(ask(client, generation=0)["trials"]) == 2
+    assert client.get(f"{RUN}/study", params={"generation": 1}).status_code == 404
+
+
+def test_a_mapped_task_has_a_study_an_index(client: TestClient, address: str) -> None:
+    writer = Writer(address.replace("/g0", "/2/g0"))
+    writer.open()
+
+    assert ask(client, map_index="2")["phase"] == "running"
+    assert ask(client, map_index="{MAP_INDEX}")["phase"] == "none"
+
+
+def test_no_study_is_no_error(client: TestClient, tmp_path: Path) -> None:
+    assert ask(client)["phase"] == "none"
+    assert ask(client)["message"] is None
+
+
+def test_a_missing_storage_is_told_without_its_path(client: TestClient, tmp_path: Path) -> None:
+    tmp_path.rmdir()
+
+    message = ask(client)["message"]
+
+    assert "[sparktune] storage" in message
+    assert str(tmp_path) not in message
+
+
+def test_a_folder_without_a_journal_waits_for_its_driver(client: TestClient, address: str) -> None:
+    Path(address).mkdir(parents=True)
+
+    assert ask(client)["phase"] == "waiting"
+
+
+def test_a_torn_segment_is_told_and_the_rest_shown(client: TestClient, address: str) -> None:
+    writer = Writer(address)
+    writer.open()
+    writer.run(2)
+    last = max(Path(address).rglob("*.jsonl"))
+    last.write_text('{"v": 1, "event": "tri')
+
+    reply = ask(client)
+
+    assert len(reply["trials"]) == 2
+    assert "torn" in reply["problems"][0]
+
+
+def test_a_later_versions_study_says_so(client: TestClient, address: str) -> None:
+    writer = Writer(address)
+    writer.open()
+    writer.write(event="promoted", v=99)
+
+    assert "later version" in ask(client)["problems"][0]
+
+
+def test_a_trial_is_told_with_its_traceback(client: TestClient, address: str) -> None:
+    writer = Writer(address)
+    writer.open()
+    writer.run(5)
+
+    trial = client.get(f"{RUN}/trials/4", params={"generation": 0}).json()
+
+    assert trial["error"]["traceback"] == TRACEBACK
+    assert set(trial["params"]) >= {"lr", "depth"}
+    assert client.get(f"{RUN}/trials/99", params={"generation": 0}).status_code == 404
+
+
+def test_script_tags_stay_data(client: TestClient, address: str) -> None:
+    from airflow_sparktune.study.space import choice
+
+    writer = Writer(address, space={"<script>alert(1)</script>": choice(["</script><b>x", "y"])})
+    writer.open()
+    writer.run(5)
+
+    answer = client.get(f"{RUN}/study")
+
+    assert answer.headers["content-type"] == "application/json"
+    assert json.loads(answer.text)["dimensions"][0]["label"] == "<script>alert(1)</script>"
