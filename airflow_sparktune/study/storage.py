@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -14,7 +16,7 @@ from airflow_sparktune.errors import StorageError
 
 
 class Storage(Protocol):
-    """The four verbs a journal needs; names are relative paths with `/`."""
+    """The four verbs a journal needs; names are relative paths with `/`. Each may raise StorageError."""
 
     def write(self, name: str, data: bytes) -> None:
         """Put the whole file in place at once, durably: a reader sees all of it or nothing."""
@@ -31,7 +33,9 @@ class Storage(Protocol):
 
 def open_storage(address: str) -> Storage:
     """The storage of a study's address: a URL for fsspec, or a path."""
-    return FsspecStorage(address) if "://" in address else LocalStorage(address)
+    # fsspec writes a local file in place, where a reader could see half of it.
+    path = address.removeprefix("file://")
+    return FsspecStorage(path) if "://" in path else LocalStorage(path)
 
 
 class LocalStorage:
@@ -54,26 +58,39 @@ class LocalStorage:
             # mkstemp's 0600 would keep the API server's user from reading the study.
             temporary.chmod(0o644)
             temporary.replace(path)
+            _sync(path.parent)
         except OSError as error:
             if temporary is not None:
-                temporary.unlink(missing_ok=True)
+                with suppress(OSError):
+                    temporary.unlink(missing_ok=True)
             raise StorageError(
                 f"the study folder must be writable, got {error.strerror or error} for {path}; "
                 "choose another storage, or give this user the right to write there"
             ) from error
 
     def read(self, name: str) -> bytes:
-        return (self._root / name).read_bytes()
+        path = self._root / name
+        with _readable(path):
+            try:
+                return path.read_bytes()
+            except (IsADirectoryError, NotADirectoryError) as error:
+                raise FileNotFoundError(f"no file {path}") from error
 
     def names(self, folder: str) -> list[str]:
-        try:
-            found = [entry.name for entry in (self._root / folder).iterdir()]
-        except (FileNotFoundError, NotADirectoryError):
-            return []
+        path = self._root / folder
+        with _readable(path):
+            try:
+                found = [entry.name for entry in path.iterdir()]
+            except (FileNotFoundError, NotADirectoryError):
+                return []
         return sorted(name for name in found if not name.startswith(".tmp-"))
 
     def remove(self, name: str) -> None:
-        (self._root / name).unlink(missing_ok=True)
+        path = self._root / name
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(f"cannot remove {path}: {error.strerror or error}") from error
 
 
 class FsspecStorage:
@@ -97,18 +114,24 @@ class FsspecStorage:
         try:
             self._files.pipe_file(f"{self._root}/{name}", data)
         except OSError as error:
-            raise StorageError(f"cannot write {name} under {self._root}: {error}") from error
+            raise StorageError(
+                f"the study folder must be writable, got {error} for {self._root}/{name}; "
+                "choose another storage, or give this user the right to write there"
+            ) from error
 
     def read(self, name: str) -> bytes:
-        data: bytes = self._files.cat_file(f"{self._root}/{name}")
-        return data
+        path = f"{self._root}/{name}"
+        with _readable(path):
+            data: bytes = self._files.cat_file(path)
+            return data
 
     def names(self, folder: str) -> list[str]:
         path = f"{self._root}/{folder}".rstrip("/")
-        try:
-            found = self._files.ls(path, detail=False)
-        except FileNotFoundError:
-            return []
+        with _readable(path):
+            try:
+                found = self._files.ls(path, detail=False)
+            except FileNotFoundError:
+                return []
         return sorted(entry.rstrip("/").rsplit("/", 1)[-1] for entry in found)
 
     def remove(self, name: str) -> None:
@@ -116,3 +139,29 @@ class FsspecStorage:
             self._files.rm_file(f"{self._root}/{name}")
         except FileNotFoundError:
             return
+        except OSError as error:
+            raise StorageError(f"cannot remove {self._root}/{name}: {error}") from error
+
+
+@contextmanager
+def _readable(path: str | Path) -> Iterator[None]:
+    """Whatever keeps a file from being read, other than its absence, in the house's words."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise StorageError(
+            f"the study folder must be readable, got {error.strerror or error} for {path}; "
+            "give this user the right to read there"
+        ) from error
+
+
+def _sync(folder: Path) -> None:
+    """Make a rename in the folder outlast a power cut, where the file system can."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            os.fsync(handle)
+    finally:
+        os.close(handle)

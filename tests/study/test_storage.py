@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_sparktune.errors import StorageError
+from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.storage import FsspecStorage, LocalStorage, open_storage
+from tests.study.samples import follow, opened, trial, write
+
+
+class Killed(BaseException):
+    """The process ends here: nothing after it is run."""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "study"
+
+
+def dies(*args: Any, **kwargs: Any) -> None:
+    raise Killed
+
+
+def full(*args: Any, **kwargs: Any) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize(
+    "step", ["tempfile.mkstemp", "os.fsync", "pathlib.Path.chmod", "pathlib.Path.replace"]
+)
+def test_a_write_that_is_cut_off_left_nothing_to_see(
+    root: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Killed before the rename, at whichever step: the old file is whole, and no listing shows a trace."""
+    storage = LocalStorage(root)
+    storage.write("folder/old", b"old")
+    monkeypatch.setattr(step, dies)
+    for name in ("folder/old", "folder/new"):
+        with pytest.raises(Killed):
+            storage.write(name, b"new")
+    assert storage.names("folder") == ["old"]
+    assert storage.read("folder/old") == b"old"
+
+
+@pytest.mark.parametrize("step", ["tempfile.mkstemp", "os.fsync", "pathlib.Path.replace"])
+def test_a_disk_that_is_full(root: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """A write that fails raises StorageError with the system's reason, and cleans up behind itself."""
+    storage = LocalStorage(root)
+    storage.write("folder/old", b"old")
+    monkeypatch.setattr(step, full)
+    with pytest.raises(StorageError, match=r"must be writable, got No space left .* choose another storage"):
+        storage.write("folder/old", b"new")
+    assert [entry.name for entry in (root / "folder").iterdir()] == ["old"]
+    assert storage.read("folder/old") == b"old"
+
+
+def test_a_write_that_fails_and_cannot_clean_up(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reason that is told is the first one, not that of the cleaning up."""
+    monkeypatch.setattr("os.fsync", full)
+    monkeypatch.setattr("pathlib.Path.unlink", lambda *args, **kwargs: os.listdir("/nowhere"))
+    with pytest.raises(StorageError, match="No space left"):
+        LocalStorage(root).write("file", b"")
+
+
+def test_a_commit_that_failed_can_be_repeated(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events whose segment could not be written go into the next one, in their order, once."""
+    storage = LocalStorage(root)
+    writer = write(storage, 1, [opened()])
+    writer.append(trial(0))
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.replace", full)
+        with pytest.raises(StorageError):
+            writer.commit()
+    writer.append(trial(0, 0.5))
+    writer.commit()
+    assert follow(storage).study.changes == 3
+
+
+def test_a_file_system_that_cannot_sync_folders(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some network file systems refuse to sync a folder: the file is in place all the same."""
+    fsync = os.fsync
+
+    def picky(handle: int) -> None:
+        if os.path.isdir(f"/proc/self/fd/{handle}"):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        fsync(handle)
+
+    monkeypatch.setattr("os.fsync", picky)
+    LocalStorage(root).write("file", b"x")
+    assert LocalStorage(root).read("file") == b"x"
+
+
+def test_others_may_read(root: Path) -> None:
+    """The API server runs as another user than the driver, and reads what that one wrote."""
+    LocalStorage(root).write("file", b"x")
+    assert (root / "file").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_root_that_is_a_file(tmp_path: Path) -> None:
+    """A study below a file reads as empty, and cannot be written: the message names the place."""
+    (tmp_path / "file").write_bytes(b"")
+    for address in (tmp_path / "file", tmp_path / "file" / "study"):
+        assert read_study(str(address)).study.trials == {}
+        with pytest.raises(FileNotFoundError):
+            LocalStorage(address).read("spec.json")
+        with pytest.raises(StorageError, match=r"must be writable, got .*file"):
+            LocalStorage(address).write("spec.json", b"{}")
+
+
+@pytest.mark.parametrize(
+    ("verb", "call"),
+    [
+        ("readable", lambda storage: storage.read("file")),
+        ("readable", lambda storage: storage.names("")),
+        ("remove", lambda storage: storage.remove("file")),
+    ],
+)
+def test_a_folder_that_this_user_may_not_use(
+    root: Path, monkeypatch: pytest.MonkeyPatch, verb: str, call: Callable[[LocalStorage], Any]
+) -> None:
+    """What the system refuses is told in one sentence, with the place."""
+
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    for name in ("read_bytes", "iterdir", "unlink"):
+        monkeypatch.setattr(f"pathlib.Path.{name}", refuse)
+    with pytest.raises(StorageError, match=rf"{verb}.*") as raised:
+        call(LocalStorage(root))
+    assert "Permission denied" in str(raised.value)
+    assert str(root) in str(raised.value)
+
+
+def test_reading_makes_no_folder(root: Path) -> None:
+    """Looking at a study that is not there leaves the storage as it was."""
+    read_study(str(root))
+    assert not root.exists()
+
+
+def test_a_local_url_is_written_like_a_path(root: Path) -> None:
+    """file:// is a local folder: whole files by rename, and folders made on the way."""
+    storage = open_storage(f"file://{root}")
+    assert isinstance(storage, LocalStorage)
+    storage.write("deep/er/file", b"x")
+    assert (root / "deep" / "er" / "file").read_bytes() == b"x"
+
+
+def test_a_url_is_opened_with_fsspec() -> None:
+    """Any other URL is fsspec's; one that fsspec does not know is told by name."""
+    assert isinstance(open_storage("memory://here"), FsspecStorage)
+    with pytest.raises(StorageError, match="ftq://bucket/study cannot be opened"):
+        open_storage("ftq://bucket/study")
+
+
+def test_a_url_without_fsspec(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster image without fsspec is told what to do; a path works there."""
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    with pytest.raises(StorageError, match="needs fsspec.*install fsspec there, or use a path"):
+        open_storage("s3://bucket/study")
+    assert isinstance(open_storage("/data"), LocalStorage)
+
+
+WRITER = """
+import sys
+from airflow_sparktune.study.storage import LocalStorage
+from tests.study.samples import opened, trial, write
+writer = write(LocalStorage(sys.argv[1]), 1, [opened()])
+for number in range(100_000):
+    writer.append(trial(number))
+    writer.append(trial(number, 0.5))
+    writer.commit()
+    print(number, flush=True)
+    if number % 50 == 49:
+        writer.roll()
+"""
+
+
+@pytest.mark.parametrize("life_s", [0.02, 0.1, 0.25])
+def test_a_driver_that_is_killed(root: Path, life_s: float) -> None:
+    """SIGKILL at any instant: every trial whose commit had returned is there, whole, and nothing is torn."""
+    repository = Path(__file__).parents[2]
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(root)], stdout=subprocess.PIPE, text=True, cwd=repository
+    ) as driver:
+        assert driver.stdout is not None
+        first = driver.stdout.readline()
+        time.sleep(life_s)
+        driver.send_signal(signal.SIGKILL)
+        acknowledged = [first, *driver.stdout.read().splitlines()]
+    follower = follow(LocalStorage(root))
+    assert follower.problems == []
+    # One commit may have returned just before it could be told.
+    assert len(follower.study.trials) - len(acknowledged) in (0, 1)
+    assert all(each.loss == 0.5 for each in follower.study.trials.values())
