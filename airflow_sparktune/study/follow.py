@@ -8,6 +8,9 @@ from airflow_sparktune.study.journal import Event, Prefix, StreamReader, newer, 
 from airflow_sparktune.study.storage import Storage, open_storage
 from airflow_sparktune.study.study import Study
 
+# What an event of another shape than ours makes a study raise.
+WRONG_SHAPE = (LookupError, TypeError, ValueError)
+
 
 class StudyFollower:
     """Keeps a `Study` up to date with its journal.
@@ -44,14 +47,25 @@ class StudyFollower:
     def _switch(self, stream: str) -> bool:
         """Start over with a newer stream, if it has an `opened` event that can be read."""
         reader = StreamReader(self._storage, stream, problems=self.problems)
-        opened = next(iter(reader.poll(upto=1)), None)
-        if opened is None or opened["event"] != "opened":
+        opened = next(reader.poll(upto=1), None)
+        if opened is None:
             return False
-        study, taken = Study(), tuple(Prefix(*prefix) for prefix in opened.get("takes", ()))
+        try:
+            taken = _taken_over(opened, by=stream)
+            Study().apply(opened)  # whether it can be, before all that it takes over is read
+        except WRONG_SHAPE as error:
+            self.problems.append(f"{stream} does not begin as an attempt does ({error}); skipped")
+            return False
+        study = Study()
         for prefix in taken:
             older = StreamReader(self._storage, prefix.stream, problems=self.problems)
             self._apply(study, older.poll(upto=prefix.events))
-        self._apply(study, [opened])
+            if older.seen < prefix.events:
+                self.problems.append(
+                    f"{stream} goes on from event {prefix.events} of {prefix.stream}, "
+                    f"of which only {older.seen} can be found"
+                )
+        study.apply(opened)
         self.study, self._taken, self._reader = study, taken, reader
         return True
 
@@ -59,10 +73,21 @@ class StudyFollower:
         for event in events:
             try:
                 study.apply(event)
-            except (LookupError, TypeError, ValueError) as error:
+            except WRONG_SHAPE as error:
                 self.problems.append(
                     f"a {event['event']!r} event has not the form it should have ({error}); skipped"
                 )
+
+
+def _taken_over(opened: Event, *, by: str) -> tuple[Prefix, ...]:
+    """The prefixes that an attempt's first event names; raises ValueError or TypeError."""
+    if opened["event"] != "opened":
+        raise ValueError(f"its first event is {opened['event']!r}")
+    taken = tuple(map(Prefix.from_json, opened.get("takes", ())))
+    for prefix in taken:
+        if not newer(by, prefix.stream):
+            raise ValueError(f"it takes over {prefix.stream}, which is not older")
+    return taken
 
 
 def read_study(address: str) -> StudyFollower:

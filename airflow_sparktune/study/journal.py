@@ -12,20 +12,22 @@ A reader therefore needs no lock: it follows the newest stream whose `opened` it
 from __future__ import annotations
 
 import json
+import math
 import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
-from airflow_sparktune.errors import StorageError, Superseded
+from airflow_sparktune.errors import Superseded
+from airflow_sparktune.study import shape
 from airflow_sparktune.study.storage import Storage
 
 SCHEMA = 1
 FOLDER = "attempts"
 
-_STREAM = re.compile(r"(?P<attempt>\d{4,})-[0-9a-f]{8}")
-_SEGMENT = re.compile(r"(?P<first>\d{8})-(?P<last>\d{8})\.jsonl")
+_STREAM = re.compile(r"[0-9]{4,}-[0-9a-f]{8}")
+_SEGMENT = re.compile(r"(?P<first>[0-9]{8})-(?P<last>[0-9]{8})\.jsonl")
 
 Event = Mapping[str, Any]
 
@@ -36,6 +38,14 @@ class Prefix:
 
     stream: str
     events: int
+
+    @classmethod
+    def from_json(cls, data: Any) -> Prefix:
+        """The prefix that an `opened` event names; raises ValueError for what names none."""
+        match data:
+            case [str(stream), int(events)] if _STREAM.fullmatch(stream) and shape.whole(events):
+                return cls(stream, events)
+        raise ValueError(f"{data!r} names no prefix of a stream")
 
 
 def attempt_of(stream: str) -> int:
@@ -59,8 +69,25 @@ def streams(storage: Storage, problems: list[str] | None = None) -> list[str]:
     return sorted(found, key=lambda name: (attempt_of(name), name))
 
 
+def segments(
+    storage: Storage, stream: str, problems: list[str] | None = None
+) -> Iterator[tuple[str, int, int]]:
+    """The segments of a stream with their first and last event's number; foreign names go into `problems`."""
+    for name in storage.names(f"{FOLDER}/{stream}"):
+        match = _SEGMENT.fullmatch(name)
+        first, last = (int(match["first"]), int(match["last"])) if match else (0, 0)
+        if 1 <= first <= last:
+            yield name, first, last
+        elif problems is not None:
+            problems.append(f"{FOLDER}/{stream}/{name} is no segment; skipped")
+
+
 class StreamReader:
-    """Reads one stream, each of its files once, in the order of its events."""
+    """Reads one stream, each of its files once, in the order of its events.
+
+    What cannot be read is reported into `problems` and skipped for good, so that what was read as a prefix
+    once reads the same for ever.
+    """
 
     def __init__(self, storage: Storage, stream: str, *, problems: list[str]) -> None:
         self.stream = stream
@@ -70,52 +97,54 @@ class StreamReader:
 
     def poll(self, upto: int | None = None) -> Iterator[Event]:
         """The events that have come since the last call, up to number `upto`."""
-        # A driver that closes rolls its stream up: a listed file may be gone when it is read.
-        for _ in range(3):
-            try:
-                yield from self._pass(upto)
+        # A listing is not one moment: meanwhile the driver appends, and rolls its stream when it closes.
+        # What a listing lacks, and what is gone when it is read, counts as missing at the third look.
+        for last_look in (False, False, True):
+            if (yield from self._look(upto, last_look=last_look)):
                 return
-            except FileNotFoundError:
-                continue
-        raise StorageError(
-            f"the files of {FOLDER}/{self.stream} keep vanishing while they are read; "
-            "look whether something else cleans up this folder"
-        )
 
-    def _pass(self, upto: int | None) -> Iterator[Event]:
+    def _look(self, upto: int | None, *, last_look: bool) -> Generator[Event, None, bool]:
+        """List and read once; False where another look may find more."""
         folder = f"{FOLDER}/{self.stream}"
-        for name in self._storage.names(folder):
-            match = _SEGMENT.fullmatch(name)
-            if match is None:
-                self._report(f"{folder}/{name} is no segment; skipped")
+        for name, first, last in segments(self._storage, self.stream, self._problems):
+            if last <= self.seen or (upto is not None and self.seen >= upto):
                 continue
-            first, last = int(match["first"]), int(match["last"])
-            if last <= self.seen or (upto is not None and first > upto):
+            if first > self.seen + 1:
+                if not last_look:
+                    return False
+                self._report(f"events {self.seen + 1} to {first - 1} of {folder} are missing; skipped")
+                self.seen = first - 1
+            try:
+                lines = self._storage.read(f"{folder}/{name}").split(b"\n")
+            except FileNotFoundError:
+                if not last_look:
+                    return False
+                self._report(f"{folder}/{name} is listed but is no file that can be read; skipped")
                 continue
-            lines = self._storage.read(f"{folder}/{name}").split(b"\n")
-            for number, line in enumerate(lines[: last - first + 1], start=first):
-                if number <= self.seen or (upto is not None and number > upto):
-                    continue
+            for number in range(self.seen + 1, (last if upto is None else min(last, upto)) + 1):
                 self.seen = number
-                event = self._event(line, f"{folder}/{name}", number)
+                line = lines[number - first] if number - first < len(lines) else b""
+                event = self._event(line, f"{folder}/{name}")
                 if event is not None:
                     yield event
-            # Torn lines are skipped for good: what is read as a prefix once reads the same for ever.
-            self.seen = max(self.seen, last if upto is None else min(last, upto))
+        return upto is None or self.seen >= upto
 
-    def _event(self, line: bytes, name: str, number: int) -> Event | None:
+    def _event(self, line: bytes, name: str) -> Event | None:
         try:
-            event = json.loads(line)
-        except ValueError:
+            event = _DECODER.decode(line.decode())
+        except (ValueError, RecursionError):
             event = None
-        if not isinstance(event, dict) or not isinstance(event.get("event"), str):
-            self._report(f"event {number} in {name} is torn; skipped")
+        if not (
+            isinstance(event, dict) and shape.text(event.get("event")) and shape.whole(event.get("v", SCHEMA))
+        ):
+            self._report(f"{name} is torn, or not a driver's; what is no event in it was skipped")
             return None
         if event.get("v", SCHEMA) > SCHEMA:
             self._report(
                 f"{name} was written by a later version of airflow-sparktune (schema {event['v']}, "
-                f"this one reads {SCHEMA}); upgrade to see all of it"
+                f"this one reads {SCHEMA}) and was skipped; upgrade to see all of it"
             )
+            return None
         return event
 
     def _report(self, problem: str) -> None:
@@ -137,7 +166,10 @@ class StreamWriter:
 
     def append(self, event: Event) -> None:
         """Add an event to the next segment; raises ValueError for what JSON cannot hold."""
-        line = json.dumps({"v": SCHEMA, **event}, allow_nan=False, separators=(",", ":"))
+        try:
+            line = json.dumps({"v": SCHEMA, **event}, allow_nan=False, separators=(",", ":"))
+        except TypeError as error:
+            raise ValueError(f"an event must be plain JSON, but {error}") from error
         self._pending.append(line.encode())
 
     def commit(self) -> None:
@@ -162,13 +194,31 @@ class StreamWriter:
     def check_newest(self) -> None:
         """Raise Superseded where a newer attempt has opened the study."""
         for stream in streams(self._storage):
-            if newer(stream, self.stream):
+            if newer(stream, self.stream) and self._has_opened(stream):
                 raise Superseded(
                     f"attempt {self.attempt} must leave the study alone: "
                     f"attempt {attempt_of(stream)} ({stream}) has taken over; look there for the result"
                 )
 
+    def _has_opened(self, stream: str) -> bool:
+        # A driver that died on the way to its first event has taken over nothing.
+        return any(first == 1 for _, first, _ in segments(self._storage, stream))
+
     def _write(self, first: int, last: int, lines: Sequence[bytes]) -> str:
         name = f"{FOLDER}/{self.stream}/{first:08d}-{last:08d}.jsonl"
         self._storage.write(name, b"\n".join(lines) + b"\n")
         return name
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is beyond any float")
+    return number
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)

@@ -30,7 +30,11 @@ def summary(study: Study) -> dict[str, Any]:
     counts = {state.value: 0 for state in TrialState}
     for trial in study.trials.values():
         counts[trial.state.value] += 1
-    trials_s = sum((trial.end or 0) - (trial.start or 0) for trial in study.trials.values() if trial.end)
+    trials_s = sum(
+        trial.end - trial.start
+        for trial in study.trials.values()
+        if trial.start is not None and trial.end is not None
+    )
     room_s = (study.slots or 0) * study.elapsed_s
     return {
         "objective": spec.objective if spec else None,

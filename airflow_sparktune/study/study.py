@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from airflow_sparktune.study import shape
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.trial import Trial, TrialState
 
@@ -68,9 +69,14 @@ class Study:
         self.changed: dict[int, int] = {}
 
     def apply(self, event: Mapping[str, Any]) -> None:
-        """Take in one event; one of an unknown kind (a later version's) changes nothing."""
-        self.changes += 1
-        match event["event"]:
+        """Take in one event; one of an unknown kind (a later version's) changes nothing.
+
+        Nor does one of the wrong shape, for which it raises ValueError, LookupError or TypeError.
+        """
+        kind = event["event"]
+        shape.require(_SHAPES.get(kind, {}), event, what=f"an event {kind!r}")
+        at: Any = event.get("at")
+        match kind:
             case "opened":
                 self._open(event)
             case "trial":
@@ -80,16 +86,27 @@ class Study:
             case "spark":
                 self.attempts[-1].spark = event["spark"]
             case "closed":
-                self.closed = Closed(
-                    StopReason(event["reason"]), event["at"], event.get("error"), event.get("timing")
-                )
-        if self.attempts and "at" in event:
-            self.attempts[-1].last = max(self.attempts[-1].last, event["at"])
+                self.closed = Closed(StopReason(event["reason"]), at, event.get("error"), event.get("timing"))
+        self.changes += 1
+        if self.attempts and shape.moment(at):
+            self.attempts[-1].last = max(self.attempts[-1].last, at)
 
     @property
     def result_stands(self) -> bool:
-        """Whether the study was closed with a result, which a later attempt delivers as it is."""
-        return self.closed is not None and self.closed.error is None and self.best is not None
+        """Whether the study was closed with a result, which a later attempt delivers as it is.
+
+        A driver that was killed gave no verdict, whatever it had found by then.
+        """
+        if self.closed is None or self.closed.reason in (StopReason.KILLED, StopReason.ERROR):
+            return False
+        return self.closed.error is None and self.best is not None
+
+    def answers(self, spec: Spec) -> bool:
+        """Whether the result stands for `spec`: the same study, and not stopped by a limit since raised."""
+        if self.spec is None or not self.result_stands or self.spec.changed_identity(spec):
+            return False
+        ran_out = self.closed is not None and self.closed.reason is StopReason.MAX_EVALS
+        return not (ran_out and spec.max_evals > self.finished)
 
     @property
     def finished(self) -> int:
@@ -113,10 +130,39 @@ class Study:
 
     def _put(self, trial: Trial) -> None:
         self.trials[trial.number] = trial
-        self.changed[trial.number] = self.changes
-        if trial.state is TrialState.OK and (self.best is None or _rank(trial) < _rank(self.best)):
+        self.changed[trial.number] = self.changes + 1
+        if self.best is not None and self.best.number == trial.number:
+            succeeded = (each for each in self.trials.values() if each.state is TrialState.OK)
+            self.best = min(succeeded, key=_rank, default=None)
+        elif trial.state is TrialState.OK and (self.best is None or _rank(trial) < _rank(self.best)):
             self.best = trial
 
 
 def _rank(trial: Trial) -> tuple[float, int]:
     return (math.inf if trial.loss is None else trial.loss, trial.number)
+
+
+def _dimension(value: Any) -> bool:
+    return shape.group(value) and shape.text(value.get("label")) and shape.text(value.get("kind"))
+
+
+_SHAPES: Mapping[str, Mapping[str, shape.Fits]] = {
+    "opened": {
+        "at": shape.moment,
+        "attempt": shape.whole,
+        "spec": shape.group,
+        "seed": shape.whole,
+        "dimensions": shape.several(_dimension),
+        "versions": shape.optional(shape.group),
+        "host": shape.optional(shape.text),
+        "pid": shape.optional(shape.whole),
+    },
+    "trial": {"trial": shape.group},
+    "slots": {"slots": shape.whole},
+    "spark": {"spark": shape.group},
+    "closed": {
+        "at": shape.moment,
+        "error": shape.optional(shape.group),
+        "timing": shape.optional(shape.group),
+    },
+}

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from airflow_sparktune.study import shape
+
 
 class TrialState(StrEnum):
     """`running`, then one of the others for good."""
@@ -37,7 +39,8 @@ class Failure:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Failure:
-        return cls(FailureKind(data["kind"]), str(data["message"]), data.get("traceback"))
+        shape.require(_FAILURE, data, what="a failure")
+        return cls(FailureKind(data["kind"]), data["message"], data.get("traceback"))
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "kind": self.kind.value}
@@ -78,10 +81,18 @@ class Trial:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Trial:
+        """The trial that `to_json` wrote; keys of a later version are left out.
+
+        Raises ValueError, LookupError or TypeError for what is no trial.
+        """
         known = {name: data[name] for name in cls.__slots__ if name in data}
         known["state"] = TrialState(data["state"])
         known["error"] = Failure.from_json(data["error"]) if data.get("error") else None
-        return cls(**known)
+        trial = cls(**known)
+        shape.require(_TRIAL, {name: getattr(trial, name) for name in _TRIAL}, what="a trial")
+        if trial.state is TrialState.OK and trial.loss is None:
+            raise ValueError("a trial that is ok cannot be without a loss")
+        return trial
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -89,3 +100,18 @@ class Trial:
             "state": self.state.value,
             "error": self.error.to_json() if self.error else None,
         }
+
+
+_FAILURE: Mapping[str, shape.Fits] = {"message": shape.text, "traceback": shape.optional(shape.text)}
+_TRIAL: Mapping[str, shape.Fits] = {
+    "number": shape.whole,
+    "point": shape.group,
+    "loss": shape.optional(shape.number),
+    "start": shape.optional(shape.moment),
+    "end": shape.optional(shape.moment),
+    "run_s": shape.optional(shape.number),
+    "slot": shape.optional(shape.whole),
+    "attempt": shape.whole,
+    "tries": shape.whole,
+    "info": shape.group,
+}

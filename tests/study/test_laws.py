@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_sparktune.study.follow import WRONG_SHAPE, StudyFollower
+from airflow_sparktune.study.journal import Prefix
+from airflow_sparktune.study.result import summary, trial_row
+from airflow_sparktune.study.study import Study
+from tests.study.samples import BEGAN, Event, closed, opened, trial, write
+
+LOSSES = st.none() | st.floats(-2, 2) | st.integers(-2, 2)
+EVENTS = st.one_of(
+    st.builds(trial, st.integers(0, 5), LOSSES),
+    st.builds(trial, st.integers(0, 5), LOSSES, attempt=st.integers(1, 3), tries=st.integers(1, 3)),
+    st.builds(closed, st.sampled_from(["killed", "max_evals", "timeout"])),
+    st.builds(lambda slots: {"event": "slots", "at": BEGAN + slots, "slots": slots}, st.integers(0, 9)),
+    st.just({"event": "spark", "at": BEGAN, "spark": {"application": "app-1"}}),
+    st.just({"event": "weather"}),
+    st.just({"event": "trial", "trial": {"number": "0"}}),
+    st.just({"event": "closed", "reason": "tired"}),
+)
+STREAMS = ("0001-00000001", "0002-00000002", "0003-00000003")
+
+
+class Shelf:
+    """A storage in a dictionary."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+
+    def write(self, name: str, data: bytes) -> None:
+        self.files[name] = data
+
+    def read(self, name: str) -> bytes:
+        if name not in self.files:
+            raise FileNotFoundError(name)
+        return self.files[name]
+
+    def names(self, folder: str) -> list[str]:
+        below = (name[len(folder) + 1 :] for name in self.files if name.startswith(f"{folder}/"))
+        return sorted({name.split("/")[0] for name in below})
+
+    def remove(self, name: str) -> None:
+        self.files.pop(name, None)
+
+
+def observable(study: Study) -> dict[str, Any]:
+    """Everything that anybody can ask a study."""
+    return {
+        **vars(study),
+        "result_stands": study.result_stands,
+        "finished": study.finished,
+        "elapsed_s": study.elapsed_s,
+        "summary": summary(study),
+        "rows": [trial_row(each) for each in study.trials.values()],
+    }
+
+
+def replay(study: Study, events: list[Event]) -> Study:
+    for event in events:
+        try:
+            study.apply(event)
+        except WRONG_SHAPE:
+            continue
+    return study
+
+
+def cut(draw: st.DrawFn, events: list[Event]) -> list[list[Event]]:
+    """The events in segments of any lengths."""
+    marks = draw(st.sets(st.integers(1, max(len(events) - 1, 1))))
+    return [events[a:b] for a, b in itertools.pairwise([0, *sorted(marks), len(events)])]
+
+
+@st.composite
+def journals(draw: st.DrawFn) -> tuple[Shelf, list[Event]]:
+    """A journal of up to three attempts, and the events in it that count, in their order."""
+    shelf, counted = Shelf(), []
+    takes: tuple[Prefix, ...] = ()
+    for attempt, stream in enumerate(STREAMS[: draw(st.integers(1, 3))], start=1):
+        events = [opened(attempt, takes=takes), *draw(st.lists(EVENTS, max_size=8))]
+        writer = write(shelf, attempt, *cut(draw, events), stream=stream)
+        if draw(st.booleans()):
+            writer.roll()
+        taken = draw(st.integers(1, len(events)))
+        takes = (*takes, Prefix(stream, taken))
+        newest, counted = [*counted, *events], [*counted, *events[:taken]]
+    return shelf, newest
+
+
+@given(st.lists(EVENTS, max_size=20), st.integers(0, 20))
+def test_a_prefix_and_then_the_rest_is_the_whole(events: list[Event], at: int) -> None:
+    """Replaying a prefix and then the rest equals replaying the whole."""
+    events = [opened(), *events]
+    whole = replay(Study(), events)
+    parts = replay(Study(), events[:at])
+    observable(parts)
+    assert observable(replay(parts, events[at:])) == observable(whole)
+
+
+@given(st.lists(EVENTS, max_size=20))
+def test_the_best_is_the_best(events: list[Event]) -> None:
+    """At any time the best is the trial with the lowest loss that is ok, the first of equals."""
+    study = replay(Study(), [opened(), *events])
+    ok = [each for each in study.trials.values() if each.state == "ok"]
+    assert study.best == min(ok, key=lambda each: (each.loss, each.number), default=None)
+
+
+@given(journals())
+@settings(deadline=None)
+def test_what_a_follower_reads_is_what_counts(journal: tuple[Shelf, list[Event]]) -> None:
+    """A journal reads as the events that count, one after the other, however they lie in segments."""
+    shelf, counted = journal
+    follower = StudyFollower(shelf)
+    follower.refresh()
+    assert observable(follower.study) == observable(replay(Study(), counted))
+
+
+@given(journals(), st.data())
+@settings(deadline=None)
+def test_following_along_is_reading_at_the_end(
+    journal: tuple[Shelf, list[Event]], data: st.DataObject
+) -> None:
+    """A follower that watches a journal grow knows what one knows that comes at the end."""
+    shelf, _ = journal
+    growing = Shelf()
+    watching = StudyFollower(growing)
+    for name in sorted(shelf.files):
+        growing.write(name, shelf.files[name])
+        if data.draw(st.booleans()):
+            watching.refresh()
+    watching.refresh()
+    late = StudyFollower(shelf)
+    late.refresh()
+    assert observable(watching.study) == observable(late.study)
+    assert watching.prefix == late.prefix
+
+
+@given(journals(), st.data())
+@settings(deadline=None)
+def test_no_damage_is_fatal(journal: tuple[Shelf, list[Event]], data: st.DataObject) -> None:
+    """Whatever becomes of a file, the study can be read and everything asked of it."""
+    shelf, _ = journal
+    name = data.draw(st.sampled_from(sorted(shelf.files)))
+    there = shelf.files[name]
+    at = data.draw(st.integers(0, len(there)))
+    shelf.files[name] = data.draw(
+        st.one_of(
+            st.just(there[:at]),
+            st.binary(max_size=50).map(lambda junk: there[:at] + junk + there[at:]),
+            st.binary(max_size=200),
+        )
+    )
+    follower = StudyFollower(shelf)
+    follower.refresh()
+    json.dumps([summary(follower.study), *map(trial_row, follower.study.trials.values())])

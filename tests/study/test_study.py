@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airflow_sparktune.study.result import iso, summary, trial_row
+from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
+from tests.study.samples import BEGAN, SPEC, closed, opened, trial
+
+
+def replayed(*events: dict[str, object]) -> Study:
+    study = Study()
+    for event in events:
+        study.apply(event)
+    return study
+
+
+@pytest.mark.parametrize(
+    ("reason", "stands"),
+    [
+        ("max_evals", True),
+        ("timeout", True),
+        ("loss_threshold", True),
+        ("no_progress", True),
+        ("max_failures", True),
+        ("killed", False),
+        ("error", False),
+    ],
+)
+def test_which_ends_leave_a_result(reason: str, stands: bool) -> None:
+    """A study that reached a limit delivers its best; one whose driver was killed is gone on with."""
+    assert replayed(opened(), trial(0, 0.5), closed(reason)).result_stands is stands
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        pytest.param([trial(0, 0.5)], id="still open"),
+        pytest.param([trial(0), closed()], id="nothing succeeded"),
+        pytest.param([trial(0, 0.5), closed(error={"type": "ObjectiveError"})], id="a verdict"),
+        pytest.param([trial(0, 0.5), closed(), opened(2)], id="opened again"),
+    ],
+)
+def test_when_there_is_no_result(events: list[dict[str, object]]) -> None:
+    """Without an end, without a success, or with a verdict against it, a study has no result to deliver."""
+    assert not replayed(opened(), *events).result_stands
+
+
+def test_a_trial_that_is_run_again_takes_its_old_loss_back() -> None:
+    """The best follows the trials as they stand, also where the best one itself is run again."""
+    study = replayed(opened(), trial(0, 0.5), trial(1, 0.25), trial(1))
+    assert study.best is not None
+    assert study.best.number == 0
+    study.apply(trial(0))
+    assert study.best is None
+
+
+def test_running_time_sums_the_attempts() -> None:
+    """elapsed_s counts each attempt from its opening to its last event, and not the time between them."""
+    study = replayed(
+        opened(), trial(0, 0.5, at=BEGAN + 10), opened(2, at=BEGAN + 1000), closed(at=BEGAN + 1005)
+    )
+    assert study.elapsed_s == 15
+
+
+def test_a_clock_that_was_set_back_takes_no_time_away() -> None:
+    """An event stamped before the one before it does not make an attempt shorter."""
+    assert replayed(opened(), trial(0, 0.5, at=BEGAN + 10), closed(at=BEGAN - 50)).elapsed_s == 10
+
+
+def test_only_trials_that_ended_by_themselves_count() -> None:
+    """finished counts ok, failed and pruned trials; running and cancelled ones are none of max_evals."""
+    study = replayed(opened())
+    for number, state in enumerate(TrialState):
+        study.apply(trial(number, 0.5 if state is TrialState.OK else None))
+        ended = {**trial(number)["trial"], "state": state.value, "loss": 0.5, "end": BEGAN + 9}
+        study.apply({"event": "trial", "at": BEGAN + 9, "trial": ended})
+    assert study.finished == 3
+
+
+def test_changes_say_what_is_new() -> None:
+    """changed[n] > k holds for the trials that have changed since `changes` was k."""
+    study = replayed(opened(), trial(0), trial(1))
+    before = study.changes
+    study.apply(trial(1, 0.5))
+    assert [number for number, at in study.changed.items() if at > before] == [1]
+    assert study.changes == 4
+
+
+def test_the_summary_of_an_empty_study() -> None:
+    """A study of which nothing is known yet has a summary too."""
+    told = summary(Study())
+    assert told["trials"] == 0
+    assert told["best_loss"] is None
+    assert told["utilisation"] is None
+
+
+def test_the_summary_is_json_and_says_what_became_of_it() -> None:
+    """The summary holds counts, the best, the reason and where time went, as JSON has them."""
+    study = replayed(
+        opened(),
+        {"event": "slots", "at": BEGAN, "slots": 2},
+        trial(0, 0.5, at=BEGAN),
+        trial(1, at=BEGAN),
+        closed(at=BEGAN + 1, timing={"ask_s": 0.1}),
+    )
+    told = summary(study)
+    assert json.loads(json.dumps(told)) == told
+    assert told["counts"] == {"running": 1, "ok": 1, "failed": 0, "pruned": 0, "cancelled": 0}
+    assert (told["best_number"], told["best_loss"], told["best_params"]) == (0, 0.5, {"lr": 0.1})
+    assert (told["stop_reason"], told["attempts"], told["timing"]) == ("max_evals", 1, {"ask_s": 0.1})
+    assert (told["elapsed_s"], told["trials_s"], told["utilisation"]) == (1.0, 0.5, 0.25)
+    assert told["started"] == iso(BEGAN)
+
+
+def test_a_trial_that_never_started_used_no_time() -> None:
+    """A trial that was cancelled before it began adds nothing to the trials' time."""
+    never = {**trial(0)["trial"], "start": None, "end": BEGAN, "state": "cancelled"}
+    study = replayed(opened(), {"event": "trial", "at": BEGAN, "trial": never})
+    assert summary(study)["trials_s"] == 0
+
+
+def test_a_trial_goes_to_json_and_back() -> None:
+    """Everything a trial knows survives the journal."""
+    made = Trial(
+        number=3,
+        params={"lr": 0.1, "layers": [64, 32]},
+        point={"lr": 0.1, "layers": 1},
+        start=BEGAN,
+        slot=1,
+        attempt=2,
+        tries=3,
+    ).ended(
+        TrialState.FAILED,
+        end=BEGAN + 1,
+        run_s=0.75,
+        error=Failure(FailureKind.LOST, "gone", "Traceback ..."),
+        info={"epochs": 3},
+    )
+    data = json.loads(json.dumps(made.to_json()))
+    assert Trial.from_json(data) == made
+    assert Trial.from_json({**data, "weather": "fine"}) == made
+    row = trial_row(made)
+    assert json.loads(json.dumps(row)) == row
+    assert (row["start"], row["error"]["kind"], row["loss"]) == (iso(BEGAN), "lost", None)
+
+
+def test_a_study_keeps_its_spec() -> None:
+    """The spec that opened an attempt reads back equal."""
+    assert replayed(opened()).spec == SPEC
