@@ -6,17 +6,20 @@ import hashlib
 import re
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+_HASHED = re.compile(r".*-[0-9a-f]{8}")
 
 
 def part(text: str) -> str:
     """`text` as one folder name; a short hash is added where something had to be replaced.
 
+    Different texts give different names.
+
     >>> part("retune_digits"), part("manual__2026-01-01T00:00:00+00:00")
     ('retune_digits', 'manual__2026-01-01T00_00_00_00_00-1e8dc70c')
     """
     safe = _UNSAFE.sub("_", text)[:100]
-    # A name of dots only would climb out of the storage.
-    if safe == text and safe.strip("."):
+    # A name of dots only would climb out of the storage; one that looks hashed could be another's.
+    if safe == text and safe.strip(".") and not _HASHED.fullmatch(safe):
         return safe
     return f"{safe.strip('.')}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
@@ -30,9 +33,10 @@ def study_address(
     '/data/churn/tune/r1/3/g0'
     """
     index = [] if map_index < 0 else [str(map_index)]
-    return "/".join(
-        [storage.rstrip("/"), part(dag_id), part(task_id), part(run_id), *index, f"g{generation}"]
-    )
+    root = storage.rstrip("/")
+    if root.endswith(":"):  # a scheme alone: memory://
+        root += "//"
+    return "/".join([root, part(dag_id), part(task_id), part(run_id), *index, f"g{generation}"])
 
 
 def previous_generation(address: str) -> str | None:
