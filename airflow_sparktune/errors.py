@@ -65,10 +65,14 @@ def describe(error: BaseException, *, traceback: str | None = None) -> dict[str,
 def revive(data: Mapping[str, Any]) -> SparktuneError:
     """The error that `describe` wrote down; one that was not deliberate comes back as `DriverLost`.
 
+    A deliberate one of a class that is not listed here keeps its decision about a retry.
+
     >>> revive({"type": "ObjectiveError", "message": "no such module"})
     ObjectiveError('no such module')
     """
     kind = _BY_NAME.get(str(data.get("type")))
     if kind is not None:
         return kind(str(data.get("message")))
+    if data.get("retryable") is False:
+        return SparktuneError(str(data.get("message")))
     return DriverLost(f"the driver failed with {data.get('type')}: {data.get('message')}")

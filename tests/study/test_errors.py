@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airflow_sparktune import errors
+from airflow_sparktune.errors import DriverLost, SparktuneError, describe, revive
+
+KINDS = [
+    kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, SparktuneError)
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_error_crosses_the_process_boundary(kind: type[SparktuneError]) -> None:
+    """What one side describes, the other revives: the same class, message and decision about a retry."""
+    data = json.loads(json.dumps(describe(kind("max_evals must be at least 1"), traceback="Traceback")))
+    error = revive(data)
+    assert (type(error), str(error)) == (kind, "max_evals must be at least 1")
+    assert data["retryable"] is kind.retryable
+    assert data["traceback"] == "Traceback"
+
+
+def test_an_error_that_nobody_meant_can_be_retried() -> None:
+    """A bug or a lost machine comes back as DriverLost, with its type and message."""
+    error = revive(describe(KeyError("lr")))
+    assert isinstance(error, DriverLost)
+    assert str(error) == "the driver failed with KeyError: 'lr'"
+    assert describe(KeyError("lr"))["retryable"] is error.retryable is True
+
+
+def test_an_error_without_a_message_is_told_by_its_name() -> None:
+    """No error is empty on the other side."""
+    assert describe(MemoryError())["message"] == "MemoryError"
+
+
+def test_a_deliberate_error_of_a_class_unknown_here_is_not_retried() -> None:
+    """A later version's class, or a room's own: its decision about a retry stands."""
+
+    class Refined(errors.ObjectiveError):
+        pass
+
+    error = revive(describe(Refined("no such module")))
+    assert (type(error), str(error)) == (SparktuneError, "no such module")
+    assert not error.retryable
+
+
+def test_an_error_as_damaged_data() -> None:
+    """What is left of a description still revives, as something that a retry may mend."""
+    assert isinstance(revive({}), DriverLost)
