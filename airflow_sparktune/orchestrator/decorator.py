@@ -35,7 +35,7 @@ def sparktune_task(python_callable: Callable[..., Any] | None = None, **kwargs: 
             python_callable=function,
             # The best params are one value, whatever the function's annotation says.
             multiple_outputs=False,
-            decorated_operator_class=_SparkTuneDecoratedOperator,
+            decorated_operator_class=DecoratedSparkTuneOperator,
             **kwargs,
         )
 
@@ -54,7 +54,9 @@ def _signature_to_call(function: Callable[..., Any]) -> inspect.Signature:
     return signature.replace(parameters=kept, return_annotation=inspect.Signature.empty)
 
 
-class _SparkTuneDecoratedOperator(DecoratedOperator, SparkTuneOperator):
+class DecoratedSparkTuneOperator(DecoratedOperator, SparkTuneOperator):
+    """The task that `@task.sparktune` makes."""
+
     custom_operator_name = "@task.sparktune"
     template_fields: Sequence[str] = (*DecoratedOperator.template_fields, *SparkTuneOperator.template_fields)
 

@@ -151,7 +151,7 @@ class SparkTuneOperator(SparkSubmitOperator):
         for problem in before.problems:
             self.log.warning("journal: %s", problem)
         known = before.study
-        if known.spec is not None and known.result_stands and not known.spec.changed_identity(spec):
+        if known.answers(spec):
             self.log.info("the study at %s has a result already; delivering it", address)
             return known
         connection = self._connection()

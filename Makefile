@@ -1,0 +1,50 @@
+# `make demo` and `make test` each work as the first command on a fresh clone.
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+JAVA := $(VENV)/.java_home
+RUN = JAVA_HOME="$$(cat $(JAVA))" PATH="$(CURDIR)/$(BIN):$$PATH"
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo ui test unit check bench format clean
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+install: $(INSTALLED) $(JAVA) ## Make .venv, install into it, find Java 17 or newer
+
+demo: install ## Let Airflow tune a model on Spark, and train it with what was found
+	AIRFLOW_HOME=$(CURDIR)/.demo/airflow; . ./tools/airflow_env.sh; $(RUN) python tools/demo.py
+
+ui: install ## Start Airflow with the example DAGs on http://localhost:8080
+	$(RUN) tools/ui.sh
+
+test: install ## Run all tests
+	$(RUN) pytest
+
+unit: install ## Run the tests that start neither Spark, nor Airflow, nor a browser
+	$(RUN) pytest -m 'not integration'
+
+check: install ## Lint, types, import contracts
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: install ## Measure against the peers, side by side
+	$(RUN) python -m benchmarks
+
+format: install ## Put the code into shape
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean: ## Remove what the targets have made
+	rm -rf $(VENV) .demo .airflow
+
+$(INSTALLED): pyproject.toml constraints.txt tools/install.sh
+	tools/install.sh $(VENV)
+	@touch $@
+
+$(JAVA): $(INSTALLED) tools/java.sh
+	@tools/java.sh > $@.new && mv $@.new $@

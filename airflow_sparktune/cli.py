@@ -1,0 +1,218 @@
+"""`sparktune`: the same study from a shell.
+
+sparktune run SPEC [--study DIR] [--master local[4]]    run a study, or go on with it
+sparktune show STUDY [--json]                           print what its journal holds
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from airflow_sparktune.errors import DriverLost, SparktuneError, SpecError, StorageError, revive
+from airflow_sparktune.study.follow import StudyFollower, read_study
+from airflow_sparktune.study.result import summary, trial_row
+from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.storage import open_storage
+from airflow_sparktune.study.study import Study
+
+# How often the progress bar looks at the journal.
+REFRESH_S = 0.25
+# What a spec file may hold besides the spec.
+EXTRA_KEYS = ("conf",)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code: 0 done, 1 a study that failed, 2 something to mend first."""
+    arguments = _parser().parse_args(argv)
+    command: Callable[[argparse.Namespace], int] = arguments.command
+    try:
+        return command(arguments)
+    except SparktuneError as error:
+        print(f"sparktune: {error}", file=sys.stderr)
+        return 1 if error.retryable else 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="sparktune", description="Tune hyperparameters on Spark.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run a study, or go on with it")
+    run.add_argument(
+        "spec", type=Path, help="a JSON or YAML file; its keys are the operator's argument names"
+    )
+    run.add_argument("--study", help="the study's folder or URL (default: the spec's name with .study)")
+    run.add_argument("--master", default="local[*]", help="the Spark master (default: %(default)s)")
+    run.set_defaults(command=_run)
+
+    show = commands.add_parser("show", help="print what a study's journal holds")
+    show.add_argument("study", help="the study's folder or URL")
+    show.add_argument("--json", action="store_true", help="all of it, as JSON")
+    show.set_defaults(command=_show)
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from airflow_sparktune.orchestrator.parcel import find_code
+    from airflow_sparktune.orchestrator.spark_install import SparkInstall
+    from airflow_sparktune.orchestrator.submission import prepare
+
+    given = _read_spec_file(arguments.spec)
+    conf = given.pop("conf", None) or {}
+    bases = (arguments.spec.resolve().parent, Path.cwd())
+    given["objective"], code = find_code(str(given.get("objective")), bases=bases)
+    spec = Spec.of(**given, code=code.sha256 if code else None)
+    address = arguments.study or str(Path.cwd() / f"{arguments.spec.stem}.study")
+    address = address if "://" in address else str(Path(address).resolve())
+    before = read_study(address).study
+    if before.answers(spec):
+        print(f"the study at {address} has a result already")
+        return _print_result(before)
+    open_storage(address).write("spec.json", json.dumps(spec.to_json(), indent=2).encode())
+    install = SparkInstall.find("spark-submit")
+    with tempfile.TemporaryDirectory(prefix="sparktune-", ignore_cleanup_errors=True) as name:
+        submission = prepare(
+            address,
+            folder=Path(name),
+            code=code,
+            master=arguments.master,
+            deploy_mode="client",
+            conf=conf,
+            install=install,
+        )
+        command = submission.command("spark-submit", arguments.master)
+        _follow(command, submission.environment, Path(name), address, spec)
+    study = read_study(address).study
+    if study.closed is not None and study.closed.error is not None:
+        raise revive(study.closed.error)
+    if not study.result_stands:
+        raise DriverLost(
+            f"the driver ended without a verdict; run the same command again to go on: {address}"
+        )
+    return _print_result(study)
+
+
+def _follow(
+    command: Sequence[str], environment: Mapping[str, str], folder: Path, address: str, spec: Spec
+) -> None:
+    """Run spark-submit to its end: a live bar in a terminal, the driver's own lines elsewhere."""
+    from airflow_sparktune.orchestrator.process import die_with_parent, end_driver, end_family
+
+    live = sys.stdout.isatty()
+    log = folder / "driver.log"
+    with log.open("w+") as output:
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, **environment},
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output if live else None,
+            stderr=subprocess.STDOUT if live else None,
+            preexec_fn=die_with_parent(),
+        )
+        try:
+            if live:
+                _draw(process, address, spec)
+            process.wait()
+        finally:
+            end_driver(process.pid, str(folder))
+            end_family(process.pid)
+            process.wait()
+        if live and process.returncode:
+            _print_tail(output)
+
+
+def _draw(process: subprocess.Popen[bytes], address: str, spec: Spec) -> None:
+    """A progress bar that follows the journal until the driver has ended."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    follower = StudyFollower(open_storage(address))
+    with Progress(*columns) as progress:
+        bar = progress.add_task("starting Spark", total=spec.max_evals)
+        while process.poll() is None:
+            time.sleep(REFRESH_S)
+            follower.refresh()
+            progress.update(bar, completed=follower.study.finished, description=_standing(follower.study))
+
+
+def _standing(study: Study) -> str:
+    if not study.attempts:
+        return "starting Spark"
+    best = study.best
+    failed = sum(trial.error is not None for trial in study.trials.values())
+    told = f"best {best.loss:.6g} (#{best.number})" if best else "no result yet"
+    return f"{told}, {failed} failed" if failed else told
+
+
+def _print_tail(output: IO[str], lines: int = 20) -> None:
+    output.seek(0)
+    sys.stderr.writelines(output.readlines()[-lines:])
+
+
+def _read_spec_file(path: Path) -> dict[str, Any]:
+    """The mapping in a spec file; JSON is YAML too."""
+    import yaml
+
+    try:
+        found = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise SpecError(f"the spec file must be readable, got {error.strerror} for {path}") from None
+    except yaml.YAMLError as error:
+        raise SpecError(f"the spec file must be JSON or YAML, got: {error}") from None
+    if not isinstance(found, dict):
+        raise SpecError(f"a spec file must hold keys and values, got {type(found).__name__} in {path}")
+    return found
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    follower = read_study(arguments.study)
+    study = follower.study
+    if not study.attempts:
+        raise StorageError(f"a study folder must hold a journal, found none at {arguments.study}")
+    for problem in follower.problems:
+        print(f"sparktune: {problem}", file=sys.stderr)
+    if arguments.json:
+        trials = [trial_row(study.trials[number]) for number in sorted(study.trials)]
+        print(json.dumps({**summary(study), "trials": trials}, indent=2))
+        return 0
+    _print_trials(study)
+    return _print_result(study)
+
+
+def _print_trials(study: Study) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("#", "state", "loss", "seconds", "slot", "attempt", "params", box=None)
+    for number in sorted(study.trials):
+        trial = study.trials[number]
+        took = f"{trial.end - trial.start:.1f}" if trial.end is not None and trial.start is not None else ""
+        loss = "" if trial.loss is None else f"{trial.loss:.6g}"
+        told = json.dumps(trial.params) if trial.error is None else trial.error.message.splitlines()[0]
+        cells = (number, trial.state.value, loss, took, trial.slot, trial.attempt, told)
+        table.add_row(*(Text(str(cell)) for cell in cells))
+    for column in table.columns:
+        column.no_wrap = True
+    # Into a pipe goes a trial a line, however long.
+    Console(width=None if sys.stdout.isatty() else 1_000).print(table)
+
+
+def _print_result(study: Study) -> int:
+    told = summary(study)
+    counts = ", ".join(f"{count} {state}" for state, count in told["counts"].items() if count)
+    print(f"trials       {counts}")
+    print(f"stopped by   {told['stop_reason'] or 'nothing yet'}")
+    if study.best is not None:
+        print(f"best loss    {told['best_loss']:.6g} (trial {told['best_number']})")
+        print(f"best params  {json.dumps(told['best_params'])}")
+    return 0

@@ -1,0 +1,64 @@
+"""`make demo`: Airflow runs the DAG retune_digits, and this prints what its tasks say.
+
+The whole log is in .demo/demo.log. tools/airflow_env.sh says where Airflow's home is.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+LOG = ROOT / ".demo" / "demo.log"
+
+# A log line of Airflow: time, level, message, logger.
+LINE = re.compile(r"^\S+Z \[(?P<level>\w+) *\] (?P<message>.*?) *\[(?P<logger>[\w.]+)\] ?")
+# Whose lines are of interest: the driver's, by way of the provider's hook, and the operator's.
+SPEAKERS = ("SparkSubmitHook", "SparkTuneOperator")
+
+
+def main() -> int:
+    """Run the DAG; returns the exit code."""
+    LOG.parent.mkdir(exist_ok=True)
+    with LOG.open("w") as log:
+        print("Preparing Airflow in .demo (its log: .demo/demo.log)", flush=True)
+        migrated = subprocess.run(["airflow", "db", "migrate"], stdout=log, stderr=log, check=False)
+        if migrated.returncode:
+            return _failed(migrated.returncode)
+        print("Airflow runs the DAG retune_digits (dags/retune_digits.py)", flush=True)
+        command = ["airflow", "dags", "test", "retune_digits"]
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, "NO_COLOR": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for line in process.stdout or ():
+            log.write(line)
+            if (said := _said(line.rstrip("\n"))) is not None:
+                print(f"  {said}", flush=True)
+    return _failed(process.returncode) if process.wait() else 0
+
+
+def _said(line: str) -> str | None:
+    """What a line says to somebody who watches; None for Airflow's own bookkeeping."""
+    match = LINE.match(line)
+    if match is None:
+        return line if line.startswith(("best hyperparameters", "test accuracy")) else None
+    if match["level"] in ("error", "critical"):
+        return match["message"]
+    spoken = match["logger"].endswith(SPEAKERS) and not match["message"].startswith(("Spark-Submit", "::"))
+    return match["message"] if spoken else None
+
+
+def _failed(code: int) -> int:
+    sys.stderr.writelines(LOG.read_text().splitlines(keepends=True)[-30:])
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

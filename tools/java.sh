@@ -1,0 +1,40 @@
+#!/bin/sh
+# Print the home of a Java 17 or newer: JAVA_HOME, the one on PATH, one in the usual places; as root on a
+# Debian-like machine one is installed.
+set -eu
+
+release() { # of the Java at home $1; 0 where there is none
+    [ -x "$1/bin/java" ] || { echo 0; return; }
+    "$1/bin/java" -version 2>&1 | sed -nE 's/.* version "(1\.)?([0-9]+).*/\2/p' | head -n 1 | grep . || echo 0
+}
+
+search() {
+    on_path=$(command -v java || true)
+    [ -z "$on_path" ] || on_path=$(dirname "$(dirname "$(readlink -f "$on_path")")")
+    for home in "${JAVA_HOME:-}" "$on_path" /usr/lib/jvm/* /opt/java/* /opt/homebrew/opt/openjdk* \
+        /Library/Java/JavaVirtualMachines/*/Contents/Home "$HOME/.sdkman/candidates/java/current"; do
+        if [ -n "$home" ] && [ "$(release "$home")" -ge 17 ]; then
+            echo "$home"
+            return 0
+        fi
+    done
+    return 1
+}
+
+search && exit 0
+if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+    echo "No Java 17 or newer found; installing default-jre-headless" >&2
+    { apt-get update -q && apt-get install -qy --no-install-recommends default-jre-headless; } >&2
+    search && exit 0
+fi
+if command -v apt-get >/dev/null; then
+    command='sudo apt-get install default-jre-headless'
+elif command -v brew >/dev/null; then
+    command='brew install openjdk'
+elif command -v dnf >/dev/null; then
+    command='sudo dnf install java-latest-openjdk-headless'
+else
+    command='install a Java 17 or newer and set JAVA_HOME'
+fi
+echo "Spark needs Java 17 or newer, and none was found; type: $command" >&2
+exit 1
