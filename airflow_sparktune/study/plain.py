@@ -9,6 +9,15 @@ from typing import Any
 from airflow_sparktune.errors import SpecError
 
 
+def scalar(value: Any) -> Any:
+    """A numpy scalar as Python's own number, truth value or text; anything else as it is."""
+    # By its looks, for this room does not import numpy.
+    if getattr(value, "shape", None) != () or not callable(getattr(value, "item", None)):
+        return value
+    item = value.item()
+    return item if isinstance(item, (bool, int, float, str)) else value
+
+
 def plain(value: Any, *, what: str) -> Any:
     """`value` as JSON gives it back: tuples become lists, numpy scalars become Python's.
 
@@ -17,9 +26,13 @@ def plain(value: Any, *, what: str) -> Any:
     >>> plain({"layers": (64, 32)}, what="objective_kwargs")
     {'layers': [64, 32]}
     """
+    value = scalar(value)
     match value:
-        case None | bool() | str():
+        case None | bool():
             return value
+        case str():
+            # An enumeration's member or numpy's text becomes the text that JSON would hold.
+            return str.__str__(value)
         case int():
             return int(value)
         case float():
@@ -30,13 +43,9 @@ def plain(value: Any, *, what: str) -> Any:
             for key in value:
                 if not isinstance(key, str):
                     raise SpecError(f"{what} must have text keys, got {key!r}; write {str(key)!r}")
-            return {str(key): plain(item, what=f"{what}[{key!r}]") for key, item in value.items()}
+            return {str.__str__(key): plain(item, what=f"{what}[{key!r}]") for key, item in value.items()}
         case list() | tuple():
             return [plain(item, what=f"{what}[{index}]") for index, item in enumerate(value)]
-    # numpy scalars are not Python numbers, and this room does not import numpy.
-    item = getattr(value, "item", None)
-    if callable(item) and getattr(value, "shape", None) == ():
-        return plain(item(), what=what)
     raise SpecError(
         f"{what} must be plain JSON (text, numbers, true, false, null, lists, objects), got "
         f"{type(value).__name__}; pass a name or a path, and build the object inside the objective"

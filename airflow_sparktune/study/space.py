@@ -15,12 +15,13 @@ from __future__ import annotations
 import difflib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.plain import plain
+from airflow_sparktune.study.plain import plain, scalar
 
 # Builder name -> what its arguments are called.
 NUMBERS: Mapping[str, tuple[str, ...]] = {
@@ -38,6 +39,9 @@ NUMBERS: Mapping[str, tuple[str, ...]] = {
 CHOICES = ("choice", "pchoice")
 BUILDERS = (*NUMBERS, *CHOICES)
 
+# How alike a misspelled builder is (difflib's ratio): "unifrom" is, the parameter "norms" is not.
+_NEAR = 0.8
+
 
 @dataclass(frozen=True, slots=True)
 class Number:
@@ -47,6 +51,8 @@ class Number:
     args: tuple[float, ...]
 
     def __post_init__(self) -> None:
+        # Bounds are often computed with numpy.
+        object.__setattr__(self, "args", tuple(map(scalar, self.args)))
         _check_number(self.kind, self.args)
 
     def to_json(self) -> dict[str, Any]:
@@ -152,12 +158,12 @@ def uniformint(low: int, high: int) -> Number:
 
 def choice(options: Sequence[Any]) -> Choice:
     """One of `options`; an option may be a value, or a dict or list with dimensions of its own."""
-    return _choice([_parse(option, place=f"choice[{index}]") for index, option in enumerate(options)])
+    return Choice(_options(options, place="choice"))
 
 
 def pchoice(options: Sequence[tuple[float, Any]]) -> Choice:
     """One of `options`, each a pair (probability, option)."""
-    return _pchoice(options, place="pchoice")
+    return Choice(*_pairs(options, place="pchoice"))
 
 
 def parse(space: Any) -> Any:
@@ -245,16 +251,16 @@ def name_of(option: Any) -> str:
     >>> name_of("gbtree"), name_of({"C": {"uniform": [0, 1]}})
     ('gbtree', '{"C": {"uniform": [0, 1]}}')
     """
-    text = option if isinstance(option, str) else json.dumps(option)
+    text = option if isinstance(option, str) else json.dumps(option, ensure_ascii=False)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _parse(node: Any, *, place: str) -> Any:
+def _parse(node: Any, *, place: str, is_option: bool = False) -> Any:
     match node:
         case Number() | Choice():
             return node
         case Mapping():
-            builder = _builder_call(node, place=place)
+            builder = _builder_call(node, place=place, is_value=is_option or place == "space")
             if builder is not None:
                 return _build(builder, node[builder], place=place)
             for key in node:
@@ -264,20 +270,30 @@ def _parse(node: Any, *, place: str) -> Any:
         case list() | tuple():
             return [_parse(item, place=f"{place}[{index}]") for index, item in enumerate(node)]
         case _:
+            if type(node).__module__.startswith("hyperopt."):
+                raise SpecError(
+                    f"{place} must be JSON or built with airflow_sparktune.space, got an expression of "
+                    "hyperopt; leave a space of hyperopt's in its module, and name it: space='module:SPACE'"
+                )
             return plain(node, what=place)
 
 
-def _builder_call(node: Mapping[Any, Any], *, place: str) -> str | None:
-    """The builder that an object of one key calls; None where it is an ordinary group of parameters."""
+def _builder_call(node: Mapping[Any, Any], *, place: str, is_value: bool) -> str | None:
+    """The builder that an object of one key calls; None where it is an ordinary group of parameters.
+
+    An object of one list of numbers, such as {"foo": [1, 2]}, is taken for a builder that does not exist,
+    but not where it may well be meant as it is (`is_value`): an option {"layers": [64, 32]}.
+    """
     if len(node) != 1:
         return None
     (key, args), *_ = node.items()
     if key in BUILDERS:
         return str(key)
-    near = difflib.get_close_matches(str(key), BUILDERS, n=1)
+    near = difflib.get_close_matches(str(key), BUILDERS, n=1, cutoff=_NEAR)
     bare = isinstance(args, (list, tuple)) and bool(args) and all(_is_number(arg) for arg in args)
-    if isinstance(args, (list, tuple)) and (near or (bare and place != "space")):
-        hint = f"did you mean {near[0]!r}?" if near else f"one of {', '.join(BUILDERS)}"
+    if isinstance(args, (list, tuple)) and (near or (bare and not is_value)):
+        known = f"they are {', '.join(BUILDERS)} (a constant list goes into objective_kwargs)"
+        hint = f"did you mean {near[0]!r}?" if near else known
         raise SpecError(f"{place} must name a known builder, got {key!r}; {hint}")
     return None
 
@@ -287,33 +303,52 @@ def _build(kind: str, args: Any, *, place: str) -> Number | Choice:
         raise SpecError(
             f"{place}: the arguments of {kind} must be a list, got {args!r}; write {{{kind!r}: [...]}}"
         )
+    make: Callable[[], Number | Choice]
     if kind == "choice":
-        return _choice([_parse(option, place=f"{place}[{index}]") for index, option in enumerate(args)])
-    if kind == "pchoice":
-        return _pchoice(args, place=place)
+        make = partial(Choice, _options(args, place=place))
+    elif kind == "pchoice":
+        make = partial(Choice, *_pairs(args, place=place))
+    else:
+        make = partial(Number, kind, tuple(args))
     try:
-        return Number(kind, tuple(args))
+        return make()
     except SpecError as error:
         raise SpecError(f"{place}: {error}") from None
 
 
-def _choice(options: list[Any]) -> Choice:
-    return Choice(tuple(options))
+def _options(options: Any, *, place: str) -> tuple[Any, ...]:
+    listed = _listed(options, "choice", "write choice([a, b])")
+    return tuple(
+        _parse(option, place=f"{place}[{index}]", is_option=True) for index, option in enumerate(listed)
+    )
 
 
-def _pchoice(pairs: Sequence[Any], *, place: str) -> Choice:
-    for pair in pairs:
+def _pairs(pairs: Any, *, place: str) -> tuple[tuple[Any, ...], tuple[float, ...]]:
+    way_out = "write pchoice([(0.7, a), (0.3, b)])"
+    listed = _listed(pairs, "pchoice", way_out)
+    for pair in listed:
         if not (isinstance(pair, (list, tuple)) and len(pair) == 2 and _is_number(pair[0])):
             raise SpecError(
-                f"{place}: pchoice takes pairs of a probability and an option, got {pair!r}; "
-                "write pchoice([(0.7, a), (0.3, b)])"
+                f"{place}: pchoice takes pairs of a probability and an option, got {pair!r}; {way_out}"
             )
-    options = [_parse(option, place=f"{place}[{index}]") for index, (_, option) in enumerate(pairs)]
-    return Choice(tuple(options), tuple(float(weight) for weight, _ in pairs))
+    options = _options([option for _, option in listed], place=place)
+    return options, tuple(float(weight) for weight, _ in listed)
+
+
+def _listed(options: Any, builder: str, way_out: str) -> list[Any]:
+    # Text and mappings can be iterated over too, but nobody means their letters or their keys.
+    if not isinstance(options, Iterable) or isinstance(options, (str, bytes, Mapping, Set)):
+        raise SpecError(f"{builder} takes a list of options, got {options!r}; {way_out}")
+    return list(options)
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond any float
+        return False
 
 
 def _check_number(kind: str, args: tuple[float, ...]) -> None:

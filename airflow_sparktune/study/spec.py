@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import timedelta
 from enum import StrEnum
+from math import inf, isfinite
 from typing import Any
 
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study import space as spaces
-from airflow_sparktune.study.plain import plain
+from airflow_sparktune.study.plain import plain, scalar
 
 ALGORITHMS = ("tpe", "random", "anneal", "atpe")
 # What makes a study this study and not another one; everything else is a limit and may change on the way.
@@ -114,7 +115,16 @@ def _number(value: Any) -> int | float | None:
             except ValueError:
                 continue
         return None
+    value = scalar(value)
     return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _real(value: Any) -> float | None:
+    number = _number(value)
+    try:
+        return None if number is None else float(number)
+    except OverflowError:
+        return inf
 
 
 def _whole(minimum: int, hint: str) -> Any:
@@ -128,10 +138,10 @@ def _whole(minimum: int, hint: str) -> Any:
 
 
 def _finite(name: str, value: Any) -> float:
-    number = _number(value)
-    if number is None:
-        raise SpecError(f"{name} must be a number, got {value!r}; leave it unset to have none")
-    return float(plain(number, what=name))
+    number = _real(value)
+    if number is None or not isfinite(number):
+        raise SpecError(f"{name} must be a finite number, got {value!r}; leave it unset to have none")
+    return number
 
 
 def _not_negative(name: str, value: Any) -> float:
@@ -142,13 +152,13 @@ def _not_negative(name: str, value: Any) -> float:
 
 
 def _seconds(name: str, value: Any) -> float:
-    number = value.total_seconds() if isinstance(value, timedelta) else _number(value)
-    if number is None or not number > 0 or number == float("inf"):
+    number = value.total_seconds() if isinstance(value, timedelta) else _real(value)
+    if number is None or not 0 < number < inf:
         raise SpecError(
             f"{name} must be a time above 0 (a timedelta or seconds), got {value!r}; "
             "leave it unset to have none"
         )
-    return float(number)
+    return number
 
 
 def _failures(name: str, value: Any) -> int | float:

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import enum
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.plain import plain
+
+
+class Kernel(str, enum.Enum):  # noqa: UP042 - as many libraries still do
+    RBF = "rbf"
+
+
+class Level(enum.IntEnum):
+    HIGH = 3
+
+
+LEAVES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(),
+    st.floats(allow_nan=False, allow_infinity=False).map(np.float64),
+    st.floats(allow_nan=False, allow_infinity=False, width=32).map(np.float32),
+    st.integers(-(2**63), 2**63 - 1).map(np.int64),
+    st.booleans().map(np.bool_),
+    st.text().map(np.str_),
+    st.sampled_from([Kernel.RBF, Level.HIGH]),
+)
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        st.lists(inner), st.lists(inner).map(tuple), st.dictionaries(st.text() | st.just(Kernel.RBF), inner)
+    ),
+    max_leaves=15,
+)
+
+
+def only_json(value: Any) -> bool:
+    """Whether nothing but JSON's own types is in it, subclasses excluded."""
+    if type(value) is dict:
+        return all(type(key) is str and only_json(item) for key, item in value.items())
+    if type(value) is list:
+        return all(map(only_json, value))
+    return value is None or type(value) in (bool, int, float, str)
+
+
+@given(VALUES)
+def test_plain_is_what_json_gives_back(value: Any) -> None:
+    """What plain makes has JSON's own types only, survives JSON unchanged, and is plain already."""
+    made = plain(value, what="value")
+    assert only_json(made)
+    assert json.loads(json.dumps(made, allow_nan=False)) == made
+    assert plain(made, what="value") == made
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), np.float32("nan"), 1e400])
+def test_numbers_that_json_lacks(value: float) -> None:
+    """A number that is not finite is refused, with the place."""
+    with pytest.raises(SpecError, match=r"kwargs\['a'\]\[1\] must be a finite number, got (nan|-?inf)"):
+        plain({"a": [1, value]}, what="kwargs")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        object(),
+        {1, 2},
+        b"x",
+        1j,
+        Path("x"),
+        Decimal(1),
+        len,
+        np.zeros(2),
+        np.longdouble(1) / 3,
+        np.datetime64("2026-01-01"),
+    ],
+    ids=repr,
+)
+def test_what_json_lacks(value: Any) -> None:
+    """An object is refused by its place and its type, with the way out."""
+    message = rf"kwargs\['model'\] must be plain JSON .*got {type(value).__name__}; pass a name or a path"
+    with pytest.raises(SpecError, match=message):
+        plain({"model": value}, what="kwargs")
+
+
+def test_keys_that_json_lacks() -> None:
+    """JSON's keys are text; another one is told how to be written."""
+    with pytest.raises(SpecError, match=r"kwargs must have text keys, got 1; write '1'"):
+        plain({1: "a"}, what="kwargs")

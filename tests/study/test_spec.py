@@ -1,0 +1,294 @@
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.space import randint, uniform
+from airflow_sparktune.study.spec import IDENTITY, RunTrialsOn, Spec, reference
+
+REQUIRED: dict[str, Any] = {"objective": "churn.train:loss", "space": {"x": uniform(0, 1)}, "max_evals": 20}
+
+
+def spec(**more: Any) -> Spec:
+    return Spec.of(**{**REQUIRED, **more})
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(-1e9, 1e9) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+COUNTS = st.integers(1, 10**6)
+SECONDS = st.floats(1e-3, 1e9) | st.integers(1, 10**9) | st.timedeltas(timedelta(seconds=1), timedelta(999))
+SPECS = st.fixed_dictionaries(
+    {
+        "objective": st.sampled_from(["a:b", "churn.train:loss", "_a1._b:C"]),
+        "space": st.sampled_from([{"x": {"uniform": [0, 1]}}, {"n": randint(2, 9), "k": (1, 2)}, "m:SPACE"]),
+        "max_evals": COUNTS,
+    },
+    optional={
+        "objective_kwargs": st.dictionaries(st.text(max_size=5), JSON, max_size=3),
+        "algo": st.sampled_from(["tpe", "random", "anneal", "atpe", "hyperopt.tpe:suggest"]),
+        "parallelism": st.none() | COUNTS,
+        "timeout": st.none() | SECONDS,
+        "trial_timeout": st.none() | SECONDS,
+        "loss_threshold": st.none() | st.floats(-1e9, 1e9) | st.integers(-9, 9),
+        "no_progress": st.none() | COUNTS,
+        "min_improvement": st.floats(0, 9),
+        "max_failures": st.none() | st.integers(0, 99) | st.floats(0, 1, exclude_max=True),
+        "max_trial_retries": st.integers(0, 9),
+        "seed": st.none() | st.integers(0, 2**70),
+        "run_trials_on": st.sampled_from(["executors", "driver", RunTrialsOn.DRIVER]),
+        "shared_data": st.none() | st.just("churn.data:load"),
+        "fresh_workers": st.just(False),
+        "code": st.none() | st.just("9f2c41d0"),
+    },
+)
+
+
+@given(SPECS)
+def test_a_spec_goes_to_json_and_back(given_: dict[str, Any]) -> None:
+    """from_json(to_json(spec)) equals the spec, also through JSON's text; so do two makings of one."""
+    made = Spec.of(**given_)
+    text = json.dumps(made.to_json(), allow_nan=False)
+    assert Spec.from_json(json.loads(text)) == made
+    assert Spec.from_json(json.loads(text)).to_json() == json.loads(text)
+    assert made.changed_identity(Spec.of(**given_)) == ()
+
+
+def test_a_later_versions_keys_are_left_out() -> None:
+    """What a later version added to the spec does not keep this one from reading it."""
+    assert Spec.from_json({**spec().to_json(), "warm_start": True}) == spec()
+
+
+def test_a_spec_keeps_no_hand_on_what_it_was_made_of() -> None:
+    """Changing the arguments afterwards, or the JSON that came out, changes no spec."""
+    kwargs = {"layers": [64]}
+    made = spec(objective_kwargs=kwargs)
+    kwargs["layers"].append(32)
+    made.to_json()["objective_kwargs"]["layers"].append(32)
+    assert made.objective_kwargs == {"layers": [64]}
+
+
+# --- what people write
+
+ACCEPTED = [
+    ("max_evals", "20", 20),
+    ("max_evals", " 20\n", 20),
+    ("max_evals", 20.0, 20),
+    ("max_evals", "1e3", 1000),
+    ("max_evals", np.int64(5), 5),
+    ("max_evals", np.float32(5), 5),
+    ("parallelism", "4", 4),
+    ("parallelism", None, None),
+    ("timeout", timedelta(minutes=30), 1800.0),
+    ("timeout", "0.5", 0.5),
+    ("timeout", "1e3", 1000.0),
+    ("timeout", 90, 90.0),
+    ("trial_timeout", np.float64(1.5), 1.5),
+    ("loss_threshold", "-1", -1.0),
+    ("loss_threshold", 0, 0.0),
+    ("min_improvement", "0.01", 0.01),
+    ("max_failures", "3", 3),
+    ("max_failures", "0.25", 0.25),
+    ("max_failures", 0, 0),
+    ("max_trial_retries", 0, 0),
+    ("no_progress", "10", 10),
+    ("seed", 0, 0),
+    ("seed", "7", 7),
+    ("seed", 2**70, 2**70),
+    ("run_trials_on", "driver", RunTrialsOn.DRIVER),
+    ("fresh_workers", True, True),
+    ("objective_kwargs", {"layers": (64, np.int64(32))}, {"layers": [64, 32]}),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "kept"), ACCEPTED)
+def test_what_people_write_is_taken(name: str, value: Any, kept: Any) -> None:
+    """Text from a template, a timedelta and numpy's numbers become the plain value."""
+    found = getattr(spec(**{name: value}), name)
+    assert (found, type(found)) == (kept, type(kept))
+
+
+@pytest.mark.parametrize("name", ["timeout", "seed", "algo", "objective_kwargs", "max_trial_retries"])
+def test_none_is_unset(name: str) -> None:
+    """An argument that is None is as if it had not been given."""
+    assert spec(**{name: None}) == spec()
+
+
+# --- what is refused, and how that is told
+
+REFUSED = [
+    ("max_evals", 0, r"must be a whole number of at least 1, got 0; it is the number of trials to finish"),
+    ("max_evals", -3, "at least 1, got -3"),
+    ("max_evals", 2.5, "a whole number of at least 1, got 2.5"),
+    ("max_evals", "many", "got 'many'"),
+    ("max_evals", "", "got ''"),
+    ("max_evals", True, "got True"),
+    ("max_evals", np.bool_(True), "got .*True"),
+    ("max_evals", float("nan"), "got nan"),
+    ("max_evals", float("inf"), "got inf"),
+    ("max_evals", 1e400, "got inf"),
+    ("max_evals", "1e400", "got '1e400'"),
+    ("max_evals", [20], r"got \[20\]"),
+    ("parallelism", 0, "at least 1, got 0; leave it unset to use every Spark slot"),
+    ("parallelism", "many", "got 'many'; leave it unset to use every Spark slot"),
+    ("parallelism", -1, "got -1"),
+    ("timeout", 0, r"must be a time above 0 \(a timedelta or seconds\), got 0; leave it unset to have none"),
+    ("timeout", -5, "above 0.*got -5"),
+    ("timeout", timedelta(seconds=-1), "above 0"),
+    ("timeout", timedelta(0), "above 0"),
+    ("timeout", "soon", "got 'soon'"),
+    ("timeout", float("nan"), "got nan"),
+    ("timeout", float("inf"), "got inf"),
+    ("timeout", 10**400, "above 0"),
+    ("timeout", True, "got True"),
+    ("trial_timeout", "0", "trial_timeout must be a time above 0"),
+    ("loss_threshold", "low", "must be a finite number, got 'low'; leave it unset"),
+    ("loss_threshold", float("nan"), "must be a finite number, got nan"),
+    ("loss_threshold", "-inf", "must be a finite number, got '-inf'"),
+    ("loss_threshold", -(10**400), "must be a finite number"),
+    ("loss_threshold", False, "got False"),
+    ("min_improvement", -0.1, "at least 0, got -0.1; it is a difference of losses"),
+    ("min_improvement", "nan", "finite number, got 'nan'"),
+    ("no_progress", 0, "at least 1, got 0; it is a number of trials"),
+    ("max_failures", -1, "count .* or a share .*got -1; leave it unset"),
+    ("max_failures", 1.5, "a share of max_evals.*got 1.5"),
+    ("max_failures", 1.0, "below 1.0.*got 1.0"),
+    ("max_failures", float("nan"), "got nan"),
+    ("max_failures", "some", "got 'some'"),
+    ("max_trial_retries", -1, "at least 0, got -1; it is how often"),
+    ("seed", -1, "at least 0, got -1; leave it unset to have one drawn"),
+    ("seed", 1.5, "got 1.5"),
+    ("seed", "today", "got 'today'"),
+    ("run_trials_on", "gpu", r"must be 'executors' .* or 'driver' .*got 'gpu'"),
+    ("run_trials_on", ["driver"], r"got \['driver'\]"),
+    ("fresh_workers", "yes", "must be True or False, got 'yes'"),
+    ("fresh_workers", 1, "must be True or False, got 1"),
+    ("algo", "tpee", r"one of tpe, random, anneal, atpe, or 'module:function'.*got 'tpee'"),
+    ("algo", 3, "got 3"),
+    ("objective", "churn.train", r"must be 'module:name' \(such as .*got 'churn.train'"),
+    ("objective", "train.py:loss:", "must be 'module:name'"),
+    ("objective", "a b:c", "must be 'module:name'"),
+    ("objective", print, "must be 'module:name'"),
+    ("shared_data", "load", "shared_data must be 'module:name'"),
+    ("objective_kwargs", [1], r"must be an object of arguments by name, got \[1\]"),
+    ("objective_kwargs", {"model": print}, r"objective_kwargs\['model'\] must be plain JSON.*pass a name"),
+    ("objective_kwargs", {"model": {1: 2}}, r"objective_kwargs\['model'\] must have text keys"),
+    ("objective_kwargs", {"x": [float("inf")]}, r"objective_kwargs\['x'\]\[0\] must be a finite number"),
+    ("space", {}, "space must have at least one parameter"),
+    ("space", "search space", "space must be 'module:name'"),
+    (
+        "space",
+        {"lr": {"loguniform": [0, 1]}},
+        r"space\['lr'\]: the lower bound of .* above 0",
+    ),
+    ("space", {"m": {"choice": [print]}}, r"space\['m'\]\[0\] must be plain JSON"),
+    ("code", 3, "code must be text, got 3"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "message"), REFUSED)
+def test_what_cannot_be_is_refused(name: str, value: Any, message: str) -> None:
+    """Bad input fails with a SpecError that names the argument, the rule, the value and the way out."""
+    with pytest.raises(SpecError, match=message) as raised:
+        spec(**{name: value})
+    assert str(raised.value).startswith(name)
+    assert not raised.value.retryable
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_key_that_is_missing(name: str) -> None:
+    """A spec without one of the three keys that it must have says what to add."""
+    given_ = {key: value for key, value in REQUIRED.items() if key != name}
+    for left_out in (given_, {**given_, name: None}):
+        with pytest.raises(SpecError, match=rf"a spec must have {name}, got none; add {name}: "):
+            Spec.of(**left_out)
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("max_eval", "did you mean 'max_evals'"),
+        ("objectiv_kwargs", "did you mean 'objective_kwargs'"),
+        ("x", "the keys are objective, space, max_evals"),
+    ],
+)
+def test_a_key_that_is_unknown(key: str, hint: str) -> None:
+    """A misspelled key is told, with the one that it looks like or all there are."""
+    with pytest.raises(SpecError, match=f"known keys only, got .{key}.; {hint}"):
+        spec(**{key: 1})
+
+
+def test_fresh_workers_are_the_executors() -> None:
+    """Two settings that contradict each other are refused together."""
+    with pytest.raises(SpecError, match="fresh_workers must be left unset with run_trials_on='driver'"):
+        spec(fresh_workers=True, run_trials_on="driver")
+
+
+def test_a_reference_is_checked_for_others_too() -> None:
+    """reference gives back a module:name as it is."""
+    assert reference("space", "m.n:SPACE") == "m.n:SPACE"
+
+
+# --- which study it is
+
+CHANGES: dict[str, Any] = {
+    "objective": "churn.train:auc",
+    "code": "51b07be3",
+    "objective_kwargs": {"data": "2026-01-02"},
+    "space": {"x": uniform(0, 2)},
+    "algo": "random",
+    "run_trials_on": "driver",
+    "shared_data": "churn.data:load",
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_makes_another_study(name: str) -> None:
+    """The question and the code that answers it make the study; the parts that differ are named."""
+    assert spec().changed_identity(spec(**{name: CHANGES[name]})) == (name,)
+    assert set(CHANGES) | {"seed"} == set(IDENTITY)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"max_evals": 99},
+        {"parallelism": 8},
+        {"timeout": 60},
+        {"trial_timeout": 9},
+        {"loss_threshold": 0.1, "no_progress": 5, "min_improvement": 0.1},
+        {"max_failures": 3, "max_trial_retries": 0},
+        {"fresh_workers": True},
+    ],
+    ids=str,
+)
+def test_limits_may_change_on_the_way(limits: dict[str, Any]) -> None:
+    """How long and how wide to search does not make another study."""
+    assert spec().changed_identity(spec(**limits)) == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changed"),
+    [(None, None, ()), (None, 7, ()), (7, None, ()), (7, 7, ()), (7, 8, ("seed",))],
+)
+def test_a_seed_counts_where_both_are_given(
+    before: int | None, after: int | None, changed: tuple[str, ...]
+) -> None:
+    """A seed that was drawn and not given is no part of the question."""
+    assert spec(seed=before).changed_identity(spec(seed=after)) == changed
+
+
+def test_two_writings_of_one_space_are_one_study() -> None:
+    """Builders, JSON and another order of the keys ask the same."""
+    one = spec(space={"x": uniform(0, 1), "n": randint(2, 9)})
+    other = spec(space={"n": {"randint": [2, 9]}, "x": {"uniform": (0, 1.0)}})
+    assert one.changed_identity(other) == ()
