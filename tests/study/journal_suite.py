@@ -196,11 +196,10 @@ class JournalSuite:
         assert follower.problems == []
 
     def test_rolling_that_was_cut_short(self, storage: Storage) -> None:
-        """A driver killed between writing the rolled segment and removing the last old one: nothing is twice."""
+        """A driver killed between writing the rolled segment and removing the old ones: nothing is twice."""
         writer = write(storage, 1, [opened()], [trial(0)], [trial(0, 0.5)])
-        leftovers = {
-            name: storage.read(name) for name in (segment(writer.stream, 1), segment(writer.stream, 3))
-        }
+        old = [segment(writer.stream, number) for number in (1, 3)]
+        leftovers = {name: storage.read(name) for name in old}
         writer.roll()
         for name, data in leftovers.items():
             storage.write(name, data)
@@ -432,7 +431,7 @@ class JournalSuite:
         assert "upgrade" in follower.problems[0]
 
     def test_an_event_of_an_unknown_kind(self, storage: Storage) -> None:
-        """A kind and a key that a later version added within the schema change nothing, and are no problem."""
+        """A kind or a key that a later version added within the schema changes nothing, and is no problem."""
         write(storage, 1, [opened(weather="fine")], [{"event": "weather", "at": 5.0}], [trial(0, 0.5)])
         follower = follow(storage)
         assert losses(follower.study) == {0: 0.5}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -16,6 +17,8 @@ from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.storage import FsspecStorage, LocalStorage, open_storage
 from tests.study.samples import follow, opened, trial, write
+
+STEPS = ["tempfile.mkstemp", "os.fsync", "pathlib.Path.replace"]
 
 
 class Killed(BaseException):
@@ -31,13 +34,15 @@ def dies(*args: Any, **kwargs: Any) -> None:
     raise Killed
 
 
+def refuse(*args: Any, **kwargs: Any) -> None:
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
 def full(*args: Any, **kwargs: Any) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.mark.parametrize(
-    "step", ["tempfile.mkstemp", "os.fsync", "pathlib.Path.chmod", "pathlib.Path.replace"]
-)
+@pytest.mark.parametrize("step", [*STEPS, "pathlib.Path.chmod"])
 def test_a_write_that_is_cut_off_left_nothing_to_see(
     root: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -52,7 +57,7 @@ def test_a_write_that_is_cut_off_left_nothing_to_see(
     assert storage.read("folder/old") == b"old"
 
 
-@pytest.mark.parametrize("step", ["tempfile.mkstemp", "os.fsync", "pathlib.Path.replace"])
+@pytest.mark.parametrize("step", STEPS)
 def test_a_disk_that_is_full(root: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     """A write that fails raises StorageError with the system's reason, and cleans up behind itself."""
     storage = LocalStorage(root)
@@ -67,7 +72,7 @@ def test_a_disk_that_is_full(root: Path, monkeypatch: pytest.MonkeyPatch, step: 
 def test_a_write_that_fails_and_cannot_clean_up(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The reason that is told is the first one, not that of the cleaning up."""
     monkeypatch.setattr("os.fsync", full)
-    monkeypatch.setattr("pathlib.Path.unlink", lambda *args, **kwargs: os.listdir("/nowhere"))
+    monkeypatch.setattr("pathlib.Path.unlink", refuse)
     with pytest.raises(StorageError, match="No space left"):
         LocalStorage(root).write("file", b"")
 
@@ -91,7 +96,7 @@ def test_a_file_system_that_cannot_sync_folders(root: Path, monkeypatch: pytest.
     fsync = os.fsync
 
     def picky(handle: int) -> None:
-        if os.path.isdir(f"/proc/self/fd/{handle}"):
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
             raise OSError(errno.EINVAL, "Invalid argument")
         fsync(handle)
 
@@ -129,10 +134,6 @@ def test_a_folder_that_this_user_may_not_use(
     root: Path, monkeypatch: pytest.MonkeyPatch, verb: str, call: Callable[[LocalStorage], Any]
 ) -> None:
     """What the system refuses is told in one sentence, with the place."""
-
-    def refuse(*args: Any, **kwargs: Any) -> None:
-        raise PermissionError(errno.EACCES, "Permission denied")
-
     for name in ("read_bytes", "iterdir", "unlink"):
         monkeypatch.setattr(f"pathlib.Path.{name}", refuse)
     with pytest.raises(StorageError, match=rf"{verb}.*") as raised:
@@ -165,7 +166,7 @@ def test_a_url_is_opened_with_fsspec() -> None:
 def test_a_url_without_fsspec(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cluster image without fsspec is told what to do; a path works there."""
     monkeypatch.setitem(sys.modules, "fsspec", None)
-    with pytest.raises(StorageError, match="needs fsspec.*install fsspec there, or use a path"):
+    with pytest.raises(StorageError, match=r"needs fsspec.*install fsspec there, or use a path"):
         open_storage("s3://bucket/study")
     assert isinstance(open_storage("/data"), LocalStorage)
 
