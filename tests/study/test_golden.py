@@ -1,0 +1,48 @@
+"""Journals of every released version stay readable: a folder of tests/golden/ for each, never changed again.
+
+`study/` is a study folder as that version wrote it, `expected.json` what is to be read in it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.result import summary, trial_row
+from airflow_sparktune.study.spec import Spec
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+VERSIONS = sorted(folder.name for folder in GOLDEN.iterdir() if folder.is_dir())
+
+
+def differences(found: Any, expected: Any) -> dict[str, Any]:
+    """Where what is read differs from what was expected; a key that came later is none."""
+    return {key: found.get(key, "missing") for key, value in expected.items() if found.get(key) != value}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_journal_reads_as_it_did(version: str) -> None:
+    """Summary, trials, what was taken over: everything reads today as it did when that version wrote it."""
+    follower = read_study(str(GOLDEN / version / "study"))
+    expected = json.loads((GOLDEN / version / "expected.json").read_text())
+    assert follower.problems == expected["problems"]
+    assert [[prefix.stream, prefix.events] for prefix in follower.prefix] == expected["prefix"]
+    assert differences(summary(follower.study), expected["summary"]) == {}
+    rows = [trial_row(trial) for trial in follower.study.trials.values()]
+    assert len(rows) == len(expected["trials"])
+    assert [differences(row, trial) for row, trial in zip(rows, expected["trials"], strict=True)] == [
+        {}
+    ] * len(rows)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_spec_reads_as_it_did(version: str) -> None:
+    """The spec in the folder is that of the study: its journal is resumed and not begun anew."""
+    follower = read_study(str(GOLDEN / version / "study"))
+    spec = Spec.from_json(json.loads((GOLDEN / version / "study" / "spec.json").read_text()))
+    assert follower.study.spec is not None
+    assert follower.study.spec.changed_identity(spec) == ()
