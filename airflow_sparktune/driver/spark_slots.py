@@ -5,10 +5,13 @@ from __future__ import annotations
 import ctypes
 import json
 import logging
+import secrets
 import threading
+import warnings
 from functools import partial
 from typing import Any
 
+from py4j.clientserver import ClientServer
 from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
@@ -53,6 +56,9 @@ class SparkSlots(JobSlots):
         super().__init__()
         self._context = context
         self._parallelism = parallelism
+        self._groups = Groups()
+        # Without it, what is set for one thread on this side may act in another thread of the JVM.
+        self._pinned = isinstance(context._gateway, ClientServer)
         self._task = context.broadcast(task)
         # One for all jobs: making it costs as much as half a job.
         self._one_task = context.parallelize([0], 1)
@@ -70,16 +76,15 @@ class SparkSlots(JobSlots):
     def _run(self, call: Call) -> Reply:
         # The group is the trial's, whatever try it is: a cancelled trial is not tried again.
         number = call.trial.number
-        (reply,) = self._job(_group(number), f"trial {number}", partial(evaluate, self._task, call))
+        (reply,) = self._job(self._groups.of(number), f"trial {number}", partial(evaluate, self._task, call))
         return Reply.from_json(reply)
 
     def _cancel(self, number: int) -> None:
-        _cancel_group(self._context, number)
+        self._groups.cancel(self._context, number)
 
-    def _job(self, group: str, description: str, function: Any) -> list[str]:
-        self._context.setJobGroup(group, description, interruptOnCancel=True)
+    def _job(self, group: str, description: str, function: Any) -> list[Any]:
         try:
-            answer: list[str] = self._one_task.mapPartitions(function).collect()
+            answer: list[Any] = self._collect(self._one_task.mapPartitions(function), group, description)
         except Py4JJavaError as error:
             text = str(error.java_exception.toString())
             if any(sign in text for sign in _ENGINE_GONE):
@@ -88,6 +93,15 @@ class SparkSlots(JobSlots):
         except (Py4JError, OSError) as error:
             raise DriverLost(f"the Java side of the driver is gone: {error}") from error
         return answer
+
+    def _collect(self, rdd: Any, group: str, description: str) -> list[Any]:
+        if self._pinned:
+            self._context.setJobGroup(group, description, interruptOnCancel=True)
+            return list(rdd.collect())
+        with warnings.catch_warnings():
+            # Deprecated in favour of pinned threads, which are switched off here.
+            warnings.simplefilter("ignore", FutureWarning)
+            return list(rdd.collectWithJobGroup(group, description, True))
 
 
 class DriverSlots(JobSlots):
@@ -102,6 +116,7 @@ class DriverSlots(JobSlots):
         self._context = context
         self._task = task
         self._parallelism = parallelism or 1
+        self._groups = Groups()
         self._thread_of: dict[int, int] = {}
 
     @property
@@ -112,13 +127,13 @@ class DriverSlots(JobSlots):
         number = call.trial.number
         self._thread_of[number] = threading.get_ident()
         try:
-            self._context.setJobGroup(_group(number), f"trial {number}", interruptOnCancel=True)
+            self._context.setJobGroup(self._groups.of(number), f"trial {number}", interruptOnCancel=True)
             return run(self._task, call)
         finally:
             del self._thread_of[number]
 
     def _cancel(self, number: int) -> None:
-        _cancel_group(self._context, number)
+        self._groups.cancel(self._context, number)
         if (thread := self._thread_of.get(number)) is not None:
             # CPython's documented way to interrupt another thread.
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
@@ -138,13 +153,23 @@ def cluster_slots(context: SparkContext) -> int:
     return int(spark.maxNumConcurrentTasks(profile))
 
 
-def _group(number: int) -> str:
-    return f"sparktune: trial {number}"
+class Groups:
+    """The job groups of one study's trials.
 
+    A group that was cancelled stays so for its future jobs, so another study of the same Spark
+    application must not meet its names again.
+    """
 
-def _cancel_group(context: SparkContext, number: int) -> None:
-    # Future jobs too: the trial's thread may be just about to start its job.
-    context._jsc.sc().cancelJobGroupAndFutureJobs(_group(number))
+    def __init__(self) -> None:
+        self._study = secrets.token_hex(4)
+
+    def of(self, number: int) -> str:
+        """The group of a trial's jobs."""
+        return f"sparktune {self._study}: trial {number}"
+
+    def cancel(self, context: SparkContext, number: int) -> None:
+        """Cancel a trial's jobs: future ones too, for its thread may be just about to start its job."""
+        context._jsc.sc().cancelJobGroupAndFutureJobs(self.of(number))
 
 
 def _first_line(text: str) -> str:
