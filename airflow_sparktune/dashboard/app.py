@@ -11,13 +11,17 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Respons
 from fastapi.responses import FileResponse, HTMLResponse
 
 from airflow_sparktune.dashboard import assets
-from airflow_sparktune.dashboard.guard import checked_dag, checked_place
+from airflow_sparktune.dashboard.guard import checked_dag, checked_place, checked_task
+from airflow_sparktune.dashboard.history import History
+from airflow_sparktune.dashboard.importance import Importances
 from airflow_sparktune.dashboard.masking import Mask, airflow_mask
 from airflow_sparktune.dashboard.place import Catalogue, Place
+from airflow_sparktune.dashboard.report import report
 from airflow_sparktune.dashboard.schemas import Phase, StudyReply
 from airflow_sparktune.dashboard.shelf import Shelf
-from airflow_sparktune.dashboard.view import study_reply, trial_reply
+from airflow_sparktune.dashboard.view import epoch_of, importance_reply, study_reply, trial_reply
 from airflow_sparktune.errors import StorageError
+from airflow_sparktune.study.address import part
 
 log = logging.getLogger(__name__)
 
@@ -61,12 +65,17 @@ def _add_pages(router: APIRouter) -> None:
         age = "private, max-age=604800" if name == assets.PLOTLY else "no-cache"
         return FileResponse(path, media_type=assets.media_type(path), headers={"Cache-Control": age})
 
+    @router.get("/tasks/{task_id}/", dependencies=[Depends(checked_task)])
+    def history_page() -> HTMLResponse:
+        return HTMLResponse(assets.page("history.html"))
+
     @router.get("/tasks/{task_id}/runs/{run_id}/", dependencies=[Depends(checked_place)])
     def study_page() -> HTMLResponse:
         return HTMLResponse(assets.page("study.html"))
 
 
 def _add_study(router: APIRouter, catalogue: Catalogue, mask: Mask, shelf: Shelf) -> None:
+    importances, past = Importances(), History(mask)
     prefix = "/tasks/{task_id}/runs/{run_id}"
 
     @router.get(f"{prefix}/study")
@@ -79,10 +88,12 @@ def _add_study(router: APIRouter, catalogue: Catalogue, mask: Mask, shelf: Shelf
             return _json(StudyReply(phase=Phase.NONE, title=title, message=message, now=time.time()))
         chosen = next(iter(found)) if generation is None else generation
         with shelf.look(_address(found, chosen)) as follower:
+            current = epoch_of(follower)
             reply = study_reply(
-                follower,
-                after=after,
-                epoch=epoch,
+                follower.study,
+                epoch=current,
+                since=after if epoch == current else 0,
+                problems=follower.problems,
                 now=time.time(),
                 mask=mask,
                 title=title,
@@ -98,6 +109,25 @@ def _add_study(router: APIRouter, catalogue: Catalogue, mask: Mask, shelf: Shelf
         if found is None:
             raise HTTPException(404, f"this study has no trial {number}")
         return _json(trial_reply(found, mask=mask))
+
+    @router.get(f"{prefix}/importance")
+    def importance(place: TaskInstance, generation: int) -> Response:
+        address = _address(catalogue.generations(place), generation)
+        with shelf.look(address) as follower:
+            dimensions, trials = follower.study.dimensions, tuple(follower.study.trials.values())
+            name = f"{address} {epoch_of(follower)}"
+        return _json(importance_reply(importances.of(name, dimensions, trials)))
+
+    @router.get(f"{prefix}/report")
+    def download(place: TaskInstance, generation: int) -> HTMLResponse:
+        with shelf.look(_address(catalogue.generations(place), generation)) as follower:
+            text = report(follower.study, title=catalogue.title(place), problems=follower.problems, mask=mask)
+        name = f"tuning-{part(place.task_id)}-{part(place.run_id)}.html"
+        return HTMLResponse(text, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+    @router.get("/tasks/{task_id}/history")
+    def history(task: Annotated[Place, Depends(checked_task)]) -> Response:
+        return _json(past.of(catalogue, task))
 
 
 def _address(generations: Any, generation: int) -> str:

@@ -9,14 +9,14 @@ from pathlib import Path
 
 PLOTLY = "plotly.min.js"
 
-_STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parent / "static"
 _TYPES = {".js": "text/javascript", ".css": "text/css"}
 
 
 @cache
 def files() -> dict[str, Path]:
     """Every file that may be served, by name; a name that is not in here has no way to the disk."""
-    own = {path.name: path for path in _STATIC.iterdir() if path.suffix in _TYPES}
+    own = {path.name: path for path in STATIC.iterdir() if path.suffix in _TYPES}
     return {**own, PLOTLY: plotly_path()}
 
 
@@ -27,7 +27,7 @@ def media_type(path: Path) -> str:
 
 def page(name: str) -> str:
     """An HTML page; the version in the addresses of its files lets the browser keep them."""
-    text = (_STATIC / name).read_text(encoding="utf-8")
+    text = (STATIC / name).read_text(encoding="utf-8")
     return text.replace("{plotly_version}", version("plotly"))
 
 

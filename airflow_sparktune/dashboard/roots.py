@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 _GENERATION = re.compile(r"g(\d{1,9})")
 _MAP_INDEX = re.compile(r"\d{1,9}")
+_FOLDER = re.compile(r"[A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +42,11 @@ class StorageRoots:
     def generations(self, place: Place) -> Mapping[int, str]:
         """The addresses of a task instance's studies by generation, the newest first."""
         for root in self.roots:
-            folder = _folder(root, place)
-            if not self._inside(root, folder):
-                continue
-            found = {number: f"{folder}/g{number}" for number in sorted(_generations(folder), reverse=True)}
-            if found:
-                return {number: at for number, at in found.items() if self._inside(root, at)}
+            for folder in _folders(root, place):
+                found = sorted(_generations(folder), reverse=True) if self._inside(root, folder) else []
+                addresses = {number: f"{folder}/g{number}" for number in found}
+                if addresses:
+                    return {number: at for number, at in addresses.items() if self._inside(root, at)}
         return {}
 
     def runs(self, place: Place) -> Sequence[Place]:
@@ -85,12 +85,18 @@ class StorageRoots:
         return False
 
 
-def _folder(root: str, place: Place) -> str:
-    """Where the generations of a task instance lie."""
+def _folders(root: str, place: Place) -> Iterator[str]:
+    """Where the generations of a task instance may lie: by its run's id, else by its run's folder name."""
     first = study_address(
         root, dag_id=place.dag_id, task_id=place.task_id, run_id=place.run_id, map_index=place.map_index
     )
-    return first.rpartition("/")[0]
+    by_id = first.rpartition("/")[0]
+    yield by_id
+    # The history knows a run by its folder alone, whose name may hold a hash instead of the id.
+    if _FOLDER.fullmatch(place.run_id) and place.run_id.strip("."):
+        parts = by_id.split("/")
+        parts[-1 if place.map_index < 0 else -2] = place.run_id
+        yield "/".join(parts)
 
 
 def _generations(folder: str) -> list[int]:

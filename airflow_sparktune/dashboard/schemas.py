@@ -73,6 +73,38 @@ class StudyReply(_Reply):
     trials: list[TrialRow] = []
 
 
+class RunRow(_Reply):
+    """What the study of one run came to."""
+
+    run_id: str
+    map_index: int
+    generation: int
+    phase: Phase
+    stop_reason: str | None
+    started: str | None
+    elapsed_s: float
+    trials: int
+    counts: dict[str, int]
+    best_loss: float | None
+    best_params: Any
+
+
+class HistoryReply(_Reply):
+    """The studies of a task, the latest run first; `left_out` older ones were not read."""
+
+    title: str
+    message: str | None
+    runs: list[RunRow]
+    left_out: int
+
+
+class ImportanceReply(_Reply):
+    """Each parameter's share, the largest first; a message where there is none to tell."""
+
+    shares: dict[str, float]
+    message: str | None = None
+
+
 class TrialReply(_Reply):
     """Everything about one trial."""
 

@@ -6,8 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from airflow_sparktune.dashboard.importance import FEWEST_TRIALS
 from airflow_sparktune.dashboard.masking import Mask
-from airflow_sparktune.dashboard.schemas import AttemptRow, Phase, StudyReply, TrialReply, TrialRow
+from airflow_sparktune.dashboard.schemas import (
+    AttemptRow,
+    ImportanceReply,
+    Phase,
+    StudyReply,
+    TrialReply,
+    TrialRow,
+)
 from airflow_sparktune.study.follow import StudyFollower
 from airflow_sparktune.study.result import summary, trial_row
 from airflow_sparktune.study.study import Study
@@ -17,19 +25,18 @@ LIMITS = ("parallelism", "timeout", "trial_timeout", "loss_threshold", "no_progr
 
 
 def study_reply(
-    follower: StudyFollower,
+    study: Study,
     *,
-    after: int = 0,
-    epoch: str = "",
+    epoch: str,
+    since: int = 0,
     now: float,
     mask: Mask,
     title: str,
+    problems: Sequence[str] = (),
     generation: int | None = None,
     generations: Sequence[int] = (),
 ) -> StudyReply:
-    """The study as it stands, with the trials that changed after event `after` of the stream `epoch`."""
-    study, current = follower.study, epoch_of(follower)
-    since = after if epoch == current else 0
+    """The study as it stands, with the trials that changed after event `since` of the stream `epoch`."""
     labels = [str(dimension["label"]) for dimension in study.dimensions]
     changed = [study.trials[number] for number, at in study.changed.items() if at > since]
     return StudyReply(
@@ -37,7 +44,7 @@ def study_reply(
         title=title,
         generation=generation,
         generations=list(generations),
-        epoch=current,
+        epoch=epoch,
         changes=study.changes,
         now=now,
         summary=mask(summary(study)),
@@ -53,7 +60,7 @@ def study_reply(
             )
             for attempt in study.attempts
         ],
-        problems=list(follower.problems),
+        problems=list(problems),
         trials=[_row(trial, labels) for trial in changed],
     )
 
@@ -61,6 +68,14 @@ def study_reply(
 def trial_reply(trial: Trial, *, mask: Mask) -> TrialReply:
     """Everything about one trial, masked by key name."""
     return TrialReply(**mask(trial_row(trial)))
+
+
+def importance_reply(shares: Mapping[str, float]) -> ImportanceReply:
+    """The shares, or why there are none."""
+    if shares:
+        return ImportanceReply(shares=dict(shares))
+    message = f"The importance can be told from {FEWEST_TRIALS} successful trials on."
+    return ImportanceReply(shares={}, message=message)
 
 
 def epoch_of(follower: StudyFollower) -> str:

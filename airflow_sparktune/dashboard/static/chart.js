@@ -2,14 +2,20 @@
 import { byId } from "./dom.js";
 import { colour } from "./theme.js";
 
-const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["toImage", "autoScale2d"] };
+// The buttons are named one by one: plotly's own set has one that sends the chart to its maker's cloud.
+const CONFIG = {
+  responsive: true,
+  displaylogo: false,
+  plotlyServerURL: "",
+  modeBarButtons: [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
+};
 
 function plotly() {
   if (window.Plotly) return Promise.resolve(window.Plotly);
   return new Promise((ready) => byId("plotly").addEventListener("load", () => ready(window.Plotly), { once: true }));
 }
 
-export async function draw(node, traces, layout) {
+export async function draw(node, traces, layout, config = {}) {
   const library = await plotly();
   const ink = colour("ink");
   const axis = { gridcolor: colour("line"), zerolinecolor: colour("line"), linecolor: colour("line"), automargin: true };
@@ -31,7 +37,7 @@ export async function draw(node, traces, layout) {
       xaxis: { ...axis, ...layout.xaxis },
       yaxis: { ...axis, ...layout.yaxis },
     },
-    CONFIG,
+    { ...CONFIG, ...config },
   );
 }
 

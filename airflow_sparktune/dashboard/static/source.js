@@ -17,6 +17,10 @@ export class LiveSource {
     return this.get(`trials/${trialNumber}`, { generation: model.generation });
   }
 
+  importance(model) {
+    return this.get("importance", { generation: model.generation });
+  }
+
   async get(path, query) {
     const parameters = new URLSearchParams(this.parameters);
     for (const [name, value] of Object.entries(query)) parameters.set(name, value);
@@ -29,6 +33,26 @@ export class LiveSource {
     if (response.ok) return response.json();
     const body = await response.json().catch(() => ({}));
     throw new Lost(explain(response.status, body.detail));
+  }
+}
+
+// A report has everything in it.
+export class ReportSource {
+  constructor(data) {
+    this.data = data;
+    this.once = true;
+  }
+
+  async study() {
+    return this.data.study;
+  }
+
+  async trial(model, trialNumber) {
+    return this.data.trials[trialNumber];
+  }
+
+  async importance() {
+    return this.data.importance;
   }
 }
 
@@ -45,7 +69,7 @@ export async function follow(source, model, { news, trouble }) {
       const changed = model.merge(await source.study(model));
       trouble(null);
       news(changed);
-      if (model.reply.phase === "closed") return;
+      if (source.once || model.reply.phase === "closed") return;
     } catch (error) {
       if (!(error instanceof Lost)) throw error;
       trouble(error.message);

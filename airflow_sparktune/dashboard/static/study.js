@@ -1,24 +1,40 @@
 // The page of one study.
+import { axesOf, lossAxis } from "./axes.js";
 import { byId, el } from "./dom.js";
+import { Filters } from "./filters.js";
 import { initLosses, showLosses } from "./losses.js";
 import { StudyModel } from "./model.js";
 import { showNotices } from "./notices.js";
-import { follow, LiveSource } from "./source.js";
+import { showParallel } from "./parallel.js";
+import { Parameters } from "./parameters.js";
+import { follow, LiveSource, ReportSource } from "./source.js";
 import { showState } from "./state.js";
 import { TrialTable } from "./table.js";
 import { followTheme } from "./theme.js";
 import { initTimeline, showTimeline } from "./timeline.js";
 
-const parameters = new URLSearchParams(location.search);
-const source = new LiveSource(parameters);
+const query = new URLSearchParams(location.search);
+const inside = byId("report");
+const source = inside ? new ReportSource(JSON.parse(inside.textContent)) : new LiveSource(query);
 const model = new StudyModel();
-const table = new TrialTable({ load: (chosen) => source.trial(model, chosen), kept: () => true });
+const filters = new Filters(() => {
+  table.restart();
+  showParallel(model, filters.axes, filters);
+});
+const table = new TrialTable({ load: (chosen) => source.trial(model, chosen), kept: (trial) => filters.kept(trial) });
+const parameters = new Parameters(() => source.importance(model));
 let trouble = null;
 
 function showCharts() {
   if (!model.reply?.summary?.trials) return;
+  const axes = axesOf(model);
+  filters.offer([...axes, lossAxis(model)]);
+  // Beside each other the axes need room; on a narrow screen they scroll.
+  byId("parallel").style.setProperty("--wide", `${filters.axes.length * 5.5}rem`);
   showLosses(model);
   showTimeline(model);
+  showParallel(model, filters.axes, filters);
+  parameters.show(model, axes);
 }
 
 function showAll(changed) {
@@ -40,9 +56,17 @@ function showActions() {
   const host = byId("actions");
   if (host.dataset.signature === signature) return;
   host.dataset.signature = signature;
+  if (inside) return;
   const nodes = [el("a", { class: "button", href: "../../" }, "History of this task")];
+  if (generation !== null && generation !== undefined) nodes.push(downloadLink(generation));
   if (generations.length > 1) nodes.unshift(generationBox(generations, generation));
   host.replaceChildren(...nodes);
+}
+
+function downloadLink(generation) {
+  const wanted = new URLSearchParams(query);
+  wanted.set("generation", generation);
+  return el("a", { class: "button", href: `report?${wanted}`, download: true }, "Download report");
 }
 
 function generationBox(generations, shown) {
@@ -53,8 +77,8 @@ function generationBox(generations, shown) {
   );
   const box = el("select", { "aria-label": "Which study" }, ...options);
   box.addEventListener("change", () => {
-    parameters.set("generation", box.value);
-    location.search = parameters;
+    query.set("generation", box.value);
+    location.search = query;
   });
   return box;
 }

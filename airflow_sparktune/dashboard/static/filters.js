@@ -1,0 +1,89 @@
+// The brushes: a range for an axis. Drawn in the plot or filled in as a form, shown as buttons to remove.
+import { byId, el } from "./dom.js";
+import { number } from "./format.js";
+
+export class Filters {
+  constructor(changed) {
+    this.changed = changed;
+    this.ranges = new Map(); // axis label -> [from, to], raw numbers
+    this.axes = [];
+    this.form = el("form", { class: "controls" });
+    byId("brushes").append(this.form, el("div", { class: "controls", id: "chips" }));
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.fromForm();
+    });
+  }
+
+  // The axes by which trials can be filtered, the loss among them.
+  offer(axes) {
+    this.axes = axes;
+    const signature = JSON.stringify(axes.map((axis) => [axis.label, axis.options]));
+    if (signature === this.signature) return;
+    this.signature = signature;
+    const options = axes.map((axis, index) => el("option", { value: index }, axis.label));
+    this.axisBox = el("select", { "aria-label": "Parameter to filter by" }, ...options);
+    this.axisBox.addEventListener("change", () => this.fields());
+    this.inputs = el("span", { class: "controls" });
+    this.form.replaceChildren(this.axisBox, this.inputs, el("button", { type: "submit" }, "Filter"));
+    this.fields();
+  }
+
+  fields() {
+    const axis = this.axes[this.axisBox.value];
+    if (axis.options) {
+      const options = axis.options.map((name, index) => el("option", { value: index }, name));
+      this.inputs.replaceChildren(el("select", { "aria-label": `Value of ${axis.label}` }, ...options));
+      return;
+    }
+    const box = (words) => el("input", { type: "number", step: "any", size: 8, placeholder: words, "aria-label": `${axis.label} ${words}` });
+    this.inputs.replaceChildren(box("from"), box("to"));
+  }
+
+  fromForm() {
+    const axis = this.axes[this.axisBox.value];
+    const [from, to] = [...this.inputs.children].map((input) => (input.value === "" ? null : Number(input.value)));
+    if (axis.options) this.set(axis, [from, from]);
+    else if (from !== null || to !== null) this.set(axis, [from ?? -Infinity, to ?? Infinity]);
+  }
+
+  set(axis, range) {
+    this.ranges.set(axis.label, range);
+    this.show();
+  }
+
+  remove(label) {
+    this.ranges.delete(label);
+    this.show();
+  }
+
+  show() {
+    const chips = [...this.ranges].map(([label, range]) => {
+      const axis = this.axes.find((each) => each.label === label);
+      const button = el("button", { type: "button" }, `${label}: ${words(axis, range)} ✕`);
+      button.setAttribute("aria-label", `Remove the filter ${label}: ${words(axis, range)}`);
+      button.addEventListener("click", () => this.remove(label));
+      return button;
+    });
+    byId("chips").replaceChildren(...chips);
+    this.changed();
+  }
+
+  // Whether every brush lets the trial through; where a parameter was not active, its brush does not.
+  kept(trial) {
+    for (const [label, [from, to]] of this.ranges) {
+      const value = this.axes.find((axis) => axis.label === label)?.read(trial) ?? null;
+      if (value === null || value < from || value > to) return false;
+    }
+    return true;
+  }
+}
+
+function words(axis, [from, to]) {
+  if (axis.options) {
+    const names = axis.options.filter((_, index) => index >= from && index <= to);
+    return names.join(" or ") || "none";
+  }
+  if (from === -Infinity) return `up to ${number(to)}`;
+  return to === Infinity ? `from ${number(from)}` : `${number(from)} to ${number(to)}`;
+}

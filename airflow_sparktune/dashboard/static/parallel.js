@@ -1,0 +1,108 @@
+// Parallel coordinates: an axis a parameter, a line a trial in the colour of its loss. A box drawn over an
+// axis is a brush. plotly's own `parcoords` needs WebGL and a page that may evaluate text as code; lines do not.
+import { draw, thin } from "./chart.js";
+import { byId } from "./dom.js";
+import { plain, short } from "./format.js";
+import { colour } from "./theme.js";
+
+const MOST_LINES = 1500;
+const STUB = 0.07; // a value between two inactive neighbours would have no line to be seen by
+const COLOURS = {
+  light: ["#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#d2c220"],
+  dark: ["#fde725", "#7ad151", "#22a884", "#2a9d9e", "#5c7fc0", "#7a6bb5"],
+};
+
+let drawings = 0;
+
+export function showParallel(model, axes, filters) {
+  const done = model.ordered.filter((trial) => trial.state === "ok").sort((one, other) => one.loss - other.loss);
+  const kept = done.filter((trial) => filters.kept(trial));
+  const drawn = thin(kept, MOST_LINES);
+  const palette = COLOURS[document.documentElement.dataset.theme] ?? COLOURS.light;
+  const size = Math.max(1, Math.ceil(drawn.length / palette.length));
+  const traces = palette.map((shade, index) => lines(drawn.slice(index * size, (index + 1) * size), axes, shade, 1.3));
+  if (kept.length < done.length) traces.push(lines(thin(done.filter((trial) => !filters.kept(trial)), 400), axes, colour("line"), 0.6));
+  byId("parallel-text").textContent = words(done, kept, drawn);
+  const node = byId("parallel");
+  const layout = {
+    height: 380,
+    showlegend: false,
+    dragmode: "select",
+    hovermode: false,
+    margin: { l: 30, r: 30, t: 12, b: 36 },
+    xaxis: {
+      range: [-0.5, axes.length - 0.5],
+      fixedrange: true,
+      tickvals: axes.map((_, index) => index),
+      ticktext: axes.map((axis) => plain(short(axis.label, 20))),
+      zeroline: false,
+      gridcolor: colour("quiet"),
+    },
+    yaxis: { range: [-0.05, 1.05], visible: false, fixedrange: true },
+    annotations: axes.flatMap(ticksOf),
+    shapes: axes.flatMap((axis, index) => brushOf(axis, index, filters)),
+    selectionrevision: (drawings += 1), // the box has become a brush, and goes
+  };
+  // The worst first: the best lines lie on top.
+  return draw(node, traces.filter((trace) => trace.x.length).reverse(), layout, { displayModeBar: false }).then(() => {
+    node.removeAllListeners("plotly_selected");
+    node.on("plotly_selected", (event) => event?.range && brushed(event.range, axes, filters));
+  });
+}
+
+function lines(trials, axes, shade, width) {
+  const [x, y] = [[], []];
+  for (const trial of trials) {
+    axes.forEach((axis, index) => {
+      const value = axis.read(trial);
+      if (value === null) {
+        x.push(null);
+        y.push(null);
+        return;
+      }
+      const at = axis.place(value);
+      x.push(index - STUB, index, index + STUB);
+      y.push(at, at, at);
+    });
+    x.push(null);
+    y.push(null);
+  }
+  const line = { color: shade, width, simplify: false };
+  return { type: "scatter", mode: "lines", x, y, line, opacity: 0.75, hoverinfo: "skip" };
+}
+
+function ticksOf(axis, index) {
+  return axis.ticks.map(({ at, text }) => ({
+    x: index,
+    y: at,
+    text: plain(text),
+    showarrow: false,
+    xanchor: "left",
+    xshift: 4,
+    font: { size: 10, color: colour("quiet") },
+    bgcolor: colour("paper"),
+    opacity: 0.85,
+  }));
+}
+
+function brushOf(axis, index, filters) {
+  const range = filters.ranges.get(axis.label);
+  if (!range) return [];
+  const [low, high] = range.map((raw) => Math.min(1.03, Math.max(-0.03, raw === -Infinity ? 0 : raw === Infinity ? 1 : axis.place(raw))));
+  const edge = { color: colour("accent"), width: 2 };
+  return [{ type: "rect", x0: index - 0.12, x1: index + 0.12, y0: low - 0.015, y1: high + 0.015, line: edge }];
+}
+
+function brushed(range, axes, filters) {
+  const [left, right] = range.x.toSorted((one, other) => one - other);
+  const [low, high] = range.y.toSorted((one, other) => one - other);
+  let hit = axes.filter((_, index) => index >= left && index <= right);
+  if (!hit.length) hit = [axes[Math.min(axes.length - 1, Math.max(0, Math.round((left + right) / 2)))]];
+  for (const axis of hit) filters.set(axis, [axis.raw(Math.max(low, -0.05)), axis.raw(Math.min(high, 1.05))]);
+}
+
+function words(done, kept, drawn) {
+  const some = drawn.length < kept.length ? ` Drawn: ${drawn.length} of them.` : "";
+  const filtered = kept.length < done.length ? `, ${kept.length} within the filters` : "";
+  return `${done.length} successful trials${filtered}, the best on top.${some} Draw a box over an axis to filter, or use the fields above.`;
+}

@@ -1,0 +1,106 @@
+// For each parameter: how much it matters, and its values against the loss.
+import { draw, thin } from "./chart.js";
+import { byId, el } from "./dom.js";
+import { plain, short } from "./format.js";
+import { colour } from "./theme.js";
+
+const MOST_DOTS = 6000; // over all charts
+const BARE = { showlegend: false, height: 220, margin: { l: 48, r: 8, t: 8, b: 44 } };
+
+export class Parameters {
+  constructor(load) {
+    this.load = load; // fetches the shares
+    this.charts = new Map(); // axis label -> its chart's node
+    this.visible = new Set();
+    this.asked = null;
+    this.watcher = new IntersectionObserver((entries) => this.seen(entries), { rootMargin: "200px" });
+    this.watcher.observe(byId("importance"));
+    byId("importance-again").addEventListener("click", () => this.askImportance());
+  }
+
+  show(model, axes) {
+    this.model = model;
+    this.axes = axes;
+    if (axes.map((axis) => axis.label).join("\n") !== [...this.charts.keys()].join("\n")) this.lay();
+    for (const label of this.visible) this.chart(label);
+    if (this.asked !== null && this.asked !== "closed" && model.reply.phase === "closed") this.askImportance();
+  }
+
+  lay() {
+    this.charts = new Map(this.axes.map((axis) => [axis.label, el("div", { class: "chart small" })]));
+    const figures = [...this.charts].map(([label, node]) => el("figure", {}, el("figcaption", {}, label), node));
+    byId("slices").replaceChildren(...figures);
+    for (const node of this.charts.values()) this.watcher.observe(node);
+  }
+
+  // Charts below the fold are drawn when they come into sight, and the server works when somebody looks.
+  seen(entries) {
+    for (const { target, isIntersecting } of entries) {
+      if (target.id === "importance") {
+        if (isIntersecting && this.asked === null && this.model) this.askImportance();
+        continue;
+      }
+      const label = [...this.charts].find(([, node]) => node === target)?.[0];
+      if (label === undefined) continue;
+      this.visible[isIntersecting ? "add" : "delete"](label);
+      if (isIntersecting) this.chart(label);
+    }
+  }
+
+  chart(label) {
+    const axis = this.axes.find((each) => each.label === label);
+    const active = this.model.ordered.filter((trial) => trial.state === "ok" && axis.read(trial) !== null);
+    const trials = thin(active, Math.max(300, MOST_DOTS / this.axes.length));
+    const trace = {
+      type: "scatter",
+      mode: "markers",
+      x: trials.map((trial) => (axis.options ? axis.read(trial) + jitter(trial) : axis.read(trial))),
+      y: trials.map((trial) => trial.loss),
+      text: trials.map((trial) => plain(`trial ${trial.number}: ${axis.words(axis.read(trial))}`)),
+      marker: { size: 5, opacity: 0.6, color: colour("accent") },
+      hovertemplate: "%{text}<br>loss %{y}<extra></extra>",
+    };
+    const named = axis.options && {
+      tickvals: axis.options.map((_, index) => index),
+      ticktext: axis.options.map((name) => plain(short(name, 14))),
+      range: [-0.6, axis.options.length - 0.4],
+    };
+    const logLoss = byId("log-loss").checked;
+    draw(this.charts.get(label), [trace], {
+      ...BARE,
+      xaxis: { type: axis.log ? "log" : "linear", ...named },
+      yaxis: { title: { text: "loss" }, type: logLoss ? "log" : "linear" },
+    });
+  }
+
+  async askImportance() {
+    this.asked = this.model.reply.phase;
+    const host = byId("importance");
+    if (!host.children.length) host.textContent = "Working it out…";
+    try {
+      showShares(host, await this.load());
+    } catch (error) {
+      host.textContent = error.message;
+    }
+  }
+}
+
+// Options on top of each other would hide how many there are; by the trial's number, so that it stays put.
+function jitter(trial) {
+  return (((trial.number * 0.618034) % 1) - 0.5) * 0.5;
+}
+
+function showShares(host, { shares, message }) {
+  const entries = Object.entries(shares);
+  if (!entries.length) {
+    host.textContent = message ?? "";
+    return;
+  }
+  host.replaceChildren(
+    ...entries.flatMap(([label, share]) => {
+      const bar = el("span", { class: "share" });
+      bar.style.width = `${100 * share}%`;
+      return [el("dt", {}, label), el("dd", {}, el("span", { class: "percent" }, `${(100 * share).toFixed(1)} %`), bar)];
+    }),
+  );
+}
