@@ -11,7 +11,7 @@ import random
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
@@ -86,15 +86,39 @@ def run(task: Task, call: Call) -> Reply:
         objective = _objective(task.objective, tuple(sorted(task.kwargs)))
     except ObjectiveError as error:
         return Reply(0.0, failure=Failure(FailureKind.RAISED, str(error)))
-    _seed(call.trial.seed)
+    outcome = attempt(
+        lambda: objective(call.params, kwargs=task.kwargs, trial=call.trial, shared_data=task.shared_data),
+        seed=call.trial.seed,
+    )
+    if outcome.failure is not None:
+        return Reply(outcome.run_s, failure=outcome.failure)
+    return _interpret(outcome.returned, outcome.run_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the user's code returned, or why it failed, and how long it ran."""
+
+    run_s: float
+    returned: Any = None
+    failure: Failure | None = None
+
+
+def attempt(call: Callable[[], Any], *, seed: int) -> Outcome:
+    """Call the user's code with seeded random states; what it raises becomes a failure."""
+    _seed(seed)
     start = time.monotonic()
     try:
-        returned = objective(call.params, kwargs=task.kwargs, trial=call.trial, shared_data=task.shared_data)
+        returned = call()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
-        message = "".join(traceback.format_exception_only(error)).strip()
-        failure = Failure(FailureKind.RAISED, message, _traceback(error))
-        return Reply(time.monotonic() - start, failure=failure)
-    return _interpret(returned, time.monotonic() - start)
+        return Outcome(time.monotonic() - start, failure=raised(error))
+    return Outcome(time.monotonic() - start, returned)
+
+
+def raised(error: BaseException) -> Failure:
+    """The failure of a trial whose code raised, with the traceback from that code on."""
+    message = "".join(traceback.format_exception_only(error)).strip()
+    return Failure(FailureKind.RAISED, message, _traceback(error))
 
 
 def check(task: Broadcast, rows: Iterator[Any]) -> Iterator[str]:
@@ -138,10 +162,10 @@ def _interpret(returned: Any, run_s: float) -> Reply:
             "return a number that is smaller for a better model"
         )
         return Reply(run_s, failure=Failure(FailureKind.NONSENSE, message))
-    return Reply(run_s, loss=float(loss), info=_info(result))
+    return Reply(run_s, loss=float(loss), info=small_info(result))
 
 
-def _info(result: Mapping[str, Any]) -> dict[str, Any]:
+def small_info(result: Mapping[str, Any]) -> dict[str, Any]:
     """What a result dict holds besides the loss, as far as JSON can hold it and it is small."""
     kept: dict[str, Any] = {}
     left_out: list[str] = []

@@ -21,6 +21,7 @@ class StopReason(StrEnum):
     LOSS_THRESHOLD = "loss_threshold"
     NO_PROGRESS = "no_progress"
     MAX_FAILURES = "max_failures"
+    EARLY_STOP = "early_stop"  # the user's own rule, or an algorithm that has nothing more to suggest
     ERROR = "error"
     KILLED = "killed"
 
