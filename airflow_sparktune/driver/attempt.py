@@ -15,8 +15,9 @@ from pyspark import SparkContext
 from airflow_sparktune.driver.preflight import preflight
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.report import Report
+from airflow_sparktune.driver.roles import Sampler
 from airflow_sparktune.driver.spark_slots import DriverSlots, SparkSlots, start_session
-from airflow_sparktune.driver.tuner import Sampler, Tuner
+from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.errors import ObjectiveError, SparktuneError, StorageError, Superseded, describe
 from airflow_sparktune.executor.evaluate import EXTRAS, Task
 from airflow_sparktune.executor.objective import load, load_objective
@@ -112,18 +113,18 @@ def _tune(spec: Spec, recorder: Recorder, sampler: Sampler, context: SparkContex
     )
     try:
         reason = tuner.run()
-        _require_best(recorder.study, spec)
+        _require_best(recorder.study, reason)
         recorder.close(reason, timing=tuner.timing)
         report.ended()
     finally:
         slots.close()
 
 
-def _require_best(study: Study, spec: Spec) -> None:
+def _require_best(study: Study, reason: StopReason) -> None:
     if study.best is None:
         raise ObjectiveError(
-            f"at least one trial must succeed, but none of {len(study.trials)} did within "
-            f"{spec.timeout:g} s; raise timeout, or make a trial cheaper"
+            f"at least one trial must succeed, but none of {len(study.trials)} did before the study ended "
+            f"({reason.value}); raise that limit, or make a trial cheaper"
         )
 
 

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from airflow_sparktune.driver.tuner import Finished
+from airflow_sparktune.driver.roles import Finished
 from airflow_sparktune.executor.evaluate import Call, Reply
 
 log = logging.getLogger(__name__)

@@ -46,11 +46,15 @@ class Limits:
 
     def reached(self) -> StopReason | None:
         """The first limit that is reached; raises ObjectiveError when nothing works."""
+        reason = self._first_reached()
+        if self._failed and self._best == math.inf and (reason or self._failed >= FIRST_FEW):
+            raise self._nothing_works()
+        return reason
+
+    def _first_reached(self) -> StopReason | None:
         spec = self._spec
         if spec.loss_threshold is not None and self._best <= spec.loss_threshold:
             return StopReason.LOSS_THRESHOLD
-        if self._best == math.inf and (self._failed >= FIRST_FEW or self._all_failed()):
-            raise self._nothing_works()
         if self.finished >= spec.max_evals:
             return StopReason.MAX_EVALS
         if spec.max_failures is not None and self._failed > self._failures_allowed(spec.max_failures):
@@ -58,9 +62,6 @@ class Limits:
         if spec.no_progress is not None and self._since_mark >= spec.no_progress:
             return StopReason.NO_PROGRESS
         return StopReason.TIMEOUT if self._clock() >= self.deadline else None
-
-    def _all_failed(self) -> bool:
-        return self.finished >= self._spec.max_evals
 
     def _failures_allowed(self, limit: int | float) -> float:
         return limit * self._spec.max_evals if isinstance(limit, float) else limit

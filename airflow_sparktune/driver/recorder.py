@@ -24,7 +24,8 @@ CHECK_NEWEST_S = 1.0
 class Recorder:
     """Writes one attempt's stream and keeps `study` in step with it.
 
-    `journal_s` is the time spent making events durable, in seconds.
+    `journal_s` is the time spent making events durable, in seconds; `commit_s` what the last
+    commit took.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class Recorder:
     ) -> None:
         self.study = study
         self.attempt = writer.attempt
-        self.journal_s = 0.0
+        self.journal_s = self.commit_s = 0.0
         self._storage = storage
         self._writer = writer
         self._wall = wall
@@ -56,11 +57,12 @@ class Recorder:
         dimensions: tuple[Mapping[str, Any], ...],
         take_over: bool,
         wall: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
     ) -> Recorder:
         """Claim the next attempt; with `take_over` it goes on from what `follower` has read."""
         claimed = [attempt_of(stream) for stream in streams(storage)]
         writer = StreamWriter(storage, max(claimed, default=0) + 1)
-        recorder = cls(storage, writer, follower.study if take_over else Study(), wall=wall)
+        recorder = cls(storage, writer, follower.study if take_over else Study(), wall=wall, clock=clock)
         takes = follower.prefix if take_over else ()
         recorder._record(
             "opened",
@@ -97,7 +99,10 @@ class Recorder:
     def commit(self) -> None:
         """Make what was noted durable; raises Superseded where a newer attempt has opened."""
         start = self._clock()
+        written = self._writer.events
         self._writer.commit()
+        if self._writer.events > written:
+            self.commit_s = self._clock() - start
         if start - self._checked >= CHECK_NEWEST_S:
             self._checked = start
             self._writer.check_newest()

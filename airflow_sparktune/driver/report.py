@@ -18,6 +18,8 @@ class Report:
     def __init__(self, study: Study) -> None:
         self._study = study
         self._left_out: set[str] = set()
+        # Counted here: the study counts all its trials at each question.
+        self._finished = study.finished
 
     def began(self, *, attempt: int, master: str, slots: int) -> None:
         """Say what is about to run, and what was found in the journal."""
@@ -37,12 +39,13 @@ class Report:
     def trial(self, trial: Trial) -> None:
         """One line for a trial that has ended."""
         spec, best = self._study.spec, self._study.best
+        self._finished += trial.counts
         loss = f" loss={trial.loss:.6g}" if trial.loss is not None else ""
         so_far = f" best={best.loss:.6g} (#{best.number})" if best else ""
         took = f" {trial.end - trial.start:.1f} s" if trial.end and trial.start else ""
         log.info(
             "trial %d/%s %s%s%s%s",
-            self._study.finished,
+            self._finished,
             spec.max_evals if spec else "?",
             trial.state.value,
             loss,

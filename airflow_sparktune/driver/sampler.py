@@ -11,7 +11,7 @@ import hyperopt
 from hyperopt import anneal, pyll, rand, tpe
 
 from airflow_sparktune.driver.hyperopt_space import hyperopt_space
-from airflow_sparktune.driver.tuner import Point
+from airflow_sparktune.driver.roles import Point
 from airflow_sparktune.errors import ObjectiveError, SpecError
 from airflow_sparktune.executor.objective import load
 from airflow_sparktune.study.plain import plain

@@ -17,7 +17,7 @@ from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from airflow_sparktune.driver.job_slots import JobSlots, WorkerLost
-from airflow_sparktune.driver.tuner import Finished
+from airflow_sparktune.driver.roles import Finished
 from airflow_sparktune.errors import DriverLost
 from airflow_sparktune.executor.evaluate import Call, Reply, Task, check, evaluate, run
 

@@ -6,18 +6,20 @@ Knows neither hyperopt nor Spark: a `Sampler` makes the points, `Slots` run the 
 from __future__ import annotations
 
 import hashlib
-import heapq
 import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import takewhile
 
 from airflow_sparktune.driver.limits import Limits
+from airflow_sparktune.driver.places import Places
 from airflow_sparktune.driver.recorder import Recorder
-from airflow_sparktune.executor.evaluate import Call, Reply
+from airflow_sparktune.driver.roles import Finished, Sampler, Slots
+from airflow_sparktune.errors import ObjectiveError
+from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.objective import TrialInfo
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.study import StopReason
@@ -25,55 +27,10 @@ from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialStat
 
 log = logging.getLogger(__name__)
 
+# Trials that start together share a commit, but none waits much longer than this for the next one's points.
+GROUP_S = 0.02
 # How long the end of a study waits for the slots to let go of trials that were cancelled.
 CANCEL_GRACE_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A configuration: the sampler's raw numbers by label, and the plain values made of them."""
-
-    raw: Mapping[str, Any]
-    params: Any
-
-
-class Sampler(Protocol):
-    """Makes configurations from what became of the earlier ones."""
-
-    def ask(self, number: int, *, seed: int) -> Point:
-        """The configuration of trial `number`: a function of the trials told so far and the seed."""
-
-    def tell(self, trial: Trial) -> None:
-        """Take in where a trial stands: running ones too, so that parallel asks spread out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A slot is free again: with the trial's reply, or with why its worker was lost."""
-
-    number: int
-    reply: Reply | None = None
-    lost: str | None = None
-
-
-class Slots(Protocol):
-    """Where trials run. Raises from `finished` when the engine behind it is gone."""
-
-    @property
-    def capacity(self) -> int:
-        """How many trials can run at once, now."""
-
-    def submit(self, call: Call) -> None:
-        """Start a trial in a free slot."""
-
-    def finished(self, *, wait_s: float | None) -> Sequence[Finished]:
-        """What has finished; waits up to `wait_s` seconds (None: as long as it takes) for the first.
-
-        May return nothing early, when the capacity may have changed.
-        """
-
-    def cancel(self, number: int) -> None:
-        """End a trial alone; its slot still reports through `finished`."""
 
 
 def trial_seed(study_seed: int, number: int) -> int:
@@ -112,7 +69,7 @@ class Tuner:
         self._on_trial = on_trial
         self._clock = clock
         self._limits = Limits(spec, used_s=self._study.elapsed_s, clock=clock)
-        self._interrupted: deque[Trial] = deque()
+        self._waiting: deque[Trial] = deque()  # on record as running, and to be run again
         self._next = max(self._study.trials, default=-1) + 1
         self._running: dict[int, float] = {}  # number -> when its own timeout strikes
         self._leaving: set[int] = set()  # ended for us, but their slot is not free yet
@@ -131,39 +88,59 @@ class Tuner:
     def run(self) -> StopReason:
         """Run until a limit is reached; raises ObjectiveError when nothing works."""
         self._replay()
-        while (reason := self._limits.reached()) is None:
-            self._fill()
-            self._collect(self._wait(min([self._limits.deadline, *self._running.values()])))
+        try:
+            while (reason := self._limits.reached()) is None:
+                self._fill()
+                self._collect(self._wait(until=min(self._limits.deadline, self._next_strike())))
+        except ObjectiveError:
+            self._cancel_rest()
+            raise
         self._cancel_rest()
         return reason
 
     def _replay(self) -> None:
         """Learn what the journal knows; trials that a dead driver left running come first again."""
-        known = sorted(self._study.trials.values(), key=lambda trial: (trial.end or math.inf, trial.number))
+        known = sorted(self._study.trials.values(), key=lambda trial: trial.number)
         for trial in known:
-            self._sampler.tell(trial)
+            # A trial cut off by the end of an earlier attempt says nothing of its region.
+            if trial.state is not TrialState.CANCELLED:
+                self._sampler.tell(trial)
+        for trial in sorted(known, key=lambda trial: math.inf if trial.end is None else trial.end):
             self._limits.tell(trial)
-        self._interrupted.extend(trial for trial in known if trial.state is TrialState.RUNNING)
+        running = (trial for trial in known if trial.state is TrialState.RUNNING)
+        self._waiting.extend(replace(trial, tries=0) for trial in running)
 
     def _fill(self) -> None:
-        """Start as many trials as there is room for: interrupted ones first, then new ones."""
+        """Start as many trials as there is room for."""
         capacity = self._slots.capacity
         self._recorder.slots(capacity)
         room = capacity - len(self._running) - len(self._leaving)
         wanted = self._spec.max_evals - self._limits.finished - len(self._running)
-        starts = [self._start() for _ in range(min(room, wanted))]
-        # A number is on record before anything runs under it, so that it is never given out twice.
+        left = min(room, wanted)
+        while left > 0 and self._clock() < self._limits.deadline:
+            starts = self._starts(left)
+            left -= len(starts)
+            # A number is on record before anything runs under it, so that it is never given out twice.
+            self._recorder.commit()
+            self._launch(starts)
         self._recorder.commit()
-        for trial in starts:
-            self._submit(trial)
+
+    def _starts(self, most: int) -> list[Trial]:
+        """Up to `most` trials, recorded as running: those that are run again first, then new ones."""
+        until = self._clock() + max(GROUP_S, self._recorder.commit_s)
+        starts = [self._start()]
+        while len(starts) < most and self._clock() < until:
+            starts.append(self._start())
+        return starts
 
     def _start(self) -> Trial:
+        trial = self._waiting.popleft() if self._waiting else self._ask()
         trial = replace(
-            self._interrupted.popleft() if self._interrupted else self._ask(),
+            trial,
             start=self._recorder.now,
             slot=self._places.take(),
             attempt=self._recorder.attempt,
-            tries=1,
+            tries=trial.tries + 1,
         )
         self._sampler.tell(trial)
         self._recorder.trial(trial)
@@ -174,15 +151,26 @@ class Tuner:
         start = self._clock()
         point = self._sampler.ask(number, seed=trial_seed(self._seed, number))
         self._ask_s += self._clock() - start
-        return Trial(number=number, params=point.params, point=point.raw)
+        return Trial(number=number, params=point.params, point=point.raw, tries=0)
 
-    def _submit(self, trial: Trial) -> None:
-        limit = self._spec.trial_timeout
-        self._running[trial.number] = math.inf if limit is None else self._clock() + limit
-        seed = trial_seed(self._seed, trial.number)
-        self._slots.submit(Call(trial.params, TrialInfo(trial.number, seed, trial.attempt, trial.tries)))
+    def _launch(self, starts: Sequence[Trial]) -> None:
+        """Hand trials to the slots; those that the deadline has overtaken stay behind."""
+        limit = math.inf if self._spec.trial_timeout is None else self._spec.trial_timeout
+        for trial in starts:
+            now = self._clock()
+            if now >= self._limits.deadline:
+                self._places.give_back(trial.slot)
+                self._waiting.append(trial)
+                continue
+            self._running[trial.number] = now + limit
+            seed = trial_seed(self._seed, trial.number)
+            self._slots.submit(Call(trial.params, TrialInfo(trial.number, seed, trial.attempt, trial.tries)))
 
-    def _wait(self, until: float) -> Sequence[Finished]:
+    def _next_strike(self) -> float:
+        """When the first trial_timeout strikes: that of the trial which has run longest."""
+        return next(iter(self._running.values()), math.inf)
+
+    def _wait(self, *, until: float) -> Sequence[Finished]:
         start = self._clock()
         finished = self._slots.finished(wait_s=None if until == math.inf else max(until - start, 0.0))
         self._wait_s += self._clock() - start
@@ -190,37 +178,39 @@ class Tuner:
 
     def _collect(self, finished: Sequence[Finished]) -> None:
         """Record what has ended, and only then learn from it."""
-        ended, again = [], []
-        for item in finished:
-            trial = self._study.trials[item.number]
-            if item.number in self._leaving:
-                self._leaving.discard(item.number)
-                self._places.give_back(trial.slot)
-            elif item.number not in self._running:
-                continue  # a cancelled trial that came back after its slot had been given up
-            elif item.reply is None and trial.tries <= self._spec.max_trial_retries:
-                log.warning("trial %d lost its worker, trying it again: %s", trial.number, item.lost)
-                again.append(replace(trial, tries=trial.tries + 1))
-            else:
-                del self._running[item.number]
-                self._places.give_back(trial.slot)
-                ended.append(self._end(trial, item))
+        ended = [trial for item in finished if (trial := self._take_back(item)) is not None]
         now = self._clock()
-        ended += [self._time_out(number) for number, strikes in list(self._running.items()) if strikes <= now]
-        for trial in (*ended, *again):
+        overdue = list(takewhile(lambda number: self._running[number] <= now, self._running))
+        ended += map(self._time_out, overdue)
+        for trial in ended:
             self._recorder.trial(trial)
         self._recorder.commit()
         for trial in ended:
             self._limits.tell(trial)
             self._sampler.tell(trial)
             self._on_trial(trial)
-        for trial in again:
-            self._submit(trial)
+
+    def _take_back(self, item: Finished) -> Trial | None:
+        """Free the slot of what has finished; the trial with its end, None where it has none yet."""
+        trial = self._study.trials[item.number]
+        if item.number in self._leaving:
+            self._leaving.discard(item.number)
+            self._places.give_back(trial.slot)
+            return None
+        # A cancelled trial may come back after its slot had been given up.
+        if self._running.pop(item.number, None) is None:
+            return None
+        self._places.give_back(trial.slot)
+        if item.reply is None and trial.tries <= self._spec.max_trial_retries:
+            log.warning("trial %d lost its worker, it is run again: %s", trial.number, item.lost)
+            self._waiting.append(trial)
+            return None
+        return self._end(trial, item)
 
     def _end(self, trial: Trial, item: Finished) -> Trial:
         now, reply = self._recorder.now, item.reply
         if reply is None:
-            message = f"its worker or executor went away {trial.tries} times; the last time: {item.lost}"
+            message = f"its worker or executor went away (try {trial.tries} of {trial.tries}): {item.lost}"
             return trial.ended(TrialState.FAILED, end=now, error=Failure(FailureKind.LOST, message))
         return trial.ended(
             TrialState.OK if reply.failure is None else TrialState.FAILED,
@@ -249,29 +239,13 @@ class Tuner:
         """End of the study: what has finished by now still counts, the rest is cancelled."""
         if self._running:
             self._collect(self._slots.finished(wait_s=0))
+        rest = [*self._running, *(trial.number for trial in self._waiting)]
         for number in list(self._running):
             self._let_go(number)
+        for number in rest:
             trial = self._study.trials[number]
             self._recorder.trial(trial.ended(TrialState.CANCELLED, end=self._recorder.now))
         self._recorder.commit()
         patience = self._clock() + CANCEL_GRACE_S
         while self._leaving and (left := patience - self._clock()) > 0:
             self._leaving.difference_update(item.number for item in self._slots.finished(wait_s=left))
-
-
-class Places:
-    """Places on the timeline: a trial takes the lowest that is free."""
-
-    def __init__(self) -> None:
-        self._free: list[int] = []
-        self._made = 0
-
-    def take(self) -> int:
-        if self._free:
-            return heapq.heappop(self._free)
-        self._made += 1
-        return self._made - 1
-
-    def give_back(self, place: int | None) -> None:
-        if place is not None:
-            heapq.heappush(self._free, place)

@@ -1,0 +1,88 @@
+"""A driver may die between any two events: what the next ones make of the journal, as laws."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_sparktune.driver.simulated_slots import Ending
+from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.study.journal import FOLDER
+from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import TrialState
+from tests.driver.world import MemoryStorage, World, raises
+
+MAX_EVALS = 12
+
+
+def eventful(call: Call) -> Ending:
+    """Trials of different lengths, of which some fail and some lose their worker once."""
+    number = call.trial.number
+    if number % 5 == 2:
+        return raises(after_s=1.0 + number % 2)
+    if number % 4 == 3 and call.trial.tries == 1:
+        return Ending(0.5, lost="gone")
+    return Ending.ok(call.params["x"], after_s=1.0 + number % 3)
+
+
+def cut(world: World, events: int) -> World:
+    """The world as it is when the newest driver has died after its first `events` events."""
+    storage = MemoryStorage(world.storage.files)
+    stream = max(storage.names(FOLDER))
+    lines = [
+        line
+        for name in storage.names(f"{FOLDER}/{stream}")
+        for line in storage.read(f"{FOLDER}/{stream}/{name}").splitlines(keepends=True)
+    ]
+    for name in storage.names(f"{FOLDER}/{stream}"):
+        storage.remove(f"{FOLDER}/{stream}/{name}")
+    kept = lines[: events % (len(lines) + 1)]
+    if kept:
+        storage.write(f"{FOLDER}/{stream}/{1:08d}-{len(kept):08d}.jsonl", b"".join(kept))
+    return World(storage=storage, clock=world.clock)
+
+
+def whole(capacity: int) -> World:
+    world = World()
+    world.attempt(eventful, capacity=capacity, max_evals=MAX_EVALS)
+    return world
+
+
+ONE, FOUR = whole(1), whole(4)
+deaths = st.lists(st.integers(0, 1_000), min_size=1, max_size=4)
+
+
+@given(deaths)
+@settings(deadline=None)
+def test_one_slot_gives_the_sequence_of_an_uninterrupted_run(deaths: list[int]) -> None:
+    world = ONE
+    for events in deaths:
+        world = cut(world, events)
+        world.attempt(eventful, max_evals=MAX_EVALS)
+    assert world.params == ONE.params
+    assert [trial.loss for trial in world.trials.values()] == [trial.loss for trial in ONE.trials.values()]
+
+
+@given(deaths)
+@settings(deadline=None)
+def test_several_slots_keep_every_end_and_run_the_rest_again(deaths: list[int]) -> None:
+    world = FOUR
+    for events in deaths:
+        world = cut(world, events)
+        before: Study = world.storage.study()
+        world.attempt(eventful, capacity=4, max_evals=MAX_EVALS)
+        after = world.trials
+        assert sum(trial.counts for trial in after.values()) == MAX_EVALS
+        assert TrialState.RUNNING not in {trial.state for trial in after.values()}
+        for number, trial in before.trials.items():
+            if trial.state is TrialState.RUNNING:
+                assert after[number].params == trial.params
+            else:
+                assert after[number] == trial
+        assert world.slots is not None
+        first_tries = Counter(call.trial.number for call in world.slots.calls if call.trial.tries == 1)
+        ended = {trial.number for trial in before.trials.values() if trial.counts}
+        assert set(first_tries.values()) <= {1}
+        assert not ended & set(first_tries)

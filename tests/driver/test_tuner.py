@@ -1,0 +1,503 @@
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import NoReturn
+
+import pytest
+
+from airflow_sparktune.driver.report import Report
+from airflow_sparktune.driver.simulated_slots import Ending, SimulatedSlots
+from airflow_sparktune.driver.tuner import trial_seed
+from airflow_sparktune.errors import ObjectiveError, Superseded
+from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.study.journal import StreamWriter
+from airflow_sparktune.study.study import StopReason
+from airflow_sparktune.study.trial import FailureKind, Trial, TrialState
+from tests.driver.world import SEED, DigestSampler, PlainSampler, World, by_x, raises
+
+OK, FAILED, CANCELLED, RUNNING = TrialState.OK, TrialState.FAILED, TrialState.CANCELLED, TrialState.RUNNING
+
+
+def lasting(call: Call) -> Ending:
+    """Trials of 1, 2, 3, 1, 2, 3, ... seconds."""
+    return Ending.ok(call.params["x"], after_s=1.0 + call.trial.number % 3)
+
+
+class TestSlots:
+    @pytest.mark.parametrize("capacity", [1, 3, 20])
+    def test_exactly_max_evals_trials_end_and_no_number_is_used_twice(self, capacity: int) -> None:
+        world = World()
+        assert world.attempt(lasting, capacity=capacity, max_evals=17) is StopReason.MAX_EVALS
+        assert world.numbers(OK) == list(range(17)) == sorted(world.trials)
+        assert sorted(trial.number for trial in world.heard) == list(range(17))
+
+    def test_a_slot_is_filled_at_the_moment_it_is_free(self) -> None:
+        world = World()
+        world.attempt(lasting, capacity=4, max_evals=40)
+        by_slot: dict[int | None, list[Trial]] = {}
+        for trial in sorted(world.trials.values(), key=lambda trial: trial.start or 0):
+            by_slot.setdefault(trial.slot, []).append(trial)
+        assert sorted(by_slot) == [0, 1, 2, 3]
+        for trials in by_slot.values():
+            assert [one.end for one in trials[:-1]] == [next_.start for next_ in trials[1:]]
+
+    def test_capacity_grows_and_shrinks(self) -> None:
+        world = World()
+        capacities = {0: 1, 2: 4, 5: 0, 8: 2}
+        at_once: list[tuple[float, int]] = []
+
+        def capacity(now: float) -> int:
+            return capacities[max(at for at in capacities if at <= now - 1_000)]
+
+        def play(call: Call) -> Ending:
+            running = [trial for trial in world.trials.values() if trial.state is RUNNING]
+            at_once.append((world.clock() - 1_000, len(running)))
+            return Ending.ok(0.5)
+
+        assert world.attempt(play, capacity=capacity, max_evals=20) is StopReason.MAX_EVALS
+        started = Counter(at for at, _ in at_once)
+        assert [started[at] for at in range(9)] == [1, 1, 4, 4, 4, 0, 0, 0, 2]
+        assert max(running for _, running in at_once) == 4
+
+    def test_many_asks_do_not_keep_the_first_trial_waiting(self) -> None:
+        """A commit is shared by trials whose points come quickly, not by those that take their time."""
+        world = World()
+
+        class Slow(DigestSampler):
+            def ask(self, number: int, *, seed: int) -> object:  # type: ignore[override]
+                world.clock.pass_to(world.clock() + 0.5)
+                return super().ask(number, seed=seed)
+
+        world.attempt(capacity=4, max_evals=4, sampler=Slow())
+        starts = [world.trials[number].start for number in range(4)]
+        assert starts == [1_000.5, 1_001.0, 1_001.5, 1_002.0]
+        assert world.recorder.study.closed is not None
+        assert (world.recorder.study.closed.timing or {})["ask_s"] == 2.0
+
+
+class TestOrder:
+    def test_an_end_is_on_record_before_the_sampler_hears_of_it_and_before_the_slot_is_filled(self) -> None:
+        world = World()
+        ended: set[int] = set()
+
+        def on_record() -> set[int]:
+            return {trial.number for trial in world.trials.values() if trial.state is not RUNNING}
+
+        class Checking(DigestSampler):
+            def tell(self, trial: Trial) -> None:
+                if trial.state is not RUNNING:
+                    assert world.trials[trial.number] == trial
+                    ended.add(trial.number)
+
+        def play(call: Call) -> Ending:
+            assert world.trials[call.trial.number].state is RUNNING
+            assert on_record() == ended
+            return lasting(call)
+
+        world.attempt(play, capacity=3, sampler=Checking())
+        assert len(ended) == 10
+
+    def test_the_sampler_knows_what_runs(self) -> None:
+        seen: list[int] = []
+
+        class Counting(DigestSampler):
+            def ask(self, number: int, *, seed: int) -> object:  # type: ignore[override]
+                seen.append(sum(state == "running" for state, _ in self.told.values()))
+                return super().ask(number, seed=seed)
+
+        World().attempt(capacity=3, max_evals=6, sampler=Counting())
+        assert seen == [0, 1, 2, 0, 1, 2]
+
+    def test_a_trial_has_a_seed_of_its_own_from_study_and_number(self) -> None:
+        world = World()
+        world.attempt(capacity=2)
+        assert world.slots is not None
+        seeds = {call.trial.number: call.trial.seed for call in world.slots.calls}
+        assert seeds == {number: trial_seed(SEED, number) for number in range(10)}
+        assert sorted(world.sampler.asked) == sorted(seeds.items())
+        assert len(set(seeds.values())) == 10
+
+
+class TestLimits:
+    def test_at_the_deadline_what_runs_is_cancelled_and_what_finished_counts(self) -> None:
+        world = World()
+        assert world.attempt(lasting, capacity=3, timeout=3.5) is StopReason.TIMEOUT
+        assert world.clock() == 1_003.5
+        assert world.numbers(OK) == [0, 1, 2, 3]
+        assert world.numbers(CANCELLED) == [4, 5, 6]
+        assert max(trial.start or 0 for trial in world.trials.values()) < 1_003.5
+        assert {trial.end for trial in world.trials.values() if trial.state is CANCELLED} == {1_003.5}
+
+    def test_a_trial_that_ends_at_the_deadline_counts(self) -> None:
+        world = World()
+        assert world.attempt(capacity=2, timeout=2.0) is StopReason.TIMEOUT
+        assert world.numbers(OK) == [0, 1, 2, 3]
+        assert sorted(world.trials) == [0, 1, 2, 3]
+
+    def test_nothing_is_launched_after_the_deadline_however_long_an_ask_takes(self) -> None:
+        world = World()
+
+        class Slow(DigestSampler):
+            def ask(self, number: int, *, seed: int) -> object:  # type: ignore[override]
+                world.clock.pass_to(world.clock() + (10 if number == 1 else 0))
+                return super().ask(number, seed=seed)
+
+        with pytest.raises(ObjectiveError, match="at least one trial"):
+            world.attempt(lambda _: raises(), capacity=1, timeout=2.0, sampler=Slow())
+        assert world.slots is not None
+        assert [call.trial.number for call in world.slots.calls] == [0]
+        assert world.trials[1].state is CANCELLED
+
+    def test_a_trial_that_loses_its_worker_at_the_deadline_is_not_run_again(self) -> None:
+        world = World()
+
+        def play(call: Call) -> Ending:
+            return Ending(2.0, lost="gone") if call.trial.number == 1 else by_x(call)
+
+        assert world.attempt(play, capacity=2, timeout=2.0) is StopReason.TIMEOUT
+        assert world.slots is not None
+        assert Counter(call.trial.number for call in world.slots.calls)[1] == 1
+        assert world.trials[1].state is CANCELLED
+
+    def test_the_timeout_sums_the_running_time_of_all_attempts(self) -> None:
+        world = World()
+        slots = SimulatedSlots(world.clock, by_x, capacity=1)
+        tuner = world.tuner(slots, timeout=5.0)
+        stop_after(slots, 3)
+        with pytest.raises(EngineGone):
+            tuner.run()
+        world.clock.pass_to(5_000)  # nobody works on it for a while
+        assert world.attempt(timeout=5.0) is StopReason.TIMEOUT
+        assert world.numbers(OK) == [0, 1, 2, 3, 4]
+
+    def test_trial_timeout_ends_that_trial_alone(self) -> None:
+        world = World()
+
+        def play(call: Call) -> Ending:
+            return Ending.ok(0.5, after_s=100.0 if call.trial.number in (1, 4) else 1.0)
+
+        assert world.attempt(play, capacity=2, trial_timeout=2.5) is StopReason.MAX_EVALS
+        assert world.numbers(FAILED) == [1, 4]
+        one = world.trials[1]
+        assert one.error is not None
+        assert one.error.kind is FailureKind.TIMEOUT
+        assert "trial_timeout (2.5 s)" in one.error.message
+        assert (one.end or 0) - (one.start or 0) == 2.5
+
+    def test_a_trial_that_is_run_again_has_its_trial_timeout_anew(self) -> None:
+        world = World()
+
+        def play(call: Call) -> Ending:
+            return Ending(2.0, lost="gone") if call.trial.tries == 1 else Ending.ok(0.5, after_s=2.0)
+
+        world.attempt(play, max_evals=2, trial_timeout=3.0)
+        assert world.numbers(OK) == [0, 1]
+
+    def test_a_loss_of_the_threshold_ends_the_study(self) -> None:
+        world = World()
+
+        def play(call: Call) -> Ending:
+            return Ending.ok(1.0 - call.trial.number / 10)
+
+        assert world.attempt(play, capacity=2, loss_threshold=0.7) is StopReason.LOSS_THRESHOLD
+        assert world.numbers(OK) == [0, 1, 2, 3]
+
+    def test_no_progress_counts_trials_without_an_improvement_of_that_much(self) -> None:
+        losses = [1.0, 0.95, 0.85, 0.8, 0.79, 0.78, 0.5]
+        world = World()
+        reason = world.attempt(
+            lambda call: Ending.ok(losses[call.trial.number]), no_progress=3, min_improvement=0.1
+        )
+        assert reason is StopReason.NO_PROGRESS
+        # 0.85 is the last that is better by 0.1 than what was counted as better before.
+        assert world.numbers(OK) == [0, 1, 2, 3, 4, 5]
+
+    def test_failures_are_no_progress_either(self) -> None:
+        world = World()
+        reason = world.attempt(lambda call: raises() if call.trial.number else by_x(call), no_progress=3)
+        assert reason is StopReason.NO_PROGRESS
+        assert (world.numbers(OK), world.numbers(FAILED)) == ([0], [1, 2, 3])
+
+    @pytest.mark.parametrize(("max_failures", "ended"), [(0, 2), (2, 6), (0.25, 6), (0.0, 2)])
+    def test_max_failures_as_a_count_and_as_a_share(self, max_failures: float, ended: int) -> None:
+        world = World()
+
+        def play(call: Call) -> Ending:
+            return raises() if call.trial.number % 2 else by_x(call)
+
+        assert world.attempt(play, max_failures=max_failures) is StopReason.MAX_FAILURES
+        assert len(world.trials) == ended
+
+    def test_limits_know_what_ended_in_earlier_attempts_in_the_order_of_the_ends(self) -> None:
+        """Trial 0 ends last: what was best by then came before it."""
+        world = World()
+        losses = {0: 0.9, 1: 0.1, 2: 0.5, 3: 0.6}
+
+        def play(call: Call) -> Ending:
+            return Ending.ok(losses[call.trial.number], after_s=10.0 if call.trial.number == 0 else 1.0)
+
+        assert world.attempt(play, capacity=2, max_evals=4) is StopReason.MAX_EVALS
+        assert world.attempt(play, max_evals=8, no_progress=3) is StopReason.NO_PROGRESS
+        assert len(world.trials) == 4
+
+
+class TestFailures:
+    def test_a_lost_worker_is_tried_again_with_the_same_number_params_and_seed(self) -> None:
+        world = World()
+
+        def play(call: Call) -> Ending:
+            return Ending(0.5, lost="out of memory") if call.trial.tries < 3 else by_x(call)
+
+        world.attempt(play, capacity=2, max_evals=3)
+        assert world.slots is not None
+        for number in range(3):
+            calls = [call for call in world.slots.calls if call.trial.number == number]
+            assert [call.trial.tries for call in calls] == [1, 2, 3]
+            assert len({(str(call.params), call.trial.seed) for call in calls}) == 1
+            assert world.trials[number].tries == 3
+        assert world.numbers(OK) == [0, 1, 2]
+
+    def test_then_it_has_failed_and_says_what_spark_said(self) -> None:
+        world = World()
+
+        def play(call: Call) -> Ending:
+            return Ending(0.5, lost="out of memory") if call.trial.number == 1 else by_x(call)
+
+        world.attempt(play, max_evals=3, max_trial_retries=1)
+        error = world.trials[1].error
+        assert error is not None
+        assert error.kind is FailureKind.LOST
+        assert "try 2 of 2" in error.message
+        assert "out of memory" in error.message
+
+    def test_a_lost_worker_is_not_replaced_where_there_is_no_room(self) -> None:
+        """An executor takes its slots with it."""
+        world = World()
+        running: list[int] = []
+
+        def capacity(now: float) -> int:
+            return 4 if now < 1_000.5 else 1
+
+        def play(call: Call) -> Ending:
+            if world.clock() >= 1_000.5:
+                running.append(sum(trial.state is RUNNING for trial in world.trials.values()))
+            return Ending(0.5, lost="node gone") if world.clock() < 1_000.5 else by_x(call)
+
+        world.attempt(play, capacity=capacity, max_evals=6)
+        assert world.slots is not None
+        late = [call for call in world.slots.calls if call.trial.tries == 2]
+        assert [call.trial.number for call in late] == [0, 1, 2, 3]
+        ends = sorted(trial.end or 0 for trial in world.trials.values())
+        assert ends == [1_001.5 + after for after in range(6)]
+
+    def test_a_lost_worker_whose_trial_timeout_has_struck_too_is_run_again_and_not_failed_as_well(
+        self,
+    ) -> None:
+        world = World()
+
+        def play(call: Call) -> Ending:
+            return Ending(1.0, lost="gone") if call.trial.tries == 1 else Ending.ok(0.5, after_s=0.5)
+
+        world.attempt(play, max_evals=1, trial_timeout=1.0)
+        assert world.trials[0].state is OK
+        assert [trial.state for trial in world.heard] == [OK]
+
+    @pytest.mark.parametrize(("max_evals", "failed"), [(100, 5), (3, 3)])
+    def test_when_everything_fails_the_study_stops_with_the_first_traceback(
+        self, max_evals: int, failed: int
+    ) -> None:
+        world = World()
+
+        def play(call: Call) -> Ending:
+            return raises(f"ValueError: number {call.trial.number}", traceback="the first frames")
+
+        with pytest.raises(ObjectiveError, match="number 0\nthe first frames") as raised:
+            world.attempt(play, max_evals=max_evals)
+        assert not raised.value.retryable
+        assert len(world.trials) == failed
+
+    @pytest.mark.parametrize("limit", [{"max_failures": 1}, {"no_progress": 2}, {"timeout": 2.0}])
+    def test_a_limit_does_not_hide_that_everything_failed(self, limit: dict[str, float]) -> None:
+        with pytest.raises(ObjectiveError, match="all 2 that ended have failed"):
+            World().attempt(lambda _: raises(), **limit)
+
+    def test_what_runs_when_everything_fails_is_cancelled(self) -> None:
+        world = World()
+
+        def play(call: Call) -> Ending:
+            return raises(after_s=100.0 if call.trial.number == 0 else 1.0)
+
+        with pytest.raises(ObjectiveError):
+            world.attempt(play, capacity=2, max_evals=100)
+        assert world.numbers(CANCELLED)[0] == 0
+        assert world.numbers(RUNNING) == []
+
+    def test_a_success_among_the_first_failures_lets_the_study_go_on(self) -> None:
+        world = World()
+        world.attempt(lambda call: by_x(call) if call.trial.number == 3 else raises(), max_evals=12)
+        assert len(world.numbers(FAILED)) == 11
+
+
+class EngineGone(Exception):
+    pass
+
+
+def stop_after(slots: SimulatedSlots, ends: int) -> None:
+    """Let the engine die at the call of `finished` that comes after so many trials."""
+    count = 0
+    finished = slots.finished
+
+    def dying(*, wait_s: float | None) -> object:
+        nonlocal count
+        if count >= ends:
+            raise EngineGone
+        found = finished(wait_s=wait_s)
+        count += len(found)
+        return found
+
+    slots.finished = dying  # type: ignore[method-assign,assignment]
+
+
+class TestEngine:
+    def test_an_exception_in_the_slots_ends_the_study_with_it(self) -> None:
+        world = World()
+
+        def play(call: Call) -> Ending:
+            if call.trial.number == 3:
+                raise EngineGone
+            return by_x(call)
+
+        with pytest.raises(EngineGone):
+            world.attempt(play, capacity=2)
+        assert FAILED not in {trial.state for trial in world.trials.values()}
+
+    @pytest.mark.parametrize("method", ["ask", "tell"])
+    def test_an_exception_in_the_sampler_ends_the_study_with_it(self, method: str) -> None:
+        world = World()
+
+        class Broken(DigestSampler):
+            pass
+
+        def broken(*_args: object, **_kwargs: object) -> None:
+            raise ZeroDivisionError
+
+        setattr(Broken, method, broken)
+        with pytest.raises(ZeroDivisionError):
+            world.attempt(sampler=Broken())
+
+    def test_slots_that_are_stuck_in_a_cancelled_trial_do_not_keep_the_study(self) -> None:
+        world = World()
+        slots = SimulatedSlots(
+            world.clock, lambda call: Ending.ok(0.1, after_s=math.inf), capacity=1, cancel_s=math.inf
+        )
+        assert world.attempt(slots=slots, timeout=3.0) is StopReason.TIMEOUT
+        assert world.numbers(CANCELLED) == [0]
+
+    def test_a_driver_that_was_superseded_stops(self) -> None:
+        world = World()
+
+        def play(call: Call) -> Ending:
+            if call.trial.number == 4:
+                writer = StreamWriter(world.storage, 2)
+                opened = world.storage.read(next(iter(world.storage.files)))
+                world.storage.write(f"attempts/{writer.stream}/00000001-00000001.jsonl", opened)
+            return by_x(call)
+
+        with pytest.raises(Superseded, match="attempt 2"):
+            world.attempt(play)
+        assert world.slots is not None
+        assert len(world.slots.calls) <= 6
+
+
+class TestResume:
+    def test_trials_that_ran_are_run_again_first_with_the_same_number_and_params(self) -> None:
+        world = World()
+        slots = SimulatedSlots(world.clock, lasting, capacity=3)
+        tuner = world.tuner(slots)
+        stop_after(slots, 4)
+        with pytest.raises(EngineGone):
+            tuner.run()
+        before = world.trials
+        running = world.numbers(RUNNING)
+        world.attempt(lasting, capacity=3)
+        assert world.slots is not None
+        again = world.slots.calls[: len(running)]
+        assert [call.trial.number for call in again] == running
+        assert [call.params for call in again] == [before[number].params for number in running]
+        assert {call.trial.tries for call in again} == {1}
+        assert world.numbers(OK) == list(range(10))
+        kept = [number for number, trial in before.items() if trial.state is OK]
+        assert all(world.trials[number] == before[number] for number in kept)
+
+    def test_a_study_that_has_all_its_trials_runs_none(self) -> None:
+        world = World()
+        world.attempt()
+        before = world.params
+        assert world.attempt() is StopReason.MAX_EVALS
+        assert world.slots is not None
+        assert world.slots.calls == []
+        assert world.params == before
+
+    def test_a_higher_max_evals_goes_on(self) -> None:
+        whole, parts = World(), World()
+        whole.attempt(max_evals=10)
+        parts.attempt(max_evals=4)
+        parts.attempt(max_evals=10)
+        assert parts.params == whole.params
+
+    def test_a_lower_max_evals_leaves_no_trial_running(self) -> None:
+        world = World()
+        slots = SimulatedSlots(world.clock, by_x, capacity=3)
+        tuner = world.tuner(slots)
+        stop_after(slots, 6)
+        with pytest.raises(EngineGone):
+            tuner.run()
+        assert len(world.numbers(RUNNING)) == 3
+        assert world.attempt(max_evals=5) is StopReason.MAX_EVALS
+        assert (len(world.numbers(OK)), world.numbers(RUNNING)) == (6, [])
+
+    def test_a_trial_that_was_cut_off_by_the_end_is_not_held_against_its_region(self) -> None:
+        world = World()
+        world.attempt(lasting, capacity=3, timeout=3.5)
+        cancelled = world.numbers(CANCELLED)
+        world.attempt(lasting, capacity=3, timeout=100)
+        assert cancelled
+        assert not set(cancelled) & set(world.sampler.told)
+        assert len(world.numbers(OK)) == 10
+        assert world.numbers(CANCELLED) == cancelled
+
+    def test_the_sampler_hears_of_a_history_in_the_order_of_the_numbers(self) -> None:
+        world = World()
+        world.attempt(lambda call: Ending.ok(0.5, after_s=10.0 - call.trial.number), capacity=5, max_evals=5)
+        heard: list[int] = []
+
+        class Listening(DigestSampler):
+            def tell(self, trial: Trial) -> None:
+                heard.append(trial.number)
+
+        world.attempt(max_evals=5, sampler=Listening())
+        assert heard == [0, 1, 2, 3, 4]
+
+
+class Unwalkable(dict[int, Trial]):
+    """Trials by number, whose user never goes through all of them."""
+
+    def _refuse(self) -> NoReturn:
+        raise AssertionError("a step went through all trials")
+
+    __iter__ = values = items = keys = _refuse  # type: ignore[assignment]
+
+
+def test_a_step_costs_the_same_however_many_trials_there_are() -> None:
+    """Seen by what a step touches, not by the time it takes."""
+    world = World()
+    slots = SimulatedSlots(world.clock, lasting, capacity=50)
+    tuner = world.tuner(slots, max_evals=500, trial_timeout=50.0, sampler=PlainSampler())
+    report = Report(world.recorder.study)
+    tuner._on_trial = report.trial
+    trials = world.recorder.study.trials = Unwalkable()
+    while tuner._limits.reached() is None:
+        tuner._fill()
+        tuner._collect(tuner._wait(until=tuner._next_strike()))
+    assert len(trials) == 500

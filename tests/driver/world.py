@@ -1,0 +1,155 @@
+"""A study without Spark, hyperopt or waiting: memory for a disk, a virtual clock, a sampler with a memory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_sparktune.driver.recorder import Recorder
+from airflow_sparktune.driver.roles import Point
+from airflow_sparktune.driver.simulated_slots import Ending, SimulatedSlots, VirtualClock
+from airflow_sparktune.driver.tuner import Tuner
+from airflow_sparktune.executor.evaluate import Call, Reply
+from airflow_sparktune.study.follow import StudyFollower
+from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.study import StopReason, Study
+from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
+
+SEED = 7
+
+
+class MemoryStorage:
+    """A study folder in memory."""
+
+    def __init__(self, files: Mapping[str, bytes] | None = None) -> None:
+        self.files = dict(files or {})
+
+    def write(self, name: str, data: bytes) -> None:
+        self.files[name] = data
+
+    def read(self, name: str) -> bytes:
+        try:
+            return self.files[name]
+        except KeyError:
+            raise FileNotFoundError(name) from None
+
+    def names(self, folder: str) -> list[str]:
+        below = (name.removeprefix(f"{folder}/") for name in self.files if name.startswith(f"{folder}/"))
+        return sorted({name.split("/")[0] for name in below})
+
+    def remove(self, name: str) -> None:
+        self.files.pop(name, None)
+
+    def study(self) -> Study:
+        """What a reader sees now."""
+        follower = StudyFollower(self)
+        follower.refresh()
+        assert follower.problems == []
+        return follower.study
+
+
+class DigestSampler:
+    """Points that are a function of the seed and of everything told so far, as TPE's are."""
+
+    def __init__(self) -> None:
+        self.told: dict[int, tuple[str, float | None]] = {}
+        self.asked: list[tuple[int, int]] = []
+
+    def ask(self, number: int, *, seed: int) -> Point:
+        self.asked.append((number, seed))
+        said = json.dumps([seed, sorted(self.told.items())])
+        x = int.from_bytes(hashlib.sha256(said.encode()).digest()[:4], "big") / 2**32
+        return Point({"x": x}, {"x": x})
+
+    def tell(self, trial: Trial) -> None:
+        self.told[trial.number] = (trial.state.value, trial.loss)
+
+
+class PlainSampler(DigestSampler):
+    """Points that cost nothing: the number itself."""
+
+    def ask(self, number: int, *, seed: int) -> Point:
+        return Point({"x": number}, {"x": number})
+
+    def tell(self, trial: Trial) -> None:
+        pass
+
+
+def spec(**given: Any) -> Spec:
+    return Spec.of(
+        **{"objective": "churn.train:loss", "space": {"x": {"uniform": [0, 1]}}, "max_evals": 10, **given}
+    )
+
+
+def by_x(call: Call) -> Ending:
+    """Trials of a second whose loss is x."""
+    return Ending.ok(call.params["x"])
+
+
+def raises(message: str = "ValueError: no", *, after_s: float = 1.0, traceback: str = "T") -> Ending:
+    return Ending(after_s, reply=Reply(after_s, failure=Failure(FailureKind.RAISED, message, traceback)))
+
+
+@dataclass
+class World:
+    """A study folder and a clock that outlast attempts."""
+
+    storage: MemoryStorage = field(default_factory=MemoryStorage)
+    clock: VirtualClock = field(default_factory=VirtualClock)
+    sampler: DigestSampler = field(default_factory=DigestSampler)
+    heard: list[Trial] = field(default_factory=list)
+    slots: SimulatedSlots | None = None
+
+    def attempt(
+        self,
+        play: Callable[[Call], Ending] = by_x,
+        *,
+        capacity: int | Callable[[float], int] = 1,
+        slots: SimulatedSlots | None = None,
+        sampler: DigestSampler | None = None,
+        **given: Any,
+    ) -> StopReason:
+        """One driver's life over the study, to its end."""
+        self.slots = slots or SimulatedSlots(self.clock, play, capacity=capacity)
+        tuner = self.tuner(self.slots, sampler=sampler, **given)
+        reason = tuner.run()
+        self.recorder.close(reason, timing=tuner.timing)
+        return reason
+
+    def tuner(self, slots: SimulatedSlots, *, sampler: DigestSampler | None = None, **given: Any) -> Tuner:
+        follower = StudyFollower(self.storage)
+        follower.refresh()
+        self.sampler = sampler or DigestSampler()
+        self.recorder = Recorder.open(
+            self.storage,
+            follower,
+            spec=spec(**given),
+            seed=SEED,
+            dimensions=(),
+            take_over=True,
+            wall=self.clock,
+            clock=self.clock,
+        )
+        return Tuner(
+            spec=spec(**given),
+            seed=SEED,
+            recorder=self.recorder,
+            sampler=self.sampler,
+            slots=slots,
+            on_trial=self.heard.append,
+            clock=self.clock,
+        )
+
+    @property
+    def trials(self) -> dict[int, Trial]:
+        return self.storage.study().trials
+
+    def numbers(self, state: TrialState) -> list[int]:
+        return sorted(trial.number for trial in self.trials.values() if trial.state is state)
+
+    @property
+    def params(self) -> list[Any]:
+        return [self.trials[number].params for number in sorted(self.trials)]
