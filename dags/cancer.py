@@ -1,0 +1,34 @@
+"""The model that `retune_mllib` tunes: a logistic regression that Spark's whole cluster trains."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from pyspark.ml.classification import LogisticRegression
+from pyspark.ml.evaluation import BinaryClassificationEvaluator
+from pyspark.ml.linalg import Vectors
+from pyspark.sql import DataFrame, SparkSession
+from sklearn.datasets import load_breast_cancer
+
+
+@cache
+def splits(spark: SparkSession) -> list[DataFrame]:
+    """Training, validation and test rows: 60, 20 and 20 percent, kept in the cluster's memory."""
+    features, labels = load_breast_cancer(return_X_y=True)
+    rows = [(float(label), Vectors.dense(values)) for label, values in zip(labels, features, strict=True)]
+    frame = spark.createDataFrame(rows, ["label", "features"])
+    return [part.cache() for part in frame.randomSplit([0.6, 0.2, 0.2], seed=0)]
+
+
+def validation_loss(params: dict) -> float:
+    """How far the area under the ROC curve of held-out rows is from 1."""
+    train, valid, _ = splits(SparkSession.builder.getOrCreate())
+    model = LogisticRegression(maxIter=20, **params).fit(train)
+    return 1.0 - BinaryClassificationEvaluator().evaluate(model.transform(valid))
+
+
+def fit_and_test(spark: SparkSession, **params: float) -> float:
+    """Train on everything but the test set; the area under the ROC curve there."""
+    train, valid, test = splits(spark)
+    model = LogisticRegression(maxIter=20, **params).fit(train.union(valid))
+    return float(BinaryClassificationEvaluator().evaluate(model.transform(test)))

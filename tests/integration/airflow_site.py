@@ -1,0 +1,175 @@
+"""A real Airflow on loopback: scheduler, API server and DAG processor with a home of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+PASSWORD = "admin-pass"
+SPARK = {"AIRFLOW_CONN_SPARK_DEFAULT": '{"conn_type": "spark", "host": "local[2]"}'}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A DAG run and what its tasks came to."""
+
+    site: Site
+    dag: str
+    run: str
+
+    def state(self, task: str = "tune", index: int = -1) -> str | None:
+        """The task instance's state; None before it exists (a mapped one is made when it can run)."""
+        try:
+            return str(self._instance(task, index)["state"])
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code == httpx.codes.NOT_FOUND:
+                return None
+            raise
+
+    def tries(self, task: str = "tune") -> int:
+        return int(self._instance(task)["try_number"])
+
+    def wait(self, *states: str, task: str = "tune", index: int = -1, within_s: float = 180) -> None:
+        wait_for(lambda: self.state(task, index) in states, within_s=within_s)
+
+    def xcom(self, task: str = "tune", key: str = "return_value", index: int = -1) -> Any:
+        path = f"{self._path(task)}/xcomEntries/{key}?map_index={index}&deserialize=true"
+        return self.site.call("GET", path)["value"]
+
+    def log(self, task: str = "tune", attempt: int = 1) -> str:
+        return json.dumps(self.site.call("GET", f"{self._path(task)}/logs/{attempt}?full_content=true"))
+
+    def clear(self, task: str) -> None:
+        body = {"dry_run": False, "dag_run_id": self.run, "task_ids": [task], "only_failed": False}
+        self.site.call("POST", f"dags/{self.dag}/clearTaskInstances", **body)
+
+    def mark_failed(self, task: str = "tune") -> None:
+        self.site.call("PATCH", self._path(task), new_state="failed")
+
+    def _path(self, task: str) -> str:
+        return f"dags/{self.dag}/dagRuns/{self.run}/taskInstances/{task}"
+
+    def _instance(self, task: str, index: int = -1) -> Any:
+        suffix = "" if index < 0 else f"/{index}"
+        return self.site.call("GET", f"{self._path(task)}{suffix}")
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running Airflow; `url` ends without a slash."""
+
+    url: str
+    home: Path
+
+    def call(self, method: str, path: str, **data: Any) -> Any:
+        """Airflow's API, as the administrator."""
+        login = {"username": "admin", "password": PASSWORD}
+        token = httpx.post(f"{self.url}/auth/token", json=login, timeout=30).json()["access_token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = httpx.request(
+            method, f"{self.url}/api/v2/{path}", headers=headers, json=data or None, timeout=30
+        )
+        answer.raise_for_status()
+        return answer.json()
+
+    def trigger(self, dag: str, run: str = "r1") -> Run:
+        """Start a run of a DAG as soon as its file has been parsed."""
+        wait_for(lambda: any(each["dag_id"] == dag for each in self.call("GET", "dags")["dags"]), within_s=90)
+        self.call("PATCH", f"dags/{dag}", is_paused=False)
+        self.call("POST", f"dags/{dag}/dagRuns", dag_run_id=run, logical_date=None)
+        return Run(self, dag, run)
+
+
+def wait_for(ready: Callable[[], bool], *, within_s: float) -> None:
+    """Until `ready()` holds; TimeoutError after that long."""
+    end = time.monotonic() + within_s
+    while not ready():
+        if time.monotonic() > end:
+            raise TimeoutError(f"this did not come true within {within_s} s: {ready}")
+        time.sleep(0.2)
+
+
+@contextmanager
+def standalone(home: Path, *, bundles: Mapping[str, Path]) -> Iterator[Site]:
+    """`airflow standalone` over some folders of DAGs, found by its path: no venv is on PATH."""
+    port = free_port()
+    site = Site(f"http://localhost:{port}", home)
+    passwords = home / "passwords.json"
+    passwords.write_text(json.dumps({"admin": PASSWORD}))
+    local = "airflow.dag_processing.bundles.local.LocalDagBundle"
+    folders = [
+        {"name": name, "classpath": local, "kwargs": {"path": str(path)}} for name, path in bundles.items()
+    ]
+    environment = {
+        # `airflow standalone` starts `airflow` by name, and nothing else of the venv is named like a tool.
+        "PATH": f"{_only_airflow(home)}:/usr/local/bin:/usr/bin:/bin",
+        "HOME": os.environ["HOME"],
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__PARALLELISM": "3",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+        "AIRFLOW__API__BASE_URL": f"{site.url}/",
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API__SECRET_KEY": "for tests only, nothing behind it",
+        "AIRFLOW__API_AUTH__JWT_SECRET": "for tests only, nothing behind it, and long enough for the hash",
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(folders),
+        **{name: value for name, value in os.environ.items() if name in ("JAVA_HOME", "OPENBLAS_CORETYPE")},
+        **SPARK,
+    }
+    log = home / "standalone.log"
+    # A session of its own: SIGINT to the group is how `airflow standalone` is stopped as a whole.
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [str(Path(sys.executable).parent / "airflow"), "standalone"],
+            env=environment,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    try:
+        wait_for(lambda: _healthy(site), within_s=180)
+        yield site
+    except TimeoutError as error:
+        raise TimeoutError(f"{error}; the end of Airflow's log:\n{log.read_text()[-3000:]}") from error
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _only_airflow(home: Path) -> Path:
+    folder = home / "bin"
+    folder.mkdir()
+    (folder / "airflow").symlink_to(Path(sys.executable).parent / "airflow")
+    return folder
+
+
+def _healthy(site: Site) -> bool:
+    try:
+        return httpx.get(f"{site.url}/api/v2/monitor/health", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False

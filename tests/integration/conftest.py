@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # the helpers beside the tests, under every import mode
+
+from airflow_site import Site, standalone
+
+collect_ignore = ["dags"]  # what the real Airflow loads
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(scope="session")
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One Airflow for all: the examples and the scenarios."""
+    bundles = {"examples": ROOT / "dags", "scenarios": Path(__file__).parent / "dags"}
+    with standalone(tmp_path_factory.mktemp("airflow"), bundles=bundles) as site:
+        yield site

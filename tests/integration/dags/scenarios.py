@@ -1,0 +1,93 @@
+"""What the integration tests make Airflow do, a DAG a scenario."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import dag, task
+
+from airflow_sparktune import SparkTuneOperator
+from airflow_sparktune.space import uniform
+
+SPACE = {"x": uniform(0, 1)}
+AT_ONCE = timedelta(seconds=0)
+
+
+@dag(schedule=None)
+def resumed():
+    """Long enough to be killed in the middle."""
+    SparkTuneOperator(
+        task_id="tune",
+        objective="objectives:quadratic",
+        objective_kwargs={"sleep": 0.3},
+        space=SPACE,
+        max_evals="{{ 15 * 2 }}",
+        parallelism=2,
+        seed=5,
+        retries=1,
+        retry_delay=AT_ONCE,
+    )
+
+
+@dag(schedule=None)
+def endless():
+    SparkTuneOperator(
+        task_id="tune",
+        objective="objectives:quadratic",
+        objective_kwargs={"sleep": 1},
+        space=SPACE,
+        max_evals=1000,
+        parallelism=2,
+    )
+
+
+@dag(schedule=None)
+def misspelled():
+    SparkTuneOperator(
+        task_id="tune",
+        objective="objectivs:quadratic",
+        space=SPACE,
+        max_evals=3,
+        retries=6,
+        retry_delay=AT_ONCE,
+    )
+
+
+@dag(schedule=None)
+def chained():
+    """A decorated objective whose argument comes from a task, mapped downstream, cleared by the test."""
+
+    @task
+    def target() -> float:
+        return 0.25
+
+    @task.sparktune(space=SPACE, max_evals=6, parallelism=2, seed=3)
+    def tune(params, by, trial):
+        return {"loss": (params["x"] - by) ** 2, "number": trial.number}
+
+    @task
+    def consume(hparams: dict) -> float:
+        return hparams["x"]
+
+    consume(tune(target()))
+
+
+@dag(schedule=None)
+def mapped():
+    """Two map indexes at once, and a task that is mapped over what they found."""
+    tune = SparkTuneOperator.partial(
+        task_id="tune", objective="objectives:shifted", space=SPACE, max_evals=4, parallelism=1, seed=1
+    ).expand(objective_kwargs=[{"by": 0.1}, {"by": 0.9}])
+
+    @task
+    def consume(hparams: dict) -> float:
+        return hparams["x"]
+
+    consume.expand(hparams=tune.output)
+
+
+resumed()
+endless()
+misspelled()
+chained()
+mapped()

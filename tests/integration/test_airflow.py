@@ -1,0 +1,142 @@
+"""Tuning tasks under a real scheduler: what people see when they run, retry, clear, map and kill them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+from airflow_site import Run, Site, wait_for
+
+from airflow_sparktune.study.address import study_address
+from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.study import StopReason, Study
+
+pytestmark = pytest.mark.integration
+
+
+def address(run: Run, *, generation: int = 0, index: int = -1) -> str:
+    storage = str(run.site.home / "sparktune")
+    return study_address(
+        storage, dag_id=run.dag, task_id="tune", run_id=run.run, map_index=index, generation=generation
+    )
+
+
+def study(run: Run, **where: int) -> Study:
+    return read_study(address(run, **where)).study
+
+
+def family(run: Run) -> list[psutil.Process]:
+    """The JVM and the Python driver of a run's study."""
+    return [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if address(run) in (process.info["cmdline"] or [])
+    ]
+
+
+def drivers(run: Run) -> list[psutil.Process]:
+    return [process for process in family(run) if "java" not in process.name()]
+
+
+@pytest.mark.parametrize("dag", ["retune_digits", "retune_mllib", "retune_taskflow"])
+def test_example(airflow: Site, dag: str) -> None:
+    """Each example DAG runs to its end, started as Airflow starts it."""
+    run = airflow.trigger(dag)
+    last = {"retune_taskflow": "announce"}.get(dag, "train")
+    run.wait("success", "failed", "upstream_failed", task=last)
+    assert run.state(task=last) == "success", run.log()
+    assert run.xcom() == run.xcom(key="tuning_result")["best_params"]
+    assert run.xcom(key="best_loss") == study(run).best.loss
+    if dag == "retune_digits":
+        scores = run.xcom(task="train")
+        assert scores["accuracy"] > scores["default_accuracy"]
+        assert Path(scores["model"]).is_file()
+
+
+def test_killed_driver_is_resumed(airflow: Site) -> None:
+    """Kill -9 of the driver at trial 12: the retry ends with exactly 30, and those before are kept."""
+    run = airflow.trigger("resumed")
+    wait_for(lambda: study(run).finished >= 11, within_s=120)
+    (driver,) = drivers(run)
+    os.kill(driver.pid, signal.SIGKILL)
+    before = {number: trial for number, trial in study(run).trials.items() if trial.counts}
+    assert len(before) >= 11
+    run.wait("success", "failed")
+    after = study(run)
+    assert run.tries() == 2
+    assert [after.finished, sorted(after.trials)] == [30, list(range(30))]
+    assert {number: after.trials[number] for number in before} == before
+    assert [attempt.number for attempt in after.attempts] == [1, 2]
+    assert run.xcom() == after.best.params
+    assert run.xcom(key="tuning_result")["attempts"] == 2
+
+
+def test_misspelled_module_is_told_in_one_sentence_and_not_retried(airflow: Site) -> None:
+    """A typo fails the first of seven tries for good."""
+    run = airflow.trigger("misspelled")
+    run.wait("failed", within_s=90)
+    assert run.tries() == 1
+    assert "no module named 'objectivs'; check the spelling" in run.log()
+
+
+def test_decorated_objective_and_clear(airflow: Site) -> None:
+    """XComs flow in and out of a decorated task; clearing it starts a new study and keeps the old one."""
+    run = airflow.trigger("chained")
+    run.wait("success", "failed", "upstream_failed", task="consume")
+    first = study(run)
+    assert first.finished == 6, run.log()
+    assert run.xcom(task="consume") == first.best.params["x"]
+    assert {trial.info["number"] for trial in first.trials.values()} == set(range(6))
+    run.clear("tune")
+    wait_for(lambda: study(run, generation=1).result_stands, within_s=120)
+    run.wait("success")
+    second = study(run, generation=1)
+    assert second.attempts[0].opened > first.closed.at
+    assert run.xcom(key="study") == address(run, generation=1)
+    assert study(run).closed == first.closed
+
+
+def test_mapped(airflow: Site) -> None:
+    """Two map indexes have a study each, and a task can be mapped over their results."""
+    run = airflow.trigger("mapped")
+    for index in (0, 1):
+        run.wait("success", "failed", task="tune", index=index)
+    for index, target in enumerate((0.1, 0.9)):
+        found = study(run, index=index)
+        assert found.finished == 4
+        assert found.spec.objective_kwargs == {"by": target}
+        run.wait("success", task="consume", index=index)
+        assert run.xcom(task="consume", index=index) == found.best.params["x"]
+
+
+def test_task_marked_failed_leaves_nothing(airflow: Site) -> None:
+    """The driver writes that it was killed, then no process of it is left, nor its work folder."""
+    run = airflow.trigger("endless")
+    wait_for(lambda: study(run).finished >= 2, within_s=120)
+    members = family(run)
+    everybody = [each for member in members for each in (member, *member.children(recursive=True))]
+    work = next(
+        Path(line[line.index("--work") + 1]) for member in members if "--work" in (line := member.cmdline())
+    )
+    assert len(members) >= 2
+    run.mark_failed()
+    _, alive = psutil.wait_procs(everybody, timeout=30)
+    assert alive == []
+    wait_for(lambda: not work.exists(), within_s=10)
+    assert study(run).closed.reason is StopReason.KILLED
+
+
+def test_killed_task_process_leaves_nothing(airflow: Site) -> None:
+    """SIGKILL of the task's own process: JVM, driver and workers go with it, and no failure is recorded."""
+    run = airflow.trigger("endless", run="r2")
+    wait_for(lambda: study(run).finished >= 2, within_s=120)
+    (driver,) = drivers(run)
+    jvm = driver.parent()
+    everybody = [jvm, *jvm.children(recursive=True)]
+    os.kill(jvm.ppid(), signal.SIGKILL)
+    _, alive = psutil.wait_procs(everybody, timeout=15)
+    assert alive == []
+    assert all(trial.error is None for trial in study(run).trials.values())
