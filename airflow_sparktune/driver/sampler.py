@@ -15,6 +15,7 @@ from airflow_sparktune.driver.roles import Point
 from airflow_sparktune.errors import ObjectiveError, SpecError
 from airflow_sparktune.executor.objective import load
 from airflow_sparktune.study.plain import plain
+from airflow_sparktune.study.space import Dimension
 from airflow_sparktune.study.trial import Trial, TrialState
 
 Suggest = Callable[..., list[dict[str, Any]]]
@@ -24,17 +25,14 @@ Suggest = Callable[..., list[dict[str, Any]]]
 TPE_SETTINGS: Mapping[str, Any] = {"n_startup_jobs": 10, "gamma": 1.0, "verbose": False}
 
 
-class HyperoptSampler:
-    """A search space and one of hyperopt's suggest functions.
+class SuggestSampler:
+    """A hyperopt domain with the table of its dimensions, and a suggest function."""
 
-    `dimensions` is the table of the space. Raises SpecError for a space whose values JSON cannot hold.
-    """
-
-    def __init__(self, space: Any, algo: str) -> None:
-        self._suggest = _algorithm(algo)
-        expression, self.dimensions = hyperopt_space(space)
-        self._domain = hyperopt.base.Domain(None, expression)
-        self._whole = {item.label for item in self.dimensions if item.kind in ("randint", "choice")}
+    def __init__(self, domain: Any, dimensions: tuple[Dimension, ...], suggest: Suggest) -> None:
+        self.dimensions = dimensions
+        self._suggest = suggest
+        self._domain = domain
+        self._whole = {item.label for item in dimensions if item.kind in ("randint", "choice")}
         self._history = _History()
 
     def ask(self, number: int, *, seed: int) -> Point:
@@ -49,12 +47,27 @@ class HyperoptSampler:
 
     def resolve(self, raw: Mapping[str, Any]) -> Any:
         """The plain values that a raw point stands for."""
+        return plain(self.value(raw), what="params")
+
+    def value(self, raw: Mapping[str, Any]) -> Any:
+        """What the space gives at a raw point."""
         memo = self._domain.memo_from_config(raw)
-        return plain(pyll.rec_eval(self._domain.expr, memo=memo, print_node_on_error=False), what="params")
+        return pyll.rec_eval(self._domain.expr, memo=memo, print_node_on_error=False)
 
     def tell(self, trial: Trial) -> None:
         """Take in where a trial stands."""
         self._history.put(trial, list(self._domain.params))
+
+
+class HyperoptSampler(SuggestSampler):
+    """A spec's search space and algorithm.
+
+    `dimensions` is the table of the space. Raises SpecError for a space whose values JSON cannot hold.
+    """
+
+    def __init__(self, space: Any, algo: str) -> None:
+        expression, dimensions = hyperopt_space(space)
+        super().__init__(hyperopt.base.Domain(None, expression), dimensions, _algorithm(algo))
 
 
 class _History(hyperopt.Trials):  # type: ignore[misc]  # hyperopt is untyped
@@ -63,10 +76,11 @@ class _History(hyperopt.Trials):  # type: ignore[misc]  # hyperopt is untyped
     def __init__(self) -> None:
         super().__init__(refresh=False)
         self._index: dict[int, int] = {}
-        self._trials: list[dict[str, Any]] = []
+        # A suggest function of the user's own may count either list.
+        self._trials: list[dict[str, Any]] = self._dynamic_trials
 
     def put(self, trial: Trial, labels: list[str]) -> None:
-        doc = _document(trial, labels)
+        doc = document(trial, labels)
         at = self._index.setdefault(trial.number, len(self._trials))
         self._trials[at : at + 1] = [doc]
 
@@ -74,7 +88,7 @@ class _History(hyperopt.Trials):  # type: ignore[misc]  # hyperopt is untyped
         """Nothing to do: `put` keeps the view up to date."""
 
 
-def _document(trial: Trial, labels: list[str]) -> dict[str, Any]:
+def document(trial: Trial, labels: list[str]) -> dict[str, Any]:
     """A trial as hyperopt's suggest functions read it; without a loss it counts as infinitely bad."""
     if trial.state is TrialState.OK:
         state, result = hyperopt.JOB_STATE_DONE, {"status": hyperopt.STATUS_OK, "loss": trial.loss}

@@ -46,7 +46,7 @@ def trial_seed(study_seed: int, number: int) -> int:
 class Tuner:
     """Runs a study to its end on top of what its journal already holds.
 
-    `on_trial` hears of every trial that ended, after it was recorded.
+    `on_trial` hears of every trial that ended, after it was recorded. `limits` makes what says when it ends.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class Tuner:
         sampler: Sampler,
         slots: Slots,
         on_trial: Callable[[Trial], None] = lambda _: None,
+        limits: Callable[..., Limits] = Limits,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._spec = spec
@@ -68,7 +69,7 @@ class Tuner:
         self._slots = slots
         self._on_trial = on_trial
         self._clock = clock
-        self._limits = Limits(spec, used_s=self._study.elapsed_s, clock=clock)
+        self._limits = limits(spec, used_s=self._study.elapsed_s, clock=clock)
         self._waiting: deque[Trial] = deque()  # on record as running, and to be run again
         self._next = max(self._study.trials, default=-1) + 1
         self._running: dict[int, float] = {}  # number -> when its own timeout strikes

@@ -124,20 +124,25 @@ def raised(error: BaseException) -> Failure:
 def check(task: Broadcast, rows: Iterator[Any]) -> Iterator[str]:
     """Look from inside a worker whether trials can run there: yields JSON (see driver.preflight)."""
     list(rows)
+    try:
+        _objective(task.value.objective, tuple(sorted(task.value.kwargs)))
+        problem = None
+    except ObjectiveError as error:
+        problem = str(error)
+    yield json.dumps(worker_report(problem))
+
+
+def worker_report(problem: str | None) -> dict[str, Any]:
+    """What a worker says of itself, and of the objective where that cannot be loaded."""
     import airflow_sparktune
 
-    report: dict[str, Any] = {
+    return {
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
         "executable": sys.executable,
         "package": airflow_sparktune.__version__,
         "path": airflow_sparktune.__file__,
-        "error": None,
+        "error": problem,
     }
-    try:
-        _objective(task.value.objective, tuple(sorted(task.value.kwargs)))
-    except ObjectiveError as error:
-        report["error"] = str(error)
-    yield json.dumps(report)
 
 
 @cache

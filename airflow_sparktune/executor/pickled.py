@@ -1,0 +1,155 @@
+"""One trial of an objective that travels as a pickle: a function that a hyperopt script hands to fmin.
+
+Its parameters may be any objects, so they are pickled too. Its answers follow hyperopt's rules, and come
+back whole beside the reply.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import pickle
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol
+
+from airflow_sparktune.executor.evaluate import (
+    Call,
+    Outcome,
+    Reply,
+    attempt,
+    raised,
+    small_info,
+    worker_report,
+)
+from airflow_sparktune.study.plain import scalar
+from airflow_sparktune.study.trial import Failure, FailureKind
+
+# What hyperopt's objectives may answer as `status`; each but "ok" says that there is no loss to compare.
+STATUSES = ("new", "running", "suspended", "ok", "fail")
+
+
+@dataclass(frozen=True, slots=True)
+class PickledTask:
+    """What all trials of a study share; it travels once, as a broadcast.
+
+    `dumps` pickles an answer on its way back. The driver chooses it, so that nothing here has to know a
+    pickler that can handle the classes of a script.
+    """
+
+    function: bytes
+    dumps: Callable[[Any], bytes]
+
+
+class Broadcast(Protocol):
+    """pyspark's, as far as it is used here."""
+
+    @property
+    def value(self) -> PickledTask: ...
+
+
+def evaluate_pickled(task: Broadcast, call: Call, rows: Iterator[Any]) -> Iterator[Any]:
+    """The function of the single-task job: yields the reply, and the pickled answer or None.
+
+    The rows are consumed although they say nothing: PySpark ends a worker that leaves its input unread.
+    """
+    list(rows)
+    outcome = _answer(task.value, call)
+    reply = interpret(outcome)
+    yield reply.to_json()
+    yield _whole(outcome.returned, task.value.dumps) if outcome.failure is None else None
+
+
+def check_pickled(task: Broadcast, rows: Iterator[Any]) -> Iterator[str]:
+    """Look from inside a worker whether trials can run there: yields JSON (see driver.preflight)."""
+    list(rows)
+    try:
+        _loaded(task.value.function)
+        problem = None
+    except Exception as error:  # noqa: BLE001 - loading imports the user's modules
+        problem = (
+            f"the objective must be loadable where trials run, got {type(error).__name__}: {error}; "
+            "install there what it imports, or ship it with --py-files"
+        )
+    yield json.dumps(worker_report(problem))
+
+
+def answer_of(returned: Any) -> dict[str, Any]:
+    """What an objective returned as hyperopt's result; raises what makes the trial a failed one.
+
+    >>> answer_of(0.5), answer_of({"status": "fail", "why": "no data"})
+    ({'loss': 0.5, 'status': 'ok'}, {'status': 'fail', 'why': 'no data'})
+    """
+    number = scalar(returned)
+    if isinstance(number, (int, float)):
+        return {"loss": float(number), "status": "ok"}
+    answer = dict(returned)
+    if answer.get("status") not in STATUSES:
+        raise ValueError(
+            f"the objective's result must have a status of {', '.join(STATUSES)}, "
+            f"got {answer.get('status')!r}; return {{'loss': ..., 'status': 'ok'}}"
+        )
+    if answer["status"] == "ok":
+        loss = scalar(answer.get("loss"))
+        if not isinstance(loss, (int, float)):
+            raise ValueError(f"the objective's result must have a number as its loss, got {loss!r}")
+        answer["loss"] = float(loss)
+    return answer
+
+
+def interpret(outcome: Outcome) -> Reply:
+    """The reply that goes into the journal.
+
+    What hyperopt takes for done and the journal for failed (no finite loss) is told apart by `reported`.
+    """
+    if outcome.failure is not None:
+        return Reply(outcome.run_s, failure=outcome.failure)
+    answer: dict[str, Any] = outcome.returned
+    status, loss = answer["status"], answer.get("loss")
+    info = small_info(answer | _encoded(answer.get("attachments")))
+    if status == "ok" and math.isfinite(answer["loss"]):
+        return Reply(outcome.run_s, loss=answer["loss"], info=info)
+    if status == "ok":
+        failure = Failure(FailureKind.NONSENSE, f"the objective must return a finite loss, got {loss}")
+    else:
+        failure = Failure(FailureKind.RAISED, f"the objective reported status {status!r}")
+    reported = {"status": status, **({} if loss is None else {"loss": str(loss)})}
+    return Reply(outcome.run_s, failure=failure, info={**info, "reported": reported})
+
+
+def _answer(task: PickledTask, call: Call) -> Outcome:
+    try:
+        function = _loaded(task.function)
+    except Exception as error:  # noqa: BLE001 - loading imports the user's modules
+        return Outcome(0.0, failure=raised(error))
+    return attempt(lambda: answer_of(function(pickle.loads(call.params))), seed=call.trial.seed)
+
+
+@lru_cache(maxsize=1)
+def _loaded(function: bytes) -> Callable[[Any], Any]:
+    """Loaded once per worker; only the last one is kept, for what a function holds can be large."""
+    loaded: Callable[[Any], Any] = pickle.loads(function)
+    return loaded
+
+
+def _whole(answer: Mapping[str, Any], dumps: Callable[[Any], bytes]) -> bytes | None:
+    """The answer as it is, where it says more than the reply does and can be pickled."""
+    if set(answer) <= {"loss", "status"}:
+        return None
+    try:
+        return dumps(answer)
+    except Exception:  # noqa: BLE001 - a picklable loss must not be lost with what cannot be pickled
+        return None
+
+
+def _encoded(attachments: Any) -> dict[str, Any]:
+    """Attachments in JSON, as far as it can hold them: those that are bytes as base64."""
+    if not isinstance(attachments, Mapping):
+        return {}
+    encoded = {
+        str(name): {"base64": base64.b64encode(value).decode()} if isinstance(value, bytes) else value
+        for name, value in attachments.items()
+    }
+    return {"attachments": encoded}
