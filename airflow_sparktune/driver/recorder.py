@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import socket
@@ -10,12 +11,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow_sparktune import __version__
+from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.follow import StudyFollower
 from airflow_sparktune.study.journal import StreamWriter, attempt_of, streams
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.storage import Storage
 from airflow_sparktune.study.study import StopReason, Study
 from airflow_sparktune.study.trial import Trial
+
+log = logging.getLogger(__name__)
 
 # How often a driver looks for a newer attempt: often enough to stop soon, rarely enough to cost nothing.
 CHECK_NEWEST_S = 1.0
@@ -118,7 +122,10 @@ class Recorder:
         """Write the end of the attempt, and roll its stream into one segment."""
         self._record("closed", reason=reason.value, error=error, timing=timing)
         self._writer.commit()
-        self._writer.roll()
+        try:
+            self._writer.roll()
+        except StorageError as error:  # some buckets forbid deletes; the study is whole without it
+            log.warning("the journal stays in small files: %s", error)
 
     def _record(self, event: str, **facts: Any) -> None:
         entry = {"event": event, "at": self._wall(), **facts}
