@@ -20,6 +20,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from airflow_sparktune.errors import DriverLost, PlatformError, SparktuneError, revive
 from airflow_sparktune.orchestrator.parcel import UserCode, find_code
 from airflow_sparktune.orchestrator.process import die_with_parent, end_driver, end_family
+from airflow_sparktune.orchestrator.secrets import refuse_secrets
 from airflow_sparktune.orchestrator.spark_install import SparkInstall
 from airflow_sparktune.orchestrator.submission import Submission, prepare
 from airflow_sparktune.orchestrator.task_study import (
@@ -37,6 +38,7 @@ from airflow_sparktune.study.study import Study
 if TYPE_CHECKING:
     from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
     from airflow.sdk import Context
+    from pydantic import JsonValue
 
 # The arguments that make up the spec; each is templated.
 SPEC_FIELDS = (
@@ -145,6 +147,12 @@ class SparkTuneOperator(SparkSubmitOperator):
         if self._hook is not None:
             super().on_kill()
 
+    def poll_until_complete(self, external_id: JsonValue, context: Context) -> None:
+        """Follow the application; after a reconnect too, the provider's hook knows what on_kill is to end."""
+        if self._hook is not None and self._hook._is_yarn_cluster_mode:
+            self._hook._yarn_application_id = str(external_id)
+        super().poll_until_complete(external_id, context)
+
     def _run(self, address: str, context: Context) -> Study:
         spec, code = self._spec(context)
         before = read_study(address)
@@ -183,7 +191,9 @@ class SparkTuneOperator(SparkSubmitOperator):
         objective, code = self._find_code(context)
         given = {name: getattr(self, name) for name in SPEC_FIELDS}
         digest = code.sha256 if code is not None else None
-        return Spec.of(**{**given, "objective": objective, "code": digest}), code
+        spec = Spec.of(**{**given, "objective": objective, "code": digest})
+        refuse_secrets(spec.to_json())
+        return spec, code
 
     def _find_code(self, context: Context) -> tuple[str, UserCode | None]:
         """The objective as `module:function`, and the code that travels for it."""

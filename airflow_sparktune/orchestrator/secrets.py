@@ -1,0 +1,34 @@
+"""A spec is a plain file: what Airflow keeps secret must not get into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+# The masker that this process's log goes through (see airflow.sdk.log.mask_secret).
+from airflow.sdk._shared.secrets_masker import redact
+
+from airflow_sparktune.errors import SpecError
+
+
+def refuse_secrets(spec: Mapping[str, Any]) -> None:
+    """Raise SpecError where a text in the spec holds a value that Airflow masks in logs."""
+    for place, text in _texts(spec, ""):
+        if redact(text) != text:
+            raise SpecError(
+                f"{place} must not hold a secret: the spec is a plain file, and Airflow masks what stands there; "
+                "pass a secret as a Spark conf, in the environment, or in a file that the objective reads"
+            )
+
+
+def _texts(value: Any, place: str) -> Iterator[tuple[str, str]]:
+    """Each text in a JSON value, with where it stands."""
+    match value:
+        case str():
+            yield place, value
+        case Mapping():
+            for key, item in value.items():
+                yield from _texts(item, f"{place}[{key!r}]" if place else key)
+        case list():
+            for index, item in enumerate(value):
+                yield from _texts(item, f"{place}[{index}]")
