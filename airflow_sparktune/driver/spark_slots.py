@@ -20,6 +20,7 @@ from airflow_sparktune.driver.job_slots import JobSlots, WorkerLost
 from airflow_sparktune.driver.roles import Finished
 from airflow_sparktune.errors import DriverLost
 from airflow_sparktune.executor.evaluate import Call, Reply, Task, check, evaluate, run
+from airflow_sparktune.executor.pickled import PickledTask
 
 log = logging.getLogger(__name__)
 
@@ -52,13 +53,16 @@ class SparkSlots(JobSlots):
     `parallelism` None follows the cluster's task slots as executors come and go.
     """
 
-    def __init__(self, context: SparkContext, task: Task, *, parallelism: int | None) -> None:
+    def __init__(self, context: SparkContext, task: Task | PickledTask, *, parallelism: int | None) -> None:
         super().__init__()
         self._context = context
         self._parallelism = parallelism
         self._groups = Groups()
         # Without it, what is set for one thread on this side may act in another thread of the JVM.
         self._pinned = isinstance(context._gateway, ClientServer)
+        if not self._pinned:
+            # Deprecated in favour of the pinned threads that somebody has switched off.
+            warnings.filterwarnings("ignore", "Deprecated in 3.1, Use pyspark", FutureWarning)
         self._task = context.broadcast(task)
         # One for all jobs: making it costs as much as half a job.
         self._one_task = context.parallelize([0], 1)
@@ -98,10 +102,7 @@ class SparkSlots(JobSlots):
         if self._pinned:
             self._context.setJobGroup(group, description, interruptOnCancel=True)
             return list(rdd.collect())
-        with warnings.catch_warnings():
-            # Deprecated in favour of pinned threads, which are switched off here.
-            warnings.simplefilter("ignore", FutureWarning)
-            return list(rdd.collectWithJobGroup(group, description, True))
+        return list(rdd.collectWithJobGroup(group, description, True))
 
 
 class DriverSlots(JobSlots):
