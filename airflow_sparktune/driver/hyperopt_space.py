@@ -6,7 +6,9 @@ Beside the sampler, the one place that knows how hyperopt writes a space down.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from hyperopt import hp, pyll
@@ -14,7 +16,7 @@ from hyperopt import hp, pyll
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.executor.objective import load
 from airflow_sparktune.study import space as spaces
-from airflow_sparktune.study.plain import plain
+from airflow_sparktune.study.plain import plain, scalar
 from airflow_sparktune.study.space import Choice, Dimension, Number, name_of
 
 
@@ -28,9 +30,14 @@ def hyperopt_space(space: Any) -> tuple[Any, tuple[Dimension, ...]]:
         reference, space = space, load(space)
         if _holds_hyperopt(space):
             expression = pyll.as_apply(space)
-            return expression, _checked(tuple(_read(expression)), reference)
+            return expression, _checked(expression, reference)
     tree = spaces.parse(space)
     return _write(tree), spaces.dimensions(tree)
+
+
+def read_dimensions(expression: Any) -> tuple[Dimension, ...]:
+    """The table of the dimensions of any hyperopt expression, whatever objects it offers."""
+    return _table(_read(expression, any_value=True))
 
 
 def _holds_hyperopt(found: Any) -> bool:
@@ -70,68 +77,115 @@ def _write(tree: Any, path: str = "") -> Any:
 
 
 def _read(
-    node: Any, parent: str | None = None, branch: int | None = None, *, whole: bool = False
+    node: Any,
+    parent: str | None = None,
+    branch: int | None = None,
+    *,
+    whole: bool = False,
+    any_value: bool = False,
 ) -> Iterator[Dimension]:
-    """The dimensions below a node of hyperopt's graph, in the order of the space."""
+    """The dimensions below a node of hyperopt's graph, in the order of the space.
+
+    Raises SpecError for what JSON cannot hold, unless `any_value`.
+    """
+    name_option = _kind_of_option if any_value else _option_name
     match node.name:
         case "switch" if node.pos_args[0].name == "hyperopt_param":
             chooser, *options = node.pos_args
             label = chooser.arg["label"].obj
-            names = tuple(_option_name(option, index, label) for index, option in enumerate(options))
+            names = tuple(name_option(option, index, label=label) for index, option in enumerate(options))
             yield Dimension(label, "choice", options=names, parent=parent, branch=branch)
             for index, option in enumerate(options):
-                yield from _read(option, label, index)
+                yield from _read(option, label, index, any_value=any_value)
         case "hyperopt_param":
             yield _read_number(node.arg["label"].obj, node.arg["obj"], parent, branch, whole=whole)
-        case "literal":
-            plain(
-                node.obj,
-                what=f"a constant of the space under {parent!r}" if parent else "a constant of the space",
-            )
+        case "literal" if not any_value:
+            _constant(node.obj, label=parent)
         case name:
             # hp.uniformint is int(float(quniform)).
             whole = name == "int" or (whole and name == "float")
             for item in node.inputs():
-                yield from _read(item, parent, branch, whole=whole)
+                yield from _read(item, parent, branch, whole=whole, any_value=any_value)
 
 
 def _read_number(label: str, node: Any, parent: str | None, branch: int | None, *, whole: bool) -> Dimension:
-    given = {name: arg.obj for name, arg in node.arg.items() if isinstance(arg, pyll.Literal)}
+    # Bounds are often computed with numpy, which the journal cannot hold.
+    given = {name: scalar(arg.obj) for name, arg in node.arg.items() if isinstance(arg, pyll.Literal)}
     low, high = given.get("low"), given.get("high")
     if node.name == "randint":
-        low, high = (0, given["low"] - 1) if high is None else (low, high - 1)
+        low, high = (0, low) if high is None else (low, high)
+        high = None if high is None else high - 1
     elif "log" in node.name and low is not None and high is not None:
-        low, high = math.exp(low), math.exp(high)
-    kind = "uniformint" if whole and node.name == "quniform" else node.name
-    return Dimension(
-        label, kind, low, high, given.get("q"), log="log" in node.name, parent=parent, branch=branch
+        low, high = _exp(low), _exp(high)
+    step = given.get("q")
+    kind = node.name
+    if whole and kind == "quniform" and step == 1:
+        kind, step = "uniformint", None
+    return Dimension(label, kind, low, high, step, log="log" in node.name, parent=parent, branch=branch)
+
+
+def _exp(bound: float) -> float:
+    """A bound in natural units, without the dust of having been a logarithm.
+
+    >>> _exp(math.log(1e-4))
+    0.0001
+    """
+    return float(f"{math.exp(bound):.12g}")
+
+
+def _option_name(option: Any, index: int, *, label: str) -> str:
+    """What an option is called; refuses objects, with the way out."""
+    if option.name == "literal":
+        return name_of(_constant(option.obj, label=label))
+    labels = [item.label for item in _read(option, label)]
+    return (
+        f"{index}: {', '.join(labels)}" if labels else name_of(_constant(pyll.rec_eval(option), label=label))
     )
 
 
-def _option_name(option: Any, index: int, label: str) -> str:
-    """What an option is called; refuses objects, with the way out."""
+def _kind_of_option(option: Any, index: int, *, label: str) -> str:
+    """What an option that may be any object is called: an address in its text would change at each run."""
     if option.name != "literal":
-        labels = [item.label for item in _read(option)]
-        return (
-            f"{index}: {', '.join(labels)}" if labels else name_of(plain(pyll.rec_eval(option), what=label))
-        )
+        labels = [item.label for item in _read(option, any_value=True)]
+        return f"{index}: {', '.join(labels) or option.name}"
     try:
         return name_of(plain(option.obj, what=label))
     except SpecError:
+        return str(getattr(option.obj, "__qualname__", type(option.obj).__qualname__))
+
+
+def _constant(value: Any, *, label: str | None) -> Any:
+    """A value that the space offers as it is, in JSON; `label` is the choice that offers it."""
+    try:
+        return plain(value, what="it")
+    except SpecError:
+        where = f"the options of {label!r}" if label else "the constants of a space"
         raise SpecError(
-            f"the options of {label!r} must be plain JSON, got {type(option.obj).__name__}; "
+            f"{where} must be plain JSON, got {type(value).__name__}; "
             "offer names, and build the object from its name inside the objective"
         ) from None
 
 
-def _checked(found: tuple[Dimension, ...], reference: str) -> tuple[Dimension, ...]:
-    labels = [item.label for item in found]
-    if not labels:
+def _checked(expression: Any, reference: str) -> tuple[Dimension, ...]:
+    """The table of a user's space; refuses two parameters of one label, and none at all."""
+    found = _table(_read(expression))
+    nodes = Counter(node.arg["label"].obj for node in pyll.dfs(expression) if node.name == "hyperopt_param")
+    if not nodes:
         raise SpecError(f"space must have at least one parameter to tune, got none in {reference!r}")
-    for label in labels:
-        if labels.count(label) > 1:
+    for label, times in nodes.items():
+        if times > 1:
             raise SpecError(
                 f"each parameter of a space needs a label of its own, got {label!r} twice in {reference!r}; "
                 "rename one"
             )
     return found
+
+
+def _table(dimensions: Iterator[Dimension]) -> tuple[Dimension, ...]:
+    """Each parameter once, however many places use it."""
+    found: dict[str, Dimension] = {}
+    for item in dimensions:
+        # In two places it is active under either: it hangs under none.
+        same = found.get(item.label)
+        found[item.label] = item if same in (None, item) else replace(item, parent=None, branch=None)
+    return tuple(found.values())

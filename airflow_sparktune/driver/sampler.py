@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 import hyperopt
+import numpy
 from hyperopt import anneal, pyll, rand, tpe
 
 from airflow_sparktune.driver.hyperopt_space import hyperopt_space
@@ -145,7 +148,21 @@ def _atpe() -> Suggest:
         # It takes the smallest of the losses before it asks whether there are any.
         known = any(loss is not None for loss in trials.losses())
         chosen = atpe.suggest if known else rand.suggest
-        docs: list[dict[str, Any]] = chosen(new_ids, domain, trials, seed)
+        with _global_seed(seed):
+            docs: list[dict[str, Any]] = chosen(new_ids, domain, trials, seed)
         return docs
 
     return suggest
+
+
+@contextmanager
+def _global_seed(seed: int) -> Iterator[None]:
+    """Seed the global random states for a while: atpe draws from them, whatever seed it is given."""
+    python, numpy_ = random.getstate(), numpy.random.get_state()
+    random.seed(seed)
+    numpy.random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        numpy.random.set_state(numpy_)

@@ -1,0 +1,46 @@
+"""Spaces as people with a hyperopt script have them; read by the tests as `module:NAME`."""
+
+import numpy as np
+from hyperopt import hp
+
+EVERYTHING = {
+    "uniform": hp.uniform("uniform", -1, 1),
+    "loguniform": hp.loguniform("loguniform", np.log(1e-4), np.log(1.0)),
+    "quniform": hp.quniform("quniform", 0, 10, 2),
+    "qloguniform": hp.qloguniform("qloguniform", np.log(2), np.log(64), 2),
+    "normal": hp.normal("normal", 0, 2),
+    "lognormal": hp.lognormal("lognormal", 0, 1),
+    "qnormal": hp.qnormal("qnormal", 0, 5, 2),
+    "qlognormal": hp.qlognormal("qlognormal", 0, 2, 1),
+    "randint": hp.randint("randint", 2, 12),
+    "uniformint": hp.uniformint("uniformint", 1, 5),
+    "choice": hp.choice("choice", ["a", {"C": hp.uniform("choice[1].C", 0, 1)}, [1, None]]),
+    "pchoice": hp.pchoice("pchoice", [(0.0, "never"), (0.25, True), (0.75, "often")]),
+}
+
+_rate = hp.loguniform("rate", np.log(1e-3), 0)
+SHARED = {
+    "first": _rate,
+    "model": hp.choice("model", [{"rate": _rate, "depth": hp.randint("depth", np.int64(4))}, "none"]),
+}
+NUMPY = {
+    "x": hp.uniform("x", np.float32(0), np.int64(3)),
+    "k": hp.choice("k", [np.int64(3), np.float32(0.5), np.str_("text")]),
+    "pair": hp.choice("pair", [(64, 32), (16,)]),
+}
+ARITHMETIC = {"x": hp.uniform("x", 0, 1) * 100 + 1}
+BUILT = {"lr": {"loguniform": [0.001, 1.0]}}
+
+
+class Model:
+    pass
+
+
+TWICE = [hp.uniform("x", 0, 1), hp.uniform("x", 0, 1)]
+NOTHING = {"x": 1}
+OBJECTS = hp.choice("model", ["svm", Model()])
+NESTED_OBJECTS = {"kind": hp.choice("kind", [{"model": Model(), "x": hp.uniform("x", 0, 1)}, "none"])}
+CLASSES = hp.choice("model", [Model, None])
+CONSTANT_OBJECT = {"x": hp.uniform("x", 0, 1), "model": Model()}
+INFINITE = hp.choice("bound", [1.0, float("inf")])
+NO_SPACE = 5
