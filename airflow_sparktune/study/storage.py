@@ -93,6 +93,29 @@ class LocalStorage:
             raise StorageError(f"cannot remove {path}: {error.strerror or error}") from error
 
 
+class MemoryStorage:
+    """Files that live as long as this object: a study that nobody asked to keep."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, bytes] = {}
+
+    def write(self, name: str, data: bytes) -> None:
+        self._files[name] = data
+
+    def read(self, name: str) -> bytes:
+        try:
+            return self._files[name]
+        except KeyError:
+            raise FileNotFoundError(f"no file {name} in memory") from None
+
+    def names(self, folder: str) -> list[str]:
+        below = f"{folder}/" if folder else ""
+        return sorted({name[len(below) :].split("/")[0] for name in self._files if name.startswith(below)})
+
+    def remove(self, name: str) -> None:
+        self._files.pop(name, None)
+
+
 class FsspecStorage:
     """A URL such as `s3://bucket/study` or `memory://study`: one PUT a file."""
 

@@ -1,0 +1,75 @@
+"""Slots for an objective that is a live function: it travels pickled, once, and its parameters per trial."""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from pyspark import SparkContext, cloudpickle
+from pyspark.resource import ResourceProfile
+
+from airflow_sparktune.driver.roles import Finished
+from airflow_sparktune.driver.spark_slots import SparkSlots
+from airflow_sparktune.executor.evaluate import Call, Reply, raised
+from airflow_sparktune.executor.pickled import PickledTask, check_pickled, evaluate_pickled
+
+log = logging.getLogger(__name__)
+
+
+class FunctionSlots(SparkSlots):
+    """Each trial is one single-task job that calls `function` with what `value_of(number)` gives.
+
+    The value is made here and pickled for its trial: executors need nothing of what made it, and a trial
+    that changes its parameters in place changes its own copy, although the worker is used again.
+    `answers` holds what came back whole, by the trial's number.
+    """
+
+    def __init__(
+        self,
+        context: SparkContext,
+        function: Callable[[Any], Any],
+        *,
+        parallelism: int | None,
+        value_of: Callable[[int], Any],
+        profile: ResourceProfile | None = None,
+    ) -> None:
+        task = PickledTask(cloudpickle.dumps(function), cloudpickle.dumps)
+        super().__init__(context, task, parallelism=parallelism)
+        self.answers: dict[int, Mapping[str, Any]] = {}
+        self._value_of = value_of
+        if profile is not None:
+            self._one_task = self._one_task.withResources(profile)
+
+    def submit(self, call: Call) -> None:
+        """Start a trial; one whose parameters cannot be made or pickled has failed at once."""
+        number = call.trial.number
+        try:
+            value = cloudpickle.dumps(self._value_of(number))
+        except Exception as error:  # noqa: BLE001 - a space may hold the user's own functions and objects
+            self._ready.put(Finished(number, reply=Reply(0.0, failure=raised(error))))
+            return
+        super().submit(replace(call, params=value))
+
+    def check(self) -> dict[str, Any]:
+        (report,) = self._job("sparktune: preflight", "preflight", partial(check_pickled, self._task))
+        found: dict[str, Any] = json.loads(report)
+        return found
+
+    def _run(self, call: Call) -> Reply:
+        number = call.trial.number
+        function = partial(evaluate_pickled, self._task, call)
+        reply, answer = self._job(self._groups.of(number), f"trial {number}", function)
+        if answer is not None:
+            self._keep(number, answer)
+        return Reply.from_json(reply)
+
+    def _keep(self, number: int, answer: bytes) -> None:
+        try:
+            self.answers[number] = pickle.loads(answer)
+        except Exception as error:  # noqa: BLE001 - a loss must not be lost with what cannot be unpickled here
+            log.warning("what trial %d returned cannot be unpickled on the driver: %s", number, error)
