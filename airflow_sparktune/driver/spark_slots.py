@@ -19,7 +19,7 @@ from pyspark.sql import SparkSession
 from airflow_sparktune.driver.job_slots import JobSlots, WorkerLost
 from airflow_sparktune.driver.roles import Finished
 from airflow_sparktune.errors import DriverLost
-from airflow_sparktune.executor.evaluate import Call, Reply, Task, check, evaluate, run
+from airflow_sparktune.executor.evaluate import Call, Reply, Task, TrialCancelled, check, evaluate, run
 from airflow_sparktune.executor.pickled import PickledTask
 
 log = logging.getLogger(__name__)
@@ -141,10 +141,6 @@ class DriverSlots(JobSlots):
                 ctypes.c_ulong(thread), ctypes.py_object(TrialCancelled)
             )
         self._ready.put(Finished(number, lost="cancelled"))
-
-
-class TrialCancelled(BaseException):
-    """Raised inside the objective of a trial on the driver that was cancelled."""
 
 
 def cluster_slots(context: SparkContext) -> int:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import random
+import reprlib
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Protocol
 
@@ -25,6 +26,8 @@ from airflow_sparktune.study.trial import Failure, FailureKind
 EXTRAS = frozenset({"trial", "shared_data"})
 # What a result dict holds besides the loss goes into the journal, so it is kept small.
 INFO_LIMIT_BYTES = 16_384
+# So is what an exception says: some carry the data they failed on.
+MESSAGE_LIMIT, TRACEBACK_LIMIT = 4_096, 32_768
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,15 @@ def run(task: Task, call: Call) -> Reply:
     )
     if outcome.failure is not None:
         return Reply(outcome.run_s, failure=outcome.failure)
-    return _interpret(outcome.returned, outcome.run_s)
+    try:
+        return _interpret(outcome.returned, outcome.run_s)
+    except Exception as error:  # noqa: BLE001 - a value of the user's own class may raise when it is looked at
+        failure = replace(raised(error), kind=FailureKind.NONSENSE)
+        return Reply(outcome.run_s, failure=failure)
+
+
+class TrialCancelled(BaseException):
+    """Raised inside the objective of a trial on the driver that was cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +121,9 @@ def attempt(call: Callable[[], Any], *, seed: int) -> Outcome:
     start = time.monotonic()
     try:
         returned = call()
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
+    except TrialCancelled:
+        raise
+    except BaseException as error:  # noqa: BLE001 - sys.exit() too: it ends a trial, not the worker
         return Outcome(time.monotonic() - start, failure=raised(error))
     return Outcome(time.monotonic() - start, returned)
 
@@ -118,7 +131,12 @@ def attempt(call: Callable[[], Any], *, seed: int) -> Outcome:
 def raised(error: BaseException) -> Failure:
     """The failure of a trial whose code raised, with the traceback from that code on."""
     message = "".join(traceback.format_exception_only(error)).strip()
-    return Failure(FailureKind.RAISED, message, _traceback(error))
+    told = _traceback(error)
+    if len(message) > MESSAGE_LIMIT:
+        message = f"{message[:MESSAGE_LIMIT]}..."
+    if len(told) > TRACEBACK_LIMIT:  # the end says most
+        told = f"...{told[-TRACEBACK_LIMIT:]}"
+    return Failure(FailureKind.RAISED, message, told)
 
 
 def check(task: Broadcast, rows: Iterator[Any]) -> Iterator[str]:
@@ -155,16 +173,16 @@ def _interpret(returned: Any, run_s: float) -> Reply:
     """A loss, or a dict with `loss` as hyperopt's objectives return it."""
     result = returned if isinstance(returned, Mapping) else {"loss": returned}
     if result.get("status") == "fail":
-        return Reply(run_s, failure=Failure(FailureKind.RAISED, "the objective reported status 'fail'"))
+        failure = Failure(FailureKind.RAISED, "the objective reported status 'fail'")
+        return Reply(run_s, failure=failure, info=small_info(result))
     try:
         loss = plain(result.get("loss"), what="loss")
     except SpecError:
         loss = None
     if isinstance(loss, bool) or not isinstance(loss, (int, float)):
-        shown = repr(returned) if len(repr(returned)) <= 80 else f"{repr(returned)[:77]}..."
         message = (
-            f"the objective must return a finite loss, or a dict with one as 'loss', got {shown}; "
-            "return a number that is smaller for a better model"
+            "the objective must return a finite loss, or a dict with one as 'loss', got "
+            f"{reprlib.repr(returned)}; return a number that is smaller for a better model"
         )
         return Reply(run_s, failure=Failure(FailureKind.NONSENSE, message))
     return Reply(run_s, loss=float(loss), info=small_info(result))
@@ -179,7 +197,7 @@ def small_info(result: Mapping[str, Any]) -> dict[str, Any]:
             continue
         try:
             kept[str(key)] = plain(value, what=str(key))
-        except SpecError:
+        except (SpecError, RecursionError):
             left_out.append(str(key))
     while kept and len(json.dumps(kept)) > INFO_LIMIT_BYTES:
         largest = max(kept, key=lambda key: len(json.dumps(kept[key])))

@@ -54,11 +54,16 @@ def load(name: str) -> Any:
             f"{name!r} must be importable where trials run, got: {module_name} imports {missing!r}, which is "
             "not installed there; install it, or drop that import"
         ) from error
-    except Exception as error:
+    except SyntaxError as error:
+        raise ObjectiveError(
+            f"{name!r} must be importable where trials run, got {type(error).__name__}: {error.msg} "
+            f"({error.filename}, line {error.lineno}); mend that line"
+        ) from error
+    except (Exception, SystemExit) as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         raise ObjectiveError(
             f"{name!r} must be importable where trials run, got {type(error).__name__}: {error} "
-            f"({where.filename}, line {where.lineno})"
+            f"({where.filename}, line {where.lineno}); mend what the module does when it is imported"
         ) from error
     try:
         return getattr(module, attribute)

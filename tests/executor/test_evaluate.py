@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import json
+import random
+import sys
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+
+from airflow_sparktune.executor.evaluate import (
+    INFO_LIMIT_BYTES,
+    Call,
+    Reply,
+    Task,
+    TrialCancelled,
+    attempt,
+    check,
+    evaluate,
+    run,
+)
+from airflow_sparktune.executor.objective import TrialInfo
+from airflow_sparktune.study.trial import FailureKind
+from tests.executor import user_code
+
+HERE = "tests.executor.user_code"
+TRIAL = TrialInfo(number=3, seed=99, attempt=1, tries=1)
+
+
+class Sent:
+    """A broadcast, as a worker sees it."""
+
+    def __init__(self, task: Task) -> None:
+        self.value = task
+
+
+def reply_of(name: str, params: Any = None, **kwargs: Any) -> Reply:
+    """The reply as the driver gets it: through JSON."""
+    rows = iter([0])
+    (text,) = evaluate(Sent(Task(f"{HERE}:{name}", kwargs)), Call(params, TRIAL), rows)
+    assert list(rows) == []  # what is left unread would end the worker
+    return Reply.from_json(text)
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, answer: Any) -> Reply:
+    monkeypatch.setitem(user_code.ANSWERS, "it", answer)
+    return reply_of("returns", "it")
+
+
+class TestLosses:
+    @pytest.mark.parametrize(
+        "answer",
+        [0.5, np.float64(0.5), np.float32(0.5), np.array(0.5), {"loss": 0.5}, {"loss": 0.5, "status": "ok"}],
+    )
+    def test_a_number_or_a_dict_with_one(self, monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
+        reply = answering(monkeypatch, answer)
+        assert (reply.loss, reply.failure) == (0.5, None)
+        assert reply.run_s >= 0
+
+    def test_a_whole_number_becomes_a_float(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        reply = answering(monkeypatch, np.int64(2))
+        assert (reply.loss, type(reply.loss)) == (2.0, float)
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            None,
+            float("nan"),
+            float("inf"),
+            -np.inf,
+            "0.5",
+            True,
+            np.True_,
+            1j,
+            Decimal("0.5"),
+            [0.5],
+            np.array([0.5]),
+            {},
+            {"loss": None},
+            {"loss": "0.5"},
+            {"loss": float("nan"), "status": "ok"},
+            {"accuracy": 0.9},
+            10**400,
+            user_code.Hostile(),
+            {"loss": user_code.Hostile()},
+        ],
+    )
+    def test_anything_else_is_nonsense(self, monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
+        reply = answering(monkeypatch, answer)
+        assert reply.failure is not None
+        assert reply.failure.kind is FailureKind.NONSENSE
+        assert reply.loss is None
+
+    def test_the_message_shows_the_value_and_the_way_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        reply = answering(monkeypatch, "0.5")
+        assert reply.failure is not None
+        assert reply.failure.message == (
+            "the objective must return a finite loss, or a dict with one as 'loss', got '0.5'; "
+            "return a number that is smaller for a better model"
+        )
+
+    def test_a_large_value_is_shown_in_short(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        reply = answering(monkeypatch, ["x" * 1_000] * 1_000)
+        assert reply.failure is not None
+        assert len(reply.failure.message) < 500
+
+    def test_status_fail_is_a_failure_that_keeps_what_it_says(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        reply = answering(monkeypatch, {"status": "fail", "why": "no data"})
+        assert reply.failure is not None
+        assert reply.failure.kind is FailureKind.RAISED
+        assert reply.info == {"why": "no data"}
+
+
+class TestInfo:
+    def test_what_stands_beside_the_loss_is_kept(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        reply = answering(monkeypatch, {"loss": 1, "status": "ok", "auc": np.float32(0.5), "shape": (2, 3)})
+        assert reply.info == {"auc": 0.5, "shape": [2, 3]}
+
+    def test_what_is_no_json_is_left_out_and_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        answer = {"loss": 1, "model": object(), "nan": float("nan"), "ok": 1, 5: "five", "bytes": b"x"}
+        reply = answering(monkeypatch, answer)
+        assert reply.info == {"ok": 1, "5": "five", "left_out": ["bytes", "model", "nan"]}
+
+    def test_what_holds_itself_is_left_out(self) -> None:
+        assert reply_of("returns", "loop").info == {"left_out": ["info"]}
+
+    def test_what_is_too_large_is_left_out_the_largest_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        answer = {"loss": 1, "curve": [0.1] * 10_000, "note": "x" * 20_000, "small": 1}
+        reply = answering(monkeypatch, answer)
+        assert reply.info == {"small": 1, "left_out": ["curve", "note"]}
+        assert len(json.dumps(reply.info)) <= INFO_LIMIT_BYTES
+
+
+class TestExceptions:
+    def test_the_traceback_begins_in_the_users_code(self) -> None:
+        failure = reply_of("deep", "value").failure
+        assert failure is not None
+        assert failure.kind is FailureKind.RAISED
+        assert failure.message == "ValueError: bad lr"
+        assert failure.traceback is not None
+        lines = failure.traceback.splitlines()
+        assert lines[0].startswith("Traceback")
+        assert "user_code.py" in lines[1]
+        assert "in deep" in lines[1]
+        assert "airflow_sparktune" not in failure.traceback
+
+    @pytest.mark.parametrize(
+        ("name", "told"),
+        [
+            ("exits", "SystemExit: the data is not there"),
+            ("interrupts", "KeyboardInterrupt"),
+            ("recurses", "RecursionError: maximum recursion depth exceeded"),
+        ],
+    )
+    def test_whatever_is_raised_fails_the_trial_and_not_the_worker(self, name: str, told: str) -> None:
+        failure = reply_of(name).failure
+        assert failure is not None
+        assert failure.kind is FailureKind.RAISED
+        assert failure.message.startswith(told)
+
+    def test_an_exception_without_a_text(self) -> None:
+        failure = reply_of("deep", "awkward").failure
+        assert failure is not None
+        assert "Awkward" in failure.message
+
+    def test_a_long_text_is_cut(self) -> None:
+        failure = reply_of("deep", "long").failure
+        assert failure is not None
+        assert len(failure.message) + len(failure.traceback or "") < 40_000
+
+    def test_an_objective_that_cannot_be_loaded_fails_the_trial_with_the_sentence(self) -> None:
+        failure = reply_of("plian").failure
+        assert failure is not None
+        assert "has no 'plian'" in failure.message
+
+    def test_a_cancelled_trial_on_the_driver_has_no_outcome(self) -> None:
+        def cancelled() -> None:
+            raise TrialCancelled
+
+        with pytest.raises(TrialCancelled):
+            attempt(cancelled, seed=1)
+
+
+class TestSeeds:
+    def test_a_reused_worker_starts_each_trial_with_the_trials_seed(self) -> None:
+        first = reply_of("draws").loss
+        random.random()
+        np.random.rand()
+        again = reply_of("draws").loss
+        assert first == again == random.Random(TRIAL.seed).random()
+
+    def test_numpy_too(self) -> None:
+        one = attempt(np.random.rand, seed=2**31 - 1).returned
+        assert attempt(np.random.rand, seed=2**31 - 1).returned == one
+
+    def test_torch_where_it_is_loaded(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        seeds: list[int] = []
+
+        class Torch:
+            manual_seed = staticmethod(seeds.append)
+
+        monkeypatch.setitem(sys.modules, "torch", Torch)  # type: ignore[arg-type]
+        attempt(lambda: None, seed=5)
+        assert seeds == [5]
+
+
+class TestTask:
+    def test_extras(self) -> None:
+        task = Task(f"{HERE}:with_extras", {"data": "d"}, shared_data={"rows": 3})
+        reply = run(task, Call({}, TRIAL))
+        assert reply.info == {"got": ["d", 3, 99, 1, 1, {"rows": 3}]}
+
+    def test_a_second_study_does_not_see_the_shared_data_of_the_first(self) -> None:
+        for rows in (1, 2):
+            reply = run(Task(f"{HERE}:with_extras", {"data": "d"}, shared_data=rows), Call({}, TRIAL))
+            assert (reply.info or {})["got"][-1] == rows
+
+    @pytest.mark.parametrize(("name", "told"), [("plain", None), ("plian", "has no 'plian'")])
+    def test_check_says_what_is_wrong_with_the_objective(self, name: str, told: str | None) -> None:
+        (text,) = check(Sent(Task(f"{HERE}:{name}", {})), iter([0]))
+        report = json.loads(text)
+        assert report["python"] == f"{sys.version_info.major}.{sys.version_info.minor}"
+        assert report["error"] is None if told is None else told in report["error"]

@@ -1,0 +1,100 @@
+"""What users write, right and wrong; read by the tests as `module:name`."""
+
+import random
+import subprocess
+import sys
+import threading
+from typing import Any
+
+
+def plain(params: Any) -> float:
+    return params["x"]
+
+
+def with_extras(params: Any, data: str, trial: Any, shared_data: Any = None) -> dict[str, Any]:
+    return {"loss": 1.0, "got": [data, trial.number, trial.seed, trial.attempt, trial.tries, shared_data]}
+
+
+def with_defaults(params: Any, data: str = "small", *, trial: Any = None) -> float:
+    return 1.0 if trial is not None else 0.0
+
+
+def with_any(params: Any, **options: Any) -> dict[str, Any]:
+    return {"loss": 0.0, "options": options}
+
+
+def nothing() -> float:
+    return 0.0
+
+
+def keyword_only(*, params: Any) -> float:
+    return 0.0
+
+
+def variadic(*args: Any) -> float:
+    return float(len(args))
+
+
+class Callable:
+    def __call__(self, params: Any) -> float:
+        return 3.0
+
+
+instance = Callable()
+number = 5
+
+
+class Hostile:
+    """A value that raises whatever is done with it."""
+
+    def __repr__(self) -> str:
+        raise ValueError("no repr")
+
+    def __getattribute__(self, name: str) -> Any:
+        if name.startswith("__"):
+            return object.__getattribute__(self, name)
+        raise ValueError(f"no {name}")
+
+
+def returns(params: Any) -> Any:
+    """What a test has put there."""
+    return ANSWERS[params]
+
+
+class Awkward(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def deep(params: Any) -> float:
+    return deeper(params)
+
+
+def deeper(params: Any) -> float:
+    raise {"value": ValueError("bad lr"), "awkward": Awkward(), "long": ValueError("x" * 10**6)}[params]
+
+
+def exits(params: Any) -> float:
+    sys.exit("the data is not there")
+
+
+def interrupts(params: Any) -> float:
+    raise KeyboardInterrupt
+
+
+def recurses(params: Any) -> float:
+    return recurses(params)
+
+
+def draws(params: Any) -> float:
+    return random.random()
+
+
+def starts_a_thread(params: Any) -> float:
+    threading.Thread(target=subprocess.run, args=(["true"],)).start()
+    return 0.0
+
+
+_loop: list[Any] = []
+_loop.append(_loop)
+ANSWERS: dict[Any, Any] = {"loop": {"loss": 1.0, "info": _loop}}
