@@ -8,7 +8,7 @@ import secrets
 import signal
 import traceback
 from functools import partial
-from typing import assert_never
+from typing import Any, assert_never
 
 from pyspark import SparkContext
 
@@ -62,7 +62,11 @@ def run_attempt(storage: Storage, address: str, spec: Spec) -> int:
         Recorder.open, storage, follower, spec=spec, seed=_seed(spec, earlier), take_over=not changed
     )
     try:
-        context = start_session(f"sparktune {spec.objective}").sparkContext
+        context = start_session(
+            f"sparktune {spec.objective}",
+            trials_on_executors=spec.run_trials_on is RunTrialsOn.EXECUTORS,
+            fresh_workers=spec.fresh_workers,
+        ).sparkContext
         # Here and not above: hyperopt is imported while Spark starts (see main).
         from airflow_sparktune.driver.sampler import HyperoptSampler
 
@@ -89,7 +93,7 @@ def run_attempt(storage: Storage, address: str, spec: Spec) -> int:
 
 
 def _tune(spec: Spec, recorder: Recorder, sampler: Sampler, context: SparkContext) -> None:
-    shared = load(spec.shared_data)() if spec.shared_data else None
+    shared = _shared_data(spec.shared_data) if spec.shared_data else None
     task = Task(spec.objective, spec.objective_kwargs, shared)
     slots: SparkSlots | DriverSlots
     match spec.run_trials_on:
@@ -118,6 +122,18 @@ def _tune(spec: Spec, recorder: Recorder, sampler: Sampler, context: SparkContex
         report.ended()
     finally:
         slots.close()
+
+
+def _shared_data(name: str) -> Any:
+    make = load(name)
+    if not callable(make):
+        raise ObjectiveError(
+            f"shared_data {name!r} must be a function that returns the data, got {type(make).__name__}"
+        )
+    try:
+        return make()
+    except SystemExit as error:  # it would end the driver without a word
+        raise ObjectiveError(f"shared_data {name!r} must return the data, but it exited: {error}") from error
 
 
 def _require_best(study: Study, reason: StopReason) -> None:

@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
-from airflow_sparktune.driver.watchdog import start_watchdog
+from airflow_sparktune.driver.watchdog import end_children, start_watchdog
 from airflow_sparktune.errors import SparktuneError
 from airflow_sparktune.study.storage import open_storage
 
@@ -37,17 +37,26 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     if arguments.work is not None:
         start_watchdog(arguments.work)
-    code = _run(arguments.study)
-    logging.shutdown()
-    sys.stdout.flush()
-    # A thread that still waits for a cancelled trial must not keep the process.
-    os._exit(code)
+    code = 1
+    try:
+        code = _run(arguments.study)
+    except Exception:
+        log.exception("the driver has failed outside its study")
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        end_children()
+        logging.shutdown()
+        sys.stdout.flush()
+        # A thread that still waits for a cancelled trial must not keep the process.
+        os._exit(code)
 
 
 def _run(address: str) -> int:
-    # hyperopt takes as long to import as Spark to start: let the two overlap.
-    threading.Thread(target=import_module, args=("airflow_sparktune.driver.sampler",), daemon=True).start()
     from airflow_sparktune.driver import attempt
+
+    # hyperopt takes as long to import as Spark to start: let the two overlap. It imports pyspark itself, so
+    # this comes after: two threads that import one package may each find it half made.
+    threading.Thread(target=import_module, args=("airflow_sparktune.driver.sampler",), daemon=True).start()
 
     def on_sigterm(_signum: int, _frame: Any) -> NoReturn:
         raise attempt.Killed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import logging
+import re
 import secrets
 import threading
 import warnings
@@ -14,6 +15,7 @@ from typing import Any
 from py4j.clientserver import ClientServer
 from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark import SparkConf, SparkContext
+from pyspark.errors.exceptions.captured import CapturedException
 from pyspark.sql import SparkSession
 
 from airflow_sparktune.driver.job_slots import JobSlots, WorkerLost
@@ -25,11 +27,22 @@ from airflow_sparktune.executor.pickled import PickledTask
 log = logging.getLogger(__name__)
 
 # What Spark says when it is the application that ends, not a trial.
-_ENGINE_GONE = ("SparkContext was shut down", "SparkContext has been shutdown", "stopped SparkContext")
+_ENGINE_GONE = (
+    "SparkContext was shut down",
+    "SparkContext has been shutdown",
+    "stopped SparkContext",
+    "removed our application",
+    "All masters are unresponsive",
+)
 
 
-def start_session(name: str) -> SparkSession:
-    """The application's session, with the settings that cost nothing and win unless somebody set them."""
+def start_session(
+    name: str, *, trials_on_executors: bool = True, fresh_workers: bool = False
+) -> SparkSession:
+    """The application's session, with the settings that cost nothing and win unless somebody set them.
+
+    `fresh_workers` gives each trial a new Python process.
+    """
     conf = SparkConf()
     conf.setAppName(conf.get("spark.app.name", name) or name)
     threads = conf.get("spark.task.cpus", "1") or "1"
@@ -44,7 +57,16 @@ def start_session(name: str) -> SparkSession:
         "spark.executorEnv.MKL_NUM_THREADS": threads,
     }.items():
         conf.setIfMissing(setting, value)
+    if trials_on_executors:
+        # A trial whose worker was lost is run again by the tuner; Spark would multiply that by its own tries.
+        conf.setIfMissing("spark.task.maxFailures", "1")
+    if fresh_workers:
+        conf.set("spark.python.worker.reuse", "false")
     return SparkSession.builder.config(conf=conf).getOrCreate()
+
+
+# The line of a Python traceback that names the error.
+_PYTHON_ERROR = re.compile(r"^[\w.]+(?:Error|Exception|Exit|Interrupt)\b.*", re.MULTILINE)
 
 
 class SparkSlots(JobSlots):
@@ -89,10 +111,13 @@ class SparkSlots(JobSlots):
     def _job(self, group: str, description: str, function: Any) -> list[Any]:
         try:
             answer: list[Any] = self._collect(self._one_task.mapPartitions(function), group, description)
-        except Py4JJavaError as error:
-            text = str(error.java_exception.toString())
+        except (Py4JJavaError, CapturedException) as error:
+            # Where a SparkSession exists, PySpark turns some of the JVM's exceptions into its own.
+            java = isinstance(error, Py4JJavaError)
+            text = str(error.java_exception.toString() if java else error)
             if any(sign in text for sign in _ENGINE_GONE):
                 raise DriverLost(f"Spark has shut down: {_first_line(text)}") from error
+            _require_alive(self._context)
             raise WorkerLost(_cause(text)) from error
         except (Py4JError, OSError) as error:
             raise DriverLost(f"the Java side of the driver is gone: {error}") from error
@@ -119,6 +144,7 @@ class DriverSlots(JobSlots):
         self._parallelism = parallelism or 1
         self._groups = Groups()
         self._thread_of: dict[int, int] = {}
+        self._interrupting = threading.Lock()
 
     @property
     def capacity(self) -> int:
@@ -129,17 +155,23 @@ class DriverSlots(JobSlots):
         self._thread_of[number] = threading.get_ident()
         try:
             self._context.setJobGroup(self._groups.of(number), f"trial {number}", interruptOnCancel=True)
-            return run(self._task, call)
+            reply = run(self._task, call)
         finally:
-            del self._thread_of[number]
+            # Under the lock, for the thread serves other trials afterwards.
+            with self._interrupting:
+                self._thread_of.pop(number, None)
+        if reply.failure is not None:
+            _require_alive(self._context)
+        return reply
 
     def _cancel(self, number: int) -> None:
         self._groups.cancel(self._context, number)
-        if (thread := self._thread_of.get(number)) is not None:
-            # CPython's documented way to interrupt another thread.
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                ctypes.c_ulong(thread), ctypes.py_object(TrialCancelled)
-            )
+        with self._interrupting:
+            if (thread := self._thread_of.get(number)) is not None:
+                # CPython's documented way to interrupt another thread.
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                    ctypes.c_ulong(thread), ctypes.py_object(TrialCancelled)
+                )
         self._ready.put(Finished(number, lost="cancelled"))
 
 
@@ -148,6 +180,19 @@ def cluster_slots(context: SparkContext) -> int:
     spark = context._jsc.sc()
     profile = spark.resourceProfileManager().defaultResourceProfile()
     return int(spark.maxNumConcurrentTasks(profile))
+
+
+def _require_alive(context: SparkContext) -> None:
+    """Raise DriverLost where Spark is gone: what fails then is no trial's result."""
+    try:
+        alive = context._jsc is not None and not context._jsc.sc().isStopped()
+    except (Py4JError, OSError):
+        alive = False
+    if not alive:
+        raise DriverLost(
+            "Spark must live as long as the study, but its context has stopped "
+            "(an objective that runs on the driver must not stop it)"
+        )
 
 
 class Groups:
@@ -174,11 +219,16 @@ def _first_line(text: str) -> str:
 
 
 def _cause(text: str) -> str:
-    """What Spark says of a failed job, without the stack traces.
+    r"""What Spark says of a failed job, without the stack traces.
 
     >>> _cause("org.apache.spark.SparkException: Job aborted due to stage failure: lost")
     'lost'
+    >>> _cause("From the Python worker:\nTraceback (most recent call last):\n  File ...\nKeyError: 'x'")
+    "KeyError: 'x'"
     """
+    _, traceback, rest = text.partition("Traceback (most recent call last)")
+    if traceback and (named := _PYTHON_ERROR.findall(rest)):
+        return str(named[-1])
     first = _first_line(text)
     for lead in ("Job aborted due to stage failure: ", "Exception: "):
         _, found, rest = first.partition(lead)

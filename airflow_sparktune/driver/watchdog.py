@@ -8,6 +8,8 @@ import shutil
 import signal
 import threading
 import time
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -28,18 +30,27 @@ def start_watchdog(work_folder: Path) -> None:
     ).start()
 
 
+def end_children() -> None:
+    """Kill what trials on the driver have started and left behind."""
+    # Where spark-submit has not started this process, the JVM itself may be a child.
+    if "PYSPARK_GATEWAY_PORT" in os.environ:
+        _kill(_descendants(os.getpid()))
+
+
 def _watch(jvm: int, task: int | None, work_folder: Path) -> None:
     while os.getppid() == jvm and (task is None or _parent(jvm) == task):
         time.sleep(PERIOD_S)
     log.error("the process that started this driver is gone; ending everything")
     family = _descendants(jvm) | _descendants(os.getpid())
-    for pid in [jvm, *family] if os.getppid() == jvm else family:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+    _kill([jvm, *family] if os.getppid() == jvm else family)
     shutil.rmtree(work_folder, ignore_errors=True)
     os._exit(EXIT_CODE)
+
+
+def _kill(pids: Iterable[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _parent(pid: int) -> int | None:
@@ -55,7 +66,8 @@ def _parent(pid: int) -> int | None:
 def _descendants(root: int) -> set[int]:
     """The processes below `root`, without this one."""
     children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
+    processes = Path("/proc")
+    for entry in processes.iterdir() if processes.is_dir() else ():
         if entry.name.isdecimal() and (parent := _parent(int(entry.name))) is not None:
             children.setdefault(parent, []).append(int(entry.name))
     found: set[int] = set()

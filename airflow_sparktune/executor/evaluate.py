@@ -18,6 +18,7 @@ from functools import cache
 from typing import Any, Protocol
 
 from airflow_sparktune.errors import ObjectiveError, SpecError
+from airflow_sparktune.executor.guard import guard_children
 from airflow_sparktune.executor.objective import Objective, TrialInfo, load_objective
 from airflow_sparktune.study.plain import plain
 from airflow_sparktune.study.trial import Failure, FailureKind
@@ -117,6 +118,7 @@ class Outcome:
 
 def attempt(call: Callable[[], Any], *, seed: int) -> Outcome:
     """Call the user's code with seeded random states; what it raises becomes a failure."""
+    guard_children()
     _seed(seed)
     start = time.monotonic()
     try:

@@ -1,0 +1,86 @@
+"""Objectives that do to their worker what a test asks for; `params` says which test."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+_count = 0
+
+
+def pid(params: Any) -> dict[str, Any]:
+    """How many trials this process has seen, and which it is."""
+    global _count
+    _count += 1
+    return {"loss": 0.0, "pid": os.getpid(), "count": _count}
+
+
+def threads(params: Any) -> dict[str, Any]:
+    return {"loss": 0.0, "threads": os.environ.get("OMP_NUM_THREADS")}
+
+
+def shared(params: Any, shared_data: Any) -> dict[str, Any]:
+    return {"loss": 0.0, "at": id(shared_data), "sum": sum(shared_data)}
+
+
+def sleeps(params: Any) -> float:
+    """Says its pid in a file, and sleeps."""
+    say(params["folder"], os.getpid())
+    time.sleep(params.get("s", 60))
+    return 0.0
+
+
+def exits(params: Any) -> float:
+    if params.get("die", True):
+        os._exit(3)
+    return 0.0
+
+
+def has_children(params: Any) -> float:
+    """Starts children of several kinds, says their pids, then does as it is told."""
+    children = [
+        subprocess.Popen(["sleep", "300"]).pid,
+        subprocess.Popen([sys.executable, "-c", _STUBBORN]).pid,
+    ]
+    if (forked := os.fork()) == 0:
+        time.sleep(300)
+        os._exit(0)
+    if params.get("loky"):
+        from joblib import Parallel, delayed
+
+        children += Parallel(n_jobs=2)(delayed(os.getpid)() for _ in range(2))
+    say(params["folder"], os.getpid(), forked, *children)
+    if params["then"] == "exit":
+        os._exit(1)
+    time.sleep(60 if params["then"] == "sleep" else 0)
+    return 0.0
+
+
+def waits_for_all_its_children(params: Any) -> float:
+    """What a program may do that knows all of its children."""
+    child = subprocess.Popen(["true"])
+    if os.wait()[0] != child.pid:
+        return 2.0
+    try:
+        os.wait()
+    except ChildProcessError:
+        return 0.0
+    return 1.0
+
+
+_STUBBORN = """
+import signal, time
+for each in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+    signal.signal(each, signal.SIG_IGN)
+time.sleep(300)
+"""
+
+
+def say(folder: str, *pids: int) -> None:
+    path = Path(folder, f"{pids[0]}.pids")
+    path.with_suffix(".tmp").write_text(" ".join(map(str, pids)))
+    path.with_suffix(".tmp").rename(path)

@@ -1,0 +1,229 @@
+"""Trials on a real Spark: two slots on this machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from pyspark import SparkContext
+
+from airflow_sparktune.driver.roles import Finished, Point
+from airflow_sparktune.driver.spark_slots import SparkSlots, start_session
+from airflow_sparktune.executor.evaluate import Call, Task
+from airflow_sparktune.executor.objective import TrialInfo
+from airflow_sparktune.study.trial import FailureKind, TrialState
+from tests.driver.world import PlainSampler, World
+
+pytestmark = pytest.mark.integration
+
+HERE = "tests.driver.spark_objectives"
+PATIENCE_S = 30.0
+
+
+def call(number: int, **params: Any) -> Call:
+    return Call(params, TrialInfo(number, seed=number, attempt=1, tries=1))
+
+
+@pytest.fixture
+def slots_of(spark: SparkContext) -> Iterator[Callable[..., SparkSlots]]:
+    made: list[SparkSlots] = []
+
+    def make(objective: str, *, parallelism: int | None = None, shared_data: Any = None) -> SparkSlots:
+        task = Task(f"{HERE}:{objective}", {}, shared_data)
+        made.append(SparkSlots(spark, task, parallelism=parallelism))
+        return made[-1]
+
+    yield make
+    for slots in made:
+        slots.close()
+
+
+def ends(slots: SparkSlots, count: int = 1) -> list[Finished]:
+    found: list[Finished] = []
+    until = time.monotonic() + PATIENCE_S
+    while len(found) < count and time.monotonic() < until:
+        found += slots.finished(wait_s=until - time.monotonic())
+    assert len(found) == count
+    return found
+
+
+def info(item: Finished) -> Any:
+    assert item.reply is not None, item.lost
+    assert item.reply.failure is None
+    return item.reply.info
+
+
+def pids(folder: Path) -> list[int]:
+    """The worker's pid and those of its children, once it has said them."""
+    until = time.monotonic() + PATIENCE_S
+    while not (said := list(folder.glob("*.pids"))):
+        assert time.monotonic() < until, "no trial has begun"
+        time.sleep(0.05)
+    return [int(pid) for pid in said[0].read_text().split()]
+
+
+def alive(processes: Sequence[int], *, after_s: float = 10.0) -> list[int]:
+    """Which of the processes still live after having had some time to end."""
+    until = time.monotonic() + after_s
+    while left := [pid for pid in processes if _lives(pid)]:
+        if time.monotonic() > until:
+            break
+        time.sleep(0.05)
+    return left
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+class TestWorkers:
+    def test_one_python_worker_serves_twenty_trials(self, slots_of: Any) -> None:
+        slots = slots_of("pid", parallelism=1)
+        found = []
+        for number in range(20):
+            slots.submit(call(number))
+            found.append(info(ends(slots)[0]))
+        assert len({one["pid"] for one in found}) == 1
+        counts = [one["count"] for one in found]
+        assert counts == list(range(counts[0], counts[0] + 20))
+
+    def test_the_cluster_says_how_many_run_at_once(self, slots_of: Any) -> None:
+        assert slots_of("pid").capacity == 2
+        assert slots_of("pid", parallelism=5).capacity == 5
+
+    def test_trials_keep_to_their_cores(self, slots_of: Any) -> None:
+        slots = slots_of("threads")
+        slots.submit(call(0))
+        assert info(ends(slots)[0])["threads"] == "1"
+
+    def test_shared_data_is_loaded_once_a_worker_and_belongs_to_its_study(self, slots_of: Any) -> None:
+        seen = []
+        for data in ([1, 2], [3, 4]):
+            slots = slots_of("shared", parallelism=1, shared_data=data)
+            for number in range(3):
+                slots.submit(call(number))
+                seen.append(info(ends(slots)[0]))
+        assert [one["sum"] for one in seen] == [3, 3, 3, 7, 7, 7]
+        assert len({one["at"] for one in seen[:3]}) == len({one["at"] for one in seen[3:]}) == 1
+
+    def test_the_preflight_says_what_a_worker_is(self, slots_of: Any) -> None:
+        assert slots_of("pid").check()["error"] is None
+        assert "has no 'pdi'" in slots_of("pdi").check()["error"]
+
+    def test_an_objective_that_waits_for_all_its_children_waits_for_its_own_only(self, slots_of: Any) -> None:
+        slots = slots_of("waits_for_all_its_children")
+        slots.submit(call(0))
+        (end,) = ends(slots)
+        assert end.reply is not None
+        assert end.reply.loss == 0.0
+
+
+class TestEndings:
+    def test_a_cancelled_trial_ends_alone_and_its_worker_is_gone(self, slots_of: Any, tmp_path: Path) -> None:
+        slots = slots_of("sleeps")
+        (tmp_path / "one").mkdir()
+        (tmp_path / "other").mkdir()
+        slots.submit(call(1, folder=str(tmp_path / "one")))
+        slots.submit(call(2, folder=str(tmp_path / "other"), s=1.0))
+        (worker,) = pids(tmp_path / "one")
+        slots.cancel(1)
+        found = {item.number: item for item in ends(slots, 2)}
+        assert found[1].lost is not None
+        assert found[2].reply is not None
+        assert alive([worker]) == []
+
+    def test_a_trial_cancelled_before_its_job_never_begins(self, slots_of: Any, tmp_path: Path) -> None:
+        slots = slots_of("sleeps")
+        slots.cancel(1)
+        slots.submit(call(1, folder=str(tmp_path)))
+        assert ends(slots)[0].lost is not None
+        assert list(tmp_path.iterdir()) == []
+
+    def test_os_exit_is_a_lost_worker_told_in_one_line(self, slots_of: Any) -> None:
+        slots = slots_of("exits")
+        slots.submit(call(0))
+        (end,) = ends(slots)
+        assert end.lost is not None
+        assert "Python worker exited unexpectedly" in end.lost
+        assert "\n" not in end.lost
+        slots.submit(call(1, die=False))
+        assert ends(slots)[0].reply is not None
+
+    @pytest.mark.parametrize("then", ["sleep", "exit"])
+    def test_children_of_a_trial_that_was_cut_off_are_gone(
+        self, slots_of: Any, tmp_path: Path, then: str
+    ) -> None:
+        slots = slots_of("has_children")
+        slots.submit(call(0, folder=str(tmp_path), then=then, loky=True))
+        family = pids(tmp_path)
+        assert len(family) == 6
+        if then == "sleep":
+            assert alive(family, after_s=0) == family
+            slots.cancel(0)
+        assert ends(slots)[0].lost is not None
+        assert alive(family) == []
+
+    def test_children_of_a_trial_that_has_ended_stay_with_their_worker(
+        self, slots_of: Any, tmp_path: Path
+    ) -> None:
+        """joblib keeps its processes for the next call."""
+        slots = slots_of("has_children")
+        slots.submit(call(0, folder=str(tmp_path), then="return"))
+        assert ends(slots)[0].reply is not None
+        family = pids(tmp_path)
+        assert alive(family, after_s=0) == family
+        psutil.Process(family[0]).kill()
+        assert alive(family) == []
+
+
+class Given(PlainSampler):
+    """Gives each trial the params that the test says."""
+
+    def __init__(self, params: Callable[[int], Any]) -> None:
+        super().__init__()
+        self._params = params
+
+    def ask(self, number: int, *, seed: int) -> Point:
+        return Point({"x": number}, self._params(number))
+
+
+class TestTheTunerOnSpark:
+    def test_trial_timeout_takes_the_worker_along(self, slots_of: Any, tmp_path: Path) -> None:
+        world = World(clock=time.monotonic)  # type: ignore[arg-type]
+        folders = [tmp_path / "0", tmp_path / "1"]
+        for folder in folders:
+            folder.mkdir()
+        sampler = Given(lambda number: {"folder": str(folders[number]), "s": 0 if number else 60})
+        slots = slots_of("sleeps", parallelism=1)
+        world.attempt(slots=slots, sampler=sampler, max_evals=2, trial_timeout=3.0)
+        error = world.trials[0].error
+        assert error is not None
+        assert error.kind is FailureKind.TIMEOUT
+        assert world.trials[1].state is TrialState.OK
+        assert alive(pids(folders[0])) == []
+
+    def test_a_worker_that_goes_away_again_and_again_is_a_failure_of_kind_lost(self, slots_of: Any) -> None:
+        world = World(clock=time.monotonic)  # type: ignore[arg-type]
+        sampler = Given(lambda number: {"die": number == 0})
+        world.attempt(slots=slots_of("exits"), sampler=sampler, max_evals=2, max_trial_retries=1)
+        error = world.trials[0].error
+        assert error is not None
+        assert error.kind is FailureKind.LOST
+        assert world.trials[0].tries == 2
+        assert world.trials[1].state is TrialState.OK
+
+
+class TestSettings:
+    def test_trials_on_executors_leave_trying_again_to_the_tuner(self, spark: SparkContext) -> None:
+        assert spark.getConf().get("spark.task.maxFailures") == "1"
+        assert spark.getConf().get("spark.python.worker.reuse") == "true"
+
+    def test_the_session_is_one(self, spark: SparkContext) -> None:
+        assert start_session("again").sparkContext is spark
