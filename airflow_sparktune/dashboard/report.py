@@ -15,7 +15,7 @@ from airflow_sparktune.dashboard.masking import Mask, airflow_mask
 from airflow_sparktune.dashboard.view import importance_reply, study_reply, trial_reply
 from airflow_sparktune.study.study import Study
 
-_HEAD = re.compile(r'\s*<link rel="stylesheet"[^>]*>|\s*<script [^>]*></script>')
+_HEAD = re.compile(r"\s*<link [^>]*>|\s*<script [^>]*></script>")
 
 
 def report(study: Study, *, title: str, problems: Sequence[str] = (), mask: Mask | None = None) -> str:

@@ -1,26 +1,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+# The helpers beside the tests, and the real Airflow of tests/integration, under every import mode.
+sys.path.insert(0, str(Path(__file__).parent.parent / "integration"))
+sys.path.insert(0, str(Path(__file__).parent))
+
+from browsers import a_browser
 from fastapi.testclient import TestClient
+from pages import client_of
+from playwright.sync_api import Browser, Page
 
-sys.path.insert(0, str(Path(__file__).parent))  # the helpers beside the tests, under every import mode
-
-from airflow_sparktune.dashboard.app import create_app
-from airflow_sparktune.dashboard.roots import StorageRoots
-from airflow_sparktune.dashboard.shelf import Shelf
 from airflow_sparktune.study.address import study_address
 
 collect_ignore = ["site"]  # what the real Airflow of the browser tests loads
-RUN = "/dags/churn/tasks/tune/runs/r1"
-
-
-def everybody() -> None:
-    return None
+ARTIFACTS = Path(__file__).parent.parent / "artifacts"
 
 
 @pytest.fixture
@@ -35,10 +33,22 @@ def client(tmp_path: Path) -> TestClient:
     return client_of(tmp_path)
 
 
-def client_of(root: Path, guard: Callable[..., Any] = everybody) -> TestClient:
-    app = create_app(StorageRoots((str(root),)), guard=guard, mask=plain_mask, shelf=Shelf(pause_s=0))
-    return TestClient(app)
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with a_browser() as browser:
+        yield browser
 
 
-def plain_mask(value: Any, name: str | None = None) -> Any:
-    return value
+@pytest.fixture
+def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page on which nothing may go wrong unseen; its last picture is kept in tests/artifacts."""
+    context = browser.new_context(viewport={"width": 1300, "height": 950}, color_scheme="light")
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("dialog", lambda dialog: (errors.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+    yield page
+    ARTIFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTIFACTS / f"{request.node.name}.png", full_page=True)
+    context.close()
+    assert errors == []

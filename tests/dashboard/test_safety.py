@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import RUN, client_of, everybody
 from fastapi import HTTPException
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
+from pages import RUN, client_of, everybody
 from synthetic import Writer
 
 from airflow_sparktune.dashboard.app import create_app

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from conftest import RUN
 from fastapi.testclient import TestClient
+from pages import RUN
 from synthetic import TRACEBACK, Writer
 
 from airflow_sparktune.study.journal import Prefix

@@ -1,5 +1,5 @@
-// plotly with the page's colours. It is large: the page shows its words before it is there.
-import { byId } from "./dom.js";
+// plotly with the page's colours. It is large: the page shows its words first, and runs it for the first chart.
+import { byId, el } from "./dom.js";
 import { colour } from "./theme.js";
 
 // The buttons are named one by one: plotly's own set has one that sends the chart to its maker's cloud.
@@ -10,9 +10,14 @@ const CONFIG = {
   modeBarButtons: [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
 };
 
+let loading = null;
+
 function plotly() {
   if (window.Plotly) return Promise.resolve(window.Plotly);
-  return new Promise((ready) => byId("plotly").addEventListener("load", () => ready(window.Plotly), { once: true }));
+  loading ??= new Promise((ready) => {
+    document.head.append(el("script", { src: byId("plotly").href, onload: () => ready(window.Plotly) }));
+  });
+  return loading;
 }
 
 export async function draw(node, traces, layout, config = {}) {

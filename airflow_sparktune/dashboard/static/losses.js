@@ -4,7 +4,7 @@ import { byId } from "./dom.js";
 import { number, plain } from "./format.js";
 import { colour } from "./theme.js";
 
-const MOST_DOTS = 2000;
+const MOST_DOTS = 1500;
 
 let logChosen = null; // null until somebody decides
 

@@ -4,6 +4,7 @@ export class StudyModel {
   constructor() {
     this.reply = null;
     this.trials = new Map();
+    this.ordered = []; // the same, by number
     this.epoch = "";
     this.changes = 0;
     this.generation = null;
@@ -17,6 +18,7 @@ export class StudyModel {
     const news = anew || reply.changes > this.changes || reply.phase !== this.reply?.phase;
     if (anew) this.trials = new Map();
     for (const trial of reply.trials) this.trials.set(trial.number, trial);
+    this.ordered = [...this.trials.values()].sort((one, other) => one.number - other.number);
     this.epoch = reply.epoch;
     this.changes = reply.changes;
     this.generation = reply.generation;
@@ -26,10 +28,6 @@ export class StudyModel {
 
   get dimensions() {
     return this.reply?.dimensions ?? [];
-  }
-
-  get ordered() {
-    return [...this.trials.values()].sort((one, other) => one.number - other.number);
   }
 
   get started() {

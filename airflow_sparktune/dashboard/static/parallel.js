@@ -5,7 +5,7 @@ import { byId } from "./dom.js";
 import { plain, short } from "./format.js";
 import { colour } from "./theme.js";
 
-const MOST_LINES = 1500;
+const MOST_LINES = 1000;
 const STUB = 0.07; // a value between two inactive neighbours would have no line to be seen by
 const COLOURS = {
   light: ["#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#d2c220"],

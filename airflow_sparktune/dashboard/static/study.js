@@ -1,5 +1,6 @@
 // The page of one study.
 import { axesOf, lossAxis } from "./axes.js";
+import { Charts } from "./charts.js";
 import { byId, el } from "./dom.js";
 import { Filters } from "./filters.js";
 import { initLosses, showLosses } from "./losses.js";
@@ -19,10 +20,15 @@ const source = inside ? new ReportSource(JSON.parse(inside.textContent)) : new L
 const model = new StudyModel();
 const filters = new Filters(() => {
   table.restart();
-  showParallel(model, filters.axes, filters);
+  charts.refresh();
 });
 const table = new TrialTable({ load: (chosen) => source.trial(model, chosen), kept: (trial) => filters.kept(trial) });
 const parameters = new Parameters(() => source.importance(model));
+const charts = new Charts({
+  losses: () => showLosses(model),
+  timeline: () => showTimeline(model),
+  parallel: () => showParallel(model, filters.axes, filters),
+});
 let trouble = null;
 
 function showCharts() {
@@ -31,9 +37,7 @@ function showCharts() {
   filters.offer([...axes, lossAxis(model)]);
   // Beside each other the axes need room; on a narrow screen they scroll.
   byId("parallel").style.setProperty("--wide", `${filters.axes.length * 5.5}rem`);
-  showLosses(model);
-  showTimeline(model);
-  showParallel(model, filters.axes, filters);
+  charts.refresh();
   parameters.show(model, axes);
 }
 

@@ -16,7 +16,7 @@ export class TrialTable {
     this.opened = new Map(); // trial's number -> its detail row
     this.rows = new Map(); // trial's number -> { trial, best, node }
     this.columns = [];
-    this.stateBox = el("select", { "aria-label": "State" }, el("option", { value: "" }, "all states"));
+    this.stateBox = el("select", { "aria-label": "Show trials of state" }, el("option", { value: "" }, "all states"));
     this.stateBox.append(...STATES.map((state) => el("option", { value: state }, state)));
     this.searchBox = el("input", { type: "search", placeholder: "search values, failures", "aria-label": "Search trials" });
     for (const box of [this.stateBox, this.searchBox]) box.addEventListener("input", () => this.restart());

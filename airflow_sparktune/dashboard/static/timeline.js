@@ -50,13 +50,15 @@ function unitOf(seconds) {
 
 // One filled path holds all bars of a state: 10,000 single bars would make 10,000 elements.
 function bars(state, trials, origin, until, unit) {
+  const gap = (until - origin) / unit.seconds / 1000; // between two trials that follow each other
   const x = [];
   const y = [];
   const text = [];
   const customdata = [];
   for (const trial of trials) {
     const start = (trial.start - origin) / unit.seconds;
-    const end = ((trial.end ?? until) - origin) / unit.seconds;
+    const whole = ((trial.end ?? until) - origin) / unit.seconds;
+    const end = whole - Math.min(gap, (whole - start) / 4);
     const middle = (start + end) / 2;
     const [top, bottom] = [trial.slot - 0.4, trial.slot + 0.4];
     x.push(start, middle, end, end, middle, start, start, null);
@@ -70,7 +72,7 @@ function bars(state, trials, origin, until, unit) {
   return {
     name: state,
     type: "scatter",
-    mode: "lines",
+    mode: "none", // with lines plotly would draw a path a bar
     fill: "toself",
     hoveron: "points",
     x,
@@ -78,7 +80,6 @@ function bars(state, trials, origin, until, unit) {
     text,
     customdata,
     fillcolor: colour(state),
-    line: { width: 1, color: colour("paper"), simplify: false },
     hovertemplate: "%{text}<extra></extra>",
   };
 }

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 
 from airflow.sdk import dag, task
+
+HELPERS = Path(__file__).resolve().parent.parent.parent
 
 
 @dag(schedule=None)
 def watched():
     @task
     def tune(**context):
-        from synthetic import live_study  # on PYTHONPATH, see airflow_site.py
+        sys.path.append(str(HELPERS))
+        from synthetic import live_study
 
         from airflow_sparktune.study.address import study_address
 

@@ -1,0 +1,36 @@
+"""The distribution's Chromium, driven by Playwright."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+ADVICE = "no browser found: install Chromium (apt-get install chromium) to run the browser tests"
+
+
+@contextmanager
+def a_browser() -> Iterator[Browser]:
+    """A browser; without one the test is skipped, or fails where SPARKTUNE_REQUIRE_BROWSER=1 demands it."""
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None and os.environ.get("SPARKTUNE_REQUIRE_BROWSER") == "1":
+        pytest.fail(ADVICE)
+    if path is None:
+        pytest.skip(ADVICE)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=QUIET)
+        yield browser
+        browser.close()

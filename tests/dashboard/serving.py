@@ -1,0 +1,24 @@
+"""The page's application on loopback, for a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
+
+import uvicorn
+from airflow_site import free_port, wait_for
+from fastapi import FastAPI
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """The application's address, until it is left."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
+    thread = Thread(target=server.run, daemon=True)
+    thread.start()
+    wait_for(lambda: server.started, within_s=30)
+    yield f"http://localhost:{port}"
+    server.should_exit = True
+    thread.join(timeout=10)

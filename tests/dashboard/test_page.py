@@ -1,0 +1,311 @@
+"""The page in a real browser, over studies that are made up: what people see and do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pages import RUN, TASK, client_of
+from playwright.sync_api import Page, expect
+from serving import served
+from synthetic import Writer
+
+from airflow_sparktune.study.space import choice, uniform
+
+pytestmark = pytest.mark.integration
+EVIL = "<img src=x onerror=alert(1)><script>alert(2)</script>"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[str]:
+    with served(client_of(tmp_path).app) as url:  # type: ignore[arg-type]
+        yield url
+
+
+def finished(address: str, trials: int = 40) -> None:
+    writer = Writer(address)
+    writer.open(max_evals=trials)
+    writer.run(trials)
+    writer.close()
+
+
+def scroll_to(page: Page, selector: str) -> None:
+    page.locator(selector).scroll_into_view_if_needed()
+
+
+def test_a_finished_study_shows_its_state_and_is_asked_for_once(page: Page, site: str, address: str) -> None:
+    finished(address)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/study?" in request.url else None)
+
+    page.goto(f"{site}{RUN}/")
+
+    expect(page.locator("#state")).to_contain_text("40 of 40 trials")
+    expect(page.locator("#state")).to_contain_text("all trials of the budget are done")
+    expect(page.locator("#losses .scatterlayer .trace")).to_have_count(3)
+    page.wait_for_timeout(2500)
+    assert len(asked) == 1
+
+
+def test_a_running_study_fills_the_page(page: Page, site: str, address: str) -> None:
+    writer = Writer(address)
+    writer.open(max_evals=9)
+    page.goto(f"{site}{RUN}/")
+    expect(page.locator("#notices")).to_contain_text("No trial has begun yet")
+
+    writer.run(5)
+    expect(page.locator("#state")).to_contain_text("5 of 9 trials")
+    writer.run(4, first=5)
+    writer.close()
+
+    expect(page.locator("#state")).to_contain_text("Finished")
+    expect(page.locator("#trials tbody tr")).to_have_count(9)
+
+
+def test_a_new_attempt_starts_the_page_over(page: Page, site: str, address: str) -> None:
+    writer = Writer(address)
+    writer.open(max_evals=9)
+    writer.run(3)
+    page.goto(f"{site}{RUN}/")
+    expect(page.locator("#state")).to_contain_text("3 of 9 trials")
+
+    again = Writer(address, attempt=2)
+    again.open(
+        max_evals=9, takes=[[writer.stream.stream, writer.stream.events - 2]]
+    )  # the last trial is lost
+
+    expect(page.locator("#state")).to_contain_text("2 of 9 trials")
+    expect(page.locator("#state")).to_contain_text("attempt 2")
+
+
+def test_the_table_sorts_filters_and_searches(page: Page, site: str, address: str) -> None:
+    finished(address)
+    page.goto(f"{site}{RUN}/")
+    rows = page.locator("#trials tbody tr")
+
+    page.get_by_role("button", name="Loss").click()
+    expect(rows.first).to_contain_text("best")
+    expect(page.locator("th", has_text="Loss")).to_have_attribute("aria-sort", "ascending")
+    page.get_by_label("Show trials of state").select_option("failed")
+    expect(page.locator("#table-text")).to_have_text("4 of 40 trials")
+    page.get_by_label("Show trials of state").select_option("")
+    page.get_by_label("Search trials").fill("dart")
+    expect(page.locator("#table-text")).to_have_text(re.compile(r"^\d\d? of 40 trials$"))
+    expect(rows.first).to_contain_text("dart")
+
+
+def test_a_failed_trial_opens_with_its_traceback_by_keyboard(page: Page, site: str, address: str) -> None:
+    finished(address)
+    page.goto(f"{site}{RUN}/")
+
+    page.get_by_role("button", name="Trial 31", exact=True).focus()
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".traceback")).to_contain_text("ValueError: matrix is singular")
+    expect(page.get_by_role("button", name="Trial 31", exact=True)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator(".traceback")).to_have_count(0)
+
+
+def test_a_box_over_an_axis_filters_the_table(page: Page, site: str, address: str) -> None:
+    finished(address)
+    page.goto(f"{site}{RUN}/")
+    scroll_to(page, "#parallel")
+    plot = page.locator("#parallel .draglayer .nsewdrag").first
+    box = plot.bounding_box()
+    assert box
+    axis = box["x"] + box["width"] * 1.5 / 5  # the second of five
+
+    page.mouse.move(axis - 15, box["y"] + box["height"] * 0.5)
+    page.mouse.down()
+    page.mouse.move(axis + 15, box["y"] + box["height"] - 4, steps=6)
+    page.mouse.up()
+
+    expect(page.locator("#chips")).to_contain_text("depth: ")
+    expect(page.locator("#table-text")).to_have_text("28 of 40 trials")
+    page.locator("#chips button").click()
+    expect(page.locator("#table-text")).to_have_text("40 of 40 trials")
+
+
+def test_a_filter_can_be_filled_in_instead(page: Page, site: str, address: str) -> None:
+    finished(address)
+    page.goto(f"{site}{RUN}/")
+
+    page.get_by_label("Parameter to filter by").select_option(label="booster")
+    page.get_by_label("Value of booster").select_option(label="dart")
+    page.get_by_role("button", name="Filter", exact=True).press("Enter")
+
+    expect(page.locator("#chips")).to_contain_text("booster: dart")
+    expect(page.locator("#trials tbody tr")).to_have_count(10)
+
+
+def test_importance_and_slices_come_into_sight(page: Page, site: str, address: str) -> None:
+    finished(address)
+    page.goto(f"{site}{RUN}/")
+
+    scroll_to(page, "#importance-title")
+    expect(page.locator("#importance dt")).to_have_count(4, timeout=30_000)
+    expect(page.locator("#importance")).to_contain_text("%")
+    scroll_to(page, "#slices")
+    expect(page.locator("#slices .scatterlayer")).to_have_count(4)
+
+
+def test_no_chart_offers_to_send_data_away(page: Page, site: str, address: str) -> None:
+    finished(address)
+    page.goto(f"{site}{RUN}/")
+
+    expect(page.locator("#losses .modebar-btn").first).to_be_attached()
+    titles = page.locator(".modebar-btn").evaluate_all("nodes => nodes.map(node => node.dataset.title)")
+    assert not [title for title in titles if re.search(r"share|cloud|studio|edit", title, re.IGNORECASE)]
+
+
+def test_it_follows_the_systems_theme_when_it_stands_alone(page: Page, site: str, address: str) -> None:
+    finished(address)
+    page.goto(f"{site}{RUN}/")
+    expect(page.locator("html")).to_have_attribute("data-theme", "light")
+
+    page.emulate_media(color_scheme="dark")
+
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    expect(page.locator("#losses .main-svg").first).to_have_css("background-color", "rgb(23, 30, 45)")
+
+
+def test_it_fits_a_narrow_screen(page: Page, site: str, address: str) -> None:
+    finished(address)
+    page.set_viewport_size({"width": 380, "height": 800})
+    page.goto(f"{site}{RUN}/")
+
+    expect(page.locator("#losses .scatterlayer .trace")).to_have_count(3)
+    assert page.evaluate("document.documentElement.scrollWidth") == 380
+
+
+def test_a_lost_connection_is_told_and_found_again(page: Page, site: str, address: str) -> None:
+    writer = Writer(address)
+    writer.open(max_evals=9)
+    writer.run(2)
+    page.goto(f"{site}{RUN}/")
+    expect(page.locator("#state")).to_contain_text("2 of 9")
+
+    page.route("**/study?*", lambda route: route.abort())
+    expect(page.locator("#notices")).to_contain_text("connection to Airflow is lost")
+    expect(page.locator("#state")).to_contain_text("2 of 9")
+    page.unroute("**/study?*")
+
+    expect(page.locator("#notices")).not_to_contain_text("lost")
+
+
+@pytest.mark.parametrize(("status", "words"), [(401, "Your login has ended"), (403, "You may not read")])
+def test_a_refusal_is_told_in_words(page: Page, site: str, status: int, words: str) -> None:
+    page.route("**/study?*", lambda route: route.fulfill(status=status, json={"detail": "no"}))
+
+    page.goto(f"{site}{RUN}/")
+
+    expect(page.locator("#notices")).to_contain_text(words)
+
+
+def test_a_task_that_is_no_tuning_has_a_friendly_page(page: Page, site: str) -> None:
+    page.goto(f"{site}{RUN}/")
+
+    expect(page.locator("#notices")).to_contain_text("No tuning here")
+    expect(page.locator("#study")).to_be_hidden()
+
+
+def test_what_could_not_be_read_is_told(page: Page, site: str, address: str) -> None:
+    writer = Writer(address)
+    writer.open()
+    writer.run(3)
+    writer.write(event="promoted", v=99)
+    writer.run(1, first=3)
+    max(Path(address).rglob("*.jsonl")).write_text("{torn")
+
+    page.goto(f"{site}{RUN}/")
+
+    expect(page.locator("#notices")).to_contain_text("later version")
+    expect(page.locator("#notices")).to_contain_text("torn")
+
+
+def evil_study(address: str) -> None:
+    writer = Writer(address, space={EVIL: choice([EVIL, "plain"]), "x": uniform(0, 1)})
+    writer.open(max_evals=30)
+    writer.run(30)
+    writer.write(event="spark", spark={"ui": "javascript:alert(3)"})
+    error = {"type": "ObjectiveError", "message": EVIL, "retryable": False, "traceback": EVIL}
+    writer.close("error", error=error)
+
+
+def test_script_tags_are_text_in_the_page(page: Page, site: str, address: str) -> None:
+    """In a label, a value, a failure and a traceback; a dialog would fail the test."""
+    evil_study(address)
+
+    page.goto(f"{site}{RUN}/")
+    expect(page.locator("#state")).to_contain_text(EVIL)
+    expect(page.locator("#trials thead")).to_contain_text(EVIL)
+    for chart in ("#timeline", "#parallel", "#importance", "#slices"):
+        scroll_to(page, chart)
+        page.wait_for_timeout(400)
+    page.get_by_role("button", name="Trial 4", exact=True).click()
+    expect(page.locator(".detail")).to_contain_text("matrix is singular")
+
+    assert page.locator("img, a[href^=javascript], main script").count() == 0
+
+
+def test_script_tags_are_text_in_the_report(page: Page, site: str, address: str, tmp_path: Path) -> None:
+    evil_study(address)
+    page.goto(f"{site}{RUN}/")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download report").click()
+    report = tmp_path / download.value.suggested_filename
+    download.value.save_as(report)
+
+    page.goto(report.as_uri())
+
+    expect(page.locator("#state")).to_contain_text(EVIL)
+    expect(page.locator("#losses .scatterlayer .trace").first).to_be_attached()
+    assert page.locator("img").count() == 0
+
+
+def test_the_report_needs_nothing_but_itself(page: Page, site: str, address: str, tmp_path: Path) -> None:
+    finished(address)
+    (tmp_path / "report.html").write_text(page.request.get(f"{site}{RUN}/report?generation=0").text())
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+
+    page.goto((tmp_path / "report.html").as_uri())
+
+    expect(page.locator("#state")).to_contain_text("40 of 40 trials")
+    page.get_by_role("button", name="Trial 31", exact=True).click()
+    expect(page.locator(".traceback")).to_contain_text("ValueError")
+    scroll_to(page, "#importance-title")
+    expect(page.locator("#importance dt")).to_have_count(4)
+    assert [url for url in asked if not url.startswith(("file:", "blob:", "data:"))] == []
+
+
+def test_the_history_leads_to_a_run(page: Page, site: str, address: str) -> None:
+    for run, trials in (("scheduled__2026-01-01T00_00_00-1e8dc70c", 10), ("r1", 20)):
+        writer = Writer(address.replace("/r1/", f"/{run}/"), seed=trials)
+        writer.now += trials
+        writer.open(max_evals=trials)
+        writer.run(trials)
+        writer.close()
+
+    page.goto(f"{site}{TASK}/")
+
+    expect(page.locator("#runs tbody tr")).to_have_count(2)
+    expect(page.locator("#runs tbody tr").first).to_contain_text(re.compile("better|worse"))
+    page.get_by_role("link", name="scheduled__2026").click()
+    expect(page.locator("#state")).to_contain_text("10 of 10 trials")
+    page.get_by_role("link", name="History of this task").click()
+    expect(page.locator("#runs tbody tr")).to_have_count(2)
+
+
+def test_an_older_study_of_a_cleared_task_can_be_chosen(page: Page, site: str, address: str) -> None:
+    finished(address, trials=6)
+    finished(address.replace("/g0", "/g2"), trials=8)
+    page.goto(f"{site}{RUN}/")
+    expect(page.locator("#state")).to_contain_text("8 of 8 trials")
+
+    page.get_by_label("Which study").select_option("0")
+
+    expect(page.locator("#state")).to_contain_text("6 of 6 trials")
