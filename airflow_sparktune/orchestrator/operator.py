@@ -17,8 +17,8 @@ from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOpe
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
 
-from airflow_sparktune.errors import DriverLost, PlatformError, SparktuneError, revive
-from airflow_sparktune.orchestrator.parcel import UserCode, find_code
+from airflow_sparktune.errors import DriverLost, PlatformError, SparktuneError, SpecError, revive
+from airflow_sparktune.orchestrator.parcel import SPARK_LOG, UserCode, find_code
 from airflow_sparktune.orchestrator.process import die_with_parent, end_driver, end_family
 from airflow_sparktune.orchestrator.secrets import refuse_secrets
 from airflow_sparktune.orchestrator.spark_install import SparkInstall
@@ -71,6 +71,7 @@ class SparkTuneOperator(SparkSubmitOperator):
     :param shared_data: `module:function`, called once on the driver; its value reaches an objective that has
         a parameter named shared_data
     :param fresh_workers: give each trial a Python process of its own
+    :param log_level: `trials` keeps Spark's own lines out of the task's log, `spark` brings them back
     :param storage: a folder or URL that Airflow and the driver both reach; unset: `[sparktune] storage`
     """
 
@@ -99,6 +100,7 @@ class SparkTuneOperator(SparkSubmitOperator):
         shared_data: str | None = None,
         fresh_workers: bool = False,
         storage: str | None = None,
+        log_level: str = "trials",
         name: str = "sparktune",
         **kwargs: Any,
     ) -> None:
@@ -121,6 +123,7 @@ class SparkTuneOperator(SparkSubmitOperator):
         self.shared_data = shared_data
         self.fresh_workers = fresh_workers
         self.storage = storage
+        self.log_level = log_level
         self._submission: Submission | None = None
 
     def execute(self, context: Context) -> Any:
@@ -181,13 +184,18 @@ class SparkTuneOperator(SparkSubmitOperator):
                 deploy_mode=connection["deploy_mode"],
                 conf=self.conf or {},
                 install=SparkInstall.find(connection["spark_binary"]),
+                quiet=self.log_level == "trials",
             )
             failure = self._submit(self._submission, context)
+            if failure is not None:
+                self._show_end_of(folder / SPARK_LOG)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         return _verdict(address, attempts_before=len(known.attempts), failure=failure)
 
     def _spec(self, context: Context) -> tuple[Spec, UserCode | None]:
+        if self.log_level not in ("trials", "spark"):
+            raise SpecError(f"log_level must be 'trials' or 'spark', got {self.log_level!r}")
         objective, code = self._find_code(context)
         given = {name: getattr(self, name) for name in SPEC_FIELDS}
         digest = code.sha256 if code is not None else None
@@ -234,6 +242,12 @@ class SparkTuneOperator(SparkSubmitOperator):
         except AirflowException as error:
             return error
         return None
+
+    def _show_end_of(self, file: Path, lines: int = 30) -> None:
+        """What Spark said last, where something went wrong and it was kept out of the log."""
+        if file.exists():
+            end = file.read_text(errors="replace").splitlines()[-lines:]
+            self.log.info("the last lines of Spark's own log:\n%s", "\n".join(end))
 
 
 def _verdict(address: str, *, attempts_before: int, failure: AirflowException | None) -> Study:

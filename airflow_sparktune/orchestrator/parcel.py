@@ -30,22 +30,41 @@ from airflow_sparktune.driver.main import main
 main()
 '''
 
-# Four lines of a quiet application remain of eighty-eight.
+# Warnings go to the task's log (four lines of a quiet application remain of eighty-eight), the rest to a
+# file whose end is shown after a failure. What becomes of a task is the driver's own to tell.
 _LOG4J = """\
-rootLogger.level = {level}
-rootLogger.appenderRef.stderr.ref = console
+rootLogger.level = info
+rootLogger.appenderRef.console.ref = console
+rootLogger.appenderRef.console.level = warn
+rootLogger.appenderRef.file.ref = file
 appender.console.type = Console
 appender.console.name = console
 appender.console.target = SYSTEM_ERR
 appender.console.layout.type = PatternLayout
 appender.console.layout.pattern = Spark %p %c{{1}}: %m%n
-logger.native.name = org.apache.hadoop.util.NativeCodeLoader
-logger.native.level = error
-logger.utils.name = org.apache.spark.util.Utils
-logger.utils.level = error
-logger.conf.name = org.apache.spark.SparkConf
-logger.conf.level = error
+appender.file.type = RollingFile
+appender.file.name = file
+appender.file.fileName = {file}
+appender.file.filePattern = {file}.%i
+appender.file.layout.type = PatternLayout
+appender.file.layout.pattern = %d{{HH:mm:ss}} %p %c{{1}}: %m%n%ex
+appender.file.policies.type = Policies
+appender.file.policies.size.type = SizeBasedTriggeringPolicy
+appender.file.policies.size.size = 5MB
+appender.file.strategy.type = DefaultRolloverStrategy
+appender.file.strategy.max = 1
 """
+_QUIET = (
+    "org.apache.hadoop.util.NativeCodeLoader",
+    "org.apache.spark.SparkConf",
+    "org.apache.spark.executor.Executor",
+    "org.apache.spark.scheduler.TaskSetManager",
+    "org.apache.spark.util.Utils",
+)
+
+
+# Spark's own log, in the work folder.
+SPARK_LOG = "spark.log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +93,7 @@ class Parcel:
     log4j: Path
 
     @classmethod
-    def pack(cls, folder: Path, code: UserCode | None, *, spark_log_level: str = "warn") -> Parcel:
+    def pack(cls, folder: Path, code: UserCode | None) -> Parcel:
         """Write everything that travels into `folder`."""
         # A program started by path puts its folder at the front of sys.path: it gets one of its own.
         launcher = folder / "launch" / "sparktune_launcher.py"
@@ -87,7 +106,7 @@ class Parcel:
             py_files.append(folder / "user_code.zip")
             _write_zip(py_files[-1], code.files.items())
         log4j = folder / "log4j2.properties"
-        log4j.write_text(_LOG4J.format(level=spark_log_level))
+        log4j.write_text(_log4j(folder / SPARK_LOG))
         (folder / "scratch").mkdir()
         return cls(folder, launcher, tuple(py_files), log4j)
 
@@ -95,6 +114,16 @@ class Parcel:
     def scratch(self) -> Path:
         """Where Spark keeps its temporary files: a killed JVM cannot remove them itself."""
         return self.folder / "scratch"
+
+
+def _log4j(file: Path) -> str:
+    quiet = "".join(
+        f"logger.quiet{number}.name = {name}\n"
+        f"logger.quiet{number}.additivity = false\n"
+        f"logger.quiet{number}.appenderRef.file.ref = file\n"
+        for number, name in enumerate(_QUIET)
+    )
+    return _LOG4J.format(file=file) + quiet
 
 
 def find_code(objective: str, *, bases: Iterable[Path]) -> tuple[str, UserCode | None]:

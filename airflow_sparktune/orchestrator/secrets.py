@@ -16,7 +16,7 @@ def refuse_secrets(spec: Mapping[str, Any]) -> None:
     for place, text in _texts(spec, ""):
         if redact(text) != text:
             raise SpecError(
-                f"{place} must not hold a secret: the spec is a plain file, and Airflow masks what stands there; "
+                f"{place} must not hold a secret: the spec is a plain file, Airflow keeps this from logs; "
                 "pass a secret as a Spark conf, in the environment, or in a file that the objective reads"
             )
 

@@ -40,16 +40,19 @@ def prepare(
     deploy_mode: str | None,
     conf: Mapping[str, Any],
     install: SparkInstall,
-    spark_log_level: str = "warn",
+    quiet: bool = True,
 ) -> Submission:
-    """Pack what travels into `folder` and say how it is submitted; what `conf` sets is left alone."""
+    """Pack what travels into `folder` and say how it is submitted; what `conf` sets is left alone.
+
+    With `quiet`, Spark's own lines go to a file in `folder` and only its warnings to the output.
+    """
     cluster = deploy_mode == "cluster"
     if cluster and master.startswith("spark://"):
         raise PlatformError(
             f"Python needs deploy mode 'client' on a standalone master, got 'cluster' with {master}; "
             "set deploy_mode='client' (Spark supports cluster mode for Python on YARN and Kubernetes only)"
         )
-    parcel = Parcel.pack(folder, code, spark_log_level=spark_log_level)
+    parcel = Parcel.pack(folder, code)
     defaults: dict[str, Any] = {}
     arguments = ["--study", address]
     environment = dict(install.environment)
@@ -60,7 +63,8 @@ def prepare(
             defaults["spark.pyspark.python"] = sys.executable
         defaults["spark.local.dir"] = str(parcel.scratch)
         arguments += ["--work", str(folder)]
-        environment["SPARK_SUBMIT_OPTS"] = f"-Dlog4j2.configurationFile=file:{parcel.log4j}"
+        if quiet:
+            environment["SPARK_SUBMIT_OPTS"] = f"-Dlog4j2.configurationFile=file:{parcel.log4j}"
     return Submission(
         folder=folder,
         application=str(parcel.launcher),

@@ -1,0 +1,53 @@
+"""A driver without Spark, quick to start and to kill: python chaos_driver.py FOLDER SLOTS MAX_EVALS."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from airflow_sparktune.driver.job_slots import JobSlots
+from airflow_sparktune.driver.recorder import Recorder
+from airflow_sparktune.driver.tuner import Tuner
+from airflow_sparktune.executor.evaluate import Call, Reply
+from airflow_sparktune.study.follow import StudyFollower
+from airflow_sparktune.study.storage import LocalStorage
+from tests.driver.world import SEED, DigestSampler, by_x, spec
+
+
+class ThreadSlots(JobSlots):
+    """Trials of some milliseconds."""
+
+    def __init__(self, capacity: int) -> None:
+        super().__init__()
+        self._capacity = capacity
+
+    @property
+    def capacity(self) -> int:
+        return self._capacity
+
+    def _run(self, call: Call) -> Reply:
+        time.sleep(0.002 * (1 + call.trial.number % 3))
+        reply = by_x(call).reply
+        assert reply is not None
+        return reply
+
+    def _cancel(self, number: int) -> None:
+        pass
+
+
+def main(folder: str, slots: int, max_evals: int) -> None:
+    storage = LocalStorage(folder)
+    follower = StudyFollower(storage)
+    follower.refresh()
+    assert follower.problems == [], follower.problems
+    asked = spec(max_evals=max_evals)
+    recorder = Recorder.open(storage, follower, spec=asked, seed=SEED, dimensions=(), take_over=True)
+    tuner = Tuner(spec=asked, seed=SEED, recorder=recorder, sampler=DigestSampler(), slots=ThreadSlots(slots))
+    recorder.close(tuner.run(), timing=tuner.timing)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

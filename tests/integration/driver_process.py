@@ -1,0 +1,114 @@
+"""The driver program as a task would start it, to be killed at will."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from airflow_sparktune.orchestrator.parcel import UserCode
+from airflow_sparktune.orchestrator.spark_install import SparkInstall
+from airflow_sparktune.orchestrator.submission import prepare
+from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.study import Study
+
+PATIENCE_S = 90.0
+_MARK = "SPARKTUNE_TEST_MARK"
+
+
+class DriverProcess:
+    """One spark-submit over a study folder, with everything that it starts.
+
+    Its processes are known by a mark in their environment, which every child inherits, orphans too.
+    """
+
+    def __init__(self, study: Path, work: Path, spec: Spec, *, code: Mapping[str, bytes]) -> None:
+        self.study = study
+        self.mark = secrets.token_hex(8)
+        study.mkdir(exist_ok=True)
+        work.mkdir()
+        (study / "spec.json").write_text(json.dumps(spec.to_json()))
+        submission = prepare(
+            str(study),
+            folder=work,
+            code=UserCode(code),
+            master="local[2]",
+            deploy_mode=None,
+            conf={"spark.ui.enabled": "false", "spark.driver.memory": "512m"},
+            install=SparkInstall.find("spark-submit"),
+        )
+        self._launcher = submission.application
+        self._log = work.with_suffix(".log")
+        with self._log.open("wb") as out:
+            self.submit = subprocess.Popen(
+                submission.command(str(Path(sys.executable).parent / "spark-submit"), "local[2]"),
+                cwd=work,
+                env={**os.environ, **submission.environment, _MARK: self.mark},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+            )
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    @property
+    def driver(self) -> psutil.Process:
+        """The Python driver below the JVM."""
+        for process in psutil.Process(self.submit.pid).children(recursive=True):
+            with suppress(psutil.Error):
+                if self._launcher in process.cmdline():
+                    return process
+        raise AssertionError(f"no driver runs:\n{self.log}")
+
+    def journal(self) -> Study:
+        """The study as a reader sees it now."""
+        follower = read_study(str(self.study))
+        assert follower.problems == []
+        return follower.study
+
+    def wait_until(self, condition: Callable[[Study], Any]) -> Study:
+        """Wait for the journal to tell what `condition` asks for."""
+        until = time.monotonic() + PATIENCE_S
+        while not condition(study := self.journal()):
+            assert self.submit.poll() is None, f"the driver has ended:\n{self.log}"
+            assert time.monotonic() < until, f"it takes too long:\n{self.log}"
+            time.sleep(0.1)
+        return study
+
+    def wait(self) -> int:
+        """The exit code of spark-submit."""
+        return self.submit.wait(timeout=PATIENCE_S)
+
+    def left(self, *, after_s: float = 15.0) -> list[str]:
+        """The command lines of what still runs of it, after it has had some time to end."""
+        until = time.monotonic() + after_s
+        while (found := self._processes()) and time.monotonic() < until:
+            time.sleep(0.2)
+        return [" ".join(process.info["cmdline"] or ()) for process in found]
+
+    def end(self) -> None:
+        """Kill whatever is left of it."""
+        for process in self._processes():
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.submit.wait()
+
+    def _processes(self) -> list[psutil.Process]:
+        marked = []
+        for process in psutil.process_iter(["environ", "cmdline", "status"]):
+            alive = process.info["status"] != psutil.STATUS_ZOMBIE
+            if alive and (process.info["environ"] or {}).get(_MARK) == self.mark:
+                marked.append(process)
+        return marked

@@ -1,0 +1,188 @@
+"""Whatever is killed, at any moment: no finished trial is lost, none is there twice, nothing is left running."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_sparktune.driver.recorder import Recorder
+from airflow_sparktune.driver.sampler import HyperoptSampler
+from airflow_sparktune.driver.simulated_slots import Ending, SimulatedSlots, VirtualClock
+from airflow_sparktune.driver.tuner import Tuner
+from airflow_sparktune.study.follow import StudyFollower, read_study
+from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.study import StopReason, Study
+from airflow_sparktune.study.trial import Trial, TrialState
+from tests.driver.world import MemoryStorage, World
+from tests.integration.driver_process import DriverProcess
+
+pytestmark = pytest.mark.integration
+
+CHAOS_DRIVER = Path(__file__).parent / "chaos_driver.py"
+SEED = 11
+# Every trial has a child, which a trial that is cut off cannot end.
+OBJECTIVE = b"""
+import subprocess, time
+
+def loss(params, seconds=0.2):
+    child = subprocess.Popen(["sleep", "600"])
+    time.sleep(seconds)
+    child.kill()
+    child.wait()
+    return (params["x"] - 0.3) ** 2
+"""
+
+
+def ended(study: Study) -> dict[int, Trial]:
+    return {number: trial for number, trial in study.trials.items() if trial.counts}
+
+
+class TestAnEngineWithoutSpark:
+    """Quick to start, so it can be killed often; the journal lies on a real disk."""
+
+    @pytest.mark.parametrize("slots", [1, 4])
+    def test_killed_at_random_moments(self, tmp_path: Path, slots: int) -> None:
+        kill_often(tmp_path, slots=slots, max_evals=120, kills=12, rng=random.Random(slots))
+
+    @pytest.mark.soak
+    @pytest.mark.timeout(3_600)
+    @pytest.mark.parametrize("slots", [1, 2, 16])
+    def test_killed_at_random_moments_for_long(self, tmp_path: Path, slots: int) -> None:
+        kill_often(tmp_path, slots=slots, max_evals=2_000, kills=300, rng=random.Random())
+
+
+def kill_often(folder: Path, *, slots: int, max_evals: int, kills: int, rng: random.Random) -> None:
+    command = [sys.executable, str(CHAOS_DRIVER), str(folder), str(slots), str(max_evals)]
+    known = Study()
+    for attempt in range(1, kills + 1):
+        process = subprocess.Popen(command)
+        while process.poll() is None and len(read_study(str(folder)).study.attempts) < attempt:
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, 0.08))
+        process.kill()
+        process.wait()
+        known = goes_on_from(known, folder)
+    subprocess.run(command, check=True, timeout=120)
+    study = goes_on_from(known, folder)
+    assert study.closed is not None
+    assert study.closed.reason is StopReason.MAX_EVALS
+    assert len(ended(study)) == len(study.trials) == max_evals
+    assert sorted(study.trials) == list(range(max_evals))
+    if slots == 1:
+        quiet = World()
+        quiet.attempt(max_evals=max_evals)
+        assert [study.trials[number].params for number in range(max_evals)] == quiet.params
+
+
+def goes_on_from(before: Study, folder: Path) -> Study:
+    """The study now: every end that was on record is there as it was, every number has its params."""
+    follower = read_study(str(folder))
+    assert follower.problems == []
+    after = follower.study.trials
+    for number, trial in before.trials.items():
+        assert after[number].params == trial.params
+        assert not trial.counts or after[number] == trial
+    return follower.study
+
+
+Start = Callable[..., DriverProcess]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts a driver on the test's one study folder."""
+    started: list[DriverProcess] = []
+
+    def begin(**given: Any) -> DriverProcess:
+        work = tmp_path / f"work{len(started)}"
+        driver = DriverProcess(
+            tmp_path / "study", work, spec(**given), code={"chaos_objective.py": OBJECTIVE}
+        )
+        started.append(driver)
+        return driver
+
+    yield begin
+    for driver in started:
+        driver.end()
+
+
+def spec(**given: Any) -> Spec:
+    space = {"x": {"uniform": [0, 1]}}
+    defaults = {"max_evals": 20, "parallelism": 1, "seed": SEED, "max_trial_retries": 0}
+    return Spec.of(objective="chaos_objective:loss", space=space, **{**defaults, **given})
+
+
+def uninterrupted(asked: Spec) -> list[Any]:
+    """The params of the study as it is without Spark and without a death."""
+    clock, storage = VirtualClock(), MemoryStorage()
+    sampler = HyperoptSampler(asked.space, asked.algo)
+    recorder = Recorder.open(
+        storage, StudyFollower(storage), spec=asked, seed=SEED, dimensions=(), take_over=False, wall=clock
+    )
+    slots = SimulatedSlots(clock, lambda call: Ending.ok((call.params["x"] - 0.3) ** 2), capacity=1)
+    Tuner(spec=asked, seed=SEED, recorder=recorder, sampler=sampler, slots=slots, clock=clock).run()
+    return [trial.params for trial in storage.study().trials.values()]
+
+
+class TestOnSpark:
+    def test_a_study_goes_on_whatever_is_killed(self, start: Start) -> None:
+        """The driver, then the JVM, then the driver politely; each time in the middle of a trial."""
+        known = Study()
+        for attempt, kill in enumerate((kill_driver, kill_jvm, terminate_driver), start=1):
+            process = start()
+            running = process.wait_until(lambda study, attempt=attempt: in_a_trial(study, attempt, 3))
+            kill(process)
+            process.wait()
+            assert process.left() == []
+            known = goes_on_from(known, process.study)
+            goes_on_from(running, process.study)
+            assert {trial.state for trial in known.trials.values()} == {TrialState.OK, TrialState.RUNNING}
+            was_told = known.closed is not None and known.closed.reason is StopReason.KILLED
+            assert was_told is (kill is terminate_driver)
+        last = start()
+        assert last.wait() == 0, last.log
+        assert last.left() == []
+        study = goes_on_from(known, last.study)
+        assert len(ended(study)) == len(study.trials) == 20
+        assert [study.trials[number].params for number in range(20)] == uninterrupted(spec())
+
+    def test_of_two_drivers_the_older_one_stops(self, start: Start) -> None:
+        older = start(parallelism=2, max_evals=60)
+        older.wait_until(lambda study: in_a_trial(study, 1, 2))
+        newer = start(parallelism=2, max_evals=60)
+        newer.wait_until(lambda study: in_a_trial(study, 2, 1))
+        assert older.wait() == 1
+        assert "attempt 1 must leave the study alone: attempt 2" in older.log
+        assert older.left() == []
+        seen = newer.journal()
+        assert newer.wait() == 0, newer.log
+        study = goes_on_from(seen, newer.study)
+        assert [attempt.number for attempt in study.attempts] == [1, 2]
+        assert len(ended(study)) == len(study.trials) == 60
+        assert {trial.state for trial in study.trials.values()} == {TrialState.OK}
+
+
+def in_a_trial(study: Study, attempt: int, finished: int) -> bool:
+    """Whether that attempt has finished so many trials and runs another."""
+    own = [trial for trial in study.trials.values() if trial.attempt == attempt]
+    return sum(trial.counts for trial in own) >= finished and any(not trial.counts for trial in own)
+
+
+def kill_driver(process: DriverProcess) -> None:
+    process.driver.kill()
+
+
+def kill_jvm(process: DriverProcess) -> None:
+    process.submit.send_signal(signal.SIGKILL)
+
+
+def terminate_driver(process: DriverProcess) -> None:
+    process.driver.terminate()

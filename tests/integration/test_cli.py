@@ -1,0 +1,143 @@
+"""`sparktune` against real Spark: run, kill, go on, show; and what a broken platform is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import yaml
+from airflow_site import wait_for
+
+from airflow_sparktune.study.follow import read_study
+
+pytestmark = pytest.mark.integration
+
+SPARKTUNE = str(Path(sys.executable).parent / "sparktune")
+OBJECTIVES = Path(__file__).parent / "dags" / "objectives.py"
+FIELDS = {"number", "params", "loss", "state", "start", "end", "slot", "attempt", "error"}
+
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Start:
+    """Start `sparktune run` on a spec that works but for what a test gives it."""
+
+    def run(*, master: str = "local[2]", **given: Any) -> subprocess.Popen[str]:
+        spec = {
+            "objective": "objectives:quadratic",
+            "space": {"x": {"uniform": [0, 1]}},
+            "max_evals": 4,
+            "seed": 5,
+            **given,
+        }
+        (tmp_path / "objectives.py").write_bytes(OBJECTIVES.read_bytes())
+        (tmp_path / "spec.yaml").write_text(yaml.safe_dump(spec))
+        command = [
+            SPARKTUNE,
+            "run",
+            str(tmp_path / "spec.yaml"),
+            "--study",
+            study(tmp_path),
+            "--master",
+            master,
+        ]
+        return subprocess.Popen(
+            command,
+            cwd="/",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            stdin=subprocess.DEVNULL,
+        )
+
+    return run
+
+
+def study(folder: Path) -> str:
+    return str(folder / "study")
+
+
+def output(process: subprocess.Popen[str]) -> str:
+    return process.communicate(timeout=240)[0]
+
+
+def show(folder: Path) -> Any:
+    return json.loads(subprocess.check_output([SPARKTUNE, "show", study(folder), "--json"], text=True))
+
+
+def test_killed_and_gone_on(start: Start, tmp_path: Path) -> None:
+    """30 trials on 2 slots, kill -9 at trial 12: the same command ends it with 30, the first 11 the same."""
+    spec = {"max_evals": 30, "parallelism": 2, "objective_kwargs": {"sleep": 0.2}}
+    first = start(**spec)
+    wait_for(lambda: read_study(study(tmp_path)).study.finished >= 11, within_s=120)
+    for process in psutil.Process(first.pid).children(recursive=True):
+        if "python" in process.name() and study(tmp_path) in process.cmdline():
+            os.kill(process.pid, signal.SIGKILL)
+    assert "run the same command again to go on" in output(first)
+    before = {row["number"]: row for row in show(tmp_path)["trials"] if row["state"] == "ok"}
+    assert first.returncode == 1
+    again = start(**spec)
+    assert "trial 30/30 ok loss=" in output(again)
+    assert again.returncode == 0
+    after = show(tmp_path)
+    rows = after["trials"]
+    assert [row["number"] for row in rows] == list(range(30))
+    assert all(set(row) >= FIELDS and row["state"] == "ok" for row in rows)
+    assert {number: rows[number] for number in before} == before
+    assert len(before) >= 11
+    assert after["best_loss"] == min(row["loss"] for row in rows)
+    assert "has a result already" in output(start(**spec))
+
+
+def test_objective_that_returns_nothing(start: Start) -> None:
+    """The study stops after the first few, with what the first one was told."""
+    process = start(objective="objectives:none", max_evals=50)
+    told = output(process)
+    assert process.returncode == 2
+    assert "the objective must return a finite loss, or a dict with one as 'loss', got None" in told
+    assert "all 5 that ended have failed" in told
+
+
+def test_objective_that_is_not_there(start: Start) -> None:
+    """One sentence from a real executor, no trial."""
+    process = start(objective="objectives:quadratik")
+    told = output(process)
+    assert process.returncode == 2
+    assert "has no 'quadratik'; check the spelling" in told
+    assert "Traceback" not in told
+
+
+def test_another_python_on_the_executors(start: Start, tmp_path: Path) -> None:
+    """Said in one sentence with both versions' places, not as one traceback a trial."""
+    (tmp_path / "other").mkdir()
+    # A worker that says it is another release: PySpark compares sys.version_info.
+    (tmp_path / "other" / "sitecustomize.py").write_text(
+        "import sys, collections\n"
+        "Info = collections.namedtuple('Info', 'major minor micro releaselevel serial')\n"
+        "sys.version_info = Info(3, 99, 0, 'final', 0)\n"
+    )
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={tmp_path}/other:$PYTHONPATH exec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    process = start(conf={"spark.pyspark.python": str(python)})
+    told = output(process)
+    assert process.returncode == 2
+    assert "driver and executors must run the same Python, got 3." in told
+    assert "set spark.pyspark.python" in told
+
+
+def test_no_python_on_the_executors(start: Start) -> None:
+    """The interpreter that is missing is named."""
+    process = start(conf={"spark.pyspark.python": "/nowhere/python3"})
+    told = output(process)
+    assert process.returncode == 2
+    assert "executors must find the Python interpreter '/nowhere/python3', but it is not there" in told

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_sparktune import SparkTuneOperator
+from airflow_sparktune.space import uniform
+
+
+class TaskInstance:
+    """As much of a task instance as the operator looks at."""
+
+    def __init__(self, *, max_tries: int = 0, map_index: int = -1) -> None:
+        self.dag_id, self.task_id, self.run_id = "churn", "tune", "manual__2026-01-01T00:00:00+00:00"
+        self.max_tries, self.map_index = max_tries, map_index
+        self.pushed: dict[str, Any] = {}
+
+    def xcom_push(self, *, key: str, value: Any) -> None:
+        json.dumps(value, allow_nan=False)
+        self.pushed[key] = value
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Path:
+    return tmp_path / "studies"
+
+
+@pytest.fixture
+def operator(storage: Path) -> Callable[..., SparkTuneOperator]:
+    """A valid operator, but for what a test gives it."""
+
+    def make(**given: Any) -> SparkTuneOperator:
+        arguments = {"objective": "m:f", "space": {"x": uniform(0, 1)}, "max_evals": 3, "seed": 1}
+        return SparkTuneOperator(task_id="tune", **{"storage": str(storage), **arguments, **given})
+
+    return make
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., Any]:
+    """Execute an operator as a task would; returns (result, task instance)."""
+
+    def execute(task: SparkTuneOperator, **instance: Any) -> tuple[Any, TaskInstance]:
+        ti = TaskInstance(**instance)
+        dag = types.SimpleNamespace(fileloc=str(tmp_path / "dags" / "dag.py"))
+        return task.execute({"ti": ti, "task": task, "dag": dag}), ti
+
+    return execute
+
+
+@pytest.fixture
+def spark_submit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Callable[[], Any]]:
+    """Put the stand-in on PATH with a behaviour; returns what reads its note of how it was started."""
+
+    def install(behaviour: str, *, master: str = "local[2]", **extra: Any) -> Callable[[], Any]:
+        folder = tmp_path / "bin"
+        folder.mkdir(exist_ok=True)
+        program = folder / "spark-submit"
+        script = Path(__file__).parent / "stand_in_submit.py"
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{script}" "$@"\n')
+        program.chmod(program.stat().st_mode | stat.S_IEXEC)
+        note = tmp_path / "note.json"
+        monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+        monkeypatch.setenv("STAND_IN", behaviour)
+        monkeypatch.setenv("STAND_IN_NOTE", str(note))
+        connection = {"conn_type": "spark", "host": master, "extra": extra}
+        monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", json.dumps(connection))
+        return lambda: json.loads(note.read_text()) if note.exists() else None
+
+    return install

@@ -1,0 +1,50 @@
+"""Stands in for spark-submit: behaves as the environment variable STAND_IN says, without a JVM.
+
+It writes the journal that a driver would have written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from airflow_sparktune.driver.recorder import Recorder
+from airflow_sparktune.errors import ObjectiveError, describe
+from airflow_sparktune.study.follow import StudyFollower
+from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.storage import open_storage
+from airflow_sparktune.study.study import StopReason
+from airflow_sparktune.study.trial import Trial, TrialState
+
+
+def main(arguments: list[str], behaviour: str) -> int:
+    address = arguments[arguments.index("--study") + 1]
+    note = {"arguments": arguments, "cwd": str(Path.cwd()), "stdin": str(Path("/proc/self/fd/0").readlink())}
+    note["environment"] = dict(os.environ)
+    Path(os.environ["STAND_IN_NOTE"]).write_text(json.dumps(note))
+    if behaviour == "dies early":
+        sys.stdout.write("Error: no such thing as a master\n")
+        return 1
+    storage = open_storage(address)
+    follower = StudyFollower(storage)
+    follower.refresh()
+    spec = Spec.from_json(json.loads(storage.read("spec.json")))
+    recorder = Recorder.open(storage, follower, spec=spec, seed=1, dimensions=(), take_over=True)
+    if behaviour == "fails":
+        error = ObjectiveError("the objective 'm:f' must be callable, got int")
+        recorder.close(StopReason.ERROR, error=describe(error))
+        return 1
+    for number in range(recorder.study.finished, spec.max_evals):
+        trial = Trial(number=number, params={"x": number}, point={"x": number}, start=recorder.now)
+        recorder.trial(trial.ended(TrialState.OK, end=recorder.now, loss=float(number)))
+        if behaviour == "dies at the second trial" and number == 1:
+            recorder.commit()
+            return 1
+    recorder.close(StopReason.MAX_EVALS)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ["STAND_IN"]))

@@ -1,0 +1,212 @@
+"""SparkTuneOperator around a stand-in for spark-submit: what it checks, submits and delivers."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from airflow.sdk import Connection
+from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.log import mask_secret
+
+from airflow_sparktune import SparkTuneOperator
+from airflow_sparktune.errors import DriverLost
+from airflow_sparktune.study.follow import read_study
+
+RUN = "churn/tune/manual__2026-01-01T00_00_00_00_00-1e8dc70c"
+
+
+def test_delivers_the_best_params(operator, run, spark_submit, storage) -> None:
+    """The best params are the return value; loss, summary and address stand beside it in XCom."""
+    spark_submit("works")
+    best, ti = run(operator())
+    assert best == {"x": 0}
+    assert ti.pushed["best_loss"] == 0.0
+    assert ti.pushed["study"] == str(storage / RUN / "g0")
+    told = ti.pushed["tuning_result"]
+    assert [told["study"], told["counts"]["ok"], told["stop_reason"]] == [ti.pushed["study"], 3, "max_evals"]
+
+
+def test_submission(operator, run, spark_submit) -> None:
+    """What is submitted: our launcher and zip, this Python, no stdin, a neutral folder that is gone after."""
+    note = spark_submit("works")
+    run(operator(conf={"spark.executor.memory": "2g"}, py_files="/lib/own.zip", name="nightly"))
+    started = note()
+    line = started["arguments"]
+    assert line[line.index("--name") + 1] == "nightly"
+    assert f"spark.pyspark.driver.python={sys.executable}" in line
+    assert f"spark.pyspark.python={sys.executable}" in line
+    assert "spark.executor.memory=2g" in line
+    assert line[line.index("--py-files") + 1].endswith("/airflow_sparktune.zip,/lib/own.zip")
+    assert started["stdin"] == "/dev/null"
+    assert line[line.index("--work") + 1] == started["cwd"]
+    assert not Path(started["cwd"]).exists()
+    assert started["environment"]["PYTHONUNBUFFERED"] == "1"
+
+
+def test_the_cluster_decides_about_its_own_python(operator, run, spark_submit) -> None:
+    """On a cluster only the driver's Python is ours to say."""
+    note = spark_submit("works", master="spark://master:7077")
+    run(operator())
+    assert f"spark.pyspark.driver.python={sys.executable}" in note()["arguments"]
+    assert not any(part.startswith("spark.pyspark.python=") for part in note()["arguments"])
+
+
+def test_what_the_user_sets_wins(operator, run, spark_submit) -> None:
+    """A conf that somebody set is left alone."""
+    note = spark_submit("works")
+    run(operator(conf={"spark.pyspark.python": "/opt/py/bin/python"}))
+    assert "spark.pyspark.python=/opt/py/bin/python" in note()["arguments"]
+    assert f"spark.pyspark.python={sys.executable}" not in note()["arguments"]
+
+
+def test_templated_budgets(operator, run, spark_submit, storage) -> None:
+    """Text from a template is as good as a number."""
+    spark_submit("works")
+    run(operator(max_evals="4", parallelism="2", timeout=timedelta(minutes=1), seed="7"))
+    spec = read_study(str(storage / RUN / "g0")).study.spec
+    assert (spec.max_evals, spec.parallelism, spec.timeout, spec.seed) == (4, 2, 60.0, 7)
+
+
+def test_all_arguments_of_the_spec_are_templated() -> None:
+    """Budgets, arguments and paths may be templates, and the provider's own template fields stay."""
+    fields = set(SparkTuneOperator.template_fields)
+    assert {"objective", "objective_kwargs", "space", "max_evals", "timeout", "storage", "conf"} <= fields
+
+
+def test_retry_goes_on(operator, run, spark_submit, storage) -> None:
+    """A driver that ended without a verdict is retried, and the next attempt adds what is missing."""
+    spark_submit("dies at the second trial")
+    with pytest.raises(DriverLost, match="after 2 finished trials; a retry goes on from there"):
+        run(operator())
+    spark_submit("works")
+    run(operator())
+    study = read_study(str(storage / RUN / "g0")).study
+    assert [study.finished, len(study.attempts)] == [3, 2]
+
+
+def test_a_result_is_delivered_without_another_driver(operator, run, spark_submit) -> None:
+    """The retry of a task whose study was closed with a result submits nothing."""
+    spark_submit("works")
+    first, _ = run(operator())
+    spark_submit("dies early")
+    again, ti = run(operator())
+    assert again == first
+    assert ti.pushed["best_loss"] == 0.0
+
+
+def test_another_generation_is_another_study(operator, run, spark_submit, storage) -> None:
+    """Clearing raises max_tries: the study lies elsewhere, and the old one stays."""
+    spark_submit("works")
+    run(operator())
+    run(operator(), max_tries=1)
+    run(operator(), max_tries=1, map_index=3)
+    assert read_study(str(storage / RUN / "g0")).study.result_stands
+    assert read_study(str(storage / RUN / "g1")).study.result_stands
+    assert read_study(str(storage / RUN / "3" / "g1")).study.result_stands
+
+
+def test_a_verdict_of_the_driver_is_not_retried(operator, run, spark_submit) -> None:
+    """What the driver wrote down as the user's to mend fails the task for good, in its words."""
+    spark_submit("fails")
+    with pytest.raises(AirflowFailException, match="the objective 'm:f' must be callable, got int"):
+        run(operator())
+
+
+def test_a_driver_that_never_opened_the_study(operator, run, spark_submit) -> None:
+    """spark-submit's last lines are in the error."""
+    spark_submit("dies early")
+    with pytest.raises(DriverLost, match="no such thing as a master"):
+        run(operator())
+
+
+def test_missing_connection(operator, run, spark_submit, monkeypatch) -> None:
+    """No silent YARN: the error names the connection and the command that makes it."""
+    spark_submit("works")
+    monkeypatch.delenv("AIRFLOW_CONN_SPARK_DEFAULT")
+    with pytest.raises(AirflowFailException, match=r"got 'spark_default'; create it with: airflow"):
+        run(operator())
+
+
+def test_python_in_cluster_mode_on_a_standalone_master(operator, run, spark_submit) -> None:
+    """Spark does not support it: said before anything is submitted."""
+    note = spark_submit("works", master="spark://master:7077")
+    with pytest.raises(AirflowFailException, match=r"set deploy_mode='client'"):
+        run(operator(deploy_mode="cluster"))
+    assert note() is None
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"max_evals": 0}, "max_evals must be a whole number of at least 1, got 0"),
+        ({"parallelism": "many"}, "parallelism must be a whole number of at least 1, got 'many'"),
+        ({"timeout": timedelta(seconds=-1)}, "timeout must be a time above 0"),
+        ({"objective_kwargs": {"model": object()}}, r"objective_kwargs\['model'\] must be plain JSON"),
+        ({"space": {"x": {"unifrom": [0, 1]}}}, "did you mean 'uniform'"),
+        ({"objective": "train"}, "objective must be 'module:name'"),
+        ({"objective": "train.py:loss"}, "the objective's file must exist, got 'train.py'"),
+        ({"run_trials_on": "moon"}, "run_trials_on must be 'executors'"),
+        ({"algo": "magic"}, "algo must be one of tpe, random, anneal, atpe"),
+    ],
+)
+def test_bad_input_is_told_before_anything_is_submitted(operator, run, spark_submit, given, message) -> None:
+    """Rule, value and way out; no retry, for it would be the same again."""
+    note = spark_submit("works")
+    with pytest.raises(AirflowFailException, match=message):
+        run(operator(**given))
+    assert note() is None
+
+
+def test_storage_that_cannot_be_written(operator, run, spark_submit, tmp_path) -> None:
+    """A folder below a file can be written by nobody."""
+    spark_submit("works")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(AirflowFailException, match="the study folder must be"):
+        run(operator(storage=str(tmp_path / "file" / "below")))
+
+
+def test_secrets_stay_out_of_the_spec(operator, run, spark_submit, storage) -> None:
+    """A value that Airflow masks is refused, by place, and not repeated."""
+    spark_submit("works")
+    mask_secret("correct-horse-battery")
+    with pytest.raises(AirflowFailException, match=r"\['dsn'\] must not hold a secret") as caught:
+        run(operator(objective_kwargs={"dsn": "db://me:correct-horse-battery@host"}))
+    assert "horse" not in str(caught.value)
+    assert not storage.exists()
+
+
+def test_construction_checks_nothing(operator) -> None:
+    """Checks happen when the task runs: an XComArg or a template has no value yet."""
+    assert operator(max_evals="{{ 0 }}", parallelism=None).max_evals == "{{ 0 }}"
+
+
+def test_connections_are_looked_up_once_there_is_something_to_run(operator, run, spark_submit) -> None:
+    """A result that stands is delivered even if the connection has gone since."""
+    spark_submit("works")
+    run(operator())
+    best, _ = run(operator(conn_id="gone"))
+    assert best == {"x": 0}
+
+
+def test_yarn_application_is_killed_after_a_reconnect(operator, run, spark_submit, monkeypatch) -> None:
+    """The hook is told which application it follows, so that on_kill can end it."""
+    task = operator(deploy_mode="cluster", yarn_track_via_rm_api=True)
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_SPARK_DEFAULT",
+        Connection(
+            conn_id="spark_default",
+            conn_type="spark",
+            host="yarn",
+            extra=json.dumps({"yarn_resourcemanager_webapp_address": "http://127.0.0.1:1"}),
+        ).get_uri(),
+    )
+    ended: list[str] = []
+    hook = task._hook = task._get_hook()
+    monkeypatch.setattr(hook, "_start_yarn_application_status_tracking", lambda application: task.on_kill())
+    monkeypatch.setattr(hook, "_kill_yarn_application", ended.append)
+    task.poll_until_complete("application_1_0001", {})
+    assert ended == ["application_1_0001"]

@@ -1,0 +1,90 @@
+"""What travels to the driver."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from airflow_sparktune.errors import ObjectiveError
+from airflow_sparktune.orchestrator.parcel import Parcel, find_code
+
+
+def test_zip_holds_what_runs_inside_spark_and_no_more(tmp_path: Path) -> None:
+    """The package's rooms for driver and executor; nothing of Airflow's side."""
+    parcel = Parcel.pack(tmp_path, None)
+    names = zipfile.ZipFile(parcel.py_files[0]).namelist()
+    rooms = {name.split("/")[1] for name in names}
+    assert rooms == {"__init__.py", "errors.py", "space.py", "study", "driver", "executor"}
+
+
+def test_the_zip_can_be_imported_from(tmp_path: Path) -> None:
+    """The language works out of the zip alone."""
+    parcel = Parcel.pack(tmp_path, None)
+    code = "import airflow_sparktune.executor.evaluate as e; print(e.__file__)"
+    environment = {"PYTHONPATH": str(parcel.py_files[0])}
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert str(parcel.py_files[0]) in told.stdout
+
+
+def test_a_module_beside_the_dag_travels(tmp_path: Path) -> None:
+    """`module:function` is shipped from the first folder in which the module lies."""
+    (tmp_path / "train.py").write_text("def loss(params): ...\n")
+    objective, code = find_code("train:loss", bases=[tmp_path / "elsewhere", tmp_path])
+    assert (objective, list(code.files)) == ("train:loss", ["train.py"])
+
+
+def test_a_package_travels_whole(tmp_path: Path) -> None:
+    """The top-level package with its data files, without byte code."""
+    inner = tmp_path / "churn" / "models" / "__pycache__"
+    inner.mkdir(parents=True)
+    for name in (
+        "churn/__init__.py",
+        "churn/models/train.py",
+        "churn/words.txt",
+        "churn/models/__pycache__/x.pyc",
+    ):
+        (tmp_path / name).write_text("")
+    _, code = find_code("churn.models.train:loss", bases=[tmp_path])
+    assert sorted(code.files) == ["churn/__init__.py", "churn/models/train.py", "churn/words.txt"]
+
+
+def test_what_lies_nowhere_is_not_shipped(tmp_path: Path) -> None:
+    """It must be importable where trials run."""
+    assert find_code("sklearn.metrics:log_loss", bases=[tmp_path]) == ("sklearn.metrics:log_loss", None)
+
+
+def test_a_file_by_path(tmp_path: Path) -> None:
+    """`path/to/file.py:function`, relative to a base or absolute."""
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs" / "train.py").write_text("x = 1\n")
+    relative = find_code("jobs/train.py:loss", bases=[tmp_path])
+    absolute = find_code(f"{tmp_path}/jobs/train.py:loss", bases=[])
+    assert relative == absolute
+    assert relative[0] == "train:loss"
+
+
+def test_hash_follows_the_code(tmp_path: Path) -> None:
+    """Equal code is an equal identity, changed code another one."""
+    (tmp_path / "train.py").write_text("x = 1\n")
+    first = find_code("train:loss", bases=[tmp_path])[1].sha256
+    assert find_code("train:loss", bases=[tmp_path])[1].sha256 == first
+    (tmp_path / "train.py").write_text("x = 2\n")
+    assert find_code("train:loss", bases=[tmp_path])[1].sha256 != first
+
+
+def test_a_module_named_like_pythons_own(tmp_path: Path) -> None:
+    """It would shadow the standard library in every process it travels to."""
+    (tmp_path / "queue.py").write_text("")
+    with pytest.raises(ObjectiveError, match="must not be named like one of Python's own, got 'queue'"):
+        find_code("queue:loss", bases=[tmp_path])
