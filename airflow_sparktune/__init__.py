@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from airflow_sparktune.driver.spark_trials import SparkTrials as SparkTrials
     from airflow_sparktune.orchestrator.operator import SparkTuneOperator as SparkTuneOperator
 
-_HOMES = {"SparkTuneOperator": "airflow_sparktune.orchestrator.operator"}
+_HOMES = {
+    "SparkTrials": "airflow_sparktune.driver.spark_trials",
+    "SparkTuneOperator": "airflow_sparktune.orchestrator.operator",
+}
 
-__all__ = ["SparkTuneOperator", "__version__"]
+__all__ = ["SparkTrials", "SparkTuneOperator", "__version__"]
 
 
 def __getattr__(name: str) -> Any:

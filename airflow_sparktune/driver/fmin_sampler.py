@@ -88,8 +88,8 @@ def given_seed(generator: np.random.Generator) -> int | None:
     >>> given_seed(np.random.default_rng(7)), given_seed(np.random.default_rng())
     (7, None)
     """
-    sequence = getattr(generator.bit_generator, "seed_seq", None)
-    entropy: Any = getattr(sequence, "entropy", None)
-    if not isinstance(entropy, (int, np.integer)) or getattr(sequence, "spawn_key", ()):
+    sequence: Any = getattr(generator.bit_generator, "seed_seq", None)
+    entropy = getattr(sequence, "entropy", None)
+    if not isinstance(entropy, (int, np.integer)) or sequence.spawn_key:
         return None
     return int(entropy) if entropy < _SEED_LIMIT else None

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from py4j.protocol import Py4JError
 from pyspark import SparkContext, cloudpickle
 from pyspark.resource import ResourceProfile
 
@@ -42,18 +44,35 @@ class FunctionSlots(SparkSlots):
         super().__init__(context, task, parallelism=parallelism)
         self.answers: dict[int, Mapping[str, Any]] = {}
         self._value_of = value_of
+        self._inside: set[int] = set()
         if profile is not None:
             self._one_task = self._one_task.withResources(profile)
 
     def submit(self, call: Call) -> None:
-        """Start a trial; one whose parameters cannot be made or pickled has failed at once."""
+        """Start a trial, unless it runs already; one whose parameters cannot be made has failed at once."""
         number = call.trial.number
+        if number in self._inside:
+            return
+        self._inside.add(number)
         try:
             value = cloudpickle.dumps(self._value_of(number))
         except Exception as error:  # noqa: BLE001 - a space may hold the user's own functions and objects
             self._ready.put(Finished(number, reply=Reply(0.0, failure=raised(error))))
             return
         super().submit(replace(call, params=value))
+
+    def finished(self, *, wait_s: float | None) -> Sequence[Finished]:
+        found = super().finished(wait_s=wait_s)
+        self._inside.difference_update(item.number for item in found)
+        return found
+
+    def close(self) -> None:
+        """End what still runs, and start nothing more."""
+        # Where Spark is gone there is nothing left to end.
+        with suppress(Py4JError, OSError):
+            for number in self._inside:
+                self.cancel(number)
+        super().close()
 
     def check(self) -> dict[str, Any]:
         (report,) = self._job("sparktune: preflight", "preflight", partial(check_pickled, self._task))

@@ -1,0 +1,137 @@
+"""Trials as the documents that users of hyperopt know."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import hyperopt
+from hyperopt import base
+
+from airflow_sparktune.driver.sampler import document
+from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import Trial, TrialState
+
+# What the journal's info of a trial holds besides the keys of the user's own result.
+_OURS = ("attachments", "left_out", "reported")
+
+
+class Documents:
+    """Keeps hyperopt's `trials` in step with a study, and asks the script's own rule when to stop.
+
+    While the study runs `trials` holds what has ended, in that order: the last one is the one that an
+    early_stop_fn looks at. `answers` is what objectives returned whole, by number; the journal's part of
+    it stands in for the rest.
+    """
+
+    def __init__(
+        self,
+        trials: base.Trials,
+        answers: dict[int, Mapping[str, Any]],
+        *,
+        labels: Sequence[str],
+        early_stop_fn: Callable[..., tuple[bool, Sequence[Any]]] | None,
+        bar: Any,
+    ) -> None:
+        self._trials = trials
+        self._answers = answers
+        self._labels = list(labels)
+        self._early_stop_fn = early_stop_fn
+        self._early_stop_args: Sequence[Any] = ()
+        self._bar = bar
+        self._shown = self._ended = 0
+        self._best: float | None = None
+
+    def begin(self) -> None:
+        """Forget what was seen."""
+        self._trials._dynamic_trials = []
+        self._trials.refresh()
+        self._early_stop_args = ()
+        self._ended = 0
+
+    def ended(self, trial: Trial, answer: Mapping[str, Any] | None = None) -> bool:
+        """Take in a trial that has ended, and what it returned; whether the study shall stop."""
+        if answer is not None:
+            self._answers[trial.number] = answer
+        doc = self._put(trial)
+        self._show(trial)
+        if self._early_stop_fn is None or doc["result"]["status"] != hyperopt.STATUS_OK:
+            return False
+        stop, self._early_stop_args = self._early_stop_fn(self._trials, *self._early_stop_args)
+        return bool(stop)
+
+    def settle(self, study: Study) -> None:
+        """The whole study, in the order of its numbers."""
+        self.begin()
+        for trial in sorted(study.trials.values(), key=lambda trial: trial.number):
+            if trial.state is not TrialState.RUNNING:
+                self._put(trial)
+
+    def _put(self, trial: Trial) -> dict[str, Any]:
+        answer = self._answers.get(trial.number)
+        doc = fmin_document(trial, self._labels, answer)
+        self._trials._dynamic_trials.append(doc)
+        if doc["state"] in base.JOB_VALID_STATES:  # what refresh() would do, without looking at all others
+            self._trials._trials.append(doc)
+            self._trials._ids.add(trial.number)
+        found = answer.get("attachments") if answer else _decoded(trial.info.get("attachments"))
+        for name, value in (found or {}).items():
+            self._trials.attachments[self._trials.aname(doc, name)] = value
+        return doc
+
+    def _show(self, trial: Trial) -> None:
+        """Move the progress bar; trials that are seen again do not count twice."""
+        self._ended += trial.counts
+        if trial.loss is not None and (self._best is None or trial.loss < self._best):
+            self._best = trial.loss
+            self._bar.postfix = f"best loss: {self._best}"
+        if self._ended > self._shown:
+            self._shown = self._ended
+            self._bar.update(1)
+
+
+def fmin_document(trial: Trial, labels: list[str], answer: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A trial that has ended, as hyperopt's SparkTrials writes it down."""
+    doc = document(trial, labels)
+    doc["misc"].update(cmd=("domain_attachment", "FMinIter_Domain"), workdir=None)
+    doc.update(book_time=_moment(trial.start), refresh_time=_moment(trial.end))
+    doc["result"] = {"status": hyperopt.STATUS_NEW}
+    reported = trial.info.get("reported")
+    if trial.state is TrialState.CANCELLED:
+        doc["state"] = base.JOB_STATE_CANCEL
+        doc["misc"]["error"] = ("cancelled", "the study ended before this trial did")
+    elif trial.state is TrialState.OK or reported:
+        doc["state"] = base.JOB_STATE_DONE
+        doc["result"] = _result(trial, reported or {"status": "ok", "loss": trial.loss}, answer)
+    else:
+        doc["state"] = base.JOB_STATE_ERROR
+        error = trial.error
+        if error is not None:
+            kind = error.message.partition(":")[0] if error.traceback else error.kind.value
+            doc["misc"]["error"] = (f"<class '{kind}'>", error.traceback or error.message)
+    return doc
+
+
+def _result(trial: Trial, reported: Mapping[str, Any], answer: Mapping[str, Any] | None) -> dict[str, Any]:
+    if answer is not None:
+        return {key: value for key, value in answer.items() if key != "attachments"}
+    kept = {key: value for key, value in trial.info.items() if key not in _OURS}
+    if reported.get("loss") is not None:
+        kept["loss"] = float(reported["loss"])  # the journal holds a NaN as text
+    return {**kept, "status": reported["status"]}
+
+
+def _decoded(attachments: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {
+        name: base64.b64decode(value["base64"])
+        if isinstance(value, Mapping) and set(value) == {"base64"}
+        else value
+        for name, value in (attachments or {}).items()
+    }
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    """A time as hyperopt writes it: UTC, without saying so."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)

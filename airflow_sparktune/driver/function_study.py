@@ -1,0 +1,227 @@
+"""One attempt over the study of a script's function: what `attempt` is to a spec."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, NoReturn, Protocol
+
+import numpy as np
+from pyspark import SparkContext
+from pyspark.resource import ResourceProfile
+
+from airflow_sparktune.driver.attempt import KILLED, Killed
+from airflow_sparktune.driver.fmin_sampler import Exhausted, FminSampler
+from airflow_sparktune.driver.function_slots import FunctionSlots
+from airflow_sparktune.driver.limits import Limits
+from airflow_sparktune.driver.preflight import preflight
+from airflow_sparktune.driver.recorder import Recorder
+from airflow_sparktune.driver.report import Report
+from airflow_sparktune.driver.sampler import Suggest
+from airflow_sparktune.driver.tuner import Tuner
+from airflow_sparktune.errors import ObjectiveError, SparktuneError, Superseded, describe
+from airflow_sparktune.study.follow import StudyFollower
+from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.storage import Storage
+from airflow_sparktune.study.study import StopReason, Study
+from airflow_sparktune.study.trial import Trial, TrialState
+
+log = logging.getLogger(__name__)
+
+
+class Watch(Protocol):
+    """Sees the trials as they end, those of earlier attempts first."""
+
+    def begin(self) -> None:
+        """Forget what was seen."""
+
+    def ended(self, trial: Trial, answer: Mapping[str, Any] | None = None) -> bool:
+        """Take in a trial that has ended, and what it returned; whether the study shall stop."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What a script wants to have minimised, and how."""
+
+    spec: Spec
+    function: Callable[[Any], Any]
+    domain: Any
+    suggest: Suggest
+    generator: np.random.Generator
+    watch: Watch
+    raw_params: bool = False
+    points: Sequence[Mapping[str, Any]] = ()
+    profile: ResourceProfile | None = None
+
+
+class FminLimits(Limits):
+    """fmin's: failures alone never end a study, the script's own rule may."""
+
+    def __init__(
+        self, spec: Spec, *, ended: Callable[[Trial], bool], used_s: float, clock: Callable[[], float]
+    ) -> None:
+        super().__init__(spec, used_s=used_s, clock=clock)
+        self._ended = ended
+        self._stopped = False
+
+    def tell(self, trial: Trial) -> None:
+        super().tell(trial)
+        if trial.state is not TrialState.RUNNING:
+            self._stopped = self._ended(trial) or self._stopped
+
+    def reached(self) -> StopReason | None:
+        return StopReason.EARLY_STOP if self._stopped else self._first_reached()
+
+
+class FunctionAttempt:
+    """Opens the study, going on from what `follower` has read unless `anew`, and runs it to its end.
+
+    Raises SpecError for a point to start with that is none of the space's.
+    """
+
+    def __init__(self, search: Search, storage: Storage, follower: StudyFollower, *, anew: bool) -> None:
+        spec, earlier = search.spec, follower.study
+        changed = earlier.spec.changed_identity(spec) if earlier.spec else ()
+        if changed:
+            log.warning(
+                "another study than the one begun here (%s changed): starting anew", ", ".join(changed)
+            )
+        self.takes_over = not (changed or anew)
+        seed = _seed(search, earlier if self.takes_over else None)
+        self._search = search
+        self._sampler = FminSampler(
+            search.domain,
+            search.suggest,
+            generator=search.generator if spec.seed is not None else np.random.default_rng(seed),
+            points=search.points,
+        )
+        self._recorder = Recorder.open(
+            storage,
+            follower,
+            spec=spec,
+            seed=seed,
+            dimensions=tuple(item.to_json() for item in self._sampler.dimensions),
+            take_over=self.takes_over,
+        )
+        self.study = self._recorder.study
+
+    def run(self, context: SparkContext) -> StopReason:
+        """Why the study ended; raises what else ended the attempt, which the next one can go on from."""
+        try:
+            with _terminable():
+                return _run(self._search, self._recorder, self._sampler, context)
+        except KeyboardInterrupt:
+            self._recorder.close(StopReason.KILLED)
+            raise
+        except Killed:
+            log.warning("killed; the next attempt goes on where this one stopped")
+            self._recorder.close(StopReason.KILLED)
+            raise SystemExit(KILLED) from None
+        except Superseded:
+            raise
+        except Exception as error:
+            told = None if isinstance(error, SparktuneError) else traceback.format_exc()
+            self._recorder.close(StopReason.ERROR, error=describe(error, traceback=told))
+            raise
+
+
+def no_success(study: Study) -> ObjectiveError:
+    """What there is to say of a study without a single loss."""
+    failed = next((trial.error for trial in study.trials.values() if trial.error), None)
+    first = f"; the first failure: {failed.message}\n{failed.traceback or ''}".rstrip() if failed else ""
+    return ObjectiveError(
+        f"at least one trial must succeed, but none of {len(study.trials)} did before the study ended{first}"
+    )
+
+
+def _run(search: Search, recorder: Recorder, sampler: FminSampler, context: SparkContext) -> StopReason:
+    recorder.spark(application=context.applicationId, master=context.master, ui=context.uiWebUrl)
+    study = recorder.study
+
+    def value_of(number: int) -> Any:
+        point = study.trials[number].point
+        return point if search.raw_params else sampler.value(point)
+
+    slots = FunctionSlots(
+        context,
+        search.function,
+        parallelism=search.spec.parallelism,
+        value_of=value_of,
+        profile=search.profile,
+    )
+    report = Report(study)
+    try:
+        preflight(slots)
+        report.began(attempt=recorder.attempt, master=context.master, slots=slots.capacity)
+        reason, timing = _tune(search, recorder, sampler, slots, report)
+    finally:
+        slots.close()
+    if study.best is None:
+        recorder.close(StopReason.ERROR, error=describe(no_success(study)), timing=timing)
+    else:
+        recorder.close(reason, timing=timing)
+        report.ended()
+    return reason
+
+
+def _tune(
+    search: Search, recorder: Recorder, sampler: FminSampler, slots: FunctionSlots, report: Report
+) -> tuple[StopReason, Mapping[str, float]]:
+    def ended(trial: Trial) -> bool:
+        return search.watch.ended(trial, slots.answers.get(trial.number))
+
+    def tuner(spec: Spec) -> Tuner:
+        search.watch.begin()
+        return Tuner(
+            spec=spec,
+            seed=recorder.study.seed or 0,
+            recorder=recorder,
+            sampler=sampler,
+            slots=slots,
+            on_trial=report.trial,
+            limits=partial(FminLimits, ended=ended),
+        )
+
+    full = tuner(search.spec)
+    try:
+        return full.run(), full.timing
+    except Exhausted:
+        # The trials that run by now are the last ones; their slots know that they run already.
+        begun = sum(trial.state is not TrialState.CANCELLED for trial in recorder.study.trials.values())
+        rest = tuner(replace(search.spec, max_evals=begun))
+        reason = rest.run()
+        return StopReason.EARLY_STOP if reason is StopReason.MAX_EVALS else reason, rest.timing
+
+
+def _seed(search: Search, earlier: Study | None) -> int:
+    """The given seed, the one drawn by an earlier attempt, or a new one."""
+    if search.spec.seed is not None:
+        return search.spec.seed
+    if earlier is not None and earlier.seed is not None:
+        return earlier.seed
+    return int(search.generator.integers(2**31 - 1))
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM raise Killed for a while, where the script has no handler of its own."""
+    mine = threading.current_thread() is threading.main_thread()
+    if not mine or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+
+    def on_sigterm(_signum: int, _frame: Any) -> NoReturn:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise Killed
+
+    signal.signal(signal.SIGTERM, on_sigterm)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
