@@ -1,0 +1,143 @@
+"""The Tuning tab inside a real Airflow: while trials run, for whom, and under which address."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from airflow_site import PASSWORD, Run, Site, standalone
+from playwright.sync_api import FrameLocator, Page, expect
+from second_server import PASSWORDS, Server, second_server
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    bundles = {"examples": HERE.parent.parent / "dags", "watched": HERE / "site" / "dags"}
+    with standalone(tmp_path_factory.mktemp("airflow"), bundles=bundles) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def server(airflow: Site) -> Iterator[Server]:
+    with second_server(airflow) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def watched(airflow: Site) -> Run:
+    """A run of the made-up tuning that has ended."""
+    run = airflow.trigger("watched", "manual__2026-01-01T00:00:00+00:00")
+    run.wait("success", "failed")
+    return run
+
+
+def log_in(page: Page, url: str, user: str, password: str) -> None:
+    page.goto(f"{url}/")
+    page.fill("input[name=username]", user)
+    page.fill("input[name=password]", password)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Dags").first).to_be_visible(timeout=30_000)
+
+
+def tuning_tab(page: Page, url: str, run: Run, task: str = "tune") -> FrameLocator:
+    page.goto(f"{url}/dags/{run.dag}/runs/{run.run.replace('+', '%2B')}/tasks/{task}")
+    page.get_by_role("link", name="Tuning", exact=True).click(timeout=30_000)
+    return page.frame_locator("iframe[title=Tuning]")
+
+
+def test_the_tab_fills_while_the_demo_runs_on_spark(page: Page, airflow: Site) -> None:
+    log_in(page, airflow.url, "admin", PASSWORD)
+    run = airflow.trigger("retune_digits", "demo")
+    tab = tuning_tab(page, airflow.url, run)
+
+    state = tab.locator("#state")
+    expect(state).to_contain_text("Running", timeout=90_000)
+    expect(state).to_contain_text(re.compile(r"[1-9]\d* of 24 trials"), timeout=90_000)
+    expect(state.get_by_role("link", name="Spark UI")).to_be_visible()
+    expect(state).to_contain_text("24 of 24 trials", timeout=180_000)
+    expect(state).to_contain_text("Finished", timeout=30_000)
+    for label in ("batch_size", "learning_rate", "momentum"):
+        expect(tab.locator("#trials thead")).to_contain_text(label)
+    expect(tab.locator("#losses .scatterlayer .trace").first).to_be_attached()
+    tab.locator("#importance-title").scroll_into_view_if_needed()
+    expect(tab.locator("#importance")).to_contain_text("learning_rate", timeout=30_000)
+
+
+def test_the_operators_link_leads_to_the_page(page: Page, airflow: Site) -> None:
+    """For users whose role gets no tab; it needs no finished task."""
+    log_in(page, airflow.url, "admin", PASSWORD)
+
+    links = airflow.call("GET", "dags/retune_digits/dagRuns/demo/taskInstances/tune/links")["extra_links"]
+    page.goto(f"{airflow.url}{links['Tuning']}")
+
+    expect(page.locator("#title")).to_have_text("Tuning: retune_digits.tune, demo")
+    expect(page.locator("#state")).to_contain_text("of 24 trials")
+
+
+def test_an_ordinary_user_watches_under_a_path(page: Page, server: Server, watched: Run) -> None:
+    """[api] base_url has the path /airflow; the run's id has colons and a plus."""
+    log_in(page, server.url, "reader", PASSWORDS["reader"])
+
+    tab = tuning_tab(page, server.url, watched)
+
+    expect(tab.locator("#title")).to_contain_text(watched.run, timeout=30_000)
+    expect(tab.locator("#state")).to_contain_text("30 of 30 trials")
+    tab.get_by_role("button", name="Trial 13", exact=True).click()
+    expect(tab.locator(".traceback")).to_contain_text("matrix is singular")
+
+
+def test_the_tab_follows_airflows_theme(page: Page, server: Server, watched: Run) -> None:
+    log_in(page, server.url, "reader", PASSWORDS["reader"])
+    tab = tuning_tab(page, server.url, watched)
+    expect(tab.locator("html")).to_have_attribute("data-theme", "light")
+
+    page.get_by_role("button", name="User").click()
+    page.get_by_role("menuitem", name=re.compile("appearance|theme|mode", re.IGNORECASE)).first.click()
+    page.get_by_text(re.compile("^dark", re.IGNORECASE)).first.click()
+
+    expect(tab.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_the_history_is_a_tab_of_the_task(page: Page, server: Server, watched: Run) -> None:
+    log_in(page, server.url, "reader", PASSWORDS["reader"])
+    page.goto(f"{server.url}/dags/{watched.dag}/tasks/tune")
+    page.get_by_role("link", name="Tuning history").click(timeout=30_000)
+    history = page.frame_locator("iframe[title='Tuning history']")
+
+    history.get_by_role("link", name="manual__2026").click()
+
+    expect(history.locator("#state")).to_contain_text("30 of 30 trials")
+
+
+def test_a_task_that_is_no_tuning_says_so(page: Page, server: Server, watched: Run) -> None:
+    log_in(page, server.url, "reader", PASSWORDS["reader"])
+
+    tab = tuning_tab(page, server.url, watched, task="train")
+
+    expect(tab.locator("#notices")).to_contain_text("No tuning here")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["runs/r/", "runs/r/study", "runs/r/trials/1?generation=0", "runs/r/report?generation=0", "", "history"],
+)
+def test_who_may_not_read_the_dag_gets_nothing(server: Server, path: str) -> None:
+    url = f"/sparktune/dags/watched/tasks/tune/{path}"
+
+    assert server.get(url).status_code == httpx.codes.UNAUTHORIZED
+    assert server.get(url, user="stranger").status_code == httpx.codes.FORBIDDEN
+
+
+def test_files_and_no_dag_in_particular_are_guarded_too(server: Server) -> None:
+    assert server.get("/sparktune/dags/watched/static/study.js").status_code == httpx.codes.UNAUTHORIZED
+    assert server.get("/sparktune/dags/watched/static/study.js", user="stranger").status_code == 403
+    assert server.get("/sparktune/dags/~/tasks/tune/runs/r/study").status_code == httpx.codes.UNAUTHORIZED
+    assert server.get("/sparktune/dags/~/tasks/tune/runs/r/study", user="reader").status_code == 400
+    for path in ("/sparktune/docs", "/sparktune/openapi.json"):
+        assert server.get(path).status_code == httpx.codes.NOT_FOUND
