@@ -57,6 +57,15 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("study", help="the study's folder or URL")
     show.add_argument("--json", action="store_true", help="all of it, as JSON")
     show.set_defaults(command=_show)
+    ui = commands.add_parser("ui", help="serve the page of Airflow's Tuning tab for one study")
+    ui.add_argument("study", help="the study's folder or URL")
+    ui.add_argument("--port", type=int, default=8501, help="on this machine (default: %(default)s)")
+    ui.set_defaults(command=_ui)
+
+    report = commands.add_parser("report", help="write the page of a study into one HTML file")
+    report.add_argument("study", help="the study's folder or URL")
+    report.add_argument("--output", type=Path, default=Path("report.html"), help="default: %(default)s")
+    report.set_defaults(command=_report)
     return parser
 
 
@@ -173,13 +182,36 @@ def _read_spec_file(path: Path) -> dict[str, Any]:
     return found
 
 
-def _show(arguments: argparse.Namespace) -> int:
-    follower = read_study(arguments.study)
-    study = follower.study
-    if not study.attempts:
-        raise StorageError(f"a study folder must hold a journal, found none at {arguments.study}")
+def _existing(address: str) -> Study:
+    """The study at an address, which must be one; what was skipped in its journal is said."""
+    follower = read_study(address)
+    if not follower.study.attempts:
+        raise StorageError(f"a study folder must hold a journal, found none at {address}; check the path")
     for problem in follower.problems:
         print(f"sparktune: {problem}", file=sys.stderr)
+    return follower.study
+
+
+def _ui(arguments: argparse.Namespace) -> int:
+    from airflow_sparktune.dashboard.server import serve
+
+    _existing(arguments.study)
+    print(f"http://127.0.0.1:{arguments.port} (Ctrl-C ends it)", flush=True)
+    serve(arguments.study, port=arguments.port)
+    return 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from airflow_sparktune.dashboard.report import report
+
+    study = _existing(arguments.study)
+    arguments.output.write_text(report(study, title=arguments.study), encoding="utf-8")
+    print(arguments.output)
+    return 0
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    study = _existing(arguments.study)
     if arguments.json:
         trials = [trial_row(study.trials[number]) for number in sorted(study.trials)]
         print(json.dumps({**summary(study), "trials": trials}, indent=2))

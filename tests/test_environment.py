@@ -1,0 +1,78 @@
+"""What has to hold of the installed environment and of the package's face to Airflow."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from base64 import urlsafe_b64encode
+from importlib.metadata import distribution, entry_points, version
+from pathlib import Path
+
+from airflow_sparktune.orchestrator.provider import get_provider_info
+
+
+def test_pyspark_and_its_client_are_one_release() -> None:
+    """Both install the same files into pyspark/: at different releases the last one wins, silently."""
+    assert version("pyspark") == version("pyspark-client")
+
+
+def test_the_files_of_pyspark_are_those_of_its_release() -> None:
+    """What lies on disk is what pyspark's own record says, whichever of the two was installed last."""
+    spark = distribution("pyspark")
+    shared = {str(file) for file in spark.files} & {
+        str(file) for file in distribution("pyspark-client").files
+    }
+    modules = [file for file in spark.files if str(file) in shared and file.suffix == ".py" and file.hash]
+    assert len(modules) > 100
+    for file in modules:
+        digest = hashlib.new(file.hash.mode, Path(file.locate()).read_bytes()).digest()
+        assert file.hash.value == _unpadded(digest), file
+
+
+def test_airflow_finds_the_provider() -> None:
+    """The metadata names the canonical distribution, or every airflow command would crash."""
+    (entry,) = [
+        item
+        for item in entry_points(group="apache_airflow_provider")
+        if item.dist.name == "airflow-sparktune"
+    ]
+    info = entry.load()()
+    assert info == get_provider_info()
+    assert info["package-name"] == "airflow-sparktune"
+
+
+def test_airflow_knows_the_decorator() -> None:
+    """`@task.sparktune` is there by the provider's entry point."""
+    from airflow.sdk import task
+
+    from airflow_sparktune.orchestrator.decorator import sparktune_task
+
+    assert task.sparktune.__name__ == sparktune_task.__name__
+
+
+def test_importing_the_operator_is_cheap() -> None:
+    """A DAG file pays for the provider's operator, and for nothing heavy of ours."""
+    heavy = ("pyspark", "hyperopt", "scipy", "plotly", "pandas", "numpy")
+    code = (
+        "import json, sys\n"
+        "from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator\n"
+        "before = set(sys.modules)\n"
+        "from airflow_sparktune import SparkTuneOperator\n"
+        "print(json.dumps(sorted(set(sys.modules) - before)))\n"
+    )
+    told = subprocess.check_output([sys.executable, "-c", code], text=True, stderr=subprocess.DEVNULL)
+    added = json.loads(told.splitlines()[-1])
+    assert not [name for name in added if name.split(".")[0] in heavy]
+
+
+def test_constraints_name_no_address() -> None:
+    """Versions only: where packages come from is the installer's own business."""
+    constraints = (Path(__file__).parent.parent / "constraints.txt").read_text()
+    assert "://" not in constraints
+    assert "--" not in constraints
+
+
+def _unpadded(digest: bytes) -> str:
+    return urlsafe_b64encode(digest).decode().rstrip("=")
