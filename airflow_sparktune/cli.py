@@ -77,7 +77,9 @@ def _run(arguments: argparse.Namespace) -> int:
     given = _read_spec_file(arguments.spec)
     conf = given.pop("conf", None) or {}
     bases = (arguments.spec.resolve().parent, Path.cwd())
-    given["objective"], code = find_code(str(given.get("objective")), bases=bases)
+    code = None
+    if isinstance(objective := given.get("objective"), str):
+        given["objective"], code = find_code(objective, bases=bases)
     spec = Spec.of(**given, code=code.sha256 if code else None)
     address = arguments.study or str(Path.cwd() / f"{arguments.spec.stem}.study")
     address = address if "://" in address else str(Path(address).resolve())
