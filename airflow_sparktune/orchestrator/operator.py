@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -20,6 +20,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from airflow_sparktune.errors import DriverLost, PlatformError, SparktuneError, SpecError, revive
 from airflow_sparktune.orchestrator.parcel import SPARK_LOG, UserCode, find_code
 from airflow_sparktune.orchestrator.process import die_with_parent, end_driver, end_family
+from airflow_sparktune.orchestrator.progress import shown
 from airflow_sparktune.orchestrator.secrets import refuse_secrets
 from airflow_sparktune.orchestrator.spark_install import SparkInstall
 from airflow_sparktune.orchestrator.submission import Submission, prepare
@@ -186,7 +187,8 @@ class SparkTuneOperator(SparkSubmitOperator):
                 install=SparkInstall.find(connection["spark_binary"]),
                 quiet=self.log_level == "trials",
             )
-            failure = self._submit(self._submission, context)
+            with self._progress(address, context):
+                failure = self._submit(self._submission, context)
             if failure is not None:
                 self._show_end_of(folder / SPARK_LOG)
         finally:
@@ -242,6 +244,10 @@ class SparkTuneOperator(SparkSubmitOperator):
         except AirflowException as error:
             return error
         return None
+
+    def _progress(self, address: str, context: Context) -> AbstractContextManager[None]:
+        store = context.get("task_state_store")
+        return nullcontext() if store is None else shown(address, store.set)
 
     def _show_end_of(self, file: Path, lines: int = 30) -> None:
         """What Spark said last, where something went wrong and it was kept out of the log."""
