@@ -13,6 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Protocol
@@ -90,8 +91,10 @@ def run(task: Task, call: Call) -> Reply:
         objective = _objective(task.objective, tuple(sorted(task.kwargs)))
     except ObjectiveError as error:
         return Reply(0.0, failure=Failure(FailureKind.RAISED, str(error)))
+    # Copies: an objective may change what it is given, which the next trial and the journal need as it was.
+    params, kwargs = deepcopy((call.params, task.kwargs))
     outcome = attempt(
-        lambda: objective(call.params, kwargs=task.kwargs, trial=call.trial, shared_data=task.shared_data),
+        lambda: objective(params, kwargs=kwargs, trial=call.trial, shared_data=task.shared_data),
         seed=call.trial.seed,
     )
     if outcome.failure is not None:

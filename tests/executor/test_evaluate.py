@@ -216,6 +216,13 @@ class TestTask:
             reply = run(Task(f"{HERE}:with_extras", {"data": "d"}, shared_data=rows), Call({}, TRIAL))
             assert (reply.info or {})["got"][-1] == rows
 
+    def test_an_objective_that_changes_what_it_is_given_changes_its_own_copy(self) -> None:
+        task = Task(f"{HERE}:consumes", {"data": ["a", "b"]})
+        call = Call({"x": {"y": 0.5}}, TRIAL)
+        for _ in range(2):
+            assert run(task, call).loss == 0.5
+        assert (call.params, task.kwargs) == ({"x": {"y": 0.5}}, {"data": ["a", "b"]})
+
     @pytest.mark.parametrize(("name", "told"), [("plain", None), ("plian", "has no 'plian'")])
     def test_check_says_what_is_wrong_with_the_objective(self, name: str, told: str | None) -> None:
         (text,) = check(Sent(Task(f"{HERE}:{name}", {})), iter([0]))

@@ -19,6 +19,11 @@ def with_defaults(params: Any, data: str = "small", *, trial: Any = None) -> flo
     return 1.0 if trial is not None else 0.0
 
 
+def consumes(params: Any, data: list[str]) -> float:
+    assert (data.pop(), data.pop()) == ("b", "a")
+    return params.pop("x").pop("y")
+
+
 def with_any(params: Any, **options: Any) -> dict[str, Any]:
     return {"loss": 0.0, "options": options}
 

@@ -32,7 +32,9 @@ class DriverProcess:
     Its processes are known by a mark in their environment, which every child inherits, orphans too.
     """
 
-    def __init__(self, study: Path, work: Path, spec: Spec, *, code: Mapping[str, bytes]) -> None:
+    def __init__(
+        self, study: Path, work: Path, spec: Spec, *, code: Mapping[str, bytes], master: str = "local[2]"
+    ) -> None:
         self.study = study
         self.mark = secrets.token_hex(8)
         study.mkdir(exist_ok=True)
@@ -42,7 +44,7 @@ class DriverProcess:
             str(study),
             folder=work,
             code=UserCode(code),
-            master="local[2]",
+            master=master,
             deploy_mode=None,
             conf={"spark.ui.enabled": "false", "spark.driver.memory": "512m"},
             install=SparkInstall.find("spark-submit"),
@@ -51,7 +53,7 @@ class DriverProcess:
         self._log = work.with_suffix(".log")
         with self._log.open("wb") as out:
             self.submit = subprocess.Popen(
-                submission.command(str(Path(sys.executable).parent / "spark-submit"), "local[2]"),
+                submission.command(str(Path(sys.executable).parent / "spark-submit"), master),
                 cwd=work,
                 env={**os.environ, **submission.environment, _MARK: self.mark},
                 stdin=subprocess.DEVNULL,
@@ -94,18 +96,18 @@ class DriverProcess:
     def left(self, *, after_s: float = 15.0) -> list[str]:
         """The command lines of what still runs of it, after it has had some time to end."""
         until = time.monotonic() + after_s
-        while (found := self._processes()) and time.monotonic() < until:
+        while (found := self.processes()) and time.monotonic() < until:
             time.sleep(0.2)
         return [" ".join(process.info["cmdline"] or ()) for process in found]
 
     def end(self) -> None:
         """Kill whatever is left of it."""
-        for process in self._processes():
+        for process in self.processes():
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         self.submit.wait()
 
-    def _processes(self) -> list[psutil.Process]:
+    def processes(self) -> list[psutil.Process]:
         marked = []
         for process in psutil.process_iter(["environ", "cmdline", "status"]):
             alive = process.info["status"] != psutil.STATUS_ZOMBIE
