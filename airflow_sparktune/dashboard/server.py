@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
@@ -14,7 +14,8 @@ from airflow_sparktune.dashboard.masking import Mask
 from airflow_sparktune.dashboard.place import Place
 
 # One study has one page; its address has the form that it has in Airflow, so that there is one page only.
-PAGE = "/dags/local/tasks/study/runs/here/"
+RUN = "here"
+PAGE = f"/dags/local/tasks/study/runs/{RUN}/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class OneStudy:
 
     def runs(self, place: Place) -> Sequence[Place]:
         """The one place."""
-        return (place,)
+        return (replace(place, run_id=RUN),)
 
     def trouble(self) -> str | None:
         """Nothing: the address was given."""

@@ -51,7 +51,6 @@ class Shelf:
                 kept.follower.refresh()
                 kept.read_at = now
             yield kept.follower
-        self._make_room()
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -61,12 +60,12 @@ class Shelf:
             if address not in self._kept:
                 self._kept[address] = _Kept(StudyFollower(open_storage(address)))
             self._kept.move_to_end(address)
+            self._make_room()
             return self._kept[address]
 
     def _make_room(self) -> None:
-        with self._lock:
-            trials = sum(len(kept.follower.study.trials) for kept in self._kept.values())
-            # One study stays whatever its size: throwing it out would read it anew at every request.
-            while len(self._kept) > 1 and (len(self._kept) > self._studies or trials > self._trials):
-                _, gone = self._kept.popitem(last=False)
-                trials -= len(gone.follower.study.trials)
+        trials = sum(len(kept.follower.study.trials) for kept in self._kept.values())
+        # One study stays whatever its size: throwing it out would read it anew at every request.
+        while len(self._kept) > 1 and (len(self._kept) > self._studies or trials > self._trials):
+            _, gone = self._kept.popitem(last=False)
+            trials -= len(gone.follower.study.trials)

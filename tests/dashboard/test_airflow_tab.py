@@ -59,7 +59,9 @@ def test_the_tab_fills_while_the_demo_runs_on_spark(page: Page, airflow: Site) -
     state = tab.locator("#state")
     expect(state).to_contain_text("Running", timeout=90_000)
     expect(state).to_contain_text(re.compile(r"[1-9]\d* of 24 trials"), timeout=90_000)
-    expect(state.get_by_role("link", name="Spark UI")).to_be_visible()
+    with page.context.expect_page() as opened:
+        state.get_by_role("link", name="Spark UI").click()
+    opened.value.close()
     expect(state).to_contain_text("24 of 24 trials", timeout=180_000)
     expect(state).to_contain_text("Finished", timeout=30_000)
     for label in ("batch_size", "learning_rate", "momentum"):
@@ -90,6 +92,9 @@ def test_an_ordinary_user_watches_under_a_path(page: Page, server: Server, watch
     expect(tab.locator("#state")).to_contain_text("30 of 30 trials")
     tab.get_by_role("button", name="Trial 13", exact=True).click()
     expect(tab.locator(".traceback")).to_contain_text("matrix is singular")
+    with page.expect_download() as download:
+        tab.get_by_role("link", name="Download report").click()
+    assert download.value.suggested_filename.startswith("tuning-tune-manual__2026-01-01")
 
 
 def test_the_tab_follows_airflows_theme(page: Page, server: Server, watched: Run) -> None:

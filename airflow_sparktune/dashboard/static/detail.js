@@ -20,8 +20,31 @@ export function showDetail(cell, trial) {
       ),
     );
   }
-  if (Object.keys(trial.info).length) parts.push(block("Reported by the objective", el("pre", {}, JSON.stringify(trial.info, null, 2))));
+  for (const [name, value] of Object.entries(trial.info)) {
+    if (isSeries(value)) parts.push(block(`${name}: ${value.length} values, the last ${number(value.at(-1))}`, sparkline(value)));
+  }
+  if (Object.keys(trial.info).length) parts.push(block("Reported by the objective", el("pre", {}, JSON.stringify(trial.info))));
   cell.replaceChildren(...parts);
+}
+
+// A list of numbers that the objective reported, such as its loss epoch by epoch.
+function sparkline(values) {
+  const least = Math.min(...values);
+  const span = Math.max(...values) - least || 1;
+  const points = values.map((value, index) => `${(100 * index) / (values.length - 1)},${30 - (30 * (value - least)) / span}`);
+  const space = "http://www.w3.org/2000/svg";
+  const [picture, line] = [document.createElementNS(space, "svg"), document.createElementNS(space, "polyline")];
+  picture.setAttribute("class", "sparkline");
+  picture.setAttribute("viewBox", "0 0 100 30");
+  picture.setAttribute("preserveAspectRatio", "none");
+  picture.setAttribute("aria-hidden", "true"); // the numbers stand below
+  line.setAttribute("points", points.join(" "));
+  picture.append(line);
+  return picture;
+}
+
+function isSeries(value) {
+  return Array.isArray(value) && value.length > 1 && value.every((item) => typeof item === "number");
 }
 
 function block(title, ...children) {

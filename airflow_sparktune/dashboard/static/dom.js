@@ -15,6 +15,20 @@ export function byId(id) {
   return document.getElementById(id);
 }
 
+// A link to another site, in a new tab. Airflow's frame may not open tabs, so there the page around it does.
+export function outwardLink(href, text) {
+  const properties = { href, target: "_blank", rel: "noopener noreferrer" };
+  const link = el("a", properties, text);
+  link.addEventListener("click", (event) => {
+    if (window.parent === window) return;
+    event.preventDefault();
+    const twin = window.parent.document.createElement("a");
+    for (const [name, value] of Object.entries(properties)) twin.setAttribute(name, value);
+    twin.click();
+  });
+  return link;
+}
+
 // Put `nodes` into `parent` in this order; what is in its place already is not touched, so that focus and
 // a selection survive an update.
 export function reconcile(parent, nodes) {

@@ -1,11 +1,11 @@
 // A task's tunings over its runs.
 import { draw } from "./chart.js";
 import { byId, el } from "./dom.js";
-import { duration, number, plain, SIGNS, STATES } from "./format.js";
+import { duration, number, plain, STATES } from "./format.js";
 import { LiveSource, Lost } from "./source.js";
 import { colour, followTheme } from "./theme.js";
 
-const COLUMNS = ["Run", "Started", "Stopped by", "Best loss", "Against the run before", "Trials", "Duration", "Best params"];
+const COLUMNS = ["Run", "Started", "Stopped by", "Best loss", "Run before", "Trials", "Duration", "Best params"];
 
 let reply = null;
 
@@ -33,8 +33,8 @@ function before(index) {
 }
 
 function row(run, previous) {
+  const name = el("td", { class: "text" }, el("a", { href: address(run) }, nameOf(run)));
   const cells = [
-    el("a", { href: address(run) }, nameOf(run)),
     run.started ? new Date(run.started).toLocaleString() : "–",
     run.phase === "closed" ? run.stop_reason : run.phase,
     number(run.best_loss),
@@ -43,7 +43,7 @@ function row(run, previous) {
     duration(run.elapsed_s),
   ];
   const params = el("td", { class: "text" }, run.best_params === null ? "–" : JSON.stringify(run.best_params));
-  return el("tr", {}, ...cells.map((cell) => el("td", {}, cell)), params);
+  return el("tr", {}, name, ...cells.map((cell) => el("td", {}, String(cell))), params);
 }
 
 function nameOf(run) {
@@ -63,7 +63,8 @@ function change(run, previous) {
 }
 
 function counts(run) {
-  return STATES.filter((state) => run.counts[state]).map((state) => `${SIGNS[state]} ${run.counts[state]} ${state}`).join(", ");
+  const others = STATES.filter((state) => state !== "ok" && run.counts[state]);
+  return [run.trials, ...others.map((state) => `${run.counts[state]} ${state}`)].join(", ");
 }
 
 function showBest() {

@@ -44,7 +44,7 @@ function logScale(done) {
   const most = losses.reduce((one, other) => Math.max(one, other), -Infinity);
   const box = byId("log-loss");
   box.disabled = !(least > 0);
-  box.checked = least > 0 && (logChosen ?? most / least > 50);
+  box.checked = least > 0 && (logChosen ?? most / least > 10);
   return box.checked;
 }
 

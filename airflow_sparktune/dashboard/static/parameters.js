@@ -8,14 +8,16 @@ const MOST_DOTS = 6000; // over all charts
 const BARE = { showlegend: false, height: 220, margin: { l: 48, r: 8, t: 8, b: 44 } };
 
 export class Parameters {
-  constructor(load) {
-    this.load = load; // fetches the shares
+  // `load` fetches the shares; `askable`: they can be worked out again.
+  constructor(load, { askable }) {
+    this.load = load;
     this.charts = new Map(); // axis label -> its chart's node
     this.visible = new Set();
     this.asked = null;
     this.watcher = new IntersectionObserver((entries) => this.seen(entries), { rootMargin: "200px" });
     this.watcher.observe(byId("importance"));
     byId("importance-again").addEventListener("click", () => this.askImportance());
+    byId("importance-again").hidden = !askable;
   }
 
   show(model, axes) {

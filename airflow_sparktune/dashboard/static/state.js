@@ -1,5 +1,5 @@
 // The state of the study in a few cards.
-import { byId, el } from "./dom.js";
+import { byId, el, outwardLink } from "./dom.js";
 import { duration, number, SIGNS, STATES } from "./format.js";
 
 const REASONS = {
@@ -123,7 +123,7 @@ function cluster(reply) {
     el("p", {}, summary.slots === null ? "slots not known yet" : `${summary.slots} slots`),
     el("p", {}, `attempt ${attempt?.number ?? "–"}`, attempt?.host ? ` on ${attempt.host}` : ""),
     attempt?.spark_ui && reply.phase === "running" &&
-      el("p", {}, el("a", { href: attempt.spark_ui, target: "_blank", rel: "noopener noreferrer" }, "Spark UI")),
+      el("p", {}, outwardLink(attempt.spark_ui, "Spark UI")),
     el("p", { class: "quiet" }, `${summary.objective}, ${summary.algo}, seed ${summary.seed}`),
   );
 }

@@ -12,7 +12,7 @@ import { follow, LiveSource, ReportSource } from "./source.js";
 import { showState } from "./state.js";
 import { TrialTable } from "./table.js";
 import { followTheme } from "./theme.js";
-import { initTimeline, showTimeline } from "./timeline.js";
+import { showTimeline } from "./timeline.js";
 
 const query = new URLSearchParams(location.search);
 const inside = byId("report");
@@ -23,10 +23,10 @@ const filters = new Filters(() => {
   charts.refresh();
 });
 const table = new TrialTable({ load: (chosen) => source.trial(model, chosen), kept: (trial) => filters.kept(trial) });
-const parameters = new Parameters(() => source.importance(model));
+const parameters = new Parameters(() => source.importance(model), { askable: !inside });
 const charts = new Charts({
   losses: () => showLosses(model),
-  timeline: () => showTimeline(model),
+  timeline: () => showTimeline(model, (chosen) => table.open(chosen)),
   parallel: () => showParallel(model, filters.axes, filters),
 });
 let trouble = null;
@@ -88,7 +88,6 @@ function generationBox(generations, shown) {
 }
 
 initLosses(showCharts);
-initTimeline((chosen) => table.open(chosen));
 followTheme(showCharts);
 follow(source, model, {
   news: showAll,

@@ -4,18 +4,8 @@ import { byId } from "./dom.js";
 import { duration, number, plain, STATES } from "./format.js";
 import { colour } from "./theme.js";
 
-export function initTimeline(open) {
-  // plotly gives the node its events when it has drawn on it for the first time.
-  const node = byId("timeline");
-  node.addEventListener("plotly-ready", () => {
-    node.on("plotly_click", ({ points }) => {
-      const chosen = points[0]?.customdata;
-      if (chosen !== undefined && chosen !== null) open(chosen);
-    });
-  }, { once: true });
-}
-
-export async function showTimeline(model) {
+// `open` is told the trial that was clicked.
+export async function showTimeline(model, open) {
   const placed = model.ordered.filter((trial) => trial.slot !== null && trial.start !== null);
   const slots = Math.max(model.reply.summary?.slots ?? 0, ...highest(placed));
   const unit = unitOf(model.elapsed);
@@ -36,7 +26,8 @@ export async function showTimeline(model) {
     },
     shapes: model.reply.attempts.slice(1).map((attempt) => border((attempt.opened - model.started) / unit.seconds)),
   });
-  node.dispatchEvent(new Event("plotly-ready"));
+  node.removeAllListeners("plotly_click");
+  node.on("plotly_click", ({ points }) => points[0] && open(points[0].customdata));
 }
 
 function highest(placed) {

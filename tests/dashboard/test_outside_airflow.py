@@ -1,0 +1,67 @@
+"""`sparktune ui` and `sparktune report`, and what the plugins cost a process that shows no page."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from fastapi.testclient import TestClient
+from pages import as_it_is
+from synthetic import Writer
+
+from airflow_sparktune.dashboard.report import report
+from airflow_sparktune.dashboard.server import PAGE, local_app
+from airflow_sparktune.study.follow import read_study
+
+
+def study(tmp_path: Path) -> str:
+    writer = Writer(str(tmp_path))
+    writer.open(max_evals=10)
+    writer.run(10)
+    writer.close()
+    return str(tmp_path)
+
+
+def test_one_study_has_its_page_without_a_login(tmp_path: Path) -> None:
+    client = TestClient(local_app(study(tmp_path), mask=as_it_is), base_url="http://localhost")
+
+    assert client.get("/").url.path == PAGE
+    assert client.get(f"{PAGE}study").json()["title"] == str(tmp_path)
+    assert client.get(f"{PAGE}../../history").json()["runs"][0]["run_id"] == "here"
+
+
+def test_a_name_that_was_rebound_to_this_machine_is_refused(tmp_path: Path) -> None:
+    client = TestClient(local_app(study(tmp_path), mask=as_it_is), base_url="http://evil.example")
+
+    assert client.get(f"{PAGE}study").status_code == 400
+
+
+def test_a_report_holds_its_data_where_no_text_can_end_it(tmp_path: Path) -> None:
+    follower = read_study(study(tmp_path))
+
+    text = report(follower.study, title="</script><script>alert(1)</script>", mask=as_it_is)
+
+    data = re.search(r'<script type="application/json" id="report">(.*?)</script>', text)
+    assert data
+    assert json.loads(data[1])["study"]["title"] == "</script><script>alert(1)</script>"
+    assert text.count("<script") == 3
+    assert not re.search(r"<(script|link)[^>]+(src|href)=", text)
+
+
+def test_an_empty_study_has_a_report_too(tmp_path: Path) -> None:
+    assert "</html>" in report(read_study(str(tmp_path)).study, title="nothing yet", mask=as_it_is)
+
+
+def test_loading_the_plugins_imports_no_web_framework_and_no_spark() -> None:
+    program = (
+        "import sys, airflow_sparktune.dashboard.plugin, airflow_sparktune.orchestrator.links;"
+        "heavy = {'fastapi', 'plotly', 'optuna', 'pyspark', 'airflow_sparktune.orchestrator.operator'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert found.stdout.splitlines()[-1] == "[]"
