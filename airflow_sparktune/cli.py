@@ -70,17 +70,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from airflow_sparktune.orchestrator.parcel import find_code
+    from airflow_sparktune.orchestrator.parcel import gather_code
     from airflow_sparktune.orchestrator.spark_install import SparkInstall
     from airflow_sparktune.orchestrator.submission import prepare
 
     given = _read_spec_file(arguments.spec)
     conf = given.pop("conf", None) or {}
     bases = (arguments.spec.resolve().parent, Path.cwd())
-    code = None
-    if isinstance(objective := given.get("objective"), str):
-        given["objective"], code = find_code(objective, bases=bases)
-    spec = Spec.of(**given, code=code.sha256 if code else None)
+    named, code = gather_code(given, bases=bases)
+    spec = Spec.of(**named, code=code.sha256 if code else None)
     address = arguments.study or str(Path.cwd() / f"{arguments.spec.stem}.study")
     address = address if "://" in address else str(Path(address).resolve())
     before = read_study(address).study

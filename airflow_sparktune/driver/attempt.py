@@ -55,7 +55,11 @@ def run_attempt(storage: Storage, address: str, spec: Spec) -> int:
         log.warning("journal: %s", problem)
     changed = follower.study.spec.changed_identity(spec) if follower.study.spec else ()
     if changed:
-        log.warning("another study than the one begun here (%s changed): starting anew", ", ".join(changed))
+        log.warning(
+            "another study than the one begun here (%s changed): starting anew; an argument that changes by "
+            "itself (a try number, the time) keeps retries from going on",
+            ", ".join(changed),
+        )
     adopted = None if follower.study.attempts else _cut_off(address, spec)
     earlier = adopted or (None if changed else follower.study)
     open_recorder = partial(

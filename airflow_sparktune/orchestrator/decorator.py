@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.bases.decorator import DecoratedOperator, TaskDecorator, task_decorator_factory
@@ -68,11 +68,16 @@ class DecoratedSparkTuneOperator(DecoratedOperator, SparkTuneOperator):
         self.objective_kwargs = self._arguments(context)
         return super().execute(context)
 
-    def _find_code(self, context: Context) -> tuple[str, UserCode | None]:  # noqa: ARG002 - needs none
-        # An annotation may name what only the DAG file imports: none is evaluated.
+    def _gather_code(
+        self, given: Mapping[str, Any], context: Context
+    ) -> tuple[dict[str, Any], UserCode | None]:
+        others = {name: value for name, value in given.items() if name != "objective"}
+        named, code = super()._gather_code(others, context)
         function: str = self.get_python_source()  # type: ignore[no-untyped-call]  # Airflow's
+        # An annotation may name what only the DAG file imports: none is evaluated.
         source = f"from __future__ import annotations\n\n\n{function}"
-        return str(self.objective), UserCode({f"{MODULE}.py": source.encode()})
+        files = {**(code.files if code is not None else {}), f"{MODULE}.py": source.encode()}
+        return {**named, "objective": self.objective}, UserCode(files)
 
     def _arguments(self, context: Context) -> dict[str, Any]:
         """What the task was called with, by name, and the context values that the function asks for."""

@@ -18,7 +18,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
 
 from airflow_sparktune.errors import DriverLost, PlatformError, SparktuneError, SpecError, revive
-from airflow_sparktune.orchestrator.parcel import SPARK_LOG, UserCode, find_code
+from airflow_sparktune.orchestrator.parcel import SPARK_LOG, UserCode, gather_code
 from airflow_sparktune.orchestrator.process import die_with_parent, end_driver, end_family
 from airflow_sparktune.orchestrator.progress import shown
 from airflow_sparktune.orchestrator.secrets import refuse_secrets
@@ -198,16 +198,17 @@ class SparkTuneOperator(SparkSubmitOperator):
     def _spec(self, context: Context) -> tuple[Spec, UserCode | None]:
         if self.log_level not in ("trials", "spark"):
             raise SpecError(f"log_level must be 'trials' or 'spark', got {self.log_level!r}")
-        objective, code = self._find_code(context)
         given = {name: getattr(self, name) for name in SPEC_FIELDS}
-        digest = code.sha256 if code is not None else None
-        spec = Spec.of(**{**given, "objective": objective, "code": digest})
+        named, code = self._gather_code(given, context)
+        spec = Spec.of(**named, code=code.sha256 if code is not None else None)
         refuse_secrets(spec.to_json())
         return spec, code
 
-    def _find_code(self, context: Context) -> tuple[str, UserCode | None]:
-        """The objective as `module:function`, and the code that travels for it."""
-        return find_code(str(self.objective), bases=code_bases(context))
+    def _gather_code(
+        self, given: Mapping[str, Any], context: Context
+    ) -> tuple[dict[str, Any], UserCode | None]:
+        """The arguments with `module:name` for each reference, and the code that travels for them."""
+        return gather_code(given, bases=tuple(code_bases(context)))
 
     def _connection(self) -> Mapping[str, Any]:
         """The resolved Spark connection; the provider's hook would silently take YARN for a missing one."""

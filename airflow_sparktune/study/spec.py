@@ -89,10 +89,24 @@ class Spec:
         return {**asdict(self), "run_trials_on": self.run_trials_on.value}
 
     def changed_identity(self, other: Spec) -> tuple[str, ...]:
-        """Which parts make `other` another study; a seed counts only where both were given."""
+        """Which parts make `other` another study; a seed counts only where both were given.
+
+        >>> old = Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=1)
+        >>> new = Spec.of(**{**old.to_json(), "objective_kwargs": {"try": 2}, "max_evals": 9})
+        >>> old.changed_identity(new)
+        ("objective_kwargs['try']",)
+        """
         changed = [name for name in IDENTITY if getattr(self, name) != getattr(other, name)]
         if "seed" in changed and None in (self.seed, other.seed):
             changed.remove("seed")
+        if "objective_kwargs" in changed:
+            mine, others, at = (
+                self.objective_kwargs,
+                other.objective_kwargs,
+                changed.index("objective_kwargs"),
+            )
+            names = [name for name in {**mine, **others} if mine.get(name, ...) != others.get(name, ...)]
+            changed[at : at + 1] = [f"objective_kwargs[{name!r}]" for name in names]
         return tuple(changed)
 
 

@@ -148,7 +148,7 @@ def test_python_in_cluster_mode_on_a_standalone_master(operator, run, spark_subm
         ({"objective_kwargs": {"model": object()}}, r"objective_kwargs\['model'\] must be plain JSON"),
         ({"space": {"x": {"unifrom": [0, 1]}}}, "did you mean 'uniform'"),
         ({"objective": "train"}, "objective must be 'module:name'"),
-        ({"objective": "train.py:loss"}, "the objective's file must exist, got 'train.py'"),
+        ({"objective": "train.py:loss"}, "a file that is named must exist, got 'train.py'"),
         ({"run_trials_on": "moon"}, "run_trials_on must be 'executors'"),
         ({"algo": "magic"}, "algo must be one of tpe, random, anneal, atpe"),
     ],

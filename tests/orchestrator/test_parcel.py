@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 
 from airflow_sparktune.errors import ObjectiveError
-from airflow_sparktune.orchestrator.parcel import Parcel, find_code
+from airflow_sparktune.orchestrator.parcel import Parcel, UserCode, gather_code
+
+
+def find_code(objective: str, *, bases: list[Path]) -> tuple[str, UserCode | None]:
+    named, code = gather_code({"objective": objective}, bases=bases)
+    return named["objective"], code
 
 
 def test_zip_holds_what_runs_inside_spark_and_no_more(tmp_path: Path) -> None:
@@ -88,3 +93,19 @@ def test_a_module_named_like_pythons_own(tmp_path: Path) -> None:
     (tmp_path / "queue.py").write_text("")
     with pytest.raises(ObjectiveError, match="must not be named like one of Python's own, got 'queue'"):
         find_code("queue:loss", bases=[tmp_path])
+
+
+def test_space_data_and_algorithm_travel_too(tmp_path: Path) -> None:
+    """Whatever the spec names is shipped, in one zip with one hash."""
+    for name in ("train", "spaces", "data", "search"):
+        (tmp_path / f"{name}.py").write_text("")
+    given = {
+        "objective": "train:loss",
+        "space": "spaces.py:SPACE",
+        "shared_data": "data:load",
+        "algo": "search:suggest",
+        "max_evals": 3,
+    }
+    named, code = gather_code(given, bases=[tmp_path])
+    assert named == {**given, "space": "spaces:SPACE"}
+    assert sorted(code.files) == ["data.py", "search.py", "spaces.py", "train.py"]
