@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from airflow_sparktune.driver.hyperopt_space import read_dimensions
+from airflow_sparktune.driver.remembering_tpe import Suggest, remembering
 from airflow_sparktune.driver.roles import Point
-from airflow_sparktune.driver.sampler import Suggest, SuggestSampler
+from airflow_sparktune.driver.sampler import SuggestSampler
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.plain import plain
 
@@ -38,7 +39,7 @@ class FminSampler(SuggestSampler):
         generator: np.random.Generator,
         points: Sequence[Mapping[str, Any]] = (),
     ) -> None:
-        super().__init__(domain, read_dimensions(domain.expr), partial(_some, suggest))
+        super().__init__(domain, read_dimensions(domain.expr), partial(_some, remembering(suggest)))
         self._generator = generator
         self._seeds: list[int] = []
         self._points = [self._checked(point) for point in points]

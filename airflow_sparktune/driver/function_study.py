@@ -22,8 +22,8 @@ from airflow_sparktune.driver.function_slots import FunctionSlots
 from airflow_sparktune.driver.limits import Limits
 from airflow_sparktune.driver.preflight import preflight
 from airflow_sparktune.driver.recorder import Recorder
+from airflow_sparktune.driver.remembering_tpe import Suggest
 from airflow_sparktune.driver.report import Report
-from airflow_sparktune.driver.sampler import Suggest
 from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.errors import ObjectiveError, SparktuneError, Superseded, describe
 from airflow_sparktune.study.follow import StudyFollower

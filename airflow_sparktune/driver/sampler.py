@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -14,14 +14,13 @@ import numpy
 from hyperopt import anneal, pyll, rand, tpe
 
 from airflow_sparktune.driver.hyperopt_space import hyperopt_space
+from airflow_sparktune.driver.remembering_tpe import Suggest, remembering
 from airflow_sparktune.driver.roles import Point
 from airflow_sparktune.errors import ObjectiveError, SpecError
 from airflow_sparktune.executor.objective import load
 from airflow_sparktune.study.plain import plain
 from airflow_sparktune.study.space import Dimension
 from airflow_sparktune.study.trial import Trial, TrialState
-
-Suggest = Callable[..., list[dict[str, Any]]]
 
 # More greedy than hyperopt's own settings (20 startup jobs, gamma 0.25): better on 21 of 24 problems at
 # 128 trials. `hyperopt.tpe:suggest` is the original.
@@ -33,7 +32,7 @@ class SuggestSampler:
 
     def __init__(self, domain: Any, dimensions: tuple[Dimension, ...], suggest: Suggest) -> None:
         self.dimensions = dimensions
-        self._suggest = suggest
+        self._suggest = remembering(suggest)
         self._domain = domain
         self._whole = {item.label for item in dimensions if item.kind in ("randint", "choice")}
         self._history = _History()

@@ -21,7 +21,7 @@ from airflow_sparktune.driver.fmin_documents import Documents
 from airflow_sparktune.driver.fmin_sampler import given_seed
 from airflow_sparktune.driver.function_spec import function_spec
 from airflow_sparktune.driver.function_study import FunctionAttempt, Search, no_success
-from airflow_sparktune.driver.sampler import Suggest
+from airflow_sparktune.driver.remembering_tpe import Suggest
 from airflow_sparktune.driver.spark_slots import cluster_slots, start_session
 from airflow_sparktune.study.follow import StudyFollower
 from airflow_sparktune.study.storage import MemoryStorage, Storage, open_storage
