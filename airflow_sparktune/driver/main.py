@@ -1,5 +1,6 @@
 """The program that spark-submit starts: runs the study at an address, and writes there how it ended.
 
+With `--script` a user's own program around SparkTrials takes the place of the study's spec.
 Exit codes: 0 a result, 1 a verdict against the study or a failure (both are in the journal), 143 killed.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import runpy
 import signal
 import sys
 import threading
@@ -29,6 +31,9 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     parser = argparse.ArgumentParser(prog="sparktune-driver")
     parser.add_argument("--study", required=True, help="the study's folder: a path or a URL")
     parser.add_argument("--work", type=Path, help="client mode: end with the task, and remove this folder")
+    parser.add_argument(
+        "--script", nargs=argparse.REMAINDER, help="a program around SparkTrials to run instead"
+    )
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     # pandas 3 draws it from PySpark at every start; nothing here uses pandas.
@@ -39,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         start_watchdog(arguments.work)
     code = 1
     try:
-        code = _run(arguments.study)
+        code = _run_script(arguments.study, arguments.script) if arguments.script else _run(arguments.study)
     except Exception:
         log.exception("the driver has failed outside its study")
     finally:
@@ -70,6 +75,18 @@ def _run(address: str) -> int:
     except SparktuneError as error:
         log.error("%s", error)
         return attempt.FAILED
+
+
+def _run_script(address: str, script: Sequence[str]) -> int:
+    """Run a user's program as Python would, with the study's address where SparkTrials looks for it."""
+    os.environ["SPARKTUNE_STUDY"] = address
+    sys.argv = list(script)
+    sys.path.insert(0, str(Path(script[0]).parent))
+    try:
+        runpy.run_path(script[0], run_name="__main__")
+    except SystemExit as exit_:
+        return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+    return 0
 
 
 if __name__ == "__main__":

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,9 +16,9 @@ from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOpe
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
 
-from airflow_sparktune.errors import DriverLost, PlatformError, SparktuneError, SpecError, revive
+from airflow_sparktune.errors import PlatformError, SparktuneError, SpecError
 from airflow_sparktune.orchestrator.parcel import SPARK_LOG, UserCode, gather_code
-from airflow_sparktune.orchestrator.process import die_with_parent, end_driver, end_family
+from airflow_sparktune.orchestrator.process import die_with_parent, end_driver, end_family, environment
 from airflow_sparktune.orchestrator.progress import shown
 from airflow_sparktune.orchestrator.secrets import refuse_secrets
 from airflow_sparktune.orchestrator.spark_install import SparkInstall
@@ -30,6 +29,7 @@ from airflow_sparktune.orchestrator.task_study import (
     generation_of,
     warn_of_local_storage,
 )
+from airflow_sparktune.orchestrator.verdict import verdict
 from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.spec import Spec
@@ -54,6 +54,9 @@ class SparkTuneOperator(SparkSubmitOperator):
 
     Everything that SparkSubmitOperator takes is taken. What makes up the spec is checked when the task
     runs, after templating, so templates, XComArgs and mapped values work.
+
+    A script around `hyperopt.fmin` with this package's SparkTrials runs too: give it as `application`, in
+    place of objective, space and max_evals.
 
     :param objective: `module:function` or `path/to/file.py:function`; params in, loss out
     :param space: builders of `airflow_sparktune.space`, their JSON, or `module:SPACE` with a hyperopt space
@@ -83,9 +86,9 @@ class SparkTuneOperator(SparkSubmitOperator):
     def __init__(
         self,
         *,
-        objective: str,
-        space: Any,
-        max_evals: int | str,
+        objective: str | None = None,
+        space: Any = None,
+        max_evals: int | str | None = None,
         objective_kwargs: Mapping[str, Any] | None = None,
         algo: str = "tpe",
         parallelism: int | str | None = None,
@@ -158,17 +161,19 @@ class SparkTuneOperator(SparkSubmitOperator):
         super().poll_until_complete(external_id, context)
 
     def _run(self, address: str, context: Context) -> Study:
-        spec, code = self._spec(context)
+        script = self._script(context)
+        spec, code = (None, None) if script else self._spec(context)
         before = read_study(address)
         for problem in before.problems:
             self.log.warning("journal: %s", problem)
         known = before.study
-        if known.answers(spec):
+        if spec is not None and known.answers(spec):
             self.log.info("the study at %s has a result already; delivering it", address)
             return known
         connection = self._connection()
         warn_of_local_storage(address)
-        open_storage(address).write("spec.json", json.dumps(spec.to_json(), indent=2).encode())
+        if spec is not None:
+            open_storage(address).write("spec.json", json.dumps(spec.to_json(), indent=2).encode())
         context["ti"].xcom_push(key="study", value=address)
         self.log.info("study: %s", address)
         # One application per generation: a task that is cleared must not reconnect to the one before it.
@@ -185,6 +190,7 @@ class SparkTuneOperator(SparkSubmitOperator):
                 deploy_mode=connection["deploy_mode"],
                 conf=self.conf or {},
                 install=SparkInstall.find(connection["spark_binary"]),
+                script=script,
                 quiet=self.log_level == "trials",
             )
             with self._progress(address, context):
@@ -193,7 +199,23 @@ class SparkTuneOperator(SparkSubmitOperator):
                 self._show_end_of(folder / SPARK_LOG)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        return _verdict(address, attempts_before=len(known.attempts), failure=failure)
+        study = verdict(address, attempts_before=len(known.attempts), failure=failure)
+        if script and failure is not None:
+            raise failure  # the study has a result, but the script went on and failed
+        return study
+
+    def _script(self, context: Context) -> tuple[str, ...]:
+        """The user's own program and its arguments; empty where a spec is to be run."""
+        if not self.application:
+            return ()
+        if self.objective is not None:
+            raise SpecError(
+                f"application must stand alone, got {self.application!r} beside an objective; "
+                "a script names its objective itself"
+            )
+        found = (base / self.application for base in code_bases(context))
+        path = next((path for path in found if path.is_file()), Path(self.application))
+        return (str(path), *map(str, self.application_args or ()))
 
     def _spec(self, context: Context) -> tuple[Spec, UserCode | None]:
         if self.log_level not in ("trials", "spark"):
@@ -240,7 +262,7 @@ class SparkTuneOperator(SparkSubmitOperator):
         self.py_files = ",".join([*submission.py_files, *filter(None, [self.py_files])])
         self.conf = dict(submission.conf)
         try:
-            with _environment(submission.environment):
+            with environment(submission.environment):
                 super().execute(context)
         except AirflowException as error:
             return error
@@ -255,36 +277,3 @@ class SparkTuneOperator(SparkSubmitOperator):
         if file.exists():
             end = file.read_text(errors="replace").splitlines()[-lines:]
             self.log.info("the last lines of Spark's own log:\n%s", "\n".join(end))
-
-
-def _verdict(address: str, *, attempts_before: int, failure: AirflowException | None) -> Study:
-    """What the newest attempt came to; raises the error that it wrote down."""
-    study = read_study(address).study
-    if study.result_stands:
-        return study
-    if study.closed is not None and study.closed.error is not None and len(study.attempts) > attempts_before:
-        raise revive(study.closed.error) from failure
-    if failure is not None and len(study.attempts) <= attempts_before:
-        raise DriverLost(
-            f"the driver must open the study at {address}, but it ended before that; "
-            f"the last lines of spark-submit say why. {failure}"
-        ) from failure
-    raise DriverLost(
-        f"the driver ended without a verdict after {study.finished} finished trials; "
-        "a retry goes on from there"
-    ) from failure
-
-
-@contextmanager
-def _environment(added: Mapping[str, str]) -> Iterator[None]:
-    """This process's environment with `added` in it, while spark-submit is started and followed."""
-    before = {name: os.environ.get(name) for name in added}
-    os.environ.update(added)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

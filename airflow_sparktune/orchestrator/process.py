@@ -1,11 +1,13 @@
-"""The kill chain on Airflow's side: nothing of a driver outlives its task (client mode, Linux)."""
+"""The driver as a process of this machine: how it is started, and how nothing of it outlives its task."""
 
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import psutil
 
@@ -54,3 +56,18 @@ def end_family(spark_submit: int) -> None:
             process.kill()
         except psutil.NoSuchProcess:
             continue
+
+
+@contextmanager
+def environment(added: Mapping[str, str]) -> Iterator[None]:
+    """This process's environment with `added` in it, while spark-submit is started and followed."""
+    before = {name: os.environ.get(name) for name in added}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,11 +40,13 @@ def prepare(
     deploy_mode: str | None,
     conf: Mapping[str, Any],
     install: SparkInstall,
+    script: Sequence[str] = (),
     quiet: bool = True,
 ) -> Submission:
     """Pack what travels into `folder` and say how it is submitted; what `conf` sets is left alone.
 
-    With `quiet`, Spark's own lines go to a file in `folder` and only its warnings to the output.
+    `script` is a user's own program and its arguments, which runs in place of a spec. With `quiet`, Spark's
+    own lines go to a file in `folder` and only its warnings to the output.
     """
     cluster = deploy_mode == "cluster"
     if cluster and master.startswith("spark://"):
@@ -53,8 +55,8 @@ def prepare(
             "set deploy_mode='client' (Spark supports cluster mode for Python on YARN and Kubernetes only)"
         )
     parcel = Parcel.pack(folder, code)
-    defaults: dict[str, Any] = {}
-    arguments = ["--study", address]
+    defaults: dict[str, Any] = {"spark.sparktune.study": address} if script else {}
+    application, arguments = str(parcel.launcher), ["--study", address]
     environment = dict(install.environment)
     if not cluster:
         # Otherwise the first python3 on PATH drives, which need not have hyperopt.
@@ -65,9 +67,14 @@ def prepare(
         arguments += ["--work", str(folder)]
         if quiet:
             environment["SPARK_SUBMIT_OPTS"] = f"-Dlog4j2.configurationFile=file:{parcel.log4j}"
+        if script:
+            arguments += ["--script", *script]
+    elif script:
+        # The launcher would not find it there; the script finds its study by the conf.
+        application, arguments = script[0], list(script[1:])
     return Submission(
         folder=folder,
-        application=str(parcel.launcher),
+        application=application,
         arguments=tuple(arguments),
         py_files=tuple(str(path) for path in parcel.py_files),
         conf={**defaults, **conf},

@@ -45,25 +45,25 @@ class Run:
         wait_for(lambda: self.state(task, index) in states, within_s=within_s)
 
     def xcom(self, task: str = "tune", key: str = "return_value", index: int = -1) -> Any:
-        path = f"{self._path(task)}/xcomEntries/{key}?map_index={index}&deserialize=true"
+        path = f"{self.path(task)}/xcomEntries/{key}?map_index={index}&deserialize=true"
         return self.site.call("GET", path)["value"]
 
     def log(self, task: str = "tune", attempt: int = 1) -> str:
-        return json.dumps(self.site.call("GET", f"{self._path(task)}/logs/{attempt}?full_content=true"))
+        return json.dumps(self.site.call("GET", f"{self.path(task)}/logs/{attempt}?full_content=true"))
 
     def clear(self, task: str) -> None:
         body = {"dry_run": False, "dag_run_id": self.run, "task_ids": [task], "only_failed": False}
         self.site.call("POST", f"dags/{self.dag}/clearTaskInstances", **body)
 
     def mark_failed(self, task: str = "tune") -> None:
-        self.site.call("PATCH", self._path(task), new_state="failed")
+        self.site.call("PATCH", self.path(task), new_state="failed")
 
-    def _path(self, task: str) -> str:
+    def path(self, task: str) -> str:
         return f"dags/{self.dag}/dagRuns/{self.run}/taskInstances/{task}"
 
     def _instance(self, task: str, index: int = -1) -> Any:
         suffix = "" if index < 0 else f"/{index}"
-        return self.site.call("GET", f"{self._path(task)}{suffix}")
+        return self.site.call("GET", f"{self.path(task)}{suffix}")
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,17 @@ def test_mapped(airflow: Site) -> None:
         assert run.xcom(task="consume", index=index) == found.best.params["x"]
 
 
+def test_script_around_fmin(airflow: Site) -> None:
+    """A script as application: its study's best params land in XCom, its own output in the log."""
+    run = airflow.trigger("scripted")
+    run.wait("success", "failed")
+    found = study(run)
+    assert found.finished == 6, run.log()
+    assert run.xcom() == found.best.params
+    assert "the script's own last line: ['x']" in run.log()
+    assert run.site.call("GET", f"{run.path('tune')}/state-store/tuning")["value"]["trials"] == "6/6"
+
+
 def test_task_marked_failed_leaves_nothing(airflow: Site) -> None:
     """The driver writes that it was killed, then no process of it is left, nor its work folder."""
     run = airflow.trigger("endless")

@@ -210,3 +210,29 @@ def test_yarn_application_is_killed_after_a_reconnect(operator, run, spark_submi
     monkeypatch.setattr(hook, "_kill_yarn_application", ended.append)
     task.poll_until_complete("application_1_0001", {})
     assert ended == ["application_1_0001"]
+
+
+def test_script_takes_the_place_of_a_spec(operator, run, spark_submit, tmp_path) -> None:
+    """A script beside the DAG runs under our launcher, with its arguments and its study's address."""
+    note = spark_submit("dies early")
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / "search.py").write_text("")
+    given = {"objective": None, "space": None, "max_evals": None, "seed": None}
+    with pytest.raises(DriverLost):
+        run(operator(application="search.py", application_args=["--rows", 5], **given))
+    line = note()["arguments"]
+    assert line[line.index("--script") :] == ["--script", str(tmp_path / "dags" / "search.py"), "--rows", "5"]
+    assert any(part.startswith("spark.sparktune.study=") for part in line)
+
+
+def test_script_beside_an_objective(operator, run, spark_submit) -> None:
+    """One or the other."""
+    spark_submit("works")
+    with pytest.raises(AirflowFailException, match="application must stand alone"):
+        run(operator(application="search.py"))
+
+
+def test_nothing_to_run(run, storage) -> None:
+    """Without a script an objective is needed, and that is said."""
+    with pytest.raises(AirflowFailException, match="a spec must have objective, got none"):
+        run(SparkTuneOperator(task_id="tune", storage=str(storage)))

@@ -86,6 +86,13 @@ def mapped():
     consume.expand(hparams=tune.output)
 
 
+@dag(schedule=None)
+def scripted():
+    """A hyperopt script of the user's own as the application."""
+    SparkTuneOperator(task_id="tune", application="fmin_script.py", application_args=["0.4"])
+
+
+scripted()
 resumed()
 endless()
 misspelled()
