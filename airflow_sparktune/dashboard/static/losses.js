@@ -25,7 +25,8 @@ export function showLosses(model) {
   byId("losses-text").textContent = words(done, winners, dots);
   return draw(byId("losses"), traces.filter((trace) => trace.x.length), {
     xaxis: { title: { text: "trial" }, rangemode: "nonnegative" },
-    yaxis: { title: { text: "loss" }, type: log ? "log" : "linear" },
+    // "D2": labels at 1, 2 and 5 only.
+    yaxis: { title: { text: "loss" }, type: log ? "log" : "linear", dtick: log ? "D2" : undefined },
   });
 }
 
