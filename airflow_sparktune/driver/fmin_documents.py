@@ -12,7 +12,7 @@ from hyperopt import base
 
 from airflow_sparktune.driver.sampler import document
 from airflow_sparktune.study.study import Study
-from airflow_sparktune.study.trial import Trial, TrialState
+from airflow_sparktune.study.trial import Failure, Trial, TrialState
 
 # What the journal's info of a trial holds besides the keys of the user's own result.
 _OURS = ("attachments", "left_out", "reported")
@@ -107,11 +107,16 @@ def fmin_document(trial: Trial, labels: list[str], answer: Mapping[str, Any] | N
         doc["result"] = _result(trial, reported or {"status": "ok", "loss": trial.loss}, answer)
     else:
         doc["state"] = base.JOB_STATE_ERROR
-        error = trial.error
-        if error is not None:
-            kind = error.message.partition(":")[0] if error.traceback else error.kind.value
-            doc["misc"]["error"] = (f"<class '{kind}'>", error.traceback or error.message)
+        if trial.error is not None:
+            doc["misc"]["error"] = _error(trial.error)
     return doc
+
+
+def _error(failure: Failure) -> tuple[str, str]:
+    """The type of what was raised as text, and the traceback; for a trial that was lost what Spark said."""
+    if failure.traceback is None:
+        return failure.kind.value, failure.message
+    return f"<class '{failure.message.partition(':')[0]}'>", failure.traceback
 
 
 def _result(trial: Trial, reported: Mapping[str, Any], answer: Mapping[str, Any] | None) -> dict[str, Any]:
