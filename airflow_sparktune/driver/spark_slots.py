@@ -152,7 +152,10 @@ class DriverSlots(JobSlots):
 
     def _run(self, call: Call) -> Reply:
         number = call.trial.number
-        self._thread_of[number] = threading.get_ident()
+        with self._interrupting:
+            if number in self._cancelled:  # before it had begun
+                raise TrialCancelled
+            self._thread_of[number] = threading.get_ident()
         try:
             self._context.setJobGroup(self._groups.of(number), f"trial {number}", interruptOnCancel=True)
             reply = run(self._task, call)

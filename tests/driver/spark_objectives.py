@@ -84,3 +84,37 @@ def say(folder: str, *pids: int) -> None:
     path = Path(folder, f"{pids[0]}.pids")
     path.with_suffix(".tmp").write_text(" ".join(map(str, pids)))
     path.with_suffix(".tmp").rename(path)
+
+
+def echo(params: Any) -> float:
+    return float(params["x"])
+
+
+def broken(params: Any) -> float:
+    raise ValueError("the data is not there")
+
+
+def uses_spark(params: Any) -> dict[str, Any]:
+    """Needs the driver's Spark."""
+    from pyspark import SparkContext
+
+    context = SparkContext.getOrCreate()
+    return {"loss": params["x"], "rows": context.parallelize(range(100), 2).count()}
+
+
+def spins(params: Any) -> float:
+    """Never ends by itself, but can be interrupted at each step."""
+    while params["spin"]:
+        time.sleep(0.01)
+    return 0.0
+
+
+def numbers() -> list[int]:
+    return list(range(10))
+
+
+def gives_up() -> None:
+    sys.exit("no data")
+
+
+NUMBER = 5

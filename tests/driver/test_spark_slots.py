@@ -12,7 +12,7 @@ import pytest
 from pyspark import SparkContext
 
 from airflow_sparktune.driver.roles import Finished, Point
-from airflow_sparktune.driver.spark_slots import SparkSlots, start_session
+from airflow_sparktune.driver.spark_slots import DriverSlots, SparkSlots, start_session
 from airflow_sparktune.executor.evaluate import Call, Task
 from airflow_sparktune.executor.objective import TrialInfo
 from airflow_sparktune.study.trial import FailureKind, TrialState
@@ -181,6 +181,24 @@ class TestEndings:
         assert alive(family, after_s=0) == family
         psutil.Process(family[0]).kill()
         assert alive(family) == []
+
+
+class TestOnTheDriver:
+    def test_a_cancelled_trial_is_interrupted_and_the_next_one_is_not(self, spark: SparkContext) -> None:
+        slots = DriverSlots(spark, Task(f"{HERE}:spins", {}), parallelism=None)
+        assert slots.capacity == 1
+        for number in range(0, 20, 2):
+            slots.submit(call(number, spin=True))
+            slots.cancel(number)
+            slots.submit(call(number + 1, spin=False))
+        slots.submit(call(20, spin=True))
+        time.sleep(0.2)
+        slots.cancel(20)
+        found = ends(slots, 32)
+        replies = {item.number: item.reply for item in found if item.reply is not None}
+        assert set(replies) >= set(range(1, 20, 2))
+        assert all(replies[number].failure is None for number in range(1, 20, 2))
+        slots.close()
 
 
 class Given(PlainSampler):

@@ -1,0 +1,150 @@
+"""One attempt over a study, on a real Spark: two slots on this machine."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark import SparkContext
+
+from airflow_sparktune.driver.attempt import DONE, FAILED, read_spec, run_attempt
+from airflow_sparktune.errors import StorageError, revive
+from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.storage import LocalStorage
+from airflow_sparktune.study.study import StopReason, Study
+from airflow_sparktune.study.trial import TrialState
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("spark")]
+
+HERE = "tests.driver.spark_objectives"
+
+
+def spec(**given: Any) -> Spec:
+    defaults = {"objective": f"{HERE}:echo", "max_evals": 4, "algo": "random", "seed": 5}
+    return Spec.of(**{**defaults, "space": {"x": {"uniform": [0, 1]}}, **given})
+
+
+def attempt(folder: Path, **given: Any) -> int:
+    return run_attempt(LocalStorage(folder), str(folder), spec(**given))
+
+
+def study(folder: Path) -> Study:
+    follower = read_study(str(folder))
+    assert follower.problems == []
+    return follower.study
+
+
+def verdict(folder: Path) -> Exception:
+    closed = study(folder).closed
+    assert closed is not None
+    assert closed.reason is StopReason.ERROR
+    assert closed.error is not None
+    return revive(closed.error)
+
+
+def test_a_study_to_its_end(tmp_path: Path, spark: SparkContext) -> None:
+    assert attempt(tmp_path) == DONE
+    found = study(tmp_path)
+    assert found.closed is not None
+    assert found.closed.reason is StopReason.MAX_EVALS
+    assert found.closed.timing is not None
+    assert found.slots == 2
+    assert found.best is not None
+    assert found.best.loss == min(trial.params["x"] for trial in found.trials.values())
+    assert (found.attempts[0].spark or {})["application"] == spark.applicationId
+    assert [row["label"] for row in found.dimensions] == ["x"]
+
+
+def test_a_higher_limit_goes_on_and_the_seed_that_was_drawn_is_kept(tmp_path: Path) -> None:
+    assert attempt(tmp_path, seed=None) == DONE
+    first = study(tmp_path)
+    assert attempt(tmp_path, seed=None, max_evals=7) == DONE
+    found = study(tmp_path)
+    assert found.seed == first.seed
+    assert len(found.trials) == 7
+    assert {number: found.trials[number] for number in first.trials} == first.trials
+
+
+def test_another_space_is_another_study_and_the_log_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert attempt(tmp_path) == DONE
+    with caplog.at_level(logging.WARNING):
+        assert attempt(tmp_path, space={"x": {"uniform": [5, 6]}}) == DONE
+    assert "(space changed): starting anew" in caplog.text
+    found = study(tmp_path)
+    assert len(found.trials) == 4
+    assert all(trial.params["x"] >= 5 for trial in found.trials.values())
+
+
+def test_a_study_that_was_cleared_before_its_verdict_is_taken_over(tmp_path: Path) -> None:
+    """The trials of g0, where it was killed, are the first of g1."""
+    older, newer = tmp_path / "g0", tmp_path / "g1"
+    assert attempt(older) == DONE
+    for segment in (older / "attempts").glob("*/*"):  # as if the driver had been killed before the end
+        events = [json.loads(line) for line in segment.read_text().splitlines()]
+        kept = [json.dumps(event) for event in events if event["event"] != "closed"]
+        segment.unlink()
+        segment.with_name(f"00000001-{len(kept):08d}.jsonl").write_text("\n".join(kept) + "\n")
+    assert attempt(newer, max_evals=6) == DONE
+    found = study(newer)
+    assert len(found.trials) == 6
+    for number, trial in study(older).trials.items():
+        assert found.trials[number] == trial
+
+
+def test_an_objective_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    assert attempt(tmp_path, objective=f"{HERE}:ehco") == FAILED
+    error = verdict(tmp_path)
+    assert re.search("must exist, but .* has no 'ehco'; check the spelling", str(error))
+    assert not error.retryable  # type: ignore[attr-defined]
+    assert study(tmp_path).trials == {}
+
+
+def test_a_space_that_is_not_there(tmp_path: Path) -> None:
+    assert attempt(tmp_path, space=f"{HERE}:SPACE") == FAILED
+    assert "has no 'SPACE'" in str(verdict(tmp_path))
+
+
+def test_when_everything_fails_the_verdict_has_the_first_traceback(tmp_path: Path) -> None:
+    assert attempt(tmp_path, objective=f"{HERE}:broken", max_evals=100) == FAILED
+    told = str(verdict(tmp_path))
+    assert "all 5 that ended have failed" in told or "all 6 that ended have failed" in told
+    assert "ValueError: the data is not there" in told
+    assert "spark_objectives.py" in told
+    assert TrialState.RUNNING not in {trial.state for trial in study(tmp_path).trials.values()}
+
+
+def test_shared_data_is_made_once(tmp_path: Path) -> None:
+    assert attempt(tmp_path, objective=f"{HERE}:shared", shared_data=f"{HERE}:numbers") == DONE
+    assert {trial.info["sum"] for trial in study(tmp_path).trials.values()} == {45}
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("NUMBER", "shared_data .* must be a function that returns the data, got int"),
+        ("gives_up", "must return the data, but it exited: no data"),
+        ("numbres", "has no 'numbres'"),
+    ],
+)
+def test_shared_data_that_cannot_be_made(tmp_path: Path, name: str, told: str) -> None:
+    assert attempt(tmp_path, objective=f"{HERE}:shared", shared_data=f"{HERE}:{name}") == FAILED
+    assert re.search(told, str(verdict(tmp_path)))
+
+
+def test_trials_on_the_driver(tmp_path: Path) -> None:
+    assert attempt(tmp_path, objective=f"{HERE}:uses_spark", run_trials_on="driver") == DONE
+    found = study(tmp_path)
+    assert found.slots == 1
+    assert {trial.info["rows"] for trial in found.trials.values()} == {100}
+
+
+def test_a_folder_without_a_spec(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"must hold spec\.json, found none at .*; choose a storage"):
+        read_spec(LocalStorage(tmp_path), str(tmp_path))

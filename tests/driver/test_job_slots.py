@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from airflow_sparktune.driver.job_slots import JobSlots, WorkerLost
+from airflow_sparktune.driver.roles import Finished
+from airflow_sparktune.errors import DriverLost
+from airflow_sparktune.executor.evaluate import Call, Reply
+from airflow_sparktune.executor.objective import TrialInfo
+
+PATIENCE_S = 10.0
+
+
+class FakeSlots(JobSlots):
+    """Trials that do what `run` does, and end when their number is cancelled."""
+
+    capacity = 2
+
+    def __init__(self, run: Callable[[int], Reply]) -> None:
+        super().__init__()
+        self.ended = threading.Event()
+        self._do = run
+
+    def _run(self, call: Call) -> Reply:
+        return self._do(call.trial.number)
+
+    def _cancel(self, number: int) -> None:
+        self.ended.set()
+
+
+def call(number: int) -> Call:
+    return Call({}, TrialInfo(number, seed=1, attempt=1, tries=1))
+
+
+@pytest.fixture
+def slots_of() -> Iterator[Callable[[Callable[[int], Reply]], FakeSlots]]:
+    made: list[FakeSlots] = []
+
+    def make(run: Callable[[int], Reply]) -> FakeSlots:
+        made.append(FakeSlots(run))
+        return made[-1]
+
+    yield make
+    for slots in made:
+        slots.ended.set()
+        slots.close()
+
+
+SlotsOf = Callable[[Callable[[int], Reply]], FakeSlots]
+
+
+def wait(slots: FakeSlots, count: int) -> list[Finished]:
+    found: list[Finished] = []
+    until = time.monotonic() + PATIENCE_S
+    while len(found) < count and time.monotonic() < until:
+        found += slots.finished(wait_s=None)
+    return sorted(found, key=lambda item: item.number)
+
+
+def test_what_has_finished_wakes_the_one_who_waits(slots_of: SlotsOf) -> None:
+    slots = slots_of(lambda number: Reply(0.0, loss=float(number)))
+    for number in range(3):
+        slots.submit(call(number))
+    assert wait(slots, 3) == [Finished(number, reply=Reply(0.0, loss=float(number))) for number in range(3)]
+
+
+def test_a_lost_worker_is_reported_with_what_was_said(slots_of: SlotsOf) -> None:
+    def run(number: int) -> Reply:
+        raise WorkerLost("exited unexpectedly")
+
+    slots = slots_of(run)
+    slots.submit(call(4))
+    assert wait(slots, 1) == [Finished(4, lost="exited unexpectedly")]
+
+
+@pytest.mark.parametrize("error", [DriverLost("gone"), ZeroDivisionError(), KeyboardInterrupt()])
+def test_any_other_exception_comes_out_of_finished(slots_of: SlotsOf, error: BaseException) -> None:
+    def run(number: int) -> Reply:
+        raise error
+
+    slots = slots_of(run)
+    slots.submit(call(0))
+    with pytest.raises(type(error)):
+        wait(slots, 1)
+
+
+def test_whatever_a_cancelled_trial_raises_is_its_cancellation(slots_of: SlotsOf) -> None:
+    def run(number: int) -> Reply:
+        slots.ended.wait(PATIENCE_S)
+        raise ZeroDivisionError
+
+    slots = slots_of(run)
+    slots.submit(call(0))
+    slots.cancel(0)
+    assert wait(slots, 1) == [Finished(0, lost="cancelled")]
+
+
+def test_waiting_ends_in_time_where_nothing_finishes(slots_of: SlotsOf) -> None:
+    slots = slots_of(lambda number: Reply(0.0, loss=0.0))
+    assert slots.finished(wait_s=0) == []
+    assert slots.finished(wait_s=0.01) == []
