@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Any
 
-from fastapi import HTTPException, Path, Query
+from fastapi import HTTPException
 
 from airflow_sparktune.dashboard.place import Place
 
@@ -15,6 +16,7 @@ log = logging.getLogger(__name__)
 
 _KEY = re.compile(r"[\w.-]+")  # what Airflow allows in DAG and task ids
 _RUN = re.compile(r"[^\x00-\x1f\x7f/\\]+")
+_INDEX = re.compile(r"[0-9]{1,9}")
 _UNMAPPED = ("", "-1", "{MAP_INDEX}")  # the UI leaves the last as it is on an unmapped task
 
 
@@ -36,17 +38,11 @@ def checked_task(dag_id: str, task_id: str) -> Place:
     return Place(checked_dag(dag_id), _checked("task_id", task_id, _KEY))
 
 
-def checked_place(
-    dag_id: str,
-    task_id: str,
-    run_id: Annotated[str, Path()],
-    map_index: Annotated[str, Query()] = "",
-) -> Place:
+def checked_place(dag_id: str, task_id: str, run_id: str, map_index: str = "") -> Place:
     """The task instance in the path."""
-    index = -1 if map_index in _UNMAPPED else int(_checked("map_index", map_index, re.compile(r"\d{1,9}")))
-    return Place(
-        checked_dag(dag_id), _checked("task_id", task_id, _KEY), _checked("run_id", run_id, _RUN), index
-    )
+    index = -1 if map_index in _UNMAPPED else int(_checked("map_index", map_index, _INDEX))
+    run = _checked("run_id", run_id, _RUN)
+    return replace(checked_task(dag_id, task_id), run_id=run, map_index=index)
 
 
 def _checked(what: str, value: str, pattern: re.Pattern[str]) -> str:

@@ -14,8 +14,8 @@ from airflow_sparktune.study.storage import open_storage
 
 log = logging.getLogger(__name__)
 
-_GENERATION = re.compile(r"g(\d{1,9})")
-_MAP_INDEX = re.compile(r"\d{1,9}")
+_GENERATION = re.compile(r"g([0-9]{1,9})")
+_MAP_INDEX = re.compile(r"[0-9]{1,9}")
 _FOLDER = re.compile(r"[A-Za-z0-9._-]+")
 
 

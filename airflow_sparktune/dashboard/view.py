@@ -21,7 +21,7 @@ from airflow_sparktune.study.result import summary, trial_row
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Failure, Trial
 
-LIMITS = ("parallelism", "timeout", "trial_timeout", "loss_threshold", "no_progress", "max_failures")
+LIMITS = ("timeout", "loss_threshold")  # the page shows both
 
 
 def study_reply(

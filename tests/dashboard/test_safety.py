@@ -35,7 +35,7 @@ def test_no_route_answers_whom_the_guard_refuses(path: str, tmp_path: Path) -> N
 
 
 def test_there_are_routes_and_all_are_get() -> None:
-    assert len(routes()) >= 4
+    assert len(routes()) >= 8
     assert {method for route in routes() for method in route.methods} == {"GET"}
 
 

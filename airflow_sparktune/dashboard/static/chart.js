@@ -23,7 +23,8 @@ function plotly() {
 export async function draw(node, traces, layout, config = {}) {
   const library = await plotly();
   const ink = colour("ink");
-  const axis = { gridcolor: colour("line"), zerolinecolor: colour("line"), linecolor: colour("line"), automargin: true };
+  const line = colour("line");
+  const axis = { gridcolor: line, zerolinecolor: line, linecolor: line, automargin: true };
   await library.react(
     node,
     traces,

@@ -10,7 +10,8 @@ export function showDetail(cell, trial) {
     ["slot", number(trial.slot)],
     ["attempt", number(trial.attempt)],
   ];
-  const parts = [block("Params", el("pre", {}, JSON.stringify(trial.params, null, 2))), block("Timing", pairs(timing))];
+  const params = el("pre", {}, JSON.stringify(trial.params, null, 2));
+  const parts = [block("Params", params), block("Timing", pairs(timing))];
   if (trial.error) {
     parts.unshift(
       block(
@@ -21,9 +22,12 @@ export function showDetail(cell, trial) {
     );
   }
   for (const [name, value] of Object.entries(trial.info)) {
-    if (isSeries(value)) parts.push(block(`${name}: ${value.length} values, the last ${number(value.at(-1))}`, sparkline(value)));
+    if (!isSeries(value)) continue;
+    parts.push(block(`${name}: ${value.length} values, the last ${number(value.at(-1))}`, sparkline(value)));
   }
-  if (Object.keys(trial.info).length) parts.push(block("Reported by the objective", el("pre", {}, JSON.stringify(trial.info))));
+  if (Object.keys(trial.info).length) {
+    parts.push(block("Reported by the objective", el("pre", {}, JSON.stringify(trial.info))));
+  }
   cell.replaceChildren(...parts);
 }
 
@@ -31,7 +35,8 @@ export function showDetail(cell, trial) {
 function sparkline(values) {
   const least = Math.min(...values);
   const span = Math.max(...values) - least || 1;
-  const points = values.map((value, index) => `${(100 * index) / (values.length - 1)},${30 - (30 * (value - least)) / span}`);
+  const step = 100 / (values.length - 1);
+  const points = values.map((value, index) => `${step * index},${30 - (30 * (value - least)) / span}`);
   const space = "http://www.w3.org/2000/svg";
   const [picture, line] = [document.createElementNS(space, "svg"), document.createElementNS(space, "polyline")];
   picture.setAttribute("class", "sparkline");

@@ -36,7 +36,10 @@ export class Filters {
       this.inputs.replaceChildren(el("select", { "aria-label": `Value of ${axis.label}` }, ...options));
       return;
     }
-    const box = (words) => el("input", { type: "number", step: "any", size: 8, placeholder: words, "aria-label": `${axis.label} ${words}` });
+    const box = (side) => {
+      const label = `${axis.label} ${side}`;
+      return el("input", { type: "number", step: "any", placeholder: side, "aria-label": label });
+    };
     this.inputs.replaceChildren(box("from"), box("to"));
   }
 

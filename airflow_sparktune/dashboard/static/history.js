@@ -82,7 +82,8 @@ function showBest() {
     hovertemplate: "%{text}<br>best loss %{y}<extra></extra>",
   };
   const node = byId("best");
-  draw(node, [trace], { showlegend: false, xaxis: { type: "date" }, yaxis: { title: { text: "best loss" } } }).then(() => {
+  const layout = { showlegend: false, xaxis: { type: "date" }, yaxis: { title: { text: "best loss" } } };
+  draw(node, [trace], layout).then(() => {
     node.removeAllListeners("plotly_click");
     node.on("plotly_click", ({ points }) => (location.href = address(runs[points[0].pointNumber])));
   });

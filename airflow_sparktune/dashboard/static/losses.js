@@ -20,8 +20,12 @@ export function showLosses(model) {
   const winners = runningBest(done);
   const log = logScale(done);
   const dots = thin(done, MOST_DOTS, new Set(winners.map((trial) => trial.number)));
-  const traces = [dotTrace("ok", "circle", dots), dotTrace("pruned", "diamond", dots), bestTrace(winners, model.ordered.at(-1))];
-  traces.push(...levels(model));
+  const traces = [
+    dotTrace("ok", "circle", dots),
+    dotTrace("pruned", "diamond", dots),
+    bestTrace(winners, model.ordered.at(-1)),
+    ...levels(model),
+  ];
   byId("losses-text").textContent = words(done, winners, dots);
   return draw(byId("losses"), traces.filter((trace) => trace.x.length), {
     xaxis: { title: { text: "trial" }, rangemode: "nonnegative" },

@@ -20,8 +20,11 @@ export function showParallel(model, axes, filters) {
   const drawn = thin(kept, MOST_LINES);
   const palette = COLOURS[document.documentElement.dataset.theme] ?? COLOURS.light;
   const size = Math.max(1, Math.ceil(drawn.length / palette.length));
-  const traces = palette.map((shade, index) => lines(drawn.slice(index * size, (index + 1) * size), axes, shade, 1.3));
-  if (kept.length < done.length) traces.push(lines(thin(done.filter((trial) => !filters.kept(trial)), 400), axes, colour("line"), 0.6));
+  const others = thin(done.filter((trial) => !filters.kept(trial)), 400);
+  const traces = [
+    ...palette.map((shade, index) => lines(drawn.slice(index * size, (index + 1) * size), axes, shade, 1.3)),
+    lines(others, axes, colour("line"), 0.6),
+  ].filter((trace) => trace.x.length);
   byId("parallel-text").textContent = words(done, kept, drawn);
   const node = byId("parallel");
   const layout = {
@@ -44,7 +47,7 @@ export function showParallel(model, axes, filters) {
     selectionrevision: (drawings += 1), // the box has become a brush, and goes
   };
   // The worst first: the best lines lie on top.
-  return draw(node, traces.filter((trace) => trace.x.length).reverse(), layout, { displayModeBar: false }).then(() => {
+  return draw(node, traces.reverse(), layout, { displayModeBar: false }).then(() => {
     node.removeAllListeners("plotly_selected");
     node.on("plotly_selected", (event) => event?.range && brushed(event.range, axes, filters));
   });
@@ -88,21 +91,27 @@ function ticksOf(axis, index) {
 function brushOf(axis, index, filters) {
   const range = filters.ranges.get(axis.label);
   if (!range) return [];
-  const [low, high] = range.map((raw) => Math.min(1.03, Math.max(-0.03, raw === -Infinity ? 0 : raw === Infinity ? 1 : axis.place(raw))));
+  const place = (raw) => (Number.isFinite(raw) ? axis.place(raw) : raw > 0 ? 1 : 0);
+  const [low, high] = range.map((raw) => within(-0.03, place(raw), 1.03));
   const edge = { color: colour("accent"), width: 2 };
   return [{ type: "rect", x0: index - 0.12, x1: index + 0.12, y0: low - 0.015, y1: high + 0.015, line: edge }];
+}
+
+function within(least, value, most) {
+  return Math.min(most, Math.max(least, value));
 }
 
 function brushed(range, axes, filters) {
   const [left, right] = range.x.toSorted((one, other) => one - other);
   const [low, high] = range.y.toSorted((one, other) => one - other);
   let hit = axes.filter((_, index) => index >= left && index <= right);
-  if (!hit.length) hit = [axes[Math.min(axes.length - 1, Math.max(0, Math.round((left + right) / 2)))]];
+  if (!hit.length) hit = [axes[within(0, Math.round((left + right) / 2), axes.length - 1)]];
   for (const axis of hit) filters.set(axis, [axis.raw(Math.max(low, -0.05)), axis.raw(Math.min(high, 1.05))]);
 }
 
 function words(done, kept, drawn) {
   const some = drawn.length < kept.length ? ` Drawn: ${drawn.length} of them.` : "";
   const filtered = kept.length < done.length ? `, ${kept.length} within the filters` : "";
-  return `${done.length} successful trials${filtered}, the best on top.${some} Draw a box over an axis to filter, or use the fields above.`;
+  const advice = "Draw a box over an axis to filter, or use the fields above.";
+  return `${done.length} successful trials${filtered}, the best on top.${some} ${advice}`;
 }

@@ -102,7 +102,8 @@ function showShares(host, { shares, message }) {
     ...entries.flatMap(([label, share]) => {
       const bar = el("span", { class: "share" });
       bar.style.width = `${100 * share}%`;
-      return [el("dt", {}, label), el("dd", {}, el("span", { class: "percent" }, `${(100 * share).toFixed(1)} %`), bar)];
+      const percent = el("span", { class: "percent" }, `${(100 * share).toFixed(1)} %`);
+      return [el("dt", {}, label), el("dd", {}, percent, bar)];
     }),
   );
 }

@@ -59,7 +59,9 @@ function segment(state, count, all) {
 }
 
 function best(summary) {
-  if (summary.best_number === null) return card("Best loss", el("p", { class: "big" }, "–"), el("p", {}, "no successful trial yet"));
+  if (summary.best_number === null) {
+    return card("Best loss", el("p", { class: "big" }, "–"), el("p", {}, "no successful trial yet"));
+  }
   const params = summary.best_params;
   const nested = params !== null && typeof params === "object" && !Array.isArray(params);
   const entries = nested ? Object.entries(params) : [["value", params]];
@@ -101,12 +103,12 @@ async function copied(text) {
 }
 
 function time(model) {
-  const { reply, silence } = model;
+  const { reply, rest, silence } = model;
   const running = reply.phase === "running";
   return card(
     "Time",
     el("p", { class: "big" }, duration(model.elapsed)),
-    running && el("p", {}, model.rest === null ? "the rest cannot be told yet" : `about ${duration(model.rest)} to go`),
+    running && el("p", {}, rest === null ? "the rest cannot be told yet" : `about ${duration(rest)} to go`),
     reply.limits.timeout && el("p", {}, `limit ${duration(reply.limits.timeout)}`),
     running && silence > SILENT_S &&
       el("p", { class: "state failed" }, `No news for ${duration(silence)}; the driver may be gone.`),

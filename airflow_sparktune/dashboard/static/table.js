@@ -18,7 +18,8 @@ export class TrialTable {
     this.columns = [];
     this.stateBox = el("select", { "aria-label": "Show trials of state" }, el("option", { value: "" }, "all states"));
     this.stateBox.append(...STATES.map((state) => el("option", { value: state }, state)));
-    this.searchBox = el("input", { type: "search", placeholder: "search values, failures", "aria-label": "Search trials" });
+    const search = { type: "search", placeholder: "search values, failures", "aria-label": "Search trials" };
+    this.searchBox = el("input", search);
     for (const box of [this.stateBox, this.searchBox]) box.addEventListener("input", () => this.restart());
     byId("table-controls").append(this.stateBox, this.searchBox);
     byId("more").addEventListener("click", () => {
@@ -96,7 +97,9 @@ export class TrialTable {
   headCell(column) {
     const sorted = column.key === this.sort.key;
     const order = this.sort.down ? "descending" : "ascending";
-    const button = el("button", { type: "button", class: "plain", "data-column": column.key }, column.title, sorted ? (this.sort.down ? " ↓" : " ↑") : "");
+    const arrow = sorted ? (this.sort.down ? " ↓" : " ↑") : "";
+    const properties = { type: "button", class: "plain", "data-column": column.key };
+    const button = el("button", properties, column.title, arrow);
     button.addEventListener("click", () => {
       this.sort = { key: column.key, down: sorted ? !this.sort.down : false };
       this.restart();
@@ -108,8 +111,10 @@ export class TrialTable {
     const best = trial.number === this.model.reply.summary?.best_number;
     const known = this.rows.get(trial.number);
     if (known && known.trial === trial && known.best === best) return known.node;
-    const button = el("button", { type: "button", class: "plain", "aria-expanded": String(this.opened.has(trial.number)), "aria-label": `Trial ${trial.number}` });
-    button.append(`${trial.number} ${this.opened.has(trial.number) ? "▾" : "▸"}`);
+    const opened = this.opened.has(trial.number);
+    const button = el("button", { type: "button", class: "plain", "aria-expanded": String(opened) });
+    button.setAttribute("aria-label", `Trial ${trial.number}`);
+    button.append(`${trial.number} ${opened ? "▾" : "▸"}`);
     button.addEventListener("click", () => this.toggle(trial));
     const cells = this.columns.slice(1).map((column) => column.cell(trial, best));
     const node = el("tr", { class: best ? "best" : null, "data-trial": trial.number }, el("td", {}, button), ...cells);
@@ -147,13 +152,15 @@ function columnsOf(dimensions) {
     text: (trial) => short(valueOf(dimension, trial.point[index]), 40),
     wraps: Boolean(dimension.options),
   }));
-  const attempt = { key: "attempt", title: "Attempt", value: (trial) => trial.attempt, text: (trial) => trial.attempt };
+  const read = (trial) => trial.attempt;
+  const attempt = { key: "attempt", title: "Attempt", value: read, text: read };
   return [...fixed, ...params, attempt].map((column) => ({ cell: plainCell(column.text, column.wraps), ...column }));
 }
 
 function stateCell(trial, best) {
   const name = `${SIGNS[trial.state]} ${trial.state}${best ? ", best" : ""}`;
-  return el("td", { class: "text" }, el("span", { class: `state ${trial.state}` }, name), trial.failure && el("div", { class: "quiet" }, trial.failure));
+  const state = el("span", { class: `state ${trial.state}` }, name);
+  return el("td", { class: "text" }, state, trial.failure && el("div", { class: "quiet" }, trial.failure));
 }
 
 function seconds(trial) {

@@ -12,7 +12,10 @@ export async function showTimeline(model, open) {
   const until = model.reply.phase === "running" ? model.reply.now : (model.reply.attempts.at(-1)?.last ?? 0);
   const node = byId("timeline");
   byId("timeline-text").textContent = words(model, placed, slots);
-  const traces = STATES.map((state) => bars(state, placed.filter((trial) => trial.state === state), model.started, until, unit));
+  const traces = STATES.map((state) => {
+    const own = placed.filter((trial) => trial.state === state);
+    return bars(state, own, model.started, until, unit);
+  });
   await draw(node, traces.filter((trace) => trace.x.length), {
     height: Math.min(640, 90 + slots * Math.max(8, Math.min(24, 400 / Math.max(slots, 1)))),
     hoverdistance: 40,
