@@ -253,6 +253,8 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
     def _cancelled(self, reason: StopReason | None) -> None:
         self._fmin_cancelled_reason = _CANCELLED_REASONS.get(reason) if reason else None
         self._fmin_cancelled = self._fmin_cancelled_reason is not None
+        if self._fmin_cancelled:
+            log.warning("fmin was cancelled: %s", self._fmin_cancelled_reason)
 
 
 def _stands(study: Study, search: Search) -> bool:
