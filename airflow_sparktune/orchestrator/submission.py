@@ -55,7 +55,11 @@ def prepare(
             "set deploy_mode='client' (Spark supports cluster mode for Python on YARN and Kubernetes only)"
         )
     parcel = Parcel.pack(folder, code)
-    defaults: dict[str, Any] = {"spark.sparktune.study": address} if script else {}
+    defaults: dict[str, Any] = {}
+    if script:  # it makes its own session: what start_session would set comes from here
+        defaults["spark.sparktune.study"] = address
+        defaults["spark.python.unix.domain.socket.enabled"] = "true"
+        defaults["spark.ui.showConsoleProgress"] = "false"
     application, arguments = str(parcel.launcher), ["--study", address]
     environment = dict(install.environment)
     if not cluster:
