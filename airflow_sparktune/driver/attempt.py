@@ -16,7 +16,7 @@ from airflow_sparktune.driver.preflight import preflight
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.report import Report
 from airflow_sparktune.driver.roles import Sampler
-from airflow_sparktune.driver.spark_slots import DriverSlots, SparkSlots, start_session
+from airflow_sparktune.driver.spark_slots import DriverSlots, SparkSlots, cluster_slots, start_session
 from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.errors import ObjectiveError, SparktuneError, StorageError, Superseded, describe
 from airflow_sparktune.executor.evaluate import EXTRAS, Task
@@ -104,6 +104,7 @@ def _tune(spec: Spec, recorder: Recorder, sampler: Sampler, context: SparkContex
         case RunTrialsOn.EXECUTORS:
             slots = SparkSlots(context, task, parallelism=spec.parallelism)
             preflight(slots)
+            _warn_of_waiting(spec, cluster_slots(context))
         case RunTrialsOn.DRIVER:
             slots = DriverSlots(context, task, parallelism=spec.parallelism)
             load_objective(spec.objective, kwargs=spec.objective_kwargs, extras=EXTRAS)
@@ -126,6 +127,15 @@ def _tune(spec: Spec, recorder: Recorder, sampler: Sampler, context: SparkContex
         report.ended()
     finally:
         slots.close()
+
+
+def _warn_of_waiting(spec: Spec, room: int) -> None:
+    if (spec.parallelism or 0) > room:
+        log.warning(
+            "parallelism %d is more than the %d task slots that the cluster has now: the trials beyond them "
+            "wait inside Spark%s",
+            spec.parallelism, room, ", and their trial_timeout runs meanwhile" if spec.trial_timeout else "",
+        )  # fmt: skip
 
 
 def _shared_data(name: str) -> Any:

@@ -50,6 +50,8 @@ def start_session(
         # A job over a Unix socket takes half the time of one over loopback TCP.
         "spark.python.unix.domain.socket.enabled": "true",
         "spark.python.worker.reuse": "true",
+        # A cancelled trial keeps its slot until its worker is killed; nobody waits for what it may still say.
+        "spark.python.task.killTimeout": "200ms",
         "spark.ui.showConsoleProgress": "false",
         # Trials share a machine: each keeps to its own cores, in local mode too.
         "spark.executorEnv.OMP_NUM_THREADS": threads,
@@ -121,6 +123,8 @@ class SparkSlots(JobSlots):
             raise WorkerLost(_cause(text)) from error
         except (Py4JError, OSError) as error:
             raise DriverLost(f"the Java side of the driver is gone: {error}") from error
+        if not answer:
+            raise DriverLost("the Java side of the driver is gone: a job has ended without its answer")
         return answer
 
     def _collect(self, rdd: Any, group: str, description: str) -> list[Any]:

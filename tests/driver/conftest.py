@@ -23,7 +23,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkContext]:
     patch.setenv(
         "PYSPARK_SUBMIT_ARGS",
         f"--master local[2] --conf spark.ui.enabled=false --conf spark.local.dir={scratch} "
-        "--conf spark.python.task.killTimeout=200ms --conf spark.log.level=ERROR pyspark-shell",
+        "--conf spark.log.level=ERROR pyspark-shell",
     )
     session = start_session("tests of the driver")
     yield session.sparkContext

@@ -24,7 +24,7 @@ def threads(params: Any) -> dict[str, Any]:
 
 
 def shared(params: Any, shared_data: Any) -> dict[str, Any]:
-    return {"loss": 0.0, "at": id(shared_data), "sum": sum(shared_data)}
+    return {"loss": 0.0, "pid": os.getpid(), "at": id(shared_data), "sum": sum(shared_data)}
 
 
 def sleeps(params: Any) -> float:

@@ -8,8 +8,9 @@ import pytest
 
 from airflow_sparktune.driver.job_slots import JobSlots, WorkerLost
 from airflow_sparktune.driver.roles import Finished
+from airflow_sparktune.driver.spark_slots import DriverSlots
 from airflow_sparktune.errors import DriverLost
-from airflow_sparktune.executor.evaluate import Call, Reply
+from airflow_sparktune.executor.evaluate import Call, Reply, Task
 from airflow_sparktune.executor.objective import TrialInfo
 
 PATIENCE_S = 10.0
@@ -97,6 +98,32 @@ def test_whatever_a_cancelled_trial_raises_is_its_cancellation(slots_of: SlotsOf
     slots.submit(call(0))
     slots.cancel(0)
     assert wait(slots, 1) == [Finished(0, lost="cancelled")]
+
+
+@pytest.mark.parametrize("stopped", [True, ConnectionRefusedError()])
+def test_what_fails_on_the_driver_once_spark_is_gone_is_no_trials_result(stopped: object) -> None:
+    class Gone:
+        """As much of a SparkContext as is asked."""
+
+        _jsc = property(lambda self: self)
+
+        def sc(self) -> Gone:
+            return self
+
+        def setJobGroup(self, *_: object, **__: object) -> None:  # noqa: N802 - Spark's name
+            pass
+
+        def isStopped(self) -> bool:  # noqa: N802 - Spark's name
+            if isinstance(stopped, Exception):
+                raise stopped
+            return True
+
+    slots = DriverSlots(Gone(), Task("builtins:nothing", {}), parallelism=1)  # type: ignore[arg-type]
+    slots.submit(call(0))
+    with pytest.raises(DriverLost, match="Spark must live as long as the study") as raised:
+        wait(slots, 1)  # type: ignore[arg-type]
+    assert raised.value.retryable
+    slots.close()
 
 
 def test_waiting_ends_in_time_where_nothing_finishes(slots_of: SlotsOf) -> None:
