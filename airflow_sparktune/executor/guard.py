@@ -33,7 +33,7 @@ def guard_children() -> None:
 def _is_forked_by_spark() -> bool:
     # Nowhere else: a driver has its watchdog, and where Spark starts workers without its daemon the parent
     # is a thread of the JVM, which may end long before the worker.
-    program = sys.modules["__main__"].__spec__
+    program = getattr(sys.modules["__main__"], "__spec__", None)
     return program is not None and program.name == "pyspark.daemon"
 
 
