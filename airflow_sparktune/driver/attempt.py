@@ -7,6 +7,7 @@ import logging
 import secrets
 import signal
 import traceback
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, assert_never
 
@@ -49,22 +50,7 @@ def read_spec(storage: Storage, address: str) -> Spec:
 
 def run_attempt(storage: Storage, address: str, spec: Spec) -> int:
     """Run the study at `address` to its end; returns the program's exit code."""
-    follower = StudyFollower(storage)
-    follower.refresh()
-    for problem in follower.problems:
-        log.warning("journal: %s", problem)
-    changed = follower.study.spec.changed_identity(spec) if follower.study.spec else ()
-    if changed:
-        log.warning(
-            "another study than the one begun here (%s changed): starting anew; an argument that changes by "
-            "itself (a try number, the time) keeps retries from going on",
-            ", ".join(changed),
-        )
-    adopted = None if follower.study.attempts else _cut_off(address, spec)
-    earlier = adopted or (None if changed else follower.study)
-    open_recorder = partial(
-        Recorder.open, storage, follower, spec=spec, seed=_seed(spec, earlier), take_over=not changed
-    )
+    open_recorder = partial(_open, storage, address, spec)
     try:
         context = start_session(
             f"sparktune {spec.objective}",
@@ -78,10 +64,13 @@ def run_attempt(storage: Storage, address: str, spec: Spec) -> int:
     except Exception as error:  # noqa: BLE001 - whatever it is, the study ends with it and says so
         return _fail(open_recorder(dimensions=()), error)
     recorder = open_recorder(dimensions=tuple(item.to_json() for item in sampler.dimensions))
-    recorder.spark(application=context.applicationId, master=context.master, ui=context.uiWebUrl)
+    recorder.spark(
+        application=context.applicationId,
+        master=context.master,
+        ui=context.uiWebUrl,
+        history=context.getConf().get("spark.yarn.historyServer.address"),
+    )
     try:
-        if adopted is not None:
-            _adopt(recorder, adopted)
         _tune(spec, recorder, sampler, context)
     except Killed:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -94,6 +83,35 @@ def run_attempt(storage: Storage, address: str, spec: Spec) -> int:
     except Exception as error:  # noqa: BLE001 - as above
         return _fail(recorder, error)
     return DONE
+
+
+def _open(
+    storage: Storage, address: str, spec: Spec, *, dimensions: tuple[Mapping[str, Any], ...]
+) -> Recorder:
+    """Claim the next attempt, which goes on from what the journal holds of this study.
+
+    The journal is read here and not before Spark starts: an older driver may still be at work, and what it
+    finishes meanwhile need not be done again.
+    """
+    follower = StudyFollower(storage)
+    follower.refresh()
+    for problem in follower.problems:
+        log.warning("journal: %s", problem)
+    changed = follower.study.spec.changed_identity(spec) if follower.study.spec else ()
+    if changed:
+        log.warning(
+            "another study than the one begun here (%s changed): starting anew; an argument that changes by "
+            "itself (a try number, the time) keeps retries from going on",
+            ", ".join(changed),
+        )
+    adopted = None if follower.study.attempts else _cut_off(address, spec)
+    seed = _seed(spec, adopted or (None if changed else follower.study))
+    recorder = Recorder.open(
+        storage, follower, spec=spec, seed=seed, dimensions=dimensions, take_over=not changed
+    )
+    if adopted is not None:
+        _adopt(recorder, adopted)
+    return recorder
 
 
 def _tune(spec: Spec, recorder: Recorder, sampler: Sampler, context: SparkContext) -> None:
