@@ -4,6 +4,9 @@
     attempts/0001-9f2c41d0/00000002-00000003.jsonl
     attempts/0002-51b07be3/00000001-00000040.jsonl     a closed stream, rolled into one segment
 
+Segments may overlap, and then hold the same events: in a long stream each run of segments lies beside them
+once more as one.
+
 Only the driver of an attempt writes into its stream. The first event of a stream, `opened`, names the
 prefix of each earlier stream that it takes over; what an older driver writes beyond it does not count.
 A reader therefore needs no lock: it follows the newest stream whose `opened` it can read.
@@ -25,6 +28,9 @@ from airflow_sparktune.study.storage import Storage
 
 SCHEMA = 1
 FOLDER = "attempts"
+# After so many segments a writer gathers their events into one: a reader of a long study that was never
+# closed makes few requests, at one more request per so many commits for its writer.
+GATHER = 64
 
 _STREAM = re.compile(r"[0-9]{4,}-[0-9a-f]{8}")
 _SEGMENT = re.compile(r"(?P<first>[0-9]{8})-(?P<last>[0-9]{8})\.jsonl")
@@ -72,14 +78,19 @@ def streams(storage: Storage, problems: list[str] | None = None) -> list[str]:
 def segments(
     storage: Storage, stream: str, problems: list[str] | None = None
 ) -> Iterator[tuple[str, int, int]]:
-    """The segments of a stream with their first and last event's number; foreign names go into `problems`."""
+    """The segments of a stream with their first and last event's number; foreign names go into `problems`.
+
+    In the order of the first, the longest of several first.
+    """
+    found = []
     for name in storage.names(f"{FOLDER}/{stream}"):
         match = _SEGMENT.fullmatch(name)
         first, last = (int(match["first"]), int(match["last"])) if match else (0, 0)
         if 1 <= first <= last:
-            yield name, first, last
+            found.append((name, first, last))
         elif problems is not None:
             problems.append(f"{FOLDER}/{stream}/{name} is no segment; skipped")
+    return iter(sorted(found, key=lambda segment: (segment[1], -segment[2])))
 
 
 class StreamReader:
@@ -163,6 +174,8 @@ class StreamWriter:
         self._pending: list[bytes] = []
         self._segments: list[str] = []
         self._lines: list[bytes] = []
+        self._gathered = 0  # how many events lie in gathered segments
+        self._fresh = 0  # how many segments were written since
 
     def append(self, event: Event) -> None:
         """Add an event to the next segment; raises ValueError for what JSON cannot hold."""
@@ -181,6 +194,9 @@ class StreamWriter:
         self._lines += self._pending
         self.events = last
         self._pending = []
+        self._fresh += 1
+        if self._fresh == GATHER:
+            self._gather()
 
     def roll(self) -> None:
         """Write the whole stream as one segment, so that reading an old study takes few requests."""
@@ -190,6 +206,12 @@ class StreamWriter:
         for name in self._segments:
             self._storage.remove(name)
         self._segments = [rolled]
+        self._gathered, self._fresh = self.events, 0
+
+    def _gather(self) -> None:
+        """Write the latest segments once more as one; they stay, for removing takes a request each."""
+        self._segments.append(self._write(self._gathered + 1, self.events, self._lines[self._gathered :]))
+        self._gathered, self._fresh = self.events, 0
 
     def check_newest(self) -> None:
         """Raise Superseded where a newer attempt has opened the study."""

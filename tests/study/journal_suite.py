@@ -14,7 +14,7 @@ import pytest
 
 from airflow_sparktune.errors import Superseded
 from airflow_sparktune.study.follow import StudyFollower
-from airflow_sparktune.study.journal import FOLDER, Prefix, StreamReader, StreamWriter, streams
+from airflow_sparktune.study.journal import FOLDER, GATHER, Prefix, StreamReader, StreamWriter, streams
 from airflow_sparktune.study.storage import Storage
 from tests.study.samples import closed, follow, line, losses, opened, segment, trial, write
 
@@ -28,7 +28,7 @@ class Disturbed:
     def __init__(self, storage: Storage, after_listing: Callable[[list[str]], list[str]]) -> None:
         self._storage = storage
         self._after_listing = after_listing
-        self.listings = 0
+        self.listings = self.reads = 0
 
     def names(self, folder: str) -> list[str]:
         found = self._storage.names(folder)
@@ -38,6 +38,7 @@ class Disturbed:
         return self._after_listing(found)
 
     def read(self, name: str) -> bytes:
+        self.reads += 1
         return self._storage.read(name)
 
     def write(self, name: str, data: bytes) -> None:
@@ -206,6 +207,21 @@ class JournalSuite:
         follower = follow(storage)
         assert (follower.study.changes, losses(follower.study)) == (3, {0: 0.5})
         assert follower.problems == []
+
+    def test_a_long_stream_that_was_never_closed_takes_few_reads(self, storage: Storage) -> None:
+        """Its segments were gathered while it was written; a follower on its way reads nothing twice."""
+        writer = write(storage, 1, [opened()], *([trial(number)] for number in range(3 * GATHER // 2)))
+        early = follow(storage)
+        for number in range(3 * GATHER // 2):
+            writer.append(trial(number, 0.5))
+            writer.commit()
+        counted = Disturbed(storage, lambda found: found)
+        late = follow(counted)
+        early.refresh()
+        assert vars(early.study) == vars(late.study)
+        assert early.prefix == late.prefix
+        assert early.problems + late.problems == []
+        assert counted.reads <= 3 + GATHER
 
     @pytest.mark.parametrize("lacks", [1, 2])
     def test_a_listing_that_lacks_a_segment(self, storage: Storage, lacks: int) -> None:
