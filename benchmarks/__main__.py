@@ -1,0 +1,51 @@
+"""`python -m benchmarks`: run them all, each in a process of its own, so that each starts cold."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+from importlib import import_module
+
+from benchmarks.report import picture, table
+
+NAMES = ("dispatch", "utilisation", "scaleout", "budget", "loop", "ask", "start", "replay")
+
+
+def main() -> int:
+    """Run what was asked for; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("--only", choices=NAMES, action="append", help="this one (may be given again)")
+    parser.add_argument("--quick", action="store_true", help="leave out hyperopt's SparkTrials: minutes")
+    parser.add_argument("--tiny", action="store_true", help="so small that the figures mean nothing")
+    arguments = parser.parse_args()
+    chosen = arguments.only or NAMES
+    if len(chosen) == 1:
+        _measure(chosen[0], quick=arguments.quick, tiny=arguments.tiny)
+        return 0
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}", flush=True)
+    flags = [flag for flag in ("quick", "tiny") if getattr(arguments, flag)]
+    codes = [
+        subprocess.run(
+            [sys.executable, "-m", "benchmarks", "--only", name, *(f"--{flag}" for flag in flags)],
+            check=False,
+        ).returncode
+        for name in chosen
+    ]
+    return max(codes, key=abs)
+
+
+def _measure(name: str, *, quick: bool, tiny: bool) -> None:
+    benchmark = import_module(f"benchmarks.{name}")
+    print(f"\n{name}: {benchmark.QUESTION}\ntarget: {benchmark.TARGET}\n", flush=True)
+    findings = benchmark.measure(benchmark.TINY if tiny else benchmark.FULL, peers=not (quick or tiny))
+    print(table(findings.columns, findings.rows))
+    for note in findings.notes:
+        print(note)
+    print(f"picture: {os.path.relpath(picture(name, benchmark.QUESTION, findings.draw))}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""What a TPE suggestion costs as the history grows: hyperopt's own `tpe.suggest` beside our sampler."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import hyperopt
+from hyperopt import tpe
+
+from airflow_sparktune.driver.hyperopt_space import hyperopt_space
+from airflow_sparktune.driver.sampler import TPE_SETTINGS, HyperoptSampler, document
+from airflow_sparktune.study.trial import Trial, TrialState
+from benchmarks.objectives import SPACE, loss_of
+from benchmarks.report import Findings, middle
+
+QUESTION = "What does a TPE suggestion cost after n trials?"
+TARGET = "at most 2 ms more than hyperopt at 4,000 trials; at best a third of it, with the same suggestions"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """`asks` suggestions by each, in turns, after so many trials."""
+
+    trials: tuple[int, ...]
+    asks: int
+
+
+FULL = Size(trials=(100, 1_000, 4_000, 10_000), asks=15)
+TINY = Size(trials=(20,), asks=2)
+
+
+def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - the peer is the point
+    """Milliseconds of hyperopt and of ours, and whether their suggestions are the same."""
+    rows = [_compare(trials, size.asks) for trials in size.trials]
+
+    def draw(axes: Any) -> None:
+        axes.plot(size.trials, [row[1] for row in rows], "s-", label="hyperopt's tpe.suggest")
+        axes.plot(size.trials, [row[2] for row in rows], "o-", label="sparktune")
+        axes.set(xlabel="finished trials", ylabel="ms per suggestion", xscale="log", ylim=(0, None))
+
+    columns = ("trials", "hyperopt ms", "sparktune ms", "ratio", "difference ms", "same suggestions")
+    return Findings(columns, rows, draw, ["sparktune's milliseconds include telling it of the last trial"])
+
+
+def _compare(trials: int, asks: int) -> tuple[Any, ...]:
+    sampler, blind = HyperoptSampler(SPACE, "tpe"), HyperoptSampler(SPACE, "random")
+    peer = _Peer()
+    for number in range(trials):
+        trial = _evaluated(blind, number)
+        sampler.tell(trial)
+        peer.tell(trial)
+    sampler.ask(trials, seed=0)
+    ours_ms, theirs_ms, same = [], [], 0
+    for number in range(trials, trials + asks):
+        theirs, seconds = _timed(partial(peer.ask, number))
+        theirs_ms.append(seconds * 1000)
+        ours, seconds = _timed(partial(sampler.ask, number, seed=number))
+        trial = _evaluated(blind, number)
+        peer.tell(trial)
+        _, told = _timed(partial(sampler.tell, trial))
+        ours_ms.append((seconds + told) * 1000)
+        same += ours.raw == theirs
+    they, we = middle(theirs_ms), middle(ours_ms)
+    return (trials, they, we, we / they, we - they, f"{same} of {asks}")
+
+
+class _Peer:
+    """hyperopt alone, as its `fmin` calls it."""
+
+    def __init__(self) -> None:
+        expression, _ = hyperopt_space(SPACE)
+        self._domain = hyperopt.base.Domain(None, expression)
+        self._trials = hyperopt.Trials()
+        self._suggest = partial(tpe.suggest, **TPE_SETTINGS)
+
+    def tell(self, trial: Trial) -> None:
+        # Not by insert_trial_docs, whose checks would make ten thousand take minutes.
+        self._trials._dynamic_trials.append(document(trial, list(self._domain.params)))
+        self._trials._trials = self._trials._dynamic_trials
+
+    def ask(self, number: int) -> dict[str, Any]:
+        (doc,) = self._suggest([number], self._domain, self._trials, number)
+        return {label: values[0] for label, values in doc["misc"]["vals"].items() if len(values)}
+
+
+def _evaluated(sampler: HyperoptSampler, number: int) -> Trial:
+    point = sampler.ask(number, seed=number)
+    loss = loss_of(point.params)
+    return Trial(number=number, params=point.params, point=point.raw, state=TrialState.OK, loss=loss)
+
+
+def _timed(call: Any) -> tuple[Any, float]:
+    start = time.perf_counter()
+    answer = call()
+    return answer, time.perf_counter() - start

@@ -1,0 +1,76 @@
+"""The other experiment of hyperopt's SparkTrials: what more workers find within the same time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from benchmarks.loess import loess
+from benchmarks.report import Findings, middle
+from benchmarks.session import Session
+
+QUESTION = "What do more workers find within the same time?"
+TARGET = "a trend that falls with the workers"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """`repeats` studies of `timeout` seconds on each number of workers, trials of `seconds`."""
+
+    timeout: float
+    seconds: float
+    workers: tuple[int, ...]
+    repeats: int
+
+
+FULL = Size(timeout=6.0, seconds=0.5, workers=(1, 2, 4, 8, 16, 32), repeats=5)
+TINY = Size(timeout=2.0, seconds=0.05, workers=(1, 2), repeats=1)
+
+
+def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - SparkTrials needs most of it to start
+    """The best loss of each run, against workers."""
+    session = Session(max(size.workers))
+    warm = max(size.workers)
+    session.study(seconds=size.seconds, max_evals=warm, parallelism=warm)
+    points = [
+        (workers, *_best(session, size, workers, seed=seed))
+        for seed in range(size.repeats)
+        for workers in size.workers
+    ]
+    session.close()
+    trend = _trend(points, size.workers)
+    rows = []
+    for workers, height in zip(size.workers, trend, strict=True):
+        losses = [loss for each, loss, _ in points if each == workers]
+        trials = [count for each, _, count in points if each == workers]
+        rows.append((workers, middle(trials), min(losses), middle(losses), max(losses), float(height)))
+
+    def draw(axes: Any) -> None:
+        axes.plot(
+            [each for each, *_ in points], [loss for _, loss, _ in points], "o", alpha=0.5, label="a study"
+        )
+        fine = np.geomspace(min(size.workers), max(size.workers), 50)
+        axes.plot(fine, _trend(points, fine), label="LOESS trend")
+        axes.set(xlabel="workers", ylabel="best loss", xscale="log", yscale="log")
+        axes.set_xticks(size.workers, [str(each) for each in size.workers])
+
+    columns = ("workers", "trials", "lowest loss", "median", "highest", "LOESS trend")
+    return Findings(columns, rows, draw, [f"{size.timeout:g} s a study, trials of {size.seconds:g} s, TPE"])
+
+
+def _best(session: Session, size: Size, workers: int, *, seed: int) -> tuple[float, int]:
+    """The best loss of one study, and how many trials it finished."""
+    _, study = session.study(
+        seconds=size.seconds, max_evals=10_000, timeout=size.timeout, parallelism=workers, seed=seed
+    )
+    if study.best is None or study.best.loss is None:
+        raise RuntimeError(f"a study of {size.timeout} s must finish a trial; raise the timeout")
+    return study.best.loss, study.finished
+
+
+def _trend(points: list[tuple[int, float, int]], at: Any) -> Any:
+    """The trend of the loss over the workers, both as logarithms: neither has a zero."""
+    workers, losses, _ = zip(*points, strict=True)
+    return np.exp(loess(np.log2(workers), np.log(losses), np.log2(at)))

@@ -1,0 +1,84 @@
+"""What a benchmark hands back: rows under named columns, printed aligned, and a picture of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+OUT = Path(__file__).parent / "out"
+
+Row = Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """The rows of a table, the sentences below it, and who draws it onto matplotlib's axes."""
+
+    columns: Sequence[str]
+    rows: Sequence[Row]
+    draw: Callable[[Any], None]
+    notes: Sequence[str] = ()
+
+
+def table(columns: Sequence[str], rows: Sequence[Row]) -> str:
+    """Columns aligned: text to the left, numbers to the right; what was not measured is a dash.
+
+    >>> print(table(["who", "seconds"], [["pool", 9.5], ["sparktune", None]]))
+    who        seconds
+    pool          9.50
+    sparktune        -
+    """
+    cells = [list(columns), *([_cell(value) for value in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    left = [all(isinstance(row[at], str) for row in rows) for at in range(len(columns))]
+    return "\n".join(
+        "  ".join(
+            text.ljust(width) if is_left else text.rjust(width)
+            for text, width, is_left in zip(line, widths, left, strict=True)
+        ).rstrip()
+        for line in cells
+    )
+
+
+def ratio(ours: float, theirs: float | None) -> float | None:
+    """How many times ours is theirs; None where theirs was not measured."""
+    return ours / theirs if theirs else None
+
+
+def middle(values: Sequence[float]) -> float:
+    """The median, for a machine is never quiet."""
+    return median(values) if values else math.nan
+
+
+def picture(name: str, title: str, draw: Callable[[Any], None]) -> Path:
+    """Draw into out/<name>.png."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 4.2), layout="constrained")
+    axes.set_title(title)
+    axes.spines[["top", "right"]].set_visible(False)
+    draw(axes)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False)
+    OUT.mkdir(exist_ok=True)
+    path = OUT / f"{name}.png"
+    figure.savefig(path, dpi=150)
+    pyplot.close(figure)
+    return path
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case None:
+            return "-"
+        case float():
+            return f"{value:.2f}" if abs(value) < 100 else f"{value:.1f}"
+        case _:
+            return str(value)

@@ -1,0 +1,65 @@
+"""The seed experiment of hyperopt's SparkTrials: the same trials on more and more workers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.report import Findings, ratio
+from benchmarks.session import Session
+
+QUESTION = "How much faster is a study on more workers?"
+TARGET = "a speed-up of 28 or better on 32 workers"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """`trials` trials of `seconds` on each number of workers; SparkTrials from `peers_from` workers on."""
+
+    trials: int
+    seconds: float
+    workers: tuple[int, ...]
+    peers_from: int
+
+
+FULL = Size(trials=128, seconds=4.0, workers=(32, 16, 8, 4, 2, 1), peers_from=8)
+TINY = Size(trials=4, seconds=0.01, workers=(2, 1), peers_from=2)
+
+
+def measure(size: Size, *, peers: bool) -> Findings:
+    """Wall time against workers, the ideal and SparkTrials beside it."""
+    session = Session(max(size.workers))
+    shape: dict[str, Any] = {"seconds": size.seconds}
+    session.study(max_evals=max(size.workers), parallelism=max(size.workers), **shape)  # starts the workers
+    rows = []
+    for workers in size.workers:
+        ideal_s = size.trials * size.seconds / workers
+        ours_s, _ = session.study(max_evals=size.trials, parallelism=workers, **shape)
+        theirs_s = (
+            session.spark_trials(trials=size.trials, parallelism=workers, **shape)
+            if peers and workers >= size.peers_from
+            else None
+        )
+        alone_s = size.trials * size.seconds
+        rows.append(
+            (workers, ideal_s, ours_s, alone_s / ours_s, alone_s / ours_s / workers, theirs_s,
+             ratio(alone_s, theirs_s))
+        )  # fmt: skip
+    session.close()
+
+    def draw(axes: Any) -> None:
+        workers = [row[0] for row in rows]
+        axes.plot(workers, [row[1] for row in rows], "k--", label="ideal")
+        axes.plot(workers, [row[2] for row in rows], "o-", label="sparktune")
+        theirs = [(row[0], row[5]) for row in rows if row[5] is not None]
+        if theirs:
+            axes.plot(*zip(*theirs, strict=True), "s-", label="hyperopt's SparkTrials")
+        axes.set(xlabel="workers", ylabel="seconds", xscale="log", yscale="log")
+        axes.set_xticks(workers, [str(each) for each in workers])
+
+    return Findings(
+        ("workers", "ideal s", "sparktune s", "speed-up", "efficiency", "SparkTrials s", "its speed-up"),
+        rows,
+        draw,
+        [f"{size.trials} trials of {size.seconds:g} s; the speed-up is over all trials one after the other"],
+    )

@@ -1,0 +1,105 @@
+"""One Spark session, and those who send jobs through it: sparktune, a bare thread pool, SparkTrials."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from airflow_sparktune.driver.attempt import run_attempt
+from airflow_sparktune.driver.spark_slots import start_session
+from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.storage import open_storage
+from airflow_sparktune.study.study import Study
+from benchmarks.objectives import SPACE, nap
+
+LOG4J = Path(__file__).with_name("log4j2.properties")
+
+
+class Session:
+    """A local Spark with `slots` task slots: objectives sleep, so there can be more slots than cores."""
+
+    def __init__(self, slots: int) -> None:
+        os.environ["PYSPARK_PYTHON"] = sys.executable
+        os.environ["PYSPARK_SUBMIT_ARGS"] = f"--master local[{slots}] pyspark-shell"
+        os.environ["SPARK_SUBMIT_OPTS"] = f"-Dlog4j2.configurationFile=file:{LOG4J}"
+        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+        self.spark: SparkSession = start_session("benchmarks")
+        self._one_task = self.spark.sparkContext.parallelize([0], 1)
+
+    def empty_jobs(self, jobs: int) -> float:
+        """The seconds that `jobs` empty single-task jobs take, one after the other."""
+        start = time.monotonic()
+        for _ in range(jobs):
+            self._nap(0.0)
+        return time.monotonic() - start
+
+    def bare_pool(self, *, trials: int, seconds: float, parallelism: int) -> float:
+        """The seconds that a thread pool takes for the same single-task jobs: no sampler, no journal."""
+        start = time.monotonic()
+        with ThreadPoolExecutor(parallelism) as pool:
+            list(pool.map(self._nap, [seconds] * trials))
+        return time.monotonic() - start
+
+    def study(self, *, seconds: float = 0.0, **limits: Any) -> tuple[float, Study]:
+        """The seconds that a study takes, from reading its folder to its result; and the study."""
+        with tempfile.TemporaryDirectory() as folder:
+            spec = Spec.of(
+                objective="benchmarks.objectives:nap",
+                objective_kwargs={"seconds": seconds},
+                space=SPACE,
+                **limits,
+            )
+            start = time.monotonic()
+            run_attempt(open_storage(folder), folder, spec)
+            return time.monotonic() - start, read_study(folder).study
+
+    def spark_trials(self, *, trials: int, seconds: float, parallelism: int, max_queue_len: int = 1) -> float:
+        """The seconds that hyperopt's own SparkTrials takes."""
+        import numpy
+        from hyperopt import SparkTrials, fmin, tpe
+
+        from airflow_sparktune.driver.hyperopt_space import hyperopt_space
+
+        space, _ = hyperopt_space(SPACE)
+        start = time.monotonic()
+        fmin(
+            partial(nap, seconds=seconds),
+            space,
+            algo=tpe.suggest,
+            max_evals=trials,
+            trials=SparkTrials(parallelism=parallelism, spark_session=self.spark),
+            max_queue_len=max_queue_len,
+            rstate=numpy.random.default_rng(0),
+            show_progressbar=False,
+        )
+        return time.monotonic() - start
+
+    def _nap(self, seconds: float) -> None:
+        self._one_task.mapPartitions(partial(_nap_once, seconds)).collect()
+
+    def close(self) -> None:
+        """Stop Spark."""
+        self.spark.stop()
+
+
+def _nap_once(seconds: float, rows: Iterator[Any]) -> Iterator[None]:
+    list(rows)  # PySpark ends a worker that leaves its input unread
+    time.sleep(seconds)
+    yield None
+
+
+def span_s(study: Study) -> float:
+    """From the first trial's start to the last trial's end, by the study's own journal."""
+    trials = study.trials.values()
+    return max(trial.end or 0.0 for trial in trials) - min(trial.start or 0.0 for trial in trials)

@@ -1,0 +1,108 @@
+"""From spark-submit to the first trial, against a bare PySpark application that runs one job."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from airflow_sparktune.orchestrator.parcel import UserCode, gather_code
+from airflow_sparktune.orchestrator.spark_install import SparkInstall
+from airflow_sparktune.orchestrator.submission import Submission, prepare
+from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.storage import open_storage
+from benchmarks.objectives import SPACE
+from benchmarks.report import Findings, middle
+
+QUESTION = "How long does it take from spark-submit to the first trial?"
+TARGET = "at most 1.2 times a bare PySpark application that runs one job"
+MASTER = "local[2]"
+OBJECTIVE = Path(__file__).with_name("objectives.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """`repeats` starts of each, in turns."""
+
+    repeats: int
+
+
+FULL = Size(repeats=7)
+TINY = Size(repeats=1)
+
+
+def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - the peer is the point
+    """Seconds until the bare application's only job is done, and until our first trial starts and ends."""
+    rows: list[tuple[Any, ...]] = []
+    for number in range(1, size.repeats + 1):
+        bare_s = _bare_s()
+        started_s, ended_s = _ours_s()
+        rows.append((number, bare_s, started_s, started_s / bare_s, ended_s))
+    rows.append(("median", *(middle([row[at] for row in rows]) for at in range(1, 5))))
+
+    def draw(axes: Any) -> None:
+        starts = [str(row[0]) for row in rows]
+        axes.plot(starts, [row[1] for row in rows], "s-", label="bare application: its job is done")
+        axes.plot(starts, [row[2] for row in rows], "o-", label="sparktune: the first trial starts")
+        axes.set(xlabel="start", ylabel="seconds", ylim=(0, None))
+
+    columns = ("start", "bare job done s", "first trial starts s", "ratio", "first trial ends s")
+    return Findings(columns, rows, draw)
+
+
+def _bare_s() -> float:
+    with tempfile.TemporaryDirectory() as name:
+        done = Path(name, "done")
+        ours = _submission(name, address=name, code=None)
+        bare = replace(
+            ours,
+            application=str(Path(__file__).with_name("bare_job.py")),
+            arguments=(str(done),),
+        )
+        start = _submit(bare)
+        return float(done.read_text()) - start
+
+
+def _ours_s() -> tuple[float, float]:
+    given = {"objective": f"{OBJECTIVE}:nap", "objective_kwargs": {"seconds": 0}, "space": SPACE}
+    named, code = gather_code(given, bases=())
+    with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory() as address:
+        spec = Spec.of(**named, max_evals=1)
+        open_storage(address).write("spec.json", json.dumps(spec.to_json()).encode())
+        start = _submit(_submission(name, address=address, code=code))
+        trial = read_study(address).study.trials[0]
+        return (trial.start or 0.0) - start, (trial.end or 0.0) - start
+
+
+def _submission(folder: str, *, address: str, code: UserCode | None) -> Submission:
+    """What `sparktune run` would submit."""
+    return prepare(
+        address,
+        folder=Path(folder),
+        code=code,
+        master=MASTER,
+        deploy_mode="client",
+        conf={},
+        install=SparkInstall.find("spark-submit"),
+    )
+
+
+def _submit(submission: Submission) -> float:
+    """Run the application to its end; returns when it was started."""
+    start = time.time()
+    subprocess.run(
+        submission.command("spark-submit", MASTER),
+        env={**os.environ, **submission.environment},
+        cwd=submission.folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=True,
+    )
+    return start

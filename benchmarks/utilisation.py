@@ -1,0 +1,84 @@
+"""How much of the slots' time the trials get: sleeping objectives on more slots than there are cores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.report import Findings, ratio
+from benchmarks.session import Session
+
+QUESTION = "How long do n trials of s seconds take?"
+TARGET = (
+    "at most 1.1 times a bare pool of the same jobs; at least 0.93 of the ideal with trials of 10 s; "
+    "15 times faster than SparkTrials on the first two"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """`trials` trials of `seconds` on `slots` slots."""
+
+    trials: int
+    seconds: float
+    slots: int
+    peers: bool = True  # whether SparkTrials ends in bearable time
+
+    @property
+    def ideal_s(self) -> float:
+        return self.trials * self.seconds / self.slots
+
+    def __str__(self) -> str:
+        return f"{self.trials} x {self.seconds:g} s on {self.slots}"
+
+
+FULL = (Load(64, 0.5, 8), Load(128, 2.0, 32), Load(128, 10.0, 32, peers=False))
+TINY = (Load(4, 0.01, 2),)
+
+
+def measure(size: tuple[Load, ...], *, peers: bool) -> Findings:
+    """Seconds of each contestant: sparktune cold, then bare pool and sparktune warm, then SparkTrials."""
+    rows: list[tuple[Any, ...]] = []
+    session = Session(max(load.slots for load in size))
+    for load in size:
+        shape: dict[str, Any] = {"seconds": load.seconds, "parallelism": load.slots}
+        found = {"sparktune, first in its session": session.study(max_evals=load.trials, **shape)[0]}
+        found["bare pool"] = session.bare_pool(trials=load.trials, **shape)
+        found["sparktune"] = session.study(max_evals=load.trials, **shape)[0]
+        # Again, the other way round: a session gets faster with every job it has run.
+        found["sparktune"] = min(found["sparktune"], session.study(max_evals=load.trials, **shape)[0])
+        found["bare pool"] = min(found["bare pool"], session.bare_pool(trials=load.trials, **shape))
+        if peers and load.peers:
+            found["SparkTrials"] = session.spark_trials(trials=load.trials, **shape)
+            found["SparkTrials, max_queue_len = slots"] = session.spark_trials(
+                trials=load.trials, max_queue_len=load.slots, **shape
+            )
+        rows += _compare(load, found)
+        session.close()
+        session = Session(max(load.slots for load in size))
+    session.close()
+    return Findings(
+        ("load", "who", "seconds", "of the ideal", "times the pool", "times sparktune"), rows, _drawing(rows)
+    )
+
+
+def _compare(load: Load, found: dict[str, float]) -> list[tuple[Any, ...]]:
+    pool, ours = found["bare pool"], found["sparktune"]
+    return [
+        (str(load), "ideal", load.ideal_s, 1.0, None, None),
+        *(
+            (str(load), who, seconds, load.ideal_s / seconds, ratio(seconds, pool), ratio(seconds, ours))
+            for who, seconds in found.items()
+        ),
+    ]
+
+
+def _drawing(rows: list[tuple[Any, ...]]) -> Any:
+    def draw(axes: Any) -> None:
+        names = [f"{who} ({load})" for load, who, *_ in rows]
+        axes.barh(names, [row[2] for row in rows])
+        axes.invert_yaxis()
+        axes.tick_params(labelsize=6)
+        axes.set(xlabel="seconds (log)", xscale="log")
+
+    return draw

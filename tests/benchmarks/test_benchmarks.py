@@ -1,0 +1,53 @@
+"""Each benchmark runs and finds something, at a size at which its figures mean nothing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import NAMES
+from benchmarks.report import picture, table
+
+REPOSITORY = Path(__file__).parents[2]
+WITHOUT_SPARK = ("loop", "ask", "replay")
+
+MEASURE = """
+import json, sys
+from importlib import import_module
+benchmark = import_module(f"benchmarks.{sys.argv[1]}")
+findings = benchmark.measure(benchmark.TINY, peers=False)
+print(json.dumps([list(findings.columns), [list(row) for row in findings.rows]]))
+"""
+
+
+@pytest.mark.parametrize("name", WITHOUT_SPARK)
+def test_a_benchmark_fills_its_table(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every row has a value for every column, and there is a picture where matplotlib is installed."""
+    benchmark = import_module(f"benchmarks.{name}")
+    findings = benchmark.measure(benchmark.TINY, peers=False)
+    check(findings.columns, findings.rows)
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr("benchmarks.report.OUT", tmp_path)
+    assert picture(name, benchmark.QUESTION, findings.draw).stat().st_size > 0
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in WITHOUT_SPARK])
+def test_a_benchmark_on_spark_fills_its_table(name: str) -> None:
+    """The same in a process of its own: a benchmark chooses the Spark settings of its process."""
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, name], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    check(*json.loads(done.stdout.splitlines()[-1]))
+
+
+def check(columns: list[str], rows: list[list[object]]) -> None:
+    assert rows
+    assert all(len(row) == len(columns) for row in rows)
+    assert len(table(columns, rows).splitlines()) == 1 + len(rows)
