@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -19,9 +18,10 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from airflow_sparktune.errors import PlatformError, SparktuneError, SpecError
 from airflow_sparktune.orchestrator.parcel import SPARK_LOG, UserCode, gather_code
 from airflow_sparktune.orchestrator.process import die_with_parent, end_driver, end_family, environment
-from airflow_sparktune.orchestrator.progress import shown
+from airflow_sparktune.orchestrator.progress import KEY, followed, progress
 from airflow_sparktune.orchestrator.secrets import refuse_secrets
 from airflow_sparktune.orchestrator.spark_install import SparkInstall
+from airflow_sparktune.orchestrator.spark_ui import SparkUiLink, spark_ui
 from airflow_sparktune.orchestrator.submission import Submission, prepare
 from airflow_sparktune.orchestrator.task_study import (
     address_of,
@@ -81,6 +81,7 @@ class SparkTuneOperator(SparkSubmitOperator):
 
     template_fields: Sequence[str] = (*SparkSubmitOperator.template_fields, *SPEC_FIELDS, "storage")
     template_fields_renderers: ClassVar[dict[str, str]] = {"objective_kwargs": "json", "space": "json"}
+    operator_extra_links = (SparkUiLink(),)
     ui_color = "#e8f0d8"
 
     def __init__(
@@ -128,6 +129,7 @@ class SparkTuneOperator(SparkSubmitOperator):
         self.fresh_workers = fresh_workers
         self.storage = storage
         self.log_level = log_level
+        self.spark_ui: str | None = None
         self._submission: Submission | None = None
 
     def execute(self, context: Context) -> Any:
@@ -193,7 +195,7 @@ class SparkTuneOperator(SparkSubmitOperator):
                 script=script,
                 quiet=self.log_level == "trials",
             )
-            with self._progress(address, context):
+            with followed(address, partial(self._tell, context=context)):
                 failure = self._submit(self._submission, context)
             if failure is not None:
                 self._show_end_of(folder / SPARK_LOG)
@@ -268,9 +270,13 @@ class SparkTuneOperator(SparkSubmitOperator):
             return error
         return None
 
-    def _progress(self, address: str, context: Context) -> AbstractContextManager[None]:
-        store = context.get("task_state_store")
-        return nullcontext() if store is None else shown(address, store.set)
+    def _tell(self, study: Study, context: Context) -> None:
+        """Let Airflow's UI know where the study stands, and where Spark's UI is."""
+        if (store := context.get("task_state_store")) is not None:
+            store.set(KEY, progress(study))
+        if (url := spark_ui(study)) is not None and url != self.spark_ui:
+            self.spark_ui = url
+            context["ti"].xcom_push(key=SparkUiLink().xcom_key, value=url)
 
     def _show_end_of(self, file: Path, lines: int = 30) -> None:
         """What Spark said last, where something went wrong and it was kept out of the log."""

@@ -1,4 +1,4 @@
-"""A small progress value in the task's state store, which Airflow's UI shows while the task runs."""
+"""Telling Airflow how far a study is while its task runs."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from airflow_sparktune.study.study import Study
 
 log = logging.getLogger(__name__)
 
+# Under which the task's state store has it; Airflow's UI shows that store.
 KEY = "tuning"
-# Airflow's panel asks about as often; each write is a request to the API server.
+# The UI asks about as often; each word to Airflow is a request to the API server.
 PERIOD_S = 3.0
 
 
 @contextmanager
-def shown(address: str, write: Callable[[str, Any], None]) -> Iterator[None]:
-    """While this is open, `write(KEY, value)` is called when the study at `address` has moved on.
+def followed(address: str, tell: Callable[[Study], None]) -> Iterator[None]:
+    """While this is open, `tell(study)` is called whenever the study at `address` has moved on.
 
     From a thread of its own: the task's main thread reads what spark-submit prints.
     """
     ended = threading.Event()
-    thread = threading.Thread(target=_follow, args=(address, write, ended), name="progress", daemon=True)
+    thread = threading.Thread(target=_follow, args=(address, tell, ended), name="progress", daemon=True)
     thread.start()
     try:
         yield
@@ -48,18 +49,19 @@ def progress(study: Study) -> dict[str, Any]:
     }
 
 
-def _follow(address: str, write: Callable[[str, Any], None], ended: threading.Event) -> None:
+def _follow(address: str, tell: Callable[[Study], None], ended: threading.Event) -> None:
     follower = StudyFollower(open_storage(address))
-    told: dict[str, Any] = {}
+    told: tuple[Study, int] | None = None
     last = False
     while not last:
         last = ended.wait(PERIOD_S)
         try:
             follower.refresh()
-            if follower.study.attempts and (now := progress(follower.study)) != told:
-                write(KEY, now)
+            now = (follower.study, follower.study.changes)
+            if follower.study.attempts and now != told:
+                tell(follower.study)
                 told = now
         except Exception:
             # A panel that stands still must not cost anybody a study.
-            log.warning("the progress in the task's state store stands still from here on", exc_info=True)
+            log.warning("the progress of the study stands still in Airflow from here on", exc_info=True)
             return

@@ -4,8 +4,10 @@ import json
 import os
 import stat
 import sys
+import threading
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +50,11 @@ def operator(storage: Path) -> Callable[..., SparkTuneOperator]:
 def run(tmp_path: Path) -> Callable[..., Any]:
     """Execute an operator as a task would; returns (result, task instance)."""
 
-    def execute(task: SparkTuneOperator, **instance: Any) -> tuple[Any, TaskInstance]:
+    def execute(task: SparkTuneOperator, *, store: Any = None, **instance: Any) -> tuple[Any, TaskInstance]:
         ti = TaskInstance(**instance)
         dag = types.SimpleNamespace(fileloc=str(tmp_path / "dags" / "dag.py"))
-        return task.execute({"ti": ti, "task": task, "dag": dag}), ti
+        context = {"ti": ti, "task": task, "dag": dag, "task_state_store": store}
+        return task.execute(context), ti
 
     return execute
 
@@ -76,3 +79,47 @@ def spark_submit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[s
         return lambda: json.loads(note.read_text()) if note.exists() else None
 
     return install
+
+
+class ResourceManager(ThreadingHTTPServer):
+    """Stands in for YARN's: an application runs until somebody kills it."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), ApplicationPage)
+        self.killed: list[str] = []
+        self.address = f"http://127.0.0.1:{self.server_port}"
+
+
+class ApplicationPage(BaseHTTPRequestHandler):
+    """`GET /ws/v1/cluster/apps/ID`, `PUT /ws/v1/cluster/apps/ID/state`."""
+
+    server: ResourceManager
+
+    def do_GET(self) -> None:
+        state = "KILLED" if self.path.split("/")[-1] in self.server.killed else "RUNNING"
+        final = "KILLED" if state == "KILLED" else "UNDEFINED"
+        self._answer({"app": {"state": state, "finalStatus": final, "diagnostics": ""}})
+
+    def do_PUT(self) -> None:
+        assert json.loads(self.rfile.read(int(self.headers["Content-Length"]))) == {"state": "KILLED"}
+        self.server.killed.append(self.path.split("/")[-2])
+        self._answer({"state": "KILLED"})
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Keep quiet."""
+
+    def _answer(self, body: Any) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+
+@pytest.fixture
+def resource_manager() -> Iterator[ResourceManager]:
+    """A running stand-in."""
+    with ResourceManager() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()

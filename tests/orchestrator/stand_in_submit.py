@@ -32,6 +32,7 @@ def main(arguments: list[str], behaviour: str) -> int:
     follower.refresh()
     spec = Spec.from_json(json.loads(storage.read("spec.json")))
     recorder = Recorder.open(storage, follower, spec=spec, seed=1, dimensions=(), take_over=True)
+    recorder.spark(application="app-1", master="local[2]", ui="http://driver:4040", history=None)
     if behaviour == "fails":
         error = ObjectiveError("the objective 'm:f' must be callable, got int")
         recorder.close(StopReason.ERROR, error=describe(error))

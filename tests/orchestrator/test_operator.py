@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.log import mask_secret
 
@@ -192,24 +191,19 @@ def test_connections_are_looked_up_once_there_is_something_to_run(operator, run,
     assert best == {"x": 0}
 
 
-def test_yarn_application_is_killed_after_a_reconnect(operator, run, spark_submit, monkeypatch) -> None:
-    """The hook is told which application it follows, so that on_kill can end it."""
+def test_yarn_application_is_killed_after_a_reconnect(operator, monkeypatch, resource_manager) -> None:
+    """A task that reconnected to its application ends it when it is killed."""
+    extra = {"yarn_resourcemanager_webapp_address": resource_manager.address}
+    connection = {"conn_type": "spark", "host": "yarn", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", json.dumps(connection))
     task = operator(deploy_mode="cluster", yarn_track_via_rm_api=True)
-    monkeypatch.setenv(
-        "AIRFLOW_CONN_SPARK_DEFAULT",
-        Connection(
-            conn_id="spark_default",
-            conn_type="spark",
-            host="yarn",
-            extra=json.dumps({"yarn_resourcemanager_webapp_address": "http://127.0.0.1:1"}),
-        ).get_uri(),
+    # The kill comes while the task waits for its next look at the application.
+    monkeypatch.setattr(
+        "airflow.providers.apache.spark.hooks.spark_submit.time.sleep", lambda _: task.on_kill()
     )
-    ended: list[str] = []
-    hook = task._hook = task._get_hook()
-    monkeypatch.setattr(hook, "_start_yarn_application_status_tracking", lambda application: task.on_kill())
-    monkeypatch.setattr(hook, "_kill_yarn_application", ended.append)
-    task.poll_until_complete("application_1_0001", {})
-    assert ended == ["application_1_0001"]
+    with pytest.raises(RuntimeError, match="KILLED"):
+        task.poll_until_complete("application_1_0001", {})
+    assert resource_manager.killed == ["application_1_0001"]
 
 
 def test_script_takes_the_place_of_a_spec(operator, run, spark_submit, tmp_path) -> None:

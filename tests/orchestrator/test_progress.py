@@ -5,47 +5,75 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_sparktune.orchestrator import progress as module
-from airflow_sparktune.orchestrator.progress import KEY, progress, shown
+from airflow_sparktune.orchestrator.progress import KEY, progress
+from airflow_sparktune.orchestrator.spark_ui import SparkUiLink, spark_ui
 from airflow_sparktune.study.study import Study
 
 
-def test_an_operator_shows_its_progress(operator, run, spark_submit, monkeypatch) -> None:
-    """The last value says how the study ended, and every value is small JSON."""
-    written: list[tuple[str, Any]] = []
+class Store:
+    """A task's state store."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    def set(self, key: str, value: Any) -> None:
+        self.values[key] = value
+
+
+class Refusing(Store):
+    """One whose API server is gone."""
+
+    def set(self, key: str, value: Any) -> None:
+        raise ConnectionError("no API server")
+
+
+def test_a_task_shows_its_progress(operator, run, spark_submit) -> None:
+    """The last value says how the study ended, in small JSON."""
     spark_submit("works")
-    task = operator()
-    monkeypatch.setattr(
-        task, "_progress", lambda address, context: shown(address, lambda *told: written.append(told))
-    )
-    run(task)
-    assert written[-1] == (
-        KEY,
-        {
-            "trials": "3/3",
-            "failed": 0,
-            "best_loss": 0.0,
-            "best_params": {"x": 0},
-            "attempt": 1,
-            "stopped_by": "max_evals",
-        },
-    )
+    store = Store()
+    run(operator(), store=store)
+    assert store.values[KEY] == {
+        "trials": "3/3",
+        "failed": 0,
+        "best_loss": 0.0,
+        "best_params": {"x": 0},
+        "attempt": 1,
+        "stopped_by": "max_evals",
+    }
 
 
 def test_a_store_that_fails_costs_nobody_a_study(operator, run, spark_submit, monkeypatch, caplog) -> None:
     """It is said once, and the task goes on."""
     monkeypatch.setattr(module, "PERIOD_S", 0.01)
-
-    def refuse(key: str, value: Any) -> None:
-        raise ConnectionError("no API server")
-
     spark_submit("works")
-    task = operator()
-    monkeypatch.setattr(task, "_progress", lambda address, context: shown(address, refuse))
-    best, _ = run(task)
+    best, _ = run(operator(), store=Refusing())
     assert best == {"x": 0}
-    assert caplog.text.count("stands still from here on") == 1
+    assert caplog.text.count("stands still in Airflow") == 1
 
 
 def test_a_study_that_has_not_begun() -> None:
     """Nothing is known, and that is what is said."""
     assert progress(Study())["trials"] == "0/?"
+    assert spark_ui(Study()) is None
+
+
+def test_link_to_spark(operator, run, spark_submit) -> None:
+    """It is pushed while the task runs, and is there for Airflow to write when it ends."""
+    spark_submit("works")
+    task = operator()
+    _, ti = run(task)
+    link = SparkUiLink()
+    assert ti.pushed[link.xcom_key] == link.get_link(task, ti_key=None) == "http://driver:4040"
+
+
+def test_link_to_the_history_server() -> None:
+    """Once the application has ended, where the cluster has one."""
+    study = Study()
+    spec = {"objective": "m:f", "space": {"x": {"uniform": [0, 1]}}, "max_evals": 1}
+    opened = {"event": "opened", "attempt": 1, "spec": spec, "seed": 1, "dimensions": [], "at": 1.0}
+    facts = {"application": "app-1", "ui": "http://driver:4040", "history": "history:18080"}
+    for event in (opened, {"event": "spark", "spark": facts, "at": 1.0}):
+        study.apply(event)
+    assert spark_ui(study) == "http://driver:4040"
+    study.apply({"event": "closed", "reason": "max_evals", "at": 2.0})
+    assert spark_ui(study) == "http://history:18080/history/app-1"
