@@ -197,10 +197,9 @@ def test_yarn_application_is_killed_after_a_reconnect(operator, monkeypatch, res
     connection = {"conn_type": "spark", "host": "yarn", "extra": extra}
     monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", json.dumps(connection))
     task = operator(deploy_mode="cluster", yarn_track_via_rm_api=True)
+    task._hook = task._get_hook()  # as execute makes it
     # The kill comes while the task waits for its next look at the application.
-    monkeypatch.setattr(
-        "airflow.providers.apache.spark.hooks.spark_submit.time.sleep", lambda _: task.on_kill()
-    )
+    monkeypatch.setattr("time.sleep", lambda _: task.on_kill())
     with pytest.raises(RuntimeError, match="KILLED"):
         task.poll_until_complete("application_1_0001", {})
     assert resource_manager.killed == ["application_1_0001"]
