@@ -80,6 +80,21 @@ def test_a_new_attempt_starts_the_page_over(page: Page, site: str, address: str)
     expect(page.locator("#state")).to_contain_text("attempt 2")
 
 
+def test_a_killed_study_that_goes_on_is_followed(page: Page, site: str, address: str) -> None:
+    writer = Writer(address)
+    writer.open(max_evals=9)
+    writer.run(3)
+    writer.close(reason="killed")
+    page.goto(f"{site}{RUN}/")
+    expect(page.locator("#state")).to_contain_text("it was killed")
+
+    again = Writer(address, attempt=2)
+    again.open(max_evals=9, takes=[[writer.stream.stream, writer.stream.events]])
+    again.run(6, first=3)
+
+    expect(page.locator("#state")).to_contain_text("9 of 9 trials")
+
+
 def test_the_table_sorts_filters_and_searches(page: Page, site: str, address: str) -> None:
     finished(address)
     page.goto(f"{site}{RUN}/")

@@ -62,14 +62,18 @@ function explain(status, detail) {
   return typeof detail === "string" ? detail : `Airflow answered with an error (${status}); trying again.`;
 }
 
-// Ask, hand over, wait, ask again, until the study has closed. A hidden page rests.
+// A driver that was killed or lost gave no verdict: the task's retry may go on with the study.
+const settled = ({ phase, summary }) =>
+  phase === "closed" && summary.stop_reason !== "killed" && !summary.error?.retryable;
+
+// Ask, hand over, wait, ask again, until the study is settled. A hidden page rests.
 export async function follow(source, model, { news, trouble }) {
   for (;;) {
     try {
       const changed = model.merge(await source.study(model));
       trouble(null);
       news(changed);
-      if (source.once || model.reply.phase === "closed") return;
+      if (source.once || settled(model.reply)) return;
     } catch (error) {
       if (!(error instanceof Lost)) throw error;
       trouble(error.message);
