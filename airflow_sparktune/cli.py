@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from airflow_sparktune.errors import DriverLost, SparktuneError, SpecError, StorageError, revive
+from airflow_sparktune.errors import SparktuneError, SpecError, StorageError
 from airflow_sparktune.study.follow import StudyFollower, read_study
 from airflow_sparktune.study.result import summary, trial_row
 from airflow_sparktune.study.spec import Spec
@@ -73,6 +73,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from airflow_sparktune.orchestrator.parcel import gather_code
     from airflow_sparktune.orchestrator.spark_install import SparkInstall
     from airflow_sparktune.orchestrator.submission import prepare
+    from airflow_sparktune.orchestrator.verdict import verdict
 
     given = _read_spec_file(arguments.spec)
     conf = given.pop("conf", None) or {}
@@ -98,21 +99,18 @@ def _run(arguments: argparse.Namespace) -> int:
             install=install,
         )
         command = submission.command("spark-submit", arguments.master)
-        _follow(command, submission.environment, Path(name), address, spec)
-    study = read_study(address).study
-    if study.closed is not None and study.closed.error is not None:
-        raise revive(study.closed.error)
-    if not study.result_stands:
-        raise DriverLost(
-            f"the driver ended without a verdict; run the same command again to go on: {address}"
-        )
-    return _print_result(study)
+        failure = _follow(command, submission.environment, Path(name), address, spec)
+    again = "run the same command again to go on"
+    return _print_result(verdict(address, before=before, failure=failure, way_out=again))
 
 
 def _follow(
     command: Sequence[str], environment: Mapping[str, str], folder: Path, address: str, spec: Spec
-) -> None:
-    """Run spark-submit to its end: a live bar in a terminal, the driver's own lines elsewhere."""
+) -> Exception | None:
+    """Run spark-submit to its end: a live bar in a terminal, the driver's own lines elsewhere.
+
+    Returns what it says went wrong, if anything.
+    """
     from airflow_sparktune.orchestrator.process import die_with_parent, end_driver, end_family
 
     live = sys.stdout.isatty()
@@ -137,6 +135,7 @@ def _follow(
             process.wait()
         if live and process.returncode:
             _print_tail(output)
+    return RuntimeError(f"spark-submit ended with code {process.returncode}") if process.returncode else None
 
 
 def _draw(process: subprocess.Popen[bytes], address: str, spec: Spec) -> None:

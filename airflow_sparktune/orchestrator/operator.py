@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 
 from airflow_sparktune.errors import PlatformError, SparktuneError, SpecError
 from airflow_sparktune.orchestrator.parcel import SPARK_LOG, UserCode, gather_code
@@ -201,7 +201,7 @@ class SparkTuneOperator(SparkSubmitOperator):
                 self._show_end_of(folder / SPARK_LOG)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        study = verdict(address, attempts_before=len(known.attempts), failure=failure)
+        study = verdict(address, before=known, failure=failure)
         if script and failure is not None:
             raise failure  # the study has a result, but the script went on and failed
         return study
@@ -243,7 +243,12 @@ class SparkTuneOperator(SparkSubmitOperator):
                 f"conn_id must name a Spark connection that exists, got {self._conn_id!r}; create it with: "
                 f"airflow connections add {self._conn_id} --conn-type spark --conn-host 'local[2]'"
             ) from None
-        connection: Mapping[str, Any] = self._get_hook()._connection
+        try:
+            connection: Mapping[str, Any] = self._get_hook()._connection
+        except (ValueError, RuntimeError) as error:
+            raise PlatformError(
+                f"the Spark connection {self._conn_id!r} must be one that this worker can use, but: {error}"
+            ) from error
         return connection
 
     def _get_hook(self) -> SparkSubmitHook:
@@ -253,11 +258,15 @@ class SparkTuneOperator(SparkSubmitOperator):
             # task's supervisor), a folder in which nothing lies that could be imported, no orphans.
             folder = self._submission.folder
             hook.submit = partial(  # type: ignore[method-assign]
-                hook.submit, stdin=subprocess.DEVNULL, cwd=folder, preexec_fn=die_with_parent()
+                hook.submit,
+                stdin=subprocess.DEVNULL,
+                cwd=folder,
+                preexec_fn=die_with_parent(),
+                errors="replace",  # what a trial prints need not be text
             )
         return hook
 
-    def _submit(self, submission: Submission, context: Context) -> AirflowException | None:
+    def _submit(self, submission: Submission, context: Context) -> Exception | None:
         """Run the application to its end; returns what the provider says went wrong, if anything."""
         self.application = submission.application
         self.application_args = list(submission.arguments)
@@ -266,7 +275,11 @@ class SparkTuneOperator(SparkSubmitOperator):
         try:
             with environment(submission.environment):
                 super().execute(context)
-        except AirflowException as error:
+        except ValueError as error:
+            raise PlatformError(
+                f"Spark's provider must accept how the task is set up, but: {error}"
+            ) from error
+        except Exception as error:  # noqa: BLE001 - each mode has its own; what it means, the journal says
             return error
         return None
 

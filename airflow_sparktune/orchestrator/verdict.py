@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from airflow.sdk.exceptions import AirflowException
-
-from airflow_sparktune.errors import DriverLost, revive
+from airflow_sparktune.errors import DriverLost, SpecError, revive
 from airflow_sparktune.study.follow import read_study
-from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.study import Closed, Study
 
 
-def verdict(address: str, *, attempts_before: int, failure: AirflowException | None) -> Study:
-    """What the newest attempt came to; raises the error that it wrote down."""
+def verdict(
+    address: str, *, before: Study, failure: Exception | None, way_out: str = "a retry goes on from there"
+) -> Study:
+    """The study with the result of its newest attempt; raises the error that the attempt wrote down.
+
+    `before` is the study before the application was submitted, or reconnected to: what that held already is
+    not this application's doing. `failure` is what whoever submitted says went wrong, if anything.
+    """
     study = read_study(address).study
-    if study.result_stands:
+    news = _standing(study) != _standing(before)
+    if study.result_stands and (news or failure is None):
         return study
-    if study.closed is not None and study.closed.error is not None and len(study.attempts) > attempts_before:
+    if news and study.closed is not None and study.closed.error is not None:
         raise revive(study.closed.error) from failure
-    if failure is not None and len(study.attempts) <= attempts_before:
+    if news:
         raise DriverLost(
-            f"the driver must open the study at {address}, but it ended before that; "
-            f"the last lines of spark-submit say why. {failure}"
+            f"the driver ended without a verdict after {study.finished} finished trials; {way_out}"
         ) from failure
-    raise DriverLost(
-        f"the driver ended without a verdict after {study.finished} finished trials; "
-        "a retry goes on from there"
-    ) from failure
+    if failure is not None:
+        raise DriverLost(
+            f"a driver must open the study at {address}, but none has in this try; {failure}"
+        ) from failure
+    raise SpecError(
+        f"the application must leave a result in the study at {address}, got none there; a script must "
+        "tune with airflow_sparktune.SparkTrials, in a storage that it and Airflow both reach"
+    )
+
+
+def _standing(study: Study) -> tuple[int, Closed | None]:
+    """By which it shows that a driver has written something since."""
+    return study.attempts[-1].number if study.attempts else 0, study.closed

@@ -31,7 +31,9 @@ def main(arguments: list[str], behaviour: str) -> int:
     follower = StudyFollower(storage)
     follower.refresh()
     spec = Spec.from_json(json.loads(storage.read("spec.json")))
-    recorder = Recorder.open(storage, follower, spec=spec, seed=1, dimensions=(), take_over=True)
+    before = follower.study.spec
+    same = before is None or not before.changed_identity(spec)
+    recorder = Recorder.open(storage, follower, spec=spec, seed=1, dimensions=(), take_over=same)
     recorder.spark(application="app-1", master="local[2]", ui="http://driver:4040", history=None)
     if behaviour == "fails":
         error = ObjectiveError("the objective 'm:f' must be callable, got int")
@@ -44,6 +46,8 @@ def main(arguments: list[str], behaviour: str) -> int:
             recorder.commit()
             return 1
     recorder.close(StopReason.MAX_EVALS)
+    if behaviour == "prints no text":
+        os.write(1, b"\xff\xfe\n")
     return 0
 
 

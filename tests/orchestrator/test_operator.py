@@ -122,6 +122,47 @@ def test_a_driver_that_never_opened_the_study(operator, run, spark_submit) -> No
         run(operator())
 
 
+def test_an_older_result_is_not_passed_off_as_a_new_one(operator, run, spark_submit) -> None:
+    """What the study held before is no result of a driver that has died since."""
+    spark_submit("works")
+    run(operator())
+    spark_submit("dies early")
+    with pytest.raises(DriverLost, match="no such thing as a master"):
+        run(operator(max_evals=5))
+
+
+def test_a_verdict_on_a_study_that_starts_anew(operator, run, spark_submit) -> None:
+    """It takes over no earlier attempt, and its verdict is found all the same."""
+    spark_submit("dies at the second trial")
+    with pytest.raises(DriverLost):
+        run(operator())
+    spark_submit("fails")
+    with pytest.raises(AirflowFailException, match="must be callable"):
+        run(operator(objective_kwargs={"rows": 5}))
+
+
+def test_what_the_provider_refuses_is_not_retried(operator, run, spark_submit) -> None:
+    """YARN's cluster mode needs a setting that the provider checks: its words, and no further tries."""
+    note = spark_submit("works", master="yarn")
+    with pytest.raises(AirflowFailException, match="requires yarn_track_via_rm_api=True"):
+        run(operator(deploy_mode="cluster"))
+    assert note() is None
+
+
+def test_a_connection_that_cannot_be_used(operator, run, spark_submit) -> None:
+    """Nor is a connection that the provider's hook refuses."""
+    spark_submit("works", **{"spark-binary": "spark9-submit"})
+    with pytest.raises(AirflowFailException, match="'spark_default' must be one that this worker can use"):
+        run(operator())
+
+
+def test_output_that_is_no_text(operator, run, spark_submit) -> None:
+    """What a trial prints costs nobody a study."""
+    spark_submit("prints no text")
+    best, _ = run(operator())
+    assert best == {"x": 0}
+
+
 def test_missing_connection(operator, run, spark_submit, monkeypatch) -> None:
     """No silent YARN: the error names the connection and the command that makes it."""
     spark_submit("works")

@@ -1,0 +1,72 @@
+"""What an application's end means, by what the journal held before and holds after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from airflow_sparktune.driver.recorder import Recorder
+from airflow_sparktune.errors import DriverLost, ObjectiveError, SpecError, describe
+from airflow_sparktune.orchestrator.verdict import verdict
+from airflow_sparktune.study.follow import StudyFollower, read_study
+from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.storage import open_storage
+from airflow_sparktune.study.study import StopReason, Study
+from airflow_sparktune.study.trial import Trial, TrialState
+
+FAILURE = RuntimeError("application_1 ended with FAILED")
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> str:
+    return str(tmp_path)
+
+
+def opened(address: str) -> Recorder:
+    storage = open_storage(address)
+    spec = Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=1)
+    return Recorder.open(storage, StudyFollower(storage), spec=spec, seed=1, dimensions=(), take_over=False)
+
+
+def finish(recorder: Recorder) -> None:
+    trial = Trial(number=0, params={"x": 0.5}, point={"x": 0.5}, start=recorder.now)
+    recorder.trial(trial.ended(TrialState.OK, end=recorder.now, loss=0.25))
+    recorder.close(StopReason.MAX_EVALS)
+
+
+@pytest.mark.parametrize("failure", [None, FAILURE])
+def test_a_new_result_counts_whatever_the_provider_says(address: str, failure: Exception | None) -> None:
+    """The journal is the truth."""
+    finish(opened(address))
+    assert verdict(address, before=Study(), failure=failure).best.loss == 0.25
+
+
+def test_a_result_that_stood_before_counts_if_nothing_failed(address: str) -> None:
+    """A script that finds its study done opens none."""
+    finish(opened(address))
+    assert verdict(address, before=read_study(address).study, failure=None).best.loss == 0.25
+    with pytest.raises(DriverLost, match="none has in this try; application_1"):
+        verdict(address, before=read_study(address).study, failure=FAILURE)
+
+
+def test_the_error_of_a_driver_that_was_met_at_work(address: str) -> None:
+    """After a reconnect the attempt is not new, but what it has written since is."""
+    recorder = opened(address)
+    before = read_study(address).study
+    recorder.close(StopReason.ERROR, error=describe(ObjectiveError("no such module")))
+    with pytest.raises(ObjectiveError, match="no such module"):
+        verdict(address, before=before, failure=FAILURE)
+
+
+def test_an_error_of_before_is_not_told_again(address: str) -> None:
+    """Somebody mended it; this time something else is wrong."""
+    opened(address).close(StopReason.ERROR, error=describe(ObjectiveError("no such module")))
+    with pytest.raises(DriverLost, match="application_1 ended"):
+        verdict(address, before=read_study(address).study, failure=FAILURE)
+
+
+def test_an_application_that_leaves_nothing(address: str) -> None:
+    """A script without SparkTrials ends well every time: no retry helps."""
+    with pytest.raises(SpecError, match=r"got none there; a script must tune with airflow_sparktune\.Spark"):
+        verdict(address, before=Study(), failure=None)
