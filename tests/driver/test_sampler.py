@@ -159,11 +159,11 @@ class TestRefusals:
             HyperoptSampler(EVERYTHING, f"{THEIRS}:EVERYTHING")
 
 
-def tell_some(sampler: HyperoptSampler, numbers: range) -> None:
-    """Trials that succeed, fail and still run, each with the point that the sampler gave it."""
-    rng = random.Random(3)
+def tell_some(sampler: HyperoptSampler, space: Any, numbers: range) -> None:
+    """Trials that succeed, fail and still run, with points drawn at random: atpe takes long for each."""
+    rng, drawn = random.Random(3), HyperoptSampler(space, "random")
     for number in numbers:
-        point = sampler.ask(number, seed=trial_seed(1, number))
+        point = drawn.ask(number, seed=trial_seed(1, number))
         trial = Trial(number=number, params=point.params, point=point.raw, start=1_000.0 + number)
         sampler.tell(trial)
         if number % 5 == 3:
@@ -185,7 +185,7 @@ class TestAlgorithms:
     @pytest.mark.parametrize("algo", ALGORITHMS)
     def test_runs_with_failures_and_running_trials_in_the_history(self, algo: str) -> None:
         sampler = HyperoptSampler(self.SPACE, algo)
-        tell_some(sampler, range(30))
+        tell_some(sampler, self.SPACE, range(30))
         params = sampler.ask(30, seed=9).params
         assert 1e-4 <= params["lr"] <= 1
         assert type(params["depth"]) is int
@@ -202,7 +202,7 @@ class TestAlgorithms:
     @pytest.mark.parametrize("algo", ALGORITHMS)
     def test_the_same_history_and_seed_give_the_same_point(self, algo: str) -> None:
         one, other = HyperoptSampler(self.SPACE, algo), HyperoptSampler(self.SPACE, algo)
-        tell_some(one, range(25))
+        tell_some(one, self.SPACE, range(25))
         for number in range(25):  # as after a resume: told once, with what they ended with
             other.tell(told(one, number))
         random.seed(4)  # global random states have no part in it

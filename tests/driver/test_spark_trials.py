@@ -44,7 +44,7 @@ SPACE = {"x": hp.uniform("x", -5, 5), "kind": hp.choice("kind", ["flat", "steep"
 QUIET = {"show_progressbar": False, "verbose": False}
 
 
-pytestmark = pytest.mark.usefixtures("spark")
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("spark")]
 
 
 class Box:
