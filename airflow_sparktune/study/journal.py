@@ -204,7 +204,8 @@ class StreamWriter:
             return
         rolled = self._write(1, self.events, self._lines)
         for name in self._segments:
-            self._storage.remove(name)
+            if name != rolled:  # the last commit may have gathered the whole stream
+                self._storage.remove(name)
         self._segments = [rolled]
         self._gathered, self._fresh = self.events, 0
 

@@ -515,6 +515,16 @@ class JournalSuite:
         assert [event["event"] for event in reader.poll()] == ["trial", "trial"]
         assert (list(reader.poll()), reader.seen) == ([], 3)
 
+    @pytest.mark.parametrize("commits", [1, 2, GATHER - 1, GATHER, GATHER + 1, 2 * GATHER])
+    def test_a_rolled_stream_is_whole_whatever_was_gathered_before(
+        self, storage: Storage, commits: int
+    ) -> None:
+        """Rolling leaves every event, also where the last commit gathered the stream into that very segment."""
+        writer = write(storage, 1, [opened()], *([trial(number)] for number in range(commits - 1)))
+        writer.roll()
+        assert sorted(follow(storage).study.trials) == list(range(commits - 1))
+        assert len(storage.names(f"{FOLDER}/{writer.stream}")) == 1
+
     def test_what_json_cannot_hold_does_not_enter(self, storage: Storage) -> None:
         """append refuses non-finite numbers and objects; the stream goes on without the event."""
         writer = StreamWriter(storage, 1)
