@@ -111,7 +111,7 @@ def _follow(
 
     Returns what it says went wrong, if anything.
     """
-    from airflow_sparktune.orchestrator.process import die_with_parent, end_driver, end_family
+    from airflow_sparktune.orchestrator.process import die_with_parent, end_driver, end_family, family
 
     live = sys.stdout.isatty()
     log = folder / "driver.log"
@@ -130,8 +130,9 @@ def _follow(
                 _draw(process, address, spec)
             process.wait()
         finally:
-            end_driver(process.pid, str(folder))
-            end_family(process.pid)
+            members = family(process.pid)
+            end_driver(members, str(folder))
+            end_family(members)
             process.wait()
         if live and process.returncode:
             _print_tail(output)

@@ -17,7 +17,13 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundExceptio
 
 from airflow_sparktune.errors import PlatformError, SparktuneError, SpecError
 from airflow_sparktune.orchestrator.parcel import SPARK_LOG, UserCode, gather_code
-from airflow_sparktune.orchestrator.process import die_with_parent, end_driver, end_family, environment
+from airflow_sparktune.orchestrator.process import (
+    die_with_parent,
+    end_driver,
+    end_family,
+    environment,
+    family,
+)
 from airflow_sparktune.orchestrator.progress import KEY, followed, progress
 from airflow_sparktune.orchestrator.secrets import refuse_secrets
 from airflow_sparktune.orchestrator.spark_install import SparkInstall
@@ -149,12 +155,15 @@ class SparkTuneOperator(SparkSubmitOperator):
 
     def on_kill(self) -> None:
         """Let the driver write that it was killed, then leave nothing of it."""
-        process = self._hook._submit_sp if self._hook is not None else None
-        if process is not None and self._submission is not None:
-            end_driver(process.pid, self._submission.application)
-            end_family(process.pid)
-        if self._hook is not None:
-            super().on_kill()
+        if self._hook is None:
+            return
+        process = self._hook._submit_sp
+        members = family(process.pid) if process is not None else []
+        if self._submission is not None:
+            end_driver(members, self._submission.application)
+        # Before the family is ended: the provider deletes a driver's pod only while spark-submit lives.
+        super().on_kill()
+        end_family(members)
 
     def poll_until_complete(self, external_id: JsonValue, context: Context) -> None:
         """Follow the application; after a reconnect too, the provider's hook knows what on_kill is to end."""
@@ -245,6 +254,11 @@ class SparkTuneOperator(SparkSubmitOperator):
             ) from None
         try:
             connection: Mapping[str, Any] = self._get_hook()._connection
+        except NameError:  # the provider looks for a module that it could not import
+            raise PlatformError(
+                "a Kubernetes master needs Airflow's Kubernetes provider, which is not installed; "
+                "pip install apache-airflow-providers-cncf-kubernetes"
+            ) from None
         except (ValueError, RuntimeError) as error:
             raise PlatformError(
                 f"the Spark connection {self._conn_id!r} must be one that this worker can use, but: {error}"

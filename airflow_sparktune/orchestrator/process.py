@@ -6,8 +6,8 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 
 import psutil
 
@@ -32,30 +32,31 @@ def die_with_parent() -> Callable[[], None] | None:
     return set_death_signal
 
 
-def end_driver(spark_submit: int, launcher: str) -> None:
-    """Ask the driver below the process `spark_submit` to end, and wait a moment for it to say so."""
+def family(spark_submit: int) -> list[psutil.Process]:
+    """The process `spark_submit` and all that it has started; none where it has ended by itself."""
     try:
-        family = psutil.Process(spark_submit).children(recursive=True)
-        drivers = [process for process in family if launcher in process.cmdline()]
-        for process in drivers:
-            process.terminate()
+        root = psutil.Process(spark_submit)
+        return [root, *root.children(recursive=True)]
     except psutil.Error:
-        return  # it has ended by itself
+        return []
+
+
+def end_driver(members: Sequence[psutil.Process], launcher: str) -> None:
+    """Ask the driver in a family to end, and wait a moment for it to say so."""
+    drivers = []
+    for process in members[1:]:  # the JVM's own command line names the launcher too
+        with suppress(psutil.Error):
+            if launcher in process.cmdline():
+                process.terminate()
+                drivers.append(process)
     psutil.wait_procs(drivers, timeout=GRACE_S)
 
 
-def end_family(spark_submit: int) -> None:
-    """Kill whatever is left below `spark_submit`, the process itself included."""
-    try:
-        root = psutil.Process(spark_submit)
-        family = [root, *root.children(recursive=True)]
-    except psutil.Error:
-        return
-    for process in family:
-        try:
+def end_family(members: Iterable[psutil.Process]) -> None:
+    """Kill whatever is left of a family."""
+    for process in members:
+        with suppress(psutil.Error):
             process.kill()
-        except psutil.NoSuchProcess:
-            continue
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 from airflow_sparktune.driver.recorder import Recorder
@@ -27,6 +28,10 @@ def main(arguments: list[str], behaviour: str) -> int:
     if behaviour == "dies early":
         sys.stdout.write("Error: no such thing as a master\n")
         return 1
+    if behaviour == "waits on Kubernetes":
+        sys.stdout.write("pod name: sparktune-1-driver\n")
+        sys.stdout.flush()
+        time.sleep(60)
     storage = open_storage(address)
     follower = StudyFollower(storage)
     follower.refresh()

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
+import time
+import types
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from airflow.providers.apache.spark.hooks import spark_submit as spark_hook
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.log import mask_secret
 
@@ -244,6 +248,38 @@ def test_yarn_application_is_killed_after_a_reconnect(operator, monkeypatch, res
     with pytest.raises(RuntimeError, match="KILLED"):
         task.poll_until_complete("application_1_0001", {})
     assert resource_manager.killed == ["application_1_0001"]
+
+
+def test_driver_pod_is_deleted(operator, run, spark_submit, monkeypatch) -> None:
+    """The provider does it, if it finds spark-submit alive; nothing of that is left either."""
+    deleted = []
+    client = types.SimpleNamespace(delete_namespaced_pod=lambda pod, *_, **__: deleted.append(pod))
+    kubernetes = types.SimpleNamespace(get_kube_client=lambda: client, ApiException=OSError)
+    monkeypatch.setattr(spark_hook, "kube_client", kubernetes, raising=False)
+    options = types.SimpleNamespace(V1DeleteOptions=dict)
+    monkeypatch.setitem(sys.modules, "kubernetes", types.SimpleNamespace(client=options))
+    spark_submit("waits on Kubernetes", master="k8s://https://cluster:443")
+    task = operator(deploy_mode="cluster")
+
+    def kill() -> None:
+        while task._hook is None or task._hook._kubernetes_driver_pod is None:
+            time.sleep(0.01)
+        task.on_kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(DriverLost):
+        run(task)
+    killer.join()
+    assert deleted == ["sparktune-1-driver"]
+    assert task._hook._submit_sp.poll() is not None
+
+
+def test_kubernetes_without_its_provider(operator, run, spark_submit) -> None:
+    """What has to be installed is named."""
+    spark_submit("works", master="k8s://https://cluster:443")
+    with pytest.raises(AirflowFailException, match="pip install apache-airflow-providers-cncf-kubernetes"):
+        run(operator())
 
 
 def test_script_takes_the_place_of_a_spec(operator, run, spark_submit, tmp_path) -> None:
