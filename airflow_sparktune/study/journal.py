@@ -171,9 +171,8 @@ class StreamWriter:
         self.attempt = attempt
         self.events = 0
         self._storage = storage
-        self._pending: list[bytes] = []
         self._segments: list[str] = []
-        self._lines: list[bytes] = []
+        self._lines: list[bytes] = []  # those of the whole stream; the first `events` of them are durable
         self._gathered = 0  # how many events lie in gathered segments
         self._fresh = 0  # how many segments were written since
 
@@ -183,26 +182,28 @@ class StreamWriter:
             line = json.dumps({"v": SCHEMA, **event}, allow_nan=False, separators=(",", ":"))
         except TypeError as error:
             raise ValueError(f"an event must be plain JSON, but {error}") from error
-        self._pending.append(line.encode())
+        self._lines.append(line.encode())
 
     def commit(self) -> None:
-        """Write what was appended as one segment; when this returns, it is durable."""
-        if not self._pending:
+        """Write what was appended as one segment; when this returns, it is durable.
+
+        A signal's exception may end it anywhere: the next commit then writes the same events under the same
+        numbers once more.
+        """
+        first, last = self.events + 1, len(self._lines)
+        if first > last:
             return
-        first, last = self.events + 1, self.events + len(self._pending)
-        self._segments.append(self._write(first, last, self._pending))
-        self._lines += self._pending
+        self._segments.append(self._write(first, last, self._lines[self.events :]))
         self.events = last
-        self._pending = []
         self._fresh += 1
-        if self._fresh == GATHER:
+        if self._fresh >= GATHER:
             self._gather()
 
     def roll(self) -> None:
         """Write the whole stream as one segment, so that reading an old study takes few requests."""
         if len(self._segments) < 2:
             return
-        rolled = self._write(1, self.events, self._lines)
+        rolled = self._write(1, self.events, self._lines[: self.events])
         for name in self._segments:
             if name != rolled:  # the last commit may have gathered the whole stream
                 self._storage.remove(name)
@@ -211,7 +212,8 @@ class StreamWriter:
 
     def _gather(self) -> None:
         """Write the latest segments once more as one; they stay, for removing takes a request each."""
-        self._segments.append(self._write(self._gathered + 1, self.events, self._lines[self._gathered :]))
+        lines = self._lines[self._gathered : self.events]
+        self._segments.append(self._write(self._gathered + 1, self.events, lines))
         self._gathered, self._fresh = self.events, 0
 
     def check_newest(self) -> None:

@@ -1,0 +1,84 @@
+"""A driver that is told to end is interrupted wherever it is, and then writes its last event."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from airflow_sparktune.study import journal
+from airflow_sparktune.study.journal import StreamReader, StreamWriter
+from airflow_sparktune.study.storage import MemoryStorage
+from tests.study.samples import closed, opened, trial, write
+
+
+class Killed(BaseException):
+    """What a signal handler raises."""
+
+
+def interrupted(function: Callable[[], None], *, at: int) -> bool:
+    """Call a function of the writer that is interrupted before its instruction number `at`, if it has one."""
+    here = sys.gettrace()
+    count = 0
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal count
+        if frame.f_code.co_filename != journal.__file__:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            count += 1
+            if count == at:
+                raise Killed
+        return trace
+
+    sys.settrace(trace)
+    try:
+        function()
+    except Killed:
+        return True
+    finally:
+        sys.settrace(here)
+    return False
+
+
+def worlds(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[MemoryStorage, StreamWriter]]:
+    """A writer about to commit, and to gather its segments."""
+    monkeypatch.setattr(journal, "GATHER", 3)
+    while True:
+        storage = MemoryStorage()
+        writer = write(storage, 1, [opened()], [trial(0)])
+        for event in (trial(0, 0.5), trial(1)):
+            writer.append(event)
+        yield storage, writer
+
+
+@pytest.mark.parametrize("step", ["commit", "roll"])
+def test_nothing_is_lost_wherever_a_signal_strikes(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    for at, (storage, writer) in enumerate(worlds(monkeypatch), start=1):
+        if step == "roll":
+            writer.commit()
+        struck = interrupted(getattr(writer, step), at=at)
+        writer.append(closed("killed"))
+        writer.commit()
+        writer.roll()
+        problems: list[str] = []
+        told = [
+            event.get("trial", event)
+            for event in StreamReader(storage, writer.stream, problems=problems).poll()
+        ]
+        said = [(event.get("event"), event.get("number"), event.get("state")) for event in told]
+        assert said == [
+            ("opened", None, None),
+            (None, 0, "running"),
+            (None, 0, "ok"),
+            (None, 1, "running"),
+            ("closed", None, None),
+        ], f"interrupted at instruction {at}"
+        assert problems == []
+        if not struck:
+            assert at > 20
+            return
