@@ -56,7 +56,11 @@ class JobSlots(ABC):
             item = self._ready.get(timeout=patience)
             while True:
                 if isinstance(item, BaseException):
-                    raise item
+                    if not found:
+                        raise item
+                    # What has finished before is a result: it goes on record, and the next call raises.
+                    self._ready.put(item)
+                    return found
                 found.append(item)
                 item = self._ready.get_nowait()
         except queue.Empty:

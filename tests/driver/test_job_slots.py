@@ -89,6 +89,22 @@ def test_any_other_exception_comes_out_of_finished(slots_of: SlotsOf, error: Bas
         wait(slots, 1)
 
 
+def test_what_finished_before_the_engine_went_is_told_first(slots_of: SlotsOf) -> None:
+    def run(number: int) -> Reply:
+        if number == 2:
+            raise DriverLost("gone")
+        return Reply(0.0, loss=float(number))
+
+    slots = slots_of(run)
+    for number in range(3):
+        slots.submit(call(number))
+        while slots._ready.qsize() <= number:
+            time.sleep(0.001)
+    assert [item.number for item in slots.finished(wait_s=0)] == [0, 1]
+    with pytest.raises(DriverLost):
+        slots.finished(wait_s=0)
+
+
 def test_whatever_a_cancelled_trial_raises_is_its_cancellation(slots_of: SlotsOf) -> None:
     def run(number: int) -> Reply:
         slots.ended.wait(PATIENCE_S)
