@@ -91,8 +91,9 @@ class Tuner:
         self._replay()
         try:
             while (reason := self._limits.reached()) is None:
-                self._fill()
-                self._collect(self._wait(until=min(self._limits.deadline, self._next_strike())))
+                filled = self._fill()
+                patience = min(self._limits.deadline, self._next_strike()) if filled else self._clock()
+                self._collect(self._wait(until=patience))
         except ObjectiveError:
             self._cancel_rest()
             raise
@@ -111,20 +112,18 @@ class Tuner:
         running = (trial for trial in known if trial.state is TrialState.RUNNING)
         self._waiting.extend(replace(trial, tries=0) for trial in running)
 
-    def _fill(self) -> None:
-        """Start as many trials as there is room for."""
+    def _fill(self) -> bool:
+        """Start trials where there is room, as many as share a commit; whether that was all there is to start."""
         capacity = self._slots.capacity
         self._recorder.slots(capacity)
         room = capacity - len(self._running) - len(self._leaving)
         wanted = self._spec.max_evals - self._limits.finished - len(self._running)
-        left = min(room, wanted)
-        while left > 0 and self._clock() < self._limits.deadline:
-            starts = self._starts(left)
-            left -= len(starts)
-            # A number is on record before anything runs under it, so that it is never given out twice.
-            self._recorder.commit()
-            self._launch(starts)
+        most = min(room, wanted)
+        starts = self._starts(most) if most > 0 else []
+        # A number is on record before anything runs under it, so that it is never given out twice.
         self._recorder.commit()
+        self._launch(starts)
+        return len(starts) >= most
 
     def _starts(self, most: int) -> list[Trial]:
         """Up to `most` trials, recorded as running: those that are run again first, then new ones."""

@@ -75,6 +75,24 @@ class TestSlots:
         assert world.recorder.study.closed is not None
         assert (world.recorder.study.closed.timing or {})["ask_s"] == 2.0
 
+    def test_asks_that_take_long_keep_no_result_waiting(self) -> None:
+        """While the slots are being filled, what ends is recorded and trial_timeout strikes, between two asks."""
+        world = World()
+
+        class Slow(DigestSampler):
+            def ask(self, number: int, *, seed: int) -> object:  # type: ignore[override]
+                world.clock.pass_to(world.clock() + 0.5)
+                return super().ask(number, seed=seed)
+
+        def play(call: Call) -> Ending:
+            return Ending.ok(0.5, after_s=100.0 if call.trial.number == 1 else 0.75)
+
+        world.attempt(play, capacity=10, max_evals=10, trial_timeout=2.0, sampler=Slow())
+        took = {number: (trial.end or 0) - (trial.start or 0) for number, trial in world.trials.items()}
+        assert 2.0 <= took.pop(1) <= 2.5
+        assert world.numbers(FAILED) == [1]
+        assert max(took.values()) <= 1.25
+
 
 class TestOrder:
     def test_an_end_is_on_record_before_the_sampler_hears_of_it_and_before_the_slot_is_filled(self) -> None:
