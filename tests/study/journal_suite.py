@@ -519,7 +519,7 @@ class JournalSuite:
     def test_a_rolled_stream_is_whole_whatever_was_gathered_before(
         self, storage: Storage, commits: int
     ) -> None:
-        """Rolling leaves every event, also where the last commit gathered the stream into that very segment."""
+        """Rolling leaves every event, also where the last commit gathered all of it."""
         writer = write(storage, 1, [opened()], *([trial(number)] for number in range(commits - 1)))
         writer.roll()
         assert sorted(follow(storage).study.trials) == list(range(commits - 1))
