@@ -65,7 +65,7 @@ class DecoratedSparkTuneOperator(DecoratedOperator, SparkTuneOperator):
         super().__init__(python_callable=python_callable, **{**kwargs, "objective": objective})
 
     def execute(self, context: Context) -> Any:
-        self.objective_kwargs = self._arguments(context)
+        self.objective_kwargs = {**(self.objective_kwargs or {}), **self._arguments(context)}
         return super().execute(context)
 
     def _gather_code(

@@ -5,6 +5,7 @@ It writes the journal that a driver would have written.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import sys
@@ -24,6 +25,9 @@ def main(arguments: list[str], behaviour: str) -> int:
     address = arguments[arguments.index("--study") + 1]
     note = {"arguments": arguments, "cwd": str(Path.cwd()), "stdin": str(Path("/proc/self/fd/0").readlink())}
     note["environment"] = dict(os.environ)
+    if behaviour == "keeps the code":
+        zips = arguments[arguments.index("--py-files") + 1].split(",")
+        note["code"] = base64.b64encode(Path(zips[-1]).read_bytes()).decode()
     Path(os.environ["STAND_IN_NOTE"]).write_text(json.dumps(note))
     if behaviour == "dies early":
         sys.stdout.write("Error: no such thing as a master\n")

@@ -1,0 +1,84 @@
+"""`@task.sparktune`: what of the decorated function travels, and what it is called with."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG, task
+
+from airflow_sparktune.space import uniform
+from airflow_sparktune.study.spec import Spec
+
+SPACE = {"x": uniform(0, 1)}
+
+
+@pytest.fixture
+def submitted(run, spark_submit, storage, tmp_path) -> Callable[..., tuple[Spec, Any]]:
+    """Run the task that a call of a decorated function makes; returns spec and shipped objective."""
+    note = spark_submit("keeps the code")
+
+    def submit(call: Callable[[], Any]) -> tuple[Spec, Any]:
+        with DAG("churn"):
+            operator = call().operator
+        operator.storage = str(storage)
+        _, ti = run(operator)
+        spec = Spec.from_json(json.loads(Path(ti.pushed["study"], "spec.json").read_text()))
+        module, _, name = spec.objective.partition(":")
+        code = base64.b64decode(note()["code"])
+        namespace: dict[str, Any] = {}
+        exec(zipfile.ZipFile(io.BytesIO(code)).read(f"{module}.py"), namespace)
+        return spec, namespace[name]
+
+    return submit
+
+
+def test_the_function_is_the_objective(submitted) -> None:
+    """Its source travels, its annotations are not evaluated, and the call's arguments are its kwargs."""
+
+    @task.sparktune(space=SPACE, max_evals=3, seed=1)
+    def tune(params: NotHere, by, trial, folds=5):  # noqa: F821
+        return abs(params["x"] - by) * folds
+
+    spec, objective = submitted(lambda: tune(0.25))
+    assert spec.objective_kwargs == {"by": 0.25}
+    assert objective({"x": 0.75}, by=0.25, trial=None) == 2.5
+
+
+def test_the_params_may_have_any_name(submitted) -> None:
+    """The first parameter is not the caller's, whatever it is called."""
+
+    @task.sparktune(space=SPACE, max_evals=3, seed=1)
+    def tune(ti, *, by):
+        return ti["x"] - by
+
+    spec, _ = submitted(lambda: tune(by=1))
+    assert spec.objective_kwargs == {"by": 1}
+
+
+def test_arguments_of_the_decorator_and_of_the_call_meet(submitted) -> None:
+    """What is common to all calls may stand with the decorator; the call wins."""
+
+    @task.sparktune(space=SPACE, max_evals=3, seed=1, objective_kwargs={"folds": 3, "by": 0})
+    def tune(params, by, folds=5):
+        return 0
+
+    spec, _ = submitted(lambda: tune(by=1))
+    assert spec.objective_kwargs == {"folds": 3, "by": 1}
+
+
+def test_a_call_that_does_not_fit(submitted) -> None:
+    """Told while the DAG is parsed, in terms of what the author has to give."""
+
+    @task.sparktune(space=SPACE, max_evals=3)
+    def tune(params, by, trial):
+        return 0
+
+    with DAG("churn"), pytest.raises(TypeError, match="missing a required argument: 'by'"):
+        tune()
