@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -25,6 +26,7 @@ from airflow_sparktune.orchestrator.process import (
     family,
 )
 from airflow_sparktune.orchestrator.progress import KEY, followed, progress
+from airflow_sparktune.orchestrator.script import find_script
 from airflow_sparktune.orchestrator.secrets import refuse_secrets
 from airflow_sparktune.orchestrator.spark_install import SparkInstall
 from airflow_sparktune.orchestrator.spark_ui import SparkUiLink, spark_ui
@@ -53,6 +55,9 @@ SPEC_FIELDS = (
     "loss_threshold", "no_progress", "min_improvement", "max_failures", "max_trial_retries", "seed",
     "run_trials_on", "shared_data", "fresh_workers",
 )  # fmt: skip
+
+# What they are where nobody gives them.
+DEFAULTS = {item.name: item.default for item in fields(Spec)}
 
 
 class SparkTuneOperator(SparkSubmitOperator):
@@ -140,8 +145,8 @@ class SparkTuneOperator(SparkSubmitOperator):
 
     def execute(self, context: Context) -> Any:
         """Run the study, or go on with it, or deliver what it came to; returns the best params."""
-        address = address_of(context, self.storage)
         try:
+            address = address_of(context, self.storage)
             study = self._run(address, context)
         except SparktuneError as error:
             if error.retryable:
@@ -172,12 +177,15 @@ class SparkTuneOperator(SparkSubmitOperator):
         super().poll_until_complete(external_id, context)
 
     def _run(self, address: str, context: Context) -> Study:
+        if self.log_level not in ("trials", "spark"):
+            raise SpecError(f"log_level must be 'trials' or 'spark', got {self.log_level!r}")
         script = self._script(context)
         spec, code = (None, None) if script else self._spec(context)
         before = read_study(address)
         for problem in before.problems:
             self.log.warning("journal: %s", problem)
         known = before.study
+        context["ti"].xcom_push(key="study", value=address)
         if spec is not None and known.answers(spec):
             self.log.info("the study at %s has a result already; delivering it", address)
             return known
@@ -185,7 +193,6 @@ class SparkTuneOperator(SparkSubmitOperator):
         warn_of_local_storage(address)
         if spec is not None:
             open_storage(address).write("spec.json", json.dumps(spec.to_json(), indent=2).encode())
-        context["ti"].xcom_push(key="study", value=address)
         self.log.info("study: %s", address)
         # One application per generation: a task that is cleared must not reconnect to the one before it.
         generation = generation_of(context)
@@ -219,18 +226,17 @@ class SparkTuneOperator(SparkSubmitOperator):
         """The user's own program and its arguments; empty where a spec is to be run."""
         if not self.application:
             return ()
-        if self.objective is not None:
-            raise SpecError(
-                f"application must stand alone, got {self.application!r} beside an objective; "
-                "a script names its objective itself"
-            )
-        found = (base / self.application for base in code_bases(context))
-        path = next((path for path in found if path.is_file()), Path(self.application))
-        return (str(path), *map(str, self.application_args or ()))
+        beside = [name for name in SPEC_FIELDS if getattr(self, name) not in (None, DEFAULTS.get(name))]
+        return find_script(
+            self.application, self.application_args or (), beside=beside, bases=tuple(code_bases(context))
+        )
 
     def _spec(self, context: Context) -> tuple[Spec, UserCode | None]:
-        if self.log_level not in ("trials", "spark"):
-            raise SpecError(f"log_level must be 'trials' or 'spark', got {self.log_level!r}")
+        if self.application_args:
+            raise SpecError(
+                f"application_args must go with an application, got {self.application_args!r} without one; "
+                "what an objective gets is its objective_kwargs"
+            )
         given = {name: getattr(self, name) for name in SPEC_FIELDS}
         named, code = self._gather_code(given, context)
         spec = Spec.of(**named, code=code.sha256 if code is not None else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -70,7 +71,10 @@ def prepare(
         defaults["spark.local.dir"] = str(parcel.scratch)
         arguments += ["--work", str(folder)]
         if quiet:
-            environment["SPARK_SUBMIT_OPTS"] = f"-Dlog4j2.configurationFile=file:{parcel.log4j}"
+            given = os.environ.get("SPARK_SUBMIT_OPTS", "")  # a proxy, Ivy's settings
+            environment["SPARK_SUBMIT_OPTS"] = (
+                f"-Dlog4j2.configurationFile=file:{parcel.log4j} {given}".rstrip()
+            )
         if script:
             arguments += ["--script", *script]
     elif script:

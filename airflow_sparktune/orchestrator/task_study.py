@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from airflow.configuration import AIRFLOW_HOME
 from airflow.sdk.configuration import conf
 
+from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.address import study_address
 
 if TYPE_CHECKING:
@@ -31,11 +32,17 @@ def generation_of(context: Context) -> int:
 
 
 def address_of(context: Context, storage: str | None) -> str:
-    """The study's folder."""
+    """The study's folder; raises SpecError for a storage that other processes would look for elsewhere."""
+    root = storage or default_storage()
+    if "://" not in root and not Path(root).is_absolute():
+        raise SpecError(
+            f"storage must be a URL or an absolute path, got {root!r}; "
+            "the Spark driver and the API server run in folders of their own"
+        )
     ti = context["ti"]
     map_index = ti.map_index if ti.map_index is not None else -1
     return study_address(
-        storage or default_storage(),
+        root,
         dag_id=ti.dag_id,
         task_id=ti.task_id,
         run_id=ti.run_id,
@@ -47,7 +54,8 @@ def address_of(context: Context, storage: str | None) -> str:
 def warn_of_local_storage(address: str) -> None:
     """Say so where a retry on another machine would not find the study."""
     executor = conf.get("core", "executor", fallback="LocalExecutor")
-    if "://" not in address and not executor.endswith("LocalExecutor"):
+    local = all(name.strip().endswith("LocalExecutor") for name in executor.split(","))
+    if not local and ("://" not in address or address.startswith("file://")):
         log.warning(
             "the study lies in a local folder (%s) and the executor is %s: unless all workers share that "
             "folder, a retry elsewhere starts anew; set [sparktune] storage to one that they share",

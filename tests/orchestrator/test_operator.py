@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
@@ -17,6 +18,7 @@ from airflow.sdk.log import mask_secret
 
 from airflow_sparktune import SparkTuneOperator
 from airflow_sparktune.errors import DriverLost
+from airflow_sparktune.orchestrator.task_study import warn_of_local_storage
 from airflow_sparktune.study.follow import read_study
 
 RUN = "churn/tune/manual__2026-01-01T00_00_00_00_00-1e8dc70c"
@@ -99,6 +101,7 @@ def test_a_result_is_delivered_without_another_driver(operator, run, spark_submi
     again, ti = run(operator())
     assert again == first
     assert ti.pushed["best_loss"] == 0.0
+    assert ti.pushed["study"] == ti.pushed["tuning_result"]["study"]
 
 
 def test_another_generation_is_another_study(operator, run, spark_submit, storage) -> None:
@@ -213,6 +216,44 @@ def test_storage_that_cannot_be_written(operator, run, spark_submit, tmp_path) -
         run(operator(storage=str(tmp_path / "file" / "below")))
 
 
+def test_storage_that_means_another_folder_to_each_process(operator, run, spark_submit) -> None:
+    """The driver would look below its own working folder."""
+    note = spark_submit("works")
+    with pytest.raises(AirflowFailException, match=r"absolute path, got 'studies'; the Spark driver"):
+        run(operator(storage="studies"))
+    assert note() is None
+
+
+@pytest.mark.parametrize(
+    ("executor", "storage", "warned"),
+    [
+        ("LocalExecutor", "/data", False),
+        ("CeleryExecutor", "/data", True),
+        ("CeleryExecutor", "file:///data", True),
+        ("CeleryExecutor,LocalExecutor", "/data", True),
+        ("CeleryExecutor", "s3://bucket/studies", False),
+    ],
+)
+def test_local_storage_where_a_retry_may_run_elsewhere(
+    monkeypatch, caplog, executor: str, storage: str, warned: bool
+) -> None:
+    """Said where any of the executors runs tasks on other machines."""
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
+    warn_of_local_storage(f"{storage}/churn/tune/r1/g0")
+    assert ("a retry elsewhere starts anew" in caplog.text) is warned
+
+
+def test_options_of_the_machine_stay(operator, run, spark_submit, monkeypatch) -> None:
+    """A proxy in SPARK_SUBMIT_OPTS is there beside our log settings."""
+    monkeypatch.setenv("SPARK_SUBMIT_OPTS", "-Dhttps.proxyHost=proxy")
+    note = spark_submit("works")
+    run(operator())
+    ours, *others = note()["environment"]["SPARK_SUBMIT_OPTS"].split()
+    assert ours.startswith("-Dlog4j2.configurationFile=")
+    assert others == ["-Dhttps.proxyHost=proxy"]
+    assert os.environ["SPARK_SUBMIT_OPTS"] == "-Dhttps.proxyHost=proxy"
+
+
 def test_secrets_stay_out_of_the_spec(operator, run, spark_submit, storage) -> None:
     """A value that Airflow masks is refused, by place, and not repeated."""
     spark_submit("works")
@@ -287,19 +328,32 @@ def test_script_takes_the_place_of_a_spec(operator, run, spark_submit, tmp_path)
     note = spark_submit("dies early")
     (tmp_path / "dags").mkdir()
     (tmp_path / "dags" / "search.py").write_text("")
-    given = {"objective": None, "space": None, "max_evals": None, "seed": None}
     with pytest.raises(DriverLost):
-        run(operator(application="search.py", application_args=["--rows", 5], **given))
+        run(operator(application_args=["--rows", 5], **SCRIPT))
     line = note()["arguments"]
     assert line[line.index("--script") :] == ["--script", str(tmp_path / "dags" / "search.py"), "--rows", "5"]
     assert any(part.startswith("spark.sparktune.study=") for part in line)
 
 
-def test_script_beside_an_objective(operator, run, spark_submit) -> None:
-    """One or the other."""
-    spark_submit("works")
-    with pytest.raises(AirflowFailException, match="application must stand alone"):
-        run(operator(application="search.py"))
+SCRIPT = {"objective": None, "space": None, "max_evals": None, "seed": None, "application": "search.py"}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"objective": "m:f"}, "'search.py' beside objective; a script says itself"),
+        ({"timeout": 60, "parallelism": 2}, "'search.py' beside parallelism, timeout"),
+        ({}, "application must be a file, got 'search.py' and found none of .*/dags/search.py"),
+        ({"log_level": "loud"}, "log_level must be 'trials' or 'spark', got 'loud'"),
+        ({"application": "", "application_args": ["--rows"]}, "application_args must go with an application"),
+    ],
+)
+def test_scripts_that_cannot_be_run(operator, run, spark_submit, given, message) -> None:
+    """What would be ignored, or not found, is said before anything is submitted."""
+    note = spark_submit("works")
+    with pytest.raises(AirflowFailException, match=message):
+        run(operator(**{**SCRIPT, **given}))
+    assert note() is None
 
 
 def test_nothing_to_run(run, storage) -> None:
