@@ -113,7 +113,7 @@ class Tuner:
         self._waiting.extend(replace(trial, tries=0) for trial in running)
 
     def _fill(self) -> bool:
-        """Start trials where there is room, as many as share a commit; whether that was all there is to start."""
+        """Start trials where there is room, as many as share a commit; whether there was room for no more."""
         capacity = self._slots.capacity
         self._recorder.slots(capacity)
         room = capacity - len(self._running) - len(self._leaving)

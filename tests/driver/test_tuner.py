@@ -76,7 +76,7 @@ class TestSlots:
         assert (world.recorder.study.closed.timing or {})["ask_s"] == 2.0
 
     def test_asks_that_take_long_keep_no_result_waiting(self) -> None:
-        """While the slots are being filled, what ends is recorded and trial_timeout strikes, between two asks."""
+        """While slots are being filled, ends are recorded and trial_timeout strikes between two asks."""
         world = World()
 
         class Slow(DigestSampler):
