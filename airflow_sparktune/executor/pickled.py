@@ -11,7 +11,7 @@ import json
 import math
 import pickle
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -57,7 +57,10 @@ def evaluate_pickled(task: Broadcast, call: Call, rows: Iterator[Any]) -> Iterat
     """
     list(rows)
     outcome = _answer(task.value, call)
-    reply = interpret(outcome)
+    try:
+        reply = interpret(outcome)
+    except Exception as error:  # noqa: BLE001 - a value of the user's own class may raise when it is looked at
+        reply = Reply(outcome.run_s, failure=replace(raised(error), kind=FailureKind.NONSENSE))
     yield reply.to_json()
     yield _whole(outcome.returned, task.value.dumps) if outcome.failure is None else None
 

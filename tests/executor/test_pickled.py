@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import json
+import math
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from airflow_sparktune.executor.evaluate import Call, Reply
+from airflow_sparktune.executor.objective import TrialInfo
+from airflow_sparktune.executor.pickled import PickledTask, check_pickled, evaluate_pickled
+from airflow_sparktune.study.trial import FailureKind
+from tests.executor import user_code
+
+TRIAL = TrialInfo(number=3, seed=99, attempt=1, tries=1)
+
+
+class Sent:
+    """A broadcast, as a worker sees it."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self.value = PickledTask(pickle.dumps(function), pickle.dumps)
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, answer: Any) -> tuple[Reply, Any]:
+    """The reply and the whole answer, as the driver gets them."""
+    monkeypatch.setitem(user_code.ANSWERS, "it", answer)
+    rows = iter([0])
+    text, whole = evaluate_pickled(Sent(user_code.returns), Call(pickle.dumps("it"), TRIAL), rows)
+    assert list(rows) == []  # what is left unread would end the worker
+    return Reply.from_json(text), None if whole is None else pickle.loads(whole)
+
+
+def test_a_loss_alone_comes_back_as_the_reply(monkeypatch: pytest.MonkeyPatch) -> None:
+    reply, whole = answering(monkeypatch, 0.5)
+    assert (reply.loss, reply.failure, whole) == (0.5, None, None)
+
+
+def test_an_answer_that_says_more_comes_back_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = {"loss": 0.5, "status": "ok", "model": {1, 2}}
+    reply, whole = answering(monkeypatch, answer)
+    assert (reply.loss, reply.info, whole) == (0.5, {"left_out": ["model"]}, answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (math.nan, FailureKind.NONSENSE),
+        ({"status": "fail"}, FailureKind.RAISED),
+        ({"loss": 0.5}, FailureKind.RAISED),  # hyperopt asks for a status
+        ("0.5", FailureKind.RAISED),
+        ({"loss": 0.5, "status": "ok", "model": user_code.Hostile()}, FailureKind.NONSENSE),
+    ],
+)
+def test_anything_else_fails_the_trial_and_not_the_worker(
+    monkeypatch: pytest.MonkeyPatch, answer: Any, kind: FailureKind
+) -> None:
+    reply, _ = answering(monkeypatch, answer)
+    assert reply.failure is not None
+    assert reply.failure.kind is kind
+
+
+def test_check_says_why_an_objective_cannot_be_loaded() -> None:
+    broadcast = Sent(user_code.returns)
+    broadcast.value = PickledTask(b"cno_such_module\nloss\n.", pickle.dumps)
+    (good,) = check_pickled(Sent(user_code.returns), iter([0]))
+    (bad,) = check_pickled(broadcast, iter([0]))
+    assert json.loads(good)["error"] is None
+    assert "ModuleNotFoundError: No module named 'no_such_module'" in json.loads(bad)["error"]
