@@ -49,7 +49,8 @@ def _watch(jvm: int, task: int | None, work_folder: Path) -> None:
 
 def _kill(pids: Iterable[int]) -> None:
     for pid in pids:
-        with suppress(ProcessLookupError):
+        # It has ended by itself, or runs as somebody else: the others must end all the same.
+        with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
 
 
