@@ -85,7 +85,14 @@ def _run_script(address: str, script: Sequence[str]) -> int:
     try:
         runpy.run_path(script[0], run_name="__main__")
     except SystemExit as exit_:
-        return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+        match exit_.code:
+            case None:
+                return 0
+            case int(code):
+                return code
+            case said:  # Python prints it where nothing catches it
+                log.error("%s", said)
+                return 1
     return 0
 
 

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from airflow_sparktune.driver import main
+
+
+@pytest.mark.parametrize(
+    ("ending", "code", "told"),
+    [
+        ("pass", 0, ""),
+        ("sys.exit()", 0, ""),
+        ("sys.exit(3)", 3, ""),
+        ("sys.exit('the data is not there')", 1, "the data is not there"),
+    ],
+)
+def test_a_script_ends_as_python_would_end_it(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    ending: str,
+    code: int,
+    told: str,
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(f"import sys\nassert sys.argv[1:] == ['--fast']\n{ending}\n")
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setenv("SPARKTUNE_STUDY", "")
+    with caplog.at_level(logging.ERROR):
+        assert main._run_script("/studies/s", [str(script), "--fast"]) == code
+    assert told in caplog.text
+    assert os.environ["SPARKTUNE_STUDY"] == "/studies/s"
