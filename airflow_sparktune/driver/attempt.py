@@ -104,14 +104,19 @@ def _open(
             "itself (a try number, the time) keeps retries from going on",
             ", ".join(changed),
         )
-    adopted = None if follower.study.attempts else _cut_off(address, spec)
-    seed = _seed(spec, adopted or (None if changed else follower.study))
-    recorder = Recorder.open(
-        storage, follower, spec=spec, seed=seed, dimensions=dimensions, take_over=not changed
+    cut_off = None if follower.study.attempts else _cut_off(address, spec)
+    adopted = [trial for trial in cut_off.trials.values() if trial.counts] if cut_off else []
+    if adopted:
+        log.info("taking over %d finished trials of the study that was cleared", len(adopted))
+    return Recorder.open(
+        storage,
+        follower,
+        spec=spec,
+        seed=_seed(spec, cut_off or (None if changed else follower.study)),
+        dimensions=dimensions,
+        take_over=not changed,
+        adopted=adopted,
     )
-    if adopted is not None:
-        _adopt(recorder, adopted)
-    return recorder
 
 
 def _tune(spec: Spec, recorder: Recorder, sampler: Sampler, context: SparkContext) -> None:
@@ -179,22 +184,22 @@ def _require_best(study: Study, reason: StopReason) -> None:
 def _cut_off(address: str, spec: Spec) -> Study | None:
     """The study that was cleared before it had a verdict, if it is the same as this one."""
     previous = previous_generation(address)
-    if previous is None:
-        return None
-    study = read_study(previous).study
-    undecided = study.closed is None or study.closed.reason is StopReason.KILLED
-    if study.spec is None or not undecided or study.spec.changed_identity(spec):
+    study = Study()
+    # One that was cleared before its driver had begun has nothing to say.
+    while previous is not None and study.spec is None:
+        study = read_study(previous).study
+        previous = previous_generation(previous)
+    if study.spec is None or not _undecided(study) or study.spec.changed_identity(spec):
         return None
     return study
 
 
-def _adopt(recorder: Recorder, cut_off: Study) -> None:
-    """Take the finished trials of the generation before this one into this one's journal."""
-    finished = [trial for trial in cut_off.trials.values() if trial.counts]
-    log.info("taking over %d finished trials of the study that was cleared", len(finished))
-    for trial in finished:
-        recorder.trial(trial)
-    recorder.commit()
+def _undecided(study: Study) -> bool:
+    """Whether a study ended without a verdict: its driver was killed, or lost what it ran on."""
+    closed = study.closed
+    if closed is None or closed.reason is StopReason.KILLED:
+        return True
+    return closed.error is not None and closed.error.get("retryable") is True
 
 
 def _seed(spec: Spec, earlier: Study | None) -> int:

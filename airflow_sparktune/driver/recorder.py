@@ -7,7 +7,7 @@ import os
 import platform
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from airflow_sparktune import __version__
@@ -60,10 +60,14 @@ class Recorder:
         seed: int,
         dimensions: tuple[Mapping[str, Any], ...],
         take_over: bool,
+        adopted: Iterable[Trial] = (),
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> Recorder:
-        """Claim the next attempt; with `take_over` it goes on from what `follower` has read."""
+        """Claim the next attempt; with `take_over` it goes on from what `follower` has read.
+
+        `adopted` are trials of another study, which this one begins with.
+        """
         claimed = [attempt_of(stream) for stream in streams(storage)]
         writer = StreamWriter(storage, max(claimed, default=0) + 1)
         recorder = cls(storage, writer, follower.study if take_over else Study(), wall=wall, clock=clock)
@@ -79,6 +83,9 @@ class Recorder:
             pid=os.getpid(),
             versions={"airflow-sparktune": __version__, "python": platform.python_version()},
         )
+        # In one commit: an attempt that opens without them would be the one that the next goes on from.
+        for trial in adopted:
+            recorder.trial(trial)
         recorder.commit()
         return recorder
 

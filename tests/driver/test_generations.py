@@ -1,0 +1,83 @@
+"""A study that was cleared begins with what the one before it had finished, where that had no verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_sparktune.driver.attempt import _open
+from airflow_sparktune.driver.recorder import Recorder
+from airflow_sparktune.errors import DriverLost, ObjectiveError, describe
+from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.storage import LocalStorage
+from airflow_sparktune.study.study import StopReason, Study
+from airflow_sparktune.study.trial import Trial, TrialState
+from tests.driver.world import spec
+
+
+def open_generation(root: Path, generation: int, **given: Any) -> Recorder:
+    address = root / f"g{generation}"
+    return _open(LocalStorage(address), str(address), spec(**given), dimensions=())
+
+
+def began(root: Path, closed: Mapping[str, Any] | None) -> Study:
+    """The study of g0 with a trial that has ended and one that runs, and its end if it has one."""
+    recorder = open_generation(root, 0)
+    for number in range(2):
+        recorder.trial(Trial(number=number, params={"x": 0.5}, point={"x": 0.5}))
+    recorder.trial(recorder.study.trials[0].ended(TrialState.OK, end=recorder.now, loss=0.25))
+    recorder.commit()
+    if closed is not None:
+        recorder.close(**closed)
+    return recorder.study
+
+
+CUT_OFF: list[Mapping[str, Any] | None] = [
+    None,
+    {"reason": StopReason.KILLED},
+    {"reason": StopReason.ERROR, "error": describe(DriverLost("Spark has shut down"))},
+    {"reason": StopReason.ERROR, "error": describe(ZeroDivisionError())},
+]
+DECIDED: list[Mapping[str, Any]] = [
+    {"reason": StopReason.MAX_EVALS},
+    {"reason": StopReason.ERROR, "error": describe(ObjectiveError("all failed"))},
+]
+
+
+@pytest.mark.parametrize("closed", CUT_OFF)
+def test_what_was_cut_off_is_taken_over_with_its_seed(
+    tmp_path: Path, closed: Mapping[str, Any] | None
+) -> None:
+    older = began(tmp_path, closed)
+    open_generation(tmp_path, 1)
+    newer = read_study(str(tmp_path / "g1")).study
+    assert newer.trials == {0: older.trials[0]}
+    assert newer.seed == older.seed
+
+
+@pytest.mark.parametrize("closed", DECIDED)
+def test_a_study_with_a_verdict_is_not(tmp_path: Path, closed: Mapping[str, Any]) -> None:
+    began(tmp_path, closed)
+    assert open_generation(tmp_path, 1).study.trials == {}
+
+
+def test_another_study_is_not(tmp_path: Path) -> None:
+    began(tmp_path, None)
+    assert open_generation(tmp_path, 1, algo="random").study.trials == {}
+
+
+def test_one_that_was_cleared_before_it_began_is_passed_over(tmp_path: Path) -> None:
+    began(tmp_path, None)
+    assert sorted(open_generation(tmp_path, 2).study.trials) == [0]
+
+
+def test_a_driver_that_dies_as_it_opens_has_taken_over_all_or_nothing(tmp_path: Path) -> None:
+    """The next attempt goes on from an attempt that has opened, and looks no further back."""
+    began(tmp_path, None)
+    open_generation(tmp_path, 1)
+    (first, *others) = sorted((tmp_path / "g1" / "attempts").glob("*/*"))
+    assert others == []
+    assert first.read_text().count('"event":"trial"') == 1
