@@ -26,6 +26,15 @@ class StopReason(StrEnum):
     KILLED = "killed"
 
 
+# What in a spec decides about an end; max_evals is compared with the trials themselves.
+_LIMITS: Mapping[StopReason, tuple[str, ...]] = {
+    StopReason.TIMEOUT: ("timeout",),
+    StopReason.LOSS_THRESHOLD: ("loss_threshold",),
+    StopReason.NO_PROGRESS: ("no_progress", "min_improvement"),
+    StopReason.MAX_FAILURES: ("max_failures",),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Closed:
     """The end of an attempt; `error` is a verdict against the study, as data (see errors.describe)."""
@@ -103,11 +112,15 @@ class Study:
         return self.closed.error is None and self.best is not None
 
     def answers(self, spec: Spec) -> bool:
-        """Whether the result stands for `spec`: the same study, and not stopped by a limit since raised."""
-        if self.spec is None or not self.result_stands or self.spec.changed_identity(spec):
+        """Whether the result stands for `spec`: the same study, whose end would be the same by its limits."""
+        if self.spec is None or self.closed is None or not self.result_stands:
             return False
-        ran_out = self.closed is not None and self.closed.reason is StopReason.MAX_EVALS
-        return not (ran_out and spec.max_evals > self.finished)
+        if self.spec.changed_identity(spec):
+            return False
+        if self.closed.reason is StopReason.MAX_EVALS:
+            return spec.max_evals <= self.finished
+        names = _LIMITS.get(self.closed.reason, ())
+        return all(getattr(self.spec, name) == getattr(spec, name) for name in names)
 
     @property
     def finished(self) -> int:

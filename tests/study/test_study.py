@@ -5,6 +5,7 @@ import json
 import pytest
 
 from airflow_sparktune.study.result import iso, summary, trial_row
+from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
 from tests.study.samples import BEGAN, SPEC, closed, opened, trial
@@ -32,6 +33,28 @@ def replayed(*events: dict[str, object]) -> Study:
 def test_which_ends_leave_a_result(reason: str, stands: bool) -> None:
     """A study that reached a limit delivers its best; one whose driver was killed is gone on with."""
     assert replayed(opened(), trial(0, 0.5), closed(reason)).result_stands is stands
+
+
+@pytest.mark.parametrize(
+    ("reason", "asked", "answers"),
+    [
+        ("max_evals", {"max_evals": 1}, True),
+        ("max_evals", {"max_evals": 2}, False),
+        ("max_evals", {"max_evals": 1, "timeout": 600}, True),
+        ("timeout", {}, True),
+        ("timeout", {"timeout": 600}, False),
+        ("timeout", {"max_evals": 500}, True),
+        ("loss_threshold", {"loss_threshold": 0.1}, False),
+        ("no_progress", {"no_progress": 9}, False),
+        ("no_progress", {"min_improvement": 0.5}, False),
+        ("max_failures", {"max_failures": 9}, False),
+        ("timeout", {"objective": "other:loss"}, False),
+    ],
+)
+def test_for_whom_a_result_stands(reason: str, asked: dict[str, object], answers: bool) -> None:
+    """For the same study, unless the limit that ended it is another one now: then it can go further."""
+    study = replayed(opened(), trial(0, 0.5), closed(reason))
+    assert study.answers(Spec.of(**{**SPEC.to_json(), **asked})) is answers
 
 
 @pytest.mark.parametrize(
