@@ -220,6 +220,8 @@ def _kwargs(name: str, value: Any) -> dict[str, Any]:
 def _flag(name: str, value: Any) -> bool:
     if isinstance(value, bool):
         return value
+    if isinstance(value, str) and value in ("True", "False"):  # from a template
+        return value == "True"
     raise SpecError(f"{name} must be True or False, got {value!r}")
 
 

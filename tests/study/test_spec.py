@@ -106,6 +106,7 @@ ACCEPTED = [
     ("seed", 2**70, 2**70),
     ("run_trials_on", "driver", RunTrialsOn.DRIVER),
     ("fresh_workers", True, True),
+    ("fresh_workers", "False", False),
     ("objective_kwargs", {"layers": (64, np.int64(32))}, {"layers": [64, 32]}),
 ]
 
