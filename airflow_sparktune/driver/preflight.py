@@ -27,10 +27,7 @@ class Checkable(Protocol):
 def preflight(slots: Checkable) -> None:
     """Raise PlatformError or ObjectiveError where trials could not run on an executor."""
     here = f"{sys.version_info.major}.{sys.version_info.minor}"
-    try:
-        report = slots.check()
-    except WorkerLost as error:
-        raise _platform_error(str(error), here) from error
+    report = _report(slots, here)
     if report["python"] != here:
         raise PlatformError(
             f"driver and executors must run the same Python, got {here} on the driver and "
@@ -45,10 +42,25 @@ def preflight(slots: Checkable) -> None:
         raise ObjectiveError(report["error"])
 
 
+def _report(slots: Checkable, here: str) -> Mapping[str, Any]:
+    """What a worker says; a second one is asked, since an executor may be lost at any moment."""
+    try:
+        return slots.check()
+    except WorkerLost as error:
+        if wrong := _wrong_interpreter(str(error), here):
+            raise wrong from error
+        log.warning("the first Python worker was lost, another one is tried: %s", error)
+    try:
+        return slots.check()
+    except WorkerLost as error:
+        wrong = _wrong_interpreter(str(error), here)
+        raise wrong or PlatformError(f"a Python worker must start on an executor, but: {error}") from error
+
+
 _WAY_OUT = "set spark.pyspark.python to an interpreter of that version there"
 
 
-def _platform_error(said: str, here: str) -> PlatformError:
+def _wrong_interpreter(said: str, here: str) -> PlatformError | None:
     if _MISMATCH.search(said):
         return PlatformError(
             f"driver and executors must run the same Python, got {here} on the driver and another on the "
@@ -58,4 +70,4 @@ def _platform_error(said: str, here: str) -> PlatformError:
         return PlatformError(
             f"executors must find the Python interpreter {missing[1]!r}, but it is not there; {_WAY_OUT}"
         )
-    return PlatformError(f"a Python worker must start on an executor, but: {said}")
+    return None

@@ -30,6 +30,17 @@ def test_a_worker_like_the_driver_passes() -> None:
     preflight(Worker(GOOD))
 
 
+def test_an_executor_that_is_lost_meanwhile_is_no_verdict() -> None:
+    class LostOnce(Worker):
+        def check(self) -> Any:
+            said, self._said = self._said, GOOD
+            if isinstance(said, Exception):
+                raise said
+            return said
+
+    preflight(LostOnce(WorkerLost("Executor heartbeat timed out")))
+
+
 @pytest.mark.parametrize(
     ("said", "error", "told"),
     [
