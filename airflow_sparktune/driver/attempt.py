@@ -113,7 +113,8 @@ def _open(
         follower,
         spec=spec,
         seed=_seed(spec, cut_off or (None if changed else follower.study)),
-        dimensions=dimensions,
+        # An attempt that fails before it has read the space says nothing against the table that is known.
+        dimensions=dimensions or (() if changed else follower.study.dimensions),
         take_over=not changed,
         adopted=adopted,
     )

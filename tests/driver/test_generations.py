@@ -64,6 +64,15 @@ def test_a_study_with_a_verdict_is_not(tmp_path: Path, closed: Mapping[str, Any]
     assert open_generation(tmp_path, 1).study.trials == {}
 
 
+def test_an_attempt_that_fails_as_it_starts_keeps_the_table_of_the_dimensions(tmp_path: Path) -> None:
+    storage, row = LocalStorage(tmp_path), {"label": "x", "kind": "uniform"}
+    for rows in ((row,), ()):
+        _open(storage, str(tmp_path), spec(), dimensions=rows)
+    assert read_study(str(tmp_path)).study.dimensions == (row,)
+    _open(storage, str(tmp_path), spec(algo="random"), dimensions=())
+    assert read_study(str(tmp_path)).study.dimensions == ()
+
+
 def test_another_study_is_not(tmp_path: Path) -> None:
     began(tmp_path, None)
     assert open_generation(tmp_path, 1, algo="random").study.trials == {}
