@@ -21,6 +21,7 @@ from typing import Any, Protocol
 from airflow_sparktune.errors import ObjectiveError, SpecError
 from airflow_sparktune.executor.guard import guard_children
 from airflow_sparktune.executor.objective import Objective, TrialInfo, load_objective
+from airflow_sparktune.executor.reuse import keep_worker
 from airflow_sparktune.study.plain import plain
 from airflow_sparktune.study.trial import Failure, FailureKind
 
@@ -77,11 +78,8 @@ class Broadcast(Protocol):
 
 
 def evaluate(task: Broadcast, call: Call, rows: Iterator[Any]) -> Iterator[str]:
-    """The function of the single-task job: yields one reply.
-
-    The rows are consumed although they say nothing: PySpark ends a worker that leaves its input unread.
-    """
-    list(rows)
+    """The function of the single-task job: yields one reply."""
+    keep_worker(rows)
     yield run(task.value, call).to_json()
 
 

@@ -24,6 +24,7 @@ from airflow_sparktune.executor.evaluate import (
     small_info,
     worker_report,
 )
+from airflow_sparktune.executor.reuse import keep_worker
 from airflow_sparktune.study.plain import scalar
 from airflow_sparktune.study.trial import Failure, FailureKind
 
@@ -51,11 +52,8 @@ class Broadcast(Protocol):
 
 
 def evaluate_pickled(task: Broadcast, call: Call, rows: Iterator[Any]) -> Iterator[Any]:
-    """The function of the single-task job: yields the reply, and the pickled answer or None.
-
-    The rows are consumed although they say nothing: PySpark ends a worker that leaves its input unread.
-    """
-    list(rows)
+    """The function of the single-task job: yields the reply, and the pickled answer or None."""
+    keep_worker(rows)
     outcome = _answer(task.value, call)
     try:
         reply = interpret(outcome)

@@ -1,0 +1,39 @@
+"""A reused worker's libraries are not looked through after every trial."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+
+from airflow_sparktune.executor import reuse
+
+
+@pytest.fixture
+def fresh_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(reuse, "_trials", count())
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("fresh_worker")
+def test_rows_are_consumed() -> None:
+    """PySpark ends a worker that leaves its input unread."""
+    rows = iter([0, 1])
+    reuse.keep_worker(rows)
+    assert list(rows) == []
+
+
+@pytest.mark.usefixtures("fresh_worker")
+def test_what_the_first_two_trials_find_is_kept_out_of_garbage_collection() -> None:
+    """From the third on nothing more is frozen: what is frozen is never collected."""
+    frozen, kept = [], []
+    for _ in range(4):
+        reuse.keep_worker(iter([]))
+        frozen.append(gc.get_freeze_count())
+        kept.append([[] for _ in range(1000)])
+    assert frozen[0] > 0
+    assert frozen[1] >= frozen[0] + 1000
+    assert frozen[2:] == [frozen[1]] * 2
