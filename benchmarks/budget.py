@@ -33,7 +33,7 @@ def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - SparkTria
     """The best loss of each run, against workers."""
     session = Session(max(size.workers))
     warm = max(size.workers)
-    session.study(seconds=size.seconds, max_evals=warm, parallelism=warm)
+    session.study(seconds=size.seconds, trials=warm, parallelism=warm)
     points = [
         (workers, *_best(session, size, workers, seed=seed))
         for seed in range(size.repeats)
@@ -63,7 +63,7 @@ def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - SparkTria
 def _best(session: Session, size: Size, workers: int, *, seed: int) -> tuple[float, int]:
     """The best loss of one study, and how many trials it finished."""
     _, study = session.study(
-        seconds=size.seconds, max_evals=10_000, timeout=size.timeout, parallelism=workers, seed=seed
+        seconds=size.seconds, trials=10_000, timeout=size.timeout, parallelism=workers, seed=seed
     )
     if study.best is None or study.best.loss is None:
         raise RuntimeError(f"a study of {size.timeout} s must finish a trial; raise the timeout")

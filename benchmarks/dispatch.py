@@ -32,7 +32,7 @@ def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - SparkTria
     rows = []
     for number in range(1, size.rounds + 1):
         before = session.empty_jobs(size.trials)
-        _, study = session.study(algo="random", max_evals=size.trials, parallelism=1)
+        _, study = session.study(algo="random", trials=size.trials, parallelism=1)
         after = session.empty_jobs(size.trials)
         floor_ms = (before + after) / 2 / size.trials * 1000
         trial_ms = span_s(study) / size.trials * 1000

@@ -30,11 +30,11 @@ def measure(size: Size, *, peers: bool) -> Findings:
     """Wall time against workers, the ideal and SparkTrials beside it."""
     session = Session(max(size.workers))
     shape: dict[str, Any] = {"seconds": size.seconds}
-    session.study(max_evals=max(size.workers), parallelism=max(size.workers), **shape)  # starts the workers
+    session.study(trials=max(size.workers), parallelism=max(size.workers), **shape)  # starts the workers
     rows = []
     for workers in size.workers:
         ideal_s = size.trials * size.seconds / workers
-        ours_s, _ = session.study(max_evals=size.trials, parallelism=workers, **shape)
+        ours_s, _ = session.study(trials=size.trials, parallelism=workers, **shape)
         theirs_s = (
             session.spark_trials(trials=size.trials, parallelism=workers, **shape)
             if peers and workers >= size.peers_from

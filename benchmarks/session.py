@@ -51,13 +51,14 @@ class Session:
             list(pool.map(self._nap, [seconds] * trials))
         return time.monotonic() - start
 
-    def study(self, *, seconds: float = 0.0, **limits: Any) -> tuple[float, Study]:
+    def study(self, *, trials: int, seconds: float = 0.0, **limits: Any) -> tuple[float, Study]:
         """The seconds that a study takes, from reading its folder to its result; and the study."""
         with tempfile.TemporaryDirectory() as folder:
             spec = Spec.of(
                 objective="benchmarks.objectives:nap",
                 objective_kwargs={"seconds": seconds},
                 space=SPACE,
+                max_evals=trials,
                 **limits,
             )
             start = time.monotonic()
