@@ -2,6 +2,8 @@
 
 sparktune run SPEC [--study DIR] [--master local[4]]    run a study, or go on with it
 sparktune show STUDY [--json]                           print what its journal holds
+sparktune ui STUDY [--port N]                           serve the page of Airflow's Tuning tab
+sparktune report STUDY [--output FILE]                  write that page into one HTML file
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -26,12 +29,12 @@ from airflow_sparktune.study.study import Study
 
 # How often the progress bar looks at the journal.
 REFRESH_S = 0.25
-# What a spec file may hold besides the spec.
-EXTRA_KEYS = ("conf",)
+# A number to JSON and to people; YAML 1.1, which PyYAML reads, takes it for text.
+_EXPONENT = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit code: 0 done, 1 a study that failed, 2 something to mend first."""
+    """Run a command; returns its code: 0 done, 1 worth another try, 2 something to mend first, 130 Ctrl-C."""
     arguments = _parser().parse_args(argv)
     command: Callable[[argparse.Namespace], int] = arguments.command
     try:
@@ -39,6 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SparktuneError as error:
         print(f"sparktune: {error}", file=sys.stderr)
         return 1 if error.retryable else 2
+    except KeyboardInterrupt:
+        print("sparktune: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -77,6 +83,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
     given = _read_spec_file(arguments.spec)
     conf = given.pop("conf", None) or {}
+    if not isinstance(conf, dict):
+        raise SpecError(f"conf must be an object of Spark settings by name, got {conf!r}")
     bases = (arguments.spec.resolve().parent, Path.cwd())
     named, code = gather_code(given, bases=bases)
     spec = Spec.of(**named, code=code.sha256 if code else None)
@@ -168,18 +176,31 @@ def _print_tail(output: IO[str], lines: int = 20) -> None:
 
 
 def _read_spec_file(path: Path) -> dict[str, Any]:
-    """The mapping in a spec file; JSON is YAML too."""
-    import yaml
-
+    """The mapping in a spec file, JSON or YAML."""
     try:
-        found = yaml.safe_load(path.read_text())
+        text = path.read_bytes()
     except OSError as error:
         raise SpecError(f"the spec file must be readable, got {error.strerror} for {path}") from None
-    except yaml.YAMLError as error:
-        raise SpecError(f"the spec file must be JSON or YAML, got: {error}") from None
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = _read_yaml(text)
     if not isinstance(found, dict):
         raise SpecError(f"a spec file must hold keys and values, got {type(found).__name__} in {path}")
     return found
+
+
+def _read_yaml(text: bytes) -> Any:
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """With numbers as JSON has them."""
+
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+0123456789"))
+    try:
+        return yaml.load(text, Loader)
+    except yaml.YAMLError as error:
+        raise SpecError(f"the spec file must be JSON or YAML, got: {error}") from None
 
 
 def _existing(address: str) -> Study:

@@ -1,8 +1,10 @@
-"""`sparktune` where no Spark is needed: what it prints of a study, and what it says of bad input."""
+"""`sparktune` where no Spark is needed: what it prints of a study, and why it runs none."""
 
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,12 @@ def test_report(study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         ("objective: m:f\nspace: {x: {uniform: [0, 1]}}", "a spec must have max_evals, got none"),
         ("space: {x: {uniform: [0, 1]}}\nmax_evals: 3", "a spec must have objective, got none"),
         ("objective: m:f\nspace: {x: {loguniform: [0, 1]}}\nmax_evals: 3", "must be above 0"),
+        (
+            '{"objective": "m:f", "space": {"x": {"loguniform": [1e-05, 1]}},\n\t"max_evals": 0}',
+            "max_evals must be",
+        ),
+        ("objective: m:f\nspace: {x: {loguniform: [1e-5, 1]}}\nmax_evals: 0", "max_evals must be"),
+        ("objective: m:f\nspace: {x: {uniform: [0, 1]}}\nmax_evals: 3\nconf: a=b", "conf must be an object"),
         ("[1, 2]", "a spec file must hold keys and values, got list"),
         ("a: [", "the spec file must be JSON or YAML"),
     ],
@@ -90,6 +98,42 @@ def test_no_study_there(command: str, tmp_path: Path, capsys: pytest.CaptureFixt
     """Said with the path."""
     assert main([command, str(tmp_path / "nothing")]) == 2
     assert f"found none at {tmp_path}/nothing" in capsys.readouterr().err
+
+
+@pytest.fixture
+def spark_submit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Put a shell script on PATH in place of spark-submit."""
+
+    def install(script: str) -> None:
+        program = tmp_path / "bin" / "spark-submit"
+        program.parent.mkdir()
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+
+    return install
+
+
+def test_an_older_result_is_not_passed_off_as_a_new_one(
+    study: str, spark_submit: Callable[[str], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A larger max_evals needs a driver; where none comes up, that is said."""
+    spark_submit("exit 3")
+    (tmp_path / "spec.yaml").write_text("objective: m:f\nspace: {x: {uniform: [0, 1]}}\nmax_evals: 9")
+    assert main(["run", str(tmp_path / "spec.yaml"), "--study", study]) == 1
+    told = capsys.readouterr()
+    assert "none has in this try; spark-submit ended with code 3" in told.err
+    assert "best" not in told.out
+
+
+def test_interrupted(
+    spark_submit: Callable[[str], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C is no fault of anybody's: no traceback, and what to do next."""
+    spark_submit("kill -INT $PPID\nsleep 30")
+    (tmp_path / "spec.yaml").write_text("objective: m:f\nspace: {x: {uniform: [0, 1]}}\nmax_evals: 9")
+    assert main(["run", str(tmp_path / "spec.yaml"), "--study", str(tmp_path / "study")]) == 130
+    assert "the same command goes on where it stopped" in capsys.readouterr().err
 
 
 def test_no_spec_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
