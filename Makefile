@@ -25,7 +25,7 @@ test: install ## Run all tests
 	$(RUN) pytest
 
 unit: install ## Run the tests that start neither Spark, nor Airflow, nor a browser
-	$(RUN) pytest -m 'not integration'
+	$(RUN) pytest -m 'not integration and not soak'
 
 check: install ## Lint, types, import contracts
 	$(BIN)/ruff check
