@@ -7,7 +7,6 @@ would fill with the JVM's traces.
 from __future__ import annotations
 
 import json
-import random
 import reprlib
 import sys
 import time
@@ -21,6 +20,7 @@ from typing import Any, Protocol
 from airflow_sparktune.errors import ObjectiveError, SpecError
 from airflow_sparktune.executor.guard import guard_children
 from airflow_sparktune.executor.objective import Objective, TrialInfo, load_objective
+from airflow_sparktune.executor.seeding import seed_globals
 from airflow_sparktune.executor.reuse import keep_worker
 from airflow_sparktune.study.plain import plain
 from airflow_sparktune.study.trial import Failure, FailureKind
@@ -120,7 +120,7 @@ class Outcome:
 def attempt(call: Callable[[], Any], *, seed: int) -> Outcome:
     """Call the user's code with seeded random states; what it raises becomes a failure."""
     guard_children()
-    _seed(seed)
+    seed_globals(seed)
     start = time.monotonic()
     try:
         returned = call()
@@ -207,17 +207,6 @@ def small_info(result: Mapping[str, Any]) -> dict[str, Any]:
         left_out.append(largest)
         del kept[largest]
     return {**kept, "left_out": sorted(left_out)} if left_out else kept
-
-
-def _seed(seed: int) -> None:
-    """Seed the global random states of what is loaded: a reused worker keeps those of the last trial."""
-    random.seed(seed)
-    for module, function in (("numpy", "random.seed"), ("torch", "manual_seed")):
-        target: Any = sys.modules.get(module)
-        for name in function.split("."):
-            target = getattr(target, name, None)
-        if target is not None:
-            target(seed % 2**32)
 
 
 def _traceback(error: BaseException) -> str:

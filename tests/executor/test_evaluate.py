@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
 import sys
 from decimal import Decimal
 from typing import Any
@@ -203,6 +204,21 @@ class TestSeeds:
         monkeypatch.setitem(sys.modules, "torch", Torch)  # type: ignore[arg-type]
         attempt(lambda: None, seed=5)
         assert seeds == [5]
+
+    def test_a_library_that_the_objective_itself_imports_is_seeded_in_a_new_worker_too(self) -> None:
+        """As the body of a decorated task does."""
+        code = (
+            "import sys\n"
+            "from airflow_sparktune.executor.evaluate import attempt\n"
+            "def draw():\n"
+            "    import numpy\n"
+            "    return float(numpy.random.rand())\n"
+            "assert 'numpy' not in sys.modules\n"
+            "print(attempt(draw, seed=5).returned, attempt(draw, seed=5).returned)\n"
+        )
+        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        np.random.seed(5)
+        assert ran.stdout.split() == [str(float(np.random.rand()))] * 2
 
 
 class TestTask:
