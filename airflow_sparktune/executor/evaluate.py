@@ -20,8 +20,8 @@ from typing import Any, Protocol
 from airflow_sparktune.errors import ObjectiveError, SpecError
 from airflow_sparktune.executor.guard import guard_children
 from airflow_sparktune.executor.objective import Objective, TrialInfo, load_objective
-from airflow_sparktune.executor.seeding import seed_globals
 from airflow_sparktune.executor.reuse import keep_worker
+from airflow_sparktune.executor.seeding import seed_globals
 from airflow_sparktune.study.plain import plain
 from airflow_sparktune.study.trial import Failure, FailureKind
 

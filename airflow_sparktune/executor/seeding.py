@@ -13,7 +13,7 @@ _SEEDS: Mapping[str, str] = {"numpy.random": "seed", "torch": "manual_seed"}
 
 
 class _AtImport:
-    """Seeds a library that an objective imports while it runs: a decorated task does so in every new worker."""
+    """Seeds a library that an objective imports while it runs, as the body of a decorated task does."""
 
     seed = 0
 
