@@ -32,6 +32,12 @@ class StorageError(SparktuneError):
     """The study folder cannot be read or written the way it is set up."""
 
 
+class StorageUnavailable(StorageError):
+    """The study folder does not answer now, or has no room: what passes, or is mended while a retry waits."""
+
+    retryable = True
+
+
 class Superseded(SparktuneError):
     """A newer attempt has taken over the study; this driver must leave it alone."""
 
@@ -44,7 +50,15 @@ class DriverLost(SparktuneError):
 
 _BY_NAME: Mapping[str, type[SparktuneError]] = {
     kind.__name__: kind
-    for kind in (SpecError, ObjectiveError, PlatformError, StorageError, Superseded, DriverLost)
+    for kind in (
+        SpecError,
+        ObjectiveError,
+        PlatformError,
+        StorageError,
+        StorageUnavailable,
+        Superseded,
+        DriverLost,
+    )
 }
 
 

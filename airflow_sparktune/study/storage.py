@@ -5,6 +5,7 @@ Files are written once, whole, and not changed afterwards (`spec.json` is replac
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -12,7 +13,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
-from airflow_sparktune.errors import StorageError
+from airflow_sparktune.errors import StorageError, StorageUnavailable
+
+# What no waiting mends.
+_LASTING = (PermissionError, FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError)
+_LASTING_CODES = (errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL)
 
 
 class Storage(Protocol):
@@ -63,7 +68,7 @@ class LocalStorage:
             if temporary is not None:
                 with suppress(OSError):
                     temporary.unlink(missing_ok=True)
-            raise StorageError(
+            raise _kind(error)(
                 f"the study folder must be writable, got {error.strerror or error} for {path}; "
                 "choose another storage, or give this user the right to write there"
             ) from error
@@ -90,7 +95,7 @@ class LocalStorage:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
-            raise StorageError(f"cannot remove {path}: {error.strerror or error}") from error
+            raise _kind(error)(f"cannot remove {path}: {error.strerror or error}") from error
 
 
 class MemoryStorage:
@@ -137,7 +142,7 @@ class FsspecStorage:
         try:
             self._files.pipe_file(f"{self._root}/{name}", data)
         except OSError as error:
-            raise StorageError(
+            raise _kind(error)(
                 f"the study folder must be writable, got {error} for {self._root}/{name}; "
                 "choose another storage, or give this user the right to write there"
             ) from error
@@ -163,7 +168,7 @@ class FsspecStorage:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise StorageError(f"cannot remove {self._root}/{name}: {error}") from error
+            raise _kind(error)(f"cannot remove {self._root}/{name}: {error}") from error
 
 
 @contextmanager
@@ -174,10 +179,17 @@ def _readable(path: str | Path) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise StorageError(
+        raise _kind(error)(
             f"the study folder must be readable, got {error.strerror or error} for {path}; "
             "give this user the right to read there"
         ) from error
+
+
+def _kind(error: OSError) -> type[StorageError]:
+    """Whether the storage is set up wrongly, or only out of reach for now."""
+    return (
+        StorageError if isinstance(error, _LASTING) or error.errno in _LASTING_CODES else StorageUnavailable
+    )
 
 
 def _sync(folder: Path) -> None:

@@ -142,6 +142,37 @@ def test_a_folder_that_this_user_may_not_use(
     assert str(root) in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("number", "retryable"),
+    [
+        (errno.EACCES, False),
+        (errno.EROFS, False),
+        (errno.ENOTDIR, False),
+        (errno.ENOSPC, True),
+        (errno.EIO, True),
+        (errno.ETIMEDOUT, True),
+        (errno.ECONNRESET, True),
+    ],
+)
+def test_whether_a_retry_can_help(
+    root: Path, monkeypatch: pytest.MonkeyPatch, number: int, retryable: bool
+) -> None:
+    """Where the storage is set up wrongly it cannot; where it is full or does not answer, it can."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    for name in ("replace", "iterdir"):
+        monkeypatch.setattr(f"pathlib.Path.{name}", fail)
+    with pytest.raises(StorageError) as writing:
+        LocalStorage(root).write("file", b"")
+    assert writing.value.retryable is retryable
+    if number != errno.ENOTDIR:  # no folder is an empty one
+        with pytest.raises(StorageError) as listing:
+            LocalStorage(root).names("")
+        assert listing.value.retryable is retryable
+
+
 def test_reading_makes_no_folder(root: Path) -> None:
     """Looking at a study that is not there leaves the storage as it was."""
     read_study(str(root))
