@@ -28,6 +28,7 @@ def _texts(value: Any, place: str) -> Iterator[tuple[str, str]]:
             yield place, value
         case Mapping():
             for key, item in value.items():
+                yield f"a key of {place}" if place else "a key", key
                 yield from _texts(item, f"{place}[{key!r}]" if place else key)
         case list():
             for index, item in enumerate(value):

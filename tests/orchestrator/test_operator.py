@@ -255,11 +255,14 @@ def test_options_of_the_machine_stay(operator, run, spark_submit, monkeypatch) -
 
 
 def test_secrets_stay_out_of_the_spec(operator, run, spark_submit, storage) -> None:
-    """A value that Airflow masks is refused, by place, and not repeated."""
+    """What Airflow masks is refused, as a value and as a key, by place, and not repeated."""
     spark_submit("works")
     mask_secret("correct-horse-battery")
     with pytest.raises(AirflowFailException, match=r"\['dsn'\] must not hold a secret") as caught:
         run(operator(objective_kwargs={"dsn": "db://me:correct-horse-battery@host"}))
+    assert "horse" not in str(caught.value)
+    with pytest.raises(AirflowFailException, match=r"a key of objective_kwargs must not hold") as caught:
+        run(operator(objective_kwargs={"correct-horse-battery": True}))
     assert "horse" not in str(caught.value)
     assert not storage.exists()
 
