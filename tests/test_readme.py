@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from airflow_sparktune.cli import main
 from airflow_sparktune.study.spec import Spec
 
 ROOT = Path(__file__).parent.parent
@@ -79,6 +80,11 @@ def test_commands_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for target in set(re.findall(r"(?:^    |`)make (\w+)", README, re.MULTILINE)):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    commands = set(re.findall(r"^    sparktune (\w+)", README, re.MULTILINE))
+    assert commands == {"run", "show", "ui", "report"}
+    for command in commands:
+        with pytest.raises(SystemExit, match="0"):
+            main([command, "--help"])
 
 
 def test_arguments_exist() -> None:
