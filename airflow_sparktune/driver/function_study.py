@@ -131,6 +131,18 @@ class FunctionAttempt:
             raise
 
 
+def stands(study: Study, search: Search) -> bool:
+    """Whether a study ended with what is asked for now: no limit has changed that could let it go on."""
+    if study.closed is None or not study.answers(search.spec):
+        return False
+    if study.closed.reason is StopReason.EARLY_STOP:
+        # The script's rule is no part of the spec: ask it again.
+        search.watch.begin()
+        ended = sorted(study.trials.values(), key=lambda trial: trial.end or 0.0)
+        return any(search.watch.ended(trial) for trial in ended if trial.counts)
+    return True
+
+
 def no_success(study: Study) -> ObjectiveError:
     """What there is to say of a study without a single loss."""
     failed = next((trial.error for trial in study.trials.values() if trial.error), None)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -20,25 +18,22 @@ from pyspark.sql import SparkSession
 from airflow_sparktune.driver.fmin_documents import Documents
 from airflow_sparktune.driver.fmin_sampler import given_seed
 from airflow_sparktune.driver.function_spec import function_spec
-from airflow_sparktune.driver.function_study import FunctionAttempt, Search, no_success
+from airflow_sparktune.driver.function_study import FunctionAttempt, Search, no_success, stands
 from airflow_sparktune.driver.remembering_tpe import Suggest
+from airflow_sparktune.driver.script_storage import storage_of
 from airflow_sparktune.driver.spark_slots import cluster_slots, start_session
 from airflow_sparktune.study.follow import StudyFollower
-from airflow_sparktune.study.storage import MemoryStorage, Storage, open_storage
+from airflow_sparktune.study.storage import Storage
 from airflow_sparktune.study.study import StopReason, Study
 
 # hyperopt's own: it speaks where the users of a script are used to look.
 log = logging.getLogger("hyperopt-spark")
-
-STUDY_CONF, STUDY_VARIABLE = "spark.sparktune.study", "SPARKTUNE_STUDY"
 
 _CANCELLED_REASONS: Mapping[StopReason, str] = {
     StopReason.TIMEOUT: spark.FMIN_CANCELLED_REASON_TIMEOUT,
     StopReason.EARLY_STOP: spark.FMIN_CANCELLED_REASON_EARLY_STOPPING,
     StopReason.KILLED: spark.FMIN_CANCELLED_REASON_USER,
 }
-# How many of this process's SparkTrials have taken the address that the conf or the environment names.
-_taken: Counter[str] = Counter()
 
 
 class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
@@ -209,13 +204,13 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
 
     def _minimise(self, search: Search, documents: Documents) -> Study:
         """Run the study, or read what it came to."""
-        storage = self._storage = self._storage or self._open_storage()
+        storage = self._storage = self._storage or storage_of(self._study, self._spark_context)
         follower = StudyFollower(storage)
         follower.refresh()
         for problem in follower.problems:
             log.warning("journal: %s", problem)
         study = follower.study
-        if not self._anew and _stands(study, search):
+        if not self._anew and stands(study, search):
             log.info("the study has ended before: its result stands")
             self._cancelled(study.closed.reason if study.closed else None)
             documents.settle(study)
@@ -240,36 +235,11 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
             )
         return attempt.study
 
-    def _open_storage(self) -> Storage:
-        if self._study is not None:
-            return open_storage(self._study)
-        named = self._spark_context.getConf().get(STUDY_CONF) or os.environ.get(STUDY_VARIABLE)
-        if not named:
-            return MemoryStorage()
-        _taken[named] += 1
-        # Two searches of one script are two studies; in the order of the script, they meet theirs again.
-        return open_storage(named if _taken[named] == 1 else f"{named}/fmin-{_taken[named]}")
-
     def _cancelled(self, reason: StopReason | None) -> None:
         self._fmin_cancelled_reason = _CANCELLED_REASONS.get(reason) if reason else None
         self._fmin_cancelled = self._fmin_cancelled_reason is not None
         if self._fmin_cancelled:
             log.warning("fmin was cancelled: %s", self._fmin_cancelled_reason)
-
-
-def _stands(study: Study, search: Search) -> bool:
-    """Whether a study ended with what is asked for now: no limit has changed that could let it go on."""
-    if study.closed is None or study.spec is None or not study.answers(search.spec):
-        return False
-    if study.closed.reason is StopReason.EARLY_STOP:
-        # The script's rule is no part of the spec: ask it again.
-        search.watch.begin()
-        ended = sorted(study.trials.values(), key=lambda trial: trial.end or 0.0)
-        return any(search.watch.ended(trial) for trial in ended if trial.counts)
-    return (study.spec.timeout, study.spec.loss_threshold) == (
-        search.spec.timeout,
-        search.spec.loss_threshold,
-    )
 
 
 def _call_with_graph(domain: base.Domain, raw: Mapping[str, Any]) -> Any:

@@ -8,6 +8,7 @@ import pickle
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from pyspark import cloudpickle
 from pyspark.sql import SparkSession
 
 from airflow_sparktune import SparkTrials
-from airflow_sparktune.driver import spark_trials
+from airflow_sparktune.driver import script_storage
 from airflow_sparktune.driver.fmin_sampler import FminSampler
 from airflow_sparktune.errors import ObjectiveError, SpecError
 from airflow_sparktune.study.follow import read_study
@@ -493,10 +494,10 @@ class TestResuming:
     def test_each_search_of_a_script_meets_its_own_study_again(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv(spark_trials.STUDY_VARIABLE, str(tmp_path))
+        monkeypatch.setenv(script_storage.STUDY_VARIABLE, str(tmp_path))
         results = []
         for _ in ("first run", "second run"):
-            monkeypatch.setattr(spark_trials, "_taken", type(spark_trials._taken)())
+            monkeypatch.setattr(script_storage, "_taken", Counter())
             found = []
             for seed in (1, 2):
                 trials = SparkTrials(2)
