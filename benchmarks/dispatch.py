@@ -29,6 +29,7 @@ def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - SparkTria
     """Milliseconds per trial, and how many times the floor that is."""
     session = Session(slots=2)
     session.empty_jobs(size.warm_up)
+    session.study(algo="random", trials=size.trials, parallelism=1)
     rows = []
     for number in range(1, size.rounds + 1):
         before = session.empty_jobs(size.trials)

@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,14 +41,15 @@ class Session:
     def empty_jobs(self, jobs: int) -> float:
         """The seconds that `jobs` empty single-task jobs take, one after the other."""
         start = time.monotonic()
-        for _ in range(jobs):
-            self._nap(0.0)
+        with self._bare_workers():
+            for _ in range(jobs):
+                self._nap(0.0)
         return time.monotonic() - start
 
     def bare_pool(self, *, trials: int, seconds: float, parallelism: int) -> float:
         """The seconds that a thread pool takes for the same single-task jobs: no sampler, no journal."""
         start = time.monotonic()
-        with ThreadPoolExecutor(parallelism) as pool:
+        with self._bare_workers(), ThreadPoolExecutor(parallelism) as pool:
             list(pool.map(self._nap, [seconds] * trials))
         return time.monotonic() - start
 
@@ -88,6 +90,16 @@ class Session:
 
     def _nap(self, seconds: float) -> None:
         self._one_task.mapPartitions(partial(_nap_once, seconds)).collect()
+
+    @contextmanager
+    def _bare_workers(self) -> Iterator[None]:
+        """Jobs made in here run in workers of their own: Spark tells workers apart by their environment."""
+        environment = self.spark.sparkContext.environment
+        environment["BENCHMARK"] = "bare"
+        try:
+            yield
+        finally:
+            del environment["BENCHMARK"]
 
     def close(self) -> None:
         """Stop Spark."""
