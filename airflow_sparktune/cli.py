@@ -76,9 +76,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from airflow_sparktune.orchestrator.parcel import gather_code
     from airflow_sparktune.orchestrator.spark_install import SparkInstall
     from airflow_sparktune.orchestrator.submission import prepare
+    from airflow_sparktune.orchestrator.user_code import gather_code
     from airflow_sparktune.orchestrator.verdict import verdict
 
     given = _read_spec_file(arguments.spec)

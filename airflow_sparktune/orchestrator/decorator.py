@@ -10,7 +10,8 @@ from airflow.sdk.bases.decorator import DecoratedOperator, TaskDecorator, task_d
 from airflow.sdk.definitions.context import KNOWN_CONTEXT_KEYS
 
 from airflow_sparktune.orchestrator.operator import SparkTuneOperator
-from airflow_sparktune.orchestrator.parcel import UserCode
+from airflow_sparktune.orchestrator.task_study import code_bases
+from airflow_sparktune.orchestrator.user_code import UserCode, with_imports
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -76,7 +77,8 @@ class DecoratedSparkTuneOperator(DecoratedOperator, SparkTuneOperator):
         function: str = self.get_python_source()  # type: ignore[no-untyped-call]  # Airflow's
         # An annotation may name what only the DAG file imports: none is evaluated.
         source = f"from __future__ import annotations\n\n\n{function}"
-        files = {**(code.files if code is not None else {}), f"{MODULE}.py": source.encode()}
+        own = with_imports({f"{MODULE}.py": source.encode()}, bases=tuple(code_bases(context)))
+        files = {**(code.files if code is not None else {}), **own}
         return {**named, "objective": self.objective}, UserCode(files)
 
     def _arguments(self, context: Context) -> dict[str, Any]:

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
-from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
+from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_sparktune.errors import PlatformError, SparktuneError, SpecError
-from airflow_sparktune.orchestrator.parcel import SPARK_LOG, UserCode, gather_code
+from airflow_sparktune.orchestrator.connection import resolved_connection
+from airflow_sparktune.orchestrator.parcel import SPARK_LOG
 from airflow_sparktune.orchestrator.process import (
     die_with_parent,
     end_driver,
@@ -37,6 +37,7 @@ from airflow_sparktune.orchestrator.task_study import (
     generation_of,
     warn_of_local_storage,
 )
+from airflow_sparktune.orchestrator.user_code import UserCode, gather_code
 from airflow_sparktune.orchestrator.verdict import verdict
 from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.result import summary
@@ -189,8 +190,8 @@ class SparkTuneOperator(SparkSubmitOperator):
         if spec is not None and known.answers(spec):
             self.log.info("the study at %s has a result already; delivering it", address)
             return known
-        connection = self._connection()
-        warn_of_local_storage(address)
+        connection = resolved_connection(self._conn_id, self._get_hook)
+        warn_of_local_storage(address, deploy_mode=connection["deploy_mode"])
         if spec is not None:
             open_storage(address).write("spec.json", json.dumps(spec.to_json(), indent=2).encode())
         self.log.info("study: %s", address)
@@ -248,28 +249,6 @@ class SparkTuneOperator(SparkSubmitOperator):
     ) -> tuple[dict[str, Any], UserCode | None]:
         """The arguments with `module:name` for each reference, and the code that travels for them."""
         return gather_code(given, bases=tuple(code_bases(context)))
-
-    def _connection(self) -> Mapping[str, Any]:
-        """The resolved Spark connection; the provider's hook would silently take YARN for a missing one."""
-        try:
-            BaseHook.get_connection(self._conn_id)
-        except AirflowNotFoundException:
-            raise PlatformError(
-                f"conn_id must name a Spark connection that exists, got {self._conn_id!r}; create it with: "
-                f"airflow connections add {self._conn_id} --conn-type spark --conn-host 'local[2]'"
-            ) from None
-        try:
-            connection: Mapping[str, Any] = self._get_hook()._connection
-        except NameError:  # the provider looks for a module that it could not import
-            raise PlatformError(
-                "a Kubernetes master needs Airflow's Kubernetes provider, which is not installed; "
-                "pip install apache-airflow-providers-cncf-kubernetes"
-            ) from None
-        except (ValueError, RuntimeError) as error:
-            raise PlatformError(
-                f"the Spark connection {self._conn_id!r} must be one that this worker can use, but: {error}"
-            ) from error
-        return connection
 
     def _get_hook(self) -> SparkSubmitHook:
         hook = super()._get_hook()

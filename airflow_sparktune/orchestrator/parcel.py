@@ -7,22 +7,17 @@ that spark-submit runs in (a package lying in the current folder would win over 
 
 from __future__ import annotations
 
-import hashlib
-import sys
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import airflow_sparktune
-from airflow_sparktune.errors import ObjectiveError
+from airflow_sparktune.orchestrator.user_code import UserCode
 
 # The rooms that run inside Spark, and what they stand on; a user's module may import the builders.
 FILES = ("__init__.py", "errors.py", "space.py")
 ROOMS = ("study", "driver", "executor")
-# The arguments of a spec that may name code of the user's.
-REFERENCES = ("objective", "space", "shared_data", "algo")
 # Zips cannot hold dates before 1980; a fixed one makes equal code an equal zip.
 _DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -64,26 +59,8 @@ _QUIET = (
     "org.apache.spark.scheduler.TaskSetManager",
     "org.apache.spark.util.Utils",
 )
-
-
 # Spark's own log, in the work folder.
 SPARK_LOG = "spark.log"
-
-
-@dataclass(frozen=True, slots=True)
-class UserCode:
-    """The user's code that is shipped: files by their path in the zip."""
-
-    files: Mapping[str, bytes]
-
-    @property
-    def sha256(self) -> str:
-        """The hash that is part of a study's identity."""
-        digest = hashlib.sha256()
-        for name, data in sorted(self.files.items()):
-            digest.update(f"{name}\0{len(data)}\0".encode())
-            digest.update(data)
-        return digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,64 +104,6 @@ def _log4j(file: Path) -> str:
         for number, name in enumerate(_QUIET)
     )
     return _LOG4J.format(file=file) + quiet
-
-
-def gather_code(given: Mapping[str, Any], *, bases: Sequence[Path]) -> tuple[dict[str, Any], UserCode | None]:
-    """A spec's arguments with `module:name` for each reference, and the code to ship for all of them.
-
-    `path/to/file.py:name` ships that file. Of `package.module:name` the top-level module or package is
-    shipped from the first of `bases` in which it lies; where it lies in none, nothing is shipped, and it
-    must be importable where trials run.
-    """
-    named, files = dict(given), dict[str, bytes]()
-    for argument in REFERENCES:
-        reference = given.get(argument)
-        if isinstance(reference, str) and ":" in reference:
-            named[argument], code = _find_code(reference, bases)
-            files |= code.files if code is not None else {}
-    return named, UserCode(files) if files else None
-
-
-def _find_code(reference: str, bases: Sequence[Path]) -> tuple[str, UserCode | None]:
-    where, _, name = reference.rpartition(":")
-    if where.endswith(".py"):
-        return f"{Path(where).stem}:{name}", _from_file(where, bases)
-    top = where.split(".")[0]
-    if not top.isidentifier():
-        return reference, None
-    for base in bases:
-        if (base / f"{top}.py").is_file():
-            _check_name(top, where)
-            return reference, UserCode({f"{top}.py": (base / f"{top}.py").read_bytes()})
-        if (base / top).is_dir():
-            _check_name(top, where)
-            found = sorted(path for path in (base / top).rglob("*") if path.is_file() and _ships(path))
-            return reference, UserCode({str(path.relative_to(base)): path.read_bytes() for path in found})
-    return reference, None
-
-
-def _from_file(where: str, bases: Sequence[Path]) -> UserCode:
-    tried = [Path(base, where) for base in bases] or [Path(where)]
-    for path in tried:
-        if path.is_file():
-            _check_name(path.stem, where)
-            return UserCode({path.name: path.read_bytes()})
-    raise ObjectiveError(
-        f"a file that is named must exist, got {where!r} and found none of {', '.join(map(str, tried))}; "
-        "give a path relative to the DAG file's folder, or an absolute one"
-    )
-
-
-def _check_name(name: str, where: str) -> None:
-    if name in sys.stdlib_module_names:
-        raise ObjectiveError(
-            f"a module that is shipped must not be named like one of Python's own, got {where!r}; "
-            "rename the file"
-        )
-
-
-def _ships(path: Path) -> bool:
-    return "__pycache__" not in path.parts and path.suffix != ".pyc"
 
 
 def _package_files() -> Iterator[tuple[str, bytes]]:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from airflow_sparktune.errors import PlatformError
-from airflow_sparktune.orchestrator.parcel import Parcel, UserCode
+from airflow_sparktune.orchestrator.parcel import Parcel
 from airflow_sparktune.orchestrator.spark_install import SparkInstall
+from airflow_sparktune.orchestrator.user_code import UserCode
 
 
 @dataclass(frozen=True, slots=True)

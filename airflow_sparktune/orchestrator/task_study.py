@@ -51,11 +51,18 @@ def address_of(context: Context, storage: str | None) -> str:
     )
 
 
-def warn_of_local_storage(address: str) -> None:
-    """Say so where a retry on another machine would not find the study."""
+def warn_of_local_storage(address: str, *, deploy_mode: str | None) -> None:
+    """Say so where the driver, or a retry on another machine, would not find the study."""
+    if "://" in address and not address.startswith("file://"):
+        return
+    if deploy_mode == "cluster":
+        log.warning(
+            "the study lies in a local folder (%s) and the driver runs in the cluster: it fails unless it "
+            "reaches that folder; set [sparktune] storage to one that both reach, or to a URL",
+            address,
+        )
     executor = conf.get("core", "executor", fallback="LocalExecutor")
-    local = all(name.strip().endswith("LocalExecutor") for name in executor.split(","))
-    if not local and ("://" not in address or address.startswith("file://")):
+    if not all(name.strip().endswith("LocalExecutor") for name in executor.split(",")):
         log.warning(
             "the study lies in a local folder (%s) and the executor is %s: unless all workers share that "
             "folder, a retry elsewhere starts anew; set [sparktune] storage to one that they share",

@@ -194,9 +194,9 @@ def _kind(error: OSError) -> type[StorageError]:
 
 def _sync(folder: Path) -> None:
     """Make a rename in the folder outlast a power cut, where the file system can."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):
+    with suppress(OSError):  # not every system lets a folder be opened
+        handle = os.open(folder, os.O_RDONLY)
+        try:
             os.fsync(handle)
-    finally:
-        os.close(handle)
+        finally:
+            os.close(handle)

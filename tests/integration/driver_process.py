@@ -15,9 +15,9 @@ from typing import Any
 
 import psutil
 
-from airflow_sparktune.orchestrator.parcel import UserCode
 from airflow_sparktune.orchestrator.spark_install import SparkInstall
 from airflow_sparktune.orchestrator.submission import prepare
+from airflow_sparktune.orchestrator.user_code import UserCode
 from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.study import Study

@@ -239,7 +239,7 @@ def test_local_storage_where_a_retry_may_run_elsewhere(
 ) -> None:
     """Said where any of the executors runs tasks on other machines."""
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
-    warn_of_local_storage(f"{storage}/churn/tune/r1/g0")
+    warn_of_local_storage(f"{storage}/churn/tune/r1/g0", deploy_mode=None)
     assert ("a retry elsewhere starts anew" in caplog.text) is warned
 
 
@@ -363,3 +363,10 @@ def test_nothing_to_run(run, storage) -> None:
     """Without a script an objective is needed, and that is said."""
     with pytest.raises(AirflowFailException, match="a spec must have objective, got none"):
         run(SparkTuneOperator(task_id="tune", storage=str(storage)))
+
+
+@pytest.mark.parametrize(("storage", "warned"), [("/data", True), ("s3://bucket/studies", False)])
+def test_local_storage_and_a_driver_in_the_cluster(caplog, storage, warned) -> None:
+    """The driver may not reach a folder of the worker's: said before it fails there."""
+    warn_of_local_storage(f"{storage}/churn/tune/r1/g0", deploy_mode="cluster")
+    assert ("the driver runs in the cluster" in caplog.text) == warned

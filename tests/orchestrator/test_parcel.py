@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from airflow_sparktune.errors import ObjectiveError
-from airflow_sparktune.orchestrator.parcel import Parcel, UserCode, gather_code
+from airflow_sparktune.orchestrator.parcel import Parcel
+from airflow_sparktune.orchestrator.user_code import UserCode, gather_code
 
 
 def find_code(objective: str, *, bases: list[Path]) -> tuple[str, UserCode | None]:
@@ -109,3 +110,15 @@ def test_space_data_and_algorithm_travel_too(tmp_path: Path) -> None:
     named, code = gather_code(given, bases=[tmp_path])
     assert named == {**given, "space": "spaces:SPACE"}
     assert sorted(code.files) == ["data.py", "search.py", "spaces.py", "train.py"]
+
+
+def test_what_the_code_imports_from_beside_it_travels_too(tmp_path: Path) -> None:
+    """Helpers beside the objective's module are shipped, through one another; libraries are not."""
+    (tmp_path / "helpers").mkdir()
+    (tmp_path / "train.py").write_text("import json, numpy\nfrom helpers.clean import tidy\n")
+    (tmp_path / "helpers" / "__init__.py").write_text("")
+    (tmp_path / "helpers" / "clean.py").write_text("def tidy():\n    import rules\n")
+    (tmp_path / "rules.py").write_text("import train\n")
+    (tmp_path / "unrelated.py").write_text("")
+    _, code = find_code("train:loss", bases=[tmp_path])
+    assert sorted(code.files) == ["helpers/__init__.py", "helpers/clean.py", "rules.py", "train.py"]

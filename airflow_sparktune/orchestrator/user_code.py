@@ -1,0 +1,119 @@
+"""The user's code that travels: what the spec names, and what that imports from beside it."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from airflow_sparktune.errors import ObjectiveError
+
+# The arguments of a spec that may name code of the user's.
+REFERENCES = ("objective", "space", "shared_data", "algo")
+
+
+@dataclass(frozen=True, slots=True)
+class UserCode:
+    """The user's code that is shipped: files by their path in the zip."""
+
+    files: Mapping[str, bytes]
+
+    @property
+    def sha256(self) -> str:
+        """The hash that is part of a study's identity."""
+        digest = hashlib.sha256()
+        for name, data in sorted(self.files.items()):
+            digest.update(f"{name}\0{len(data)}\0".encode())
+            digest.update(data)
+        return digest.hexdigest()
+
+
+def gather_code(given: Mapping[str, Any], *, bases: Sequence[Path]) -> tuple[dict[str, Any], UserCode | None]:
+    """A spec's arguments with `module:name` for each reference, and the code to ship for all of them.
+
+    `path/to/file.py:name` ships that file. Of `package.module:name` the top-level module or package is
+    shipped from the first of `bases` in which it lies, and so is what it imports from there; what lies in
+    none must be importable where trials run.
+    """
+    named, files = dict(given), dict[str, bytes]()
+    for argument in REFERENCES:
+        reference = given.get(argument)
+        if isinstance(reference, str) and ":" in reference:
+            where, _, name = reference.rpartition(":")
+            if where.endswith(".py"):
+                path = _named_file(where, bases)
+                named[argument] = f"{path.stem}:{name}"
+                files[path.name] = path.read_bytes()
+            else:
+                files |= _module(where.split(".")[0], bases)
+    return named, UserCode(with_imports(files, bases=bases)) if files else None
+
+
+def with_imports(files: Mapping[str, bytes], *, bases: Sequence[Path]) -> dict[str, bytes]:
+    """The files, and every module in `bases` that they import, directly or through one another."""
+    found = dict(files)
+    todo = list(files)
+    while todo:
+        path = todo.pop()
+        for name in _imported(found[path]) if path.endswith(".py") else ():
+            if name not in sys.stdlib_module_names:
+                new = {key: data for key, data in _module(name, bases).items() if key not in found}
+                found |= new
+                todo += new
+    return found
+
+
+def _module(top: str, bases: Sequence[Path]) -> dict[str, bytes]:
+    """The files of a top-level module or package; none where it lies in no base."""
+    for base in bases:
+        if (base / f"{top}.py").is_file():
+            _check_name(top)
+            return {f"{top}.py": (base / f"{top}.py").read_bytes()}
+        # A folder of data is no package, whatever its name.
+        if top.isidentifier() and any((base / top).rglob("*.py")):
+            _check_name(top)
+            files = sorted(path for path in (base / top).rglob("*") if path.is_file() and _ships(path))
+            return {path.relative_to(base).as_posix(): path.read_bytes() for path in files}
+    return {}
+
+
+def _imported(source: bytes) -> Iterator[str]:
+    """The top-level modules that a source file imports, wherever in it; none of a file that has no syntax."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return  # the driver says what is wrong, with the line
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import():
+                yield from (alias.name.split(".")[0] for alias in node.names)
+            case ast.ImportFrom(level=0, module=str(module)):
+                yield module.split(".")[0]
+
+
+def _named_file(where: str, bases: Sequence[Path]) -> Path:
+    tried = [Path(base, where) for base in bases] or [Path(where)]
+    for path in tried:
+        if path.is_file():
+            _check_name(path.stem)
+            return path
+    raise ObjectiveError(
+        f"a file that is named must exist, got {where!r} and found none of {', '.join(map(str, tried))}; "
+        "give a path relative to the DAG file's folder, or an absolute one"
+    )
+
+
+def _check_name(name: str) -> None:
+    if name in sys.stdlib_module_names:
+        raise ObjectiveError(
+            f"a module that is shipped must not be named like one of Python's own, got {name!r}; "
+            "rename the file"
+        )
+
+
+def _ships(path: Path) -> bool:
+    return "__pycache__" not in path.parts and path.suffix != ".pyc"
