@@ -43,8 +43,10 @@ def start_session(
 
     `fresh_workers` gives each trial a new Python process.
     """
+    # Before the JVM is there a SparkConf is empty, and would overwrite what was submitted.
+    SparkContext._ensure_initialized()
     conf = SparkConf()
-    conf.setAppName(conf.get("spark.app.name", name) or name)
+    conf.setIfMissing("spark.app.name", name)
     threads = conf.get("spark.task.cpus", "1") or "1"
     for setting, value in {
         # A job over a Unix socket takes half the time of one over loopback TCP.
