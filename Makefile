@@ -3,7 +3,6 @@
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-BENCH := $(VENV)/.installed-bench
 JAVA := $(VENV)/.java_home
 RUN = JAVA_HOME="$$(cat $(JAVA))" PATH="$(CURDIR)/$(BIN):$$PATH"
 
@@ -33,7 +32,7 @@ check: install ## Lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(BENCH) $(JAVA) ## Measure against the peers, side by side (ARGS=--quick for the short form)
+bench: install ## Measure against the peers, side by side (ARGS=--quick for the short form)
 	$(RUN) python -m benchmarks $(ARGS)
 
 format: install ## Put the code into shape
@@ -45,10 +44,6 @@ clean: ## Remove what the targets have made
 
 $(INSTALLED): pyproject.toml constraints.txt tools/install.sh
 	tools/install.sh $(VENV)
-	@touch $@
-
-$(BENCH): $(INSTALLED)
-	tools/install.sh $(VENV) bench
 	@touch $@
 
 $(JAVA): $(INSTALLED) tools/java.sh

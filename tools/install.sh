@@ -1,11 +1,8 @@
 #!/bin/sh
-# Make a virtual environment ($1) and install the package with what its tests need, and with the dependency
-# groups named after it, at the versions in constraints.txt: with uv where it is there, otherwise with pip.
+# Make a virtual environment ($1) and install the package with what its tests need, at the versions in
+# constraints.txt: with uv where it is there, otherwise with pip.
 set -eu
 venv=$1
-shift
-groups="--group dev"
-for group in "$@"; do groups="$groups --group $group"; done
 
 python=
 for candidate in python3 python3.13 python3.12 python3.11; do
@@ -23,9 +20,9 @@ fi
 if command -v uv >/dev/null; then
     [ -x "$venv/bin/python" ] || uv venv --quiet --python "$python" "$venv"
     uv pip install --quiet --python "$venv/bin/python" --constraint constraints.txt \
-        --editable '.[atpe,examples]' $groups
+        --editable '.[atpe,examples]' --group dev
 else
     [ -x "$venv/bin/pip" ] || "$python" -m venv --clear "$venv"
     "$venv/bin/pip" install --quiet --upgrade pip # older ones know no dependency groups
-    "$venv/bin/pip" install --quiet --constraint constraints.txt --editable '.[atpe,examples]' $groups
+    "$venv/bin/pip" install --quiet --constraint constraints.txt --editable '.[atpe,examples]' --group dev
 fi
