@@ -24,6 +24,7 @@ from airflow_sparktune.errors import SparktuneError, SpecError, StorageError
 from airflow_sparktune.study.follow import StudyFollower, read_study
 from airflow_sparktune.study.result import summary, trial_row
 from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.spec_file import write_spec
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
 
@@ -94,7 +95,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if before.answers(spec):
         print(f"the study at {address} has a result already")
         return _print_result(before)
-    open_storage(address).write("spec.json", json.dumps(spec.to_json(), indent=2).encode())
+    write_spec(address, spec)
     install = SparkInstall.find("spark-submit")
     with tempfile.TemporaryDirectory(prefix="sparktune-", ignore_cleanup_errors=True) as name:
         submission = prepare(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import secrets
 import signal
@@ -19,7 +18,7 @@ from airflow_sparktune.driver.report import Report
 from airflow_sparktune.driver.roles import Sampler
 from airflow_sparktune.driver.spark_slots import DriverSlots, SparkSlots, cluster_slots, start_session
 from airflow_sparktune.driver.tuner import Tuner
-from airflow_sparktune.errors import ObjectiveError, SparktuneError, StorageError, Superseded, describe
+from airflow_sparktune.errors import ObjectiveError, SparktuneError, Superseded, describe
 from airflow_sparktune.executor.evaluate import EXTRAS, Task
 from airflow_sparktune.executor.objective import load, load_objective
 from airflow_sparktune.study.address import previous_generation
@@ -35,17 +34,6 @@ DONE, FAILED, KILLED = 0, 1, 143
 
 class Killed(BaseException):
     """SIGTERM: somebody wants this driver to end, and gives it a moment to say so."""
-
-
-def read_spec(storage: Storage, address: str) -> Spec:
-    """The spec that whoever submitted has put into the study folder."""
-    try:
-        return Spec.from_json(json.loads(storage.read("spec.json")))
-    except FileNotFoundError:
-        raise StorageError(
-            f"the study folder must hold spec.json, found none at {address} from this machine; "
-            "choose a storage that Airflow and the Spark driver both reach"
-        ) from None
 
 
 def run_attempt(storage: Storage, address: str, spec: Spec) -> int:

@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 
 from airflow_sparktune.driver.watchdog import end_children, start_watchdog
 from airflow_sparktune.errors import SparktuneError
+from airflow_sparktune.study.spec_file import read_spec
 from airflow_sparktune.study.storage import open_storage
 
 log = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ def _run(address: str) -> int:
     signal.signal(signal.SIGTERM, on_sigterm)
     try:
         storage = open_storage(address)
-        return attempt.run_attempt(storage, address, attempt.read_spec(storage, address))
+        return attempt.run_attempt(storage, address, read_spec(storage, address))
     except attempt.Killed:
         return attempt.KILLED
     except SparktuneError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import tempfile
@@ -42,7 +41,7 @@ from airflow_sparktune.orchestrator.verdict import verdict
 from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.spec import Spec
-from airflow_sparktune.study.storage import open_storage
+from airflow_sparktune.study.spec_file import write_spec
 from airflow_sparktune.study.study import Study
 
 if TYPE_CHECKING:
@@ -193,7 +192,7 @@ class SparkTuneOperator(SparkSubmitOperator):
         connection = resolved_connection(self._conn_id, self._get_hook)
         warn_of_local_storage(address, deploy_mode=connection["deploy_mode"])
         if spec is not None:
-            open_storage(address).write("spec.json", json.dumps(spec.to_json(), indent=2).encode())
+            write_spec(address, spec)
         self.log.info("study: %s", address)
         # One application per generation: a task that is cleared must not reconnect to the one before it.
         generation = generation_of(context)

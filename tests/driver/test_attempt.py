@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from pyspark import SparkContext
 
-from airflow_sparktune.driver.attempt import DONE, FAILED, read_spec, run_attempt
+from airflow_sparktune.driver.attempt import DONE, FAILED, run_attempt
 from airflow_sparktune.errors import StorageError, revive
 from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.spec_file import read_spec
 from airflow_sparktune.study.storage import LocalStorage
 from airflow_sparktune.study.study import StopReason, Study
 from airflow_sparktune.study.trial import TrialState
