@@ -17,7 +17,7 @@ FIRST_FEW = 5
 class Limits:
     """Counts what has ended and says which limit is reached.
 
-    `used_s` is the running time of earlier attempts, which the study's timeout includes.
+    `used_s` is the running time of all attempts so far, which the study's timeout includes.
     """
 
     def __init__(self, spec: Spec, *, used_s: float, clock: Callable[[], float]) -> None:

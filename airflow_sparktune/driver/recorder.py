@@ -48,7 +48,8 @@ class Recorder:
         self._writer = writer
         self._wall = wall
         self._clock = clock
-        self._checked = clock()
+        self._earlier_s = study.elapsed_s
+        self._opened = self._checked = clock()
 
     @classmethod
     def open(
@@ -93,6 +94,11 @@ class Recorder:
     def now(self) -> float:
         """Seconds since 1970, by the clock that stamps the events."""
         return self._wall()
+
+    @property
+    def elapsed_s(self) -> float:
+        """The running time of all attempts up to now, in seconds."""
+        return self._earlier_s + self._clock() - self._opened
 
     def trial(self, trial: Trial) -> None:
         """Note where a trial stands; durable after `commit`."""

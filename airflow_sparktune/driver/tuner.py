@@ -69,7 +69,7 @@ class Tuner:
         self._slots = slots
         self._on_trial = on_trial
         self._clock = clock
-        self._limits = limits(spec, used_s=self._study.elapsed_s, clock=clock)
+        self._limits = limits(spec, used_s=recorder.elapsed_s, clock=clock)
         self._waiting: deque[Trial] = deque()  # on record as running, and to be run again
         self._next = max(self._study.trials, default=-1) + 1
         self._running: dict[int, float] = {}  # number -> when its own timeout strikes

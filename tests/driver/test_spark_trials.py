@@ -316,6 +316,7 @@ class TestLimits:
             time.sleep(0 if x < 0 else 60)
             return x
 
+        minimise(SparkTrials(parallelism=2), max_evals=2)  # starting Python workers counts too
         trials = SparkTrials(parallelism=2, timeout=4)
         start = time.monotonic()
         minimise(trials, slow_or_quick, hp.uniform("x", -0.3, 0.7), max_evals=100)

@@ -189,6 +189,14 @@ class TestLimits:
         assert world.attempt(timeout=5.0) is StopReason.TIMEOUT
         assert world.numbers(OK) == [0, 1, 2, 3, 4]
 
+    def test_the_timeout_counts_what_an_attempt_prepares_before_its_first_trial(self) -> None:
+        world = World()
+        assert world.attempt(timeout=5.0, prepare_s=2.0) is StopReason.TIMEOUT
+        assert world.clock() == 1_005
+        assert world.attempt(timeout=9.0, prepare_s=3.0) is StopReason.TIMEOUT
+        assert world.clock() == 1_009
+        assert world.numbers(OK) == [0, 1, 2, 3]
+
     def test_trial_timeout_ends_that_trial_alone(self) -> None:
         world = World()
 

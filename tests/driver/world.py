@@ -119,7 +119,15 @@ class World:
         self.recorder.close(reason, timing=tuner.timing)
         return reason
 
-    def tuner(self, slots: SimulatedSlots, *, sampler: DigestSampler | None = None, **given: Any) -> Tuner:
+    def tuner(
+        self,
+        slots: SimulatedSlots,
+        *,
+        sampler: DigestSampler | None = None,
+        prepare_s: float = 0.0,
+        **given: Any,
+    ) -> Tuner:
+        """A tuner over an attempt that was opened `prepare_s` ago."""
         follower = StudyFollower(self.storage)
         follower.refresh()
         self.sampler = sampler or DigestSampler()
@@ -133,6 +141,7 @@ class World:
             wall=self.clock,
             clock=self.clock,
         )
+        self.clock.pass_to(self.clock() + prepare_s)
         return Tuner(
             spec=spec(**given),
             seed=SEED,
