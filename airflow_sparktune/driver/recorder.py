@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 # How often a driver looks for a newer attempt: often enough to stop soon, rarely enough to cost nothing.
 CHECK_NEWEST_S = 1.0
+# How long the journal is left without a word: what a killed attempt may have run beyond it.
+ALIVE_S = 30.0
 
 
 class Recorder:
@@ -114,8 +116,13 @@ class Recorder:
         self._record("spark", spark=facts)
 
     def commit(self) -> None:
-        """Make what was noted durable; raises Superseded where a newer attempt has opened."""
+        """Make what was noted durable; where nothing was for long, that the driver is alive.
+
+        Raises Superseded where a newer attempt has opened.
+        """
         start = self._clock()
+        if self.now - self.study.attempts[-1].last >= ALIVE_S:
+            self._record("alive")
         written = self._writer.events
         self._writer.commit()
         if self._writer.events > written:

@@ -174,6 +174,7 @@ _SHAPES: Mapping[str, Mapping[str, shape.Fits]] = {
     "trial": {"trial": shape.group},
     "slots": {"slots": shape.whole},
     "spark": {"spark": shape.group},
+    "alive": {"at": shape.moment},  # and no more: until then its driver was at work
     "closed": {
         "at": shape.moment,
         "error": shape.optional(shape.group),

@@ -18,13 +18,13 @@ MAX_EVALS = 12
 
 
 def eventful(call: Call) -> Ending:
-    """Trials of different lengths, of which some fail and some lose their worker once."""
+    """Trials of different lengths, of which some fail, some lose their worker once, and one takes long."""
     number = call.trial.number
     if number % 5 == 2:
         return raises(after_s=1.0 + number % 2)
     if number % 4 == 3 and call.trial.tries == 1:
         return Ending(0.5, lost="gone")
-    return Ending.ok(call.params["x"], after_s=1.0 + number % 3)
+    return Ending.ok(call.params["x"], after_s=100.0 if number == 6 else 1.0 + number % 3)
 
 
 def cut(world: World, events: int) -> World:

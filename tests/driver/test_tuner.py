@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from typing import NoReturn
 
 import pytest
 
+from airflow_sparktune.driver.recorder import ALIVE_S
 from airflow_sparktune.driver.report import Report
-from airflow_sparktune.driver.simulated_slots import Ending, SimulatedSlots
+from airflow_sparktune.driver.simulated_slots import Ending, SimulatedSlots, VirtualClock
 from airflow_sparktune.driver.tuner import trial_seed
 from airflow_sparktune.errors import ObjectiveError, Superseded
 from airflow_sparktune.executor.evaluate import Call
@@ -188,6 +190,17 @@ class TestLimits:
         world.clock.pass_to(5_000)  # nobody works on it for a while
         assert world.attempt(timeout=5.0) is StopReason.TIMEOUT
         assert world.numbers(OK) == [0, 1, 2, 3, 4]
+
+    def test_the_timeout_counts_what_an_attempt_ran_before_it_was_killed_in_a_long_trial(self) -> None:
+        world = World()
+        slots = SimulatedSlots(world.clock, lambda _: Ending.ok(0.5, after_s=7_200.0), capacity=1)
+        tuner = world.tuner(slots, timeout=7_000.0)
+        stop_at(slots, world.clock, 1_000 + 6_600)
+        with pytest.raises(EngineGone):
+            tuner.run()
+        world.clock.pass_to(50_000)
+        assert world.attempt(max_evals=1_000_000, timeout=7_000.0) is StopReason.TIMEOUT
+        assert 50_400 <= world.clock() <= 50_400 + ALIVE_S
 
     def test_the_timeout_counts_what_an_attempt_prepares_before_its_first_trial(self) -> None:
         world = World()
@@ -383,6 +396,38 @@ def stop_after(slots: SimulatedSlots, ends: int) -> None:
         return found
 
     slots.finished = dying  # type: ignore[method-assign,assignment]
+
+
+def stop_at(slots: SimulatedSlots, clock: VirtualClock, at: float) -> None:
+    """Let the engine die at the first call of `finished` from that moment on."""
+    finished = slots.finished
+
+    def dying(*, wait_s: float | None) -> object:
+        if clock() >= at:
+            raise EngineGone
+        return finished(wait_s=wait_s)
+
+    slots.finished = dying  # type: ignore[method-assign,assignment]
+
+
+class TestAlive:
+    @pytest.mark.parametrize(("after_s", "signs"), [(100.0, [1_030, 1_060, 1_090]), (20.0, [])])
+    def test_a_driver_gives_a_sign_of_life_only_where_it_has_nothing_else_to_write(
+        self, after_s: float, signs: list[float]
+    ) -> None:
+        world = World()
+        world.attempt(lambda _: Ending.ok(0.5, after_s=after_s), capacity=2, max_evals=2)
+        assert signs_of_life(world) == signs
+
+    def test_it_gives_one_where_it_waits_for_a_slot(self) -> None:
+        world = World()
+        world.attempt(capacity=lambda now: int(now >= 1_040), max_evals=1)
+        assert signs_of_life(world) == [1_030]
+
+
+def signs_of_life(world: World) -> list[float]:
+    events = [json.loads(line) for data in world.storage.files.values() for line in data.splitlines()]
+    return [event["at"] for event in events if event["event"] == "alive"]
 
 
 class TestEngine:

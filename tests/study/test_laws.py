@@ -19,6 +19,7 @@ EVENTS = st.one_of(
     st.builds(trial, st.integers(0, 5), LOSSES, attempt=st.integers(1, 3), tries=st.integers(1, 3)),
     st.builds(closed, st.sampled_from(["killed", "max_evals", "timeout"])),
     st.builds(lambda slots: {"event": "slots", "at": BEGAN + slots, "slots": slots}, st.integers(0, 9)),
+    st.builds(lambda after: {"event": "alive", "at": BEGAN + after}, st.integers(0, 99)),
     st.just({"event": "spark", "at": BEGAN, "spark": {"application": "app-1"}}),
     st.just({"event": "weather"}),
     st.just({"event": "trial", "trial": {"number": "0"}}),

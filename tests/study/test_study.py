@@ -88,6 +88,13 @@ def test_running_time_sums_the_attempts() -> None:
     assert study.elapsed_s == 15
 
 
+def test_a_killed_attempt_ran_until_its_last_sign_of_life() -> None:
+    """A driver that had nothing to write said that it was alive; that is all that `alive` changes."""
+    study = replayed(opened(), trial(0, at=BEGAN), {"event": "alive", "at": BEGAN + 30})
+    assert study.elapsed_s == 30
+    assert study.trials == replayed(opened(), trial(0, at=BEGAN)).trials
+
+
 def test_a_clock_that_was_set_back_takes_no_time_away() -> None:
     """An event stamped before the one before it does not make an attempt shorter."""
     assert replayed(opened(), trial(0, 0.5, at=BEGAN + 10), closed(at=BEGAN - 50)).elapsed_s == 10
