@@ -22,7 +22,7 @@ from typing import IO, Any
 
 from airflow_sparktune.errors import SparktuneError, SpecError, StorageError
 from airflow_sparktune.study.follow import StudyFollower, read_study
-from airflow_sparktune.study.result import summary, trial_row
+from airflow_sparktune.study.result import iso, summary, trial_row
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.spec_file import write_spec
 from airflow_sparktune.study.storage import open_storage
@@ -266,6 +266,8 @@ def _print_result(study: Study) -> int:
     counts = ", ".join(f"{count} {state}" for state, count in told["counts"].items() if count)
     print(f"trials       {counts}")
     print(f"stopped by   {told['stop_reason'] or 'nothing yet'}")
+    if study.closed is None:
+        print(f"last word    {iso(study.attempts[-1].last)}")
     if study.best is not None:
         print(f"best loss    {told['best_loss']:.6g} (trial {told['best_number']})")
         print(f"best params  {json.dumps(told['best_params'])}")

@@ -60,6 +60,19 @@ def test_show_json(study: str, capsys: pytest.CaptureFixture[str]) -> None:
     }
 
 
+def test_show_says_when_a_study_that_has_no_end_was_last_heard_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By its driver's clock: whether that is long ago is for the reader to say."""
+    storage = open_storage(str(tmp_path))
+    spec = Spec.of(objective="m:f", space=SPACE, max_evals=2)
+    Recorder.open(
+        storage, StudyFollower(storage), spec=spec, seed=1, dimensions=(), take_over=False, wall=lambda: 10.0
+    )
+    assert main(["show", str(tmp_path)]) == 0
+    assert "last word    1970-01-01T00:00:10.000+00:00\n" in capsys.readouterr().out
+
+
 def test_report(study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One file that stands by itself."""
     assert main(["report", study, "--output", str(tmp_path / "r.html")]) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,6 +63,20 @@ def test_a_running_study_fills_the_page(page: Page, site: str, address: str) -> 
 
     expect(page.locator("#state")).to_contain_text("Finished")
     expect(page.locator("#trials tbody tr")).to_have_count(9)
+
+
+@pytest.mark.parametrize(("silent_s", "told"), [(65, False), (100, True)])
+def test_a_driver_that_misses_its_signs_of_life_may_be_gone(
+    page: Page, site: str, address: str, silent_s: float, told: bool
+) -> None:
+    writer = Writer(address)
+    writer.now = time.time() - silent_s
+    writer.open(max_evals=9)
+    writer.run(1)
+    page.goto(f"{site}{RUN}/")
+
+    expect(page.locator("#state")).to_contain_text("1 of 9 trials")
+    assert ("the driver may be gone" in page.locator("#state").inner_text()) is told
 
 
 def test_a_new_attempt_starts_the_page_over(page: Page, site: str, address: str) -> None:

@@ -12,7 +12,8 @@ const REASONS = {
   error: "the driver ended with an error",
   killed: "it was killed",
 };
-const SILENT_S = 60;
+// A driver at work writes something every half minute.
+const SILENT_S = 90;
 
 export function showState(model) {
   const { reply } = model;
