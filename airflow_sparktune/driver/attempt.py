@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, assert_never
 
-from pyspark import SparkConf, SparkContext
+from pyspark import SparkContext
 
 from airflow_sparktune.driver.preflight import preflight
 from airflow_sparktune.driver.recorder import Recorder
@@ -116,7 +116,7 @@ def _tune(spec: Spec, recorder: Recorder, sampler: Sampler, context: SparkContex
         case RunTrialsOn.EXECUTORS:
             slots = SparkSlots(context, task, parallelism=spec.parallelism)
             preflight(slots)
-            _warn_of_room(spec, cluster_slots(context), context.getConf())
+            _warn_of_room(spec, cluster_slots(context))
         case RunTrialsOn.DRIVER:
             slots = DriverSlots(context, task, parallelism=spec.parallelism)
             load_objective(spec.objective, kwargs=spec.objective_kwargs, extras=EXTRAS)
@@ -141,19 +141,13 @@ def _tune(spec: Spec, recorder: Recorder, sampler: Sampler, context: SparkContex
         slots.close()
 
 
-def _warn_of_room(spec: Spec, room: int, conf: SparkConf) -> None:
+def _warn_of_room(spec: Spec, room: int) -> None:
     if (spec.parallelism or 0) > room:
         log.warning(
             "parallelism %d is more than the %d task slots that the cluster has now: the trials beyond them "
-            "wait inside Spark%s",
-            spec.parallelism, room, ", and their trial_timeout runs meanwhile" if spec.trial_timeout else "",
+            "wait inside Spark",
+            spec.parallelism, room,
         )  # fmt: skip
-    if spec.parallelism is None and conf.get("spark.dynamicAllocation.enabled", "") == "true":
-        log.warning(
-            "parallelism should be set where Spark allocates executors dynamically: it adds them for trials "
-            "that wait, and without parallelism none waits beyond the %d task slots that there are now",
-            room,
-        )
 
 
 def _shared_data(name: str) -> Any:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import pickle
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from py4j.protocol import Py4JError
@@ -41,12 +39,17 @@ class FunctionSlots(SparkSlots):
         profile: ResourceProfile | None = None,
     ) -> None:
         task = PickledTask(cloudpickle.dumps(function), cloudpickle.dumps)
-        super().__init__(context, task, parallelism=parallelism)
+        super().__init__(
+            context,
+            task,
+            parallelism=parallelism,
+            evaluate=evaluate_pickled,
+            check=check_pickled,
+            profile=profile,
+        )
         self.answers: dict[int, Mapping[str, Any]] = {}
         self._value_of = value_of
         self._inside: set[int] = set()
-        if profile is not None:
-            self._one_task = self._one_task.withResources(profile)
 
     def submit(self, call: Call) -> None:
         """Start a trial, unless it runs already; one whose parameters cannot be made has failed at once."""
@@ -74,17 +77,10 @@ class FunctionSlots(SparkSlots):
                 self.cancel(number)
         super().close()
 
-    def check(self) -> dict[str, Any]:
-        (report,) = self._job("sparktune: preflight", "preflight", partial(check_pickled, self._task))
-        found: dict[str, Any] = json.loads(report)
-        return found
-
     def _run(self, call: Call) -> Reply:
-        number = call.trial.number
-        function = partial(evaluate_pickled, self._task, call)
-        reply, answer = self._job(self._groups.of(number), f"trial {number}", function)
+        reply, answer = self._answer(call)
         if answer is not None:
-            self._keep(number, answer)
+            self._keep(call.trial.number, answer)
         return Reply.from_json(reply)
 
     def _keep(self, number: int, answer: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import queue
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,7 @@ class JobSlots(ABC):
         self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="trial")
         self._ready: queue.SimpleQueue[Finished | BaseException] = queue.SimpleQueue()
         self._cancelled: set[int] = set()
+        self._begun: dict[int, float] = {}
 
     @property
     @abstractmethod
@@ -66,6 +68,11 @@ class JobSlots(ABC):
         except queue.Empty:
             return found
 
+    def ran_s(self, number: int) -> float | None:
+        """How long a trial's thread has been at it."""
+        begun = self._begun.get(number)
+        return None if begun is None else time.monotonic() - begun
+
     def cancel(self, number: int) -> None:
         """End a trial alone."""
         self._cancelled.add(number)
@@ -77,10 +84,12 @@ class JobSlots(ABC):
 
     def _follow(self, call: Call) -> None:
         number = call.trial.number
+        self._begun[number] = time.monotonic()
         try:
             item: Finished | BaseException = Finished(number, reply=self._run(call))
         except WorkerLost as error:
             item = Finished(number, lost=str(error))
         except BaseException as error:  # noqa: BLE001 - it must reach the tuner, or the study would hang
             item = Finished(number, lost="cancelled") if number in self._cancelled else error
+        del self._begun[number]
         self._ready.put(item)

@@ -53,5 +53,8 @@ class Slots(Protocol):
         May return nothing early, when the capacity may have changed.
         """
 
+    def ran_s(self, number: int) -> float | None:
+        """How long a trial has been running, in seconds; None where it waits inside the engine for room."""
+
     def cancel(self, number: int) -> None:
         """End a trial alone; its slot still reports through `finished`."""

@@ -32,11 +32,15 @@ class VirtualClock:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a trial ends, and how long after its start: with a reply, or with its worker lost."""
+    """How a trial ends, and how long after its start: with a reply, or with its worker lost.
+
+    `queued_s` is how long it waits for room before that start.
+    """
 
     after_s: float
     reply: Reply | None = None
     lost: str | None = None
+    queued_s: float = 0.0
 
     @classmethod
     def ok(cls, loss: float, *, after_s: float = 1.0) -> Ending:
@@ -68,6 +72,7 @@ class SimulatedSlots:
         self._look_s = look_s
         self._events: list[tuple[float, int, Finished]] = []
         self._running: dict[int, int] = {}  # number -> which of its calls
+        self._begins: dict[int, float] = {}
         self._failure: Exception | None = None
 
     @property
@@ -86,7 +91,13 @@ class SimulatedSlots:
             self._failure = error
             return
         self._running[number] = len(self.calls)
-        self._at(ending.after_s, Finished(number, reply=ending.reply, lost=ending.lost))
+        self._begins[number] = self._clock() + ending.queued_s
+        self._at(ending.queued_s + ending.after_s, Finished(number, reply=ending.reply, lost=ending.lost))
+
+    def ran_s(self, number: int) -> float | None:
+        """How long a trial has been running; None where it is still queued."""
+        ran = self._clock() - self._begins[number]
+        return ran if ran >= 0 else None
 
     def finished(self, *, wait_s: float | None) -> Sequence[Finished]:
         """Let time pass until something has finished; at most `wait_s`, at most until the next look."""

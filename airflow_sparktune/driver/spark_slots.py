@@ -8,14 +8,18 @@ import logging
 import re
 import secrets
 import threading
+import time
 import warnings
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 from py4j.clientserver import ClientServer
+from py4j.java_gateway import JavaObject
 from py4j.protocol import Py4JError, Py4JJavaError
-from pyspark import SparkConf, SparkContext
+from pyspark import RDD, SparkConf, SparkContext
 from pyspark.errors.exceptions.captured import CapturedException
+from pyspark.resource import ResourceProfile
 from pyspark.sql import SparkSession
 
 from airflow_sparktune.driver.job_slots import JobSlots, WorkerLost
@@ -23,6 +27,7 @@ from airflow_sparktune.driver.roles import Finished
 from airflow_sparktune.errors import DriverLost
 from airflow_sparktune.executor.evaluate import Call, Reply, Task, TrialCancelled, check, evaluate, run
 from airflow_sparktune.executor.pickled import PickledTask
+from airflow_sparktune.executor.posted import PROPERTY, evaluate_posted, post
 
 log = logging.getLogger(__name__)
 
@@ -76,10 +81,21 @@ _PYTHON_ERROR = re.compile(r"^[\w.]+(?:Error|Exception|Exit|Interrupt)\b.*", re.
 class SparkSlots(JobSlots):
     """Each trial is one single-task job in a job group of its own.
 
-    `parallelism` None follows the cluster's task slots as executors come and go.
+    Its function is `evaluate(task, call, rows)`, that of the preflight `check(task, rows)`.
+    `parallelism` None follows the cluster's task slots as executors come and go. `profile` says what a task
+    needs, where that is not what the application's settings say.
     """
 
-    def __init__(self, context: SparkContext, task: Task | PickledTask, *, parallelism: int | None) -> None:
+    def __init__(
+        self,
+        context: SparkContext,
+        task: Task | PickledTask,
+        *,
+        parallelism: int | None,
+        evaluate: Callable[..., Iterator[Any]] = evaluate,
+        check: Callable[..., Iterator[str]] = check,
+        profile: ResourceProfile | None = None,
+    ) -> None:
         super().__init__()
         self._context = context
         self._parallelism = parallelism
@@ -90,31 +106,59 @@ class SparkSlots(JobSlots):
             # Deprecated in favour of the pinned threads that somebody has switched off.
             warnings.filterwarnings("ignore", "Deprecated in 3.1, Use pyspark", FutureWarning)
         self._task = context.broadcast(task)
-        # One for all jobs: making it costs as much as half a job.
-        self._one_task = context.parallelize([0], 1)
+        self._evaluate, self._check = evaluate, check
+        one_task = context.parallelize([0], 1)
+        self._one_task = one_task.withResources(profile) if profile is not None else one_task
+        self._profile = self._one_task._jrdd.rdd().getResourceProfile()
+        self._prepared = self._one_task.mapPartitions(partial(evaluate_posted, evaluate, self._task))
+        self._prepared.id()  # made in the JVM here, and not by each of the first trials' threads
 
     @property
     def capacity(self) -> int:
-        return self._parallelism or max(cluster_slots(self._context), 1)
+        return self._parallelism or _room_for_trials(self._context, self._profile)
+
+    def ran_s(self, number: int) -> float | None:
+        """How long a trial's task has been running, by Spark's own record of its start."""
+        tracker, store = self._context.statusTracker(), self._context._jsc.sc().statusStore()
+        jobs = tracker.getJobIdsForGroup(self._groups.of(number))
+        if not jobs or (job := tracker.getJobInfo(max(jobs))) is None:
+            return None
+        tasks = store.taskList(job.stageIds[0], 0, 1)
+        if tasks.isEmpty():
+            return None
+        began: float = tasks.head().launchTime().getTime() / 1000
+        return max(time.time() - began, 0.0)
 
     def check(self) -> dict[str, Any]:
         """What a worker says of itself (see executor.evaluate.check), by a job like any trial's."""
-        (report,) = self._job("sparktune: preflight", "preflight", partial(check, self._task))
+        job = self._one_task.mapPartitions(partial(self._check, self._task))
+        (report,) = self._job("sparktune: preflight", "preflight", job)
         found: dict[str, Any] = json.loads(report)
         return found
 
     def _run(self, call: Call) -> Reply:
+        (reply,) = self._answer(call)
+        return Reply.from_json(reply)
+
+    def _answer(self, call: Call) -> list[Any]:
+        """What a trial's job yields."""
         # The group is the trial's, whatever try it is: a cancelled trial is not tried again.
         number = call.trial.number
-        (reply,) = self._job(self._groups.of(number), f"trial {number}", partial(evaluate, self._task, call))
-        return Reply.from_json(reply)
+        group, description = self._groups.of(number), f"trial {number}"
+        # A job's properties are its thread's, and only a pinned thread has any.
+        if self._pinned and (posted := post(call)) is not None:
+            self._context.setLocalProperty(PROPERTY, posted)
+            # An RDD of its own, for where a task fails Spark aborts all jobs whose RDD it is.
+            return self._job(group, description, self._prepared.coalesce(1))
+        function = partial(self._evaluate, self._task, call)
+        return self._job(group, description, self._one_task.mapPartitions(function))
 
     def _cancel(self, number: int) -> None:
         self._groups.cancel(self._context, number)
 
-    def _job(self, group: str, description: str, function: Any) -> list[Any]:
+    def _job(self, group: str, description: str, job: RDD[Any]) -> list[Any]:
         try:
-            answer: list[Any] = self._collect(self._one_task.mapPartitions(function), group, description)
+            answer = self._collect(job, group, description)
         except (Py4JJavaError, CapturedException) as error:
             # Where a SparkSession exists, PySpark turns some of the JVM's exceptions into its own.
             java = isinstance(error, Py4JJavaError)
@@ -129,11 +173,13 @@ class SparkSlots(JobSlots):
             raise DriverLost("the Java side of the driver is gone: a job has ended without its answer")
         return answer
 
-    def _collect(self, rdd: Any, group: str, description: str) -> list[Any]:
+    def _collect(self, job: RDD[Any], group: str, description: str) -> list[Any]:
         if self._pinned:
             self._context.setJobGroup(group, description, interruptOnCancel=True)
-            return list(rdd.collect())
-        return list(rdd.collectWithJobGroup(group, description, True))
+            answer: list[Any] = job.collect()
+        else:
+            answer = job.collectWithJobGroup(group, description, True)
+        return answer
 
 
 class DriverSlots(JobSlots):
@@ -184,11 +230,29 @@ class DriverSlots(JobSlots):
         self._ready.put(Finished(number, lost="cancelled"))
 
 
-def cluster_slots(context: SparkContext) -> int:
-    """How many tasks the cluster's executors can run at once, now."""
+def cluster_slots(context: SparkContext, profile: JavaObject | None = None) -> int:
+    """How many tasks (that need what `profile` says) the cluster's executors can run at once, now."""
     spark = context._jsc.sc()
-    profile = spark.resourceProfileManager().defaultResourceProfile()
-    return int(spark.maxNumConcurrentTasks(profile))
+    return int(spark.maxNumConcurrentTasks(profile or _default_profile(spark)))
+
+
+def _room_for_trials(context: SparkContext, profile: JavaObject | None) -> int:
+    """How many trials to hand to Spark at once: one for each task slot.
+
+    Where Spark allocates executors dynamically, one more executor's worth: it adds them only for tasks that
+    wait.
+    """
+    spark = context._jsc.sc()
+    slots = cluster_slots(context, profile)
+    if spark.executorAllocationManager().isDefined():
+        each = max((profile or _default_profile(spark)).maxTasksPerExecutor(spark.conf()), 1)
+        most = spark.conf().get("spark.dynamicAllocation.maxExecutors", "infinity")
+        slots = min(slots + each, int(most) * each) if most.isdecimal() else slots + each
+    return max(slots, 1)
+
+
+def _default_profile(spark: JavaObject) -> JavaObject:
+    return spark.resourceProfileManager().defaultResourceProfile()
 
 
 def _require_alive(context: SparkContext) -> None:

@@ -12,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import takewhile
 
 from airflow_sparktune.driver.limits import Limits
 from airflow_sparktune.driver.places import Places
@@ -167,8 +166,18 @@ class Tuner:
             self._slots.submit(Call(trial.params, TrialInfo(trial.number, seed, trial.attempt, trial.tries)))
 
     def _next_strike(self) -> float:
-        """When the first trial_timeout strikes: that of the trial which has run longest."""
-        return next(iter(self._running.values()), math.inf)
+        """When the first trial_timeout strikes."""
+        return math.inf if self._spec.trial_timeout is None else min(self._running.values(), default=math.inf)
+
+    def _overdue(self) -> list[int]:
+        """The trials that have run for trial_timeout; one that began later than it was sent has time left."""
+        limit, now = self._spec.trial_timeout, self._clock()
+        if limit is None:
+            return []
+        struck = [number for number, strike in self._running.items() if strike <= now]
+        left = {number: limit - (self._slots.ran_s(number) or 0.0) for number in struck}
+        self._running.update((number, now + left_s) for number, left_s in left.items() if left_s > 0)
+        return [number for number in struck if left[number] <= 0]
 
     def _wait(self, *, until: float) -> Sequence[Finished]:
         start = self._clock()
@@ -179,9 +188,7 @@ class Tuner:
     def _collect(self, finished: Sequence[Finished]) -> None:
         """Record what has ended, and only then learn from it."""
         ended = [trial for item in finished if (trial := self._take_back(item)) is not None]
-        now = self._clock()
-        overdue = list(takewhile(lambda number: self._running[number] <= now, self._running))
-        ended += map(self._time_out, overdue)
+        ended += map(self._time_out, self._overdue())
         for trial in ended:
             self._recorder.trial(trial)
         self._recorder.commit()

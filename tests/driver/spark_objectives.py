@@ -23,6 +23,10 @@ def threads(params: Any) -> dict[str, Any]:
     return {"loss": 0.0, "threads": os.environ.get("OMP_NUM_THREADS")}
 
 
+def size(params: Any) -> dict[str, Any]:
+    return {"loss": 0.0, "length": len(params["text"])}
+
+
 def shared(params: Any, shared_data: Any) -> dict[str, Any]:
     return {"loss": 0.0, "pid": os.getpid(), "at": id(shared_data), "sum": sum(shared_data)}
 
@@ -37,6 +41,16 @@ def sleeps(params: Any) -> float:
 def exits(params: Any) -> float:
     if params.get("die", True):
         os._exit(3)
+    return 0.0
+
+
+def waits_or_exits(params: Any) -> float:
+    """Says its pid in a file, and waits for another one."""
+    if params.get("die"):
+        os._exit(3)
+    say(params["folder"], os.getpid())
+    while not Path(params["folder"], "go").exists():
+        time.sleep(0.05)
     return 0.0
 
 

@@ -116,6 +116,12 @@ class TestWorkers:
         for study in (seen[:3], seen[3:]):
             assert len({(one["pid"], one["at"]) for one in study}) == len({one["pid"] for one in study})
 
+    def test_params_may_be_of_any_size(self, slots_of: Any) -> None:
+        slots = slots_of("size")
+        for number, length in enumerate((10, 1_000_000)):
+            slots.submit(call(number, text="x" * length))
+            assert info(ends(slots)[0])["length"] == length
+
     def test_the_preflight_says_what_a_worker_is(self, slots_of: Any) -> None:
         assert slots_of("pid").check()["error"] is None
         assert "has no 'pdi'" in slots_of("pdi").check()["error"]
@@ -157,6 +163,15 @@ class TestEndings:
         assert "Python worker exited unexpectedly" in end.lost
         assert "\n" not in end.lost
         slots.submit(call(1, die=False))
+        assert ends(slots)[0].reply is not None
+
+    def test_a_lost_worker_takes_no_other_trial_along(self, slots_of: Any, tmp_path: Path) -> None:
+        slots = slots_of("waits_or_exits")
+        slots.submit(call(0, folder=str(tmp_path)))
+        pids(tmp_path)
+        slots.submit(call(1, die=True))
+        assert ends(slots)[0].lost is not None
+        (tmp_path / "go").touch()
         assert ends(slots)[0].reply is not None
 
     @pytest.mark.parametrize("then", ["sleep", "exit"])
@@ -229,6 +244,17 @@ class TestTheTunerOnSpark:
         assert error.kind is FailureKind.TIMEOUT
         assert world.trials[1].state is TrialState.OK
         assert alive(pids(folders[0])) == []
+
+    def test_trial_timeout_does_not_run_while_a_trial_waits_inside_spark(
+        self, slots_of: Any, tmp_path: Path
+    ) -> None:
+        world = World(clock=time.monotonic)  # type: ignore[arg-type]
+        for number in range(6):
+            (tmp_path / str(number)).mkdir()
+        sampler = Given(lambda number: {"folder": str(tmp_path / str(number)), "s": 1.5})
+        # Three rounds on the two slots there are: the last ones wait for three seconds.
+        world.attempt(slots=slots_of("sleeps", parallelism=6), sampler=sampler, max_evals=6, trial_timeout=3)
+        assert world.numbers(TrialState.OK) == [0, 1, 2, 3, 4, 5]
 
     def test_a_worker_that_goes_away_again_and_again_is_a_failure_of_kind_lost(self, slots_of: Any) -> None:
         world = World(clock=time.monotonic)  # type: ignore[arg-type]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
+from dataclasses import replace
 from typing import NoReturn
 
 import pytest
@@ -232,6 +233,18 @@ class TestLimits:
 
         world.attempt(play, max_evals=2, trial_timeout=3.0)
         assert world.numbers(OK) == [0, 1]
+
+    def test_trial_timeout_does_not_run_while_a_trial_waits_for_room(self) -> None:
+        world = World()
+
+        def play(call: Call) -> Ending:
+            number = call.trial.number
+            return replace(Ending.ok(0.5, after_s=100.0 if number == 2 else 2.0), queued_s=4.0 * number)
+
+        world.attempt(play, capacity=3, max_evals=3, trial_timeout=3.0)
+        assert world.numbers(OK) == [0, 1]
+        cut = world.trials[2]
+        assert (cut.end or 0) - (cut.start or 0) == 8.0 + 3.0
 
     def test_a_loss_of_the_threshold_ends_the_study(self) -> None:
         world = World()

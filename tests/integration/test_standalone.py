@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +16,7 @@ import yaml
 from airflow_site import free_port, wait_for
 
 from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.study import Study
 
 pytestmark = pytest.mark.integration
 
@@ -57,12 +58,47 @@ def cluster(tmp_path: Path) -> Iterator[str]:
 
 def test_study_on_a_cluster(cluster: str, tmp_path: Path) -> None:
     """Both executors run trials at once, on code that was shipped to them."""
-    (tmp_path / "model.py").write_text(
-        "import socket, os, time\n"
-        "def loss(params, trial):\n"
-        "    time.sleep(0.5)\n"
-        "    return {'loss': params['x'] ** 2, 'pid': os.getpid(), 'module': __file__}\n"
-    )
+    study = _run(cluster, tmp_path, conf={})
+    assert study.finished == 12
+    assert study.slots == 2
+    assert len({trial.info["pid"] for trial in study.trials.values()}) == 2
+    shipped = {trial.info["module"] for trial in study.trials.values()}
+    assert all("user_code.zip" in module for module in shipped)
+
+
+def test_dynamic_allocation_grows_with_the_study(cluster: str, tmp_path: Path) -> None:
+    """It begins with one executor; Spark adds the other because a trial waits for it."""
+    conf = {
+        "spark.dynamicAllocation.enabled": "true",
+        "spark.dynamicAllocation.shuffleTracking.enabled": "true",
+        "spark.dynamicAllocation.initialExecutors": 0,
+        "spark.dynamicAllocation.maxExecutors": 2,
+    }
+    folder = {"folder": str(tmp_path)}
+    study = _run(cluster, tmp_path, objective="model:meets_another", objective_kwargs=folder, conf=conf)
+    assert study.finished == 12
+    assert len({trial.info["pid"] for trial in study.trials.values()}) == 2
+
+
+MODEL = """
+import os, time
+from pathlib import Path
+
+def loss(params):
+    time.sleep(0.5)
+    return {"loss": params["x"] ** 2, "pid": os.getpid(), "module": __file__}
+
+def meets_another(params, folder):
+    Path(folder, f"{os.getpid()}.worker").touch()
+    until = time.monotonic() + 120
+    while len(list(Path(folder).glob("*.worker"))) < 2 and time.monotonic() < until:
+        time.sleep(0.1)
+    return loss(params)
+"""
+
+
+def _run(cluster: str, tmp_path: Path, *, conf: Mapping[str, object], **given: object) -> Study:
+    (tmp_path / "model.py").write_text(MODEL)
     spec = {
         "objective": "model:loss",
         "space": {"x": {"uniform": [-1, 1]}},
@@ -72,7 +108,9 @@ def test_study_on_a_cluster(cluster: str, tmp_path: Path) -> None:
             "spark.executor.cores": 1,
             "spark.executor.memory": "512m",
             "spark.driver.host": "127.0.0.1",
+            **conf,
         },
+        **given,
     }
     (tmp_path / "spec.json").write_text(yaml.safe_dump(spec))
     sparktune = Path(sys.executable).parent / "sparktune"
@@ -86,12 +124,7 @@ def test_study_on_a_cluster(cluster: str, tmp_path: Path) -> None:
         check=False,
     )
     assert told.returncode == 0, told.stdout + told.stderr
-    study = read_study(str(tmp_path / "study")).study
-    assert study.finished == 12
-    assert study.slots == 2
-    assert len({trial.info["pid"] for trial in study.trials.values()}) == 2
-    shipped = {trial.info["module"] for trial in study.trials.values()}
-    assert all("user_code.zip" in module for module in shipped)
+    return read_study(str(tmp_path / "study")).study
 
 
 def _listens(port: int) -> bool:
