@@ -16,8 +16,9 @@ from hyperopt import hp, pyll
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.executor.objective import load
 from airflow_sparktune.study import space as spaces
+from airflow_sparktune.study.dimensions import Dimension, dimensions, name_of
 from airflow_sparktune.study.plain import plain, scalar
-from airflow_sparktune.study.space import Choice, Dimension, Number, name_of
+from airflow_sparktune.study.space import Choice, Number
 
 
 def hyperopt_space(space: Any) -> tuple[Any, tuple[Dimension, ...]]:
@@ -32,7 +33,7 @@ def hyperopt_space(space: Any) -> tuple[Any, tuple[Dimension, ...]]:
             expression = pyll.as_apply(space)
             return expression, _checked(expression, reference)
     tree = spaces.parse(space)
-    return _write(tree), spaces.dimensions(tree)
+    return _write(tree), dimensions(tree)
 
 
 def read_dimensions(expression: Any) -> tuple[Dimension, ...]:
@@ -181,10 +182,10 @@ def _checked(expression: Any, reference: str) -> tuple[Dimension, ...]:
     return found
 
 
-def _table(dimensions: Iterator[Dimension]) -> tuple[Dimension, ...]:
+def _table(rows: Iterator[Dimension]) -> tuple[Dimension, ...]:
     """Each parameter once, however many places use it."""
     found: dict[str, Dimension] = {}
-    for item in dimensions:
+    for item in rows:
         # In two places it is active under either: it hangs under none.
         same = found.get(item.label)
         found[item.label] = item if same in (None, item) else replace(item, parent=None, branch=None)

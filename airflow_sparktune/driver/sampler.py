@@ -18,8 +18,8 @@ from airflow_sparktune.driver.remembering_tpe import Suggest, remembering
 from airflow_sparktune.driver.roles import Point
 from airflow_sparktune.errors import ObjectiveError, SpecError
 from airflow_sparktune.executor.objective import load
+from airflow_sparktune.study.dimensions import Dimension
 from airflow_sparktune.study.plain import plain
-from airflow_sparktune.study.space import Dimension
 from airflow_sparktune.study.trial import Trial, TrialState
 
 # More greedy than hyperopt's own settings (20 startup jobs, gamma 0.25): better on 21 of 24 problems at

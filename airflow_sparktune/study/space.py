@@ -13,10 +13,9 @@ True
 from __future__ import annotations
 
 import difflib
-import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -84,28 +83,6 @@ class Choice:
         return {"pchoice": [[weight, to_json(option)] for weight, option in pairs]}
 
 
-@dataclass(frozen=True, slots=True)
-class Dimension:
-    """A row of the table by which a reader understands a point without importing the space.
-
-    `parent` and `branch` say under which option of which choice it is active. `options` are the
-    choices in words, by index. `low`, `high` and `step` are in natural units; `log` asks for a log axis.
-    """
-
-    label: str
-    kind: str
-    low: float | None = None
-    high: float | None = None
-    step: float | None = None
-    log: bool = False
-    options: tuple[str, ...] | None = None
-    parent: str | None = None
-    branch: int | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        return {key: value for key, value in asdict(self).items() if value is not None and value is not False}
-
-
 def uniform(low: float, high: float) -> Number:
     """A real number between `low` and `high`."""
     return Number("uniform", (low, high))
@@ -167,7 +144,7 @@ def pchoice(options: Sequence[tuple[float, Any]]) -> Choice:
 
 
 def parse(space: Any) -> Any:
-    """A space from builders, from JSON, or a mixture: checked, and ready for `to_json` and `dimensions`.
+    """A space from builders, from JSON, or a mixture: checked, and ready for `to_json` and `walk`.
 
     Raises SpecError for an unknown builder, bad bounds, two dimensions of one label, no dimension.
     """
@@ -221,38 +198,6 @@ def walk(
         case list():
             for index, item in enumerate(tree):
                 yield from walk(item, f"{path}[{index}]", parent, branch)
-
-
-def dimensions(tree: Any) -> tuple[Dimension, ...]:
-    """The table of the space's dimensions, in the order of the space."""
-    return tuple(_dimension(label, node, parent, branch) for label, node, parent, branch in walk(tree))
-
-
-def _dimension(label: str, node: Number | Choice, parent: str | None, branch: int | None) -> Dimension:
-    if isinstance(node, Choice):
-        names = tuple(name_of(to_json(option)) for option in node.options)
-        return Dimension(label, "choice", options=names, parent=parent, branch=branch)
-    given = dict(zip(NUMBERS[node.kind], node.args, strict=True))
-    return Dimension(
-        label,
-        node.kind,
-        low=given.get("low"),
-        high=given["high"] - 1 if node.kind == "randint" else given.get("high"),
-        step=given.get("q"),
-        log="log" in node.kind,
-        parent=parent,
-        branch=branch,
-    )
-
-
-def name_of(option: Any) -> str:
-    """What an option of a choice is called for people.
-
-    >>> name_of("gbtree"), name_of({"C": {"uniform": [0, 1]}})
-    ('gbtree', '{"C": {"uniform": [0, 1]}}')
-    """
-    text = option if isinstance(option, str) else json.dumps(option, ensure_ascii=False)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _parse(node: Any, *, place: str, is_option: bool = False) -> Any:

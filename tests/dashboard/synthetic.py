@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from airflow_sparktune.study import space as spaces
+from airflow_sparktune.study.dimensions import dimensions
 from airflow_sparktune.study.journal import StreamWriter
 from airflow_sparktune.study.space import choice, loguniform, uniform, uniformint
 from airflow_sparktune.study.storage import open_storage
@@ -33,7 +34,7 @@ class Writer:
     ) -> None:
         self.stream = StreamWriter(open_storage(address), attempt)
         self.space = spaces.parse(space)
-        self.dimensions = spaces.dimensions(self.space)
+        self.dimensions = dimensions(self.space)
         self.slots = slots
         self.now = 1_790_000_000.0
         self._random = random.Random(seed)

@@ -1,0 +1,90 @@
+"""The table of a space's dimensions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_sparktune.study.dimensions import dimensions
+from airflow_sparktune.study.space import (
+    choice,
+    lognormal,
+    loguniform,
+    parse,
+    qloguniform,
+    quniform,
+    randint,
+    uniform,
+    uniformint,
+)
+
+CONDITIONAL = {
+    "lr": loguniform(1e-4, 1.0),
+    "units": [uniformint(16, 64), quniform(0, 1, 0.25)],
+    "model": choice(
+        [
+            {"kind": "svm", "C": lognormal(0, 1), "gamma": choice(["auto", qloguniform(0.1, 10, 0.1)])},
+            {"kind": "tree", "depth": randint(2, 12)},
+            "none",
+        ]
+    ),
+}
+
+
+def test_the_table_of_a_conditional_space() -> None:
+    """Each row says where it hangs, its bounds in natural units, its step, and if its axis is a log one."""
+    assert [row.to_json() for row in dimensions(parse(CONDITIONAL))] == [
+        {"label": "lr", "kind": "loguniform", "low": 1e-4, "high": 1.0, "log": True},
+        {"label": "units[0]", "kind": "uniformint", "low": 16, "high": 64},
+        {"label": "units[1]", "kind": "quniform", "low": 0, "high": 1, "step": 0.25},
+        {
+            "label": "model",
+            "kind": "choice",
+            "options": (
+                '{"kind": "svm", "C": {"lognormal": [0, 1]}, "gamma": {"ch...',
+                '{"kind": "tree", "depth": {"randint": [2, 12]}}',
+                "none",
+            ),
+        },
+        {"label": "model[0].C", "kind": "lognormal", "log": True, "parent": "model", "branch": 0},
+        {
+            "label": "model[0].gamma",
+            "kind": "choice",
+            "options": ("auto", '{"qloguniform": [0.1, 10, 0.1]}'),
+            "parent": "model",
+            "branch": 0,
+        },
+        {
+            "label": "model[0].gamma[1]",
+            "kind": "qloguniform",
+            "low": 0.1,
+            "high": 10,
+            "step": 0.1,
+            "log": True,
+            "parent": "model[0].gamma",
+            "branch": 1,
+        },
+        # The highest value that can be drawn.
+        {"label": "model[1].depth", "kind": "randint", "low": 2, "high": 11, "parent": "model", "branch": 1},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("space", "labels"),
+    [
+        (uniform(0, 1), ["value"]),
+        (choice([{"C": uniform(0, 1)}, uniform(0, 1), "off"]), ["value", "value[0].C", "value[1]"]),
+        ([uniform(0, 1), {"a": uniform(0, 1)}], ["[0]", "[1].a"]),
+        ({"a": {"b": [uniform(0, 1)]}}, ["a.b[0]"]),
+    ],
+)
+def test_labels_are_paths(space: Any, labels: list[str]) -> None:
+    """A parameter's label is its path in the space; one that is the space itself is `value`."""
+    assert [row.label for row in dimensions(parse(space))] == labels
+
+
+def test_options_are_named_as_they_are_written() -> None:
+    """An option's name for people keeps its letters."""
+    (row,) = dimensions(parse({"dish": choice([["Käse"], "Öl"])}))
+    assert row.options == ('["Käse"]', "Öl")
