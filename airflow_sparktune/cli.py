@@ -22,7 +22,7 @@ from typing import IO, Any
 
 from airflow_sparktune.errors import SparktuneError, SpecError, StorageError
 from airflow_sparktune.study.follow import StudyFollower, read_study
-from airflow_sparktune.study.result import iso, summary, trial_row
+from airflow_sparktune.study.result import counts, iso, summary, trial_row
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.spec_file import write_spec
 from airflow_sparktune.study.storage import open_storage
@@ -166,7 +166,7 @@ def _standing(study: Study) -> str:
     if not study.attempts:
         return "starting Spark"
     best = study.best
-    failed = sum(trial.error is not None for trial in study.trials.values())
+    failed = counts(study)["failed"]
     told = f"best {best.loss:.6g} (#{best.number})" if best else "no result yet"
     return f"{told}, {failed} failed" if failed else told
 
@@ -263,8 +263,8 @@ def _print_trials(study: Study) -> None:
 
 def _print_result(study: Study) -> int:
     told = summary(study)
-    counts = ", ".join(f"{count} {state}" for state, count in told["counts"].items() if count)
-    print(f"trials       {counts}")
+    trials = ", ".join(f"{count} {state}" for state, count in told["counts"].items() if count)
+    print(f"trials       {trials}")
     print(f"stopped by   {told['stop_reason'] or 'nothing yet'}")
     if study.closed is None:
         print(f"last word    {iso(study.attempts[-1].last)}")

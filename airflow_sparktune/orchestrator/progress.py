@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from airflow_sparktune.study.follow import StudyFollower
+from airflow_sparktune.study.result import counts
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
 
@@ -38,10 +39,9 @@ def followed(address: str, tell: Callable[[Study], None]) -> Iterator[None]:
 
 def progress(study: Study) -> dict[str, Any]:
     """Where the study stands, in a few words and numbers."""
-    failed = sum(trial.error is not None for trial in study.trials.values())
     return {
         "trials": f"{study.finished}/{study.spec.max_evals if study.spec else '?'}",
-        "failed": failed,
+        "failed": counts(study)["failed"],
         "best_loss": study.best.loss if study.best else None,
         "best_params": study.best.params if study.best else None,
         "attempt": len(study.attempts),

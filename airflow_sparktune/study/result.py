@@ -20,6 +20,14 @@ def iso(seconds: float | None) -> str | None:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
+def counts(study: Study) -> dict[str, int]:
+    """How many trials are in each state."""
+    found = {state.value: 0 for state in TrialState}
+    for trial in study.trials.values():
+        found[trial.state.value] += 1
+    return found
+
+
 def summary(study: Study) -> dict[str, Any]:
     """The study in a few plain JSON values: counts, the best, why it stopped, where it came from.
 
@@ -27,9 +35,6 @@ def summary(study: Study) -> dict[str, Any]:
     `trials_s` is the sum of the trials' own time, `utilisation` its share of slots x elapsed time.
     """
     spec, best, closed = study.spec, study.best, study.closed
-    counts = {state.value: 0 for state in TrialState}
-    for trial in study.trials.values():
-        counts[trial.state.value] += 1
     trials_s = sum(
         trial.end - trial.start
         for trial in study.trials.values()
@@ -42,7 +47,7 @@ def summary(study: Study) -> dict[str, Any]:
         "max_evals": spec.max_evals if spec else None,
         "seed": study.seed,
         "trials": len(study.trials),
-        "counts": counts,
+        "counts": counts(study),
         "best_number": best.number if best else None,
         "best_loss": best.loss if best else None,
         "best_params": best.params if best else None,
