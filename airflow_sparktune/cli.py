@@ -11,14 +11,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from airflow_sparktune.errors import SparktuneError, SpecError, StorageError
 from airflow_sparktune.study.follow import StudyFollower, read_study
@@ -27,11 +26,10 @@ from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.spec_file import write_spec
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
+from airflow_sparktune.written_spec import read_written_spec
 
 # How often the progress bar looks at the journal.
 REFRESH_S = 0.25
-# A number to JSON and to people; YAML 1.1, which PyYAML reads, takes it for text.
-_EXPONENT = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -82,7 +80,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from airflow_sparktune.orchestrator.user_code import gather_code
     from airflow_sparktune.orchestrator.verdict import verdict
 
-    given = _read_spec_file(arguments.spec)
+    given = read_written_spec(arguments.spec)
     conf = given.pop("conf", None) or {}
     if not isinstance(conf, dict):
         raise SpecError(f"conf must be an object of Spark settings by name, got {conf!r}")
@@ -174,34 +172,6 @@ def _standing(study: Study) -> str:
 def _print_tail(output: IO[str], lines: int = 20) -> None:
     output.seek(0)
     sys.stderr.writelines(output.readlines()[-lines:])
-
-
-def _read_spec_file(path: Path) -> dict[str, Any]:
-    """The mapping in a spec file, JSON or YAML."""
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise SpecError(f"the spec file must be readable, got {error.strerror} for {path}") from None
-    try:
-        found = json.loads(text)
-    except ValueError:
-        found = _read_yaml(text)
-    if not isinstance(found, dict):
-        raise SpecError(f"a spec file must hold keys and values, got {type(found).__name__} in {path}")
-    return found
-
-
-def _read_yaml(text: bytes) -> Any:
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        """With numbers as JSON has them."""
-
-    Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+0123456789"))
-    try:
-        return yaml.load(text, Loader)
-    except yaml.YAMLError as error:
-        raise SpecError(f"the spec file must be JSON or YAML, got: {error}") from None
 
 
 def _existing(address: str) -> Study:

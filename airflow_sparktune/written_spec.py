@@ -1,0 +1,41 @@
+"""A spec as a person writes it: a JSON or YAML file whose keys are the operator's argument names."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from airflow_sparktune.errors import SpecError
+
+# A number to JSON and to people; YAML 1.1, which PyYAML reads, takes it for text.
+_EXPONENT = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$")
+
+
+def read_written_spec(path: Path) -> dict[str, Any]:
+    """What the file holds, by name; raises SpecError for one that cannot be read, or holds something else."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise SpecError(f"the spec file must be readable, got {error.strerror} for {path}") from None
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = _read_yaml(text)
+    if not isinstance(found, dict):
+        raise SpecError(f"a spec file must hold keys and values, got {type(found).__name__} in {path}")
+    return found
+
+
+def _read_yaml(text: bytes) -> Any:
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """With numbers as JSON has them."""
+
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+0123456789"))
+    try:
+        return yaml.load(text, Loader)
+    except yaml.YAMLError as error:
+        raise SpecError(f"the spec file must be JSON or YAML, got: {error}") from None
