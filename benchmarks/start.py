@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import tempfile
@@ -16,7 +15,7 @@ from airflow_sparktune.orchestrator.submission import Submission, prepare
 from airflow_sparktune.orchestrator.user_code import UserCode, gather_code
 from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.spec import Spec
-from airflow_sparktune.study.storage import open_storage
+from airflow_sparktune.study.spec_file import write_spec
 from benchmarks.objectives import SPACE
 from benchmarks.report import Findings, middle
 
@@ -74,7 +73,7 @@ def _ours_s() -> tuple[float, float]:
     named, code = gather_code(given, bases=())
     with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory() as address:
         spec = Spec.of(**named, max_evals=1)
-        open_storage(address).write("spec.json", json.dumps(spec.to_json()).encode())
+        write_spec(address, spec)
         start = _submit(_submission(name, address=address, code=code))
         trial = read_study(address).study.trials[0]
         return (trial.start or 0.0) - start, (trial.end or 0.0) - start
