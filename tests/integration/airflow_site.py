@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -75,9 +76,7 @@ class Site:
 
     def call(self, method: str, path: str, **data: Any) -> Any:
         """Airflow's API, as the administrator."""
-        login = {"username": "admin", "password": PASSWORD}
-        token = httpx.post(f"{self.url}/auth/token", json=login, timeout=30).json()["access_token"]
-        headers = {"Authorization": f"Bearer {token}"}
+        headers = logged_in(self.url, "admin", PASSWORD)
         answer = httpx.request(
             method, f"{self.url}/api/v2/{path}", headers=headers, json=data or None, timeout=30
         )
@@ -104,10 +103,7 @@ def wait_for(ready: Callable[[], bool], *, within_s: float) -> None:
 @contextmanager
 def standalone(home: Path, *, bundles: Mapping[str, Path]) -> Iterator[Site]:
     """`airflow standalone` over some folders of DAGs, found by its path: no venv is on PATH."""
-    port = free_port()
-    site = Site(f"http://localhost:{port}", home)
-    passwords = home / "passwords.json"
-    passwords.write_text(json.dumps({"admin": PASSWORD}))
+    site = Site(f"http://localhost:{free_port()}", home)
     local = "airflow.dag_processing.bundles.local.LocalDagBundle"
     folders = [
         {"name": name, "classpath": local, "kwargs": {"path": str(path)}} for name, path in bundles.items()
@@ -116,35 +112,56 @@ def standalone(home: Path, *, bundles: Mapping[str, Path]) -> Iterator[Site]:
         # `airflow standalone` starts `airflow` by name, and nothing else of the venv is named like a tool.
         "PATH": f"{_only_airflow(home)}:/usr/local/bin:/usr/bin:/bin",
         "HOME": os.environ["HOME"],
-        "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PARALLELISM": "3",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
-        "AIRFLOW__API__BASE_URL": f"{site.url}/",
-        "AIRFLOW__API__PORT": str(port),
-        "AIRFLOW__API__HOST": "127.0.0.1",
-        "AIRFLOW__API__WORKERS": "1",
-        "AIRFLOW__API__SECRET_KEY": "for tests only, nothing behind it",
-        "AIRFLOW__API_AUTH__JWT_SECRET": "for tests only, nothing behind it, and long enough for the hash",
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(folders),
         **{name: value for name, value in os.environ.items() if name in ("JAVA_HOME", "OPENBLAS_CORETYPE")},
         **SPARK,
     }
-    log = home / "standalone.log"
-    # A session of its own: SIGINT to the group is how `airflow standalone` is stopped as a whole.
+    with running(
+        "standalone", site.url, home, passwords={"admin": PASSWORD}, role="admin", environment=environment
+    ):
+        yield site
+
+
+@contextmanager
+def running(
+    command: str,
+    url: str,
+    home: Path,
+    *,
+    passwords: Mapping[str, str],
+    role: str,
+    environment: Mapping[str, str],
+) -> Iterator[None]:
+    """The `airflow` command with its API server at `url`, for users by password, until it is left."""
+    passwords_file = home / f"{command}-passwords.json"
+    passwords_file.write_text(json.dumps(passwords))
+    settings = {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{user}:{role}" for user in passwords),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords_file),
+        "AIRFLOW__API__BASE_URL": f"{url}/",
+        "AIRFLOW__API__PORT": str(urlsplit(url).port),
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API__SECRET_KEY": "for tests only, nothing behind it",
+        "AIRFLOW__API_AUTH__JWT_SECRET": "for tests only, nothing behind it, and long enough for the hash",
+    }
+    log = home / f"{command}.log"
+    # A session of its own: SIGINT to the group is how Airflow is stopped as a whole.
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [str(Path(sys.executable).parent / "airflow"), "standalone"],
-            env=environment,
+            [str(Path(sys.executable).parent / "airflow"), command],
+            env={**environment, **settings},
             stdout=out,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
     try:
-        wait_for(lambda: _healthy(site), within_s=180)
-        yield site
+        wait_for(lambda: _healthy(url), within_s=180)
+        yield
     except TimeoutError as error:
         raise TimeoutError(f"{error}; the end of Airflow's log:\n{log.read_text()[-3000:]}") from error
     finally:
@@ -153,6 +170,13 @@ def standalone(home: Path, *, bundles: Mapping[str, Path]) -> Iterator[Site]:
             process.wait(timeout=30)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def logged_in(url: str, user: str, password: str) -> dict[str, str]:
+    """The headers of a request by somebody who has logged in."""
+    login = {"username": user, "password": password}
+    token = httpx.post(f"{url}/auth/token", json=login, timeout=30).json()["access_token"]
+    return {"Authorization": f"Bearer {token}"}
 
 
 def free_port() -> int:
@@ -168,8 +192,8 @@ def _only_airflow(home: Path) -> Path:
     return folder
 
 
-def _healthy(site: Site) -> bool:
+def _healthy(url: str) -> bool:
     try:
-        return httpx.get(f"{site.url}/api/v2/monitor/health", timeout=5).status_code == 200
+        return httpx.get(f"{url}/api/v2/monitor/health", timeout=5).status_code == httpx.codes.OK
     except httpx.HTTPError:
         return False
