@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.loess import loess
-from benchmarks.report import Findings, middle
+from benchmarks.report import Findings, middle, over_workers
 from benchmarks.session import Session
 
 QUESTION = "What do more workers find within the same time?"
@@ -32,8 +32,7 @@ TINY = Size(timeout=2.0, seconds=0.05, workers=(1, 2), repeats=1)
 def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - SparkTrials needs most of it to start
     """The best loss of each run, against workers."""
     session = Session(max(size.workers))
-    warm = max(size.workers)
-    session.study(seconds=size.seconds, trials=warm, parallelism=warm)
+    session.warm_up(seconds=size.seconds)
     points = [
         (workers, *_best(session, size, workers, seed=seed))
         for seed in range(size.repeats)
@@ -53,8 +52,7 @@ def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - SparkTria
         )
         fine = np.geomspace(min(size.workers), max(size.workers), 50)
         axes.plot(fine, _trend(points, fine), label="LOESS trend")
-        axes.set(xlabel="workers", ylabel="best loss", xscale="log", yscale="log")
-        axes.set_xticks(size.workers, [str(each) for each in size.workers])
+        over_workers(axes, size.workers, ylabel="best loss")
 
     columns = ("workers", "trials", "lowest loss", "median", "highest", "LOESS trend")
     return Findings(columns, rows, draw, [f"{size.timeout:g} s a study, trials of {size.seconds:g} s, TPE"])

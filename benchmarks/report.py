@@ -54,6 +54,12 @@ def middle(values: Sequence[float]) -> float:
     return median(values) if values else math.nan
 
 
+def over_workers(axes: Any, workers: Sequence[int], *, ylabel: str) -> None:
+    """Logarithmic axes over numbers of workers, each of them named."""
+    axes.set(xlabel="workers", ylabel=ylabel, xscale="log", yscale="log")
+    axes.set_xticks(workers, [str(each) for each in workers])
+
+
 def picture(name: str, title: str, draw: Callable[[Any], None]) -> Path:
     """Draw into out/<name>.png."""
     import matplotlib as mpl

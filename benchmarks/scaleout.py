@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.report import Findings, ratio
+from benchmarks.report import Findings, over_workers, ratio
 from benchmarks.session import Session
 
 QUESTION = "How much faster is a study on more workers?"
@@ -29,17 +29,13 @@ TINY = Size(trials=4, seconds=0.01, workers=(2, 1), peers_from=2)
 def measure(size: Size, *, peers: bool) -> Findings:
     """Wall time against workers, the ideal and SparkTrials beside it."""
     session = Session(max(size.workers))
-    shape: dict[str, Any] = {"seconds": size.seconds}
-    session.study(trials=max(size.workers), parallelism=max(size.workers), **shape)  # starts the workers
+    session.warm_up(seconds=size.seconds)
     rows = []
     for workers in size.workers:
         ideal_s = size.trials * size.seconds / workers
-        ours_s, _ = session.study(trials=size.trials, parallelism=workers, **shape)
-        theirs_s = (
-            session.spark_trials(trials=size.trials, parallelism=workers, **shape)
-            if peers and workers >= size.peers_from
-            else None
-        )
+        shape: dict[str, Any] = {"trials": size.trials, "seconds": size.seconds, "parallelism": workers}
+        ours_s, _ = session.study(**shape)
+        theirs_s = session.spark_trials(**shape) if peers and workers >= size.peers_from else None
         alone_s = size.trials * size.seconds
         rows.append(
             (workers, ideal_s, ours_s, alone_s / ours_s, alone_s / ours_s / workers, theirs_s,
@@ -54,8 +50,7 @@ def measure(size: Size, *, peers: bool) -> Findings:
         theirs = [(row[0], row[5]) for row in rows if row[5] is not None]
         if theirs:
             axes.plot(*zip(*theirs, strict=True), "s-", label="hyperopt's SparkTrials")
-        axes.set(xlabel="workers", ylabel="seconds", xscale="log", yscale="log")
-        axes.set_xticks(workers, [str(each) for each in workers])
+        over_workers(axes, workers, ylabel="seconds")
 
     return Findings(
         ("workers", "ideal s", "sparktune s", "speed-up", "efficiency", "SparkTrials s", "its speed-up"),
