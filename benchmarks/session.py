@@ -32,9 +32,12 @@ class Session:
 
     def __init__(self, slots: int) -> None:
         os.environ["PYSPARK_PYTHON"] = sys.executable
-        os.environ["PYSPARK_SUBMIT_ARGS"] = f"--master local[{slots}] pyspark-shell"
+        # As a shell's, the session would draw progress bars.
+        quiet = "--conf spark.ui.showConsoleProgress=false"
+        os.environ["PYSPARK_SUBMIT_ARGS"] = f"--master local[{slots}] {quiet} pyspark-shell"
         os.environ["SPARK_SUBMIT_OPTS"] = f"-Dlog4j2.configurationFile=file:{LOG4J}"
         warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+        warnings.filterwarnings("ignore", "Spark session is not provided", UserWarning)  # by SparkTrials
         self._slots = slots
         self.spark: SparkSession = start_session("benchmarks")
         self._one_task = self.spark.sparkContext.parallelize([0], 1)
