@@ -40,7 +40,7 @@ format: install ## Put the code into shape
 	$(BIN)/ruff format
 
 clean: ## Remove what the targets have made
-	rm -rf $(VENV) .demo .airflow
+	rm -rf $(VENV) .demo .airflow benchmarks/out tests/artifacts
 
 $(INSTALLED): pyproject.toml constraints.txt tools/install.sh
 	tools/install.sh $(VENV)

@@ -1,6 +1,6 @@
 """`make demo`: Airflow runs the DAG retune_digits, and this prints what its tasks say.
 
-The whole log is in .demo/demo.log. tools/airflow_env.sh says where Airflow's home is.
+The whole log is in .demo/demo.log. The Makefile says where Airflow's home is.
 """
 
 from __future__ import annotations

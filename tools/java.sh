@@ -28,13 +28,13 @@ if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
     search && exit 0
 fi
 if command -v apt-get >/dev/null; then
-    command='sudo apt-get install default-jre-headless'
+    way_out='type: sudo apt-get install default-jre-headless'
 elif command -v brew >/dev/null; then
-    command='brew install openjdk'
+    way_out='type: brew install openjdk'
 elif command -v dnf >/dev/null; then
-    command='sudo dnf install java-latest-openjdk-headless'
+    way_out='type: sudo dnf install java-latest-openjdk-headless'
 else
-    command='install a Java 17 or newer and set JAVA_HOME'
+    way_out='install one, and set JAVA_HOME to its folder'
 fi
-echo "Spark needs Java 17 or newer, and none was found; type: $command" >&2
+echo "Spark needs Java 17 or newer, and none was found; $way_out" >&2
 exit 1
