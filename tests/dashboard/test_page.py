@@ -139,6 +139,20 @@ def test_a_failed_trial_opens_with_its_traceback_by_keyboard(page: Page, site: s
     expect(page.locator(".traceback")).to_have_count(0)
 
 
+def test_a_bar_of_the_timeline_opens_its_trial(page: Page, site: str, address: str) -> None:
+    """Also one that the table lists further down than it shows."""
+    finished(address, trials=150)
+    page.goto(f"{site}{RUN}/")
+    scroll_to(page, "#timeline")
+    expect(page.locator("#timeline .scatterlayer .trace").first).to_be_attached()
+    box = page.locator("#timeline .draglayer .nsewdrag").first.bounding_box()
+    assert box
+
+    page.mouse.click(box["x"] + 2, box["y"] + box["height"] / 8)  # the first bar in the first of four slots
+
+    expect(page.locator("tr[data-trial='0'] + .detail")).to_contain_text("Params")
+
+
 def test_a_box_over_an_axis_filters_the_table(page: Page, site: str, address: str) -> None:
     finished(address)
     page.goto(f"{site}{RUN}/")

@@ -38,7 +38,7 @@ export class TrialTable {
     if (model.epoch !== this.epoch) this.forget(model);
     this.model = model;
     this.head(model.dimensions);
-    const found = this.ordered(model.ordered.filter((trial) => this.matches(trial)));
+    const found = this.found();
     const shown = found.slice(0, this.limit);
     const nodes = shown.flatMap((trial) => [this.row(trial), this.opened.get(trial.number)].filter(Boolean));
     reconcile(byId("trials").tBodies[0], nodes);
@@ -47,11 +47,21 @@ export class TrialTable {
       (found.length > shown.length ? `, the first ${shown.length} are listed` : "");
   }
 
-  async open(trialNumber) {
-    const trial = this.model.trials.get(trialNumber);
-    if (!trial) return;
-    if (!this.opened.has(trialNumber)) await this.toggle(trial);
-    this.opened.get(trialNumber)?.scrollIntoView({ block: "center" });
+  // Open a trial's row; one that the filters keep out stays out.
+  open(trialNumber) {
+    const found = this.found();
+    const index = found.findIndex((trial) => trial.number === trialNumber);
+    if (index < 0) return;
+    if (index >= this.limit) {
+      this.limit = index + 1;
+      this.show(this.model);
+    }
+    if (!this.opened.has(trialNumber)) this.toggle(found[index]);
+    this.opened.get(trialNumber).scrollIntoView({ block: "center" });
+  }
+
+  found() {
+    return this.ordered(this.model.ordered.filter((trial) => this.matches(trial)));
   }
 
   forget(model) {
@@ -123,7 +133,7 @@ export class TrialTable {
     return node;
   }
 
-  async toggle(trial) {
+  toggle(trial) {
     if (!this.opened.delete(trial.number)) {
       const cell = el("td", { colspan: this.columns.length }, "Loading…");
       this.opened.set(trial.number, el("tr", { class: "detail" }, cell));
