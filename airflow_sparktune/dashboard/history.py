@@ -9,7 +9,7 @@ from threading import Lock
 from airflow_sparktune.dashboard.masking import Mask
 from airflow_sparktune.dashboard.place import Catalogue, Place
 from airflow_sparktune.dashboard.schemas import HistoryReply, Phase, RunRow
-from airflow_sparktune.dashboard.view import epoch_of, phase_of
+from airflow_sparktune.dashboard.view import phase_of, stream_of
 from airflow_sparktune.study.follow import StudyFollower, read_study
 from airflow_sparktune.study.journal import streams
 from airflow_sparktune.study.result import summary
@@ -45,14 +45,14 @@ class History:
             return None
         generation, address = next(iter(found.items()))
         with self._lock:
-            epoch, known = self._closed.get(address, ("", None))
-        if known is not None and streams(open_storage(address))[-1:] == [epoch]:
+            stream, known = self._closed.get(address, ("", None))
+        if known is not None and streams(open_storage(address))[-1:] == [stream]:
             return known
         follower = read_study(address)
         row = self._read(follower, place, generation)
         if row.phase is Phase.CLOSED:
             with self._lock:
-                self._closed[address] = (epoch_of(follower), row)
+                self._closed[address] = (stream_of(follower), row)
                 while len(self._closed) > _KEPT:
                     self._closed.popitem(last=False)
         return row

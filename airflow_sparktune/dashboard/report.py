@@ -22,7 +22,7 @@ def report(study: Study, *, title: str, problems: Sequence[str] = (), mask: Mask
     """The study's page with everything in it: data, plots, tracebacks; it asks no server for anything."""
     mask = mask or airflow_mask()
     last = study.attempts[-1].last if study.attempts else 0.0
-    reply = study_reply(study, epoch="report", problems=problems, now=last, mask=mask, title=title)
+    reply = study_reply(study, stream="report", problems=problems, now=last, mask=mask, title=title)
     shares = importance_reply(importance(study.dimensions, tuple(study.trials.values())))
     data = {
         "study": reply.model_dump(mode="json"),

@@ -18,7 +18,7 @@ from airflow_sparktune.dashboard.place import Catalogue, Place
 from airflow_sparktune.dashboard.report import report
 from airflow_sparktune.dashboard.schemas import Phase, StudyReply
 from airflow_sparktune.dashboard.shelf import Shelf
-from airflow_sparktune.dashboard.view import epoch_of, importance_reply, study_reply, trial_reply
+from airflow_sparktune.dashboard.view import importance_reply, stream_of, study_reply, trial_reply
 from airflow_sparktune.study.address import part
 
 Task = Annotated[Place, Depends(checked_task)]
@@ -45,20 +45,20 @@ class StudyRoutes:
         router.get("/tasks/{task_id}/history")(self.history)
 
     def study(
-        self, place: TaskInstance, after: int = 0, epoch: str = "", generation: int | None = None
+        self, place: TaskInstance, after: int = 0, stream: str = "", generation: int | None = None
     ) -> Response:
-        """The study, with the trials that changed after event `after` of the stream `epoch`."""
+        """The study, with the trials that changed after event `after` of `stream`."""
         title, found = self._catalogue.title(place), self._catalogue.generations(place)
         if not found:
             message = self._catalogue.trouble()
             return _json(StudyReply(phase=Phase.NONE, title=title, message=message, now=time.time()))
         chosen = next(iter(found)) if generation is None else generation
         with self._shelf.look(_address(found, chosen)) as follower:
-            current = epoch_of(follower)
+            current = stream_of(follower)
             reply = study_reply(
                 follower.study,
-                epoch=current,
-                since=after if epoch == current else 0,
+                stream=current,
+                after=after if stream == current else 0,
                 problems=follower.problems,
                 now=time.time(),
                 mask=self._mask,
@@ -81,7 +81,7 @@ class StudyRoutes:
         address = self._find(place, generation)
         with self._shelf.look(address) as follower:
             dimensions, trials = follower.study.dimensions, tuple(follower.study.trials.values())
-            name = f"{address} {epoch_of(follower)}"
+            name = f"{address} {stream_of(follower)}"
         return _json(importance_reply(self._importances.of(name, dimensions, trials)))
 
     def report(self, place: TaskInstance, generation: int) -> HTMLResponse:

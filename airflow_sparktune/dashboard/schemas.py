@@ -53,8 +53,8 @@ class AttemptRow(_Reply):
 class StudyReply(_Reply):
     """A study, and those of its trials that changed after what the page already has.
 
-    `epoch` names the stream that `changes` counts in. A page that knows another epoch gets all trials
-    and starts over.
+    `stream` is the one whose events `changes` counts. A page that knows another gets all trials and
+    starts over.
     """
 
     phase: Phase
@@ -62,7 +62,7 @@ class StudyReply(_Reply):
     message: str | None = None
     generation: int | None = None
     generations: list[int] = []
-    epoch: str = ""
+    stream: str = ""
     changes: int = 0
     now: float
     summary: dict[str, Any] | None = None

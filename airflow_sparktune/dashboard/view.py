@@ -21,14 +21,14 @@ from airflow_sparktune.study.result import summary, trial_row
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Failure, Trial
 
-LIMITS = ("timeout", "loss_threshold")  # the page shows both
+_LIMITS = ("timeout", "loss_threshold")  # the page shows both
 
 
 def study_reply(
     study: Study,
     *,
-    epoch: str,
-    since: int = 0,
+    stream: str,
+    after: int = 0,
     now: float,
     mask: Mask,
     title: str,
@@ -36,20 +36,20 @@ def study_reply(
     generation: int | None = None,
     generations: Sequence[int] = (),
 ) -> StudyReply:
-    """The study as it stands, with the trials that changed after event `since` of the stream `epoch`."""
+    """The study as it stands, with the trials that changed after event `after` of `stream`."""
     labels = [str(dimension["label"]) for dimension in study.dimensions]
-    changed = [study.trials[number] for number, at in study.changed.items() if at > since]
+    changed = [study.trials[number] for number, at in study.changed.items() if at > after]
     return StudyReply(
         phase=phase_of(study),
         title=title,
         generation=generation,
         generations=list(generations),
-        epoch=epoch,
+        stream=stream,
         changes=study.changes,
         now=now,
         summary=mask(summary(study)),
-        limits={name: getattr(study.spec, name) for name in LIMITS} if study.spec else {},
-        dimensions=[masked_dimension(dimension, mask) for dimension in study.dimensions],
+        limits={name: getattr(study.spec, name) for name in _LIMITS} if study.spec else {},
+        dimensions=[_masked_dimension(dimension, mask) for dimension in study.dimensions],
         attempts=[
             AttemptRow(
                 number=attempt.number,
@@ -78,7 +78,7 @@ def importance_reply(shares: Mapping[str, float]) -> ImportanceReply:
     return ImportanceReply(shares={}, message=message)
 
 
-def epoch_of(follower: StudyFollower) -> str:
+def stream_of(follower: StudyFollower) -> str:
     """The stream that is followed; the same in every process of the API server."""
     prefix = follower.prefix
     return prefix[-1].stream if prefix else ""
@@ -91,7 +91,7 @@ def phase_of(study: Study) -> Phase:
     return Phase.RUNNING if study.attempts else Phase.WAITING
 
 
-def masked_dimension(dimension: Mapping[str, Any], mask: Mask) -> dict[str, Any]:
+def _masked_dimension(dimension: Mapping[str, Any], mask: Mask) -> dict[str, Any]:
     """A dimension whose options are hidden where its label tells to."""
     options = dimension.get("options")
     if options is None:

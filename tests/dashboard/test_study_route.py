@@ -41,10 +41,10 @@ def test_a_second_question_brings_what_changed_since(client: TestClient, address
     first = ask(client)
     writer.run(1, first=3)
 
-    second = ask(client, after=first["changes"], epoch=first["epoch"])
+    second = ask(client, after=first["changes"], stream=first["stream"])
 
     assert [trial["number"] for trial in second["trials"]] == [3]
-    assert ask(client, after=second["changes"], epoch=second["epoch"])["trials"] == []
+    assert ask(client, after=second["changes"], stream=second["stream"])["trials"] == []
 
 
 def test_a_new_attempt_starts_the_page_over(client: TestClient, address: str) -> None:
@@ -56,9 +56,9 @@ def test_a_new_attempt_starts_the_page_over(client: TestClient, address: str) ->
     taken = Prefix(writer.stream.stream, writer.stream.events)
     again.open(takes=[[taken.stream, taken.events]])
 
-    second = ask(client, after=first["changes"], epoch=first["epoch"])
+    second = ask(client, after=first["changes"], stream=first["stream"])
 
-    assert second["epoch"] != first["epoch"]
+    assert second["stream"] != first["stream"]
     assert [trial["number"] for trial in second["trials"]] == [0, 1, 2]
     assert [attempt["number"] for attempt in second["attempts"]] == [1, 2]
 

@@ -5,7 +5,7 @@ export class StudyModel {
     this.reply = null;
     this.trials = new Map();
     this.ordered = []; // the same, by number
-    this.epoch = "";
+    this.stream = "";
     this.changes = 0;
     this.generation = null;
   }
@@ -13,13 +13,13 @@ export class StudyModel {
   // True where there was something new. A reply from a server process that has read less than we know is
   // left out: taking it would turn ended trials back into running ones.
   merge(reply) {
-    const anew = reply.epoch !== this.epoch || reply.generation !== this.generation;
+    const anew = reply.stream !== this.stream || reply.generation !== this.generation;
     if (!anew && reply.changes < this.changes) return false;
     const news = anew || reply.changes > this.changes || reply.phase !== this.reply?.phase;
     if (anew) this.trials = new Map();
     for (const trial of reply.trials) this.trials.set(trial.number, trial);
     this.ordered = [...this.trials.values()].sort((one, other) => one.number - other.number);
-    this.epoch = reply.epoch;
+    this.stream = reply.stream;
     this.changes = reply.changes;
     this.generation = reply.generation;
     this.reply = reply;

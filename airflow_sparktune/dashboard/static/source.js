@@ -10,7 +10,7 @@ export class LiveSource {
   }
 
   study(model) {
-    return this.get("study", { after: model.changes, epoch: model.epoch });
+    return this.get("study", { after: model.changes, stream: model.stream });
   }
 
   trial(model, trialNumber) {

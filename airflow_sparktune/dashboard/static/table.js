@@ -35,7 +35,7 @@ export class TrialTable {
 
   show(model) {
     if (!model) return;
-    if (model.epoch !== this.epoch) this.forget(model);
+    if (model.stream !== this.stream) this.forget(model);
     this.model = model;
     this.head(model.dimensions);
     const found = this.found();
@@ -65,7 +65,7 @@ export class TrialTable {
   }
 
   forget(model) {
-    this.epoch = model.epoch;
+    this.stream = model.stream;
     this.rows.clear();
     this.opened.clear();
   }
