@@ -13,6 +13,7 @@ from airflow_sparktune.dashboard.app import create_app
 from airflow_sparktune.dashboard.masking import Mask
 from airflow_sparktune.dashboard.place import Place
 
+HOST = "127.0.0.1"
 # One study has one page; its address has the form that it has in Airflow, so that there is one page only.
 RUN = "here"
 PAGE = f"/dags/local/tasks/study/runs/{RUN}/"
@@ -41,11 +42,11 @@ class OneStudy:
         return None
 
 
-def local_app(address: str, *, host: str = "127.0.0.1", mask: Mask | None = None) -> FastAPI:
+def local_app(address: str, *, mask: Mask | None = None) -> FastAPI:
     """The application for one study, without a login; it answers to this machine's names only."""
     app = create_app(OneStudy(address), guard=_everybody, mask=mask)
     # Without it any web page could reach a page on loopback by rebinding its own name to 127.0.0.1.
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]", host])
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
 
     @app.get("/")
     def home() -> RedirectResponse:
@@ -54,11 +55,11 @@ def local_app(address: str, *, host: str = "127.0.0.1", mask: Mask | None = None
     return app
 
 
-def serve(address: str, *, host: str = "127.0.0.1", port: int = 8501) -> None:
+def serve(address: str, *, port: int) -> None:
     """Serve the page of the study at `address` until interrupted."""
     import uvicorn
 
-    uvicorn.run(local_app(address, host=host), host=host, port=port, log_level="warning")
+    uvicorn.run(local_app(address), host=HOST, port=port, log_level="warning")
 
 
 def _everybody() -> None:
