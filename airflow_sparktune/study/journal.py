@@ -75,9 +75,7 @@ def streams(storage: Storage, problems: list[str] | None = None) -> list[str]:
     return sorted(found, key=lambda name: (attempt_of(name), name))
 
 
-def segments(
-    storage: Storage, stream: str, problems: list[str] | None = None
-) -> Iterator[tuple[str, int, int]]:
+def segments(storage: Storage, stream: str, problems: list[str] | None = None) -> list[tuple[str, int, int]]:
     """The segments of a stream with their first and last event's number; foreign names go into `problems`.
 
     In the order of the first, the longest of several first.
@@ -90,7 +88,7 @@ def segments(
             found.append((name, first, last))
         elif problems is not None:
             problems.append(f"{FOLDER}/{stream}/{name} is no segment; skipped")
-    return iter(sorted(found, key=lambda segment: (segment[1], -segment[2])))
+    return sorted(found, key=lambda segment: (segment[1], -segment[2]))
 
 
 class StreamReader:

@@ -100,11 +100,8 @@ class Spec:
         if "seed" in changed and None in (self.seed, other.seed):
             changed.remove("seed")
         if "objective_kwargs" in changed:
-            mine, others, at = (
-                self.objective_kwargs,
-                other.objective_kwargs,
-                changed.index("objective_kwargs"),
-            )
+            mine, others = self.objective_kwargs, other.objective_kwargs
+            at = changed.index("objective_kwargs")
             names = [name for name in {**mine, **others} if mine.get(name, ...) != others.get(name, ...)]
             changed[at : at + 1] = [f"objective_kwargs[{name!r}]" for name in names]
         return tuple(changed)
