@@ -6,6 +6,7 @@ import random
 import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from airflow_sparktune.driver.recorder import Recorder
@@ -17,6 +18,7 @@ from airflow_sparktune.study.follow import StudyFollower
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.trial import Trial
+from benchmarks.counting import CountingStorage
 from benchmarks.report import Findings
 
 QUESTION = "What does the tuner itself cost per trial, as a study grows?"
@@ -33,6 +35,17 @@ class Size:
 
 FULL = Size(trials=(1_000, 3_000, 10_000, 30_000, 100_000), slots=1_000)
 TINY = Size(trials=(10, 20), slots=4)
+# Where the journal lies: a disk makes each write wait, memory shows what is the tuner's own.
+PLACES = {"disk": None, **({"memory": "/dev/shm"} if Path("/dev/shm").is_dir() else {})}
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Per trial: milliseconds of the loop, of it the journal's, and files written."""
+
+    total_ms: float
+    journal_ms: float
+    writes: float
 
 
 class FreeSampler:
@@ -46,39 +59,41 @@ class FreeSampler:
 
 
 def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - only we have this loop
-    """Milliseconds per trial: all of the loop, and how much of it is the journal."""
-    _study(size.trials[0], size.slots)  # warms up
-    found = {trials: _study(trials, size.slots) for trials in size.trials}
-    first, _ = found[size.trials[0]]
-    rows = [
-        (trials, total, journal, total - journal, total / first) for trials, (total, journal) in found.items()
-    ]
+    """What a trial costs in studies of each size."""
+    rows: list[tuple[Any, ...]] = []
+    for place, folder in PLACES.items():
+        _study(size.trials[0], size.slots, folder)  # warms up
+        first = None
+        for trials in size.trials:
+            cost = _study(trials, size.slots, folder)
+            first = first or cost
+            rest_ms = cost.total_ms - cost.journal_ms
+            of_first = cost.total_ms / first.total_ms
+            rows.append((place, trials, cost.total_ms, cost.journal_ms, rest_ms, cost.writes, of_first))
 
     def draw(axes: Any) -> None:
-        axes.plot(
-            list(found), [total for total, _ in found.values()], "o-", label="the loop, journal included"
-        )
-        axes.plot(list(found), [journal for _, journal in found.values()], "o-", label="of it the journal")
-        axes.set(xlabel="trials", ylabel="ms per trial", xscale="log", ylim=(0, None))
+        for place in PLACES:
+            line = [(trials, total_ms) for where, trials, total_ms, *_ in rows if where == place]
+            axes.plot(*zip(*line, strict=True), "o-", label=f"the journal on {place}")
+        axes.set(xlabel="trials", ylabel="ms per trial", xscale="log", yscale="log")
 
     return Findings(
-        ("trials", "ms per trial", "of it journal", "the rest", "of the smallest"),
+        ("journal on", "trials", "ms per trial", "of it journal", "the rest", "writes", "of the smallest"),
         rows,
         draw,
         [f"{size.slots} slots; each trial ends at a moment of its own, so none shares its commit by chance"],
     )
 
 
-def _study(trials: int, slots: int) -> tuple[float, float]:
-    """Milliseconds per trial: the loop with its journal on disk, and the journal alone."""
+def _study(trials: int, slots: int, place: str | None) -> Cost:
     clock, chance = VirtualClock(), random.Random(7)
 
     def play(call: Call) -> Ending:
         return Ending.ok(float(call.trial.number), after_s=chance.uniform(30, 90))
 
     spec = Spec.of(objective="benchmarks:none", space={"x": {"uniform": [0, 1]}}, max_evals=trials)
-    with tempfile.TemporaryDirectory() as folder:
-        storage = open_storage(folder)
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        storage = CountingStorage(open_storage(folder))
         recorder = Recorder.open(
             storage, StudyFollower(storage), spec=spec, seed=7, dimensions=(), take_over=True, wall=clock
         )
@@ -92,4 +107,6 @@ def _study(trials: int, slots: int) -> tuple[float, float]:
         )
         start = time.monotonic()
         recorder.close(tuner.run(), timing=tuner.timing)
-        return (time.monotonic() - start) / trials * 1000, recorder.journal_s / trials * 1000
+        total_s = time.monotonic() - start
+    each = 1000 / trials
+    return Cost(total_s * each, recorder.journal_s * each, storage.writes / trials)

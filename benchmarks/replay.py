@@ -13,6 +13,7 @@ from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.storage import LocalStorage, Storage
 from airflow_sparktune.study.study import StopReason
 from airflow_sparktune.study.trial import Trial, TrialState
+from benchmarks.counting import CountingStorage
 from benchmarks.report import Findings, middle
 
 QUESTION = "How long does it take to open a study?"
@@ -29,30 +30,6 @@ class Size:
 
 FULL = Size(trials=(100, 1_000, 10_000), repeats=5)
 TINY = Size(trials=(10,), repeats=1)
-
-
-class CountingStorage:
-    """A storage that counts requests: on an object store each costs tens of milliseconds."""
-
-    def __init__(self, storage: Storage) -> None:
-        self.requests = 0
-        self._storage = storage
-
-    def write(self, name: str, data: bytes) -> None:
-        self.requests += 1
-        self._storage.write(name, data)
-
-    def read(self, name: str) -> bytes:
-        self.requests += 1
-        return self._storage.read(name)
-
-    def names(self, folder: str) -> list[str]:
-        self.requests += 1
-        return self._storage.names(folder)
-
-    def remove(self, name: str) -> None:
-        self.requests += 1
-        self._storage.remove(name)
 
 
 def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - there is none

@@ -1,0 +1,30 @@
+"""What a study asks of its storage, in requests: on an object store each costs tens of milliseconds."""
+
+from __future__ import annotations
+
+from airflow_sparktune.study.storage import Storage
+
+
+class CountingStorage:
+    """A storage that counts what is asked of it, `writes` among the `requests`."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.requests = self.writes = 0
+        self._storage = storage
+
+    def write(self, name: str, data: bytes) -> None:
+        self.requests += 1
+        self.writes += 1
+        self._storage.write(name, data)
+
+    def read(self, name: str) -> bytes:
+        self.requests += 1
+        return self._storage.read(name)
+
+    def names(self, folder: str) -> list[str]:
+        self.requests += 1
+        return self._storage.names(folder)
+
+    def remove(self, name: str) -> None:
+        self.requests += 1
+        self._storage.remove(name)
