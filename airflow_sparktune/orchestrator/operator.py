@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -166,9 +167,11 @@ class SparkTuneOperator(SparkSubmitOperator):
         members = family(process.pid) if process is not None else []
         if self._submission is not None:
             end_driver(members, self._submission.application)
-        # Before the family is ended: the provider deletes a driver's pod only while spark-submit lives.
-        super().on_kill()
-        end_family(members)
+        # Before the family is ended: the provider ends what runs in a cluster only while spark-submit lives.
+        try:
+            self._end_application(self._hook)
+        finally:
+            end_family(members)
 
     def poll_until_complete(self, external_id: JsonValue, context: Context) -> None:
         """Follow the application; after a reconnect too, the provider's hook knows what on_kill is to end."""
@@ -252,6 +255,10 @@ class SparkTuneOperator(SparkSubmitOperator):
     def _get_hook(self) -> SparkSubmitHook:
         hook = super()._get_hook()
         if self._submission is not None:
+            if hook._is_yarn_cluster_mode:
+                # Kept by the hook for on_kill: a signal handler must not ask Airflow for the connection.
+                with suppress(ValueError):
+                    hook._get_yarn_rm_base_url()
             # The provider calls submit without Popen's arguments: no stdin (it would be the socket to the
             # task's supervisor), a folder in which nothing lies that could be imported, no orphans.
             folder = self._submission.folder
@@ -280,6 +287,22 @@ class SparkTuneOperator(SparkSubmitOperator):
         except Exception as error:  # noqa: BLE001 - each mode has its own; what it means, the journal says
             return error
         return None
+
+    def _end_application(self, hook: SparkSubmitHook) -> None:
+        """As the provider does it; by YARN's own command where the connection names no ResourceManager."""
+        if hook._yarn_application_id is None or hook._yarn_rm_base_url is not None:
+            super().on_kill()
+            return
+        try:
+            hook.on_kill()  # the provider's operator would ask the ResourceManager only
+        except OSError as error:
+            self.log.error(
+                "the YARN application %s must be ended by hand, as this worker cannot (%s): put the command "
+                "yarn on its PATH, or yarn_resourcemanager_webapp_address into the extra of connection %r",
+                hook._yarn_application_id,
+                error,
+                self._conn_id,
+            )
 
     def _tell(self, study: Study, context: Context) -> None:
         """Let Airflow's UI know where the study stands, and where Spark's UI is."""

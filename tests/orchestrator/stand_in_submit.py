@@ -20,6 +20,12 @@ from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import StopReason
 from airflow_sparktune.study.trial import Trial, TrialState
 
+# What spark-submit says once the application is in the cluster, which it then waits for.
+WAITS = {
+    "waits on Kubernetes": "pod name: sparktune-1-driver",
+    "waits on YARN": "Submitted application application_1_0001",
+}
+
 
 def main(arguments: list[str], behaviour: str) -> int:
     address = arguments[arguments.index("--study") + 1]
@@ -32,8 +38,8 @@ def main(arguments: list[str], behaviour: str) -> int:
     if behaviour == "dies early":
         sys.stdout.write("Error: no such thing as a master\n")
         return 1
-    if behaviour == "waits on Kubernetes":
-        sys.stdout.write("pod name: sparktune-1-driver\n")
+    if behaviour in WAITS:
+        sys.stdout.write(f"{WAITS[behaviour]}\n")
         sys.stdout.flush()
         time.sleep(60)
     storage = open_storage(address)

@@ -6,8 +6,8 @@ import json
 import os
 import sys
 import threading
-import time
 import types
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -294,7 +294,71 @@ def test_yarn_application_is_killed_after_a_reconnect(operator, monkeypatch, res
     assert resource_manager.killed == ["application_1_0001"]
 
 
-def test_driver_pod_is_deleted(operator, run, spark_submit, monkeypatch) -> None:
+@pytest.fixture
+def killed_meanwhile(run) -> Callable[[SparkTuneOperator, str], None]:
+    """Run a task that somebody ends as soon as its hook knows the name of what runs in the cluster."""
+
+    def kill_once_known(task: SparkTuneOperator, name: str) -> None:
+        ended = threading.Event()
+
+        def kill() -> None:
+            while not ended.wait(0.01):
+                if task._hook is not None and getattr(task._hook, name) is not None:
+                    task.on_kill()
+                    return
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        try:
+            with pytest.raises(DriverLost):
+                run(task)
+        finally:
+            ended.set()
+            killer.join()
+        assert task._hook._submit_sp.poll() is not None
+
+    return kill_once_known
+
+
+def program(path: Path, line: str) -> None:
+    path.write_text(f"#!/bin/sh\n{line}\n")
+    path.chmod(0o755)
+
+
+def test_yarn_application_without_a_resource_manager(
+    operator, spark_submit, killed_meanwhile, tmp_path
+) -> None:
+    """Where the connection names none, YARN's own command ends the application."""
+    spark_submit("waits on YARN", master="yarn")
+    said = tmp_path / "yarn.txt"
+    program(tmp_path / "bin" / "yarn", f'echo "$@" >> "{said}"')
+    killed_meanwhile(operator(deploy_mode="cluster", durable=False), "_yarn_application_id")
+    assert said.read_text() == "application -kill application_1_0001\n"
+
+
+def test_yarn_application_that_cannot_be_ended(
+    operator, spark_submit, killed_meanwhile, tmp_path, monkeypatch, capsys
+) -> None:
+    """Said with its id and what is missing; spark-submit is ended all the same."""
+    spark_submit("waits on YARN", master="yarn")
+    program(tmp_path / "bin" / "java", "exit 0")
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))  # no yarn in it
+    killed_meanwhile(operator(deploy_mode="cluster", durable=False), "_yarn_application_id")
+    assert "the YARN application application_1_0001 must be ended by hand" in capsys.readouterr().out
+
+
+def test_yarn_application_by_its_resource_manager(
+    operator, spark_submit, killed_meanwhile, resource_manager
+) -> None:
+    """Where the connection names one, it is asked, though the task does not follow the application there."""
+    extra = {"yarn_resourcemanager_webapp_address": resource_manager.address}
+    spark_submit("waits on YARN", master="yarn", **extra)
+    killed_meanwhile(operator(deploy_mode="cluster", durable=False), "_yarn_application_id")
+    assert resource_manager.killed == ["application_1_0001"]
+
+
+def test_driver_pod_is_deleted(operator, spark_submit, killed_meanwhile, monkeypatch) -> None:
     """The provider does it, if it finds spark-submit alive; nothing of that is left either."""
     deleted = []
     client = types.SimpleNamespace(delete_namespaced_pod=lambda pod, *_, **__: deleted.append(pod))
@@ -303,20 +367,8 @@ def test_driver_pod_is_deleted(operator, run, spark_submit, monkeypatch) -> None
     options = types.SimpleNamespace(V1DeleteOptions=dict)
     monkeypatch.setitem(sys.modules, "kubernetes", types.SimpleNamespace(client=options))
     spark_submit("waits on Kubernetes", master="k8s://https://cluster:443")
-    task = operator(deploy_mode="cluster")
-
-    def kill() -> None:
-        while task._hook is None or task._hook._kubernetes_driver_pod is None:
-            time.sleep(0.01)
-        task.on_kill()
-
-    killer = threading.Thread(target=kill)
-    killer.start()
-    with pytest.raises(DriverLost):
-        run(task)
-    killer.join()
+    killed_meanwhile(operator(deploy_mode="cluster"), "_kubernetes_driver_pod")
     assert deleted == ["sparktune-1-driver"]
-    assert task._hook._submit_sp.poll() is not None
 
 
 def test_kubernetes_without_its_provider(operator, run, spark_submit) -> None:
