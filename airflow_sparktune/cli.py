@@ -108,7 +108,7 @@ def _run(arguments: argparse.Namespace) -> int:
         command = submission.command("spark-submit", arguments.master)
         failure = _follow(command, submission.environment, Path(name), address, spec)
     again = "run the same command again to go on"
-    return _print_result(verdict(address, before=before, failure=failure, way_out=again))
+    return _print_result(verdict(address, spec=spec, before=before, failure=failure, way_out=again))
 
 
 def _follow(

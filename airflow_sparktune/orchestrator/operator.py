@@ -197,10 +197,11 @@ class SparkTuneOperator(SparkSubmitOperator):
         if spec is not None:
             write_spec(address, spec)
         self.log.info("study: %s", address)
-        # One application per generation: a task that is cleared must not reconnect to the one before it.
-        generation = generation_of(context)
-        self.external_id_key = f"{SparkSubmitOperator.external_id_key}_g{generation}"
-        self._K8S_DRIVER_STATUS_KEY = f"{SparkSubmitOperator._K8S_DRIVER_STATUS_KEY}_g{generation}"
+        # One application per generation and identity: neither a task that was cleared nor one that now asks
+        # something else must reconnect to the application before it, which a newer driver makes stop.
+        asked = f"g{generation_of(context)}_{spec.identity if spec is not None else 'script'}"
+        self.external_id_key = f"{SparkSubmitOperator.external_id_key}_{asked}"
+        self._K8S_DRIVER_STATUS_KEY = f"{SparkSubmitOperator._K8S_DRIVER_STATUS_KEY}_{asked}"
         folder = Path(tempfile.mkdtemp(prefix="sparktune-"))
         try:
             self._submission = prepare(
@@ -220,7 +221,7 @@ class SparkTuneOperator(SparkSubmitOperator):
                 self._show_end_of(folder / SPARK_LOG)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        study = verdict(address, before=known, failure=failure)
+        study = verdict(address, spec=spec, before=known, failure=failure)
         if script and failure is not None:
             raise failure  # the study has a result, but the script went on and failed
         return study

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -87,6 +89,18 @@ class Spec:
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "run_trials_on": self.run_trials_on.value}
+
+    @property
+    def identity(self) -> str:
+        """A hash of what makes this study, for names; specs of one identity have none of it changed.
+
+        >>> old = Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=1)
+        >>> old.identity == Spec.of(**{**old.to_json(), "max_evals": 9}).identity
+        True
+        """
+        told = self.to_json()
+        parts = json.dumps([told[name] for name in IDENTITY], sort_keys=True)
+        return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
     def changed_identity(self, other: Spec) -> tuple[str, ...]:
         """Which parts make `other` another study; a seed counts only where both were given.

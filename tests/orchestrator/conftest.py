@@ -24,6 +24,7 @@ class TaskInstance:
         self.dag_id, self.task_id, self.run_id = "churn", "tune", "manual__2026-01-01T00:00:00+00:00"
         self.max_tries, self.map_index = max_tries, map_index
         self.pushed: dict[str, Any] = {}
+        self.stats_tags: dict[str, str] = {}
 
     def xcom_push(self, *, key: str, value: Any) -> None:
         json.dumps(value, allow_nan=False)
@@ -82,11 +83,12 @@ def spark_submit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[s
 
 
 class ResourceManager(ThreadingHTTPServer):
-    """Stands in for YARN's: an application runs until somebody kills it."""
+    """Stands in for YARN's: an application runs until somebody kills it, or `finished` says that it has."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), ApplicationPage)
         self.killed: list[str] = []
+        self.finished = False
         self.address = f"http://127.0.0.1:{self.server_port}"
 
 
@@ -96,8 +98,9 @@ class ApplicationPage(BaseHTTPRequestHandler):
     server: ResourceManager
 
     def do_GET(self) -> None:
-        state = "KILLED" if self.path.split("/")[-1] in self.server.killed else "RUNNING"
-        final = "KILLED" if state == "KILLED" else "UNDEFINED"
+        state, final = ("FINISHED", "SUCCEEDED") if self.server.finished else ("RUNNING", "UNDEFINED")
+        if self.path.split("/")[-1] in self.server.killed:
+            state, final = "KILLED", "KILLED"
         self._answer({"app": {"state": state, "finalStatus": final, "diagnostics": ""}})
 
     def do_PUT(self) -> None:

@@ -20,10 +20,11 @@ from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import StopReason
 from airflow_sparktune.study.trial import Trial, TrialState
 
-# What spark-submit says once the application is in the cluster, which it then waits for.
-WAITS = {
+# What spark-submit says once the application is in the cluster.
+SAID = {
     "waits on Kubernetes": "pod name: sparktune-1-driver",
     "waits on YARN": "Submitted application application_1_0001",
+    "works on YARN": "Submitted application application_1_0001",
 }
 
 
@@ -38,9 +39,10 @@ def main(arguments: list[str], behaviour: str) -> int:
     if behaviour == "dies early":
         sys.stdout.write("Error: no such thing as a master\n")
         return 1
-    if behaviour in WAITS:
-        sys.stdout.write(f"{WAITS[behaviour]}\n")
+    if behaviour in SAID:
+        sys.stdout.write(f"{SAID[behaviour]}\n")
         sys.stdout.flush()
+    if behaviour.startswith("waits"):
         time.sleep(60)
     storage = open_storage(address)
     follower = StudyFollower(storage)

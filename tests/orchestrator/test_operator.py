@@ -10,6 +10,7 @@ import types
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from airflow.providers.apache.spark.hooks import spark_submit as spark_hook
@@ -292,6 +293,36 @@ def test_yarn_application_is_killed_after_a_reconnect(operator, monkeypatch, res
     with pytest.raises(RuntimeError, match="KILLED"):
         task.poll_until_complete("application_1_0001", {})
     assert resource_manager.killed == ["application_1_0001"]
+
+
+@pytest.fixture
+def durable(run, operator, spark_submit, resource_manager) -> Callable[..., Any]:
+    """Run one try of a task whose application YARN runs, and runs well; the tries share a state store."""
+    kept: dict[str, Any] = {}
+    store = types.SimpleNamespace(get=kept.get, set=kept.__setitem__)
+    extra = {"yarn_resourcemanager_webapp_address": resource_manager.address}
+    spark_submit("works on YARN", master="yarn", **extra)
+    resource_manager.finished = True
+    return lambda **given: run(
+        operator(deploy_mode="cluster", yarn_track_via_rm_api=True, **given), store=store
+    )[1]
+
+
+def test_a_try_that_asks_something_else_has_an_application_of_its_own(durable, storage) -> None:
+    """The application of an earlier try answers an earlier question."""
+    durable(objective_kwargs={"rows": 1})
+    durable(objective_kwargs={"rows": 2})
+    study = read_study(str(storage / RUN / "g0")).study
+    assert study.spec.objective_kwargs == {"rows": 2}
+    assert study.result_stands
+
+
+def test_a_try_with_other_limits_keeps_the_application(durable, caplog) -> None:
+    """What it found within the older limits is delivered, and said to be that."""
+    durable()
+    ti = durable(max_evals=5)
+    assert ti.pushed["tuning_result"]["counts"]["ok"] == 3
+    assert "within the limits of an earlier try" in caplog.text
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,10 +24,13 @@ def address(tmp_path: Path) -> str:
     return str(tmp_path)
 
 
+def spec(**given: Any) -> Spec:
+    return Spec.of(**{"objective": "m:f", "space": {"x": {"uniform": [0, 1]}}, "max_evals": 1, **given})
+
+
 def opened(address: str) -> Recorder:
     storage = open_storage(address)
-    spec = Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=1)
-    return Recorder.open(storage, StudyFollower(storage), spec=spec, seed=1, dimensions=(), take_over=False)
+    return Recorder.open(storage, StudyFollower(storage), spec=spec(), seed=1, dimensions=(), take_over=False)
 
 
 def finish(recorder: Recorder) -> None:
@@ -39,15 +43,15 @@ def finish(recorder: Recorder) -> None:
 def test_a_new_result_counts_whatever_the_provider_says(address: str, failure: Exception | None) -> None:
     """The journal is the truth."""
     finish(opened(address))
-    assert verdict(address, before=Study(), failure=failure).best.loss == 0.25
+    assert verdict(address, spec=spec(), before=Study(), failure=failure).best.loss == 0.25
 
 
 def test_a_result_that_stood_before_counts_if_nothing_failed(address: str) -> None:
     """A script that finds its study done opens none."""
     finish(opened(address))
-    assert verdict(address, before=read_study(address).study, failure=None).best.loss == 0.25
+    assert verdict(address, spec=None, before=read_study(address).study, failure=None).best.loss == 0.25
     with pytest.raises(DriverLost, match="none has in this try; application_1"):
-        verdict(address, before=read_study(address).study, failure=FAILURE)
+        verdict(address, spec=None, before=read_study(address).study, failure=FAILURE)
 
 
 def test_the_error_of_a_driver_that_was_met_at_work(address: str) -> None:
@@ -56,17 +60,60 @@ def test_the_error_of_a_driver_that_was_met_at_work(address: str) -> None:
     before = read_study(address).study
     recorder.close(StopReason.ERROR, error=describe(ObjectiveError("no such module")))
     with pytest.raises(ObjectiveError, match="no such module"):
-        verdict(address, before=before, failure=FAILURE)
+        verdict(address, spec=spec(), before=before, failure=FAILURE)
 
 
 def test_an_error_of_before_is_not_told_again(address: str) -> None:
     """Somebody mended it; this time something else is wrong."""
     opened(address).close(StopReason.ERROR, error=describe(ObjectiveError("no such module")))
     with pytest.raises(DriverLost, match="application_1 ended"):
-        verdict(address, before=read_study(address).study, failure=FAILURE)
+        verdict(address, spec=spec(), before=read_study(address).study, failure=FAILURE)
 
 
 def test_an_application_that_leaves_nothing(address: str) -> None:
     """A script without SparkTrials ends well every time: no retry helps."""
     with pytest.raises(SpecError, match=r"got none there; a script must tune with airflow_sparktune\.Spark"):
-        verdict(address, before=Study(), failure=None)
+        verdict(address, spec=None, before=Study(), failure=None)
+
+
+OTHER = {"objective_kwargs": {"try": 2}}
+
+
+@pytest.mark.parametrize("failure", [None, FAILURE])
+def test_the_result_of_another_study(address: str, failure: Exception | None) -> None:
+    """The driver of an earlier try was still at work, and answers what that one asked; a retry can help."""
+    recorder = opened(address)
+    before = read_study(address).study
+    finish(recorder)
+    with pytest.raises(DriverLost, match=r"got another one \(objective_kwargs\['try'\] changed\)"):
+        verdict(address, spec=spec(**OTHER), before=before, failure=failure)
+
+
+def test_the_error_of_another_study(address: str) -> None:
+    """It says nothing against this one."""
+    recorder = opened(address)
+    before = read_study(address).study
+    recorder.close(StopReason.ERROR, error=describe(ObjectiveError("no such module")))
+    with pytest.raises(DriverLost, match="got another one"):
+        verdict(address, spec=spec(**OTHER), before=before, failure=FAILURE)
+
+
+def test_another_study_of_before(address: str) -> None:
+    """An application that ended well and left nothing has not answered by what lay there."""
+    finish(opened(address))
+    before = read_study(address).study
+    with pytest.raises(DriverLost, match="got another one"):
+        verdict(address, spec=spec(**OTHER), before=before, failure=None)
+    with pytest.raises(DriverLost, match="none has in this try; application_1"):
+        verdict(address, spec=spec(**OTHER), before=before, failure=FAILURE)
+
+
+@pytest.mark.parametrize(("max_evals", "said"), [(1, False), (5, True)])
+def test_a_result_within_older_limits(address: str, caplog, max_evals: int, said: bool) -> None:
+    """It is this study's, and delivered; the log tells."""
+    recorder = opened(address)
+    before = read_study(address).study
+    finish(recorder)
+    found = verdict(address, spec=spec(max_evals=max_evals), before=before, failure=None)
+    assert found.best.loss == 0.25
+    assert ("within the limits of an earlier try" in caplog.text) is said
