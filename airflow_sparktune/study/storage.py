@@ -140,7 +140,8 @@ class FsspecStorage:
 
     def write(self, name: str, data: bytes) -> None:
         try:
-            self._files.pipe_file(f"{self._root}/{name}", data)
+            with _own_errors():
+                self._files.pipe_file(f"{self._root}/{name}", data)
         except OSError as error:
             raise _kind(error)(
                 f"the study folder must be writable, got {error} for {self._root}/{name}; "
@@ -149,7 +150,7 @@ class FsspecStorage:
 
     def read(self, name: str) -> bytes:
         path = f"{self._root}/{name}"
-        with _readable(path):
+        with _readable(path), _own_errors():
             data: bytes = self._files.cat_file(path)
             return data
 
@@ -157,18 +158,31 @@ class FsspecStorage:
         path = f"{self._root}/{folder}".rstrip("/")
         with _readable(path):
             try:
-                found = self._files.ls(path, detail=False)
+                with _own_errors():
+                    found = self._files.ls(path, detail=False)
             except FileNotFoundError:
                 return []
         return sorted(entry.rstrip("/").rsplit("/", 1)[-1] for entry in found)
 
     def remove(self, name: str) -> None:
         try:
-            self._files.rm_file(f"{self._root}/{name}")
+            with _own_errors():
+                self._files.rm_file(f"{self._root}/{name}")
         except FileNotFoundError:
             return
         except OSError as error:
             raise _kind(error)(f"cannot remove {self._root}/{name}: {error}") from error
+
+
+@contextmanager
+def _own_errors() -> Iterator[None]:
+    """What a backend of fsspec raises of its own (botocore's errors, aiohttp's, Azure's), as an OSError."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        raise OSError(f"{type(error).__name__}: {error}") from error
 
 
 @contextmanager

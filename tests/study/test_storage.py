@@ -9,11 +9,12 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import fsspec
 import pytest
 
-from airflow_sparktune.errors import StorageError
+from airflow_sparktune.errors import StorageError, StorageUnavailable
 from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.storage import FsspecStorage, LocalStorage, open_storage
 from tests.study.samples import follow, opened, trial, write
@@ -192,6 +193,66 @@ def test_a_url_is_opened_with_fsspec() -> None:
     assert isinstance(open_storage("memory://here"), FsspecStorage)
     with pytest.raises(StorageError, match="ftq://bucket/study cannot be opened"):
         open_storage("ftq://bucket/study")
+
+
+class AnswerLost(Exception):
+    """As aiohttp, botocore, gcsfs and Azure have them: no OSError."""
+
+
+class OutOfReach(fsspec.AbstractFileSystem):
+    """A store whose every request fails with `failure`."""
+
+    protocol = "outofreach"
+    failure: ClassVar[Exception] = AnswerLost("503, the server is busy")
+
+    def _fail(self, *args: Any, **kwargs: Any) -> Any:
+        raise self.failure
+
+    pipe_file = cat_file = ls = rm_file = _fail
+
+
+@pytest.fixture
+def out_of_reach() -> FsspecStorage:
+    fsspec.register_implementation("outofreach", OutOfReach, clobber=True)
+    return FsspecStorage("outofreach://bucket/study")
+
+
+VERBS = [
+    lambda storage: storage.write("file", b""),
+    lambda storage: storage.read("file"),
+    lambda storage: storage.names("folder"),
+    lambda storage: storage.remove("file"),
+]
+
+
+@pytest.mark.parametrize("call", VERBS)
+def test_what_a_backend_raises_of_its_own(
+    out_of_reach: FsspecStorage, call: Callable[[FsspecStorage], Any]
+) -> None:
+    """Told in the house's words, with the place; a retry can help."""
+    with pytest.raises(StorageUnavailable, match="AnswerLost: 503, the server is busy") as raised:
+        call(out_of_reach)
+    assert "bucket/study/f" in str(raised.value)
+
+
+@pytest.mark.parametrize("call", VERBS)
+def test_what_a_backend_refuses(
+    out_of_reach: FsspecStorage, call: Callable[[FsspecStorage], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No retry helps where it says so as Python does."""
+    monkeypatch.setattr(OutOfReach, "failure", PermissionError("Access Denied"))
+    with pytest.raises(StorageError, match="Access Denied") as raised:
+        call(out_of_reach)
+    assert not raised.value.retryable
+
+
+def test_what_a_backend_does_not_find(out_of_reach: FsspecStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file is no fault: reading says so, a folder is empty, removing is done."""
+    monkeypatch.setattr(OutOfReach, "failure", FileNotFoundError("no such key"))
+    with pytest.raises(FileNotFoundError):
+        out_of_reach.read("file")
+    assert out_of_reach.names("folder") == []
+    out_of_reach.remove("file")
 
 
 def test_a_url_without_fsspec(monkeypatch: pytest.MonkeyPatch) -> None:
