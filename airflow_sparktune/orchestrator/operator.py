@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_sparktune.errors import PlatformError, SparktuneError, SpecError
+from airflow_sparktune.errors import SparktuneError, SpecError
 from airflow_sparktune.orchestrator.connection import resolved_connection
-from airflow_sparktune.orchestrator.parcel import SPARK_LOG
-from airflow_sparktune.orchestrator.process import (
-    die_with_parent,
-    end_driver,
-    end_family,
-    environment,
-    family,
-)
 from airflow_sparktune.orchestrator.progress import KEY, followed, progress
 from airflow_sparktune.orchestrator.script import find_script
 from airflow_sparktune.orchestrator.secrets import refuse_secrets
 from airflow_sparktune.orchestrator.spark_install import SparkInstall
 from airflow_sparktune.orchestrator.spark_ui import SparkUiLink, spark_ui
-from airflow_sparktune.orchestrator.submission import Submission, prepare
+from airflow_sparktune.orchestrator.submission import prepare
+from airflow_sparktune.orchestrator.submission_operator import SubmissionOperator
 from airflow_sparktune.orchestrator.task_study import (
     address_of,
     code_bases,
@@ -46,9 +36,7 @@ from airflow_sparktune.study.spec_file import write_spec
 from airflow_sparktune.study.study import Study
 
 if TYPE_CHECKING:
-    from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
     from airflow.sdk import Context
-    from pydantic import JsonValue
 
 # The arguments that make up the spec; each is templated.
 SPEC_FIELDS = (
@@ -61,7 +49,7 @@ SPEC_FIELDS = (
 DEFAULTS = {item.name: item.default for item in fields(Spec)}
 
 
-class SparkTuneOperator(SparkSubmitOperator):
+class SparkTuneOperator(SubmissionOperator):
     """Tune hyperparameters on Spark; XCom gets the best ones.
 
     Everything that SparkSubmitOperator takes is taken. What makes up the spec is checked when the task
@@ -91,7 +79,7 @@ class SparkTuneOperator(SparkSubmitOperator):
     :param storage: a folder or URL that Airflow and the driver both reach; unset: `[sparktune] storage`
     """
 
-    template_fields: Sequence[str] = (*SparkSubmitOperator.template_fields, *SPEC_FIELDS, "storage")
+    template_fields: Sequence[str] = (*SubmissionOperator.template_fields, *SPEC_FIELDS, "storage")
     template_fields_renderers: ClassVar[dict[str, str]] = {"objective_kwargs": "json", "space": "json"}
     operator_extra_links = (SparkUiLink(),)
     ui_color = "#e8f0d8"
@@ -142,7 +130,6 @@ class SparkTuneOperator(SparkSubmitOperator):
         self.storage = storage
         self.log_level = log_level
         self.spark_ui: str | None = None
-        self._submission: Submission | None = None
 
     def execute(self, context: Context) -> Any:
         """Run the study, or go on with it, or deliver what it came to; returns the best params."""
@@ -158,26 +145,6 @@ class SparkTuneOperator(SparkSubmitOperator):
         ti.xcom_push(key="best_loss", value=told["best_loss"])
         ti.xcom_push(key="tuning_result", value={"study": address, **told})
         return told["best_params"]
-
-    def on_kill(self) -> None:
-        """Let the driver write that it was killed, then leave nothing of it."""
-        if self._hook is None:
-            return
-        process = self._hook._submit_sp
-        members = family(process.pid) if process is not None else []
-        if self._submission is not None:
-            end_driver(members, self._submission.application)
-        # Before the family is ended: the provider ends what runs in a cluster only while spark-submit lives.
-        try:
-            self._end_application(self._hook)
-        finally:
-            end_family(members)
-
-    def poll_until_complete(self, external_id: JsonValue, context: Context) -> None:
-        """Follow the application; after a reconnect too, the provider's hook knows what on_kill is to end."""
-        if self._hook is not None and self._hook._is_yarn_cluster_mode:
-            self._hook._yarn_application_id = str(external_id)
-        super().poll_until_complete(external_id, context)
 
     def _run(self, address: str, context: Context) -> Study:
         if self.log_level not in ("trials", "spark"):
@@ -199,12 +166,10 @@ class SparkTuneOperator(SparkSubmitOperator):
         self.log.info("study: %s", address)
         # One application per generation and identity: neither a task that was cleared nor one that now asks
         # something else must reconnect to the application before it, which a newer driver makes stop.
-        asked = f"g{generation_of(context)}_{spec.identity if spec is not None else 'script'}"
-        self.external_id_key = f"{SparkSubmitOperator.external_id_key}_{asked}"
-        self._K8S_DRIVER_STATUS_KEY = f"{SparkSubmitOperator._K8S_DRIVER_STATUS_KEY}_{asked}"
+        question = f"g{generation_of(context)}_{spec.identity if spec is not None else 'script'}"
         folder = Path(tempfile.mkdtemp(prefix="sparktune-"))
         try:
-            self._submission = prepare(
+            submission = prepare(
                 address,
                 folder=folder,
                 code=code,
@@ -216,9 +181,7 @@ class SparkTuneOperator(SparkSubmitOperator):
                 quiet=self.log_level == "trials",
             )
             with followed(address, partial(self._tell, context=context)):
-                failure = self._submit(self._submission, context)
-            if failure is not None:
-                self._show_end_of(folder / SPARK_LOG)
+                failure = self.submit(submission, context, question=question)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         study = verdict(address, spec=spec, before=known, failure=failure)
@@ -253,58 +216,6 @@ class SparkTuneOperator(SparkSubmitOperator):
         """The arguments with `module:name` for each reference, and the code that travels for them."""
         return gather_code(given, bases=tuple(code_bases(context)))
 
-    def _get_hook(self) -> SparkSubmitHook:
-        hook = super()._get_hook()
-        if self._submission is not None:
-            if hook._is_yarn_cluster_mode:
-                # Kept by the hook for on_kill: a signal handler must not ask Airflow for the connection.
-                with suppress(ValueError):
-                    hook._get_yarn_rm_base_url()
-            # The provider calls submit without Popen's arguments: no stdin (it would be the socket to the
-            # task's supervisor), a folder in which nothing lies that could be imported, no orphans.
-            folder = self._submission.folder
-            hook.submit = partial(  # type: ignore[method-assign]
-                hook.submit,
-                stdin=subprocess.DEVNULL,
-                cwd=folder,
-                preexec_fn=die_with_parent(),
-                errors="replace",  # what a trial prints need not be text
-            )
-        return hook
-
-    def _submit(self, submission: Submission, context: Context) -> Exception | None:
-        """Run the application to its end; returns what the provider says went wrong, if anything."""
-        self.application = submission.application
-        self.application_args = list(submission.arguments)
-        self.py_files = ",".join([*submission.py_files, *filter(None, [self.py_files])])
-        self.conf = dict(submission.conf)
-        try:
-            with environment(submission.environment):
-                super().execute(context)
-        except ValueError as error:
-            raise PlatformError(
-                f"Spark's provider must accept how the task is set up, but: {error}"
-            ) from error
-        except Exception as error:  # noqa: BLE001 - each mode has its own; what it means, the journal says
-            return error
-        return None
-
-    def _end_application(self, hook: SparkSubmitHook) -> None:
-        """As the provider does it; by YARN's own command where the connection names no ResourceManager."""
-        if hook._yarn_application_id is None or hook._yarn_rm_base_url is not None:
-            super().on_kill()
-            return
-        try:
-            hook.on_kill()  # the provider's operator would ask the ResourceManager only
-        except OSError as error:
-            self.log.error(
-                "the YARN application %s must be ended by hand, as this worker cannot (%s): put the command "
-                "yarn on its PATH, or yarn_resourcemanager_webapp_address into the extra of connection %r",
-                hook._yarn_application_id,
-                error,
-                self._conn_id,
-            )
-
     def _tell(self, study: Study, context: Context) -> None:
         """Let Airflow's UI know where the study stands, and where Spark's UI is."""
         if (store := context.get("task_state_store")) is not None:
@@ -312,9 +223,3 @@ class SparkTuneOperator(SparkSubmitOperator):
         if (url := spark_ui(study)) is not None and url != self.spark_ui:
             self.spark_ui = url
             context["ti"].xcom_push(key=SparkUiLink().xcom_key, value=url)
-
-    def _show_end_of(self, file: Path, lines: int = 30) -> None:
-        """What Spark said last, where something went wrong and it was kept out of the log."""
-        if file.exists():
-            end = file.read_text(errors="replace").splitlines()[-lines:]
-            self.log.info("the last lines of Spark's own log:\n%s", "\n".join(end))
