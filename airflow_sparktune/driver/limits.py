@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.study import StopReason
 from airflow_sparktune.study.trial import Failure, Trial, TrialState
 
-# A study in which nothing has succeeded stops after this many failures: the objective is broken.
+# Where nothing has ever succeeded, an attempt stops after this many failures: the objective is broken.
 FIRST_FEW = 5
 
 
@@ -25,10 +25,19 @@ class Limits:
         self.deadline = math.inf if spec.timeout is None else clock() + spec.timeout - used_s
         self._spec = spec
         self._clock = clock
-        self._failed = 0
+        self._failed = self._failed_before = 0
         self._best = self._mark = math.inf
         self._since_mark = 0
         self._first_failure: Failure | None = None
+
+    def replay(self, trials: Iterable[Trial]) -> None:
+        """Take in the trials of earlier attempts, in the order of their ends.
+
+        Every limit counts them, but that they failed says nothing of an objective mended since then.
+        """
+        for trial in sorted(trials, key=lambda trial: math.inf if trial.end is None else trial.end):
+            self.tell(trial)
+        self._failed_before = self._failed
 
     def tell(self, trial: Trial) -> None:
         """Take in a trial that has ended."""
@@ -37,8 +46,9 @@ class Limits:
         self.finished += 1
         self._since_mark += 1
         if trial.state is TrialState.FAILED:
+            if self._failed == self._failed_before:
+                self._first_failure = trial.error
             self._failed += 1
-            self._first_failure = self._first_failure or trial.error
         if trial.state is TrialState.OK and trial.loss is not None:
             self._best = min(self._best, trial.loss)
             if trial.loss < self._mark and self._mark - trial.loss >= self._spec.min_improvement:
@@ -47,7 +57,8 @@ class Limits:
     def reached(self) -> StopReason | None:
         """The first limit that is reached; raises ObjectiveError when nothing works."""
         reason = self._first_reached()
-        if self._failed and self._best == math.inf and (reason or self._failed >= FIRST_FEW):
+        broken = self._failed - self._failed_before >= FIRST_FEW
+        if self._failed and self._best == math.inf and (reason or broken):
             raise self._nothing_works()
         return reason
 
@@ -68,7 +79,7 @@ class Limits:
 
     def _nothing_works(self) -> ObjectiveError:
         first = self._first_failure
-        told = f"; the first one with: {first.message}\n{first.traceback or ''}".rstrip() if first else ""
+        told = f", for example with: {first.message}\n{first.traceback or ''}".rstrip() if first else ""
         return ObjectiveError(
             f"at least one trial must succeed, but all {self._failed} that ended have failed{told}"
         )

@@ -106,8 +106,7 @@ class Tuner:
             # A trial cut off by the end of an earlier attempt says nothing of its region.
             if trial.state is not TrialState.CANCELLED:
                 self._sampler.tell(trial)
-        for trial in sorted(known, key=lambda trial: math.inf if trial.end is None else trial.end):
-            self._limits.tell(trial)
+        self._limits.replay(known)
         running = (trial for trial in known if trial.state is TrialState.RUNNING)
         self._waiting.extend(replace(trial, tries=0) for trial in running)
 

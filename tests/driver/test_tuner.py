@@ -385,6 +385,25 @@ class TestFailures:
         assert world.numbers(CANCELLED)[0] == 0
         assert world.numbers(RUNNING) == []
 
+    def test_failures_of_earlier_attempts_say_nothing_of_an_objective_that_was_mended(self) -> None:
+        world = World()
+        for attempt in ("old", "new"):
+            with pytest.raises(ObjectiveError, match=f"{attempt} news") as raised:
+                world.attempt(lambda _, attempt=attempt: raises(f"{attempt} news"), max_evals=20)
+        assert "all 10 that ended have failed" in str(raised.value)
+        assert world.attempt(max_evals=20) is StopReason.MAX_EVALS
+        assert (len(world.numbers(FAILED)), len(world.numbers(OK))) == (10, 10)
+
+    @pytest.mark.parametrize("limit", [{"max_evals": 5}, {"max_evals": 20, "max_failures": 4}])
+    def test_a_limit_counts_failures_of_earlier_attempts_too(self, limit: dict[str, int]) -> None:
+        world = World()
+        with pytest.raises(ObjectiveError):
+            world.attempt(lambda _: raises(), **limit)
+        with pytest.raises(ObjectiveError, match=r"all 5 that ended have failed.*ValueError: no"):
+            world.attempt(**limit)
+        assert world.slots is not None
+        assert world.slots.calls == []
+
     def test_a_success_among_the_first_failures_lets_the_study_go_on(self) -> None:
         world = World()
         world.attempt(lambda call: by_x(call) if call.trial.number == 3 else raises(), max_evals=12)
