@@ -164,9 +164,11 @@ def _shared_data(name: str) -> Any:
 
 def _require_best(study: Study, reason: StopReason) -> None:
     if study.best is None:
+        limit = "raise that limit, or make a trial cheaper"
+        way_out = "have algo suggest something" if reason is StopReason.EARLY_STOP else limit
         raise ObjectiveError(
             f"at least one trial must succeed, but none of {len(study.trials)} did before the study ended "
-            f"({reason.value}); raise that limit, or make a trial cheaper"
+            f"({reason.value}); {way_out}"
         )
 
 

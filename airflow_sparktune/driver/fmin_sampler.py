@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from airflow_sparktune.driver.hyperopt_space import read_dimensions
-from airflow_sparktune.driver.remembering_tpe import Suggest, remembering
+from airflow_sparktune.driver.remembering_tpe import Suggest
 from airflow_sparktune.driver.roles import Point
 from airflow_sparktune.driver.sampler import SuggestSampler
 from airflow_sparktune.errors import SpecError
@@ -17,10 +16,6 @@ from airflow_sparktune.study.plain import plain
 
 # What people write as a seed; a generator without one is seeded with 128 random bits.
 _SEED_LIMIT = 2**32
-
-
-class Exhausted(Exception):
-    """The suggest function has nothing more to suggest."""
 
 
 class FminSampler(SuggestSampler):
@@ -39,13 +34,13 @@ class FminSampler(SuggestSampler):
         generator: np.random.Generator,
         points: Sequence[Mapping[str, Any]] = (),
     ) -> None:
-        super().__init__(domain, read_dimensions(domain.expr), partial(_some, remembering(suggest)))
+        super().__init__(domain, read_dimensions(domain.expr), suggest)
         self._generator = generator
         self._seeds: list[int] = []
         self._points = [self._checked(point) for point in points]
 
     def ask(self, number: int, *, seed: int) -> Point:  # noqa: ARG002 - hyperopt's own seeds are used instead
-        """The configuration of trial `number`; raises Exhausted where there is none."""
+        """The configuration of trial `number`; raises Exhausted where the algorithm suggests none."""
         while len(self._seeds) <= number:
             self._seeds.append(int(self._generator.integers(2**31 - 1)))
         if number < len(self._points):
@@ -75,12 +70,6 @@ class FminSampler(SuggestSampler):
                 f"its option, got {raw}"
             ) from error
         return raw
-
-
-def _some(suggest: Suggest, *asked: Any) -> list[dict[str, Any]]:
-    if not (docs := suggest(*asked)):
-        raise Exhausted
-    return docs
 
 
 def given_seed(generator: np.random.Generator) -> int | None:

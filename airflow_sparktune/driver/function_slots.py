@@ -52,10 +52,8 @@ class FunctionSlots(SparkSlots):
         self._inside: set[int] = set()
 
     def submit(self, call: Call) -> None:
-        """Start a trial, unless it runs already; one whose parameters cannot be made has failed at once."""
+        """Start a trial; one whose parameters cannot be made has failed at once."""
         number = call.trial.number
-        if number in self._inside:
-            return
         self._inside.add(number)
         try:
             value = cloudpickle.dumps(self._value_of(number))

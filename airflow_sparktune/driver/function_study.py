@@ -8,7 +8,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NoReturn, Protocol
 
@@ -17,7 +17,7 @@ from pyspark import SparkContext
 from pyspark.resource import ResourceProfile
 
 from airflow_sparktune.driver.attempt import KILLED, Killed
-from airflow_sparktune.driver.fmin_sampler import Exhausted, FminSampler
+from airflow_sparktune.driver.fmin_sampler import FminSampler
 from airflow_sparktune.driver.function_slots import FunctionSlots
 from airflow_sparktune.driver.limits import Limits
 from airflow_sparktune.driver.preflight import preflight
@@ -160,6 +160,9 @@ def _run(search: Search, recorder: Recorder, sampler: FminSampler, context: Spar
         point = study.trials[number].point
         return point if search.raw_params else sampler.value(point)
 
+    def ended(trial: Trial) -> bool:
+        return search.watch.ended(trial, slots.answers.get(trial.number))
+
     slots = FunctionSlots(
         context,
         search.function,
@@ -171,44 +174,25 @@ def _run(search: Search, recorder: Recorder, sampler: FminSampler, context: Spar
     try:
         preflight(slots)
         report.began(attempt=recorder.attempt, master=context.master, slots=slots.capacity)
-        reason, timing = _tune(search, recorder, sampler, slots, report)
-    finally:
-        slots.close()
-    if study.best is None:
-        recorder.close(StopReason.ERROR, error=describe(no_success(study)), timing=timing)
-    else:
-        recorder.close(reason, timing=timing)
-        report.ended()
-    return reason
-
-
-def _tune(
-    search: Search, recorder: Recorder, sampler: FminSampler, slots: FunctionSlots, report: Report
-) -> tuple[StopReason, Mapping[str, float]]:
-    def ended(trial: Trial) -> bool:
-        return search.watch.ended(trial, slots.answers.get(trial.number))
-
-    def tuner(spec: Spec) -> Tuner:
         search.watch.begin()
-        return Tuner(
-            spec=spec,
-            seed=recorder.study.seed or 0,
+        tuner = Tuner(
+            spec=search.spec,
+            seed=study.seed or 0,
             recorder=recorder,
             sampler=sampler,
             slots=slots,
             on_trial=report.trial,
             limits=partial(FminLimits, ended=ended),
         )
-
-    full = tuner(search.spec)
-    try:
-        return full.run(), full.timing
-    except Exhausted:
-        # The trials that run by now are the last ones; their slots know that they run already.
-        begun = sum(trial.state is not TrialState.CANCELLED for trial in recorder.study.trials.values())
-        rest = tuner(replace(search.spec, max_evals=begun))
-        reason = rest.run()
-        return StopReason.EARLY_STOP if reason is StopReason.MAX_EVALS else reason, rest.timing
+        reason = tuner.run()
+    finally:
+        slots.close()
+    if study.best is None:
+        recorder.close(StopReason.ERROR, error=describe(no_success(study)), timing=tuner.timing)
+    else:
+        recorder.close(reason, timing=tuner.timing)
+        report.ended()
+    return reason
 
 
 def _seed(search: Search, earlier: Study | None) -> int:

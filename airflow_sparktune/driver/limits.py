@@ -22,6 +22,8 @@ class Limits:
 
     def __init__(self, spec: Spec, *, used_s: float, clock: Callable[[], float]) -> None:
         self.finished = 0
+        self._all = spec.max_evals
+        self._exhausted = False
         self.deadline = math.inf if spec.timeout is None else clock() + spec.timeout - used_s
         self._spec = spec
         self._clock = clock
@@ -29,6 +31,16 @@ class Limits:
         self._best = self._mark = math.inf
         self._since_mark = 0
         self._first_failure: Failure | None = None
+
+    @property
+    def wanted(self) -> int:
+        """How many trials have to end yet, those that run included."""
+        return self._all - self.finished
+
+    def exhaust(self, begun: int) -> None:
+        """Let the study end with the trials that have begun and not ended: the algorithm has no more."""
+        self._all = self.finished + begun
+        self._exhausted = True
 
     def replay(self, trials: Iterable[Trial]) -> None:
         """Take in the trials of earlier attempts, in the order of their ends.
@@ -66,8 +78,8 @@ class Limits:
         spec = self._spec
         if spec.loss_threshold is not None and self._best <= spec.loss_threshold:
             return StopReason.LOSS_THRESHOLD
-        if self.finished >= spec.max_evals:
-            return StopReason.MAX_EVALS
+        if self.finished >= self._all:
+            return StopReason.EARLY_STOP if self._exhausted else StopReason.MAX_EVALS
         if spec.max_failures is not None and self._failed > self._failures_allowed(spec.max_failures):
             return StopReason.MAX_FAILURES
         if spec.no_progress is not None and self._since_mark >= spec.no_progress:

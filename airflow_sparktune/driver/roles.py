@@ -18,11 +18,18 @@ class Point:
     params: Any
 
 
+class Exhausted(Exception):
+    """A sampler has nothing more to suggest."""
+
+
 class Sampler(Protocol):
     """Makes configurations from what became of the earlier ones."""
 
     def ask(self, number: int, *, seed: int) -> Point:
-        """The configuration of trial `number`: a function of the trials told so far and the seed."""
+        """The configuration of trial `number`: a function of the trials told so far and the seed.
+
+        Raises Exhausted where there is none.
+        """
 
     def tell(self, trial: Trial) -> None:
         """Take in where a trial stands: running ones too, so that parallel asks spread out."""

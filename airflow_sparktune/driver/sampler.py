@@ -15,7 +15,7 @@ from hyperopt import anneal, pyll, rand, tpe
 
 from airflow_sparktune.driver.hyperopt_space import hyperopt_space
 from airflow_sparktune.driver.remembering_tpe import Suggest, remembering
-from airflow_sparktune.driver.roles import Point
+from airflow_sparktune.driver.roles import Exhausted, Point
 from airflow_sparktune.errors import ObjectiveError, SpecError
 from airflow_sparktune.executor.objective import load
 from airflow_sparktune.study.dimensions import Dimension
@@ -38,8 +38,11 @@ class SuggestSampler:
         self._history = _History()
 
     def ask(self, number: int, *, seed: int) -> Point:
-        """The configuration of trial `number`."""
-        (doc,) = self._suggest([number], self._domain, self._history, seed)
+        """The configuration of trial `number`; raises Exhausted where the algorithm suggests none."""
+        docs = self._suggest([number], self._domain, self._history, seed)
+        if not docs:
+            raise Exhausted
+        (doc,) = docs
         raw = {
             label: int(values[0]) if label in self._whole else float(values[0])
             for label, values in doc["misc"]["vals"].items()

@@ -16,7 +16,7 @@ from dataclasses import replace
 from airflow_sparktune.driver.limits import Limits
 from airflow_sparktune.driver.places import Places
 from airflow_sparktune.driver.recorder import Recorder
-from airflow_sparktune.driver.roles import Finished, Sampler, Slots
+from airflow_sparktune.driver.roles import Exhausted, Finished, Sampler, Slots
 from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.objective import TrialInfo
@@ -115,7 +115,7 @@ class Tuner:
         capacity = self._slots.capacity
         self._recorder.slots(capacity)
         room = capacity - len(self._running) - len(self._leaving)
-        wanted = self._spec.max_evals - self._limits.finished - len(self._running)
+        wanted = self._limits.wanted - len(self._running)
         most = min(room, wanted)
         starts = self._starts(most) if most > 0 else []
         # A number is on record before anything runs under it, so that it is never given out twice.
@@ -126,9 +126,13 @@ class Tuner:
     def _starts(self, most: int) -> list[Trial]:
         """Up to `most` trials, recorded as running: those that are run again first, then new ones."""
         until = self._clock() + max(GROUP_S, self._recorder.commit_s)
-        starts = [self._start()]
-        while len(starts) < most and self._clock() < until:
-            starts.append(self._start())
+        starts: list[Trial] = []
+        try:
+            while not starts or (len(starts) < most and self._clock() < until):
+                starts.append(self._start())
+        except Exhausted:
+            log.warning("the algorithm has nothing more to suggest: the study ends with what runs now")
+            self._limits.exhaust(len(self._running) + len(starts))
         return starts
 
     def _start(self) -> Trial:

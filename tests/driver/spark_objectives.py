@@ -123,6 +123,18 @@ def spins(params: Any) -> float:
     return 0.0
 
 
+def three(ids: list[int], *given: Any) -> Any:
+    """An algorithm that has three points."""
+    from hyperopt import rand
+
+    return rand.suggest(ids, *given) if ids[0] < 3 else []
+
+
+def nothing(*_: Any) -> list[Any]:
+    """An algorithm without any."""
+    return []
+
+
 def numbers() -> list[int]:
     return list(range(10))
 

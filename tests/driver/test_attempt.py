@@ -121,6 +121,19 @@ def test_when_everything_fails_the_verdict_has_the_first_traceback(tmp_path: Pat
     assert TrialState.RUNNING not in {trial.state for trial in study(tmp_path).trials.values()}
 
 
+def test_an_algorithm_that_has_nothing_more_ends_the_study_with_what_it_has(tmp_path: Path) -> None:
+    assert attempt(tmp_path, algo=f"{HERE}:three", max_evals=10) == DONE
+    found = study(tmp_path)
+    assert found.closed is not None
+    assert found.closed.reason is StopReason.EARLY_STOP
+    assert (found.finished, found.result_stands) == (3, True)
+
+
+def test_an_algorithm_that_suggests_nothing_at_all(tmp_path: Path) -> None:
+    assert attempt(tmp_path, algo=f"{HERE}:nothing") == FAILED
+    assert "none of 0 did before the study ended (early_stop); have algo suggest" in str(verdict(tmp_path))
+
+
 def test_shared_data_is_made_once(tmp_path: Path) -> None:
     assert attempt(tmp_path, objective=f"{HERE}:shared", shared_data=f"{HERE}:numbers") == DONE
     assert {trial.info["sum"] for trial in study(tmp_path).trials.values()} == {45}

@@ -10,6 +10,7 @@ import pytest
 
 from airflow_sparktune.driver.recorder import ALIVE_S
 from airflow_sparktune.driver.report import Report
+from airflow_sparktune.driver.roles import Exhausted, Point
 from airflow_sparktune.driver.simulated_slots import Ending, SimulatedSlots, VirtualClock
 from airflow_sparktune.driver.tuner import trial_seed
 from airflow_sparktune.errors import ObjectiveError, Superseded
@@ -408,6 +409,54 @@ class TestFailures:
         world = World()
         world.attempt(lambda call: by_x(call) if call.trial.number == 3 else raises(), max_evals=12)
         assert len(world.numbers(FAILED)) == 11
+
+
+class Short(DigestSampler):
+    """Has four points, in whatever attempt."""
+
+    def ask(self, number: int, *, seed: int) -> Point:
+        if number >= 4:
+            raise Exhausted
+        return super().ask(number, seed=seed)
+
+
+class TestExhausted:
+    @pytest.mark.parametrize("capacity", [1, 3, 20])
+    def test_an_algorithm_that_has_nothing_more_ends_the_study_with_what_runs(self, capacity: int) -> None:
+        world = World()
+        assert world.attempt(lasting, capacity=capacity, sampler=Short()) is StopReason.EARLY_STOP
+        assert world.numbers(OK) == [0, 1, 2, 3] == sorted(world.trials)
+
+    def test_a_lost_worker_is_tried_again_all_the_same(self) -> None:
+        world = World()
+
+        def play(call: Call) -> Ending:
+            lost = call.trial.number == 3 and call.trial.tries == 1
+            return Ending(9.0, lost="gone") if lost else by_x(call)
+
+        assert world.attempt(play, capacity=2, sampler=Short()) is StopReason.EARLY_STOP
+        assert (world.numbers(OK), world.trials[3].tries) == ([0, 1, 2, 3], 2)
+
+    def test_a_limit_may_come_first(self) -> None:
+        world = World()
+        assert world.attempt(lasting, capacity=20, sampler=Short(), timeout=2.5) is StopReason.TIMEOUT
+        assert world.numbers(CANCELLED) == [2]
+
+    def test_the_next_attempt_asks_again_and_runs_what_was_cut_off(self) -> None:
+        world = World()
+        slots = SimulatedSlots(world.clock, lasting, capacity=20)
+        tuner = world.tuner(slots, sampler=Short())
+        stop_after(slots, 2)
+        with pytest.raises(EngineGone):
+            tuner.run()
+        assert world.numbers(RUNNING)
+        assert world.attempt(lasting, capacity=20, sampler=Short()) is StopReason.EARLY_STOP
+        assert world.numbers(OK) == [0, 1, 2, 3]
+        assert world.attempt(lasting, max_evals=6) is StopReason.MAX_EVALS
+
+    def test_it_does_not_hide_that_everything_failed(self) -> None:
+        with pytest.raises(ObjectiveError, match="all 4 that ended have failed"):
+            World().attempt(lambda _: raises(), sampler=Short())
 
 
 class EngineGone(Exception):
