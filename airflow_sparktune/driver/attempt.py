@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import secrets
-import signal
 import traceback
 from collections.abc import Mapping
+from contextlib import closing
 from functools import partial
 from typing import Any, assert_never
 
@@ -17,6 +17,7 @@ from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.report import Report
 from airflow_sparktune.driver.roles import Sampler
 from airflow_sparktune.driver.spark_slots import DriverSlots, SparkSlots, cluster_slots, start_session
+from airflow_sparktune.driver.termination import KILLED, Killed, Termination, terminable
 from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.errors import ObjectiveError, SparktuneError, Superseded, describe
 from airflow_sparktune.executor.evaluate import EXTRAS, Task
@@ -29,15 +30,19 @@ from airflow_sparktune.study.study import StopReason, Study
 
 log = logging.getLogger(__name__)
 
-DONE, FAILED, KILLED = 0, 1, 143
-
-
-class Killed(BaseException):
-    """SIGTERM: somebody wants this driver to end, and gives it a moment to say so."""
+DONE, FAILED = 0, 1
 
 
 def run_attempt(storage: Storage, address: str, spec: Spec) -> int:
     """Run the study at `address` to its end; returns the program's exit code."""
+    with terminable() as termination:
+        try:
+            return _run(storage, address, spec, termination)
+        except Killed:  # before there was a journal to write it in
+            return KILLED
+
+
+def _run(storage: Storage, address: str, spec: Spec, termination: Termination) -> int:
     open_recorder = partial(_open, storage, address, spec)
     try:
         context = start_session(
@@ -52,16 +57,15 @@ def run_attempt(storage: Storage, address: str, spec: Spec) -> int:
     except Exception as error:  # noqa: BLE001 - whatever it is, the study ends with it and says so
         return _fail(open_recorder(dimensions=()), error)
     recorder = open_recorder(dimensions=tuple(item.to_json() for item in sampler.dimensions))
-    recorder.spark(
-        application=context.applicationId,
-        master=context.master,
-        ui=context.uiWebUrl,
-        history=context.getConf().get("spark.yarn.historyServer.address"),
-    )
     try:
-        _tune(spec, recorder, sampler, context)
+        recorder.spark(
+            application=context.applicationId,
+            master=context.master,
+            ui=context.uiWebUrl,
+            history=context.getConf().get("spark.yarn.historyServer.address"),
+        )
+        _tune(spec, recorder, sampler, context, termination)
     except Killed:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         log.warning("killed; the next attempt goes on where this one stopped")
         recorder.close(StopReason.KILLED)
         return KILLED
@@ -108,37 +112,45 @@ def _open(
     )
 
 
-def _tune(spec: Spec, recorder: Recorder, sampler: Sampler, context: SparkContext) -> None:
-    shared = _shared_data(spec.shared_data) if spec.shared_data else None
-    task = Task(spec.objective, spec.objective_kwargs, shared)
-    slots: SparkSlots | DriverSlots
-    match spec.run_trials_on:
-        case RunTrialsOn.EXECUTORS:
-            slots = SparkSlots(context, task, parallelism=spec.parallelism)
-            preflight(slots)
-            _warn_of_room(spec, cluster_slots(context))
-        case RunTrialsOn.DRIVER:
-            slots = DriverSlots(context, task, parallelism=spec.parallelism)
-            load_objective(spec.objective, kwargs=spec.objective_kwargs, extras=EXTRAS)
-        case never:
-            assert_never(never)
-    report = Report(recorder.study)
-    report.began(attempt=recorder.attempt, master=context.master, slots=slots.capacity)
-    tuner = Tuner(
-        spec=spec,
-        seed=recorder.study.seed or 0,
-        recorder=recorder,
-        sampler=sampler,
-        slots=slots,
-        on_trial=report.trial,
-    )
-    try:
+def _tune(
+    spec: Spec, recorder: Recorder, sampler: Sampler, context: SparkContext, termination: Termination
+) -> None:
+    with closing(_slots(spec, context)) as slots:
+        match slots:
+            case SparkSlots():
+                preflight(slots)
+                _warn_of_room(spec, cluster_slots(context))
+            case DriverSlots():
+                load_objective(spec.objective, kwargs=spec.objective_kwargs, extras=EXTRAS)
+            case never:
+                assert_never(never)
+        report = Report(recorder.study)
+        report.began(attempt=recorder.attempt, master=context.master, slots=slots.capacity)
+        tuner = Tuner(
+            spec=spec,
+            seed=recorder.study.seed or 0,
+            recorder=recorder,
+            sampler=sampler,
+            slots=slots,
+            on_trial=report.trial,
+        )
+        termination.hand_to(slots.interrupt)
         reason = tuner.run()
         _require_best(recorder.study, reason)
         recorder.close(reason, timing=tuner.timing)
         report.ended()
-    finally:
-        slots.close()
+
+
+def _slots(spec: Spec, context: SparkContext) -> SparkSlots | DriverSlots:
+    shared = _shared_data(spec.shared_data) if spec.shared_data else None
+    task = Task(spec.objective, spec.objective_kwargs, shared)
+    match spec.run_trials_on:
+        case RunTrialsOn.EXECUTORS:
+            return SparkSlots(context, task, parallelism=spec.parallelism)
+        case RunTrialsOn.DRIVER:
+            return DriverSlots(context, task, parallelism=spec.parallelism)
+        case never:
+            assert_never(never)
 
 
 def _warn_of_room(spec: Spec, room: int) -> None:

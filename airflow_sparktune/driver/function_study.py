@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import logging
-import signal
-import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from pyspark import SparkContext
 from pyspark.resource import ResourceProfile
 
-from airflow_sparktune.driver.attempt import KILLED, Killed
 from airflow_sparktune.driver.fmin_sampler import FminSampler
 from airflow_sparktune.driver.function_slots import FunctionSlots
 from airflow_sparktune.driver.limits import Limits
@@ -24,6 +20,7 @@ from airflow_sparktune.driver.preflight import preflight
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.remembering_tpe import Suggest
 from airflow_sparktune.driver.report import Report
+from airflow_sparktune.driver.termination import KILLED, Killed, Termination, terminable
 from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.errors import ObjectiveError, SparktuneError, Superseded, describe
 from airflow_sparktune.study.follow import StudyFollower
@@ -113,22 +110,22 @@ class FunctionAttempt:
 
     def run(self, context: SparkContext) -> StopReason:
         """Why the study ended; raises what else ended the attempt, which the next one can go on from."""
-        try:
-            with _terminable():
-                return _run(self._search, self._recorder, self._sampler, context)
-        except KeyboardInterrupt:
-            self._recorder.close(StopReason.KILLED)
-            raise
-        except Killed:
-            log.warning("killed; the next attempt goes on where this one stopped")
-            self._recorder.close(StopReason.KILLED)
-            raise SystemExit(KILLED) from None
-        except Superseded:
-            raise
-        except Exception as error:
-            told = None if isinstance(error, SparktuneError) else traceback.format_exc()
-            self._recorder.close(StopReason.ERROR, error=describe(error, traceback=told))
-            raise
+        with terminable() as termination:
+            try:
+                return _run(self._search, self._recorder, self._sampler, context, termination)
+            except KeyboardInterrupt:
+                self._recorder.close(StopReason.KILLED)
+                raise
+            except Killed:
+                log.warning("killed; the next attempt goes on where this one stopped")
+                self._recorder.close(StopReason.KILLED)
+                raise SystemExit(KILLED) from None
+            except Superseded:
+                raise
+            except Exception as error:
+                told = None if isinstance(error, SparktuneError) else traceback.format_exc()
+                self._recorder.close(StopReason.ERROR, error=describe(error, traceback=told))
+                raise
 
 
 def stands(study: Study, search: Search) -> bool:
@@ -152,7 +149,13 @@ def no_success(study: Study) -> ObjectiveError:
     )
 
 
-def _run(search: Search, recorder: Recorder, sampler: FminSampler, context: SparkContext) -> StopReason:
+def _run(
+    search: Search,
+    recorder: Recorder,
+    sampler: FminSampler,
+    context: SparkContext,
+    termination: Termination,
+) -> StopReason:
     recorder.spark(application=context.applicationId, master=context.master, ui=context.uiWebUrl)
     study = recorder.study
 
@@ -184,6 +187,7 @@ def _run(search: Search, recorder: Recorder, sampler: FminSampler, context: Spar
             on_trial=report.trial,
             limits=partial(FminLimits, ended=ended),
         )
+        termination.hand_to(slots.interrupt)
         reason = tuner.run()
     finally:
         slots.close()
@@ -202,22 +206,3 @@ def _seed(search: Search, earlier: Study | None) -> int:
     if earlier is not None and earlier.seed is not None:
         return earlier.seed
     return int(search.generator.integers(2**31 - 1))
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM raise Killed for a while, where the script has no handler of its own."""
-    mine = threading.current_thread() is threading.main_thread()
-    if not mine or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
-
-    def on_sigterm(_signum: int, _frame: Any) -> NoReturn:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise Killed
-
-    signal.signal(signal.SIGTERM, on_sigterm)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)

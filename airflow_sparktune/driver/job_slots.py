@@ -32,6 +32,7 @@ class JobSlots(ABC):
         self._ready: queue.SimpleQueue[Finished | BaseException] = queue.SimpleQueue()
         self._cancelled: set[int] = set()
         self._begun: dict[int, float] = {}
+        self._interrupted = False
 
     @property
     @abstractmethod
@@ -47,11 +48,12 @@ class JobSlots(ABC):
         """Make `_run` of that trial end."""
 
     def submit(self, call: Call) -> None:
-        """Start a trial."""
-        self._threads.submit(self._follow, call)
+        """Start a trial, unless `interrupt` was called: `finished` will say so."""
+        if not self._interrupted:
+            self._threads.submit(self._follow, call)
 
     def finished(self, *, wait_s: float | None) -> Sequence[Finished]:
-        """What has finished, waiting for the first; raises what ended the engine."""
+        """What has finished, waiting for the first; raises what ended the engine, or interrupts."""
         found: list[Finished] = []
         patience = CAPACITY_S if wait_s is None else min(wait_s, CAPACITY_S)
         try:
@@ -72,6 +74,11 @@ class JobSlots(ABC):
         """How long a trial's thread has been at it."""
         begun = self._begun.get(number)
         return None if begun is None else time.monotonic() - begun
+
+    def interrupt(self, error: BaseException) -> None:
+        """Start nothing more, and let `finished` raise `error`; safe in a signal handler."""
+        self._interrupted = True
+        self._ready.put(error)
 
     def cancel(self, number: int) -> None:
         """End a trial alone."""

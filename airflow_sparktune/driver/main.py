@@ -17,7 +17,7 @@ import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from airflow_sparktune.driver.watchdog import end_children, start_watchdog
 from airflow_sparktune.errors import SparktuneError
@@ -63,16 +63,9 @@ def _run(address: str) -> int:
     # hyperopt takes as long to import as Spark to start: let the two overlap. It imports pyspark itself, so
     # this comes after: two threads that import one package may each find it half made.
     threading.Thread(target=import_module, args=("airflow_sparktune.driver.sampler",), daemon=True).start()
-
-    def on_sigterm(_signum: int, _frame: Any) -> NoReturn:
-        raise attempt.Killed
-
-    signal.signal(signal.SIGTERM, on_sigterm)
     try:
         storage = open_storage(address)
         return attempt.run_attempt(storage, address, read_spec(storage, address))
-    except attempt.Killed:
-        return attempt.KILLED
     except SparktuneError as error:
         log.error("%s", error)
         return attempt.FAILED

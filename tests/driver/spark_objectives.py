@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +135,35 @@ def three(ids: list[int], *given: Any) -> Any:
 def nothing(*_: Any) -> list[Any]:
     """An algorithm without any."""
     return []
+
+
+def leaves_a_file(params: Any, folder: str, trial: Any) -> float:
+    """Shows that it was called."""
+    Path(folder, str(trial.number)).touch()
+    return 0.0
+
+
+def terminated_at_the_third(ids: list[int], *given: Any) -> Any:
+    """An algorithm that SIGTERM meets where nothing may be raised."""
+    from hyperopt import rand
+
+    if ids[0] == 2:
+        with suppress(BaseException):
+            os.kill(os.getpid(), signal.SIGTERM)
+    return rand.suggest(ids, *given)
+
+
+def terminated_and_lost() -> list[int]:
+    """Data whose loading swallows SIGTERM."""
+    with suppress(BaseException):
+        os.kill(os.getpid(), signal.SIGTERM)
+    return []
+
+
+def terminated() -> None:
+    """Data whose loading SIGTERM ends."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(60)
 
 
 def numbers() -> list[int]:

@@ -12,6 +12,7 @@ import pytest
 from pyspark import SparkContext
 
 from airflow_sparktune.driver.attempt import DONE, FAILED, run_attempt
+from airflow_sparktune.driver.termination import KILLED
 from airflow_sparktune.errors import StorageError, revive
 from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.spec import Spec
@@ -46,6 +47,11 @@ def verdict(folder: Path) -> Exception:
     assert closed.reason is StopReason.ERROR
     assert closed.error is not None
     return revive(closed.error)
+
+
+def killed(folder: Path) -> bool:
+    closed = study(folder).closed
+    return closed is not None and closed.reason is StopReason.KILLED
 
 
 def test_a_study_to_its_end(tmp_path: Path, spark: SparkContext) -> None:
@@ -150,6 +156,30 @@ def test_shared_data_is_made_once(tmp_path: Path) -> None:
 def test_shared_data_that_cannot_be_made(tmp_path: Path, name: str, told: str) -> None:
     assert attempt(tmp_path, objective=f"{HERE}:shared", shared_data=f"{HERE}:{name}") == FAILED
     assert re.search(told, str(verdict(tmp_path)))
+
+
+@pytest.mark.parametrize("where", ["executors", "driver"])
+def test_killed_in_the_middle_it_starts_nothing_more_and_says_so(tmp_path: Path, where: str) -> None:
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    code = attempt(
+        tmp_path / "study",
+        objective=f"{HERE}:leaves_a_file",
+        objective_kwargs={"folder": str(begun)},
+        algo=f"{HERE}:terminated_at_the_third",
+        run_trials_on=where,
+    )
+    assert code == KILLED
+    assert killed(tmp_path / "study")
+    assert study(tmp_path / "study").trials[2].state is TrialState.RUNNING
+    assert {path.name for path in begun.iterdir()} <= {"0", "1"}
+
+
+@pytest.mark.parametrize("data", ["terminated", "terminated_and_lost"])
+def test_killed_before_the_first_trial(tmp_path: Path, data: str) -> None:
+    assert attempt(tmp_path, objective=f"{HERE}:shared", shared_data=f"{HERE}:{data}") == KILLED
+    assert killed(tmp_path)
+    assert study(tmp_path).finished == 0
 
 
 def test_trials_on_the_driver(tmp_path: Path) -> None:

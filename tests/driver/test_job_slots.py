@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -103,6 +105,41 @@ def test_what_finished_before_the_engine_went_is_told_first(slots_of: SlotsOf) -
     assert [item.number for item in slots.finished(wait_s=0)] == [0, 1]
     with pytest.raises(DriverLost):
         slots.finished(wait_s=0)
+
+
+def test_an_interrupt_starts_nothing_more_and_comes_after_what_has_finished(slots_of: SlotsOf) -> None:
+    begun: list[int] = []
+
+    def run(number: int) -> Reply:
+        begun.append(number)
+        return Reply(0.0, loss=float(number))
+
+    slots = slots_of(run)
+    slots.submit(call(0))
+    while not slots._ready.qsize():
+        time.sleep(0.001)
+    slots.interrupt(KeyboardInterrupt())
+    slots.submit(call(1))
+    assert [item.number for item in slots.finished(wait_s=None)] == [0]
+    with pytest.raises(KeyboardInterrupt):
+        slots.finished(wait_s=None)
+    assert begun == [0]
+
+
+def test_an_interrupt_by_a_signal_wakes_the_one_who_waits(slots_of: SlotsOf) -> None:
+    def run(number: int) -> Reply:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        slots.ended.wait(PATIENCE_S)
+        return Reply(0.0, loss=0.0)
+
+    slots = slots_of(run)
+    before = signal.signal(signal.SIGUSR1, lambda *_: slots.interrupt(KeyboardInterrupt()))
+    try:
+        slots.submit(call(0))
+        with pytest.raises(KeyboardInterrupt):
+            wait(slots, 1)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 def test_whatever_a_cancelled_trial_raises_is_its_cancellation(slots_of: SlotsOf) -> None:

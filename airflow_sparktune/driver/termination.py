@@ -1,0 +1,60 @@
+"""SIGTERM: somebody wants this driver to end, and gives it a moment to say so."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+# The exit code of a program that SIGTERM has ended.
+KILLED = 143
+
+
+class Killed(BaseException):
+    """SIGTERM has come."""
+
+
+class Termination:
+    """Makes Killed of the first SIGTERM; others don't disturb the driver's last words.
+
+    Until `hand_to` is called it is raised at once, in whatever code the main thread is, which may turn it
+    into another error or swallow it.
+    """
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._interrupt: Callable[[BaseException], None] | None = None
+
+    def hand_to(self, interrupt: Callable[[BaseException], None]) -> None:
+        """Give Killed to `interrupt` from now on, which raises it where that does no harm.
+
+        One that was swallowed before is given at once.
+        """
+        self._interrupt = interrupt
+        if self._asked:
+            interrupt(Killed())
+
+    def on_sigterm(self, _signum: int, _frame: Any) -> None:
+        """The signal's handler."""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        self._asked = True
+        if self._interrupt is None:
+            raise Killed
+        self._interrupt(Killed())
+
+
+@contextmanager
+def terminable() -> Iterator[Termination]:
+    """Let SIGTERM end by Killed what runs here, where nobody else handles it."""
+    termination = Termination()
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield termination
+        return
+    signal.signal(signal.SIGTERM, termination.on_sigterm)
+    try:
+        yield termination
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

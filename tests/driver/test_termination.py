@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from airflow_sparktune.driver.termination import Killed, terminable
+
+
+@pytest.fixture(autouse=True)
+def _own_handler() -> Iterator[None]:
+    """Whatever a test does, it leaves SIGTERM as it was."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def terminate() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_it_is_raised_at_once_where_nobody_takes_it() -> None:
+    with terminable():
+        with pytest.raises(Killed):
+            terminate()
+        terminate()  # while the last words are written
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_it_is_given_to_the_one_who_takes_it() -> None:
+    taken: list[BaseException] = []
+    with terminable() as termination:
+        termination.hand_to(taken.append)
+        terminate()
+        terminate()
+    assert [type(error) for error in taken] == [Killed]
+
+
+def test_one_that_was_swallowed_is_given_later() -> None:
+    """As happens to what is raised in a destructor."""
+    taken: list[BaseException] = []
+    with terminable() as termination:
+        with suppress(Killed):
+            terminate()
+        termination.hand_to(taken.append)
+    assert [type(error) for error in taken] == [Killed]
+
+
+def test_a_handler_of_the_users_own_stays() -> None:
+    heard: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
+    with terminable():
+        terminate()
+    assert heard == [signal.SIGTERM]
+
+
+def test_another_thread_than_the_main_one_leaves_signals_alone() -> None:
+    def run() -> None:
+        with terminable():
+            handlers.append(signal.getsignal(signal.SIGTERM))
+
+    handlers: list[object] = []
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert handlers == [signal.SIG_DFL]
