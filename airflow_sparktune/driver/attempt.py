@@ -118,7 +118,12 @@ def _tune(
     with closing(_slots(spec, context)) as slots:
         match slots:
             case SparkSlots():
-                preflight(slots)
+                preflight(
+                    slots,
+                    timeout=spec.timeout,
+                    used_s=recorder.elapsed_s,
+                    has_result=recorder.study.best is not None,
+                )
                 _warn_of_room(spec, cluster_slots(context))
             case DriverSlots():
                 load_objective(spec.objective, kwargs=spec.objective_kwargs, extras=EXTRAS)

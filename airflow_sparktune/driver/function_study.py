@@ -175,7 +175,12 @@ def _run(
     )
     report = Report(study)
     try:
-        preflight(slots)
+        preflight(
+            slots,
+            timeout=search.spec.timeout,
+            used_s=recorder.elapsed_s,
+            has_result=study.best is not None,
+        )
         report.began(attempt=recorder.attempt, master=context.master, slots=slots.capacity)
         search.watch.begin()
         tuner = Tuner(

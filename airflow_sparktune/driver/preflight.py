@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
 from typing import Any, Protocol
 
 from airflow_sparktune import __version__
@@ -18,16 +21,51 @@ _MISMATCH = re.compile(r"PYTHON_VERSION_MISMATCH|different version")
 _NOT_FOUND = re.compile(r'Cannot run program "([^"]*)"')
 
 
+# A cluster may be full for hours: the log says after this long that the study waits for it, then again
+# whenever the wait has doubled.
+SAY_S = 30.0
+
+
 class Checkable(Protocol):
     """Slots that can tell what a worker looks like."""
 
-    def check(self) -> Mapping[str, Any]: ...
+    def check(self) -> Future[dict[str, Any]]:
+        """Ask a worker."""
+
+    @property
+    def check_waits(self) -> bool:
+        """Whether no executor has taken the question yet."""
 
 
-def preflight(slots: Checkable) -> None:
-    """Raise PlatformError or ObjectiveError where trials could not run on an executor."""
+def preflight(
+    slots: Checkable,
+    *,
+    timeout: float | None = None,
+    used_s: float = 0.0,
+    has_result: bool = False,
+    say_s: float = SAY_S,
+) -> None:
+    """Wait for an executor, as long as the study's `timeout` allows, and look at a worker there.
+
+    Raises PlatformError or ObjectiveError where trials could not run on it, and PlatformError where none
+    has answered in time; but a study that has a result by then, or has used its time up before, is left to
+    the tuner to end.
+    """
+    left_s = math.inf if timeout is None else timeout - used_s
+    if left_s <= 0:
+        return
+    until = time.monotonic() + left_s
     here = f"{sys.version_info.major}.{sys.version_info.minor}"
-    report = _report(slots, here)
+    try:
+        report = _report(lambda: _answer(slots, until=until, say_s=say_s), here)
+    except TimeoutError as error:
+        if has_result:
+            log.warning("the study's timeout (%g s) has passed, and %s", timeout, error)
+            return
+        raise PlatformError(
+            f"an executor must answer the first job within the study's timeout ({timeout:g} s), but {error}; "
+            "or raise timeout"
+        ) from None
     if report["python"] != here:
         raise PlatformError(
             f"driver and executors must run the same Python, got {here} on the driver and "
@@ -42,16 +80,39 @@ def preflight(slots: Checkable) -> None:
         raise ObjectiveError(report["error"])
 
 
-def _report(slots: Checkable, here: str) -> Mapping[str, Any]:
+def _answer(slots: Checkable, *, until: float, say_s: float) -> Mapping[str, Any]:
+    """What a worker says; raises TimeoutError, which says what it is that takes so long."""
+    check, began = slots.check(), time.monotonic()
+    while not check.done():
+        now = time.monotonic()
+        if now >= until:
+            raise TimeoutError(_what_it_waits_for(slots))
+        if now >= began + say_s:
+            log.warning("the study has waited for %.0f s: %s", now - began, _what_it_waits_for(slots))
+            say_s *= 2
+        wait([check], timeout=min(until, began + say_s) - now)
+    return check.result()
+
+
+def _what_it_waits_for(slots: Checkable) -> str:
+    if slots.check_waits:
+        return (
+            "no executor has taken the first job yet; free the cluster, or ask for smaller executors "
+            "(spark.executor.memory, spark.executor.cores)"
+        )
+    return "the first job, which loads the objective, still runs; load less where the objective is imported"
+
+
+def _report(ask: Callable[[], Mapping[str, Any]], here: str) -> Mapping[str, Any]:
     """What a worker says; a second one is asked, since an executor may be lost at any moment."""
     try:
-        return slots.check()
+        return ask()
     except WorkerLost as error:
         if wrong := _wrong_interpreter(str(error), here):
             raise wrong from error
         log.warning("the first Python worker was lost, another one is tried: %s", error)
     try:
-        return slots.check()
+        return ask()
     except WorkerLost as error:
         wrong = _wrong_interpreter(str(error), here)
         raise wrong or PlatformError(f"a Python worker must start on an executor, but: {error}") from error

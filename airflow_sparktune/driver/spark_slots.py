@@ -11,6 +11,8 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -100,13 +102,14 @@ class SparkSlots(JobSlots):
         self._context = context
         self._parallelism = parallelism
         self._groups = Groups()
+        self._checking: Future[dict[str, Any]] | None = None
         # Without it, what is set for one thread on this side may act in another thread of the JVM.
         self._pinned = isinstance(context._gateway, ClientServer)
         if not self._pinned:
             # Deprecated in favour of the pinned threads that somebody has switched off.
             warnings.filterwarnings("ignore", "Deprecated in 3.1, Use pyspark", FutureWarning)
         self._task = context.broadcast(task)
-        self._evaluate, self._check = evaluate, check
+        self._evaluate, self._look = evaluate, check
         one_task = context.parallelize([0], 1)
         self._one_task = one_task.withResources(profile) if profile is not None else one_task
         self._profile = self._one_task._jrdd.rdd().getResourceProfile()
@@ -119,8 +122,11 @@ class SparkSlots(JobSlots):
 
     def ran_s(self, number: int) -> float | None:
         """How long a trial's task has been running, by Spark's own record of its start."""
+        return self._ran_s(self._groups.of(number))
+
+    def _ran_s(self, group: str) -> float | None:
         tracker, store = self._context.statusTracker(), self._context._jsc.sc().statusStore()
-        jobs = tracker.getJobIdsForGroup(self._groups.of(number))
+        jobs = tracker.getJobIdsForGroup(group)
         if not jobs or (job := tracker.getJobInfo(max(jobs))) is None:
             return None
         tasks = store.taskList(job.stageIds[0], 0, 1)
@@ -129,10 +135,27 @@ class SparkSlots(JobSlots):
         began: float = tasks.head().launchTime().getTime() / 1000
         return max(time.time() - began, 0.0)
 
-    def check(self) -> dict[str, Any]:
+    def check(self) -> Future[dict[str, Any]]:
         """What a worker says of itself (see executor.evaluate.check), by a job like any trial's."""
-        job = self._one_task.mapPartitions(partial(self._check, self._task))
-        (report,) = self._job("sparktune: preflight", "preflight", job)
+        self._checking = self._threads.submit(self._check)
+        return self._checking
+
+    @property
+    def check_waits(self) -> bool:
+        """Whether no executor has taken the check yet."""
+        return self._ran_s(self._groups.of(None)) is None
+
+    def close(self) -> None:
+        """Start nothing more, and take back a check that was not answered."""
+        if self._checking is not None and not self._checking.done():
+            # Where Spark is gone there is nothing to take back.
+            with suppress(Py4JError, OSError):
+                self._groups.cancel(self._context, None)
+        super().close()
+
+    def _check(self) -> dict[str, Any]:
+        job = self._one_task.mapPartitions(partial(self._look, self._task))
+        (report,) = self._job(self._groups.of(None), "preflight", job)
         found: dict[str, Any] = json.loads(report)
         return found
 
@@ -269,7 +292,7 @@ def _require_alive(context: SparkContext) -> None:
 
 
 class Groups:
-    """The job groups of one study's trials.
+    """The job groups of one study: one for each trial, and that of None for the check before them.
 
     A group that was cancelled stays so for its future jobs, so another study of the same Spark
     application must not meet its names again.
@@ -278,11 +301,11 @@ class Groups:
     def __init__(self) -> None:
         self._study = secrets.token_hex(4)
 
-    def of(self, number: int) -> str:
+    def of(self, number: int | None) -> str:
         """The group of a trial's jobs."""
-        return f"sparktune {self._study}: trial {number}"
+        return f"sparktune {self._study}: {'preflight' if number is None else f'trial {number}'}"
 
-    def cancel(self, context: SparkContext, number: int) -> None:
+    def cancel(self, context: SparkContext, number: int | None) -> None:
         """Cancel a trial's jobs: future ones too, for its thread may be just about to start its job."""
         context._jsc.sc().cancelJobGroupAndFutureJobs(self.of(number))
 

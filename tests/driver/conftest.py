@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 from pyspark import SparkContext
 
 from airflow_sparktune.driver.spark_slots import start_session
+from tests.driver import spark_objectives
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,3 +32,20 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkContext]:
     yield session.sparkContext
     session.stop()
     patch.undo()
+
+
+@pytest.fixture
+def busy(spark: SparkContext, tmp_path: Path) -> Iterator[SparkContext]:
+    """The same Spark without a free slot, as a cluster that gives no executor."""
+    folder = tmp_path / "busy"
+    folder.mkdir()
+    hold = spark_objectives.hold
+    held = threading.Thread(
+        target=lambda: spark.parallelize([0, 1], 2).foreach(lambda number: hold(folder, number))
+    )
+    held.start()
+    while len(list(folder.iterdir())) < 2:
+        time.sleep(0.05)
+    yield spark
+    (folder / "enough").touch()
+    held.join()

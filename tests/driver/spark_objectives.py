@@ -137,6 +137,13 @@ def nothing(*_: Any) -> list[Any]:
     return []
 
 
+def hold(folder: Path, number: int) -> None:
+    """Keep a slot until it is enough."""
+    Path(folder, str(number)).touch()
+    while not Path(folder, "enough").exists():
+        time.sleep(0.05)
+
+
 def leaves_a_file(params: Any, folder: str, trial: Any) -> float:
     """Shows that it was called."""
     Path(folder, str(trial.number)).touch()

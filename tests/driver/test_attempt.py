@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
+import signal
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +184,37 @@ def test_killed_before_the_first_trial(tmp_path: Path, data: str) -> None:
     assert attempt(tmp_path, objective=f"{HERE}:shared", shared_data=f"{HERE}:{data}") == KILLED
     assert killed(tmp_path)
     assert study(tmp_path).finished == 0
+
+
+def test_killed_while_no_executor_comes(tmp_path: Path, busy: SparkContext) -> None:
+    def terminate() -> None:
+        while len(busy.statusTracker().getActiveJobsIds()) < 2:
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=terminate).start()
+    assert attempt(tmp_path / "study") == KILLED
+    assert killed(tmp_path / "study")
+
+
+def test_no_executor_within_the_studys_timeout(tmp_path: Path, busy: SparkContext) -> None:
+    assert attempt(tmp_path / "study", timeout=1.0) == FAILED
+    error = verdict(tmp_path / "study")
+    assert re.search(r"timeout \(1 s\), but no executor has taken the first job", str(error))
+    assert not error.retryable  # type: ignore[attr-defined]
+
+
+def test_what_an_earlier_attempt_found_stands_though_no_executor_comes(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    folder = tmp_path / "study"
+    assert attempt(folder) == DONE
+    request.getfixturevalue("busy")
+    assert attempt(folder, max_evals=8, timeout=study(folder).elapsed_s + 1.0) == DONE
+    found = study(folder)
+    assert found.closed is not None
+    assert found.closed.reason is StopReason.TIMEOUT
+    assert found.finished == 4
 
 
 def test_trials_on_the_driver(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from airflow_sparktune.driver.spark_slots import DriverSlots, SparkSlots, start_
 from airflow_sparktune.executor.evaluate import Call, Task
 from airflow_sparktune.executor.objective import TrialInfo
 from airflow_sparktune.study.trial import FailureKind, TrialState
+from tests.driver.spark_objectives import hold
 from tests.driver.world import PlainSampler, World
 
 pytestmark = pytest.mark.integration
@@ -123,8 +124,31 @@ class TestWorkers:
             assert info(ends(slots)[0])["length"] == length
 
     def test_the_preflight_says_what_a_worker_is(self, slots_of: Any) -> None:
-        assert slots_of("pid").check()["error"] is None
-        assert "has no 'pdi'" in slots_of("pdi").check()["error"]
+        assert slots_of("pid").check().result(PATIENCE_S)["error"] is None
+        assert "has no 'pdi'" in slots_of("pdi").check().result(PATIENCE_S)["error"]
+
+    def test_a_check_that_no_executor_takes_says_so_and_can_be_taken_back(
+        self, slots_of: Any, busy: SparkContext
+    ) -> None:
+        slots = slots_of("pid")
+        check = slots.check()
+        assert slots.check_waits
+        slots.close()
+        assert check.exception(PATIENCE_S) is not None
+
+    @pytest.mark.usefixtures("busy")
+    def test_a_check_that_an_executor_has_taken_waits_no_longer(self, slots_of: Any, tmp_path: Path) -> None:
+        slots = slots_of("pid")
+        slots._look = lambda *_: hold(tmp_path, 0) or iter(["{}"])
+        check = slots.check()
+        (tmp_path / "busy" / "enough").touch()
+        until = time.monotonic() + PATIENCE_S
+        while slots.check_waits and time.monotonic() < until:
+            time.sleep(0.05)
+        assert not slots.check_waits
+        assert not check.done()
+        (tmp_path / "enough").touch()
+        assert check.result(PATIENCE_S) == {}
 
     def test_an_objective_that_waits_for_all_its_children_waits_for_its_own_only(self, slots_of: Any) -> None:
         slots = slots_of("waits_for_all_its_children")

@@ -30,13 +30,13 @@ from hyperopt import (
 from hyperopt.base import Domain
 from hyperopt.early_stop import no_progress_loss
 from hyperopt.exceptions import AllTrialsFailed, DuplicateLabel
-from pyspark import cloudpickle
+from pyspark import SparkContext, cloudpickle
 from pyspark.sql import SparkSession
 
 from airflow_sparktune import SparkTrials
 from airflow_sparktune.driver import script_storage
 from airflow_sparktune.driver.fmin_sampler import FminSampler
-from airflow_sparktune.errors import ObjectiveError, SpecError
+from airflow_sparktune.errors import ObjectiveError, PlatformError, SpecError
 from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.study import StopReason
 from airflow_sparktune.study.trial import FailureKind, TrialState
@@ -330,6 +330,10 @@ class TestLimits:
         minimise(trials, max_evals=2, timeout=0.001)
         assert trials.count_successful_trials() == 2
         assert "timeout is given to SparkTrials" in caplog.text
+
+    def test_a_cluster_that_gives_no_executor_ends_it_in_time(self, busy: SparkContext) -> None:
+        with pytest.raises(PlatformError, match="no executor has taken the first job"):
+            minimise(SparkTrials(parallelism=2, timeout=1))
 
     @pytest.mark.parametrize("place", ["constructor", "fmin"])
     def test_a_loss_threshold_ends_it(self, place: str) -> None:
