@@ -141,7 +141,8 @@ class World:
             wall=self.clock,
             clock=self.clock,
         )
-        self.clock.pass_to(self.clock() + prepare_s)
+        if prepare_s:
+            self.clock.pass_to(self.clock() + prepare_s)
         return Tuner(
             spec=spec(**given),
             seed=SEED,

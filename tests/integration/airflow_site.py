@@ -45,6 +45,11 @@ class Run:
     def wait(self, *states: str, task: str = "tune", index: int = -1, within_s: float = 180) -> None:
         wait_for(lambda: self.state(task, index) in states, within_s=within_s)
 
+    def wait_for_end(self, *, within_s: float = 180) -> None:
+        """Until the scheduler has seen that all tasks have ended."""
+        path = f"dags/{self.dag}/dagRuns/{self.run}"
+        wait_for(lambda: self.site.call("GET", path)["state"] in ("success", "failed"), within_s=within_s)
+
     def xcom(self, task: str = "tune", key: str = "return_value", index: int = -1) -> Any:
         path = f"{self.path(task)}/xcomEntries/{key}?map_index={index}&deserialize=true"
         return self.site.call("GET", path)["value"]

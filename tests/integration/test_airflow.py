@@ -90,6 +90,7 @@ def test_decorated_objective_and_clear(airflow: Site) -> None:
     assert first.finished == 6, run.log()
     assert run.xcom(task="consume") == first.best.params["x"]
     assert {trial.info["number"] for trial in first.trials.values()} == set(range(6))
+    run.wait_for_end()  # what is cleared while the scheduler ends the run stays cleared
     run.clear("tune")
     wait_for(lambda: study(run, generation=1).result_stands, within_s=120)
     run.wait("success")
