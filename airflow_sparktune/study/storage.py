@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
@@ -99,26 +99,26 @@ class LocalStorage:
 
 
 class MemoryStorage:
-    """Files that live as long as this object: a study that nobody asked to keep."""
+    """Files, by name, that live as long as this object: a study that nobody asked to keep."""
 
-    def __init__(self) -> None:
-        self._files: dict[str, bytes] = {}
+    def __init__(self, files: Mapping[str, bytes] | None = None) -> None:
+        self.files = dict(files or {})
 
     def write(self, name: str, data: bytes) -> None:
-        self._files[name] = data
+        self.files[name] = data
 
     def read(self, name: str) -> bytes:
         try:
-            return self._files[name]
+            return self.files[name]
         except KeyError:
             raise FileNotFoundError(f"no file {name} in memory") from None
 
     def names(self, folder: str) -> list[str]:
         below = f"{folder}/" if folder else ""
-        return sorted({name[len(below) :].split("/")[0] for name in self._files if name.startswith(below)})
+        return sorted({name[len(below) :].split("/")[0] for name in self.files if name.startswith(below)})
 
     def remove(self, name: str) -> None:
-        self._files.pop(name, None)
+        self.files.pop(name, None)
 
 
 class FsspecStorage:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from airflow_sparktune.driver.roles import Point
 from airflow_sparktune.driver.simulated_slots import Ending, SimulatedSlots, VirtualClock
 from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.executor.evaluate import Call, Reply
+from airflow_sparktune.study import storage
 from airflow_sparktune.study.follow import StudyFollower
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.study import StopReason, Study
@@ -21,27 +22,8 @@ from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialStat
 SEED = 7
 
 
-class MemoryStorage:
+class MemoryStorage(storage.MemoryStorage):
     """A study folder in memory."""
-
-    def __init__(self, files: Mapping[str, bytes] | None = None) -> None:
-        self.files = dict(files or {})
-
-    def write(self, name: str, data: bytes) -> None:
-        self.files[name] = data
-
-    def read(self, name: str) -> bytes:
-        try:
-            return self.files[name]
-        except KeyError:
-            raise FileNotFoundError(name) from None
-
-    def names(self, folder: str) -> list[str]:
-        below = (name.removeprefix(f"{folder}/") for name in self.files if name.startswith(f"{folder}/"))
-        return sorted({name.split("/")[0] for name in below})
-
-    def remove(self, name: str) -> None:
-        self.files.pop(name, None)
 
     def study(self) -> Study:
         """What a reader sees now."""

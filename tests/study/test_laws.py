@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from airflow_sparktune.study.follow import WRONG_SHAPE, StudyFollower
 from airflow_sparktune.study.journal import Prefix
 from airflow_sparktune.study.result import summary, trial_row
+from airflow_sparktune.study.storage import MemoryStorage
 from airflow_sparktune.study.study import Study
 from tests.study.samples import BEGAN, Event, closed, opened, trial, write
 
@@ -26,28 +27,6 @@ EVENTS = st.one_of(
     st.just({"event": "closed", "reason": "tired"}),
 )
 STREAMS = ("0001-00000001", "0002-00000002", "0003-00000003")
-
-
-class Shelf:
-    """A storage in a dictionary."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-
-    def write(self, name: str, data: bytes) -> None:
-        self.files[name] = data
-
-    def read(self, name: str) -> bytes:
-        if name not in self.files:
-            raise FileNotFoundError(name)
-        return self.files[name]
-
-    def names(self, folder: str) -> list[str]:
-        below = (name[len(folder) + 1 :] for name in self.files if name.startswith(f"{folder}/"))
-        return sorted({name.split("/")[0] for name in below})
-
-    def remove(self, name: str) -> None:
-        self.files.pop(name, None)
 
 
 def observable(study: Study) -> dict[str, Any]:
@@ -78,19 +57,19 @@ def cut(draw: st.DrawFn, events: list[Event]) -> list[list[Event]]:
 
 
 @st.composite
-def journals(draw: st.DrawFn) -> tuple[Shelf, list[Event]]:
+def journals(draw: st.DrawFn) -> tuple[MemoryStorage, list[Event]]:
     """A journal of up to three attempts, and the events in it that count, in their order."""
-    shelf, counted = Shelf(), []
+    storage, counted = MemoryStorage(), []
     takes: tuple[Prefix, ...] = ()
     for attempt, stream in enumerate(STREAMS[: draw(st.integers(1, 3))], start=1):
         events = [opened(attempt, takes=takes), *draw(st.lists(EVENTS, max_size=8))]
-        writer = write(shelf, attempt, *cut(draw, events), stream=stream)
+        writer = write(storage, attempt, *cut(draw, events), stream=stream)
         if draw(st.booleans()):
             writer.roll()
         taken = draw(st.integers(1, len(events)))
         takes = (*takes, Prefix(stream, taken))
         newest, counted = [*counted, *events], [*counted, *events[:taken]]
-    return shelf, newest
+    return storage, newest
 
 
 @given(st.lists(EVENTS, max_size=20), st.integers(0, 20))
@@ -113,10 +92,10 @@ def test_the_best_is_the_best(events: list[Event]) -> None:
 
 @given(journals())
 @settings(deadline=None)
-def test_what_a_follower_reads_is_what_counts(journal: tuple[Shelf, list[Event]]) -> None:
+def test_what_a_follower_reads_is_what_counts(journal: tuple[MemoryStorage, list[Event]]) -> None:
     """A journal reads as the events that count, one after the other, however they lie in segments."""
-    shelf, counted = journal
-    follower = StudyFollower(shelf)
+    storage, counted = journal
+    follower = StudyFollower(storage)
     follower.refresh()
     assert observable(follower.study) == observable(replay(Study(), counted))
 
@@ -124,18 +103,18 @@ def test_what_a_follower_reads_is_what_counts(journal: tuple[Shelf, list[Event]]
 @given(journals(), st.data())
 @settings(deadline=None)
 def test_following_along_is_reading_at_the_end(
-    journal: tuple[Shelf, list[Event]], data: st.DataObject
+    journal: tuple[MemoryStorage, list[Event]], data: st.DataObject
 ) -> None:
     """A follower that watches a journal grow knows what one knows that comes at the end."""
-    shelf, _ = journal
-    growing = Shelf()
+    storage, _ = journal
+    growing = MemoryStorage()
     watching = StudyFollower(growing)
-    for name in sorted(shelf.files):
-        growing.write(name, shelf.files[name])
+    for name in sorted(storage.files):
+        growing.write(name, storage.files[name])
         if data.draw(st.booleans()):
             watching.refresh()
     watching.refresh()
-    late = StudyFollower(shelf)
+    late = StudyFollower(storage)
     late.refresh()
     assert observable(watching.study) == observable(late.study)
     assert watching.prefix == late.prefix
@@ -143,19 +122,19 @@ def test_following_along_is_reading_at_the_end(
 
 @given(journals(), st.data())
 @settings(deadline=None)
-def test_no_damage_is_fatal(journal: tuple[Shelf, list[Event]], data: st.DataObject) -> None:
+def test_no_damage_is_fatal(journal: tuple[MemoryStorage, list[Event]], data: st.DataObject) -> None:
     """Whatever becomes of a file, the study can be read and everything asked of it."""
-    shelf, _ = journal
-    name = data.draw(st.sampled_from(sorted(shelf.files)))
-    there = shelf.files[name]
+    storage, _ = journal
+    name = data.draw(st.sampled_from(sorted(storage.files)))
+    there = storage.files[name]
     at = data.draw(st.integers(0, len(there)))
-    shelf.files[name] = data.draw(
+    storage.files[name] = data.draw(
         st.one_of(
             st.just(there[:at]),
             st.binary(max_size=50).map(lambda junk: there[:at] + junk + there[at:]),
             st.binary(max_size=200),
         )
     )
-    follower = StudyFollower(shelf)
+    follower = StudyFollower(storage)
     follower.refresh()
     json.dumps([summary(follower.study), *map(trial_row, follower.study.trials.values())])
