@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import tempfile
 import time
 from dataclasses import dataclass
@@ -35,8 +36,8 @@ class Size:
 
 FULL = Size(trials=(1_000, 3_000, 10_000, 30_000, 100_000), slots=1_000)
 TINY = Size(trials=(10, 20), slots=4)
-# Where the journal lies: a disk makes each write wait, memory shows what is the tuner's own.
-PLACES = {"disk": None, **({"memory": "/dev/shm"} if Path("/dev/shm").is_dir() else {})}
+# A page for each of 200,000 writes, before the journal is rolled.
+MEMORY_BYTES = 2e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,17 @@ class FreeSampler:
         """Nothing is learned."""
 
 
+def places() -> dict[str, str | None]:
+    """Where the journal can lie: a disk makes each write wait, memory shows what is the tuner's own."""
+    memory = Path("/dev/shm")
+    room = memory.is_dir() and shutil.disk_usage(memory).free >= MEMORY_BYTES
+    return {"disk": None, **({"memory": str(memory)} if room else {})}
+
+
 def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - only we have this loop
     """What a trial costs in studies of each size."""
     rows: list[tuple[Any, ...]] = []
-    for place, folder in PLACES.items():
+    for place, folder in places().items():
         _study(size.trials[0], size.slots, folder)  # warms up
         first = None
         for trials in size.trials:
@@ -72,7 +80,7 @@ def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - only we h
             rows.append((place, trials, cost.total_ms, cost.journal_ms, rest_ms, cost.writes, of_first))
 
     def draw(axes: Any) -> None:
-        for place in PLACES:
+        for place in dict.fromkeys(row[0] for row in rows):
             line = [(trials, total_ms) for where, trials, total_ms, *_ in rows if where == place]
             axes.plot(*zip(*line, strict=True), "o-", label=f"the journal on {place}")
         axes.set(xlabel="trials", ylabel="ms per trial", xscale="log", yscale="log")

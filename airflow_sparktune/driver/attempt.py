@@ -123,6 +123,7 @@ def _tune(
                     timeout=spec.timeout,
                     used_s=recorder.elapsed_s,
                     has_result=recorder.study.best is not None,
+                    while_waiting=recorder.commit,
                 )
                 _warn_of_room(spec, cluster_slots(context))
             case DriverSlots():

@@ -180,6 +180,7 @@ def _run(
             timeout=search.spec.timeout,
             used_s=recorder.elapsed_s,
             has_result=study.best is not None,
+            while_waiting=recorder.commit,
         )
         report.began(attempt=recorder.attempt, master=context.master, slots=slots.capacity)
         search.watch.begin()

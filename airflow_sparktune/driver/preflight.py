@@ -20,10 +20,11 @@ log = logging.getLogger(__name__)
 _MISMATCH = re.compile(r"PYTHON_VERSION_MISMATCH|different version")
 _NOT_FOUND = re.compile(r'Cannot run program "([^"]*)"')
 
-
 # A cluster may be full for hours: the log says after this long that the study waits for it, then again
 # whenever the wait has doubled.
 SAY_S = 30.0
+# How often something else may be done meanwhile.
+LOOK_S = 1.0
 
 
 class Checkable(Protocol):
@@ -43,9 +44,12 @@ def preflight(
     timeout: float | None = None,
     used_s: float = 0.0,
     has_result: bool = False,
+    while_waiting: Callable[[], None] = lambda: None,
     say_s: float = SAY_S,
 ) -> None:
     """Wait for an executor, as long as the study's `timeout` allows, and look at a worker there.
+
+    `while_waiting` is called about once a second; what it raises ends the wait.
 
     Raises PlatformError or ObjectiveError where trials could not run on it, and PlatformError where none
     has answered in time; but a study that has a result by then, or has used its time up before, is left to
@@ -57,7 +61,7 @@ def preflight(
     until = time.monotonic() + left_s
     here = f"{sys.version_info.major}.{sys.version_info.minor}"
     try:
-        report = _report(lambda: _answer(slots, until=until, say_s=say_s), here)
+        report = _report(lambda: _answer(slots, until=until, while_waiting=while_waiting, say_s=say_s), here)
     except TimeoutError as error:
         if has_result:
             log.warning("the study's timeout (%g s) has passed, and %s", timeout, error)
@@ -80,7 +84,9 @@ def preflight(
         raise ObjectiveError(report["error"])
 
 
-def _answer(slots: Checkable, *, until: float, say_s: float) -> Mapping[str, Any]:
+def _answer(
+    slots: Checkable, *, until: float, while_waiting: Callable[[], None], say_s: float
+) -> Mapping[str, Any]:
     """What a worker says; raises TimeoutError, which says what it is that takes so long."""
     check, began = slots.check(), time.monotonic()
     while not check.done():
@@ -90,7 +96,8 @@ def _answer(slots: Checkable, *, until: float, say_s: float) -> Mapping[str, Any
         if now >= began + say_s:
             log.warning("the study has waited for %.0f s: %s", now - began, _what_it_waits_for(slots))
             say_s *= 2
-        wait([check], timeout=min(until, began + say_s) - now)
+        while_waiting()
+        wait([check], timeout=min(until - now, began + say_s - now, LOOK_S))
     return check.result()
 
 

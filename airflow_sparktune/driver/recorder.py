@@ -112,8 +112,9 @@ class Recorder:
             self._record("slots", slots=slots)
 
     def spark(self, **facts: str | None) -> None:
-        """Note which Spark application runs the trials."""
+        """Put on record which Spark application runs the trials: who waits for it wants to see its UI."""
         self._record("spark", spark=facts)
+        self.commit()
 
     def commit(self) -> None:
         """Make what was noted durable; where nothing was for long, that the driver is alive.

@@ -19,6 +19,7 @@ from airflow_sparktune.driver.attempt import DONE, FAILED, run_attempt
 from airflow_sparktune.driver.termination import KILLED
 from airflow_sparktune.errors import StorageError, revive
 from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.journal import StreamWriter
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.spec_file import read_spec
 from airflow_sparktune.study.storage import LocalStorage
@@ -195,6 +196,23 @@ def test_killed_while_no_executor_comes(tmp_path: Path, busy: SparkContext) -> N
     threading.Thread(target=terminate).start()
     assert attempt(tmp_path / "study") == KILLED
     assert killed(tmp_path / "study")
+
+
+def test_a_newer_attempt_ends_one_that_waits_for_an_executor(
+    tmp_path: Path, busy: SparkContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "study"
+
+    def take_over() -> None:
+        while not (attempts := read_study(str(folder)).study.attempts) or attempts[-1].spark is None:
+            time.sleep(0.05)
+        newer = StreamWriter(LocalStorage(folder), 2)
+        newer.append({"event": "opened"})
+        newer.commit()
+
+    threading.Thread(target=take_over).start()
+    assert attempt(folder) == FAILED
+    assert "attempt 2" in caplog.text
 
 
 def test_no_executor_within_the_studys_timeout(tmp_path: Path, busy: SparkContext) -> None:
