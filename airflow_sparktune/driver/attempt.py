@@ -12,7 +12,7 @@ from typing import Any, assert_never
 
 from pyspark import SparkContext
 
-from airflow_sparktune.driver.preflight import preflight
+from airflow_sparktune.driver.preflight import preflight_study
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.report import Report
 from airflow_sparktune.driver.roles import Sampler
@@ -54,7 +54,9 @@ def _run(storage: Storage, address: str, spec: Spec, termination: Termination) -
         from airflow_sparktune.driver.sampler import HyperoptSampler
 
         sampler = HyperoptSampler(spec.space, spec.algo)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the study ends with it and says so
+    except Exception as error:
+        if termination.asked:
+            raise Killed from error
         return _fail(open_recorder(dimensions=()), error)
     recorder = open_recorder(dimensions=tuple(item.to_json() for item in sampler.dimensions))
     try:
@@ -65,14 +67,14 @@ def _run(storage: Storage, address: str, spec: Spec, termination: Termination) -
             history=context.getConf().get("spark.yarn.historyServer.address"),
         )
         _tune(spec, recorder, sampler, context, termination)
-    except Killed:
-        log.warning("killed; the next attempt goes on where this one stopped")
-        recorder.close(StopReason.KILLED)
-        return KILLED
     except Superseded as error:
         log.error("%s", error)
         return FAILED
-    except Exception as error:  # noqa: BLE001 - as above
+    except (Killed, Exception) as error:  # noqa: BLE001 - as above
+        if termination.asked:  # code on its way may have made something else of Killed
+            log.warning("killed; the next attempt goes on where this one stopped")
+            recorder.close(StopReason.KILLED)
+            return KILLED
         return _fail(recorder, error)
     return DONE
 
@@ -118,13 +120,7 @@ def _tune(
     with closing(_slots(spec, context)) as slots:
         match slots:
             case SparkSlots():
-                preflight(
-                    slots,
-                    timeout=spec.timeout,
-                    used_s=recorder.elapsed_s,
-                    has_result=recorder.study.best is not None,
-                    while_waiting=recorder.commit,
-                )
+                preflight_study(slots, spec, recorder)
                 _warn_of_room(spec, cluster_slots(context))
             case DriverSlots():
                 load_objective(spec.objective, kwargs=spec.objective_kwargs, extras=EXTRAS)
@@ -220,7 +216,7 @@ def _seed(spec: Spec, earlier: Study | None) -> int:
     return secrets.randbelow(2**31)
 
 
-def _fail(recorder: Recorder, error: Exception) -> int:
+def _fail(recorder: Recorder, error: BaseException) -> int:
     told = None if isinstance(error, SparktuneError) else traceback.format_exc()
     log.error("%s", told or error)
     recorder.close(StopReason.ERROR, error=describe(error, traceback=told))

@@ -16,7 +16,7 @@ from pyspark.resource import ResourceProfile
 from airflow_sparktune.driver.fmin_sampler import FminSampler
 from airflow_sparktune.driver.function_slots import FunctionSlots
 from airflow_sparktune.driver.limits import Limits
-from airflow_sparktune.driver.preflight import preflight
+from airflow_sparktune.driver.preflight import preflight_study
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.remembering_tpe import Suggest
 from airflow_sparktune.driver.report import Report
@@ -112,20 +112,26 @@ class FunctionAttempt:
         """Why the study ended; raises what else ended the attempt, which the next one can go on from."""
         with terminable() as termination:
             try:
-                return _run(self._search, self._recorder, self._sampler, context, termination)
-            except KeyboardInterrupt:
-                self._recorder.close(StopReason.KILLED)
-                raise
-            except Killed:
-                log.warning("killed; the next attempt goes on where this one stopped")
-                self._recorder.close(StopReason.KILLED)
-                raise SystemExit(KILLED) from None
+                reason = _run(self._search, self._recorder, self._sampler, context, termination)
             except Superseded:
                 raise
-            except Exception as error:
-                told = None if isinstance(error, SparktuneError) else traceback.format_exc()
-                self._recorder.close(StopReason.ERROR, error=describe(error, traceback=told))
+            except (Killed, KeyboardInterrupt, Exception) as error:
+                self._close(error, killed=termination.asked)
+                if termination.asked:
+                    raise SystemExit(KILLED) from error
                 raise
+            if termination.asked:  # too late for this study; but the script shall end
+                raise SystemExit(KILLED)
+            return reason
+
+    def _close(self, error: BaseException, *, killed: bool) -> None:
+        if killed:
+            log.warning("killed; the next attempt goes on where this one stopped")
+        if killed or isinstance(error, KeyboardInterrupt):
+            self._recorder.close(StopReason.KILLED)
+            return
+        told = None if isinstance(error, SparktuneError) else traceback.format_exc()
+        self._recorder.close(StopReason.ERROR, error=describe(error, traceback=told))
 
 
 def stands(study: Study, search: Search) -> bool:
@@ -175,13 +181,7 @@ def _run(
     )
     report = Report(study)
     try:
-        preflight(
-            slots,
-            timeout=search.spec.timeout,
-            used_s=recorder.elapsed_s,
-            has_result=study.best is not None,
-            while_waiting=recorder.commit,
-        )
+        preflight_study(slots, search.spec, recorder)
         report.began(attempt=recorder.attempt, master=context.master, slots=slots.capacity)
         search.watch.begin()
         tuner = Tuner(

@@ -13,7 +13,9 @@ from typing import Any, Protocol
 
 from airflow_sparktune import __version__
 from airflow_sparktune.driver.job_slots import WorkerLost
+from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.errors import ObjectiveError, PlatformError
+from airflow_sparktune.study.spec import Spec
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +84,18 @@ def preflight(
         )
     if report["error"]:
         raise ObjectiveError(report["error"])
+
+
+def preflight_study(slots: Checkable, spec: Spec, recorder: Recorder) -> None:
+    """The same for a study, within what is left of its time; nothing where nothing is left to run."""
+    if recorder.study.finished < spec.max_evals:
+        preflight(
+            slots,
+            timeout=spec.timeout,
+            used_s=recorder.elapsed_s,
+            has_result=recorder.study.best is not None,
+            while_waiting=recorder.commit,
+        )
 
 
 def _answer(

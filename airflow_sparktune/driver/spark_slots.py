@@ -12,7 +12,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -125,15 +125,18 @@ class SparkSlots(JobSlots):
         return self._ran_s(self._groups.of(number))
 
     def _ran_s(self, group: str) -> float | None:
-        tracker, store = self._context.statusTracker(), self._context._jsc.sc().statusStore()
-        jobs = tracker.getJobIdsForGroup(group)
-        if not jobs or (job := tracker.getJobInfo(max(jobs))) is None:
+        with _java_side():
+            tracker, store = self._context.statusTracker(), self._context._jsc.sc().statusStore()
+            jobs = tracker.getJobIdsForGroup(group)
+            if not jobs or (job := tracker.getJobInfo(max(jobs))) is None:
+                return None
+            # Spark itself runs a task again whose executor was taken away.
+            tasks = store.taskList(job.stageIds[0], 0, 1_000)
+            for task in map(tasks.apply, range(tasks.size())):
+                if task.status() == "RUNNING":
+                    began: float = task.launchTime().getTime() / 1000
+                    return max(time.time() - began, 0.0)
             return None
-        tasks = store.taskList(job.stageIds[0], 0, 1)
-        if tasks.isEmpty():
-            return None
-        began: float = tasks.head().launchTime().getTime() / 1000
-        return max(time.time() - began, 0.0)
 
     def check(self) -> Future[dict[str, Any]]:
         """What a worker says of itself (see executor.evaluate.check), by a job like any trial's."""
@@ -154,8 +157,8 @@ class SparkSlots(JobSlots):
         super().close()
 
     def _check(self) -> dict[str, Any]:
-        job = self._one_task.mapPartitions(partial(self._look, self._task))
-        (report,) = self._job(self._groups.of(None), "preflight", job)
+        look = partial(self._look, self._task)
+        (report,) = self._job(self._groups.of(None), "preflight", lambda: self._one_task.mapPartitions(look))
         found: dict[str, Any] = json.loads(report)
         return found
 
@@ -169,19 +172,24 @@ class SparkSlots(JobSlots):
         number = call.trial.number
         group, description = self._groups.of(number), f"trial {number}"
         # A job's properties are its thread's, and only a pinned thread has any.
-        if self._pinned and (posted := post(call)) is not None:
+        posted = post(call) if self._pinned else None
+
+        def job() -> RDD[Any]:
+            if posted is None:
+                return self._one_task.mapPartitions(partial(self._evaluate, self._task, call))
             self._context.setLocalProperty(PROPERTY, posted)
             # An RDD of its own, for where a task fails Spark aborts all jobs whose RDD it is.
-            return self._job(group, description, self._prepared.coalesce(1))
-        function = partial(self._evaluate, self._task, call)
-        return self._job(group, description, self._one_task.mapPartitions(function))
+            return self._prepared.coalesce(1)
+
+        return self._job(group, description, job)
 
     def _cancel(self, number: int) -> None:
         self._groups.cancel(self._context, number)
 
-    def _job(self, group: str, description: str, job: RDD[Any]) -> list[Any]:
+    def _job(self, group: str, description: str, job: Callable[[], RDD[Any]]) -> list[Any]:
         try:
-            answer = self._collect(job, group, description)
+            with _java_side():
+                answer = self._collect(job(), group, description)
         except (Py4JJavaError, CapturedException) as error:
             # Where a SparkSession exists, PySpark turns some of the JVM's exceptions into its own.
             java = isinstance(error, Py4JJavaError)
@@ -190,8 +198,6 @@ class SparkSlots(JobSlots):
                 raise DriverLost(f"Spark has shut down: {_first_line(text)}") from error
             _require_alive(self._context)
             raise WorkerLost(_cause(text)) from error
-        except (Py4JError, OSError) as error:
-            raise DriverLost(f"the Java side of the driver is gone: {error}") from error
         if not answer:
             raise DriverLost("the Java side of the driver is gone: a job has ended without its answer")
         return answer
@@ -276,6 +282,17 @@ def _room_for_trials(context: SparkContext, profile: JavaObject | None) -> int:
 
 def _default_profile(spark: JavaObject) -> JavaObject:
     return spark.resourceProfileManager().defaultResourceProfile()
+
+
+@contextmanager
+def _java_side() -> Iterator[None]:
+    """Whatever says that the JVM is gone, in the house's words; what the JVM itself raises passes."""
+    try:
+        yield
+    except Py4JJavaError:
+        raise
+    except (Py4JError, OSError) as error:
+        raise DriverLost(f"the Java side of the driver is gone: {error}") from error
 
 
 def _require_alive(context: SparkContext) -> None:

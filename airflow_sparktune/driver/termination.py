@@ -20,11 +20,11 @@ class Termination:
     """Makes Killed of the first SIGTERM; others don't disturb the driver's last words.
 
     Until `hand_to` is called it is raised at once, in whatever code the main thread is, which may turn it
-    into another error or swallow it.
+    into another error or swallow it: `asked` says that it has come.
     """
 
     def __init__(self) -> None:
-        self._asked = False
+        self.asked = False
         self._interrupt: Callable[[BaseException], None] | None = None
 
     def hand_to(self, interrupt: Callable[[BaseException], None]) -> None:
@@ -33,13 +33,13 @@ class Termination:
         One that was swallowed before is given at once.
         """
         self._interrupt = interrupt
-        if self._asked:
+        if self.asked:
             interrupt(Killed())
 
     def on_sigterm(self, _signum: int, _frame: Any) -> None:
         """The signal's handler."""
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        self._asked = True
+        self.asked = True
         if self._interrupt is None:
             raise Killed
         self._interrupt(Killed())

@@ -45,6 +45,7 @@ def busy(spark: SparkContext, tmp_path: Path) -> Iterator[SparkContext]:
     )
     held.start()
     while len(list(folder.iterdir())) < 2:
+        assert held.is_alive(), "Spark could not be kept busy"
         time.sleep(0.05)
     yield spark
     (folder / "enough").touch()

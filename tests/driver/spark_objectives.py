@@ -167,6 +167,14 @@ def terminated_and_lost() -> list[int]:
     return []
 
 
+def terminated_and_told_otherwise() -> None:
+    """Data whose loading makes another error of SIGTERM."""
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    except BaseException as error:
+        raise ValueError("the download was interrupted") from error
+
+
 def terminated() -> None:
     """Data whose loading SIGTERM ends."""
     os.kill(os.getpid(), signal.SIGTERM)

@@ -9,6 +9,8 @@ import re
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +31,21 @@ from airflow_sparktune.study.trial import TrialState
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("spark")]
 
 HERE = "tests.driver.spark_objectives"
+PATIENCE_S = 30.0
 
 
 def spec(**given: Any) -> Spec:
     defaults = {"objective": f"{HERE}:echo", "max_evals": 4, "algo": "random", "seed": 5}
     return Spec.of(**{**defaults, "space": {"x": {"uniform": [0, 1]}}, **given})
+
+
+@contextmanager
+def beside(what: Callable[[], None]) -> Iterator[None]:
+    """Let `what` happen in another thread, which is over when this is."""
+    thread = threading.Thread(target=what)
+    thread.start()
+    yield
+    thread.join()
 
 
 def attempt(folder: Path, **given: Any) -> int:
@@ -180,7 +192,7 @@ def test_killed_in_the_middle_it_starts_nothing_more_and_says_so(tmp_path: Path,
     assert {path.name for path in begun.iterdir()} <= {"0", "1"}
 
 
-@pytest.mark.parametrize("data", ["terminated", "terminated_and_lost"])
+@pytest.mark.parametrize("data", ["terminated", "terminated_and_lost", "terminated_and_told_otherwise"])
 def test_killed_before_the_first_trial(tmp_path: Path, data: str) -> None:
     assert attempt(tmp_path, objective=f"{HERE}:shared", shared_data=f"{HERE}:{data}") == KILLED
     assert killed(tmp_path)
@@ -189,12 +201,15 @@ def test_killed_before_the_first_trial(tmp_path: Path, data: str) -> None:
 
 def test_killed_while_no_executor_comes(tmp_path: Path, busy: SparkContext) -> None:
     def terminate() -> None:
-        while len(busy.statusTracker().getActiveJobsIds()) < 2:
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until:
+            if len(busy.statusTracker().getActiveJobsIds()) == 2:
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
             time.sleep(0.05)
-        os.kill(os.getpid(), signal.SIGTERM)
 
-    threading.Thread(target=terminate).start()
-    assert attempt(tmp_path / "study") == KILLED
+    with beside(terminate):
+        assert attempt(tmp_path / "study") == KILLED
     assert killed(tmp_path / "study")
 
 
@@ -204,14 +219,17 @@ def test_a_newer_attempt_ends_one_that_waits_for_an_executor(
     folder = tmp_path / "study"
 
     def take_over() -> None:
-        while not (attempts := read_study(str(folder)).study.attempts) or attempts[-1].spark is None:
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until:
+            if (attempts := read_study(str(folder)).study.attempts) and attempts[-1].spark:
+                newer = StreamWriter(LocalStorage(folder), 2)
+                newer.append({"event": "opened"})
+                newer.commit()
+                return
             time.sleep(0.05)
-        newer = StreamWriter(LocalStorage(folder), 2)
-        newer.append({"event": "opened"})
-        newer.commit()
 
-    threading.Thread(target=take_over).start()
-    assert attempt(folder) == FAILED
+    with beside(take_over):
+        assert attempt(folder) == FAILED
     assert "attempt 2" in caplog.text
 
 
@@ -220,6 +238,17 @@ def test_no_executor_within_the_studys_timeout(tmp_path: Path, busy: SparkContex
     error = verdict(tmp_path / "study")
     assert re.search(r"timeout \(1 s\), but no executor has taken the first job", str(error))
     assert not error.retryable  # type: ignore[attr-defined]
+
+
+def test_a_study_with_nothing_left_to_run_needs_no_executor(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """As where a driver was killed between its last trial's end and its own."""
+    folder = tmp_path / "study"
+    assert attempt(folder) == DONE
+    request.getfixturevalue("busy")
+    assert attempt(folder) == DONE
+    assert study(folder).finished == 4
 
 
 def test_what_an_earlier_attempt_found_stands_though_no_executor_comes(

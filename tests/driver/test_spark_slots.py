@@ -10,10 +10,12 @@ from typing import Any
 
 import psutil
 import pytest
+from py4j.protocol import Py4JNetworkError
 from pyspark import SparkContext
 
 from airflow_sparktune.driver.roles import Finished, Point
 from airflow_sparktune.driver.spark_slots import DriverSlots, SparkSlots, start_session
+from airflow_sparktune.errors import DriverLost
 from airflow_sparktune.executor.evaluate import Call, Task
 from airflow_sparktune.executor.objective import TrialInfo
 from airflow_sparktune.study.trial import FailureKind, TrialState
@@ -188,6 +190,19 @@ class TestEndings:
         assert "\n" not in end.lost
         slots.submit(call(1, die=False))
         assert ends(slots)[0].reply is not None
+
+    def test_a_jvm_that_goes_before_a_job_begins_is_a_lost_driver(
+        self, slots_of: Any, spark: SparkContext, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        slots = slots_of("pid")
+
+        def gone(*_: Any) -> None:
+            raise Py4JNetworkError("Answer from Java side is empty")
+
+        monkeypatch.setattr(spark, "setLocalProperty", gone)
+        slots.submit(call(0))
+        with pytest.raises(DriverLost, match="the Java side of the driver is gone"):
+            ends(slots)
 
     def test_a_lost_worker_takes_no_other_trial_along(self, slots_of: Any, tmp_path: Path) -> None:
         slots = slots_of("waits_or_exits")

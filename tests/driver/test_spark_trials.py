@@ -371,6 +371,16 @@ class TestLimits:
         with pytest.raises(KeyError, match="loss"):
             minimise(SparkTrials(parallelism=2), max_evals=50, early_stop_fn=broken)
 
+    def test_sigterm_at_the_last_trial_ends_the_script_with_the_study_whole(self, tmp_path: Path) -> None:
+        def terminated_at_last(trials: Any, *args: Any) -> tuple[bool, list[int]]:
+            if len(trials.trials) == 4:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return False, []
+
+        with pytest.raises(SystemExit, match="143"):
+            minimise(SparkTrials(parallelism=1, study=str(tmp_path)), early_stop_fn=terminated_at_last)
+        assert read_study(str(tmp_path)).study.result_stands
+
     def test_an_algorithm_that_has_nothing_more_ends_it_with_what_runs(self) -> None:
         def four(ids: list[int], *given: Any) -> Any:
             return rand.suggest(ids, *given) if ids[0] < 4 else []

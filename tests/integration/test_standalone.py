@@ -77,6 +77,7 @@ def test_dynamic_allocation_grows_with_the_study(cluster: str, tmp_path: Path) -
     folder = {"folder": str(tmp_path)}
     study = _run(cluster, tmp_path, objective="model:meets_another", objective_kwargs=folder, conf=conf)
     assert study.finished == 12
+    assert study.slots == 2  # and no more than maxExecutors allows
     assert len({trial.info["pid"] for trial in study.trials.values()}) == 2
 
 
