@@ -35,11 +35,13 @@ class SubmissionOperator(SparkSubmitOperator):
     def submit(self, submission: Submission, context: Context, *, question: str) -> Exception | None:
         """Run the application to its end; returns what the provider says went wrong, if anything.
 
-        A retry reconnects to an application of an earlier try that was submitted for the same `question`.
+        A retry reconnects to an application of an earlier try that was submitted for the same `question` and
+        is still at work. One that has ended is submitted anew: a result of it that answers this try has been
+        delivered without. A script, which alone knows what it asks, is so run again, as in client mode: its
+        study resumes and ends at once where nothing is left, what it does beside that is repeated.
         """
         self._submission = submission
         self.external_id_key = f"{SparkSubmitOperator.external_id_key}_{question}"
-        self._K8S_DRIVER_STATUS_KEY = f"{SparkSubmitOperator._K8S_DRIVER_STATUS_KEY}_{question}"
         self.application = submission.application
         self.application_args = list(submission.arguments)
         self.py_files = ",".join([*submission.py_files, *filter(None, [self.py_files])])
@@ -69,6 +71,16 @@ class SubmissionOperator(SparkSubmitOperator):
             self._end_application(self._hook)
         finally:
             end_family(members)
+
+    def is_job_succeeded(self, status: str) -> bool:  # noqa: ARG002 - whatever it is
+        """No application that has ended stands for this try; what it came to, the study says."""
+        return False
+
+    def submit_job(self, context: Context) -> str | None:
+        """Submit; what the provider noted of a pod that has succeeded says nothing of the next one."""
+        if (store := context.get("task_state_store")) is not None:
+            store.delete(self._K8S_DRIVER_STATUS_KEY)
+        return super().submit_job(context)
 
     def poll_until_complete(self, external_id: JsonValue, context: Context) -> None:
         """Follow the application; after a reconnect too, the provider's hook knows what on_kill is to end."""

@@ -24,6 +24,7 @@ from airflow_sparktune.study.trial import Trial, TrialState
 SAID = {
     "waits on Kubernetes": "pod name: sparktune-1-driver",
     "waits on YARN": "Submitted application application_1_0001",
+    "works on Kubernetes": "pod name: sparktune-1-driver",
     "works on YARN": "Submitted application application_1_0001",
 }
 

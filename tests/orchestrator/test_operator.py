@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from airflow.providers.apache.spark.hooks import spark_submit as spark_hook
+from airflow.providers.apache.spark.operators import spark_submit as spark_operator
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.log import mask_secret
 
@@ -296,10 +297,15 @@ def test_yarn_application_is_killed_after_a_reconnect(operator, monkeypatch, res
 
 
 @pytest.fixture
-def durable(run, operator, spark_submit, resource_manager) -> Callable[..., Any]:
-    """Run one try of a task whose application YARN runs, and runs well; the tries share a state store."""
+def store() -> types.SimpleNamespace:
+    """The state store that a task's tries share."""
     kept: dict[str, Any] = {}
-    store = types.SimpleNamespace(get=kept.get, set=kept.__setitem__)
+    return types.SimpleNamespace(get=kept.get, set=kept.__setitem__, delete=lambda key: kept.pop(key, None))
+
+
+@pytest.fixture
+def durable(run, operator, spark_submit, resource_manager, store) -> Callable[..., Any]:
+    """Run one try of a task whose application YARN runs, and runs well."""
     extra = {"yarn_resourcemanager_webapp_address": resource_manager.address}
     spark_submit("works on YARN", master="yarn", **extra)
     resource_manager.finished = True
@@ -308,21 +314,76 @@ def durable(run, operator, spark_submit, resource_manager) -> Callable[..., Any]
     )[1]
 
 
+class WorkerGone(BaseException):
+    """The task's process ends here."""
+
+
+@pytest.fixture
+def when_it_waits(monkeypatch) -> Callable[[Callable[[], Any]], None]:
+    """Set what happens while the provider waits for its next look at the application."""
+
+    def install(action: Callable[[], Any]) -> None:
+        clock = types.SimpleNamespace(sleep=lambda _: action())
+        monkeypatch.setattr(spark_hook, "time", clock)
+
+    return install
+
+
+def die() -> None:
+    raise WorkerGone
+
+
 def test_a_try_that_asks_something_else_has_an_application_of_its_own(durable, storage) -> None:
-    """The application of an earlier try answers an earlier question."""
-    durable(objective_kwargs={"rows": 1})
-    durable(objective_kwargs={"rows": 2})
-    study = read_study(str(storage / RUN / "g0")).study
-    assert study.spec.objective_kwargs == {"rows": 2}
-    assert study.result_stands
+    """The application of an earlier try answers an earlier question, also where it is asked again later."""
+    for rows in (1, 2, 1):
+        durable(objective_kwargs={"rows": rows})
+        study = read_study(str(storage / RUN / "g0")).study
+        assert study.spec.objective_kwargs == {"rows": rows}
+        assert study.result_stands
 
 
-def test_a_try_with_other_limits_keeps_the_application(durable, caplog) -> None:
+def test_an_application_at_work_is_kept_whatever_the_limits(
+    durable, resource_manager, when_it_waits, caplog
+) -> None:
     """What it found within the older limits is delivered, and said to be that."""
-    durable()
+    resource_manager.finished = False
+    when_it_waits(die)
+    with pytest.raises(WorkerGone):
+        durable()
+    when_it_waits(lambda: setattr(resource_manager, "finished", True))
     ti = durable(max_evals=5)
     assert ti.pushed["tuning_result"]["counts"]["ok"] == 3
     assert "within the limits of an earlier try" in caplog.text
+
+
+def test_an_application_that_has_ended_is_not(durable) -> None:
+    """A larger max_evals goes further."""
+    durable()
+    assert durable(max_evals=5).pushed["tuning_result"]["counts"]["ok"] == 5
+
+
+def test_a_pod_at_work_is_kept_after_one_that_has_succeeded(
+    operator, run, store, spark_submit, when_it_waits, monkeypatch
+) -> None:
+    """The provider notes that a pod has succeeded: not so the next one."""
+    status = types.SimpleNamespace(phase="Succeeded", container_statuses=None)
+    client = types.SimpleNamespace(read_namespaced_pod=lambda *_: types.SimpleNamespace(status=status))
+    kubernetes = types.SimpleNamespace(get_kube_client=lambda: client, ApiException=OSError)
+    for module in (spark_hook, spark_operator):
+        monkeypatch.setattr(module, "kube_client", kubernetes, raising=False)
+    spark_submit("works on Kubernetes", master="k8s://https://cluster:443", namespace="tuning")
+
+    def attempt(**given: Any) -> Any:
+        task = operator(deploy_mode="cluster", track_driver_via_k8s_api=True, **given)
+        return run(task, store=store)[1].pushed["tuning_result"]["counts"]["ok"]
+
+    assert attempt() == 3
+    status.phase = "Running"
+    when_it_waits(die)
+    with pytest.raises(WorkerGone):
+        attempt(max_evals=5)
+    when_it_waits(lambda: setattr(status, "phase", "Succeeded"))
+    assert attempt(max_evals=7) == 5
 
 
 @pytest.fixture
