@@ -185,6 +185,8 @@ class SparkTuneOperator(SubmissionOperator):
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         study = verdict(address, spec=spec, before=known, failure=failure)
+        if spec is not None and not study.answers(spec):
+            self.log.warning("this result was found within other limits; clear the task to tune within these")
         if script and failure is not None:
             raise failure  # the study has a result, but the script went on and failed
         return study

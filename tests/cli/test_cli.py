@@ -139,6 +139,36 @@ def test_an_older_result_is_not_passed_off_as_a_new_one(
     assert "best" not in told.out
 
 
+@pytest.mark.parametrize(
+    ("asked", "code", "said"),
+    [
+        ("max_evals: 2", 0, ""),
+        ("max_evals: 9", 0, "found within other limits; the same command goes on within these"),
+        (
+            "max_evals: 2\nobjective_kwargs: {rows: 5}",
+            1,
+            "holds another one now (objective_kwargs['rows'] changed); the same command starts anew there",
+        ),
+    ],
+)
+def test_what_somebody_else_found_there_meanwhile(
+    study: str,
+    spark_submit: Callable[[str], None],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    asked: str,
+    code: int,
+    said: str,
+) -> None:
+    """Delivered where it answers what was asked; where not, or not quite, that is said."""
+    spark_submit(f'while [ "$1" != --study ]; do shift; done; cp -r "{study}/attempts" "$2"')
+    (tmp_path / "spec.yaml").write_text(f"objective: m:f\nspace: {{x: {{uniform: [0, 1]}}}}\n{asked}")
+    assert main(["run", str(tmp_path / "spec.yaml"), "--study", str(tmp_path / "mine")]) == code
+    told = capsys.readouterr()
+    assert said in told.err if said else not told.err
+    assert ("best params" in told.out) is (code == 0)
+
+
 def test_interrupted(
     spark_submit: Callable[[str], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -82,7 +82,7 @@ def test_killed_and_gone_on(start: Start, tmp_path: Path) -> None:
     for process in psutil.Process(first.pid).children(recursive=True):
         if "python" in process.name() and study(tmp_path) in process.cmdline():
             os.kill(process.pid, signal.SIGKILL)
-    assert "run the same command again to go on" in output(first)
+    assert "the same command goes on from there" in output(first)
     before = {row["number"]: row for row in show(tmp_path)["trials"] if row["state"] == "ok"}
     assert first.returncode == 1
     again = start(**spec)
