@@ -8,7 +8,7 @@ const REASONS = {
   loss_threshold: "the loss threshold was reached",
   no_progress: "no progress any more",
   max_failures: "too many trials failed",
-  early_stop: "the script's own rule stopped it",
+  early_stop: "the algorithm, or a rule of the script, ended it",
   error: "the driver ended with an error",
   killed: "it was killed",
 };
