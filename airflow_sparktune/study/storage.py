@@ -133,9 +133,12 @@ class FsspecStorage:
                 "install fsspec there, or use a path that both sides can reach"
             ) from None
         try:
-            self._files, root = fsspec.url_to_fs(url, use_listings_cache=False)
-        except (ImportError, ValueError) as error:
+            with _own_errors(known=(OSError, ImportError, ValueError)):
+                self._files, root = fsspec.url_to_fs(url, use_listings_cache=False)
+        except (ImportError, ValueError) as error:  # a backend that is missing, a URL that is none
             raise StorageError(f"storage {url} cannot be opened: {error}") from error
+        except OSError as error:  # some backends connect already (ftp, sftp)
+            raise _kind(error)(f"storage {url} cannot be opened: {error}") from error
         self._root = root.rstrip("/")
 
     def write(self, name: str, data: bytes) -> None:
@@ -175,11 +178,11 @@ class FsspecStorage:
 
 
 @contextmanager
-def _own_errors() -> Iterator[None]:
+def _own_errors(*, known: tuple[type[Exception], ...] = (OSError,)) -> Iterator[None]:
     """What a backend of fsspec raises of its own (botocore's errors, aiohttp's, Azure's), as an OSError."""
     try:
         yield
-    except OSError:
+    except known:
         raise
     except Exception as error:
         raise OSError(f"{type(error).__name__}: {error}") from error

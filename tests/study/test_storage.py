@@ -195,6 +195,32 @@ def test_a_url_is_opened_with_fsspec() -> None:
         open_storage("ftq://bucket/study")
 
 
+@pytest.mark.parametrize(
+    ("failure", "retryable"),
+    [
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), True),
+        (PermissionError("Login incorrect"), False),
+        (RuntimeError("421 too many connections"), True),
+        (ValueError("a bucket must have a name"), False),
+        (ImportError("Install paramiko to enable ssh"), False),
+    ],
+)
+def test_a_url_that_cannot_be_opened(
+    monkeypatch: pytest.MonkeyPatch, failure: Exception, retryable: bool
+) -> None:
+    """Some backends connect when they are made: what they raise is told as the other failures are."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise failure
+
+    monkeypatch.setattr(OutOfReach, "__init__", fail)
+    fsspec.register_implementation("outofreach", OutOfReach, clobber=True)
+    with pytest.raises(StorageError, match="storage outofreach://host/study cannot be opened") as raised:
+        open_storage("outofreach://host/study")
+    assert str(failure) in str(raised.value)
+    assert raised.value.retryable is retryable
+
+
 class AnswerLost(Exception):
     """As aiohttp, botocore, gcsfs and Azure have them: no OSError."""
 
@@ -203,6 +229,7 @@ class OutOfReach(fsspec.AbstractFileSystem):
     """A store whose every request fails with `failure`."""
 
     protocol = "outofreach"
+    cachable = False
     failure: ClassVar[Exception] = AnswerLost("503, the server is busy")
 
     def _fail(self, *args: Any, **kwargs: Any) -> Any:
