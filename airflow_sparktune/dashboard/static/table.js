@@ -39,24 +39,19 @@ export class TrialTable {
     this.model = model;
     this.head(model.dimensions);
     const found = this.found();
-    const shown = found.slice(0, this.limit);
+    const shown = found.filter((trial, index) => index < this.limit || this.opened.has(trial.number));
     const nodes = shown.flatMap((trial) => [this.row(trial), this.opened.get(trial.number)].filter(Boolean));
     reconcile(byId("trials").tBodies[0], nodes);
     byId("more").hidden = found.length <= shown.length;
     byId("table-text").textContent = `${found.length} of ${model.trials.size} trials` +
-      (found.length > shown.length ? `, the first ${shown.length} are listed` : "");
+      (found.length > shown.length ? `, the first ${this.limit} are listed` : "");
   }
 
   // Open a trial's row; one that the filters keep out stays out.
   open(trialNumber) {
-    const found = this.found();
-    const index = found.findIndex((trial) => trial.number === trialNumber);
-    if (index < 0) return;
-    if (index >= this.limit) {
-      this.limit = index + 1;
-      this.show(this.model);
-    }
-    if (!this.opened.has(trialNumber)) this.toggle(found[index]);
+    const trial = this.found().find((each) => each.number === trialNumber);
+    if (!trial) return;
+    if (!this.opened.has(trialNumber)) this.toggle(trial);
     this.opened.get(trialNumber).scrollIntoView({ block: "center" });
   }
 
@@ -142,7 +137,8 @@ export class TrialTable {
         (error) => (cell.textContent = error.message),
       );
     }
-    this.rows.get(trial.number).trial = null; // its arrow has turned
+    const known = this.rows.get(trial.number);
+    if (known) known.trial = null; // its arrow has turned
     this.show(this.model);
   }
 }
