@@ -18,7 +18,7 @@ def main() -> int:
     """Run what was asked for; returns the exit code."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--only", choices=NAMES, action="append", help="this one (may be given again)")
-    parser.add_argument("--quick", action="store_true", help="leave out hyperopt's SparkTrials: minutes")
+    parser.add_argument("--quick", action="store_true", help="leave out hyperopt's SparkTrials")
     parser.add_argument("--tiny", action="store_true", help="so small that the figures mean nothing")
     arguments = parser.parse_args()
     chosen = arguments.only or NAMES
