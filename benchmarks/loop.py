@@ -36,7 +36,7 @@ class Size:
 
 FULL = Size(trials=(1_000, 3_000, 10_000, 30_000, 100_000), slots=1_000)
 TINY = Size(trials=(10, 20), slots=4)
-# A page for each of 200,000 writes, before the journal is rolled.
+# The largest journal has 200,000 files of a page each before it is rolled; and others use memory too.
 MEMORY_BYTES = 2e9
 
 

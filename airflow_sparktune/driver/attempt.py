@@ -54,9 +54,8 @@ def _run(storage: Storage, address: str, spec: Spec, termination: Termination) -
         from airflow_sparktune.driver.sampler import HyperoptSampler
 
         sampler = HyperoptSampler(spec.space, spec.algo)
-    except Exception as error:
-        if termination.asked:
-            raise Killed from error
+    except Exception as error:  # noqa: BLE001 - whatever it is, the study ends with it and says so
+        termination.check()
         return _fail(open_recorder(dimensions=()), error)
     recorder = open_recorder(dimensions=tuple(item.to_json() for item in sampler.dimensions))
     try:
@@ -120,6 +119,7 @@ def _tune(
     with closing(_slots(spec, context)) as slots:
         match slots:
             case SparkSlots():
+                termination.check()  # what waits for an executor waits long
                 preflight_study(slots, spec, recorder)
                 _warn_of_room(spec, cluster_slots(context))
             case DriverSlots():

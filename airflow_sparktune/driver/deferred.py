@@ -1,28 +1,36 @@
-"""A module that costs nothing until something in it is looked up, however it is imported."""
+"""A module that costs nothing where it is only imported, and not used."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
-from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
 
-def defer(name: str) -> None:
-    """Let importing the module `name` wait until it is used; nothing where it is loaded, or not there.
+@contextmanager
+def deferred(name: str) -> Iterator[None]:
+    """Let the imports of module `name` in here load it only when something in it is looked up.
 
-    importlib's own LazyLoader loads it at the next import, which asks what is in sys.modules for its spec.
+    importlib's own LazyLoader would load it at the second import, which asks for the module's spec.
     """
-    if name not in sys.modules and (spec := find_spec(name)) is not None:
-        deferred = _Deferred(name)
-        deferred.__spec__ = spec
-        sys.modules[name] = deferred
+    if name in sys.modules:
+        yield
+        return
+    placeholder = _Placeholder(name)
+    sys.modules[name] = placeholder
+    try:
+        yield
+    finally:
+        # Whoever imports it from now on shall find nothing but the module.
+        if sys.modules.get(name) is placeholder:
+            del sys.modules[name]
 
 
-class _Deferred(ModuleType):
+class _Placeholder(ModuleType):
     def __getattr__(self, attribute: str) -> Any:
-        # For a package __path__ too, so that its submodules find it loaded.
         if sys.modules.get(self.__name__) is self:
             del sys.modules[self.__name__]
         return getattr(import_module(self.__name__), attribute)

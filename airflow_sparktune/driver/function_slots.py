@@ -15,6 +15,7 @@ from pyspark.resource import ResourceProfile
 
 from airflow_sparktune.driver.roles import Finished
 from airflow_sparktune.driver.spark_slots import SparkSlots
+from airflow_sparktune.errors import DriverLost
 from airflow_sparktune.executor.evaluate import Call, Reply, raised
 from airflow_sparktune.executor.pickled import PickledTask, check_pickled, evaluate_pickled
 
@@ -70,7 +71,7 @@ class FunctionSlots(SparkSlots):
     def close(self) -> None:
         """End what still runs, and start nothing more."""
         # Where Spark is gone there is nothing left to end.
-        with suppress(Py4JError, OSError):
+        with suppress(Py4JError, OSError, DriverLost):
             for number in self._inside:
                 self.cancel(number)
         super().close()

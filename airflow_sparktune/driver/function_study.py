@@ -181,6 +181,7 @@ def _run(
     )
     report = Report(study)
     try:
+        termination.check()  # what waits for an executor waits long
         preflight_study(slots, search.spec, recorder)
         report.began(attempt=recorder.attempt, master=context.master, slots=slots.capacity)
         search.watch.begin()

@@ -19,7 +19,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
-from airflow_sparktune.driver.deferred import defer
 from airflow_sparktune.driver.watchdog import end_children, start_watchdog
 from airflow_sparktune.errors import SparktuneError
 from airflow_sparktune.study.spec_file import read_spec
@@ -62,9 +61,7 @@ def _run(address: str) -> int:
     from airflow_sparktune.driver import attempt
 
     # hyperopt takes as long to import as Spark to start: let the two overlap. It imports pyspark itself, so
-    # this comes after: two threads that import one package may each find it half made. More than half of
-    # that time goes into what only its atpe uses.
-    defer("scipy.stats")
+    # this comes after: two threads that import one package may each find it half made.
     threading.Thread(target=import_module, args=("airflow_sparktune.driver.sampler",), daemon=True).start()
     try:
         storage = open_storage(address)

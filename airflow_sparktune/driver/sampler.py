@@ -9,9 +9,14 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-import hyperopt
 import numpy
-from hyperopt import anneal, pyll, rand, tpe
+
+from airflow_sparktune.driver.deferred import deferred
+
+# hyperopt imports it for atpe alone, and spends more than half of its own import on it.
+with deferred("scipy.stats"):
+    import hyperopt
+    from hyperopt import anneal, pyll, rand, tpe
 
 from airflow_sparktune.driver.hyperopt_space import hyperopt_space
 from airflow_sparktune.driver.remembering_tpe import Suggest, remembering

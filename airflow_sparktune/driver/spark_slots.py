@@ -118,7 +118,10 @@ class SparkSlots(JobSlots):
 
     @property
     def capacity(self) -> int:
-        return self._parallelism or _room_for_trials(self._context, self._profile)
+        if self._parallelism is not None:
+            return self._parallelism
+        with _java_side():
+            return _room_for_trials(self._context, self._profile)
 
     def ran_s(self, number: int) -> float | None:
         """How long a trial's task has been running, by Spark's own record of its start."""
@@ -184,7 +187,8 @@ class SparkSlots(JobSlots):
         return self._job(group, description, job)
 
     def _cancel(self, number: int) -> None:
-        self._groups.cancel(self._context, number)
+        with _java_side():
+            self._groups.cancel(self._context, number)
 
     def _job(self, group: str, description: str, job: Callable[[], RDD[Any]]) -> list[Any]:
         try:

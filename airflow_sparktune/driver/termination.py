@@ -27,6 +27,11 @@ class Termination:
         self.asked = False
         self._interrupt: Callable[[BaseException], None] | None = None
 
+    def check(self) -> None:
+        """Raise Killed once more where it has come and was swallowed."""
+        if self.asked:
+            raise Killed
+
     def hand_to(self, interrupt: Callable[[BaseException], None]) -> None:
         """Give Killed to `interrupt` from now on, which raises it where that does no harm.
 

@@ -213,6 +213,14 @@ def test_killed_while_no_executor_comes(tmp_path: Path, busy: SparkContext) -> N
     assert killed(tmp_path / "study")
 
 
+@pytest.mark.usefixtures("busy")
+def test_killed_before_it_waits_for_an_executor(tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    given = {"objective": f"{HERE}:shared", "shared_data": f"{HERE}:terminated_and_lost"}
+    assert attempt(folder, **given) == KILLED
+    assert killed(folder)
+
+
 def test_a_newer_attempt_ends_one_that_waits_for_an_executor(
     tmp_path: Path, busy: SparkContext, caplog: pytest.LogCaptureFixture
 ) -> None:
