@@ -40,9 +40,18 @@ def spec(**given: Any) -> Spec:
 
 
 @contextmanager
-def beside(what: Callable[[], None]) -> Iterator[None]:
-    """Let `what` happen in another thread, which is over when this is."""
-    thread = threading.Thread(target=what)
+def beside(what: Callable[[], None], *, once: Callable[[], bool]) -> Iterator[None]:
+    """Let `what` happen in another thread as soon as `once` holds; the thread is over when this is."""
+
+    def watch() -> None:
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until:
+            if once():
+                what()
+                return
+            time.sleep(0.05)
+
+    thread = threading.Thread(target=watch)
     thread.start()
     yield
     thread.join()
@@ -200,15 +209,10 @@ def test_killed_before_the_first_trial(tmp_path: Path, data: str) -> None:
 
 
 def test_killed_while_no_executor_comes(tmp_path: Path, busy: SparkContext) -> None:
-    def terminate() -> None:
-        until = time.monotonic() + PATIENCE_S
-        while time.monotonic() < until:
-            if len(busy.statusTracker().getActiveJobsIds()) == 2:
-                os.kill(os.getpid(), signal.SIGTERM)
-                return
-            time.sleep(0.05)
+    def waits() -> bool:
+        return len(busy.statusTracker().getActiveJobsIds()) == 2
 
-    with beside(terminate):
+    with beside(lambda: os.kill(os.getpid(), signal.SIGTERM), once=waits):
         assert attempt(tmp_path / "study") == KILLED
     assert killed(tmp_path / "study")
 
@@ -226,17 +230,15 @@ def test_a_newer_attempt_ends_one_that_waits_for_an_executor(
 ) -> None:
     folder = tmp_path / "study"
 
-    def take_over() -> None:
-        until = time.monotonic() + PATIENCE_S
-        while time.monotonic() < until:
-            if (attempts := read_study(str(folder)).study.attempts) and attempts[-1].spark:
-                newer = StreamWriter(LocalStorage(folder), 2)
-                newer.append({"event": "opened"})
-                newer.commit()
-                return
-            time.sleep(0.05)
+    def waits() -> bool:
+        return any(each.spark for each in read_study(str(folder)).study.attempts)
 
-    with beside(take_over):
+    def take_over() -> None:
+        newer = StreamWriter(LocalStorage(folder), 2)
+        newer.append({"event": "opened"})
+        newer.commit()
+
+    with beside(take_over, once=waits):
         assert attempt(folder) == FAILED
     assert "attempt 2" in caplog.text
 
