@@ -17,7 +17,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from airflow_sparktune.driver.attempt import run_attempt
-from airflow_sparktune.driver.spark_slots import start_session
+from airflow_sparktune.driver.session import start_session
 from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.storage import open_storage

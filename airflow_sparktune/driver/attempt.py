@@ -12,11 +12,14 @@ from typing import Any, assert_never
 
 from pyspark import SparkContext
 
+from airflow_sparktune.driver.driver_slots import DriverSlots
 from airflow_sparktune.driver.preflight import preflight_study
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.report import Report
 from airflow_sparktune.driver.roles import Sampler
-from airflow_sparktune.driver.spark_slots import DriverSlots, SparkSlots, cluster_slots, start_session
+from airflow_sparktune.driver.session import start_session
+from airflow_sparktune.driver.spark_context import cluster_slots
+from airflow_sparktune.driver.spark_slots import SparkSlots
 from airflow_sparktune.driver.termination import KILLED, Killed, Termination, terminable
 from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.errors import ObjectiveError, SparktuneError, Superseded, describe

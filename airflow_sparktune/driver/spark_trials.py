@@ -21,7 +21,8 @@ from airflow_sparktune.driver.function_spec import function_spec
 from airflow_sparktune.driver.function_study import FunctionAttempt, Search, no_success, stands
 from airflow_sparktune.driver.remembering_tpe import Suggest
 from airflow_sparktune.driver.script_storage import storage_of
-from airflow_sparktune.driver.spark_slots import cluster_slots, start_session
+from airflow_sparktune.driver.session import start_session
+from airflow_sparktune.driver.spark_context import cluster_slots
 from airflow_sparktune.study.follow import StudyFollower
 from airflow_sparktune.study.storage import Storage
 from airflow_sparktune.study.study import StopReason, Study

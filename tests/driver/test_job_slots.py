@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from airflow_sparktune.driver.driver_slots import DriverSlots
 from airflow_sparktune.driver.job_slots import JobSlots, WorkerLost
 from airflow_sparktune.driver.roles import Finished
-from airflow_sparktune.driver.spark_slots import DriverSlots
 from airflow_sparktune.errors import DriverLost
 from airflow_sparktune.executor.evaluate import Call, Reply, Task
 from airflow_sparktune.executor.objective import TrialInfo

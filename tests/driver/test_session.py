@@ -13,7 +13,7 @@ pytestmark = pytest.mark.integration
 
 PROGRAM = """
 import json
-from airflow_sparktune.driver.spark_slots import start_session
+from airflow_sparktune.driver.session import start_session
 conf = start_session("ours").sparkContext.getConf()
 print(json.dumps(dict(conf.getAll())))
 """

@@ -13,8 +13,10 @@ import pytest
 from py4j.protocol import Py4JNetworkError
 from pyspark import SparkContext
 
+from airflow_sparktune.driver.driver_slots import DriverSlots
 from airflow_sparktune.driver.roles import Finished, Point
-from airflow_sparktune.driver.spark_slots import DriverSlots, SparkSlots, start_session
+from airflow_sparktune.driver.session import start_session
+from airflow_sparktune.driver.spark_slots import SparkSlots
 from airflow_sparktune.errors import DriverLost
 from airflow_sparktune.executor.evaluate import Call, Task
 from airflow_sparktune.executor.objective import TrialInfo

@@ -1,0 +1,66 @@
+"""What all slots on Spark ask of its context: how much room there is, whether it lives, job groups."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from py4j.java_gateway import JavaObject
+from py4j.protocol import Py4JError, Py4JJavaError
+from pyspark import SparkContext
+
+from airflow_sparktune.errors import DriverLost
+
+
+def cluster_slots(context: SparkContext, profile: JavaObject | None = None) -> int:
+    """How many tasks (that need what `profile` says) the cluster's executors can run at once, now."""
+    return int(context._jsc.sc().maxNumConcurrentTasks(profile or default_profile(context)))
+
+
+def default_profile(context: SparkContext) -> JavaObject:
+    """What a task needs by the application's settings."""
+    return context._jsc.sc().resourceProfileManager().defaultResourceProfile()
+
+
+@contextmanager
+def java_side() -> Iterator[None]:
+    """Whatever says that the JVM is gone, in the house's words; what the JVM itself raises passes."""
+    try:
+        yield
+    except Py4JJavaError:
+        raise
+    except (Py4JError, OSError) as error:
+        raise DriverLost(f"the Java side of the driver is gone: {error}") from error
+
+
+def require_alive(context: SparkContext) -> None:
+    """Raise DriverLost where Spark is gone: what fails then is no trial's result."""
+    try:
+        alive = context._jsc is not None and not context._jsc.sc().isStopped()
+    except (Py4JError, OSError):
+        alive = False
+    if not alive:
+        raise DriverLost(
+            "Spark must live as long as the study, but its context has stopped "
+            "(an objective that runs on the driver must not stop it)"
+        )
+
+
+class Groups:
+    """The job groups of one study: one for each trial, and that of None for the check before them.
+
+    A group that was cancelled stays so for its future jobs, so another study of the same Spark
+    application must not meet its names again.
+    """
+
+    def __init__(self) -> None:
+        self._study = secrets.token_hex(4)
+
+    def of(self, number: int | None) -> str:
+        """The group of a trial's jobs."""
+        return f"sparktune {self._study}: {'preflight' if number is None else f'trial {number}'}"
+
+    def cancel(self, context: SparkContext, number: int | None) -> None:
+        """Cancel a trial's jobs: future ones too, for its thread may be just about to start its job."""
+        context._jsc.sc().cancelJobGroupAndFutureJobs(self.of(number))
