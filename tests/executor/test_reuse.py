@@ -36,4 +36,5 @@ def test_what_the_first_two_trials_find_is_kept_out_of_garbage_collection() -> N
         kept.append([[] for _ in range(1000)])
     assert frozen[0] > 0
     assert frozen[1] >= frozen[0] + 1000
-    assert frozen[2:] == [frozen[1]] * 2
+    # What is frozen may still die, when nothing refers to it.
+    assert max(frozen[2:]) < frozen[1] + 1000
