@@ -37,8 +37,7 @@ def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - SparkTria
         after = session.empty_jobs(size.trials)
         floor_ms = (before + after) / 2 / size.trials * 1000
         trial_ms = span_s(study) / size.trials * 1000
-        timing = study.closed.timing if study.closed and study.closed.timing else {}
-        parts = (timing.get(part, 0.0) / size.trials * 1000 for part in ("ask_s", "journal_s"))
+        parts = (study.timing.get(part, 0.0) / size.trials * 1000 for part in ("ask_s", "journal_s"))
         rows.append((number, floor_ms, trial_ms, trial_ms / floor_ms, *parts))
     session.close()
     rows.append(("median", *(middle([row[at] for row in rows]) for at in range(1, 6))))

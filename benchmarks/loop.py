@@ -114,7 +114,7 @@ def _study(trials: int, slots: int, place: str | None) -> Cost:
             clock=clock,
         )
         start = time.monotonic()
-        recorder.close(tuner.run(), timing=tuner.timing)
+        recorder.close(tuner.run())
         total_s = time.monotonic() - start
     each = 1000 / trials
-    return Cost(total_s * each, recorder.journal_s * each, storage.writes / trials)
+    return Cost(total_s * each, recorder.watch.seconds["journal_s"] * each, storage.writes / trials)

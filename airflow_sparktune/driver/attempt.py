@@ -101,7 +101,7 @@ def _open(
             ", ".join(changed),
         )
     cut_off = None if follower.study.attempts else _cut_off(address, spec)
-    adopted = [trial for trial in cut_off.trials.values() if trial.counts] if cut_off else []
+    adopted = [trial for trial in cut_off.ended if trial.counts] if cut_off else []
     if adopted:
         log.info("taking over %d finished trials of the study that was cleared", len(adopted))
     return Recorder.open(
@@ -119,7 +119,9 @@ def _open(
 def _tune(
     spec: Spec, recorder: Recorder, sampler: Sampler, context: SparkContext, termination: Termination
 ) -> None:
-    with closing(_slots(spec, context)) as slots:
+    with recorder.watch.on("prepare"):
+        slots = _slots(spec, context)
+    with closing(slots):
         match slots:
             case SparkSlots():
                 termination.check()  # what waits for an executor waits long
@@ -142,7 +144,7 @@ def _tune(
         termination.hand_to(slots.interrupt)
         reason = tuner.run()
         _require_best(recorder.study, reason)
-        recorder.close(reason, timing=tuner.timing)
+        recorder.close(reason)
         report.ended()
 
 

@@ -73,7 +73,10 @@ class FminLimits(Limits):
             self._stopped = self._ended(trial) or self._stopped
 
     def reached(self) -> StopReason | None:
-        return StopReason.EARLY_STOP if self._stopped else self._first_reached()
+        return StopReason.EARLY_STOP if self._stopped else self._now_reached()
+
+    def require_success(self) -> None:
+        """Not here: `fmin` itself asks for one, where it is to return the best."""
 
 
 class FunctionAttempt:
@@ -141,8 +144,7 @@ def stands(study: Study, search: Search) -> bool:
     if study.closed.reason is StopReason.EARLY_STOP:
         # The script's rule is no part of the spec: ask it again.
         search.watch.begin()
-        ended = sorted(study.trials.values(), key=lambda trial: trial.end or 0.0)
-        return any(search.watch.ended(trial) for trial in ended if trial.counts)
+        return any(search.watch.ended(trial) for trial in study.ended if trial.counts)
     return True
 
 
@@ -172,13 +174,14 @@ def _run(
     def ended(trial: Trial) -> bool:
         return search.watch.ended(trial, slots.answers.get(trial.number))
 
-    slots = FunctionSlots(
-        context,
-        search.function,
-        parallelism=search.spec.parallelism,
-        value_of=value_of,
-        profile=search.profile,
-    )
+    with recorder.watch.on("prepare"):
+        slots = FunctionSlots(
+            context,
+            search.function,
+            parallelism=search.spec.parallelism,
+            value_of=value_of,
+            profile=search.profile,
+        )
     report = Report(study)
     try:
         termination.check()  # what waits for an executor waits long
@@ -199,9 +202,9 @@ def _run(
     finally:
         slots.close()
     if study.best is None:
-        recorder.close(StopReason.ERROR, error=describe(no_success(study)), timing=tuner.timing)
+        recorder.close(StopReason.ERROR, error=describe(no_success(study)))
     else:
-        recorder.close(reason, timing=tuner.timing)
+        recorder.close(reason)
         report.ended()
     return reason
 

@@ -15,7 +15,7 @@ FIRST_FEW = 5
 
 
 class Limits:
-    """Counts what has ended and says which limit is reached.
+    """Counts what has ended and says which limit was reached first.
 
     `used_s` is the running time of all attempts so far, which the study's timeout includes.
     """
@@ -31,6 +31,7 @@ class Limits:
         self._best = self._mark = math.inf
         self._since_mark = 0
         self._first_failure: Failure | None = None
+        self._reason: StopReason | None = None
 
     @property
     def wanted(self) -> int:
@@ -43,11 +44,11 @@ class Limits:
         self._exhausted = True
 
     def replay(self, trials: Iterable[Trial]) -> None:
-        """Take in the trials of earlier attempts, in the order of their ends.
+        """Take in the trials that earlier attempts have ended, in the order of their ends.
 
         Every limit counts them, but that they failed says nothing of an objective mended since then.
         """
-        for trial in sorted(trials, key=lambda trial: math.inf if trial.end is None else trial.end):
+        for trial in trials:
             self.tell(trial)
         self._failed_before = self._failed
 
@@ -63,31 +64,39 @@ class Limits:
             self._failed += 1
         if trial.state is TrialState.OK and trial.loss is not None:
             self._best = min(self._best, trial.loss)
-            if trial.loss < self._mark and self._mark - trial.loss >= self._spec.min_improvement:
+            if trial.loss < self._mark and self._improves(self._mark - trial.loss):
                 self._mark, self._since_mark = trial.loss, 0
 
     def reached(self) -> StopReason | None:
-        """The first limit that is reached; raises ObjectiveError when nothing works."""
-        reason = self._first_reached()
-        broken = self._failed - self._failed_before >= FIRST_FEW
-        if self._failed and self._best == math.inf and (reason or broken):
-            raise self._nothing_works()
-        return reason
+        """The first limit that was reached; ERROR, which a success takes back, where nothing works."""
+        self._reason = self._reason or self._now_reached()
+        return self._reason or (StopReason.ERROR if self._broken else None)
 
-    def _first_reached(self) -> StopReason | None:
+    def require_success(self) -> None:
+        """Raise ObjectiveError where all that has ended has failed."""
+        if self._failed and self._best == math.inf:
+            raise self._nothing_works()
+
+    @property
+    def _broken(self) -> bool:
+        return self._best == math.inf and self._failed - self._failed_before >= FIRST_FEW
+
+    def _improves(self, gain: float) -> bool:
+        # 1.0 - 0.9 is 0.09999999999999998.
+        least = self._spec.min_improvement
+        return gain >= least or math.isclose(gain, least)
+
+    def _now_reached(self) -> StopReason | None:
         spec = self._spec
         if spec.loss_threshold is not None and self._best <= spec.loss_threshold:
             return StopReason.LOSS_THRESHOLD
         if self.finished >= self._all:
             return StopReason.EARLY_STOP if self._exhausted else StopReason.MAX_EVALS
-        if spec.max_failures is not None and self._failed > self._failures_allowed(spec.max_failures):
+        if spec.failures_allowed is not None and self._failed > spec.failures_allowed:
             return StopReason.MAX_FAILURES
         if spec.no_progress is not None and self._since_mark >= spec.no_progress:
             return StopReason.NO_PROGRESS
         return StopReason.TIMEOUT if self._clock() >= self.deadline else None
-
-    def _failures_allowed(self, limit: int | float) -> float:
-        return limit * self._spec.max_evals if isinstance(limit, float) else limit
 
     def _nothing_works(self) -> ObjectiveError:
         first = self._first_failure

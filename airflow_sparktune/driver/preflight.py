@@ -89,13 +89,14 @@ def preflight(
 def preflight_study(slots: Checkable, spec: Spec, recorder: Recorder) -> None:
     """The same for a study, within what is left of its time; nothing where nothing is left to run."""
     if recorder.study.finished < spec.max_evals:
-        preflight(
-            slots,
-            timeout=spec.timeout,
-            used_s=recorder.elapsed_s,
-            has_result=recorder.study.best is not None,
-            while_waiting=recorder.commit,
-        )
+        with recorder.watch.on("prepare"):
+            preflight(
+                slots,
+                timeout=spec.timeout,
+                used_s=recorder.elapsed_s,
+                has_result=recorder.study.best is not None,
+                while_waiting=recorder.commit,
+            )
 
 
 def _answer(

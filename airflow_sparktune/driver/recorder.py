@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from airflow_sparktune import __version__
+from airflow_sparktune.driver.stopwatch import Stopwatch
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.follow import StudyFollower
 from airflow_sparktune.study.journal import StreamWriter, attempt_of, streams
@@ -23,15 +24,16 @@ log = logging.getLogger(__name__)
 
 # How often a driver looks for a newer attempt: often enough to stop soon, rarely enough to cost nothing.
 CHECK_NEWEST_S = 1.0
-# How long the journal is left without a word: what a killed attempt may have run beyond it.
+# How often the journal hears that the driver is alive, and where its time went: what a killed attempt may
+# have run beyond it.
 ALIVE_S = 30.0
 
 
 class Recorder:
     """Writes one attempt's stream and keeps `study` in step with it.
 
-    `journal_s` is the time spent making events durable, in seconds; `commit_s` what the last
-    commit took.
+    `watch` is where the attempt's time goes, which the journal is told too. `commit_s` is what the last
+    commit took, in seconds. `wall` stamps the events; what is timed is timed by `clock`, which nobody sets.
     """
 
     def __init__(
@@ -45,13 +47,15 @@ class Recorder:
     ) -> None:
         self.study = study
         self.attempt = writer.attempt
-        self.journal_s = self.commit_s = 0.0
+        self.watch = Stopwatch(clock=clock)
+        self.commit_s = 0.0
         self._storage = storage
         self._writer = writer
         self._wall = wall
         self._clock = clock
         self._earlier_s = study.elapsed_s
-        self._opened = self._checked = clock()
+        self._opened = self._checked = self._told = clock()
+        self._slots: int | None = None
 
     @classmethod
     def open(
@@ -100,7 +104,7 @@ class Recorder:
     @property
     def elapsed_s(self) -> float:
         """The running time of all attempts up to now, in seconds."""
-        return self._earlier_s + self._clock() - self._opened
+        return self._earlier_s + self._ran_s
 
     def trial(self, trial: Trial) -> None:
         """Note where a trial stands; durable after `commit`."""
@@ -108,7 +112,8 @@ class Recorder:
 
     def slots(self, slots: int) -> None:
         """Note how many trials can run at once, where it has changed."""
-        if slots != self.study.slots:
+        if slots != self._slots:
+            self._slots = slots
             self._record("slots", slots=slots)
 
     def spark(self, **facts: str | None) -> None:
@@ -117,38 +122,41 @@ class Recorder:
         self.commit()
 
     def commit(self) -> None:
-        """Make what was noted durable; where nothing was for long, that the driver is alive.
+        """Make what was noted durable, and now and then that the driver is alive.
 
         Raises Superseded where a newer attempt has opened.
         """
         start = self._clock()
-        if self.now - self.study.attempts[-1].last >= ALIVE_S:
-            self._record("alive")
-        written = self._writer.events
-        self._writer.commit()
-        if self._writer.events > written:
-            self.commit_s = self._clock() - start
-        if start - self._checked >= CHECK_NEWEST_S:
-            self._checked = start
-            self._writer.check_newest()
-        self.journal_s += self._clock() - start
+        with self.watch.on("journal"):
+            if start - self._told >= ALIVE_S:
+                self._told = start
+                self._record("alive", timing=self.watch.seconds)
+            written = self._writer.events
+            self._writer.commit()
+            if self._writer.events > written:
+                self.commit_s = self._clock() - start
+            if start - self._checked >= CHECK_NEWEST_S:
+                self._checked = start
+                self._writer.check_newest()
 
-    def close(
-        self,
-        reason: StopReason,
-        *,
-        error: Mapping[str, Any] | None = None,
-        timing: Mapping[str, float] | None = None,
-    ) -> None:
-        """Write the end of the attempt, and roll its stream into one segment."""
-        self._record("closed", reason=reason.value, error=error, timing=timing)
+    def close(self, reason: StopReason, *, error: Mapping[str, Any] | None = None) -> None:
+        """Write the end of the attempt, and roll its stream into one segment.
+
+        The first end is the one that counts: where it could not be written, this tries that again.
+        """
+        if self.study.closed is None:
+            self._record("closed", reason=reason.value, error=error, timing=self.watch.seconds)
         self._writer.commit()
         try:
             self._writer.roll()
         except StorageError as error:  # some buckets forbid deletes; the study is whole without it
             log.warning("the journal stays in small files: %s", error)
 
+    @property
+    def _ran_s(self) -> float:
+        return self._clock() - self._opened
+
     def _record(self, event: str, **facts: Any) -> None:
-        entry = {"event": event, "at": self._wall(), **facts}
+        entry = {"event": event, "at": self._wall(), "ran_s": round(self._ran_s, 3), **facts}
         self._writer.append(entry)
         self.study.apply(entry)

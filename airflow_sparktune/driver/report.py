@@ -75,7 +75,7 @@ class Report:
             "elapsed": f"{told['elapsed_s']:.1f} s in {told['attempts']} attempt(s)",
             "slots": f"{told['slots']}, {told['utilisation'] or 0:.0%} used",
             "driver's time": ", ".join(
-                f"{name[:-2]} {value:.1f} s" for name, value in (told["timing"] or {}).items()
+                f"{name.removesuffix('_s')} {value:.1f} s" for name, value in told["timing"].items()
             ),
         }
         width = max(map(len, rows))

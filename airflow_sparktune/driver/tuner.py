@@ -17,7 +17,6 @@ from airflow_sparktune.driver.limits import Limits
 from airflow_sparktune.driver.places import Places
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.roles import Exhausted, Finished, Sampler, Slots
-from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.objective import TrialInfo
 from airflow_sparktune.study.spec import Spec
@@ -26,7 +25,8 @@ from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialStat
 
 log = logging.getLogger(__name__)
 
-# Trials that start together share a commit, but none waits much longer than this for the next one's points.
+# Trials that start together share a commit. None waits longer for the next one's points than the last commit
+# took, or than this.
 GROUP_S = 0.02
 # How long the end of a study waits for the slots to let go of trials that were cancelled.
 CANCEL_GRACE_S = 5.0
@@ -72,32 +72,26 @@ class Tuner:
         self._waiting: deque[Trial] = deque()  # on record as running, and to be run again
         self._next = max(self._study.trials, default=-1) + 1
         self._running: dict[int, float] = {}  # number -> when its own timeout strikes
+        self._launched: dict[int, float] = {}  # number -> when it was handed to its slot, by the wall clock
         self._leaving: set[int] = set()  # ended for us, but their slot is not free yet
         self._places = Places()
-        self._ask_s = self._wait_s = 0.0
-
-    @property
-    def timing(self) -> dict[str, float]:
-        """Where the driver's time went, in seconds."""
-        return {
-            "ask_s": round(self._ask_s, 3),
-            "wait_s": round(self._wait_s, 3),
-            "journal_s": round(self._recorder.journal_s, 3),
-        }
 
     def run(self) -> StopReason:
         """Run until a limit is reached; raises ObjectiveError when nothing works."""
         self._replay()
-        try:
-            while (reason := self._limits.reached()) is None:
-                filled = self._fill()
-                patience = min(self._limits.deadline, self._next_strike()) if filled else self._clock()
-                self._collect(self._wait(until=patience))
-        except ObjectiveError:
-            self._cancel_rest()
-            raise
+        while (reason := self._reached()) is None:
+            filled = self._fill()
+            patience = min(self._limits.deadline, self._next_strike()) if filled else self._clock()
+            self._collect(self._wait(until=patience))
         self._cancel_rest()
+        self._limits.require_success()
         return reason
+
+    def _reached(self) -> StopReason | None:
+        """The limit that ends the study, if one does; what has finished by now still counts."""
+        if self._limits.reached() is not None and self._running:
+            self._collect(self._slots.finished(wait_s=0))
+        return self._limits.reached()
 
     def _replay(self) -> None:
         """Learn what the journal knows; trials that a dead driver left running come first again."""
@@ -106,9 +100,9 @@ class Tuner:
             # A trial cut off by the end of an earlier attempt says nothing of its region.
             if trial.state is not TrialState.CANCELLED:
                 self._sampler.tell(trial)
-        self._limits.replay(known)
+        self._limits.replay(self._study.ended)
         running = (trial for trial in known if trial.state is TrialState.RUNNING)
-        self._waiting.extend(replace(trial, tries=0) for trial in running)
+        self._waiting.extend(replace(_without_slot(trial), tries=0) for trial in running)
 
     def _fill(self) -> bool:
         """Start trials where there is room, as many as share a commit; whether there was room for no more."""
@@ -150,9 +144,8 @@ class Tuner:
 
     def _ask(self) -> Trial:
         number, self._next = self._next, self._next + 1
-        start = self._clock()
-        point = self._sampler.ask(number, seed=trial_seed(self._seed, number))
-        self._ask_s += self._clock() - start
+        with self._recorder.watch.on("ask"):
+            point = self._sampler.ask(number, seed=trial_seed(self._seed, number))
         return Trial(number=number, params=point.params, point=point.raw, tries=0)
 
     def _launch(self, starts: Sequence[Trial]) -> None:
@@ -162,9 +155,10 @@ class Tuner:
             now = self._clock()
             if now >= self._limits.deadline:
                 self._places.give_back(trial.slot)
-                self._waiting.append(trial)
+                self._waiting.append(_without_slot(trial))
                 continue
             self._running[trial.number] = now + limit
+            self._launched[trial.number] = self._recorder.now
             seed = trial_seed(self._seed, trial.number)
             self._slots.submit(Call(trial.params, TrialInfo(trial.number, seed, trial.attempt, trial.tries)))
 
@@ -178,15 +172,14 @@ class Tuner:
         if limit is None:
             return []
         struck = [number for number, strike in self._running.items() if strike <= now]
-        left = {number: limit - (self._slots.ran_s(number) or 0.0) for number in struck}
-        self._running.update((number, now + left_s) for number, left_s in left.items() if left_s > 0)
-        return [number for number in struck if left[number] <= 0]
+        # As moments, like the others: a rest too small to move the clock is none.
+        self._running.update((number, now + limit - (self._slots.ran_s(number) or 0.0)) for number in struck)
+        return [number for number in struck if self._running[number] <= now]
 
     def _wait(self, *, until: float) -> Sequence[Finished]:
-        start = self._clock()
-        finished = self._slots.finished(wait_s=None if until == math.inf else max(until - start, 0.0))
-        self._wait_s += self._clock() - start
-        return finished
+        wait_s = None if until == math.inf else max(until - self._clock(), 0.0)
+        with self._recorder.watch.on("wait"):
+            return self._slots.finished(wait_s=wait_s)
 
     def _collect(self, finished: Sequence[Finished]) -> None:
         """Record what has ended, and only then learn from it."""
@@ -202,7 +195,7 @@ class Tuner:
 
     def _take_back(self, item: Finished) -> Trial | None:
         """Free the slot of what has finished; the trial with its end, None where it has none yet."""
-        trial = self._study.trials[item.number]
+        trial = self._of(item.number)
         if item.number in self._leaving:
             self._leaving.discard(item.number)
             self._places.give_back(trial.slot)
@@ -213,14 +206,15 @@ class Tuner:
         self._places.give_back(trial.slot)
         if item.reply is None and trial.tries <= self._spec.max_trial_retries:
             log.warning("trial %d lost its worker, it is run again: %s", trial.number, item.lost)
-            self._waiting.append(trial)
+            self._waiting.append(_without_slot(trial))
+            self._recorder.trial(self._waiting[-1])
             return None
         return self._end(trial, item)
 
     def _end(self, trial: Trial, item: Finished) -> Trial:
         now, reply = self._recorder.now, item.reply
         if reply is None:
-            message = f"its worker or executor went away (try {trial.tries} of {trial.tries}): {item.lost}"
+            message = f"its worker or executor went away in each of {trial.tries} tries: {item.lost}"
             return trial.ended(TrialState.FAILED, end=now, error=Failure(FailureKind.LOST, message))
         return trial.ended(
             TrialState.OK if reply.failure is None else TrialState.FAILED,
@@ -231,13 +225,17 @@ class Tuner:
             info=reply.info or {},
         )
 
+    def _of(self, number: int) -> Trial:
+        """A trial that was launched; its commit and the other asks that shared it came before its start."""
+        return replace(self._study.trials[number], start=self._launched[number])
+
     def _time_out(self, number: int) -> Trial:
         self._let_go(number)
         message = (
             f"it ran longer than trial_timeout ({self._spec.trial_timeout:g} s); raise it if that is usual"
         )
         failure = Failure(FailureKind.TIMEOUT, message)
-        return self._study.trials[number].ended(TrialState.FAILED, end=self._recorder.now, error=failure)
+        return self._of(number).ended(TrialState.FAILED, end=self._recorder.now, error=failure)
 
     def _let_go(self, number: int) -> None:
         """Cancel a trial; whatever its slot still reports is no result."""
@@ -246,16 +244,18 @@ class Tuner:
         self._slots.cancel(number)
 
     def _cancel_rest(self) -> None:
-        """End of the study: what has finished by now still counts, the rest is cancelled."""
-        if self._running:
-            self._collect(self._slots.finished(wait_s=0))
-        rest = [*self._running, *(trial.number for trial in self._waiting)]
+        """End of the study: what still runs is cancelled, and what waits is not run again."""
+        rest = [*map(self._of, self._running), *self._waiting]
         for number in list(self._running):
             self._let_go(number)
-        for number in rest:
-            trial = self._study.trials[number]
+        for trial in rest:
             self._recorder.trial(trial.ended(TrialState.CANCELLED, end=self._recorder.now))
         self._recorder.commit()
         patience = self._clock() + CANCEL_GRACE_S
         while self._leaving and (left := patience - self._clock()) > 0:
             self._leaving.difference_update(item.number for item in self._slots.finished(wait_s=left))
+
+
+def _without_slot(trial: Trial) -> Trial:
+    """A trial that waits to be run again."""
+    return replace(trial, start=None, slot=None)

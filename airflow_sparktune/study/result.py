@@ -31,16 +31,11 @@ def counts(study: Study) -> dict[str, int]:
 def summary(study: Study) -> dict[str, Any]:
     """The study in a few plain JSON values: counts, the best, why it stopped, where it came from.
 
-    `timing` is where the driver's seconds went: asking the sampler, waiting for slots, writing the journal;
-    `trials_s` is the sum of the trials' own time, `utilisation` its share of slots x elapsed time.
+    `timing` is where the drivers' seconds went, of all attempts together: preparing (an executor, shared
+    data), asking the sampler, writing the journal, waiting for a trial to end. `trials_s` is how long the
+    trials themselves ran, `utilisation` its share of the time that the slots were there.
     """
     spec, best, closed = study.spec, study.best, study.closed
-    trials_s = sum(
-        trial.end - trial.start
-        for trial in study.trials.values()
-        if trial.start is not None and trial.end is not None
-    )
-    room_s = (study.slots or 0) * study.elapsed_s
     return {
         "objective": spec.objective if spec else None,
         "algo": spec.algo if spec else None,
@@ -59,9 +54,9 @@ def summary(study: Study) -> dict[str, Any]:
         "started": iso(study.attempts[0].opened) if study.attempts else None,
         "ended": iso(closed.at) if closed else None,
         "elapsed_s": round(study.elapsed_s, 3),
-        "trials_s": round(trials_s, 3),
-        "utilisation": round(min(trials_s / room_s, 1.0), 4) if room_s else None,
-        "timing": dict(closed.timing) if closed and closed.timing else None,
+        "trials_s": round(study.trials_s, 3),
+        "utilisation": round(min(study.trials_s / study.slots_s, 1.0), 4) if study.slots_s else None,
+        "timing": study.timing,
         "code": spec.code if spec else None,
         "versions": dict(study.versions),
     }

@@ -37,6 +37,16 @@ def group(value: Any) -> bool:
     return isinstance(value, Mapping)
 
 
+def seconds(value: Any) -> bool:
+    """How long something took: a finite number, 0 or more."""
+    return number(value) and value >= 0
+
+
+def figures(value: Any) -> bool:
+    """Seconds by name."""
+    return group(value) and all(map(seconds, value.values()))
+
+
 def optional(fits: Fits) -> Fits:
     """What fits, or nothing."""
     return lambda value: value is None or fits(value)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import timedelta
 from enum import StrEnum
-from math import inf, isfinite
+from math import floor, inf, isfinite
 from typing import Any
 
 from airflow_sparktune.errors import SpecError
@@ -20,6 +20,9 @@ from airflow_sparktune.study.plain import plain, scalar
 ALGORITHMS = ("tpe", "random", "anneal", "atpe")
 # What makes a study this study and not another one; everything else is a limit and may change on the way.
 IDENTITY = ("objective", "code", "objective_kwargs", "space", "algo", "seed", "run_trials_on", "shared_data")
+
+# 0.29 * 100 is 28.999999999999996.
+_DUST = 1e-9
 
 _REFERENCE = re.compile(r"(?P<module>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):(?P<name>[A-Za-z_]\w*)", re.ASCII)
 
@@ -91,6 +94,18 @@ class Spec:
         return {**asdict(self), "run_trials_on": self.run_trials_on.value}
 
     @property
+    def failures_allowed(self) -> int | None:
+        """How many trials may fail: `max_failures` as a count; None where any number may.
+
+        >>> Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=100, max_failures=0.29)
+        ... .failures_allowed
+        29
+        """
+        if isinstance(self.max_failures, float):
+            return floor(self.max_failures * self.max_evals + _DUST)
+        return self.max_failures
+
+    @property
     def identity(self) -> str:
         """A hash of what makes this study, for names; specs of one identity have none of it changed.
 
@@ -98,8 +113,8 @@ class Spec:
         >>> old.identity == Spec.of(**{**old.to_json(), "max_evals": 9}).identity
         True
         """
-        told = self.to_json()
-        parts = json.dumps([told[name] for name in IDENTITY], sort_keys=True)
+        told = _texts(self.to_json())
+        parts = "\n".join(told[name] for name in IDENTITY)
         return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
     def changed_identity(self, other: Spec) -> tuple[str, ...]:
@@ -110,15 +125,33 @@ class Spec:
         >>> old.changed_identity(new)
         ("objective_kwargs['try']",)
         """
-        changed = [name for name in IDENTITY if getattr(self, name) != getattr(other, name)]
+        mine, others = _texts(self.to_json()), _texts(other.to_json())
+        changed = [name for name in IDENTITY if mine[name] != others[name]]
         if "seed" in changed and None in (self.seed, other.seed):
             changed.remove("seed")
         if "objective_kwargs" in changed:
-            mine, others = self.objective_kwargs, other.objective_kwargs
+            mine, others = _texts(self.objective_kwargs), _texts(other.objective_kwargs)
             at = changed.index("objective_kwargs")
-            names = [name for name in {**mine, **others} if mine.get(name, ...) != others.get(name, ...)]
+            names = [name for name in {**mine, **others} if mine.get(name) != others.get(name)]
             changed[at : at + 1] = [f"objective_kwargs[{name!r}]" for name in names]
         return tuple(changed)
+
+
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    """Each value's JSON, to be compared: 1 is 1.0 but, unlike in Python, not True."""
+    return {name: json.dumps(_whole_numbers(value), sort_keys=True) for name, value in values.items()}
+
+
+def _whole_numbers(value: Any) -> Any:
+    match value:
+        case float() if value.is_integer():
+            return int(value)
+        case Mapping():
+            return {key: _whole_numbers(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_whole_numbers(item) for item in value]
+        case _:
+            return value
 
 
 def reference(name: str, value: Any) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -31,7 +32,7 @@ _LIMITS: Mapping[StopReason, tuple[str, ...]] = {
     StopReason.TIMEOUT: ("timeout",),
     StopReason.LOSS_THRESHOLD: ("loss_threshold",),
     StopReason.NO_PROGRESS: ("no_progress", "min_improvement"),
-    StopReason.MAX_FAILURES: ("max_failures",),
+    StopReason.MAX_FAILURES: ("failures_allowed",),
 }
 
 
@@ -42,16 +43,20 @@ class Closed:
     reason: StopReason
     at: float
     error: Mapping[str, Any] | None = None
-    timing: Mapping[str, float] | None = None
 
 
 @dataclass(slots=True)
 class Attempt:
-    """One driver's life over the study, by the events it wrote."""
+    """One driver's life over the study, by the events it wrote.
+
+    `ran_s` is how long it ran and `timing` where that went, in seconds by the driver's steady clock.
+    """
 
     number: int
     opened: float
     last: float
+    ran_s: float = 0.0
+    timing: Mapping[str, float] = field(default_factory=dict)
     host: str | None = None
     pid: int | None = None
     spark: Mapping[str, Any] | None = None
@@ -62,7 +67,8 @@ class Study:
 
     `apply` takes one event after the other; replaying a prefix and then the rest gives the same as
     replaying the whole. `changes` counts the events that were applied, `changed[n]` says at which of
-    them trial n changed last.
+    them trial n changed last. `trials_s` sums what the trials used of the slots, `slots_s` the time of all
+    slots while there were any, both in seconds.
     """
 
     def __init__(self) -> None:
@@ -74,9 +80,11 @@ class Study:
         self.trials: dict[int, Trial] = {}
         self.best: Trial | None = None
         self.slots: int | None = None
+        self.trials_s = self.slots_s = 0.0
         self.closed: Closed | None = None
         self.changes = 0
         self.changed: dict[int, int] = {}
+        self._open_slots = 0  # those that the attempt at work has said it has
 
     def apply(self, event: Mapping[str, Any]) -> None:
         """Take in one event; one of an unknown kind (a later version's) changes nothing.
@@ -86,20 +94,21 @@ class Study:
         kind = event["event"]
         shape.require(_SHAPES.get(kind, {}), event, what=f"an event {kind!r}")
         at: Any = event.get("at")
+        open_slots = self._open_slots
         match kind:
             case "opened":
                 self._open(event)
             case "trial":
                 self._put(Trial.from_json(event["trial"]))
             case "slots":
-                self.slots = event["slots"]
+                self.slots = self._open_slots = event["slots"]
             case "spark":
                 self.attempts[-1].spark = event["spark"]
             case "closed":
-                self.closed = Closed(StopReason(event["reason"]), at, event.get("error"), event.get("timing"))
+                self.closed = Closed(StopReason(event["reason"]), at, event.get("error"))
         self.changes += 1
-        if self.attempts and shape.moment(at):
-            self.attempts[-1].last = max(self.attempts[-1].last, at)
+        if self.attempts:
+            self._pass_time(self.attempts[-1], event, open_slots)
 
     @property
     def result_stands(self) -> bool:
@@ -130,7 +139,21 @@ class Study:
     @property
     def elapsed_s(self) -> float:
         """The running time of all attempts, in seconds."""
-        return sum(attempt.last - attempt.opened for attempt in self.attempts)
+        return sum(attempt.ran_s for attempt in self.attempts)
+
+    @property
+    def timing(self) -> dict[str, float]:
+        """Where the drivers' time went, in seconds, as far as they lived to tell."""
+        total = Counter[str]()
+        for attempt in self.attempts:
+            total.update(attempt.timing)
+        return {name: round(spent, 3) for name, spent in total.items()}
+
+    @property
+    def ended(self) -> list[Trial]:
+        """The trials that have ended, in the order of their ends."""
+        ended = (trial for trial in self.trials.values() if trial.state is not TrialState.RUNNING)
+        return sorted(ended, key=lambda trial: self.changed[trial.number])
 
     def _open(self, event: Mapping[str, Any]) -> None:
         self.spec = Spec.from_json(event["spec"])
@@ -138,11 +161,29 @@ class Study:
         self.dimensions = tuple(event["dimensions"])
         self.versions = event.get("versions", {})
         self.closed = None
+        self._open_slots = 0
         self.attempts.append(
-            Attempt(event["attempt"], event["at"], event["at"], event.get("host"), event.get("pid"))
+            Attempt(event["attempt"], event["at"], event["at"], host=event.get("host"), pid=event.get("pid"))
         )
 
+    def _pass_time(self, attempt: Attempt, event: Mapping[str, Any], open_slots: int) -> None:
+        """Take in when an event was written; `open_slots` is how many there were until then."""
+        at: Any = event.get("at")
+        if shape.moment(at):
+            attempt.last = max(attempt.last, at)
+        ran_s: Any = event.get("ran_s")
+        if not shape.seconds(ran_s):
+            ran_s = attempt.last - attempt.opened
+        passed_s = max(ran_s - attempt.ran_s, 0.0)
+        attempt.ran_s += passed_s
+        self.slots_s += open_slots * passed_s
+        attempt.timing = event.get("timing") or attempt.timing
+
     def _put(self, trial: Trial) -> None:
+        before = self.trials.get(trial.number)
+        # Not those that came from another study: they have used none of this one's slots.
+        if before is not None and before.state is TrialState.RUNNING is not trial.state:
+            self.trials_s += trial.took_s
         self.trials[trial.number] = trial
         self.changed[trial.number] = self.changes + 1
         if self.best is not None and self.best.number == trial.number:
@@ -174,10 +215,10 @@ _SHAPES: Mapping[str, Mapping[str, shape.Fits]] = {
     "trial": {"trial": shape.group},
     "slots": {"slots": shape.whole},
     "spark": {"spark": shape.group},
-    "alive": {"at": shape.moment},  # and no more: until then its driver was at work
+    "alive": {"at": shape.moment, "timing": shape.optional(shape.figures)},
     "closed": {
         "at": shape.moment,
         "error": shape.optional(shape.group),
-        "timing": shape.optional(shape.group),
+        "timing": shape.optional(shape.figures),
     },
 }

@@ -75,6 +75,13 @@ class Trial:
         """Whether it is one of the `max_evals`."""
         return self.state in (TrialState.OK, TrialState.FAILED, TrialState.PRUNED)
 
+    @property
+    def took_s(self) -> float:
+        """The seconds that it used a slot for: the objective's own where they are known."""
+        if self.run_s is not None:
+            return self.run_s
+        return self.end - self.start if self.start is not None and self.end is not None else 0.0
+
     def ended(self, state: TrialState, *, end: float, **facts: Any) -> Trial:
         """This trial with its end."""
         return replace(self, state=state, end=end, **facts)

@@ -98,7 +98,7 @@ class World:
         self.slots = slots or SimulatedSlots(self.clock, play, capacity=capacity)
         tuner = self.tuner(self.slots, sampler=sampler, **given)
         reason = tuner.run()
-        self.recorder.close(reason, timing=tuner.timing)
+        self.recorder.close(reason)
         return reason
 
     def tuner(

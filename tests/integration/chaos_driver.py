@@ -46,7 +46,7 @@ def main(folder: str, slots: int, max_evals: int) -> None:
     asked = spec(max_evals=max_evals)
     recorder = Recorder.open(storage, follower, spec=asked, seed=SEED, dimensions=(), take_over=True)
     tuner = Tuner(spec=asked, seed=SEED, recorder=recorder, sampler=DigestSampler(), slots=ThreadSlots(slots))
-    recorder.close(tuner.run(), timing=tuner.timing)
+    recorder.close(tuner.run())
 
 
 if __name__ == "__main__":

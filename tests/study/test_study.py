@@ -132,6 +132,7 @@ def test_the_summary_is_json_and_says_what_became_of_it() -> None:
     study = replayed(
         opened(),
         {"event": "slots", "at": BEGAN, "slots": 2},
+        trial(0, at=BEGAN),
         trial(0, 0.5, at=BEGAN),
         trial(1, at=BEGAN),
         closed(at=BEGAN + 1, timing={"ask_s": 0.1}),
