@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NoReturn
 
@@ -10,15 +11,16 @@ import pytest
 
 from airflow_sparktune.driver.recorder import ALIVE_S
 from airflow_sparktune.driver.report import Report
-from airflow_sparktune.driver.roles import Exhausted, Point
+from airflow_sparktune.driver.roles import Exhausted, Finished, Point
 from airflow_sparktune.driver.simulated_slots import Ending, SimulatedSlots, VirtualClock
 from airflow_sparktune.driver.tuner import trial_seed
-from airflow_sparktune.errors import ObjectiveError, Superseded
+from airflow_sparktune.errors import ObjectiveError, StorageUnavailable, Superseded, describe
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.journal import StreamWriter
+from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.study import StopReason
 from airflow_sparktune.study.trial import FailureKind, Trial, TrialState
-from tests.driver.world import SEED, DigestSampler, PlainSampler, World, by_x, raises
+from tests.driver.world import SEED, DigestSampler, MemoryStorage, PlainSampler, World, by_x, raises
 
 OK, FAILED, CANCELLED, RUNNING = TrialState.OK, TrialState.FAILED, TrialState.CANCELLED, TrialState.RUNNING
 
@@ -203,6 +205,18 @@ class TestLimits:
         assert world.attempt(max_evals=1_000_000, timeout=7_000.0) is StopReason.TIMEOUT
         assert 50_400 <= world.clock() <= 50_400 + ALIVE_S
 
+    def test_a_wall_clock_that_is_set_back_takes_nothing_from_what_was_used_of_the_timeout(self) -> None:
+        world = World()
+        slots = SimulatedSlots(world.clock, lambda _: Ending.ok(0.5, after_s=7_200.0), capacity=1)
+        tuner = world.tuner(slots, timeout=7_000.0)
+        world.set_by_s = -900.0
+        stop_at(slots, world.clock, 1_000 + 6_600)
+        with pytest.raises(EngineGone):
+            tuner.run()
+        world.clock.pass_to(50_000)
+        assert world.attempt(max_evals=1_000_000, timeout=7_000.0) is StopReason.TIMEOUT
+        assert 50_400 <= world.clock() <= 50_400 + ALIVE_S
+
     def test_the_timeout_counts_what_an_attempt_prepares_before_its_first_trial(self) -> None:
         world = World()
         assert world.attempt(timeout=5.0, prepare_s=2.0) is StopReason.TIMEOUT
@@ -224,6 +238,16 @@ class TestLimits:
         assert one.error.kind is FailureKind.TIMEOUT
         assert "trial_timeout (2.5 s)" in one.error.message
         assert (one.end or 0) - (one.start or 0) == 2.5
+
+    @pytest.mark.parametrize("limit", [2.3, 4.9, 0.1])
+    def test_trial_timeout_strikes_where_its_moment_is_no_round_number(self, limit: float) -> None:
+        world = World()
+        world.attempt(
+            lambda call: Ending.ok(0.5, after_s=100.0 if call.trial.number == 3 else 0.07),
+            max_evals=5,
+            trial_timeout=limit,
+        )
+        assert world.numbers(FAILED) == [3]
 
     def test_a_trial_that_is_run_again_has_its_trial_timeout_anew(self) -> None:
         world = World()
@@ -265,6 +289,15 @@ class TestLimits:
         # 0.85 is the last that is better by 0.1 than what was counted as better before.
         assert world.numbers(OK) == [0, 1, 2, 3, 4, 5]
 
+    def test_an_improvement_of_just_that_much_is_one(self) -> None:
+        """1.0 - 0.9 is less than 0.1 by a hair."""
+        world = World()
+        losses = [1.0, 0.9, 0.9]
+        world.attempt(
+            lambda call: Ending.ok(losses[call.trial.number]), no_progress=1, min_improvement=0.1, max_evals=3
+        )
+        assert world.numbers(OK) == [0, 1, 2]
+
     def test_failures_are_no_progress_either(self) -> None:
         world = World()
         reason = world.attempt(lambda call: raises() if call.trial.number else by_x(call), no_progress=3)
@@ -280,6 +313,30 @@ class TestLimits:
 
         assert world.attempt(play, max_failures=max_failures) is StopReason.MAX_FAILURES
         assert len(world.trials) == ended
+
+    def test_a_share_of_failures_is_counted_as_people_do(self) -> None:
+        """0.29 * 100 is less than 29 by a hair."""
+        world = World()
+
+        def play(call: Call) -> Ending:
+            return by_x(call) if call.trial.number == 0 else raises()
+
+        assert world.attempt(play, max_evals=100, max_failures=0.29) is StopReason.MAX_FAILURES
+        assert len(world.numbers(FAILED)) == 30
+
+    def test_what_came_first_is_told_by_the_journal_and_not_by_a_clock_that_was_set(self) -> None:
+        losses = [0.5, 0.4, 0.3, 0.2, 0.9, 0.9, 0.9, 0.9, 0.9]
+        world = World()
+
+        def play(call: Call) -> Ending:
+            return Ending.ok(losses[call.trial.number])
+
+        world.attempt(play, max_evals=2)
+        world.set_by_s = -100.0
+        world.attempt(play, max_evals=4)
+        world.set_by_s = 0.0
+        assert world.attempt(play, max_evals=9, no_progress=3) is StopReason.NO_PROGRESS
+        assert len(world.trials) == 7
 
     def test_limits_know_what_ended_in_earlier_attempts_in_the_order_of_the_ends(self) -> None:
         """Trial 0 ends last: what was best by then came before it."""
@@ -321,7 +378,6 @@ class TestFailures:
         assert error is not None
         assert error.kind is FailureKind.LOST
         assert "in each of 2 tries: out of memory" in error.message
-        assert "out of memory" in error.message
 
     def test_a_lost_worker_is_not_replaced_where_there_is_no_room(self) -> None:
         """An executor takes its slots with it."""
@@ -409,6 +465,46 @@ class TestFailures:
         world.attempt(lambda call: by_x(call) if call.trial.number == 3 else raises(), max_evals=12)
         assert len(world.numbers(FAILED)) == 11
 
+    @pytest.mark.parametrize(("limit", "then"), [({}, None), ({"timeout": 1.0}, StopReason.TIMEOUT)])
+    def test_a_success_that_comes_while_the_verdict_is_on_its_way_counts(
+        self, limit: dict[str, float], then: StopReason | None
+    ) -> None:
+        """Trial 5 succeeds when five have failed, or when time is up, and before anybody has said so."""
+        world = World()
+
+        def play(call: Call) -> Ending:
+            return Ending.ok(0.5, after_s=1.5) if call.trial.number == 5 else raises()
+
+        class Late(SimulatedSlots):
+            def finished(self, *, wait_s: float | None) -> Sequence[Finished]:
+                if wait_s == 0:  # the last look
+                    world.clock.pass_to(world.clock() + 1.0)
+                return super().finished(wait_s=wait_s)
+
+        slots = Late(world.clock, play, capacity=6)
+        assert world.attempt(slots=slots, max_evals=7, **limit) is (then or StopReason.MAX_EVALS)
+        assert world.numbers(OK) == [5]
+
+    def test_a_lost_trial_that_waits_for_room_has_no_slot(self) -> None:
+        world = World()
+
+        def capacity(now: float) -> int:
+            return 2 if now < 1_000.5 else 1
+
+        def play(call: Call) -> Ending:
+            if call.trial.tries == 1 and call.trial.number == 1:
+                return Ending(0.5, lost="node gone")
+            waiting.append(world.trials[1])
+            return Ending.ok(0.5, after_s=5.0)
+
+        waiting: list[Trial] = []
+        world.attempt(play, capacity=capacity, max_evals=2)
+        assert world.numbers(OK) == [0, 1]
+        assert [trial.end for trial in world.trials.values()] == [1_005.0, 1_010.0]
+        starts = [json.loads(line) for data in world.storage.files.values() for line in data.splitlines()]
+        told = [event["trial"] for event in starts if event["event"] == "trial"]
+        assert [(one["start"], one["slot"]) for one in told if one["number"] == 1][1] == (None, None)
+
 
 class Short(DigestSampler):
     """Has four points, in whatever attempt."""
@@ -491,13 +587,11 @@ def stop_at(slots: SimulatedSlots, clock: VirtualClock, at: float) -> None:
 
 
 class TestAlive:
-    @pytest.mark.parametrize(("after_s", "signs"), [(100.0, [1_030, 1_060, 1_090]), (20.0, [])])
-    def test_a_driver_gives_a_sign_of_life_only_where_it_has_nothing_else_to_write(
-        self, after_s: float, signs: list[float]
-    ) -> None:
+    @pytest.mark.parametrize(("after_s", "max_evals"), [(100.0, 2), (0.5, 400)])
+    def test_a_driver_gives_a_sign_of_life_now_and_then(self, after_s: float, max_evals: int) -> None:
         world = World()
-        world.attempt(lambda _: Ending.ok(0.5, after_s=after_s), capacity=2, max_evals=2)
-        assert signs_of_life(world) == signs
+        world.attempt(lambda _: Ending.ok(0.5, after_s=after_s), capacity=2, max_evals=max_evals)
+        assert signs_of_life(world) == [1_030, 1_060, 1_090]
 
     def test_it_gives_one_where_it_waits_for_a_slot(self) -> None:
         world = World()
@@ -629,6 +723,76 @@ class TestResume:
 
         world.attempt(max_evals=5, sampler=Listening())
         assert heard == [0, 1, 2, 3, 4]
+
+
+class TestTime:
+    def test_a_trial_starts_when_it_is_handed_to_its_slot(self) -> None:
+        """Not when it was asked for: others share its commit, and the commit takes its time."""
+        world = World()
+
+        class Slow(MemoryStorage):
+            def write(self, name: str, data: bytes) -> None:
+                world.clock.pass_to(world.clock() + 2.0)
+                super().write(name, data)
+
+        world.storage = Slow()
+        world.attempt(max_evals=3)
+        took = [(trial.end or 0) - (trial.start or 0) for trial in world.trials.values()]
+        assert took == [1.0, 1.0, 1.0]
+        told = summary(world.storage.study())
+        assert told["trials_s"] == 3.0
+        assert told["timing"]["journal_s"] >= 6 * 2.0
+
+    def test_slots_count_while_they_are_there(self) -> None:
+        """One for 20 s, four for 10 s, never idle; then half of the time."""
+        world = World()
+        slots = SimulatedSlots(world.clock, by_x, capacity=lambda now: 1 if now < 1_020 else 4)
+        world.attempt(slots=slots, max_evals=60)
+        assert summary(world.storage.study())["utilisation"] == 1.0
+        world.clock.pass_to(9_000)
+        world.attempt(lambda _: Ending(1.0, lost="gone") if world.clock() < 9_060 else Ending.ok(0.5),
+                      max_evals=120, max_trial_retries=100)  # fmt: skip
+        assert summary(world.storage.study())["utilisation"] == round(120 / (60 + 120), 4)
+
+    def test_preparing_is_told_apart_and_uses_no_slots(self) -> None:
+        world = World()
+        tuner = world.tuner(SimulatedSlots(world.clock, by_x, capacity=2), max_evals=4)
+        with world.recorder.watch.on("prepare"):
+            world.clock.pass_to(world.clock() + 3_600.0)
+        world.recorder.close(tuner.run())
+        told = summary(world.storage.study())
+        assert told["timing"] == {"prepare_s": 3_600.0, "ask_s": 0.0, "wait_s": 2.0, "journal_s": 0.0}
+        assert (told["elapsed_s"], told["utilisation"]) == (3_602.0, 1.0)
+
+    def test_it_is_summed_over_all_attempts_the_killed_ones_too(self) -> None:
+        world = World()
+        slots = SimulatedSlots(world.clock, by_x, capacity=1)
+        tuner = world.tuner(slots, max_evals=100)
+        stop_at(slots, world.clock, 1_090)
+        with pytest.raises(EngineGone):
+            tuner.run()
+        world.attempt(max_evals=100)
+        told = summary(world.storage.study())
+        assert told["elapsed_s"] == 100.0
+        assert 100.0 - ALIVE_S <= told["timing"]["wait_s"] <= 100.0
+
+
+class TestClosing:
+    def test_an_end_that_could_not_be_written_is_still_the_end(self) -> None:
+        """An error on the way of the last commit takes nobody's result away."""
+        world = World()
+        tuner = world.tuner(SimulatedSlots(world.clock, by_x, capacity=1))
+        reason = tuner.run()
+
+        def full(name: str, data: bytes) -> None:
+            raise StorageUnavailable("the disk is full")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(world.storage, "write", full)
+            with pytest.raises(StorageUnavailable):
+                world.recorder.close(reason)
+        world.recorder.close(StopReason.ERROR, error=describe(StorageUnavailable("the disk is full")))
+        assert world.storage.study().result_stands
 
 
 class Unwalkable(dict[int, Trial]):

@@ -77,13 +77,14 @@ def raises(message: str = "ValueError: no", *, after_s: float = 1.0, traceback: 
 
 @dataclass
 class World:
-    """A study folder and a clock that outlast attempts."""
+    """A study folder and a clock that outlast attempts; the wall clock was set by `set_by_s` seconds."""
 
     storage: MemoryStorage = field(default_factory=MemoryStorage)
     clock: VirtualClock = field(default_factory=VirtualClock)
     sampler: DigestSampler = field(default_factory=DigestSampler)
     heard: list[Trial] = field(default_factory=list)
     slots: SimulatedSlots | None = None
+    set_by_s: float = 0.0
 
     def attempt(
         self,
@@ -120,7 +121,7 @@ class World:
             seed=SEED,
             dimensions=(),
             take_over=True,
-            wall=self.clock,
+            wall=lambda: self.clock() + self.set_by_s,
             clock=self.clock,
         )
         if prepare_s:

@@ -296,3 +296,14 @@ def test_two_writings_of_one_space_are_one_study() -> None:
     one = spec(space={"x": uniform(0, 1), "n": randint(2, 9)})
     other = spec(space={"n": {"randint": [2, 9]}, "x": {"uniform": (0, 1.0)}})
     assert one.changed_identity(other) == ()
+
+
+@pytest.mark.parametrize(
+    "asked", [{"objective_kwargs": {"k": True}}, {"space": {"x": {"choice": [False, True]}}}]
+)
+def test_a_number_is_no_truth_value(asked: dict[str, object]) -> None:
+    """Python takes 1 for True; trials of the one must not stand for the other."""
+    one = spec(objective_kwargs={"k": 1}, space={"x": {"choice": [0, 1]}})
+    other = spec(**{"objective_kwargs": {"k": 1}, "space": {"x": {"choice": [0, 1]}}, **asked})
+    assert one.changed_identity(other)
+    assert one.identity != other.identity

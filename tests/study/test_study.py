@@ -48,13 +48,15 @@ def test_which_ends_leave_a_result(reason: str, stands: bool) -> None:
         ("no_progress", {"no_progress": 9}, False),
         ("no_progress", {"min_improvement": 0.5}, False),
         ("max_failures", {"max_failures": 9}, False),
+        ("max_failures", {"max_evals": 500}, False),
         ("timeout", {"objective": "other:loss"}, False),
     ],
 )
 def test_for_whom_a_result_stands(reason: str, asked: dict[str, object], answers: bool) -> None:
     """For the same study, unless the limit that ended it is another one now: then it can go further."""
-    study = replayed(opened(), trial(0, 0.5), closed(reason))
-    assert study.answers(Spec.of(**{**SPEC.to_json(), **asked})) is answers
+    spec = {**SPEC.to_json(), "max_failures": 0.25}
+    study = replayed({**opened(), "spec": spec}, trial(0, 0.5), closed(reason))
+    assert study.answers(Spec.of(**{**spec, **asked})) is answers
 
 
 @pytest.mark.parametrize(
@@ -149,8 +151,15 @@ def test_the_summary_is_json_and_says_what_became_of_it() -> None:
 def test_a_trial_that_never_started_used_no_time() -> None:
     """A trial that was cancelled before it began adds nothing to the trials' time."""
     never = {**trial(0)["trial"], "start": None, "end": BEGAN, "state": "cancelled"}
-    study = replayed(opened(), {"event": "trial", "at": BEGAN, "trial": never})
+    study = replayed(opened(), trial(0), {"event": "trial", "at": BEGAN, "trial": never})
     assert summary(study)["trials_s"] == 0
+
+
+def test_trials_of_another_study_used_none_of_this_ones_slots() -> None:
+    """What a study begins with has ended before it."""
+    slots = {"event": "slots", "at": BEGAN, "slots": 1}
+    study = replayed(opened(), trial(0, 0.5), slots, closed(at=BEGAN + 100))
+    assert (summary(study)["trials_s"], summary(study)["utilisation"]) == (0.0, 0.0)
 
 
 def test_a_trial_goes_to_json_and_back() -> None:
