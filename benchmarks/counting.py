@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from airflow_sparktune.study.storage import Storage
 
 
@@ -25,6 +27,6 @@ class CountingStorage:
         self.requests += 1
         return self._storage.names(folder)
 
-    def remove(self, name: str) -> None:
+    def remove(self, names: Sequence[str]) -> None:
         self.requests += 1
-        self._storage.remove(name)
+        self._storage.remove(names)

@@ -202,9 +202,8 @@ class StreamWriter:
         if len(self._segments) < 2:
             return
         rolled = self._write(1, self.events, self._lines[: self.events])
-        for name in self._segments:
-            if name != rolled:  # the last commit may have gathered the whole stream
-                self._storage.remove(name)
+        # The last commit may have gathered the whole stream.
+        self._storage.remove([name for name in self._segments if name != rolled])
         self._segments = [rolled]
         self._gathered, self._fresh = self.events, 0
 

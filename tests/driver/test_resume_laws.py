@@ -37,7 +37,7 @@ def cut(world: World, events: int) -> World:
         for line in storage.read(f"{FOLDER}/{stream}/{name}").splitlines(keepends=True)
     ]
     for name in storage.names(f"{FOLDER}/{stream}"):
-        storage.remove(f"{FOLDER}/{stream}/{name}")
+        storage.remove([f"{FOLDER}/{stream}/{name}"])
     kept = lines[: events % (len(lines) + 1)]
     if kept:
         storage.write(f"{FOLDER}/{stream}/{1:08d}-{len(kept):08d}.jsonl", b"".join(kept))

@@ -8,7 +8,7 @@ class TestS3Journal(JournalSuite):
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -44,8 +44,8 @@ class Disturbed:
     def write(self, name: str, data: bytes) -> None:
         self._storage.write(name, data)
 
-    def remove(self, name: str) -> None:
-        self._storage.remove(name)
+    def remove(self, names: Sequence[str]) -> None:
+        self._storage.remove(names)
 
 
 class JournalSuite:
@@ -99,11 +99,12 @@ class JournalSuite:
                 storage.read(name)
 
     def test_removing_is_idempotent(self, storage: Storage) -> None:
-        """A removed file is gone; removing it again is no error."""
-        storage.write("a/b", b"x")
+        """Removed files are gone; removing them again, or some that never were, is no error."""
+        for name in ("b", "c", "d"):
+            storage.write(f"a/{name}", b"x")
         for _ in range(2):
-            storage.remove("a/b")
-        assert "b" not in storage.names("a")
+            storage.remove(["a/b", "a/never", "a/c"])
+        assert storage.names("a") == ["d"]
 
     # --- writing and reading a stream
 
@@ -487,8 +488,7 @@ class JournalSuite:
     def test_a_segment_that_is_missing(self, storage: Storage) -> None:
         """Events that somebody deleted are reported by number; what follows counts."""
         writer = write(storage, 1, [opened()], [trial(0, 0.5)], [trial(1, 0.25)], [trial(2, 0.125)])
-        storage.remove(segment(writer.stream, 2))
-        storage.remove(segment(writer.stream, 3))
+        storage.remove([segment(writer.stream, 2), segment(writer.stream, 3)])
         follower = follow(storage)
         assert losses(follower.study) == {2: 0.125}
         assert "events 2 to 3" in " ".join(follower.problems)

@@ -128,7 +128,7 @@ def test_a_root_that_is_a_file(tmp_path: Path) -> None:
     [
         ("readable", lambda storage: storage.read("file")),
         ("readable", lambda storage: storage.names("")),
-        ("remove", lambda storage: storage.remove("file")),
+        ("remove", lambda storage: storage.remove(["file"])),
     ],
 )
 def test_a_folder_that_this_user_may_not_use(
@@ -248,7 +248,7 @@ VERBS = [
     lambda storage: storage.write("file", b""),
     lambda storage: storage.read("file"),
     lambda storage: storage.names("folder"),
-    lambda storage: storage.remove("file"),
+    lambda storage: storage.remove(["file"]),
 ]
 
 
@@ -279,7 +279,7 @@ def test_what_a_backend_does_not_find(out_of_reach: FsspecStorage, monkeypatch: 
     with pytest.raises(FileNotFoundError):
         out_of_reach.read("file")
     assert out_of_reach.names("folder") == []
-    out_of_reach.remove("file")
+    out_of_reach.remove(["file"])
 
 
 def test_a_url_without_fsspec(monkeypatch: pytest.MonkeyPatch) -> None:
