@@ -7,6 +7,7 @@ data, see `describe` and `revive`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from traceback import format_exception, format_tb
 from typing import Any, ClassVar
 
 
@@ -62,6 +63,14 @@ _BY_NAME: Mapping[str, type[SparktuneError]] = {
 }
 
 
+def told(error: BaseException) -> str:
+    """The error with its traceback; of one whose own code fails when it is shown, where it was raised."""
+    try:
+        return "".join(format_exception(error)).rstrip()
+    except Exception:  # noqa: BLE001 - an exception of the user's own class may do anything when looked at
+        return f"{''.join(format_tb(error.__traceback__))}{type(error).__qualname__} (it cannot be shown)"
+
+
 def describe(error: BaseException, *, traceback: str | None = None) -> dict[str, Any]:
     """The error as JSON data.
 
@@ -70,10 +79,17 @@ def describe(error: BaseException, *, traceback: str | None = None) -> dict[str,
     """
     return {
         "type": type(error).__name__,
-        "message": str(error) or type(error).__name__,
+        "message": _text(error) or type(error).__name__,
         "retryable": error.retryable if isinstance(error, SparktuneError) else True,
         "traceback": traceback,
     }
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - as above
+        return ""
 
 
 def revive(data: Mapping[str, Any]) -> SparktuneError:

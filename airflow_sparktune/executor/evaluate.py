@@ -99,7 +99,9 @@ def run(task: Task, call: Call) -> Reply:
         return Reply(outcome.run_s, failure=outcome.failure)
     try:
         return _interpret(outcome.returned, outcome.run_s)
-    except Exception as error:  # noqa: BLE001 - a value of the user's own class may raise when it is looked at
+    except TrialCancelled:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a value of the user's own class may do anything when looked at
         failure = replace(raised(error), kind=FailureKind.NONSENSE)
         return Reply(outcome.run_s, failure=failure)
 
@@ -133,8 +135,12 @@ def attempt(call: Callable[[], Any], *, seed: int) -> Outcome:
 
 def raised(error: BaseException) -> Failure:
     """The failure of a trial whose code raised, with the traceback from that code on."""
-    message = "".join(traceback.format_exception_only(error)).strip()
-    told = _traceback(error)
+    try:
+        message = "".join(traceback.format_exception_only(error)).strip()
+        told = _traceback(error)
+    except Exception:  # noqa: BLE001 - an exception of the user's own class may raise when it is looked at
+        message = f"{type(error).__qualname__} (an exception that cannot be shown)"
+        told = "".join(traceback.format_tb(error.__traceback__))
     if len(message) > MESSAGE_LIMIT:
         message = f"{message[:MESSAGE_LIMIT]}..."
     if len(told) > TRACEBACK_LIMIT:  # the end says most

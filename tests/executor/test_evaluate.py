@@ -160,10 +160,19 @@ class TestExceptions:
         assert failure.kind is FailureKind.RAISED
         assert failure.message.startswith(told)
 
-    def test_an_exception_without_a_text(self) -> None:
-        failure = reply_of("deep", "awkward").failure
+    @pytest.mark.parametrize(("error", "named"), [("awkward", "Awkward"), ("unshowable", "Unshowable")])
+    def test_an_exception_that_cannot_be_shown(self, error: str, named: str) -> None:
+        failure = reply_of("deep", error).failure
         assert failure is not None
-        assert "Awkward" in failure.message
+        assert named in failure.message
+        assert "in deeper" in (failure.traceback or "")
+
+    def test_an_answer_that_ends_the_process_when_it_is_looked_at(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        failure = answering(monkeypatch, user_code.Quits()).failure
+        assert failure is not None
+        assert failure.kind is FailureKind.NONSENSE
 
     def test_a_long_text_is_cut(self) -> None:
         failure = reply_of("deep", "long").failure

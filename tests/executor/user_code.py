@@ -71,12 +71,33 @@ class Awkward(Exception):
         raise RuntimeError("no text")
 
 
+class Unshowable(Exception):
+    """As clients of web services write them: every attribute is a key of the body."""
+
+    def __getattr__(self, name: str) -> Any:
+        return {}[name]
+
+
+class Quits:
+    """A result that ends the process when it is looked at."""
+
+    def __float__(self) -> float:
+        raise SystemExit("enough")
+
+    __repr__ = __float__  # type: ignore[assignment]
+
+
 def deep(params: Any) -> float:
     return deeper(params)
 
 
 def deeper(params: Any) -> float:
-    raise {"value": ValueError("bad lr"), "awkward": Awkward(), "long": ValueError("x" * 10**6)}[params]
+    raise {
+        "value": ValueError("bad lr"),
+        "awkward": Awkward(),
+        "unshowable": Unshowable(),
+        "long": ValueError("x" * 10**6),
+    }[params]
 
 
 def exits(params: Any) -> float:
