@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from airflow_sparktune.errors import StorageUnavailable
 from airflow_sparktune.study.follow import StudyFollower
 from airflow_sparktune.study.result import counts
 from airflow_sparktune.study.storage import open_storage
@@ -61,6 +62,8 @@ def _follow(address: str, tell: Callable[[Study], None], ended: threading.Event)
             if follower.study.attempts and now != told:
                 tell(follower.study)
                 told = now
+        except StorageUnavailable:
+            continue  # it will answer again, or the driver will have more to say of it
         except Exception:
             # A panel that stands still must not cost anybody a study.
             log.warning("the progress of the study stands still in Airflow from here on", exc_info=True)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_sparktune.errors import StorageUnavailable
 from airflow_sparktune.orchestrator import progress as module
 from airflow_sparktune.orchestrator.progress import KEY, progress
 from airflow_sparktune.orchestrator.spark_ui import SparkUiLink, spark_ui
+from airflow_sparktune.study.follow import StudyFollower
 from airflow_sparktune.study.study import Study
 
 
@@ -49,6 +51,25 @@ def test_a_store_that_fails_costs_nobody_a_study(operator, run, spark_submit, mo
     best, _ = run(operator(), store=Refusing())
     assert best == {"x": 0}
     assert caplog.text.count("stands still in Airflow") == 1
+
+
+def test_a_storage_that_does_not_answer_for_a_moment(operator, run, spark_submit, monkeypatch) -> None:
+    """The next look finds out what has become of the study."""
+    monkeypatch.setattr(module, "PERIOD_S", 0.01)
+    refresh, looks = StudyFollower.refresh, []
+
+    class Passing(StudyFollower):
+        def refresh(self) -> None:
+            looks.append(1)
+            if len(looks) == 1:
+                raise StorageUnavailable("503")
+            refresh(self)
+
+    monkeypatch.setattr(module, "StudyFollower", Passing)
+    spark_submit("works")
+    store = Store()
+    run(operator(), store=store)
+    assert store.values[KEY]["stopped_by"] == "max_evals"
 
 
 def test_a_study_that_has_not_begun() -> None:
