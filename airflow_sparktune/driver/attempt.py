@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import logging
 import secrets
-import traceback
 from collections.abc import Mapping
 from contextlib import closing
 from functools import partial
+from pickle import PicklingError
 from typing import Any, assert_never
 
 from pyspark import SparkContext
 
 from airflow_sparktune.driver.driver_slots import DriverSlots
-from airflow_sparktune.driver.preflight import preflight_study
 from airflow_sparktune.driver.recorder import Recorder
-from airflow_sparktune.driver.report import Report
+from airflow_sparktune.driver.report import tell_end
 from airflow_sparktune.driver.roles import Sampler
 from airflow_sparktune.driver.session import start_session
-from airflow_sparktune.driver.spark_context import cluster_slots
 from airflow_sparktune.driver.spark_slots import SparkSlots
 from airflow_sparktune.driver.termination import KILLED, Killed, Termination, terminable
-from airflow_sparktune.driver.tuner import Tuner
-from airflow_sparktune.errors import ObjectiveError, SparktuneError, Superseded, describe
+from airflow_sparktune.driver.tuning import close_with, look_at_executors, tune
+from airflow_sparktune.errors import ObjectiveError, Superseded
 from airflow_sparktune.executor.evaluate import EXTRAS, Task
 from airflow_sparktune.executor.objective import load, load_objective
 from airflow_sparktune.study.address import previous_generation
@@ -124,28 +122,15 @@ def _tune(
     with closing(slots):
         match slots:
             case SparkSlots():
-                termination.check()  # what waits for an executor waits long
-                preflight_study(slots, spec, recorder)
-                _warn_of_room(spec, cluster_slots(context))
+                look_at_executors(slots, spec, recorder, context, termination)
             case DriverSlots():
                 load_objective(spec.objective, kwargs=spec.objective_kwargs, extras=EXTRAS)
             case never:
                 assert_never(never)
-        report = Report(recorder.study)
-        report.began(attempt=recorder.attempt, master=context.master, slots=slots.capacity)
-        tuner = Tuner(
-            spec=spec,
-            seed=recorder.study.seed or 0,
-            recorder=recorder,
-            sampler=sampler,
-            slots=slots,
-            on_trial=report.trial,
-        )
-        termination.hand_to(slots.interrupt)
-        reason = tuner.run()
+        reason = tune(spec, recorder, sampler, slots, master=context.master, termination=termination)
         _require_best(recorder.study, reason)
         recorder.close(reason)
-        report.ended()
+        tell_end(recorder.study)
 
 
 def _slots(spec: Spec, context: SparkContext) -> SparkSlots | DriverSlots:
@@ -153,20 +138,17 @@ def _slots(spec: Spec, context: SparkContext) -> SparkSlots | DriverSlots:
     task = Task(spec.objective, spec.objective_kwargs, shared)
     match spec.run_trials_on:
         case RunTrialsOn.EXECUTORS:
-            return SparkSlots(context, task, parallelism=spec.parallelism)
+            try:
+                return SparkSlots(context, task, parallelism=spec.parallelism)
+            except PicklingError as error:
+                raise ObjectiveError(
+                    f"shared_data {spec.shared_data!r} must return what can be pickled, for it travels to "
+                    f"executors, but: {error}; return plain data, and open files in the objective"
+                ) from error
         case RunTrialsOn.DRIVER:
             return DriverSlots(context, task, parallelism=spec.parallelism)
         case never:
             assert_never(never)
-
-
-def _warn_of_room(spec: Spec, room: int) -> None:
-    if (spec.parallelism or 0) > room:
-        log.warning(
-            "parallelism %d is more than the %d task slots that the cluster has now: the trials beyond them "
-            "wait inside Spark",
-            spec.parallelism, room,
-        )  # fmt: skip
 
 
 def _shared_data(name: str) -> Any:
@@ -222,7 +204,5 @@ def _seed(spec: Spec, earlier: Study | None) -> int:
 
 
 def _fail(recorder: Recorder, error: BaseException) -> int:
-    told = None if isinstance(error, SparktuneError) else traceback.format_exc()
-    log.error("%s", told or error)
-    recorder.close(StopReason.ERROR, error=describe(error, traceback=told))
+    close_with(recorder, error)
     return FAILED

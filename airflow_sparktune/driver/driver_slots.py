@@ -9,7 +9,7 @@ from pyspark import SparkContext
 
 from airflow_sparktune.driver.job_slots import JobSlots
 from airflow_sparktune.driver.roles import Finished
-from airflow_sparktune.driver.spark_context import Groups, require_alive
+from airflow_sparktune.driver.spark_context import Groups, java_side, require_alive
 from airflow_sparktune.executor.evaluate import Call, Reply, Task, TrialCancelled, run
 
 
@@ -40,7 +40,8 @@ class DriverSlots(JobSlots):
                 raise TrialCancelled
             self._thread_of[number] = threading.get_ident()
         try:
-            self._context.setJobGroup(self._groups.of(number), f"trial {number}", interruptOnCancel=True)
+            with java_side():
+                self._context.setJobGroup(self._groups.of(number), f"trial {number}", interruptOnCancel=True)
             reply = run(self._task, call)
         finally:
             # Under the lock, for the thread serves other trials afterwards.
@@ -51,7 +52,8 @@ class DriverSlots(JobSlots):
         return reply
 
     def _cancel(self, number: int) -> None:
-        self._groups.cancel(self._context, number)
+        with java_side():
+            self._groups.cancel(self._context, number)
         with self._interrupting:
             if (thread := self._thread_of.get(number)) is not None:
                 # CPython's documented way to interrupt another thread.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -16,13 +16,12 @@ from pyspark.resource import ResourceProfile
 from airflow_sparktune.driver.fmin_sampler import FminSampler
 from airflow_sparktune.driver.function_slots import FunctionSlots
 from airflow_sparktune.driver.limits import Limits
-from airflow_sparktune.driver.preflight import preflight_study
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.remembering_tpe import Suggest
-from airflow_sparktune.driver.report import Report
+from airflow_sparktune.driver.report import tell_end
 from airflow_sparktune.driver.termination import KILLED, Killed, Termination, terminable
-from airflow_sparktune.driver.tuner import Tuner
-from airflow_sparktune.errors import ObjectiveError, SparktuneError, Superseded, describe
+from airflow_sparktune.driver.tuning import close_with, look_at_executors, tune
+from airflow_sparktune.errors import ObjectiveError, Superseded, describe
 from airflow_sparktune.study.follow import StudyFollower
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.storage import Storage
@@ -132,9 +131,8 @@ class FunctionAttempt:
             log.warning("killed; the next attempt goes on where this one stopped")
         if killed or isinstance(error, KeyboardInterrupt):
             self._recorder.close(StopReason.KILLED)
-            return
-        told = None if isinstance(error, SparktuneError) else traceback.format_exc()
-        self._recorder.close(StopReason.ERROR, error=describe(error, traceback=told))
+        else:
+            close_with(self._recorder, error)
 
 
 def stands(study: Study, search: Search) -> bool:
@@ -182,30 +180,23 @@ def _run(
             value_of=value_of,
             profile=search.profile,
         )
-    report = Report(study)
-    try:
-        termination.check()  # what waits for an executor waits long
-        preflight_study(slots, search.spec, recorder)
-        report.began(attempt=recorder.attempt, master=context.master, slots=slots.capacity)
+    with closing(slots):
+        look_at_executors(slots, search.spec, recorder, context, termination)
         search.watch.begin()
-        tuner = Tuner(
-            spec=search.spec,
-            seed=study.seed or 0,
-            recorder=recorder,
-            sampler=sampler,
-            slots=slots,
-            on_trial=report.trial,
+        reason = tune(
+            search.spec,
+            recorder,
+            sampler,
+            slots,
+            master=context.master,
+            termination=termination,
             limits=partial(FminLimits, ended=ended),
         )
-        termination.hand_to(slots.interrupt)
-        reason = tuner.run()
-    finally:
-        slots.close()
     if study.best is None:
         recorder.close(StopReason.ERROR, error=describe(no_success(study)))
     else:
         recorder.close(reason)
-        report.ended()
+        tell_end(study)
     return reason
 
 

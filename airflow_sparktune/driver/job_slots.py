@@ -8,6 +8,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from airflow_sparktune.driver.roles import Finished
 from airflow_sparktune.executor.evaluate import Call, Reply
@@ -18,6 +19,14 @@ log = logging.getLogger(__name__)
 CAPACITY_S = 1.0
 # Threads are made as they are needed; this only keeps the pool from being the limit.
 MAX_THREADS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """When a trial was sent, by the wall clock and by the steady one."""
+
+    wall: float
+    clock: float
 
 
 class WorkerLost(Exception):
@@ -31,7 +40,7 @@ class JobSlots(ABC):
         self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="trial")
         self._ready: queue.SimpleQueue[Finished | BaseException] = queue.SimpleQueue()
         self._cancelled: set[int] = set()
-        self._begun: dict[int, float] = {}
+        self._begun: dict[int, Begin] = {}
         self._interrupted = False
 
     @property
@@ -73,7 +82,7 @@ class JobSlots(ABC):
     def ran_s(self, number: int) -> float | None:
         """How long a trial's thread has been at it."""
         begun = self._begun.get(number)
-        return None if begun is None else time.monotonic() - begun
+        return None if begun is None else time.monotonic() - begun.clock
 
     def interrupt(self, error: BaseException) -> None:
         """Start nothing more, and let `finished` raise `error`; safe in a signal handler."""
@@ -91,7 +100,7 @@ class JobSlots(ABC):
 
     def _follow(self, call: Call) -> None:
         number = call.trial.number
-        self._begun[number] = time.monotonic()
+        self._begun[number] = Begin(time.time(), time.monotonic())
         try:
             item: Finished | BaseException = Finished(number, reply=self._run(call))
         except WorkerLost as error:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from airflow_sparktune import __version__
 from airflow_sparktune.driver.job_slots import WorkerLost
 from airflow_sparktune.driver.recorder import Recorder
+from airflow_sparktune.driver.reminder import FIRST_S, Reminder
 from airflow_sparktune.errors import ObjectiveError, PlatformError
 from airflow_sparktune.study.spec import Spec
 
@@ -22,9 +23,6 @@ log = logging.getLogger(__name__)
 _MISMATCH = re.compile(r"PYTHON_VERSION_MISMATCH|different version")
 _NOT_FOUND = re.compile(r'Cannot run program "([^"]*)"')
 
-# A cluster may be full for hours: the log says after this long that the study waits for it, then again
-# whenever the wait has doubled.
-SAY_S = 30.0
 # How often something else may be done meanwhile.
 LOOK_S = 1.0
 
@@ -47,7 +45,7 @@ def preflight(
     used_s: float = 0.0,
     has_result: bool = False,
     while_waiting: Callable[[], None] = lambda: None,
-    say_s: float = SAY_S,
+    say_s: float = FIRST_S,
 ) -> None:
     """Wait for an executor, as long as the study's `timeout` allows, and look at a worker there.
 
@@ -103,16 +101,15 @@ def _answer(
     slots: Checkable, *, until: float, while_waiting: Callable[[], None], say_s: float
 ) -> Mapping[str, Any]:
     """What a worker says; raises TimeoutError, which says what it is that takes so long."""
-    check, began = slots.check(), time.monotonic()
+    check, reminder = slots.check(), Reminder(first_s=say_s)
     while not check.done():
-        now = time.monotonic()
-        if now >= until:
+        left_s = until - time.monotonic()
+        if left_s <= 0:
             raise TimeoutError(_what_it_waits_for(slots))
-        if now >= began + say_s:
-            log.warning("the study has waited for %.0f s: %s", now - began, _what_it_waits_for(slots))
-            say_s *= 2
+        if (waited_s := reminder.due()) is not None:
+            log.warning("the study has waited for %.0f s: %s", waited_s, _what_it_waits_for(slots))
         while_waiting()
-        wait([check], timeout=min(until - now, began + say_s - now, LOOK_S))
+        wait([check], timeout=min(left_s, say_s, LOOK_S))
     return check.result()
 
 

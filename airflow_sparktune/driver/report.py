@@ -33,8 +33,9 @@ class Report:
         )  # fmt: skip
         if slots > spec.max_evals:
             log.warning(
-                "parallelism %d is more than max_evals %d: every trial is blind", slots, spec.max_evals
-            )
+                "%d slots are more than max_evals %d: every trial is blind, and some slots stay idle",
+                slots, spec.max_evals,
+            )  # fmt: skip
 
     def trial(self, trial: Trial) -> None:
         """One line for a trial that has ended."""
@@ -61,23 +62,22 @@ class Report:
                 ", ".join(sorted(left_out)),
             )
 
-    def ended(self) -> None:
-        """The summary as an aligned table."""
-        told = summary(self._study)
-        counts = ", ".join(f"{count} {state}" for state, count in told["counts"].items() if count)
-        rows = {
-            "stopped by": told["stop_reason"],
-            "trials": counts,
-            "best loss": f"{told['best_loss']:.6g} (trial {told['best_number']})"
-            if self._study.best
-            else "none",
-            "best params": json.dumps(told["best_params"]),
-            "elapsed": f"{told['elapsed_s']:.1f} s in {told['attempts']} attempt(s)",
-            "slots": f"{told['slots']}, {told['utilisation'] or 0:.0%} used",
-            "driver's time": ", ".join(
-                f"{name.removesuffix('_s')} {value:.1f} s" for name, value in told["timing"].items()
-            ),
-        }
-        width = max(map(len, rows))
-        for name, value in rows.items():
-            log.info("%s  %s", name.ljust(width), value)
+
+def tell_end(study: Study) -> None:
+    """The summary as an aligned table."""
+    told = summary(study)
+    counts = ", ".join(f"{count} {state}" for state, count in told["counts"].items() if count)
+    rows = {
+        "stopped by": told["stop_reason"],
+        "trials": counts,
+        "best loss": f"{told['best_loss']:.6g} (trial {told['best_number']})" if study.best else "none",
+        "best params": json.dumps(told["best_params"]),
+        "elapsed": f"{told['elapsed_s']:.1f} s in {told['attempts']} attempt(s)",
+        "slots": f"{told['slots']}, {told['utilisation'] or 0:.0%} used",
+        "driver's time": ", ".join(
+            f"{name.removesuffix('_s')} {value:.1f} s" for name, value in told["timing"].items()
+        ),
+    }
+    width = max(map(len, rows))
+    for name, value in rows.items():
+        log.info("%s  %s", name.ljust(width), value)

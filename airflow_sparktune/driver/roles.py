@@ -45,7 +45,7 @@ class Finished:
 
 
 class Slots(Protocol):
-    """Where trials run. Raises from `finished` when the engine behind it is gone."""
+    """Where trials run. Raises when the engine behind it is gone, from `finished` at the latest."""
 
     @property
     def capacity(self) -> int:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -21,6 +22,8 @@ from pyspark.errors.exceptions.captured import CapturedException
 from pyspark.resource import ResourceProfile
 
 from airflow_sparktune.driver.job_slots import JobSlots, WorkerLost
+from airflow_sparktune.driver.reminder import Reminder
+from airflow_sparktune.driver.roles import Finished
 from airflow_sparktune.driver.spark_context import (
     Groups,
     cluster_slots,
@@ -32,6 +35,8 @@ from airflow_sparktune.errors import DriverLost
 from airflow_sparktune.executor.evaluate import Call, Reply, Task, check, evaluate
 from airflow_sparktune.executor.pickled import PickledTask
 from airflow_sparktune.executor.posted import PROPERTY, evaluate_posted, post
+
+log = logging.getLogger(__name__)
 
 # What Spark says when it is the application that ends, not a trial.
 _ENGINE_GONE = (
@@ -68,6 +73,7 @@ class SparkSlots(JobSlots):
         self._context = context
         self._parallelism = parallelism
         self._groups = Groups()
+        self._empty = Reminder()
         self._checking: Future[dict[str, Any]] | None = None
         # Without it, what is set for one thread on this side may act in another thread of the JVM.
         self._pinned = isinstance(context._gateway, ClientServer)
@@ -87,15 +93,37 @@ class SparkSlots(JobSlots):
     def capacity(self) -> int:
         if self._parallelism is not None:
             return self._parallelism
+        return min(self._cluster_slots + self._ahead, self._most)
+
+    @property
+    def _cluster_slots(self) -> int:
         with java_side():
-            slots = cluster_slots(self._context, self._profile)
-        return max(min(slots + self._ahead, self._most), 1)
+            return cluster_slots(self._context, self._profile)
+
+    def finished(self, *, wait_s: float | None) -> Sequence[Finished]:
+        found = super().finished(wait_s=wait_s)
+        if found or self._cluster_slots:
+            self._empty.reset()
+        elif (waited_s := self._empty.due()) is not None:
+            log.warning(
+                "the cluster has had no executor for %.0f s: trials wait until it gives one, and a study "
+                "without a timeout waits as long as that takes", waited_s,
+            )  # fmt: skip
+        return found
 
     def ran_s(self, number: int) -> float | None:
-        """How long a trial's task has been running, by Spark's own record of its start."""
-        return self._ran_s(self._groups.of(number))
+        """How long a trial's task has been running: since it was sent, without its wait for room.
 
-    def _ran_s(self, group: str) -> float | None:
+        Of the wall clock, which is all that Spark records, only that wait is taken: it may be set meanwhile.
+        """
+        sent, began = self._begun.get(number), self._task_began(number)
+        if sent is None or began is None:
+            return None
+        return max(time.monotonic() - sent.clock - max(began - sent.wall, 0.0), 0.0)
+
+    def _task_began(self, number: int | None) -> float | None:
+        """When the task of a trial (None: of the check) began, in seconds since 1970, where it runs now."""
+        group = self._groups.of(number)
         with java_side():
             tracker, store = self._context.statusTracker(), self._context._jsc.sc().statusStore()
             jobs = tracker.getJobIdsForGroup(group)
@@ -106,7 +134,7 @@ class SparkSlots(JobSlots):
             for task in map(tasks.apply, range(tasks.size())):
                 if task.status() == "RUNNING":
                     began: float = task.launchTime().getTime() / 1000
-                    return max(time.time() - began, 0.0)
+                    return began
             return None
 
     def check(self) -> Future[dict[str, Any]]:
@@ -117,7 +145,7 @@ class SparkSlots(JobSlots):
     @property
     def check_waits(self) -> bool:
         """Whether no executor has taken the check yet."""
-        return self._ran_s(self._groups.of(None)) is None
+        return self._task_began(None) is None
 
     def close(self) -> None:
         """Start nothing more, and take back a check that was not answered."""

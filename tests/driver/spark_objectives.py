@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -144,6 +145,11 @@ def hold(folder: Path, number: int) -> None:
         time.sleep(0.05)
 
 
+def holds(params: Any) -> float:
+    hold(Path(params["folder"]), 0)
+    return 0.0
+
+
 def leaves_a_file(params: Any, folder: str, trial: Any) -> float:
     """Shows that it was called."""
     Path(folder, str(trial.number)).touch()
@@ -179,6 +185,10 @@ def terminated() -> None:
     """Data whose loading SIGTERM ends."""
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(60)
+
+
+def locked() -> Any:
+    return threading.Lock()
 
 
 def numbers() -> list[int]:

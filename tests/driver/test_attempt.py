@@ -290,3 +290,10 @@ def test_more_parallelism_than_slots_is_said(tmp_path: Path, caplog: pytest.LogC
 def test_a_folder_without_a_spec(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"must hold spec\.json, found none at .*; choose a storage"):
         read_spec(LocalStorage(tmp_path), str(tmp_path))
+
+
+def test_shared_data_that_cannot_travel(tmp_path: Path) -> None:
+    assert attempt(tmp_path, objective=f"{HERE}:shared", shared_data=f"{HERE}:locked") == FAILED
+    error = verdict(tmp_path)
+    assert re.search(r"shared_data '.*:locked' must return what can be pickled.*lock", str(error))
+    assert not error.retryable  # type: ignore[attr-defined]

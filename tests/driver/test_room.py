@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from airflow_sparktune.driver.attempt import _warn_of_room
+from airflow_sparktune.driver.tuning import _warn_of_room
 from tests.driver.world import spec
 
 

@@ -14,6 +14,7 @@ from py4j.protocol import Py4JNetworkError
 from pyspark import SparkContext
 
 from airflow_sparktune.driver.driver_slots import DriverSlots
+from airflow_sparktune.driver.reminder import Reminder
 from airflow_sparktune.driver.roles import Finished, Point
 from airflow_sparktune.driver.session import start_session
 from airflow_sparktune.driver.spark_slots import SparkSlots
@@ -153,6 +154,39 @@ class TestWorkers:
         assert not check.done()
         (tmp_path / "enough").touch()
         assert check.result(PATIENCE_S) == {}
+
+    def test_what_a_trial_ran_leaves_out_its_wait_and_whatever_the_wall_clock_says(
+        self, slots_of: Any, busy: SparkContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        slots = slots_of("holds")
+        sent = time.monotonic()
+        slots.submit(call(0, folder=str(tmp_path)))
+        time.sleep(0.5)
+        assert slots.ran_s(0) is None
+        (tmp_path / "busy" / "enough").touch()
+        while slots.ran_s(0) is None:
+            assert time.monotonic() < sent + PATIENCE_S
+        now = time.time
+        monkeypatch.setattr("time.time", lambda: now() - 3_600)
+        ran = slots.ran_s(0)
+        assert ran is not None
+        assert 0 <= ran <= time.monotonic() - sent - 0.4
+        time.sleep(0.2)
+        assert (slots.ran_s(0) or 0) >= ran + 0.2
+        (tmp_path / "enough").touch()
+        ends(slots)
+
+    def test_that_no_executor_is_left_is_said(
+        self, slots_of: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        slots = slots_of("pid")
+        slots._empty = Reminder(first_s=0.0)
+        assert slots.finished(wait_s=0) == []
+        assert caplog.records == []
+        monkeypatch.setattr("airflow_sparktune.driver.spark_slots.cluster_slots", lambda *_: 0)
+        assert slots.capacity == 0
+        slots.finished(wait_s=0)
+        assert "no executor for 0 s" in caplog.text
 
     def test_an_objective_that_waits_for_all_its_children_waits_for_its_own_only(self, slots_of: Any) -> None:
         slots = slots_of("waits_for_all_its_children")

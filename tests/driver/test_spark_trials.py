@@ -283,9 +283,14 @@ class TestArguments:
     def test_parallelism_is_the_clusters_unless_given(self, parallelism: int | None) -> None:
         assert SparkTrials(parallelism=parallelism).parallelism == 2
 
-    def test_parallelism_has_no_cap(self) -> None:
-        session = SparkSession.getActiveSession()
-        assert SparkTrials(parallelism=1000, spark_session=session).parallelism == 1000
+    def test_parallelism_has_no_cap_but_what_the_cluster_lacks_is_said(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        trials = SparkTrials(parallelism=1000, spark_session=SparkSession.getActiveSession())
+        assert trials.parallelism == 1000
+        minimise(trials, max_evals=4)
+        assert len(trials) == 4
+        assert "parallelism 1000 is more than the 2 task slots" in caplog.text
 
     def test_two_parameters_of_one_label_are_refused_as_hyperopt_does(self) -> None:
         with pytest.raises(DuplicateLabel):
