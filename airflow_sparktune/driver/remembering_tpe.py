@@ -48,18 +48,18 @@ class RememberingTpe:
         self._plain = partial(tpe.suggest, **settings)
         self._settings = {**_DEFAULTS, **settings}
         self._graph: _Graph | None = None
-        self._history = _History()
+        self._columns = _Columns()
 
     def __call__(self, new_ids: Sequence[int], domain: Any, trials: Any, seed: int) -> list[dict[str, Any]]:
         """The document of the next trial, as hyperopt would suggest it."""
         at_least = max(1, self._settings["n_startup_jobs"])
-        if not self._history.follow(trials.trials) or len(trials.trials) < at_least:
+        if not self._columns.follow(trials.trials) or len(trials.trials) < at_least:
             plain: list[dict[str, Any]] = self._plain(new_ids, domain, trials, seed)
             return plain
         if self._graph is None or self._graph.domain is not domain:
             self._graph = _Graph(domain, self._settings["prior_weight"], self._settings["gamma"])
         candidates = range(self._settings["n_EI_candidates"])
-        split = self._history.split(self._settings["gamma"])
+        split = self._columns.split(self._settings["gamma"])
         idxs, vals = self._graph.evaluate(candidates, split, seed)
         misc = {"tid": new_ids[0], "cmd": domain.cmd, "workdir": domain.workdir}
         renamed = {candidates[0]: new_ids[0]}
@@ -99,7 +99,7 @@ class _Graph:
         return idxs, vals
 
 
-class _History:
+class _Columns:
     """The documents of a history as columns, kept in step with it."""
 
     def __init__(self) -> None:
