@@ -2,8 +2,8 @@
 
 `tpe.suggest` builds its inference graph anew for each suggestion, and copies and splits every trial of the
 history by loops in Python. The graph depends on the space alone, and of the history one trial changes at a
-time. Here both are kept, and the split is handed to the graph as a value; all that the graph computes from it
-is hyperopt's own.
+time. Here both are kept, and the split is handed to the graph as a value. The likelihoods under a mixture,
+most of what is left, are computed by `mixtures`; all else that the graph computes is hyperopt's own.
 """
 
 from __future__ import annotations
@@ -18,10 +18,13 @@ import numpy as np
 from hyperopt import pyll, tpe
 from hyperopt.base import miscs_update_idxs_vals
 
+from airflow_sparktune.driver.mixtures import gmm1_lpdf, lgmm1_lpdf
+
 Suggest = Callable[..., list[dict[str, Any]]]
 Document = Mapping[str, Any]
 Split = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
 
+_LIKELIHOODS = {"GMM1_lpdf": gmm1_lpdf, "LGMM1_lpdf": lgmm1_lpdf}
 _DEFAULTS = {
     name: parameter.default
     for name, parameter in inspect.signature(tpe.suggest).parameters.items()
@@ -75,12 +78,17 @@ class _Graph:
 
     def __init__(self, domain: Any, prior_weight: float, gamma: float) -> None:
         self.domain = domain
-        observed, _, self._posterior = tpe.build_posterior_wrapper(domain, prior_weight, gamma)
+        observed, _, posterior = tpe.build_posterior_wrapper(domain, prior_weight, gamma)
+        self._posterior = pyll.as_apply(posterior)
+        nodes = pyll.dfs(self._posterior)
         self._splits = {
             node: node.pos_args[0].pos_args[1].obj  # observed["idxs"][label]
-            for node in pyll.dfs(pyll.as_apply(self._posterior))
+            for node in nodes
             if node.name == "ap_split_trials"
         }
+        for node in nodes:
+            if node.name in _LIKELIHOODS:
+                _call(_LIKELIHOODS[node.name], node)
         # The label's graph asks for these; with the splits given, nothing reads them.
         self._unread: dict[Any, Any] = {observed["idxs"]: {}, observed["vals"]: {}}
 
@@ -97,6 +105,12 @@ class _Graph:
             if node.name == "randint" and len(node.pos_args) == 2:  # drawn from 0 on
                 vals[label] = [value + node.pos_args[0].obj for value in vals[label]]
         return idxs, vals
+
+
+def _call(function: Callable[..., Any], node: Any) -> None:
+    """Let a node of a graph call this function with the arguments that it has."""
+    arguments = [pyll.Literal(function), tuple(node.pos_args), dict(node.named_args)]
+    node.name, node.pos_args, node.named_args = "call", [pyll.as_apply(item) for item in arguments], []
 
 
 class _Columns:

@@ -13,7 +13,7 @@ from hyperopt import hp, rand, tpe
 
 from airflow_sparktune.driver.hyperopt_space import read_dimensions
 from airflow_sparktune.driver.remembering_tpe import RememberingTpe, remembering
-from airflow_sparktune.driver.sampler import SuggestSampler
+from airflow_sparktune.driver.sampler import TPE_SETTINGS, SuggestSampler
 from airflow_sparktune.study.trial import Trial, TrialState
 
 SPACES: dict[str, Any] = {
@@ -44,6 +44,27 @@ SPACES: dict[str, Any] = {
         ],
     ),
 }
+
+KINDS: dict[str, Any] = {
+    "uniform": lambda label, chance: hp.uniform(label, -1, chance.uniform(0, 50)),
+    "quniform": lambda label, chance: hp.quniform(label, -3, 40, chance.choice([0.01, 1, 7])),
+    "loguniform": lambda label, chance: hp.loguniform(label, -9, chance.uniform(-1, 3)),
+    "qloguniform": lambda label, chance: hp.qloguniform(label, 0, 5, chance.choice([0.5, 4])),
+    "normal": lambda label, chance: hp.normal(label, 3, chance.uniform(1, 9)),
+    "qnormal": lambda label, chance: hp.qnormal(label, 0, 9, chance.choice([0.1, 5])),
+    "lognormal": lambda label, chance: hp.lognormal(label, 0, chance.uniform(0.1, 2)),
+    "qlognormal": lambda label, chance: hp.qlognormal(label, 1, 1, chance.choice([0.5, 1])),
+    "uniformint": lambda label, chance: hp.uniformint(label, 0, chance.randint(1, 99)),
+    "randint": lambda label, chance: hp.randint(label, chance.randint(2, 99)),
+    "choice": lambda label, chance: hp.choice(
+        label, [None, *(dimension(f"{label}.{i}", chance) for i in "ab")]
+    ),
+}
+
+
+def dimension(label: str, chance: random.Random) -> Any:
+    """A dimension of any kind but the last, which is a choice of them."""
+    return KINDS[chance.choice(list(KINDS)[:-1])](label, chance)
 
 
 def sampler(space: Any, suggest: Any) -> SuggestSampler:
@@ -78,6 +99,24 @@ def test_suggestions_are_those_of_hyperopt(space: str, settings: dict[str, Any],
         for trial in told:
             plain.tell(trial)
             ours.tell(trial)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_suggestions_are_those_of_hyperopt_on_any_space(seed: int) -> None:
+    """Spaces of ten dimensions drawn at random, after more trials than count in full."""
+    chance = random.Random(seed)
+    kinds = [chance.choice(list(KINDS)) for _ in range(10)]
+    space = {f"{at}-{kind}": KINDS[kind](f"{at}-{kind}", chance) for at, kind in enumerate(kinds)}
+    plain = sampler(space, hyperopts({**TPE_SETTINGS}))
+    ours = sampler(space, RememberingTpe(TPE_SETTINGS))
+    blind = sampler(space, rand.suggest)
+    for number in range(120):
+        trial = Trial(number=number, params=None, point=blind.ask(number, seed=number).raw)
+        told = trial if chance.random() < 0.1 else outcome(trial, chance)
+        plain.tell(told)
+        ours.tell(told)
+        if number % 20 == 19:
+            assert ours.ask(1000, seed=number) == plain.ask(1000, seed=number)
 
 
 def outcome(trial: Trial, chance: random.Random) -> Trial:
