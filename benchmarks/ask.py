@@ -13,11 +13,13 @@ from hyperopt import tpe
 from airflow_sparktune.driver.hyperopt_space import hyperopt_space
 from airflow_sparktune.driver.sampler import TPE_SETTINGS, HyperoptSampler, document
 from airflow_sparktune.study.trial import Trial, TrialState
-from benchmarks.objectives import SPACE, loss_of
+from benchmarks.objectives import SPACE, WIDE_SPACE, loss_of
 from benchmarks.report import Findings, middle
 
 QUESTION = "What does a TPE suggestion cost after n trials?"
 TARGET = "at most 2 ms more than hyperopt at 4,000 trials; at best a third of it, with the same suggestions"
+
+SPACES = {"4 parameters": SPACE, "10, five in steps": WIDE_SPACE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +36,22 @@ TINY = Size(trials=(20,), asks=2)
 
 def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - the peer is the point
     """Milliseconds of hyperopt and of ours, and whether their suggestions are the same."""
-    rows = [_compare(trials, size.asks) for trials in size.trials]
+    rows = [(name, *_compare(SPACES[name], trials, size.asks)) for name in SPACES for trials in size.trials]
 
     def draw(axes: Any) -> None:
-        axes.plot(size.trials, [row[1] for row in rows], "s-", label="hyperopt's tpe.suggest")
-        axes.plot(size.trials, [row[2] for row in rows], "o-", label="sparktune")
-        axes.set(xlabel="finished trials", ylabel="ms per suggestion", xscale="log", ylim=(0, None))
+        for name in SPACES:
+            _, trials, they, we, *_ = zip(*(row for row in rows if row[0] == name), strict=True)
+            axes.plot(trials, they, "s-", label=f"hyperopt's tpe.suggest ({name})")
+            axes.plot(trials, we, "o-", label=f"sparktune ({name})")
+        axes.set(xlabel="finished trials", ylabel="ms per suggestion", xscale="log", yscale="log")
 
-    columns = ("trials", "hyperopt ms", "sparktune ms", "ratio", "difference ms", "same suggestions")
+    columns = ("space", "trials", "hyperopt ms", "sparktune ms", "ratio", "difference ms", "same suggestions")
     return Findings(columns, rows, draw, ["sparktune's milliseconds include telling it of the last trial"])
 
 
-def _compare(trials: int, asks: int) -> tuple[Any, ...]:
-    sampler, blind = HyperoptSampler(SPACE, "tpe"), HyperoptSampler(SPACE, "random")
-    peer = _Peer()
+def _compare(space: Any, trials: int, asks: int) -> tuple[Any, ...]:
+    sampler, blind = HyperoptSampler(space, "tpe"), HyperoptSampler(space, "random")
+    peer = _Peer(space)
     for number in range(trials):
         trial = _evaluated(blind, number)
         sampler.tell(trial)
@@ -70,8 +74,8 @@ def _compare(trials: int, asks: int) -> tuple[Any, ...]:
 class _Peer:
     """hyperopt alone, as its `fmin` calls it."""
 
-    def __init__(self) -> None:
-        expression, _ = hyperopt_space(SPACE)
+    def __init__(self, space: Any) -> None:
+        expression, _ = hyperopt_space(space)
         self._domain = hyperopt.base.Domain(None, expression)
         self._trials = hyperopt.Trials()
         self._suggest = partial(tpe.suggest, **TPE_SETTINGS)

@@ -15,6 +15,17 @@ SPACE: Mapping[str, Any] = {
     "booster": {"choice": ["gbtree", "dart"]},
 }
 
+# Ten parameters, five of them in steps; `loss_of` looks at the first four only.
+WIDE_SPACE: Mapping[str, Any] = {
+    **SPACE,
+    "l2": {"loguniform": [1e-6, 10.0]},
+    "leaves": {"quniform": [8, 256, 8]},
+    "rounds": {"qloguniform": [50, 2_000, 10]},
+    "bins": {"uniformint": [15, 255]},
+    "dropout": {"quniform": [0.0, 0.5, 0.01]},
+    "min_gain": {"qlognormal": [0.0, 1.0, 0.1]},
+}
+
 
 def loss_of(params: Mapping[str, Any]) -> float:
     """A smooth valley over SPACE; its lowest point, 0, is at lr 0.01, depth 6, subsample 0.8, gbtree."""
