@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import sys
 import time
 import warnings
@@ -31,24 +30,13 @@ from airflow_sparktune.driver.spark_context import (
     java_side,
     require_alive,
 )
+from airflow_sparktune.driver.spark_errors import cause, first_line, tells_of_the_end
 from airflow_sparktune.errors import DriverLost
 from airflow_sparktune.executor.evaluate import Call, Reply, Task, check, evaluate
 from airflow_sparktune.executor.pickled import PickledTask
 from airflow_sparktune.executor.posted import PROPERTY, evaluate_posted, post
 
 log = logging.getLogger(__name__)
-
-# What Spark says when it is the application that ends, not a trial.
-_ENGINE_GONE = (
-    "SparkContext was shut down",
-    "SparkContext has been shutdown",
-    "stopped SparkContext",
-    "removed our application",
-    "All masters are unresponsive",
-)
-
-# The line of a Python traceback that names the error.
-_PYTHON_ERROR = re.compile(r"^[\w.]+(?:Error|Exception|Exit|Interrupt)\b.*", re.MULTILINE)
 
 
 class SparkSlots(JobSlots):
@@ -194,10 +182,10 @@ class SparkSlots(JobSlots):
             # Where a SparkSession exists, PySpark turns some of the JVM's exceptions into its own.
             java = isinstance(error, Py4JJavaError)
             text = str(error.java_exception.toString() if java else error)
-            if any(sign in text for sign in _ENGINE_GONE):
-                raise DriverLost(f"Spark has shut down: {_first_line(text)}") from error
+            if tells_of_the_end(text):
+                raise DriverLost(f"Spark has shut down: {first_line(text)}") from error
             require_alive(self._context)
-            raise WorkerLost(_cause(text)) from error
+            raise WorkerLost(cause(text)) from error
         if not answer:
             raise DriverLost("the Java side of the driver is gone: a job has ended without its answer")
         return answer
@@ -223,26 +211,3 @@ def _growth(context: SparkContext, profile: JavaObject) -> tuple[int, int]:
     each = max(profile.maxTasksPerExecutor(spark.conf()), 1)
     executors = spark.conf().get("spark.dynamicAllocation.maxExecutors", "infinity")
     return each, int(executors) * each if executors.isdecimal() else sys.maxsize
-
-
-def _first_line(text: str) -> str:
-    return text.strip().splitlines()[0] if text.strip() else "no reason given"
-
-
-def _cause(text: str) -> str:
-    r"""What Spark says of a failed job, without the stack traces.
-
-    >>> _cause("org.apache.spark.SparkException: Job aborted due to stage failure: lost")
-    'lost'
-    >>> _cause("From the Python worker:\nTraceback (most recent call last):\n  File ...\nKeyError: 'x'")
-    "KeyError: 'x'"
-    """
-    _, traceback, rest = text.partition("Traceback (most recent call last)")
-    if traceback and (named := _PYTHON_ERROR.findall(rest)):
-        return str(named[-1])
-    first = _first_line(text)
-    for lead in ("Job aborted due to stage failure: ", "Exception: "):
-        _, found, rest = first.partition(lead)
-        if found:
-            first = rest
-    return first

@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from airflow_sparktune.driver.limits import Limits
-from airflow_sparktune.driver.places import Places
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.roles import Exhausted, Finished, Sampler, Slots
+from airflow_sparktune.driver.slot_numbers import SlotNumbers
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.objective import TrialInfo
 from airflow_sparktune.study.spec import Spec
@@ -74,7 +74,7 @@ class Tuner:
         self._running: dict[int, float] = {}  # number -> when its own timeout strikes
         self._launched: dict[int, float] = {}  # number -> when it was handed to its slot, by the wall clock
         self._leaving: set[int] = set()  # ended for us, but their slot is not free yet
-        self._places = Places()
+        self._slot_numbers = SlotNumbers()
 
     def run(self) -> StopReason:
         """Run until a limit is reached; raises ObjectiveError when nothing works."""
@@ -134,7 +134,7 @@ class Tuner:
         trial = replace(
             trial,
             start=self._recorder.now,
-            slot=self._places.take(),
+            slot=self._slot_numbers.take(),
             attempt=self._recorder.attempt,
             tries=trial.tries + 1,
         )
@@ -154,7 +154,7 @@ class Tuner:
         for trial in starts:
             now = self._clock()
             if now >= self._limits.deadline:
-                self._places.give_back(trial.slot)
+                self._slot_numbers.give_back(trial.slot)
                 self._waiting.append(_without_slot(trial))
                 continue
             self._running[trial.number] = now + limit
@@ -198,12 +198,12 @@ class Tuner:
         trial = self._of(item.number)
         if item.number in self._leaving:
             self._leaving.discard(item.number)
-            self._places.give_back(trial.slot)
+            self._slot_numbers.give_back(trial.slot)
             return None
         # A cancelled trial may come back after its slot had been given up.
         if self._running.pop(item.number, None) is None:
             return None
-        self._places.give_back(trial.slot)
+        self._slot_numbers.give_back(trial.slot)
         if item.reply is None and trial.tries <= self._spec.max_trial_retries:
             log.warning("trial %d lost its worker, it is run again: %s", trial.number, item.lost)
             self._waiting.append(_without_slot(trial))

@@ -1,0 +1,30 @@
+"""Which slot a trial runs in, for the timeline: it takes the lowest that is free."""
+
+from __future__ import annotations
+
+import heapq
+
+
+class SlotNumbers:
+    """Hands out small numbers, the lowest first.
+
+    >>> slots = SlotNumbers()
+    >>> slots.take(), slots.take(), slots.give_back(0), slots.take()
+    (0, 1, None, 0)
+    """
+
+    def __init__(self) -> None:
+        self._free: list[int] = []
+        self._made = 0
+
+    def take(self) -> int:
+        """The lowest number that is free."""
+        if self._free:
+            return heapq.heappop(self._free)
+        self._made += 1
+        return self._made - 1
+
+    def give_back(self, slot: int | None) -> None:
+        """Free a number; None is none."""
+        if slot is not None:
+            heapq.heappush(self._free, slot)
