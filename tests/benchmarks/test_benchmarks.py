@@ -17,11 +17,19 @@ from benchmarks.report import picture, table
 REPOSITORY = Path(__file__).parents[2]
 WITHOUT_SPARK = ("loop", "ask", "replay")
 
+# Where hyperopt's SparkTrials is measured too.
+WITH_PEERS = ("utilisation",)
+
 MEASURE = """
 import json, sys
 from importlib import import_module
-benchmark = import_module(f"benchmarks.{sys.argv[1]}")
-findings = benchmark.measure(benchmark.TINY, peers=False)
+from pathlib import Path
+from benchmarks import report
+name, out, peers = json.loads(sys.argv[1])
+report.OUT = Path(out)
+benchmark = import_module(f"benchmarks.{name}")
+findings = benchmark.measure(benchmark.TINY, peers=peers)
+report.picture(name, benchmark.QUESTION, findings.draw)
 print(json.dumps([list(findings.columns), [list(row) for row in findings.rows]]))
 """
 
@@ -38,14 +46,22 @@ def test_a_benchmark_fills_its_table(name: str, tmp_path: Path, monkeypatch: pyt
 
 @pytest.mark.integration
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in WITHOUT_SPARK])
-def test_a_benchmark_on_spark_fills_its_table(name: str) -> None:
+def test_a_benchmark_on_spark_fills_its_table(name: str, tmp_path: Path) -> None:
     """The same in a process of its own, for it chooses its Spark settings; the log stays out of the table."""
+    peers = name in WITH_PEERS
     done = subprocess.run(
-        [sys.executable, "-c", MEASURE, name], cwd=REPOSITORY, capture_output=True, text=True, check=False
+        [sys.executable, "-c", MEASURE, json.dumps([name, str(tmp_path), peers])],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert not re.search(r" WARN |\[Stage ", done.stderr), done.stderr
-    check(*json.loads(done.stdout.splitlines()[-1]))
+    columns, rows = json.loads(done.stdout.splitlines()[-1])
+    check(columns, rows)
+    assert any("SparkTrials" in str(cell) for row in rows for cell in row) == peers
+    assert (tmp_path / f"{name}.png").stat().st_size > 0
 
 
 def check(columns: list[str], rows: list[list[object]]) -> None:
