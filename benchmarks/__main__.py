@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import subprocess
 import sys
 from importlib import import_module
 
+from benchmarks.machine import machine
 from benchmarks.report import picture, table
 
 NAMES = ("dispatch", "utilisation", "scaleout", "budget", "loop", "ask", "start", "replay")
@@ -20,16 +20,18 @@ def main() -> int:
     parser.add_argument("--only", choices=NAMES, action="append", help="this one (may be given again)")
     parser.add_argument("--quick", action="store_true", help="leave out hyperopt's SparkTrials")
     parser.add_argument("--tiny", action="store_true", help="so small that the figures mean nothing")
+    parser.add_argument("--here", action="store_true", help="in this process, without a word on the machine")
     arguments = parser.parse_args()
     chosen = arguments.only or NAMES
-    if len(chosen) == 1:
-        _measure(chosen[0], quick=arguments.quick, tiny=arguments.tiny)
+    if arguments.here:
+        for name in chosen:
+            _measure(name, quick=arguments.quick, tiny=arguments.tiny)
         return 0
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}", flush=True)
+    print(machine(), flush=True)
     flags = [flag for flag in ("quick", "tiny") if getattr(arguments, flag)]
     codes = [
         subprocess.run(
-            [sys.executable, "-m", "benchmarks", "--only", name, *(f"--{flag}" for flag in flags)],
+            [sys.executable, "-m", "benchmarks", "--here", "--only", name, *(f"--{flag}" for flag in flags)],
             check=False,
         ).returncode
         for name in chosen

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +50,7 @@ def ratio(ours: float, theirs: float | None) -> float | None:
 
 def middle(values: Sequence[float]) -> float:
     """The median, for a machine is never quiet."""
-    return median(values) if values else math.nan
+    return median(values)
 
 
 def over_workers(axes: Any, workers: Sequence[int], *, ylabel: str) -> None:

@@ -8,10 +8,11 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from benchmarks.__main__ import NAMES
+from benchmarks.__main__ import NAMES, main
 from benchmarks.report import picture, table
 
 REPOSITORY = Path(__file__).parents[2]
@@ -62,6 +63,24 @@ def test_a_benchmark_on_spark_fills_its_table(name: str, tmp_path: Path) -> None
     check(columns, rows)
     assert any("SparkTrials" in str(cell) for row in rows for cell in row) == peers
     assert (tmp_path / f"{name}.png").stat().st_size > 0
+
+
+@pytest.mark.parametrize("flags", [[], ["--only", "replay"]])
+def test_the_machine_is_named_once(
+    flags: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the releases of what runs on it, also where one benchmark alone was asked for."""
+    measured: list[list[str]] = []
+    process = SimpleNamespace(
+        run=lambda command, check: measured.append(command) or SimpleNamespace(returncode=0)
+    )
+    monkeypatch.setattr("benchmarks.__main__.subprocess", process)
+    monkeypatch.setattr("sys.argv", ["benchmarks", *flags])
+    assert main() == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert all(re.search(rf"\b{what} \S", line) for what in ("Python", "Java", "Spark", "hyperopt"))
+    assert len(measured) == (1 if flags else len(NAMES))
+    assert all("--here" in command for command in measured)
 
 
 def check(columns: list[str], rows: list[list[object]]) -> None:
