@@ -97,8 +97,8 @@ class Spec:
     def failures_allowed(self) -> int | None:
         """How many trials may fail: `max_failures` as a count; None where any number may.
 
-        >>> Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=100, max_failures=0.29)
-        ... .failures_allowed
+        >>> space = {"x": {"uniform": [0, 1]}}
+        >>> Spec.of(objective="m:f", space=space, max_evals=100, max_failures=0.29).failures_allowed
         29
         """
         if isinstance(self.max_failures, float):

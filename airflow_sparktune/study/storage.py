@@ -179,7 +179,7 @@ class FsspecStorage:
                         with suppress(FileNotFoundError):
                             self._files.rm_file(path)
         except OSError as error:
-            raise _kind(error)(f"cannot remove files below {self._root}: {error}") from error
+            raise _kind(error)(f"cannot remove {len(paths)} files ({paths[0]} ...): {error}") from error
 
 
 @contextmanager
