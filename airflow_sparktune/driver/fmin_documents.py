@@ -11,11 +11,12 @@ import hyperopt
 from hyperopt import base
 
 from airflow_sparktune.driver.sampler import document
+from airflow_sparktune.executor.evaluate import OURS
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Failure, Trial, TrialState
 
 # What the journal's info of a trial holds besides the keys of the user's own result.
-_OURS = ("attachments", "left_out", "reported")
+_NOT_THE_RESULTS = ("attachments", OURS)
 
 
 class Documents:
@@ -98,7 +99,7 @@ def fmin_document(trial: Trial, labels: list[str], answer: Mapping[str, Any] | N
     doc["misc"].update(cmd=("domain_attachment", "FMinIter_Domain"), workdir=None)
     doc.update(book_time=_moment(trial.start), refresh_time=_moment(trial.end))
     doc["result"] = {"status": hyperopt.STATUS_NEW}
-    reported = trial.info.get("reported")
+    reported = trial.info.get(OURS, {}).get("reported")
     if trial.state is TrialState.CANCELLED:
         doc["state"] = base.JOB_STATE_CANCEL
         doc["misc"]["error"] = ("cancelled", "the study ended before this trial did")
@@ -122,7 +123,7 @@ def _error(failure: Failure) -> tuple[str, str]:
 def _result(trial: Trial, reported: Mapping[str, Any], answer: Mapping[str, Any] | None) -> dict[str, Any]:
     if answer is not None:
         return {key: value for key, value in answer.items() if key != "attachments"}
-    kept = {key: value for key, value in trial.info.items() if key not in _OURS}
+    kept = {key: value for key, value in trial.info.items() if key not in _NOT_THE_RESULTS}
     if reported.get("loss") is not None:
         kept["loss"] = float(reported["loss"])  # the journal holds a NaN as text
     return {**kept, "status": reported["status"]}

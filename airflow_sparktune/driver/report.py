@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 
+from airflow_sparktune.executor.evaluate import OURS
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial
@@ -55,7 +56,7 @@ class Report:
         )
         if trial.error is not None:
             log.warning("trial %d failed (%s): %s", trial.number, trial.error.kind.value, trial.error.message)
-        if left_out := set(trial.info.get("left_out", ())) - self._left_out:
+        if left_out := set(trial.info.get(OURS, {}).get("left_out", ())) - self._left_out:
             self._left_out |= left_out
             log.warning(
                 "the objective's result holds what the journal leaves out (no JSON, or too large): %s",

@@ -29,6 +29,8 @@ from airflow_sparktune.study.trial import Failure, FailureKind
 EXTRAS = frozenset({"trial", "shared_data"})
 # What a result dict holds besides the loss goes into the journal, so it is kept small.
 INFO_LIMIT_BYTES = 16_384
+# The one key of it that is ours: whatever a result may hold, what stands there was written here.
+OURS = "sparktune"
 # So is what an exception says: some carry the data they failed on.
 MESSAGE_LIMIT, TRACEBACK_LIMIT = 4_096, 32_768
 
@@ -197,8 +199,11 @@ def _interpret(returned: Any, run_s: float) -> Reply:
     return Reply(run_s, loss=float(loss), info=small_info(result))
 
 
-def small_info(result: Mapping[str, Any]) -> dict[str, Any]:
-    """What a result dict holds besides the loss, as far as JSON can hold it and it is small."""
+def small_info(result: Mapping[str, Any], **ours: Any) -> dict[str, Any]:
+    """What a result dict holds besides the loss, as far as JSON can hold it and it is small.
+
+    What was left out is named under the key `OURS`, beside what `ours` has to say.
+    """
     kept: dict[str, Any] = {}
     left_out: list[str] = []
     for key, value in result.items():
@@ -208,11 +213,16 @@ def small_info(result: Mapping[str, Any]) -> dict[str, Any]:
             kept[str(key)] = plain(value, what=str(key))
         except (SpecError, RecursionError):
             left_out.append(str(key))
+    if OURS in kept:
+        left_out.append(OURS)
+        del kept[OURS]
     while kept and len(json.dumps(kept)) > INFO_LIMIT_BYTES:
         largest = max(kept, key=lambda key: len(json.dumps(kept[key])))
         left_out.append(largest)
         del kept[largest]
-    return {**kept, "left_out": sorted(left_out)} if left_out else kept
+    if left_out:
+        ours["left_out"] = sorted(left_out)
+    return {**kept, OURS: ours} if ours else kept
 
 
 def _traceback(error: BaseException) -> str:

@@ -109,15 +109,15 @@ def interpret(outcome: Outcome) -> Reply:
         return Reply(outcome.run_s, failure=outcome.failure)
     answer: dict[str, Any] = outcome.returned
     status, loss = answer["status"], answer.get("loss")
-    info = small_info(answer | _encoded(answer.get("attachments")))
+    result = answer | _encoded(answer.get("attachments"))
     if status == "ok" and math.isfinite(answer["loss"]):
-        return Reply(outcome.run_s, loss=answer["loss"], info=info)
+        return Reply(outcome.run_s, loss=answer["loss"], info=small_info(result))
     if status == "ok":
         failure = Failure(FailureKind.NONSENSE, f"the objective must return a finite loss, got {loss}")
     else:
         failure = Failure(FailureKind.RAISED, f"the objective reported status {status!r}")
     reported = {"status": status, **({} if loss is None else {"loss": str(loss)})}
-    return Reply(outcome.run_s, failure=failure, info={**info, "reported": reported})
+    return Reply(outcome.run_s, failure=failure, info=small_info(result, reported=reported))
 
 
 def _answer(task: PickledTask, call: Call) -> Outcome:

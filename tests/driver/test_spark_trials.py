@@ -511,6 +511,14 @@ class TestResuming:
         assert (attachments["raw"], attachments["text"]) == (b"\xff", "a")
         assert trials.results == [{"loss": trials.losses()[0], "status": STATUS_OK}]
 
+    def test_a_result_may_use_any_key(self, tmp_path: Path) -> None:
+        def answer(x: float) -> dict[str, Any]:
+            return {"loss": x, "status": STATUS_OK, "reported": 1, "left_out": 2}
+
+        for trials in (SparkTrials(2, study=str(tmp_path)), SparkTrials(2, study=str(tmp_path))):
+            minimise(trials, answer, hp.uniform("x", 0, 1), max_evals=1)
+            assert trials.results == [answer(trials.losses()[0])]
+
     def test_each_search_of_a_script_meets_its_own_study_again(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from airflow_sparktune.executor.evaluate import (
     INFO_LIMIT_BYTES,
+    OURS,
     Call,
     Reply,
     Task,
@@ -121,15 +122,19 @@ class TestInfo:
     def test_what_is_no_json_is_left_out_and_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         answer = {"loss": 1, "model": object(), "nan": float("nan"), "ok": 1, 5: "five", "bytes": b"x"}
         reply = answering(monkeypatch, answer)
-        assert reply.info == {"ok": 1, "5": "five", "left_out": ["bytes", "model", "nan"]}
+        assert reply.info == {"ok": 1, "5": "five", OURS: {"left_out": ["bytes", "model", "nan"]}}
+
+    def test_no_key_of_a_result_is_taken_for_ours(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert answering(monkeypatch, {"loss": 1, "left_out": 5}).info == {"left_out": 5}
+        assert answering(monkeypatch, {"loss": 1, OURS: 5}).info == {OURS: {"left_out": [OURS]}}
 
     def test_what_holds_itself_is_left_out(self) -> None:
-        assert reply_of("returns", "loop").info == {"left_out": ["info"]}
+        assert reply_of("returns", "loop").info == {OURS: {"left_out": ["info"]}}
 
     def test_what_is_too_large_is_left_out_the_largest_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
         answer = {"loss": 1, "curve": [0.1] * 10_000, "note": "x" * 20_000, "small": 1}
         reply = answering(monkeypatch, answer)
-        assert reply.info == {"small": 1, "left_out": ["curve", "note"]}
+        assert reply.info == {"small": 1, OURS: {"left_out": ["curve", "note"]}}
         assert len(json.dumps(reply.info)) <= INFO_LIMIT_BYTES
 
 

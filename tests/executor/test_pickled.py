@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_sparktune.executor.evaluate import Call, Reply
+from airflow_sparktune.executor.evaluate import OURS, Call, Reply
 from airflow_sparktune.executor.objective import TrialInfo
 from airflow_sparktune.executor.pickled import PickledTask, check_pickled, evaluate_pickled
 from airflow_sparktune.study.trial import FailureKind
@@ -41,7 +41,7 @@ def test_a_loss_alone_comes_back_as_the_reply(monkeypatch: pytest.MonkeyPatch) -
 def test_an_answer_that_says_more_comes_back_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = {"loss": 0.5, "status": "ok", "model": {1, 2}}
     reply, whole = answering(monkeypatch, answer)
-    assert (reply.loss, reply.info, whole) == (0.5, {"left_out": ["model"]}, answer)
+    assert (reply.loss, reply.info, whole) == (0.5, {OURS: {"left_out": ["model"]}}, answer)
 
 
 @pytest.mark.parametrize(
