@@ -191,12 +191,16 @@ def _interpret(returned: Any, run_s: float) -> Reply:
     except SpecError:
         loss = None
     if isinstance(loss, bool) or not isinstance(loss, (int, float)):
-        message = (
-            "the objective must return a finite loss, or a dict with one as 'loss', got "
-            f"{reprlib.repr(returned)}; return a number that is smaller for a better model"
-        )
-        return Reply(run_s, failure=Failure(FailureKind.NONSENSE, message))
+        return Reply(run_s, failure=Failure(FailureKind.NONSENSE, no_loss(returned)))
     return Reply(run_s, loss=float(loss), info=small_info(result))
+
+
+def no_loss(returned: Any) -> str:
+    """What there is to say of an answer without a loss."""
+    return (
+        "the objective must return a finite loss, or a dict with one as 'loss', got "
+        f"{reprlib.repr(returned)}; return a number that is smaller for a better model"
+    )
 
 
 def small_info(result: Mapping[str, Any], **ours: Any) -> dict[str, Any]:

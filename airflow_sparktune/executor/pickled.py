@@ -10,6 +10,7 @@ import base64
 import json
 import math
 import pickle
+import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -20,6 +21,7 @@ from airflow_sparktune.executor.evaluate import (
     Outcome,
     Reply,
     attempt,
+    no_loss,
     raised,
     small_info,
     worker_report,
@@ -86,17 +88,27 @@ def answer_of(returned: Any) -> dict[str, Any]:
     number = scalar(returned)
     if isinstance(number, (int, float)):
         return {"loss": float(number), "status": "ok"}
-    answer = dict(returned)
+    try:
+        answer = dict(returned)
+    except (TypeError, ValueError):
+        raise ValueError(no_loss(returned)) from None
     if answer.get("status") not in STATUSES:
         raise ValueError(
             f"the objective's result must have a status of {', '.join(STATUSES)}, "
             f"got {answer.get('status')!r}; return {{'loss': ..., 'status': 'ok'}}"
         )
     if answer["status"] == "ok":
-        loss = scalar(answer.get("loss"))
-        if not isinstance(loss, (int, float)):
-            raise ValueError(f"the objective's result must have a number as its loss, got {loss!r}")
-        answer["loss"] = float(loss)
+        loss = _number(answer.get("loss"))
+        if loss is None:
+            shown = reprlib.repr(answer.get("loss"))
+            raise ValueError(f"the objective's result must have a number as its loss, got {shown}")
+        answer["loss"] = loss
+    attachments = answer.get("attachments")
+    if not (attachments is None or isinstance(attachments, Mapping)):
+        raise ValueError(
+            "the objective's attachments must be a dict of names and values, got "
+            f"{type(attachments).__name__}; give each a name"
+        )
     return answer
 
 
@@ -108,16 +120,28 @@ def interpret(outcome: Outcome) -> Reply:
     if outcome.failure is not None:
         return Reply(outcome.run_s, failure=outcome.failure)
     answer: dict[str, Any] = outcome.returned
-    status, loss = answer["status"], answer.get("loss")
+    status, loss = answer["status"], _number(answer.get("loss"))
     result = answer | _encoded(answer.get("attachments"))
-    if status == "ok" and math.isfinite(answer["loss"]):
-        return Reply(outcome.run_s, loss=answer["loss"], info=small_info(result))
+    if status == "ok" and loss is not None and math.isfinite(loss):
+        return Reply(outcome.run_s, loss=loss, info=small_info(result))
     if status == "ok":
         failure = Failure(FailureKind.NONSENSE, f"the objective must return a finite loss, got {loss}")
     else:
         failure = Failure(FailureKind.RAISED, f"the objective reported status {status!r}")
     reported = {"status": status, **({} if loss is None else {"loss": str(loss)})}
     return Reply(outcome.run_s, failure=failure, info=small_info(result, reported=reported))
+
+
+def _number(loss: Any) -> float | None:
+    """A loss as hyperopt takes it: whatever can be made a float.
+
+    >>> _number("0.5"), _number(None)
+    (0.5, None)
+    """
+    try:
+        return float(loss)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _answer(task: PickledTask, call: Call) -> Outcome:

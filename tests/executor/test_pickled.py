@@ -4,8 +4,11 @@ import json
 import math
 import pickle
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 
 from airflow_sparktune.executor.evaluate import OURS, Call, Reply
@@ -42,6 +45,35 @@ def test_an_answer_that_says_more_comes_back_whole(monkeypatch: pytest.MonkeyPat
     answer = {"loss": 0.5, "status": "ok", "model": {1, 2}}
     reply, whole = answering(monkeypatch, answer)
     assert (reply.loss, reply.info, whole) == (0.5, {OURS: {"left_out": ["model"]}}, answer)
+
+
+@pytest.mark.parametrize("loss", ["0.5", Decimal("0.5"), Fraction(1, 2), np.array(0.5)])
+def test_a_loss_is_what_can_be_made_a_number(monkeypatch: pytest.MonkeyPatch, loss: Any) -> None:
+    reply, _ = answering(monkeypatch, {"loss": loss, "status": "ok"})
+    assert (reply.loss, reply.failure) == (0.5, None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "rule"),
+    [
+        (None, "must return a finite loss, or a dict with one as 'loss', got None; return a number"),
+        ({"loss": "low", "status": "ok"}, "must have a number as its loss, got 'low'"),
+        ({"status": "ok"}, "must have a number as its loss, got None"),
+        ({"loss": 1.0, "status": "ok", "attachments": [1]}, "attachments must be a dict of names and values"),
+    ],
+)
+def test_an_answer_that_is_refused_hears_the_rule(
+    monkeypatch: pytest.MonkeyPatch, answer: Any, rule: str
+) -> None:
+    reply, whole = answering(monkeypatch, answer)
+    assert reply.failure is not None
+    assert rule in reply.failure.message
+    assert whole is None
+
+
+def test_a_reported_failure_may_say_anything_of_its_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    reply, _ = answering(monkeypatch, {"status": "fail", "loss": "none"})
+    assert (reply.info or {})[OURS] == {"reported": {"status": "fail"}}
 
 
 @pytest.mark.parametrize(
