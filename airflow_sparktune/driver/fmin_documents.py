@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,9 +12,11 @@ import hyperopt
 from hyperopt import base
 
 from airflow_sparktune.driver.sampler import document
-from airflow_sparktune.executor.evaluate import OURS
+from airflow_sparktune.executor.evaluate import OURS, Outcome, Reply, raised
+from airflow_sparktune.executor.pickled import answer_of, interpret
+from airflow_sparktune.study.plain import scalar
 from airflow_sparktune.study.study import Study
-from airflow_sparktune.study.trial import Failure, Trial, TrialState
+from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
 
 # What the journal's info of a trial holds besides the keys of the user's own result.
 _NOT_THE_RESULTS = ("attachments", OURS)
@@ -42,6 +45,7 @@ class Documents:
         self._early_stop_fn = early_stop_fn
         self._early_stop_args: Sequence[Any] = ()
         self._bar = bar
+        self._inserted: list[tuple[Trial, Mapping[str, Any]]] = []
         self._shown = self._ended = 0
         self._best: float | None = None
 
@@ -70,6 +74,22 @@ class Documents:
             if trial.state is not TrialState.RUNNING:
                 self._put(trial)
 
+    def inserted(self, docs: Sequence[Mapping[str, Any]]) -> list[Trial]:
+        """The trials of documents that were inserted by hand and have ended."""
+        self._inserted = [(trial_of(doc), doc["result"]) for doc in docs]
+        return [trial for trial, _ in self._inserted]
+
+    def keep(self, study: Study) -> None:
+        """Keep what trials of the study returned; forget that of others, and their attachments."""
+        for number in {doc["tid"] for doc in self._trials._dynamic_trials} - set(study.trials):
+            self._answers.pop(number, None)
+            name = self._trials.aname({"tid": number}, "")
+            for attachment in [each for each in self._trials.attachments if each.startswith(name)]:
+                del self._trials.attachments[attachment]
+        for trial, result in self._inserted:
+            if study.trials.get(trial.number) == trial:
+                self._answers[trial.number] = result
+
     def _put(self, trial: Trial) -> dict[str, Any]:
         answer = self._answers.get(trial.number)
         doc = fmin_document(trial, self._labels, answer)
@@ -91,6 +111,23 @@ class Documents:
         if self._ended > self._shown:
             self._shown = self._ended
             self._bar.update(1)
+
+
+def trial_of(doc: Mapping[str, Any]) -> Trial:
+    """A document that was inserted by hand and has ended, as a trial."""
+    vals = {label: scalar(value) for label, value in base.spec_from_misc(doc["misc"]).items()}
+    start, end = _seconds(doc["book_time"]), _seconds(doc["refresh_time"])
+    trial = Trial(number=doc["tid"], params=vals, point=vals, start=start, end=end)
+    if doc["state"] == base.JOB_STATE_ERROR:
+        kind, told = doc["misc"].get("error") or ("unknown", "")
+        failure = Failure(FailureKind.RAISED, str(kind), str(told))
+        return replace(trial, state=TrialState.FAILED, error=failure)
+    try:
+        reply = interpret(Outcome(0.0, answer_of(doc["result"])))
+    except Exception as error:  # noqa: BLE001 - what is no result is a failed trial here too
+        reply = Reply(0.0, failure=raised(error))
+    state = TrialState.OK if reply.failure is None else TrialState.FAILED
+    return replace(trial, state=state, loss=reply.loss, error=reply.failure, info=reply.info or {})
 
 
 def fmin_document(trial: Trial, labels: list[str], answer: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -136,6 +173,10 @@ def _decoded(attachments: Mapping[str, Any] | None) -> dict[str, Any]:
         else value
         for name, value in (attachments or {}).items()
     }
+
+
+def _seconds(moment: datetime | None) -> float | None:
+    return None if moment is None else moment.replace(tzinfo=UTC).timestamp()
 
 
 def _moment(seconds: float | None) -> datetime | None:

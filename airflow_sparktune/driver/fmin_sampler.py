@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,12 @@ from airflow_sparktune.driver.remembering_tpe import Suggest
 from airflow_sparktune.driver.roles import Point
 from airflow_sparktune.driver.sampler import SuggestSampler
 from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.dimensions import Dimension
 from airflow_sparktune.study.plain import plain
+from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import Trial
+
+log = logging.getLogger(__name__)
 
 # What people write as a seed; a generator without one is seeded with 128 random bits.
 _SEED_LIMIT = 2**32
@@ -21,9 +27,9 @@ _SEED_LIMIT = 2**32
 class FminSampler(SuggestSampler):
     """The points that hyperopt's own fmin would evaluate, as far as it asks at the same moments.
 
-    `generator` gives trial n its n-th seed, `points` are what the first trials start with (raw, by label).
-    A point whose values JSON cannot hold is journalled as it is. Raises SpecError for a point that is none
-    of the space's.
+    `generator` gives each trial a seed, `points` are where to start (raw, by label), as far as no trial that
+    was told had them. A point whose values JSON cannot hold is journalled as it is. Raises SpecError for a
+    point that is none of the space's.
     """
 
     def __init__(
@@ -36,16 +42,31 @@ class FminSampler(SuggestSampler):
     ) -> None:
         super().__init__(domain, read_dimensions(domain.expr), suggest)
         self._generator = generator
-        self._seeds: list[int] = []
         self._points = [self._checked(point) for point in points]
+        self._known: set[int] = set()
 
     def ask(self, number: int, *, seed: int) -> Point:  # noqa: ARG002 - hyperopt's own seeds are used instead
         """The configuration of trial `number`; raises Exhausted where the algorithm suggests none."""
-        while len(self._seeds) <= number:
-            self._seeds.append(int(self._generator.integers(2**31 - 1)))
-        if number < len(self._points):
-            return Point(self._points[number], self.resolve(self._points[number]))
-        return super().ask(number, seed=self._seeds[number])
+        self._known.add(number)
+        drawn = next_seed(self._generator)
+        if self._points:
+            raw = self._points.pop(0)
+            return Point(raw, self.resolve(raw))
+        return super().ask(number, seed=drawn)
+
+    def tell(self, trial: Trial) -> None:
+        """Take in where a trial stands; where an earlier one started none need start again."""
+        super().tell(trial)
+        if trial.number not in self._known and trial.point in self._points:
+            self._points.remove(dict(trial.point))
+        self._known.add(trial.number)
+
+    def usable(self, trials: Sequence[Trial]) -> list[Trial]:
+        """The trials of another study whose points are points of this space too."""
+        found = [trial for trial in trials if self._fits(trial.point)]
+        if left_out := len(trials) - len(found):
+            log.warning("%d earlier trials are no points of the space as it is now: left out", left_out)
+        return found
 
     def resolve(self, raw: Mapping[str, Any]) -> Any:
         """What the journal shows of a raw point: its values in JSON, or else the point."""
@@ -53,6 +74,19 @@ class FminSampler(SuggestSampler):
             return super().resolve(raw)
         except Exception:  # noqa: BLE001 - a space may call the user's functions; the trial will tell
             return dict(raw)
+
+    def _fits(self, point: Mapping[str, Any]) -> bool:
+        rows = {item.label: item for item in self.dimensions}
+        if set(point) - set(rows):
+            return False
+        # Beyond its bounds a number says something still; an index does not.
+        if any(not _within(rows[label], value) for label, value in point.items() if label in self._whole):
+            return False
+        try:
+            self.value(point)
+        except Exception:  # noqa: BLE001 - what a label that is missing raises is hyperopt's affair
+            return False
+        return True
 
     def _checked(self, point: Mapping[str, Any]) -> dict[str, Any]:
         labels = sorted(item.label for item in self.dimensions)
@@ -70,6 +104,23 @@ class FminSampler(SuggestSampler):
                 f"its option, got {raw}"
             ) from error
         return raw
+
+
+def _within(row: Dimension, value: Any) -> bool:
+    """Whether an index or a whole number is one of its dimension's."""
+    low, high = (0, len(row.options) - 1) if row.options is not None else (row.low, row.high)
+    return value == int(value) and (low is None or low <= value) and (high is None or value <= high)
+
+
+def next_seed(generator: np.random.Generator) -> int:
+    """The seed that hyperopt would draw for its next trial."""
+    return int(generator.integers(2**31 - 1))
+
+
+def pass_over(generator: np.random.Generator, study: Study, *, drawn: int) -> None:
+    """Leave out the seeds that the study's trials had; of the first `drawn` this generator gave them."""
+    for _ in range(drawn, max(study.trials, default=-1) + 1):
+        next_seed(generator)
 
 
 def given_seed(generator: np.random.Generator) -> int | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ import numpy as np
 from pyspark import SparkContext
 from pyspark.resource import ResourceProfile
 
-from airflow_sparktune.driver.fmin_sampler import FminSampler
+from airflow_sparktune.driver.fmin_sampler import FminSampler, next_seed, pass_over
 from airflow_sparktune.driver.function_slots import FunctionSlots
 from airflow_sparktune.driver.limits import Limits
 from airflow_sparktune.driver.recorder import Recorder
@@ -53,6 +53,8 @@ class Search:
     watch: Watch
     raw_params: bool = False
     points: Sequence[Mapping[str, Any]] = ()
+    inserted: Sequence[Trial] = ()  # trials of other studies that were handed in
+    drawn: int = 0  # how many of the trials got their seeds from this very generator before
     profile: ResourceProfile | None = None
 
 
@@ -81,34 +83,39 @@ class FminLimits(Limits):
 class FunctionAttempt:
     """Opens the study, going on from what `follower` has read unless `anew`, and runs it to its end.
 
-    Raises SpecError for a point to start with that is none of the space's.
+    Where that is `own`, the trials of the same SparkTrials, they are kept whatever has changed. Raises
+    SpecError for a point to start with that is none of the space's.
     """
 
-    def __init__(self, search: Search, storage: Storage, follower: StudyFollower, *, anew: bool) -> None:
+    def __init__(
+        self, search: Search, storage: Storage, follower: StudyFollower, *, anew: bool, own: bool
+    ) -> None:
         spec, earlier = search.spec, follower.study
         changed = earlier.spec.changed_identity(spec) if earlier.spec else ()
-        if changed:
-            log.warning(
-                "another study than the one begun here (%s changed): starting anew", ", ".join(changed)
-            )
-        self.takes_over = not (changed or anew)
-        seed = _seed(search, earlier if self.takes_over else None)
+        takes_over = not (changed or anew)
+        drawn_seed = _seed(search, earlier if takes_over else None)
+        generator = search.generator if spec.seed is not None else np.random.default_rng(drawn_seed)
         self._search = search
-        self._sampler = FminSampler(
-            search.domain,
-            search.suggest,
-            generator=search.generator if spec.seed is not None else np.random.default_rng(seed),
-            points=search.points,
-        )
+        self._sampler = FminSampler(search.domain, search.suggest, generator=generator, points=search.points)
+        kept = [trial for trial in earlier.ended if trial.counts] if own and not takes_over else []
+        if changed and not anew:
+            log.warning(
+                "another study than the one begun here (%s changed): %s",
+                ", ".join(changed),
+                "its trials are kept" if own else "starting anew",
+            )
+        kept += new_among(search.inserted, [*earlier.trials.values()] if takes_over else kept)
         self._recorder = Recorder.open(
             storage,
             follower,
             spec=spec,
-            seed=seed,
+            seed=drawn_seed,
             dimensions=tuple(item.to_json() for item in self._sampler.dimensions),
-            take_over=self.takes_over,
+            take_over=takes_over,
+            adopted=self._sampler.usable(kept),
         )
         self.study = self._recorder.study
+        pass_over(generator, self.study, drawn=0 if spec.seed is None else search.drawn)
 
     def run(self, context: SparkContext) -> StopReason:
         """Why the study ended; raises what else ended the attempt, which the next one can go on from."""
@@ -139,11 +146,32 @@ def stands(study: Study, search: Search) -> bool:
     """Whether a study ended with what is asked for now: no limit has changed that could let it go on."""
     if study.closed is None or not study.answers(search.spec):
         return False
+    if new_among(search.inserted, study.trials.values()):
+        return False
     if study.closed.reason is StopReason.EARLY_STOP:
         # The script's rule is no part of the spec: ask it again.
         search.watch.begin()
         return any(search.watch.ended(trial) for trial in study.ended if trial.counts)
     return True
+
+
+def pass_by(search: Search, study: Study) -> None:
+    """Leave the script's generator as running the study would have left it."""
+    if search.spec.seed is None:
+        next_seed(search.generator)
+    else:
+        pass_over(search.generator, study, drawn=search.drawn)
+
+
+def new_among(inserted: Iterable[Trial], known: Iterable[Trial]) -> list[Trial]:
+    """The inserted trials that are not known yet, under numbers that are free."""
+    trials = {trial.number: trial for trial in known}
+    found = [(trial.point, trial.loss) for trial in trials.values()]
+    new = [trial for trial in inserted if (trial.point, trial.loss) not in found]
+    for at, trial in enumerate(new):
+        number = max(trials) + 1 if trial.number in trials else trial.number
+        new[at] = trials[number] = replace(trial, number=number)
+    return new
 
 
 def no_success(study: Study) -> ObjectiveError:
@@ -204,6 +232,6 @@ def _seed(search: Search, earlier: Study | None) -> int:
     """The given seed, the one drawn by an earlier attempt, or a new one."""
     if search.spec.seed is not None:
         return search.spec.seed
-    if earlier is not None and earlier.seed is not None:
-        return earlier.seed
-    return int(search.generator.integers(2**31 - 1))
+    # Drawn even where it is not needed: what the script uses the generator for next shall be the same.
+    drawn = next_seed(search.generator)
+    return drawn if earlier is None or earlier.seed is None else earlier.seed

@@ -18,7 +18,7 @@ from pyspark.sql import SparkSession
 from airflow_sparktune.driver.fmin_documents import Documents
 from airflow_sparktune.driver.fmin_sampler import given_seed
 from airflow_sparktune.driver.function_spec import function_spec
-from airflow_sparktune.driver.function_study import FunctionAttempt, Search, no_success, stands
+from airflow_sparktune.driver.function_study import FunctionAttempt, Search, no_success, pass_by, stands
 from airflow_sparktune.driver.remembering_tpe import Suggest
 from airflow_sparktune.driver.script_storage import storage_of
 from airflow_sparktune.driver.session import start_session
@@ -35,6 +35,7 @@ _CANCELLED_REASONS: Mapping[StopReason, str] = {
     StopReason.EARLY_STOP: spark.FMIN_CANCELLED_REASON_EARLY_STOPPING,
     StopReason.KILLED: spark.FMIN_CANCELLED_REASON_USER,
 }
+_ENDED = (base.JOB_STATE_DONE, base.JOB_STATE_ERROR)
 
 
 class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
@@ -52,6 +53,12 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
     `fmin-2` below it, and so on); without any, the journal lives in memory. A script that is run again goes
     on where its study stopped, and a study that has ended returns at once. What makes a study the same is
     written in `driver.function_spec`. `timeout` sums the running time of all attempts.
+
+    A second fmin with the same object goes on with its trials, as hyperopt does, whatever has changed; those
+    that are no points of the new space (other labels, an option that is gone) are left out with a warning.
+    Trials that were inserted by hand and have ended are kept too. The journal then holds the study of the
+    last fmin: where their objectives, spaces, algorithms or seeds differ, a second run of the script begins
+    anew.
 
     A worker serves many trials: what the objective leaves in global variables is there in the next trial,
     where hyperopt would start a new process. Parameters are fresh in each.
@@ -90,7 +97,9 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         self._storage: Storage | None = None
         self._points = tuple(points_to_evaluate or ())
         self._answers: dict[int, Mapping[str, Any]] = {}
-        self._anew = self._fmin_cancelled = False
+        self._settled = self._drawn = 0  # how many documents are ours, how many seeds the generator gave
+        self._generator: np.random.Generator | None = None
+        self._began = self._anew = self._fmin_cancelled = False
         self._fmin_cancelled_reason: str | None = None
         self.refresh()
 
@@ -126,6 +135,8 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
     def delete_all(self) -> None:
         """Forget the trials; the next fmin begins a new study (the journal keeps the old one)."""
         super().delete_all()
+        self._answers.clear()
+        self._settled, self._began = 0, False
         self._cancelled(None)
         self._anew = True
 
@@ -178,6 +189,7 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         if verbose and show_progressbar:
             bar = progress.default_callback if show_progressbar is True else show_progressbar
         # Documents that were inserted by hand are one way to say where to start.
+        inserted = [doc for doc in self._dynamic_trials[self._settled :] if doc["state"] in _ENDED]
         waiting = (doc["misc"] for doc in self._dynamic_trials if doc["state"] == base.JOB_STATE_NEW)
         points = (*self._points, *map(base.spec_from_misc, waiting))
         with bar(initial=0, total=max_evals) as shown:
@@ -193,6 +205,8 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
                 watch=documents,
                 raw_params=raw,
                 points=points,
+                inserted=documents.inserted(inserted),
+                drawn=self._drawn if generator is self._generator else 0,
                 profile=self._profile,
             )
             study = self._minimise(search, documents)
@@ -213,20 +227,21 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         study = follower.study
         if not self._anew and stands(study, search):
             log.info("the study has ended before: its result stands")
+            pass_by(search, study)
+            documents.keep(study)
             self._cancelled(study.closed.reason if study.closed else None)
-            documents.settle(study)
+            self._settle(documents, study, search)
             return study
-        attempt = FunctionAttempt(search, storage, follower, anew=self._anew)
+        attempt = FunctionAttempt(search, storage, follower, anew=self._anew, own=self._began)
         self._anew = False
-        if not attempt.takes_over:
-            self._answers.clear()
+        documents.keep(attempt.study)
         try:
             self._cancelled(attempt.run(self._spark_context))
         except KeyboardInterrupt:
             self._cancelled(StopReason.KILLED)
             raise
         finally:
-            documents.settle(attempt.study)
+            self._settle(documents, attempt.study, search)
             log.info(
                 "Total Trials: %d: %d succeeded, %d failed, %d cancelled.",
                 self.count_total_trials(),
@@ -235,6 +250,12 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
                 self.count_cancelled_trials(),
             )
         return attempt.study
+
+    def _settle(self, documents: Documents, study: Study, search: Search) -> None:
+        """Hold the trials of a study, for whoever reads them and for the next fmin."""
+        documents.settle(study)
+        self._began, self._settled = True, len(self._dynamic_trials)
+        self._generator, self._drawn = search.generator, max(study.trials, default=-1) + 1
 
     def _cancelled(self, reason: StopReason | None) -> None:
         self._fmin_cancelled_reason = _CANCELLED_REASONS.get(reason) if reason else None
