@@ -3,42 +3,39 @@
 Such objects have no stable pickle, so the study's identity is made of what stays the same from one run
 of a script to the next:
 
-- the objective's module and qualified name, a hash of its compiled code and its defaults, and, for a
-  partial, the arguments that JSON can hold. What the function merely refers to (helpers, globals, the
-  values of a closure) does not count, nor do comments;
-- the space's expression in hyperopt's words: every label, distribution, bound and constant, objects
-  without their address in memory;
-- the algorithm's name, and the settings of a partial that JSON can hold;
+- the objective's module and qualified name, a hash of its compiled code and its defaults, that of the
+  functions in its module that it names, and the arguments of a partial: data counts by what it holds.
+  Other globals, the other values of a closure and imported modules do not count, nor do comments;
+- the space's expression in hyperopt's words: every label, distribution, bound and constant, objects by
+  what pickle would put down of them;
+- the algorithm's name, and the settings of a partial;
 - the seed, where the script gave one.
 """
 
 from __future__ import annotations
 
-import hashlib
 import inspect
-import json
 import re
 from collections.abc import Iterator
 from functools import partial
-from types import CodeType
 from typing import Any
 
-from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.plain import plain
+from airflow_sparktune.driver.fingerprint import Fingerprint, digest, settings
+from airflow_sparktune.driver.hyperopt_space import graph_lines
 from airflow_sparktune.study.spec import Spec
 
-_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
-
-def function_spec(function: Any, *, space: str, algo: Any, **limits: Any) -> Spec:
-    """The spec of tuning `function`; `space` is the text of its expression. Raises SpecError for a limit."""
-    settings = (*_settings(function), *_settings(algo))
-    code = (*_code(function), json.dumps(settings, sort_keys=True))
+def function_spec(function: Any, *, space: Any, algo: Any, **limits: Any) -> Spec:
+    """The spec of tuning `function` over hyperopt's expression `space`. Raises SpecError for a limit."""
+    prints = Fingerprint()
+    arguments = map(prints.of, (*settings(function), *settings(algo)))
+    code = "\n".join((*_code(function, prints), *arguments))
+    expression = "\n".join(graph_lines(space, words=prints.of))
     given = {name: value for name, value in limits.items() if value is not None}
     return Spec.of(
         objective=_reference(function),
-        code=_digest("\n".join(code)),
-        space=f"fmin:space_{_digest(_ADDRESS.sub('', space))[:16]}",
+        code=digest(code.encode()),
+        space=f"fmin:space_{digest(expression.encode())[:16]}",
         algo=_reference(algo),
         **given,
     )
@@ -64,8 +61,8 @@ def _core(function: Any) -> Any:
 def _reference(function: Any) -> str:
     """A readable name in the form of a reference, though nobody can import a lambda by it.
 
-    >>> _reference(json.dumps), _reference(partial(_reference))
-    ('json:dumps', 'airflow_sparktune.driver.function_spec:_reference')
+    >>> _reference(inspect.isfunction), _reference(partial(_reference))
+    ('inspect:isfunction', 'airflow_sparktune.driver.function_spec:_reference')
     """
     core = _core(function)
     named = core if hasattr(core, "__qualname__") else type(core)
@@ -82,50 +79,11 @@ def _identifier(text: str) -> str:
     return f"_{word}" if word[0].isdigit() else word
 
 
-def _settings(function: Any) -> Iterator[dict[str, Any]]:
-    """The arguments of a partial, as far as JSON can hold them."""
-    while isinstance(function, partial):
-        given = {**{str(at): value for at, value in enumerate(function.args)}, **function.keywords}
-        yield {name: value for name, value in map(_plain_pair, given.items()) if value is not None}
-        function = function.func
-
-
-def _plain_pair(pair: tuple[str, Any]) -> tuple[str, Any]:
-    name, value = pair
-    try:
-        return name, plain(value, what=name)
-    except SpecError:
-        return name, None
-
-
-def _code(function: Any) -> Iterator[str]:
+def _code(function: Any, prints: Fingerprint) -> Iterator[str]:
     """What a function's compiled code says, whatever file and line it stands in."""
     core = _core(function)
     found = getattr(core, "__func__", core)
     if not inspect.isfunction(found):
         found = inspect.getattr_static(type(core), "__call__", None)
-    if not inspect.isfunction(found):  # built in
-        return
-    yield from _instructions(found.__code__)
-    for defaults in (found.__defaults__, found.__kwdefaults__):
-        yield _constant(defaults)
-
-
-def _instructions(code: CodeType) -> Iterator[str]:
-    yield code.co_code.hex()
-    yield repr((code.co_names, code.co_varnames, code.co_freevars))
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _instructions(constant)
-        else:
-            yield _constant(constant)
-
-
-def _constant(value: Any) -> str:
-    # The order of a set changes from one process to the next, an address in memory too.
-    text = repr(sorted(map(repr, value))) if isinstance(value, (set, frozenset)) else repr(value)
-    return _ADDRESS.sub("", text)
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    if inspect.isfunction(found):  # or else it is built in
+        yield from prints.code(found)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -39,6 +39,16 @@ def hyperopt_space(space: Any) -> tuple[Any, tuple[Dimension, ...]]:
 def read_dimensions(expression: Any) -> tuple[Dimension, ...]:
     """The table of the dimensions of any hyperopt expression, whatever objects it offers."""
     return _table(_read(expression, any_value=True))
+
+
+def graph_lines(expression: Any, *, words: Callable[[Any], str]) -> Iterator[str]:
+    """A line for each node of an expression; it names its inputs by their lines, and constants in `words`."""
+    lines: dict[int, int] = {}
+    for node in pyll.dfs(expression):
+        inputs = [lines[id(item)] for item in node.inputs()]
+        what = words(node.obj) if isinstance(node, pyll.Literal) else node.name
+        yield f"{what} {inputs} {[name for name, _ in node.named_args]}"
+        lines[id(node)] = len(lines)
 
 
 def _holds_hyperopt(found: Any) -> bool:

@@ -176,7 +176,7 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         domain = base.Domain(fn, space, pass_expr_memo_ctrl=pass_expr_memo_ctrl)
         spec = function_spec(
             fn,
-            space=str(domain.expr),
+            space=domain.expr,
             algo=algo,
             max_evals=max_evals,
             parallelism=None if self._follows_cluster else self.parallelism,

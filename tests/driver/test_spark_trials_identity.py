@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import textwrap
 from functools import partial, wraps
+from threading import Lock
 from types import FunctionType
 from typing import Any
 
@@ -21,6 +26,9 @@ SPACE = {"x": hp.uniform("x", 0, 1)}
 class Model:
     """Its default text holds its address in memory."""
 
+    def __init__(self, depth: int = 1) -> None:
+        self.depth = depth
+
     def loss(self, params: Any) -> float:
         return 1.0
 
@@ -29,7 +37,7 @@ class Model:
 
 
 def spec_of(function: Any, space: Any = SPACE, algo: Any = rand.suggest, **limits: Any) -> Spec:
-    return function_spec(function, space=str(pyll.as_apply(space)), algo=algo, **({"max_evals": 3} | limits))
+    return function_spec(function, space=pyll.as_apply(space), algo=algo, **({"max_evals": 3} | limits))
 
 
 def written(source: str) -> FunctionType:
@@ -90,8 +98,63 @@ def test_the_function_below_partials_and_wrappers_counts() -> None:
     assert spec_of(partial(loss, data="a")).objective == spec_of(loss).objective
     assert spec_of(partial(loss, data="a")) == spec_of(partial(loss, data="a"))
     assert spec_of(partial(loss, data="a")) != spec_of(partial(loss, data="b"))
-    # What JSON cannot hold has no text that could be relied upon.
-    assert spec_of(partial(loss, data=object())) == spec_of(partial(loss, data=object()))
+    # What cannot be taken apart counts by its type.
+    assert spec_of(partial(loss, data=Lock())) == spec_of(partial(loss, data=Lock()))
+    assert spec_of(partial(loss, data=Lock())) != spec_of(partial(loss, data=object()))
+
+
+def test_data_counts_by_what_it_holds() -> None:
+    def loss(params: Any, data: Any) -> float:
+        return 1.0
+
+    few, many = (partial(loss, data=np.zeros(9_000)) for _ in range(2))
+    assert spec_of(few) == spec_of(many)
+    many.keywords["data"][4_500] = 1
+    assert spec_of(few).changed_identity(spec_of(many)) == ("code",)
+    spaces = [{**SPACE, "weights": partial_.keywords["data"]} for partial_ in (few, many)]
+    assert spec_of(len, spaces[0]).changed_identity(spec_of(len, spaces[1])) == ("space",)
+    assert spec_of(len, {**SPACE, "model": Model()}) != spec_of(len, {**SPACE, "model": Model(2)})
+
+
+def test_the_functions_beside_it_count_and_other_globals_do_not() -> None:
+    source = "def helper(x):\n    return {}\nlimit = {}\ndef loss(p):\n    return max(map(helper, p)) + limit"
+    first = spec_of(written(source.format("x + 1", 1)))
+    assert spec_of(written(source.format("x + 1", 2))) == first
+    assert spec_of(written(source.format("x + 2", 1))) != first
+
+
+def test_the_identity_is_the_same_in_every_process() -> None:
+    """Neither the order of a set nor an address in memory, wherever it is held, makes another study."""
+    script = textwrap.dedent("""
+        import numpy as np
+        from functools import partial
+        from hyperopt import hp, pyll, rand
+        from airflow_sparktune.driver.function_spec import function_spec
+
+        class Box:
+            def __init__(self):
+                self.held = {"a", "b", "c"}
+
+        names = ({"a", "b", "c"}, {"k": frozenset("def")})
+
+        def loss(p, names=names, rng=np.random.default_rng(0), box=Box()):
+            return p in {"x", "y", "z"}
+
+        options = [{"a", "b", "c"}, np.random.RandomState(0), Box(), lambda x: x in {"a", "b"}]
+        space = {"x": hp.choice("x", options), "fixed": (frozenset("abc"), np.arange(9))}
+        tuned = partial(loss, box={1: Box(), "f": len})
+        print(function_spec(tuned, space=pyll.as_apply(space), algo=rand.suggest, max_evals=1).to_json())
+    """)
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", script],
+            check=True,
+            capture_output=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert told[0] == told[1]
 
 
 def test_methods_and_callable_objects_have_code_too() -> None:
