@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -133,3 +136,10 @@ def test_a_start_that_is_given_later_comes_next(tmp_path: Path) -> None:
     points = [{"x": 1.0}, {"x": 2.0}]
     found = minimise(SparkTrials(1, study=str(tmp_path), points_to_evaluate=points), max_evals=4)
     assert (found[0], found[2], found.count(1.0), found.count(2.0)) == (1.0, 2.0, 1, 1)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda trials: pickle.loads(pickle.dumps(trials))])
+def test_a_copy_goes_on_too(copied: Callable[[SparkTrials], SparkTrials]) -> None:
+    trials = SparkTrials(parallelism=1)
+    first = minimise(trials, max_evals=2)
+    assert minimise(copied(trials), max_evals=3)[:2] == first
