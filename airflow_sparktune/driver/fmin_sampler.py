@@ -12,6 +12,7 @@ from airflow_sparktune.driver.hyperopt_space import read_dimensions
 from airflow_sparktune.driver.remembering_tpe import Suggest
 from airflow_sparktune.driver.roles import Point
 from airflow_sparktune.driver.sampler import SuggestSampler
+from airflow_sparktune.driver.sampler import _atpe as guarded_atpe
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.dimensions import Dimension
 from airflow_sparktune.study.plain import plain
@@ -40,6 +41,8 @@ class FminSampler(SuggestSampler):
         generator: np.random.Generator,
         points: Sequence[Mapping[str, Any]] = (),
     ) -> None:
+        if getattr(suggest, "__module__", None) == "hyperopt.atpe":
+            suggest = guarded_atpe()
         super().__init__(domain, read_dimensions(domain.expr), suggest)
         self._generator = generator
         self._points = [self._checked(point) for point in points]

@@ -135,13 +135,16 @@ def _read_number(label: str, node: Any, parent: str | None, branch: int | None, 
     return Dimension(label, kind, low, high, step, log="log" in node.name, parent=parent, branch=branch)
 
 
-def _exp(bound: float) -> float:
-    """A bound in natural units, without the dust of having been a logarithm.
+def _exp(bound: float) -> float | None:
+    """A bound in natural units, without the dust of having been a logarithm; None for one beyond all numbers.
 
-    >>> _exp(math.log(1e-4))
-    0.0001
+    >>> _exp(math.log(1e-4)), _exp(1000)
+    (0.0001, None)
     """
-    return float(f"{math.exp(bound):.12g}")
+    try:
+        return float(f"{math.exp(bound):.12g}")
+    except OverflowError:  # most often 1000 was meant itself; hyperopt takes it
+        return None
 
 
 def _option_name(option: Any, index: int, *, label: str) -> str:

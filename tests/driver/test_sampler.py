@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pytest
+from hyperopt import atpe, hp, pyll
+from hyperopt.base import Domain
 
 from airflow_sparktune import space as ours
-from airflow_sparktune.driver.hyperopt_space import hyperopt_space
+from airflow_sparktune.driver.fmin_sampler import FminSampler
+from airflow_sparktune.driver.hyperopt_space import hyperopt_space, read_dimensions
 from airflow_sparktune.driver.sampler import HyperoptSampler
 from airflow_sparktune.driver.tuner import trial_seed
 from airflow_sparktune.errors import ObjectiveError, SpecError
@@ -157,6 +162,20 @@ class TestRefusals:
     def test_an_algorithm_that_is_no_function(self) -> None:
         with pytest.raises(ObjectiveError, match="must be a suggest function, got dict"):
             HyperoptSampler(EVERYTHING, f"{THEIRS}:EVERYTHING")
+
+
+def test_bounds_whose_logs_were_forgotten_are_taken_as_hyperopt_takes_them() -> None:
+    space = [hp.loguniform("few", 10, 20), hp.loguniform("many", 10, 1000)]
+    few, many = read_dimensions(pyll.as_apply(space))
+    assert (few.low, few.high) == pytest.approx((math.exp(10), math.exp(20)))
+    assert (many.low, many.high) == (few.low, None)
+
+
+def test_atpe_itself_may_begin_while_no_loss_is_known() -> None:
+    space = hp.uniform("x", 0, 1)
+    sampler = FminSampler(Domain(None, space), atpe.suggest, generator=np.random.default_rng(7))
+    sampler.tell(Trial(number=0, params=0.5, point={"x": 0.5}))
+    assert 0 <= sampler.ask(1, seed=0).params <= 1
 
 
 def tell_some(sampler: HyperoptSampler, space: Any, numbers: range) -> None:
