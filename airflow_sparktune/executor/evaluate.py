@@ -11,7 +11,7 @@ import reprlib
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cache
@@ -203,30 +203,35 @@ def no_loss(returned: Any) -> str:
     )
 
 
-def small_info(result: Mapping[str, Any], **ours: Any) -> dict[str, Any]:
+def small_info(result: Mapping[str, Any], *, left_out: Iterable[str] = (), **ours: Any) -> dict[str, Any]:
     """What a result dict holds besides the loss, as far as JSON can hold it and it is small.
 
     What was left out is named under the key `OURS`, beside what `ours` has to say.
     """
+    beside = {key: value for key, value in result.items() if key not in ("loss", "status")}
+    kept, too_much = fitting(beside)
+    if OURS in kept:
+        too_much.append(OURS)
+        del kept[OURS]
+    if names := sorted([*left_out, *too_much]):
+        ours["left_out"] = names
+    return {**kept, OURS: ours} if ours else kept
+
+
+def fitting(values: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The values that JSON can hold, the largest left out while they are too large; and the others' names."""
     kept: dict[str, Any] = {}
     left_out: list[str] = []
-    for key, value in result.items():
-        if key in ("loss", "status"):
-            continue
+    for key, value in values.items():
         try:
             kept[str(key)] = plain(value, what=str(key))
         except (SpecError, RecursionError):
             left_out.append(str(key))
-    if OURS in kept:
-        left_out.append(OURS)
-        del kept[OURS]
     while kept and len(json.dumps(kept)) > INFO_LIMIT_BYTES:
         largest = max(kept, key=lambda key: len(json.dumps(kept[key])))
         left_out.append(largest)
         del kept[largest]
-    if left_out:
-        ours["left_out"] = sorted(left_out)
-    return {**kept, OURS: ours} if ours else kept
+    return kept, left_out
 
 
 def _traceback(error: BaseException) -> str:

@@ -17,10 +17,12 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 from airflow_sparktune.executor.evaluate import (
+    INFO_LIMIT_BYTES,
     Call,
     Outcome,
     Reply,
     attempt,
+    fitting,
     no_loss,
     raised,
     small_info,
@@ -121,15 +123,14 @@ def interpret(outcome: Outcome) -> Reply:
         return Reply(outcome.run_s, failure=outcome.failure)
     answer: dict[str, Any] = outcome.returned
     status, loss = answer["status"], _number(answer.get("loss"))
-    result = answer | _encoded(answer.get("attachments"))
     if status == "ok" and loss is not None and math.isfinite(loss):
-        return Reply(outcome.run_s, loss=loss, info=small_info(result))
+        return Reply(outcome.run_s, loss=loss, info=_info(answer))
     if status == "ok":
         failure = Failure(FailureKind.NONSENSE, f"the objective must return a finite loss, got {loss}")
     else:
         failure = Failure(FailureKind.RAISED, f"the objective reported status {status!r}")
     reported = {"status": status, **({} if loss is None else {"loss": str(loss)})}
-    return Reply(outcome.run_s, failure=failure, info=small_info(result, reported=reported))
+    return Reply(outcome.run_s, failure=failure, info=_info(answer, reported=reported))
 
 
 def _number(loss: Any) -> float | None:
@@ -169,12 +170,19 @@ def _whole(answer: Mapping[str, Any], dumps: Callable[[Any], bytes]) -> bytes | 
         return None
 
 
-def _encoded(attachments: Any) -> dict[str, Any]:
-    """Attachments in JSON, as far as it can hold them: those that are bytes as base64."""
-    if not isinstance(attachments, Mapping):
-        return {}
-    encoded = {
-        str(name): {"base64": base64.b64encode(value).decode()} if isinstance(value, bytes) else value
+def _info(answer: Mapping[str, Any], **ours: Any) -> dict[str, Any]:
+    """What the journal keeps of an answer; one large attachment takes no other along."""
+    attachments, too_much = fitting(_encoded(answer.get("attachments") or {}))
+    beside = {key: value for key, value in answer.items() if key != "attachments"}
+    info = small_info(beside, left_out=[f"attachments[{name!r}]" for name in too_much], **ours)
+    return {**info, "attachments": attachments} if attachments else info
+
+
+def _encoded(attachments: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Attachments for JSON: those that are bytes as base64, where they are small enough to be kept."""
+    return {
+        name: {"base64": base64.b64encode(value).decode()}
+        if isinstance(value, bytes) and len(value) <= INFO_LIMIT_BYTES
+        else value
         for name, value in attachments.items()
     }
-    return {"attachments": encoded}

@@ -71,6 +71,18 @@ def test_an_answer_that_is_refused_hears_the_rule(
     assert whole is None
 
 
+def test_each_attachment_is_kept_or_left_out_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    attachments = {"note": "fine", "raw": b"\x00", "model": b"0" * 20_000, "array": np.ones(3)}
+    answer = {"loss": 1.0, "status": "ok", "auc": 0.5, "attachments": attachments}
+    reply, whole = answering(monkeypatch, answer)
+    assert reply.info == {
+        "auc": 0.5,
+        "attachments": {"note": "fine", "raw": {"base64": "AA=="}},
+        OURS: {"left_out": ["attachments['array']", "attachments['model']"]},
+    }
+    assert set(whole["attachments"]) == set(attachments)
+
+
 def test_a_reported_failure_may_say_anything_of_its_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     reply, _ = answering(monkeypatch, {"status": "fail", "loss": "none"})
     assert (reply.info or {})[OURS] == {"reported": {"status": "fail"}}
