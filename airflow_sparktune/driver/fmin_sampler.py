@@ -11,8 +11,7 @@ import numpy as np
 from airflow_sparktune.driver.hyperopt_space import read_dimensions
 from airflow_sparktune.driver.remembering_tpe import Suggest
 from airflow_sparktune.driver.roles import Point
-from airflow_sparktune.driver.sampler import SuggestSampler
-from airflow_sparktune.driver.sampler import _atpe as guarded_atpe
+from airflow_sparktune.driver.sampler import SuggestSampler, guarded_atpe
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.dimensions import Dimension
 from airflow_sparktune.study.plain import plain

@@ -135,14 +135,15 @@ def _algorithm(name: str) -> Suggest:
         case "anneal":
             return partial(anneal.suggest)
         case "atpe":
-            return _atpe()
+            return guarded_atpe()
     found = load(name)
     if not callable(found):
         raise ObjectiveError(f"algo {name!r} must be a suggest function, got {type(found).__name__}")
     return partial(found)
 
 
-def _atpe() -> Suggest:
+def guarded_atpe() -> Suggest:
+    """Repeatable, and good before there is a loss too; raises SpecError where it lacks lightgbm."""
     try:
         from hyperopt import atpe  # needs lightgbm
     except ImportError as error:
