@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 
 from airflow_sparktune.executor.evaluate import OURS
 from airflow_sparktune.study.result import summary
+from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial
 
@@ -28,9 +30,10 @@ class Report:
         if spec is None:
             return
         known = f", {study.finished} trials known" if study.finished else ""
+        wanted = _limit(spec) or "any number of"
         log.info(
-            "study of %s: %d trials by %s on %d slots of %s (attempt %d, seed %s%s)",
-            spec.objective, spec.max_evals, spec.algo, slots, master, attempt, study.seed, known,
+            "study of %s: %s trials by %s on %d slots of %s (attempt %d, seed %s%s)",
+            spec.objective, wanted, spec.algo, slots, master, attempt, study.seed, known,
         )  # fmt: skip
         if slots > spec.max_evals:
             log.warning(
@@ -46,9 +49,9 @@ class Report:
         so_far = f" best={best.loss:.6g} (#{best.number})" if best else ""
         took = f" {trial.end - trial.start:.1f} s" if trial.end and trial.start else ""
         log.info(
-            "trial %d/%s %s%s%s%s",
+            "trial %d%s %s%s%s%s",
             self._finished,
-            spec.max_evals if spec else "?",
+            f"/{limit}" if (limit := _limit(spec)) else "",
             trial.state.value,
             loss,
             so_far,
@@ -82,3 +85,8 @@ def tell_end(study: Study) -> None:
     width = max(map(len, rows))
     for name, value in rows.items():
         log.info("%s  %s", name.ljust(width), value)
+
+
+def _limit(spec: Spec | None) -> int | None:
+    """How many trials are wanted; None where the script gave no number."""
+    return spec.max_evals if spec and spec.max_evals < sys.maxsize else None
