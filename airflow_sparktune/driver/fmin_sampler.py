@@ -90,7 +90,11 @@ class FminSampler(SuggestSampler):
             return False
         return True
 
-    def _checked(self, point: Mapping[str, Any]) -> dict[str, Any]:
+    def _checked(self, point: Any) -> dict[str, Any]:
+        if not isinstance(point, Mapping):
+            raise SpecError(
+                f"points_to_evaluate must be a list of points, each a dict by label, got {point!r} in it"
+            )
         labels = sorted(item.label for item in self.dimensions)
         if unknown := sorted(set(point) - set(labels)):
             raise SpecError(
@@ -98,6 +102,13 @@ class FminSampler(SuggestSampler):
                 f"got {unknown[0]!r}"
             )
         raw: dict[str, Any] = plain(dict(point), what="points_to_evaluate")
+        for row in self.dimensions:
+            if row.label in raw and not _within(row, raw[row.label]):
+                low, high = _bounds(row)
+                raise SpecError(
+                    f"points_to_evaluate must lie in the space, got {raw[row.label]!r} for {row.label!r}; "
+                    f"give a number from {low} to {high}"
+                )
         try:
             self.value(raw)
         except Exception as error:  # hyperopt says so by an AssertionError or an IndexError
@@ -109,9 +120,19 @@ class FminSampler(SuggestSampler):
 
 
 def _within(row: Dimension, value: Any) -> bool:
-    """Whether an index or a whole number is one of its dimension's."""
-    low, high = (0, len(row.options) - 1) if row.options is not None else (row.low, row.high)
-    return value == int(value) and (low is None or low <= value) and (high is None or value <= high)
+    """Whether a number is one of its dimension's, as far as that knows its bounds."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    if row.kind in ("choice", "randint") and value != int(value):
+        return False
+    low, high = _bounds(row)
+    # A quantised number may be rounded beyond a bound, and a bound was rounded itself.
+    room = (row.step or 0.0) + 1e-9 * max(abs(low or 0.0), abs(high or 0.0))
+    return (low is None or low - room <= value) and (high is None or value <= high + room)
+
+
+def _bounds(row: Dimension) -> tuple[float | None, float | None]:
+    return (0, len(row.options) - 1) if row.options is not None else (row.low, row.high)
 
 
 def next_seed(generator: np.random.Generator) -> int:

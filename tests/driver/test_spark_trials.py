@@ -173,8 +173,18 @@ class TestSpaces:
         assert minimise(trials, max_evals=3) == {"x": 0.0, "kind": 1}
         assert trials.vals["x"][:2] == [0.0, 1.0]
 
-    @pytest.mark.parametrize("point", [{"y": 1.0}, {"x": 1.0}, {"x": 1.0, "kind": 2}])
-    def test_a_start_that_is_no_point_of_the_space_is_refused(self, point: dict[str, Any]) -> None:
+    @pytest.mark.parametrize(
+        "point",
+        [
+            {"y": 1.0},
+            {"x": 1.0},
+            {"x": 1.0, "kind": 2},
+            {"x": 9.0, "kind": 0},
+            {"x": "1", "kind": 0},
+            "x",  # where a point is given in place of a list of them
+        ],
+    )
+    def test_a_start_that_is_no_point_of_the_space_is_refused(self, point: Any) -> None:
         with pytest.raises(SpecError, match="points_to_evaluate must"):
             minimise(SparkTrials(points_to_evaluate=[point]))
 
@@ -453,7 +463,7 @@ class TestResuming:
 
         def last_one_waits(x: float) -> float:
             # The first time it waits to be interrupted, the second time there is no need to.
-            if x > 0 and not (tmp_path / "interrupted").exists():
+            if x == 1 and not (tmp_path / "interrupted").exists():
                 (tmp_path / "waiting").touch()
                 time.sleep(60)
             return x
@@ -468,7 +478,7 @@ class TestResuming:
         threading.Thread(target=interrupt, daemon=True).start()
         trials = SparkTrials(parallelism=2, study=str(folder), points_to_evaluate=points)
         with pytest.raises(SystemExit):
-            minimise(trials, last_one_waits, hp.uniform("x", -2, 0), max_evals=5)
+            minimise(trials, last_one_waits, hp.uniform("x", -2, 1), max_evals=5)
         study = read_study(str(folder)).study
         assert study.closed is not None
         assert study.closed.reason is StopReason.KILLED
@@ -477,7 +487,7 @@ class TestResuming:
 
         (tmp_path / "interrupted").touch()
         trials = SparkTrials(parallelism=2, study=str(folder), points_to_evaluate=points)
-        minimise(trials, last_one_waits, hp.uniform("x", -2, 0), max_evals=5)
+        minimise(trials, last_one_waits, hp.uniform("x", -2, 1), max_evals=5)
         assert len(trials.trials) == 5
         assert trials.vals["x"][:2] == [-1.0, 1.0]
         study = read_study(str(folder)).study
