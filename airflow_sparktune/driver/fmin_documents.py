@@ -73,6 +73,7 @@ class Documents:
         for trial in sorted(study.trials.values(), key=lambda trial: trial.number):
             if trial.state is not TrialState.RUNNING:
                 self._put(trial)
+                self._show(trial)
 
     def inserted(self, docs: Sequence[Mapping[str, Any]]) -> list[Trial]:
         """The trials of documents that were inserted by hand and have ended."""

@@ -15,10 +15,10 @@ STUDY_CONF, STUDY_VARIABLE = "spark.sparktune.study", "SPARKTUNE_STUDY"
 _taken: Counter[str] = Counter()
 
 
-def storage_of(study: str | None, context: SparkContext) -> Storage:
+def storage_of(study: str | os.PathLike[str] | None, context: SparkContext) -> Storage:
     """The storage at the address `study`, or else at the one that was named for the whole script."""
     if study is not None:
-        return open_storage(study)
+        return open_storage(os.fspath(study))
     named = context.getConf().get(STUDY_CONF) or os.environ.get(STUDY_VARIABLE)
     if not named:
         return MemoryStorage()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -65,6 +66,7 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
     """
 
     asynchronous = True
+    MAX_CONCURRENT_JOBS_ALLOWED = sys.maxsize  # hyperopt's has a limit here, which scripts ask for
 
     def __init__(
         self,
@@ -74,7 +76,7 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         spark_session: SparkSession | None = None,
         resource_profile: ResourceProfile | None = None,
         *,
-        study: str | None = None,
+        study: str | os.PathLike[str] | None = None,
         points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         super().__init__(exp_key=None, refresh=False)
@@ -195,7 +197,7 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         points = (*self._points, *map(base.spec_from_misc, waiting))
         with bar(initial=0, total=max_evals) as shown:
             documents = Documents(
-                self, self._answers, labels=list(domain.params), early_stop_fn=early_stop_fn, bar=shown
+                self, self._answers, labels=sorted(domain.params), early_stop_fn=early_stop_fn, bar=shown
             )
             search = Search(
                 spec=spec,

@@ -80,6 +80,7 @@ class TestResults:
         best = minimise(trials, max_evals=6)
         assert best == trials.argmin
         assert best["kind"] in (0, 1)
+        assert list(best) == list(trials.vals) == sorted(best)
         assert space_eval(SPACE, best) == {"x": best["x"], "kind": ("flat", "steep")[best["kind"]]}
         assert bowl(space_eval(SPACE, best)) == min(trials.losses()) == trials.best_trial["result"]["loss"]
         assert trials.tids == list(range(6))
@@ -423,6 +424,9 @@ class TestLimits:
         trials = SparkTrials(parallelism=2)
         minimise(trials, verbose=True, show_progressbar=shown)
         assert (bar.moved, bar.postfix) == (4, f"best loss: {min(trials.losses())}")
+        bar.moved = 0
+        minimise(trials, verbose=True, show_progressbar=shown)  # a study that stands
+        assert (bar.moved, bar.postfix) == (4, f"best loss: {min(trials.losses())}")
 
 
 class TestResuming:
@@ -439,7 +443,7 @@ class TestResuming:
         assert study.best.params == space_eval(SPACE, best)
 
     def test_a_larger_budget_goes_on(self, tmp_path: Path) -> None:
-        minimise(SparkTrials(1, study=str(tmp_path)), max_evals=3)
+        minimise(SparkTrials(1, study=tmp_path), max_evals=3)
         trials = SparkTrials(1, study=str(tmp_path))
         minimise(trials, max_evals=6)
         whole = SparkTrials(1)
