@@ -32,7 +32,6 @@ TINY = Size(timeout=2.0, seconds=0.05, workers=(1, 2), repeats=1)
 def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - SparkTrials needs most of it to start
     """The best loss of each run, against workers."""
     session = Session(max(size.workers))
-    session.warm_up(seconds=size.seconds)
     points = [
         (workers, *_best(session, size, workers, seed=seed))
         for seed in range(size.repeats)
@@ -60,6 +59,8 @@ def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - SparkTria
 
 def _best(session: Session, size: Size, workers: int, *, seed: int) -> tuple[float, int]:
     """The best loss of one study, and how many trials it finished."""
+    # The end of the study before has cancelled what ran, and with it ended the workers.
+    session.warm_up(slots=workers, seconds=size.seconds)
     _, study = session.study(
         seconds=size.seconds, trials=10_000, timeout=size.timeout, parallelism=workers, seed=seed
     )

@@ -29,7 +29,7 @@ TINY = Size(trials=4, seconds=0.01, workers=(2, 1), peers_from=2)
 def measure(size: Size, *, peers: bool) -> Findings:
     """Wall time against workers, the ideal and SparkTrials beside it."""
     session = Session(max(size.workers))
-    session.warm_up(seconds=size.seconds)
+    session.warm_up(slots=max(size.workers), seconds=size.seconds)
     rows = []
     for workers in size.workers:
         ideal_s = size.trials * size.seconds / workers

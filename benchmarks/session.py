@@ -38,13 +38,12 @@ class Session:
         os.environ["SPARK_SUBMIT_OPTS"] = f"-Dlog4j2.configurationFile=file:{LOG4J}"
         warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
         warnings.filterwarnings("ignore", "Spark session is not provided", UserWarning)  # by SparkTrials
-        self._slots = slots
         self.spark: SparkSession = start_session("benchmarks")
         self._one_task = self.spark.sparkContext.parallelize([0], 1)
 
-    def warm_up(self, *, seconds: float) -> None:
-        """A trial of `seconds` on every slot: the Python workers start, and what they need is loaded."""
-        self.study(trials=self._slots, parallelism=self._slots, seconds=seconds)
+    def warm_up(self, *, slots: int, seconds: float) -> None:
+        """A trial of `seconds` on each of the slots: Python workers start, and what they need is loaded."""
+        self.study(trials=slots, parallelism=slots, seconds=seconds)
 
     def empty_jobs(self, jobs: int) -> float:
         """The seconds that `jobs` empty single-task jobs take, one after the other."""

@@ -222,9 +222,8 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
 
     def _reconnect(self) -> None:
         """Find Spark again, for trials that come out of a pickle or a copy."""
-        if self._spark is None:
-            self._spark = SparkSession.getActiveSession() or start_session("sparktune")
-            self._spark_context = self._spark.sparkContext
+        self._spark = self._spark or SparkSession.getActiveSession() or start_session("sparktune")
+        self._spark_context = self._spark.sparkContext
 
     def _minimise(self, search: Search, documents: Documents) -> Study:
         """Run the study, or read what it came to."""
