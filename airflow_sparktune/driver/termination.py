@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 # The exit code of a program that SIGTERM has ended.
@@ -43,7 +45,8 @@ class Termination:
 
     def on_sigterm(self, _signum: int, _frame: Any) -> None:
         """The signal's handler."""
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if self.asked:
+            return
         self.asked = True
         if self._interrupt is None:
             raise Killed
@@ -58,8 +61,21 @@ def terminable() -> Iterator[Termination]:
     if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         yield termination
         return
+    _leave_children_alone()
     signal.signal(signal.SIGTERM, termination.on_sigterm)
     try:
         yield termination
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@cache
+def _leave_children_alone() -> None:
+    """Let a fork of this process (multiprocessing's) end by SIGTERM as any other process does."""
+
+    def forget() -> None:
+        handler = signal.getsignal(signal.SIGTERM)
+        if isinstance(getattr(handler, "__self__", None), Termination):
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    os.register_at_fork(after_in_child=forget)

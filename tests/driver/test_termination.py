@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -48,6 +50,26 @@ def test_one_that_was_swallowed_is_given_later() -> None:
             terminate()
         termination.hand_to(taken.append)
     assert [type(error) for error in taken] == [Killed]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks, and waits for no signal")
+@pytest.mark.parametrize("asked", [False, True])
+def test_children_end_by_it(asked: bool) -> None:
+    """multiprocessing.Pool ends its workers by SIGTERM and waits for them."""
+    with terminable() as termination:
+        if asked:
+            termination.hand_to(lambda _: None)
+            terminate()
+        if (forked := os.fork()) == 0:
+            try:
+                signal.sigtimedwait([], 10)
+            finally:
+                os._exit(0)
+        started = subprocess.Popen(["sleep", "60"])
+        os.kill(forked, signal.SIGTERM)
+        started.terminate()
+        assert started.wait(timeout=10) == -signal.SIGTERM
+        assert os.waitstatus_to_exitcode(os.waitpid(forked, 0)[1]) == -signal.SIGTERM
 
 
 def test_a_handler_of_the_users_own_stays() -> None:
