@@ -19,7 +19,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
-from airflow_sparktune.driver.watchdog import end_children, start_watchdog
+from airflow_sparktune.driver.watchdog import Watchdog
 from airflow_sparktune.errors import SparktuneError
 from airflow_sparktune.study.spec_file import read_spec
 from airflow_sparktune.study.storage import open_storage
@@ -41,8 +41,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
     for chatty in ("py4j", "hyperopt"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    if arguments.work is not None:
-        start_watchdog(arguments.work)
+    watchdog = Watchdog(arguments.work)
+    watchdog.start()
     code = 1
     try:
         code = _run_script(arguments.study, arguments.script) if arguments.script else _run(arguments.study)
@@ -50,11 +50,11 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         log.exception("the driver has failed outside its study")
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        end_children()
-        logging.shutdown()
-        sys.stdout.flush()
-        # A thread that still waits for a cancelled trial must not keep the process.
-        os._exit(code)
+        try:
+            logging.shutdown()
+            sys.stdout.flush()
+        finally:  # a trial on the driver may have closed the output
+            watchdog.end(code)
 
 
 def _run(address: str) -> int:

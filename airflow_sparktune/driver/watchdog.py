@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
 log = logging.getLogger(__name__)
 
@@ -19,32 +20,62 @@ PERIOD_S = 0.25
 EXIT_CODE = 137
 
 
-def start_watchdog(work_folder: Path) -> None:
-    """End this process, the JVM and all they started as soon as the JVM or its parent is gone.
+class Watchdog:
+    """Ends this process, the JVM and all they started as soon as the JVM or its parent is gone.
 
-    `work_folder` is what nobody else is left to remove.
+    `work_folder` is what nobody else is left to remove once the task is gone; without one (cluster mode)
+    nobody is followed.
     """
-    jvm = os.getppid()
-    threading.Thread(
-        target=_watch, args=(jvm, _parent(jvm), work_folder), name="watchdog", daemon=True
-    ).start()
+
+    def __init__(self, work_folder: Path | None) -> None:
+        self._work_folder = work_folder
+        self._jvm = os.getppid()
+        self._task = _parent(self._jvm) if work_folder is not None else None
+        self._ending = threading.Lock()
+
+    def start(self) -> None:
+        """Follow them, in a thread."""
+        if self._work_folder is not None:
+            threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+
+    def end(self, code: int) -> NoReturn:
+        """The last steps of this process, by whichever thread comes first; another one waits in vain."""
+        with self._ending:
+            try:
+                self._end_family()
+            finally:
+                # A thread that still waits for a cancelled trial must not keep the process.
+                os._exit(code)
+
+    def _watch(self) -> None:
+        try:
+            while os.getppid() == self._jvm and (self._task is None or _parent(self._jvm) == self._task):
+                time.sleep(PERIOD_S)
+            log.error("the process that started this driver is gone; ending everything")
+        finally:
+            self.end(EXIT_CODE)
+
+    def _end_family(self) -> None:
+        own = _descendants(os.getpid())
+        if self._work_folder is None:
+            # Where spark-submit has not started this process, the JVM itself is a child.
+            _kill(own if "PYSPARK_GATEWAY_PORT" in os.environ else ())
+            return
+        orphan = os.getppid() != self._jvm
+        task_is_gone = not _is_alive(self._task) if orphan else _parent(self._jvm) != self._task
+        if task_is_gone and not orphan:
+            own |= {self._jvm, *_descendants(self._jvm)}
+        _kill(own)
+        if task_is_gone:
+            _remove(self._work_folder)
 
 
-def end_children() -> None:
-    """Kill what trials on the driver have started and left behind."""
-    # Where spark-submit has not started this process, the JVM itself may be a child.
-    if "PYSPARK_GATEWAY_PORT" in os.environ:
-        _kill(_descendants(os.getpid()))
-
-
-def _watch(jvm: int, task: int | None, work_folder: Path) -> None:
-    while os.getppid() == jvm and (task is None or _parent(jvm) == task):
-        time.sleep(PERIOD_S)
-    log.error("the process that started this driver is gone; ending everything")
-    family = _descendants(jvm) | _descendants(os.getpid())
-    _kill([jvm, *family] if os.getppid() == jvm else family)
-    shutil.rmtree(work_folder, ignore_errors=True)
-    os._exit(EXIT_CODE)
+def _remove(folder: Path, *, within_s: float = 2.0) -> None:
+    """Remove it whole, also where somebody who has just been killed was about to write there."""
+    until = time.monotonic() + within_s
+    while folder.exists() and time.monotonic() < until:
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.02)
 
 
 def _kill(pids: Iterable[int]) -> None:
@@ -54,14 +85,24 @@ def _kill(pids: Iterable[int]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+def _is_alive(pid: int | None) -> bool:
+    """Whether a process runs; one that has ended may be there still, for a parent that has not asked."""
+    return pid is not None and (stat := _stat(pid)) is not None and stat[0] not in (b"Z", b"X")
+
+
 def _parent(pid: int) -> int | None:
     """The parent's pid; None where this cannot be known (no /proc)."""
+    return None if (stat := _stat(pid)) is None else int(stat[1])
+
+
+def _stat(pid: int) -> list[bytes] | None:
+    """State, parent and more."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return None
-    # The second field is the command in parentheses, which may hold spaces and parentheses.
-    return int(stat.rpartition(")")[2].split()[1])
+    # The second field is the command in parentheses, which may hold anything, parentheses too.
+    return stat.rpartition(b")")[2].split()
 
 
 def _descendants(root: int) -> set[int]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -36,3 +37,16 @@ def test_a_script_ends_as_python_would_end_it(
         assert main._run_script("/studies/s", [str(script), "--fast"]) == code
     assert told in caplog.text
     assert os.environ["SPARKTUNE_STUDY"] == "/studies/s"
+
+
+@pytest.mark.parametrize("closing", ["sys.stdout.close()", "os.close(1)", "sys.stdout = None"])
+def test_a_script_that_closes_its_output_ends_all_the_same(tmp_path: Path, closing: str) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, sys, threading, time\n"
+        "threading.Thread(target=time.sleep, args=[60]).start()  # as a cancelled trial may\n"
+        f"print('said'); {closing}; sys.exit(3)\n"
+    )
+    command = [sys.executable, "-m", "airflow_sparktune.driver.main", "--study", str(tmp_path), "--script"]
+    ended = subprocess.run([*command, str(script)], capture_output=True, timeout=30, check=False)
+    assert ended.returncode == 3

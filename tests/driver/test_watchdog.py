@@ -4,13 +4,16 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
+import psutil
 import pytest
 
 from airflow_sparktune.driver import watchdog
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
-@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+
 @pytest.mark.parametrize("error", [PermissionError, ProcessLookupError])
 def test_a_process_that_cannot_be_killed_does_not_keep_the_others(
     monkeypatch: pytest.MonkeyPatch, error: type[OSError]
@@ -26,8 +29,63 @@ def test_a_process_that_cannot_be_killed_does_not_keep_the_others(
         kill(pid, sign)
 
     monkeypatch.setattr(os, "kill", refusing)
-    # Not end_children: other children of the process that runs the tests must live.
+    # Not Watchdog.end: the process that runs the tests must live.
     watchdog._kill([child.pid for child in children])
     assert children[1].wait(timeout=10) == -signal.SIGKILL
     kill(children[0].pid, signal.SIGKILL)
     children[0].wait(timeout=10)
+
+
+# A task, the JVM that it starts and that dies with it, and a driver that says its pid and its child's.
+TASK = """
+import subprocess, sys
+from airflow_sparktune.orchestrator.process import die_with_parent
+subprocess.run([sys.executable, "-c", *sys.argv[1:]], preexec_fn=die_with_parent())
+"""
+JVM = """
+import subprocess, sys
+subprocess.run([sys.executable, "-c", *sys.argv[1:]])
+"""
+DRIVER = """
+import os, subprocess, sys, time
+from pathlib import Path
+from airflow_sparktune.driver.watchdog import Watchdog
+jvm = os.getppid()
+watchdog = Watchdog(Path(sys.argv[1]))
+watchdog.start()
+child = subprocess.Popen(["sleep", "600"])
+print(os.getpid(), child.pid, flush=True)
+while os.getppid() == jvm or sys.argv[2] == "waits":
+    time.sleep(0.001)
+time.sleep(float(sys.argv[2]))
+watchdog.end(1)
+"""
+# A name that is no text.
+ODD = "import ctypes; ctypes.CDLL(None).prctl(15, b'\\xff\\xfe'); print(flush=True); input()"
+
+
+@pytest.mark.parametrize(("main", "odd"), [("waits", False), ("waits", True), ("0", False), ("0.25", False)])
+def test_nothing_is_left_of_a_task_that_was_killed(tmp_path: Path, main: str, odd: bool) -> None:
+    """Neither processes nor the work folder, whoever finds out first: the watchdog, or the main thread."""
+    work = tmp_path / "work"
+    for number in range(300):
+        (work / str(number)).mkdir(parents=True)
+    pipe = subprocess.PIPE
+    stranger = subprocess.Popen([sys.executable, "-c", ODD if odd else "input()"], stdin=pipe, stdout=pipe)
+    command = [sys.executable, "-c", TASK, JVM, DRIVER, str(work), main]
+    task = subprocess.Popen(command, stdout=pipe, text=True)
+    with stranger, task:
+        assert task.stdout is not None
+        if odd:
+            assert stranger.stdout is not None
+            stranger.stdout.readline()
+        family = [psutil.Process(int(pid)) for pid in task.stdout.readline().split()]
+        assert len(family) == 2
+        task.kill()
+        psutil.wait_procs(family, timeout=10)
+        left = [each for each in family if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+        for each in left:
+            each.kill()
+        stranger.kill()
+    assert left == []
+    assert not work.exists()

@@ -24,18 +24,33 @@ from airflow_sparktune.study.study import Study
 
 PATIENCE_S = 90.0
 _MARK = "SPARKTUNE_TEST_MARK"
+# As the operator starts spark-submit.
+_TASK = """
+import subprocess, sys
+from airflow_sparktune.orchestrator.process import die_with_parent
+sys.exit(subprocess.run(sys.argv[1:], preexec_fn=die_with_parent()).returncode)
+"""
 
 
 class DriverProcess:
     """One spark-submit over a study folder, with everything that it starts.
 
     Its processes are known by a mark in their environment, which every child inherits, orphans too.
+    With `in_a_task` the process `submit` is a task, and spark-submit its child.
     """
 
     def __init__(
-        self, study: Path, work: Path, spec: Spec, *, code: Mapping[str, bytes], master: str = "local[2]"
+        self,
+        study: Path,
+        work: Path,
+        spec: Spec,
+        *,
+        code: Mapping[str, bytes],
+        master: str = "local[2]",
+        in_a_task: bool = False,
     ) -> None:
         self.study = study
+        self.work = work
         self.mark = secrets.token_hex(8)
         study.mkdir(exist_ok=True)
         work.mkdir()
@@ -51,9 +66,10 @@ class DriverProcess:
         )
         self._launcher = submission.application
         self._log = work.with_suffix(".log")
+        command = submission.command(str(Path(sys.executable).parent / "spark-submit"), master)
         with self._log.open("wb") as out:
             self.submit = subprocess.Popen(
-                submission.command(str(Path(sys.executable).parent / "spark-submit"), master),
+                [sys.executable, "-c", _TASK, *command] if in_a_task else command,
                 cwd=work,
                 env={**os.environ, **submission.environment, _MARK: self.mark},
                 stdin=subprocess.DEVNULL,

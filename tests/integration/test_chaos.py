@@ -101,11 +101,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Starts a driver on the test's one study folder."""
     started: list[DriverProcess] = []
 
-    def begin(**given: Any) -> DriverProcess:
+    def begin(*, in_a_task: bool = False, **given: Any) -> DriverProcess:
         work = tmp_path / f"work{len(started)}"
-        driver = DriverProcess(
-            tmp_path / "study", work, spec(**given), code={"chaos_objective.py": OBJECTIVE}
-        )
+        code = {"chaos_objective.py": OBJECTIVE}
+        driver = DriverProcess(tmp_path / "study", work, spec(**given), code=code, in_a_task=in_a_task)
         started.append(driver)
         return driver
 
@@ -153,6 +152,13 @@ class TestOnSpark:
         study = goes_on_from(known, last.study)
         assert len(ended(study)) == len(study.trials) == 20
         assert [study.trials[number].params for number in range(20)] == uninterrupted(spec())
+
+    def test_a_task_that_was_killed_leaves_nothing(self, start: Start) -> None:
+        process = start(in_a_task=True)
+        process.wait_until(lambda study: in_a_trial(study, 1, 1))
+        process.submit.kill()
+        assert process.left() == []
+        assert not process.work.exists()
 
     def test_of_two_drivers_the_older_one_stops(self, start: Start) -> None:
         older = start(parallelism=2, max_evals=100_000)
