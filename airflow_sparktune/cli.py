@@ -33,17 +33,26 @@ REFRESH_S = 0.25
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; returns its code: 0 done, 1 worth another try, 2 something to mend first, 130 Ctrl-C."""
+    """Run a command; returns its code: 0 done, 1 worth another try, 2 something to mend first.
+
+    130 is Ctrl-C, 143 SIGTERM.
+    """
+    from airflow_sparktune.driver.termination import KILLED, Killed, terminable
+
     arguments = _parser().parse_args(argv)
     command: Callable[[argparse.Namespace], int] = arguments.command
     try:
-        return command(arguments)
+        with terminable():
+            return command(arguments)
     except SparktuneError as error:
         print(f"sparktune: {error}", file=sys.stderr)
         return 1 if error.retryable else 2
     except KeyboardInterrupt:
         print("sparktune: interrupted; the same command goes on where it stopped", file=sys.stderr)
         return 130
+    except Killed:
+        print("sparktune: killed; the same command goes on where it stopped", file=sys.stderr)
+        return KILLED
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -17,6 +17,7 @@ import yaml
 from airflow_site import wait_for
 
 from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.study import StopReason
 
 pytestmark = pytest.mark.integration
 
@@ -96,6 +97,23 @@ def test_killed_and_gone_on(start: Start, tmp_path: Path) -> None:
     assert len(before) >= 11
     assert after["best_loss"] == min(row["loss"] for row in rows)
     assert "has a result already" in output(start(**spec))
+
+
+def test_terminated(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver is asked to end, and nothing is left of the run."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    process = start(max_evals=10_000, objective_kwargs={"sleep": 0.2})
+    wait_for(lambda: read_study(study(tmp_path)).study.finished >= 1, within_s=120)
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.terminate()
+    assert "killed; the same command goes on where it stopped" in output(process)
+    assert process.returncode == 143
+    closed = read_study(study(tmp_path)).study.closed
+    assert closed is not None
+    assert closed.reason is StopReason.KILLED
+    assert psutil.wait_procs(family, timeout=15)[1] == []
+    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 def test_objective_that_returns_nothing(start: Start) -> None:
