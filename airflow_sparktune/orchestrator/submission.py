@@ -14,6 +14,10 @@ from airflow_sparktune.orchestrator.parcel import Parcel
 from airflow_sparktune.orchestrator.spark_install import SparkInstall
 from airflow_sparktune.orchestrator.user_code import UserCode
 
+# How long the name of a folder may be in which Spark makes Unix sockets, `.<uuid>.sock`: a system takes 104
+# bytes at least.
+SOCKET_FOLDER = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Submission:
@@ -71,11 +75,7 @@ def prepare(
             defaults["spark.pyspark.python"] = sys.executable
         defaults["spark.local.dir"] = str(parcel.scratch)
         arguments += ["--work", str(folder)]
-        if quiet:
-            given = os.environ.get("SPARK_SUBMIT_OPTS", "")  # a proxy, Ivy's settings
-            environment["SPARK_SUBMIT_OPTS"] = (
-                f"-Dlog4j2.configurationFile=file:{parcel.log4j} {given}".rstrip()
-            )
+        environment["SPARK_SUBMIT_OPTS"] = _jvm_options(parcel, quiet=quiet)
         if script:
             arguments += ["--script", *script]
     elif script:
@@ -89,3 +89,12 @@ def prepare(
         conf={**defaults, **conf},
         environment=environment,
     )
+
+
+def _jvm_options(parcel: Parcel, *, quiet: bool) -> str:
+    """The options of the driver's JVM; what the machine sets (a proxy, say) comes last and wins."""
+    options = [f"-Dlog4j2.configurationFile=file:{parcel.log4j}"] if quiet else []
+    if len(os.fsencode(parcel.scratch)) <= SOCKET_FOLDER:
+        # Sockets, libraries and whatever else a JVM leaves behind go with the work folder.
+        options.append(f"-Djava.io.tmpdir={parcel.scratch}")
+    return " ".join([*options, os.environ.get("SPARK_SUBMIT_OPTS", "")]).rstrip()

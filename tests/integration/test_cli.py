@@ -7,7 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -99,10 +100,29 @@ def test_killed_and_gone_on(start: Start, tmp_path: Path) -> None:
     assert "has a result already" in output(start(**spec))
 
 
-def test_terminated(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where Python and Java keep temporary files; not in tmp_path, which is too deep for sockets."""
+    with tempfile.TemporaryDirectory() as name:
+        monkeypatch.setenv("TMPDIR", name)
+        monkeypatch.setenv("JAVA_TOOL_OPTIONS", f"-Djava.io.tmpdir={name}")
+        yield Path(name)
+
+
+def left_in(folder: Path) -> list[str]:
+    # What a JVM publishes of its own performance goes when the next JVM starts.
+    return [path.name for path in folder.iterdir() if not path.name.startswith("hsperfdata_")]
+
+
+def test_nothing_is_left_in_the_temporary_folder(start: Start, temporary: Path) -> None:
+    process = start()
+    assert "best loss" in output(process)
+    assert process.returncode == 0
+    assert left_in(temporary) == []
+
+
+def test_terminated(start: Start, tmp_path: Path, temporary: Path) -> None:
     """The driver is asked to end, and nothing is left of the run."""
-    (tmp_path / "tmp").mkdir()
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     process = start(max_evals=10_000, objective_kwargs={"sleep": 0.2})
     wait_for(lambda: read_study(study(tmp_path)).study.finished >= 1, within_s=120)
     family = psutil.Process(process.pid).children(recursive=True)
@@ -113,7 +133,18 @@ def test_terminated(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert closed is not None
     assert closed.reason is StopReason.KILLED
     assert psutil.wait_procs(family, timeout=15)[1] == []
-    assert list((tmp_path / "tmp").iterdir()) == []
+    assert left_in(temporary) == []
+
+
+def test_killed_at_once(start: Start, tmp_path: Path, temporary: Path) -> None:
+    """By SIGKILL: the driver ends by itself, and removes what is left."""
+    process = start(max_evals=10_000, objective_kwargs={"sleep": 0.2})
+    wait_for(lambda: read_study(study(tmp_path)).study.finished >= 1, within_s=120)
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    output(process)
+    assert psutil.wait_procs(family, timeout=15)[1] == []
+    assert left_in(temporary) == []
 
 
 def test_objective_that_returns_nothing(start: Start) -> None:

@@ -246,14 +246,26 @@ def test_local_storage_where_a_retry_may_run_elsewhere(
 
 
 def test_options_of_the_machine_stay(operator, run, spark_submit, monkeypatch) -> None:
-    """A proxy in SPARK_SUBMIT_OPTS is there beside our log settings."""
+    """A proxy in SPARK_SUBMIT_OPTS is there beside our own settings, and wins."""
     monkeypatch.setenv("SPARK_SUBMIT_OPTS", "-Dhttps.proxyHost=proxy")
     note = spark_submit("works")
     run(operator())
-    ours, *others = note()["environment"]["SPARK_SUBMIT_OPTS"].split()
-    assert ours.startswith("-Dlog4j2.configurationFile=")
+    logs, folder, *others = note()["environment"]["SPARK_SUBMIT_OPTS"].split()
+    assert logs.startswith("-Dlog4j2.configurationFile=")
+    assert folder == f"-Djava.io.tmpdir={note()['cwd']}/scratch"
     assert others == ["-Dhttps.proxyHost=proxy"]
     assert os.environ["SPARK_SUBMIT_OPTS"] == "-Dhttps.proxyHost=proxy"
+
+
+def test_a_temporary_folder_too_deep_for_sockets(operator, run, spark_submit, monkeypatch, tmp_path) -> None:
+    """There the JVM keeps its own."""
+    deep = tmp_path / ("d" * 60)
+    deep.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(deep))
+    note = spark_submit("works")
+    run(operator())
+    assert note()["cwd"].startswith(str(deep))
+    assert "java.io.tmpdir" not in note()["environment"]["SPARK_SUBMIT_OPTS"]
 
 
 def test_secrets_stay_out_of_the_spec(operator, run, spark_submit, storage) -> None:
