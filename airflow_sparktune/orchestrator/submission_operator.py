@@ -6,11 +6,11 @@ import subprocess
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 
-from airflow_sparktune.errors import PlatformError
+from airflow_sparktune.errors import DriverLost, PlatformError
 from airflow_sparktune.orchestrator.parcel import SPARK_LOG
 from airflow_sparktune.orchestrator.process import (
     die_with_parent,
@@ -31,6 +31,7 @@ class SubmissionOperator(SparkSubmitOperator):
     """Runs a Submission to its end; when the task is killed, ends all of it."""
 
     _submission: Submission | None = None
+    _killed = False
 
     def submit(self, submission: Submission, context: Context, *, question: str) -> Exception | None:
         """Run the application to its end; returns what the provider says went wrong, if anything.
@@ -40,6 +41,7 @@ class SubmissionOperator(SparkSubmitOperator):
         delivered without. A script, which alone knows what it asks, is so run again, as in client mode: its
         study resumes and ends at once where nothing is left, what it does beside that is repeated.
         """
+        self._require_alive()
         self._submission = submission
         self.external_id_key = f"{SparkSubmitOperator.external_id_key}_{question}"
         self.application = submission.application
@@ -60,9 +62,10 @@ class SubmissionOperator(SparkSubmitOperator):
 
     def on_kill(self) -> None:
         """Let the driver write that it was killed, then leave nothing of it."""
+        process = self._hook._submit_sp if self._hook is not None else None
+        self._killed = process is None
         if self._hook is None:
             return
-        process = self._hook._submit_sp
         members = family(process.pid) if process is not None else []
         if self._submission is not None:
             end_driver(members, self._submission.application)
@@ -98,14 +101,26 @@ class SubmissionOperator(SparkSubmitOperator):
             # The provider calls submit without Popen's arguments: no stdin (it would be the socket to the
             # task's supervisor), a folder in which nothing lies that could be imported, no orphans.
             folder = self._submission.folder
-            hook.submit = partial(  # type: ignore[method-assign]
+            start = partial(
                 hook.submit,
                 stdin=subprocess.DEVNULL,
                 cwd=folder,
                 preexec_fn=die_with_parent(),
                 errors="replace",  # what a trial prints need not be text
             )
+
+            def submit(application: str = "", **_: Any) -> str | None:
+                self._require_alive()
+                return start(application)
+
+            hook.submit = submit  # type: ignore[method-assign]
         return hook
+
+    def _require_alive(self) -> None:
+        """Start nothing for a task that was killed while it prepared."""
+        if self._killed:
+            self._killed = False  # the next try may be made with the same operator
+            raise DriverLost("the task must outlive its driver, but it was killed before that started")
 
     def _end_application(self, hook: SparkSubmitHook) -> None:
         """As the provider does it; by YARN's own command where the connection names no ResourceManager."""

@@ -20,6 +20,7 @@ from airflow.sdk.log import mask_secret
 
 from airflow_sparktune import SparkTuneOperator
 from airflow_sparktune.errors import DriverLost
+from airflow_sparktune.orchestrator import operator as sparktune_operator
 from airflow_sparktune.orchestrator.task_study import warn_of_local_storage
 from airflow_sparktune.study.follow import read_study
 
@@ -427,6 +428,32 @@ def killed_meanwhile(run) -> Callable[[SparkTuneOperator, str], None]:
 def program(path: Path, line: str) -> None:
     path.write_text(f"#!/bin/sh\n{line}\n")
     path.chmod(0o755)
+
+
+KILLED_IN = {
+    "packing": (sparktune_operator, "prepare"),
+    "asking for the connection": (spark_operator.SparkSubmitOperator, "_get_hook"),
+}
+
+
+@pytest.mark.parametrize("meanwhile", ["packing", "asking for the connection"])
+def test_a_task_that_is_killed_while_it_prepares_starts_nothing(
+    operator, run, spark_submit, monkeypatch, meanwhile
+) -> None:
+    """Airflow calls on_kill in a signal handler, and the task goes on."""
+    note = spark_submit("works")
+    task = operator()
+    owner, name = KILLED_IN[meanwhile]
+    real = getattr(owner, name)
+
+    def killed(*args: Any, **kwargs: Any) -> Any:
+        task.on_kill()
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, killed)
+    with pytest.raises(DriverLost, match="was killed before that started"):
+        run(task)
+    assert note() is None
 
 
 def test_yarn_application_without_a_resource_manager(
