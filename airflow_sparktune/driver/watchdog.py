@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import shutil
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterable
@@ -13,11 +15,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
+from airflow_sparktune.executor.guard import guard_driver
+
 log = logging.getLogger(__name__)
 
 PERIOD_S = 0.25
 # Somebody who is killed has no exit code to give; this one is a SIGKILL's.
 EXIT_CODE = 137
+
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 class Watchdog:
@@ -34,8 +40,10 @@ class Watchdog:
         self._ending = threading.Lock()
 
     def start(self) -> None:
-        """Follow them, in a thread."""
+        """Follow them, in a thread; a guard follows this process."""
         if self._work_folder is not None:
+            guard_driver()
+            _adopt_orphans()
             threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     def end(self, code: int) -> NoReturn:
@@ -68,6 +76,12 @@ class Watchdog:
         _kill(own)
         if task_is_gone:
             _remove(self._work_folder)
+
+
+def _adopt_orphans() -> None:
+    """Become the parent of what a trial's child has started and left behind."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def _remove(folder: Path, *, within_s: float = 2.0) -> None:

@@ -63,6 +63,8 @@ def has_children(params: Any) -> float:
         subprocess.Popen(["sleep", "300"]).pid,
         subprocess.Popen([sys.executable, "-c", _STUBBORN]).pid,
     ]
+    children.append(subprocess.Popen(["sleep", "300"], process_group=0).pid)  # as timeout(1) does
+    children.append(subprocess.Popen(["sleep", "300"], start_new_session=True).pid)
     if (forked := os.fork()) == 0:
         time.sleep(300)
         os._exit(0)

@@ -256,7 +256,7 @@ class TestEndings:
         slots = slots_of("has_children")
         slots.submit(call(0, folder=str(tmp_path), then=then, loky=True))
         family = pids(tmp_path)
-        assert len(family) == 6
+        assert len(family) == 8
         if then == "sleep":
             assert alive(family, after_s=0) == family
             slots.cancel(0)

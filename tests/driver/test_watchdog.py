@@ -89,3 +89,46 @@ def test_nothing_is_left_of_a_task_that_was_killed(tmp_path: Path, main: str, od
         stranger.kill()
     assert left == []
     assert not work.exists()
+
+
+PARENT = """
+import os, signal, subprocess, sys, time
+from pathlib import Path
+from airflow_sparktune.driver.watchdog import Watchdog
+watchdog = Watchdog(Path(sys.argv[1]))
+watchdog.start()
+children = [
+    subprocess.Popen(["sleep", "600"]).pid,
+    subprocess.Popen(["timeout", "600", "sleep", "600"]).pid,
+    subprocess.Popen(["sleep", "600"], start_new_session=True).pid,
+    int(subprocess.check_output("sleep 600 >/dev/null & echo $!", shell=True)),
+]
+if (forked := os.fork()) == 0:
+    time.sleep(600)
+print(os.getpgid(0), os.getpid(), forked, *children, flush=True)
+input()
+watchdog.end(0)
+"""
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_what_trials_on_the_driver_have_started_ends_with_it(tmp_path: Path, killed: bool) -> None:
+    """Also what has left its group, its session or its parent; the driver stays in its own group."""
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-c", PARENT, str(tmp_path / "work")]
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as driver:
+        assert driver.stdin is not None
+        assert driver.stdout is not None
+        group, *pids = map(int, driver.stdout.readline().split())
+        family = [psutil.Process(pid) for pid in pids]
+        if killed:
+            driver.kill()
+        else:
+            driver.stdin.write("\n")
+            driver.stdin.flush()
+        left = psutil.wait_procs(family[1:], timeout=10)[1]
+        left = [each for each in left if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+        for each in left:
+            each.kill()
+    assert left == []
+    assert group == os.getpgid(0)
