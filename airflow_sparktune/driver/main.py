@@ -76,6 +76,10 @@ def _run_script(address: str, script: Sequence[str]) -> int:
     os.environ["SPARKTUNE_STUDY"] = address
     sys.argv = list(script)
     sys.path.insert(0, str(Path(script[0]).parent))
+    if "PYSPARK_GATEWAY_PORT" in os.environ:  # spark-submit has started a JVM for it
+        from airflow_sparktune.driver.session import offer_settings
+
+        offer_settings()
     try:
         runpy.run_path(script[0], run_name="__main__")
     except SystemExit as exit_:

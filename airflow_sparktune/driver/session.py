@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
@@ -13,12 +15,33 @@ def start_session(
 
     `fresh_workers` gives each trial a new Python process.
     """
+    conf = _submitted()
+    conf.setIfMissing("spark.app.name", name)
+    for setting, value in _defaults(conf, trials_on_executors=trials_on_executors).items():
+        conf.setIfMissing(setting, value)
+    if fresh_workers:
+        conf.set("spark.python.worker.reuse", "false")
+    return SparkSession.builder.config(conf=conf).getOrCreate()
+
+
+def offer_settings() -> None:
+    """Give a session that others will start the same settings, each unless somebody set it."""
+    conf = _submitted()
+    system = SparkContext._jvm.java.lang.System
+    for setting, value in _defaults(conf, trials_on_executors=True).items():
+        if not conf.contains(setting):
+            system.setProperty(setting, value)
+
+
+def _submitted() -> SparkConf:
     # Before the JVM is there a SparkConf is empty, and would overwrite what was submitted.
     SparkContext._ensure_initialized()
-    conf = SparkConf()
-    conf.setIfMissing("spark.app.name", name)
+    return SparkConf()
+
+
+def _defaults(conf: SparkConf, *, trials_on_executors: bool) -> Mapping[str, str]:
     threads = conf.get("spark.task.cpus", "1") or "1"
-    for setting, value in {
+    settings = {
         # A job over a Unix socket takes half the time of one over loopback TCP.
         "spark.python.unix.domain.socket.enabled": "true",
         "spark.python.worker.reuse": "true",
@@ -29,11 +52,8 @@ def start_session(
         "spark.executorEnv.OMP_NUM_THREADS": threads,
         "spark.executorEnv.OPENBLAS_NUM_THREADS": threads,
         "spark.executorEnv.MKL_NUM_THREADS": threads,
-    }.items():
-        conf.setIfMissing(setting, value)
+    }
     if trials_on_executors:
         # A trial whose worker was lost is run again by the tuner; Spark would multiply that by its own tries.
-        conf.setIfMissing("spark.task.maxFailures", "1")
-    if fresh_workers:
-        conf.set("spark.python.worker.reuse", "false")
-    return SparkSession.builder.config(conf=conf).getOrCreate()
+        settings["spark.task.maxFailures"] = "1"
+    return settings

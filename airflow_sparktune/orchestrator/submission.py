@@ -62,10 +62,8 @@ def prepare(
         )
     parcel = Parcel.pack(folder, code)
     defaults: dict[str, Any] = {}
-    if script:  # it makes its own session: what start_session would set comes from here
+    if script:
         defaults["spark.sparktune.study"] = address
-        defaults["spark.python.unix.domain.socket.enabled"] = "true"
-        defaults["spark.ui.showConsoleProgress"] = "false"
     application, arguments = str(parcel.launcher), ["--study", address]
     environment = dict(install.environment)
     if not cluster:
@@ -81,6 +79,9 @@ def prepare(
     elif script:
         # The launcher would not find it there; the script finds its study by the conf.
         application, arguments = script[0], list(script[1:])
+        # Its session is its own; in client mode the driver program offers it these settings, and more.
+        defaults["spark.python.unix.domain.socket.enabled"] = "true"
+        defaults["spark.ui.showConsoleProgress"] = "false"
     return Submission(
         folder=folder,
         application=application,
