@@ -13,7 +13,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -88,6 +87,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from airflow_sparktune.orchestrator.submission import prepare
     from airflow_sparktune.orchestrator.user_code import gather_code
     from airflow_sparktune.orchestrator.verdict import verdict
+    from airflow_sparktune.orchestrator.work_folder import work_folder
 
     given = read_written_spec(arguments.spec)
     conf = given.pop("conf", None) or {}
@@ -104,10 +104,10 @@ def _run(arguments: argparse.Namespace) -> int:
         return _print_result(before)
     write_spec(address, spec)
     install = SparkInstall.find("spark-submit")
-    with tempfile.TemporaryDirectory(prefix="sparktune-", ignore_cleanup_errors=True) as name:
+    with work_folder() as folder:
         submission = prepare(
             address,
-            folder=Path(name),
+            folder=folder,
             code=code,
             master=arguments.master,
             deploy_mode="client",
@@ -115,7 +115,7 @@ def _run(arguments: argparse.Namespace) -> int:
             install=install,
         )
         command = submission.command("spark-submit", arguments.master)
-        failure = _follow(command, submission.environment, Path(name), address, spec)
+        failure = _follow(command, submission.environment, folder, address, spec)
     study = verdict(address, spec=spec, before=before, failure=failure, again="the same command")
     if not study.answers(spec):
         told = "this result was found within other limits; the same command goes on within these"

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk.exceptions import AirflowFailException
@@ -29,6 +26,7 @@ from airflow_sparktune.orchestrator.task_study import (
 )
 from airflow_sparktune.orchestrator.user_code import UserCode, gather_code
 from airflow_sparktune.orchestrator.verdict import verdict
+from airflow_sparktune.orchestrator.work_folder import work_folder
 from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.spec import Spec
@@ -167,8 +165,7 @@ class SparkTuneOperator(SubmissionOperator):
         # One application per generation and identity: neither a task that was cleared nor one that now asks
         # something else must reconnect to the application before it, which a newer driver makes stop.
         question = f"g{generation_of(context)}_{spec.identity if spec is not None else 'script'}"
-        folder = Path(tempfile.mkdtemp(prefix="sparktune-"))
-        try:
+        with work_folder() as folder:
             submission = prepare(
                 address,
                 folder=folder,
@@ -182,8 +179,6 @@ class SparkTuneOperator(SubmissionOperator):
             )
             with followed(address, partial(self._tell, context=context)):
                 failure = self.submit(submission, context, question=question)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
         study = verdict(address, spec=spec, before=known, failure=failure)
         if spec is not None and not study.answers(spec):
             self.log.warning("this result was found within other limits; clear the task to tune within these")

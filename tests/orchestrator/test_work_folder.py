@@ -1,0 +1,55 @@
+"""Nothing is left of an attempt in the temporary folder, at the latest when the next one begins."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from airflow_sparktune.orchestrator.work_folder import work_folder
+
+OWNER = """
+from airflow_sparktune.orchestrator.work_folder import work_folder
+with work_folder() as folder:
+    (folder / "code.zip").touch()
+    print(folder, flush=True)
+    input()
+"""
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_it_is_removed_at_the_end(temporary: Path) -> None:
+    with work_folder() as folder:
+        (folder / "scratch").mkdir()
+        assert folder.parent == temporary
+    assert list(temporary.iterdir()) == []
+
+
+def test_one_whose_owner_was_killed_goes_when_the_next_is_made(temporary: Path) -> None:
+    """One whose owner lives stays."""
+    pipe = subprocess.PIPE
+    (temporary / "sparktune-of-somebody-else").mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", OWNER],
+        stdin=pipe,
+        stdout=pipe,
+        text=True,
+        env={**os.environ, "TMPDIR": str(temporary)},
+    ) as owner:
+        assert owner.stdout is not None
+        other = Path(owner.stdout.readline().strip())
+        with work_folder():
+            assert (other / "code.zip").exists()
+        owner.kill()
+        owner.wait()
+        assert (other / "code.zip").exists()
+        with work_folder() as folder:
+            assert sorted(temporary.iterdir()) == sorted([folder, temporary / "sparktune-of-somebody-else"])
