@@ -36,22 +36,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     130 is Ctrl-C, 143 SIGTERM.
     """
-    from airflow_sparktune.driver.termination import KILLED, Killed, terminable
-
     arguments = _parser().parse_args(argv)
     command: Callable[[argparse.Namespace], int] = arguments.command
     try:
-        with terminable():
-            return command(arguments)
+        return command(arguments)
     except SparktuneError as error:
         print(f"sparktune: {error}", file=sys.stderr)
         return 1 if error.retryable else 2
     except KeyboardInterrupt:
         print("sparktune: interrupted; the same command goes on where it stopped", file=sys.stderr)
         return 130
-    except Killed:
-        print("sparktune: killed; the same command goes on where it stopped", file=sys.stderr)
-        return KILLED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -83,6 +77,17 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from airflow_sparktune.driver.termination import KILLED, Killed, terminable
+
+    try:
+        with terminable():
+            return _run_study(arguments)
+    except Killed:
+        print("sparktune: killed; the same command goes on where it stopped", file=sys.stderr)
+        return KILLED
+
+
+def _run_study(arguments: argparse.Namespace) -> int:
     from airflow_sparktune.orchestrator.spark_install import SparkInstall
     from airflow_sparktune.orchestrator.submission import prepare
     from airflow_sparktune.orchestrator.user_code import gather_code
