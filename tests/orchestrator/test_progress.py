@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from airflow_sparktune.errors import StorageUnavailable
@@ -9,7 +10,9 @@ from airflow_sparktune.orchestrator import progress as module
 from airflow_sparktune.orchestrator.progress import KEY, progress
 from airflow_sparktune.orchestrator.spark_ui import SparkUiLink, spark_ui
 from airflow_sparktune.study.follow import StudyFollower
+from airflow_sparktune.study.storage import LocalStorage
 from airflow_sparktune.study.study import Study
+from tests.study.samples import opened, trial, write
 
 
 class Store:
@@ -53,23 +56,24 @@ def test_a_store_that_fails_costs_nobody_a_study(operator, run, spark_submit, mo
     assert caplog.text.count("stands still in Airflow") == 1
 
 
-def test_a_storage_that_does_not_answer_for_a_moment(operator, run, spark_submit, monkeypatch) -> None:
+def test_a_storage_that_does_not_answer_for_a_moment(tmp_path, monkeypatch) -> None:
     """The next look finds out what has become of the study."""
-    monkeypatch.setattr(module, "PERIOD_S", 0.01)
-    refresh, looks = StudyFollower.refresh, []
+    write(LocalStorage(tmp_path), 1, [opened(), trial(0, 0.5)])
+    answers = iter([StorageUnavailable("503"), None])
+    refresh = StudyFollower.refresh
 
-    class Passing(StudyFollower):
-        def refresh(self) -> None:
-            looks.append(1)
-            if len(looks) == 1:
-                raise StorageUnavailable("503")
-            refresh(self)
+    def passing(follower: StudyFollower) -> None:
+        if (error := next(answers)) is not None:
+            raise error
+        refresh(follower)
 
-    monkeypatch.setattr(module, "StudyFollower", Passing)
-    spark_submit("works")
-    store = Store()
-    run(operator(), store=store)
-    assert store.values[KEY]["stopped_by"] == "max_evals"
+    monkeypatch.setattr(StudyFollower, "refresh", passing)
+    ended = threading.Event()
+    ends = iter([False, True])
+    monkeypatch.setattr(ended, "wait", lambda _: next(ends))
+    told: list[Study] = []
+    module._follow(str(tmp_path), told.append, ended)
+    assert [study.finished for study in told] == [1]
 
 
 def test_a_study_that_has_not_begun() -> None:
