@@ -25,10 +25,13 @@ def start_session(
 
 
 def offer_settings() -> None:
-    """Give a session that others will start the same settings, each unless somebody set it."""
+    """Give a session that others will start the same settings, each unless somebody set it.
+
+    Spark's own tries of a task stay as they are: the session may have other work than trials.
+    """
     conf = _submitted()
     system = SparkContext._jvm.java.lang.System
-    for setting, value in _defaults(conf, trials_on_executors=True).items():
+    for setting, value in _defaults(conf, trials_on_executors=False).items():
         if not conf.contains(setting):
             system.setProperty(setting, value)
 

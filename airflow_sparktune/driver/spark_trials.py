@@ -82,8 +82,7 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         super().__init__(exp_key=None, refresh=False)
         base.validate_timeout(timeout)
         base.validate_loss_threshold(loss_threshold)
-        self._spark = spark_session
-        self._reconnect()
+        self._connect(spark_session)
         self.user_specified_parallelism = parallelism
         self._follows_cluster = parallelism is None or parallelism <= 0
         self.parallelism = (
@@ -172,7 +171,7 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
             log.warning("trials_save_file is not written; the journal of `study` keeps the trials")
         base.validate_timeout(timeout)
         base.validate_loss_threshold(loss_threshold)
-        self._reconnect()
+        self._connect(self._spark)  # anew, for trials that come out of a pickle or a copy
         algo = algo or hyperopt.tpe.suggest
         max_evals = sys.maxsize if max_evals is None else max_evals
         generator = np.random.default_rng() if rstate is None else rstate
@@ -220,9 +219,8 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         except AllTrialsFailed:
             raise AllTrialsFailed(f"There are no evaluation tasks with a loss: {no_success(study)}") from None
 
-    def _reconnect(self) -> None:
-        """Find Spark again, for trials that come out of a pickle or a copy."""
-        self._spark = self._spark or SparkSession.getActiveSession() or start_session("sparktune")
+    def _connect(self, session: SparkSession | None) -> None:
+        self._spark = session or SparkSession.getActiveSession() or start_session("sparktune")
         self._spark_context = self._spark.sparkContext
 
     def _minimise(self, search: Search, documents: Documents) -> Study:

@@ -25,7 +25,9 @@ from functools import cache
 _GUARD = """exec 3<&0; {
 read _ <&3
 for _ in 1 2 3; do
-    for each in $(grep -ls "$1" /proc/[0-9]*/environ); do each=${each#/proc/}; kill -KILL "${each%/*}"; done
+    found=$(grep -ls "$1" /proc/[0-9]*/environ)
+    [ "$found" ] || break
+    for each in $found; do each=${each#/proc/}; kill -KILL "${each%/*}"; done
 done
 kill -KILL 0
 } &"""

@@ -58,7 +58,7 @@ def test_a_script_that_makes_its_own_session(tmp_path: Path) -> None:
     assert conf["spark.python.task.killTimeout"] == "5s"
     assert conf["spark.executorEnv.OMP_NUM_THREADS"] == "7"
     assert conf["spark.executorEnv.MKL_NUM_THREADS"] == "1"
-    assert conf["spark.task.maxFailures"] == "1"
+    assert "spark.task.maxFailures" not in conf  # it may have other work than trials
     assert conf["spark.python.unix.domain.socket.enabled"] == "true"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hyperopt import STATUS_OK, Trials, fmin, hp, rand, tpe
+from pyspark.sql import SparkSession
 
 from airflow_sparktune import SparkTrials
 
@@ -140,6 +141,6 @@ def test_a_start_that_is_given_later_comes_next(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda trials: pickle.loads(pickle.dumps(trials))])
 def test_a_copy_goes_on_too(copied: Callable[[SparkTrials], SparkTrials]) -> None:
-    trials = SparkTrials(parallelism=1)
+    trials = SparkTrials(parallelism=1, spark_session=SparkSession.getActiveSession())
     first = minimise(trials, max_evals=2)
     assert minimise(copied(trials), max_evals=3)[:2] == first

@@ -60,11 +60,14 @@ def test_children_end_by_it(asked: bool) -> None:
         if asked:
             termination.hand_to(lambda _: None)
             terminate()
+        ready, say = os.pipe()
         if (forked := os.fork()) == 0:
             try:
+                os.write(say, b"!")
                 signal.sigtimedwait([], 10)
             finally:
                 os._exit(0)
+        os.read(ready, 1)  # one that comes while Python still forks is lost
         started = subprocess.Popen(["sleep", "60"])
         os.kill(forked, signal.SIGTERM)
         started.terminate()
