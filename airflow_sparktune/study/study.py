@@ -177,7 +177,9 @@ class Study:
         passed_s = max(ran_s - attempt.ran_s, 0.0)
         attempt.ran_s += passed_s
         self.slots_s += open_slots * passed_s
-        attempt.timing = event.get("timing") or attempt.timing
+        timing: Any = event.get("timing")
+        if shape.figures(timing):
+            attempt.timing = timing
 
     def _put(self, trial: Trial) -> None:
         before = self.trials.get(trial.number)

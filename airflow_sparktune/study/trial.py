@@ -80,7 +80,9 @@ class Trial:
         """The seconds that it used a slot for: the objective's own where they are known."""
         if self.run_s is not None:
             return self.run_s
-        return self.end - self.start if self.start is not None and self.end is not None else 0.0
+        if self.start is None or self.end is None:
+            return 0.0
+        return max(self.end - self.start, 0.0)  # the clock may have been set meanwhile
 
     def ended(self, state: TrialState, *, end: float, **facts: Any) -> Trial:
         """This trial with its end."""

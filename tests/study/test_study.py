@@ -155,6 +155,14 @@ def test_a_trial_that_never_started_used_no_time() -> None:
     assert summary(study)["trials_s"] == 0
 
 
+def test_a_trial_during_which_the_clock_was_set_back_took_no_time_away() -> None:
+    """Nor does an event of a kind unknown here say where time went."""
+    back = {**trial(0)["trial"], "end": BEGAN - 50, "state": "cancelled"}
+    odd = {"event": "weather", "at": BEGAN, "timing": "fine"}
+    study = replayed(opened(), trial(0), {"event": "trial", "at": BEGAN, "trial": back}, odd)
+    assert (summary(study)["trials_s"], summary(study)["timing"]) == (0.0, {})
+
+
 def test_trials_of_another_study_used_none_of_this_ones_slots() -> None:
     """What a study begins with has ended before it."""
     slots = {"event": "slots", "at": BEGAN, "slots": 1}
