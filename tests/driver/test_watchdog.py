@@ -64,6 +64,7 @@ watchdog.end(1)
 ODD = "import ctypes; ctypes.CDLL(None).prctl(15, b'\\xff\\xfe'); print(flush=True); input()"
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(("main", "odd"), [("waits", False), ("waits", True), ("0", False), ("0.25", False)])
 def test_nothing_is_left_of_a_task_that_was_killed(tmp_path: Path, main: str, odd: bool) -> None:
     """Neither processes nor the work folder, whoever finds out first: the watchdog, or the main thread."""
@@ -111,6 +112,7 @@ watchdog.end(0)
 """
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("killed", [False, True])
 def test_what_trials_on_the_driver_have_started_ends_with_it(tmp_path: Path, killed: bool) -> None:
     """Also what has left its group, its session or its parent; the driver stays in its own group."""
