@@ -121,11 +121,17 @@ def test_nothing_is_left_in_the_temporary_folder(start: Start, temporary: Path) 
     assert left_in(temporary) == []
 
 
-def test_terminated(start: Start, tmp_path: Path, temporary: Path) -> None:
-    """The driver is asked to end, and nothing is left of the run."""
+@pytest.fixture
+def at_work(start: Start, tmp_path: Path, temporary: Path) -> subprocess.Popen[str]:
+    """A run without an end in sight, which has finished a trial."""
     process = start(max_evals=10_000, objective_kwargs={"sleep": 0.2})
     wait_for(lambda: read_study(study(tmp_path)).study.finished >= 1, within_s=120)
-    family = psutil.Process(process.pid).children(recursive=True)
+    return process
+
+
+def test_terminated(at_work: subprocess.Popen[str], tmp_path: Path, temporary: Path) -> None:
+    """The driver is asked to end, and nothing is left of the run."""
+    process, family = at_work, psutil.Process(at_work.pid).children(recursive=True)
     process.terminate()
     assert "killed; the same command goes on where it stopped" in output(process)
     assert process.returncode == 143
@@ -136,11 +142,9 @@ def test_terminated(start: Start, tmp_path: Path, temporary: Path) -> None:
     assert left_in(temporary) == []
 
 
-def test_killed_at_once(start: Start, tmp_path: Path, temporary: Path) -> None:
+def test_killed_at_once(at_work: subprocess.Popen[str], temporary: Path) -> None:
     """By SIGKILL: the driver ends by itself, and removes what is left."""
-    process = start(max_evals=10_000, objective_kwargs={"sleep": 0.2})
-    wait_for(lambda: read_study(study(tmp_path)).study.finished >= 1, within_s=120)
-    family = psutil.Process(process.pid).children(recursive=True)
+    process, family = at_work, psutil.Process(at_work.pid).children(recursive=True)
     process.kill()
     output(process)
     assert psutil.wait_procs(family, timeout=15)[1] == []
