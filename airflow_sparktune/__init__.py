@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from airflow_sparktune.driver.spark_trials import SparkTrials as SparkTrials
+    from airflow_sparktune.driver.fmin.spark_trials import SparkTrials as SparkTrials
     from airflow_sparktune.orchestrator.operator import SparkTuneOperator as SparkTuneOperator
 
 _HOMES = {
-    "SparkTrials": "airflow_sparktune.driver.spark_trials",
+    "SparkTrials": "airflow_sparktune.driver.fmin.spark_trials",
     "SparkTuneOperator": "airflow_sparktune.orchestrator.operator",
 }
 

@@ -88,11 +88,11 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _run_study(arguments: argparse.Namespace) -> int:
-    from airflow_sparktune.orchestrator.spark_install import SparkInstall
-    from airflow_sparktune.orchestrator.submission import prepare
-    from airflow_sparktune.orchestrator.user_code import gather_code
+    from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
+    from airflow_sparktune.orchestrator.deploy.submission import prepare
+    from airflow_sparktune.orchestrator.deploy.user_code import gather_code
+    from airflow_sparktune.orchestrator.deploy.work_folder import work_folder
     from airflow_sparktune.orchestrator.verdict import verdict
-    from airflow_sparktune.orchestrator.work_folder import work_folder
 
     given = read_written_spec(arguments.spec)
     conf = given.pop("conf", None) or {}
@@ -135,7 +135,7 @@ def _follow(
 
     Returns what it says went wrong, if anything.
     """
-    from airflow_sparktune.orchestrator.process import die_with_parent, end_driver, end_family, family
+    from airflow_sparktune.orchestrator.deploy.process import die_with_parent, end_driver, end_family, family
 
     live = sys.stdout.isatty()
     log = folder / "driver.log"
@@ -211,7 +211,7 @@ def _ui(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from airflow_sparktune.dashboard.report import report
+    from airflow_sparktune.dashboard.page.html_report import report
 
     study = _existing(arguments.study)
     arguments.output.write_text(report(study, title=arguments.study), encoding="utf-8")

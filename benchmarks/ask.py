@@ -10,8 +10,8 @@ from typing import Any
 import hyperopt
 from hyperopt import tpe
 
-from airflow_sparktune.driver.hyperopt_space import hyperopt_space
-from airflow_sparktune.driver.sampler import TPE_SETTINGS, HyperoptSampler, document
+from airflow_sparktune.driver.samplers.hyperopt import TPE_SETTINGS, HyperoptSampler, document
+from airflow_sparktune.driver.samplers.hyperopt_space import hyperopt_space
 from airflow_sparktune.study.trial import Trial, TrialState
 from benchmarks.objectives import SPACE, WIDE_SPACE, loss_of
 from benchmarks.report import Findings, middle

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_sparktune.driver.backends.simulated import Ending, SimulatedSlots, VirtualClock
 from airflow_sparktune.driver.recorder import Recorder
-from airflow_sparktune.driver.roles import Point
-from airflow_sparktune.driver.simulated_slots import Ending, SimulatedSlots, VirtualClock
+from airflow_sparktune.driver.samplers.base import Point
 from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.follow import StudyFollower

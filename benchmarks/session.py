@@ -17,7 +17,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from airflow_sparktune.driver.attempt import run_attempt
-from airflow_sparktune.driver.session import start_session
+from airflow_sparktune.driver.spark.session import start_session
 from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.storage import open_storage
@@ -79,7 +79,7 @@ class Session:
         import numpy
         from hyperopt import SparkTrials, fmin, tpe
 
-        from airflow_sparktune.driver.hyperopt_space import hyperopt_space
+        from airflow_sparktune.driver.samplers.hyperopt_space import hyperopt_space
 
         space, _ = hyperopt_space(SPACE)
         start = time.monotonic()

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from airflow_sparktune.orchestrator.spark_install import SparkInstall
-from airflow_sparktune.orchestrator.submission import Submission, prepare
-from airflow_sparktune.orchestrator.user_code import UserCode, gather_code
+from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
+from airflow_sparktune.orchestrator.deploy.submission import Submission, prepare
+from airflow_sparktune.orchestrator.deploy.user_code import UserCode, gather_code
 from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.spec_file import write_spec

@@ -60,7 +60,7 @@ def test_dags_have_a_tuning_and_a_training_task(modules: Path, dag: str) -> None
 
 def test_objective_and_space_of_the_notebook_work(modules: Path) -> None:
     """The hyperopt space is taken as it is, and its objective's result too."""
-    from airflow_sparktune.driver.sampler import HyperoptSampler
+    from airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler
     from airflow_sparktune.executor.evaluate import Call, Task, run
     from airflow_sparktune.executor.objective import TrialInfo
 

@@ -9,9 +9,9 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse
 
-from airflow_sparktune.dashboard import assets
-from airflow_sparktune.dashboard.guard import checked_dag, checked_place, checked_task
-from airflow_sparktune.dashboard.masking import Mask, airflow_mask
+from airflow_sparktune.dashboard.access import checked_dag, checked_place, checked_task
+from airflow_sparktune.dashboard.page import assets
+from airflow_sparktune.dashboard.page.masking import Mask, airflow_mask
 from airflow_sparktune.dashboard.place import Catalogue
 from airflow_sparktune.dashboard.routes import StudyRoutes
 from airflow_sparktune.dashboard.shelf import Shelf

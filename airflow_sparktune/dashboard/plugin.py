@@ -43,8 +43,8 @@ class SparktuneViews(AirflowPlugin):
 
 
 def _app() -> FastAPI:
+    from airflow_sparktune.dashboard.access import may_read_task_instances
     from airflow_sparktune.dashboard.app import create_app
-    from airflow_sparktune.dashboard.guard import may_read_task_instances
     from airflow_sparktune.dashboard.roots import StorageRoots
 
     return create_app(StorageRoots.configured(), guard=may_read_task_instances())

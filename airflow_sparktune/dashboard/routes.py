@@ -10,15 +10,15 @@ from fastapi import APIRouter, Depends, HTTPException, Response
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 
-from airflow_sparktune.dashboard.guard import checked_place, checked_task
-from airflow_sparktune.dashboard.history import History
-from airflow_sparktune.dashboard.importance import Importances
-from airflow_sparktune.dashboard.masking import Mask
+from airflow_sparktune.dashboard.access import checked_place, checked_task
+from airflow_sparktune.dashboard.page.history import History
+from airflow_sparktune.dashboard.page.html_report import report
+from airflow_sparktune.dashboard.page.importance import Importances
+from airflow_sparktune.dashboard.page.masking import Mask
+from airflow_sparktune.dashboard.page.schemas import Phase, StudyReply
+from airflow_sparktune.dashboard.page.view import importance_reply, stream_of, study_reply, trial_reply
 from airflow_sparktune.dashboard.place import Catalogue, Place
-from airflow_sparktune.dashboard.report import report
-from airflow_sparktune.dashboard.schemas import Phase, StudyReply
 from airflow_sparktune.dashboard.shelf import Shelf
-from airflow_sparktune.dashboard.view import importance_reply, stream_of, study_reply, trial_reply
 from airflow_sparktune.study.address import part
 
 Task = Annotated[Place, Depends(checked_task)]

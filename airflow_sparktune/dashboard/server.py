@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from airflow_sparktune.dashboard.app import create_app
-from airflow_sparktune.dashboard.masking import Mask
+from airflow_sparktune.dashboard.page.masking import Mask
 from airflow_sparktune.dashboard.place import Place
 
 HOST = "127.0.0.1"

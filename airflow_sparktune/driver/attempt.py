@@ -12,12 +12,12 @@ from typing import Any, assert_never
 
 from pyspark import SparkContext
 
-from airflow_sparktune.driver.driver_slots import DriverSlots
+from airflow_sparktune.driver.backends.on_driver import DriverSlots
+from airflow_sparktune.driver.backends.spark import SparkSlots
+from airflow_sparktune.driver.progress_log import tell_end
 from airflow_sparktune.driver.recorder import Recorder
-from airflow_sparktune.driver.report import tell_end
-from airflow_sparktune.driver.roles import Sampler
-from airflow_sparktune.driver.session import start_session
-from airflow_sparktune.driver.spark_slots import SparkSlots
+from airflow_sparktune.driver.samplers.base import Sampler
+from airflow_sparktune.driver.spark.session import start_session
 from airflow_sparktune.driver.termination import KILLED, Killed, Termination, terminable
 from airflow_sparktune.driver.tuning import close_with, look_at_executors, tune
 from airflow_sparktune.errors import ObjectiveError, Superseded
@@ -52,7 +52,7 @@ def _run(storage: Storage, address: str, spec: Spec, termination: Termination) -
             fresh_workers=spec.fresh_workers,
         ).sparkContext
         # Here and not above: hyperopt is imported while Spark starts (see main).
-        from airflow_sparktune.driver.sampler import HyperoptSampler
+        from airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler
 
         sampler = HyperoptSampler(spec.space, spec.algo)
     except Exception as error:  # noqa: BLE001 - whatever it is, the study ends with it and says so

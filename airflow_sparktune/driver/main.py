@@ -62,7 +62,9 @@ def _run(address: str) -> int:
 
     # hyperopt takes as long to import as Spark to start: let the two overlap. It imports pyspark itself, so
     # this comes after: two threads that import one package may each find it half made.
-    threading.Thread(target=import_module, args=("airflow_sparktune.driver.sampler",), daemon=True).start()
+    threading.Thread(
+        target=import_module, args=("airflow_sparktune.driver.samplers.hyperopt",), daemon=True
+    ).start()
     try:
         storage = open_storage(address)
         return attempt.run_attempt(storage, address, read_spec(storage, address))
@@ -77,7 +79,7 @@ def _run_script(address: str, script: Sequence[str]) -> int:
     sys.argv = list(script)
     sys.path.insert(0, str(Path(script[0]).parent))
     if "PYSPARK_GATEWAY_PORT" in os.environ:  # spark-submit has started a JVM for it
-        from airflow_sparktune.driver.session import offer_settings
+        from airflow_sparktune.driver.spark.session import offer_settings
 
         offer_settings()
     try:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from airflow_sparktune import __version__
-from airflow_sparktune.driver.stopwatch import Stopwatch
+from airflow_sparktune.driver.timing import Stopwatch
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.follow import StudyFollower
 from airflow_sparktune.study.journal import StreamWriter, attempt_of, streams

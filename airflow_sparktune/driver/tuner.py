@@ -13,10 +13,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from airflow_sparktune.driver.limits import Limits
+from airflow_sparktune.driver.backends.base import Finished, Slots
 from airflow_sparktune.driver.recorder import Recorder
-from airflow_sparktune.driver.roles import Exhausted, Finished, Sampler, Slots
+from airflow_sparktune.driver.samplers.base import Exhausted, Sampler
 from airflow_sparktune.driver.slot_numbers import SlotNumbers
+from airflow_sparktune.driver.stopping import Limits
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.objective import TrialInfo
 from airflow_sparktune.study.spec import Spec

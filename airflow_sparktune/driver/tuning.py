@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 from pyspark import SparkContext
 
-from airflow_sparktune.driver.job_slots import JobSlots
-from airflow_sparktune.driver.limits import Limits
-from airflow_sparktune.driver.preflight import preflight_study
+from airflow_sparktune.driver.backends.preflight import preflight_study
+from airflow_sparktune.driver.backends.spark import SparkSlots
+from airflow_sparktune.driver.backends.threaded import JobSlots
+from airflow_sparktune.driver.progress_log import Report
 from airflow_sparktune.driver.recorder import Recorder
-from airflow_sparktune.driver.report import Report
-from airflow_sparktune.driver.roles import Sampler
-from airflow_sparktune.driver.spark_context import cluster_slots
-from airflow_sparktune.driver.spark_slots import SparkSlots
+from airflow_sparktune.driver.samplers.base import Sampler
+from airflow_sparktune.driver.spark.context import cluster_slots
+from airflow_sparktune.driver.stopping import Limits
 from airflow_sparktune.driver.termination import Termination
 from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.errors import SparktuneError, describe, told

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from airflow_sparktune.executor.guard import guard_driver
+from airflow_sparktune.executor.children import guard_driver
 
 log = logging.getLogger(__name__)
 

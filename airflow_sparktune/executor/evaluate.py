@@ -18,7 +18,7 @@ from functools import cache
 from typing import Any, Protocol
 
 from airflow_sparktune.errors import ObjectiveError, SpecError
-from airflow_sparktune.executor.guard import guard_children
+from airflow_sparktune.executor.children import guard_children
 from airflow_sparktune.executor.objective import Objective, TrialInfo, load_objective
 from airflow_sparktune.executor.reuse import keep_worker
 from airflow_sparktune.executor.seeding import seed_globals
@@ -151,7 +151,7 @@ def raised(error: BaseException) -> Failure:
 
 
 def check(task: Broadcast, rows: Iterator[Any]) -> Iterator[str]:
-    """Look from inside a worker whether trials can run there: yields JSON (see driver.preflight)."""
+    """Look from inside a worker whether trials can run there: yields JSON (see driver.backends.preflight)."""
     list(rows)
     try:
         _objective(task.value.objective, tuple(sorted(task.value.kwargs)))

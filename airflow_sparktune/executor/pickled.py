@@ -68,7 +68,7 @@ def evaluate_pickled(task: Broadcast, call: Call, rows: Iterator[Any]) -> Iterat
 
 
 def check_pickled(task: Broadcast, rows: Iterator[Any]) -> Iterator[str]:
-    """Look from inside a worker whether trials can run there: yields JSON (see driver.preflight)."""
+    """Look from inside a worker whether trials can run there: yields JSON (see driver.backends.preflight)."""
     list(rows)
     try:
         _loaded(task.value.function)

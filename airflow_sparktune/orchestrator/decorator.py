@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.bases.decorator import DecoratedOperator, TaskDecorator, task_decorator_factory
 from airflow.sdk.definitions.context import KNOWN_CONTEXT_KEYS
 
+from airflow_sparktune.orchestrator.deploy.user_code import UserCode, with_imports
 from airflow_sparktune.orchestrator.operator import SparkTuneOperator
 from airflow_sparktune.orchestrator.task_study import code_bases
-from airflow_sparktune.orchestrator.user_code import UserCode, with_imports
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

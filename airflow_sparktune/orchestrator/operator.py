@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_sparktune.errors import SparktuneError, SpecError
-from airflow_sparktune.orchestrator.connection import resolved_connection
+from airflow_sparktune.orchestrator.deploy.connection import resolved_connection
+from airflow_sparktune.orchestrator.deploy.script import find_script
+from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
+from airflow_sparktune.orchestrator.deploy.submission import prepare
+from airflow_sparktune.orchestrator.deploy.submission_operator import SubmissionOperator
+from airflow_sparktune.orchestrator.deploy.user_code import UserCode, gather_code
+from airflow_sparktune.orchestrator.deploy.work_folder import work_folder
 from airflow_sparktune.orchestrator.progress import KEY, followed, progress
-from airflow_sparktune.orchestrator.script import find_script
 from airflow_sparktune.orchestrator.secrets import refuse_secrets
-from airflow_sparktune.orchestrator.spark_install import SparkInstall
 from airflow_sparktune.orchestrator.spark_ui import SparkUiLink, spark_ui
-from airflow_sparktune.orchestrator.submission import prepare
-from airflow_sparktune.orchestrator.submission_operator import SubmissionOperator
 from airflow_sparktune.orchestrator.task_study import (
     address_of,
     code_bases,
     generation_of,
     warn_of_local_storage,
 )
-from airflow_sparktune.orchestrator.user_code import UserCode, gather_code
 from airflow_sparktune.orchestrator.verdict import verdict
-from airflow_sparktune.orchestrator.work_folder import work_folder
 from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.spec import Spec

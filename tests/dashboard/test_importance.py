@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from airflow_sparktune.dashboard.importance import FEWEST_TRIALS, Importances, importance
+from airflow_sparktune.dashboard.page.importance import FEWEST_TRIALS, Importances, importance
 from airflow_sparktune.study.trial import Trial, TrialState
 
 DIMENSIONS = [
@@ -48,7 +48,7 @@ def test_few_trials_tell_nothing() -> None:
 def test_it_is_worked_out_again_only_when_a_trial_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
     monkeypatch.setattr(
-        "airflow_sparktune.dashboard.importance.importance",
+        "airflow_sparktune.dashboard.page.importance.importance",
         lambda dimensions, trials: calls.append(len(trials)) or {"lr": 1.0},
     )
     known = Importances(studies=1)

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from pages import as_it_is
 from synthetic import Writer
 
-from airflow_sparktune.dashboard.report import report
+from airflow_sparktune.dashboard.page.html_report import report
 from airflow_sparktune.dashboard.server import PAGE, local_app
 from airflow_sparktune.study.follow import read_study
 

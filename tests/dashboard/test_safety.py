@@ -113,7 +113,7 @@ def test_a_storage_that_fails_is_told_without_its_path(
 
 
 def test_text_under_a_telling_key_is_masked(tmp_path: Path, address: str) -> None:
-    from airflow_sparktune.dashboard.masking import airflow_mask
+    from airflow_sparktune.dashboard.page.masking import airflow_mask
     from airflow_sparktune.study.space import choice, uniformint
 
     writer = Writer(

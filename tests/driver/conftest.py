@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pyspark import SparkContext
 
-from airflow_sparktune.driver.session import start_session
+from airflow_sparktune.driver.spark.session import start_session
 from tests.driver import spark_objectives
 
 ROOT = Path(__file__).parents[2]

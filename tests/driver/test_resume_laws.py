@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_sparktune.driver.simulated_slots import Ending
+from airflow_sparktune.driver.backends.simulated import Ending
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.journal import FOLDER
 from airflow_sparktune.study.study import Study

@@ -9,10 +9,11 @@ from typing import NoReturn
 
 import pytest
 
+from airflow_sparktune.driver.backends.base import Finished
+from airflow_sparktune.driver.backends.simulated import Ending, SimulatedSlots, VirtualClock
+from airflow_sparktune.driver.progress_log import Report
 from airflow_sparktune.driver.recorder import ALIVE_S
-from airflow_sparktune.driver.report import Report
-from airflow_sparktune.driver.roles import Exhausted, Finished, Point
-from airflow_sparktune.driver.simulated_slots import Ending, SimulatedSlots, VirtualClock
+from airflow_sparktune.driver.samplers.base import Exhausted, Point
 from airflow_sparktune.driver.tuner import trial_seed
 from airflow_sparktune.errors import ObjectiveError, StorageUnavailable, Superseded, describe
 from airflow_sparktune.executor.evaluate import Call

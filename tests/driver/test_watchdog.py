@@ -39,7 +39,7 @@ def test_a_process_that_cannot_be_killed_does_not_keep_the_others(
 # A task, the JVM that it starts and that dies with it, and a driver that says its pid and its child's.
 TASK = """
 import subprocess, sys
-from airflow_sparktune.orchestrator.process import die_with_parent
+from airflow_sparktune.orchestrator.deploy.process import die_with_parent
 subprocess.run([sys.executable, "-c", *sys.argv[1:]], preexec_fn=die_with_parent())
 """
 JVM = """

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_sparktune.driver.backends.simulated import Ending, SimulatedSlots, VirtualClock
 from airflow_sparktune.driver.recorder import Recorder
-from airflow_sparktune.driver.roles import Point
-from airflow_sparktune.driver.simulated_slots import Ending, SimulatedSlots, VirtualClock
+from airflow_sparktune.driver.samplers.base import Point
 from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.executor.evaluate import Call, Reply
 from airflow_sparktune.study import storage

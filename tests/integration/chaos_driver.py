@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from airflow_sparktune.driver.job_slots import JobSlots
+from airflow_sparktune.driver.backends.threaded import JobSlots
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.executor.evaluate import Call, Reply

@@ -15,9 +15,9 @@ from typing import Any
 
 import psutil
 
-from airflow_sparktune.orchestrator.spark_install import SparkInstall
-from airflow_sparktune.orchestrator.submission import prepare
-from airflow_sparktune.orchestrator.user_code import UserCode
+from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
+from airflow_sparktune.orchestrator.deploy.submission import prepare
+from airflow_sparktune.orchestrator.deploy.user_code import UserCode
 from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.study import Study
@@ -27,7 +27,7 @@ _MARK = "SPARKTUNE_TEST_MARK"
 # As the operator starts spark-submit.
 _TASK = """
 import subprocess, sys
-from airflow_sparktune.orchestrator.process import die_with_parent
+from airflow_sparktune.orchestrator.deploy.process import die_with_parent
 sys.exit(subprocess.run(sys.argv[1:], preexec_fn=die_with_parent()).returncode)
 """
 

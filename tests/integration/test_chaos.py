@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from airflow_sparktune.driver.backends.simulated import Ending, SimulatedSlots, VirtualClock
 from airflow_sparktune.driver.recorder import Recorder
-from airflow_sparktune.driver.sampler import HyperoptSampler
-from airflow_sparktune.driver.simulated_slots import Ending, SimulatedSlots, VirtualClock
+from airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler
 from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.study.follow import StudyFollower, read_study
 from airflow_sparktune.study.spec import Spec

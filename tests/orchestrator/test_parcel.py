@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from airflow_sparktune.errors import ObjectiveError
-from airflow_sparktune.orchestrator.parcel import Parcel
-from airflow_sparktune.orchestrator.user_code import UserCode, gather_code
+from airflow_sparktune.orchestrator.deploy.parcel import Parcel
+from airflow_sparktune.orchestrator.deploy.user_code import UserCode, gather_code
 
 
 def find_code(objective: str, *, bases: list[Path]) -> tuple[str, UserCode | None]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_sparktune.errors import PlatformError
-from airflow_sparktune.orchestrator.spark_install import SparkInstall, check_java
+from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall, check_java
 
 
 def fake_java(home: Path, version: str) -> str:

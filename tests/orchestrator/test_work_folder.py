@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from airflow_sparktune.orchestrator.work_folder import work_folder
+from airflow_sparktune.orchestrator.deploy.work_folder import work_folder
 
 OWNER = """
-from airflow_sparktune.orchestrator.work_folder import work_folder
+from airflow_sparktune.orchestrator.deploy.work_folder import work_folder
 with work_folder() as folder:
     (folder / "code.zip").touch()
     print(folder, flush=True)

@@ -1,0 +1,65 @@
+"""The report: the page of a study as one self-contained file that can be mailed."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+
+from airflow_sparktune.dashboard.page.assets import PLOTLY, STATIC, files
+from airflow_sparktune.dashboard.page.bundle import bundle
+from airflow_sparktune.dashboard.page.importance import importance
+from airflow_sparktune.dashboard.page.masking import Mask, airflow_mask
+from airflow_sparktune.dashboard.page.view import importance_reply, study_reply, trial_reply
+from airflow_sparktune.study.study import Study
+
+_HEAD = re.compile(r"\s*<link [^>]*>|\s*<script [^>]*></script>")
+
+
+def report(study: Study, *, title: str, problems: Sequence[str] = (), mask: Mask | None = None) -> str:
+    """The study's page with everything in it: data, plots, tracebacks; it asks no server for anything."""
+    mask = mask or airflow_mask()
+    last = study.attempts[-1].last if study.attempts else 0.0
+    reply = study_reply(study, stream="report", problems=problems, now=last, mask=mask, title=title)
+    shares = importance_reply(importance(study.dimensions, tuple(study.trials.values())))
+    data = {
+        "study": reply.model_dump(mode="json"),
+        "trials": {
+            number: trial_reply(trial, mask=mask).model_dump(mode="json")
+            for number, trial in study.trials.items()
+        },
+        "importance": shares.model_dump(mode="json"),
+    }
+    scripts = [_closed(files()[PLOTLY].read_text(encoding="utf-8")), _closed(bundle("study.js"))]
+    page = _HEAD.sub("", (STATIC / "study.html").read_text(encoding="utf-8"))
+    head, rest = page.split("</head>")
+    body, end = rest.split("</body>")
+    return "".join(
+        [
+            head,
+            f'<meta http-equiv="Content-Security-Policy" content="{_policy(scripts)}">\n',
+            f"<style>{(STATIC / 'style.css').read_text(encoding='utf-8')}</style>\n</head>",
+            body,
+            f'<script type="application/json" id="report">{_data(data)}</script>\n',
+            *(f"<script>{script}</script>\n" for script in scripts),
+            f"</body>{end}",
+        ]
+    )
+
+
+def _data(value: object) -> str:
+    # With no `<` in it, no text of a user can end the element it stands in.
+    return json.dumps(value, allow_nan=False).replace("<", "\\u003c")
+
+
+def _closed(script: str) -> str:
+    return script.replace("</script", "<\\/script")
+
+
+def _policy(scripts: Sequence[str]) -> str:
+    """These scripts and no others, and nothing from the network."""
+    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    allowed = " ".join(f"'sha256-{each}'" for each in hashes)
+    return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:"

@@ -1,0 +1,1 @@
+"""Run trials in slots: one file per place where they can run."""

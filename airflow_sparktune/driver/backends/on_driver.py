@@ -1,0 +1,63 @@
+"""Trials on the driver, for models that start Spark jobs themselves."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+
+from pyspark import SparkContext
+
+from airflow_sparktune.driver.backends.base import Finished
+from airflow_sparktune.driver.backends.threaded import JobSlots
+from airflow_sparktune.driver.spark.context import Groups, java_side, require_alive
+from airflow_sparktune.executor.evaluate import Call, Reply, Task, TrialCancelled, run
+
+
+class DriverSlots(JobSlots):
+    """Trials run on the driver, one at a time unless told otherwise: each may use the whole cluster.
+
+    A cancelled trial loses its Spark jobs, and its Python code is interrupted at the next instruction;
+    its slot is free at once, for code that waits inside a library cannot be interrupted.
+    """
+
+    def __init__(self, context: SparkContext, task: Task, *, parallelism: int | None) -> None:
+        super().__init__()
+        self._context = context
+        self._task = task
+        self._parallelism = parallelism or 1
+        self._groups = Groups()
+        self._thread_of: dict[int, int] = {}
+        self._interrupting = threading.Lock()
+
+    @property
+    def capacity(self) -> int:
+        return self._parallelism
+
+    def _run(self, call: Call) -> Reply:
+        number = call.trial.number
+        with self._interrupting:
+            if number in self._cancelled:  # before it had begun
+                raise TrialCancelled
+            self._thread_of[number] = threading.get_ident()
+        try:
+            with java_side():
+                self._context.setJobGroup(self._groups.of(number), f"trial {number}", interruptOnCancel=True)
+            reply = run(self._task, call)
+        finally:
+            # Under the lock, for the thread serves other trials afterwards.
+            with self._interrupting:
+                self._thread_of.pop(number, None)
+        if reply.failure is not None:
+            require_alive(self._context)
+        return reply
+
+    def _cancel(self, number: int) -> None:
+        with java_side():
+            self._groups.cancel(self._context, number)
+        with self._interrupting:
+            if (thread := self._thread_of.get(number)) is not None:
+                # CPython's documented way to interrupt another thread.
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                    ctypes.c_ulong(thread), ctypes.py_object(TrialCancelled)
+                )
+        self._ready.put(Finished(number, lost="cancelled"))

@@ -1,0 +1,213 @@
+"""Trials as single-task Spark jobs on executors."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from py4j.clientserver import ClientServer
+from py4j.java_gateway import JavaObject
+from py4j.protocol import Py4JError, Py4JJavaError
+from pyspark import RDD, SparkContext
+from pyspark.errors.exceptions.captured import CapturedException
+from pyspark.resource import ResourceProfile
+
+from airflow_sparktune.driver.backends.base import Finished
+from airflow_sparktune.driver.backends.threaded import JobSlots, WorkerLost
+from airflow_sparktune.driver.reminder import Reminder
+from airflow_sparktune.driver.spark.context import (
+    Groups,
+    cluster_slots,
+    default_profile,
+    java_side,
+    require_alive,
+)
+from airflow_sparktune.driver.spark.errors import cause, first_line, tells_of_the_end
+from airflow_sparktune.errors import DriverLost
+from airflow_sparktune.executor.evaluate import Call, Reply, Task, check, evaluate
+from airflow_sparktune.executor.pickled import PickledTask
+from airflow_sparktune.executor.posted import PROPERTY, evaluate_posted, post
+
+log = logging.getLogger(__name__)
+
+
+class SparkSlots(JobSlots):
+    """Each trial is one single-task job in a job group of its own.
+
+    Its function is `evaluate(task, call, rows)`, that of the preflight `check(task, rows)`.
+    `parallelism` None follows the cluster's task slots as executors come and go. `profile` says what a task
+    needs, where that is not what the application's settings say.
+    """
+
+    def __init__(
+        self,
+        context: SparkContext,
+        task: Task | PickledTask,
+        *,
+        parallelism: int | None,
+        evaluate: Callable[..., Iterator[Any]] = evaluate,
+        check: Callable[..., Iterator[str]] = check,
+        profile: ResourceProfile | None = None,
+    ) -> None:
+        super().__init__()
+        self._context = context
+        self._parallelism = parallelism
+        self._groups = Groups()
+        self._empty = Reminder()
+        self._checking: Future[dict[str, Any]] | None = None
+        # Without it, what is set for one thread on this side may act in another thread of the JVM.
+        self._pinned = isinstance(context._gateway, ClientServer)
+        if not self._pinned:
+            # Deprecated in favour of the pinned threads that somebody has switched off.
+            warnings.filterwarnings("ignore", "Deprecated in 3.1, Use pyspark", FutureWarning)
+        self._task = context.broadcast(task)
+        self._evaluate, self._look = evaluate, check
+        one_task = context.parallelize([0], 1)
+        self._one_task = one_task.withResources(profile) if profile is not None else one_task
+        self._profile = self._one_task._jrdd.rdd().getResourceProfile() or default_profile(context)
+        self._ahead, self._most = _growth(context, self._profile)
+        self._prepared = self._one_task.mapPartitions(partial(evaluate_posted, evaluate, self._task))
+        self._prepared.id()  # made in the JVM here, and not by each of the first trials' threads
+
+    @property
+    def capacity(self) -> int:
+        if self._parallelism is not None:
+            return self._parallelism
+        return min(self._cluster_slots + self._ahead, self._most)
+
+    @property
+    def _cluster_slots(self) -> int:
+        with java_side():
+            return cluster_slots(self._context, self._profile)
+
+    def finished(self, *, wait_s: float | None) -> Sequence[Finished]:
+        found = super().finished(wait_s=wait_s)
+        if found or self._cluster_slots:
+            self._empty.reset()
+        elif (waited_s := self._empty.due()) is not None:
+            log.warning(
+                "the cluster has had no executor for %.0f s: trials wait until it gives one, and a study "
+                "without a timeout waits as long as that takes", waited_s,
+            )  # fmt: skip
+        return found
+
+    def ran_s(self, number: int) -> float | None:
+        """How long a trial's task has been running: since it was sent, without its wait for room.
+
+        Of the wall clock, which is all that Spark records, only that wait is taken: it may be set meanwhile.
+        """
+        sent, began = self._begun.get(number), self._task_began(number)
+        if sent is None or began is None:
+            return None
+        return max(time.monotonic() - sent.clock - max(began - sent.wall, 0.0), 0.0)
+
+    def _task_began(self, number: int | None) -> float | None:
+        """When the task of a trial (None: of the check) began, in seconds since 1970, where it runs now."""
+        group = self._groups.of(number)
+        with java_side():
+            tracker, store = self._context.statusTracker(), self._context._jsc.sc().statusStore()
+            jobs = tracker.getJobIdsForGroup(group)
+            if not jobs or (job := tracker.getJobInfo(max(jobs))) is None:
+                return None
+            # Spark itself runs a task again whose executor was taken away.
+            tasks = store.taskList(job.stageIds[0], 0, 1_000)
+            for task in map(tasks.apply, range(tasks.size())):
+                if task.status() == "RUNNING":
+                    began: float = task.launchTime().getTime() / 1000
+                    return began
+            return None
+
+    def check(self) -> Future[dict[str, Any]]:
+        """What a worker says of itself (see executor.evaluate.check), by a job like any trial's."""
+        self._checking = self._threads.submit(self._check)
+        return self._checking
+
+    @property
+    def check_waits(self) -> bool:
+        """Whether no executor has taken the check yet."""
+        return self._task_began(None) is None
+
+    def close(self) -> None:
+        """Start nothing more, and take back a check that was not answered."""
+        if self._checking is not None and not self._checking.done():
+            # Where Spark is gone there is nothing to take back.
+            with suppress(Py4JError, OSError):
+                self._groups.cancel(self._context, None)
+        super().close()
+
+    def _check(self) -> dict[str, Any]:
+        look = partial(self._look, self._task)
+        (report,) = self._job(self._groups.of(None), "preflight", lambda: self._one_task.mapPartitions(look))
+        found: dict[str, Any] = json.loads(report)
+        return found
+
+    def _run(self, call: Call) -> Reply:
+        (reply,) = self._answer(call)
+        return Reply.from_json(reply)
+
+    def _answer(self, call: Call) -> list[Any]:
+        """What a trial's job yields."""
+        # The group is the trial's, whatever try it is: a cancelled trial is not tried again.
+        number = call.trial.number
+        group, description = self._groups.of(number), f"trial {number}"
+        # A job's properties are its thread's, and only a pinned thread has any.
+        posted = post(call) if self._pinned else None
+
+        def job() -> RDD[Any]:
+            if posted is None:
+                return self._one_task.mapPartitions(partial(self._evaluate, self._task, call))
+            self._context.setLocalProperty(PROPERTY, posted)
+            # An RDD of its own, for where a task fails Spark aborts all jobs whose RDD it is.
+            return self._prepared.coalesce(1)
+
+        return self._job(group, description, job)
+
+    def _cancel(self, number: int) -> None:
+        with java_side():
+            self._groups.cancel(self._context, number)
+
+    def _job(self, group: str, description: str, job: Callable[[], RDD[Any]]) -> list[Any]:
+        try:
+            with java_side():
+                answer = self._collect(job(), group, description)
+        except (Py4JJavaError, CapturedException) as error:
+            # Where a SparkSession exists, PySpark turns some of the JVM's exceptions into its own.
+            java = isinstance(error, Py4JJavaError)
+            text = str(error.java_exception.toString() if java else error)
+            if tells_of_the_end(text):
+                raise DriverLost(f"Spark has shut down: {first_line(text)}") from error
+            require_alive(self._context)
+            raise WorkerLost(cause(text)) from error
+        if not answer:
+            raise DriverLost("the Java side of the driver is gone: a job has ended without its answer")
+        return answer
+
+    def _collect(self, job: RDD[Any], group: str, description: str) -> list[Any]:
+        if self._pinned:
+            self._context.setJobGroup(group, description, interruptOnCancel=True)
+            answer: list[Any] = job.collect()
+        else:
+            answer = job.collectWithJobGroup(group, description, True)
+        return answer
+
+
+def _growth(context: SparkContext, profile: JavaObject) -> tuple[int, int]:
+    """How many more trials than there are slots Spark shall have, and the most slots there will ever be.
+
+    Where Spark allocates executors dynamically it adds them only for tasks that wait: one executor's worth
+    of trials does.
+    """
+    spark = context._jsc.sc()
+    if not spark.executorAllocationManager().isDefined():
+        return 0, sys.maxsize
+    each = max(profile.maxTasksPerExecutor(spark.conf()), 1)
+    executors = spark.conf().get("spark.dynamicAllocation.maxExecutors", "infinity")
+    return each, int(executors) * each if executors.isdecimal() else sys.maxsize

@@ -1,0 +1,89 @@
+"""Slots for an objective that is a live function: it travels pickled, once, and its parameters per trial."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from py4j.protocol import Py4JError
+from pyspark import SparkContext, cloudpickle
+from pyspark.resource import ResourceProfile
+
+from airflow_sparktune.driver.backends.base import Finished
+from airflow_sparktune.driver.backends.spark import SparkSlots
+from airflow_sparktune.errors import DriverLost
+from airflow_sparktune.executor.evaluate import Call, Reply, raised
+from airflow_sparktune.executor.pickled import PickledTask, check_pickled, evaluate_pickled
+
+log = logging.getLogger(__name__)
+
+
+class FunctionSlots(SparkSlots):
+    """Each trial is one single-task job that calls `function` with what `value_of(number)` gives.
+
+    The value is made here and pickled for its trial: executors need nothing of what made it, and a trial
+    that changes its parameters in place changes its own copy, although the worker is used again.
+    `answers` holds what came back whole, by the trial's number.
+    """
+
+    def __init__(
+        self,
+        context: SparkContext,
+        function: Callable[[Any], Any],
+        *,
+        parallelism: int | None,
+        value_of: Callable[[int], Any],
+        profile: ResourceProfile | None = None,
+    ) -> None:
+        task = PickledTask(cloudpickle.dumps(function), cloudpickle.dumps)
+        super().__init__(
+            context,
+            task,
+            parallelism=parallelism,
+            evaluate=evaluate_pickled,
+            check=check_pickled,
+            profile=profile,
+        )
+        self.answers: dict[int, Mapping[str, Any]] = {}
+        self._value_of = value_of
+        self._inside: set[int] = set()
+
+    def submit(self, call: Call) -> None:
+        """Start a trial; one whose parameters cannot be made has failed at once."""
+        number = call.trial.number
+        self._inside.add(number)
+        try:
+            value = cloudpickle.dumps(self._value_of(number))
+        except Exception as error:  # noqa: BLE001 - a space may hold the user's own functions and objects
+            self._ready.put(Finished(number, reply=Reply(0.0, failure=raised(error))))
+            return
+        super().submit(replace(call, params=value))
+
+    def finished(self, *, wait_s: float | None) -> Sequence[Finished]:
+        found = super().finished(wait_s=wait_s)
+        self._inside.difference_update(item.number for item in found)
+        return found
+
+    def close(self) -> None:
+        """End what still runs, and start nothing more."""
+        # Where Spark is gone there is nothing left to end.
+        with suppress(Py4JError, OSError, DriverLost):
+            for number in self._inside:
+                self.cancel(number)
+        super().close()
+
+    def _run(self, call: Call) -> Reply:
+        reply, answer = self._answer(call)
+        if answer is not None:
+            self._keep(call.trial.number, answer)
+        return Reply.from_json(reply)
+
+    def _keep(self, number: int, answer: bytes) -> None:
+        try:
+            self.answers[number] = pickle.loads(answer)
+        except Exception as error:  # noqa: BLE001 - a loss must not be lost with what cannot be unpickled here
+            log.warning("what trial %d returned cannot be unpickled on the driver: %s", number, error)

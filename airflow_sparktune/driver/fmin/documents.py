@@ -1,0 +1,185 @@
+"""Trials as the documents that users of hyperopt know."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import hyperopt
+from hyperopt import base
+
+from airflow_sparktune.driver.samplers.hyperopt import document
+from airflow_sparktune.executor.evaluate import OURS, Outcome, Reply, raised
+from airflow_sparktune.executor.pickled import answer_of, interpret
+from airflow_sparktune.study.plain import scalar
+from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
+
+# What the journal's info of a trial holds besides the keys of the user's own result.
+_NOT_THE_RESULTS = ("attachments", OURS)
+
+
+class Documents:
+    """Keeps hyperopt's `trials` in step with a study, and asks the script's own rule when to stop.
+
+    While the study runs `trials` holds what has ended, in that order: the last one is the one that an
+    early_stop_fn looks at. `answers` is what objectives returned whole, by number; the journal's part of
+    it stands in for the rest.
+    """
+
+    def __init__(
+        self,
+        trials: base.Trials,
+        answers: dict[int, Mapping[str, Any]],
+        *,
+        labels: Sequence[str],
+        early_stop_fn: Callable[..., tuple[bool, Sequence[Any]]] | None,
+        bar: Any,
+    ) -> None:
+        self._trials = trials
+        self._answers = answers
+        self._labels = list(labels)
+        self._early_stop_fn = early_stop_fn
+        self._early_stop_args: Sequence[Any] = ()
+        self._bar = bar
+        self._inserted: list[tuple[Trial, Mapping[str, Any]]] = []
+        self._shown = self._ended = 0
+        self._best: float | None = None
+
+    def begin(self) -> None:
+        """Forget what was seen."""
+        self._trials._dynamic_trials = []
+        self._trials.refresh()
+        self._early_stop_args = ()
+        self._ended = 0
+
+    def ended(self, trial: Trial, answer: Mapping[str, Any] | None = None) -> bool:
+        """Take in a trial that has ended, and what it returned; whether the study shall stop."""
+        if answer is not None:
+            self._answers[trial.number] = answer
+        doc = self._put(trial)
+        self._show(trial)
+        if self._early_stop_fn is None or doc["result"]["status"] != hyperopt.STATUS_OK:
+            return False
+        stop, self._early_stop_args = self._early_stop_fn(self._trials, *self._early_stop_args)
+        return bool(stop)
+
+    def settle(self, study: Study) -> None:
+        """The whole study, in the order of its numbers."""
+        self.begin()
+        for trial in sorted(study.trials.values(), key=lambda trial: trial.number):
+            if trial.state is not TrialState.RUNNING:
+                self._put(trial)
+                self._show(trial)
+
+    def inserted(self, docs: Sequence[Mapping[str, Any]]) -> list[Trial]:
+        """The trials of documents that were inserted by hand and have ended."""
+        self._inserted = [(trial_of(doc), doc["result"]) for doc in docs]
+        return [trial for trial, _ in self._inserted]
+
+    def keep(self, study: Study) -> None:
+        """Keep what trials of the study returned; forget that of others, and their attachments."""
+        for number in {doc["tid"] for doc in self._trials._dynamic_trials} - set(study.trials):
+            self._answers.pop(number, None)
+            name = self._trials.aname({"tid": number}, "")
+            for attachment in [each for each in self._trials.attachments if each.startswith(name)]:
+                del self._trials.attachments[attachment]
+        for trial, result in self._inserted:
+            if study.trials.get(trial.number) == trial:
+                self._answers[trial.number] = result
+
+    def _put(self, trial: Trial) -> dict[str, Any]:
+        answer = self._answers.get(trial.number)
+        doc = fmin_document(trial, self._labels, answer)
+        self._trials._dynamic_trials.append(doc)
+        if doc["state"] in base.JOB_VALID_STATES:  # what refresh() would do, without looking at all others
+            self._trials._trials.append(doc)
+            self._trials._ids.add(trial.number)
+        found = answer.get("attachments") if answer else _decoded(trial.info.get("attachments"))
+        for name, value in (found or {}).items():
+            self._trials.attachments[self._trials.aname(doc, name)] = value
+        return doc
+
+    def _show(self, trial: Trial) -> None:
+        """Move the progress bar; trials that are seen again do not count twice."""
+        self._ended += trial.counts
+        if trial.loss is not None and (self._best is None or trial.loss < self._best):
+            self._best = trial.loss
+            self._bar.postfix = f"best loss: {self._best}"
+        if self._ended > self._shown:
+            self._shown = self._ended
+            self._bar.update(1)
+
+
+def trial_of(doc: Mapping[str, Any]) -> Trial:
+    """A document that was inserted by hand and has ended, as a trial."""
+    vals = {label: scalar(value) for label, value in base.spec_from_misc(doc["misc"]).items()}
+    start, end = _seconds(doc["book_time"]), _seconds(doc["refresh_time"])
+    trial = Trial(number=doc["tid"], params=vals, point=vals, start=start, end=end)
+    if doc["state"] == base.JOB_STATE_ERROR:
+        kind, told = doc["misc"].get("error") or ("unknown", "")
+        failure = Failure(FailureKind.RAISED, str(kind), str(told))
+        return replace(trial, state=TrialState.FAILED, error=failure)
+    try:
+        reply = interpret(Outcome(0.0, answer_of(doc["result"])))
+    except Exception as error:  # noqa: BLE001 - what is no result is a failed trial here too
+        reply = Reply(0.0, failure=raised(error))
+    state = TrialState.OK if reply.failure is None else TrialState.FAILED
+    return replace(trial, state=state, loss=reply.loss, error=reply.failure, info=reply.info or {})
+
+
+def fmin_document(trial: Trial, labels: list[str], answer: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A trial that has ended, as hyperopt's SparkTrials writes it down."""
+    doc = document(trial, labels)
+    doc["misc"].update(cmd=("domain_attachment", "FMinIter_Domain"), workdir=None)
+    doc.update(book_time=_moment(trial.start), refresh_time=_moment(trial.end))
+    doc["result"] = {"status": hyperopt.STATUS_NEW}
+    reported = trial.info.get(OURS, {}).get("reported")
+    if trial.state is TrialState.CANCELLED:
+        doc["state"] = base.JOB_STATE_CANCEL
+        doc["misc"]["error"] = ("cancelled", "the study ended before this trial did")
+    elif trial.state is TrialState.OK or reported:
+        doc["state"] = base.JOB_STATE_DONE
+        doc["result"] = _result(trial, reported or {"status": "ok", "loss": trial.loss}, answer)
+    else:
+        doc["state"] = base.JOB_STATE_ERROR
+        if trial.error is not None:
+            doc["misc"]["error"] = _error(trial.error)
+    return doc
+
+
+def _error(failure: Failure) -> tuple[str, str]:
+    """The type of what was raised as text, and the traceback; for a trial that was lost what Spark said."""
+    if failure.traceback is None:
+        return failure.kind.value, failure.message
+    return f"<class '{failure.message.partition(':')[0]}'>", failure.traceback
+
+
+def _result(trial: Trial, reported: Mapping[str, Any], answer: Mapping[str, Any] | None) -> dict[str, Any]:
+    if answer is not None:
+        return {key: value for key, value in answer.items() if key != "attachments"}
+    kept = {key: value for key, value in trial.info.items() if key not in _NOT_THE_RESULTS}
+    if reported.get("loss") is not None:
+        kept["loss"] = float(reported["loss"])  # the journal holds a NaN as text
+    return {**kept, "status": reported["status"]}
+
+
+def _decoded(attachments: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {
+        name: base64.b64decode(value["base64"])
+        if isinstance(value, Mapping) and set(value) == {"base64"}
+        else value
+        for name, value in (attachments or {}).items()
+    }
+
+
+def _seconds(moment: datetime | None) -> float | None:
+    return None if moment is None else moment.replace(tzinfo=UTC).timestamp()
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    """A time as hyperopt writes it: UTC, without saying so."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)

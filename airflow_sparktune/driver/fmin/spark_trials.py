@@ -1,0 +1,278 @@
+"""SparkTrials in place of hyperopt's: the same script, on this package's engine, with a journal."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import hyperopt
+import numpy as np
+from hyperopt import base, progress, spark
+from hyperopt.exceptions import AllTrialsFailed
+from pyspark.resource import ResourceProfile
+from pyspark.sql import SparkSession
+
+from airflow_sparktune.driver.fmin.documents import Documents
+from airflow_sparktune.driver.fmin.sampler import given_seed
+from airflow_sparktune.driver.fmin.spec import function_spec
+from airflow_sparktune.driver.fmin.storage import storage_of
+from airflow_sparktune.driver.fmin.study import FunctionAttempt, Search, no_success, pass_by, stands
+from airflow_sparktune.driver.samplers.hyperopt_tpe import Suggest
+from airflow_sparktune.driver.spark.context import cluster_slots
+from airflow_sparktune.driver.spark.session import start_session
+from airflow_sparktune.study.follow import StudyFollower
+from airflow_sparktune.study.storage import Storage
+from airflow_sparktune.study.study import StopReason, Study
+
+# hyperopt's own: it speaks where the users of a script are used to look.
+log = logging.getLogger("hyperopt-spark")
+
+_CANCELLED_REASONS: Mapping[StopReason, str] = {
+    StopReason.TIMEOUT: spark.FMIN_CANCELLED_REASON_TIMEOUT,
+    StopReason.EARLY_STOP: spark.FMIN_CANCELLED_REASON_EARLY_STOPPING,
+    StopReason.KILLED: spark.FMIN_CANCELLED_REASON_USER,
+}
+_ENDED = (base.JOB_STATE_DONE, base.JOB_STATE_ERROR)
+
+
+class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
+    """Runs the trials of `hyperopt.fmin` as Spark tasks, as hyperopt's class of this name does.
+
+        fmin(loss, space, algo=tpe.suggest, max_evals=100, trials=SparkTrials(parallelism=8))
+
+    `parallelism` unset or not positive: every task slot of the cluster, as executors come and go; there is
+    no upper limit. `timeout` (seconds) and `loss_threshold` end the study. `points_to_evaluate` are raw
+    points by label (for a choice the index of its option) to start with. `resource_profile` is for
+    clusters with stage-level scheduling.
+
+    `study` is the folder or URL of the journal. Unset, it is the Spark conf spark.sparktune.study, or the
+    environment's SPARKTUNE_STUDY (the second SparkTrials of a process that is used takes the folder
+    `fmin-2` below it, and so on); without any, the journal lives in memory. A script that is run again goes
+    on where its study stopped, and a study that has ended returns at once. What makes a study the same is
+    written in `driver.fmin.spec`. `timeout` sums the running time of all attempts.
+
+    A second fmin with the same object goes on with its trials, as hyperopt does, whatever has changed; those
+    that are no points of the new space (other labels, an option that is gone) are left out with a warning.
+    Trials that were inserted by hand and have ended are kept too. The journal then holds the study of the
+    last fmin: where their objectives, spaces, algorithms or seeds differ, a second run of the script begins
+    anew.
+
+    A worker serves many trials: what the objective leaves in global variables is there in the next trial,
+    where hyperopt would start a new process. Parameters are fresh in each.
+    """
+
+    asynchronous = True
+    MAX_CONCURRENT_JOBS_ALLOWED = sys.maxsize  # hyperopt's has a limit here, which scripts ask for
+
+    def __init__(
+        self,
+        parallelism: int | None = None,
+        timeout: float | None = None,
+        loss_threshold: float | None = None,
+        spark_session: SparkSession | None = None,
+        resource_profile: ResourceProfile | None = None,
+        *,
+        study: str | os.PathLike[str] | None = None,
+        points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
+    ) -> None:
+        super().__init__(exp_key=None, refresh=False)
+        base.validate_timeout(timeout)
+        base.validate_loss_threshold(loss_threshold)
+        self._connect(spark_session)
+        self.user_specified_parallelism = parallelism
+        self._follows_cluster = parallelism is None or parallelism <= 0
+        self.parallelism = (
+            max(cluster_slots(self._spark_context), 1) if self._follows_cluster else parallelism
+        )
+        self.timeout = timeout
+        self.loss_threshold = loss_threshold
+        self._profile = resource_profile
+        if resource_profile is not None and self._spark_context.master.startswith("local"):
+            log.warning("resource_profile must go with a cluster, got a local master; it is left out")
+            self._profile = None
+        self._study = study
+        self._storage: Storage | None = None
+        self._points = tuple(points_to_evaluate or ())
+        self._answers: dict[int, Mapping[str, Any]] = {}
+        self._settled = self._drawn = 0  # how many documents are ours, how many seeds the generator gave
+        self._generator: np.random.Generator | None = None
+        self._began = self._anew = self._fmin_cancelled = False
+        self._fmin_cancelled_reason: str | None = None
+        self.refresh()
+
+    def __str__(self) -> str:
+        return f"SparkTrials(trials={self.trials})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The trials alone: a Spark session cannot be pickled."""
+        return {**self.__dict__, "_spark": None, "_spark_context": None, "_profile": None}
+
+    @property
+    def fmin_cancelled_reason(self) -> str | None:
+        """Why fmin ended before max_evals: timeout, early stopping or the user; None otherwise."""
+        return self._fmin_cancelled_reason
+
+    def count_successful_trials(self) -> int:
+        """How many trials ran to their end, whatever status they reported."""
+        return int(self.count_by_state_unsynced(base.JOB_STATE_DONE))
+
+    def count_failed_trials(self) -> int:
+        """How many trials raised, or lost their worker too often."""
+        return int(self.count_by_state_unsynced(base.JOB_STATE_ERROR))
+
+    def count_cancelled_trials(self) -> int:
+        """How many trials were cut off by the end of the study."""
+        return int(self.count_by_state_unsynced(base.JOB_STATE_CANCEL))
+
+    def count_total_trials(self) -> int:
+        """How many trials have ended in whatever way."""
+        ended = [base.JOB_STATE_DONE, base.JOB_STATE_ERROR, base.JOB_STATE_CANCEL]
+        return int(self.count_by_state_unsynced(ended))
+
+    def delete_all(self) -> None:
+        """Forget the trials; the next fmin begins a new study (the journal keeps the old one)."""
+        super().delete_all()
+        self._answers.clear()
+        self._settled, self._began = 0, False
+        self._cancelled(None)
+        self._anew = True
+
+    def fmin(
+        self,
+        fn: Callable[[Any], Any],
+        space: Any,
+        algo: Suggest | None = None,
+        max_evals: int | None = None,
+        timeout: float | None = None,
+        loss_threshold: float | None = None,
+        max_queue_len: int = 1,  # noqa: ARG002 - a configuration is asked for when its slot is free
+        rstate: np.random.Generator | None = None,
+        verbose: bool = False,
+        pass_expr_memo_ctrl: bool | None = None,
+        catch_eval_exceptions: bool = False,  # noqa: ARG002 - they always are
+        return_argmin: bool = True,
+        show_progressbar: Any = True,
+        early_stop_fn: Callable[..., tuple[bool, Sequence[Any]]] | None = None,
+        trials_save_file: str = "",
+    ) -> Any:
+        """What `hyperopt.fmin` calls; see there for the arguments.
+
+        Raises AllTrialsFailed where `return_argmin` asks for the best of no successful trial.
+        """
+        if timeout is not None and self.timeout is not None:
+            log.warning(
+                "timeout is given to SparkTrials (%s s) and to fmin; SparkTrials' counts", self.timeout
+            )
+        if trials_save_file:
+            log.warning("trials_save_file is not written; the journal of `study` keeps the trials")
+        base.validate_timeout(timeout)
+        base.validate_loss_threshold(loss_threshold)
+        self._connect(self._spark)  # anew, for trials that come out of a pickle or a copy
+        algo = algo or hyperopt.tpe.suggest
+        max_evals = sys.maxsize if max_evals is None else max_evals
+        generator = np.random.default_rng() if rstate is None else rstate
+        domain = base.Domain(fn, space, pass_expr_memo_ctrl=pass_expr_memo_ctrl)
+        spec = function_spec(
+            fn,
+            space=domain.expr,
+            algo=algo,
+            max_evals=max_evals,
+            parallelism=None if self._follows_cluster else self.parallelism,
+            timeout=self.timeout or timeout,
+            loss_threshold=self.loss_threshold if loss_threshold is None else loss_threshold,
+            seed=given_seed(generator),
+        )
+        raw = domain.pass_expr_memo_ctrl
+        bar = progress.no_progress_callback
+        if verbose and show_progressbar:
+            bar = progress.default_callback if show_progressbar is True else show_progressbar
+        # Documents that were inserted by hand are one way to say where to start.
+        inserted = [doc for doc in self._dynamic_trials[self._settled :] if doc["state"] in _ENDED]
+        waiting = (doc["misc"] for doc in self._dynamic_trials if doc["state"] == base.JOB_STATE_NEW)
+        points = (*self._points, *map(base.spec_from_misc, waiting))
+        with bar(initial=0, total=max_evals) as shown:
+            documents = Documents(
+                self, self._answers, labels=sorted(domain.params), early_stop_fn=early_stop_fn, bar=shown
+            )
+            search = Search(
+                spec=spec,
+                function=partial(_call_with_graph, domain) if raw else fn,
+                domain=domain,
+                suggest=algo,
+                generator=generator,
+                watch=documents,
+                raw_params=raw,
+                points=points,
+                inserted=documents.inserted(inserted),
+                drawn=self._drawn if generator is self._generator else 0,
+                profile=self._profile,
+            )
+            study = self._minimise(search, documents)
+        if not return_argmin:
+            return hyperopt.space_eval(space, self.argmin) if len(self) else None
+        try:
+            return self.argmin
+        except AllTrialsFailed:
+            raise AllTrialsFailed(f"There are no evaluation tasks with a loss: {no_success(study)}") from None
+
+    def _connect(self, session: SparkSession | None) -> None:
+        self._spark = session or SparkSession.getActiveSession() or start_session("sparktune")
+        self._spark_context = self._spark.sparkContext
+
+    def _minimise(self, search: Search, documents: Documents) -> Study:
+        """Run the study, or read what it came to."""
+        storage = self._storage = self._storage or storage_of(self._study, self._spark_context)
+        follower = StudyFollower(storage)
+        follower.refresh()
+        for problem in follower.problems:
+            log.warning("journal: %s", problem)
+        study = follower.study
+        if not self._anew and stands(study, search):
+            log.info("the study has ended before: its result stands")
+            pass_by(search, study)
+            documents.keep(study)
+            self._cancelled(study.closed.reason if study.closed else None)
+            self._settle(documents, study, search)
+            return study
+        attempt = FunctionAttempt(search, storage, follower, anew=self._anew, own=self._began)
+        self._anew = False
+        documents.keep(attempt.study)
+        try:
+            self._cancelled(attempt.run(self._spark_context))
+        except KeyboardInterrupt:
+            self._cancelled(StopReason.KILLED)
+            raise
+        finally:
+            self._settle(documents, attempt.study, search)
+            log.info(
+                "Total Trials: %d: %d succeeded, %d failed, %d cancelled.",
+                self.count_total_trials(),
+                self.count_successful_trials(),
+                self.count_failed_trials(),
+                self.count_cancelled_trials(),
+            )
+        return attempt.study
+
+    def _settle(self, documents: Documents, study: Study, search: Search) -> None:
+        """Hold the trials of a study, for whoever reads them and for the next fmin."""
+        documents.settle(study)
+        self._began, self._settled = True, len(self._dynamic_trials)
+        self._generator, self._drawn = search.generator, max(study.trials, default=-1) + 1
+
+    def _cancelled(self, reason: StopReason | None) -> None:
+        self._fmin_cancelled_reason = _CANCELLED_REASONS.get(reason) if reason else None
+        self._fmin_cancelled = self._fmin_cancelled_reason is not None
+        if self._fmin_cancelled:
+            log.warning("fmin was cancelled: %s", self._fmin_cancelled_reason)
+
+
+def _call_with_graph(domain: base.Domain, raw: Mapping[str, Any]) -> Any:
+    """Call a function marked with `fmin_pass_expr_memo_ctrl`: it evaluates the space itself.
+
+    As with hyperopt's SparkTrials there is no Ctrl on an executor.
+    """
+    return domain.fn(expr=domain.expr, memo=domain.memo_from_config(raw), ctrl=None)

@@ -1,0 +1,1 @@
+"""Suggest the next configuration: one file per sampler."""

@@ -1,0 +1,1 @@
+"""The Spark session and context that a driver works with."""

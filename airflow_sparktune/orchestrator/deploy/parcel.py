@@ -1,0 +1,121 @@
+"""What travels to the driver: this package's rooms for it, and the user's code, in one work folder.
+
+The folder is made for one attempt and removed whole after it: launcher, zips, log settings, Spark's
+scratch space. It lies outside any DAG bundle (a bundle may be read-only), and it is the neutral folder
+that spark-submit runs in (a package lying in the current folder would win over the shipped one).
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import airflow_sparktune
+from airflow_sparktune.orchestrator.deploy.user_code import UserCode
+
+# The rooms that run inside Spark, and what they stand on; a user's module may import the builders.
+FILES = ("__init__.py", "errors.py", "space.py")
+ROOMS = ("study", "driver", "executor")
+# Zips cannot hold dates before 1980; a fixed one makes equal code an equal zip.
+_DATE = (1980, 1, 1, 0, 0, 0)
+
+_LAUNCHER = '''\
+"""Starts the driver program of airflow-sparktune from the package that is shipped beside it."""
+from airflow_sparktune.driver.main import main
+
+main()
+'''
+
+# Warnings go to the task's log (four lines of a quiet application remain of eighty-eight), the rest to a
+# file whose end is shown after a failure. What becomes of a task is the driver's own to tell.
+_LOG4J = """\
+rootLogger.level = info
+rootLogger.appenderRef.console.ref = console
+rootLogger.appenderRef.console.level = warn
+rootLogger.appenderRef.file.ref = file
+appender.console.type = Console
+appender.console.name = console
+appender.console.target = SYSTEM_ERR
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = Spark %p %c{{1}}: %m%n
+appender.file.type = RollingFile
+appender.file.name = file
+appender.file.fileName = {file}
+appender.file.filePattern = {file}.%i
+appender.file.layout.type = PatternLayout
+appender.file.layout.pattern = %d{{HH:mm:ss}} %p %c{{1}}: %m%n%ex
+appender.file.policies.type = Policies
+appender.file.policies.size.type = SizeBasedTriggeringPolicy
+appender.file.policies.size.size = 5MB
+appender.file.strategy.type = DefaultRolloverStrategy
+appender.file.strategy.max = 1
+"""
+_QUIET = (
+    "org.apache.hadoop.util.NativeCodeLoader",
+    "org.apache.spark.SparkConf",
+    "org.apache.spark.executor.Executor",
+    "org.apache.spark.scheduler.TaskSetManager",
+    "org.apache.spark.util.Utils",
+)
+# Spark's own log, in the work folder.
+SPARK_LOG = "spark.log"
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """The files that spark-submit is given."""
+
+    folder: Path
+    launcher: Path
+    py_files: tuple[Path, ...]
+    log4j: Path
+
+    @classmethod
+    def pack(cls, folder: Path, code: UserCode | None) -> Parcel:
+        """Write everything that travels into `folder`."""
+        # A program started by path puts its folder at the front of sys.path: it gets one of its own.
+        launcher = folder / "launch" / "sparktune_launcher.py"
+        launcher.parent.mkdir()
+        launcher.write_text(_LAUNCHER)
+        package = folder / "airflow_sparktune.zip"
+        _write_zip(package, _package_files())
+        py_files = [package]
+        if code is not None:
+            py_files.append(folder / "user_code.zip")
+            _write_zip(py_files[-1], code.files.items())
+        log4j = folder / "log4j2.properties"
+        log4j.write_text(_log4j(folder / SPARK_LOG))
+        (folder / "scratch").mkdir()
+        return cls(folder, launcher, tuple(py_files), log4j)
+
+    @property
+    def scratch(self) -> Path:
+        """Where Spark keeps its temporary files: a killed JVM cannot remove them itself."""
+        return self.folder / "scratch"
+
+
+def _log4j(file: Path) -> str:
+    quiet = "".join(
+        f"logger.quiet{number}.name = {name}\n"
+        f"logger.quiet{number}.additivity = false\n"
+        f"logger.quiet{number}.appenderRef.file.ref = file\n"
+        for number, name in enumerate(_QUIET)
+    )
+    return _LOG4J.format(file=file) + quiet
+
+
+def _package_files() -> Iterator[tuple[str, bytes]]:
+    root = Path(airflow_sparktune.__file__).parent
+    for name in FILES:
+        yield f"airflow_sparktune/{name}", (root / name).read_bytes()
+    for room in ROOMS:
+        for path in sorted((root / room).rglob("*.py")):
+            yield f"airflow_sparktune/{path.relative_to(root)}", path.read_bytes()
+
+
+def _write_zip(path: Path, files: Iterable[tuple[str, bytes]]) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in sorted(files):
+            archive.writestr(zipfile.ZipInfo(name, _DATE), data)

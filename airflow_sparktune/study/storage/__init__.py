@@ -1,0 +1,18 @@
+"""Where the files of a study are kept: a local folder, or any URL that fsspec knows.
+
+Files are written once, whole, and not changed afterwards (`spec.json` is replaced, whole).
+"""
+
+from airflow_sparktune.study.storage.base import Storage
+from airflow_sparktune.study.storage.local import LocalStorage
+from airflow_sparktune.study.storage.memory import MemoryStorage
+from airflow_sparktune.study.storage.object_store import FsspecStorage
+
+__all__ = ["FsspecStorage", "LocalStorage", "MemoryStorage", "Storage", "open_storage"]
+
+
+def open_storage(address: str) -> Storage:
+    """The storage of a study's address: a URL for fsspec, or a path."""
+    # fsspec writes a local file in place, where a reader could see half of it.
+    path = address.removeprefix("file://")
+    return FsspecStorage(path) if "://" in path else LocalStorage(path)

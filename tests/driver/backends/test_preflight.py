@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import logging
+import sys
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+
+from airflow_sparktune import __version__
+from airflow_sparktune.driver.backends.preflight import preflight
+from airflow_sparktune.driver.backends.threaded import WorkerLost
+from airflow_sparktune.errors import ObjectiveError, PlatformError
+
+HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
+GOOD = {"python": HERE, "executable": "/usr/bin/python3", "package": __version__, "path": "p", "error": None}
+
+
+class Worker:
+    """A worker that says of itself what a test gives it, or cannot start."""
+
+    def __init__(self, said: Any) -> None:
+        self._said = said
+
+    def check(self) -> Future[Any]:
+        check: Future[Any] = Future()
+        if isinstance(self._said, Exception):
+            check.set_exception(self._said)
+        else:
+            check.set_result(self._said)
+        return check
+
+    check_waits = True
+
+
+class Silent(Worker):
+    """A worker that says nothing until somebody has asked so many times what it is at."""
+
+    def __init__(self, *, waits: bool = True, asked: float = float("inf")) -> None:
+        self.checks: list[Future[Any]] = []
+        self._waits = waits
+        self._asked = asked
+
+    def check(self) -> Future[Any]:
+        self.checks.append(Future())
+        return self.checks[-1]
+
+    @property
+    def check_waits(self) -> bool:  # type: ignore[override]
+        self._asked -= 1
+        if self._asked == 0:
+            self.checks[-1].set_result(GOOD)
+        return self._waits
+
+
+def test_a_worker_like_the_driver_passes() -> None:
+    preflight(Worker(GOOD))
+
+
+def test_an_executor_that_is_lost_meanwhile_is_no_verdict() -> None:
+    class LostOnce(Worker):
+        def check(self) -> Future[Any]:
+            check = super().check()
+            self._said = GOOD
+            return check
+
+    preflight(LostOnce(WorkerLost("Executor heartbeat timed out")))
+
+
+@pytest.mark.parametrize(
+    ("said", "error", "told"),
+    [
+        (
+            GOOD | {"python": "3.9"},
+            PlatformError,
+            f"the same Python, got {HERE} on the driver and 3.9 on the executors .*spark.pyspark.python",
+        ),
+        (GOOD | {"package": "0.0.1"}, PlatformError, "same airflow-sparktune, .* and 0.0.1 on the executors"),
+        (GOOD | {"error": "no such objective"}, ObjectiveError, "no such objective"),
+        (WorkerLost("[PYTHON_VERSION_MISMATCH] Python in worker"), PlatformError, "must run the same Python"),
+        (WorkerLost('Cannot run program "python3.99": error=2'), PlatformError, "interpreter 'python3.99'"),
+        (WorkerLost("exited"), PlatformError, "a Python worker must start on an executor, but: exited"),
+    ],
+)
+def test_one_sentence_for_each_thing_that_is_wrong(said: Any, error: type[Exception], told: str) -> None:
+    with pytest.raises(error, match=told) as raised:
+        preflight(Worker(said))
+    assert not raised.value.retryable  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("waits", "told"),
+    [
+        (True, "no executor has taken the first job yet; free the cluster"),
+        (False, "the first job, which loads the objective, still runs; load less"),
+    ],
+)
+class TestWaiting:
+    def test_the_log_says_so_again_and_again(
+        self, caplog: pytest.LogCaptureFixture, waits: bool, told: str
+    ) -> None:
+        preflight(Silent(waits=waits, asked=3), say_s=0.001)
+        assert [record.message.count(told) for record in caplog.records] == [1, 1, 1]
+        assert {record.levelno for record in caplog.records} == {logging.WARNING}
+
+    def test_the_studys_timeout_ends_it(self, waits: bool, told: str) -> None:
+        with pytest.raises(
+            PlatformError, match=rf"timeout \(600 s\), but {told}.*; or raise timeout"
+        ) as raised:
+            preflight(Silent(waits=waits), timeout=600.0, used_s=599.999)
+        assert not raised.value.retryable
+
+    def test_a_study_that_has_a_result_is_left_to_end_with_it(self, waits: bool, told: str) -> None:
+        preflight(Silent(waits=waits), timeout=600.0, used_s=599.999, has_result=True)
+
+
+def test_a_study_whose_time_was_used_up_before_asks_no_worker() -> None:
+    worker = Silent()
+    preflight(worker, timeout=600.0, used_s=600.0)
+    assert worker.checks == []

@@ -1,0 +1,352 @@
+"""Trials on a real Spark: two slots on this machine."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from py4j.protocol import Py4JNetworkError
+from pyspark import SparkContext
+
+from airflow_sparktune.driver.backends.base import Finished
+from airflow_sparktune.driver.backends.on_driver import DriverSlots
+from airflow_sparktune.driver.backends.spark import SparkSlots
+from airflow_sparktune.driver.reminder import Reminder
+from airflow_sparktune.driver.samplers.base import Point
+from airflow_sparktune.driver.spark.session import start_session
+from airflow_sparktune.errors import DriverLost
+from airflow_sparktune.executor.evaluate import Call, Task
+from airflow_sparktune.executor.objective import TrialInfo
+from airflow_sparktune.study.trial import FailureKind, TrialState
+from tests.driver.spark_objectives import hold
+from tests.driver.world import PlainSampler, World
+
+pytestmark = pytest.mark.integration
+
+HERE = "tests.driver.spark_objectives"
+PATIENCE_S = 30.0
+
+
+def call(number: int, **params: Any) -> Call:
+    return Call(params, TrialInfo(number, seed=number, attempt=1, tries=1))
+
+
+@pytest.fixture
+def slots_of(spark: SparkContext) -> Iterator[Callable[..., SparkSlots]]:
+    made: list[SparkSlots] = []
+
+    def make(objective: str, *, parallelism: int | None = None, shared_data: Any = None) -> SparkSlots:
+        task = Task(f"{HERE}:{objective}", {}, shared_data)
+        made.append(SparkSlots(spark, task, parallelism=parallelism))
+        return made[-1]
+
+    yield make
+    for slots in made:
+        slots.close()
+
+
+def ends(slots: SparkSlots, count: int = 1) -> list[Finished]:
+    found: list[Finished] = []
+    until = time.monotonic() + PATIENCE_S
+    while len(found) < count and time.monotonic() < until:
+        found += slots.finished(wait_s=until - time.monotonic())
+    assert len(found) == count
+    return found
+
+
+def info(item: Finished) -> Any:
+    assert item.reply is not None, item.lost
+    assert item.reply.failure is None
+    return item.reply.info
+
+
+def pids(folder: Path) -> list[int]:
+    """The worker's pid and those of its children, once it has said them."""
+    until = time.monotonic() + PATIENCE_S
+    while not (said := list(folder.glob("*.pids"))):
+        assert time.monotonic() < until, "no trial has begun"
+        time.sleep(0.05)
+    return [int(pid) for pid in said[0].read_text().split()]
+
+
+def alive(processes: Sequence[int], *, after_s: float = 10.0) -> list[int]:
+    """Which of the processes still live after having had some time to end."""
+    until = time.monotonic() + after_s
+    while left := [pid for pid in processes if _lives(pid)]:
+        if time.monotonic() > until:
+            break
+        time.sleep(0.05)
+    return left
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+class TestWorkers:
+    def test_a_slots_python_worker_serves_trial_after_trial(self, slots_of: Any) -> None:
+        slots = slots_of("pid", parallelism=1)
+        found = []
+        for number in range(20):
+            slots.submit(call(number))
+            found.append(info(ends(slots)[0]))
+        # Two, where other tests have left a worker for each slot.
+        workers = Counter(one["pid"] for one in found)
+        assert len(workers) <= 2
+        assert max(one["count"] for one in found) >= 10
+
+    def test_the_cluster_says_how_many_run_at_once(self, slots_of: Any) -> None:
+        assert slots_of("pid").capacity == 2
+        assert slots_of("pid", parallelism=5).capacity == 5
+
+    def test_trials_keep_to_their_cores(self, slots_of: Any) -> None:
+        slots = slots_of("threads")
+        slots.submit(call(0))
+        assert info(ends(slots)[0])["threads"] == "1"
+
+    def test_shared_data_is_loaded_once_a_worker_and_belongs_to_its_study(self, slots_of: Any) -> None:
+        seen = []
+        for data in ([1, 2], [3, 4]):
+            slots = slots_of("shared", parallelism=1, shared_data=data)
+            for number in range(3):
+                slots.submit(call(number))
+                seen.append(info(ends(slots)[0]))
+        assert [one["sum"] for one in seen] == [3, 3, 3, 7, 7, 7]
+        for study in (seen[:3], seen[3:]):
+            assert len({(one["pid"], one["at"]) for one in study}) == len({one["pid"] for one in study})
+
+    def test_params_may_be_of_any_size(self, slots_of: Any) -> None:
+        slots = slots_of("size")
+        for number, length in enumerate((10, 1_000_000)):
+            slots.submit(call(number, text="x" * length))
+            assert info(ends(slots)[0])["length"] == length
+
+    def test_the_preflight_says_what_a_worker_is(self, slots_of: Any) -> None:
+        assert slots_of("pid").check().result(PATIENCE_S)["error"] is None
+        assert "has no 'pdi'" in slots_of("pdi").check().result(PATIENCE_S)["error"]
+
+    def test_a_check_that_no_executor_takes_says_so_and_can_be_taken_back(
+        self, slots_of: Any, busy: SparkContext
+    ) -> None:
+        slots = slots_of("pid")
+        check = slots.check()
+        assert slots.check_waits
+        slots.close()
+        assert check.exception(PATIENCE_S) is not None
+
+    @pytest.mark.usefixtures("busy")
+    def test_a_check_that_an_executor_has_taken_waits_no_longer(self, slots_of: Any, tmp_path: Path) -> None:
+        slots = slots_of("pid")
+        slots._look = lambda *_: hold(tmp_path, 0) or iter(["{}"])
+        check = slots.check()
+        (tmp_path / "busy" / "enough").touch()
+        until = time.monotonic() + PATIENCE_S
+        while slots.check_waits and time.monotonic() < until:
+            time.sleep(0.05)
+        assert not slots.check_waits
+        assert not check.done()
+        (tmp_path / "enough").touch()
+        assert check.result(PATIENCE_S) == {}
+
+    def test_what_a_trial_ran_leaves_out_its_wait_and_whatever_the_wall_clock_says(
+        self, slots_of: Any, busy: SparkContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        slots = slots_of("holds")
+        sent = time.monotonic()
+        slots.submit(call(0, folder=str(tmp_path)))
+        time.sleep(0.5)
+        assert slots.ran_s(0) is None
+        (tmp_path / "busy" / "enough").touch()
+        while slots.ran_s(0) is None:
+            assert time.monotonic() < sent + PATIENCE_S
+        now = time.time
+        monkeypatch.setattr("time.time", lambda: now() - 3_600)
+        ran = slots.ran_s(0)
+        assert ran is not None
+        assert 0 <= ran <= time.monotonic() - sent - 0.4
+        time.sleep(0.2)
+        assert (slots.ran_s(0) or 0) >= ran + 0.2
+        (tmp_path / "enough").touch()
+        ends(slots)
+
+    def test_that_no_executor_is_left_is_said(
+        self, slots_of: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        slots = slots_of("pid")
+        slots._empty = Reminder(first_s=0.0)
+        assert slots.finished(wait_s=0) == []
+        assert caplog.records == []
+        monkeypatch.setattr("airflow_sparktune.driver.backends.spark.cluster_slots", lambda *_: 0)
+        assert slots.capacity == 0
+        slots.finished(wait_s=0)
+        assert "no executor for 0 s" in caplog.text
+
+    def test_an_objective_that_waits_for_all_its_children_waits_for_its_own_only(self, slots_of: Any) -> None:
+        slots = slots_of("waits_for_all_its_children")
+        slots.submit(call(0))
+        (end,) = ends(slots)
+        assert end.reply is not None
+        assert end.reply.loss == 0.0
+
+
+class TestEndings:
+    def test_a_cancelled_trial_ends_alone_and_its_worker_is_gone(self, slots_of: Any, tmp_path: Path) -> None:
+        slots = slots_of("sleeps")
+        (tmp_path / "one").mkdir()
+        (tmp_path / "other").mkdir()
+        slots.submit(call(1, folder=str(tmp_path / "one")))
+        slots.submit(call(2, folder=str(tmp_path / "other"), s=1.0))
+        (worker,) = pids(tmp_path / "one")
+        slots.cancel(1)
+        found = {item.number: item for item in ends(slots, 2)}
+        assert found[1].lost is not None
+        assert found[2].reply is not None
+        assert alive([worker]) == []
+
+    def test_a_trial_cancelled_before_its_job_never_begins(self, slots_of: Any, tmp_path: Path) -> None:
+        slots = slots_of("sleeps")
+        slots.cancel(1)
+        slots.submit(call(1, folder=str(tmp_path)))
+        assert ends(slots)[0].lost is not None
+        assert list(tmp_path.iterdir()) == []
+
+    def test_os_exit_is_a_lost_worker_told_in_one_line(self, slots_of: Any) -> None:
+        slots = slots_of("exits")
+        slots.submit(call(0))
+        (end,) = ends(slots)
+        assert end.lost is not None
+        assert "Python worker exited unexpectedly" in end.lost
+        assert "\n" not in end.lost
+        slots.submit(call(1, die=False))
+        assert ends(slots)[0].reply is not None
+
+    def test_a_jvm_that_goes_before_a_job_begins_is_a_lost_driver(
+        self, slots_of: Any, spark: SparkContext, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        slots = slots_of("pid")
+
+        def gone(*_: Any) -> None:
+            raise Py4JNetworkError("Answer from Java side is empty")
+
+        monkeypatch.setattr(spark, "setLocalProperty", gone)
+        slots.submit(call(0))
+        with pytest.raises(DriverLost, match="the Java side of the driver is gone"):
+            ends(slots)
+
+    def test_a_lost_worker_takes_no_other_trial_along(self, slots_of: Any, tmp_path: Path) -> None:
+        slots = slots_of("waits_or_exits")
+        slots.submit(call(0, folder=str(tmp_path)))
+        pids(tmp_path)
+        slots.submit(call(1, die=True))
+        assert ends(slots)[0].lost is not None
+        (tmp_path / "go").touch()
+        assert ends(slots)[0].reply is not None
+
+    @pytest.mark.parametrize("then", ["sleep", "exit"])
+    def test_children_of_a_trial_that_was_cut_off_are_gone(
+        self, slots_of: Any, tmp_path: Path, then: str
+    ) -> None:
+        slots = slots_of("has_children")
+        slots.submit(call(0, folder=str(tmp_path), then=then, loky=True))
+        family = pids(tmp_path)
+        assert len(family) == 8
+        if then == "sleep":
+            assert alive(family, after_s=0) == family
+            slots.cancel(0)
+        assert ends(slots)[0].lost is not None
+        assert alive(family) == []
+
+    def test_children_of_a_trial_that_has_ended_stay_with_their_worker(
+        self, slots_of: Any, tmp_path: Path
+    ) -> None:
+        """joblib keeps its processes for the next call."""
+        slots = slots_of("has_children")
+        slots.submit(call(0, folder=str(tmp_path), then="return"))
+        assert ends(slots)[0].reply is not None
+        family = pids(tmp_path)
+        assert alive(family, after_s=0) == family
+        psutil.Process(family[0]).kill()
+        assert alive(family) == []
+
+
+class TestOnTheDriver:
+    def test_a_cancelled_trial_is_interrupted_and_the_next_one_is_not(self, spark: SparkContext) -> None:
+        slots = DriverSlots(spark, Task(f"{HERE}:spins", {}), parallelism=None)
+        assert slots.capacity == 1
+        for number in range(0, 20, 2):
+            slots.submit(call(number, spin=True))
+            slots.cancel(number)
+            slots.submit(call(number + 1, spin=False))
+        slots.submit(call(20, spin=True))
+        time.sleep(0.2)
+        slots.cancel(20)
+        found = ends(slots, 32)
+        replies = {item.number: item.reply for item in found if item.reply is not None}
+        assert set(replies) >= set(range(1, 20, 2))
+        assert all(replies[number].failure is None for number in range(1, 20, 2))
+        slots.close()
+
+
+class Given(PlainSampler):
+    """Gives each trial the params that the test says."""
+
+    def __init__(self, params: Callable[[int], Any]) -> None:
+        super().__init__()
+        self._params = params
+
+    def ask(self, number: int, *, seed: int) -> Point:
+        return Point({"x": number}, self._params(number))
+
+
+class TestTheTunerOnSpark:
+    def test_trial_timeout_takes_the_worker_along(self, slots_of: Any, tmp_path: Path) -> None:
+        world = World(clock=time.monotonic)  # type: ignore[arg-type]
+        folders = [tmp_path / "0", tmp_path / "1"]
+        for folder in folders:
+            folder.mkdir()
+        sampler = Given(lambda number: {"folder": str(folders[number]), "s": 0 if number else 60})
+        slots = slots_of("sleeps", parallelism=1)
+        world.attempt(slots=slots, sampler=sampler, max_evals=2, trial_timeout=3.0)
+        error = world.trials[0].error
+        assert error is not None
+        assert error.kind is FailureKind.TIMEOUT
+        assert world.trials[1].state is TrialState.OK
+        assert alive(pids(folders[0])) == []
+
+    def test_trial_timeout_does_not_run_while_a_trial_waits_inside_spark(
+        self, slots_of: Any, tmp_path: Path
+    ) -> None:
+        world = World(clock=time.monotonic)  # type: ignore[arg-type]
+        for number in range(6):
+            (tmp_path / str(number)).mkdir()
+        sampler = Given(lambda number: {"folder": str(tmp_path / str(number)), "s": 1.5})
+        # Three rounds on the two slots there are: the last ones wait for three seconds.
+        world.attempt(slots=slots_of("sleeps", parallelism=6), sampler=sampler, max_evals=6, trial_timeout=3)
+        assert world.numbers(TrialState.OK) == [0, 1, 2, 3, 4, 5]
+
+    def test_a_worker_that_goes_away_again_and_again_is_a_failure_of_kind_lost(self, slots_of: Any) -> None:
+        world = World(clock=time.monotonic)  # type: ignore[arg-type]
+        sampler = Given(lambda number: {"die": number == 0})
+        world.attempt(slots=slots_of("exits"), sampler=sampler, max_evals=2, max_trial_retries=1)
+        error = world.trials[0].error
+        assert error is not None
+        assert error.kind is FailureKind.LOST
+        assert world.trials[0].tries == 2
+        assert world.trials[1].state is TrialState.OK
+
+
+class TestSettings:
+    def test_trials_on_executors_leave_trying_again_to_the_tuner(self, spark: SparkContext) -> None:
+        assert spark.getConf().get("spark.task.maxFailures") == "1"
+        assert spark.getConf().get("spark.python.worker.reuse") == "true"
+
+    def test_the_session_is_one(self, spark: SparkContext) -> None:
+        assert start_session("again").sparkContext is spark

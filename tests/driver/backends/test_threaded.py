@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from airflow_sparktune.driver.backends.base import Finished
+from airflow_sparktune.driver.backends.on_driver import DriverSlots
+from airflow_sparktune.driver.backends.threaded import JobSlots, WorkerLost
+from airflow_sparktune.errors import DriverLost
+from airflow_sparktune.executor.evaluate import Call, Reply, Task
+from airflow_sparktune.executor.objective import TrialInfo
+
+PATIENCE_S = 10.0
+
+
+class FakeSlots(JobSlots):
+    """Trials that do what `run` does, and end when their number is cancelled."""
+
+    capacity = 2
+
+    def __init__(self, run: Callable[[int], Reply]) -> None:
+        super().__init__()
+        self.ended = threading.Event()
+        self._do = run
+
+    def _run(self, call: Call) -> Reply:
+        return self._do(call.trial.number)
+
+    def _cancel(self, number: int) -> None:
+        self.ended.set()
+
+
+def call(number: int) -> Call:
+    return Call({}, TrialInfo(number, seed=1, attempt=1, tries=1))
+
+
+@pytest.fixture
+def slots_of() -> Iterator[Callable[[Callable[[int], Reply]], FakeSlots]]:
+    made: list[FakeSlots] = []
+
+    def make(run: Callable[[int], Reply]) -> FakeSlots:
+        made.append(FakeSlots(run))
+        return made[-1]
+
+    yield make
+    for slots in made:
+        slots.ended.set()
+        slots.close()
+
+
+SlotsOf = Callable[[Callable[[int], Reply]], FakeSlots]
+
+
+def wait(slots: FakeSlots, count: int) -> list[Finished]:
+    found: list[Finished] = []
+    until = time.monotonic() + PATIENCE_S
+    while len(found) < count and time.monotonic() < until:
+        found += slots.finished(wait_s=None)
+    return sorted(found, key=lambda item: item.number)
+
+
+def test_what_has_finished_wakes_the_one_who_waits(slots_of: SlotsOf) -> None:
+    slots = slots_of(lambda number: Reply(0.0, loss=float(number)))
+    for number in range(3):
+        slots.submit(call(number))
+    assert wait(slots, 3) == [Finished(number, reply=Reply(0.0, loss=float(number))) for number in range(3)]
+
+
+def test_a_lost_worker_is_reported_with_what_was_said(slots_of: SlotsOf) -> None:
+    def run(number: int) -> Reply:
+        raise WorkerLost("exited unexpectedly")
+
+    slots = slots_of(run)
+    slots.submit(call(4))
+    assert wait(slots, 1) == [Finished(4, lost="exited unexpectedly")]
+
+
+@pytest.mark.parametrize("error", [DriverLost("gone"), ZeroDivisionError(), KeyboardInterrupt()])
+def test_any_other_exception_comes_out_of_finished(slots_of: SlotsOf, error: BaseException) -> None:
+    def run(number: int) -> Reply:
+        raise error
+
+    slots = slots_of(run)
+    slots.submit(call(0))
+    with pytest.raises(type(error)):
+        wait(slots, 1)
+
+
+def test_what_finished_before_the_engine_went_is_told_first(slots_of: SlotsOf) -> None:
+    def run(number: int) -> Reply:
+        if number == 2:
+            raise DriverLost("gone")
+        return Reply(0.0, loss=float(number))
+
+    slots = slots_of(run)
+    for number in range(3):
+        slots.submit(call(number))
+        while slots._ready.qsize() <= number:
+            time.sleep(0.001)
+    assert [item.number for item in slots.finished(wait_s=0)] == [0, 1]
+    with pytest.raises(DriverLost):
+        slots.finished(wait_s=0)
+
+
+def test_an_interrupt_starts_nothing_more_and_comes_after_what_has_finished(slots_of: SlotsOf) -> None:
+    begun: list[int] = []
+
+    def run(number: int) -> Reply:
+        begun.append(number)
+        return Reply(0.0, loss=float(number))
+
+    slots = slots_of(run)
+    slots.submit(call(0))
+    while not slots._ready.qsize():
+        time.sleep(0.001)
+    slots.interrupt(KeyboardInterrupt())
+    slots.submit(call(1))
+    assert [item.number for item in slots.finished(wait_s=None)] == [0]
+    with pytest.raises(KeyboardInterrupt):
+        slots.finished(wait_s=None)
+    assert begun == [0]
+
+
+def test_an_interrupt_by_a_signal_wakes_the_one_who_waits(slots_of: SlotsOf) -> None:
+    def run(number: int) -> Reply:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        slots.ended.wait(PATIENCE_S)
+        return Reply(0.0, loss=0.0)
+
+    slots = slots_of(run)
+    before = signal.signal(signal.SIGUSR1, lambda *_: slots.interrupt(KeyboardInterrupt()))
+    try:
+        slots.submit(call(0))
+        with pytest.raises(KeyboardInterrupt):
+            wait(slots, 1)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_whatever_a_cancelled_trial_raises_is_its_cancellation(slots_of: SlotsOf) -> None:
+    def run(number: int) -> Reply:
+        slots.ended.wait(PATIENCE_S)
+        raise ZeroDivisionError
+
+    slots = slots_of(run)
+    slots.submit(call(0))
+    slots.cancel(0)
+    assert wait(slots, 1) == [Finished(0, lost="cancelled")]
+
+
+@pytest.mark.parametrize("stopped", [True, ConnectionRefusedError()])
+def test_what_fails_on_the_driver_once_spark_is_gone_is_no_trials_result(stopped: object) -> None:
+    class Gone:
+        """As much of a SparkContext as is asked."""
+
+        _jsc = property(lambda self: self)
+
+        def sc(self) -> Gone:
+            return self
+
+        def setJobGroup(self, *_: object, **__: object) -> None:  # noqa: N802 - Spark's name
+            pass
+
+        def isStopped(self) -> bool:  # noqa: N802 - Spark's name
+            if isinstance(stopped, Exception):
+                raise stopped
+            return True
+
+    slots = DriverSlots(Gone(), Task("builtins:nothing", {}), parallelism=1)  # type: ignore[arg-type]
+    slots.submit(call(0))
+    with pytest.raises(DriverLost, match="Spark must live as long as the study") as raised:
+        wait(slots, 1)  # type: ignore[arg-type]
+    assert raised.value.retryable
+    slots.close()
+
+
+def test_waiting_ends_in_time_where_nothing_finishes(slots_of: SlotsOf) -> None:
+    slots = slots_of(lambda number: Reply(0.0, loss=0.0))
+    assert slots.finished(wait_s=0) == []
+    assert slots.finished(wait_s=0.01) == []

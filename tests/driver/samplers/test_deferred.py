@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+LOADED = "'scipy.stats._continuous_distns' in sys.modules"
+
+
+def run(code: str) -> None:
+    """In a fresh interpreter, after the import of the sampler."""
+    begin = "import sys\nfrom airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler\n"
+    subprocess.run([sys.executable, "-c", begin + code], check=True)
+
+
+def test_the_sampler_does_without_what_only_atpe_uses() -> None:
+    run(f"HyperoptSampler({{'x': {{'lognormal': [0, 1]}}}}, 'tpe').ask(0, seed=1)\nassert not {LOADED}")
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "import hyperopt.atpe; hyperopt.atpe.scipy.stats.norm.pdf(0)",
+        "import scipy.stats as stats; stats.norm.pdf(0)",
+        "from scipy.stats import norm; norm.pdf(0)",
+        "from scipy import stats; stats.norm.pdf(0)",
+        "from scipy.stats._distn_infrastructure import rv_frozen; import scipy\n"
+        "assert isinstance(scipy.stats.norm(0, 1), rv_frozen)",
+    ],
+)
+def test_it_is_there_when_it_is_used(use: str) -> None:
+    run(f"{use}\nassert {LOADED}\nimport scipy\nassert scipy.stats is sys.modules['scipy.stats']")
+
+
+def test_what_is_used_while_it_is_deferred_is_loaded() -> None:
+    run(
+        "from airflow_sparktune.driver.samplers.deferred import deferred\n"
+        "with deferred('wave'):\n"
+        "    import wave\n"
+        "    assert wave.Wave_read.__module__ == 'wave'\n"
+        "    assert 'Wave_read' in vars(sys.modules['wave'])\n"
+        "assert 'wave' in sys.modules"
+    )
+
+
+def test_a_module_that_is_not_there_stays_so() -> None:
+    run(
+        "from airflow_sparktune.driver.samplers.deferred import deferred\n"
+        "with deferred('no_such.module'):\n"
+        "    try:\n"
+        "        import no_such.module\n"
+        "    except ModuleNotFoundError:\n"
+        "        sys.exit(0)\n"
+        "sys.exit(1)"
+    )

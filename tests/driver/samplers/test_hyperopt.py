@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from hyperopt import atpe, hp, pyll
+from hyperopt.base import Domain
+
+from airflow_sparktune import space as ours
+from airflow_sparktune.driver.fmin.sampler import FminSampler
+from airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler
+from airflow_sparktune.driver.samplers.hyperopt_space import hyperopt_space, read_dimensions
+from airflow_sparktune.driver.tuner import trial_seed
+from airflow_sparktune.errors import ObjectiveError, SpecError
+from airflow_sparktune.study.plain import plain
+from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
+
+THEIRS = "tests.driver.user_spaces"
+EVERYTHING = {
+    "uniform": ours.uniform(-1, 1),
+    "loguniform": ours.loguniform(1e-4, 1.0),
+    "quniform": ours.quniform(0, 10, 2),
+    "qloguniform": ours.qloguniform(2, 64, 2),
+    "normal": ours.normal(0, 2),
+    "lognormal": ours.lognormal(0, 1),
+    "qnormal": ours.qnormal(0, 5, 2),
+    "qlognormal": ours.qlognormal(0, 2, 1),
+    "randint": ours.randint(2, 12),
+    "uniformint": ours.uniformint(1, 5),
+    "choice": ours.choice(["a", {"C": ours.uniform(0, 1)}, [1, None]]),
+    "pchoice": ours.pchoice([(0.0, "never"), (0.25, True), (0.75, "often")]),
+}
+INSIDE = {
+    "uniform": lambda value: -1 <= value <= 1,
+    "loguniform": lambda value: 1e-4 * (1 - 1e-12) <= value <= 1.0,
+    "quniform": lambda value: value in range(0, 11, 2),
+    "qloguniform": lambda value: value in range(2, 65, 2),
+    "normal": lambda value: isinstance(value, float),
+    "lognormal": lambda value: value > 0,
+    "qnormal": lambda value: value % 2 == 0,
+    "qlognormal": lambda value: value >= 0 and value % 1 == 0,
+    "randint": lambda value: type(value) is int and 2 <= value < 12,
+    "uniformint": lambda value: type(value) is int and 1 <= value <= 5,
+    "choice": lambda value: value in ("a", [1, None]) or 0 <= value["C"] <= 1,
+    "pchoice": lambda value: value is True or value == "often",
+}
+ALGORITHMS = ["tpe", "random", "anneal", "atpe", "hyperopt.tpe:suggest", "hyperopt.rand:suggest"]
+
+
+def sample(space: Any, times: int = 100) -> Iterator[Any]:
+    sampler = HyperoptSampler(space, "random")
+    for number in range(times):
+        point = sampler.ask(number, seed=trial_seed(7, number))
+        assert plain(point.params, what="params") == point.params
+        assert json.loads(json.dumps([point.raw, point.params])) == [point.raw, point.params]
+        assert sampler.resolve(json.loads(json.dumps(point.raw))) == point.params
+        yield point.params
+
+
+class TestValues:
+    @pytest.mark.parametrize("space", [EVERYTHING, f"{THEIRS}:EVERYTHING"])
+    def test_every_distribution_gives_plain_values_inside_its_bounds(self, space: Any) -> None:
+        for params in sample(space):
+            assert set(params) == set(EVERYTHING)
+            for name, value in params.items():
+                assert INSIDE[name](value), (name, value)
+
+    @pytest.mark.parametrize("name", sorted(EVERYTHING))
+    def test_ours_and_theirs_give_the_same_numbers(self, name: str) -> None:
+        theirs = [params[name] for params in sample(f"{THEIRS}:EVERYTHING", 20)]
+        drawn = [params[name] for params in sample(EVERYTHING, 20)]
+        if isinstance(drawn[0], float):
+            assert drawn == pytest.approx(theirs)
+        else:
+            assert drawn == theirs
+
+    def test_a_weight_belongs_to_the_option_beside_it(self) -> None:
+        space = {"x": ours.pchoice([(0.9, "often"), (0.1, "seldom"), (0.0, "never")])}
+        drawn = [params["x"] for params in sample(space, 200)]
+        assert drawn.count("often") > 5 * drawn.count("seldom") > 0
+        assert "never" not in drawn
+
+    def test_inactive_parameters_are_no_part_of_the_point(self) -> None:
+        sampler = HyperoptSampler(
+            {
+                "m": ours.choice(
+                    [{"a": ours.choice([{"b": ours.uniform(0, 1)}, 0])}, {"c": ours.randint(0, 3)}]
+                )
+            },
+            "tpe",
+        )
+        shapes = {tuple(sorted(sampler.ask(number, seed=number).raw)) for number in range(60)}
+        assert shapes == {("m", "m[0].a", "m[0].a[0].b"), ("m", "m[0].a"), ("m", "m[1].c")}
+
+    def test_a_node_in_two_places_has_one_value(self) -> None:
+        for params in sample(f"{THEIRS}:SHARED"):
+            assert params["model"] == "none" or params["model"]["rate"] == params["first"]
+
+    def test_numpy_and_tuples_become_json(self) -> None:
+        found = list(sample(f"{THEIRS}:NUMPY"))
+        assert {json.dumps(params["k"]) for params in found} == {"3", "0.5", '"text"'}
+        assert {json.dumps(params["pair"]) for params in found} == {"[64, 32]", "[16]"}
+
+    def test_arithmetic_of_hyperopt_is_evaluated(self) -> None:
+        assert all(1 <= params["x"] <= 101 for params in sample(f"{THEIRS}:ARITHMETIC", 20))
+
+    def test_a_module_may_hold_a_space_of_ours(self) -> None:
+        assert all(0.001 <= params["lr"] <= 1 for params in sample(f"{THEIRS}:BUILT", 5))
+
+
+class TestDimensions:
+    def test_equal_spaces_have_equal_tables(self) -> None:
+        _, mine = hyperopt_space(EVERYTHING)
+        _, theirs = hyperopt_space(f"{THEIRS}:EVERYTHING")
+        named = {item.label: item.to_json() for item in theirs}
+        for item in mine:
+            row = named[item.label]
+            if item.label == "choice":  # hyperopt keeps no text of an option that holds parameters
+                assert row.pop("options") == ("a", "1: choice[1].C", "[1, null]")
+                assert row == {"label": "choice", "kind": "choice"}
+            else:
+                assert row == item.to_json()
+
+    def test_a_node_in_two_places_is_one_row_that_hangs_under_none(self) -> None:
+        _, found = hyperopt_space(f"{THEIRS}:SHARED")
+        rows = {item.label: (item.parent, item.branch) for item in found}
+        assert rows == {"rate": (None, None), "model": (None, None), "depth": ("model", 0)}
+
+    @pytest.mark.parametrize("name", ["EVERYTHING", "SHARED", "NUMPY", "ARITHMETIC", "BUILT"])
+    def test_the_table_is_json(self, name: str) -> None:
+        _, found = hyperopt_space(f"{THEIRS}:{name}")
+        json.dumps([item.to_json() for item in found], allow_nan=False)
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("name", "told"),
+        [
+            ("TWICE", "a label of its own, got 'x' twice"),
+            ("NOTHING", "at least one parameter to tune"),
+            ("NO_SPACE", "at least one parameter to tune, got 5"),
+            ("OBJECTS", "the options of 'model' must be plain JSON, got Model; offer names"),
+            ("NESTED_OBJECTS", "the options of 'kind' must be plain JSON, got Model; offer names"),
+            ("CLASSES", "the options of 'model' must be plain JSON, got type; offer names"),
+            ("CONSTANT_OBJECT", "the constants of a space must be plain JSON, got Model; offer names"),
+            ("INFINITE", "the options of 'bound' must be plain JSON, got float"),
+        ],
+    )
+    def test_a_space_that_cannot_be(self, name: str, told: str) -> None:
+        with pytest.raises(SpecError, match=told):
+            HyperoptSampler(f"{THEIRS}:{name}", "tpe")
+
+    def test_a_space_that_is_not_there(self) -> None:
+        with pytest.raises(ObjectiveError, match="has no 'SPAEC'"):
+            HyperoptSampler(f"{THEIRS}:SPAEC", "tpe")
+
+    def test_an_algorithm_that_is_no_function(self) -> None:
+        with pytest.raises(ObjectiveError, match="must be a suggest function, got dict"):
+            HyperoptSampler(EVERYTHING, f"{THEIRS}:EVERYTHING")
+
+
+def test_bounds_whose_logs_were_forgotten_are_taken_as_hyperopt_takes_them() -> None:
+    space = [hp.loguniform("few", 10, 20), hp.loguniform("many", 10, 1000)]
+    few, many = read_dimensions(pyll.as_apply(space))
+    assert (few.low, few.high) == pytest.approx((math.exp(10), math.exp(20)))
+    assert (many.low, many.high) == (few.low, None)
+
+
+def test_atpe_itself_may_begin_while_no_loss_is_known() -> None:
+    space = hp.uniform("x", 0, 1)
+    sampler = FminSampler(Domain(None, space), atpe.suggest, generator=np.random.default_rng(7))
+    sampler.tell(Trial(number=0, params=0.5, point={"x": 0.5}))
+    assert 0 <= sampler.ask(1, seed=0).params <= 1
+
+
+def tell_some(sampler: HyperoptSampler, space: Any, numbers: range) -> None:
+    """Trials that succeed, fail and still run, with points drawn at random: atpe takes long for each."""
+    rng, drawn = random.Random(3), HyperoptSampler(space, "random")
+    for number in numbers:
+        point = drawn.ask(number, seed=trial_seed(1, number))
+        trial = Trial(number=number, params=point.params, point=point.raw, start=1_000.0 + number)
+        sampler.tell(trial)
+        if number % 5 == 3:
+            error = Failure(FailureKind.RAISED, "ValueError: no")
+            sampler.tell(trial.ended(TrialState.FAILED, end=1_001.0 + number, error=error))
+        elif number % 7 != 6:
+            sampler.tell(trial.ended(TrialState.OK, end=1_001.0 + number, loss=rng.random()))
+
+
+class TestAlgorithms:
+    SPACE: Mapping[str, Any] = {
+        "lr": ours.loguniform(1e-4, 1.0),
+        "depth": ours.uniformint(1, 8),
+        "q": ours.quniform(0, 10, 0.5),
+        "kind": ours.choice(["a", {"C": ours.uniform(0, 1)}]),
+        "seed": ours.randint(0, 5),
+    }
+
+    @pytest.mark.parametrize("algo", ALGORITHMS)
+    def test_runs_with_failures_and_running_trials_in_the_history(self, algo: str) -> None:
+        sampler = HyperoptSampler(self.SPACE, algo)
+        tell_some(sampler, self.SPACE, range(30))
+        params = sampler.ask(30, seed=9).params
+        assert 1e-4 <= params["lr"] <= 1
+        assert type(params["depth"]) is int
+
+    @pytest.mark.parametrize("algo", ALGORITHMS)
+    def test_runs_where_nothing_has_succeeded(self, algo: str) -> None:
+        sampler = HyperoptSampler(self.SPACE, algo)
+        error = Failure(FailureKind.RAISED, "ValueError: no")
+        for number in range(25):
+            point = sampler.ask(number, seed=number)
+            trial = Trial(number=number, params=point.params, point=point.raw)
+            sampler.tell(trial.ended(TrialState.FAILED, end=1.0, error=error))
+
+    @pytest.mark.parametrize("algo", ALGORITHMS)
+    def test_the_same_history_and_seed_give_the_same_point(self, algo: str) -> None:
+        one, other = HyperoptSampler(self.SPACE, algo), HyperoptSampler(self.SPACE, algo)
+        tell_some(one, self.SPACE, range(25))
+        for number in range(25):  # as after a resume: told once, with what they ended with
+            other.tell(told(one, number))
+        random.seed(4)  # global random states have no part in it
+        first = one.ask(25, seed=11)
+        random.seed(5)
+        assert other.ask(25, seed=11) == first
+        assert one.ask(25, seed=11) == first
+
+    def test_tpe_learns(self) -> None:
+        sampler = HyperoptSampler({"x": ours.uniform(0, 1)}, "tpe")
+        drawn = []
+        for number in range(40):
+            point = sampler.ask(number, seed=trial_seed(3, number))
+            drawn.append(point.params["x"])
+            trial = Trial(number=number, params=point.params, point=point.raw)
+            sampler.tell(trial.ended(TrialState.OK, end=1.0, loss=abs(drawn[-1] - 0.3)))
+        # One in five would be so near by chance.
+        assert sum(abs(x - 0.3) < 0.1 for x in drawn[15:]) >= 12
+
+
+def told(sampler: HyperoptSampler, number: int) -> Trial:
+    """The trial that a sampler was told of last under that number."""
+    doc = next(doc for doc in sampler._history.trials if doc["tid"] == number)
+    point = {label: values[0] for label, values in doc["misc"]["vals"].items() if values}
+    trial = Trial(number=number, params=None, point=point, start=1_000.0 + number)
+    match doc["result"]["status"]:
+        case "ok":
+            return trial.ended(TrialState.OK, end=1_001.0 + number, loss=doc["result"]["loss"])
+        case "fail":
+            return trial.ended(TrialState.FAILED, end=1_001.0 + number)
+        case _:
+            return trial

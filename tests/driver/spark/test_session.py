@@ -1,0 +1,85 @@
+"""The session's settings: defaults that whoever submits can override."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
+from airflow_sparktune.orchestrator.deploy.submission import prepare
+
+pytestmark = pytest.mark.integration
+
+PROGRAM = """
+import json
+from airflow_sparktune.driver.spark.session import start_session
+conf = start_session("ours").sparkContext.getConf()
+print(json.dumps(dict(conf.getAll())))
+"""
+
+SCRIPT = """
+import json, sys
+from pathlib import Path
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.config("spark.python.task.killTimeout", "5s").getOrCreate()
+Path(sys.argv[1]).write_text(json.dumps(dict(spark.sparkContext.getConf().getAll())))
+"""
+
+
+def test_a_script_that_makes_its_own_session(tmp_path: Path) -> None:
+    """It gets our settings too; what it sets itself wins, and what was submitted."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    submission = prepare(
+        str(tmp_path / "study"),
+        folder=tmp_path,
+        code=None,
+        master="local[2]",
+        deploy_mode=None,
+        conf={"spark.executorEnv.OMP_NUM_THREADS": "7", "spark.ui.enabled": "false"},
+        install=SparkInstall.find("spark-submit"),
+        script=[str(script), str(tmp_path / "conf.json")],
+    )
+    told = subprocess.run(
+        submission.command(str(Path(sys.executable).parent / "spark-submit"), "local[2]"),
+        env={**os.environ, **submission.environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert told.returncode == 0, told.stdout + told.stderr
+    conf = json.loads((tmp_path / "conf.json").read_text())
+    assert conf["spark.python.task.killTimeout"] == "5s"
+    assert conf["spark.executorEnv.OMP_NUM_THREADS"] == "7"
+    assert conf["spark.executorEnv.MKL_NUM_THREADS"] == "1"
+    assert "spark.task.maxFailures" not in conf  # it may have other work than trials
+    assert conf["spark.python.unix.domain.socket.enabled"] == "true"
+
+
+def test_what_was_submitted_wins() -> None:
+    """A conf or a name given to spark-submit is left alone; what nobody set is ours."""
+    given = (
+        "--master local[2] --name theirs --conf spark.task.cpus=2 --conf spark.python.worker.reuse=false "
+        "--conf spark.executorEnv.OMP_NUM_THREADS=7 --conf spark.ui.enabled=false pyspark-shell"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env={**os.environ, "PYSPARK_SUBMIT_ARGS": given},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
+    conf = json.loads(told.stdout.splitlines()[-1])
+    assert conf["spark.app.name"] == "theirs"
+    assert conf["spark.python.worker.reuse"] == "false"
+    assert conf["spark.executorEnv.OMP_NUM_THREADS"] == "7"
+    assert conf["spark.executorEnv.OPENBLAS_NUM_THREADS"] == "2"  # as many as a trial has cores
+    assert conf["spark.python.unix.domain.socket.enabled"] == "true"
