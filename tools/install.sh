@@ -3,6 +3,8 @@
 # constraints.txt: with uv where it is there, otherwise with pip.
 set -eu
 venv=$1
+what='.[atpe,examples,mlflow,s3]'
+groups='--group dev --group docs --group bench'
 
 python=
 for candidate in python3 python3.13 python3.12 python3.11; do
@@ -20,9 +22,9 @@ fi
 if command -v uv >/dev/null; then
     [ -x "$venv/bin/python" ] || uv venv --quiet --python "$python" "$venv"
     uv pip install --quiet --python "$venv/bin/python" --constraint constraints.txt \
-        --editable '.[atpe,examples]' --group dev
+        --editable "$what" $groups
 else
     [ -x "$venv/bin/pip" ] || "$python" -m venv --clear "$venv"
     "$venv/bin/pip" install --quiet --upgrade pip # older ones know no dependency groups
-    "$venv/bin/pip" install --quiet --constraint constraints.txt --editable '.[atpe,examples]' --group dev
+    "$venv/bin/pip" install --quiet --constraint constraints.txt --editable "$what" $groups
 fi
