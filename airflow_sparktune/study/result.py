@@ -74,6 +74,7 @@ def trial_row(trial: Trial) -> dict[str, Any]:
         "run_s": trial.run_s,
         "slot": trial.slot,
         "attempt": trial.attempt,
+        "origin": trial.origin.value,
         "error": trial.error.to_json() if trial.error else None,
         "info": dict(trial.info),
     }

@@ -20,6 +20,17 @@ class TrialState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class TrialOrigin(StrEnum):
+    """Where a trial's configuration comes from."""
+
+    SAMPLER = "sampler"  # the search suggested it
+    GIVEN = "given"  # a person asked for this point
+    INCUMBENT = "incumbent"  # what is in production
+    WARM_START = "warm_start"  # good in an earlier study
+    ADOPTED = "adopted"  # finished in a study that was cleared before it had a result
+    CUT_OFF = "cut_off"  # running when its driver died, and queued again
+
+
 class FailureKind(StrEnum):
     """Why a trial failed."""
 
@@ -53,7 +64,7 @@ class Trial:
     `point` is the truth: hyperopt's number for each active label. `params` are the values made of it,
     as the objective gets them. `start` and `end` are seconds since 1970 by the driver's clock, `run_s`
     is the time inside the objective by the executor's. `tries` counts how often it was handed to a slot
-    in this attempt.
+    in this attempt. `origin` says where its point comes from.
     """
 
     number: int
@@ -67,6 +78,7 @@ class Trial:
     slot: int | None = None
     attempt: int = 1
     tries: int = 1
+    origin: TrialOrigin = TrialOrigin.SAMPLER
     error: Failure | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
 
@@ -96,6 +108,7 @@ class Trial:
         """
         known = {name: data[name] for name in cls.__slots__ if name in data}
         known["state"] = TrialState(data["state"])
+        known["origin"] = TrialOrigin(data.get("origin", TrialOrigin.SAMPLER))  # 0.1.0 wrote none
         known["error"] = Failure.from_json(data["error"]) if data.get("error") else None
         trial = cls(**known)
         shape.require(_TRIAL, {name: getattr(trial, name) for name in _TRIAL}, what="a trial")
@@ -107,6 +120,7 @@ class Trial:
         return {
             **{name: getattr(self, name) for name in self.__slots__},
             "state": self.state.value,
+            "origin": self.origin.value,
             "error": self.error.to_json() if self.error else None,
         }
 

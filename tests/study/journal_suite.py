@@ -378,6 +378,7 @@ class JournalSuite:
             {"event": "trial", "trial": {**trial(1)["trial"], "number": -1}},
             {"event": "trial", "trial": {**trial(1)["trial"], "state": "lost"}},
             {"event": "trial", "trial": {**trial(1)["trial"], "state": "ok"}},
+            {"event": "trial", "trial": {**trial(1)["trial"], "origin": "heaven"}},
             {"event": "trial", "trial": {**trial(1, 0.5)["trial"], "loss": "0.5"}},
             {"event": "trial", "trial": {**trial(1, 0.5)["trial"], "loss": True}},
             {"event": "trial", "trial": {**trial(1)["trial"], "start": "noon"}},

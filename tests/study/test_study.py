@@ -7,7 +7,7 @@ import pytest
 from airflow_sparktune.study.result import iso, summary, trial_row
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.study import Study
-from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
+from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialOrigin, TrialState
 from tests.study.samples import BEGAN, SPEC, closed, opened, trial
 
 
@@ -180,6 +180,7 @@ def test_a_trial_goes_to_json_and_back() -> None:
         slot=1,
         attempt=2,
         tries=3,
+        origin=TrialOrigin.GIVEN,
     ).ended(
         TrialState.FAILED,
         end=BEGAN + 1,
@@ -193,6 +194,14 @@ def test_a_trial_goes_to_json_and_back() -> None:
     row = trial_row(made)
     assert json.loads(json.dumps(row)) == row
     assert (row["start"], row["error"]["kind"], row["loss"]) == (iso(BEGAN), "lost", None)
+    assert row["origin"] == "given"
+
+
+def test_a_trial_of_a_journal_without_origins_came_from_the_sampler() -> None:
+    """Journals written before trials had an origin read as what they were: only the sampler made points."""
+    data = trial(0, 0.5)["trial"]
+    del data["origin"]
+    assert Trial.from_json(data).origin is TrialOrigin.SAMPLER
 
 
 def test_a_study_keeps_its_spec() -> None:
