@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 
 from airflow_sparktune.executor.evaluate import OURS
 from airflow_sparktune.study.result import summary
-from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial
 
@@ -30,12 +28,12 @@ class Report:
         if spec is None:
             return
         known = f", {study.finished} trials known" if study.finished else ""
-        wanted = _limit(spec) or "any number of"
+        wanted = spec.max_evals or "any number of"
         log.info(
             "study of %s: %s trials by %s on %d slots of %s (attempt %d, seed %s%s)",
             spec.objective, wanted, spec.algo, slots, master, attempt, study.seed, known,
         )  # fmt: skip
-        if slots > spec.max_evals:
+        if spec.max_evals is not None and slots > spec.max_evals:
             log.warning(
                 "%d slots are more than max_evals %d: every trial is blind, and some slots stay idle",
                 slots, spec.max_evals,
@@ -51,7 +49,7 @@ class Report:
         log.info(
             "trial %d%s %s%s%s%s",
             self._finished,
-            f"/{limit}" if (limit := _limit(spec)) else "",
+            f"/{spec.max_evals}" if spec and spec.max_evals else "",
             trial.state.value,
             loss,
             so_far,
@@ -85,8 +83,3 @@ def tell_end(study: Study) -> None:
     width = max(map(len, rows))
     for name, value in rows.items():
         log.info("%s  %s", name.ljust(width), value)
-
-
-def _limit(spec: Spec | None) -> int | None:
-    """How many trials are wanted; None where the script gave no number."""
-    return spec.max_evals if spec and spec.max_evals < sys.maxsize else None

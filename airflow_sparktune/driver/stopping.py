@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterable
 
 from airflow_sparktune.errors import ObjectiveError
@@ -22,7 +23,7 @@ class Limits:
 
     def __init__(self, spec: Spec, *, used_s: float, clock: Callable[[], float]) -> None:
         self.finished = 0
-        self._all = spec.max_evals
+        self._all = sys.maxsize if spec.max_evals is None else spec.max_evals
         self._exhausted = False
         self.deadline = math.inf if spec.timeout is None else clock() + spec.timeout - used_s
         self._spec = spec

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -29,7 +28,7 @@ from airflow_sparktune.orchestrator.task_study import (
 from airflow_sparktune.orchestrator.verdict import verdict
 from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.result import summary
-from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.spec import ARGUMENTS, Spec
 from airflow_sparktune.study.spec_file import write_spec
 from airflow_sparktune.study.study import Study
 
@@ -37,48 +36,35 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 # The arguments that make up the spec; each is templated.
-SPEC_FIELDS = (
-    "objective", "objective_kwargs", "space", "max_evals", "algo", "parallelism", "timeout", "trial_timeout",
-    "loss_threshold", "no_progress", "min_improvement", "max_failures", "max_trial_retries", "seed",
-    "run_trials_on", "shared_data", "fresh_workers",
-)  # fmt: skip
+SPEC_FIELDS = tuple(item.name for item in ARGUMENTS)
 
-# What they are where nobody gives them.
-DEFAULTS = {item.name: item.default for item in fields(Spec)}
+_DOC = """Tune hyperparameters on Spark; XCom gets the best ones.
+
+Takes everything that SparkSubmitOperator takes. The arguments of the spec are checked when the task runs,
+after templating, so templates, XComArgs and mapped values work.
+
+A script around `hyperopt.fmin` with this package's SparkTrials runs too: give it as `application`, in
+place of objective, space and limits.
+
+{spec}
+:param storage: a folder or URL that Airflow and the driver both reach; unset: `[sparktune] storage`
+:param log_level: `trials` keeps Spark's own lines out of the task's log, `spark` brings them back
+"""
 
 
 class SparkTuneOperator(SubmissionOperator):
-    """Tune hyperparameters on Spark; XCom gets the best ones.
+    __doc__ = _DOC.format(spec="\n".join(f":param {item.name}: {item.doc}" for item in ARGUMENTS))
 
-    Everything that SparkSubmitOperator takes is taken. What makes up the spec is checked when the task
-    runs, after templating, so templates, XComArgs and mapped values work.
-
-    A script around `hyperopt.fmin` with this package's SparkTrials runs too: give it as `application`, in
-    place of objective, space and max_evals.
-
-    :param objective: `module:function` or `path/to/file.py:function`; params in, loss out
-    :param space: builders of `airflow_sparktune.space`, their JSON, or `module:SPACE` with a hyperopt space
-    :param max_evals: how many trials to finish
-    :param objective_kwargs: further arguments of the objective, plain JSON
-    :param algo: tpe, random, anneal, atpe, or `module:function` with hyperopt's suggest signature
-    :param parallelism: trials at once; unset: every task slot of the cluster
-    :param timeout: bounds the running time of all attempts together; a timedelta or seconds
-    :param trial_timeout: bounds each trial
-    :param loss_threshold: stop at a loss as low as this
-    :param no_progress: stop after this many trials without an improvement of `min_improvement`
-    :param max_failures: stop after more failed trials than this, a count or a share of max_evals
-    :param max_trial_retries: how often a trial that lost its worker is run again
-    :param seed: makes the study repeatable; unset: drawn once, and kept in the journal
-    :param run_trials_on: `executors`, or `driver` for trials that use the whole cluster (Spark MLlib)
-    :param shared_data: `module:function`, called once on the driver; its value reaches an objective that has
-        a parameter named shared_data
-    :param fresh_workers: give each trial a Python process of its own
-    :param log_level: `trials` keeps Spark's own lines out of the task's log, `spark` brings them back
-    :param storage: a folder or URL that Airflow and the driver both reach; unset: `[sparktune] storage`
-    """
+    # Set, as all arguments of the spec, from the constructor's; the decorator names these.
+    objective: str | None
+    objective_kwargs: Mapping[str, Any] | None
 
     template_fields: Sequence[str] = (*SubmissionOperator.template_fields, *SPEC_FIELDS, "storage")
-    template_fields_renderers: ClassVar[dict[str, str]] = {"objective_kwargs": "json", "space": "json"}
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        "objective_kwargs": "json",
+        "space": "json",
+        "points_to_evaluate": "json",
+    }
     operator_extra_links = (SparkUiLink(),)
     ui_color = "#e8f0d8"
 
@@ -89,7 +75,7 @@ class SparkTuneOperator(SubmissionOperator):
         space: Any = None,
         max_evals: int | str | None = None,
         objective_kwargs: Mapping[str, Any] | None = None,
-        algo: str = "tpe",
+        algo: str | None = None,
         parallelism: int | str | None = None,
         timeout: Any = None,
         trial_timeout: Any = None,
@@ -99,32 +85,19 @@ class SparkTuneOperator(SubmissionOperator):
         max_failures: float | str | None = None,
         max_trial_retries: int | str | None = None,
         seed: int | str | None = None,
-        run_trials_on: str = "executors",
+        run_trials_on: str | None = None,
         shared_data: str | None = None,
-        fresh_workers: bool = False,
+        points_to_evaluate: Any = None,
+        fresh_workers: bool | str | None = None,
         storage: str | None = None,
         log_level: str = "trials",
         name: str = "sparktune",
         **kwargs: Any,
     ) -> None:
+        given = {name: value for name, value in locals().items() if name in SPEC_FIELDS}
         super().__init__(name=name, **kwargs)
-        self.objective = objective
-        self.space = space
-        self.max_evals = max_evals
-        self.objective_kwargs = objective_kwargs
-        self.algo = algo
-        self.parallelism = parallelism
-        self.timeout = timeout
-        self.trial_timeout = trial_timeout
-        self.loss_threshold = loss_threshold
-        self.no_progress = no_progress
-        self.min_improvement = min_improvement
-        self.max_failures = max_failures
-        self.max_trial_retries = max_trial_retries
-        self.seed = seed
-        self.run_trials_on = run_trials_on
-        self.shared_data = shared_data
-        self.fresh_workers = fresh_workers
+        for argument, value in given.items():
+            setattr(self, argument, value)
         self.storage = storage
         self.log_level = log_level
         self.spark_ui: str | None = None
@@ -190,7 +163,7 @@ class SparkTuneOperator(SubmissionOperator):
         """The user's own program and its arguments; empty where a spec is to be run."""
         if not self.application:
             return ()
-        beside = [name for name in SPEC_FIELDS if getattr(self, name) not in (None, DEFAULTS.get(name))]
+        beside = [name for name in SPEC_FIELDS if getattr(self, name) is not None]
         return find_script(
             self.application, self.application_args or (), beside=beside, bases=tuple(code_bases(context))
         )

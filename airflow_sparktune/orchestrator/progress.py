@@ -40,8 +40,9 @@ def followed(address: str, tell: Callable[[Study], None]) -> Iterator[None]:
 
 def progress(study: Study) -> dict[str, Any]:
     """Where the study stands, in a few words and numbers."""
+    limit = study.spec.max_evals if study.spec else None
     return {
-        "trials": f"{study.finished}/{study.spec.max_evals if study.spec else '?'}",
+        "trials": f"{study.finished}/{limit}" if limit else str(study.finished),
         "failed": counts(study)["failed"],
         "best_loss": study.best.loss if study.best else None,
         "best_params": study.best.params if study.best else None,

@@ -127,7 +127,7 @@ class Study:
         if self.spec.changed_identity(spec):
             return False
         if self.closed.reason is StopReason.MAX_EVALS:
-            return spec.max_evals <= self.finished
+            return spec.max_evals is not None and spec.max_evals <= self.finished
         names = _LIMITS.get(self.closed.reason, ())
         return all(getattr(self.spec, name) == getattr(spec, name) for name in names)
 

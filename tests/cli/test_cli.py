@@ -85,7 +85,7 @@ def test_report(study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     ("spec", "message"),
     [
         ("objective: m:f\nspace: {x: {uniform: [0, 1]}}\nmax_eval: 3", "did you mean 'max_evals'"),
-        ("objective: m:f\nspace: {x: {uniform: [0, 1]}}", "a spec must have max_evals, got none"),
+        ("objective: m:f\nspace: {x: {uniform: [0, 1]}}", "a spec must have one of max_evals, timeout"),
         ("space: {x: {uniform: [0, 1]}}\nmax_evals: 3", "a spec must have objective, got none"),
         ("objective: m:f\nspace: {x: {loguniform: [0, 1]}}\nmax_evals: 3", "must be above 0"),
         (

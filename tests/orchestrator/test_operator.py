@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import sys
@@ -23,6 +24,7 @@ from airflow_sparktune.errors import DriverLost
 from airflow_sparktune.orchestrator import operator as sparktune_operator
 from airflow_sparktune.orchestrator.task_study import warn_of_local_storage
 from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.spec import ARGUMENTS
 
 RUN = "churn/tune/manual__2026-01-01T00_00_00_00_00-1e8dc70c"
 
@@ -83,6 +85,18 @@ def test_all_arguments_of_the_spec_are_templated() -> None:
     """Budgets, arguments and paths may be templates, and the provider's own template fields stay."""
     fields = set(SparkTuneOperator.template_fields)
     assert {"objective", "objective_kwargs", "space", "max_evals", "timeout", "storage", "conf"} <= fields
+
+
+def test_the_operator_takes_every_argument_of_a_spec() -> None:
+    """One argument a field of the spec: in the constructor, templated, documented; unset by default."""
+    found = inspect.signature(SparkTuneOperator.__init__).parameters
+    for item in ARGUMENTS:
+        assert found[item.name].default is None, item.name
+        assert item.name in SparkTuneOperator.template_fields
+        assert f":param {item.name}: {item.doc}" in (SparkTuneOperator.__doc__ or "")
+    given = {item.name: f"value of {item.name}" for item in ARGUMENTS}
+    task = SparkTuneOperator(task_id="tune", **given)
+    assert {name: getattr(task, name) for name in given} == given
 
 
 def test_retry_goes_on(operator, run, spark_submit, storage) -> None:

@@ -78,7 +78,7 @@ def test_a_storage_that_does_not_answer_for_a_moment(tmp_path, monkeypatch) -> N
 
 def test_a_study_that_has_not_begun() -> None:
     """Nothing is known, and that is what is said."""
-    assert progress(Study())["trials"] == "0/?"
+    assert progress(Study())["trials"] == "0"
     assert spark_ui(Study()) is None
 
 

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.space import randint, uniform
-from airflow_sparktune.study.spec import IDENTITY, RunTrialsOn, Spec, reference
+from airflow_sparktune.study.spec import ARGUMENTS, FIELDS, IDENTITY, RunTrialsOn, Spec, reference
 
-REQUIRED: dict[str, Any] = {"objective": "churn.train:loss", "space": {"x": uniform(0, 1)}, "max_evals": 20}
+REQUIRED: dict[str, Any] = {"objective": "churn.train:loss", "space": {"x": uniform(0, 1)}}
 
 
 def spec(**more: Any) -> Spec:
-    return Spec.of(**{**REQUIRED, **more})
+    return Spec.of(**{**REQUIRED, "max_evals": 20, **more})
 
 
 JSON = st.recursive(
@@ -47,6 +47,7 @@ SPECS = st.fixed_dictionaries(
         "seed": st.none() | st.integers(0, 2**70),
         "run_trials_on": st.sampled_from(["executors", "driver", RunTrialsOn.DRIVER]),
         "shared_data": st.none() | st.just("churn.data:load"),
+        "points_to_evaluate": st.lists(st.just({"x": 0.5}) | st.just({"n": 3, "k": [1]}), max_size=2),
         "fresh_workers": st.just(False),
         "code": st.none() | st.just("9f2c41d0"),
     },
@@ -65,7 +66,7 @@ def test_a_spec_goes_to_json_and_back(given_: dict[str, Any]) -> None:
 
 def test_a_later_versions_keys_are_left_out() -> None:
     """What a later version added to the spec does not keep this one from reading it."""
-    assert Spec.from_json({**spec().to_json(), "warm_start": True}) == spec()
+    assert Spec.from_json({**spec().to_json(), "of_a_later_version": True}) == spec()
 
 
 def test_a_spec_keeps_no_hand_on_what_it_was_made_of() -> None:
@@ -108,6 +109,8 @@ ACCEPTED = [
     ("fresh_workers", True, True),
     ("fresh_workers", "False", False),
     ("objective_kwargs", {"layers": (64, np.int64(32))}, {"layers": [64, 32]}),
+    ("points_to_evaluate", ({"x": np.float64(0.5)}, {"x": (1, 2)}), [{"x": 0.5}, {"x": [1, 2]}]),
+    ("points_to_evaluate", [], []),
 ]
 
 
@@ -184,6 +187,15 @@ REFUSED = [
     ("objective_kwargs", {"model": print}, r"objective_kwargs\['model'\] must be plain JSON.*pass a name"),
     ("objective_kwargs", {"model": {1: 2}}, r"objective_kwargs\['model'\] must have text keys"),
     ("objective_kwargs", {"x": [float("inf")]}, r"objective_kwargs\['x'\]\[0\] must be a finite number"),
+    ("points_to_evaluate", {"x": 1}, r"must be a list of objects, got {'x': 1}; write \[{'lr': 0.1"),
+    ("points_to_evaluate", "x=1", "must be a list of objects, got 'x=1'"),
+    (
+        "points_to_evaluate",
+        [{"x": 1}, 2],
+        r"points_to_evaluate\[1\] must be an object of params by name, got 2",
+    ),
+    ("points_to_evaluate", [{}], r"points_to_evaluate\[0\] must be an object"),
+    ("points_to_evaluate", [{"x": print}], r"points_to_evaluate\[0\]\['x'\] must be plain JSON"),
     ("space", {}, "space must have at least one parameter"),
     ("space", "search space", "space must be 'module:name'"),
     (
@@ -207,8 +219,8 @@ def test_what_cannot_be_is_refused(name: str, value: Any, message: str) -> None:
 
 @pytest.mark.parametrize("name", REQUIRED)
 def test_a_key_that_is_missing(name: str) -> None:
-    """A spec without one of the three keys that it must have says what to add."""
-    given_ = {key: value for key, value in REQUIRED.items() if key != name}
+    """A spec without one of the two keys that it must have says what to add."""
+    given_ = {key: value for key, value in REQUIRED.items() if key != name} | {"max_evals": 20}
     for left_out in (given_, {**given_, name: None}):
         with pytest.raises(SpecError, match=rf"a spec must have {name}, got none; add {name}: "):
             Spec.of(**left_out)
@@ -226,6 +238,51 @@ def test_a_key_that_is_unknown(key: str, hint: str) -> None:
     """A misspelled key is told, with the one that it looks like or all there are."""
     with pytest.raises(SpecError, match=f"known keys only, got .{key}.; {hint}"):
         spec(**{key: 1})
+
+
+@pytest.mark.parametrize("bound", [{"timeout": 60}, {"loss_threshold": 0}, {"no_progress": 9}], ids=str)
+def test_any_field_that_ends_the_study_stands_in_for_max_evals(bound: dict[str, Any]) -> None:
+    """max_evals may be unset where another field ends the study."""
+    assert Spec.of(**REQUIRED, **bound).max_evals is None
+
+
+def test_a_study_without_an_end_is_refused() -> None:
+    """The error names every field that would end it."""
+    rule = "must have one of max_evals, timeout, loss_threshold, no_progress, got none.*add max_evals: 50"
+    with pytest.raises(SpecError, match=rule):
+        Spec.of(**REQUIRED, max_failures=3, trial_timeout=9)
+
+
+def test_a_script_may_end_its_study_by_a_rule_of_its_own() -> None:
+    """Such a spec goes to JSON and back; no number stands for the limit that it does not have."""
+    unlimited = Spec.unbounded(**REQUIRED)
+    assert unlimited.to_json()["max_evals"] is None
+    assert Spec.from_json(unlimited.to_json()) == unlimited
+
+
+def test_a_share_of_no_number() -> None:
+    """max_failures as a share needs the number that it is a share of."""
+    with pytest.raises(SpecError, match=r"max_failures must be a count where max_evals is unset.*share 0.25"):
+        Spec.of(**REQUIRED, timeout=60, max_failures=0.25)
+
+
+def test_every_field_is_documented() -> None:
+    """The reference page, the operator's help and the shell's are made of these texts."""
+    for item in FIELDS:
+        assert item.doc.endswith("."), item.name
+        assert item.takes, item.name
+    assert [item.name for item in FIELDS if item.required] == list(REQUIRED)
+    assert [item.name for item in FIELDS if item not in ARGUMENTS] == ["code"]
+
+
+def test_examples_are_accepted() -> None:
+    """What the documentation shows of a field passes its check; so does the default."""
+    for item in FIELDS:
+        if item.example:
+            value = json.loads(item.example) if item.takes.endswith(("object", "objects")) else item.example
+            item.check(item.name, value)
+        if not item.required and item.default is not None:
+            assert item.check(item.name, item.default) == item.default
 
 
 def test_fresh_workers_are_the_executors() -> None:
@@ -272,6 +329,7 @@ def test_what_makes_another_study(name: str) -> None:
         {"loss_threshold": 0.1, "no_progress": 5, "min_improvement": 0.1},
         {"max_failures": 3, "max_trial_retries": 0},
         {"fresh_workers": True},
+        {"points_to_evaluate": [{"x": 0.5}]},
     ],
     ids=str,
 )

@@ -41,6 +41,7 @@ def test_which_ends_leave_a_result(reason: str, stands: bool) -> None:
         ("max_evals", {"max_evals": 1}, True),
         ("max_evals", {"max_evals": 2}, False),
         ("max_evals", {"max_evals": 1, "timeout": 600}, True),
+        ("max_evals", {"max_evals": None, "max_failures": None, "timeout": 600}, False),
         ("timeout", {}, True),
         ("timeout", {"timeout": 600}, False),
         ("timeout", {"max_evals": 500}, True),

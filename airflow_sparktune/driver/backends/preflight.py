@@ -86,7 +86,7 @@ def preflight(
 
 def preflight_study(slots: Checkable, spec: Spec, recorder: Recorder) -> None:
     """The same for a study, within what is left of its time; nothing where nothing is left to run."""
-    if recorder.study.finished < spec.max_evals:
+    if spec.max_evals is None or recorder.study.finished < spec.max_evals:
         with recorder.watch.on("prepare"):
             preflight(
                 slots,

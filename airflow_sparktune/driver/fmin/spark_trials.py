@@ -173,14 +173,15 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         base.validate_loss_threshold(loss_threshold)
         self._connect(self._spark)  # anew, for trials that come out of a pickle or a copy
         algo = algo or hyperopt.tpe.suggest
-        max_evals = sys.maxsize if max_evals is None else max_evals
+        # hyperopt.fmin passes sys.maxsize where the script gives no number.
+        limit = None if max_evals is None or max_evals >= sys.maxsize else max_evals
         generator = np.random.default_rng() if rstate is None else rstate
         domain = base.Domain(fn, space, pass_expr_memo_ctrl=pass_expr_memo_ctrl)
         spec = function_spec(
             fn,
             space=domain.expr,
             algo=algo,
-            max_evals=max_evals,
+            max_evals=limit,
             parallelism=None if self._follows_cluster else self.parallelism,
             timeout=self.timeout or timeout,
             loss_threshold=self.loss_threshold if loss_threshold is None else loss_threshold,
@@ -194,7 +195,7 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         inserted = [doc for doc in self._dynamic_trials[self._settled :] if doc["state"] in _ENDED]
         waiting = (doc["misc"] for doc in self._dynamic_trials if doc["state"] == base.JOB_STATE_NEW)
         points = (*self._points, *map(base.spec_from_misc, waiting))
-        with bar(initial=0, total=max_evals) as shown:
+        with bar(initial=0, total=limit) as shown:
             documents = Documents(
                 self, self._answers, labels=sorted(domain.params), early_stop_fn=early_stop_fn, bar=shown
             )

@@ -32,7 +32,7 @@ def function_spec(function: Any, *, space: Any, algo: Any, **limits: Any) -> Spe
     code = "\n".join((*_code(function, prints), *arguments))
     expression = "\n".join(graph_lines(space, words=prints.of))
     given = {name: value for name, value in limits.items() if value is not None}
-    return Spec.of(
+    return Spec.unbounded(
         objective=_reference(function),
         code=digest(code.encode()),
         space=f"fmin:space_{digest(expression.encode())[:16]}",

@@ -6,6 +6,7 @@ import logging
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
 from collections import Counter
@@ -365,6 +366,13 @@ class TestLimits:
         minimise(trials, picky, space, max_evals=200, early_stop_fn=no_progress_loss(5))
         assert trials.count_total_trials() < 60
         assert trials.fmin_cancelled_reason == "early stopping condition"
+
+    def test_an_fmin_without_a_limit_has_none_in_its_journal(self, tmp_path: Path) -> None:
+        trials = SparkTrials(parallelism=2, study=str(tmp_path))
+        minimise(trials, max_evals=None, early_stop_fn=no_progress_loss(3))
+        journals = "".join(path.read_text() for path in tmp_path.rglob("*.jsonl"))
+        assert '"max_evals":null' in journals.replace(" ", "")
+        assert str(sys.maxsize) not in journals
 
     def test_a_rule_of_ones_own_sees_the_trials_that_have_ended(self) -> None:
         seen: list[int] = []

@@ -1,0 +1,173 @@
+"""The checks of a spec's values: each takes (name, value), and returns what to keep or raises SpecError.
+
+They take what people write: text from a template, a timedelta, numpy's scalars.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from enum import StrEnum
+from math import inf, isfinite
+from typing import Any
+
+from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study import space as spaces
+from airflow_sparktune.study.plain import plain, scalar
+
+ALGORITHMS = ("tpe", "random", "anneal", "atpe")
+
+_REFERENCE = re.compile(r"(?P<module>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):(?P<name>[A-Za-z_]\w*)", re.ASCII)
+
+
+class RunTrialsOn(StrEnum):
+    """Where a trial's objective runs."""
+
+    EXECUTORS = "executors"
+    DRIVER = "driver"
+
+
+def reference(name: str, value: Any) -> str:
+    """`value` as a `module:name` reference."""
+    if not isinstance(value, str) or not _REFERENCE.fullmatch(value):
+        raise SpecError(
+            f"{name} must be 'module:name' (such as 'churn.train:loss'), got {value!r}; "
+            "the part before the colon is imported, the part after it looked up there"
+        )
+    return value
+
+
+def whole(minimum: int, hint: str) -> Callable[[str, Any], int]:
+    """The check for a whole number of at least `minimum`; `hint` ends its message."""
+
+    def check(name: str, value: Any) -> int:
+        number = _number(value)
+        if number is None or number != number // 1 or number < minimum:
+            raise SpecError(f"{name} must be a whole number of at least {minimum}, got {value!r}; {hint}")
+        return int(number)
+
+    return check
+
+
+def finite(name: str, value: Any) -> float:
+    """A finite number."""
+    number = _real(value)
+    if number is None or not isfinite(number):
+        raise SpecError(f"{name} must be a finite number, got {value!r}; leave it unset to have none")
+    return number
+
+
+def not_negative(name: str, value: Any) -> float:
+    """A difference of losses."""
+    number = finite(name, value)
+    if number < 0:
+        raise SpecError(f"{name} must be at least 0, got {value!r}; it is a difference of losses")
+    return number
+
+
+def seconds(name: str, value: Any) -> float:
+    """A time above 0, in seconds."""
+    number = value.total_seconds() if isinstance(value, timedelta) else _real(value)
+    if number is None or not 0 < number < inf:
+        raise SpecError(
+            f"{name} must be a time above 0 (a timedelta or seconds), got {value!r}; "
+            "leave it unset to have none"
+        )
+    return number
+
+
+def failures(name: str, value: Any) -> int | float:
+    """A count of trials, or a share of max_evals below 1.0."""
+    number = _number(value)
+    if number is None or number < 0 or (isinstance(number, float) and not 0 <= number < 1):
+        raise SpecError(
+            f"{name} must be a count (a whole number) or a share of max_evals (below 1.0), got {value!r}; "
+            "leave it unset to allow any number of failures"
+        )
+    return number
+
+
+def algorithm(name: str, value: Any) -> str:
+    """The name of an algorithm of ours, or a reference to a suggest function."""
+    if isinstance(value, str) and (value in ALGORITHMS or _REFERENCE.fullmatch(value)):
+        return value
+    raise SpecError(
+        f"{name} must be one of {', '.join(ALGORITHMS)}, or 'module:function' with hyperopt's suggest "
+        f"signature (such as 'hyperopt.tpe:suggest'), got {value!r}"
+    )
+
+
+def space(name: str, value: Any) -> Any:
+    """A search space in its JSON form, or a reference to a hyperopt space."""
+    if isinstance(value, str):
+        return reference(name, value)
+    return spaces.to_json(spaces.parse(value))
+
+
+def run_trials_on(name: str, value: Any) -> RunTrialsOn:
+    """A RunTrialsOn from its text."""
+    try:
+        return RunTrialsOn(value)
+    except ValueError:
+        raise SpecError(
+            f"{name} must be 'executors' (single-machine models) or 'driver' (trials that use the whole "
+            f"cluster themselves, such as Spark MLlib), got {value!r}"
+        ) from None
+
+
+def arguments(name: str, value: Any) -> dict[str, Any]:
+    """Keyword arguments in plain JSON."""
+    if not isinstance(value, Mapping):
+        raise SpecError(f"{name} must be an object of arguments by name, got {value!r}")
+    checked: dict[str, Any] = plain(value, what=name)
+    return checked
+
+
+def points(name: str, value: Any) -> list[dict[str, Any]]:
+    """A list of configurations, each the params of one trial in plain JSON."""
+    example = f"write [{{'lr': 0.1, 'depth': 6}}] for one point of the space with {name}"
+    if isinstance(value, str | bytes) or not isinstance(value, Sequence):
+        raise SpecError(f"{name} must be a list of objects, got {value!r}; {example}")
+    for index, point in enumerate(value):
+        if not isinstance(point, Mapping) or not point:
+            raise SpecError(f"{name}[{index}] must be an object of params by name, got {point!r}; {example}")
+    checked: list[dict[str, Any]] = plain(value, what=name)
+    return checked
+
+
+def flag(name: str, value: Any) -> bool:
+    """True or False; a template gives them as text."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value in ("True", "False"):
+        return value == "True"
+    raise SpecError(f"{name} must be True or False, got {value!r}")
+
+
+def text(name: str, value: Any) -> str:
+    """Any text."""
+    if isinstance(value, str):
+        return value
+    raise SpecError(f"{name} must be text, got {value!r}")
+
+
+def _number(value: Any) -> int | float | None:
+    """A number from a number or from a template's text."""
+    if isinstance(value, str):
+        for kind in (int, float):
+            try:
+                return kind(value)
+            except ValueError:
+                continue
+        return None
+    value = scalar(value)
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _real(value: Any) -> float | None:
+    number = _number(value)
+    try:
+        return None if number is None else float(number)
+    except OverflowError:
+        return inf

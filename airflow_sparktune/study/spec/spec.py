@@ -1,0 +1,287 @@
+"""The spec: what to tune, frozen, checked, JSON both ways. Its keys are the operator's argument names."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from math import floor
+from typing import Any
+
+from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.spec import checks
+from airflow_sparktune.study.spec.checks import RunTrialsOn
+from airflow_sparktune.study.spec.field import SpecField, declaration_of, declared
+from airflow_sparktune.study.spec.texts import texts
+
+# 0.29 * 100 is 28.999999999999996.
+_DUST = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """What to tune and within which limits.
+
+    Build it with `Spec.of`, which takes what people write (text from a template, a timedelta) and checks
+    it. Times are seconds. Each field is declared here once: check, meaning, role in the identity.
+
+    >>> spec = Spec.of(objective="churn.train:loss", space={"lr": {"uniform": [0, 1]}}, max_evals="20")
+    >>> spec.max_evals, Spec.from_json(spec.to_json()) == spec
+    (20, True)
+    """
+
+    objective: str = declared(
+        checks.reference,
+        takes="module:function",
+        doc="The function to minimise: params in, loss out. `path/to/file.py:function` ships that file.",
+        example="churn.train:loss",
+        identity=True,
+    )
+    space: Any = declared(
+        checks.space,
+        takes="object",
+        doc="The search space: builders of `airflow_sparktune.space`, their JSON form, or `module:SPACE` "
+        "with a hyperopt space.",
+        example='{"lr": {"loguniform": [0.0001, 1.0]}}',
+        identity=True,
+    )
+    max_evals: int | None = declared(
+        checks.whole(1, "it is the number of trials to finish"),
+        takes="count",
+        doc="The study stops when this many trials have ended. May be unset where `timeout`, "
+        "`loss_threshold` or `no_progress` ends the study.",
+        default=None,
+        example="50",
+        bounds=True,
+    )
+    objective_kwargs: Mapping[str, Any] = declared(
+        checks.arguments,
+        takes="object",
+        doc="Further arguments of the objective, plain JSON.",
+        default=dict,
+        example='{"data": "s3://lake/churn/today"}',
+        identity=True,
+    )
+    algo: str = declared(
+        checks.algorithm,
+        takes="name",
+        doc="`tpe`, `random`, `anneal`, `atpe`, or `module:function` with the signature of hyperopt's "
+        "suggest functions.",
+        default="tpe",
+        identity=True,
+    )
+    parallelism: int | None = declared(
+        checks.whole(1, "leave it unset to use every Spark slot"),
+        takes="count",
+        doc="How many trials run at once. Unset: one in every task slot of the cluster.",
+        default=None,
+        example="8",
+    )
+    timeout: float | None = declared(
+        checks.seconds,
+        takes="seconds",
+        doc="The study stops when its attempts have run this long together; a timedelta or seconds.",
+        default=None,
+        example="1800",
+        bounds=True,
+    )
+    trial_timeout: float | None = declared(
+        checks.seconds,
+        takes="seconds",
+        doc="A trial fails when it has run this long; a timedelta or seconds.",
+        default=None,
+        example="60",
+    )
+    loss_threshold: float | None = declared(
+        checks.finite,
+        takes="number",
+        doc="The study stops at a loss as low as this.",
+        default=None,
+        example="0.05",
+        bounds=True,
+    )
+    no_progress: int | None = declared(
+        checks.whole(1, "it is a number of trials; leave it unset to go on without progress"),
+        takes="count",
+        doc="The study stops after this many trials without an improvement of `min_improvement`.",
+        default=None,
+        example="20",
+        bounds=True,
+    )
+    min_improvement: float = declared(
+        checks.not_negative,
+        takes="number",
+        doc="How much lower a loss must be to count as progress for `no_progress`.",
+        default=0.0,
+        example="0.001",
+    )
+    max_failures: int | float | None = declared(
+        checks.failures,
+        takes="count or share",
+        doc="The study stops when more trials than this have failed: a count, or a share of `max_evals` "
+        "below 1.0.",
+        default=None,
+        example="0.25",
+    )
+    max_trial_retries: int = declared(
+        checks.whole(0, "it is how often a trial that lost its worker is run again"),
+        takes="count",
+        doc="How often a trial that lost its worker runs again before it counts as failed.",
+        default=2,
+    )
+    seed: int | None = declared(
+        checks.whole(0, "leave it unset to have one drawn"),
+        takes="count",
+        doc="Makes the study repeatable. Unset: drawn once, and kept in the journal.",
+        default=None,
+        example="7",
+        identity=True,
+    )
+    run_trials_on: RunTrialsOn = declared(
+        checks.run_trials_on,
+        takes="executors or driver",
+        doc="`executors` for models that train on one machine, `driver` for trials that use the whole "
+        "cluster themselves (Spark MLlib).",
+        default=RunTrialsOn.EXECUTORS,
+        identity=True,
+    )
+    shared_data: str | None = declared(
+        checks.reference,
+        takes="module:function",
+        doc="A function that the driver calls once. Its value reaches an objective that has a parameter "
+        "named `shared_data`.",
+        default=None,
+        example="churn.data:load",
+        identity=True,
+    )
+    points_to_evaluate: Sequence[Mapping[str, Any]] = declared(
+        checks.points,
+        takes="list of objects",
+        doc="Configurations to run first, each the params of one trial as the objective gets them.",
+        default=list,
+        example='[{"lr": 0.1}]',
+    )
+    fresh_workers: bool = declared(
+        checks.flag,
+        takes="flag",
+        doc="Give each trial a Python process of its own.",
+        default=False,
+    )
+    code: str | None = declared(
+        checks.text,
+        takes="text",
+        doc="The SHA-256 of the user's code that is shipped; null where none is.",
+        default=None,
+        identity=True,
+        internal=True,
+    )
+
+    @classmethod
+    def of(cls, **given: Any) -> Spec:
+        """A checked spec from what a person wrote; raises SpecError.
+
+        At least one field must bound the study.
+        """
+        spec = cls.unbounded(**given)
+        if all(getattr(spec, name) is None for name in _BOUNDS):
+            raise SpecError(
+                f"a spec must have one of {', '.join(_BOUNDS)}, got none, so the study would never end; "
+                "add max_evals: 50"
+            )
+        return spec
+
+    @classmethod
+    def unbounded(cls, **given: Any) -> Spec:
+        """The same for a study that something beside the spec may end, such as a script's own rule."""
+        unknown = sorted(set(given) - set(_NAMES))
+        if unknown:
+            near = difflib.get_close_matches(unknown[0], _NAMES, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(_NAMES)}"
+            raise SpecError(f"a spec must have known keys only, got {unknown[0]!r}; {hint}")
+        for item in FIELDS:
+            if item.required and given.get(item.name) is None:
+                raise SpecError(f"a spec must have {item.name}, got none; add {item.name}: {item.example}")
+        checked = {
+            item.name: item.check(item.name, given[item.name])
+            for item in FIELDS
+            if given.get(item.name) is not None
+        }
+        spec = cls(**checked)
+        spec._check_together()
+        return spec
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Spec:
+        """The spec that `to_json` wrote; keys of a later version are left out."""
+        return cls.unbounded(**{name: data[name] for name in _NAMES if name in data})
+
+    def to_json(self) -> dict[str, Any]:
+        """The spec as plain JSON, every field of it."""
+        return {**asdict(self), "run_trials_on": self.run_trials_on.value}
+
+    @property
+    def failures_allowed(self) -> int | None:
+        """How many trials may fail: `max_failures` as a count; None where any number may.
+
+        >>> space = {"x": {"uniform": [0, 1]}}
+        >>> Spec.of(objective="m:f", space=space, max_evals=100, max_failures=0.29).failures_allowed
+        29
+        """
+        if isinstance(self.max_failures, float):
+            # The checks refuse a share without max_evals.
+            return None if self.max_evals is None else floor(self.max_failures * self.max_evals + _DUST)
+        return self.max_failures
+
+    @property
+    def identity(self) -> str:
+        """A hash of what makes this study, for names; specs of one identity have none of it changed.
+
+        >>> old = Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=1)
+        >>> old.identity == Spec.of(**{**old.to_json(), "max_evals": 9}).identity
+        True
+        """
+        values = texts(self.to_json())
+        parts = "\n".join(values[name] for name in IDENTITY)
+        return hashlib.sha256(parts.encode()).hexdigest()[:16]
+
+    def changed_identity(self, other: Spec) -> tuple[str, ...]:
+        """Which parts make `other` another study; a seed counts only where both were given.
+
+        >>> old = Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=1)
+        >>> new = Spec.of(**{**old.to_json(), "objective_kwargs": {"try": 2}, "max_evals": 9})
+        >>> old.changed_identity(new)
+        ("objective_kwargs['try']",)
+        """
+        mine, others = texts(self.to_json()), texts(other.to_json())
+        changed = [name for name in IDENTITY if mine[name] != others[name]]
+        if "seed" in changed and None in (self.seed, other.seed):
+            changed.remove("seed")
+        if "objective_kwargs" in changed:
+            mine, others = texts(self.objective_kwargs), texts(other.objective_kwargs)
+            at = changed.index("objective_kwargs")
+            names = [name for name in {**mine, **others} if mine.get(name) != others.get(name)]
+            changed[at : at + 1] = [f"objective_kwargs[{name!r}]" for name in names]
+        return tuple(changed)
+
+    def _check_together(self) -> None:
+        """Raise SpecError for fields that contradict each other."""
+        if self.run_trials_on is RunTrialsOn.DRIVER and self.fresh_workers:
+            raise SpecError(
+                "fresh_workers must be left unset with run_trials_on='driver', got True; "
+                "trials on the driver use no Python worker of Spark"
+            )
+        if isinstance(self.max_failures, float) and self.max_evals is None:
+            raise SpecError(
+                f"max_failures must be a count where max_evals is unset, got the share {self.max_failures}; "
+                "set max_evals, or write a whole number"
+            )
+
+
+FIELDS: tuple[SpecField, ...] = tuple(map(declaration_of, fields(Spec)))
+# Those that a person gives: the operator's arguments, the keys of a spec file.
+ARGUMENTS: tuple[SpecField, ...] = tuple(item for item in FIELDS if not item.internal)
+# What makes a study this study and not another one; everything else is a limit and may change on the way.
+IDENTITY: tuple[str, ...] = tuple(item.name for item in FIELDS if item.identity)
+_BOUNDS = tuple(item.name for item in FIELDS if item.bounds)
+_NAMES = tuple(item.name for item in FIELDS)
