@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: run them all, each in a process of its own, so that each starts cold."""
+"""`python -m benchmarks`: run every benchmark, each in its own process, so that each starts cold."""
 
 from __future__ import annotations
 
@@ -11,18 +11,28 @@ from importlib import import_module
 from benchmarks.machine import machine
 from benchmarks.report import picture, table
 
-NAMES = ("dispatch", "utilisation", "scaleout", "budget", "loop", "ask", "start", "replay")
+# A new benchmark is a module with QUESTION, TARGET, FULL, TINY and measure(), and its name here.
+MODULES = {
+    "dispatch": "benchmarks.spark.dispatch",
+    "utilisation": "benchmarks.spark.utilisation",
+    "scaleout": "benchmarks.spark.scaleout",
+    "budget": "benchmarks.spark.budget",
+    "loop": "benchmarks.parts.loop",
+    "ask": "benchmarks.parts.ask",
+    "start": "benchmarks.spark.start",
+    "replay": "benchmarks.parts.replay",
+}
 
 
 def main() -> int:
     """Run what was asked for; returns the exit code."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("--only", choices=NAMES, action="append", help="this one (may be given again)")
+    parser.add_argument("--only", choices=MODULES, action="append", help="this one (may be given again)")
     parser.add_argument("--quick", action="store_true", help="leave out hyperopt's SparkTrials")
-    parser.add_argument("--tiny", action="store_true", help="so small that the figures mean nothing")
-    parser.add_argument("--here", action="store_true", help="in this process, without a word on the machine")
+    parser.add_argument("--tiny", action="store_true", help="a size at which the figures mean nothing")
+    parser.add_argument("--here", action="store_true", help="in this process, without describing the machine")
     arguments = parser.parse_args()
-    chosen = arguments.only or NAMES
+    chosen = arguments.only or MODULES
     if arguments.here:
         for name in chosen:
             _measure(name, quick=arguments.quick, tiny=arguments.tiny)
@@ -40,7 +50,7 @@ def main() -> int:
 
 
 def _measure(name: str, *, quick: bool, tiny: bool) -> None:
-    benchmark = import_module(f"benchmarks.{name}")
+    benchmark = import_module(MODULES[name])
     print(f"\n{name}: {benchmark.QUESTION}\ntarget: {benchmark.TARGET}\n", flush=True)
     findings = benchmark.measure(benchmark.TINY if tiny else benchmark.FULL, peers=not (quick or tiny))
     print(table(findings.columns, findings.rows))

@@ -10,6 +10,8 @@ from base64 import urlsafe_b64encode
 from importlib.metadata import distribution, entry_points, version
 from pathlib import Path
 
+import pytest
+
 from airflow_sparktune.orchestrator.provider import get_provider_info
 
 
@@ -52,6 +54,7 @@ def test_airflow_knows_the_decorator() -> None:
     assert task.sparktune.__name__ == sparktune_task.__name__
 
 
+@pytest.mark.integration
 def test_importing_the_operator_is_cheap() -> None:
     """A DAG file pays for the provider's operator, and for nothing heavy of ours."""
     heavy = ("pyspark", "hyperopt", "scipy", "plotly", "pandas", "numpy")

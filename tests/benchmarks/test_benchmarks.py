@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmarks.__main__ import NAMES, main
+from benchmarks.__main__ import MODULES, main
 from benchmarks.report import picture, table
 
 REPOSITORY = Path(__file__).parents[2]
@@ -26,9 +26,10 @@ import json, sys
 from importlib import import_module
 from pathlib import Path
 from benchmarks import report
+from benchmarks.__main__ import MODULES
 name, out, peers = json.loads(sys.argv[1])
 report.OUT = Path(out)
-benchmark = import_module(f"benchmarks.{name}")
+benchmark = import_module(MODULES[name])
 findings = benchmark.measure(benchmark.TINY, peers=peers)
 report.picture(name, benchmark.QUESTION, findings.draw)
 print(json.dumps([list(findings.columns), [list(row) for row in findings.rows]]))
@@ -38,7 +39,7 @@ print(json.dumps([list(findings.columns), [list(row) for row in findings.rows]])
 @pytest.mark.parametrize("name", WITHOUT_SPARK)
 def test_a_benchmark_fills_its_table(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every row has a value for every column, and there is a picture."""
-    benchmark = import_module(f"benchmarks.{name}")
+    benchmark = import_module(MODULES[name])
     findings = benchmark.measure(benchmark.TINY, peers=False)
     check(findings.columns, findings.rows)
     monkeypatch.setattr("benchmarks.report.OUT", tmp_path)
@@ -46,7 +47,7 @@ def test_a_benchmark_fills_its_table(name: str, tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in WITHOUT_SPARK])
+@pytest.mark.parametrize("name", [name for name in MODULES if name not in WITHOUT_SPARK])
 def test_a_benchmark_on_spark_fills_its_table(name: str, tmp_path: Path) -> None:
     """The same in a process of its own, for it chooses its Spark settings; the log stays out of the table."""
     peers = name in WITH_PEERS
@@ -79,7 +80,7 @@ def test_the_machine_is_named_once(
     assert main() == 0
     (line,) = capsys.readouterr().out.splitlines()
     assert all(re.search(rf"\b{what} \S", line) for what in ("Python", "Java", "Spark", "hyperopt"))
-    assert len(measured) == (1 if flags else len(NAMES))
+    assert len(measured) == (1 if flags else len(MODULES))
     assert all("--here" in command for command in measured)
 
 

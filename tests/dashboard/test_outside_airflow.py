@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from fastapi.testclient import TestClient
 from pages import as_it_is
 from synthetic import Writer
@@ -55,6 +56,7 @@ def test_an_empty_study_has_a_report_too(tmp_path: Path) -> None:
     assert "</html>" in report(read_study(str(tmp_path)).study, title="nothing yet", mask=as_it_is)
 
 
+@pytest.mark.integration
 def test_loading_the_plugins_imports_no_web_framework_and_no_spark() -> None:
     program = (
         "import sys, airflow_sparktune.dashboard.plugin, airflow_sparktune.orchestrator.links;"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_sparktune.driver.backends.simulated import Ending
@@ -55,7 +55,6 @@ deaths = st.lists(st.integers(0, 1_000), min_size=1, max_size=4)
 
 
 @given(deaths)
-@settings(deadline=None)
 def test_one_slot_gives_the_sequence_of_an_uninterrupted_run(deaths: list[int]) -> None:
     world = ONE
     for events in deaths:
@@ -66,7 +65,6 @@ def test_one_slot_gives_the_sequence_of_an_uninterrupted_run(deaths: list[int]) 
 
 
 @given(deaths)
-@settings(deadline=None)
 def test_several_slots_keep_every_end_and_run_the_rest_again(deaths: list[int]) -> None:
     world = FOUR
     for events in deaths:

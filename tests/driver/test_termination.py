@@ -15,7 +15,7 @@ from airflow_sparktune.driver.termination import Killed, terminable
 
 @pytest.fixture(autouse=True)
 def _own_handler() -> Iterator[None]:
-    """Whatever a test does, it leaves SIGTERM as it was."""
+    """Restore SIGTERM after each test."""
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGTERM, before)

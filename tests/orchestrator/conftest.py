@@ -123,6 +123,6 @@ class ApplicationPage(BaseHTTPRequestHandler):
 def resource_manager() -> Iterator[ResourceManager]:
     """A running stand-in."""
     with ResourceManager() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()

@@ -4,7 +4,7 @@ import itertools
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_sparktune.study.follow import WRONG_SHAPE, StudyFollower
@@ -91,7 +91,6 @@ def test_the_best_is_the_best(events: list[Event]) -> None:
 
 
 @given(journals())
-@settings(deadline=None)
 def test_what_a_follower_reads_is_what_counts(journal: tuple[MemoryStorage, list[Event]]) -> None:
     """A journal reads as the events that count, one after the other, however they lie in segments."""
     storage, counted = journal
@@ -101,7 +100,6 @@ def test_what_a_follower_reads_is_what_counts(journal: tuple[MemoryStorage, list
 
 
 @given(journals(), st.data())
-@settings(deadline=None)
 def test_following_along_is_reading_at_the_end(
     journal: tuple[MemoryStorage, list[Event]], data: st.DataObject
 ) -> None:
@@ -121,7 +119,6 @@ def test_following_along_is_reading_at_the_end(
 
 
 @given(journals(), st.data())
-@settings(deadline=None)
 def test_no_damage_is_fatal(journal: tuple[MemoryStorage, list[Event]], data: st.DataObject) -> None:
     """Whatever becomes of a file, the study can be read and everything asked of it."""
     storage, _ = journal

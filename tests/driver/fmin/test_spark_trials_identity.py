@@ -123,6 +123,7 @@ def test_the_functions_beside_it_count_and_other_globals_do_not() -> None:
     assert spec_of(written(source.format("x + 2", 1))) != first
 
 
+@pytest.mark.integration
 def test_the_identity_is_the_same_in_every_process() -> None:
     """Neither the order of a set nor an address in memory, wherever it is held, makes another study."""
     script = textwrap.dedent("""

@@ -5,6 +5,9 @@ import sys
 
 import pytest
 
+# Each test is a fresh interpreter that imports hyperopt, most of them scipy.stats as well.
+pytestmark = pytest.mark.integration
+
 LOADED = "'scipy.stats._continuous_distns' in sys.modules"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hyperopt import tpe
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_sparktune.driver.samplers.mixtures import gmm1_lpdf, lgmm1_lpdf
@@ -26,7 +26,6 @@ def mixture(chance: np.random.Generator, components: int, mus: Any) -> tuple[Any
     return weights / weights.sum(), np.where(alike, np.round(mus), mus), np.where(alike, 0.1, sigmas)
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 2**32), bounded=st.booleans(), q=STEPS, points=POINTS, components=COMPONENTS)
 def test_normal(seed: int, bounded: bool, q: float | None, points: int, components: int) -> None:
     """With bounds and without, in steps and without, points far outside of the mixture among them."""
@@ -37,7 +36,6 @@ def test_normal(seed: int, bounded: bool, q: float | None, points: int, componen
     same(gmm1_lpdf, tpe.GMM1_lpdf, samples, *given_mixture, low=low, high=high, q=q)
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 2**32), bounded=st.booleans(), q=STEPS, points=POINTS, components=COMPONENTS)
 def test_log_normal(seed: int, bounded: bool, q: float | None, points: int, components: int) -> None:
     """The same; what is in steps can be 0."""

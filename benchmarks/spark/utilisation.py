@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.report import Findings, ratio
-from benchmarks.session import Session
+from benchmarks.spark.session import Session
 
 QUESTION = "How long do n trials of s seconds take?"
 TARGET = (

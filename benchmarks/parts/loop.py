@@ -18,7 +18,7 @@ from airflow_sparktune.study.follow import StudyFollower
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.storage import LocalStorage, MemoryStorage, Storage
 from airflow_sparktune.study.trial import Trial
-from benchmarks.counting import CountingStorage
+from benchmarks.parts.counting import CountingStorage
 from benchmarks.report import Findings
 
 QUESTION = "What does the tuner itself cost per trial, as a study grows?"

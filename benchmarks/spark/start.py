@@ -22,7 +22,7 @@ from benchmarks.report import Findings, middle
 QUESTION = "How long does it take from spark-submit to the first trial?"
 TARGET = "at most 1.2 times a bare PySpark application that runs one job"
 MASTER = "local[2]"
-OBJECTIVE = Path(__file__).with_name("objectives.py")
+OBJECTIVE = Path(__file__).parents[1] / "objectives.py"
 
 
 @dataclass(frozen=True, slots=True)

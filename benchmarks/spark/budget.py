@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.loess import loess
 from benchmarks.report import Findings, middle, over_workers
-from benchmarks.session import Session
+from benchmarks.spark.loess import loess
+from benchmarks.spark.session import Session
 
 QUESTION = "What do more workers find within the same time?"
 TARGET = "a trend that falls with the workers"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.report import Findings, middle
-from benchmarks.session import Session, span_s
+from benchmarks.spark.session import Session, span_s
 
 QUESTION = "What does a trial cost beyond its objective?"
 TARGET = "at most 1.3 times an empty single-task PySpark job in the same session"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.report import Findings, over_workers, ratio
-from benchmarks.session import Session
+from benchmarks.spark.session import Session
 
 QUESTION = "How much faster is a study on more workers?"
 TARGET = "a speed-up of 28 or better on 32 workers"

@@ -13,7 +13,7 @@ from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.storage import LocalStorage, Storage
 from airflow_sparktune.study.study import StopReason
 from airflow_sparktune.study.trial import Trial, TrialState
-from benchmarks.counting import CountingStorage
+from benchmarks.parts.counting import CountingStorage
 from benchmarks.report import Findings, middle
 
 QUESTION = "How long does it take to open a study?"

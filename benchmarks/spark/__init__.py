@@ -1,0 +1,1 @@
+"""Benchmarks that run studies on Spark."""
