@@ -21,6 +21,7 @@ MODULES = {
     "ask": "benchmarks.parts.ask",
     "start": "benchmarks.spark.start",
     "replay": "benchmarks.parts.replay",
+    "retuning": "benchmarks.parts.retuning",
 }
 
 

@@ -1,0 +1,1 @@
+"""Retuning inside the driver: the incumbent, its confirmation against the search's best, the decision."""

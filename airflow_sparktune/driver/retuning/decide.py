@@ -1,0 +1,183 @@
+"""The decision: whether a candidate replaces the incumbent, from paired repeats with fresh seeds.
+
+Search losses only nominate. Candidate i passes where the mean of d_ij = (incumbent's loss - candidate's
+loss - margin) in the repeats j exceeds 0 in a one-sided t test at 1 - alpha/m, with m the number of
+candidates: the best of several is chosen by the repeats that test it, and without that correction the
+choice itself would be a winner's curse. docs/explanation/deciding.md has the simulation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from airflow_sparktune.driver.retuning.contender import Contender, deterministic, residual_sd
+from airflow_sparktune.driver.retuning.guardrails import broken_guardrail
+from airflow_sparktune.driver.retuning.paired import Paired, dropped_after, refuse_mixed_signs
+from airflow_sparktune.driver.retuning.words import first_reason, kept_reason, replaced_reason
+from airflow_sparktune.errors import SparktuneError
+from airflow_sparktune.study.retuning.decision import Decision, Measured, Outcome, Standing
+from airflow_sparktune.study.retuning.rule import LEAST_REPEATS, Rule
+
+
+class IncumbentBroken(SparktuneError):
+    """The incumbent fails on today's data, so that there is nothing to compare with."""
+
+
+def missing_repeats(
+    rule: Rule, incumbent: Contender | None, candidates: Sequence[Contender]
+) -> list[tuple[Contender, int]]:
+    """The repeats that the decision still needs, in the order to run them; none where it can be taken.
+
+    The first repeat of all comes first, then the second: what drops a candidate early is known early.
+    """
+    repeats = rule.confirm.repeats
+    racing = [item for item in candidates if _standing(rule, incumbent, item) is Standing.UNFINISHED]
+    if incumbent is not None:
+        if _broken(rule, incumbent) or not racing:
+            return []
+        racing.insert(0, incumbent)
+    if deterministic(_entered(incumbent, candidates), repeats=repeats):
+        return []
+    lacking = [(number, item) for item in racing for number in item.lacks(repeats)]
+    return [(item, number) for number, item in sorted(lacking, key=lambda pair: pair[0])]
+
+
+def decide(rule: Rule, incumbent: Contender, candidates: Sequence[Contender]) -> Decision:
+    """Whether one of the candidates replaces the incumbent; a pure function of the repeats.
+
+    Raises IncumbentBroken where fewer than three repeats of the incumbent succeeded, SpecError for a
+    relative margin where losses have both signs.
+    """
+    if _broken(rule, incumbent):
+        raise IncumbentBroken(
+            f"the incumbent must run on today's data, but {incumbent.failures} of "
+            f"{rule.confirm.repeats} repeats of it failed"
+        )
+    refuse_mixed_signs(rule.margin, [incumbent, *candidates])
+    entered = _entered(incumbent, candidates)
+    noise = not deterministic(entered, repeats=rule.confirm.repeats)
+    stand_in_sd = 2**0.5 * residual_sd(entered)
+    judged = [
+        _judge(rule, incumbent, item, of=len(candidates), noise=noise, stand_in_sd=stand_in_sd)
+        for item in candidates
+    ]
+    if any(item.standing is Standing.UNFINISHED for item in judged):
+        winner = None
+        judged = [_unfinished(item) if item.standing is Standing.PASSED else item for item in judged]
+    else:
+        judged, winner = _pick(judged)
+    ours = incumbent.measured()
+    return Decision(
+        outcome=Outcome.REPLACED if winner else Outcome.KEPT,
+        reason=replaced_reason(winner) if winner else kept_reason(rule, judged),
+        params=winner.params if winner else ours.params,
+        number=winner.number if winner else ours.number,
+        incumbent=ours,
+        candidates=tuple(judged),
+        noise=noise,
+    )
+
+
+def choose(
+    rule: Rule, candidates: Sequence[Contender], *, outcome: Outcome = Outcome.FIRST, why: str | None = None
+) -> Decision | None:
+    """The best mean of the repeats, where there is no incumbent to compare with.
+
+    None where no candidate ran without a failure and holds the guardrails. Where the confirmation was cut
+    off, the best of the search is chosen. `why` says what became of the incumbent.
+    """
+    judged = []
+    for item in candidates:
+        standing = _standing(rule, None, item)
+        broken = broken_guardrail(rule.guardrails, item, None) if item.losses else None
+        if broken and standing is not Standing.FAILED:
+            judged.append(item.measured(standing=Standing.GUARDRAIL, why=broken))
+        else:
+            judged.append(item.measured(standing=standing))
+    noise = not deterministic(_entered(None, candidates), repeats=rule.confirm.repeats)
+    unfinished = noise and any(item.standing is Standing.UNFINISHED for item in judged)
+    running = [item for item in judged if item.standing in (Standing.PASSED, Standing.UNFINISHED)]
+    if not running:
+        return None
+    # Candidates come in the order of their search losses.
+    best = running[0] if unfinished else min(running, key=_mean)
+    winner = replace(best, standing=Standing.WON)
+    return Decision(
+        outcome=outcome,
+        reason=first_reason(winner, why=why, unfinished=unfinished),
+        params=winner.params,
+        number=winner.number,
+        candidates=tuple(winner if item is best else item for item in judged),
+        noise=noise,
+    )
+
+
+def _entered(incumbent: Contender | None, candidates: Sequence[Contender]) -> list[Contender]:
+    """Those that are compared: a candidate with a failed repeat is out."""
+    entered = [item for item in candidates if not item.failures]
+    return entered if incumbent is None else [incumbent, *entered]
+
+
+def _broken(rule: Rule, incumbent: Contender) -> bool:
+    return incumbent.failures > rule.confirm.repeats - LEAST_REPEATS
+
+
+def _standing(rule: Rule, incumbent: Contender | None, candidate: Contender) -> Standing:
+    """How far a candidate has come: PASSED where it only lacks the test."""
+    repeats = rule.confirm.repeats
+    if candidate.failures:
+        return Standing.FAILED
+    if incumbent is not None and dropped_after(incumbent, candidate, rule.margin, repeats=repeats):
+        return Standing.DROPPED
+    lacks = candidate.lacks(repeats) or (incumbent is not None and incumbent.lacks(repeats))
+    return Standing.UNFINISHED if lacks else Standing.PASSED
+
+
+def _judge(
+    rule: Rule, incumbent: Contender, candidate: Contender, *, of: int, noise: bool, stand_in_sd: float
+) -> Measured:
+    """A candidate's figures and standing; PASSED for each that the test passes."""
+    standing = _standing(rule, incumbent, candidate)
+    pairs = Paired.of(
+        incumbent,
+        candidate,
+        rule.margin,
+        upto=rule.confirm.repeats,
+        stand_in_sd=stand_in_sd if noise else 0.0,
+    )
+    if not pairs.n or standing is Standing.FAILED:
+        return candidate.measured(standing=standing, pairs=pairs.n)
+    bound = pairs.lower(1 - (1 - rule.confirm.confidence) / of)
+    why = None
+    # Without noise two repeats are all that it takes.
+    if standing is Standing.PASSED or (standing is Standing.UNFINISHED and not noise):
+        standing = Standing.PASSED if bound > 0 else Standing.NOT_BETTER
+    if standing is Standing.PASSED and (why := broken_guardrail(rule.guardrails, candidate, incumbent)):
+        standing = Standing.GUARDRAIL
+    return candidate.measured(
+        standing=standing,
+        pairs=pairs.n,
+        difference=pairs.gain,
+        difference_error=pairs.std_error,
+        bound=bound,
+        why=why,
+    )
+
+
+def _pick(judged: list[Measured]) -> tuple[list[Measured], Measured | None]:
+    """The one with the best mean among those that passed, marked as the winner."""
+    passed = [item for item in judged if item.standing is Standing.PASSED]
+    if not passed:
+        return judged, None
+    best = min(passed, key=_mean)
+    winner = replace(best, standing=Standing.WON)
+    return [winner if item is best else item for item in judged], winner
+
+
+def _unfinished(item: Measured) -> Measured:
+    return replace(item, standing=Standing.UNFINISHED)
+
+
+def _mean(item: Measured) -> float:
+    return float("inf") if item.mean is None else item.mean

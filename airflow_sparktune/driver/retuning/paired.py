@@ -1,0 +1,130 @@
+"""Paired differences between the incumbent and a candidate, and what they say with confidence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from statistics import fmean, stdev
+
+from airflow_sparktune.driver.retuning.contender import Contender
+from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.retuning.rule import LEAST_REPEATS, Margin
+
+# A candidate is dropped where even its 90 % upper bound lies below 0.
+RACING_CONFIDENCE = 0.9
+
+
+@dataclass(frozen=True)
+class Paired:
+    """d_j = incumbent's loss - candidate's loss - margin, over the repeats j that both have.
+
+    `stand_in_sd` takes the place of a standard deviation of 0, which a few equal differences of discrete
+    losses can have.
+    """
+
+    gains: tuple[float, ...]
+    margins: tuple[float, ...]
+    stand_in_sd: float = 0.0
+
+    @classmethod
+    def of(
+        cls,
+        incumbent: Contender,
+        candidate: Contender,
+        margin: Margin,
+        *,
+        upto: int,
+        stand_in_sd: float = 0.0,
+    ) -> Paired:
+        """The pairs among the repeats 1 to `upto`."""
+        theirs, ours = incumbent.losses, candidate.losses
+        shared = [number for number in theirs if number in ours and number <= upto]
+        return cls(
+            tuple(theirs[number] - ours[number] for number in shared),
+            tuple(margin.of(theirs[number]) for number in shared),
+            stand_in_sd,
+        )
+
+    @property
+    def n(self) -> int:
+        return len(self.gains)
+
+    @property
+    def gain(self) -> float:
+        """By how much the candidate's loss is lower, in the mean; the margin is not taken off."""
+        return fmean(self.gains)
+
+    @property
+    def std_error(self) -> float:
+        """The standard error of the mean difference."""
+        return self._sd / math.sqrt(self.n)
+
+    def lower(self, confidence: float) -> float:
+        """What the mean of d exceeds with this one-sided confidence, by Student's t."""
+        return self._mean - self._reach(confidence)
+
+    def upper(self, confidence: float) -> float:
+        """What the mean of d stays below with this one-sided confidence."""
+        return self._mean + self._reach(confidence)
+
+    @cached_property
+    def _differences(self) -> list[float]:
+        return [gain - margin for gain, margin in zip(self.gains, self.margins, strict=True)]
+
+    @property
+    def _mean(self) -> float:
+        return fmean(self._differences)
+
+    @property
+    def _sd(self) -> float:
+        return (stdev(self._differences) if self.n > 1 else 0.0) or self.stand_in_sd
+
+    def _reach(self, confidence: float) -> float:
+        if self._sd == 0:
+            return 0.0
+        return quantile(confidence, self.n - 1) * self.std_error
+
+
+@cache
+def quantile(confidence: float, freedom: int) -> float:
+    """The quantile of Student's t distribution.
+
+    >>> round(quantile(0.95, 4), 4)
+    2.1318
+    """
+    from scipy.special import stdtrit  # takes half a second to import, and only a decision needs it
+
+    return float(stdtrit(freedom, confidence))
+
+
+def dropped_after(incumbent: Contender, candidate: Contender, margin: Margin, *, repeats: int) -> int | None:
+    """After how many of the repeats the candidate was so far behind that the others are not run, if so.
+
+    Racing may only drop: a candidate that is ahead runs all its repeats. Looks at the repeats in their
+    order, so that the answer does not depend on which of them happened to end first.
+    """
+    both = next(
+        (
+            number
+            for number in range(1, repeats)
+            if number not in incumbent.repeats or number not in candidate.repeats
+        ),
+        repeats,
+    )
+    for upto in range(LEAST_REPEATS, both):
+        pairs = Paired.of(incumbent, candidate, margin, upto=upto)
+        if pairs.n >= LEAST_REPEATS and pairs.upper(RACING_CONFIDENCE) < 0:
+            return upto
+    return None
+
+
+def refuse_mixed_signs(margin: Margin, contenders: Sequence[Contender]) -> None:
+    """Raise SpecError for a relative margin where losses have both signs: a share of them means nothing."""
+    losses = [loss for item in contenders for loss in item.all_losses]
+    if margin.relative and losses and min(losses) < 0 < max(losses):
+        raise SpecError(
+            f"replace_margin must be a number in units of the loss where losses have both signs, got "
+            f"{margin.to_json()!r} with losses from {min(losses):.6g} to {max(losses):.6g}"
+        )

@@ -1,0 +1,66 @@
+"""A decision in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from airflow_sparktune.study.retuning.decision import Measured, Standing
+from airflow_sparktune.study.retuning.rule import Rule
+
+
+def replaced_reason(winner: Measured) -> str:
+    """Why the incumbent is replaced."""
+    return f"trial {winner.number} is {_difference(winner)}"
+
+
+def kept_reason(rule: Rule, candidates: Sequence[Measured]) -> str:
+    """Why the incumbent is kept: of the candidate that came closest, what it lacks."""
+    if not candidates:
+        return "no other configuration succeeded"
+    if any(item.standing is Standing.UNFINISHED for item in candidates):
+        done = sum(item.n for item in candidates)
+        return (
+            f"the timeout cut the confirmation off after {done} repeats of {len(candidates)} candidates; "
+            "raise timeout or confirm.timeout_share to have it decided"
+        )
+    measured = [item for item in candidates if item.difference is not None]
+    if not measured:
+        return "every candidate failed in its repeats"
+    barred = [item for item in measured if item.standing is Standing.GUARDRAIL]
+    best = max(barred or measured, key=lambda item: item.difference or 0.0)
+    said = f"the best challenger, trial {best.number}, is {_difference(best)}"
+    if best.standing is Standing.GUARDRAIL:
+        return f"{said}, but {best.why}"
+    if (best.difference or 0.0) <= 0:
+        return said
+    margin = f" beyond the margin of {rule.margin.to_json()}" if rule.margin.amount else ""
+    return f"{said}: too little to be sure{margin}"
+
+
+def first_reason(winner: Measured, *, why: str | None, unfinished: bool) -> str:
+    """Why a configuration was chosen where there was no incumbent to compare with."""
+    because = why or "there was no champion yet"
+    if unfinished:
+        said = "is the best of the search; the timeout cut the confirmation off"
+        return f"{because}; trial {winner.number} {said}"
+    if winner.mean is None:
+        return f"{because}; trial {winner.number} is the best of the search"
+    mean = with_error(winner.mean, winner.std_error)
+    return f"{because}; trial {winner.number} has the best mean loss, {mean}"
+
+
+def with_error(value: float, std_error: float | None) -> str:
+    """A value with its standard error, both with the digits that matter.
+
+    >>> with_error(0.0214, 0.00312), with_error(0.5, None)
+    ('0.0214 ± 0.0031', '0.5')
+    """
+    if not std_error:
+        return f"{value:.4g}"
+    return f"{value:.3g} ± {std_error:.2g}"
+
+
+def _difference(item: Measured) -> str:
+    gain = item.difference or 0.0
+    word = "better" if gain >= 0 else "worse"
+    return f"{word} by {with_error(abs(gain), item.difference_error)} ({item.pairs} pairs)"

@@ -1,0 +1,233 @@
+"""The champions of a task on record: append-only, beside its studies, one record for each segment.
+
+    @champions/all/00000001-5d41402a.json
+    @champions/segment=fr/00000001-7d793037.json
+
+An entry is one file, written once and whole. Its name holds its number and a hash of what caused it, so
+that a retry which comes to write it again finds it there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from airflow_sparktune.errors import StorageError
+from airflow_sparktune.study import shape
+from airflow_sparktune.study.address import part
+from airflow_sparktune.study.retuning.decision import Outcome
+from airflow_sparktune.study.storage import Storage, open_storage
+
+FOLDER = "@champions"
+_SCHEMA = 1
+_NAME = re.compile(r"(?P<number>[0-9]{8})-(?P<cause>[0-9a-f]{8})\.json")
+
+
+class Action(StrEnum):
+    """What an entry says; `tuned` and `proposed` leave the champion in office."""
+
+    TUNED = "tuned"  # a study without an incumbent has ended
+    FIRST = "first"
+    KEPT = "kept"
+    REPLACED = "replaced"
+    PROPOSED = "proposed"  # a winner that waits for `promote_champion`
+    PROMOTED = "promoted"
+    RESTORED = "restored"  # a rollback to an earlier entry
+
+    @property
+    def in_office(self) -> bool:
+        """Whether the entry's params are in production from then on."""
+        return self not in (Action.TUNED, Action.PROPOSED)
+
+    @property
+    def changes_production(self) -> bool:
+        return self.in_office and self is not Action.KEPT
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> Action:
+        """The entry that a decision makes where nobody has to agree to it."""
+        return cls(outcome.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One entry of the record.
+
+    `at` is in seconds since 1970. `study` is the address of the study that found `params`, `point` the
+    sampler's raw form of them. `by` says which run or person wrote it, `evidence` is the decision as JSON.
+    `restores` is the number of the entry that a rollback went back to.
+    """
+
+    number: int
+    action: Action
+    at: float
+    params: Any
+    reason: str
+    point: Mapping[str, Any] | None = None
+    loss: float | None = None
+    study: str | None = None
+    by: str | None = None
+    segment: str | None = None
+    evidence: Mapping[str, Any] | None = None
+    restores: int | None = None
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Entry:
+        """What `to_json` wrote; keys of a later version are left out."""
+        shape.require(_ENTRY, data, what="an entry of the record of champions")
+        known = {name: data[name] for name in cls.__slots__ if name in data}
+        return cls(**{**known, "action": Action(data["action"])})
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "action": self.action.value}
+
+
+class Champions:
+    """The record of one task, or of one of its segments.
+
+    `root` is the folder that holds the task's studies. Entries are read anew at each call: the driver,
+    a task and the shell may all write here.
+    """
+
+    def __init__(self, root: str, segment: str | None = None) -> None:
+        self.root = root.rstrip("/")
+        self.segment = segment
+        self.address = f"{self.root}/{FOLDER}/{_folder(segment)}"
+        self._storage: Storage = open_storage(self.address)
+
+    def in_office(self) -> Entry | None:
+        """The entry whose params are in production, None before the first.
+
+        Raises StorageError where an entry that may be newer cannot be read: to go on with an older
+        champion would be a silent rollback.
+        """
+        return next((entry for entry in self._newest_first() if entry.action.in_office), None)
+
+    def previous(self, most: int = 1, *, but: str | None = None) -> list[Entry]:
+        """The entries of the last studies that had a result, the newest first; not that of study `but`."""
+        found: dict[str, Entry] = {}
+        for entry in self._newest_first():
+            if entry.study is None or entry.study == but or entry.action is Action.RESTORED:
+                continue
+            found.setdefault(entry.study, entry)
+            if len(found) == most:
+                break
+        return list(found.values())
+
+    def history(self, problems: list[str] | None = None) -> list[Entry]:
+        """Every entry that can be read, the oldest first; the others are named in `problems`."""
+        entries = []
+        for name in self._names():
+            try:
+                entries.append(self._read(name))
+            except StorageError as error:
+                if problems is not None:
+                    problems.append(str(error))
+        return entries
+
+    def entry(self, number: int) -> Entry:
+        """The entry of that number; raises StorageError where there is none."""
+        for name in self._names():
+            if _number(name) == number:
+                return self._read(name)
+        raise StorageError(
+            f"the record of champions at {self.address} must have an entry {number} to go back to, it has "
+            "none; `sparktune champion --history` lists them"
+        )
+
+    def add(self, action: Action, *, cause: str, **facts: Any) -> Entry:
+        """Put an entry on record, unless the same `cause` has done so already; returns what stands there."""
+        names = self._names()
+        key = hashlib.sha256(cause.encode()).hexdigest()[:8]
+        for name in names:
+            if name.endswith(f"-{key}.json"):
+                return self._read(name)
+        number = max(map(_number, names), default=0) + 1
+        entry = Entry(number=number, action=action, segment=self.segment, **facts)
+        text = json.dumps({"v": _SCHEMA, **entry.to_json()}, allow_nan=False, indent=1)
+        self._storage.write(f"{number:08d}-{key}.json", text.encode())
+        return entry
+
+    def restore(self, number: int, *, at: float, by: str) -> Entry:
+        """Bring an earlier champion back; the rollback is on record too."""
+        old = self.entry(number)
+        return self.add(
+            Action.RESTORED,
+            cause=f"restore {number} at {at!r} by {by}",
+            at=at,
+            params=old.params,
+            point=old.point,
+            loss=old.loss,
+            study=old.study,
+            by=by,
+            reason=f"restored entry {number} ({old.action.value})",
+            restores=number,
+        )
+
+    def _newest_first(self) -> Iterator[Entry]:
+        for name in reversed(self._names()):
+            yield self._read(name)
+
+    def _names(self) -> list[str]:
+        return [name for name in self._storage.names("") if _NAME.fullmatch(name)]
+
+    def _read(self, name: str) -> Entry:
+        path = f"{self.address}/{name}"
+        try:
+            data = json.loads(self._storage.read(name))
+            if shape.group(data) and data.get("v", _SCHEMA) > _SCHEMA:
+                raise StorageError(
+                    f"the record of champions must be of schema {_SCHEMA} or older, got {data['v']} in {path}: "
+                    "a later version of airflow-sparktune wrote it; upgrade this one"
+                )
+            return Entry.from_json({**data, "number": _number(name)})
+        except (ValueError, LookupError, TypeError, FileNotFoundError) as error:
+            raise StorageError(
+                f"the record of champions must be whole, but {path} is torn or no entry ({error}); put it "
+                "back from a backup, or remove it and restore an entry by `sparktune champion --restore N`"
+            ) from error
+
+
+def segments(root: str) -> list[str | None]:
+    """The folders under which a task has champions, as `Champions.segment` names them, by their entries."""
+    root = root.rstrip("/")
+    found: list[str | None] = []
+    for folder in open_storage(f"{root}/{FOLDER}").names(""):
+        if folder == _folder(None):
+            found.append(None)
+            continue
+        storage = open_storage(f"{root}/{FOLDER}/{folder}")
+        for name in filter(_NAME.fullmatch, reversed(storage.names(""))):
+            try:
+                found.append(Entry.from_json(json.loads(storage.read(name))).segment)
+            except (ValueError, LookupError, TypeError):
+                continue
+            break
+    return found
+
+
+def _folder(segment: str | None) -> str:
+    return "all" if segment is None else f"segment={part(segment)}"
+
+
+def _number(name: str) -> int:
+    return int(name.split("-", 1)[0])
+
+
+_ENTRY: Mapping[str, shape.Fits] = {
+    "number": shape.whole,
+    "at": shape.moment,
+    "reason": shape.text,
+    "point": shape.optional(shape.group),
+    "loss": shape.optional(shape.number),
+    "study": shape.optional(shape.text),
+    "by": shape.optional(shape.text),
+    "segment": shape.optional(shape.text),
+    "evidence": shape.optional(shape.group),
+    "restores": shape.optional(shape.whole),
+}

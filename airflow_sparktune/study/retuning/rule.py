@@ -1,0 +1,194 @@
+"""The rule of a decision, fixed before the data are seen: repeats, confidence, margin, guardrails."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.plain import plain, scalar
+
+# A standard deviation of fewer pairs says next to nothing.
+LEAST_REPEATS = 3
+
+_PERCENT = re.compile(r"\s*(?P<number>\d+(\.\d*)?|\.\d+)\s*%\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """A difference that matters: in units of the loss, or as a share of the incumbent's value.
+
+    >>> Margin.parse("replace_margin", "2%").of(-0.5), Margin.parse("replace_margin", 0.001).of(7.0)
+    (0.01, 0.001)
+    """
+
+    amount: float
+    relative: bool = False
+
+    @classmethod
+    def parse(cls, name: str, value: Any) -> Margin:
+        """The margin that a person wrote: a number of at least 0, or a text such as "2%"."""
+        match = _PERCENT.fullmatch(value) if isinstance(value, str) else None
+        if match is not None:
+            return cls(float(match["number"]) / 100, relative=True)
+        number = _real(value)
+        if number is None or number < 0:
+            raise SpecError(
+                f"{name} must be a number of at least 0, in units of the loss, or a percentage such as '2%', "
+                f"got {value!r}"
+            )
+        return cls(number)
+
+    def of(self, value: float) -> float:
+        """The margin around `value`."""
+        return self.amount * abs(value) if self.relative else self.amount
+
+    def to_json(self) -> float | str:
+        return f"{self.amount * 100:.12g}%" if self.relative else self.amount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirm:
+    """How the best trials of the search are confirmed.
+
+    The `top` best trials and the incumbent run `repeats` more times each, with the same fresh seeds. A
+    candidate passes a one-sided test whose error over all candidates is 1 - `confidence`. What
+    `objective_kwargs` holds replaces those of the search: a hold-out that the search has not seen.
+    `timeout_share` of the timeout is kept for it.
+
+    >>> Confirm.parse("confirm", 8)
+    Confirm(top=3, repeats=8, confidence=0.95, objective_kwargs={}, timeout_share=0.25)
+    """
+
+    top: int = 3
+    repeats: int = 5
+    confidence: float = 0.95
+    objective_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    timeout_share: float = 0.25
+
+    @classmethod
+    def parse(cls, name: str, value: Any) -> Confirm:
+        """What a person wrote, a number of repeats or an object with some of the fields; raises SpecError."""
+        if isinstance(value, cls):
+            return value
+        given: Any = value if isinstance(value, Mapping) else {"repeats": value}
+        known = [item.name for item in fields(cls)]
+        for key in given:
+            if key not in known:
+                raise SpecError(f"{name} must have known keys only, got {key!r}; they are {', '.join(known)}")
+        checked = {key: _CONFIRM[key](f"{name}.{key}", item) for key, item in given.items()}
+        return cls(**checked)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guardrail:
+    """A bound on another metric that the objective returns; its mean over the repeats must hold it.
+
+    `max` and `min` bound the value itself, `max_drop` and `max_rise` how far it may lie below or above the
+    incumbent's.
+    """
+
+    metric: str
+    max: float | None = None
+    min: float | None = None
+    max_drop: Margin | None = None
+    max_rise: Margin | None = None
+
+    @classmethod
+    def parse_all(cls, name: str, value: Any) -> tuple[Guardrail, ...]:
+        """The guardrails that a person wrote, by metric; raises SpecError."""
+        example = "write {'latency_ms': {'max': 50}, 'recall': {'max_drop': '1%'}}"
+        if not isinstance(value, Mapping):
+            raise SpecError(f"{name} must be an object of bounds by metric, got {value!r}; {example}")
+        return tuple(cls._parse(f"{name}[{metric!r}]", metric, bounds) for metric, bounds in value.items())
+
+    @classmethod
+    def _parse(cls, name: str, metric: Any, bounds: Any) -> Guardrail:
+        if not isinstance(metric, str) or not isinstance(bounds, Mapping) or not bounds:
+            raise SpecError(f"{name} must have at least one of {', '.join(_BOUNDS)}, got {bounds!r}")
+        if unknown := sorted(set(bounds) - set(_BOUNDS), key=str):
+            raise SpecError(f"{name} must have bounds among {', '.join(_BOUNDS)}, got {unknown[0]!r}")
+        checked = {key: _BOUNDS[key](f"{name}[{key!r}]", bound) for key, bound in bounds.items()}
+        return cls(metric=metric, **checked)
+
+    def to_json(self) -> dict[str, Any]:
+        """The bounds alone; the metric is the key that they stand under."""
+        bounds = {name: getattr(self, name) for name in _BOUNDS}
+        return {
+            name: bound.to_json() if isinstance(bound, Margin) else bound
+            for name, bound in bounds.items()
+            if bound is not None
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """All that a decision depends on besides the losses."""
+
+    confirm: Confirm = field(default_factory=Confirm)
+    margin: Margin = field(default_factory=lambda: Margin(0.0))
+    guardrails: tuple[Guardrail, ...] = ()
+
+
+def _real(value: Any) -> float | None:
+    """A finite number from a number, or from the text that a template made of it."""
+    value = scalar(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _finite(name: str, value: Any) -> float:
+    number = _real(value)
+    if number is None:
+        raise SpecError(f"{name} must be a finite number, got {value!r}")
+    return number
+
+
+def _share(name: str, value: Any) -> float:
+    number = _real(value)
+    if number is None or not 0 < number < 1:
+        raise SpecError(f"{name} must lie between 0 and 1, got {value!r}")
+    return number
+
+
+def _whole(least: int, why: str) -> Any:
+    def check(name: str, value: Any) -> int:
+        number = _real(value)
+        if number is None or number != math.floor(number) or number < least:
+            raise SpecError(f"{name} must be a whole number of at least {least}, got {value!r}; {why}")
+        return int(number)
+
+    return check
+
+
+def _kwargs(name: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise SpecError(f"{name} must be an object of arguments by name, got {value!r}")
+    checked: dict[str, Any] = plain(value, what=name)
+    return checked
+
+
+_CONFIRM: Mapping[str, Any] = {
+    "top": _whole(1, "it is how many of the best trials are candidates"),
+    "repeats": _whole(LEAST_REPEATS, "fewer cannot tell a difference from noise"),
+    "confidence": _share,
+    "objective_kwargs": _kwargs,
+    "timeout_share": _share,
+}
+_BOUNDS: Mapping[str, Any] = {
+    "max": _finite,
+    "min": _finite,
+    "max_drop": Margin.parse,
+    "max_rise": Margin.parse,
+}

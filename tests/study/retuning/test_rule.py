@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+
+from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.retuning.rule import Confirm, Guardrail, Margin
+
+
+@pytest.mark.parametrize(
+    ("value", "amount", "relative"),
+    [("2%", 0.02, True), (" 0.5 % ", 0.005, True), (0.1, 0.1, False), ("0.1", 0.1, False)],
+)
+def test_a_margin_is_a_number_or_a_percentage(value: object, amount: float, relative: bool) -> None:
+    margin = Margin.parse("replace_margin", value)
+    assert (margin.amount, margin.relative) == (pytest.approx(amount), relative)
+    assert Margin.parse("replace_margin", margin.to_json()) == margin
+
+
+@pytest.mark.parametrize("value", ["2 %%", "two", -1, "-2%", True, float("nan"), None, [1]])
+def test_another_margin_is_refused(value: object) -> None:
+    with pytest.raises(
+        SpecError, match=r"replace_margin must be a number of at least 0.*or a percentage such as '2%', got"
+    ):
+        Margin.parse("replace_margin", value)
+
+
+def test_confirm_is_a_number_of_repeats_or_an_object() -> None:
+    assert Confirm.parse("confirm", "8") == Confirm(repeats=8)
+    given = {"top": 5, "confidence": 0.9, "objective_kwargs": {"data": "holdout"}}
+    confirm = Confirm.parse("confirm", given)
+    assert (confirm.top, confirm.repeats, confirm.confidence) == (5, 5, 0.9)
+    assert Confirm.parse("confirm", confirm.to_json()) == confirm
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (2, "confirm.repeats must be a whole number of at least 3, got 2; fewer cannot tell"),
+        ({"repeats": 2.5}, "confirm.repeats must be a whole number"),
+        ({"repeat": 5}, "confirm must have known keys only, got 'repeat'; they are top, repeats"),
+        ({"confidence": 95}, "confirm.confidence must lie between 0 and 1, got 95"),
+        ({"top": 0}, "confirm.top must be a whole number of at least 1"),
+        ({"objective_kwargs": 3}, "confirm.objective_kwargs must be an object"),
+        ("often", "confirm.repeats must be a whole number"),
+    ],
+)
+def test_another_confirm_is_refused(value: object, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        Confirm.parse("confirm", value)
+
+
+def test_guardrails_go_to_json_and_back() -> None:
+    given = {"latency_ms": {"max": 50.0}, "recall": {"max_drop": "1%", "min": 0.5}}
+    rails = Guardrail.parse_all("guardrails", given)
+    assert {rail.metric: rail.to_json() for rail in rails} == given
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("latency", "guardrails must be an object of bounds by metric"),
+        ({"latency": {}}, r"guardrails\['latency'\] must have at least one of max, min"),
+        ({"latency": {"maximum": 1}}, r"guardrails\['latency'\] must have bounds among .*, got 'maximum'"),
+        ({"latency": {"max": "x"}}, r"guardrails\['latency'\]\['max'\] must be a finite number"),
+    ],
+)
+def test_other_guardrails_are_refused(value: object, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        Guardrail.parse_all("guardrails", value)
