@@ -64,6 +64,10 @@ class SparkTuneOperator(SubmissionOperator):
         "objective_kwargs": "json",
         "space": "json",
         "points_to_evaluate": "json",
+        "warm_start": "json",
+        "incumbent": "json",
+        "confirm": "json",
+        "guardrails": "json",
     }
     operator_extra_links = (SparkUiLink(),)
     ui_color = "#e8f0d8"
@@ -88,6 +92,17 @@ class SparkTuneOperator(SubmissionOperator):
         run_trials_on: str | None = None,
         shared_data: str | None = None,
         points_to_evaluate: Any = None,
+        warm_start: Any = None,
+        warm_start_share: float | str | None = None,
+        incumbent: Any = None,
+        incumbent_mismatch: str | None = None,
+        on_broken_incumbent: str | None = None,
+        confirm: Any = None,
+        replace_margin: float | str | None = None,
+        guardrails: Mapping[str, Any] | None = None,
+        promote: str | None = None,
+        segment: str | None = None,
+        budget_slot_hours: float | str | None = None,
         fresh_workers: bool | str | None = None,
         storage: str | None = None,
         log_level: str = "trials",

@@ -248,7 +248,8 @@ def test_any_field_that_ends_the_study_stands_in_for_max_evals(bound: dict[str, 
 
 def test_a_study_without_an_end_is_refused() -> None:
     """The error names every field that would end it."""
-    rule = "must have one of max_evals, timeout, loss_threshold, no_progress, got none.*add max_evals: 50"
+    bounds = "max_evals, timeout, loss_threshold, no_progress, budget_slot_hours"
+    rule = f"must have one of {bounds}, got none.*add max_evals: 50"
     with pytest.raises(SpecError, match=rule):
         Spec.of(**REQUIRED, max_failures=3, trial_timeout=9)
 
@@ -272,7 +273,7 @@ def test_every_field_is_documented() -> None:
         assert item.doc.endswith("."), item.name
         assert item.takes, item.name
     assert [item.name for item in FIELDS if item.required] == list(REQUIRED)
-    assert [item.name for item in FIELDS if item not in ARGUMENTS] == ["code"]
+    assert [item.name for item in FIELDS if item not in ARGUMENTS] == ["champions", "code"]
 
 
 def test_examples_are_accepted() -> None:

@@ -182,8 +182,8 @@ class Champions:
             data = json.loads(self._storage.read(name))
             if shape.group(data) and data.get("v", _SCHEMA) > _SCHEMA:
                 raise StorageError(
-                    f"the record of champions must be of schema {_SCHEMA} or older, got {data['v']} in {path}: "
-                    "a later version of airflow-sparktune wrote it; upgrade this one"
+                    f"the record of champions must be of schema {_SCHEMA} or older, got {data['v']} in "
+                    f"{path}: a later version of airflow-sparktune wrote it; upgrade this one"
                 )
             return Entry.from_json({**data, "number": _number(name)})
         except (ValueError, LookupError, TypeError, FileNotFoundError) as error:

@@ -10,7 +10,8 @@ from math import floor
 from typing import Any
 
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.spec import checks
+from airflow_sparktune.study.retuning.rule import Confirm, Guardrail, Margin, Rule
+from airflow_sparktune.study.spec import checks, retuning
 from airflow_sparktune.study.spec.checks import RunTrialsOn
 from airflow_sparktune.study.spec.field import SpecField, declaration_of, declared
 from airflow_sparktune.study.spec.texts import texts
@@ -162,11 +163,102 @@ class Spec:
         default=list,
         example='[{"lr": 0.1}]',
     )
+    warm_start: str | int | Sequence[Mapping[str, Any]] | None = declared(
+        retuning.warm_start,
+        takes="previous, count, address or list",
+        doc="Points to begin with, the best first: those of the `previous` study of this task and segment, "
+        "of so many of its last studies, of the study at an address, or a list of params. They run again "
+        "on today's data.",
+        default=None,
+        example="previous",
+    )
+    warm_start_share: float = declared(
+        retuning.share,
+        takes="share",
+        doc="The share of `max_evals` that points of `warm_start` take at most.",
+        default=0.25,
+    )
+    incumbent: str | Mapping[str, Any] | None = declared(
+        retuning.incumbent,
+        takes="object, champion or previous",
+        doc="What is in production, to be measured again on today's data: the `champion` on record, the "
+        "winner of the `previous` study, or its params. The study then decides whether to replace it.",
+        default=None,
+        example="champion",
+    )
+    incumbent_mismatch: str = declared(
+        retuning.one_of("evaluate", "drop", "fail"),
+        takes="evaluate, drop or fail",
+        doc="What happens to an incumbent that does not fit the space any more: it is evaluated as it is, "
+        "dropped, or the study fails.",
+        default="evaluate",
+    )
+    on_broken_incumbent: str = declared(
+        retuning.one_of("fail", "replace"),
+        takes="fail or replace",
+        doc="What happens when the incumbent fails on today's data: the study fails, or replaces it.",
+        default="fail",
+    )
+    confirm: Mapping[str, Any] | None = declared(
+        retuning.confirm,
+        takes="count or object",
+        doc="How candidates are confirmed against the incumbent: a number of repeats, or an object with "
+        "`top` (3), `repeats` (5), `confidence` (0.95), `objective_kwargs` (a hold-out) and "
+        "`timeout_share` (0.25).",
+        default=None,
+        example="8",
+    )
+    replace_margin: float | str = declared(
+        retuning.margin,
+        takes="number or percentage",
+        doc="By how much a candidate must be better: in units of the loss, or a share of the incumbent's "
+        "loss such as `2%`.",
+        default=0.0,
+        example="2%",
+    )
+    guardrails: Mapping[str, Any] = declared(
+        retuning.guardrails,
+        takes="object",
+        doc="Bounds on other metrics that the objective returns, held by a winner's mean over the repeats: "
+        "`max`, `min`, `max_drop` and `max_rise` (against the incumbent; a number or a percentage).",
+        default=dict,
+        example='{"latency_ms": {"max": 50}, "recall": {"max_drop": "1%"}}',
+    )
+    promote: str = declared(
+        retuning.one_of("decision", "manual"),
+        takes="decision or manual",
+        doc="When a winner becomes the champion on record: with the `decision`, or when `promote_champion` "
+        "says so (`manual`).",
+        default="decision",
+    )
+    segment: str | None = declared(
+        checks.text,
+        takes="text",
+        doc="The name of the segment that this study tunes; each segment has a champion of its own. Unset "
+        "in a mapped task: a digest of its mapped arguments.",
+        default=None,
+        example="fr",
+    )
+    budget_slot_hours: float | None = declared(
+        retuning.positive,
+        takes="hours",
+        doc="The study stops when its slots have cost this much: slots times wall time, idle ones included.",
+        default=None,
+        example="4",
+        bounds=True,
+    )
     fresh_workers: bool = declared(
         checks.flag,
         takes="flag",
         doc="Give each trial a Python process of its own.",
         default=False,
+    )
+    champions: str | None = declared(
+        checks.text,
+        takes="text",
+        doc="The folder or URL that holds the task's studies, and the record of its champions.",
+        default=None,
+        internal=True,
     )
     code: str | None = declared(
         checks.text,
@@ -264,8 +356,29 @@ class Spec:
             changed[at : at + 1] = [f"objective_kwargs[{name!r}]" for name in names]
         return tuple(changed)
 
+    @property
+    def rule(self) -> Rule:
+        """By what the study decides whether to replace its incumbent."""
+        return Rule(
+            confirm=Confirm.parse("confirm", self.confirm or {}),
+            margin=Margin.parse("replace_margin", self.replace_margin),
+            guardrails=Guardrail.parse_all("guardrails", self.guardrails),
+        )
+
     def _check_together(self) -> None:
         """Raise SpecError for fields that contradict each other."""
+        if self.incumbent is None:
+            for name in ("confirm", "replace_margin", "guardrails"):
+                if getattr(self, name):
+                    raise SpecError(
+                        f"{name} must go with an incumbent, got {getattr(self, name)!r} without one; add "
+                        "incumbent: champion"
+                    )
+        elif self.confirm and self.max_evals is not None and self.rule.confirm.top >= self.max_evals:
+            raise SpecError(
+                f"confirm.top must be below max_evals, for the incumbent is one of the trials, got "
+                f"{self.rule.confirm.top} candidates of {self.max_evals} trials"
+            )
         if self.run_trials_on is RunTrialsOn.DRIVER and self.fresh_workers:
             raise SpecError(
                 "fresh_workers must be left unset with run_trials_on='driver', got True; "

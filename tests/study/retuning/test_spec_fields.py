@@ -1,0 +1,75 @@
+"""What a spec says of a retuning: the fields, and the messages of those that cannot be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.retuning.rule import Confirm, Margin
+from airflow_sparktune.study.spec import Spec
+
+REQUIRED: dict[str, Any] = {"objective": "m:f", "space": {"x": {"uniform": [0, 1]}}, "max_evals": 20}
+
+
+def spec(**more: Any) -> Spec:
+    return Spec.of(**{**REQUIRED, **more})
+
+
+def test_the_rule_is_made_of_the_fields() -> None:
+    made = spec(
+        incumbent="champion", confirm=8, replace_margin="2%", guardrails={"latency_ms": {"max": "50"}}
+    )
+    assert made.rule.confirm == Confirm(repeats=8)
+    assert made.rule.margin == Margin(0.02, relative=True)
+    assert [(rail.metric, rail.max) for rail in made.rule.guardrails] == [("latency_ms", 50.0)]
+    assert Spec.from_json(made.to_json()) == made
+
+
+def test_a_retuning_is_the_same_study_whatever_it_compares_with() -> None:
+    """The incumbent is resolved once and journalled, so a retry may be given another one."""
+    assert spec(incumbent={"x": 1}).changed_identity(spec(incumbent="champion", confirm=9)) == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"incumbent": 3}, "incumbent must be 'champion' .*, 'previous' .* or an object of params by name"),
+        ({"incumbent": "champ"}, "incumbent must be 'champion' .* got 'champ'"),
+        ({"incumbent": {"x": object()}}, r"incumbent\['x'\] must be plain JSON .* got object"),
+        ({"incumbent": {"x": float("nan")}}, r"incumbent\['x'\] must be a finite number"),
+        ({"incumbent": "champion", "confirm": 2}, "confirm.repeats must be a whole number of at least 3"),
+        (
+            {"incumbent": "champion", "confirm": {"top": 20}},
+            "confirm.top must be below max_evals, .* got 20 candidates of 20 trials",
+        ),
+        ({"confirm": 8}, "confirm must go with an incumbent, .* add incumbent: champion"),
+        ({"replace_margin": 1}, "replace_margin must go with an incumbent"),
+        (
+            {"incumbent": "champion", "replace_margin": "2 %%"},
+            "replace_margin must be a number .* got '2 %%'",
+        ),
+        ({"incumbent_mismatch": "ignore"}, "incumbent_mismatch must be one of evaluate, drop, fail"),
+        ({"on_broken_incumbent": "keep"}, "on_broken_incumbent must be one of fail, replace"),
+        ({"promote": "later"}, "promote must be one of decision, manual"),
+        ({"warm_start": "best"}, "warm_start must be 'previous', a number of the last studies, a study's"),
+        ({"warm_start": 0}, "warm_start must be a whole number of at least 1"),
+        ({"warm_start": [3]}, r"warm_start\[0\] must be an object of params"),
+        ({"warm_start_share": 2}, "warm_start_share must be a share above 0 and at most 1"),
+        ({"budget_slot_hours": 0}, "budget_slot_hours must be above 0"),
+    ],
+)
+def test_what_cannot_be_is_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        spec(**given)
+
+
+@pytest.mark.parametrize("value", ["previous", 3, "3", "/studies/churn/tune/r1/g0", [{"x": 1}]])
+def test_points_to_begin_with_come_from_several_places(value: object) -> None:
+    made = spec(warm_start=value).warm_start
+    assert made == (3 if value == "3" else value)
+
+
+def test_a_budget_alone_ends_a_study() -> None:
+    assert spec(max_evals=None, budget_slot_hours="1.5").budget_slot_hours == 1.5
