@@ -7,7 +7,7 @@ JAVA := $(VENV)/.java_home
 RUN = JAVA_HOME="$$(cat $(JAVA))" PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo ui test unit check bench format clean
+.PHONY: help install demo ui test unit check docs bench format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -32,6 +32,10 @@ check: install ## Lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: install ## Build the documentation into docs/_build/html, without network; a warning is an error
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	@echo docs/_build/html/index.html
+
 bench: install ## Measure against the peers, side by side (ARGS=--quick for the short form)
 	$(RUN) python -m benchmarks $(ARGS)
 
@@ -40,7 +44,7 @@ format: install ## Put the code into shape
 	$(BIN)/ruff format
 
 clean: ## Remove what the targets have made
-	rm -rf $(VENV) .demo .airflow benchmarks/out tests/artifacts
+	rm -rf $(VENV) .demo .airflow benchmarks/out docs/_build tests/artifacts
 
 $(INSTALLED): pyproject.toml constraints.txt tools/install.sh
 	tools/install.sh $(VENV)

@@ -7,12 +7,16 @@ import json
 import subprocess
 import sys
 from base64 import urlsafe_b64encode
+from importlib import import_module
 from importlib.metadata import distribution, entry_points, version
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from airflow_sparktune.orchestrator.provider import get_provider_info
+
+ROOT = Path(__file__).parent.parent
 
 
 def test_pyspark_and_its_client_are_one_release() -> None:
@@ -45,6 +49,23 @@ def test_airflow_finds_the_provider() -> None:
     assert info["package-name"] == "airflow-sparktune"
 
 
+def test_everything_that_the_provider_names_is_there() -> None:
+    """Operators' modules, the link's class, the guides; and Airflow's own schema holds."""
+    import airflow
+    import jsonschema
+
+    info = get_provider_info()
+    schema = json.loads(Path(airflow.__file__).with_name("provider_info.schema.json").read_text())
+    jsonschema.validate(info, schema)
+    for group in info["operators"]:
+        assert all(find_spec(module) for module in group["python-modules"])
+    for name in [*info["extra-links"], *(item["class-name"] for item in info["task-decorators"])]:
+        module, _, attribute = name.rpartition(".")
+        assert hasattr(import_module(module), attribute)
+    for guide in info["integrations"][0]["how-to-guide"]:
+        assert (ROOT / guide.lstrip("/")).exists()
+
+
 def test_airflow_knows_the_decorator() -> None:
     """`@task.sparktune` is there by the provider's entry point."""
     from airflow.sdk import task
@@ -72,7 +93,7 @@ def test_importing_the_operator_is_cheap() -> None:
 
 def test_constraints_name_no_address() -> None:
     """Versions only: where packages come from is the installer's own business."""
-    constraints = (Path(__file__).parent.parent / "constraints.txt").read_text()
+    constraints = (ROOT / "constraints.txt").read_text()
     assert "://" not in constraints
     assert "--" not in constraints
 

@@ -3,7 +3,7 @@
 # constraints.txt: with uv where it is there, otherwise with pip.
 set -eu
 venv=$1
-what='.[atpe,examples,mlflow,s3]'
+what='.[atpe,examples,mlflow,pyspark,s3]'
 groups='--group dev --group docs --group bench'
 
 python=

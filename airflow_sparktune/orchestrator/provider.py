@@ -1,4 +1,4 @@
-"""What Airflow's provider discovery reads: the package, its decorator, its configuration."""
+"""The provider metadata that Airflow discovers: operators, decorator, links, configuration."""
 
 from __future__ import annotations
 
@@ -6,11 +6,29 @@ from typing import Any
 
 
 def get_provider_info() -> dict[str, Any]:
-    """The provider metadata; `package-name` must be the distribution's canonical name."""
+    """Return the provider metadata; `package-name` must be the distribution's canonical name.
+
+    The plugins are registered by their entry points. Named here too, Airflow would report each as a duplicate
+    where `[core] lazy_load_providers` is off.
+    """
     return {
         "package-name": "airflow-sparktune",
         "name": "Sparktune",
-        "description": "Hyperparameter retuning on Spark.",
+        "description": "Hyperparameter retuning on Spark: one single-task job per configuration, resumable.",
+        "integrations": [
+            {
+                "integration-name": "Sparktune",
+                "how-to-guide": ["/docs/get-started/airflow.md", "/docs/reference/operator.md"],
+                "tags": ["software"],
+            }
+        ],
+        "operators": [
+            {
+                "integration-name": "Sparktune",
+                "python-modules": ["airflow_sparktune.orchestrator.operator"],
+            }
+        ],
+        "extra-links": ["airflow_sparktune.orchestrator.spark_ui.SparkUiLink"],
         "task-decorators": [
             {
                 "name": "sparktune",

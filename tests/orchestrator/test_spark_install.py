@@ -57,7 +57,23 @@ def test_spark_on_path_wins(tmp_path: Path) -> None:
     assert "SPARK_HOME" not in SparkInstall.find("spark-submit", environment=environment).environment
 
 
+def test_spark_home_is_used_where_path_has_none(tmp_path: Path) -> None:
+    """Before pyspark's own beside this Python, and its scripts find each other on PATH."""
+    program = tmp_path / "spark" / "bin" / "spark-submit"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    environment = {
+        "PATH": "/usr/bin",
+        "SPARK_HOME": str(tmp_path / "spark"),
+        "JAVA_HOME": fake_java(tmp_path / "java", "17.0.1"),
+    }
+    added = SparkInstall.find("spark-submit", environment=environment).environment
+    assert added["PATH"].split(":")[0] == str(program.parent)
+    assert "SPARK_HOME" not in added
+
+
 def test_spark_missing(tmp_path: Path) -> None:
     """The way out is named."""
-    with pytest.raises(PlatformError, match="spark9-submit must be on PATH or beside"):
+    with pytest.raises(PlatformError, match="spark9-submit must be on PATH, in SPARK_HOME or beside"):
         SparkInstall.find("spark9-submit", environment={"PATH": str(tmp_path)})

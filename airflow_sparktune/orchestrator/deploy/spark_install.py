@@ -30,17 +30,20 @@ class SparkInstall:
     def find(cls, binary: str, *, environment: Mapping[str, str] | None = None) -> SparkInstall:
         """The installation that `binary` (spark-submit, or a path) belongs to.
 
-        One that PATH has wins; otherwise the one beside this Python, with its SPARK_HOME. Raises
-        PlatformError where there is none, or Java is missing or too old.
+        One on PATH wins, then the one in SPARK_HOME, then pyspark's beside this Python. Raises PlatformError
+        where there is none, or Java is missing or too old.
         """
         given = dict(os.environ if environment is None else environment)
         beside = Path(sys.executable).parent
         path = given.get("PATH", os.defpath)
-        found = shutil.which(binary, path=path) or shutil.which(binary, path=str(beside))
+        folders = [path, str(beside)]
+        if home := given.get("SPARK_HOME"):
+            folders.insert(1, str(Path(home, "bin")))
+        found = next(filter(None, (shutil.which(binary, path=folder) for folder in folders)), None)
         if found is None:
             raise PlatformError(
-                f"{binary} must be on PATH or beside {sys.executable}, found it in neither; "
-                "install pyspark into Airflow's environment, or put Spark's bin folder on PATH"
+                f"{binary} must be on PATH, in SPARK_HOME or beside {sys.executable}, found in none of them; "
+                "set SPARK_HOME, or pip install 'airflow-sparktune[pyspark]' into Airflow's environment"
             )
         check_java(given)
         # Spark's own scripts look for `python3` and for each other on PATH.

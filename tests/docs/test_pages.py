@@ -1,0 +1,167 @@
+"""Every code block of the documentation is run, or checked against the real signatures; every link leads on.
+
+A Python block runs, page by page in one namespace. The line before a block that starts Spark says so,
+`<!-- needs Spark -->`; before one that no test can run (it needs a cluster, a model) it says
+`<!-- not run: reason -->`, and the block is compiled and checked only. A block whose first line is
+`# name.py` or `# name.yaml` is a file that the page's other blocks may import.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+import json
+import re
+import shlex
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import airflow_sparktune
+from airflow_sparktune import cli, space
+from airflow_sparktune.study.spec import Spec
+from tests.docs.pages import PAGES, ROOT, Block, all_blocks, blocks
+
+PYTHON = all_blocks("python")
+RUN = [page for page in PAGES if any(block.language == "python" for block in blocks(page))]
+
+
+def of_page(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, from which modules can be imported; what a test imports there is forgotten."""
+    before = set(sys.modules)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", None)):
+            del sys.modules[name]
+
+
+def write_files(page: Path, folder: Path) -> None:
+    """Write the page's named files, for its other blocks to import."""
+    for block in blocks(page):
+        if block.file:
+            (folder / block.file).write_text(block.text)
+
+
+def run(page: Path, folder: Path, *, spark: bool) -> None:
+    """Execute the page's blocks one after the other; those that start Spark only with `spark`."""
+    write_files(page, folder)
+    namespace: dict[str, Any] = {"__name__": "page"}
+    for block in blocks(page):
+        skipped = block.note.startswith("not run") or (block.note == "needs Spark" and not spark)
+        if block.language == "python" and not block.is_dag and not skipped:
+            try:
+                exec(compile(block.text, str(block), "exec"), namespace)
+            except Exception as error:
+                error.add_note(
+                    f"in the block at {block}; if it starts Spark, put <!-- needs Spark --> before it, "
+                    "or <!-- not run: reason --> if no test can run it"
+                )
+                raise
+
+
+@pytest.mark.parametrize("page", RUN, ids=of_page)
+def test_python_blocks_run(page: Path, folder: Path) -> None:
+    """As a reader would type them, except what starts Spark."""
+    run(page, folder, spark=False)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "page", [page for page in RUN if any(block.note == "needs Spark" for block in blocks(page))], ids=of_page
+)
+def test_python_blocks_that_start_spark_run(page: Path, folder: Path) -> None:
+    """In a local session that the test stops."""
+    from pyspark import SparkContext
+
+    try:
+        run(page, folder, spark=True)
+    finally:
+        SparkContext.getOrCreate().stop()
+
+
+@pytest.mark.parametrize("block", [block for block in PYTHON if block.is_dag], ids=str)
+def test_dags_load(block: Block, folder: Path) -> None:
+    """Airflow finds the DAG and no error; the tuning task has a task behind it."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    write_files(block.page, folder)
+    bag = DagBag(dag_folder=str(folder / str(block.file)))
+    assert bag.import_errors == {}
+    (dag,) = bag.dags.values()
+    assert any(task.downstream_task_ids for task in dag.tasks)
+
+
+@pytest.mark.parametrize("block", [block for block in PYTHON if block.note], ids=str)
+def test_blocks_that_are_not_run_fit_the_signatures(block: Block) -> None:
+    """They compile, and calls of the package's own names bind to their signatures."""
+    imported: dict[str, Any] = {}
+    for node in ast.walk(ast.parse(block.text)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("airflow_sparktune"):
+            for alias in node.names:
+                module = __import__(str(node.module), fromlist=[alias.name])
+                imported[alias.asname or alias.name] = getattr(module, alias.name)
+    known = {"SparkTuneOperator": airflow_sparktune.SparkTuneOperator, **vars(space), **imported}
+    for node in ast.walk(ast.parse(block.text)):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            continue
+        function = known.get(node.func.id)
+        if function is None or node.func.id in vars(builtins):
+            continue
+        if any(isinstance(argument, ast.Starred) for argument in node.args) or None in [
+            k.arg for k in node.keywords
+        ]:
+            continue
+        keywords = {str(keyword.arg): None for keyword in node.keywords}
+        inspect.signature(function).bind(*([None] * len(node.args)), **keywords)
+
+
+@pytest.mark.parametrize("block", all_blocks("yaml", "json"), ids=str)
+def test_data_blocks_parse(block: Block) -> None:
+    """YAML and JSON can be read; a file with an objective is a spec."""
+    found = yaml.safe_load(block.text) if block.language == "yaml" else json.loads(block.text)
+    if isinstance(found, dict) and "objective" in found:
+        found.pop("conf", None)
+        assert Spec.of(**found).to_json()["objective"] == found["objective"]
+
+
+@pytest.mark.parametrize("block", all_blocks("console"), ids=str)
+def test_commands_exist(block: Block) -> None:
+    """`sparktune` takes the arguments, make has the target, pip's extras are declared."""
+    makefile = (ROOT / "Makefile").read_text()
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for line in block.text.splitlines():
+        program, *arguments = shlex.split(line, comments=True) or [""]
+        if program == "sparktune":
+            cli._parser().parse_args(arguments)
+        if program == "make":
+            assert re.search(rf"^{re.escape(arguments[0])}:", makefile, re.MULTILINE), line
+        for wanted in re.findall(r"airflow-sparktune\[([\w,]+)\]", line):
+            assert set(wanted.split(",")) <= set(extras), line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=of_page)
+def test_links_lead_to_files(page: Path) -> None:
+    """Sphinx checks the links of its pages; this checks README's, and pictures."""
+    for target in re.findall(r"\]\((?!https?://|#|mailto:)([^)#]+)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def test_every_page_of_a_fixed_list_is_linked() -> None:
+    """Pages outside guides/ and explanation/, which index.md lists by pattern, are named in it."""
+    index = (ROOT / "docs" / "index.md").read_text()
+    for page in PAGES[1:]:
+        name = page.relative_to(ROOT / "docs").with_suffix("").as_posix()
+        listed = name == "index" or name.split("/")[0] in ("guides", "explanation") or f"\n{name}\n" in index
+        assert listed, f"add {name} to a toctree in docs/index.md"

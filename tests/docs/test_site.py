@@ -1,0 +1,28 @@
+"""The site that Sphinx builds."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from airflow_sparktune import errors
+from airflow_sparktune.study.spec import ARGUMENTS
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.integration
+def test_the_site_builds_and_its_tables_are_whole(tmp_path: Path) -> None:
+    """No warning, and the generated tables name every argument and every error."""
+    subprocess.run(
+        [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html", str(ROOT / "docs"), str(tmp_path)],
+        check=True,
+    )
+    operator = (tmp_path / "reference" / "operator.html").read_text()
+    assert all(f">{item.name}<" in operator for item in ARGUMENTS)
+    table = (tmp_path / "reference" / "errors.html").read_text()
+    kinds = (kind for kind in vars(errors).values() if isinstance(kind, type))
+    assert all(f">{kind.__name__}<" in table for kind in kinds if issubclass(kind, errors.SparktuneError))
