@@ -14,18 +14,22 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from airflow_sparktune.errors import SparktuneError, SpecError, StorageError
 from airflow_sparktune.study.follow import StudyFollower, read_study
 from airflow_sparktune.study.result import counts, iso, summary, trial_row
 from airflow_sparktune.study.spec import Spec
-from airflow_sparktune.study.spec_file import write_spec
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.written_spec import read_written_spec
+
+if TYPE_CHECKING:
+    from airflow_sparktune.orchestrator.deploy.job import Submission
+    from airflow_sparktune.orchestrator.deploy.way import Way
 
 # How often the progress bar looks at the journal.
 REFRESH_S = 0.25
@@ -88,11 +92,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _run_study(arguments: argparse.Namespace) -> int:
+    from airflow_sparktune.orchestrator.deploy.job import Job, Target
+    from airflow_sparktune.orchestrator.deploy.run import run_job
     from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
-    from airflow_sparktune.orchestrator.deploy.submission import prepare
     from airflow_sparktune.orchestrator.deploy.user_code import gather_code
-    from airflow_sparktune.orchestrator.deploy.work_folder import work_folder
-    from airflow_sparktune.orchestrator.verdict import verdict
 
     given = read_written_spec(arguments.spec)
     conf = given.pop("conf", None) or {}
@@ -103,47 +106,60 @@ def _run_study(arguments: argparse.Namespace) -> int:
     spec = Spec.of(**named, code=code.sha256 if code else None)
     address = arguments.study or str(Path.cwd() / f"{arguments.spec.stem}.study")
     address = address if "://" in address else str(Path(address).resolve())
-    before = read_study(address).study
-    if before.answers(spec):
-        print(f"the study at {address} has a result already")
-        return _print_result(before)
-    write_spec(address, spec)
-    install = SparkInstall.find("spark-submit")
-    with work_folder() as folder:
-        submission = prepare(
-            address,
-            folder=folder,
-            code=code,
+
+    def target() -> Target:
+        return Target(
             master=arguments.master,
             deploy_mode="client",
+            install=SparkInstall.find("spark-submit"),
             conf=conf,
-            install=install,
         )
-        command = submission.command("spark-submit", arguments.master)
-        failure = _follow(command, submission.environment, folder, address, spec)
-    study = verdict(address, spec=spec, before=before, failure=failure, again="the same command")
-    if not study.answers(spec):
-        told = "this result was found within other limits; the same command goes on within these"
-        print(f"sparktune: {told}", file=sys.stderr)
-    return _print_result(study)
+
+    def launch(way: Way, submission: Submission, start: Callable[[], None]) -> Exception | None:
+        start()
+        return _follow(way, submission, arguments.master, address, spec)
+
+    outcome = run_job(
+        Job(address=address, spec=spec, code=code),
+        before=read_study(address).study,
+        target=target,
+        launch=launch,
+        again="the same command",
+    )
+    if outcome.known_before:
+        print(f"the study at {address} has a result already")
+    if outcome.within_other_limits:
+        note = "this result was found within other limits; the same command goes on within these"
+        print(f"sparktune: {note}", file=sys.stderr)
+    return _print_result(outcome.study)
 
 
-def _follow(
-    command: Sequence[str], environment: Mapping[str, str], folder: Path, address: str, spec: Spec
-) -> Exception | None:
+@dataclass(frozen=True, slots=True)
+class _Process:
+    """spark-submit as a child of this shell."""
+
+    pid: int
+
+    def end_in_cluster(self) -> None:
+        """Nothing: in client mode nothing of it runs there."""
+
+
+def _follow(way: Way, submission: Submission, master: str, address: str, spec: Spec) -> Exception | None:
     """Run spark-submit to its end: a live bar in a terminal, the driver's own lines elsewhere.
 
     Returns what it says went wrong, if anything.
     """
-    from airflow_sparktune.orchestrator.deploy.process import die_with_parent, end_driver, end_family, family
+    from airflow_sparktune.orchestrator.deploy.process import die_with_parent
+    from airflow_sparktune.orchestrator.deploy.spark_conf import write_properties
 
     live = sys.stdout.isatty()
-    log = folder / "driver.log"
+    write_properties(submission.properties, submission.conf)
+    log = submission.folder / "driver.log"
     with log.open("w+") as output:
         process = subprocess.Popen(
-            command,
-            env={**os.environ, **environment},
-            cwd=folder,
+            submission.command("spark-submit", master),
+            env={**os.environ, **submission.environment},
+            cwd=submission.folder,
             stdin=subprocess.DEVNULL,
             stdout=output if live else None,
             stderr=subprocess.STDOUT if live else None,
@@ -154,9 +170,7 @@ def _follow(
                 _draw(process, address, spec)
             process.wait()
         finally:
-            members = family(process.pid)
-            end_driver(members, str(folder))
-            end_family(members)
+            way.kill(_Process(process.pid), submission)
             process.wait()
         if live and process.returncode:
             _print_tail(output)

@@ -21,7 +21,7 @@ from typing import NoReturn
 
 from airflow_sparktune.driver.watchdog import Watchdog
 from airflow_sparktune.errors import SparktuneError
-from airflow_sparktune.study.spec_file import read_spec
+from airflow_sparktune.study.spec.file import read_spec
 from airflow_sparktune.study.storage import open_storage
 
 log = logging.getLogger(__name__)
@@ -31,11 +31,14 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run a study and end the process."""
     parser = argparse.ArgumentParser(prog="sparktune-driver")
     parser.add_argument("--study", required=True, help="the study's folder: a path or a URL")
+    parser.add_argument("--spec-sha256", help="of the spec.json that was submitted; another is refused")
     parser.add_argument("--work", type=Path, help="client mode: end with the task, and remove this folder")
     parser.add_argument(
         "--script", nargs=argparse.REMAINDER, help="a program around SparkTrials to run instead"
     )
     arguments = parser.parse_args(argv)
+    if not arguments.script and not arguments.spec_sha256:
+        parser.error("--spec-sha256 is needed without --script")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     # pandas 3 draws it from PySpark at every start; nothing here uses pandas.
     warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
@@ -45,7 +48,11 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     watchdog.start()
     code = 1
     try:
-        code = _run_script(arguments.study, arguments.script) if arguments.script else _run(arguments.study)
+        code = (
+            _run_script(arguments.study, arguments.script)
+            if arguments.script
+            else _run(arguments.study, arguments.spec_sha256)
+        )
     except Exception:
         log.exception("the driver has failed outside its study")
     finally:
@@ -57,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
             watchdog.end(code)
 
 
-def _run(address: str) -> int:
+def _run(address: str, spec_sha256: str) -> int:
     from airflow_sparktune.driver import attempt
 
     # hyperopt takes as long to import as Spark to start: let the two overlap. It imports pyspark itself, so
@@ -67,7 +74,7 @@ def _run(address: str) -> int:
     ).start()
     try:
         storage = open_storage(address)
-        return attempt.run_attempt(storage, address, read_spec(storage, address))
+        return attempt.run_attempt(storage, address, read_spec(storage, address, sha256=spec_sha256))
     except SparktuneError as error:
         log.error("%s", error)
         return attempt.FAILED

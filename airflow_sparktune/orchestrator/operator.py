@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_sparktune.errors import SparktuneError, SpecError
-from airflow_sparktune.orchestrator.deploy.connection import resolved_connection
+from airflow_sparktune.orchestrator.deploy.job import Job, Submission
+from airflow_sparktune.orchestrator.deploy.provider import SubmissionOperator
+from airflow_sparktune.orchestrator.deploy.run import run_job
 from airflow_sparktune.orchestrator.deploy.script import find_script
-from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
-from airflow_sparktune.orchestrator.deploy.submission import prepare
-from airflow_sparktune.orchestrator.deploy.submission_operator import SubmissionOperator
 from airflow_sparktune.orchestrator.deploy.user_code import UserCode, gather_code
-from airflow_sparktune.orchestrator.deploy.work_folder import work_folder
+from airflow_sparktune.orchestrator.deploy.way import Way
 from airflow_sparktune.orchestrator.progress import KEY, followed, progress
 from airflow_sparktune.orchestrator.secrets import refuse_secrets
 from airflow_sparktune.orchestrator.spark_ui import SparkUiLink, spark_ui
@@ -25,11 +24,9 @@ from airflow_sparktune.orchestrator.task_study import (
     generation_of,
     warn_of_local_storage,
 )
-from airflow_sparktune.orchestrator.verdict import verdict
 from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.spec import ARGUMENTS, Spec
-from airflow_sparktune.study.spec_file import write_spec
 from airflow_sparktune.study.study import Study
 
 if TYPE_CHECKING:
@@ -49,6 +46,7 @@ place of objective, space and limits.
 {spec}
 :param storage: a folder or URL that Airflow and the driver both reach; unset: `[sparktune] storage`
 :param log_level: `trials` keeps Spark's own lines out of the task's log, `spark` brings them back
+:param open_spark_ui: let other machines reach the Spark UI of a local master; it asks nobody for a password
 """
 
 
@@ -106,6 +104,7 @@ class SparkTuneOperator(SubmissionOperator):
         fresh_workers: bool | str | None = None,
         storage: str | None = None,
         log_level: str = "trials",
+        open_spark_ui: bool = False,
         name: str = "sparktune",
         **kwargs: Any,
     ) -> None:
@@ -115,10 +114,11 @@ class SparkTuneOperator(SubmissionOperator):
             setattr(self, argument, value)
         self.storage = storage
         self.log_level = log_level
+        self.open_spark_ui = open_spark_ui
         self.spark_ui: str | None = None
 
     def execute(self, context: Context) -> Any:
-        """Run the study, or go on with it, or deliver what it came to; returns the best params."""
+        """Run the study, go on with it, or deliver the result that it has; returns the best params."""
         try:
             address = address_of(context, self.storage)
             study = self._run(address, context)
@@ -126,62 +126,51 @@ class SparkTuneOperator(SubmissionOperator):
             if error.retryable:
                 raise
             raise AirflowFailException(str(error)) from error
-        told = summary(study)
+        result = summary(study)
         ti = context["ti"]
-        ti.xcom_push(key="best_loss", value=told["best_loss"])
-        ti.xcom_push(key="tuning_result", value={"study": address, **told})
-        return told["best_params"]
+        ti.xcom_push(key="best_loss", value=result["best_loss"])
+        ti.xcom_push(key="tuning_result", value={"study": address, **result})
+        return result["best_params"]
 
     def _run(self, address: str, context: Context) -> Study:
-        if self.log_level not in ("trials", "spark"):
-            raise SpecError(f"log_level must be 'trials' or 'spark', got {self.log_level!r}")
-        script = self._script(context)
-        spec, code = (None, None) if script else self._spec(context)
+        job = self._job(address, context)
         before = read_study(address)
         for problem in before.problems:
             self.log.warning("journal: %s", problem)
-        known = before.study
         context["ti"].xcom_push(key="study", value=address)
-        if spec is not None and known.answers(spec):
-            self.log.info("the study at %s has a result already; delivering it", address)
-            return known
-        connection = resolved_connection(self._conn_id, self._get_hook)
-        warn_of_local_storage(address, deploy_mode=connection["deploy_mode"])
-        if spec is not None:
-            write_spec(address, spec)
-        self.log.info("study: %s", address)
-        # One application per generation and identity: neither a task that was cleared nor one that now asks
-        # something else must reconnect to the application before it, which a newer driver makes stop.
-        question = f"g{generation_of(context)}_{spec.identity if spec is not None else 'script'}"
-        with work_folder() as folder:
-            submission = prepare(
-                address,
-                folder=folder,
-                code=code,
-                master=connection["master"],
-                deploy_mode=connection["deploy_mode"],
-                conf=self.conf or {},
-                install=SparkInstall.find(connection["spark_binary"]),
-                script=script,
-                quiet=self.log_level == "trials",
-            )
-            with followed(address, partial(self._tell, context=context)):
-                failure = self.submit(submission, context, question=question)
-        study = verdict(address, spec=spec, before=known, failure=failure)
-        if spec is not None and not study.answers(spec):
-            self.log.warning("this result was found within other limits; clear the task to tune within these")
-        if script and failure is not None:
-            raise failure  # the study has a result, but the script went on and failed
-        return study
-
-    def _script(self, context: Context) -> tuple[str, ...]:
-        """The user's own program and its arguments; empty where a spec is to be run."""
-        if not self.application:
-            return ()
-        beside = [name for name in SPEC_FIELDS if getattr(self, name) is not None]
-        return find_script(
-            self.application, self.application_args or (), beside=beside, bases=tuple(code_bases(context))
+        outcome = run_job(
+            job, before=before.study, target=self.target, launch=partial(self._launch, job, context)
         )
+        if outcome.known_before:
+            self.log.info("the study at %s has a result already; delivering it", address)
+        if outcome.within_other_limits:
+            self.log.warning("this result was found within other limits; clear the task to tune within these")
+        if job.script and outcome.failure is not None:
+            raise outcome.failure  # the study has a result, but the script went on and failed
+        return outcome.study
+
+    def _launch(
+        self, job: Job, context: Context, way: Way, submission: Submission, start: Callable[[], None]
+    ) -> Exception | None:
+        reconnection = way.reconnection(job, generation=generation_of(context))
+        warn_of_local_storage(job.address, in_cluster=reconnection is not None)
+        self.log.info("study: %s", job.address)
+        with followed(job.address, partial(self._tell, context=context)):
+            return self.launch(way, submission, start, reconnection=reconnection, context=context)
+
+    def _job(self, address: str, context: Context) -> Job:
+        """What the driver is to run: the user's own program, or a spec and the code that it names."""
+        if self.log_level not in ("trials", "spark"):
+            raise SpecError(f"log_level must be 'trials' or 'spark', got {self.log_level!r}")
+        job = partial(Job, address=address, quiet=self.log_level == "trials", open_ui=self.open_spark_ui)
+        if self.application:
+            beside = [name for name in SPEC_FIELDS if getattr(self, name) is not None]
+            bases = tuple(code_bases(context))
+            return job(
+                script=find_script(self.application, self.application_args or (), beside=beside, bases=bases)
+            )
+        spec, code = self._spec(context)
+        return job(spec=spec, code=code)
 
     def _spec(self, context: Context) -> tuple[Spec, UserCode | None]:
         if self.application_args:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperatorLink
 
 from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.web_address import web_address
 
 if TYPE_CHECKING:
     from airflow.models.taskinstancekey import TaskInstanceKey
@@ -28,6 +29,6 @@ def spark_ui(study: Study) -> str | None:
     if spark is None:
         return None
     if study.closed is not None and (history := spark.get("history")):
-        server = history if "://" in history else f"http://{history}"
-        return f"{server.rstrip('/')}/history/{spark['application']}"
-    return spark.get("ui")
+        server = str(history) if "://" in str(history) else f"http://{history}"
+        return web_address(f"{server.rstrip('/')}/history/{spark.get('application')}")
+    return web_address(spark.get("ui"))

@@ -51,11 +51,11 @@ def address_of(context: Context, storage: str | None) -> str:
     )
 
 
-def warn_of_local_storage(address: str, *, deploy_mode: str | None) -> None:
+def warn_of_local_storage(address: str, *, in_cluster: bool) -> None:
     """Say so where the driver, or a retry on another machine, would not find the study."""
     if "://" in address and not address.startswith("file://"):
         return
-    if deploy_mode == "cluster":
+    if in_cluster:
         log.warning(
             "the study lies in a local folder (%s) and the driver runs in the cluster: it fails unless it "
             "reaches that folder; set [sparktune] storage to one that both reach, or to a URL",

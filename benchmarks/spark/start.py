@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from airflow_sparktune.orchestrator.deploy.client import Client
+from airflow_sparktune.orchestrator.deploy.job import Job, Submission, Target
+from airflow_sparktune.orchestrator.deploy.spark_conf import write_properties
 from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
-from airflow_sparktune.orchestrator.deploy.submission import Submission, prepare
-from airflow_sparktune.orchestrator.deploy.user_code import UserCode, gather_code
+from airflow_sparktune.orchestrator.deploy.user_code import gather_code
 from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.spec import Spec
-from airflow_sparktune.study.spec_file import write_spec
+from airflow_sparktune.study.spec.file import write_spec
 from benchmarks.objectives import SPACE
 from benchmarks.report import Findings, middle
 
@@ -58,7 +60,7 @@ def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - the peer 
 def _bare_s() -> float:
     with tempfile.TemporaryDirectory() as name:
         done = Path(name, "done")
-        ours = _submission(name, address=name, code=None)
+        ours = _submission(name, Job(address=name))
         bare = replace(
             ours,
             application=str(Path(__file__).with_name("bare_job.py")),
@@ -74,26 +76,20 @@ def _ours_s() -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory() as address:
         spec = Spec.of(**named, max_evals=1)
         write_spec(address, spec)
-        start = _submit(_submission(name, address=address, code=code))
+        start = _submit(_submission(name, Job(address=address, spec=spec, code=code)))
         trial = read_study(address).study.trials[0]
         return (trial.start or 0.0) - start, (trial.end or 0.0) - start
 
 
-def _submission(folder: str, *, address: str, code: UserCode | None) -> Submission:
+def _submission(folder: str, job: Job) -> Submission:
     """What `sparktune run` would submit."""
-    return prepare(
-        address,
-        folder=Path(folder),
-        code=code,
-        master=MASTER,
-        deploy_mode="client",
-        conf={},
-        install=SparkInstall.find("spark-submit"),
-    )
+    target = Target(master=MASTER, deploy_mode="client", install=SparkInstall.find("spark-submit"))
+    return Client(target).submission(job, Path(folder))
 
 
 def _submit(submission: Submission) -> float:
     """Run the application to its end; returns when it was started."""
+    write_properties(submission.properties, submission.conf)
     start = time.time()
     subprocess.run(
         submission.command("spark-submit", MASTER),

@@ -19,11 +19,10 @@ from pyspark import SparkContext
 
 from airflow_sparktune.driver.attempt import DONE, FAILED, run_attempt
 from airflow_sparktune.driver.termination import KILLED
-from airflow_sparktune.errors import StorageError, revive
+from airflow_sparktune.errors import revive
 from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.journal import StreamWriter
 from airflow_sparktune.study.spec import Spec
-from airflow_sparktune.study.spec_file import read_spec
 from airflow_sparktune.study.storage import LocalStorage
 from airflow_sparktune.study.study import StopReason, Study
 from airflow_sparktune.study.trial import TrialState
@@ -285,11 +284,6 @@ def test_more_parallelism_than_slots_is_said(tmp_path: Path, caplog: pytest.LogC
     with caplog.at_level(logging.WARNING):
         assert attempt(tmp_path, parallelism=3) == DONE
     assert "parallelism 3 is more than the 2 task slots" in caplog.text
-
-
-def test_a_folder_without_a_spec(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match=r"must hold spec\.json, found none at .*; choose a storage"):
-        read_spec(LocalStorage(tmp_path), str(tmp_path))
 
 
 def test_shared_data_that_cannot_travel(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import subprocess
@@ -15,11 +14,14 @@ from typing import Any
 
 import psutil
 
+from airflow_sparktune.orchestrator.deploy.client import Client
+from airflow_sparktune.orchestrator.deploy.job import Job, Target
+from airflow_sparktune.orchestrator.deploy.spark_conf import write_properties
 from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
-from airflow_sparktune.orchestrator.deploy.submission import prepare
 from airflow_sparktune.orchestrator.deploy.user_code import UserCode
 from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.spec.file import write_spec
 from airflow_sparktune.study.study import Study
 
 PATIENCE_S = 90.0
@@ -48,22 +50,22 @@ class DriverProcess:
         code: Mapping[str, bytes],
         master: str = "local[2]",
         in_a_task: bool = False,
+        conf: Mapping[str, str] | None = None,
     ) -> None:
         self.study = study
         self.work = work
         self.mark = secrets.token_hex(8)
         study.mkdir(exist_ok=True)
         work.mkdir()
-        (study / "spec.json").write_text(json.dumps(spec.to_json()))
-        submission = prepare(
-            str(study),
-            folder=work,
-            code=UserCode(code),
+        write_spec(str(study), spec)
+        target = Target(
             master=master,
-            deploy_mode=None,
-            conf={"spark.ui.enabled": "false", "spark.driver.memory": "512m"},
+            conf={"spark.ui.enabled": "false", "spark.driver.memory": "512m", **(conf or {})},
             install=SparkInstall.find("spark-submit"),
         )
+        job = Job(address=str(study), spec=spec, code=UserCode(code))
+        submission = Client(target).submission(job, work)
+        write_properties(submission.properties, submission.conf)
         self._launcher = submission.application
         self._log = work.with_suffix(".log")
         command = submission.command(str(Path(sys.executable).parent / "spark-submit"), master)

@@ -12,6 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+import javaproperties
+
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.errors import ObjectiveError, describe
 from airflow_sparktune.study.follow import StudyFollower
@@ -33,6 +35,8 @@ def main(arguments: list[str], behaviour: str) -> int:
     address = arguments[arguments.index("--study") + 1]
     note = {"arguments": arguments, "cwd": str(Path.cwd()), "stdin": str(Path("/proc/self/fd/0").readlink())}
     note["environment"] = dict(os.environ)
+    settings = Path(arguments[arguments.index("--properties-file") + 1])
+    note["conf"], note["mode"] = javaproperties.loads(settings.read_text()), settings.stat().st_mode & 0o777
     if behaviour == "keeps the code":
         zips = arguments[arguments.index("--py-files") + 1].split(",")
         note["code"] = base64.b64encode(Path(zips[-1]).read_bytes()).decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import json
 import os
@@ -9,6 +10,7 @@ import sys
 import threading
 import types
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from airflow.sdk.log import mask_secret
 
 from airflow_sparktune import SparkTuneOperator
 from airflow_sparktune.errors import DriverLost
-from airflow_sparktune.orchestrator import operator as sparktune_operator
+from airflow_sparktune.orchestrator.deploy.parcel import Parcel
 from airflow_sparktune.orchestrator.task_study import warn_of_local_storage
 from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.spec import ARGUMENTS
@@ -45,11 +47,10 @@ def test_submission(operator, run, spark_submit) -> None:
     note = spark_submit("works")
     run(operator(conf={"spark.executor.memory": "2g"}, py_files="/lib/own.zip", name="nightly"))
     started = note()
-    line = started["arguments"]
+    line, conf = started["arguments"], started["conf"]
     assert line[line.index("--name") + 1] == "nightly"
-    assert f"spark.pyspark.driver.python={sys.executable}" in line
-    assert f"spark.pyspark.python={sys.executable}" in line
-    assert "spark.executor.memory=2g" in line
+    assert conf["spark.pyspark.driver.python"] == conf["spark.pyspark.python"] == sys.executable
+    assert conf["spark.executor.memory"] == "2g"
     assert line[line.index("--py-files") + 1].endswith("/airflow_sparktune.zip,/lib/own.zip")
     assert started["stdin"] == "/dev/null"
     assert line[line.index("--work") + 1] == started["cwd"]
@@ -61,16 +62,83 @@ def test_the_cluster_decides_about_its_own_python(operator, run, spark_submit) -
     """On a cluster only the driver's Python is ours to say."""
     note = spark_submit("works", master="spark://master:7077")
     run(operator())
-    assert f"spark.pyspark.driver.python={sys.executable}" in note()["arguments"]
-    assert not any(part.startswith("spark.pyspark.python=") for part in note()["arguments"])
+    assert note()["conf"]["spark.pyspark.driver.python"] == sys.executable
+    assert "spark.pyspark.python" not in note()["conf"]
 
 
 def test_what_the_user_sets_wins(operator, run, spark_submit) -> None:
     """A conf that somebody set is left alone."""
     note = spark_submit("works")
     run(operator(conf={"spark.pyspark.python": "/opt/py/bin/python"}))
-    assert "spark.pyspark.python=/opt/py/bin/python" in note()["arguments"]
-    assert f"spark.pyspark.python={sys.executable}" not in note()["arguments"]
+    assert note()["conf"]["spark.pyspark.python"] == "/opt/py/bin/python"
+
+
+def test_no_secret_is_on_the_command_line(operator, run, spark_submit) -> None:
+    """The settings go by a file that only this user reads; the environment of a local driver stays one."""
+    note = spark_submit("works")
+    task = operator(conf={"spark.executorEnv.DB_PW": "hunter2"}, env_vars={"API_TOKEN": "hunter3"})
+    run(task)
+    started = note()
+    assert "hunter" not in " ".join(started["arguments"])
+    assert "--conf" not in started["arguments"]
+    assert (started["conf"]["spark.executorEnv.DB_PW"], started["mode"]) == ("hunter2", 0o600)
+    assert started["environment"]["API_TOKEN"] == "hunter3"
+    assert (task.conf, task.env_vars) == ({"spark.executorEnv.DB_PW": "hunter2"}, {"API_TOKEN": "hunter3"})
+
+
+@pytest.mark.parametrize(
+    ("master", "behaviour", "prefix"),
+    [
+        ("yarn", "works on YARN", "spark.yarn.appMasterEnv"),
+        ("k8s://https://c:443", "works", "spark.kubernetes.driverEnv"),
+    ],
+)
+def test_no_environment_of_a_cluster_is_on_the_command_line(
+    operator, run, spark_submit, monkeypatch, master, behaviour, prefix
+) -> None:
+    """The provider would write it there on YARN and Kubernetes."""
+    monkeypatch.setattr(spark_hook, "kube_client", types.SimpleNamespace(ApiException=OSError), raising=False)
+    note = spark_submit(behaviour, master=master)
+    with suppress(DriverLost):  # on Kubernetes the provider looks for an exit code in the output
+        run(operator(env_vars={"DB_PW": "hunter2"}))
+    started = note()
+    assert "hunter2" not in " ".join(started["arguments"])
+    assert started["conf"][f"{prefix}.DB_PW"] == "hunter2"
+    assert ("DB_PW" in started["environment"]) is (master == "yarn")
+
+
+def test_settings_of_openlineage_are_not_on_the_command_line(
+    operator, run, spark_submit, monkeypatch
+) -> None:
+    """The provider adds them to the task's conf just before it submits; they may hold a key."""
+    key = "spark.openlineage.transport.auth.apiKey"
+    monkeypatch.setattr(
+        spark_operator,
+        "inject_transport_information_into_spark_properties",
+        lambda conf, _: {**conf, key: "hunter2"},
+    )
+    note = spark_submit("works")
+    run(operator(openlineage_inject_transport_info=True))
+    assert "hunter2" not in " ".join(note()["arguments"])
+    assert note()["conf"][key] == "hunter2"
+
+
+def test_sparks_defaults_stay(operator, run, spark_submit, tmp_path) -> None:
+    """A properties file makes spark-submit pass over spark-defaults.conf: its settings are in that file."""
+    note = spark_submit("works")
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "spark-defaults.conf").write_text("spark.eventLog.dir  hdfs:///logs\n")
+    run(operator(env_vars={"SPARK_CONF_DIR": str(tmp_path / "conf")}))
+    assert note()["conf"]["spark.eventLog.dir"] == "hdfs:///logs"
+
+
+def test_the_spec_is_the_one_that_was_submitted(operator, run, spark_submit) -> None:
+    """Its hash is on the driver's command line."""
+    note = spark_submit("works")
+    _, ti = run(operator())
+    line = note()["arguments"]
+    written = Path(ti.pushed["study"], "spec.json").read_bytes()
+    assert line[line.index("--spec-sha256") + 1] == hashlib.sha256(written).hexdigest()
 
 
 def test_templated_budgets(operator, run, spark_submit, storage) -> None:
@@ -256,7 +324,7 @@ def test_local_storage_where_a_retry_may_run_elsewhere(
 ) -> None:
     """Said where any of the executors runs tasks on other machines."""
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
-    warn_of_local_storage(f"{storage}/churn/tune/r1/g0", deploy_mode=None)
+    warn_of_local_storage(f"{storage}/churn/tune/r1/g0", in_cluster=False)
     assert ("a retry elsewhere starts anew" in caplog.text) is warned
 
 
@@ -445,7 +513,7 @@ def program(path: Path, line: str) -> None:
 
 
 KILLED_IN = {
-    "packing": (sparktune_operator, "prepare"),
+    "packing": (Parcel, "pack"),
     "asking for the connection": (spark_operator.SparkSubmitOperator, "_get_hook"),
 }
 
@@ -532,7 +600,7 @@ def test_script_takes_the_place_of_a_spec(operator, run, spark_submit, tmp_path)
         run(operator(application_args=["--rows", 5], **SCRIPT))
     line = note()["arguments"]
     assert line[line.index("--script") :] == ["--script", str(tmp_path / "dags" / "search.py"), "--rows", "5"]
-    assert any(part.startswith("spark.sparktune.study=") for part in line)
+    assert note()["conf"]["spark.sparktune.study"] == line[line.index("--study") + 1]
 
 
 SCRIPT = {"objective": None, "space": None, "max_evals": None, "seed": None, "application": "search.py"}
@@ -565,5 +633,5 @@ def test_nothing_to_run(run, storage) -> None:
 @pytest.mark.parametrize(("storage", "warned"), [("/data", True), ("s3://bucket/studies", False)])
 def test_local_storage_and_a_driver_in_the_cluster(caplog, storage, warned) -> None:
     """The driver may not reach a folder of the worker's: said before it fails there."""
-    warn_of_local_storage(f"{storage}/churn/tune/r1/g0", deploy_mode="cluster")
+    warn_of_local_storage(f"{storage}/churn/tune/r1/g0", in_cluster=True)
     assert ("the driver runs in the cluster" in caplog.text) == warned

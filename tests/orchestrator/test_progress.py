@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import pytest
+
 from airflow_sparktune.errors import StorageUnavailable
 from airflow_sparktune.orchestrator import progress as module
 from airflow_sparktune.orchestrator.progress import KEY, progress
@@ -89,6 +91,16 @@ def test_link_to_spark(operator, run, spark_submit) -> None:
     _, ti = run(task)
     link = SparkUiLink()
     assert ti.pushed[link.xcom_key] == link.get_link(task, ti_key=None) == "http://driver:4040"
+
+
+@pytest.mark.parametrize("ui", ["javascript:alert(1)", "http://[x", "data:text/html,x", 5, None])
+def test_only_a_web_address_becomes_a_link(ui: object) -> None:
+    """A journal may be written by others."""
+    study = Study()
+    spec = {"objective": "m:f", "space": {"x": {"uniform": [0, 1]}}, "max_evals": 1}
+    study.apply({"event": "opened", "attempt": 1, "spec": spec, "seed": 1, "dimensions": [], "at": 1.0})
+    study.apply({"event": "spark", "spark": {"application": "app-1", "ui": ui}, "at": 1.0})
+    assert spark_ui(study) is None
 
 
 def test_link_to_the_history_server() -> None:

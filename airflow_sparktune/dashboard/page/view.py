@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from airflow_sparktune.dashboard.page.importance import FEWEST_TRIALS
 from airflow_sparktune.dashboard.page.masking import Mask
@@ -20,6 +19,7 @@ from airflow_sparktune.study.follow import StudyFollower
 from airflow_sparktune.study.result import summary, trial_row
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Failure, Trial
+from airflow_sparktune.study.web_address import web_address
 
 _LIMITS = ("timeout", "loss_threshold")  # the page shows both
 
@@ -56,7 +56,7 @@ def study_reply(
                 opened=attempt.opened,
                 last=attempt.last,
                 host=attempt.host,
-                spark_ui=_web_address((attempt.spark or {}).get("ui")),
+                spark_ui=web_address((attempt.spark or {}).get("ui")),
             )
             for attempt in study.attempts
         ],
@@ -119,8 +119,3 @@ def _headline(error: Failure | None) -> str | None:
         return None
     first, *_ = error.message.strip().splitlines() or [""]
     return f"{error.kind.value}: {first}"[:200]
-
-
-def _web_address(url: Any) -> str | None:
-    """Spark's own page, where it is one: a `javascript:` address in a journal must not become a link."""
-    return url if isinstance(url, str) and urlsplit(url).scheme in ("http", "https") else None

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from typing import Protocol
 
 import psutil
 
@@ -32,8 +33,10 @@ def die_with_parent() -> Callable[[], None] | None:
     return set_death_signal
 
 
-def family(spark_submit: int) -> list[psutil.Process]:
+def family(spark_submit: int | None) -> list[psutil.Process]:
     """The process `spark_submit` and all that it has started; none where it has ended by itself."""
+    if spark_submit is None:
+        return []
     try:
         root = psutil.Process(spark_submit)
         return [root, *root.children(recursive=True)]
@@ -57,6 +60,17 @@ def end_family(members: Iterable[psutil.Process]) -> None:
     for process in members:
         with suppress(psutil.Error):
             process.kill()
+
+
+class Application(Protocol):
+    """A submitted application, as far as whoever submitted it can reach it."""
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of spark-submit; None where there is none."""
+
+    def end_in_cluster(self) -> None:
+        """End what runs in the cluster, if its name is known."""
 
 
 @contextmanager

@@ -22,9 +22,10 @@ _VERSION = re.compile(r'version "(?P<version>[^"]+)"')
 
 @dataclass(frozen=True, slots=True)
 class SparkInstall:
-    """What to put into the environment of spark-submit."""
+    """What to put into the environment of spark-submit, and the folder that Spark is installed in."""
 
     environment: Mapping[str, str]
+    home: Path
 
     @classmethod
     def find(cls, binary: str, *, environment: Mapping[str, str] | None = None) -> SparkInstall:
@@ -48,9 +49,17 @@ class SparkInstall:
         check_java(given)
         # Spark's own scripts look for `python3` and for each other on PATH.
         added = {"PATH": f"{Path(found).parent}{os.pathsep}{path}", "PYTHONUNBUFFERED": "1"}
-        if Path(found).parent == beside and "SPARK_HOME" not in given:
-            added["SPARK_HOME"] = str(_pyspark_home())
-        return cls(added)
+        home = given.get("SPARK_HOME")
+        if home is None and Path(found).parent == beside:
+            home = added["SPARK_HOME"] = str(_pyspark_home())
+        return cls(added, Path(home) if home else Path(found).parents[1])
+
+    def defaults_file(self, env_vars: Mapping[str, str]) -> Path | None:
+        """The spark-defaults.conf that spark-submit would read with `env_vars` in its environment, if any."""
+        given = {**os.environ, **self.environment, **env_vars}
+        home = Path(given.get("SPARK_HOME") or self.home)
+        file = Path(given.get("SPARK_CONF_DIR") or home / "conf", "spark-defaults.conf")
+        return file if file.is_file() else None
 
 
 def check_java(environment: Mapping[str, str]) -> None:

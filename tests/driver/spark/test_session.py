@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from airflow_sparktune.orchestrator.deploy.client import Client
+from airflow_sparktune.orchestrator.deploy.job import Job, Target
+from airflow_sparktune.orchestrator.deploy.spark_conf import write_properties
 from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
-from airflow_sparktune.orchestrator.deploy.submission import prepare
 
 pytestmark = pytest.mark.integration
 
@@ -35,16 +37,14 @@ def test_a_script_that_makes_its_own_session(tmp_path: Path) -> None:
     """It gets our settings too; what it sets itself wins, and what was submitted."""
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
-    submission = prepare(
-        str(tmp_path / "study"),
-        folder=tmp_path,
-        code=None,
+    target = Target(
         master="local[2]",
-        deploy_mode=None,
         conf={"spark.executorEnv.OMP_NUM_THREADS": "7", "spark.ui.enabled": "false"},
         install=SparkInstall.find("spark-submit"),
-        script=[str(script), str(tmp_path / "conf.json")],
     )
+    job = Job(address=str(tmp_path / "study"), script=(str(script), str(tmp_path / "conf.json")))
+    submission = Client(target).submission(job, tmp_path)
+    write_properties(submission.properties, submission.conf)
     told = subprocess.run(
         submission.command(str(Path(sys.executable).parent / "spark-submit"), "local[2]"),
         env={**os.environ, **submission.environment},

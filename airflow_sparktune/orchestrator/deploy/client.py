@@ -1,0 +1,84 @@
+"""Client mode: the driver is a process of this machine, and lives and dies with whoever submitted it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+from airflow_sparktune.orchestrator.deploy.job import Job, Submission, Target
+from airflow_sparktune.orchestrator.deploy.parcel import Parcel
+from airflow_sparktune.orchestrator.deploy.process import Application, end_driver, end_family, family
+from airflow_sparktune.orchestrator.deploy.spark_conf import conf_of
+from airflow_sparktune.study.spec.file import spec_sha256
+
+# How long the name of a folder may be in which Spark makes Unix sockets, `.<uuid>.sock`: a system takes 104
+# bytes at least.
+SOCKET_FOLDER = 60
+LOOPBACK = "127.0.0.1"
+
+
+class Client:
+    """spark-submit runs as long as the study, and is followed by what it prints."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._local = target.master.startswith("local")
+
+    def submission(self, job: Job, folder: Path) -> Submission:
+        """The driver program by its launcher, told where it may leave files and when to end."""
+        parcel = Parcel.pack(folder, job.code)
+        arguments = ["--study", job.address, "--work", str(folder)]
+        settings = {
+            # Otherwise the first python3 on PATH drives, which need not have hyperopt.
+            "spark.pyspark.driver.python": sys.executable,
+            "spark.local.dir": str(parcel.scratch),
+        }
+        fallbacks: dict[str, str] = {}
+        if self._local:
+            settings["spark.pyspark.python"] = sys.executable
+            # Nobody else has a reason to reach a driver whose executors are threads of it.
+            fallbacks |= {"spark.driver.host": LOOPBACK, "spark.driver.bindAddress": LOOPBACK}
+        if job.script:
+            settings["spark.sparktune.study"] = job.address
+            arguments += ["--script", *job.script]
+        elif job.spec is not None:
+            arguments += ["--spec-sha256", spec_sha256(job.spec)]
+        return Submission(
+            folder=folder,
+            application=str(parcel.launcher),
+            arguments=tuple(arguments),
+            py_files=tuple(str(path) for path in parcel.py_files),
+            conf=conf_of(self._target, settings=settings, fallbacks=fallbacks),
+            environment=self._environment(job, parcel),
+        )
+
+    def reconnection(self, job: Job, *, generation: int) -> None:
+        """None: the driver ends with the process that submitted it. Its journal is what is found again."""
+
+    def kill(self, application: Application, submission: Submission) -> None:
+        """Give the driver a moment to write that it was killed, then end spark-submit and all it started."""
+        members = family(application.pid)
+        end_driver(members, submission.application)
+        end_family(members)
+
+    def _environment(self, job: Job, parcel: Parcel) -> dict[str, str]:
+        environment = dict(self._target.install.environment)
+        environment["SPARK_SUBMIT_OPTS"] = _jvm_options(parcel, quiet=job.quiet)
+        if self._local:
+            # The Spark UI binds to this address; there is no setting for it.
+            name, value = "SPARK_LOCAL_IP", LOOPBACK
+            if job.open_ui:  # its link must lead here from elsewhere too
+                name, value = "SPARK_PUBLIC_DNS", socket.gethostname()
+            environment[name] = os.environ.get(name, value)
+        return environment
+
+
+def _jvm_options(parcel: Parcel, *, quiet: bool) -> str:
+    """The options of the driver's JVM; what the machine sets (a proxy, say) comes last and wins."""
+    options = [f"-Dlog4j2.configurationFile=file:{parcel.log4j}"] if quiet else []
+    if len(os.fsencode(parcel.scratch)) <= SOCKET_FOLDER:
+        # Sockets, libraries and all that a JVM leaves behind go with the work folder.
+        options.append(f"-Djava.io.tmpdir={parcel.scratch}")
+    return " ".join([*options, os.environ.get("SPARK_SUBMIT_OPTS", "")]).rstrip()

@@ -1,0 +1,59 @@
+"""Cluster mode (YARN, Kubernetes): the driver runs in the cluster and may outlive the Airflow worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from airflow_sparktune.orchestrator.deploy.job import Job, Submission, Target
+from airflow_sparktune.orchestrator.deploy.parcel import Parcel
+from airflow_sparktune.orchestrator.deploy.process import Application, end_family, family
+from airflow_sparktune.orchestrator.deploy.spark_conf import conf_of
+from airflow_sparktune.study.spec.file import spec_sha256
+
+
+class Cluster:
+    """The application is followed by asking the cluster for its state, or by spark-submit's output."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+
+    def submission(self, job: Job, folder: Path) -> Submission:
+        """The driver program by its launcher; a script by itself, which finds its study by a setting."""
+        parcel = Parcel.pack(folder, job.code)
+        settings = {}
+        if job.spec is not None:
+            application = str(parcel.launcher)
+            arguments = ["--study", job.address, "--spec-sha256", spec_sha256(job.spec)]
+        else:
+            application, *arguments = job.script
+            settings = {
+                "spark.sparktune.study": job.address,
+                # Its session is its own; in client mode the driver program offers it these, and more.
+                "spark.python.unix.domain.socket.enabled": "true",
+                "spark.ui.showConsoleProgress": "false",
+            }
+        return Submission(
+            folder=folder,
+            application=application,
+            arguments=tuple(arguments),
+            py_files=tuple(str(path) for path in parcel.py_files),
+            conf=conf_of(self._target, settings=settings, fallbacks={}),
+            environment=self._target.install.environment,
+        )
+
+    def reconnection(self, job: Job, *, generation: int) -> str:
+        """One application for each generation and identity.
+
+        Neither a task that was cleared nor one that now asks something else may reconnect to the application
+        before it, which a newer driver makes stop.
+        """
+        return f"g{generation}_{job.spec.identity if job.spec is not None else 'script'}"
+
+    def kill(self, application: Application, submission: Submission) -> None:  # noqa: ARG002 - the way's contract
+        """End the application in the cluster, then spark-submit."""
+        # In this order: the provider ends what runs in a cluster only while spark-submit lives.
+        members = family(application.pid)
+        try:
+            application.end_in_cluster()
+        finally:
+            end_family(members)

@@ -1,0 +1,62 @@
+"""What is submitted, as plain data: the same for an Airflow task and for the shell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
+from airflow_sparktune.orchestrator.deploy.user_code import UserCode
+from airflow_sparktune.study.spec import Spec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What a driver runs for the study at `address`: a spec with the code it names, or a user's script.
+
+    `script` is the program and its arguments. With `quiet`, Spark's own lines go to a file and only its
+    warnings to the output. `open_ui` lets other machines reach the Spark UI of a local master.
+    """
+
+    address: str
+    spec: Spec | None = None
+    code: UserCode | None = None
+    script: tuple[str, ...] = ()
+    quiet: bool = True
+    open_ui: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where a job is submitted to, and what the user has set for it."""
+
+    master: str
+    deploy_mode: str | None = None
+    install: SparkInstall
+    conf: Mapping[str, Any] = field(default_factory=dict)
+    properties_file: Path | None = None
+    env_vars: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """What spark-submit is given: an application, its arguments, its files, its settings."""
+
+    folder: Path
+    application: str
+    arguments: tuple[str, ...]
+    py_files: tuple[str, ...]
+    conf: Mapping[str, str]
+    environment: Mapping[str, str]
+
+    @property
+    def properties(self) -> Path:
+        """Where the settings are written before spark-submit starts."""
+        return self.folder / "spark.properties"
+
+    def command(self, binary: str, master: str) -> list[str]:
+        """The command line of spark-submit; no setting stands on it."""
+        files = ["--properties-file", str(self.properties), "--py-files", ",".join(self.py_files)]
+        return [binary, "--master", master, *files, self.application, *self.arguments]

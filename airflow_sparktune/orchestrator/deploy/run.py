@@ -1,0 +1,53 @@
+"""From a job to its result: the same steps for an Airflow task and for the shell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from airflow_sparktune.orchestrator.deploy.job import Job, Submission, Target
+from airflow_sparktune.orchestrator.deploy.way import Way, way_to
+from airflow_sparktune.orchestrator.deploy.work_folder import work_folder
+from airflow_sparktune.orchestrator.verdict import verdict
+from airflow_sparktune.study.spec.file import write_spec
+from airflow_sparktune.study.study import Study
+
+# Runs spark-submit to its end and returns what went wrong, if anything. The last argument is called right
+# before an application starts, and not where one of an earlier try is still at work.
+Launch = Callable[[Way, Submission, Callable[[], None]], Exception | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a job came to; `failure` is what whoever submitted says went wrong beside the result."""
+
+    study: Study
+    failure: Exception | None = None
+    known_before: bool = False
+    within_other_limits: bool = False
+
+
+def run_job(
+    job: Job, *, before: Study, target: Callable[[], Target], launch: Launch, again: str = "a retry"
+) -> Outcome:
+    """Submit a job and return its result, or the result that the study has already.
+
+    `before` is the study as it stands, `target` is asked only where there is something to run, `again` says
+    in an error how to try again. Raises the error that the driver wrote down, or DriverLost.
+    """
+    if job.spec is not None and before.answers(job.spec):
+        return Outcome(study=before, known_before=True)
+    way = way_to(target())
+
+    def start() -> None:
+        if job.spec is not None:
+            write_spec(job.address, job.spec)
+
+    with work_folder() as folder:
+        failure = launch(way, way.submission(job, folder), start)
+    study = verdict(job.address, spec=job.spec, before=before, failure=failure, again=again)
+    return Outcome(
+        study=study,
+        failure=failure,
+        within_other_limits=job.spec is not None and not study.answers(job.spec),
+    )

@@ -1,0 +1,80 @@
+"""Spark's settings: which ones an application gets, in one file that only this user reads.
+
+On a command line every user of the machine would see them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import javaproperties
+
+from airflow_sparktune.errors import PlatformError
+from airflow_sparktune.orchestrator.deploy.job import Target
+
+# Settings and environment variables whose values Spark's UI and event log show as redacted. Spark's own
+# default covers secret, password, token and access key.
+REDACTION = (
+    r"(?i)secret|passw|passphrase|pwd|token|credential|access[._-]?key|api[._-]?key|private[._-]?key"
+    r"|(^|[._-])(pw|pass|dsn|auth)($|[._-])"
+)
+
+
+def conf_of(target: Target, *, settings: Mapping[str, str], fallbacks: Mapping[str, str]) -> dict[str, str]:
+    """All settings of an application on `target`, the user's last, so that they win.
+
+    `settings` win over spark-defaults.conf, `fallbacks` yield to it. spark-submit passes over that file where
+    it gets a properties file, so its settings are merged here.
+    """
+    defaults_file = target.install.defaults_file(target.env_vars)
+    conf = {
+        "spark.redaction.regex": REDACTION,
+        # Who sees the Spark UI must not be able to end jobs by it.
+        "spark.ui.killEnabled": "false",
+        **fallbacks,
+        **(read_properties(defaults_file) if defaults_file else {}),
+        **settings,
+        **_environment_of_driver(target),
+        **(read_properties(target.properties_file) if target.properties_file else {}),
+        **{str(key): str(value) for key, value in target.conf.items()},
+    }
+    if _manages_secret(target.master) and conf.get("spark.shuffle.service.enabled") != "true":
+        # An external shuffle service would have to authenticate too, which its cluster decides.
+        conf.setdefault("spark.authenticate", "true")
+    return conf
+
+
+def read_properties(path: Path) -> dict[str, str]:
+    """A file in the format of spark-defaults.conf; raises PlatformError where it cannot be read."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            found: dict[str, str] = javaproperties.load(file)
+    except (OSError, ValueError) as error:
+        raise PlatformError(f"Spark's properties file {path} must be readable, but: {error}") from error
+    # As spark-submit does: other keys are not Spark's.
+    return {key: value.strip() for key, value in found.items() if key.startswith("spark.")}
+
+
+def write_properties(path: Path, conf: Mapping[str, str]) -> None:
+    """Write the settings for `spark-submit --properties-file`; nobody but this user may read the file."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        javaproperties.dump(conf, file, timestamp=False)
+
+
+def _manages_secret(master: str) -> bool:
+    """Whether Spark makes and distributes the secret of `spark.authenticate` on this master."""
+    return "yarn" in master or "k8s" in master
+
+
+def _environment_of_driver(target: Target) -> dict[str, str]:
+    """`env_vars` as settings, where the driver runs in a container of its own."""
+    if "yarn" in target.master:
+        prefix = "spark.yarn.appMasterEnv."
+    elif "k8s" in target.master:
+        prefix = "spark.kubernetes.driverEnv."
+    else:
+        return {}
+    return {f"{prefix}{name}": str(value) for name, value in target.env_vars.items()}

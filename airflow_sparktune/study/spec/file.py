@@ -1,0 +1,48 @@
+"""`spec.json`: how whoever submits hands the spec to the driver.
+
+The study folder may be writable by others, and the spec names code to run. The SHA-256 of the file travels on
+the driver's command line, so the driver runs only the spec that was submitted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from airflow_sparktune.errors import SpecError, StorageError
+from airflow_sparktune.study.spec.spec import Spec
+from airflow_sparktune.study.storage import Storage, open_storage
+
+NAME = "spec.json"
+
+
+def write_spec(address: str, spec: Spec) -> None:
+    """Put the spec into the study folder; an earlier one is replaced."""
+    open_storage(address).write(NAME, _encode(spec))
+
+
+def spec_sha256(spec: Spec) -> str:
+    """The SHA-256 of the file that `write_spec` writes, in hexadecimal."""
+    return hashlib.sha256(_encode(spec)).hexdigest()
+
+
+def read_spec(storage: Storage, address: str, *, sha256: str) -> Spec:
+    """The spec that was submitted; raises StorageError where there is none, SpecError where it is another."""
+    try:
+        data = storage.read(NAME)
+    except FileNotFoundError:
+        raise StorageError(
+            f"the study folder must hold {NAME}, found none at {address} from this machine; "
+            "choose a storage that Airflow and the Spark driver both reach"
+        ) from None
+    found = hashlib.sha256(data).hexdigest()
+    if found != sha256:
+        raise SpecError(
+            f"{NAME} at {address} must be the one that was submitted (SHA-256 {sha256[:12]}...), got another "
+            f"({found[:12]}...); nothing of it was run. Submit again, and check who may write to that folder"
+        )
+    return Spec.from_json(json.loads(data))
+
+
+def _encode(spec: Spec) -> bytes:
+    return json.dumps(spec.to_json(), indent=2).encode()

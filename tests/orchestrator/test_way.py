@@ -1,0 +1,203 @@
+"""What would be submitted, by each way to a driver: plain data, looked at without a cluster."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_sparktune.errors import PlatformError
+from airflow_sparktune.orchestrator.deploy.job import Job, Submission, Target
+from airflow_sparktune.orchestrator.deploy.spark_conf import REDACTION, read_properties, write_properties
+from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
+from airflow_sparktune.orchestrator.deploy.way import way_to
+from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.spec.file import spec_sha256
+
+SPEC = Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=3)
+
+
+@pytest.fixture
+def spark_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A Spark installation's folder; what this machine has set for its own is out of the way."""
+    for name in ("SPARK_HOME", "SPARK_CONF_DIR", "SPARK_LOCAL_IP", "SPARK_PUBLIC_DNS"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "spark" / "conf").mkdir(parents=True)
+    return tmp_path / "spark"
+
+
+@pytest.fixture
+def submission(spark_home: Path, tmp_path: Path) -> Callable[..., Submission]:
+    """What a job submits to a master."""
+
+    def make(
+        master: str = "local[2]", mode: str | None = None, *, job: Job | None = None, **given: Any
+    ) -> Submission:
+        install = SparkInstall({"PATH": "/spark/bin"}, spark_home)
+        target = Target(master=master, deploy_mode=mode, install=install, **given)
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        return way_to(target).submission(job or Job(address="/studies/s", spec=SPEC), folder)
+
+    return make
+
+
+def test_the_driver_gets_the_hash_of_its_spec_by_its_command_line(
+    submission: Callable[..., Submission],
+) -> None:
+    """In both modes: whoever may write to the study folder does not choose what is run."""
+    for way in (("local[2]", None), ("yarn", "cluster")):
+        arguments = submission(*way).arguments
+        assert arguments[arguments.index("--spec-sha256") + 1] == spec_sha256(SPEC)
+
+
+@pytest.mark.parametrize(
+    ("master", "mode", "closed"),
+    [("local[2]", None, True), ("spark://m:7077", None, False), ("yarn", "cluster", False)],
+)
+def test_a_local_driver_is_reached_from_its_machine_only(
+    submission: Callable[..., Submission], master: str, mode: str | None, closed: bool
+) -> None:
+    """RPC, block manager and UI bind to loopback, where no executor runs elsewhere."""
+    made = submission(master, mode)
+    found = [made.conf.get("spark.driver.host"), made.conf.get("spark.driver.bindAddress")]
+    found.append(made.environment.get("SPARK_LOCAL_IP"))
+    assert found == ["127.0.0.1" if closed else None] * 3
+    assert made.conf["spark.ui.killEnabled"] == "false"
+
+
+def test_the_ui_can_be_opened(submission: Callable[..., Submission]) -> None:
+    """By a switch; RPC and block manager stay closed."""
+    made = submission(job=Job(address="/s", spec=SPEC, open_ui=True))
+    assert "SPARK_LOCAL_IP" not in made.environment
+    assert made.conf["spark.driver.bindAddress"] == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("master", "conf", "authenticates"),
+    [
+        ("yarn", {}, "true"),
+        ("k8s://https://cluster:443", {}, "true"),
+        ("yarn", {"spark.authenticate": "false"}, "false"),
+        ("yarn", {"spark.shuffle.service.enabled": "true"}, None),
+        ("spark://m:7077", {}, None),
+        ("local[2]", {}, None),
+    ],
+)
+def test_where_spark_makes_the_secret_its_processes_authenticate(
+    submission: Callable[..., Submission], master: str, conf: dict[str, str], authenticates: str | None
+) -> None:
+    """Elsewhere one secret would have to be shared with the cluster, which is not ours to set."""
+    assert submission(master, conf=conf).conf.get("spark.authenticate") == authenticates
+
+
+def test_whose_setting_wins(submission: Callable[..., Submission], spark_home: Path, tmp_path: Path) -> None:
+    """The task's conf, the user's file, what this package needs, spark-defaults.conf, what it suggests."""
+    (spark_home / "conf" / "spark-defaults.conf").write_text(
+        "spark.a defaults\nspark.b defaults\nspark.c=defaults\nnot.sparks x\n"
+        "spark.local.dir /defaults\nspark.ui.killEnabled true\n"
+    )
+    own = tmp_path / "own.conf"
+    own.write_text("# theirs\nspark.b   own file  \nspark.c: own\nspark.pyspark.python /own/python\n")
+    conf = submission(conf={"spark.c": True}, properties_file=own).conf
+    assert [conf["spark.a"], conf["spark.b"], conf["spark.c"]] == ["defaults", "own file", "True"]
+    assert conf["spark.local.dir"].endswith("/scratch")
+    assert conf["spark.ui.killEnabled"] == "true"
+    assert conf["spark.pyspark.python"] == "/own/python"
+    assert "not.sparks" not in conf
+
+
+def test_the_folder_of_sparks_defaults_can_be_named(
+    submission: Callable[..., Submission], spark_home: Path, tmp_path: Path
+) -> None:
+    """As for spark-submit: SPARK_CONF_DIR, also where the task sets it."""
+    (spark_home / "conf" / "spark-defaults.conf").write_text("spark.a home\n")
+    (tmp_path / "spark-defaults.conf").write_text("spark.a named\n")
+    assert submission().conf["spark.a"] == "home"
+    assert submission(env_vars={"SPARK_CONF_DIR": str(tmp_path)}).conf["spark.a"] == "named"
+
+
+def test_environment_of_a_driver_in_the_cluster(submission: Callable[..., Submission]) -> None:
+    """It is a setting there, and travels with the others."""
+    env_vars = {"DB_PW": "hunter2"}
+    on_yarn = submission("yarn", "cluster", env_vars=env_vars).conf
+    assert on_yarn["spark.yarn.appMasterEnv.DB_PW"] == "hunter2"
+    on_kubernetes = submission("k8s://https://c:443", "cluster", env_vars=env_vars).conf
+    assert on_kubernetes["spark.kubernetes.driverEnv.DB_PW"] == "hunter2"
+
+
+def test_no_setting_is_on_the_command_line(submission: Callable[..., Submission]) -> None:
+    """Neither in the shell's."""
+    made = submission(conf={"spark.executorEnv.DB_PW": "hunter2"})
+    line = made.command("spark-submit", "local[2]")
+    assert line[:5] == ["spark-submit", "--master", "local[2]", "--properties-file", str(made.properties)]
+    assert "--conf" not in line
+    assert "hunter2" not in " ".join(line)
+
+
+def test_a_script_in_the_cluster_is_the_application(submission: Callable[..., Submission]) -> None:
+    """The launcher would not find it there; it finds its study by a setting."""
+    job = Job(address="s3://b/s", script=("s3://b/search.py", "--rows", "5"))
+    made = submission("yarn", "cluster", job=job)
+    assert (made.application, made.arguments) == ("s3://b/search.py", ("--rows", "5"))
+    assert made.conf["spark.sparktune.study"] == "s3://b/s"
+
+
+def test_what_a_retry_reconnects_to(spark_home: Path) -> None:
+    """A driver in the cluster that was asked the same; one on this machine died with the worker."""
+    install = SparkInstall({}, spark_home)
+    job = Job(address="/s", spec=SPEC)
+    cluster = way_to(Target(master="yarn", deploy_mode="cluster", install=install))
+    assert cluster.reconnection(job, generation=2) == f"g2_{SPEC.identity}"
+    assert cluster.reconnection(Job(address="/s", script=("a.py",)), generation=0) == "g0_script"
+    client = way_to(Target(master="yarn", deploy_mode="client", install=install))
+    assert client.reconnection(job, generation=2) is None
+
+
+def test_cluster_mode_on_a_standalone_master(spark_home: Path) -> None:
+    """Spark has none for Python."""
+    with pytest.raises(PlatformError, match="needs deploy mode 'client' on a standalone master"):
+        way_to(Target(master="spark://m:7077", deploy_mode="cluster", install=SparkInstall({}, spark_home)))
+
+
+# --- the file of settings
+
+
+@pytest.mark.parametrize("value", ["", "a b", "x=y:z#!", "C:\\data", "päss", "line\none", "{{ x }}"])
+def test_a_setting_comes_back_as_it_was(tmp_path: Path, value: str) -> None:
+    """The format has its own escapes; nobody but the user may read the file."""
+    file = tmp_path / "spark.properties"
+    write_properties(file, {"spark.x": value, "spark.y": "1"})
+    assert read_properties(file) == {"spark.x": value, "spark.y": "1"}
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_properties_file_that_is_not_there(tmp_path: Path) -> None:
+    """Said with the path."""
+    with pytest.raises(PlatformError, match=r"properties file .*none\.conf must be readable, but: .*No such"):
+        read_properties(tmp_path / "none.conf")
+
+
+SECRET = (
+    "DB_PW DB_PASS DATABASE_PASSWORD AWS_SECRET_ACCESS_KEY GITHUB_TOKEN API_KEY apiKey db.credentials "
+    "PGPASSWORD DB_DSN PASSPHRASE private.key MYSQL_PWD"
+)
+SHOWN = (
+    "spark.executor.memory spark.app.name spark.executorEnv.PATH spark.executorEnv.OMP_NUM_THREADS "
+    "spark.kubernetes.authenticate.driver.serviceAccountName spark.submit.pyFiles spark.executorEnv.COMPASS"
+)
+
+
+@pytest.mark.parametrize("name", SECRET.split())
+def test_settings_that_hold_secrets_are_redacted(name: str) -> None:
+    """Spark's UI and event log leave out what the names of settings say to be secret."""
+    assert re.search(REDACTION, f"spark.executorEnv.{name}")
+
+
+@pytest.mark.parametrize("setting", SHOWN.split())
+def test_others_are_shown(setting: str) -> None:
+    """What helps to find out why an application does what it does."""
+    assert not re.search(REDACTION, setting)
