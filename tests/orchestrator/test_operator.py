@@ -282,7 +282,7 @@ def test_python_in_cluster_mode_on_a_standalone_master(operator, run, spark_subm
         ({"objective": "train"}, "objective must be 'module:name'"),
         ({"objective": "train.py:loss"}, "a file that is named must exist, got 'train.py'"),
         ({"run_trials_on": "moon"}, "run_trials_on must be 'executors'"),
-        ({"algo": "magic"}, "algo must be one of tpe, random, anneal, atpe"),
+        ({"algo": "magic"}, "algo must be one of gp, tpe, random, anneal, atpe"),
     ],
 )
 def test_bad_input_is_told_before_anything_is_submitted(operator, run, spark_submit, given, message) -> None:

@@ -35,7 +35,17 @@ SPECS = st.fixed_dictionaries(
     },
     optional={
         "objective_kwargs": st.dictionaries(st.text(max_size=5), JSON, max_size=3),
-        "algo": st.sampled_from(["tpe", "random", "anneal", "atpe", "hyperopt.tpe:suggest"]),
+        "algo": st.sampled_from(
+            [
+                "gp",
+                "tpe",
+                "random",
+                "anneal",
+                "atpe",
+                "hyperopt.tpe:suggest",
+                "optuna:GPSampler(n_startup_trials=5)",
+            ]
+        ),
         "parallelism": st.none() | COUNTS,
         "timeout": st.none() | SECONDS,
         "trial_timeout": st.none() | SECONDS,
@@ -176,7 +186,7 @@ REFUSED = [
     ("run_trials_on", ["driver"], r"got \['driver'\]"),
     ("fresh_workers", "yes", "must be True or False, got 'yes'"),
     ("fresh_workers", 1, "must be True or False, got 1"),
-    ("algo", "tpee", r"one of tpe, random, anneal, atpe, or 'module:function'.*got 'tpee'"),
+    ("algo", "tpee", r"one of gp, tpe, random, anneal, atpe, a sampler.*or 'module:function'.*got 'tpee'"),
     ("algo", 3, "got 3"),
     ("objective", "churn.train", r"must be 'module:name' \(such as .*got 'churn.train'"),
     ("objective", "train.py:loss:", "must be 'module:name'"),

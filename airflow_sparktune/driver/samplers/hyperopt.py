@@ -136,6 +136,14 @@ def _algorithm(name: str) -> Suggest:
             return partial(anneal.suggest)
         case "atpe":
             return guarded_atpe()
+        case "gp":
+            from airflow_sparktune.driver.samplers.gp.suggest import suggest
+
+            return suggest
+    if name.startswith("optuna:"):
+        from airflow_sparktune.driver.samplers.optuna import optuna_suggest
+
+        return optuna_suggest(name.removeprefix("optuna:"))
     found = load(name)
     if not callable(found):
         raise ObjectiveError(f"algo {name!r} must be a suggest function, got {type(found).__name__}")

@@ -16,7 +16,8 @@ from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study import space as spaces
 from airflow_sparktune.study.plain import plain, scalar
 
-ALGORITHMS = ("tpe", "random", "anneal", "atpe")
+ALGORITHMS = ("gp", "tpe", "random", "anneal", "atpe")
+OPTUNA = "optuna"  # before the name of one of its samplers
 
 _REFERENCE = re.compile(r"(?P<module>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):(?P<name>[A-Za-z_]\w*)", re.ASCII)
 
@@ -90,11 +91,15 @@ def failures(name: str, value: Any) -> int | float:
 
 def algorithm(name: str, value: Any) -> str:
     """The name of an algorithm of ours, or a reference to a suggest function."""
-    if isinstance(value, str) and (value in ALGORITHMS or _REFERENCE.fullmatch(value)):
-        return value
+    if isinstance(value, str):
+        # The driver checks the sampler's own arguments, for it alone imports Optuna.
+        is_optunas = value.startswith(f"{OPTUNA}:") and len(value) > len(OPTUNA) + 1
+        if value in ALGORITHMS or is_optunas or _REFERENCE.fullmatch(value):
+            return value
     raise SpecError(
-        f"{name} must be one of {', '.join(ALGORITHMS)}, or 'module:function' with hyperopt's suggest "
-        f"signature (such as 'hyperopt.tpe:suggest'), got {value!r}"
+        f"{name} must be one of {', '.join(ALGORITHMS)}, a sampler of Optuna's (such as "
+        "'optuna:TPESampler'), or 'module:function' with hyperopt's suggest signature (such as "
+        f"'hyperopt.tpe:suggest'), got {value!r}"
     )
 
 

@@ -67,8 +67,9 @@ class Spec:
     algo: str = declared(
         checks.algorithm,
         takes="name",
-        doc="`tpe`, `random`, `anneal`, `atpe`, or `module:function` with the signature of hyperopt's "
-        "suggest functions.",
+        doc="`tpe`, `gp` (a Gaussian process), `random`, `anneal`, `atpe`, a sampler of Optuna's with its "
+        "arguments (`optuna:TPESampler(n_startup_trials=20)`), or `module:function` with the signature of "
+        "hyperopt's suggest functions.",
         default="tpe",
         identity=True,
     )

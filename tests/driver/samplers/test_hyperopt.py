@@ -49,7 +49,16 @@ INSIDE = {
     "choice": lambda value: value in ("a", [1, None]) or 0 <= value["C"] <= 1,
     "pchoice": lambda value: value is True or value == "often",
 }
-ALGORITHMS = ["tpe", "random", "anneal", "atpe", "hyperopt.tpe:suggest", "hyperopt.rand:suggest"]
+ALGORITHMS = [
+    "gp",
+    "tpe",
+    "random",
+    "anneal",
+    "atpe",
+    "hyperopt.tpe:suggest",
+    "hyperopt.rand:suggest",
+    "optuna:TPESampler",
+]
 
 
 def sample(space: Any, times: int = 100) -> Iterator[Any]:

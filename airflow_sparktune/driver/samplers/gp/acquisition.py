@@ -1,0 +1,64 @@
+"""What a candidate promises: the logarithm of its expected improvement.
+
+The logarithm keeps its slope where the improvement itself is too small for a float (Ament et al., Unexpected
+improvements to expected improvement, 2023).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import erfcx, log_ndtr, ndtr
+
+from airflow_sparktune.driver.samplers.gp.axis import Array
+from airflow_sparktune.driver.samplers.gp.model import Posterior
+
+_LOG_ROOT_TAU = 0.5 * math.log(2 * math.pi)
+_ITERATIONS = 15
+
+
+def log_expected_improvement(means: Array, deviations: Array, best: float) -> Array:
+    """log E max(best - f, 0) for f normal with these means and standard deviations."""
+    return np.asarray(_log_h((best - means) / deviations) + np.log(deviations))
+
+
+def _log_h(z: Array) -> Array:
+    """log(phi(z) + z Phi(z)), without cancellation for any z.
+
+    >>> [round(float(value), 6) for value in _log_h(np.array([0.0, -1.0, -50.0, -2000.0]))]
+    [-0.918939, -2.485121, -1258.744183, -2000016.120743]
+    """
+    near = np.maximum(z, -1.0)
+    found = np.log(np.exp(-0.5 * near**2 - _LOG_ROOT_TAU) + near * ndtr(near))
+    if (z < -1.0).any():
+        far = np.maximum(-z, 1.0)
+        mills = math.sqrt(0.5 * math.pi) * erfcx(far / math.sqrt(2.0))
+        rest = np.log1p(-np.minimum(far * mills, 1.0 - 1e-15))
+        tail = np.where(far < 1000.0, rest, -2.0 * np.log(far))
+        found = np.where(z < -1.0, -0.5 * far**2 - _LOG_ROOT_TAU + tail, found)
+    return np.asarray(found)
+
+
+def polish(posterior: Posterior, row: Array, columns: Array, best: float, low: Array, high: Array) -> Array:
+    """The row moved along continuous `columns` to where it promises most, between `low` and `high`."""
+    if not len(columns):
+        return row
+
+    def lost(position: Array) -> tuple[float, Array]:
+        moved = row.copy()
+        moved[columns] = position
+        mean, deviation, mean_slope, deviation_slope = posterior.slopes(moved, columns)
+        z = np.array([(best - mean) / deviation])
+        log_h = float(_log_h(z)[0])
+        by_mean = math.exp(float(log_ndtr(z)[0]) - log_h) / deviation
+        by_deviation = math.exp(-0.5 * float(z[0]) ** 2 - _LOG_ROOT_TAU - log_h) / deviation
+        return -(log_h + math.log(deviation)), by_mean * mean_slope - by_deviation * deviation_slope
+
+    bounds = list(zip(low[columns], high[columns], strict=True))
+    options = {"maxiter": _ITERATIONS}
+    found = minimize(lost, row[columns], jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    polished = row.copy()
+    polished[columns] = np.clip(found.x, low[columns], high[columns])
+    return polished

@@ -1,0 +1,226 @@
+"""A search space as a matrix: a row is a configuration, a column a parameter.
+
+Numbers lie in [0, 1], categories are codes from 0 on. An inactive number is 0.5, an inactive category -1: the
+codes of the choices it hangs under keep such rows apart from others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from hyperopt import pyll
+
+from airflow_sparktune.driver.samplers.gp.axis import Array, Axis, grid_bounds
+from airflow_sparktune.errors import SpecError
+
+# Ways to make a parameter active: each a set of (column of a choice, code of its option), all needed at once.
+Conditions = tuple[tuple[tuple[int, int], ...], ...]
+# The choices and the codes of their options that lead to a place in hyperopt's graph.
+Way = tuple[tuple[str, int], ...]
+
+# A randint has no order, up to so many values; beyond that nothing could be learned without one.
+MOST_CATEGORIES = 64
+# Two different categories are as far apart as the two ends of a number's interval.
+_CATEGORY_SCALE = math.sqrt(0.5)
+_INACTIVE_NUMBER, _INACTIVE_CATEGORY = 0.5, -1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a space: a number with an `axis`, or a category with its `weights` a priori.
+
+    The value of a category is its code plus `offset`.
+    """
+
+    label: str
+    axis: Axis | None = None
+    weights: tuple[float, ...] = ()
+    offset: int = 0
+    whole: bool = False
+    conditions: Conditions = ()
+
+
+class EncodedSpace:
+    """A search space's rows: drawn from the prior, completed, rounded, and read back as points."""
+
+    def __init__(self, parameters: tuple[Parameter, ...]) -> None:
+        self.parameters = parameters
+        self.size = len(parameters)
+        self.numeric = np.array([item.axis is not None for item in parameters])
+        self.gridded = np.array([bool(item.axis and item.axis.step) for item in parameters])
+        self._inactive = np.where(self.numeric, _INACTIVE_NUMBER, _INACTIVE_CATEGORY)
+        self._categories = [column for column in range(self.size) if not self.numeric[column]]
+        self._grids = [column for column in range(self.size) if self.gridded[column]]
+        # Column by column: the feature's own parameter, and for a category the code that it stands for.
+        codes = [(column, code) for column in self._categories for code in range(len(self.prior(column)))]
+        self._numbers = np.flatnonzero(self.numeric)
+        self._coded = np.array([column for column, _ in codes], dtype=int)
+        self._codes = np.array([code for _, code in codes], dtype=float)
+        self.owner = np.concatenate([self._numbers, self._coded])
+        groups: dict[Conditions, list[int]] = {}
+        for column, item in enumerate(parameters):
+            groups.setdefault(item.conditions, []).append(column)
+        self.groups = {conditions: np.array(columns) for conditions, columns in groups.items()}
+
+    def prior(self, column: int) -> tuple[float, ...]:
+        """The weights of a category's codes."""
+        return self.parameters[column].weights
+
+    @cached_property
+    def mean_active(self) -> float:
+        """How many parameters a configuration has, on the average of the prior."""
+        drawn = self.draw(np.random.default_rng(0), 256)
+        return float(self.active(drawn).sum(axis=1).mean())
+
+    def draw(self, rng: np.random.Generator, count: int) -> Array:
+        """Rows from the prior with a value in every column, active or not; not rounded yet."""
+        rows = rng.random((count, self.size))
+        for column in self._categories:
+            edges = np.cumsum(self.prior(column))
+            rows[:, column] = np.searchsorted(edges[:-1] / edges[-1], rows[:, column], side="right")
+        return rows
+
+    def settle(self, rows: Array) -> Array:
+        """Full rows as configurations: numbers rounded to their steps, inactive parameters blank."""
+        rows = rows.copy()
+        for column in self._grids:
+            axis = self.parameters[column].axis
+            if axis is not None:
+                rows[:, column] = axis.snap(rows[:, column])
+        return np.where(self.active(rows), rows, self._inactive)
+
+    def active(self, rows: Array) -> Array:
+        """Which parameters of each row are active."""
+        mask = np.ones(rows.shape, bool)
+        for conditions, columns in self.groups.items():
+            if conditions:
+                ways = [
+                    np.all([rows[:, choice] == code for choice, code in every], axis=0)
+                    for every in conditions
+                ]
+                mask[:, columns] = np.any(ways, axis=0)[:, None]
+        return mask
+
+    def spacing(self, row: Array) -> Array:
+        """The distance to the next value of each column, 0 for a continuous one."""
+        steps = np.zeros(self.size)
+        for column in self._grids:
+            axis = self.parameters[column].axis
+            if axis is not None:
+                steps[column] = axis.spacing(row[column])
+        return steps
+
+    def features(self, rows: Array) -> Array:
+        """What the kernel sees: numbers as they are, a category as one column for each of its codes."""
+        found = np.empty((len(rows), len(self.owner)))
+        found[:, : len(self._numbers)] = rows[:, self._numbers]
+        found[:, len(self._numbers) :] = (rows[:, self._coded] == self._codes) * _CATEGORY_SCALE
+        return found
+
+    def encode(self, point: Mapping[str, Any]) -> Array:
+        """The row of a point: raw numbers by label, those that are active."""
+        row = self._inactive.copy()
+        for column, item in enumerate(self.parameters):
+            value = point.get(item.label)
+            if value is None:
+                continue
+            row[column] = (
+                value - item.offset if item.axis is None else item.axis.encode(np.asarray(value, dtype=float))
+            )
+        return row
+
+    def decode(self, row: Array) -> dict[str, Any]:
+        """The point of a row: raw numbers by label, those that are active."""
+        point: dict[str, Any] = {}
+        for column in np.flatnonzero(self.active(row[None])[0]):
+            item = self.parameters[column]
+            if item.axis is None:
+                point[item.label] = int(row[column]) + item.offset
+            else:
+                value = float(item.axis.decode(row[column]))
+                point[item.label] = round(value) if item.whole else value
+        return point
+
+
+def encoded_space(domain: Any) -> EncodedSpace:
+    """The space of a hyperopt domain.
+
+    Raises SpecError for a distribution that is no builder's.
+    """
+    ways: dict[str, list[Way]] = {}
+    choices: set[str] = set()
+    for label, is_choice, way in _walk(domain.expr, ()):
+        found = ways.setdefault(label, [])
+        if way not in found:
+            found.append(way)
+        if is_choice:
+            choices.add(label)
+    # A choice stands before what hangs under it, whichever of them the space names first.
+    ways = dict(sorted(ways.items(), key=lambda item: max(map(len, item[1]))))
+    columns = {label: column for column, label in enumerate(ways)}
+    return EncodedSpace(
+        tuple(
+            _parameter(
+                label,
+                domain.params[label],
+                is_choice=label in choices,
+                # What is active in any case hangs under nothing.
+                conditions=()
+                if () in every
+                else tuple(tuple((columns[choice], code) for choice, code in way) for way in every),
+            )
+            for label, every in ways.items()
+        )
+    )
+
+
+def _walk(node: Any, way: Way) -> Iterator[tuple[str, bool, Way]]:
+    """Each use of a parameter in hyperopt's graph: its label, whether it is a choice, the way to it.
+
+    hyperopt's own `expr_to_config` fails on pchoice.
+    """
+    match node.name:
+        case "switch" if node.pos_args[0].name == "hyperopt_param":
+            chooser, *options = node.pos_args
+            label = chooser.arg["label"].obj
+            yield label, True, way
+            for code, option in enumerate(options):
+                yield from _walk(option, (*way, (label, code)))
+        case "hyperopt_param":
+            yield node.arg["label"].obj, False, way
+        case _:
+            for item in node.inputs():
+                yield from _walk(item, way)
+
+
+def _parameter(label: str, node: Any, *, is_choice: bool, conditions: Conditions) -> Parameter:
+    """A parameter as hyperopt's graph describes its distribution."""
+    given = {
+        name: pyll.rec_eval(arg) for name, arg in node.arg.items() if arg is not pyll.base.MissingArgument
+    }
+    if node.name == "categorical":
+        return Parameter(label, weights=tuple(map(float, given["p"])), conditions=conditions)
+    if node.name == "randint":
+        low, high = (given["low"], given.get("high"))
+        low, high = (0, int(low)) if high is None else (int(low), int(high))
+        if is_choice or high - low <= MOST_CATEGORIES:
+            equal = (1 / (high - low),) * (high - low)
+            return Parameter(label, weights=equal, offset=low, conditions=conditions)
+        axis = Axis(float(low), float(high - 1), step=1.0)
+        return Parameter(label, axis=axis, whole=True, conditions=conditions)
+    if node.name.removeprefix("q").removeprefix("log") not in ("uniform", "normal"):
+        raise SpecError(
+            f"algo 'gp' knows the distributions of hyperopt.hp, got {node.name!r} for {label!r}; "
+            "use algo='random' for others"
+        )
+    is_normal, is_log, step = node.name.endswith("normal"), "log" in node.name, given.get("q")
+    low, high = (given["mu"], given["sigma"]) if is_normal else (given["low"], given["high"])
+    if step is not None and not is_normal and not is_log:
+        low, high = grid_bounds(low, high, step)
+    axis = Axis(float(low), float(high), step=step, log=is_log, normal=is_normal)
+    return Parameter(label, axis=axis, conditions=conditions)

@@ -1,0 +1,31 @@
+"""The first configurations, before there are losses to learn from: far from each other."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from airflow_sparktune.driver.samplers.gp.axis import Array
+from airflow_sparktune.driver.samplers.gp.space import EncodedSpace
+
+_CANDIDATES = 32
+
+
+def wanted(space: EncodedSpace) -> int:
+    """How many losses it takes before a model is worth its name.
+
+    About one for each parameter of a configuration, at least 6 and at most 12.
+    """
+    return int(np.clip(1 + round(space.mean_active), 6, 12))
+
+
+def spread(space: EncodedSpace, rows: Array, rng: np.random.Generator) -> Array:
+    """Of some draws from the prior the one farthest from all `rows` (Mitchell's best candidate).
+
+    It needs no memory of a sequence, and respects points that were given or came from an earlier attempt.
+    """
+    drawn = space.settle(space.draw(rng, _CANDIDATES))
+    if not len(rows):
+        return np.asarray(drawn[0])
+    theirs, mine = space.features(rows), space.features(drawn)
+    nearest = ((mine[:, None] - theirs[None]) ** 2).sum(axis=2).min(axis=1)
+    return np.asarray(drawn[np.argmax(nearest)])

@@ -1,0 +1,112 @@
+"""The Gaussian process as a hyperopt suggest function: for `fmin`, SparkTrials and our own studies."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import hyperopt
+import numpy as np
+
+from airflow_sparktune.driver.samplers.gp import start
+from airflow_sparktune.driver.samplers.gp.axis import Array
+from airflow_sparktune.driver.samplers.gp.space import EncodedSpace, encoded_space
+
+# Differences of losses beyond this would be infinite.
+_HUGE = 1e150
+_PENDING = (hyperopt.JOB_STATE_NEW, hyperopt.JOB_STATE_RUNNING)
+
+
+def suggest(new_ids: Sequence[int], domain: Any, trials: Any, seed: int) -> list[dict[str, Any]]:
+    """The documents of the next trials, as hyperopt wants them: a function of the history and the seed.
+
+    Raises SpecError for a space with distributions other than hyperopt.hp's.
+    """
+    search = _SEARCHES.get(domain)
+    if search is None:
+        search = _SEARCHES[domain] = _Search(encoded_space(domain))
+    documents = []
+    asked: list[Array] = []
+    for at, number in enumerate(new_ids):
+        row = search.suggest(trials.trials, asked, seed=[seed, at] if at else seed)
+        asked.append(row)
+        vals = search.values(row)
+        misc = {
+            "tid": number,
+            "cmd": domain.cmd,
+            "workdir": domain.workdir,
+            "idxs": {label: [number] * len(values) for label, values in vals.items()},
+            "vals": vals,
+        }
+        documents += trials.new_trial_docs([number], [None], [domain.new_result()], [misc])
+    return documents
+
+
+class _Search:
+    """A space, with what was computed for it: nothing in here changes a suggestion."""
+
+    def __init__(self, space: EncodedSpace) -> None:
+        self._space = space
+        self._wanted = start.wanted(space)
+        self._rows: dict[int, tuple[Any, Array]] = {}
+        self._proposer: Any = None
+
+    def suggest(self, documents: Sequence[Mapping[str, Any]], asked: Sequence[Array], *, seed: Any) -> Array:
+        rng = np.random.default_rng(seed)
+        ended = [document for document in documents if document["state"] not in _PENDING]
+        # In the order in which they ended: which results a fit has seen must not depend on the trials that
+        # are still running.
+        ended.sort(key=_end)
+        pending = [document for document in documents if document["state"] in _PENDING]
+        rows = self._encoded(ended)
+        losses = np.array([_loss(document) for document in ended], dtype=float)
+        waiting = np.concatenate([self._encoded(pending), *(row[None] for row in asked)])
+        finite = losses[~np.isnan(losses)]
+        if len(finite) < self._wanted or finite.min() == finite.max():
+            return start.spread(self._space, np.concatenate([rows, waiting]), rng)
+        if self._proposer is None:
+            # scipy's optimizers take a while to load, and the first trials need none.
+            from airflow_sparktune.driver.samplers.gp.proposal import Proposer
+
+            self._proposer = Proposer(self._space)
+        row: Array = self._proposer.propose(rows, losses, waiting, rng)
+        return row
+
+    def values(self, row: Array) -> dict[str, list[Any]]:
+        """The raw values of a row by label, empty where it is not active."""
+        point = self._space.decode(row)
+        return {
+            item.label: [point[item.label]] if item.label in point else [] for item in self._space.parameters
+        }
+
+    def _encoded(self, documents: Sequence[Mapping[str, Any]]) -> Array:
+        found = np.empty((len(documents), self._space.size))
+        for at, document in enumerate(documents):
+            vals = document["misc"]["vals"]
+            known = self._rows.get(document["tid"])
+            if known is None or known[0] is not vals:
+                point = {label: values[0] for label, values in vals.items() if len(values)}
+                known = self._rows[document["tid"]] = (vals, self._space.encode(point))
+            found[at] = known[1]
+        return found
+
+
+def _end(document: Mapping[str, Any]) -> tuple[bool, Any, int]:
+    """When a trial ended, to sort by."""
+    moment = document["refresh_time"]
+    return moment is not None, moment, document["tid"]
+
+
+def _loss(document: Mapping[str, Any]) -> float:
+    """The loss of a trial that ended; nan where there is none."""
+    if document["state"] != hyperopt.JOB_STATE_DONE or document["result"].get("status") != hyperopt.STATUS_OK:
+        return math.nan
+    loss = document["result"].get("loss")
+    if loss is None or not math.isfinite(loss):
+        return math.nan
+    return min(max(float(loss), -_HUGE), _HUGE)
+
+
+_SEARCHES: WeakKeyDictionary[Any, _Search] = WeakKeyDictionary()

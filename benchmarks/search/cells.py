@@ -1,0 +1,144 @@
+"""One study of the judge: our own tuner over simulated slots on a virtual clock. Each is kept as a file."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from airflow_sparktune.driver.backends.simulated import Ending, SimulatedSlots, VirtualClock
+from airflow_sparktune.driver.recorder import Recorder
+from airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler
+from airflow_sparktune.driver.tuner import Tuner
+from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.study.follow import StudyFollower
+from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.storage import MemoryStorage
+from benchmarks.report import OUT
+from benchmarks.search.problems import Problem, problem
+
+# Who searches: the name in the tables, and the `algo` of the spec.
+CONTESTANTS: Mapping[str, str] = {
+    "random": "random",
+    "hyperopt TPE": "hyperopt.tpe:suggest",
+    "tpe": "tpe",
+    "gp": "gp",
+    "Optuna": "optuna:TPESampler",
+}
+_SPREAD = 0.5  # the standard deviation of the logarithm of a trial's seconds
+_REFERENCE_POOL, _REFERENCE_DRAWS = 4_000, 400
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A contestant on a problem, with so many slots, trials and a seed."""
+
+    problem: str
+    contestant: str
+    slots: int
+    trials: int
+    seed: int
+
+    @property
+    def path(self) -> Path:
+        """Where its outcome is kept; delete it to have it run again."""
+        words = f"{self.problem}-{self.slots}-{self.trials}-{self.seed}.json"
+        return OUT / "search" / self.contestant.replace(" ", "_") / words
+
+    def outcome(self) -> Outcome:
+        """What became of it, run now unless there is a file."""
+        if not self.path.exists():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            found = _run(self)
+            unfinished = self.path.with_suffix(".tmp")
+            unfinished.write_text(json.dumps({"found": found.found, "ask_s": found.ask_s}))
+            unfinished.replace(self.path)
+        return Outcome(**json.loads(self.path.read_text()))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`found`: the true loss of the best configuration after each trial; `ask_s`: seconds of all asks."""
+
+    found: list[float]
+    ask_s: float
+
+
+def _run(cell: Cell) -> Outcome:
+    task, clock = problem(cell.problem), VirtualClock()
+
+    def play(call: Call) -> Ending:
+        # A trial's chance depends on nothing but its number: the same for each contestant.
+        chance = random.Random(f"{cell.seed}:{call.trial.number}")
+        after_s = 100.0 * math.exp(chance.gauss(0.0, _SPREAD))
+        return Ending.ok(task.loss(call.params) + task.noise(chance), after_s=after_s)
+
+    spec = Spec.of(
+        objective="benchmarks:none",
+        space=task.space,
+        algo=CONTESTANTS[cell.contestant],
+        max_evals=cell.trials,
+        seed=cell.seed,
+    )
+    storage = MemoryStorage()
+    sampler = HyperoptSampler(spec.space, spec.algo)
+    recorder = Recorder.open(
+        storage, StudyFollower(storage), spec=spec, seed=cell.seed, dimensions=(), take_over=True, wall=clock
+    )
+    tuner = Tuner(
+        spec=spec,
+        seed=cell.seed,
+        recorder=recorder,
+        sampler=sampler,
+        slots=SimulatedSlots(clock, play, capacity=cell.slots),
+        clock=clock,
+    )
+    tuner.run()
+    ended = sorted(recorder.study.ended, key=lambda trial: (trial.end, trial.number))
+    found, lowest = [], math.inf
+    for trial in ended:
+        if trial.loss is not None and trial.loss < lowest:
+            lowest, true = trial.loss, task.loss(trial.params)
+        found.append(true)
+    return Outcome(found, recorder.watch.seconds["ask_s"])
+
+
+def by_chance(key: str, trials: int) -> float:
+    """The mean true loss of what random search holds for the best after so many trials."""
+    path = OUT / "search" / "reference" / f"{key}.json"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(_drawn(problem(key))))
+    pool = json.loads(path.read_text())
+    chance = random.Random(0)
+    found = [min(chance.sample(pool, trials))[1] for _ in range(_REFERENCE_DRAWS)]
+    return sum(found) / len(found)
+
+
+def _drawn(task: Problem) -> list[tuple[float, float]]:
+    """Configurations by chance: the loss that a trial would see, and the true one."""
+    sampler, chance = HyperoptSampler(task.space, "random"), random.Random(0)
+    found = []
+    for number in range(_REFERENCE_POOL):
+        true = task.loss(sampler.ask(number, seed=number).params)
+        found.append((true + task.noise(chance), true))
+    return found
+
+
+def regret(cell: Cell, after: int) -> float:
+    """0 for the best that is known, 1 for what random search reaches with as many trials; at most 2."""
+    best = problem(cell.problem).best
+    found = cell.outcome().found[after - 1] - best
+    return min(max(found, 0.0) / (by_chance(cell.problem, after) - best), 2.0)
+
+
+def seconds(run: Any) -> float:
+    """How long a call takes."""
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start

@@ -1,0 +1,198 @@
+"""What the Gaussian process suggests: good points, and the same ones for the same history."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from hyperopt import STATUS_FAIL, STATUS_OK, Trials, fmin, hp
+from hyperopt.base import Domain
+
+import airflow_sparktune.gp
+from airflow_sparktune import space as ours
+from airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler, SuggestSampler
+from airflow_sparktune.driver.samplers.hyperopt_space import read_dimensions
+from airflow_sparktune.driver.tuner import trial_seed
+from airflow_sparktune.study.trial import Trial, TrialState
+
+PLANE = {"x": ours.uniform(-5, 5), "y": ours.uniform(-5, 5)}
+MIXED = {
+    "lr": ours.loguniform(1e-4, 1.0),
+    "depth": ours.uniformint(1, 12),
+    "model": ours.choice([{"kind": "a", "C": ours.uniform(0, 1)}, {"kind": "b", "n": ours.normal(0, 2)}]),
+}
+
+
+def bowl(params: Mapping[str, Any]) -> float:
+    return float((params["x"] - 1.2) ** 2 + 2 * (params["y"] + 0.7) ** 2)
+
+
+def run(
+    space: Any,
+    loss: Callable[[Any], float | None],
+    *,
+    trials: int,
+    slots: int = 1,
+    algo: str = "gp",
+) -> tuple[HyperoptSampler, list[Trial]]:
+    """A study whose trials end in a shuffled order; None as a loss is a failure."""
+    sampler, chance = HyperoptSampler(space, algo), random.Random(5)
+    running: list[Trial] = []
+    ended: list[Trial] = []
+    for number in range(trials):
+        point = sampler.ask(number, seed=trial_seed(7, number))
+        trial = Trial(number=number, params=point.params, point=point.raw, start=float(number))
+        sampler.tell(trial)
+        running.append(trial)
+        if len(running) == slots:
+            trial = running.pop(chance.randrange(slots))
+            found = loss(trial.params)
+            state = TrialState.FAILED if found is None else TrialState.OK
+            ended.append(trial.ended(state, end=number + 0.5, loss=found))
+            sampler.tell(ended[-1])
+    return sampler, ended + running
+
+
+def lowest(trials: list[Trial]) -> float:
+    return min(trial.loss for trial in trials if trial.loss is not None)
+
+
+class TestSearch:
+    def test_it_finds_the_bottom_of_a_bowl(self) -> None:
+        _, trials = run(PLANE, bowl, trials=30)
+        assert lowest(trials) < 1e-3
+
+    def test_in_parallel_too(self) -> None:
+        _, trials = run(PLANE, bowl, trials=45, slots=8)
+        assert lowest(trials) < 1e-2
+
+    def test_trials_that_run_at_once_differ(self) -> None:
+        _, trials = run(PLANE, bowl, trials=60, slots=16)
+        points = np.array([[trial.params["x"], trial.params["y"]] for trial in trials])
+        gaps = np.linalg.norm(points[:, None] - points[None], axis=2)
+        assert gaps[np.triu_indices(len(points), 1)].min() > 1e-6
+
+    def test_it_finds_the_better_branch_and_its_parameters(self) -> None:
+        def loss(params: Any) -> float:
+            model, off = params["model"], np.log10(params["lr"] / 0.01) ** 2 + (params["depth"] - 7) ** 2
+            own = abs(model["C"] - 0.8) if model["kind"] == "a" else 0.3 + abs(model["n"] - 1)
+            return float(0.1 * off + own)
+
+        _, trials = run(MIXED, loss, trials=60, slots=4)
+        assert lowest(trials) < 0.1
+
+    def test_normals_are_searched_by_their_quantiles(self) -> None:
+        space = {"n": ours.normal(10, 3), "l": ours.lognormal(0, 1), "q": ours.qnormal(0, 5, 2)}
+
+        def loss(params: Any) -> float:
+            return float((params["n"] - 8) ** 2 + np.log(params["l"] / 2) ** 2 + abs(params["q"] - 4))
+
+        _, trials = run(space, loss, trials=40)
+        assert lowest(trials) < 0.1
+
+
+class TestHistory:
+    def test_a_resumed_study_goes_on_as_it_would_have(self) -> None:
+        """However the trials are told: a suggestion depends on nothing but the journal."""
+        for count in (9, 37, 70):
+            sampler, trials = run(MIXED, lambda params: params["lr"], trials=count, slots=5)
+            resumed = HyperoptSampler(MIXED, "gp")
+            for trial in sorted(trials, key=lambda trial: trial.number):
+                resumed.tell(trial)
+            assert resumed.ask(count, seed=3) == sampler.ask(count, seed=3)
+
+    def test_fmin_and_a_study_say_the_same(self) -> None:
+        space = {"x": hp.uniform("x", -5, 5), "y": hp.choice("y", [0, hp.normal("n", 0, 1)])}
+        trials = Trials()
+
+        def loss(params: Any) -> dict[str, Any]:
+            return {"loss": abs(params["x"] - params["y"]), "status": STATUS_OK}
+
+        fmin(
+            loss, space, algo=airflow_sparktune.gp.suggest, max_evals=15, trials=trials,
+            rstate=np.random.default_rng(0), show_progressbar=False,
+        )  # fmt: skip
+        domain = Domain(None, space)
+        sampler = SuggestSampler(domain, read_dimensions(domain.expr), airflow_sparktune.gp.suggest)
+        for doc in trials.trials:
+            point = {label: values[0] for label, values in doc["misc"]["vals"].items() if values}
+            trial = Trial(number=doc["tid"], params=None, point=point)
+            sampler.tell(trial.ended(TrialState.OK, end=float(doc["tid"]), loss=doc["result"]["loss"]))
+        (doc,) = airflow_sparktune.gp.suggest([15], Domain(None, space), trials, 9)
+        found = {label: values[0] for label, values in doc["misc"]["vals"].items() if values}
+        assert sampler.ask(15, seed=9).raw == found
+
+    def test_several_at_once_differ(self) -> None:
+        domain, trials = Domain(None, hp.uniform("x", 0, 1)), Trials()
+        docs = airflow_sparktune.gp.suggest([0, 1, 2], domain, trials, 5)
+        assert len({doc["misc"]["vals"]["x"][0] for doc in docs}) == 3
+        assert [doc["tid"] for doc in docs] == [0, 1, 2]
+
+    def test_failures_of_fmin(self) -> None:
+        def loss(x: float) -> dict[str, Any]:
+            return {"status": STATUS_FAIL} if x < 0 else {"status": STATUS_OK, "loss": x}
+
+        best = fmin(
+            loss, hp.uniform("x", -1, 1), algo=airflow_sparktune.gp.suggest, max_evals=30,
+            rstate=np.random.default_rng(0), show_progressbar=False,
+        )  # fmt: skip
+        assert 0 <= best["x"] < 0.05
+
+
+class TestHardHistories:
+    @pytest.mark.parametrize(
+        "loss",
+        [
+            lambda params: None,
+            lambda params: 1.0,
+            lambda params: None if params["x"] < 4.5 else 1.0,
+            lambda params: 1e300 * params["x"],
+            lambda params: 1e-300 * params["x"],
+            lambda params: 1e9 + 1e-6 * params["x"],
+            lambda params: float(params["x"] > 0),
+            lambda params: random.Random(str(params)).random(),
+        ],
+        ids=["failures", "equal", "few", "huge", "tiny", "offset", "two values", "noise"],
+    )
+    def test_losses_of_any_kind(self, loss: Callable[[Any], float | None]) -> None:
+        _, trials = run(PLANE, loss, trials=40, slots=3)
+        assert all(-5 <= trial.params["x"] <= 5 for trial in trials)
+
+    def test_no_point_twice_while_there_are_new_ones(self) -> None:
+        space = {"a": ours.uniformint(1, 5), "b": ours.choice(["x", "y", "z"]), "c": ours.randint(0, 2)}
+        _, trials = run(space, lambda params: params["a"] + 0.1 * params["c"], trials=30, slots=4)
+        assert len({str(trial.params) for trial in trials[:24]}) >= 22
+        assert len({str(trial.params) for trial in trials}) == 30
+
+    def test_an_exhausted_space_is_said_once(self, caplog: pytest.LogCaptureFixture) -> None:
+        _, trials = run({"a": ours.uniformint(1, 8)}, lambda params: (params["a"] - 3) ** 2, trials=20)
+        assert {trial.params["a"] for trial in trials} == set(range(1, 9))
+        assert caplog.text.count("no configuration is new after 8") == 1
+
+    def test_where_repeats_differ_the_best_is_measured_again(self, caplog: pytest.LogCaptureFixture) -> None:
+        chance = random.Random(3)
+        _, trials = run(
+            {"a": ours.uniformint(1, 8)},
+            lambda params: abs(params["a"] - 3) + chance.gauss(0, 0.1),
+            trials=40,
+        )
+        asked = [trial.params["a"] for trial in trials]
+        assert max(asked, key=asked.count) == 3
+        assert "no configuration is new" not in caplog.text
+
+    def test_a_hundred_parameters(self) -> None:
+        space = {f"x{at}": ours.uniform(0, 1) for at in range(100)}
+        _, trials = run(space, lambda params: (params["x0"] - 0.5) ** 2, trials=20, slots=4)
+        assert len(trials[-1].params) == 100
+
+    def test_more_results_than_the_process_can_take_in(self) -> None:
+        sampler, blind = HyperoptSampler(PLANE, "gp"), HyperoptSampler(PLANE, "random")
+        for number in range(700):
+            point = blind.ask(number, seed=number)
+            trial = Trial(number=number, params=point.params, point=point.raw)
+            sampler.tell(trial.ended(TrialState.OK, end=float(number), loss=bowl(point.params)))
+        found = [bowl(sampler.ask(700, seed=seed).params) for seed in range(5)]
+        assert min(found) < 0.01

@@ -1,0 +1,113 @@
+"""Optuna's samplers over our spaces: conditional, with pending and failed trials, and repeatable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import optuna
+import pytest
+
+from airflow_sparktune import space as ours
+from airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler
+from airflow_sparktune.driver.tuner import trial_seed
+from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.trial import Trial, TrialState
+from tests.driver.samplers.test_hyperopt import EVERYTHING, INSIDE
+
+BRANCHES = {
+    "model": ours.choice(
+        [
+            {"kind": "svm", "C": ours.loguniform(1e-3, 1e3)},
+            {
+                "kind": "boost",
+                "depth": ours.uniformint(1, 9),
+                "booster": ours.choice(["tree", {"drop": ours.uniform(0, 1)}]),
+            },
+        ]
+    )
+}
+
+
+def run(sampler: HyperoptSampler, trials: int, loss: Any) -> list[Trial]:
+    """Two trials at a time; None as a loss is a failure."""
+    ended: list[Trial] = []
+    running: list[Trial] = []
+    for number in range(trials):
+        point = sampler.ask(number, seed=trial_seed(3, number))
+        trial = Trial(number=number, params=point.params, point=point.raw)
+        sampler.tell(trial)
+        running.append(trial)
+        if len(running) == 2:
+            trial = running.pop(0)
+            found = loss(trial.params)
+            state = TrialState.FAILED if found is None else TrialState.OK
+            ended.append(trial.ended(state, end=float(number), loss=found))
+            sampler.tell(ended[-1])
+    return ended + running
+
+
+@pytest.mark.parametrize(
+    "algo",
+    [
+        "optuna:TPESampler",
+        "optuna:TPESampler(n_startup_trials=3, multivariate=True)",
+        "optuna:RandomSampler()",
+    ],
+)
+def test_every_distribution_gives_values_inside_its_bounds(algo: str) -> None:
+    for trial in run(HyperoptSampler(EVERYTHING, algo), 20, lambda params: params["uniform"]):
+        for name, value in trial.params.items():
+            assert INSIDE[name](value), (name, value)
+
+
+def test_a_branch_has_its_own_parameters_and_the_better_one_is_found() -> None:
+    def loss(params: Any) -> float | None:
+        model = params["model"]
+        if model["kind"] == "svm":
+            return None if model["C"] > 100 else 5.0
+        return abs(model["depth"] - 4) + (model["booster"] != "tree")
+
+    trials = run(HyperoptSampler(BRANCHES, "optuna:TPESampler"), 40, loss)
+    shapes = {tuple(sorted(trial.params["model"])) for trial in trials}
+    assert shapes == {("C", "kind"), ("booster", "depth", "kind")}
+    assert min(trial.loss for trial in trials if trial.loss is not None) <= 1
+
+
+def test_a_resumed_study_goes_on_as_it_would_have() -> None:
+    sampler = HyperoptSampler(EVERYTHING, "optuna:TPESampler(n_startup_trials=5)")
+    trials = run(sampler, 25, lambda params: params["normal"])
+    resumed = HyperoptSampler(EVERYTHING, "optuna:TPESampler(n_startup_trials=5)")
+    for trial in sorted(trials, key=lambda trial: trial.number):
+        resumed.tell(trial)
+    assert resumed.ask(25, seed=4) == sampler.ask(25, seed=4)
+
+
+def test_pending_trials_are_known_to_optuna(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[optuna.trial.TrialState]] = []
+
+    class Watching(optuna.samplers.RandomSampler):
+        def infer_relative_search_space(self, study: Any, trial: Any) -> Any:
+            seen.append([item.state for item in study.get_trials() if item.number != trial.number])
+            return super().infer_relative_search_space(study, trial)
+
+    monkeypatch.setattr(optuna.samplers, "RandomSampler", Watching)
+    run(HyperoptSampler(BRANCHES, "optuna:RandomSampler"), 4, lambda _: None)
+    states = optuna.trial.TrialState
+    assert seen[3] == [states.FAIL, states.FAIL, states.RUNNING]
+
+
+@pytest.mark.parametrize(
+    ("algo", "told"),
+    [
+        ("optuna:TPESampel", r"must name a sampler of Optuna .*TPESampler.*got 'TPESampel'"),
+        ("optuna:create_study", "got 'create_study'"),
+        ("optuna:TPESampler(20)", "plain arguments by name"),
+        ("optuna:TPESampler(gamma=len)", "plain arguments by name"),
+        ("optuna:TPESampler(**{'seed': 1})", "plain arguments by name"),
+        ("optuna:TPESampler(", "plain arguments by name"),
+        ("optuna:TPESampler(startups=20)", "unexpected keyword argument 'startups'"),
+    ],
+)
+def test_what_is_no_sampler_is_refused(algo: str, told: str) -> None:
+    with pytest.raises(SpecError, match=told):
+        HyperoptSampler(BRANCHES, algo)
