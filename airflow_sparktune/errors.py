@@ -25,6 +25,10 @@ class ObjectiveError(SparktuneError):
     """The objective cannot be used: not found, not callable, or every trial of it failed."""
 
 
+class NoSuccess(ObjectiveError):
+    """The study has ended, and no trial of it has succeeded."""
+
+
 class PlatformError(SparktuneError):
     """The machines are not set up for it: connection, Java, Python, deploy mode. A person has to mend it."""
 
@@ -54,6 +58,7 @@ _BY_NAME: Mapping[str, type[SparktuneError]] = {
     for kind in (
         SpecError,
         ObjectiveError,
+        NoSuccess,
         PlatformError,
         StorageError,
         StorageUnavailable,

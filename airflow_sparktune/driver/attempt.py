@@ -3,206 +3,217 @@
 from __future__ import annotations
 
 import logging
-import secrets
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import closing
-from functools import partial
-from pickle import PicklingError
-from typing import Any, assert_never
+from typing import Protocol
 
-from pyspark import SparkContext
-
-from airflow_sparktune.driver.backends.on_driver import DriverSlots
-from airflow_sparktune.driver.backends.spark import SparkSlots
-from airflow_sparktune.driver.progress_log import tell_end
+from airflow_sparktune.driver.backends.base import Backend, Patience
+from airflow_sparktune.driver.progress_log import ProgressLog, log_end
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.samplers.base import Sampler
-from airflow_sparktune.driver.spark.session import start_session
-from airflow_sparktune.driver.termination import KILLED, Killed, Termination, terminable
-from airflow_sparktune.driver.tuning import close_with, look_at_executors, tune
-from airflow_sparktune.errors import ObjectiveError, Superseded
-from airflow_sparktune.executor.evaluate import EXTRAS, Task
-from airflow_sparktune.executor.objective import load, load_objective
+from airflow_sparktune.driver.stopping import StoppingRules, no_success
+from airflow_sparktune.driver.termination import Killed, Termination, terminable
+from airflow_sparktune.driver.trial_queue import Start
+from airflow_sparktune.driver.tuner import Tuner
+from airflow_sparktune.errors import SparktuneError, StorageError, Superseded, describe, told
 from airflow_sparktune.study.address import previous_generation
 from airflow_sparktune.study.follow import StudyFollower, read_study
-from airflow_sparktune.study.spec import RunTrialsOn, Spec
+from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.stopping import Rule, StopReason
 from airflow_sparktune.study.storage import Storage
-from airflow_sparktune.study.study import StopReason, Study
+from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import Trial
 
 log = logging.getLogger(__name__)
 
-DONE, FAILED = 0, 1
 
+class Plan(Protocol):
+    """What an attempt runs: made of a spec, or by a script around `hyperopt.fmin`.
 
-def run_attempt(storage: Storage, address: str, spec: Spec) -> int:
-    """Run the study at `address` to its end; returns the program's exit code."""
-    with terminable() as termination:
-        try:
-            return _run(storage, address, spec, termination)
-        except Killed:  # before there was a journal to write it in
-            return KILLED
-
-
-def _run(storage: Storage, address: str, spec: Spec, termination: Termination) -> int:
-    open_recorder = partial(_open, storage, address, spec)
-    try:
-        context = start_session(
-            f"sparktune {spec.objective}",
-            trials_on_executors=spec.run_trials_on is RunTrialsOn.EXECUTORS,
-            fresh_workers=spec.fresh_workers,
-        ).sparkContext
-        # Here and not above: hyperopt is imported while Spark starts (see main).
-        from airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler
-
-        sampler = HyperoptSampler(spec.space, spec.algo)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the study ends with it and says so
-        termination.check()
-        return _fail(open_recorder(dimensions=()), error)
-    recorder = open_recorder(dimensions=tuple(item.to_json() for item in sampler.dimensions))
-    try:
-        recorder.spark(
-            application=context.applicationId,
-            master=context.master,
-            ui=context.uiWebUrl,
-            history=context.getConf().get("spark.yarn.historyServer.address"),
-        )
-        _tune(spec, recorder, sampler, context, termination)
-    except Superseded as error:
-        log.error("%s", error)
-        return FAILED
-    except (Killed, Exception) as error:  # noqa: BLE001 - as above
-        if termination.asked:  # code on its way may have made something else of Killed
-            log.warning("killed; the next attempt goes on where this one stopped")
-            recorder.close(StopReason.KILLED)
-            return KILLED
-        return _fail(recorder, error)
-    return DONE
-
-
-def _open(
-    storage: Storage, address: str, spec: Spec, *, dimensions: tuple[Mapping[str, Any], ...]
-) -> Recorder:
-    """Claim the next attempt, which goes on from what the journal holds of this study.
-
-    The journal is read here and not before Spark starts: an older driver may still be at work, and what it
-    finishes meanwhile need not be done again.
+    The methods are called once each, in this order. `starts_over` leaves the trials in the journal alone.
     """
-    follower = StudyFollower(storage)
-    follower.refresh()
-    for problem in follower.problems:
-        log.warning("journal: %s", problem)
-    changed = follower.study.spec.changed_identity(spec) if follower.study.spec else ()
-    if changed:
-        log.warning(
-            "another study than the one begun here (%s changed): starting anew; an argument that changes by "
-            "itself (a try number, the time) keeps retries from going on",
-            ", ".join(changed),
-        )
-    cut_off = None if follower.study.attempts else _cut_off(address, spec)
-    adopted = [trial for trial in cut_off.ended if trial.counts] if cut_off else []
-    if adopted:
-        log.info("taking over %d finished trials of the study that was cleared", len(adopted))
-    return Recorder.open(
-        storage,
-        follower,
-        spec=spec,
-        seed=_seed(spec, cut_off or (None if changed else follower.study)),
-        # An attempt that fails before it has read the space says nothing against the table that is known.
-        dimensions=dimensions or (() if changed else follower.study.dimensions),
-        take_over=not changed,
-        adopted=adopted,
-    )
+
+    spec: Spec
+    starts_over: bool
+
+    def backend(self) -> Backend:
+        """Start what the trials run on."""
+
+    def sampler(self) -> Sampler:
+        """Return what suggests configurations."""
+
+    def starts(self, sampler: Sampler) -> Sequence[Start]:
+        """Return the configurations to begin with, in their order."""
+
+    def seed(self, earlier: Study | None) -> int:
+        """Return the study's seed; `earlier` is the study that is gone on with or taken over."""
+
+    def adopts(self, earlier: Study, cleared: Sequence[Trial], *, goes_on: bool) -> Sequence[Trial]:
+        """Return the finished trials of other studies that this one begins with.
+
+        `earlier` is the study in the journal, `cleared` are the trials of a study that was cleared before it
+        had a result.
+        """
+
+    def opened(self, study: Study) -> None:
+        """The study is open: `study` is kept in step with its journal from now on."""
+
+    def rules(self) -> Sequence[Rule]:
+        """Return what ends the study, in the order in which it is asked."""
 
 
-def _tune(
-    spec: Spec, recorder: Recorder, sampler: Sampler, context: SparkContext, termination: Termination
-) -> None:
-    with recorder.watch.on("prepare"):
-        slots = _slots(spec, context)
-    with closing(slots):
-        match slots:
-            case SparkSlots():
-                look_at_executors(slots, spec, recorder, context, termination)
-            case DriverSlots():
-                load_objective(spec.objective, kwargs=spec.objective_kwargs, extras=EXTRAS)
-            case never:
-                assert_never(never)
-        reason = tune(spec, recorder, sampler, slots, master=context.master, termination=termination)
-        _require_best(recorder.study, reason)
-        recorder.close(reason)
-        tell_end(recorder.study)
+class Attempt:
+    """One driver's life over the study in `storage`.
 
+    `address` is where that lies, None for a study in memory. `reason` is why the study stopped, once it has;
+    `killed` tells whether SIGTERM has come.
+    """
 
-def _slots(spec: Spec, context: SparkContext) -> SparkSlots | DriverSlots:
-    shared = _shared_data(spec.shared_data) if spec.shared_data else None
-    task = Task(spec.objective, spec.objective_kwargs, shared)
-    match spec.run_trials_on:
-        case RunTrialsOn.EXECUTORS:
+    def __init__(self, plan: Plan, storage: Storage, address: str | None) -> None:
+        self.reason: StopReason | None = None
+        self.killed = False
+        self._plan = plan
+        self._storage = storage
+        self._address = address
+        self._recorder: Recorder | None = None
+
+    def run(self) -> StopReason:
+        """Run the study to its end.
+
+        What ends the attempt otherwise is written into the journal and raised: Killed after a SIGTERM,
+        Superseded (not written) where a newer attempt has taken over, NoSuccess where no trial succeeded.
+        """
+        with terminable() as termination:
             try:
-                return SparkSlots(context, task, parallelism=spec.parallelism)
-            except PicklingError as error:
-                raise ObjectiveError(
-                    f"shared_data {spec.shared_data!r} must return what can be pickled, for it travels to "
-                    f"executors, but: {error}; return plain data, and open files in the objective"
-                ) from error
-        case RunTrialsOn.DRIVER:
-            return DriverSlots(context, task, parallelism=spec.parallelism)
-        case never:
-            assert_never(never)
+                reason = self._run(termination)
+                self.killed = termination.asked
+                return reason
+            except Superseded:
+                raise
+            except (Killed, KeyboardInterrupt, Exception) as error:
+                self.killed = termination.asked  # code on its way may have made another error of Killed
+                try:
+                    self._close_with(error)
+                except SparktuneError as second:
+                    log.error("the end of the attempt could not be written: %s", second)
+                if self.killed:
+                    raise Killed from error
+                raise
 
+    def _run(self, termination: Termination) -> StopReason:
+        plan = self._plan
+        backend = plan.backend()
+        with closing(backend):
+            sampler = plan.sampler()
+            starts = plan.starts(sampler)
+            recorder = self._open(sampler)
+            recorder.spark(**backend.describe())
+            rules = StoppingRules(plan.rules(), ran_s=recorder.elapsed_s, clock=recorder.clock)
+            self._prepare(backend, recorder, termination)
+            progress = ProgressLog(recorder.study)
+            progress.began(attempt=recorder.attempt, slots=backend.capacity)
+            tuner = Tuner(
+                spec=plan.spec,
+                seed=recorder.study.seed or 0,
+                recorder=recorder,
+                sampler=sampler,
+                backend=backend,
+                rules=rules,
+                starts=starts,
+                on_trial=progress.trial,
+            )
+            termination.hand_to(backend.interrupt)
+            self.reason = reason = tuner.run()
+            if recorder.study.best is None:
+                raise no_success(recorder.study, reason)
+            recorder.close(reason)
+        log_end(recorder.study)
+        return reason
 
-def _shared_data(name: str) -> Any:
-    make = load(name)
-    if not callable(make):
-        raise ObjectiveError(
-            f"shared_data {name!r} must be a function that returns the data, got {type(make).__name__}"
+    def _open(self, sampler: Sampler | None) -> Recorder:
+        """Claim the next attempt, which goes on from what the journal holds of this study.
+
+        The journal is read here and not before Spark starts: an older driver may still be at work, and
+        what it finishes meanwhile need not be run again.
+        """
+        plan, spec = self._plan, self._plan.spec
+        follower = StudyFollower(self._storage)
+        follower.refresh()
+        for problem in follower.problems:
+            log.warning("journal: %s", problem)
+        earlier = follower.study
+        changed = earlier.spec.changed_identity(spec) if earlier.spec else ()
+        if changed and not plan.starts_over:
+            log.warning(
+                "the folder holds another study (%s changed), so this one starts over; an argument that "
+                "changes by itself (a try number, the time) keeps retries from going on",
+                ", ".join(changed),
+            )
+        goes_on = not changed and not plan.starts_over
+        cleared = None if earlier.attempts else self._cleared()
+        finished = [trial for trial in cleared.ended if trial.counts] if cleared else []
+        if finished:
+            log.info("taking over %d finished trials of the study that was cleared", len(finished))
+        known = earlier.dimensions if goes_on else ()
+        self._recorder = Recorder.open(
+            self._storage,
+            follower,
+            spec=spec,
+            seed=plan.seed(cleared or (earlier if goes_on else None)),
+            # An attempt that fails before it has read the space says nothing against the known table.
+            dimensions=tuple(item.to_json() for item in sampler.dimensions) if sampler else known,
+            take_over=goes_on,
+            adopted=plan.adopts(earlier, finished, goes_on=goes_on),
         )
-    try:
-        return make()
-    except SystemExit as error:  # it would end the driver without a word
-        raise ObjectiveError(f"shared_data {name!r} must return the data, but it exited: {error}") from error
+        plan.opened(self._recorder.study)
+        return self._recorder
 
+    def _cleared(self) -> Study | None:
+        """Return the study that was cleared before it had a verdict, if it is the same as this one."""
+        previous = previous_generation(self._address) if self._address else None
+        study = Study()
+        # A study that was cleared before its driver had begun is passed over.
+        while previous is not None and study.spec is None:
+            study = read_study(previous).study
+            previous = previous_generation(previous)
+        if study.spec is None or not _undecided(study) or study.spec.changed_identity(self._plan.spec):
+            return None
+        return study
 
-def _require_best(study: Study, reason: StopReason) -> None:
-    if study.best is None:
-        limit = "raise that limit, or make a trial cheaper"
-        way_out = "have algo suggest something" if reason is StopReason.EARLY_STOP else limit
-        raise ObjectiveError(
-            f"at least one trial must succeed, but none of {len(study.trials)} did before the study ended "
-            f"({reason.value}); {way_out}"
-        )
+    def _prepare(self, backend: Backend, recorder: Recorder, termination: Termination) -> None:
+        """Let the backend get ready within the rest of the study's time, unless nothing is left to run."""
+        spec, study = self._plan.spec, recorder.study
+        if spec.max_evals is not None and study.finished >= spec.max_evals:
+            return
 
+        def look() -> None:
+            termination.check()  # code of the user's may have swallowed it
+            recorder.commit()
 
-def _cut_off(address: str, spec: Spec) -> Study | None:
-    """The study that was cleared before it had a verdict, if it is the same as this one."""
-    previous = previous_generation(address)
-    study = Study()
-    # One that was cleared before its driver had begun has nothing to say.
-    while previous is not None and study.spec is None:
-        study = read_study(previous).study
-        previous = previous_generation(previous)
-    if study.spec is None or not _undecided(study) or study.spec.changed_identity(spec):
-        return None
-    return study
+        left_s = {} if spec.timeout is None else {"left_s": spec.timeout - recorder.elapsed_s}
+        with recorder.watch.on("prepare"):
+            backend.prepare(
+                Patience(timeout=spec.timeout, has_result=study.best is not None, look=look, **left_s)
+            )
+
+    def _close_with(self, error: BaseException) -> None:
+        """Write how the attempt ended; where Spark or the sampler did not start, open the study for that."""
+        if self.killed or isinstance(error, KeyboardInterrupt):
+            log.warning("killed; the next attempt goes on where this one stopped")
+            if self._recorder is not None:
+                self._recorder.close(StopReason.KILLED)
+            return
+        # A deliberate error says it all; others need their traceback.
+        traceback = None if isinstance(error, SparktuneError) else told(error)
+        log.error("%s", traceback or error)
+        if not isinstance(error, StorageError):
+            recorder = self._recorder or self._open(None)
+            recorder.close(StopReason.ERROR, error=describe(error, traceback=traceback))
 
 
 def _undecided(study: Study) -> bool:
-    """Whether a study ended without a verdict: its driver was killed, or lost what it ran on."""
+    """Return whether a study ended without a verdict: its driver was killed, or lost what it ran on."""
     closed = study.closed
     if closed is None or closed.reason is StopReason.KILLED:
         return True
     return closed.error is not None and closed.error.get("retryable") is True
-
-
-def _seed(spec: Spec, earlier: Study | None) -> int:
-    """The spec's seed, the one drawn by an earlier attempt, or a new one."""
-    if spec.seed is not None:
-        return spec.seed
-    if earlier is not None and earlier.seed is not None:
-        return earlier.seed
-    return secrets.randbelow(2**31)
-
-
-def _fail(recorder: Recorder, error: BaseException) -> int:
-    close_with(recorder, error)
-    return FAILED

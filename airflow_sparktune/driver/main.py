@@ -65,19 +65,19 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
 
 def _run(address: str, spec_sha256: str) -> int:
-    from airflow_sparktune.driver import attempt
+    from airflow_sparktune.driver.spec_plan import FAILED, run_spec
 
-    # hyperopt takes as long to import as Spark to start: let the two overlap. It imports pyspark itself, so
-    # this comes after: two threads that import one package may each find it half made.
-    threading.Thread(
-        target=import_module, args=("airflow_sparktune.driver.samplers.hyperopt",), daemon=True
-    ).start()
+    # hyperopt takes as long to import as Spark to start: let the two overlap. Both import pyspark, so that is
+    # imported before: two threads that import one package may each find it incomplete.
+    import_module("airflow_sparktune.driver.spark.session")
+    sampler = "airflow_sparktune.driver.samplers.hyperopt"
+    threading.Thread(target=import_module, args=(sampler,), daemon=True).start()
     try:
         storage = open_storage(address)
-        return attempt.run_attempt(storage, address, read_spec(storage, address, sha256=spec_sha256))
+        return run_spec(storage, address, read_spec(storage, address, sha256=spec_sha256))
     except SparktuneError as error:
         log.error("%s", error)
-        return attempt.FAILED
+        return FAILED
 
 
 def _run_script(address: str, script: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""What the driver says in the task's log: one line a trial, a table at the end."""
+"""The driver's lines in the task's log: one for each trial, a table at the end."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from airflow_sparktune.study.trial import Trial
 log = logging.getLogger(__name__)
 
 
-class Report:
-    """Speaks of one study as it goes."""
+class ProgressLog:
+    """Logs one study as it goes."""
 
     def __init__(self, study: Study) -> None:
         self._study = study
@@ -22,15 +22,16 @@ class Report:
         # Counted here: the study counts all its trials at each question.
         self._finished = study.finished
 
-    def began(self, *, attempt: int, master: str, slots: int) -> None:
+    def began(self, *, attempt: int, slots: int) -> None:
         """Say what is about to run, and what was found in the journal."""
         study, spec = self._study, self._study.spec
         if spec is None:
             return
         known = f", {study.finished} trials known" if study.finished else ""
-        wanted = spec.max_evals or "any number of"
+        wanted = "trials" if spec.max_evals is None else f"{spec.max_evals} trials"
+        master = (study.attempts[-1].spark or {}).get("master") or "this process"
         log.info(
-            "study of %s: %s trials by %s on %d slots of %s (attempt %d, seed %s%s)",
+            "study of %s: %s by %s on %d slots of %s (attempt %d, seed %s%s)",
             spec.objective, wanted, spec.algo, slots, master, attempt, study.seed, known,
         )  # fmt: skip
         if spec.max_evals is not None and slots > spec.max_evals:
@@ -49,7 +50,7 @@ class Report:
         log.info(
             "trial %d%s %s%s%s%s",
             self._finished,
-            f"/{spec.max_evals}" if spec and spec.max_evals else "",
+            f"/{spec.max_evals}" if spec and spec.max_evals is not None else "",
             trial.state.value,
             loss,
             so_far,
@@ -65,19 +66,19 @@ class Report:
             )
 
 
-def tell_end(study: Study) -> None:
-    """The summary as an aligned table."""
-    told = summary(study)
-    counts = ", ".join(f"{count} {state}" for state, count in told["counts"].items() if count)
+def log_end(study: Study) -> None:
+    """Log the summary as an aligned table."""
+    found = summary(study)
+    counts = ", ".join(f"{count} {state}" for state, count in found["counts"].items() if count)
     rows = {
-        "stopped by": told["stop_reason"],
+        "stopped by": found["stop_reason"],
         "trials": counts,
-        "best loss": f"{told['best_loss']:.6g} (trial {told['best_number']})" if study.best else "none",
-        "best params": json.dumps(told["best_params"]),
-        "elapsed": f"{told['elapsed_s']:.1f} s in {told['attempts']} attempt(s)",
-        "slots": f"{told['slots']}, {told['utilisation'] or 0:.0%} used",
+        "best loss": f"{found['best_loss']:.6g} (trial {found['best_number']})" if study.best else "none",
+        "best params": json.dumps(found["best_params"]),
+        "elapsed": f"{found['elapsed_s']:.1f} s in {found['attempts']} attempt(s)",
+        "slots": f"{found['slots']}, {found['utilisation'] or 0:.0%} used",
         "driver's time": ", ".join(
-            f"{name.removesuffix('_s')} {value:.1f} s" for name, value in told["timing"].items()
+            f"{name.removesuffix('_s')} {value:.1f} s" for name, value in found["timing"].items()
         ),
     }
     width = max(map(len, rows))

@@ -16,8 +16,9 @@ from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.follow import StudyFollower
 from airflow_sparktune.study.journal import StreamWriter, attempt_of, streams
 from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import Storage
-from airflow_sparktune.study.study import StopReason, Study
+from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ class Recorder:
         self._storage = storage
         self._writer = writer
         self._wall = wall
-        self._clock = clock
+        self.clock = clock
         self._earlier_s = study.elapsed_s
         self._opened = self._checked = self._told = clock()
         self._slots: int | None = None
@@ -126,7 +127,7 @@ class Recorder:
 
         Raises Superseded where a newer attempt has opened.
         """
-        start = self._clock()
+        start = self.clock()
         with self.watch.on("journal"):
             if start - self._told >= ALIVE_S:
                 self._told = start
@@ -134,7 +135,7 @@ class Recorder:
             written = self._writer.events
             self._writer.commit()
             if self._writer.events > written:
-                self.commit_s = self._clock() - start
+                self.commit_s = self.clock() - start
             if start - self._checked >= CHECK_NEWEST_S:
                 self._checked = start
                 self._writer.check_newest()
@@ -154,7 +155,7 @@ class Recorder:
 
     @property
     def _ran_s(self) -> float:
-        return self._clock() - self._opened
+        return self.clock() - self._opened
 
     def _record(self, event: str, **facts: Any) -> None:
         entry = {"event": event, "at": self._wall(), "ran_s": round(self._ran_s, 3), **facts}

@@ -1,107 +1,80 @@
-"""When a study ends: each limit of the spec, watched as trials end."""
+"""The stopping rules of a study at work: they see each trial that ends, and the time."""
 
 from __future__ import annotations
 
-import math
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-from airflow_sparktune.errors import ObjectiveError
-from airflow_sparktune.study.spec import Spec
-from airflow_sparktune.study.study import StopReason
-from airflow_sparktune.study.trial import Failure, Trial, TrialState
-
-# Where nothing has ever succeeded, an attempt stops after this many failures: the objective is broken.
-FIRST_FEW = 5
+from airflow_sparktune.errors import NoSuccess
+from airflow_sparktune.study.stopping import EndOfSuggestions, Rule, StopReason, label
+from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import Trial
 
 
-class Limits:
-    """Counts what has ended and says which limit was reached first.
+class StoppingRules:
+    """Asks each rule after each trial, and holds the first that was reached.
 
-    `used_s` is the running time of all attempts so far, which the study's timeout includes.
+    `ran_s` is the running time of all attempts so far, in seconds, which a study's timeout includes.
     """
 
-    def __init__(self, spec: Spec, *, used_s: float, clock: Callable[[], float]) -> None:
-        self.finished = 0
-        self._all = sys.maxsize if spec.max_evals is None else spec.max_evals
-        self._exhausted = False
-        self.deadline = math.inf if spec.timeout is None else clock() + spec.timeout - used_s
-        self._spec = spec
+    def __init__(self, rules: Sequence[Rule], *, ran_s: float, clock: Callable[[], float]) -> None:
+        self._exhausted = EndOfSuggestions()
+        self._rules = (*rules, self._exhausted)
         self._clock = clock
-        self._failed = self._failed_before = 0
-        self._best = self._mark = math.inf
-        self._since_mark = 0
-        self._first_failure: Failure | None = None
+        self._began = clock() - ran_s
         self._reason: StopReason | None = None
 
     @property
-    def wanted(self) -> int:
-        """How many trials have to end yet, those that run included."""
-        return self._all - self.finished
+    def wanted(self) -> float:
+        """How many trials have to end yet, the running ones included; infinity where no rule says."""
+        return min(rule.wanted for rule in self._rules)
+
+    @property
+    def deadline(self) -> float:
+        """When the study's time is over, by the clock."""
+        return self._began + min(rule.deadline_s for rule in self._rules)
 
     def exhaust(self, begun: int) -> None:
-        """Let the study end with the trials that have begun and not ended: the algorithm has no more."""
-        self._all = self.finished + begun
-        self._exhausted = True
+        """Let the study end with the `begun` trials that have not ended: the algorithm has no more."""
+        self._exhausted.exhaust(begun)
 
     def replay(self, trials: Iterable[Trial]) -> None:
-        """Take in the trials that earlier attempts have ended, in the order of their ends.
-
-        Every limit counts them, but that they failed says nothing of an objective mended since then.
-        """
+        """Take in the trials that earlier attempts have ended, in the order of their ends."""
         for trial in trials:
             self.tell(trial)
-        self._failed_before = self._failed
+        for rule in self._rules:
+            rule.replayed()
 
     def tell(self, trial: Trial) -> None:
         """Take in a trial that has ended."""
-        if not trial.counts:
-            return
-        self.finished += 1
-        self._since_mark += 1
-        if trial.state is TrialState.FAILED:
-            if self._failed == self._failed_before:
-                self._first_failure = trial.error
-            self._failed += 1
-        if trial.state is TrialState.OK and trial.loss is not None:
-            self._best = min(self._best, trial.loss)
-            if trial.loss < self._mark and self._improves(self._mark - trial.loss):
-                self._mark, self._since_mark = trial.loss, 0
+        if trial.counts:
+            for rule in self._rules:
+                rule.tell(trial)
 
     def reached(self) -> StopReason | None:
-        """The first limit that was reached; ERROR, which a success takes back, where nothing works."""
-        self._reason = self._reason or self._now_reached()
-        return self._reason or (StopReason.ERROR if self._broken else None)
+        """Return the first reason that was reached; ERROR only while no trial has succeeded."""
+        ran_s = self._clock() - self._began
+        if self._reason in (None, StopReason.ERROR):
+            found = (rule.reason for rule in self._rules if rule.reached(ran_s=ran_s))
+            self._reason = next(found, None)
+        return self._reason
 
-    def require_success(self) -> None:
-        """Raise ObjectiveError where all that has ended has failed."""
-        if self._failed and self._best == math.inf:
-            raise self._nothing_works()
 
-    @property
-    def _broken(self) -> bool:
-        return self._best == math.inf and self._failed - self._failed_before >= FIRST_FEW
-
-    def _improves(self, gain: float) -> bool:
-        # 1.0 - 0.9 is 0.09999999999999998.
-        least = self._spec.min_improvement
-        return gain >= least or math.isclose(gain, least)
-
-    def _now_reached(self) -> StopReason | None:
-        spec = self._spec
-        if spec.loss_threshold is not None and self._best <= spec.loss_threshold:
-            return StopReason.LOSS_THRESHOLD
-        if self.finished >= self._all:
-            return StopReason.EARLY_STOP if self._exhausted else StopReason.MAX_EVALS
-        if spec.failures_allowed is not None and self._failed > spec.failures_allowed:
-            return StopReason.MAX_FAILURES
-        if spec.no_progress is not None and self._since_mark >= spec.no_progress:
-            return StopReason.NO_PROGRESS
-        return StopReason.TIMEOUT if self._clock() >= self.deadline else None
-
-    def _nothing_works(self) -> ObjectiveError:
-        first = self._first_failure
-        told = f", for example with: {first.message}\n{first.traceback or ''}".rstrip() if first else ""
-        return ObjectiveError(
-            f"at least one trial must succeed, but all {self._failed} that ended have failed{told}"
+def no_success(study: Study, reason: StopReason) -> NoSuccess:
+    """Return the error of a study that ended without a successful trial."""
+    failed = [trial for trial in study.trials.values() if trial.error is not None]
+    if not failed:
+        limit = f" ({label(reason, study.spec)})" if study.spec else ""
+        way_out = "raise that limit, or make a trial cheaper"
+        if reason is StopReason.EARLY_STOP:
+            way_out = "check what algo suggests"
+        return NoSuccess(
+            f"at least one trial must succeed, but none of {len(study.trials)} did before the study "
+            f"ended{limit}; {way_out}"
         )
+    newest = max(trial.attempt for trial in failed)
+    first = min((trial for trial in failed if trial.attempt == newest), key=lambda trial: trial.number).error
+    shown = f"{first.message}\n{first.traceback or ''}".rstrip() if first else ""
+    return NoSuccess(
+        f"at least one trial must succeed, but all {len(failed)} that ended have failed, for example with: "
+        f"{shown}"
+    )

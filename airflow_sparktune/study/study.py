@@ -6,34 +6,12 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from airflow_sparktune.study import shape
 from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.stopping import StopReason, still_ends
 from airflow_sparktune.study.trial import Trial, TrialState
-
-
-class StopReason(StrEnum):
-    """Why a study was closed."""
-
-    MAX_EVALS = "max_evals"
-    TIMEOUT = "timeout"
-    LOSS_THRESHOLD = "loss_threshold"
-    NO_PROGRESS = "no_progress"
-    MAX_FAILURES = "max_failures"
-    EARLY_STOP = "early_stop"  # the user's own rule, or an algorithm that has nothing more to suggest
-    ERROR = "error"
-    KILLED = "killed"
-
-
-# What in a spec decides about an end; max_evals is compared with the trials themselves.
-_LIMITS: Mapping[StopReason, tuple[str, ...]] = {
-    StopReason.TIMEOUT: ("timeout",),
-    StopReason.LOSS_THRESHOLD: ("loss_threshold",),
-    StopReason.NO_PROGRESS: ("no_progress", "min_improvement"),
-    StopReason.MAX_FAILURES: ("failures_allowed",),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +38,7 @@ class Attempt:
     host: str | None = None
     pid: int | None = None
     spark: Mapping[str, Any] | None = None
+    closed: bool = False
 
 
 class Study:
@@ -105,6 +84,7 @@ class Study:
             case "spark":
                 self.attempts[-1].spark = event["spark"]
             case "closed":
+                self.attempts[-1].closed = True
                 self.closed = Closed(StopReason(event["reason"]), at, event.get("error"))
         self.changes += 1
         if self.attempts:
@@ -126,10 +106,11 @@ class Study:
             return False
         if self.spec.changed_identity(spec):
             return False
-        if self.closed.reason is StopReason.MAX_EVALS:
-            return spec.max_evals is not None and spec.max_evals <= self.finished
-        names = _LIMITS.get(self.closed.reason, ())
-        return all(getattr(self.spec, name) == getattr(spec, name) for name in names)
+        return still_ends(self.closed.reason, self.spec, spec, counted=self.finished)
+
+    def closed_in_order(self, attempt: int) -> bool:
+        """Return whether an attempt wrote its end; one whose driver died did not."""
+        return any(each.closed for each in self.attempts if each.number == attempt)
 
     @property
     def finished(self) -> int:

@@ -28,7 +28,6 @@ class TrialOrigin(StrEnum):
     INCUMBENT = "incumbent"  # what is in production
     WARM_START = "warm_start"  # good in an earlier study
     ADOPTED = "adopted"  # finished in a study that was cleared before it had a result
-    CUT_OFF = "cut_off"  # running when its driver died, and queued again
 
 
 class FailureKind(StrEnum):
@@ -63,8 +62,9 @@ class Trial:
 
     `point` is the truth: hyperopt's number for each active label. `params` are the values made of it,
     as the objective gets them. `start` and `end` are seconds since 1970 by the driver's clock, `run_s`
-    is the time inside the objective by the executor's. `tries` counts how often it was handed to a slot
-    in this attempt. `origin` says where its point comes from.
+    is the time inside the objective by the executor's. `tries` counts how often it was handed to a slot,
+    over all attempts, but for those that were closed in order while it ran. `origin` says where its point
+    comes from.
     """
 
     number: int

@@ -66,7 +66,7 @@ def _compare(space: Any, trials: int, asks: int) -> tuple[Any, ...]:
         peer.tell(trial)
         _, told = _timed(partial(sampler.tell, trial))
         ours_ms.append((seconds + told) * 1000)
-        same += ours.raw == theirs
+        same += ours.point == theirs
     they, we = middle(theirs_ms), middle(ours_ms)
     return (trials, they, we, we / they, we - they, f"{same} of {asks}")
 
@@ -93,7 +93,7 @@ class _Peer:
 def _evaluated(sampler: HyperoptSampler, number: int) -> Trial:
     point = sampler.ask(number, seed=number)
     loss = loss_of(point.params)
-    return Trial(number=number, params=point.params, point=point.raw, state=TrialState.OK, loss=loss)
+    return Trial(number=number, params=point.params, point=point.point, state=TrialState.OK, loss=loss)
 
 
 def _timed(call: Any) -> tuple[Any, float]:

@@ -9,13 +9,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_sparktune.driver.backends.simulated import Ending, SimulatedSlots, VirtualClock
+from airflow_sparktune.driver.backends.simulated import Ending, SimulatedBackend, VirtualClock
 from airflow_sparktune.driver.recorder import Recorder
-from airflow_sparktune.driver.samplers.base import Point
+from airflow_sparktune.driver.samplers.base import Suggestion
+from airflow_sparktune.driver.stopping import StoppingRules
 from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.follow import StudyFollower
 from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.stopping import rules_of
 from airflow_sparktune.study.storage import LocalStorage, MemoryStorage, Storage
 from airflow_sparktune.study.trial import Trial
 from benchmarks.parts.counting import CountingStorage
@@ -55,8 +57,8 @@ class Cost:
 class FreeSampler:
     """Points that cost nothing."""
 
-    def ask(self, number: int, *, seed: int) -> Point:  # noqa: ARG002 - the role's signature
-        return Point({"x": number}, {"x": number})
+    def ask(self, number: int, *, seed: int) -> Suggestion:  # noqa: ARG002 - the role's signature
+        return Suggestion({"x": number}, {"x": number})
 
     def tell(self, trial: Trial) -> None:
         """Nothing is learned."""
@@ -109,7 +111,8 @@ def _study(trials: int, slots: int, make: Callable[[str], Storage]) -> Cost:
             seed=7,
             recorder=recorder,
             sampler=FreeSampler(),
-            slots=SimulatedSlots(clock, play, capacity=slots),
+            backend=SimulatedBackend(clock, play, capacity=slots),
+            rules=StoppingRules(rules_of(spec), ran_s=recorder.elapsed_s, clock=clock),
             clock=clock,
         )
         start = time.monotonic()

@@ -10,8 +10,8 @@ from typing import Any
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.study.follow import StudyFollower
 from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import LocalStorage, Storage
-from airflow_sparktune.study.study import StopReason
 from airflow_sparktune.study.trial import Trial, TrialState
 from benchmarks.parts.counting import CountingStorage
 from benchmarks.report import Findings, middle

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from airflow_sparktune.driver.backends.simulated import Ending, SimulatedSlots, VirtualClock
+from airflow_sparktune.driver.backends.simulated import Ending, SimulatedBackend, VirtualClock
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler
+from airflow_sparktune.driver.stopping import StoppingRules
 from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.follow import StudyFollower
 from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.stopping import rules_of
 from airflow_sparktune.study.storage import MemoryStorage
 from benchmarks.report import OUT
 from benchmarks.search.problems import Problem, problem
@@ -95,7 +97,8 @@ def _run(cell: Cell) -> Outcome:
         seed=cell.seed,
         recorder=recorder,
         sampler=sampler,
-        slots=SimulatedSlots(clock, play, capacity=cell.slots),
+        backend=SimulatedBackend(clock, play, capacity=cell.slots),
+        rules=StoppingRules(rules_of(spec), ran_s=0.0, clock=clock),
         clock=clock,
     )
     tuner.run()

@@ -16,8 +16,8 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from airflow_sparktune.driver.attempt import run_attempt
 from airflow_sparktune.driver.spark.session import start_session
+from airflow_sparktune.driver.spec_plan import run_spec
 from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.storage import open_storage
@@ -71,7 +71,7 @@ class Session:
                 **limits,
             )
             start = time.monotonic()
-            run_attempt(open_storage(folder), folder, spec)
+            run_spec(open_storage(folder), folder, spec)
             return time.monotonic() - start, read_study(folder).study
 
     def spark_trials(self, *, trials: int, seconds: float, parallelism: int, max_queue_len: int = 1) -> float:

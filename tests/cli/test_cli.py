@@ -13,8 +13,8 @@ from airflow_sparktune.cli import main
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.study.follow import StudyFollower
 from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import open_storage
-from airflow_sparktune.study.study import StopReason
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
 
 SPACE = {"x": {"uniform": [0, 1]}}

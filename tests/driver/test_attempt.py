@@ -11,21 +11,23 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark import SparkContext
 
-from airflow_sparktune.driver.attempt import DONE, FAILED, run_attempt
+from airflow_sparktune.driver.spec_plan import DONE, FAILED, run_spec
 from airflow_sparktune.driver.termination import KILLED
 from airflow_sparktune.errors import revive
 from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.journal import StreamWriter
 from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import LocalStorage
-from airflow_sparktune.study.study import StopReason, Study
-from airflow_sparktune.study.trial import TrialState
+from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import TrialOrigin, TrialState
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("spark")]
 
@@ -57,7 +59,7 @@ def beside(what: Callable[[], None], *, once: Callable[[], bool]) -> Iterator[No
 
 
 def attempt(folder: Path, **given: Any) -> int:
-    return run_attempt(LocalStorage(folder), str(folder), spec(**given))
+    return run_spec(LocalStorage(folder), str(folder), spec(**given))
 
 
 def study(folder: Path) -> Study:
@@ -108,7 +110,7 @@ def test_another_space_is_another_study_and_the_log_says_so(
     assert attempt(tmp_path) == DONE
     with caplog.at_level(logging.WARNING):
         assert attempt(tmp_path, space={"x": {"uniform": [5, 6]}}) == DONE
-    assert "(space changed): starting anew" in caplog.text
+    assert "(space changed), so this one starts over" in caplog.text
     found = study(tmp_path)
     assert len(found.trials) == 4
     assert all(trial.params["x"] >= 5 for trial in found.trials.values())
@@ -127,7 +129,7 @@ def test_a_study_that_was_cleared_before_its_verdict_is_taken_over(tmp_path: Pat
     found = study(newer)
     assert len(found.trials) == 6
     for number, trial in study(older).trials.items():
-        assert found.trials[number] == trial
+        assert found.trials[number] == replace(trial, origin=TrialOrigin.ADOPTED)
 
 
 def test_an_objective_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
@@ -162,7 +164,7 @@ def test_an_algorithm_that_has_nothing_more_ends_the_study_with_what_it_has(tmp_
 
 def test_an_algorithm_that_suggests_nothing_at_all(tmp_path: Path) -> None:
     assert attempt(tmp_path, algo=f"{HERE}:nothing") == FAILED
-    assert "none of 0 did before the study ended (early_stop); have algo suggest" in str(verdict(tmp_path))
+    assert "none of 0 did before the study ended (stopped early" in str(verdict(tmp_path))
 
 
 def test_shared_data_is_made_once(tmp_path: Path) -> None:
@@ -289,5 +291,5 @@ def test_more_parallelism_than_slots_is_said(tmp_path: Path, caplog: pytest.LogC
 def test_shared_data_that_cannot_travel(tmp_path: Path) -> None:
     assert attempt(tmp_path, objective=f"{HERE}:shared", shared_data=f"{HERE}:locked") == FAILED
     error = verdict(tmp_path)
-    assert re.search(r"shared_data '.*:locked' must return what can be pickled.*lock", str(error))
+    assert re.search(r"shared_data must return what can be pickled.*lock", str(error))
     assert not error.retryable  # type: ignore[attr-defined]

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from airflow_sparktune.driver.attempt import _open
+from airflow_sparktune.driver.attempt import Attempt
 from airflow_sparktune.driver.recorder import Recorder
+from airflow_sparktune.driver.spec_plan import SpecPlan
 from airflow_sparktune.errors import DriverLost, ObjectiveError, describe
+from airflow_sparktune.study.dimensions import Dimension
 from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import LocalStorage
-from airflow_sparktune.study.study import StopReason, Study
-from airflow_sparktune.study.trial import Trial, TrialState
+from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import Trial, TrialOrigin, TrialState
 from tests.driver.world import spec
 
 
 def open_generation(root: Path, generation: int, **given: Any) -> Recorder:
     address = root / f"g{generation}"
-    return _open(LocalStorage(address), str(address), spec(**given), dimensions=())
+    return open_at(address, **given)
+
+
+def open_at(address: Path, *rows: Dimension, **given: Any) -> Recorder:
+    """Open an attempt; without rows as one whose sampler could not be made."""
+    sampler: Any = SimpleNamespace(dimensions=rows) if rows else None
+    return Attempt(SpecPlan(spec(**given)), LocalStorage(address), str(address))._open(sampler)
 
 
 def began(root: Path, closed: Mapping[str, Any] | None) -> Study:
@@ -54,7 +65,7 @@ def test_what_was_cut_off_is_taken_over_with_its_seed(
     older = began(tmp_path, closed)
     open_generation(tmp_path, 1)
     newer = read_study(str(tmp_path / "g1")).study
-    assert newer.trials == {0: older.trials[0]}
+    assert newer.trials == {0: replace(older.trials[0], origin=TrialOrigin.ADOPTED)}
     assert newer.seed == older.seed
 
 
@@ -65,11 +76,11 @@ def test_a_study_with_a_verdict_is_not(tmp_path: Path, closed: Mapping[str, Any]
 
 
 def test_an_attempt_that_fails_as_it_starts_keeps_the_table_of_the_dimensions(tmp_path: Path) -> None:
-    storage, row = LocalStorage(tmp_path), {"label": "x", "kind": "uniform"}
-    for rows in ((row,), ()):
-        _open(storage, str(tmp_path), spec(), dimensions=rows)
-    assert read_study(str(tmp_path)).study.dimensions == (row,)
-    _open(storage, str(tmp_path), spec(algo="random"), dimensions=())
+    row = Dimension("x", "uniform")
+    open_at(tmp_path, row)
+    open_at(tmp_path)
+    assert read_study(str(tmp_path)).study.dimensions == (row.to_json(),)
+    open_at(tmp_path, algo="random")
     assert read_study(str(tmp_path)).study.dimensions == ()
 
 

@@ -9,17 +9,17 @@ from typing import NoReturn
 
 import pytest
 
-from airflow_sparktune.driver.backends.base import Finished
-from airflow_sparktune.driver.backends.simulated import Ending, SimulatedSlots, VirtualClock
-from airflow_sparktune.driver.progress_log import Report
+from airflow_sparktune.driver.backends.base import BackendEvent
+from airflow_sparktune.driver.backends.simulated import Ending, SimulatedBackend, VirtualClock
+from airflow_sparktune.driver.progress_log import ProgressLog
 from airflow_sparktune.driver.recorder import ALIVE_S
-from airflow_sparktune.driver.samplers.base import Exhausted, Point
+from airflow_sparktune.driver.samplers.base import Exhausted, Suggestion
 from airflow_sparktune.driver.tuner import trial_seed
 from airflow_sparktune.errors import ObjectiveError, StorageUnavailable, Superseded, describe
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.journal import StreamWriter
 from airflow_sparktune.study.result import summary
-from airflow_sparktune.study.study import StopReason
+from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.trial import FailureKind, Trial, TrialState
 from tests.driver.world import SEED, DigestSampler, MemoryStorage, PlainSampler, World, by_x, raises
 
@@ -186,7 +186,7 @@ class TestLimits:
 
     def test_the_timeout_sums_the_running_time_of_all_attempts(self) -> None:
         world = World()
-        slots = SimulatedSlots(world.clock, by_x, capacity=1)
+        slots = SimulatedBackend(world.clock, by_x, capacity=1)
         tuner = world.tuner(slots, timeout=5.0)
         stop_after(slots, 3)
         with pytest.raises(EngineGone):
@@ -201,7 +201,7 @@ class TestLimits:
     ) -> None:
         """Whatever the wall clock was set by meanwhile."""
         world = World()
-        slots = SimulatedSlots(world.clock, lambda _: Ending.ok(0.5, after_s=7_200.0), capacity=1)
+        slots = SimulatedBackend(world.clock, lambda _: Ending.ok(0.5, after_s=7_200.0), capacity=1)
         tuner = world.tuner(slots, timeout=7_000.0)
         world.set_by_s = set_by_s
         stop_at(slots, world.clock, 1_000 + 6_600)
@@ -469,11 +469,11 @@ class TestFailures:
         def play(call: Call) -> Ending:
             return Ending.ok(0.5, after_s=1.5) if call.trial.number == 5 else raises()
 
-        class Late(SimulatedSlots):
-            def finished(self, *, wait_s: float | None) -> Sequence[Finished]:
+        class Late(SimulatedBackend):
+            def events(self, *, wait_s: float | None) -> Sequence[BackendEvent]:
                 if wait_s == 0:  # the last look
                     world.clock.pass_to(world.clock() + 1.0)
-                return super().finished(wait_s=wait_s)
+                return super().events(wait_s=wait_s)
 
         slots = Late(world.clock, play, capacity=6)
         assert world.attempt(slots=slots, max_evals=7, **limit) is (then or StopReason.MAX_EVALS)
@@ -503,7 +503,7 @@ class TestFailures:
 class Short(DigestSampler):
     """Has four points, in whatever attempt."""
 
-    def ask(self, number: int, *, seed: int) -> Point:
+    def ask(self, number: int, *, seed: int) -> Suggestion:
         if number >= 4:
             raise Exhausted
         return super().ask(number, seed=seed)
@@ -533,7 +533,7 @@ class TestExhausted:
 
     def test_the_next_attempt_asks_again_and_runs_what_was_cut_off(self) -> None:
         world = World()
-        slots = SimulatedSlots(world.clock, lasting, capacity=20)
+        slots = SimulatedBackend(world.clock, lasting, capacity=20)
         tuner = world.tuner(slots, sampler=Short())
         stop_after(slots, 2)
         with pytest.raises(EngineGone):
@@ -552,32 +552,32 @@ class EngineGone(Exception):
     pass
 
 
-def stop_after(slots: SimulatedSlots, ends: int) -> None:
-    """Let the engine die at the call of `finished` that comes after so many trials."""
+def stop_after(slots: SimulatedBackend, ends: int) -> None:
+    """Let the engine die at the call of `events` that comes after so many trials."""
     count = 0
-    finished = slots.finished
+    events = slots.events
 
     def dying(*, wait_s: float | None) -> object:
         nonlocal count
         if count >= ends:
             raise EngineGone
-        found = finished(wait_s=wait_s)
+        found = events(wait_s=wait_s)
         count += len(found)
         return found
 
-    slots.finished = dying  # type: ignore[method-assign,assignment]
+    slots.events = dying  # type: ignore[method-assign,assignment]
 
 
-def stop_at(slots: SimulatedSlots, clock: VirtualClock, at: float) -> None:
-    """Let the engine die at the first call of `finished` from that moment on."""
-    finished = slots.finished
+def stop_at(slots: SimulatedBackend, clock: VirtualClock, at: float) -> None:
+    """Let the engine die at the first call of `events` from that moment on."""
+    events = slots.events
 
     def dying(*, wait_s: float | None) -> object:
         if clock() >= at:
             raise EngineGone
-        return finished(wait_s=wait_s)
+        return events(wait_s=wait_s)
 
-    slots.finished = dying  # type: ignore[method-assign,assignment]
+    slots.events = dying  # type: ignore[method-assign,assignment]
 
 
 class TestAlive:
@@ -627,10 +627,11 @@ class TestEngine:
 
     def test_slots_that_are_stuck_in_a_cancelled_trial_do_not_keep_the_study(self) -> None:
         world = World()
-        slots = SimulatedSlots(
+        slots = SimulatedBackend(
             world.clock, lambda call: Ending.ok(0.1, after_s=math.inf), capacity=1, cancel_s=math.inf
         )
-        assert world.attempt(slots=slots, timeout=3.0) is StopReason.TIMEOUT
+        with pytest.raises(ObjectiveError, match="reached timeout"):
+            world.attempt(slots=slots, timeout=3.0)
         assert world.numbers(CANCELLED) == [0]
 
     def test_a_driver_that_was_superseded_stops(self) -> None:
@@ -652,7 +653,7 @@ class TestEngine:
 class TestResume:
     def test_trials_that_ran_are_run_again_first_with_the_same_number_and_params(self) -> None:
         world = World()
-        slots = SimulatedSlots(world.clock, lasting, capacity=3)
+        slots = SimulatedBackend(world.clock, lasting, capacity=3)
         tuner = world.tuner(slots)
         stop_after(slots, 4)
         with pytest.raises(EngineGone):
@@ -664,7 +665,7 @@ class TestResume:
         again = world.slots.calls[: len(running)]
         assert [call.trial.number for call in again] == running
         assert [call.params for call in again] == [before[number].params for number in running]
-        assert {call.trial.tries for call in again} == {1}
+        assert {call.trial.tries for call in again} == {2}
         assert world.numbers(OK) == list(range(10))
         kept = [number for number, trial in before.items() if trial.state is OK]
         assert all(world.trials[number] == before[number] for number in kept)
@@ -687,7 +688,7 @@ class TestResume:
 
     def test_a_lower_max_evals_leaves_no_trial_running(self) -> None:
         world = World()
-        slots = SimulatedSlots(world.clock, by_x, capacity=3)
+        slots = SimulatedBackend(world.clock, by_x, capacity=3)
         tuner = world.tuner(slots)
         stop_after(slots, 6)
         with pytest.raises(EngineGone):
@@ -740,7 +741,7 @@ class TestTime:
     def test_slots_count_while_they_are_there(self) -> None:
         """One for 20 s, four for 10 s, never idle; then half of the time."""
         world = World()
-        slots = SimulatedSlots(world.clock, by_x, capacity=lambda now: 1 if now < 1_020 else 4)
+        slots = SimulatedBackend(world.clock, by_x, capacity=lambda now: 1 if now < 1_020 else 4)
         world.attempt(slots=slots, max_evals=60)
         assert summary(world.storage.study())["utilisation"] == 1.0
         world.clock.pass_to(9_000)
@@ -750,7 +751,7 @@ class TestTime:
 
     def test_preparing_is_told_apart_and_uses_no_slots(self) -> None:
         world = World()
-        tuner = world.tuner(SimulatedSlots(world.clock, by_x, capacity=2), max_evals=4)
+        tuner = world.tuner(SimulatedBackend(world.clock, by_x, capacity=2), max_evals=4)
         with world.recorder.watch.on("prepare"):
             world.clock.pass_to(world.clock() + 3_600.0)
         world.recorder.close(tuner.run())
@@ -760,7 +761,7 @@ class TestTime:
 
     def test_it_is_summed_over_all_attempts_the_killed_ones_too(self) -> None:
         world = World()
-        slots = SimulatedSlots(world.clock, by_x, capacity=1)
+        slots = SimulatedBackend(world.clock, by_x, capacity=1)
         tuner = world.tuner(slots, max_evals=100)
         stop_at(slots, world.clock, 1_090)
         with pytest.raises(EngineGone):
@@ -775,7 +776,7 @@ class TestClosing:
     def test_an_end_that_could_not_be_written_is_still_the_end(self) -> None:
         """An error on the way of the last commit takes nobody's result away."""
         world = World()
-        tuner = world.tuner(SimulatedSlots(world.clock, by_x, capacity=1))
+        tuner = world.tuner(SimulatedBackend(world.clock, by_x, capacity=1))
         reason = tuner.run()
 
         def full(name: str, data: bytes) -> None:
@@ -801,12 +802,12 @@ class Unwalkable(dict[int, Trial]):
 def test_a_step_costs_the_same_however_many_trials_there_are() -> None:
     """Seen by what a step touches, not by the time it takes."""
     world = World()
-    slots = SimulatedSlots(world.clock, lasting, capacity=50)
+    slots = SimulatedBackend(world.clock, lasting, capacity=50)
     tuner = world.tuner(slots, max_evals=500, trial_timeout=50.0, sampler=PlainSampler())
-    report = Report(world.recorder.study)
+    report = ProgressLog(world.recorder.study)
     tuner._on_trial = report.trial
     trials = world.recorder.study.trials = Unwalkable()
-    while tuner._limits.reached() is None:
+    while tuner._rules.reached() is None:
         tuner._fill()
         tuner._collect(tuner._wait(until=tuner._next_strike()))
     assert len(trials) == 500

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_sparktune.driver.backends.simulated import Ending, SimulatedSlots, VirtualClock
+from airflow_sparktune.driver.backends.simulated import Ending, SimulatedBackend, VirtualClock
 from airflow_sparktune.driver.recorder import Recorder
-from airflow_sparktune.driver.samplers.base import Point
+from airflow_sparktune.driver.samplers.base import Suggestion
+from airflow_sparktune.driver.stopping import StoppingRules, no_success
+from airflow_sparktune.driver.trial_queue import Start
 from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.executor.evaluate import Call, Reply
 from airflow_sparktune.study import storage
 from airflow_sparktune.study.follow import StudyFollower
 from airflow_sparktune.study.spec import Spec
-from airflow_sparktune.study.study import StopReason, Study
+from airflow_sparktune.study.stopping import StopReason, rules_of
+from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
 
 SEED = 7
@@ -36,15 +39,20 @@ class MemoryStorage(storage.MemoryStorage):
 class DigestSampler:
     """Points that are a function of the seed and of everything told so far, as TPE's are."""
 
+    dimensions = ()
+
     def __init__(self) -> None:
         self.told: dict[int, tuple[str, float | None]] = {}
         self.asked: list[tuple[int, int]] = []
 
-    def ask(self, number: int, *, seed: int) -> Point:
+    def ask(self, number: int, *, seed: int) -> Suggestion:
         self.asked.append((number, seed))
         said = json.dumps([seed, sorted(self.told.items())])
         x = int.from_bytes(hashlib.sha256(said.encode()).digest()[:4], "big") / 2**32
-        return Point({"x": x}, {"x": x})
+        return Suggestion({"x": x}, {"x": x})
+
+    def given(self, params: Any) -> Suggestion:
+        return Suggestion(dict(params), dict(params))
 
     def tell(self, trial: Trial) -> None:
         self.told[trial.number] = (trial.state.value, trial.loss)
@@ -53,8 +61,8 @@ class DigestSampler:
 class PlainSampler(DigestSampler):
     """Points that cost nothing: the number itself."""
 
-    def ask(self, number: int, *, seed: int) -> Point:
-        return Point({"x": number}, {"x": number})
+    def ask(self, number: int, *, seed: int) -> Suggestion:
+        return Suggestion({"x": number}, {"x": number})
 
     def tell(self, trial: Trial) -> None:
         pass
@@ -83,7 +91,7 @@ class World:
     clock: VirtualClock = field(default_factory=VirtualClock)
     sampler: DigestSampler = field(default_factory=DigestSampler)
     heard: list[Trial] = field(default_factory=list)
-    slots: SimulatedSlots | None = None
+    slots: SimulatedBackend | None = None
     set_by_s: float = 0.0
 
     def attempt(
@@ -91,23 +99,26 @@ class World:
         play: Callable[[Call], Ending] = by_x,
         *,
         capacity: int | Callable[[float], int] = 1,
-        slots: SimulatedSlots | None = None,
+        slots: SimulatedBackend | None = None,
         sampler: DigestSampler | None = None,
         **given: Any,
     ) -> StopReason:
         """One driver's life over the study, to its end."""
-        self.slots = slots or SimulatedSlots(self.clock, play, capacity=capacity)
+        self.slots = slots or SimulatedBackend(self.clock, play, capacity=capacity)
         tuner = self.tuner(self.slots, sampler=sampler, **given)
         reason = tuner.run()
+        if self.recorder.study.best is None:
+            raise no_success(self.recorder.study, reason)
         self.recorder.close(reason)
         return reason
 
     def tuner(
         self,
-        slots: SimulatedSlots,
+        slots: SimulatedBackend,
         *,
         sampler: DigestSampler | None = None,
         prepare_s: float = 0.0,
+        starts: Sequence[Start] = (),
         **given: Any,
     ) -> Tuner:
         """A tuner over an attempt that was opened `prepare_s` ago."""
@@ -131,7 +142,9 @@ class World:
             seed=SEED,
             recorder=self.recorder,
             sampler=self.sampler,
-            slots=slots,
+            backend=slots,
+            rules=StoppingRules(rules_of(spec(**given)), ran_s=self.recorder.elapsed_s, clock=self.clock),
+            starts=starts,
             on_trial=self.heard.append,
             clock=self.clock,
         )

@@ -12,7 +12,8 @@ from airflow_site import Run, Site, wait_for
 
 from airflow_sparktune.study.address import study_address
 from airflow_sparktune.study.follow import read_study
-from airflow_sparktune.study.study import StopReason, Study
+from airflow_sparktune.study.stopping import StopReason
+from airflow_sparktune.study.study import Study
 
 pytestmark = pytest.mark.integration
 

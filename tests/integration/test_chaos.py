@@ -13,13 +13,15 @@ from typing import Any
 
 import pytest
 
-from airflow_sparktune.driver.backends.simulated import Ending, SimulatedSlots, VirtualClock
+from airflow_sparktune.driver.backends.simulated import Ending, SimulatedBackend, VirtualClock
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler
+from airflow_sparktune.driver.stopping import StoppingRules
 from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.study.follow import StudyFollower, read_study
 from airflow_sparktune.study.spec import Spec
-from airflow_sparktune.study.study import StopReason, Study
+from airflow_sparktune.study.stopping import StopReason, rules_of
+from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState
 from tests.driver.world import MemoryStorage, World
 from tests.integration.driver_process import DriverProcess
@@ -126,8 +128,16 @@ def uninterrupted(asked: Spec) -> list[Any]:
     recorder = Recorder.open(
         storage, StudyFollower(storage), spec=asked, seed=SEED, dimensions=(), take_over=False, wall=clock
     )
-    slots = SimulatedSlots(clock, lambda call: Ending.ok((call.params["x"] - 0.3) ** 2), capacity=1)
-    Tuner(spec=asked, seed=SEED, recorder=recorder, sampler=sampler, slots=slots, clock=clock).run()
+    slots = SimulatedBackend(clock, lambda call: Ending.ok((call.params["x"] - 0.3) ** 2), capacity=1)
+    Tuner(
+        spec=asked,
+        seed=SEED,
+        recorder=recorder,
+        sampler=sampler,
+        backend=slots,
+        rules=StoppingRules(rules_of(asked), ran_s=0.0, clock=clock),
+        clock=clock,
+    ).run()
     return [trial.params for trial in storage.study().trials.values()]
 
 

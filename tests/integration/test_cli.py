@@ -19,7 +19,7 @@ import yaml
 from airflow_site import wait_for
 
 from airflow_sparktune.study.follow import read_study
-from airflow_sparktune.study.study import StopReason
+from airflow_sparktune.study.stopping import StopReason
 
 pytestmark = pytest.mark.integration
 

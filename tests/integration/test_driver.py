@@ -11,7 +11,7 @@ import pyspark
 import pytest
 
 from airflow_sparktune.study.spec import Spec
-from airflow_sparktune.study.study import StopReason
+from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.trial import FailureKind, TrialState
 from tests.integration.driver_process import DriverProcess
 

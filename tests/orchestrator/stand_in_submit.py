@@ -18,8 +18,8 @@ from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.errors import ObjectiveError, describe
 from airflow_sparktune.study.follow import StudyFollower
 from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import open_storage
-from airflow_sparktune.study.study import StopReason
 from airflow_sparktune.study.trial import Trial, TrialState
 
 # What spark-submit says once the application is in the cluster.

@@ -12,8 +12,9 @@ from airflow_sparktune.errors import DriverLost, ObjectiveError, SpecError, desc
 from airflow_sparktune.orchestrator.verdict import verdict
 from airflow_sparktune.study.follow import StudyFollower, read_study
 from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import open_storage
-from airflow_sparktune.study.study import StopReason, Study
+from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState
 
 FAILURE = RuntimeError("application_1 ended with FAILED")

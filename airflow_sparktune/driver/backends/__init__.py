@@ -1,1 +1,52 @@
-"""Run trials in slots: one file per place where they can run."""
+"""Run trials in slots: one file per place where they can run.
+
+A backend is made by `create`; a new one is a file here and an entry in it.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, assert_never
+
+from airflow_sparktune.driver.backends.base import Backend
+from airflow_sparktune.errors import ObjectiveError
+from airflow_sparktune.executor.evaluate import Task
+from airflow_sparktune.executor.objective import load
+from airflow_sparktune.study.spec import RunTrialsOn, Spec
+
+
+def create(spec: Spec) -> Backend:
+    """Start Spark, and return what runs the trials of a spec there."""
+    from airflow_sparktune.driver.backends.on_driver import DriverBackend
+    from airflow_sparktune.driver.backends.spark import SparkBackend
+    from airflow_sparktune.driver.spark.session import start_session
+
+    context = start_session(
+        f"sparktune {spec.objective}",
+        trials_on_executors=spec.run_trials_on is RunTrialsOn.EXECUTORS,
+        fresh_workers=spec.fresh_workers,
+    ).sparkContext
+    match spec.run_trials_on:
+        case RunTrialsOn.EXECUTORS:
+            return SparkBackend(context, partial(_task, spec), parallelism=spec.parallelism)
+        case RunTrialsOn.DRIVER:
+            return DriverBackend(context, partial(_task, spec), parallelism=spec.parallelism)
+        case never:
+            assert_never(never)
+
+
+def _task(spec: Spec) -> Task:
+    shared = _shared_data(spec.shared_data) if spec.shared_data else None
+    return Task(spec.objective, spec.objective_kwargs, shared)
+
+
+def _shared_data(name: str) -> Any:
+    make = load(name)
+    if not callable(make):
+        raise ObjectiveError(
+            f"shared_data {name!r} must be a function that returns the data, got {type(make).__name__}"
+        )
+    try:
+        return make()
+    except SystemExit as error:  # it would end the driver without a word
+        raise ObjectiveError(f"shared_data {name!r} must return the data, but it exited: {error}") from error

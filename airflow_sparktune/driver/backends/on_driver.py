@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import ctypes
 import threading
+from collections.abc import Callable, Mapping
 
 from pyspark import SparkContext
 
-from airflow_sparktune.driver.backends.base import Finished
-from airflow_sparktune.driver.backends.threaded import JobSlots
-from airflow_sparktune.driver.spark.context import Groups, java_side, require_alive
-from airflow_sparktune.executor.evaluate import Call, Reply, Task, TrialCancelled, run
+from airflow_sparktune.driver.backends.base import Lost, Patience
+from airflow_sparktune.driver.backends.threaded import ThreadedBackend
+from airflow_sparktune.driver.spark.context import Groups, describe, java_side, require_alive
+from airflow_sparktune.executor.evaluate import EXTRAS, Call, Reply, Task, TrialCancelled, run
+from airflow_sparktune.executor.objective import load_objective
 
 
-class DriverSlots(JobSlots):
-    """Trials run on the driver, one at a time unless told otherwise: each may use the whole cluster.
+class DriverBackend(ThreadedBackend):
+    """Runs trials on the driver, one at a time by default: each may use the whole cluster.
 
     A cancelled trial loses its Spark jobs, and its Python code is interrupted at the next instruction;
     its slot is free at once, for code that waits inside a library cannot be interrupted.
     """
 
-    def __init__(self, context: SparkContext, task: Task, *, parallelism: int | None) -> None:
+    def __init__(self, context: SparkContext, task: Callable[[], Task], *, parallelism: int | None) -> None:
         super().__init__()
         self._context = context
-        self._task = task
+        self._load_task = task
         self._parallelism = parallelism or 1
         self._groups = Groups()
         self._thread_of: dict[int, int] = {}
@@ -32,6 +34,14 @@ class DriverSlots(JobSlots):
     @property
     def capacity(self) -> int:
         return self._parallelism
+
+    def describe(self) -> Mapping[str, str | None]:
+        return describe(self._context)
+
+    def prepare(self, patience: Patience) -> None:  # noqa: ARG002 - the driver itself is there
+        """Load what trials share, and check that the objective can be called."""
+        self._task = self._load_task()
+        load_objective(self._task.objective, kwargs=self._task.kwargs, extras=EXTRAS)
 
     def _run(self, call: Call) -> Reply:
         number = call.trial.number
@@ -60,4 +70,4 @@ class DriverSlots(JobSlots):
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(
                     ctypes.c_ulong(thread), ctypes.py_object(TrialCancelled)
                 )
-        self._ready.put(Finished(number, lost="cancelled"))
+        self._ready.put(Lost(number, "cancelled"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import re
 import sys
 import time
@@ -12,11 +11,10 @@ from concurrent.futures import Future, wait
 from typing import Any, Protocol
 
 from airflow_sparktune import __version__
+from airflow_sparktune.driver.backends.base import Patience
 from airflow_sparktune.driver.backends.threaded import WorkerLost
-from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.reminder import FIRST_S, Reminder
 from airflow_sparktune.errors import ObjectiveError, PlatformError
-from airflow_sparktune.study.spec import Spec
 
 log = logging.getLogger(__name__)
 
@@ -38,37 +36,26 @@ class Checkable(Protocol):
         """Whether no executor has taken the question yet."""
 
 
-def preflight(
-    slots: Checkable,
-    *,
-    timeout: float | None = None,
-    used_s: float = 0.0,
-    has_result: bool = False,
-    while_waiting: Callable[[], None] = lambda: None,
-    say_s: float = FIRST_S,
-) -> None:
-    """Wait for an executor, as long as the study's `timeout` allows, and look at a worker there.
-
-    `while_waiting` is called about once a second; what it raises ends the wait.
+def preflight(slots: Checkable, patience: Patience, *, say_s: float = FIRST_S) -> None:
+    """Wait for an executor, as long as `patience` allows, and look at a worker there.
 
     Raises PlatformError or ObjectiveError where trials could not run on it, and PlatformError where none
     has answered in time; but a study that has a result by then, or has used its time up before, is left to
     the tuner to end.
     """
-    left_s = math.inf if timeout is None else timeout - used_s
-    if left_s <= 0:
+    if patience.left_s <= 0:
         return
-    until = time.monotonic() + left_s
+    until = time.monotonic() + patience.left_s
     here = f"{sys.version_info.major}.{sys.version_info.minor}"
     try:
-        report = _report(lambda: _answer(slots, until=until, while_waiting=while_waiting, say_s=say_s), here)
+        report = _report(lambda: _answer(slots, until=until, look=patience.look, say_s=say_s), here)
     except TimeoutError as error:
-        if has_result:
-            log.warning("the study's timeout (%g s) has passed, and %s", timeout, error)
+        if patience.has_result:
+            log.warning("the study's timeout (%g s) has passed, and %s", patience.timeout, error)
             return
         raise PlatformError(
-            f"an executor must answer the first job within the study's timeout ({timeout:g} s), but {error}; "
-            "or raise timeout"
+            f"an executor must answer the first job within the study's timeout ({patience.timeout:g} s), "
+            f"but {error}; or raise timeout"
         ) from None
     if report["python"] != here:
         raise PlatformError(
@@ -84,22 +71,7 @@ def preflight(
         raise ObjectiveError(report["error"])
 
 
-def preflight_study(slots: Checkable, spec: Spec, recorder: Recorder) -> None:
-    """The same for a study, within what is left of its time; nothing where nothing is left to run."""
-    if spec.max_evals is None or recorder.study.finished < spec.max_evals:
-        with recorder.watch.on("prepare"):
-            preflight(
-                slots,
-                timeout=spec.timeout,
-                used_s=recorder.elapsed_s,
-                has_result=recorder.study.best is not None,
-                while_waiting=recorder.commit,
-            )
-
-
-def _answer(
-    slots: Checkable, *, until: float, while_waiting: Callable[[], None], say_s: float
-) -> Mapping[str, Any]:
+def _answer(slots: Checkable, *, until: float, look: Callable[[], None], say_s: float) -> Mapping[str, Any]:
     """What a worker says; raises TimeoutError, which says what it is that takes so long."""
     check, reminder = slots.check(), Reminder(first_s=say_s)
     while not check.done():
@@ -108,7 +80,7 @@ def _answer(
             raise TimeoutError(_what_it_waits_for(slots))
         if (waited_s := reminder.due()) is not None:
             log.warning("the study has waited for %.0f s: %s", waited_s, _what_it_waits_for(slots))
-        while_waiting()
+        look()
         wait([check], timeout=min(left_s, say_s, LOOK_S))
     return check.result()
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from airflow_sparktune.driver.backends.base import Finished
+from airflow_sparktune.driver.backends.base import BackendEvent, Ended, Lost, Patience
 from airflow_sparktune.executor.evaluate import Call, Reply
 
 
@@ -42,13 +42,17 @@ class Ending:
     lost: str | None = None
     queued_s: float = 0.0
 
+    def event(self, number: int) -> BackendEvent:
+        """The event by which trial `number` ends."""
+        return Lost(number, self.lost or "") if self.reply is None else Ended(number, self.reply)
+
     @classmethod
     def ok(cls, loss: float, *, after_s: float = 1.0) -> Ending:
         """The ending of a trial that succeeds."""
         return cls(after_s, reply=Reply(after_s, loss=loss))
 
 
-class SimulatedSlots:
+class SimulatedBackend:
     """Slots whose trials end as `play` says, on a clock that moves only inside `finished`.
 
     `capacity` is a number, or what it is at a given moment. A cancelled trial lets go of its slot
@@ -70,10 +74,16 @@ class SimulatedSlots:
         self._capacity = capacity
         self._cancel_s = cancel_s
         self._look_s = look_s
-        self._events: list[tuple[float, int, Finished]] = []
+        self._events: list[tuple[float, int, BackendEvent]] = []
         self._running: dict[int, int] = {}  # number -> which of its calls
         self._begins: dict[int, float] = {}
-        self._failure: Exception | None = None
+        self._failure: BaseException | None = None
+
+    def describe(self) -> Mapping[str, str | None]:
+        return {}
+
+    def prepare(self, patience: Patience) -> None:
+        """Nothing to do."""
 
     @property
     def capacity(self) -> int:
@@ -92,21 +102,21 @@ class SimulatedSlots:
             return
         self._running[number] = len(self.calls)
         self._begins[number] = self._clock() + ending.queued_s
-        self._at(ending.queued_s + ending.after_s, Finished(number, reply=ending.reply, lost=ending.lost))
+        self._at(ending.queued_s + ending.after_s, ending.event(number))
 
     def ran_s(self, number: int) -> float | None:
         """How long a trial has been running; None where it is still queued."""
         ran = self._clock() - self._begins[number]
         return ran if ran >= 0 else None
 
-    def finished(self, *, wait_s: float | None) -> Sequence[Finished]:
+    def events(self, *, wait_s: float | None) -> Sequence[BackendEvent]:
         """Let time pass until something has finished; at most `wait_s`, at most until the next look."""
         if self._failure is not None:
             raise self._failure
         if wait_s is None and not self._events and self.capacity > 0:
             raise RuntimeError("nothing runs and nothing will, and yet the tuner waits")
         patience = self._clock() + (self._look_s if wait_s is None else min(wait_s, self._look_s))
-        found: list[Finished] = []
+        found: list[BackendEvent] = []
         while not found and self._events and self._events[0][0] <= patience:
             self._clock.pass_to(self._events[0][0])
             while self._events and self._events[0][0] <= self._clock():
@@ -122,7 +132,14 @@ class SimulatedSlots:
     def cancel(self, number: int) -> None:
         """End a trial alone."""
         self._running[number] = -number - 1
-        self._at(self._cancel_s, Finished(number, lost="cancelled"))
+        self._at(self._cancel_s, Lost(number, "cancelled"))
 
-    def _at(self, after_s: float, item: Finished) -> None:
+    def interrupt(self, error: BaseException) -> None:
+        """Let `events` raise `error`."""
+        self._failure = error
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+    def _at(self, after_s: float, item: BackendEvent) -> None:
         heapq.heappush(self._events, (self._clock() + after_s, self._running[item.number], item))

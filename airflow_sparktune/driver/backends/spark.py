@@ -7,10 +7,11 @@ import logging
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
+from pickle import PicklingError
 from typing import Any
 
 from py4j.clientserver import ClientServer
@@ -20,18 +21,20 @@ from pyspark import RDD, SparkContext
 from pyspark.errors.exceptions.captured import CapturedException
 from pyspark.resource import ResourceProfile
 
-from airflow_sparktune.driver.backends.base import Finished
-from airflow_sparktune.driver.backends.threaded import JobSlots, WorkerLost
+from airflow_sparktune.driver.backends.base import BackendEvent, Patience
+from airflow_sparktune.driver.backends.preflight import preflight
+from airflow_sparktune.driver.backends.threaded import ThreadedBackend, WorkerLost
 from airflow_sparktune.driver.reminder import Reminder
 from airflow_sparktune.driver.spark.context import (
     Groups,
     cluster_slots,
     default_profile,
+    describe,
     java_side,
     require_alive,
 )
 from airflow_sparktune.driver.spark.errors import cause, first_line, tells_of_the_end
-from airflow_sparktune.errors import DriverLost
+from airflow_sparktune.errors import DriverLost, ObjectiveError
 from airflow_sparktune.executor.evaluate import Call, Reply, Task, check, evaluate
 from airflow_sparktune.executor.pickled import PickledTask
 from airflow_sparktune.executor.posted import PROPERTY, evaluate_posted, post
@@ -39,10 +42,11 @@ from airflow_sparktune.executor.posted import PROPERTY, evaluate_posted, post
 log = logging.getLogger(__name__)
 
 
-class SparkSlots(JobSlots):
+class SparkBackend(ThreadedBackend):
     """Each trial is one single-task job in a job group of its own.
 
-    Its function is `evaluate(task, call, rows)`, that of the preflight `check(task, rows)`.
+    `task` makes what all trials share, when the backend is prepared. The job's function is
+    `evaluate(task, call, rows)`, that of the preflight `check(task, rows)`.
     `parallelism` None follows the cluster's task slots as executors come and go. `profile` says what a task
     needs, where that is not what the application's settings say.
     """
@@ -50,7 +54,7 @@ class SparkSlots(JobSlots):
     def __init__(
         self,
         context: SparkContext,
-        task: Task | PickledTask,
+        task: Callable[[], Task | PickledTask],
         *,
         parallelism: int | None,
         evaluate: Callable[..., Iterator[Any]] = evaluate,
@@ -68,13 +72,32 @@ class SparkSlots(JobSlots):
         if not self._pinned:
             # Deprecated in favour of the pinned threads that somebody has switched off.
             warnings.filterwarnings("ignore", "Deprecated in 3.1, Use pyspark", FutureWarning)
-        self._task = context.broadcast(task)
+        self._load_task = task
         self._evaluate, self._look = evaluate, check
         one_task = context.parallelize([0], 1)
         self._one_task = one_task.withResources(profile) if profile is not None else one_task
         self._profile = self._one_task._jrdd.rdd().getResourceProfile() or default_profile(context)
         self._ahead, self._most = _growth(context, self._profile)
-        self._prepared = self._one_task.mapPartitions(partial(evaluate_posted, evaluate, self._task))
+
+    def describe(self) -> Mapping[str, str | None]:
+        return describe(self._context)
+
+    def prepare(self, patience: Patience) -> None:
+        """Send the task to executors, wait for one, and check that trials can run there."""
+        self.share()
+        preflight(self, patience)
+        self._warn_of_room()
+
+    def share(self) -> None:
+        """Put what all trials share where executors find it."""
+        try:
+            self._task = self._context.broadcast(self._load_task())
+        except PicklingError as error:
+            raise ObjectiveError(
+                f"shared_data must return what can be pickled, for it travels to executors, but: {error}; "
+                "return plain data, and open files in the objective"
+            ) from error
+        self._prepared = self._one_task.mapPartitions(partial(evaluate_posted, self._evaluate, self._task))
         self._prepared.id()  # made in the JVM here, and not by each of the first trials' threads
 
     @property
@@ -88,8 +111,8 @@ class SparkSlots(JobSlots):
         with java_side():
             return cluster_slots(self._context, self._profile)
 
-    def finished(self, *, wait_s: float | None) -> Sequence[Finished]:
-        found = super().finished(wait_s=wait_s)
+    def events(self, *, wait_s: float | None) -> Sequence[BackendEvent]:
+        found = super().events(wait_s=wait_s)
         if found or self._cluster_slots:
             self._empty.reset()
         elif (waited_s := self._empty.due()) is not None:
@@ -142,6 +165,16 @@ class SparkSlots(JobSlots):
             with suppress(Py4JError, OSError):
                 self._groups.cancel(self._context, None)
         super().close()
+
+    def _warn_of_room(self) -> None:
+        room = cluster_slots(self._context)
+        if (self._parallelism or 0) > room:
+            log.warning(
+                "parallelism %d is more than the %d task slots that the cluster has now: the trials beyond "
+                "them wait inside Spark",
+                self._parallelism,
+                room,
+            )
 
     def _check(self) -> dict[str, Any]:
         look = partial(self._look, self._task)

@@ -6,11 +6,11 @@ import logging
 import queue
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from airflow_sparktune.driver.backends.base import Finished
+from airflow_sparktune.driver.backends.base import BackendEvent, Ended, Lost, Patience
 from airflow_sparktune.executor.evaluate import Call, Reply
 
 log = logging.getLogger(__name__)
@@ -33,12 +33,12 @@ class WorkerLost(Exception):
     """The worker or executor of a trial went away; says what Spark said of it."""
 
 
-class JobSlots(ABC):
+class ThreadedBackend(ABC):
     """Runs each trial in a thread of its own. Subclasses say how a trial runs and how it is cancelled."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="trial")
-        self._ready: queue.SimpleQueue[Finished | BaseException] = queue.SimpleQueue()
+        self._ready: queue.SimpleQueue[BackendEvent | BaseException] = queue.SimpleQueue()
         self._cancelled: set[int] = set()
         self._begun: dict[int, Begin] = {}
         self._interrupted = False
@@ -47,6 +47,14 @@ class JobSlots(ABC):
     @abstractmethod
     def capacity(self) -> int:
         """How many trials can run at once, now."""
+
+    @abstractmethod
+    def describe(self) -> Mapping[str, str | None]:
+        """Facts for the journal."""
+
+    @abstractmethod
+    def prepare(self, patience: Patience) -> None:
+        """Put in place what all trials share, and check that trials can run."""
 
     @abstractmethod
     def _run(self, call: Call) -> Reply:
@@ -61,9 +69,9 @@ class JobSlots(ABC):
         if not self._interrupted:
             self._threads.submit(self._follow, call)
 
-    def finished(self, *, wait_s: float | None) -> Sequence[Finished]:
+    def events(self, *, wait_s: float | None) -> Sequence[BackendEvent]:
         """What has finished, waiting for the first; raises what ended the engine, or interrupts."""
-        found: list[Finished] = []
+        found: list[BackendEvent] = []
         patience = CAPACITY_S if wait_s is None else min(wait_s, CAPACITY_S)
         try:
             item = self._ready.get(timeout=patience)
@@ -102,10 +110,10 @@ class JobSlots(ABC):
         number = call.trial.number
         self._begun[number] = Begin(time.time(), time.monotonic())
         try:
-            item: Finished | BaseException = Finished(number, reply=self._run(call))
+            item: BackendEvent | BaseException = Ended(number, self._run(call))
         except WorkerLost as error:
-            item = Finished(number, lost=str(error))
+            item = Lost(number, str(error))
         except BaseException as error:  # noqa: BLE001 - it must reach the tuner, or the study would hang
-            item = Finished(number, lost="cancelled") if number in self._cancelled else error
+            item = Lost(number, "cancelled") if number in self._cancelled else error
         del self._begun[number]
         self._ready.put(item)

@@ -13,8 +13,8 @@ from py4j.protocol import Py4JError
 from pyspark import SparkContext, cloudpickle
 from pyspark.resource import ResourceProfile
 
-from airflow_sparktune.driver.backends.base import Finished
-from airflow_sparktune.driver.backends.spark import SparkSlots
+from airflow_sparktune.driver.backends.base import BackendEvent, Ended
+from airflow_sparktune.driver.backends.spark import SparkBackend
 from airflow_sparktune.errors import DriverLost
 from airflow_sparktune.executor.evaluate import Call, Reply, raised
 from airflow_sparktune.executor.pickled import PickledTask, check_pickled, evaluate_pickled
@@ -22,7 +22,7 @@ from airflow_sparktune.executor.pickled import PickledTask, check_pickled, evalu
 log = logging.getLogger(__name__)
 
 
-class FunctionSlots(SparkSlots):
+class FunctionBackend(SparkBackend):
     """Each trial is one single-task job that calls `function` with what `value_of(number)` gives.
 
     The value is made here and pickled for its trial: executors need nothing of what made it, and a trial
@@ -39,10 +39,9 @@ class FunctionSlots(SparkSlots):
         value_of: Callable[[int], Any],
         profile: ResourceProfile | None = None,
     ) -> None:
-        task = PickledTask(cloudpickle.dumps(function), cloudpickle.dumps)
         super().__init__(
             context,
-            task,
+            lambda: PickledTask(cloudpickle.dumps(function), cloudpickle.dumps),
             parallelism=parallelism,
             evaluate=evaluate_pickled,
             check=check_pickled,
@@ -59,12 +58,12 @@ class FunctionSlots(SparkSlots):
         try:
             value = cloudpickle.dumps(self._value_of(number))
         except Exception as error:  # noqa: BLE001 - a space may hold the user's own functions and objects
-            self._ready.put(Finished(number, reply=Reply(0.0, failure=raised(error))))
+            self._ready.put(Ended(number, Reply(0.0, failure=raised(error))))
             return
         super().submit(replace(call, params=value))
 
-    def finished(self, *, wait_s: float | None) -> Sequence[Finished]:
-        found = super().finished(wait_s=wait_s)
+    def events(self, *, wait_s: float | None) -> Sequence[BackendEvent]:
+        found = super().events(wait_s=wait_s)
         self._inside.difference_update(item.number for item in found)
         return found
 

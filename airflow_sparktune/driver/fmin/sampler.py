@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from airflow_sparktune.driver.samplers.base import Point
+from airflow_sparktune.driver.samplers.base import Suggestion
 from airflow_sparktune.driver.samplers.hyperopt import SuggestSampler, guarded_atpe
 from airflow_sparktune.driver.samplers.hyperopt_space import read_dimensions
 from airflow_sparktune.driver.samplers.hyperopt_tpe import Suggest
+from airflow_sparktune.driver.samplers.search_space import SearchSpace, bounds, within
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.dimensions import Dimension
 from airflow_sparktune.study.plain import plain
-from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial
 
 log = logging.getLogger(__name__)
@@ -27,66 +26,64 @@ _SEED_LIMIT = 2**32
 class FminSampler(SuggestSampler):
     """The points that hyperopt's own fmin would evaluate, as far as it asks at the same moments.
 
-    `generator` gives each trial a seed, `points` are where to start (raw, by label), as far as no trial that
-    was told had them. A point whose values JSON cannot hold is journalled as it is. Raises SpecError for a
-    point that is none of the space's.
+    `generator` gives each trial a seed; the first `drawn` trials got theirs before. A point whose values
+    JSON cannot hold is journalled as it is.
     """
 
     def __init__(
-        self,
-        domain: Any,
-        suggest: Suggest,
-        *,
-        generator: np.random.Generator,
-        points: Sequence[Mapping[str, Any]] = (),
+        self, domain: Any, suggest: Suggest, *, generator: np.random.Generator, drawn: int = 0
     ) -> None:
         if getattr(suggest, "__module__", None) == "hyperopt.atpe":
             suggest = guarded_atpe()
-        super().__init__(domain, read_dimensions(domain.expr), suggest)
+        super().__init__(SearchSpace(domain, read_dimensions(domain.expr)), suggest)
         self._generator = generator
-        self._points = [self._checked(point) for point in points]
-        self._known: set[int] = set()
+        self._drawn = drawn
 
-    def ask(self, number: int, *, seed: int) -> Point:  # noqa: ARG002 - hyperopt's own seeds are used instead
-        """The configuration of trial `number`; raises Exhausted where the algorithm suggests none."""
-        self._known.add(number)
-        drawn = next_seed(self._generator)
-        if self._points:
-            raw = self._points.pop(0)
-            return Point(raw, self.resolve(raw))
-        return super().ask(number, seed=drawn)
+    def ask(self, number: int, *, seed: int) -> Suggestion:  # noqa: ARG002 - hyperopt's own seeds are used instead
+        """Return the configuration of trial `number`; raises Exhausted where the algorithm suggests none."""
+        self.pass_over(number)
+        self._drawn += 1
+        return super().ask(number, seed=next_seed(self._generator))
 
-    def tell(self, trial: Trial) -> None:
-        """Take in where a trial stands; where an earlier one started none need start again."""
-        super().tell(trial)
-        if trial.number not in self._known and trial.point in self._points:
-            self._points.remove(dict(trial.point))
-        self._known.add(trial.number)
+    def seed_with(self, seed: int) -> None:
+        """Draw from a generator of the study's own from now on, which an earlier attempt had too."""
+        self._generator, self._drawn = np.random.default_rng(seed), 0
+
+    def pass_over(self, number: int) -> None:
+        """Leave out the seeds of the trials before `number` that were not drawn yet."""
+        while self._drawn < number:
+            self._drawn += 1
+            next_seed(self._generator)
+
+    def starts(self, points: Sequence[Any]) -> list[Suggestion]:
+        """Return points to start with, given by label; raises SpecError for one outside the space."""
+        return [Suggestion(point, self.resolve(point)) for point in map(self._checked, points)]
 
     def usable(self, trials: Sequence[Trial]) -> list[Trial]:
-        """The trials of another study whose points are points of this space too."""
+        """Return the trials of another study whose points are points of this space too."""
         found = [trial for trial in trials if self._fits(trial.point)]
         if left_out := len(trials) - len(found):
-            log.warning("%d earlier trials are no points of the space as it is now: left out", left_out)
+            log.warning("left out %d earlier trials: they are no points of the space as it is now", left_out)
         return found
 
-    def resolve(self, raw: Mapping[str, Any]) -> Any:
-        """What the journal shows of a raw point: its values in JSON, or else the point."""
+    def resolve(self, point: Mapping[str, Any]) -> Any:
+        """Return what the journal shows of a point: its values in JSON, or else the point."""
         try:
-            return super().resolve(raw)
-        except Exception:  # noqa: BLE001 - a space may call the user's functions; the trial will tell
-            return dict(raw)
+            return super().resolve(point)
+        except Exception:  # noqa: BLE001 - a space may call the user's functions; the trial reports it
+            return dict(point)
 
     def _fits(self, point: Mapping[str, Any]) -> bool:
         rows = {item.label: item for item in self.dimensions}
         if set(point) - set(rows):
             return False
-        # Beyond its bounds a number says something still; an index does not.
-        if any(not _within(rows[label], value) for label, value in point.items() if label in self._whole):
+        # A number beyond its bounds still says something; an index does not.
+        indices = [label for label in point if self.space.whole(label)]
+        if any(not within(rows[label], point[label]) for label in indices):
             return False
         try:
-            self.value(point)
-        except Exception:  # noqa: BLE001 - what a label that is missing raises is hyperopt's affair
+            self.space.value(point)
+        except Exception:  # noqa: BLE001 - hyperopt raises various errors for a missing label
             return False
         return True
 
@@ -101,49 +98,27 @@ class FminSampler(SuggestSampler):
                 f"points_to_evaluate must use the labels of the space ({', '.join(labels)}), "
                 f"got {unknown[0]!r}"
             )
-        raw: dict[str, Any] = plain(dict(point), what="points_to_evaluate")
+        checked: dict[str, Any] = plain(dict(point), what="points_to_evaluate")
         for row in self.dimensions:
-            if row.label in raw and not _within(row, raw[row.label]):
-                low, high = _bounds(row)
+            if row.label in checked and not within(row, checked[row.label]):
+                low, high = bounds(row)
                 raise SpecError(
-                    f"points_to_evaluate must lie in the space, got {raw[row.label]!r} for {row.label!r}; "
-                    f"give a number from {low} to {high}"
+                    f"points_to_evaluate must lie in the space, got {checked[row.label]!r} for "
+                    f"{row.label!r}; give a number from {low} to {high}"
                 )
         try:
-            self.value(raw)
-        except Exception as error:  # hyperopt says so by an AssertionError or an IndexError
+            self.space.value(checked)
+        except Exception as error:  # hyperopt raises an AssertionError or an IndexError
             raise SpecError(
                 f"points_to_evaluate must give a number for each active label, and for a choice the index of "
-                f"its option, got {raw}"
+                f"its option, got {checked}"
             ) from error
-        return raw
-
-
-def _within(row: Dimension, value: Any) -> bool:
-    """Whether a number is one of its dimension's, as far as that knows its bounds."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return False
-    if row.kind in ("choice", "randint") and value != int(value):
-        return False
-    low, high = _bounds(row)
-    # A quantised number may be rounded beyond a bound, and a bound was rounded itself.
-    room = (row.step or 0.0) + 1e-9 * max(abs(low or 0.0), abs(high or 0.0))
-    return (low is None or low - room <= value) and (high is None or value <= high + room)
-
-
-def _bounds(row: Dimension) -> tuple[float | None, float | None]:
-    return (0, len(row.options) - 1) if row.options is not None else (row.low, row.high)
+        return checked
 
 
 def next_seed(generator: np.random.Generator) -> int:
     """The seed that hyperopt would draw for its next trial."""
     return int(generator.integers(2**31 - 1))
-
-
-def pass_over(generator: np.random.Generator, study: Study, *, drawn: int) -> None:
-    """Leave out the seeds that the study's trials had; of the first `drawn` this generator gave them."""
-    for _ in range(drawn, max(study.trials, default=-1) + 1):
-        next_seed(generator)
 
 
 def given_seed(generator: np.random.Generator) -> int | None:

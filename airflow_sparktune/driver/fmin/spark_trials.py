@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -16,17 +17,22 @@ from hyperopt.exceptions import AllTrialsFailed
 from pyspark.resource import ResourceProfile
 from pyspark.sql import SparkSession
 
+from airflow_sparktune.driver.attempt import Attempt
 from airflow_sparktune.driver.fmin.documents import Documents
+from airflow_sparktune.driver.fmin.plan import FminPlan, Search, pass_by, stands
 from airflow_sparktune.driver.fmin.sampler import given_seed
 from airflow_sparktune.driver.fmin.spec import function_spec
 from airflow_sparktune.driver.fmin.storage import storage_of
-from airflow_sparktune.driver.fmin.study import FunctionAttempt, Search, no_success, pass_by, stands
 from airflow_sparktune.driver.samplers.hyperopt_tpe import Suggest
 from airflow_sparktune.driver.spark.context import cluster_slots
 from airflow_sparktune.driver.spark.session import start_session
+from airflow_sparktune.driver.stopping import no_success
+from airflow_sparktune.driver.termination import KILLED, Killed
+from airflow_sparktune.errors import NoSuccess
 from airflow_sparktune.study.follow import StudyFollower
+from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import Storage
-from airflow_sparktune.study.study import StopReason, Study
+from airflow_sparktune.study.study import Study
 
 # hyperopt's own: it speaks where the users of a script are used to look.
 log = logging.getLogger("hyperopt-spark")
@@ -96,6 +102,7 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
             self._profile = None
         self._study = study
         self._storage: Storage | None = None
+        self._address: str | None = None
         self._points = tuple(points_to_evaluate or ())
         self._answers: dict[int, Mapping[str, Any]] = {}
         self._settled = self._drawn = 0  # how many documents are ours, how many seeds the generator gave
@@ -218,19 +225,20 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         try:
             return self.argmin
         except AllTrialsFailed:
-            raise AllTrialsFailed(f"There are no evaluation tasks with a loss: {no_success(study)}") from None
+            raise AllTrialsFailed(
+                f"There are no evaluation tasks with a loss: {no_success(study, StopReason.MAX_EVALS)}"
+            ) from None
 
     def _connect(self, session: SparkSession | None) -> None:
         self._spark = session or SparkSession.getActiveSession() or start_session("sparktune")
         self._spark_context = self._spark.sparkContext
 
     def _minimise(self, search: Search, documents: Documents) -> Study:
-        """Run the study, or read what it came to."""
-        storage = self._storage = self._storage or storage_of(self._study, self._spark_context)
-        follower = StudyFollower(storage)
+        """Run the study, or read the result that it has already."""
+        if self._storage is None:
+            self._storage, self._address = storage_of(self._study, self._spark_context)
+        follower = StudyFollower(self._storage)
         follower.refresh()
-        for problem in follower.problems:
-            log.warning("journal: %s", problem)
         study = follower.study
         if not self._anew and stands(study, search):
             log.info("the study has ended before: its result stands")
@@ -239,24 +247,35 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
             self._cancelled(study.closed.reason if study.closed else None)
             self._settle(documents, study, search)
             return study
-        attempt = FunctionAttempt(search, storage, follower, anew=self._anew, own=self._began)
-        self._anew = False
-        documents.keep(attempt.study)
+        plan = FminPlan(search, self._spark_context, starts_over=self._anew, own=self._began)
+        attempt = Attempt(plan, self._storage, self._address)
         try:
-            self._cancelled(attempt.run(self._spark_context))
+            with suppress(NoSuccess):  # fmin decides whether it needs one
+                attempt.run()
+            self._cancelled(attempt.reason)
         except KeyboardInterrupt:
             self._cancelled(StopReason.KILLED)
             raise
+        except Killed as error:
+            raise SystemExit(KILLED) from error
         finally:
-            self._settle(documents, attempt.study, search)
-            log.info(
-                "Total Trials: %d: %d succeeded, %d failed, %d cancelled.",
-                self.count_total_trials(),
-                self.count_successful_trials(),
-                self.count_failed_trials(),
-                self.count_cancelled_trials(),
-            )
-        return attempt.study
+            if plan.study is not None:
+                study, self._anew = plan.study, False
+                plan.pass_over()
+                self._settle(documents, study, search)
+                self._log_counts()
+        if attempt.killed:  # too late for this study; but the script ends
+            raise SystemExit(KILLED)
+        return study
+
+    def _log_counts(self) -> None:
+        log.info(
+            "Total Trials: %d: %d succeeded, %d failed, %d cancelled.",
+            self.count_total_trials(),
+            self.count_successful_trials(),
+            self.count_failed_trials(),
+            self.count_cancelled_trials(),
+        )
 
     def _settle(self, documents: Documents, study: Study, search: Search) -> None:
         """Hold the trials of a study, for whoever reads them and for the next fmin."""

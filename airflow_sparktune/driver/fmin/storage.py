@@ -1,4 +1,4 @@
-"""Where the journal of a script's study lies: as an argument, Spark's conf or the environment says."""
+"""Find the journal of a script's study: by an argument, Spark's conf or the environment."""
 
 from __future__ import annotations
 
@@ -15,13 +15,18 @@ STUDY_CONF, STUDY_VARIABLE = "spark.sparktune.study", "SPARKTUNE_STUDY"
 _taken: Counter[str] = Counter()
 
 
-def storage_of(study: str | os.PathLike[str] | None, context: SparkContext) -> Storage:
-    """The storage at the address `study`, or else at the one that was named for the whole script."""
+def storage_of(study: str | os.PathLike[str] | None, context: SparkContext) -> tuple[Storage, str | None]:
+    """Return the storage at the address `study`, or at the one named for the whole script, and that address.
+
+    Without any, the study lives in memory, and has no address.
+    """
     if study is not None:
-        return open_storage(os.fspath(study))
+        address = os.fspath(study)
+        return open_storage(address), address
     named = context.getConf().get(STUDY_CONF) or os.environ.get(STUDY_VARIABLE)
     if not named:
-        return MemoryStorage()
+        return MemoryStorage(), None
     _taken[named] += 1
     # Two searches of one script are two studies; in the order of the script, they meet theirs again.
-    return open_storage(named if _taken[named] == 1 else f"{named}/fmin-{_taken[named]}")
+    address = named if _taken[named] == 1 else f"{named}/fmin-{_taken[named]}"
+    return open_storage(address), address

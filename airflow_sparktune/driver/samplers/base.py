@@ -1,4 +1,4 @@
-"""The contract of a sampler: suggests the next configuration."""
+"""The contract of a sampler: it suggests the next configuration."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from airflow_sparktune.study.dimensions import Dimension
 from airflow_sparktune.study.trial import Trial
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
-    """A configuration: the sampler's raw numbers by label, and the plain values made of them."""
+class Suggestion:
+    """A configuration: one number for each active label, and the plain values made of them."""
 
-    raw: Mapping[str, Any]
+    point: Mapping[str, Any]
     params: Any
 
 
@@ -22,13 +23,20 @@ class Exhausted(Exception):
 
 
 class Sampler(Protocol):
-    """Makes configurations from what became of the earlier ones."""
+    """Suggests configurations from the results of earlier ones."""
 
-    def ask(self, number: int, *, seed: int) -> Point:
-        """The configuration of trial `number`: a function of the trials told so far and the seed.
+    @property
+    def dimensions(self) -> tuple[Dimension, ...]:
+        """The table of the space's dimensions, in the order of the space."""
+
+    def ask(self, number: int, *, seed: int) -> Suggestion:
+        """Return the configuration of trial `number`: a function of the seed and the trials seen so far.
 
         Raises Exhausted where there is none.
         """
 
     def tell(self, trial: Trial) -> None:
-        """Take in where a trial stands: running ones too, so that parallel asks spread out."""
+        """Take in where a trial stands: running ones too, so that parallel suggestions spread out."""
+
+    def given(self, params: Any) -> Suggestion:
+        """Return params that a person gives as a suggestion; raises SpecError where they do not fit."""

@@ -16,15 +16,14 @@ from airflow_sparktune.driver.samplers.deferred import deferred
 # hyperopt imports it for atpe alone, and spends more than half of its own import on it.
 with deferred("scipy.stats"):
     import hyperopt
-    from hyperopt import anneal, pyll, rand, tpe
+    from hyperopt import anneal, rand, tpe
 
-from airflow_sparktune.driver.samplers.base import Exhausted, Point
-from airflow_sparktune.driver.samplers.hyperopt_space import hyperopt_space
+from airflow_sparktune.driver.samplers.base import Exhausted, Suggestion
 from airflow_sparktune.driver.samplers.hyperopt_tpe import Suggest, remembering
+from airflow_sparktune.driver.samplers.search_space import SearchSpace
 from airflow_sparktune.errors import ObjectiveError, SpecError
 from airflow_sparktune.executor.objective import load
 from airflow_sparktune.study.dimensions import Dimension
-from airflow_sparktune.study.plain import plain
 from airflow_sparktune.study.trial import Trial, TrialState
 
 # More greedy than hyperopt's own settings (20 startup jobs, gamma 0.25): better on 21 of 24 problems at
@@ -33,51 +32,48 @@ TPE_SETTINGS: Mapping[str, Any] = {"n_startup_jobs": 10, "gamma": 1.0, "verbose"
 
 
 class SuggestSampler:
-    """A hyperopt domain with the table of its dimensions, and a suggest function."""
+    """A search space and a suggest function of hyperopt's signature."""
 
-    def __init__(self, domain: Any, dimensions: tuple[Dimension, ...], suggest: Suggest) -> None:
-        self.dimensions = dimensions
+    def __init__(self, space: SearchSpace, suggest: Suggest) -> None:
+        self.space = space
         self._suggest = remembering(suggest)
-        self._domain = domain
-        self._whole = {item.label for item in dimensions if item.kind in ("randint", "choice")}
         self._history = _History()
 
-    def ask(self, number: int, *, seed: int) -> Point:
-        """The configuration of trial `number`; raises Exhausted where the algorithm suggests none."""
-        docs = self._suggest([number], self._domain, self._history, seed)
+    @property
+    def dimensions(self) -> tuple[Dimension, ...]:
+        return self.space.dimensions
+
+    def ask(self, number: int, *, seed: int) -> Suggestion:
+        """Return the configuration of trial `number`; raises Exhausted where the algorithm suggests none."""
+        docs = self._suggest([number], self.space.domain, self._history, seed)
         if not docs:
             raise Exhausted
         (doc,) = docs
-        raw = {
-            label: int(values[0]) if label in self._whole else float(values[0])
+        point = {
+            label: int(values[0]) if self.space.whole(label) else float(values[0])
             for label, values in doc["misc"]["vals"].items()
             if len(values)
         }
-        return Point(raw, self.resolve(raw))
+        return Suggestion(point, self.resolve(point))
 
-    def resolve(self, raw: Mapping[str, Any]) -> Any:
-        """The plain values that a raw point stands for."""
-        return plain(self.value(raw), what="params")
+    def given(self, params: Any) -> Suggestion:
+        """Return params that a person gives as a suggestion."""
+        return self.space.given(params)
 
-    def value(self, raw: Mapping[str, Any]) -> Any:
-        """What the space gives at a raw point."""
-        memo = self._domain.memo_from_config(raw)
-        return pyll.rec_eval(self._domain.expr, memo=memo, print_node_on_error=False)
+    def resolve(self, point: Mapping[str, Any]) -> Any:
+        """Return the plain values that a point stands for."""
+        return self.space.params(point)
 
     def tell(self, trial: Trial) -> None:
         """Take in where a trial stands."""
-        self._history.put(trial, list(self._domain.params))
+        self._history.put(trial, list(self.space.domain.params))
 
 
 class HyperoptSampler(SuggestSampler):
-    """A spec's search space and algorithm.
-
-    `dimensions` is the table of the space. Raises SpecError for a space whose values JSON cannot hold.
-    """
+    """A spec's search space and algorithm. Raises SpecError for a space whose values JSON cannot hold."""
 
     def __init__(self, space: Any, algo: str) -> None:
-        expression, dimensions = hyperopt_space(space)
-        super().__init__(hyperopt.base.Domain(None, expression), dimensions, _algorithm(algo))
+        super().__init__(SearchSpace.of(space), _algorithm(algo))
 
 
 class _History(hyperopt.Trials):  # type: ignore[misc]  # hyperopt is untyped

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from py4j.java_gateway import JavaObject
@@ -16,6 +16,16 @@ from airflow_sparktune.errors import DriverLost
 def cluster_slots(context: SparkContext, profile: JavaObject | None = None) -> int:
     """How many tasks (that need what `profile` says) the cluster's executors can run at once, now."""
     return int(context._jsc.sc().maxNumConcurrentTasks(profile or default_profile(context)))
+
+
+def describe(context: SparkContext) -> Mapping[str, str | None]:
+    """Facts of the application for the journal: its id, its master, and where its UI can be seen."""
+    return {
+        "application": context.applicationId,
+        "master": context.master,
+        "ui": context.uiWebUrl,
+        "history": context.getConf().get("spark.yarn.historyServer.address"),
+    }
 
 
 def default_profile(context: SparkContext) -> JavaObject:

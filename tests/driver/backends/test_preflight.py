@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_sparktune import __version__
+from airflow_sparktune.driver.backends.base import Patience
 from airflow_sparktune.driver.backends.preflight import preflight
 from airflow_sparktune.driver.backends.threaded import WorkerLost
 from airflow_sparktune.errors import ObjectiveError, PlatformError
@@ -54,7 +55,7 @@ class Silent(Worker):
 
 
 def test_a_worker_like_the_driver_passes() -> None:
-    preflight(Worker(GOOD))
+    preflight(Worker(GOOD), Patience())
 
 
 def test_an_executor_that_is_lost_meanwhile_is_no_verdict() -> None:
@@ -64,7 +65,7 @@ def test_an_executor_that_is_lost_meanwhile_is_no_verdict() -> None:
             self._said = GOOD
             return check
 
-    preflight(LostOnce(WorkerLost("Executor heartbeat timed out")))
+    preflight(LostOnce(WorkerLost("Executor heartbeat timed out")), Patience())
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ def test_an_executor_that_is_lost_meanwhile_is_no_verdict() -> None:
 )
 def test_one_sentence_for_each_thing_that_is_wrong(said: Any, error: type[Exception], told: str) -> None:
     with pytest.raises(error, match=told) as raised:
-        preflight(Worker(said))
+        preflight(Worker(said), Patience())
     assert not raised.value.retryable  # type: ignore[attr-defined]
 
 
@@ -99,7 +100,7 @@ class TestWaiting:
     def test_the_log_says_so_again_and_again(
         self, caplog: pytest.LogCaptureFixture, waits: bool, told: str
     ) -> None:
-        preflight(Silent(waits=waits, asked=3), say_s=0.001)
+        preflight(Silent(waits=waits, asked=3), Patience(), say_s=0.001)
         assert [record.message.count(told) for record in caplog.records] == [1, 1, 1]
         assert {record.levelno for record in caplog.records} == {logging.WARNING}
 
@@ -107,14 +108,14 @@ class TestWaiting:
         with pytest.raises(
             PlatformError, match=rf"timeout \(600 s\), but {told}.*; or raise timeout"
         ) as raised:
-            preflight(Silent(waits=waits), timeout=600.0, used_s=599.999)
+            preflight(Silent(waits=waits), Patience(timeout=600.0, left_s=0.001))
         assert not raised.value.retryable
 
     def test_a_study_that_has_a_result_is_left_to_end_with_it(self, waits: bool, told: str) -> None:
-        preflight(Silent(waits=waits), timeout=600.0, used_s=599.999, has_result=True)
+        preflight(Silent(waits=waits), Patience(timeout=600.0, left_s=0.001, has_result=True))
 
 
 def test_a_study_whose_time_was_used_up_before_asks_no_worker() -> None:
     worker = Silent()
-    preflight(worker, timeout=600.0, used_s=600.0)
+    preflight(worker, Patience(timeout=600.0, left_s=0.0))
     assert worker.checks == []

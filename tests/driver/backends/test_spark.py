@@ -13,11 +13,11 @@ import pytest
 from py4j.protocol import Py4JNetworkError
 from pyspark import SparkContext
 
-from airflow_sparktune.driver.backends.base import Finished
-from airflow_sparktune.driver.backends.on_driver import DriverSlots
-from airflow_sparktune.driver.backends.spark import SparkSlots
+from airflow_sparktune.driver.backends.base import BackendEvent, Ended, Lost, Patience
+from airflow_sparktune.driver.backends.on_driver import DriverBackend
+from airflow_sparktune.driver.backends.spark import SparkBackend
 from airflow_sparktune.driver.reminder import Reminder
-from airflow_sparktune.driver.samplers.base import Point
+from airflow_sparktune.driver.samplers.base import Suggestion
 from airflow_sparktune.driver.spark.session import start_session
 from airflow_sparktune.errors import DriverLost
 from airflow_sparktune.executor.evaluate import Call, Task
@@ -37,12 +37,13 @@ def call(number: int, **params: Any) -> Call:
 
 
 @pytest.fixture
-def slots_of(spark: SparkContext) -> Iterator[Callable[..., SparkSlots]]:
-    made: list[SparkSlots] = []
+def slots_of(spark: SparkContext) -> Iterator[Callable[..., SparkBackend]]:
+    made: list[SparkBackend] = []
 
-    def make(objective: str, *, parallelism: int | None = None, shared_data: Any = None) -> SparkSlots:
+    def make(objective: str, *, parallelism: int | None = None, shared_data: Any = None) -> SparkBackend:
         task = Task(f"{HERE}:{objective}", {}, shared_data)
-        made.append(SparkSlots(spark, task, parallelism=parallelism))
+        made.append(SparkBackend(spark, lambda: task, parallelism=parallelism))
+        made[-1].share()
         return made[-1]
 
     yield make
@@ -50,17 +51,17 @@ def slots_of(spark: SparkContext) -> Iterator[Callable[..., SparkSlots]]:
         slots.close()
 
 
-def ends(slots: SparkSlots, count: int = 1) -> list[Finished]:
-    found: list[Finished] = []
+def ends(slots: SparkBackend, count: int = 1) -> list[BackendEvent]:
+    found: list[BackendEvent] = []
     until = time.monotonic() + PATIENCE_S
     while len(found) < count and time.monotonic() < until:
-        found += slots.finished(wait_s=until - time.monotonic())
+        found += slots.events(wait_s=until - time.monotonic())
     assert len(found) == count
     return found
 
 
-def info(item: Finished) -> Any:
-    assert item.reply is not None, item.lost
+def info(item: BackendEvent) -> Any:
+    assert isinstance(item, Ended), item.reason
     assert item.reply.failure is None
     return item.reply.info
 
@@ -182,11 +183,11 @@ class TestWorkers:
     ) -> None:
         slots = slots_of("pid")
         slots._empty = Reminder(first_s=0.0)
-        assert slots.finished(wait_s=0) == []
+        assert slots.events(wait_s=0) == []
         assert caplog.records == []
         monkeypatch.setattr("airflow_sparktune.driver.backends.spark.cluster_slots", lambda *_: 0)
         assert slots.capacity == 0
-        slots.finished(wait_s=0)
+        slots.events(wait_s=0)
         assert "no executor for 0 s" in caplog.text
 
     def test_an_objective_that_waits_for_all_its_children_waits_for_its_own_only(self, slots_of: Any) -> None:
@@ -207,7 +208,7 @@ class TestEndings:
         (worker,) = pids(tmp_path / "one")
         slots.cancel(1)
         found = {item.number: item for item in ends(slots, 2)}
-        assert found[1].lost is not None
+        assert isinstance(found[1], Lost)
         assert found[2].reply is not None
         assert alive([worker]) == []
 
@@ -215,18 +216,18 @@ class TestEndings:
         slots = slots_of("sleeps")
         slots.cancel(1)
         slots.submit(call(1, folder=str(tmp_path)))
-        assert ends(slots)[0].lost is not None
+        assert isinstance(ends(slots)[0], Lost)
         assert list(tmp_path.iterdir()) == []
 
     def test_os_exit_is_a_lost_worker_told_in_one_line(self, slots_of: Any) -> None:
         slots = slots_of("exits")
         slots.submit(call(0))
         (end,) = ends(slots)
-        assert end.lost is not None
-        assert "Python worker exited unexpectedly" in end.lost
-        assert "\n" not in end.lost
+        assert isinstance(end, Lost)
+        assert "Python worker exited unexpectedly" in end.reason
+        assert "\n" not in end.reason
         slots.submit(call(1, die=False))
-        assert ends(slots)[0].reply is not None
+        assert isinstance(ends(slots)[0], Ended)
 
     def test_a_jvm_that_goes_before_a_job_begins_is_a_lost_driver(
         self, slots_of: Any, spark: SparkContext, monkeypatch: pytest.MonkeyPatch
@@ -246,9 +247,9 @@ class TestEndings:
         slots.submit(call(0, folder=str(tmp_path)))
         pids(tmp_path)
         slots.submit(call(1, die=True))
-        assert ends(slots)[0].lost is not None
+        assert isinstance(ends(slots)[0], Lost)
         (tmp_path / "go").touch()
-        assert ends(slots)[0].reply is not None
+        assert isinstance(ends(slots)[0], Ended)
 
     @pytest.mark.parametrize("then", ["sleep", "exit"])
     def test_children_of_a_trial_that_was_cut_off_are_gone(
@@ -261,7 +262,7 @@ class TestEndings:
         if then == "sleep":
             assert alive(family, after_s=0) == family
             slots.cancel(0)
-        assert ends(slots)[0].lost is not None
+        assert isinstance(ends(slots)[0], Lost)
         assert alive(family) == []
 
     def test_children_of_a_trial_that_has_ended_stay_with_their_worker(
@@ -270,7 +271,7 @@ class TestEndings:
         """joblib keeps its processes for the next call."""
         slots = slots_of("has_children")
         slots.submit(call(0, folder=str(tmp_path), then="return"))
-        assert ends(slots)[0].reply is not None
+        assert isinstance(ends(slots)[0], Ended)
         family = pids(tmp_path)
         assert alive(family, after_s=0) == family
         psutil.Process(family[0]).kill()
@@ -279,7 +280,8 @@ class TestEndings:
 
 class TestOnTheDriver:
     def test_a_cancelled_trial_is_interrupted_and_the_next_one_is_not(self, spark: SparkContext) -> None:
-        slots = DriverSlots(spark, Task(f"{HERE}:spins", {}), parallelism=None)
+        slots = DriverBackend(spark, lambda: Task(f"{HERE}:spins", {}), parallelism=None)
+        slots.prepare(Patience())
         assert slots.capacity == 1
         for number in range(0, 20, 2):
             slots.submit(call(number, spin=True))
@@ -289,7 +291,7 @@ class TestOnTheDriver:
         time.sleep(0.2)
         slots.cancel(20)
         found = ends(slots, 32)
-        replies = {item.number: item.reply for item in found if item.reply is not None}
+        replies = {item.number: item.reply for item in found if isinstance(item, Ended)}
         assert set(replies) >= set(range(1, 20, 2))
         assert all(replies[number].failure is None for number in range(1, 20, 2))
         slots.close()
@@ -302,8 +304,8 @@ class Given(PlainSampler):
         super().__init__()
         self._params = params
 
-    def ask(self, number: int, *, seed: int) -> Point:
-        return Point({"x": number}, self._params(number))
+    def ask(self, number: int, *, seed: int) -> Suggestion:
+        return Suggestion({"x": number}, self._params(number))
 
 
 class TestTheTunerOnSpark:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from airflow_sparktune.driver.backends.base import Finished
-from airflow_sparktune.driver.backends.on_driver import DriverSlots
-from airflow_sparktune.driver.backends.threaded import JobSlots, WorkerLost
+from airflow_sparktune.driver.backends.base import BackendEvent, Ended, Lost, Patience
+from airflow_sparktune.driver.backends.on_driver import DriverBackend
+from airflow_sparktune.driver.backends.threaded import ThreadedBackend, WorkerLost
 from airflow_sparktune.errors import DriverLost
 from airflow_sparktune.executor.evaluate import Call, Reply, Task
 from airflow_sparktune.executor.objective import TrialInfo
@@ -18,7 +18,7 @@ from airflow_sparktune.executor.objective import TrialInfo
 PATIENCE_S = 10.0
 
 
-class FakeSlots(JobSlots):
+class FakeBackend(ThreadedBackend):
     """Trials that do what `run` does, and end when their number is cancelled."""
 
     capacity = 2
@@ -27,6 +27,12 @@ class FakeSlots(JobSlots):
         super().__init__()
         self.ended = threading.Event()
         self._do = run
+
+    def describe(self) -> dict[str, str | None]:
+        return {}
+
+    def prepare(self, patience: Patience) -> None:
+        pass
 
     def _run(self, call: Call) -> Reply:
         return self._do(call.trial.number)
@@ -40,11 +46,11 @@ def call(number: int) -> Call:
 
 
 @pytest.fixture
-def slots_of() -> Iterator[Callable[[Callable[[int], Reply]], FakeSlots]]:
-    made: list[FakeSlots] = []
+def slots_of() -> Iterator[Callable[[Callable[[int], Reply]], FakeBackend]]:
+    made: list[FakeBackend] = []
 
-    def make(run: Callable[[int], Reply]) -> FakeSlots:
-        made.append(FakeSlots(run))
+    def make(run: Callable[[int], Reply]) -> FakeBackend:
+        made.append(FakeBackend(run))
         return made[-1]
 
     yield make
@@ -53,14 +59,14 @@ def slots_of() -> Iterator[Callable[[Callable[[int], Reply]], FakeSlots]]:
         slots.close()
 
 
-SlotsOf = Callable[[Callable[[int], Reply]], FakeSlots]
+SlotsOf = Callable[[Callable[[int], Reply]], FakeBackend]
 
 
-def wait(slots: FakeSlots, count: int) -> list[Finished]:
-    found: list[Finished] = []
+def wait(slots: FakeBackend, count: int) -> list[BackendEvent]:
+    found: list[BackendEvent] = []
     until = time.monotonic() + PATIENCE_S
     while len(found) < count and time.monotonic() < until:
-        found += slots.finished(wait_s=None)
+        found += slots.events(wait_s=None)
     return sorted(found, key=lambda item: item.number)
 
 
@@ -68,7 +74,7 @@ def test_what_has_finished_wakes_the_one_who_waits(slots_of: SlotsOf) -> None:
     slots = slots_of(lambda number: Reply(0.0, loss=float(number)))
     for number in range(3):
         slots.submit(call(number))
-    assert wait(slots, 3) == [Finished(number, reply=Reply(0.0, loss=float(number))) for number in range(3)]
+    assert wait(slots, 3) == [Ended(number, Reply(0.0, loss=float(number))) for number in range(3)]
 
 
 def test_a_lost_worker_is_reported_with_what_was_said(slots_of: SlotsOf) -> None:
@@ -77,7 +83,7 @@ def test_a_lost_worker_is_reported_with_what_was_said(slots_of: SlotsOf) -> None
 
     slots = slots_of(run)
     slots.submit(call(4))
-    assert wait(slots, 1) == [Finished(4, lost="exited unexpectedly")]
+    assert wait(slots, 1) == [Lost(4, "exited unexpectedly")]
 
 
 @pytest.mark.parametrize("error", [DriverLost("gone"), ZeroDivisionError(), KeyboardInterrupt()])
@@ -102,9 +108,9 @@ def test_what_finished_before_the_engine_went_is_told_first(slots_of: SlotsOf) -
         slots.submit(call(number))
         while slots._ready.qsize() <= number:
             time.sleep(0.001)
-    assert [item.number for item in slots.finished(wait_s=0)] == [0, 1]
+    assert [item.number for item in slots.events(wait_s=0)] == [0, 1]
     with pytest.raises(DriverLost):
-        slots.finished(wait_s=0)
+        slots.events(wait_s=0)
 
 
 def test_an_interrupt_starts_nothing_more_and_comes_after_what_has_finished(slots_of: SlotsOf) -> None:
@@ -120,9 +126,9 @@ def test_an_interrupt_starts_nothing_more_and_comes_after_what_has_finished(slot
         time.sleep(0.001)
     slots.interrupt(KeyboardInterrupt())
     slots.submit(call(1))
-    assert [item.number for item in slots.finished(wait_s=None)] == [0]
+    assert [item.number for item in slots.events(wait_s=None)] == [0]
     with pytest.raises(KeyboardInterrupt):
-        slots.finished(wait_s=None)
+        slots.events(wait_s=None)
     assert begun == [0]
 
 
@@ -150,7 +156,7 @@ def test_whatever_a_cancelled_trial_raises_is_its_cancellation(slots_of: SlotsOf
     slots = slots_of(run)
     slots.submit(call(0))
     slots.cancel(0)
-    assert wait(slots, 1) == [Finished(0, lost="cancelled")]
+    assert wait(slots, 1) == [Lost(0, "cancelled")]
 
 
 @pytest.mark.parametrize("stopped", [True, ConnectionRefusedError()])
@@ -171,7 +177,8 @@ def test_what_fails_on_the_driver_once_spark_is_gone_is_no_trials_result(stopped
                 raise stopped
             return True
 
-    slots = DriverSlots(Gone(), Task("builtins:nothing", {}), parallelism=1)  # type: ignore[arg-type]
+    slots = DriverBackend(Gone(), lambda: Task("builtins:int", {}), parallelism=1)  # type: ignore[arg-type]
+    slots.prepare(Patience())
     slots.submit(call(0))
     with pytest.raises(DriverLost, match="Spark must live as long as the study") as raised:
         wait(slots, 1)  # type: ignore[arg-type]
@@ -181,5 +188,5 @@ def test_what_fails_on_the_driver_once_spark_is_gone_is_no_trials_result(stopped
 
 def test_waiting_ends_in_time_where_nothing_finishes(slots_of: SlotsOf) -> None:
     slots = slots_of(lambda number: Reply(0.0, loss=0.0))
-    assert slots.finished(wait_s=0) == []
-    assert slots.finished(wait_s=0.01) == []
+    assert slots.events(wait_s=0) == []
+    assert slots.events(wait_s=0.01) == []

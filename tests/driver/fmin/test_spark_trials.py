@@ -39,7 +39,7 @@ from airflow_sparktune.driver.fmin import storage as script_storage
 from airflow_sparktune.driver.fmin.sampler import FminSampler
 from airflow_sparktune.errors import ObjectiveError, PlatformError, SpecError
 from airflow_sparktune.study.follow import read_study
-from airflow_sparktune.study.study import StopReason
+from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.trial import FailureKind, TrialState
 
 SPACE = {"x": hp.uniform("x", -5, 5), "kind": hp.choice("kind", ["flat", "steep"])}
@@ -153,7 +153,7 @@ class TestSpaces:
 
     def test_the_parameters_that_travel_name_no_hyperopt(self) -> None:
         sampler = FminSampler(Domain(None, SPACE), rand.suggest, generator=seeded())
-        travels = cloudpickle.dumps(sampler.value({"x": 1.0, "kind": 1}))
+        travels = cloudpickle.dumps(sampler.space.value({"x": 1.0, "kind": 1}))
         assert pickle.loads(travels) == {"x": 1.0, "kind": "steep"}
         assert b"hyperopt" not in travels
 

@@ -70,7 +70,7 @@ def test_trials_that_are_no_points_of_the_new_space_are_left_out(caplog: pytest.
     kept = [x for x in minimise(trials, lambda p: 2.0, few, max_evals=8) if x < 2]
     assert len(kept) == len(trials.trials) == 8
     assert 0 < trials.losses().count(1.0) < 8
-    assert "earlier trials are no points of the space as it is now" in caplog.text
+    assert "earlier trials: they are no points of the space as it is now" in caplog.text
 
 
 def test_nothing_is_left_of_trials_that_are_left_out() -> None:

@@ -66,8 +66,8 @@ def sample(space: Any, times: int = 100) -> Iterator[Any]:
     for number in range(times):
         point = sampler.ask(number, seed=trial_seed(7, number))
         assert plain(point.params, what="params") == point.params
-        assert json.loads(json.dumps([point.raw, point.params])) == [point.raw, point.params]
-        assert sampler.resolve(json.loads(json.dumps(point.raw))) == point.params
+        assert json.loads(json.dumps([point.point, point.params])) == [point.point, point.params]
+        assert sampler.resolve(json.loads(json.dumps(point.point))) == point.params
         yield point.params
 
 
@@ -103,7 +103,7 @@ class TestValues:
             },
             "tpe",
         )
-        shapes = {tuple(sorted(sampler.ask(number, seed=number).raw)) for number in range(60)}
+        shapes = {tuple(sorted(sampler.ask(number, seed=number).point)) for number in range(60)}
         assert shapes == {("m", "m[0].a", "m[0].a[0].b"), ("m", "m[0].a"), ("m", "m[1].c")}
 
     def test_a_node_in_two_places_has_one_value(self) -> None:
@@ -192,7 +192,7 @@ def tell_some(sampler: HyperoptSampler, space: Any, numbers: range) -> None:
     rng, drawn = random.Random(3), HyperoptSampler(space, "random")
     for number in numbers:
         point = drawn.ask(number, seed=trial_seed(1, number))
-        trial = Trial(number=number, params=point.params, point=point.raw, start=1_000.0 + number)
+        trial = Trial(number=number, params=point.params, point=point.point, start=1_000.0 + number)
         sampler.tell(trial)
         if number % 5 == 3:
             error = Failure(FailureKind.RAISED, "ValueError: no")
@@ -224,7 +224,7 @@ class TestAlgorithms:
         error = Failure(FailureKind.RAISED, "ValueError: no")
         for number in range(25):
             point = sampler.ask(number, seed=number)
-            trial = Trial(number=number, params=point.params, point=point.raw)
+            trial = Trial(number=number, params=point.params, point=point.point)
             sampler.tell(trial.ended(TrialState.FAILED, end=1.0, error=error))
 
     @pytest.mark.parametrize("algo", ALGORITHMS)
@@ -245,7 +245,7 @@ class TestAlgorithms:
         for number in range(40):
             point = sampler.ask(number, seed=trial_seed(3, number))
             drawn.append(point.params["x"])
-            trial = Trial(number=number, params=point.params, point=point.raw)
+            trial = Trial(number=number, params=point.params, point=point.point)
             sampler.tell(trial.ended(TrialState.OK, end=1.0, loss=abs(drawn[-1] - 0.3)))
         # One in five would be so near by chance.
         assert sum(abs(x - 0.3) < 0.1 for x in drawn[15:]) >= 12

@@ -14,6 +14,7 @@ from hyperopt import hp, rand, tpe
 from airflow_sparktune.driver.samplers.hyperopt import TPE_SETTINGS, SuggestSampler
 from airflow_sparktune.driver.samplers.hyperopt_space import read_dimensions
 from airflow_sparktune.driver.samplers.hyperopt_tpe import RememberingTpe, remembering
+from airflow_sparktune.driver.samplers.search_space import SearchSpace
 from airflow_sparktune.study.trial import Trial, TrialState
 
 SPACES: dict[str, Any] = {
@@ -69,7 +70,7 @@ def dimension(label: str, chance: random.Random) -> Any:
 
 def sampler(space: Any, suggest: Any) -> SuggestSampler:
     domain = hyperopt.base.Domain(None, space)
-    return SuggestSampler(domain, read_dimensions(domain.expr), suggest)
+    return SuggestSampler(SearchSpace(domain, read_dimensions(domain.expr)), suggest)
 
 
 def hyperopts(settings: dict[str, Any]) -> Any:
@@ -90,7 +91,7 @@ def test_suggestions_are_those_of_hyperopt(space: str, settings: dict[str, Any],
     for number in range(60):
         expected = plain.ask(number, seed=1000 * seed + number)
         assert ours.ask(number, seed=1000 * seed + number) == expected
-        raw = expected.raw if chance.random() < 0.3 else blind.ask(number, seed=number).raw
+        raw = expected.point if chance.random() < 0.3 else blind.ask(number, seed=number).point
         running.append(Trial(number=number, params=None, point=raw))
         told = [running[-1]]
         while len(running) > chance.randint(0, 4):
@@ -111,7 +112,7 @@ def test_suggestions_are_those_of_hyperopt_on_any_space(seed: int) -> None:
     ours = sampler(space, RememberingTpe(TPE_SETTINGS))
     blind = sampler(space, rand.suggest)
     for number in range(120):
-        trial = Trial(number=number, params=None, point=blind.ask(number, seed=number).raw)
+        trial = Trial(number=number, params=None, point=blind.ask(number, seed=number).point)
         told = trial if chance.random() < 0.1 else outcome(trial, chance)
         plain.tell(told)
         ours.tell(told)
@@ -131,12 +132,12 @@ def test_a_history_that_begins_anew_is_followed() -> None:
     memory = RememberingTpe(settings)
     pairs = [(sampler(space, memory), sampler(space, hyperopts(settings))) for _ in range(2)]
     for ours, plain in pairs:
-        ours._domain = plain._domain
+        ours.space = plain.space
     blind = sampler(space, rand.suggest)
     for number in range(20):
         for which, (ours, plain) in enumerate(pairs):
             assert ours.ask(number, seed=number) == plain.ask(number, seed=number)
-            raw = blind.ask(number, seed=number + 100 * which).raw
+            raw = blind.ask(number, seed=number + 100 * which).point
             trial = Trial(number=number, params=None, point=raw, state=TrialState.OK, loss=float(number % 7))
             ours.tell(trial)
             plain.tell(trial)
@@ -149,7 +150,7 @@ def test_a_history_out_of_order_is_left_to_hyperopt() -> None:
     plain = sampler(SPACES["numbers"], hyperopts(settings))
     blind = sampler(SPACES["numbers"], rand.suggest)
     for number in (4, 1, 3, 0, 2):
-        raw = blind.ask(number, seed=number).raw
+        raw = blind.ask(number, seed=number).point
         trial = Trial(number=number, params=None, point=raw, state=TrialState.OK, loss=float(number))
         ours.tell(trial)
         plain.tell(trial)

@@ -34,7 +34,7 @@ def run(sampler: HyperoptSampler, trials: int, loss: Any) -> list[Trial]:
     running: list[Trial] = []
     for number in range(trials):
         point = sampler.ask(number, seed=trial_seed(3, number))
-        trial = Trial(number=number, params=point.params, point=point.raw)
+        trial = Trial(number=number, params=point.params, point=point.point)
         sampler.tell(trial)
         running.append(trial)
         if len(running) == 2:

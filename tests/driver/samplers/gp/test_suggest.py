@@ -15,6 +15,7 @@ import airflow_sparktune.gp
 from airflow_sparktune import space as ours
 from airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler, SuggestSampler
 from airflow_sparktune.driver.samplers.hyperopt_space import read_dimensions
+from airflow_sparktune.driver.samplers.search_space import SearchSpace
 from airflow_sparktune.driver.tuner import trial_seed
 from airflow_sparktune.study.trial import Trial, TrialState
 
@@ -44,7 +45,7 @@ def run(
     ended: list[Trial] = []
     for number in range(trials):
         point = sampler.ask(number, seed=trial_seed(7, number))
-        trial = Trial(number=number, params=point.params, point=point.raw, start=float(number))
+        trial = Trial(number=number, params=point.params, point=point.point, start=float(number))
         sampler.tell(trial)
         running.append(trial)
         if len(running) == slots:
@@ -116,14 +117,16 @@ class TestHistory:
             rstate=np.random.default_rng(0), show_progressbar=False,
         )  # fmt: skip
         domain = Domain(None, space)
-        sampler = SuggestSampler(domain, read_dimensions(domain.expr), airflow_sparktune.gp.suggest)
+        sampler = SuggestSampler(
+            SearchSpace(domain, read_dimensions(domain.expr)), airflow_sparktune.gp.suggest
+        )
         for doc in trials.trials:
             point = {label: values[0] for label, values in doc["misc"]["vals"].items() if values}
             trial = Trial(number=doc["tid"], params=None, point=point)
             sampler.tell(trial.ended(TrialState.OK, end=float(doc["tid"]), loss=doc["result"]["loss"]))
         (doc,) = airflow_sparktune.gp.suggest([15], Domain(None, space), trials, 9)
         found = {label: values[0] for label, values in doc["misc"]["vals"].items() if values}
-        assert sampler.ask(15, seed=9).raw == found
+        assert sampler.ask(15, seed=9).point == found
 
     def test_several_at_once_differ(self) -> None:
         domain, trials = Domain(None, hp.uniform("x", 0, 1)), Trials()
@@ -192,7 +195,7 @@ class TestHardHistories:
         sampler, blind = HyperoptSampler(PLANE, "gp"), HyperoptSampler(PLANE, "random")
         for number in range(700):
             point = blind.ask(number, seed=number)
-            trial = Trial(number=number, params=point.params, point=point.raw)
+            trial = Trial(number=number, params=point.params, point=point.point)
             sampler.tell(trial.ended(TrialState.OK, end=float(number), loss=bowl(point.params)))
         found = [bowl(sampler.ask(700, seed=seed).params) for seed in range(5)]
         assert min(found) < 0.01

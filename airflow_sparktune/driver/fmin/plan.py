@@ -1,0 +1,161 @@
+"""The plan of a study that a script around `hyperopt.fmin` describes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+from pyspark import SparkContext
+from pyspark.resource import ResourceProfile
+
+from airflow_sparktune.driver.backends.base import Backend
+from airflow_sparktune.driver.fmin.backend import FunctionBackend
+from airflow_sparktune.driver.fmin.sampler import FminSampler, next_seed
+from airflow_sparktune.driver.samplers.base import Sampler
+from airflow_sparktune.driver.samplers.hyperopt_tpe import Suggest
+from airflow_sparktune.driver.trial_queue import Start
+from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.stopping import EarlyStop, FirstFailures, Rule, StopReason, rules_of
+from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import Trial, TrialOrigin
+
+
+class Watch(Protocol):
+    """Sees the trials as they end, those of earlier attempts first."""
+
+    def begin(self) -> None:
+        """Forget what was seen."""
+
+    def keep(self, study: Study) -> None:
+        """Keep what trials of the study returned, and forget what others did."""
+
+    def ended(self, trial: Trial, answer: Mapping[str, Any] | None = None) -> bool:
+        """Take in a trial that has ended, and what it returned; return whether the study ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What a script minimises, and how."""
+
+    spec: Spec
+    function: Callable[[Any], Any]
+    domain: Any
+    suggest: Suggest
+    generator: np.random.Generator
+    watch: Watch
+    raw_params: bool = False
+    points: Sequence[Mapping[str, Any]] = ()
+    inserted: Sequence[Trial] = ()  # trials of other studies that were handed in
+    drawn: int = 0  # how many of the trials got their seeds from this very generator before
+    profile: ResourceProfile | None = None
+
+
+class FminPlan:
+    """Runs a script's live function over its live space.
+
+    Failures alone never end the study; the script's own rule may. Where the study is the script's `own`, the
+    trials of the same SparkTrials, they are kept even where the search has changed.
+    """
+
+    def __init__(self, search: Search, context: SparkContext, *, starts_over: bool, own: bool) -> None:
+        self.spec = search.spec
+        self.starts_over = starts_over
+        self.study: Study | None = None
+        self._search = search
+        self._context = context
+        self._own = own
+        self._sampler: FminSampler
+        self._backend: FunctionBackend
+
+    def backend(self) -> Backend:
+        search = self._search
+        self._backend = FunctionBackend(
+            self._context,
+            search.function,
+            parallelism=self.spec.parallelism,
+            value_of=self._value_of,
+            profile=search.profile,
+        )
+        return self._backend
+
+    def sampler(self) -> Sampler:
+        search = self._search
+        # Drawn even where it is not needed: what the script uses the generator for next stays the same.
+        self._drawn_seed = None if self.spec.seed is not None else next_seed(search.generator)
+        self._sampler = FminSampler(
+            search.domain, search.suggest, generator=search.generator, drawn=search.drawn
+        )
+        return self._sampler
+
+    def starts(self, sampler: Sampler) -> Sequence[Start]:  # noqa: ARG002 - the plan's own
+        return [Start(point, TrialOrigin.GIVEN) for point in self._sampler.starts(self._search.points)]
+
+    def seed(self, earlier: Study | None) -> int:
+        """Return the given seed, the one drawn by an earlier attempt, or the one drawn now."""
+        if self._drawn_seed is None:
+            return self.spec.seed or 0
+        seed = self._drawn_seed if earlier is None or earlier.seed is None else earlier.seed
+        self._sampler.seed_with(seed)
+        return seed
+
+    def adopts(self, earlier: Study, cleared: Sequence[Trial], *, goes_on: bool) -> Sequence[Trial]:
+        kept = [trial for trial in earlier.ended if trial.counts] if self._own and not goes_on else []
+        kept += [replace(trial, origin=TrialOrigin.ADOPTED) for trial in cleared]
+        kept += new_among(self._search.inserted, earlier.trials.values() if goes_on else kept)
+        return self._sampler.usable(kept)
+
+    def opened(self, study: Study) -> None:
+        self.study = study
+        self._search.watch.keep(study)
+        self._search.watch.begin()
+
+    def rules(self) -> Sequence[Rule]:
+        limits = (rule for rule in rules_of(self.spec) if not isinstance(rule, FirstFailures))
+        return [EarlyStop(self._ended), *limits]
+
+    def pass_over(self) -> None:
+        """Leave the script's generator as the study's trials left it, points that were given included."""
+        if self.study is not None and self._drawn_seed is None:
+            self._sampler.pass_over(max(self.study.trials, default=-1) + 1)
+
+    def _ended(self, trial: Trial) -> bool:
+        return self._search.watch.ended(trial, self._backend.answers.get(trial.number))
+
+    def _value_of(self, number: int) -> Any:
+        if self.study is None:
+            raise RuntimeError("a trial cannot run before its study is open")
+        point = self.study.trials[number].point
+        return point if self._search.raw_params else self._sampler.space.value(point)
+
+
+def stands(study: Study, search: Search) -> bool:
+    """Return whether a study ended with what is asked for now: no limit has changed that lets it go on."""
+    if study.closed is None or not study.answers(search.spec):
+        return False
+    if new_among(search.inserted, study.trials.values()):
+        return False
+    if study.closed.reason is StopReason.EARLY_STOP:
+        # The script's rule is no part of the spec: ask it again.
+        search.watch.begin()
+        return any(search.watch.ended(trial) for trial in study.ended if trial.counts)
+    return True
+
+
+def pass_by(search: Search, study: Study) -> None:
+    """Leave the script's generator as running the study would have left it."""
+    draws = 1 if search.spec.seed is None else max(study.trials, default=-1) + 1 - search.drawn
+    for _ in range(draws):
+        next_seed(search.generator)
+
+
+def new_among(inserted: Iterable[Trial], known: Iterable[Trial]) -> list[Trial]:
+    """Return the inserted trials that are not known yet, under numbers that are free."""
+    trials = {trial.number: trial for trial in known}
+    found = [(trial.point, trial.loss) for trial in trials.values()]
+    new = [trial for trial in inserted if (trial.point, trial.loss) not in found]
+    for at, trial in enumerate(new):
+        number = max(trials) + 1 if trial.number in trials else trial.number
+        new[at] = trials[number] = replace(trial, number=number)
+    return new

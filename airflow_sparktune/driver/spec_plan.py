@@ -1,0 +1,80 @@
+"""The plan of a study that a spec describes, and the program's way to run it."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+
+from airflow_sparktune.driver import backends, samplers
+from airflow_sparktune.driver.attempt import Attempt
+from airflow_sparktune.driver.backends.base import Backend
+from airflow_sparktune.driver.samplers.base import Sampler
+from airflow_sparktune.driver.termination import KILLED, Killed
+from airflow_sparktune.driver.trial_queue import Start
+from airflow_sparktune.errors import Superseded
+from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.stopping import Rule, rules_of
+from airflow_sparktune.study.storage import Storage
+from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import Trial, TrialOrigin
+
+log = logging.getLogger(__name__)
+
+DONE, FAILED = 0, 1
+
+
+class SpecPlan:
+    """Runs what a spec names: its objective, its space, its algorithm, within its limits."""
+
+    starts_over = False
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+
+    def backend(self) -> Backend:
+        return backends.create(self.spec)
+
+    def sampler(self) -> Sampler:
+        return samplers.create(self.spec)
+
+    def starts(self, sampler: Sampler) -> Sequence[Start]:
+        return [Start(sampler.given(params), TrialOrigin.GIVEN) for params in self.spec.points_to_evaluate]
+
+    def seed(self, earlier: Study | None) -> int:
+        """Return the spec's seed, the one drawn by an earlier attempt, or a new one."""
+        if self.spec.seed is not None:
+            return self.spec.seed
+        if earlier is not None and earlier.seed is not None:
+            return earlier.seed
+        return secrets.randbelow(2**31)
+
+    def adopts(
+        self,
+        earlier: Study,  # noqa: ARG002 - what is taken over of it, the journal says
+        cleared: Sequence[Trial],
+        *,
+        goes_on: bool,  # noqa: ARG002
+    ) -> Sequence[Trial]:
+        return [replace(trial, origin=TrialOrigin.ADOPTED) for trial in cleared]
+
+    def opened(self, study: Study) -> None:
+        """Nothing to do."""
+
+    def rules(self) -> Sequence[Rule]:
+        return rules_of(self.spec)
+
+
+def run_spec(storage: Storage, address: str, spec: Spec) -> int:
+    """Run the study at `address` to its end; return the program's exit code."""
+    try:
+        Attempt(SpecPlan(spec), storage, address).run()
+    except Killed:
+        return KILLED
+    except Superseded as error:
+        log.error("%s", error)
+        return FAILED
+    except Exception:  # noqa: BLE001 - the attempt has logged it, and written it into the journal
+        return FAILED
+    return DONE

@@ -1,0 +1,53 @@
+"""Say when a study ends: one class per rule, which owns its reason, its words and its fields.
+
+A new rule is a class in a file here, its reason in `base.StopReason`, and an entry in `RULES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from airflow_sparktune.study.stopping.base import Rule, StopReason
+from airflow_sparktune.study.stopping.counts import FirstFailures, MaxEvals, MaxFailures
+from airflow_sparktune.study.stopping.early import EarlyStop, EndOfSuggestions
+from airflow_sparktune.study.stopping.losses import LossThreshold, NoProgress
+from airflow_sparktune.study.stopping.timeout import Timeout
+
+if TYPE_CHECKING:
+    from airflow_sparktune.study.spec import Spec
+
+__all__ = [
+    "RULES",
+    "EarlyStop",
+    "EndOfSuggestions",
+    "FirstFailures",
+    "Rule",
+    "StopReason",
+    "label",
+    "rules_of",
+    "still_ends",
+]
+
+# In the order in which they are asked: where several are reached at once, the first is the reason.
+RULES: tuple[type[Rule], ...] = (LossThreshold, MaxEvals, MaxFailures, NoProgress, Timeout, FirstFailures)
+
+_ALL: tuple[type[Rule], ...] = (*RULES, EndOfSuggestions)
+_BY_REASON: Mapping[StopReason, type[Rule]] = {rule.reason: rule for rule in _ALL}
+
+
+def rules_of(spec: Spec) -> list[Rule]:
+    """Return the rules that a spec asks for, in the order in which they are asked."""
+    return [rule for each in RULES if (rule := each.of(spec)) is not None]
+
+
+def label(reason: StopReason, spec: Spec) -> str:
+    """Return a reason in words: what log, shell and page say of a study that ended by it."""
+    rule = _BY_REASON.get(reason)
+    return "killed" if rule is None else rule.label(spec)
+
+
+def still_ends(reason: StopReason, old: Spec, new: Spec, *, counted: int) -> bool:
+    """Return whether a study of `counted` trials that ended under `old` would end under `new` too."""
+    rule = _BY_REASON.get(reason)
+    return rule is not None and rule.still_ends(old, new, counted=counted)

@@ -1,0 +1,52 @@
+"""Rules outside the spec: an algorithm that has nothing more to suggest, a script's own rule."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from airflow_sparktune.study.stopping.base import Rule, StopReason
+from airflow_sparktune.study.trial import Trial
+
+if TYPE_CHECKING:
+    from airflow_sparktune.study.spec import Spec
+
+
+class EndOfSuggestions(Rule):
+    """Ends a study with the trials that have begun, once the algorithm suggests no more."""
+
+    reason = StopReason.EARLY_STOP
+
+    def __init__(self) -> None:
+        self._left = math.inf
+
+    @classmethod
+    def label(cls, spec: Spec) -> str:  # noqa: ARG003
+        return "stopped early: by the script's own rule, or because the algorithm suggested no more"
+
+    @property
+    def wanted(self) -> float:
+        return self._left
+
+    def exhaust(self, begun: int) -> None:
+        """Let the study end when the `begun` trials have ended."""
+        self._left = begun
+
+    def tell(self, trial: Trial) -> None:  # noqa: ARG002
+        self._left -= 1
+
+    def reached(self, *, ran_s: float) -> bool:  # noqa: ARG002
+        return self._left <= 0
+
+
+class EarlyStop(EndOfSuggestions):
+    """Ends a study when a script's own function says so, which is asked after each trial."""
+
+    def __init__(self, stops: Callable[[Trial], bool]) -> None:
+        super().__init__()
+        self._stops = stops
+
+    def tell(self, trial: Trial) -> None:
+        if self._stops(trial):
+            self.exhaust(0)

@@ -1,0 +1,68 @@
+"""Rules that look at losses."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Self
+
+from airflow_sparktune.study.stopping.base import Rule, StopReason
+from airflow_sparktune.study.trial import Trial
+
+if TYPE_CHECKING:
+    from airflow_sparktune.study.spec import Spec
+
+
+class LossThreshold(Rule):
+    """Ends a study when a loss is low enough."""
+
+    reason = StopReason.LOSS_THRESHOLD
+    fields = ("loss_threshold",)
+
+    def __init__(self, threshold: float) -> None:
+        self._threshold = threshold
+        self._best = math.inf
+
+    @classmethod
+    def of(cls, spec: Spec) -> Self | None:
+        return None if spec.loss_threshold is None else cls(spec.loss_threshold)
+
+    def tell(self, trial: Trial) -> None:
+        if trial.loss is not None:
+            self._best = min(self._best, trial.loss)
+
+    def reached(self, *, ran_s: float) -> bool:  # noqa: ARG002
+        return self._best <= self._threshold
+
+
+class NoProgress(Rule):
+    """Ends a study when too many trials brought no improvement of at least `least`."""
+
+    reason = StopReason.NO_PROGRESS
+    fields = ("no_progress", "min_improvement")
+
+    def __init__(self, trials: int, *, least: float) -> None:
+        self._trials = trials
+        self._least = least
+        self._mark = math.inf
+        self._since_mark = 0
+
+    @classmethod
+    def of(cls, spec: Spec) -> Self | None:
+        return None if spec.no_progress is None else cls(spec.no_progress, least=spec.min_improvement)
+
+    @classmethod
+    def label(cls, spec: Spec) -> str:
+        least = f" of {spec.min_improvement:g}" if spec.min_improvement else ""
+        return f"no improvement{least} in {spec.no_progress} trials"
+
+    def tell(self, trial: Trial) -> None:
+        self._since_mark += 1
+        if trial.loss is not None and trial.loss < self._mark and self._improves(self._mark - trial.loss):
+            self._mark, self._since_mark = trial.loss, 0
+
+    def reached(self, *, ran_s: float) -> bool:  # noqa: ARG002
+        return self._since_mark >= self._trials
+
+    def _improves(self, gain: float) -> bool:
+        # 1.0 - 0.9 is 0.09999999999999998.
+        return gain >= self._least or math.isclose(gain, self._least)

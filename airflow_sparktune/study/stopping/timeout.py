@@ -1,0 +1,35 @@
+"""The rule that bounds a study's running time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from airflow_sparktune.study.stopping.base import Rule, StopReason
+
+if TYPE_CHECKING:
+    from airflow_sparktune.study.spec import Spec
+
+
+class Timeout(Rule):
+    """Ends a study when its attempts have run long enough together."""
+
+    reason = StopReason.TIMEOUT
+    fields = ("timeout",)
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+
+    @classmethod
+    def of(cls, spec: Spec) -> Self | None:
+        return None if spec.timeout is None else cls(spec.timeout)
+
+    @classmethod
+    def label(cls, spec: Spec) -> str:
+        return f"reached timeout ({spec.timeout:g} s)"
+
+    @property
+    def deadline_s(self) -> float:
+        return self._timeout
+
+    def reached(self, *, ran_s: float) -> bool:
+        return ran_s >= self._timeout

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+from pyspark import SparkContext
+
+from airflow_sparktune.driver.backends.base import Patience
+from airflow_sparktune.driver.backends.spark import SparkBackend
+from airflow_sparktune.executor.evaluate import Task
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.mark.parametrize(("parallelism", "warnings"), [(None, 0), (2, 0), (3, 1)])
+def test_more_parallelism_than_the_cluster_has_slots_is_logged(
+    spark: SparkContext, caplog: pytest.LogCaptureFixture, parallelism: int | None, warnings: int
+) -> None:
+    """The cluster of the tests has two slots."""
+    task = Task("tests.driver.spark_objectives:echo", {})
+    backend = SparkBackend(spark, lambda: task, parallelism=parallelism)
+    with caplog.at_level(logging.WARNING):
+        backend.prepare(Patience())
+    backend.close()
+    assert sum("task slots that the cluster has now" in each.message for each in caplog.records) == warnings
