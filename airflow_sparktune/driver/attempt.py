@@ -19,7 +19,8 @@ from airflow_sparktune.errors import SparktuneError, StorageError, Superseded, d
 from airflow_sparktune.study.address import previous_generation
 from airflow_sparktune.study.follow import StudyFollower, read_study
 from airflow_sparktune.study.spec import Spec
-from airflow_sparktune.study.stopping import Rule, StopReason
+from airflow_sparktune.study.stop_request import stop_requested
+from airflow_sparktune.study.stopping import Rule, StopReason, StopRequested
 from airflow_sparktune.study.storage import Storage
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial
@@ -108,7 +109,8 @@ class Attempt:
             starts = plan.starts(sampler)
             recorder = self._open(sampler)
             recorder.spark(**backend.describe())
-            rules = StoppingRules(plan.rules(), ran_s=recorder.elapsed_s, clock=recorder.clock)
+            asked = StopRequested(self._stop_requested)
+            rules = StoppingRules([asked, *plan.rules()], ran_s=recorder.elapsed_s, clock=recorder.clock)
             self._prepare(backend, recorder, termination)
             progress = ProgressLog(recorder.study)
             progress.began(attempt=recorder.attempt, slots=backend.capacity)
@@ -195,6 +197,18 @@ class Attempt:
             backend.prepare(
                 Patience(timeout=spec.timeout, has_result=study.best is not None, look=look, **left_s)
             )
+
+    def _stop_requested(self) -> bool:
+        """Return whether somebody has asked this attempt to stop."""
+        if self._recorder is None:
+            return False
+        try:
+            request = stop_requested(self._storage, attempt=self._recorder.attempt)
+        except StorageError:  # the next look may be answered
+            return False
+        if request is not None:
+            log.info("%s asked the study to stop; it ends with what it has found", request.by)
+        return request is not None
 
     def _close_with(self, error: BaseException) -> None:
         """Write how the attempt ended; where Spark or the sampler did not start, open the study for that."""

@@ -27,6 +27,7 @@ class TrialQueue:
 
     def __init__(self, starts: Iterable[Start] = (), *, known: Iterable[Trial] = ()) -> None:
         self._again: deque[Trial] = deque()
+        self._alone: set[int] = set()
         self._starts = deque(starts)
         for trial in known:
             begun = next((start for start in self._starts if start.began_as(trial)), None)
@@ -38,9 +39,20 @@ class TrialQueue:
         """The trials that wait to be run again."""
         return tuple(self._again)
 
-    def run_again(self, trial: Trial) -> None:
+    @property
+    def next_runs_alone(self) -> bool:
+        """Whether the next trial must run while no other does."""
+        return bool(self._again) and self.runs_alone(self._again[0].number)
+
+    def runs_alone(self, number: int) -> bool:
+        """Return whether no other trial may run beside a trial."""
+        return number in self._alone
+
+    def run_again(self, trial: Trial, *, alone: bool = False) -> None:
         """Queue a trial that has a number, and no result."""
         self._again.append(trial)
+        if alone:
+            self._alone.add(trial.number)
 
     def pop(self, number: int) -> Trial | None:
         """Return the next trial, a new one under `number`; None where the sampler is to be asked."""

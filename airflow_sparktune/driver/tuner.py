@@ -115,8 +115,10 @@ class Tuner:
         """
         if self._study.closed_in_order(trial.attempt):
             trial = replace(trial, tries=trial.tries - 1)
-        if trial.tries <= self._spec.max_trial_retries:
-            self._queue.run_again(_without_slot(trial))
+        retries = max(self._spec.max_trial_retries, 1)
+        if trial.tries <= retries:
+            # The trials that ran beside it are suspects too: each has its last try alone.
+            self._queue.run_again(_without_slot(trial), alone=trial.tries == retries)
             return
         message = (
             f"its driver died in each of {trial.tries} tries; it may need more memory than the driver has, "
@@ -136,6 +138,10 @@ class Tuner:
         room = capacity - len(self._running) - len(self._leaving)
         wanted = self._rules.wanted - len(self._running)
         most = int(min(room, wanted))
+        if self._queue.next_runs_alone:
+            most = 0 if self._running or self._leaving else min(most, 1)
+        elif any(map(self._queue.runs_alone, self._running)):
+            most = 0
         starts = self._starts(most) if most > 0 else []
         # A number is on record before anything runs under it, so that it is never given out twice.
         self._recorder.commit()

@@ -15,6 +15,8 @@ from airflow_sparktune.study.trial import TrialState
 from tests.driver.world import MemoryStorage, World, raises
 
 MAX_EVALS = 12
+# More tries than there are deaths: no trial is taken for what killed its drivers.
+LIMITS = {"max_evals": MAX_EVALS, "max_trial_retries": 9}
 
 
 def eventful(call: Call) -> Ending:
@@ -46,7 +48,7 @@ def cut(world: World, events: int) -> World:
 
 def whole(capacity: int) -> World:
     world = World()
-    world.attempt(eventful, capacity=capacity, max_evals=MAX_EVALS)
+    world.attempt(eventful, capacity=capacity, **LIMITS)
     return world
 
 
@@ -59,7 +61,7 @@ def test_one_slot_gives_the_sequence_of_an_uninterrupted_run(deaths: list[int]) 
     world = ONE
     for events in deaths:
         world = cut(world, events)
-        world.attempt(eventful, max_evals=MAX_EVALS)
+        world.attempt(eventful, **LIMITS)
     assert world.params == ONE.params
     assert [trial.loss for trial in world.trials.values()] == [trial.loss for trial in ONE.trials.values()]
 
@@ -70,7 +72,7 @@ def test_several_slots_keep_every_end_and_run_the_rest_again(deaths: list[int]) 
     for events in deaths:
         world = cut(world, events)
         before: Study = world.storage.study()
-        world.attempt(eventful, capacity=4, max_evals=MAX_EVALS)
+        world.attempt(eventful, capacity=4, **LIMITS)
         after = world.trials
         assert sum(trial.counts for trial in after.values()) == MAX_EVALS
         assert TrialState.RUNNING not in {trial.state for trial in after.values()}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NoReturn
 
@@ -14,13 +14,14 @@ from airflow_sparktune.driver.backends.simulated import Ending, SimulatedBackend
 from airflow_sparktune.driver.progress_log import ProgressLog
 from airflow_sparktune.driver.recorder import ALIVE_S
 from airflow_sparktune.driver.samplers.base import Exhausted, Suggestion
+from airflow_sparktune.driver.trial_queue import Start
 from airflow_sparktune.driver.tuner import trial_seed
 from airflow_sparktune.errors import ObjectiveError, StorageUnavailable, Superseded, describe
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.journal import StreamWriter
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.stopping import StopReason
-from airflow_sparktune.study.trial import FailureKind, Trial, TrialState
+from airflow_sparktune.study.trial import FailureKind, Trial, TrialOrigin, TrialState
 from tests.driver.world import SEED, DigestSampler, MemoryStorage, PlainSampler, World, by_x, raises
 
 OK, FAILED, CANCELLED, RUNNING = TrialState.OK, TrialState.FAILED, TrialState.CANCELLED, TrialState.RUNNING
@@ -648,6 +649,66 @@ class TestEngine:
             world.attempt(play)
         assert world.slots is not None
         assert len(world.slots.calls) <= 6
+
+
+class TestDriversThatDie:
+    """A trial that takes its driver along must not be run for ever, nor take others along."""
+
+    def kills(self, number: int) -> Callable[[Call], Ending]:
+        def play(call: Call) -> Ending:
+            if call.trial.number == number:
+                raise EngineGone
+            return Ending.ok(0.5, after_s=5.0)
+
+        return play
+
+    def test_the_trial_fails_after_its_tries_and_the_study_goes_on(self) -> None:
+        world = World()
+        for _ in range(3):
+            with pytest.raises(EngineGone):
+                world.attempt(self.kills(2), capacity=4, max_evals=8)
+        assert world.attempt(self.kills(2), capacity=4, max_evals=8) is StopReason.MAX_EVALS
+        assert world.numbers(FAILED) == [2]
+        assert world.numbers(OK) == [0, 1, 3, 4, 5, 6, 7]
+        error = world.trials[2].error
+        assert error is not None
+        assert error.kind is FailureKind.LOST
+        assert "its driver died in each of 3 tries" in error.message
+
+    def test_an_attempt_that_wrote_its_end_counts_for_no_trial(self) -> None:
+        world = World()
+        for _ in range(5):
+            tuner = world.tuner(SimulatedBackend(world.clock, self.kills(0), capacity=1))
+            with pytest.raises(EngineGone):
+                tuner.run()
+            world.recorder.close(StopReason.KILLED)
+        assert world.trials[0].state is RUNNING
+        assert world.attempt() is StopReason.MAX_EVALS
+        assert world.numbers(OK) == list(range(10))
+
+
+class TestStarts:
+    """Configurations that a person gives come before those of the sampler, each once."""
+
+    STARTS = tuple(Start(Suggestion({"x": x}, {"x": x}), TrialOrigin.GIVEN) for x in (0.75, 0.25, 0.75))
+
+    def test_they_run_first_and_say_where_they_come_from(self) -> None:
+        world = World()
+        world.tuner(SimulatedBackend(world.clock, by_x, capacity=2), starts=self.STARTS, max_evals=5).run()
+        assert [world.trials[number].params["x"] for number in range(3)] == [0.75, 0.25, 0.75]
+        origins = [world.trials[number].origin.value for number in range(5)]
+        assert origins == ["given", "given", "given", "sampler", "sampler"]
+
+    def test_a_resumed_study_runs_the_rest_of_them(self) -> None:
+        world = World()
+        slots = SimulatedBackend(world.clock, by_x, capacity=1)
+        tuner = world.tuner(slots, starts=self.STARTS, max_evals=5)
+        stop_after(slots, 1)
+        with pytest.raises(EngineGone):
+            tuner.run()
+        world.tuner(SimulatedBackend(world.clock, by_x, capacity=1), starts=self.STARTS, max_evals=5).run()
+        assert [world.trials[number].params["x"] for number in range(3)] == [0.75, 0.25, 0.75]
+        assert world.numbers(OK) == [0, 1, 2, 3, 4]
 
 
 class TestResume:

@@ -12,6 +12,7 @@ from airflow_sparktune.study.stopping.base import Rule, StopReason
 from airflow_sparktune.study.stopping.counts import FirstFailures, MaxEvals, MaxFailures
 from airflow_sparktune.study.stopping.early import EarlyStop, EndOfSuggestions
 from airflow_sparktune.study.stopping.losses import LossThreshold, NoProgress
+from airflow_sparktune.study.stopping.requested import StopRequested
 from airflow_sparktune.study.stopping.timeout import Timeout
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ __all__ = [
     "FirstFailures",
     "Rule",
     "StopReason",
+    "StopRequested",
     "label",
     "rules_of",
     "still_ends",
@@ -32,7 +34,7 @@ __all__ = [
 # In the order in which they are asked: where several are reached at once, the first is the reason.
 RULES: tuple[type[Rule], ...] = (LossThreshold, MaxEvals, MaxFailures, NoProgress, Timeout, FirstFailures)
 
-_ALL: tuple[type[Rule], ...] = (*RULES, EndOfSuggestions)
+_ALL: tuple[type[Rule], ...] = (*RULES, EndOfSuggestions, StopRequested)
 _BY_REASON: Mapping[StopReason, type[Rule]] = {rule.reason: rule for rule in _ALL}
 
 

@@ -21,6 +21,7 @@ class StopReason(StrEnum):
     NO_PROGRESS = "no_progress"
     MAX_FAILURES = "max_failures"
     EARLY_STOP = "early_stop"
+    STOPPED = "stopped"
     ERROR = "error"
     KILLED = "killed"
 

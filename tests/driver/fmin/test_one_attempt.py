@@ -1,0 +1,73 @@
+"""A script's study is recorded, and taken over, as that of a spec."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hyperopt import fmin, hp, rand
+
+from airflow_sparktune import SparkTrials
+from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.stop_request import request_stop
+from airflow_sparktune.study.stopping import StopReason
+from airflow_sparktune.study.storage import LocalStorage
+from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import TrialOrigin
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("spark")]
+
+
+def bowl(params: dict[str, Any]) -> float:
+    return params["x"] ** 2
+
+
+def search(folder: Path, *, max_evals: int, **given: Any) -> Study:
+    trials = SparkTrials(parallelism=1, study=folder)
+    fmin(
+        bowl, {"x": hp.uniform("x", -5, 5)}, rand.suggest, max_evals=max_evals, trials=trials,
+        rstate=np.random.default_rng(7), show_progressbar=False, **given,
+    )  # fmt: skip
+    return read_study(str(folder)).study
+
+
+def cut_off(folder: Path) -> None:
+    """Leave the journal as a driver leaves it that was killed before its end."""
+    for segment in (folder / "attempts").glob("*/*"):
+        events = [json.loads(line) for line in segment.read_text().splitlines()]
+        kept = [json.dumps(event) for event in events if event["event"] != "closed"]
+        segment.unlink()
+        segment.with_name(f"00000001-{len(kept):08d}.jsonl").write_text("\n".join(kept) + "\n")
+
+
+def test_the_history_server_is_on_record(tmp_path: Path) -> None:
+    """The application's own UI ends with it; on YARN the link leads to the history server then."""
+    study = search(tmp_path / "study", max_evals=1)
+    assert set(study.attempts[0].spark or {}) == {"application", "master", "ui", "history"}
+
+
+def test_the_finished_trials_of_a_study_that_was_cleared_are_taken_over(tmp_path: Path) -> None:
+    older = search(tmp_path / "g0", max_evals=3)
+    cut_off(tmp_path / "g0")
+    newer = search(tmp_path / "g1", max_evals=5)
+    assert len(newer.trials) == 5
+    assert [newer.trials[number].params for number in range(3)] == [
+        older.trials[number].params for number in range(3)
+    ]
+    assert [trial.origin for trial in newer.trials.values()].count(TrialOrigin.ADOPTED) == 3
+
+
+def test_a_request_to_stop_ends_it_with_what_it_has(tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+
+    def ask(*_: Any) -> tuple[bool, list[Any]]:
+        request_stop(LocalStorage(folder), attempt=1, by="somebody")
+        return False, []
+
+    study = search(folder, max_evals=100_000, early_stop_fn=ask)
+    assert study.closed is not None
+    assert study.closed.reason is StopReason.STOPPED
+    assert study.result_stands
