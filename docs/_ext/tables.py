@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import inspect
 import re
 from collections.abc import Iterable, Sequence
 
-from airflow_sparktune import SparkTuneOperator, cli
+import click
+
+from airflow_sparktune import SparkTuneOperator
 from airflow_sparktune import errors as package_errors
+from airflow_sparktune.cli.app import COMMANDS, cli
 from airflow_sparktune.orchestrator.provider import get_provider_info
 from airflow_sparktune.study.spec import ARGUMENTS, IDENTITY
 
@@ -69,27 +71,43 @@ def errors() -> str:
 
 
 def commands() -> str:
-    """Each command of `sparktune` with its arguments."""
-    parser = cli._parser()
-    (subparsers,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    """Each command of `sparktune` with its arguments; those of a spec have a page of their own."""
+    context, in_spec = click.Context(cli), {item.name for item in ARGUMENTS}
     sections = []
-    for choice in subparsers._choices_actions:
-        command = subparsers.choices[choice.dest]
-        rows = [
-            (f"`{_usage(action)}`", (action.help or "") % {"default": action.default})
-            for action in command._actions
-            if not isinstance(action, argparse._HelpAction)
-        ]
-        title = f"### `sparktune {choice.dest}`\n\n{(choice.help or '').capitalize()}.\n"
-        sections.append(f"{title}\n{_table(('argument', 'meaning'), rows)}")
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        assert command is not None
+        rows = [(f"`{_usage(item)}`", _meaning(item)) for item in command.params if item.name not in in_spec]
+        if any(item.name in in_spec for item in command.params):
+            every = "Every argument of a [spec](spec-file.md), in place of the file's."
+            rows.append(("`--max-evals`, `--parallelism`, ...", every))
+        sections.append(f"### `sparktune {name}`\n\n{_prose(command.help or '')}\n\n{_options(rows)}")
     return "\n\n".join(sections)
 
 
-def _usage(action: argparse.Action) -> str:
-    if not action.option_strings:
-        return action.dest.upper()
-    value = "" if action.nargs == 0 else f" {action.metavar or action.dest.upper()}"
-    return f"{action.option_strings[-1]}{value}"
+def _prose(text: str) -> str:
+    """A command's help; click's mark for lines to keep makes a block of examples."""
+    paragraphs = inspect.cleandoc(text).split("\n\n")
+    return "\n\n".join(
+        f"```console\n{part[1:].strip()}\n```" if part.startswith("\b") else part for part in paragraphs
+    )
+
+
+def _options(rows: Sequence[tuple[str, str]]) -> str:
+    told = [row for row in rows if row[1]]
+    return _table(("option", "meaning"), told) if told else ""
+
+
+def _usage(item: click.Parameter) -> str:
+    if isinstance(item, click.Argument):
+        return item.make_metavar(click.Context(cli))
+    value = "" if item.is_flag else f" {item.metavar or item.type.name.upper()}"  # type: ignore[attr-defined]
+    return f"{item.opts[0]}{value}"
+
+
+def _meaning(item: click.Parameter) -> str:
+    help_text = getattr(item, "help", None) or ""
+    return f"{help_text} Default: `{item.default}`." if getattr(item, "show_default", False) else help_text
 
 
 def _default(value: object) -> str:

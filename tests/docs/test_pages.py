@@ -19,11 +19,13 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 
 import airflow_sparktune
-from airflow_sparktune import cli, space
+from airflow_sparktune import space
+from airflow_sparktune.cli.app import cli
 from airflow_sparktune.study.spec import Spec
 from tests.docs.pages import PAGES, ROOT, Block, all_blocks, blocks
 
@@ -144,7 +146,9 @@ def test_commands_exist(block: Block) -> None:
     for line in block.text.splitlines():
         program, *arguments = shlex.split(line, comments=True) or [""]
         if program == "sparktune":
-            cli._parser().parse_args(arguments)
+            command = cli.get_command(click.Context(cli), arguments[0])
+            assert command is not None, line
+            command.make_context(arguments[0], arguments[1:])
         if program == "make":
             assert re.search(rf"^{re.escape(arguments[0])}:", makefile, re.MULTILINE), line
         for wanted in re.findall(r"airflow-sparktune\[([\w,]+)\]", line):

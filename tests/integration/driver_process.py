@@ -24,7 +24,7 @@ from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.spec.file import write_spec
 from airflow_sparktune.study.study import Study
 
-PATIENCE_S = 90.0
+PATIENCE_S = 240.0
 _MARK = "SPARKTUNE_TEST_MARK"
 # As the operator starts spark-submit.
 _TASK = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,12 @@ _EXPONENT = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$")
 
 
 def read_written_spec(path: Path) -> dict[str, Any]:
-    """What the file holds, by name; raises SpecError for one that cannot be read, or holds something else."""
+    """What the file holds, by name; raises SpecError where it cannot be read or holds something else.
+
+    `-` is standard input.
+    """
     try:
-        text = path.read_bytes()
+        text = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     except OSError as error:
         raise SpecError(f"the spec file must be readable, got {error.strerror} for {path}") from None
     try:

@@ -1,0 +1,5 @@
+"""`sparktune`: the same studies from a shell."""
+
+from airflow_sparktune.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,55 @@
+"""Options that take the place of what the spec file says: one for each argument of a spec."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.spec import ARGUMENTS, SpecField
+
+Command = Callable[..., Any]
+
+
+def spec_options(command: Command) -> Command:
+    """Add the options to a click command."""
+    for item in reversed(ARGUMENTS):
+        command = _option(item)(command)
+    return command
+
+
+def overridden(written: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """What the spec file says, with the options that were given in its place."""
+    given = {name: _value(name, value) for name, value in options.items() if value is not None}
+    return {**written, **given}
+
+
+def _option(item: SpecField) -> Callable[[Command], Command]:
+    name = item.name.replace("_", "-")
+    if item.takes == "flag":
+        return click.option(f"--{name}/--no-{name}", item.name, default=None, help=_help(item))
+    return click.option(
+        f"--{name}", item.name, metavar=item.takes.upper().replace(" ", "-"), help=_help(item)
+    )
+
+
+def _help(item: SpecField) -> str:
+    default = item.default
+    text = item.doc.replace("`", "")
+    return text if item.required or default in (None, [], {}, "") else f"{text}  [default: {default}]"
+
+
+def _value(name: str, value: Any) -> Any:
+    """Text as the field's check takes it; objects and lists are written as JSON."""
+    if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError as error:
+        option = name.replace("_", "-")
+        raise SpecError(
+            f"--{option} must be JSON where it is an object or a list, got {value!r}: {error}"
+        ) from None

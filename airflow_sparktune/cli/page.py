@@ -1,0 +1,42 @@
+"""`sparktune ui` and `report`: the page of Airflow's Tuning tab, without Airflow."""
+
+from __future__ import annotations
+
+from typing import IO
+
+import click
+
+from airflow_sparktune.cli.words import existing
+
+
+@click.command()
+@click.argument("study")
+@click.option("--port", type=int, default=8501, show_default=True, help="On this machine.")
+def ui_command(study: str, port: int) -> None:
+    """Serve the page of Airflow's Tuning tab for one study."""
+    from airflow_sparktune.dashboard.server import serve
+
+    existing(study)
+    click.echo(f"http://127.0.0.1:{port} (Ctrl-C ends it)")
+    serve(study, port=port)
+
+
+@click.command()
+@click.argument("study")
+@click.option(
+    "--output", "-o", type=click.File("w", encoding="utf-8", lazy=True), default="report.html",
+    show_default=True, help="The file; - is standard output.",
+)  # fmt: skip
+def report_command(study: str, output: IO[str]) -> None:
+    """Write the page of a study into one HTML file that needs no server.
+
+    \b
+    sparktune report spec.study
+    sparktune report spec.study -o - | gzip > report.html.gz
+    """
+    from airflow_sparktune.dashboard.page.html_report import report
+
+    page = report(existing(study), title=study)
+    output.write(page)
+    if output.name != "-":
+        click.echo(output.name)

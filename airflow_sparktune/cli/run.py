@@ -1,0 +1,75 @@
+"""`sparktune run`: a study on this machine or on a cluster, submitted from this shell."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from airflow_sparktune.cli.overrides import overridden, spec_options
+from airflow_sparktune.cli.spec_file import read_written_spec
+from airflow_sparktune.errors import PlatformError, SpecError
+from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.spec import Spec
+
+_MASTER = re.compile(r"local(\[.+\])?|local-cluster\[.+\]|spark://.+:\d+(,.+)?|yarn|k8s://.+")
+
+
+@click.command()
+@click.argument("spec", type=click.Path(path_type=Path))
+@click.option(
+    "--study", metavar="DIR", help="The study's folder or URL.  [default: the spec's name with .study]"
+)
+@click.option("--master", default="local[*]", show_default=True, help="The Spark master.")
+@click.option(
+    "--open-spark-ui", is_flag=True, help="Let other machines reach the Spark UI of a local master."
+)
+@spec_options
+def run_command(spec: Path, study: str | None, master: str, open_spark_ui: bool, **options: Any) -> int:
+    """Run a study, or go on with it.
+
+    SPEC is a JSON or YAML file whose keys are the operator's arguments, and conf for Spark's settings. A
+    SPEC named - is read from standard input. Options take the place of what it says.
+
+    \b
+    sparktune run spec.yaml
+    sparktune run spec.yaml --master spark://host:7077 --max-evals 200 --parallelism 8
+    sparktune run spec.yaml --objective-kwargs '{"rows": 1000}'
+    """
+    from airflow_sparktune.driver.termination import KILLED, Killed, terminable
+
+    try:
+        with terminable():
+            return _run(spec, study, master, open_ui=open_spark_ui, options=options)
+    except Killed:
+        click.echo("sparktune: killed; the same command goes on where it stopped", err=True)
+        return KILLED
+
+
+def _run(file: Path, study: str | None, master: str, *, open_ui: bool, options: dict[str, Any]) -> int:
+    from airflow_sparktune.cli.submit import shell_target, submit
+    from airflow_sparktune.orchestrator.deploy.job import Job
+    from airflow_sparktune.orchestrator.deploy.user_code import gather_code
+
+    if not _MASTER.fullmatch(master):
+        raise PlatformError(
+            f"--master must be local, local[N], spark://HOST:PORT, yarn or k8s://URL, got {master!r}"
+        )
+    given = overridden(read_written_spec(file), options)
+    conf = given.pop("conf", None) or {}
+    if not isinstance(conf, dict):
+        raise SpecError(f"conf must be an object of Spark settings by name, got {conf!r}")
+    named, code = gather_code(given, bases=(file.resolve().parent, Path.cwd()))
+    spec = Spec.of(**named, code=code.sha256 if code else None)
+    job = Job(address=_address(file, study), spec=spec, code=code, open_ui=open_ui)
+    return submit(job, before=read_study(job.address).study, target=shell_target(master, conf))
+
+
+def _address(file: Path, study: str | None) -> str:
+    if study is None:
+        if str(file) == "-":
+            raise SpecError("a spec from standard input must come with --study DIR, got none")
+        return str(Path.cwd() / f"{file.stem}.study")
+    return study if "://" in study else str(Path(study).resolve())

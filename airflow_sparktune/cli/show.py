@@ -1,0 +1,57 @@
+"""`sparktune show`: a study's trials and its result."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from airflow_sparktune.cli.words import existing, number, params, print_result, printable
+from airflow_sparktune.study.result import summary, trial_row
+from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import Trial
+
+
+@click.command()
+@click.argument("study")
+@click.option("--json", "as_json", is_flag=True, help="Everything, exactly, as JSON.")
+def show_command(study: str, as_json: bool) -> None:
+    """Print the trials and the result of a study.
+
+    \b
+    sparktune show spec.study
+    sparktune show s3://bucket/studies/churn --json | jq .best_params
+    """
+    found = existing(study)
+    if as_json:
+        trials = [trial_row(found.trials[key]) for key in sorted(found.trials)]
+        click.echo(json.dumps({**summary(found), "trials": trials}, indent=2))
+        return
+    _print_trials(found)
+    print_result(found)
+
+
+def _print_trials(study: Study) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("#", "state", "loss", "seconds", "slot", "attempt", "params", box=None)
+    for key in sorted(study.trials):
+        table.add_row(*(Text(printable(cell)) for cell in _cells(study.trials[key])))
+    for column in table.columns:
+        column.no_wrap = True
+    # Into a pipe goes a trial a line, however long.
+    Console(width=None if sys.stdout.isatty() else 1_000).print(table)
+
+
+def _cells(trial: Trial) -> tuple[str, ...]:
+    took = f"{trial.end - trial.start:.1f}" if trial.end is not None and trial.start is not None else ""
+    said = params(trial.params) if trial.error is None else _first_line(trial.error.message)
+    slot = "" if trial.slot is None else str(trial.slot)
+    return str(trial.number), trial.state.value, number(trial.loss), took, slot, str(trial.attempt), said
+
+
+def _first_line(text: str) -> str:
+    return next(iter(text.splitlines()), "")

@@ -1,0 +1,33 @@
+"""`sparktune stop`: end a study early and keep the best."""
+
+from __future__ import annotations
+
+import getpass
+
+import click
+
+from airflow_sparktune.cli.words import existing, number
+from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.stop_request import request_stop
+from airflow_sparktune.study.storage import open_storage
+
+
+@click.command()
+@click.argument("study")
+def stop_command(study: str) -> None:
+    """Ask a running study to end with what it has found.
+
+    Its driver cancels what runs and closes the study with its best trial, so the Airflow task succeeds and
+    the tasks behind it run.
+    """
+    found = existing(study)
+    if found.closed is not None:
+        raise SpecError(f"only a running study can be stopped, but the one at {study} has ended")
+    attempt = found.attempts[-1].number
+    request_stop(open_storage(study), attempt=attempt, by=getpass.getuser())
+    best = (
+        f"its best loss is {number(found.best.loss)}"
+        if found.best
+        else "none of its trials has succeeded yet"
+    )
+    click.echo(f"asked attempt {attempt} to stop; {best}")

@@ -1,0 +1,112 @@
+"""A study in words and rounded numbers, as people read them; `--json` has them exactly."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import click
+
+from airflow_sparktune.errors import StorageError
+from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.result import counts, iso
+from airflow_sparktune.study.stopping import label
+from airflow_sparktune.study.study import Study
+
+
+def existing(address: str) -> Study:
+    """The study at an address, which must be one; problems of its journal go to standard error."""
+    follower = read_study(address)
+    if not follower.study.attempts:
+        raise StorageError(f"a study folder must hold a journal, found none at {address}; check the path")
+    for problem in follower.problems:
+        click.echo(f"sparktune: {printable(problem)}", err=True)
+    return follower.study
+
+
+def printable(text: str) -> str:
+    r"""Text without what a terminal would obey: a journal and an error may hold anything.
+
+    >>> printable("\x1b[31mred\x1b[0m\nline")
+    '[31mred[0m\nline'
+    """
+    kept = (char for char in text if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cs", "Cf"))
+    return "".join(kept)
+
+
+def number(value: float | None) -> str:
+    """A loss or a time to four significant digits.
+
+    >>> number(0.0335149), number(1234567.0), number(None)
+    ('0.03351', '1.235e+06', '')
+    """
+    return "" if value is None else f"{value:.4g}"
+
+
+def params(value: Any) -> str:
+    """Params by their paths, rounded.
+
+    >>> params({"lr": 0.0123456, "model": {"kind": "forest", "depth": 7}, "layers": [64, 32]})
+    'lr=0.01235 model.kind=forest model.depth=7 layers=[64, 32]'
+    """
+    if not isinstance(value, Mapping):
+        return _word(value)
+    return " ".join(f"{path}={_word(item)}" for path, item in _paths(value, ""))
+
+
+def standing(study: Study) -> str:
+    """Where a running study stands, for the progress bar."""
+    if not study.attempts:
+        return "starting Spark"
+    best, failed = study.best, counts(study)["failed"]
+    text = f"best {number(best.loss)} (trial {best.number})" if best else "no result yet"
+    return f"{text}, {failed} failed" if failed else text
+
+
+def ending(study: Study) -> str:
+    """Why a study ended, or when it was last heard of."""
+    if study.closed is None or study.spec is None:
+        return f"not ended; last update {iso(study.attempts[-1].last)}"
+    return label(study.closed.reason, study.spec)
+
+
+def facts(study: Study) -> dict[str, str]:
+    """The result of a study by name of the line."""
+    best = study.best
+    states = ", ".join(f"{count} {state}" for state, count in counts(study).items() if count)
+    return {
+        "trials": states or "none",
+        "ended" if study.closed else "state": ending(study),
+        "best loss": f"{number(best.loss)} (trial {best.number})" if best else "none",
+        "best params": params(best.params) if best else "none",
+    }
+
+
+def print_result(study: Study) -> None:
+    """The facts, a line each."""
+    for name, text in facts(study).items():
+        click.echo(f"{name:<12} {printable(text)}")
+
+
+def _paths(value: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, item in value.items():
+        if isinstance(item, Mapping) and item:
+            yield from _paths(item, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", item
+
+
+def _word(value: Any) -> str:
+    match value:
+        case bool() | None:
+            return json.dumps(value)
+        case float():
+            return number(value)
+        case str():
+            return value if value and not set(value) & set(" =") else json.dumps(value, ensure_ascii=False)
+        case list():
+            return f"[{', '.join(map(_word, value))}]"
+        case _:
+            return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,29 @@
+"""stop.json: only what asks this attempt to stop, stops it."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_sparktune.study.stop_request import StopRequest, request_stop, stop_requested
+from airflow_sparktune.study.storage import MemoryStorage
+
+
+def test_an_attempt_is_asked_to_stop() -> None:
+    """It and no other: the next attempt at the study goes on."""
+    storage = MemoryStorage()
+    assert stop_requested(storage, attempt=2) is None
+    request_stop(storage, attempt=2, by="ann", wall=lambda: 5.0)
+    assert stop_requested(storage, attempt=2) == StopRequest(2, "ann", 5.0)
+    assert stop_requested(storage, attempt=3) is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"{}", b"[1]", b"\xff", b"5", b'{"attempt": "x", "by": "a", "at": 1}', b"[" * 9_000, b" " * 20_000,
+     b'{"attempt": 1e999, "by": "a", "at": 1}'],
+)  # fmt: skip
+def test_what_is_no_request_is_none(data: bytes) -> None:
+    """Anybody who may write to the folder may have written the file."""
+    storage = MemoryStorage()
+    storage.write("stop.json", data)
+    assert stop_requested(storage, attempt=1) is None
