@@ -1,21 +1,15 @@
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-# The helpers beside the tests, and the real Airflow of tests/integration, under every import mode.
-sys.path.insert(0, str(Path(__file__).parent.parent / "integration"))
-sys.path.insert(0, str(Path(__file__).parent))
-
-from browsers import a_browser
 from fastapi.testclient import TestClient
-from pages import client_of
 from playwright.sync_api import Browser, Page
 
 from airflow_sparktune.study.address import study_address
+from tests.dashboard.helpers.browsers import a_browser
+from tests.dashboard.helpers.pages import client_of
 
 collect_ignore = ["site"]  # what the real Airflow of the browser tests loads
 ARTIFACTS = Path(__file__).parent.parent / "artifacts"

@@ -1,4 +1,4 @@
-"""Take the README's picture of the page: `python tests/dashboard/take_screenshot.py STUDY PICTURE.png`.
+"""Take the README's picture of the page: `python -m tests.dashboard.take_screenshot STUDY PICTURE.png`.
 
 STUDY is any study's folder, such as the one that `make demo` leaves behind.
 """
@@ -8,12 +8,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "integration"))
-
-from browsers import a_browser
-from serving import served
-
 from airflow_sparktune.dashboard.server import PAGE, local_app
+from tests.dashboard.helpers.browsers import a_browser
+from tests.dashboard.helpers.serving import served
 
 
 def take(study: str, picture: Path) -> None:

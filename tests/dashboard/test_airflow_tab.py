@@ -8,9 +8,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from airflow_site import PASSWORD, Run, Site, standalone
 from playwright.sync_api import FrameLocator, Page, expect
-from second_server import PASSWORDS, Server, second_server
+
+from tests.dashboard.helpers.second_server import PASSWORDS, Server, second_server
+from tests.integration.airflow_site import PASSWORD, Run, Site, standalone
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 HERE = Path(__file__).parent

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from pages import RUN, TASK
-from synthetic import Writer
 
 from airflow_sparktune.study.storage import LocalStorage
+from tests.dashboard.helpers.pages import RUN, TASK
+from tests.dashboard.helpers.synthetic import Writer
 
 
 def tuning(root: Path, run: str, *, trials: int, begun: float, close: bool = True) -> None:

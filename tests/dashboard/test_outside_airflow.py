@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from pages import as_it_is
-from synthetic import Writer
 
 from airflow_sparktune.dashboard.page.html_report import report
 from airflow_sparktune.dashboard.server import PAGE, local_app
 from airflow_sparktune.study.follow import read_study
+from tests.dashboard.helpers.pages import as_it_is
+from tests.dashboard.helpers.synthetic import Writer
 
 
 def study(tmp_path: Path) -> str:

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pages import RUN, TASK, client_of
 from playwright.sync_api import Page, expect
-from serving import served
-from synthetic import Writer
 
 from airflow_sparktune.study.space import choice, uniform
+from tests.dashboard.helpers.pages import RUN, TASK, client_of
+from tests.dashboard.helpers.serving import served
+from tests.dashboard.helpers.synthetic import Writer
 
 pytestmark = pytest.mark.integration
 EVIL = "<img src=x onerror=alert(1)><script>alert(2)</script>"

@@ -9,11 +9,11 @@ import pytest
 from fastapi import HTTPException
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
-from pages import RUN, client_of, everybody
-from synthetic import Writer
 
 from airflow_sparktune.dashboard.app import create_app
 from airflow_sparktune.dashboard.roots import StorageRoots
+from tests.dashboard.helpers.pages import RUN, client_of, everybody
+from tests.dashboard.helpers.synthetic import Writer
 
 
 def nobody() -> None:

@@ -6,10 +6,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from synthetic import Writer
 
 from airflow_sparktune.dashboard.shelf import Shelf
 from airflow_sparktune.study.storage import LocalStorage
+from tests.dashboard.helpers.synthetic import Writer
 
 
 def study(path: Path, trials: int) -> str:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from fastapi.testclient import TestClient
-from pages import RUN
-from synthetic import TRACEBACK, Writer
 
 from airflow_sparktune.study.journal import Prefix
+from tests.dashboard.helpers.pages import RUN
+from tests.dashboard.helpers.synthetic import TRACEBACK, Writer
 
 
 def ask(client: TestClient, **query: Any) -> dict[str, Any]:

@@ -8,17 +8,16 @@ from pathlib import Path
 
 from airflow.sdk import dag, task
 
-HELPERS = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[4]
 
 
 @dag(schedule=None)
 def watched():
     @task
     def tune(**context):
-        sys.path.append(str(HELPERS))
-        from synthetic import live_study
-
+        sys.path.append(str(ROOT))
         from airflow_sparktune.study.address import study_address
+        from tests.dashboard.helpers.synthetic import live_study
 
         instance = context["ti"]
         address = study_address(

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from threading import Thread
 
 import uvicorn
-from airflow_site import free_port, wait_for
 from fastapi import FastAPI
+
+from tests.integration.airflow_site import free_port, wait_for
 
 
 @contextmanager

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from airflow_site import Site, free_port, logged_in, running
+
+from tests.integration.airflow_site import Site, free_port, logged_in, running
 
 PASSWORDS = {"reader": "reader-pass", "stranger": "stranger-pass"}
 
@@ -31,7 +32,7 @@ def second_server(first: Site) -> Iterator[Server]:
     server = Server(f"http://localhost:{free_port()}/airflow")
     environment = {
         **os.environ,
-        "PYTHONPATH": str(Path(__file__).parent / "site"),  # where picky.py lies
+        "PYTHONPATH": str(Path(__file__).parent.parent / "site"),  # where picky.py lies
         "AIRFLOW__CORE__AUTH_MANAGER": "picky.PickyAuthManager",
     }
     with running(
