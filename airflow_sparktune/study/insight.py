@@ -1,0 +1,60 @@
+"""A study in one sentence: what it has gained, how long ago, and whether its slots were needed."""
+
+from __future__ import annotations
+
+import math
+
+from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import Trial, TrialState
+
+# Slots that stand idle for less than this share are no waste.
+_IDLE = 0.2
+
+
+def verdict(study: Study) -> str | None:
+    """The sentence; None before the first successful trial.
+
+    An example: "0.0334, 13 % better than the first trial; no gain in the last 14 trials; slots idle 26 % of
+    the time: parallelism 3 would fit".
+    """
+    if study.best is None or study.best.loss is None:
+        return None
+    ended = [trial for trial in study.ended if trial.counts]
+    parts = [
+        f"{study.best.loss:.4g}{_gain(study.best, ended)}",
+        *_staleness(study.best, ended),
+        *_idleness(study),
+    ]
+    return "; ".join(parts)
+
+
+def _gain(best: Trial, ended: list[Trial]) -> str:
+    first = next((trial for trial in ended if trial.state is TrialState.OK), best)
+    if first.loss is None or best.loss is None or first.number == best.number:
+        return ", the first trial's own" if len(ended) > 1 else ""
+    share = 100 * (first.loss - best.loss) / abs(first.loss) if first.loss else math.inf
+    if not math.isfinite(share) or share > 999:
+        return f", from {first.loss:.4g} in the first trial"
+    return (
+        f", {share:.2g} % better than the first trial"
+        if share < 1
+        else f", {share:.0f} % better than the first trial"
+    )
+
+
+def _staleness(best: Trial, ended: list[Trial]) -> list[str]:
+    since = (
+        len(ended) - 1 - next((index for index, trial in enumerate(ended) if trial.number == best.number), 0)
+    )
+    return [f"no gain in the last {since} trials"] if since >= 5 else []
+
+
+def _idleness(study: Study) -> list[str]:
+    if not study.slots or not study.slots_s or len(study.trials) < 2 * study.slots:
+        return []
+    idle = 1 - min(study.trials_s / study.slots_s, 1.0)
+    if idle < _IDLE:
+        return []
+    fit = max(1, math.ceil(study.slots * (1 - idle)))
+    hint = f": parallelism {fit} would fit" if fit < study.slots else ""
+    return [f"slots idle {100 * idle:.0f} % of the time{hint}"]

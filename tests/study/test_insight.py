@@ -1,0 +1,43 @@
+"""A study in one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.insight import verdict
+from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import Trial, TrialState
+from tests.dashboard.helpers.synthetic import Writer
+
+
+def study(tmp_path: Path, losses: list[float], *, slots: int = 4, run_s: float = 1.0) -> Study:
+    writer = Writer(str(tmp_path), slots=slots)
+    writer.open(max_evals=len(losses))
+    for number, loss in enumerate(losses):
+        trial = Trial(number=number, params={}, point={}, start=writer.now, slot=0)
+        writer.put(trial)
+        writer.now += 1.0
+        writer.put(trial.ended(TrialState.OK, end=writer.now, run_s=run_s, loss=loss))
+    return read_study(str(tmp_path)).study
+
+
+def test_without_a_result_there_is_nothing_to_say() -> None:
+    assert verdict(Study()) is None
+
+
+def test_gain_staleness_and_idle_slots(tmp_path: Path) -> None:
+    found = verdict(study(tmp_path, [2.0, 1.5, *[1.8] * 14]))
+
+    assert found == (
+        "1.5, 25 % better than the first trial; no gain in the last 14 trials; "
+        "slots idle 75 % of the time: parallelism 1 would fit"
+    )
+
+
+def test_busy_slots_and_a_fresh_gain_need_no_words(tmp_path: Path) -> None:
+    assert verdict(study(tmp_path, [2.0, 1.9, 1.0], slots=1)) == "1, 50 % better than the first trial"
+
+
+def test_a_first_loss_of_zero_has_no_percentage(tmp_path: Path) -> None:
+    assert verdict(study(tmp_path, [0.0, -3.0], slots=1)) == "-3, from 0 in the first trial"

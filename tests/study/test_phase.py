@@ -1,0 +1,78 @@
+"""Where a study stands, by its journal, the clock and Airflow's state of the task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.phase import SILENT_S, Phase, phase_of, stage_of
+from airflow_sparktune.study.study import Study
+from tests.dashboard.helpers.synthetic import Writer
+
+
+def study(tmp_path: Path, *, trials: int = 0, close: str | None = None, **facts: object) -> Study:
+    writer = Writer(str(tmp_path))
+    writer.now = 1000.0
+    writer.open()
+    writer.run(trials)
+    if close:
+        writer.close(close, **facts)
+    return read_study(str(tmp_path)).study
+
+
+def test_without_a_driver_it_waits() -> None:
+    assert phase_of(Study(), now=0.0) is Phase.WAITING
+    assert stage_of(Study()) == "Spark is starting"
+
+
+def test_without_a_trial_it_starts(tmp_path: Path) -> None:
+    assert phase_of(study(tmp_path), now=1010.0) is Phase.STARTING
+
+
+def test_a_second_attempt_starts_too_whatever_the_first_has_done(tmp_path: Path) -> None:
+    writer = Writer(str(tmp_path))
+    writer.open()
+    writer.run(3)
+    again = Writer(str(tmp_path), attempt=2)
+    again.open(takes=[[writer.stream.stream, writer.stream.events]])
+
+    assert phase_of(read_study(str(tmp_path)).study, now=again.now) is Phase.STARTING
+
+
+@pytest.mark.parametrize(
+    ("silent_s", "task_state", "phase"),
+    [
+        (0, None, Phase.RUNNING),
+        (SILENT_S - 5, "running", Phase.RUNNING),
+        (SILENT_S + 5, "running", Phase.LOST),
+        (SILENT_S + 5, None, Phase.LOST),
+        (0, "failed", Phase.LOST),
+        (0, "up_for_retry", Phase.LOST),
+    ],
+)
+def test_a_silent_driver_or_an_ended_task_means_lost(
+    tmp_path: Path, silent_s: float, task_state: str | None, phase: Phase
+) -> None:
+    found = study(tmp_path, trials=3)
+
+    assert phase_of(found, now=found.attempts[-1].last + silent_s, task_state=task_state) is phase
+
+
+ERROR = {"type": "ObjectiveError", "message": "no", "retryable": False, "traceback": None}
+
+
+@pytest.mark.parametrize(
+    ("reason", "facts", "phase"),
+    [
+        ("max_evals", {}, Phase.DONE),
+        ("killed", {}, Phase.KILLED),
+        ("error", {"error": ERROR}, Phase.FAILED),
+        ("timeout", {"error": ERROR}, Phase.FAILED),
+    ],
+)
+def test_a_closed_study_says_how_it_ended(
+    tmp_path: Path, reason: str, facts: dict[str, object], phase: Phase
+) -> None:
+    assert phase_of(study(tmp_path, trials=3, close=reason, **facts), now=1e9, task_state="failed") is phase
