@@ -1,4 +1,4 @@
-"""Who may look: whoever may read the task instances of the DAG in the path."""
+"""Who may see a study: users who may read the task instances of the DAG in the path."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import logging
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import HTTPException
+from fastapi import HTTPException, Query
 
 from airflow_sparktune.dashboard.place import Place
 
@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 _KEY = re.compile(r"[\w.-]+")  # what Airflow allows in DAG and task ids
 _RUN = re.compile(r"[^\x00-\x1f\x7f/\\]+")
 _INDEX = re.compile(r"[0-9]{1,9}")
+_MOST_RUNS = 500
 _UNMAPPED = ("", "-1", "{MAP_INDEX}")  # the UI leaves the last as it is on an unmapped task
 
 
@@ -28,25 +29,36 @@ def may_read_task_instances() -> Callable[..., Any]:
     return requires_access_dag("GET", DagAccessEntity.TASK_INSTANCE)
 
 
-def checked_dag(dag_id: str) -> str:
-    """The DAG's id, refused where it is none: `~` would mean "no DAG in particular" to Airflow's check."""
+async def checked_dag(dag_id: str) -> str:
+    """The DAG's id; refuses `~`, which means "no DAG in particular" to Airflow's check."""
     return _checked("dag_id", dag_id, _KEY)
 
 
-def checked_task(dag_id: str, task_id: str) -> Place:
+async def checked_task(dag_id: str, task_id: str) -> Place:
     """The task in the path."""
-    return Place(checked_dag(dag_id), _checked("task_id", task_id, _KEY))
+    return _task(dag_id, task_id)
 
 
-def checked_place(dag_id: str, task_id: str, run_id: str, map_index: str = "") -> Place:
+async def checked_place(dag_id: str, task_id: str, run_id: str, map_index: str = "") -> Place:
     """The task instance in the path."""
     index = -1 if map_index in _UNMAPPED else int(_checked("map_index", map_index, _INDEX))
     run = _checked("run_id", run_id, _RUN)
-    return replace(checked_task(dag_id, task_id), run_id=run, map_index=index)
+    return replace(_task(dag_id, task_id), run_id=run, map_index=index)
+
+
+async def checked_runs(
+    run: Annotated[list[str] | None, Query(max_length=_MOST_RUNS)] = None,
+) -> tuple[str, ...]:
+    """The ids of runs that the page knows from Airflow, in the query."""
+    return tuple(_checked("run_id", each, _RUN) for each in run or ())
+
+
+def _task(dag_id: str, task_id: str) -> Place:
+    return Place(_checked("dag_id", dag_id, _KEY), _checked("task_id", task_id, _KEY))
 
 
 def _checked(what: str, value: str, pattern: re.Pattern[str]) -> str:
-    # Names of dots only would climb out of the storage; `part` disarms them, nobody means them.
+    # A name of dots only would climb out of the storage.
     if len(value) <= 250 and pattern.fullmatch(value) and value.strip("."):
         return value
     log.warning("Refused a request for a study: %s %r", what, value[:250])

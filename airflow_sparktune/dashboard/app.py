@@ -1,4 +1,4 @@
-"""The web application: GET only, every route behind the guard, the page's own files too."""
+"""The web application: every route behind the guard, the page's own files too."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 
 from airflow_sparktune.dashboard.access import checked_dag, checked_place, checked_task
 from airflow_sparktune.dashboard.page import assets
 from airflow_sparktune.dashboard.page.masking import Mask, airflow_mask
+from airflow_sparktune.dashboard.page.replies import accepts_gzip
 from airflow_sparktune.dashboard.place import Catalogue
 from airflow_sparktune.dashboard.routes import StudyRoutes
 from airflow_sparktune.dashboard.shelf import Shelf
+from airflow_sparktune.dashboard.workers import Busy, Workers
 from airflow_sparktune.errors import StorageError
 
 log = logging.getLogger(__name__)
@@ -29,42 +31,60 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+_RETRY_AFTER_S = 5
 
 
 def create_app(
-    catalogue: Catalogue, *, guard: Callable[..., Any], mask: Mask | None = None, shelf: Shelf | None = None
+    catalogue: Catalogue,
+    *,
+    guard: Callable[..., Any],
+    mask: Mask | None = None,
+    shelf: Shelf | None = None,
+    workers: Workers | None = None,
 ) -> FastAPI:
-    """The page's application; `guard` is a FastAPI dependency that raises for whoever may not look."""
+    """The page's application; `guard` is a FastAPI dependency that raises for users without access."""
     app = FastAPI(title="Sparktune", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.middleware("http")(_with_headers)
-    app.add_exception_handler(StorageError, _unreadable)
-    app.add_exception_handler(OSError, _unreadable)
-    # The guard comes first: who may not look learns nothing about which ids are well-formed.
+    app.add_exception_handler(Busy, _unavailable)
+    app.add_exception_handler(StorageError, _unavailable)
+    app.add_exception_handler(OSError, _unavailable)
+    # The guard comes first: a user without access learns nothing about which ids are well-formed.
     router = APIRouter(prefix="/dags/{dag_id}", dependencies=[Depends(guard), Depends(checked_dag)])
-    _add_pages(router)
+    workers = Workers() if workers is None else workers
+    _add_pages(router, workers)
     shelf = Shelf() if shelf is None else shelf
-    StudyRoutes(catalogue, mask=mask or airflow_mask(), shelf=shelf).add_to(router)
+    StudyRoutes(catalogue, mask=mask or airflow_mask(), shelf=shelf, workers=workers).add_to(router)
     app.include_router(router)
     return app
 
 
-def _add_pages(router: APIRouter) -> None:
+def _add_pages(router: APIRouter, workers: Workers) -> None:
     @router.get("/static/{name}")
-    def static(name: str) -> FileResponse:
-        path = assets.files().get(name)
-        if path is None:
+    async def static(request: Request, name: str) -> Response:
+        if name not in assets.files():
             raise HTTPException(404, "no such file")
-        # plotly's address carries its version; the page's own files are small.
-        age = "private, max-age=604800" if name == assets.PLOTLY else "no-cache"
-        return FileResponse(path, media_type=assets.media_type(path), headers={"Cache-Control": age})
+        return await workers.run(lambda: _file(name, request))
 
     @router.get("/tasks/{task_id}/", dependencies=[Depends(checked_task)])
-    def history_page() -> HTMLResponse:
+    async def history_page() -> HTMLResponse:
         return HTMLResponse(assets.page("history.html"))
 
     @router.get("/tasks/{task_id}/runs/{run_id}/", dependencies=[Depends(checked_place)])
-    def study_page() -> HTMLResponse:
+    async def study_page() -> HTMLResponse:
         return HTMLResponse(assets.page("study.html"))
+
+
+def _file(name: str, request: Request) -> Response:
+    found = assets.asset(name)
+    # plotly's address carries its version; of the page's own files the browser asks whether they changed.
+    age = "private, max-age=604800" if name == assets.PLOTLY else "no-cache"
+    headers = {"Cache-Control": age, "ETag": found.tag, "Vary": "Accept-Encoding"}
+    if found.tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    if accepts_gzip(request):
+        headers["Content-Encoding"] = "gzip"
+        return Response(found.packed, media_type=found.media_type, headers=headers)
+    return Response(found.data, media_type=found.media_type, headers=headers)
 
 
 async def _with_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -73,10 +93,20 @@ async def _with_headers(request: Request, call_next: Callable[[Request], Awaitab
     return response
 
 
-async def _unreadable(request: Request, error: Exception) -> Response:
+async def _unavailable(request: Request, error: Exception) -> Response:
     log.warning("The study of %s cannot be read: %s", request.url.path, error)
-    return Response(
-        '{"detail": "The study\'s storage cannot be read just now; the API server\'s log says why."}',
-        status_code=503,
-        media_type="application/json",
+    return JSONResponse(
+        {"detail": _detail(error)}, status_code=503, headers={"Retry-After": str(_RETRY_AFTER_S)}
     )
+
+
+def _detail(error: Exception) -> str:
+    """What went wrong, without paths: a viewer of a DAG need not know the server's folders."""
+    if isinstance(error, Busy):
+        return f"The study cannot be read just now: {error}. The page tries again."
+    if isinstance(error, PermissionError) or isinstance(error.__cause__, PermissionError):
+        return (
+            "The API server's user may not read this study's folder. Give it the right to read there; "
+            "the API server's log names the path."
+        )
+    return "The study's storage does not answer. The page tries again; the API server's log says more."

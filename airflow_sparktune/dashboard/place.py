@@ -1,4 +1,4 @@
-"""Which study a page is about, and who knows where it lies."""
+"""Which study a page is about, and the catalogue that finds its folder."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ class Place:
 
 
 class Catalogue(Protocol):
-    """Finds study folders; what it does not name is not opened."""
+    """Finds study folders; a folder that it does not name is never opened."""
 
     def title(self, place: Place) -> str:
-        """What a page about it is called."""
+        """The title of a page about `place`."""
 
     def generations(self, place: Place) -> Mapping[int, str]:
         """The addresses of a task instance's studies by generation, the newest first."""
 
-    def runs(self, place: Place) -> Sequence[Place]:
-        """The task instances of a task that have studies."""
+    def runs(self, task: Place, *, most: int) -> tuple[Sequence[Place], int]:
+        """The newest task instances of a task that have studies, and how many older runs were left out."""
 
     def trouble(self) -> str | None:
-        """What keeps every study from being found, in words; None where nothing does."""
+        """Why no study can be found at all, in words; None where nothing is wrong."""

@@ -1,4 +1,4 @@
-"""The Airflow plugin that hangs the page into the UI: a tab on the task instance, a history on the task."""
+"""The Airflow plugin that adds the page to the UI: a tab on the task instance, a history on the task."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class SparktuneViews(AirflowPlugin):
 
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
-        """Where the API server mounts what."""
+        """The application, and where the API server mounts it."""
         return [{"app": _app(), "url_prefix": PREFIX, "name": "Sparktune"}]
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from heapq import nlargest
 from pathlib import Path
 
 from airflow_sparktune.dashboard.place import Place
@@ -14,9 +15,13 @@ from airflow_sparktune.study.storage import open_storage
 
 log = logging.getLogger(__name__)
 
-_GENERATION = re.compile(r"g([0-9]{1,9})")
+# Clearing a task begins the next generation. A longer number is a name that somebody gave, not a count.
+_GENERATION = re.compile(r"g(0|[1-9][0-9]{0,4})")
 _MAP_INDEX = re.compile(r"[0-9]{1,9}")
 _FOLDER = re.compile(r"[A-Za-z0-9._-]+")
+_DATE = re.compile(r"\d{4}-\d\d-\d\dT.*")
+# The page offers the newest studies of a task instance that was cleared often.
+_MOST_GENERATIONS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,7 @@ class StorageRoots:
         return cls(tuple(root.strip() for root in (first, *more.split(",")) if root.strip()))
 
     def title(self, place: Place) -> str:
-        """What a page about it is called."""
+        """The title of a page about `place`."""
         index = f", map index {place.map_index}" if place.map_index >= 0 else ""
         return f"{place.dag_id}.{place.task_id}, {place.run_id}{index}"
 
@@ -43,29 +48,29 @@ class StorageRoots:
         """The addresses of a task instance's studies by generation, the newest first."""
         for root in self.roots:
             for folder in _folders(root, place):
-                found = sorted(_generations(folder), reverse=True) if self._inside(root, folder) else []
-                addresses = {number: f"{folder}/g{number}" for number in found}
-                if addresses:
-                    return {number: at for number, at in addresses.items() if self._inside(root, at)}
+                numbers = _generations(folder) if _inside(root, folder) else []
+                found = {number: f"{folder}/g{number}" for number in nlargest(_MOST_GENERATIONS, numbers)}
+                found = {number: address for number, address in found.items() if _inside(root, address)}
+                if found:
+                    return found
         return {}
 
-    def runs(self, place: Place) -> Sequence[Place]:
-        """The task instances of a task that have studies; a run goes by its folder's name."""
-        found: dict[Place, None] = {}
+    def runs(self, task: Place, *, most: int) -> tuple[Sequence[Place], int]:
+        """The newest task instances of a task that have studies, and how many older runs were left out.
+
+        A run goes by the name of its folder. Only the newest `most` runs are looked into.
+        """
+        folders: dict[str, str] = {}
         for root in self.roots:
-            task = f"{root.rstrip('/')}/{part(place.dag_id)}/{part(place.task_id)}"
-            if not self._inside(root, task):
-                continue
-            for run in open_storage(task).names(""):
-                names = open_storage(f"{task}/{run}").names("")
-                if any(_GENERATION.fullmatch(name) for name in names):
-                    found[replace(place, run_id=run)] = None
-                for name in filter(_MAP_INDEX.fullmatch, names):
-                    found[replace(place, run_id=run, map_index=int(name))] = None
-        return tuple(found)
+            above = f"{root.rstrip('/')}/{part(task.dag_id)}/{part(task.task_id)}"
+            for run in open_storage(above).names("") if _inside(root, above) else ():
+                folders.setdefault(run, f"{above}/{run}")
+        newest = nlargest(most, folders, key=_by_date)
+        found = [place for run in newest for place in _instances(task, run, folders[run], most=most)]
+        return found, max(0, len(folders) - len(newest))
 
     def trouble(self) -> str | None:
-        """What keeps every study from being found, in words."""
+        """Why no study can be found at all; None where nothing is wrong."""
         missing = [root for root in self.roots if "://" not in root and not Path(root).is_dir()]
         if len(missing) < len(self.roots):
             return None
@@ -76,13 +81,36 @@ class StorageRoots:
             "the first tuning; where tunings have run, the API server and the workers must share it."
         )
 
-    @staticmethod
-    def _inside(root: str, address: str) -> bool:
-        """Whether the address stays under the root, also when links are followed."""
-        if "://" in root or Path(address).resolve().is_relative_to(Path(root).resolve()):
-            return True
-        log.warning("Refused to open %s: it leaves the storage root %s", address, root)
-        return False
+
+def _instances(task: Place, run: str, folder: str, *, most: int) -> Iterable[Place]:
+    if not _FOLDER.fullmatch(run):
+        return
+    names = open_storage(folder).names("")
+    if any(map(_GENERATION.fullmatch, names)):
+        yield replace(task, run_id=run)
+    indices = sorted(int(name) for name in names if _MAP_INDEX.fullmatch(name))
+    for index in indices[:most]:
+        yield replace(task, run_id=run, map_index=index)
+
+
+def _by_date(run: str) -> tuple[str, str]:
+    """Airflow's run ids end in a date; others sort by name."""
+    date = _DATE.search(run)
+    return (date[0] if date else "", run)
+
+
+def _inside(root: str, address: str) -> bool:
+    """Whether no link leads away from the address: another path would be another task's study.
+
+    The root itself may be a link, and lie below one.
+    """
+    if "://" in root:
+        return True
+    expected = Path(root).resolve() / Path(address).relative_to(Path(root))
+    if Path(address).resolve() == expected:
+        return True
+    log.warning("Refused to open %s: a link below the storage root %s leads elsewhere", address, root)
+    return False
 
 
 def _folders(root: str, place: Place) -> Iterator[str]:
@@ -92,7 +120,7 @@ def _folders(root: str, place: Place) -> Iterator[str]:
     )
     by_id = first.rpartition("/")[0]
     yield by_id
-    # The history knows a run by its folder alone, whose name may hold a hash instead of the id.
+    # The history may know a run by its folder alone, whose name may hold a hash.
     if _FOLDER.fullmatch(place.run_id) and place.run_id.strip("."):
         parts = by_id.split("/")
         parts[-1 if place.map_index < 0 else -2] = place.run_id

@@ -1,37 +1,54 @@
-"""What the page asks about a study or a task; who may ask is settled before, see `app`."""
+"""What the page asks about a study or a task; access is checked before, see `app`."""
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Response
-from fastapi.responses import HTMLResponse
-from pydantic import BaseModel
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 
-from airflow_sparktune.dashboard.access import checked_place, checked_task
+from airflow_sparktune.dashboard.access import checked_place, checked_runs, checked_task
 from airflow_sparktune.dashboard.page.history import History
 from airflow_sparktune.dashboard.page.html_report import report
 from airflow_sparktune.dashboard.page.importance import Importances
-from airflow_sparktune.dashboard.page.masking import Mask
-from airflow_sparktune.dashboard.page.schemas import Phase, StudyReply
-from airflow_sparktune.dashboard.page.view import importance_reply, stream_of, study_reply, trial_reply
+from airflow_sparktune.dashboard.page.masking import Mask, study_mask
+from airflow_sparktune.dashboard.page.replies import json_response, packed
+from airflow_sparktune.dashboard.page.schemas import StudyReply
+from airflow_sparktune.dashboard.page.view import (
+    importance_reply,
+    named_dimensions,
+    stream_of,
+    study_reply,
+    trial_reply,
+)
 from airflow_sparktune.dashboard.place import Catalogue, Place
 from airflow_sparktune.dashboard.shelf import Shelf
+from airflow_sparktune.dashboard.workers import Workers
 from airflow_sparktune.study.address import part
+
+log = logging.getLogger(__name__)
 
 Task = Annotated[Place, Depends(checked_task)]
 TaskInstance = Annotated[Place, Depends(checked_place)]
+Runs = Annotated[tuple[str, ...], Depends(checked_runs)]
+TaskState = Annotated[str | None, Query(max_length=40)]
+
+# For what takes arithmetic besides reading: the importance imports scikit-learn the first time.
+_LONG_S = 90.0
+# What a study raises that holds what no driver of ours writes.
+_UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 class StudyRoutes:
     """The answers; `shelf` holds the studies that are being looked at."""
 
-    def __init__(self, catalogue: Catalogue, *, mask: Mask, shelf: Shelf) -> None:
+    def __init__(self, catalogue: Catalogue, *, mask: Mask, shelf: Shelf, workers: Workers) -> None:
         self._catalogue = catalogue
         self._mask = mask
         self._shelf = shelf
+        self._workers = workers
         self._importances = Importances()
         self._history = History(mask)
 
@@ -44,57 +61,99 @@ class StudyRoutes:
         router.get(f"{run}/report")(self.report)
         router.get("/tasks/{task_id}/history")(self.history)
 
-    def study(
-        self, place: TaskInstance, after: int = 0, stream: str = "", generation: int | None = None
+    async def study(
+        self,
+        request: Request,
+        place: TaskInstance,
+        after: int = 0,
+        stream: str = "",
+        generation: int | None = None,
+        task_state: TaskState = None,
     ) -> Response:
         """The study, with the trials that changed after event `after` of `stream`."""
-        title, found = self._catalogue.title(place), self._catalogue.generations(place)
-        if not found:
-            message = self._catalogue.trouble()
-            return _json(StudyReply(phase=Phase.NONE, title=title, message=message, now=time.time()))
-        chosen = next(iter(found)) if generation is None else generation
-        with self._shelf.look(_address(found, chosen)) as follower:
-            current = stream_of(follower)
-            reply = study_reply(
-                follower.study,
-                stream=current,
-                after=after if stream == current else 0,
-                problems=follower.problems,
-                now=time.time(),
-                mask=self._mask,
-                title=title,
-                generation=chosen,
-                generations=tuple(found),
-            )
-        return _json(reply)
 
-    def trial(self, place: TaskInstance, number: int, generation: int) -> Response:
+        def read() -> Response:
+            title, found = self._catalogue.title(place), self._catalogue.generations(place)
+            if not found:
+                message = self._catalogue.trouble()
+                return json_response(
+                    StudyReply(phase="none", title=title, message=message, now=time.time()), request
+                )
+            chosen = next(iter(found)) if generation is None else generation
+            with self._shelf.look(_address(found, chosen)) as follower:
+                current = stream_of(follower)
+                reply = study_reply(
+                    follower.study,
+                    stream=current,
+                    after=after if stream == current else 0,
+                    problems=follower.problems,
+                    now=time.time(),
+                    mask=self._mask,
+                    title=title,
+                    generation=chosen,
+                    generations=tuple(found),
+                    task_state=task_state,
+                )
+            return json_response(reply, request)
+
+        return await self._answer(read, request)
+
+    async def trial(self, request: Request, place: TaskInstance, number: int, generation: int) -> Response:
         """Everything about one trial."""
-        with self._shelf.look(self._find(place, generation)) as follower:
-            found = follower.study.trials.get(number)
-        if found is None:
-            raise HTTPException(404, f"this study has no trial {number}")
-        return _json(trial_reply(found, mask=self._mask))
 
-    def importance(self, place: TaskInstance, generation: int) -> Response:
+        def read() -> Response:
+            with self._shelf.look(self._find(place, generation)) as follower:
+                study = follower.study
+                found = study.trials.get(number)
+                mask = study_mask(self._mask, study)
+                dimensions = named_dimensions(study, mask)
+            if found is None:
+                raise HTTPException(404, f"this study has no trial {number}")
+            return json_response(trial_reply(found, dimensions, mask=mask), request)
+
+        return await self._answer(read, request)
+
+    async def importance(self, request: Request, place: TaskInstance, generation: int) -> Response:
         """How much each parameter matters."""
-        address = self._find(place, generation)
-        with self._shelf.look(address) as follower:
-            dimensions, trials = follower.study.dimensions, tuple(follower.study.trials.values())
-            name = f"{address} {stream_of(follower)}"
-        return _json(importance_reply(self._importances.of(name, dimensions, trials)))
 
-    def report(self, place: TaskInstance, generation: int) -> HTMLResponse:
+        def read() -> Response:
+            address = self._find(place, generation)
+            with self._shelf.look(address) as follower:
+                dimensions, trials = follower.study.dimensions, tuple(follower.study.trials.values())
+                name = f"{address} {stream_of(follower)}"
+            return json_response(importance_reply(self._importances.of(name, dimensions, trials)), request)
+
+        return await self._answer(read, request, deadline_s=_LONG_S)
+
+    async def report(self, request: Request, place: TaskInstance, generation: int) -> Response:
         """The page as one file, to be kept."""
-        title = self._catalogue.title(place)
-        with self._shelf.look(self._find(place, generation)) as follower:
-            text = report(follower.study, title=title, problems=follower.problems, mask=self._mask)
-        name = f"tuning-{part(place.task_id)}-{part(place.run_id)}.html"
-        return HTMLResponse(text, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
-    def history(self, task: Task) -> Response:
-        """What the task's runs came to."""
-        return _json(self._history.of(self._catalogue, task))
+        def read() -> Response:
+            title = self._catalogue.title(place)
+            with self._shelf.look(self._find(place, generation)) as follower:
+                text = report(follower.study, title=title, problems=follower.problems, mask=self._mask)
+            name = f"tuning-{part(place.task_id)}-{part(place.run_id)}.html"
+            headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+            return packed(text.encode(), request, media_type="text/html; charset=utf-8", headers=headers)
+
+        return await self._answer(read, request, deadline_s=_LONG_S)
+
+    async def history(self, request: Request, task: Task, runs: Runs) -> Response:
+        """What the task's runs came to; `run` names runs by their ids, where the page knows them."""
+        return await self._answer(
+            lambda: json_response(self._history.of(self._catalogue, task, run_ids=runs), request), request
+        )
+
+    async def _answer(
+        self, read: Callable[[], Response], request: Request, *, deadline_s: float | None = None
+    ) -> Response:
+        try:
+            return await self._workers.run(read, deadline_s=deadline_s)
+        except _UNREADABLE:
+            log.exception("The study of %s cannot be shown", request.url.path)
+            raise HTTPException(
+                422, "This study's journal holds what no driver writes; the API server's log says more."
+            ) from None
 
     def _find(self, place: Place, generation: int) -> str:
         return _address(self._catalogue.generations(place), generation)
@@ -104,10 +163,3 @@ def _address(generations: Mapping[int, str], generation: int) -> str:
     if generation not in generations:
         raise HTTPException(404, f"this task instance has no study of generation {generation}")
     return generations[generation]
-
-
-def _json(reply: BaseModel) -> Response:
-    # Straight from pydantic: FastAPI's response_model would check 10,000 trials a second time.
-    return Response(
-        reply.model_dump_json(), media_type="application/json", headers={"Cache-Control": "no-store"}
-    )

@@ -1,4 +1,4 @@
-"""`sparktune ui STUDY`: the page for one study outside Airflow, for whoever sits at this machine."""
+"""`sparktune ui STUDY`: the page for one study outside Airflow, for the user of this machine."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from airflow_sparktune.dashboard.page.masking import Mask
 from airflow_sparktune.dashboard.place import Place
 
 HOST = "127.0.0.1"
-# One study has one page; its address has the form that it has in Airflow, so that there is one page only.
+# The page's address has the form that it has in Airflow, so that one page serves both.
 RUN = "here"
 PAGE = f"/dags/local/tasks/study/runs/{RUN}/"
 
 
 @dataclass(frozen=True, slots=True)
 class OneStudy:
-    """The catalogue of a single study, whatever is asked for."""
+    """The catalogue of a single study, which every request gets."""
 
     address: str
 
     def title(self, place: Place) -> str:  # noqa: ARG002
-        """What a page about it is called."""
+        """The study's address."""
         return self.address
 
     def generations(self, place: Place) -> Mapping[int, str]:  # noqa: ARG002
         """The one address."""
         return {0: self.address}
 
-    def runs(self, place: Place) -> Sequence[Place]:
-        """The one place."""
-        return (replace(place, run_id=RUN),)
+    def runs(self, task: Place, *, most: int) -> tuple[Sequence[Place], int]:  # noqa: ARG002
+        """The one run."""
+        return (replace(task, run_id=RUN),), 0
 
     def trouble(self) -> str | None:
         """Nothing: the address was given."""
@@ -63,4 +63,4 @@ def serve(address: str, *, port: int) -> None:
 
 
 def _everybody() -> None:
-    """No check: whoever can reach the port may look."""
+    """No check: every user of this machine can reach the port."""

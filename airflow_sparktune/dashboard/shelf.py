@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
 
+from airflow_sparktune.dashboard.workers import Busy
 from airflow_sparktune.study.follow import StudyFollower
 from airflow_sparktune.study.storage import open_storage
 
@@ -18,12 +19,15 @@ class _Kept:
     follower: StudyFollower
     lock: Lock = field(default_factory=Lock)
     read_at: float = float("-inf")
+    held_since: float | None = None  # when the request that holds the lock got it
 
 
 class Shelf:
-    """At most `studies` followers and about `trials` trials; the one not looked at for longest goes.
+    """At most `studies` followers and about `trials` trials; the least recently used one is dropped.
 
-    Many pages may watch one study: its folder is listed at most once in `pause_s` seconds.
+    Many pages may watch one study: its folder is listed at most once in `pause_s` seconds. A study whose
+    storage hangs must not take every thread: who waits longer than `patience_s` for another request's read
+    gets Busy, at once where that read has taken so long already.
     """
 
     def __init__(
@@ -32,40 +36,67 @@ class Shelf:
         studies: int = 32,
         trials: int = 100_000,
         pause_s: float = 1.0,
+        patience_s: float = 3.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._studies = studies
         self._trials = trials
         self._pause_s = pause_s
+        self._patience_s = patience_s
         self._clock = clock
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._lock = Lock()
 
     @contextmanager
     def look(self, address: str) -> Iterator[StudyFollower]:
-        """The study as it stands now, held still meanwhile; raises what its storage raises."""
+        """The study as it stands now, unchanged until the block ends.
+
+        Raises Busy, and what its storage raises.
+        """
         kept = self._take(address)
-        with kept.lock:
+        with self._held(kept):
             now = self._clock()
             if now - kept.read_at >= self._pause_s:
                 kept.follower.refresh()
-                kept.read_at = now
+                kept.read_at = self._clock()
             yield kept.follower
 
     def __len__(self) -> int:
         return len(self._kept)
 
+    @contextmanager
+    def _held(self, kept: _Kept) -> Iterator[None]:
+        held = kept.held_since
+        patience_s = self._patience_s
+        if held is not None:
+            patience_s = max(0.0, patience_s - (self._clock() - held))
+        if not kept.lock.acquire(timeout=patience_s):
+            raise Busy("another request is still reading this study")
+        try:
+            kept.held_since = self._clock()
+            yield
+        finally:
+            kept.held_since = None
+            kept.lock.release()
+
     def _take(self, address: str) -> _Kept:
         with self._lock:
-            if address not in self._kept:
-                self._kept[address] = _Kept(StudyFollower(open_storage(address)))
+            kept = self._kept.get(address)
+            if kept is not None:
+                self._kept.move_to_end(address)
+                self._make_room()
+                return kept
+        # Opening some kinds of storage connects to a server: not while every other study waits.
+        opened = _Kept(StudyFollower(open_storage(address)))
+        with self._lock:
+            kept = self._kept.setdefault(address, opened)
             self._kept.move_to_end(address)
             self._make_room()
-            return self._kept[address]
+            return kept
 
     def _make_room(self) -> None:
         trials = sum(len(kept.follower.study.trials) for kept in self._kept.values())
-        # One study stays whatever its size: throwing it out would read it anew at every request.
+        # One study stays whatever its size: without it every request would read the journal from its start.
         while len(self._kept) > 1 and (len(self._kept) > self._studies or trials > self._trials):
             _, gone = self._kept.popitem(last=False)
             trials -= len(gone.follower.study.trials)

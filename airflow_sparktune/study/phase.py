@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from airflow_sparktune.study.study import StopReason, Study
+from airflow_sparktune.study.stopping import StopReason
+from airflow_sparktune.study.study import Study
 
 # A driver at work writes at least every 30 s; after three missed signs of life it is taken for lost.
 SILENT_S = 90.0

@@ -44,8 +44,9 @@ def test_a_finished_study_shows_its_state_and_is_asked_for_once(page: Page, site
     page.goto(f"{site}{RUN}/")
 
     expect(page.locator("#state")).to_contain_text("40 of 40 trials")
-    expect(page.locator("#state")).to_contain_text("all trials of the budget are done")
-    expect(page.locator("#losses .scatterlayer .trace")).to_have_count(3)
+    expect(page.locator("#state")).to_contain_text("40 of 40")
+    expect(page.locator("#headline")).to_contain_text("reached max_evals (40)")
+    expect(page.locator("#losses .scatterlayer .trace")).to_have_count(4)
     page.wait_for_timeout(2500)
     assert len(asked) == 1
 
@@ -54,20 +55,20 @@ def test_a_running_study_fills_the_page(page: Page, site: str, address: str) -> 
     writer = Writer(address)
     writer.open(max_evals=9)
     page.goto(f"{site}{RUN}/")
-    expect(page.locator("#notices")).to_contain_text("No trial has begun yet")
+    expect(page.locator("#notices")).to_contain_text("Starting")
 
     writer.run(5)
     expect(page.locator("#state")).to_contain_text("5 of 9 trials")
     writer.run(4, first=5)
     writer.close()
 
-    expect(page.locator("#state")).to_contain_text("Finished")
+    expect(page.locator("#headline")).to_contain_text("Done")
     expect(page.locator("#trials tbody tr")).to_have_count(9)
 
 
-@pytest.mark.parametrize(("silent_s", "told"), [(65, False), (100, True)])
-def test_a_driver_that_misses_its_signs_of_life_may_be_gone(
-    page: Page, site: str, address: str, silent_s: float, told: bool
+@pytest.mark.parametrize(("silent_s", "phase"), [(65, "Running"), (100, "Lost")])
+def test_a_driver_that_misses_its_signs_of_life_is_lost(
+    page: Page, site: str, address: str, silent_s: float, phase: str
 ) -> None:
     writer = Writer(address)
     writer.now = time.time() - silent_s
@@ -75,8 +76,8 @@ def test_a_driver_that_misses_its_signs_of_life_may_be_gone(
     writer.run(1)
     page.goto(f"{site}{RUN}/")
 
-    expect(page.locator("#state")).to_contain_text("1 of 9 trials")
-    assert ("the driver may be gone" in page.locator("#state").inner_text()) is told
+    expect(page.locator("#headline")).to_contain_text(phase)
+    assert ("The driver died" in page.locator("#banner").inner_text()) is (phase == "Lost")
 
 
 def test_a_new_attempt_starts_the_page_over(page: Page, site: str, address: str) -> None:
@@ -92,7 +93,7 @@ def test_a_new_attempt_starts_the_page_over(page: Page, site: str, address: str)
     )  # the last trial is lost
 
     expect(page.locator("#state")).to_contain_text("2 of 9 trials")
-    expect(page.locator("#state")).to_contain_text("attempt 2")
+    expect(page.locator("#state")).to_contain_text("driver attempt 2")
 
 
 def test_a_killed_study_that_goes_on_is_followed(page: Page, site: str, address: str) -> None:
@@ -101,7 +102,7 @@ def test_a_killed_study_that_goes_on_is_followed(page: Page, site: str, address:
     writer.run(3)
     writer.close(reason="killed")
     page.goto(f"{site}{RUN}/")
-    expect(page.locator("#state")).to_contain_text("it was killed")
+    expect(page.locator("#headline")).to_contain_text("Killed")
 
     again = Writer(address, attempt=2)
     again.open(max_evals=9, takes=[[writer.stream.stream, writer.stream.events]])
@@ -117,7 +118,7 @@ def test_the_table_sorts_filters_and_searches(page: Page, site: str, address: st
 
     page.get_by_role("button", name="Loss").click()
     expect(rows.first).to_contain_text("best")
-    expect(page.locator("th", has_text="Loss")).to_have_attribute("aria-sort", "ascending")
+    expect(page.locator("#trials th", has_text="Loss")).to_have_attribute("aria-sort", "ascending")
     page.get_by_label("Show trials of state").select_option("failed")
     expect(page.locator("#table-text")).to_have_text("4 of 40 trials")
     page.get_by_label("Show trials of state").select_option("")
@@ -136,11 +137,11 @@ def test_a_failed_trial_opens_with_its_traceback_by_keyboard(page: Page, site: s
     expect(page.locator(".traceback")).to_contain_text("ValueError: matrix is singular")
     expect(page.get_by_role("button", name="Trial 31", exact=True)).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.locator(".traceback")).to_have_count(0)
+    expect(page.locator("#panel")).to_be_hidden()
 
 
 def test_a_bar_of_the_timeline_opens_its_trial(page: Page, site: str, address: str) -> None:
-    """Also one that is not among the hundred that the table lists: it is listed too while it is open."""
+    """Also one that is not among the hundred that the table lists."""
     finished(address, trials=150)
     page.goto(f"{site}{RUN}/")
     scroll_to(page, "#timeline")
@@ -150,10 +151,10 @@ def test_a_bar_of_the_timeline_opens_its_trial(page: Page, site: str, address: s
 
     page.mouse.click(box["x"] + 2, box["y"] + box["height"] / 8)  # the first bar in the first of four slots
 
-    expect(page.locator("tr[data-trial='0'] + .detail")).to_contain_text("Params")
-    expect(page.locator("tr[data-trial]")).to_have_count(101)
-    page.get_by_role("button", name="Trial 0", exact=True).click()
-    expect(page.locator("tr[data-trial]")).to_have_count(100)
+    expect(page.locator("#panel")).to_contain_text("Trial 0")
+    expect(page.locator("#panel")).to_contain_text("Params")
+    page.keyboard.press("Escape")
+    expect(page.locator("#panel")).to_be_hidden()
 
 
 def test_a_box_over_an_axis_filters_the_table(page: Page, site: str, address: str) -> None:
@@ -224,7 +225,7 @@ def test_it_fits_a_narrow_screen(page: Page, site: str, address: str) -> None:
     page.set_viewport_size({"width": 380, "height": 800})
     page.goto(f"{site}{RUN}/")
 
-    expect(page.locator("#losses .scatterlayer .trace")).to_have_count(3)
+    expect(page.locator("#losses .scatterlayer .trace")).to_have_count(4)
     assert page.evaluate("document.documentElement.scrollWidth") == 380
 
 
@@ -287,13 +288,13 @@ def test_script_tags_are_text_in_the_page(page: Page, site: str, address: str) -
     evil_study(address)
 
     page.goto(f"{site}{RUN}/")
-    expect(page.locator("#state")).to_contain_text(EVIL)
+    expect(page.locator("#banner")).to_contain_text(EVIL)
     expect(page.locator("#trials thead")).to_contain_text(EVIL)
     for chart in ("#timeline", "#parallel", "#importance", "#slices"):
         scroll_to(page, chart)
         page.wait_for_timeout(400)
     page.get_by_role("button", name="Trial 4", exact=True).click()
-    expect(page.locator(".detail")).to_contain_text("matrix is singular")
+    expect(page.locator("#panel")).to_contain_text("matrix is singular")
 
     assert page.locator("img, a[href^=javascript], main script").count() == 0
 
@@ -308,7 +309,7 @@ def test_script_tags_are_text_in_the_report(page: Page, site: str, address: str,
 
     page.goto(report.as_uri())
 
-    expect(page.locator("#state")).to_contain_text(EVIL)
+    expect(page.locator("#banner")).to_contain_text(EVIL)
     expect(page.locator("#losses .scatterlayer .trace").first).to_be_attached()
     assert page.locator("img").count() == 0
 

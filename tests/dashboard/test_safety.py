@@ -12,7 +12,9 @@ from fastapi.testclient import TestClient
 
 from airflow_sparktune.dashboard.app import create_app
 from airflow_sparktune.dashboard.roots import StorageRoots
-from tests.dashboard.helpers.pages import RUN, client_of, everybody
+from airflow_sparktune.errors import StorageUnavailable
+from airflow_sparktune.study.trial import Failure, FailureKind, TrialState
+from tests.dashboard.helpers.pages import RUN, TASK, client_of, everybody
 from tests.dashboard.helpers.synthetic import Writer
 
 
@@ -82,6 +84,36 @@ def test_a_link_out_of_the_storage_is_not_followed(
     assert client.get(f"{RUN}/study").json()["phase"] == "none"
 
 
+@pytest.mark.parametrize("below", ["", "/r1", "/r1/g0"])
+def test_a_link_to_another_tasks_study_is_not_followed(
+    client: TestClient, tmp_path: Path, address: str, below: str
+) -> None:
+    """Also not within the storage: who may read this DAG may not read that one."""
+    secret = tmp_path / "secret" / "tune"
+    Writer(str(secret / "r1" / "g0")).open()
+    task = Path(address).parent.parent
+    link = Path(f"{task}{below}")
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(f"{secret}{below}")
+
+    assert client.get(f"{RUN}/study").json()["phase"] == "none"
+    assert all(row["phase"] == "none" for row in client.get(f"{TASK}/history").json()["runs"])
+
+
+def test_a_root_that_is_a_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "here").symlink_to(tmp_path / "there")
+    Writer(str(tmp_path / "there" / "churn" / "tune" / "r1" / "g0")).open()
+
+    assert client_of(tmp_path / "here").get(f"{RUN}/study").json()["phase"] == "starting"
+
+
+def test_a_folder_with_a_date_for_a_name_is_no_generation(client: TestClient, address: str) -> None:
+    Writer(address).open()
+    Writer(address.replace("/g0", "/g20261124")).open()
+
+    assert client.get(f"{RUN}/study").json()["generations"] == [0]
+
+
 def test_only_the_pages_own_files_are_served(client: TestClient) -> None:
     assert client.get("/dags/churn/static/style.css").status_code == 200
     assert client.get("/dags/churn/static/plotly.min.js").headers["cache-control"].startswith("private")
@@ -109,7 +141,25 @@ def test_a_storage_that_fails_is_told_without_its_path(
     answer = client.get(f"{RUN}/study")
 
     assert answer.status_code == 503
+    assert "right to read" in answer.json()["detail"]
     assert address not in answer.text
+
+
+def test_a_storage_that_does_not_answer_asks_for_no_rights(
+    client: TestClient, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Writer(address).open()
+
+    def refuse(*_: object) -> None:
+        raise StorageUnavailable(f"no answer from {address}")
+
+    monkeypatch.setattr("airflow_sparktune.study.storage.LocalStorage.read", refuse)
+
+    answer = client.get(f"{RUN}/study")
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert "does not answer" in answer.json()["detail"]
+    assert "right" not in answer.json()["detail"]
 
 
 def test_text_under_a_telling_key_is_masked(tmp_path: Path, address: str) -> None:
@@ -127,3 +177,25 @@ def test_text_under_a_telling_key_is_masked(tmp_path: Path, address: str) -> Non
 
     assert "s3cret" not in told
     assert '"max_tokens":' in told
+
+
+def test_a_secret_of_the_spec_is_hidden_in_tracebacks_too(tmp_path: Path, address: str) -> None:
+    from airflow_sparktune.dashboard.page.masking import airflow_mask
+
+    writer = Writer(address)
+    kwargs = {"db": {"password": "hunter2\\x", "deep": {"a": {"b": {"c": {"d": {"token": "deep-secret"}}}}}}}
+    writer.open(objective_kwargs=kwargs)
+    text = "OperationalError: connect(password='hunter2\\\\x', 'deep-secret') hunter2\\x"
+    error = Failure(FailureKind.RAISED, text, f"Traceback\n  loss({text})")
+    for trial in writer.trials(1):
+        writer.put(trial.ended(TrialState.FAILED, end=writer.now, error=error, info={"note": text}))
+    described = {"type": "ObjectiveError", "message": text, "retryable": False, "traceback": text}
+    writer.close("error", error=described)
+    client = TestClient(create_app(StorageRoots((str(tmp_path),)), guard=everybody, mask=airflow_mask()))
+
+    for path in ("study", "trials/0?generation=0", "report?generation=0"):
+        answer = client.get(f"{RUN}/{path}")
+        assert answer.status_code == 200
+        assert "OperationalError" in answer.text
+        assert "hunter2" not in answer.text
+        assert "deep-secret" not in answer.text

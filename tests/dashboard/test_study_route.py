@@ -28,10 +28,10 @@ def test_a_closed_study_is_told_whole(client: TestClient, address: str) -> None:
 
     reply = ask(client)
 
-    assert (reply["phase"], reply["generation"], reply["title"]) == ("closed", 0, "churn.tune, r1")
-    assert [trial["number"] for trial in reply["trials"]] == list(range(12))
+    assert (reply["phase"], reply["generation"], reply["title"]) == ("done", 0, "churn.tune, r1")
+    assert reply["columns"]["number"] == list(range(12))
     assert reply["summary"]["stop_reason"] == "max_evals"
-    assert len(reply["trials"][0]["point"]) == len(reply["dimensions"])
+    assert len(reply["columns"]["points"]) == len(reply["dimensions"])
 
 
 def test_a_second_question_brings_what_changed_since(client: TestClient, address: str) -> None:
@@ -43,8 +43,8 @@ def test_a_second_question_brings_what_changed_since(client: TestClient, address
 
     second = ask(client, after=first["changes"], stream=first["stream"])
 
-    assert [trial["number"] for trial in second["trials"]] == [3]
-    assert ask(client, after=second["changes"], stream=second["stream"])["trials"] == []
+    assert second["columns"]["number"] == [3]
+    assert ask(client, after=second["changes"], stream=second["stream"])["columns"]["number"] == []
 
 
 def test_a_new_attempt_starts_the_page_over(client: TestClient, address: str) -> None:
@@ -59,7 +59,7 @@ def test_a_new_attempt_starts_the_page_over(client: TestClient, address: str) ->
     second = ask(client, after=first["changes"], stream=first["stream"])
 
     assert second["stream"] != first["stream"]
-    assert [trial["number"] for trial in second["trials"]] == [0, 1, 2]
+    assert second["columns"]["number"] == [0, 1, 2]
     assert [attempt["number"] for attempt in second["attempts"]] == [1, 2]
 
 
@@ -72,8 +72,8 @@ def test_the_newest_generation_is_shown_and_an_older_one_can_be_chosen(
         writer.run(trials)
 
     assert ask(client)["generations"] == [3, 0]
-    assert len(ask(client)["trials"]) == 5
-    assert len(ask(client, generation=0)["trials"]) == 2
+    assert len(ask(client)["columns"]["number"]) == 5
+    assert len(ask(client, generation=0)["columns"]["number"]) == 2
     assert client.get(f"{RUN}/study", params={"generation": 1}).status_code == 404
 
 
@@ -81,7 +81,7 @@ def test_a_mapped_task_has_a_study_an_index(client: TestClient, address: str) ->
     writer = Writer(address.replace("/g0", "/2/g0"))
     writer.open()
 
-    assert ask(client, map_index="2")["phase"] == "running"
+    assert ask(client, map_index="2")["phase"] == "starting"
     assert ask(client, map_index="{MAP_INDEX}")["phase"] == "none"
 
 
@@ -114,7 +114,7 @@ def test_a_torn_segment_is_told_and_the_rest_shown(client: TestClient, address: 
 
     reply = ask(client)
 
-    assert len(reply["trials"]) == 2
+    assert len(reply["columns"]["number"]) == 2
     assert "torn" in reply["problems"][0]
 
 

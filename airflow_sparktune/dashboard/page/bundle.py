@@ -1,4 +1,4 @@
-"""The page's modules as one script: a file that is mailed has nowhere to import from."""
+"""The page's modules as one script, for a report: a single file cannot import others."""
 
 from __future__ import annotations
 

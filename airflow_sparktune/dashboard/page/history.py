@@ -1,23 +1,31 @@
-"""A task's tunings over its runs: what each came to."""
+"""A task's tunings over its runs: the result of each, and what changed between them."""
 
 from __future__ import annotations
 
-import re
+import hashlib
+import json
+import logging
+import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from threading import Lock
 
-from airflow_sparktune.dashboard.page.masking import Mask
-from airflow_sparktune.dashboard.page.schemas import HistoryReply, Phase, RunRow
-from airflow_sparktune.dashboard.page.view import phase_of, stream_of
+from airflow_sparktune.dashboard.page.masking import Mask, study_mask
+from airflow_sparktune.dashboard.page.schemas import HistoryReply, RunRow
+from airflow_sparktune.dashboard.page.view import named_dimensions, named_point, stream_of
 from airflow_sparktune.dashboard.place import Catalogue, Place
+from airflow_sparktune.errors import SparktuneError
+from airflow_sparktune.study.address import part
 from airflow_sparktune.study.follow import StudyFollower, read_study
 from airflow_sparktune.study.journal import streams
+from airflow_sparktune.study.phase import phase_of
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.storage import open_storage
 
+log = logging.getLogger(__name__)
+
 MOST_RUNS = 100
 _KEPT = 1000
-_DATE = re.compile(r"\d{4}-\d\d-\d\dT.*")
 
 
 class History:
@@ -28,29 +36,48 @@ class History:
         self._closed: OrderedDict[str, tuple[str, RunRow]] = OrderedDict()
         self._lock = Lock()
 
-    def of(self, catalogue: Catalogue, task: Place) -> HistoryReply:
-        """The newest runs of a task, the latest first."""
-        places = sorted(catalogue.runs(task), key=_by_date, reverse=True)
-        rows = [row for place in places[:MOST_RUNS] if (row := self._row(catalogue, place)) is not None]
+    def of(self, catalogue: Catalogue, task: Place, *, run_ids: Sequence[str] = ()) -> HistoryReply:
+        """The newest runs of a task, the latest first; `run_ids` gives the runs' folders their ids back."""
+        places, left_out = catalogue.runs(task, most=MOST_RUNS)
+        ids = {part(run_id): run_id for run_id in run_ids}
+        shown = sorted(places[:MOST_RUNS], key=lambda place: place.map_index)
+        rows = [row for place in shown if (row := self._row(catalogue, place)) is not None]
+        rows = [row.model_copy(update={"run_id": ids.get(row.folder, row.folder)}) for row in rows]
         return HistoryReply(
             title=f"{task.dag_id}.{task.task_id}",
             message=catalogue.trouble() if not rows else None,
-            runs=sorted(rows, key=lambda row: row.started or "", reverse=True),
-            left_out=max(0, len(places) - MOST_RUNS),
+            runs=sorted(rows, key=lambda row: row.started or 0.0, reverse=True),
+            left_out=left_out + max(0, len(places) - MOST_RUNS),
         )
 
     def _row(self, catalogue: Catalogue, place: Place) -> RunRow | None:
-        found = catalogue.generations(place)
-        if not found:
-            return None
-        generation, address = next(iter(found.items()))
+        """The row of one run; of a study that cannot be read a row that says so."""
+        generation = 0
+        try:
+            found = catalogue.generations(place)
+            if not found:
+                return None
+            generation, address = next(iter(found.items()))
+            return self._known(place, generation, address)
+        except (SparktuneError, ArithmeticError, LookupError, OSError, RecursionError, TypeError, ValueError):
+            log.exception("The study of %s cannot be read", place)
+            return RunRow(
+                run_id=place.run_id,
+                folder=place.run_id,
+                map_index=place.map_index,
+                generation=generation,
+                phase="none",
+                problem="This study cannot be read; the API server's log says more.",
+            )
+
+    def _known(self, place: Place, generation: int, address: str) -> RunRow:
         with self._lock:
             stream, known = self._closed.get(address, ("", None))
         if known is not None and streams(open_storage(address))[-1:] == [stream]:
             return known
         follower = read_study(address)
         row = self._read(follower, place, generation)
-        if row.phase is Phase.CLOSED:
+        if follower.study.closed is not None:
             with self._lock:
                 self._closed[address] = (stream_of(follower), row)
                 while len(self._closed) > _KEPT:
@@ -58,23 +85,28 @@ class History:
         return row
 
     def _read(self, follower: StudyFollower, place: Place, generation: int) -> RunRow:
-        told = summary(follower.study)
+        study = follower.study
+        mask = study_mask(self._mask, study)
+        result = summary(study)
         return RunRow(
             run_id=place.run_id,
+            folder=place.run_id,
             map_index=place.map_index,
             generation=generation,
-            phase=phase_of(follower.study),
-            stop_reason=told["stop_reason"],
-            started=told["started"],
-            elapsed_s=told["elapsed_s"],
-            trials=told["trials"],
-            counts=told["counts"],
-            best_loss=told["best_loss"],
-            best_params=self._mask(told["best_params"]),
+            phase=phase_of(study, now=time.time()),
+            stop_reason=result["stop_reason"],
+            started=study.attempts[0].opened if study.attempts else None,
+            elapsed_s=result["elapsed_s"],
+            trials=result["trials"],
+            trials_s=result["trials_s"],
+            counts=result["counts"],
+            best_loss=result["best_loss"],
+            best=named_point(study.best.point, named_dimensions(study, mask)) if study.best else {},
+            code=study.spec.code if study.spec else None,
+            space=_fingerprint(study.spec.space) if study.spec else None,
         )
 
 
-def _by_date(place: Place) -> tuple[str, str, int]:
-    """Airflow's run ids end in a date; others sort by name."""
-    date = _DATE.search(place.run_id)
-    return (date[0] if date else "", place.run_id, place.map_index)
+def _fingerprint(value: object) -> str:
+    """A short text that differs where the values do."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]

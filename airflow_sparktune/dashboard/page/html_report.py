@@ -6,29 +6,37 @@ import base64
 import hashlib
 import json
 import re
+import time
 from collections.abc import Sequence
 
 from airflow_sparktune.dashboard.page.assets import PLOTLY, STATIC, files
 from airflow_sparktune.dashboard.page.bundle import bundle
+from airflow_sparktune.dashboard.page.columns import sample
 from airflow_sparktune.dashboard.page.importance import importance
-from airflow_sparktune.dashboard.page.masking import Mask, airflow_mask
+from airflow_sparktune.dashboard.page.masking import Mask, airflow_mask, study_mask
 from airflow_sparktune.dashboard.page.view import importance_reply, study_reply, trial_reply
 from airflow_sparktune.study.study import Study
 
+# A trial's details may hold a traceback of some kilobytes.
+_MOST_DETAILS = 2_000
 _HEAD = re.compile(r"\s*<link [^>]*>|\s*<script [^>]*></script>")
 
 
 def report(study: Study, *, title: str, problems: Sequence[str] = (), mask: Mask | None = None) -> str:
-    """The study's page with everything in it: data, plots, tracebacks; it asks no server for anything."""
-    mask = mask or airflow_mask()
-    last = study.attempts[-1].last if study.attempts else 0.0
-    reply = study_reply(study, stream="report", problems=problems, now=last, mask=mask, title=title)
+    """The study's page with everything in it: data, plots, tracebacks; it asks no server for anything.
+
+    Of very many trials it holds the sample that the page draws, and the details of the best, the latest and
+    the failed among them.
+    """
+    mask = study_mask(mask or airflow_mask(), study)
+    reply = study_reply(study, stream="report", problems=problems, now=time.time(), mask=mask, title=title)
     shares = importance_reply(importance(study.dimensions, tuple(study.trials.values())))
+    detailed = sample([study.trials[number] for number in reply.columns.number], _MOST_DETAILS)
     data = {
         "study": reply.model_dump(mode="json"),
         "trials": {
-            number: trial_reply(trial, mask=mask).model_dump(mode="json")
-            for number, trial in study.trials.items()
+            trial.number: trial_reply(trial, reply.dimensions, mask=mask).model_dump(mode="json")
+            for trial in detailed
         },
         "importance": shares.model_dump(mode="json"),
     }

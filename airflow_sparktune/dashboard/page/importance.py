@@ -41,7 +41,7 @@ def importance(dimensions: Sequence[Mapping[str, Any]], trials: Sequence[Trial])
 
 
 class Importances:
-    """The importance in the studies asked for last; worked out again when a trial has ended since."""
+    """The importance in the studies asked for last; computed again when a trial has ended since."""
 
     def __init__(self, *, studies: int = 32) -> None:
         self._studies = studies

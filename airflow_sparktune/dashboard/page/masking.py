@@ -1,18 +1,82 @@
-"""Hiding values by the name of their key, as Airflow hides them in connections and rendered fields."""
+"""Hiding secrets: by the name of their key as Airflow does, and the same values wherever they turn up."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any, Protocol
 
-Mask = Callable[..., Any]
+from airflow_sparktune.study.study import Study
+
+HIDDEN = "***"
+# Shorter values are words of everyday ("on", "root"): replacing them would make a traceback unreadable.
+_SHORTEST = 5
+_DEEPEST = 40
+
+
+class Mask(Protocol):
+    """`value` with secrets replaced; `name` is the key it stands under."""
+
+    def __call__(self, value: Any, name: str | None = None) -> Any: ...
 
 
 def airflow_mask() -> Mask:
-    """Airflow's `redact(value, name=None)`: text under a telling key becomes `***`; numbers stay.
+    """Airflow's `redact`: text under a telling key becomes `***`; numbers stay.
 
     A number under such a key (`max_tokens`) is a parameter, not a secret.
     """
     from airflow._shared.secrets_masker import redact  # where the API server's own routes have it from
 
-    return redact
+    return partial(redact, max_depth=_DEEPEST)  # its default leaves alone what lies deeper than 5 levels
+
+
+def study_mask(mask: Mask, study: Study) -> Mask:
+    """`mask` for what one study says: it also hides the values of the spec's secrets inside other texts.
+
+    A traceback shows the arguments of the call that failed.
+    """
+    if study.spec is None:
+        return mask
+    spec = {"objective_kwargs": study.spec.objective_kwargs, "space": study.spec.space}
+    secrets = sorted(set(_hidden(spec, mask(spec))), key=len, reverse=True)
+    if not secrets:
+        return mask
+    pattern = re.compile("|".join(re.escape(form) for secret in secrets for form in _forms(secret)))
+
+    def masked(value: Any, name: str | None = None) -> Any:
+        return _replaced(mask(value, name), pattern)
+
+    return masked
+
+
+def _hidden(value: Any, shown: Any) -> Iterator[str]:
+    """The texts in `value` that are not in its masked form `shown`."""
+    match value:
+        case Mapping():
+            for key, item in value.items():
+                yield from _hidden(item, shown.get(key) if isinstance(shown, Mapping) else HIDDEN)
+        case list() | tuple():
+            shown = shown if isinstance(shown, (list, tuple)) and len(shown) == len(value) else None
+            for index, item in enumerate(value):
+                yield from _hidden(item, shown[index] if shown is not None else HIDDEN)
+        case str() if value != shown and len(value) >= _SHORTEST:
+            yield value
+
+
+def _forms(secret: str) -> tuple[str, ...]:
+    """The secret as it is, and as `repr` and JSON write it."""
+    return tuple(dict.fromkeys((secret, repr(secret)[1:-1], json.dumps(secret)[1:-1])))
+
+
+def _replaced(value: Any, pattern: re.Pattern[str]) -> Any:
+    match value:
+        case str():
+            return pattern.sub(HIDDEN, value)
+        case Mapping():
+            return {key: _replaced(item, pattern) for key, item in value.items()}
+        case list() | tuple():
+            return [_replaced(item, pattern) for item in value]
+        case _:
+            return value

@@ -2,46 +2,45 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from airflow_sparktune.study.phase import Phase
 
-class Phase(StrEnum):
-    """Where a study stands, as the page tells it."""
-
-    NONE = "none"  # no study folder: the task is no tuning, or has not begun
-    WAITING = "waiting"  # a folder, but no driver has opened the study
-    RUNNING = "running"
-    CLOSED = "closed"
+# "none": there is no study folder. The task is no tuning, or has not begun.
+PagePhase = Phase | Literal["none"]
 
 
 class _Reply(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class TrialRow(_Reply):
-    """A trial as the table and the plots need it.
+class Columns(_Reply):
+    """Trials as the table and the charts need them: a list for each field, in the order of `number`.
 
-    `point` has a number for each row of the study's dimensions, null where the dimension was not active.
-    Times are seconds since 1970 by the driver's clock.
+    `points` has a list for each of the study's dimensions, with null where the dimension was not active;
+    `metrics` a list for each number that the objective returned beside the loss; `origin` says of a trial
+    where its configuration comes from, if not from the sampler. `start` and `end` are
+    seconds after the reply's `since`, by the driver's clock.
     """
 
-    number: int
-    state: str
-    loss: float | None
-    start: float | None
-    end: float | None
-    run_s: float | None
-    slot: int | None
-    attempt: int
-    point: list[float | int | None]
-    failure: str | None
+    number: list[int] = []
+    state: list[str] = []
+    loss: list[float | None] = []
+    start: list[float | None] = []
+    end: list[float | None] = []
+    run_s: list[float | None] = []
+    slot: list[int | None] = []
+    attempt: list[int] = []
+    failure: dict[int, str] = {}
+    origin: dict[int, str] = {}
+    points: list[list[float | int | None]] = []
+    metrics: dict[str, list[float | int | None]] = {}
 
 
 class AttemptRow(_Reply):
-    """One driver's life over the study."""
+    """One driver's life over the study; times are seconds since 1970."""
 
     number: int
     opened: float
@@ -54,43 +53,56 @@ class StudyReply(_Reply):
     """A study, and those of its trials that changed after what the page already has.
 
     `stream` is the one whose events `changes` counts. A page that knows another gets all trials and
-    starts over.
+    starts over. Of very many trials a sample is sent: `sampled_from` says of how many.
     """
 
-    phase: Phase
+    phase: PagePhase
     title: str
     message: str | None = None
+    stage: str | None = None
     generation: int | None = None
     generations: list[int] = []
     stream: str = ""
     changes: int = 0
     now: float
+    since: float = 0.0
     summary: dict[str, Any] | None = None
+    verdict: str | None = None
+    failures: list[str] = []
     limits: dict[str, Any] = {}
     dimensions: list[dict[str, Any]] = []
     attempts: list[AttemptRow] = []
     problems: list[str] = []
-    trials: list[TrialRow] = []
+    columns: Columns = Columns()
+    sampled_from: int | None = None
 
 
 class RunRow(_Reply):
-    """What the study of one run came to."""
+    """What the study of one run came to; `best` has the best params by their readable names.
+
+    `changed` says in what this study differs from the run before it: the objective's code, the space.
+    """
 
     run_id: str
+    folder: str
     map_index: int
     generation: int
-    phase: Phase
-    stop_reason: str | None
-    started: str | None
-    elapsed_s: float
-    trials: int
-    counts: dict[str, int]
-    best_loss: float | None
-    best_params: Any
+    phase: PagePhase
+    stop_reason: str | None = None
+    started: float | None = None
+    elapsed_s: float = 0.0
+    trials: int = 0
+    trials_s: float = 0.0
+    counts: dict[str, int] = {}
+    best_loss: float | None = None
+    best: dict[str, Any] = {}
+    code: str | None = None
+    space: str | None = None
+    problem: str | None = None
 
 
 class HistoryReply(_Reply):
-    """The studies of a task, the latest run first; `left_out` older ones were not read."""
+    """The studies of a task, the latest run first; `left_out` older runs were not read."""
 
     title: str
     message: str | None
@@ -99,7 +111,7 @@ class HistoryReply(_Reply):
 
 
 class ImportanceReply(_Reply):
-    """Each parameter's share, the largest first; a message where there is none to tell."""
+    """Each parameter's share, the largest first; a message where there are none."""
 
     shares: dict[str, float]
     message: str | None = None
@@ -116,6 +128,8 @@ class TrialReply(_Reply):
     run_s: float | None
     slot: int | None
     attempt: int
+    origin: str
     params: Any
+    named: dict[str, Any] = {}
     error: dict[str, Any] | None
     info: dict[str, Any]

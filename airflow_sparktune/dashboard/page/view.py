@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airflow_sparktune.dashboard.page.columns import columns, sample
+from airflow_sparktune.dashboard.page.digest import failure_digest
 from airflow_sparktune.dashboard.page.importance import FEWEST_TRIALS
-from airflow_sparktune.dashboard.page.masking import Mask
-from airflow_sparktune.dashboard.page.schemas import (
-    AttemptRow,
-    ImportanceReply,
-    Phase,
-    StudyReply,
-    TrialReply,
-    TrialRow,
-)
+from airflow_sparktune.dashboard.page.masking import Mask, study_mask
+from airflow_sparktune.dashboard.page.schemas import AttemptRow, ImportanceReply, StudyReply, TrialReply
+from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.follow import StudyFollower
+from airflow_sparktune.study.insight import verdict
+from airflow_sparktune.study.naming import Name, names
+from airflow_sparktune.study.phase import Phase, phase_of, stage_of
 from airflow_sparktune.study.result import summary, trial_row
+from airflow_sparktune.study.space import parse
 from airflow_sparktune.study.study import Study
-from airflow_sparktune.study.trial import Failure, Trial
+from airflow_sparktune.study.trial import Trial
 from airflow_sparktune.study.web_address import web_address
 
 _LIMITS = ("timeout", "loss_threshold")  # the page shows both
@@ -35,21 +35,30 @@ def study_reply(
     problems: Sequence[str] = (),
     generation: int | None = None,
     generations: Sequence[int] = (),
+    task_state: str | None = None,
 ) -> StudyReply:
     """The study as it stands, with the trials that changed after event `after` of `stream`."""
-    labels = [str(dimension["label"]) for dimension in study.dimensions]
-    changed = [study.trials[number] for number, at in study.changed.items() if at > after]
+    mask = study_mask(mask, study)
+    phase = phase_of(study, now=now, task_state=task_state)
+    changed = [study.trials[number] for number, at in sorted(study.changed.items()) if at > after]
+    sent = sample(changed)
+    since = study.attempts[0].opened if study.attempts else 0.0
+    dimensions = named_dimensions(study, mask)
     return StudyReply(
-        phase=phase_of(study),
+        phase=phase,
+        stage=stage_of(study) if phase in (Phase.WAITING, Phase.STARTING) else None,
         title=title,
         generation=generation,
         generations=list(generations),
         stream=stream,
         changes=study.changes,
         now=now,
+        since=since,
         summary=mask(summary(study)),
+        verdict=verdict(study),
+        failures=[mask(line) for line in failure_digest(tuple(study.trials.values()), dimensions)],
         limits={name: getattr(study.spec, name) for name in _LIMITS} if study.spec else {},
-        dimensions=[_masked_dimension(dimension, mask) for dimension in study.dimensions],
+        dimensions=dimensions,
         attempts=[
             AttemptRow(
                 number=attempt.number,
@@ -60,22 +69,42 @@ def study_reply(
             )
             for attempt in study.attempts
         ],
-        problems=list(problems),
-        trials=[_row(trial, labels) for trial in changed],
+        problems=[mask(problem) for problem in problems],
+        columns=columns(sent, dimensions, since=since, mask=mask),
+        sampled_from=len(changed) if len(sent) < len(changed) else None,
     )
 
 
-def trial_reply(trial: Trial, *, mask: Mask) -> TrialReply:
-    """Everything about one trial, masked by key name."""
-    return TrialReply(**mask(trial_row(trial)))
+def trial_reply(trial: Trial, dimensions: Sequence[Mapping[str, Any]], *, mask: Mask) -> TrialReply:
+    """Everything about one trial; `dimensions` are the named ones of its study."""
+    return TrialReply(**mask(trial_row(trial)), named=named_point(trial.point, dimensions))
 
 
 def importance_reply(shares: Mapping[str, float]) -> ImportanceReply:
     """The shares, or why there are none."""
     if shares:
         return ImportanceReply(shares=dict(shares))
-    message = f"The importance can be told from {FEWEST_TRIALS} successful trials on."
+    message = f"Too few trials: the importance needs {FEWEST_TRIALS} successful ones."
     return ImportanceReply(shares={}, message=message)
+
+
+def named_dimensions(study: Study, mask: Mask) -> list[dict[str, Any]]:
+    """The study's dimensions, each with its readable `path`, and readable options where it is a choice.
+
+    The names come from the masked space: an option may be told from the others by a secret.
+    """
+    known = _names(study, mask)
+    return [_named(dimension, known.get(str(dimension["label"])), mask) for dimension in study.dimensions]
+
+
+def named_point(point: Mapping[str, Any], dimensions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The active parameters by their readable names, choices by the names of their options."""
+    found = {}
+    for dimension in dimensions:
+        raw = point.get(str(dimension["label"]))
+        if raw is not None:
+            found[str(dimension["path"])] = _value(raw, dimension.get("options"))
+    return found
 
 
 def stream_of(follower: StudyFollower) -> str:
@@ -84,38 +113,25 @@ def stream_of(follower: StudyFollower) -> str:
     return prefix[-1].stream if prefix else ""
 
 
-def phase_of(study: Study) -> Phase:
-    """Where the study stands."""
-    if study.closed is not None:
-        return Phase.CLOSED
-    return Phase.RUNNING if study.attempts else Phase.WAITING
+def _names(study: Study, mask: Mask) -> dict[str, Name]:
+    try:
+        return names(parse(mask(study.spec.space))) if study.spec else {}
+    except SpecError:  # no space after masking; the labels of the dimensions are names too
+        return {}
 
 
-def _masked_dimension(dimension: Mapping[str, Any], mask: Mask) -> dict[str, Any]:
-    """A dimension whose options are hidden where its label tells to."""
+def _named(dimension: Mapping[str, Any], name: Name | None, mask: Mask) -> dict[str, Any]:
+    label = str(dimension["label"])
     options = dimension.get("options")
     if options is None:
-        return dict(dimension)
-    return {**dimension, "options": mask(list(options), str(dimension["label"]))}
+        return {**dimension, "path": name.path if name else label}
+    masked = mask(list(options), label)
+    if name and name.options and len(name.options) == len(options) and masked == list(options):
+        masked = list(name.options)
+    return {**dimension, "path": name.path if name else label, "options": masked}
 
 
-def _row(trial: Trial, labels: list[str]) -> TrialRow:
-    return TrialRow(
-        number=trial.number,
-        state=trial.state.value,
-        loss=trial.loss,
-        start=trial.start,
-        end=trial.end,
-        run_s=trial.run_s,
-        slot=trial.slot,
-        attempt=trial.attempt,
-        point=[trial.point.get(label) for label in labels],
-        failure=_headline(trial.error),
-    )
-
-
-def _headline(error: Failure | None) -> str | None:
-    if error is None:
-        return None
-    first, *_ = error.message.strip().splitlines() or [""]
-    return f"{error.kind.value}: {first}"[:200]
+def _value(raw: Any, options: Any) -> Any:
+    if not isinstance(options, (list, tuple)):
+        return raw if options is None else options
+    return options[int(raw)] if 0 <= raw < len(options) else raw

@@ -5,7 +5,8 @@ export function axesOf(model) {
   const trials = model.ordered;
   return model.dimensions.map((dimension, index) => {
     const read = (trial) => trial.point[index] ?? null;
-    return axis({ ...dimension, read, words: (raw) => valueOf(dimension, raw) }, trials);
+    const words = (raw) => valueOf(dimension, raw);
+    return axis({ ...dimension, label: dimension.path, read, words }, trials);
   });
 }
 
@@ -20,20 +21,31 @@ function axis({ label, options, low, high, log, read, words }, trials) {
   const span = logarithmic ? Math.log(to / from) : to - from;
   const place = (raw) => (span ? (logarithmic ? Math.log(raw / from) : raw - from) / span : 0.5);
   const raw = (at) => (logarithmic ? from * Math.exp(at * span) : from + at * span);
-  const ticks = Array.isArray(options) ? options.map((_, each) => each) : [0, 0.25, 0.5, 0.75, 1].map(raw);
+  const named = Array.isArray(options) ? options : null;
   return {
     label,
-    options: Array.isArray(options) ? options : null,
+    options: named,
     log: logarithmic,
+    bounds: [from, to],
     read,
     place,
     raw,
     words,
-    ticks: ticks.map((each) => ({ at: place(each), text: short(words(each), 18) })),
+    ticks: ticksOf(named, from, to, logarithmic, raw).map((each) => ({ at: place(each), text: short(words(each), 18) })),
   };
 }
 
-// What the space says; a normal dimension has no bounds, and a rounded value may lie beside them.
+// Options one by one, whole decades of a wide log axis, quarters otherwise.
+function ticksOf(options, from, to, logarithmic, raw) {
+  if (options) return options.map((_, each) => each);
+  if (logarithmic && to / from >= 100) {
+    const [first, last] = [Math.ceil(Math.log10(from) - 1e-9), Math.floor(Math.log10(to) + 1e-9)];
+    return Array.from({ length: last - first + 1 }, (_, index) => 10 ** (first + index));
+  }
+  return [0, 0.25, 0.5, 0.75, 1].map(raw);
+}
+
+// The bounds of the space; a normal dimension has none, and a rounded value may lie outside.
 function bounds(low, high, trials, read) {
   let [from, to] = [low ?? Infinity, high ?? -Infinity];
   for (const trial of trials) {

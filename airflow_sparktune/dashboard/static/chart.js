@@ -1,5 +1,6 @@
 // plotly with the page's colours. It is large: the page shows its words first, and runs it for the first chart.
 import { byId, el } from "./dom.js";
+import { number } from "./format.js";
 import { colour } from "./theme.js";
 
 // The buttons are named one by one: plotly's own set has one that sends the chart to its maker's cloud.
@@ -45,6 +46,39 @@ export async function draw(node, traces, layout, config = {}) {
     },
     { ...CONFIG, ...config },
   );
+}
+
+// Call `open` with a trial's number when its mark is clicked: each trace has the numbers in `customdata`.
+export function onClick(node, open) {
+  node.removeAllListeners("plotly_click");
+  node.on("plotly_click", ({ points }) => {
+    const chosen = points.find((point) => point.customdata !== undefined);
+    if (chosen) open(chosen.customdata);
+  });
+}
+
+// A log axis as people read it: decades as powers; below two decades full numbers at 1, 2 and 5.
+export function logAxis(values) {
+  const [least, most] = extent(values);
+  if (!(least > 0)) return { type: "linear" };
+  if (most / least >= 100) return { type: "log", dtick: 1, exponentformat: "power" };
+  const ticks = [];
+  for (let decade = Math.floor(Math.log10(least)); decade <= Math.log10(most); decade += 1) {
+    for (const digit of [1, 2, 3, 5, 7]) {
+      const tick = Number((digit * 10 ** decade).toPrecision(3));
+      if (tick >= least * 0.9 && tick <= most * 1.1) ticks.push(tick);
+    }
+  }
+  return { type: "log", tickvals: ticks, ticktext: ticks.map(number) };
+}
+
+export function extent(values) {
+  let [least, most] = [Infinity, -Infinity];
+  for (const value of values) {
+    if (value < least) least = value;
+    if (value > most) most = value;
+  }
+  return [least, most];
 }
 
 // Every k-th of too many trials, the ones in `keep` always: thousands of SVG dots make a page slow and show

@@ -31,7 +31,7 @@ export class Charts {
     this.busy = true;
     for (let id = this.next(); id; id = this.next()) {
       this.stale.delete(id);
-      await shown(); // what is there already comes first
+      await shown(); // the browser draws what is ready first
       await this.painters[id]();
     }
     this.busy = false;

@@ -72,7 +72,7 @@ export class Filters {
     this.changed();
   }
 
-  // Whether every brush lets the trial through; where a parameter was not active, its brush does not.
+  // True where every brush lets the trial through; the brush of a parameter that was not active does not.
   kept(trial) {
     for (const [label, [from, to]] of this.ranges) {
       const value = this.axes.find((axis) => axis.label === label)?.read(trial) ?? null;

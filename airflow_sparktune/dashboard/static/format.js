@@ -1,24 +1,36 @@
-// Numbers, durations and values for people.
+// Numbers, durations, times and values for people.
 
 export const STATES = ["ok", "failed", "pruned", "cancelled", "running"];
 export const SIGNS = { ok: "✓", failed: "✕", pruned: "◆", cancelled: "–", running: "▶" };
+export const STATE_WORDS = { ok: "ok", failed: "failed", pruned: "pruned", cancelled: "cut off", running: "running" };
 
 export function number(value) {
   if (value === null || value === undefined) return "–";
   if (typeof value !== "number") return String(value);
   if (Number.isInteger(value) && Math.abs(value) < 1e9) return String(value);
-  return String(Number(value.toPrecision(5)));
+  return String(Number(value.toPrecision(4)));
 }
 
 export function duration(seconds) {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return "–";
   if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${Math.round(seconds % 60)} s`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  const whole = Math.round(seconds);
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min ${whole % 60} s`;
+  if (minutes < 48 * 60) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  return `${Math.floor(minutes / 1440)} d ${Math.floor(minutes / 60) % 24} h`;
 }
 
-// What a dimension's raw number means: the option of a choice by name, a number as it is.
+// In the viewer's zone, the largest unit first: 2026-01-31 08:15:02. Takes seconds since 1970 or ISO text.
+export function moment(at) {
+  if (at === null || at === undefined) return "–";
+  const date = new Date(typeof at === "number" ? at * 1000 : at);
+  const two = (part) => String(part).padStart(2, "0");
+  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join("-");
+  return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":")}`;
+}
+
+// The meaning of a dimension's raw number: the option of a choice by name, a number as it is.
 export function valueOf(dimension, raw) {
   if (raw === null || raw === undefined) return "";
   if (!dimension.options) return number(raw);
@@ -32,4 +44,8 @@ export function plain(text) {
 
 export function short(text, most = 24) {
   return text.length > most ? `${text.slice(0, most - 1)}…` : text;
+}
+
+export function plural(count, word) {
+  return `${count} ${word}${count === 1 ? "" : "s"}`;
 }

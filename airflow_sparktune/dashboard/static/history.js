@@ -1,53 +1,102 @@
-// A task's tunings over its runs.
-import { draw } from "./chart.js";
+// A task's tunings over its runs; of a mapped task each map index by itself, for it is another problem.
+import { taskInstances } from "./airflow.js";
 import { byId, el } from "./dom.js";
-import { duration, number, plain, STATES } from "./format.js";
+import { showDrift } from "./drift.js";
+import { duration, moment, number, STATE_WORDS, STATES } from "./format.js";
 import { LiveSource, Lost } from "./source.js";
-import { colour, followTheme } from "./theme.js";
+import { showSeries } from "./series.js";
+import { followTheme } from "./theme.js";
 
-const COLUMNS = ["Run", "Started", "Stopped by", "Best loss", "Run before", "Trials", "Duration", "Best params"];
+const PHASES = { waiting: "waiting", starting: "starting", running: "running", failed: "failed", killed: "killed", lost: "driver died" };
+const REASONS = {
+  max_evals: "reached max_evals",
+  timeout: "reached the timeout",
+  loss_threshold: "reached the loss threshold",
+  no_progress: "no progress",
+  max_failures: "too many failures",
+  early_stop: "ended by its rule",
+  stopped: "stopped by a user",
+};
 
-let reply = null;
+let runs = [];
+
+// Each run with the run before it of the same map index, what changed between them, and Airflow's names.
+function connect(reply, instances) {
+  const known = new Map(instances.map((each) => [`${each.dag_run_id} ${each.map_index}`, each]));
+  return reply.runs.map((run, index) => {
+    const before = reply.runs.slice(index + 1).find((each) => each.map_index === run.map_index) ?? null;
+    const instance = known.get(`${run.run_id} ${run.map_index}`);
+    const at = instance ? Date.parse(instance.run_after) / 1000 : run.started;
+    return { ...run, before, at, changed: changes(run, before), mapped: instance?.rendered_map_index ?? null };
+  });
+}
+
+function changes(run, before) {
+  if (!before) return [];
+  const found = [];
+  if (run.code !== before.code) found.push("code");
+  if (run.space !== before.space) found.push("space");
+  return found;
+}
 
 function notice(title, ...lines) {
   const text = lines.filter(Boolean).map((line) => el("p", {}, line));
   byId("notices").replaceChildren(el("div", { class: "notice empty" }, el("h2", {}, title), ...text));
 }
 
-function show() {
+function show(reply, instances) {
   document.title = byId("title").textContent = `Tuning history: ${reply.title}`;
   byId("history").hidden = !reply.runs.length;
   if (!reply.runs.length) {
-    notice("No tuning yet", "This page shows what the tunings of this task came to, run by run.", reply.message);
+    notice("No tuning yet", "This page shows the results of this task's tunings, run by run.", reply.message);
     return;
   }
-  byId("runs").tHead.replaceChildren(el("tr", {}, ...COLUMNS.map((name) => el("th", { scope: "col" }, name))));
-  byId("runs").tBodies[0].replaceChildren(...reply.runs.map((run, index) => row(run, before(index))));
-  showBest();
+  runs = connect(reply, instances);
+  const mapped = runs.some((run) => run.map_index >= 0);
+  const columns = columnsOf(mapped);
+  byId("runs").tHead.replaceChildren(el("tr", {}, ...columns.map(([name]) => el("th", { scope: "col" }, name))));
+  byId("runs").tBodies[0].replaceChildren(...runs.map((run) => el("tr", {}, ...columns.map(([, cell]) => td(cell(run))))));
+  byId("best-text").textContent = words(reply);
+  showCharts();
 }
 
-// The run before it, of the same map index.
-function before(index) {
-  const { map_index: mapIndex } = reply.runs[index];
-  return reply.runs.slice(index + 1).find((run) => run.map_index === mapIndex);
+function showCharts() {
+  showSeries(runs, { address, nameOf: indexName });
+  showDrift(runs, { address });
 }
 
-function row(run, previous) {
-  const name = el("td", { class: "text" }, el("a", { href: address(run) }, nameOf(run)));
-  const cells = [
-    run.started ? new Date(run.started).toLocaleString() : "–",
-    run.phase === "closed" ? run.stop_reason : run.phase,
-    number(run.best_loss),
-    change(run, previous),
-    counts(run),
-    duration(run.elapsed_s),
+function words(reply) {
+  const done = runs.filter((run) => run.best_loss !== null && run.phase === "done");
+  const left = reply.left_out ? ` ${reply.left_out} older runs are left out.` : "";
+  const spent = runs.reduce((sum, run) => sum + run.trials_s, 0);
+  const compared = done.length > 1 ? " Losses of different runs may have been measured on different data." : "";
+  return `${done.length} of ${runs.length} runs ended with a result; their trials took ${duration(spent)}.${compared}${left}`;
+}
+
+function columnsOf(mapped) {
+  const columns = [
+    ["Run", (run) => el("a", { href: address(run) }, run.run_id)],
+    ["Run date", (run) => moment(run.at)],
+    ["State", stateOf],
+    ["Best loss", (run) => (run.best_loss === null ? "" : number(run.best_loss))],
+    ["vs. previous run", change],
+    ["Changed", (run) => run.changed.join(", ")],
+    ["Trials", counts],
+    ["Duration", (run) => duration(run.elapsed_s)],
+    ["Time in trials", (run) => duration(run.trials_s)],
+    ["Best params", bestParams],
   ];
-  const params = el("td", { class: "text" }, run.best_params === null ? "–" : JSON.stringify(run.best_params));
-  return el("tr", {}, name, ...cells.map((cell) => el("td", {}, String(cell))), params);
+  if (mapped) columns.splice(1, 0, ["Map index", indexName]);
+  return columns;
 }
 
-function nameOf(run) {
-  return run.map_index < 0 ? run.run_id : `${run.run_id}, map index ${run.map_index}`;
+function td(content) {
+  return el("td", { class: typeof content === "string" ? null : "text" }, content);
+}
+
+function indexName(run) {
+  if (run.map_index < 0) return "";
+  return run.mapped && run.mapped !== String(run.map_index) ? `${run.mapped} (${run.map_index})` : `map index ${run.map_index}`;
 }
 
 function address(run) {
@@ -55,48 +104,36 @@ function address(run) {
   return `runs/${encodeURIComponent(run.run_id)}/${index}`;
 }
 
-function change(run, previous) {
-  if (run.best_loss === null || !previous || previous.best_loss === null) return "–";
-  const difference = run.best_loss - previous.best_loss;
+function stateOf(run) {
+  if (run.problem) return run.problem;
+  return run.phase === "done" ? (REASONS[run.stop_reason] ?? run.stop_reason) : PHASES[run.phase];
+}
+
+function change(run) {
+  if (run.best_loss === null || !run.before || run.before.best_loss === null) return "";
+  const difference = run.best_loss - run.before.best_loss;
   if (difference === 0) return "the same";
   return `${difference < 0 ? "▼ better by" : "▲ worse by"} ${number(Math.abs(difference))}`;
 }
 
 function counts(run) {
   const others = STATES.filter((state) => state !== "ok" && run.counts[state]);
-  return [run.trials, ...others.map((state) => `${run.counts[state]} ${state}`)].join(", ");
+  return [run.trials, ...others.map((state) => `${run.counts[state]} ${STATE_WORDS[state]}`)].join(", ");
 }
 
-function showBest() {
-  const runs = reply.runs.filter((run) => run.best_loss !== null && run.started).reverse();
-  const left = reply.left_out ? ` ${reply.left_out} older runs are left out.` : "";
-  byId("best-text").textContent = `${runs.length} runs with a result.${left}`;
-  const trace = {
-    type: "scatter",
-    mode: "lines+markers",
-    x: runs.map((run) => run.started),
-    y: runs.map((run) => run.best_loss),
-    text: runs.map((run) => plain(nameOf(run))),
-    marker: { color: colour("best"), size: 9 },
-    line: { color: colour("best"), width: 1 },
-    hovertemplate: "%{text}<br>best loss %{y}<extra></extra>",
-  };
-  const node = byId("best");
-  const layout = { showlegend: false, xaxis: { type: "date" }, yaxis: { title: { text: "best loss" } } };
-  draw(node, [trace], layout).then(() => {
-    node.removeAllListeners("plotly_click");
-    node.on("plotly_click", ({ points }) => (location.href = address(runs[points[0].pointNumber])));
-  });
+function bestParams(run) {
+  const text = Object.entries(run.best).map(([name, value]) => `${name} = ${number(value)}`).join(", ");
+  return el("span", { title: text }, text);
 }
 
-followTheme(() => reply?.runs.length && showBest());
-new LiveSource({}).get("history", {}).then(
-  (answer) => {
-    reply = answer;
-    show();
-  },
-  (error) => {
-    if (!(error instanceof Lost)) throw error;
-    notice("The history cannot be shown", error.message);
-  },
-);
+async function load() {
+  const instances = await taskInstances();
+  const ids = [...new Set(instances.map((each) => each.dag_run_id))];
+  show(await new LiveSource({}).patient("history", { run: ids }), instances);
+}
+
+followTheme(() => runs.length && showCharts());
+load().catch((error) => {
+  if (!(error instanceof Lost)) throw error;
+  notice("The history cannot be shown", error.message);
+});

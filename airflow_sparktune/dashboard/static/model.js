@@ -1,24 +1,35 @@
 // The study as the page knows it: replies are merged, trials by number.
 
+const ACTIVE = ["running", "starting"];
+// The pace is taken from this many of the latest trials that ended.
+const PACE = 50;
+
 export class StudyModel {
   constructor() {
     this.reply = null;
     this.trials = new Map();
     this.ordered = []; // the same, by number
+    this.metrics = []; // names of the numbers that the objective returned beside the loss
     this.stream = "";
     this.changes = 0;
     this.generation = null;
   }
 
-  // True where there was something new. A reply from a server process that has read less than we know is
-  // left out: taking it would turn ended trials back into running ones.
+  // True where there was something new. A reply from a server process that has read less than the page knows
+  // is left out: it would turn ended trials back into running ones.
   merge(reply) {
-    const anew = reply.stream !== this.stream || reply.generation !== this.generation;
-    if (!anew && reply.changes < this.changes) return false;
-    const news = anew || reply.changes > this.changes || reply.phase !== this.reply?.phase;
-    if (anew) this.trials = new Map();
-    for (const trial of reply.trials) this.trials.set(trial.number, trial);
+    const restart = reply.stream !== this.stream || reply.generation !== this.generation;
+    if (!restart && reply.changes < this.changes) return false;
+    const news = restart || reply.changes > this.changes || reply.phase !== this.reply?.phase;
+    if (restart) {
+      this.trials = new Map();
+      this.metrics = [];
+      this.sampledFrom = null;
+    }
+    for (const trial of trialsOf(reply)) this.trials.set(trial.number, trial);
+    for (const name of Object.keys(reply.columns.metrics)) if (!this.metrics.includes(name)) this.metrics.push(name);
     this.ordered = [...this.trials.values()].sort((one, other) => one.number - other.number);
+    this.sampledFrom = reply.sampled_from ?? this.sampledFrom;
     this.stream = reply.stream;
     this.changes = reply.changes;
     this.generation = reply.generation;
@@ -30,8 +41,23 @@ export class StudyModel {
     return this.reply?.dimensions ?? [];
   }
 
+  get active() {
+    return ACTIVE.includes(this.reply?.phase);
+  }
+
   get started() {
     return this.reply?.attempts[0]?.opened ?? null;
+  }
+
+  // How many trials of the budget are done; null budget: the study ends by another limit.
+  get done() {
+    const { counts } = this.reply.summary;
+    return counts.ok + counts.failed + counts.pruned;
+  }
+
+  get budget() {
+    const most = this.reply.summary.max_evals;
+    return most === null || most > 1e9 ? null : most;
   }
 
   // Seconds since the last event, by the server's clock.
@@ -42,17 +68,53 @@ export class StudyModel {
 
   get elapsed() {
     const seconds = this.reply?.summary?.elapsed_s ?? 0;
-    return this.reply?.phase === "running" ? seconds + this.silence : seconds;
+    return this.active ? seconds + this.silence : seconds;
   }
 
-  // Expected seconds to the end: by the pace so far, and no longer than the time limit.
+  // The expected seconds to the end: by the pace of the latest trials, preparation left out, and no longer than
+  // the time limit. Null where it cannot be estimated yet.
   get rest() {
-    const { summary, limits, phase } = this.reply;
-    if (phase !== "running" || !summary) return null;
-    const done = summary.counts.ok + summary.counts.failed + summary.counts.pruned;
-    const byPace = done ? ((summary.max_evals - done) * this.elapsed) / done : Infinity;
+    const { limits, phase } = this.reply;
+    if (phase !== "running") return null;
+    const byPace = this.budget === null ? Infinity : (this.budget - this.done) * this.secondsPerTrial();
     const byLimit = limits.timeout ? limits.timeout - this.elapsed : Infinity;
     const rest = Math.max(0, Math.min(byPace, byLimit));
     return Number.isFinite(rest) ? rest : null;
   }
+
+  // How often a trial ends, from the trials of the attempt at work.
+  secondsPerTrial() {
+    const attempt = this.reply.attempts.at(-1);
+    const own = this.ordered.filter((trial) => trial.attempt === attempt.number && trial.start !== null);
+    const ended = own.filter((trial) => trial.end !== null).sort((one, other) => one.end - other.end);
+    const slots = Math.max(this.reply.summary.slots ?? 1, 1);
+    if (!ended.length) return Infinity;
+    const latest = ended.slice(-PACE);
+    // The first trials end together: until every slot has ended several, their mean length says more.
+    if (ended.length < 3 * slots) {
+      const mean = latest.reduce((sum, trial) => sum + trial.end - trial.start, 0) / latest.length;
+      return mean / Math.min(slots, this.budget ?? slots);
+    }
+    const since = ended.length > PACE ? ended.at(-PACE - 1).end : Math.min(...own.map((trial) => trial.start));
+    return (latest.at(-1).end - since) / latest.length;
+  }
+}
+
+function trialsOf({ columns, since }) {
+  const names = Object.keys(columns.metrics);
+  const time = (seconds) => (seconds === null ? null : since + seconds);
+  return columns.number.map((number, row) => ({
+    number,
+    state: columns.state[row],
+    loss: columns.loss[row],
+    start: time(columns.start[row]),
+    end: time(columns.end[row]),
+    run_s: columns.run_s[row],
+    slot: columns.slot[row],
+    attempt: columns.attempt[row],
+    failure: columns.failure[number] ?? null,
+    origin: columns.origin[number] ?? null,
+    point: columns.points.map((column) => column[row]),
+    metrics: Object.fromEntries(names.map((name) => [name, columns.metrics[name][row]])),
+  }));
 }

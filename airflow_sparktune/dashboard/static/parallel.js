@@ -1,8 +1,9 @@
 // Parallel coordinates: an axis a parameter, a line a trial in the colour of its loss. A box drawn over an
 // axis is a brush. plotly's own `parcoords` needs WebGL and a page that may evaluate text as code; lines do not.
-import { draw, thin } from "./chart.js";
-import { byId } from "./dom.js";
-import { plain, short } from "./format.js";
+import { draw, onClick, thin } from "./chart.js";
+import { byId, el } from "./dom.js";
+import { number, plain, short } from "./format.js";
+import { hoverText } from "./losses.js";
 import { colour } from "./theme.js";
 
 const MOST_LINES = 1000;
@@ -14,7 +15,7 @@ const COLOURS = {
 
 let drawings = 0;
 
-export function showParallel(model, axes, filters) {
+export function showParallel(model, axes, filters, open) {
   const done = model.ordered.filter((trial) => trial.state === "ok").sort((one, other) => one.loss - other.loss);
   const kept = done.filter((trial) => filters.kept(trial));
   const drawn = thin(kept, MOST_LINES);
@@ -22,16 +23,18 @@ export function showParallel(model, axes, filters) {
   const size = Math.max(1, Math.ceil(drawn.length / palette.length));
   const others = thin(done.filter((trial) => !filters.kept(trial)), 400);
   const traces = [
-    ...palette.map((shade, index) => lines(drawn.slice(index * size, (index + 1) * size), axes, shade, 1.3)),
-    lines(others, axes, colour("line"), 0.6),
+    ...palette.map((shade, index) => lines(drawn.slice(index * size, (index + 1) * size), axes, shade, 1.3, model)),
+    lines(others, axes, colour("line"), 0.6, model),
   ].filter((trace) => trace.x.length);
   byId("parallel-text").textContent = words(done, kept, drawn);
+  showLegend(palette, kept);
   const node = byId("parallel");
   const layout = {
     height: 380,
     showlegend: false,
     dragmode: "select",
-    hovermode: false,
+    hovermode: "closest",
+    hoverdistance: 12,
     margin: { l: 30, r: 30, t: 12, b: 36 },
     xaxis: {
       range: [-0.5, axes.length - 0.5],
@@ -50,28 +53,42 @@ export function showParallel(model, axes, filters) {
   return draw(node, traces.reverse(), layout, { displayModeBar: false }).then(() => {
     node.removeAllListeners("plotly_selected");
     node.on("plotly_selected", (event) => event?.range && brushed(event.range, axes, filters));
+    onClick(node, open);
   });
 }
 
-function lines(trials, axes, shade, width) {
-  const [x, y] = [[], []];
+function lines(trials, axes, shade, width, model) {
+  const [x, y, text, customdata] = [[], [], [], []];
+  const put = (at, value, words, trialNumber) => {
+    x.push(at);
+    y.push(value);
+    text.push(words);
+    customdata.push(trialNumber);
+  };
   for (const trial of trials) {
+    const words = hoverText(trial, model.dimensions);
     axes.forEach((axis, index) => {
       const value = axis.read(trial);
-      if (value === null) {
-        x.push(null);
-        y.push(null);
-        return;
-      }
-      const at = axis.place(value);
-      x.push(index - STUB, index, index + STUB);
-      y.push(at, at, at);
+      if (value === null) return put(null, null, "", undefined);
+      for (const at of [index - STUB, index, index + STUB]) put(at, axis.place(value), words, trial.number);
     });
-    x.push(null);
-    y.push(null);
+    put(null, null, "", undefined);
   }
   const line = { color: shade, width, simplify: false };
-  return { type: "scatter", mode: "lines", x, y, line, opacity: 0.75, hoverinfo: "skip" };
+  const hovertemplate = "%{text}<extra></extra>";
+  return { type: "scatter", mode: "lines", x, y, text, customdata, line, opacity: 0.75, hovertemplate };
+}
+
+// What the colours mean: from the best loss to the worst.
+function showLegend(palette, kept) {
+  const host = byId("parallel-legend");
+  if (!kept.length) return host.replaceChildren();
+  const shades = palette.map((shade) => {
+    const box = el("span", { class: "shade" });
+    box.style.background = shade;
+    return box;
+  });
+  return host.replaceChildren(`best ${number(kept[0].loss)} `, ...shades, ` worst ${number(kept.at(-1).loss)}`);
 }
 
 function ticksOf(axis, index) {
@@ -106,7 +123,19 @@ function brushed(range, axes, filters) {
   const [low, high] = range.y.toSorted((one, other) => one - other);
   let hit = axes.filter((_, index) => index >= left && index <= right);
   if (!hit.length) hit = [axes[within(0, Math.round((left + right) / 2), axes.length - 1)]];
-  for (const axis of hit) filters.set(axis, [axis.raw(Math.max(low, -0.05)), axis.raw(Math.min(high, 1.05))]);
+  for (const axis of hit) filters.set(axis, axis.options ? optionsIn(axis, low, high) : numbersIn(axis, low, high));
+}
+
+function numbersIn(axis, low, high) {
+  return [axis.raw(Math.max(low, -0.05)), axis.raw(Math.min(high, 1.05))];
+}
+
+// The options whose ticks lie in the box; a box between two ticks means the nearest.
+function optionsIn(axis, low, high) {
+  const inside = axis.options.map((_, index) => index).filter((index) => axis.place(index) >= low - 0.04 && axis.place(index) <= high + 0.04);
+  if (inside.length) return [inside[0], inside.at(-1)];
+  const nearest = within(0, Math.round(axis.raw((low + high) / 2)), axis.options.length - 1);
+  return [nearest, nearest];
 }
 
 function words(done, kept, drawn) {

@@ -1,16 +1,18 @@
 // For each parameter: how much it matters, and its values against the loss.
-import { draw, thin } from "./chart.js";
+import { draw, logAxis, onClick, thin } from "./chart.js";
 import { byId, el } from "./dom.js";
 import { plain, short } from "./format.js";
+import { hoverText } from "./losses.js";
 import { colour } from "./theme.js";
 
 const MOST_DOTS = 6000; // over all charts
 const BARE = { showlegend: false, height: 220, margin: { l: 48, r: 8, t: 8, b: 44 } };
 
 export class Parameters {
-  // `load` fetches the shares; `askable`: they can be worked out again.
-  constructor(load, { askable }) {
+  // `load` fetches the shares; with `askable` they can be computed again; `open` shows a trial's panel.
+  constructor(load, { askable, open }) {
     this.load = load;
+    this.open = open;
     this.charts = new Map(); // axis label -> its chart's node
     this.visible = new Set();
     this.asked = null;
@@ -25,7 +27,7 @@ export class Parameters {
     this.axes = axes;
     if (axes.map((axis) => axis.label).join("\n") !== [...this.charts.keys()].join("\n")) this.lay();
     for (const label of this.visible) this.chart(label);
-    if (this.asked !== null && this.asked !== "closed" && model.reply.phase === "closed") this.askImportance();
+    if (this.asked !== null && this.asked !== "done" && model.reply.phase === "done") this.askImportance();
   }
 
   lay() {
@@ -53,32 +55,36 @@ export class Parameters {
     const axis = this.axes.find((each) => each.label === label);
     const active = this.model.ordered.filter((trial) => trial.state === "ok" && axis.read(trial) !== null);
     const trials = thin(active, Math.max(300, MOST_DOTS / this.axes.length));
+    this.charts.get(label).parentElement.hidden = !trials.length;
+    const node = this.charts.get(label);
     const trace = {
       type: "scatter",
       mode: "markers",
       x: trials.map((trial) => (axis.options ? axis.read(trial) + jitter(trial) : axis.read(trial))),
       y: trials.map((trial) => trial.loss),
-      text: trials.map((trial) => plain(`trial ${trial.number}: ${axis.words(axis.read(trial))}`)),
-      marker: { size: 5, opacity: 0.6, color: colour("accent") },
-      hovertemplate: "%{text}<br>loss %{y}<extra></extra>",
+      text: trials.map((trial) => hoverText(trial, this.model.dimensions)),
+      customdata: trials.map((trial) => trial.number),
+      marker: { size: 6, opacity: 0.6, color: colour("accent") },
+      hovertemplate: "%{text}<extra></extra>",
     };
     const named = axis.options && {
       tickvals: axis.options.map((_, index) => index),
       ticktext: axis.options.map((name) => plain(short(name, 14))),
       range: [-0.6, axis.options.length - 0.4],
     };
-    const logLoss = byId("log-loss").checked;
-    draw(this.charts.get(label), [trace], {
+    const losses = trials.map((trial) => trial.loss);
+    const logLoss = byId("log-loss").checked && losses.length;
+    draw(node, [trace], {
       ...BARE,
-      xaxis: { type: axis.log ? "log" : "linear", ...named },
-      yaxis: { title: { text: "loss" }, type: logLoss ? "log" : "linear" },
-    });
+      xaxis: { ...(axis.log ? logAxis(axis.bounds) : { type: "linear" }), ...named },
+      yaxis: { title: { text: "loss" }, ...(logLoss ? logAxis(losses) : { type: "linear" }) },
+    }).then(() => onClick(node, this.open));
   }
 
   async askImportance() {
     this.asked = this.model.reply.phase;
     const host = byId("importance");
-    if (!host.children.length) host.textContent = "Working it out…";
+    if (!host.children.length) host.textContent = "Computing…";
     try {
       showShares(host, await this.load());
     } catch (error) {

@@ -1,29 +1,55 @@
-// Where replies come from: the server, asked for what is new only.
+// Where replies come from: the server, asked for what is new only, or the data inside a report.
 
 const POLL_MS = 2000;
+const IDLE_POLL_MS = 5_000;
+const MOST_TRIES = 6;
 
-export class Lost extends Error {}
+export class Lost extends Error {
+  constructor(message, waitS = 0) {
+    super(message);
+    this.waitMs = waitS * 1000;
+  }
+}
 
 export class LiveSource {
-  constructor(parameters) {
+  // `task` is the task instance in Airflow, if any: its state helps to tell a lost driver.
+  constructor(parameters, task = null) {
     this.parameters = parameters; // map_index, generation: as in the page's own address
+    this.task = task;
   }
 
-  study(model) {
-    return this.get("study", { after: model.changes, stream: model.stream });
+  async study(model) {
+    await this.task?.refresh();
+    const query = { after: model.changes, stream: model.stream };
+    if (this.task?.state) query.task_state = this.task.state;
+    return this.get("study", query);
   }
 
   trial(model, trialNumber) {
-    return this.get(`trials/${trialNumber}`, { generation: model.generation });
+    return this.patient(`trials/${trialNumber}`, { generation: model.generation });
   }
 
   importance(model) {
-    return this.get("importance", { generation: model.generation });
+    return this.patient("importance", { generation: model.generation });
+  }
+
+  // Ask again while the server is busy.
+  async patient(path, query) {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.get(path, query);
+      } catch (error) {
+        if (!(error instanceof Lost) || !error.waitMs || tries >= MOST_TRIES) throw error;
+        await pause(error.waitMs);
+      }
+    }
   }
 
   async get(path, query) {
     const parameters = new URLSearchParams(this.parameters);
-    for (const [name, value] of Object.entries(query)) parameters.set(name, value);
+    for (const [name, value] of Object.entries(query)) {
+      for (const each of [value].flat()) parameters.append(name, each);
+    }
     let response;
     try {
       response = await fetch(`${path}?${parameters}`, { credentials: "same-origin" });
@@ -32,7 +58,22 @@ export class LiveSource {
     }
     if (response.ok) return response.json();
     const body = await response.json().catch(() => ({}));
-    throw new Lost(explain(response.status, body.detail));
+    throw new Lost(explain(response.status, body.detail), Number(response.headers.get("retry-after")) || 0);
+  }
+
+  // Ask the driver to stop; resolves to the server's answer in words.
+  async stop(model) {
+    const parameters = new URLSearchParams(this.parameters);
+    parameters.set("generation", model.generation);
+    const response = await fetch(`stop?${parameters}`, {
+      method: "PUT",
+      credentials: "same-origin",
+      headers: { "Content-Type": "application/json" },
+      body: "{}",
+    });
+    const body = await response.json().catch(() => ({}));
+    if (!response.ok) throw new Lost(explain(response.status, body.detail, "edit"));
+    return body;
   }
 }
 
@@ -48,7 +89,9 @@ export class ReportSource {
   }
 
   async trial(model, trialNumber) {
-    return this.data.trials[trialNumber];
+    const found = this.data.trials[trialNumber];
+    if (!found) throw new Lost("This report has no details of this trial; `sparktune show --json` has all.");
+    return found;
   }
 
   async importance() {
@@ -56,29 +99,36 @@ export class ReportSource {
   }
 }
 
-function explain(status, detail) {
+function explain(status, detail, verb = "read") {
   if (status === 401) return "Your login has ended. Sign in to Airflow again, then reload this page.";
-  if (status === 403) return "You may not read the task instances of this DAG. Ask an administrator for it.";
+  if (status === 403) return `You may not ${verb} the task instances of this DAG. Ask an administrator for access.`;
   return typeof detail === "string" ? detail : `Airflow answered with an error (${status}); trying again.`;
 }
 
-// A driver that was killed or lost gave no verdict: the task's retry may go on with the study.
-const settled = ({ phase, summary }) =>
-  phase === "closed" && summary.stop_reason !== "killed" && !summary.error?.retryable;
+function pause(milliseconds) {
+  return new Promise((resume) => setTimeout(resume, milliseconds));
+}
 
-// Ask, hand over, wait, ask again, until the study is settled. A hidden page rests.
+// A driver that was killed or lost gave no result: the task's retry may go on with the study.
+const settled = ({ phase, summary }) => phase === "done" || (phase === "failed" && !summary.error?.retryable);
+const idle = ({ phase }) => ["failed", "killed", "lost", "none"].includes(phase);
+
+// Ask, hand over, wait, ask again, until the study is settled. A hidden page waits.
 export async function follow(source, model, { news, trouble }) {
   for (;;) {
+    let waitMs = POLL_MS;
     try {
       const changed = model.merge(await source.study(model));
       trouble(null);
       news(changed);
       if (source.once || settled(model.reply)) return;
+      if (idle(model.reply)) waitMs = IDLE_POLL_MS;
     } catch (error) {
       if (!(error instanceof Lost)) throw error;
       trouble(error.message);
+      waitMs = Math.max(waitMs, error.waitMs);
     }
-    await new Promise((resume) => setTimeout(resume, POLL_MS));
+    await pause(waitMs);
     if (document.hidden) await untilVisible();
   }
 }

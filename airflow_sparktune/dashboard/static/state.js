@@ -1,142 +1,145 @@
-// The state of the study in a few cards.
+// Where the study stands: a sentence, a banner where it went wrong, and a few cards.
+import { copyButtons } from "./copy.js";
 import { byId, el, outwardLink } from "./dom.js";
-import { duration, number, SIGNS, STATES } from "./format.js";
+import { duration, moment, number, plural, SIGNS, STATE_WORDS, STATES, valueOf } from "./format.js";
 
 const REASONS = {
-  max_evals: "all trials of the budget are done",
-  timeout: "the time limit was reached",
-  loss_threshold: "the loss threshold was reached",
-  no_progress: "no progress any more",
-  max_failures: "too many trials failed",
-  early_stop: "the algorithm, or a rule of the script, ended it",
-  error: "the driver ended with an error",
-  killed: "it was killed",
+  max_evals: (summary) => `reached max_evals (${summary.max_evals})`,
+  timeout: () => "reached the timeout",
+  loss_threshold: () => "reached the loss threshold",
+  no_progress: () => "no progress any more",
+  max_failures: () => "too many trials failed",
+  early_stop: () => "the algorithm, or a rule of the script, ended it",
+  stopped: () => "stopped by a user",
 };
-// A driver at work writes something every half minute.
-const SILENT_S = 90;
+const PHASES = {
+  waiting: "Waiting",
+  starting: "Starting",
+  running: "Running",
+  done: "Done",
+  failed: "Failed",
+  killed: "Killed",
+  lost: "Lost",
+};
 
-export function showState(model) {
+export function showState(model, task) {
   const { reply } = model;
   if (!reply?.summary) return;
-  const cards = [progress(model), best(reply.summary), time(model), cluster(reply)];
-  if (reply.summary.error) cards.push(failure(reply.summary.error));
-  const host = byId("state");
-  cards.forEach((card, index) => {
-    // A card that has not changed keeps its focus, its selection and its opened traceback.
-    const old = host.children[index];
-    if (!old) host.append(card);
-    else if (old.textContent !== card.textContent) old.replaceWith(card);
-  });
-  while (host.children.length > cards.length) host.lastChild.remove();
+  showBanner(model);
+  const headline = [el("span", { class: `phase ${reply.phase}` }, PHASES[reply.phase]), el("span", {}, sentence(model))];
+  replace(byId("headline"), headline);
+  replace(byId("state"), [progress(model), best(model), time(model), cluster(model, task)]);
 }
 
-function progress({ reply }) {
-  const { counts, max_evals: all } = reply.summary;
-  const done = counts.ok + counts.failed + counts.pruned;
-  const closed = reply.phase === "closed";
+// A part that has not changed keeps its focus, its selection and its opened traceback.
+function replace(host, nodes) {
+  nodes.forEach((node, index) => {
+    const old = host.children[index];
+    if (!old) host.append(node);
+    else if (old.textContent !== node.textContent || old.className !== node.className) old.replaceWith(node);
+  });
+  while (host.children.length > nodes.length) host.lastChild.remove();
+}
+
+function sentence({ reply }) {
+  const { summary, verdict, phase, stage } = reply;
+  if (phase === "starting") return stage;
+  const reason = phase === "done" ? REASONS[summary.stop_reason]?.(summary) ?? summary.stop_reason : null;
+  return [verdict ?? "no successful trial yet", reason].filter(Boolean).join("; ");
+}
+
+function showBanner(model) {
+  const { phase, summary, failures } = model.reply;
+  const nodes = [];
+  if (phase === "failed" && summary.error) nodes.push(...errorLines(summary.error));
+  else if (phase === "failed") nodes.push(el("p", { class: "strong" }, "The driver ended with an error."));
+  if (phase === "killed") {
+    nodes.push(el("p", { class: "strong" }, "The driver was killed. A retry of the task goes on where it stopped."));
+  }
+  if (phase === "lost") {
+    nodes.push(
+      el("p", { class: "strong" }, `The driver died: its last update was ${moment(model.reply.attempts.at(-1).last)}.`),
+      el("p", {}, "It left no error. A retry of the task goes on where it stopped; the task's log may say what happened."),
+    );
+  }
+  if (failures.length) nodes.push(el("ul", { class: "digest" }, ...failures.map((line) => el("li", {}, line))));
+  const host = byId("banner");
+  host.hidden = !nodes.length;
+  host.className = ["failed", "killed", "lost"].includes(phase) ? "notice bad" : "notice";
+  replace(host, nodes);
+}
+
+function errorLines(error) {
+  const [first, ...others] = `${error.message}`.split("\n");
+  const nodes = [el("p", { class: "strong" }, `${error.type}: ${first}`)];
+  const more = [others.join("\n"), error.traceback].filter(Boolean).join("\n\n");
+  if (more) nodes.push(el("details", {}, el("summary", {}, "Traceback"), el("pre", {}, more)));
+  return nodes;
+}
+
+function progress(model) {
+  const { counts } = model.reply.summary;
+  const { done, budget } = model;
+  const told = budget === null ? plural(done, "trial") : `${done} of ${budget} trials`;
   const parts = STATES.filter((state) => counts[state]);
-  const bar = el(
-    "div",
-    { class: "progress", role: "img", "aria-label": `${done} of ${all} trials done` },
-    ...parts.map((state) => segment(state, counts[state], all)),
-  );
   const words = parts.flatMap((state) => [
-    el("span", { class: `state ${state}` }, `${SIGNS[state]} ${counts[state]} ${state}`),
+    el("span", { class: `state ${state}` }, `${SIGNS[state]} ${counts[state]} ${STATE_WORDS[state]}`),
     " ",
   ]);
-  const reason = reply.summary.stop_reason;
-  return card(
-    closed ? "Finished" : "Running",
-    el("p", { class: "big" }, `${done} of ${number(all)} trials`),
-    bar,
-    el("p", {}, ...words),
-    closed && el("p", {}, `Stopped: ${REASONS[reason] ?? reason}.`),
+  const bar = el(
+    "div",
+    { class: "progress", role: "img", "aria-label": `${told} done` },
+    ...parts.map((state) => segment(state, counts[state], Math.max(budget ?? 0, model.reply.summary.trials))),
   );
+  return card("Trials", el("p", { class: "big" }, told), bar, el("p", {}, ...words));
 }
 
 function segment(state, count, all) {
   const node = el("span", { class: state });
-  node.style.width = `${(100 * count) / Math.max(all, count)}%`;
+  node.style.width = `${(100 * count) / all}%`;
   return node;
 }
 
-function best(summary) {
+function best(model) {
+  const { summary } = model.reply;
   if (summary.best_number === null) {
     return card("Best loss", el("p", { class: "big" }, "–"), el("p", {}, "no successful trial yet"));
   }
-  const params = summary.best_params;
-  const nested = params !== null && typeof params === "object" && !Array.isArray(params);
-  const entries = nested ? Object.entries(params) : [["value", params]];
-  const list = entries.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, shown(value))]);
+  const point = summary.best_point ?? {};
+  const active = model.dimensions.filter(({ label }) => point[label] !== null && point[label] !== undefined);
+  const list = active.flatMap((each) => [el("dt", {}, each.path), el("dd", {}, valueOf(each, point[each.label]))]);
   return card(
     "Best loss",
     el("p", { class: "big" }, number(summary.best_loss)),
-    el("p", {}, `trial ${summary.best_number} `, copyButton(JSON.stringify(params, null, 2))),
-    el("dl", {}, ...list),
+    el("dl", {}, el("dt", {}, "trial"), el("dd", {}, String(summary.best_number)), ...list),
+    copyButtons(summary.best_params),
   );
-}
-
-function shown(value) {
-  return typeof value === "number" ? number(value) : typeof value === "string" ? value : JSON.stringify(value);
-}
-
-function copyButton(text) {
-  const button = el("button", { type: "button" }, "Copy params as JSON");
-  button.addEventListener("click", async () => {
-    button.textContent = (await copied(text)) ? "Copied" : "Copying is not allowed here";
-    setTimeout(() => (button.textContent = "Copy params as JSON"), 1500);
-  });
-  return button;
-}
-
-async function copied(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    // No clipboard API on plain http: the older way.
-    const area = el("textarea", {}, text);
-    document.body.append(area);
-    area.select();
-    const done = document.execCommand("copy");
-    area.remove();
-    return done;
-  }
 }
 
 function time(model) {
-  const { reply, rest, silence } = model;
-  const running = reply.phase === "running";
+  const { reply, rest } = model;
+  const expected = rest === null ? "estimating…" : `about ${duration(rest)} to go`;
   return card(
     "Time",
     el("p", { class: "big" }, duration(model.elapsed)),
-    running && el("p", {}, rest === null ? "the rest cannot be told yet" : `about ${duration(rest)} to go`),
+    reply.phase === "running" && el("p", {}, expected),
     reply.limits.timeout && el("p", {}, `limit ${duration(reply.limits.timeout)}`),
-    running && silence > SILENT_S &&
-      el("p", { class: "state failed" }, `No news for ${duration(silence)}; the driver may be gone.`),
-    el("p", { class: "quiet" }, `started ${new Date(model.started * 1000).toLocaleString()}`),
+    el("p", { class: "quiet" }, `started ${moment(model.started)}`),
+    el("p", { class: "quiet" }, `last update ${moment(reply.attempts.at(-1)?.last)}`),
   );
 }
 
-function cluster(reply) {
+function cluster({ reply, active }, task) {
   const { summary } = reply;
   const attempt = reply.attempts.at(-1);
+  const tries = task?.try_number ? `Airflow try ${task.try_number}, ` : "";
   return card(
     "Slots",
     el("p", { class: "big" }, summary.utilisation === null ? "–" : `${Math.round(summary.utilisation * 100)} % busy`),
-    el("p", {}, summary.slots === null ? "slots not known yet" : `${summary.slots} slots`),
-    el("p", {}, `attempt ${attempt?.number ?? "–"}`, attempt?.host ? ` on ${attempt.host}` : ""),
-    attempt?.spark_ui && reply.phase === "running" &&
-      el("p", {}, outwardLink(attempt.spark_ui, "Spark UI")),
+    el("p", {}, summary.slots === null ? "slots not known yet" : plural(summary.slots, "slot")),
+    el("p", {}, `${tries}driver attempt ${attempt?.number ?? "–"}`, attempt?.host ? ` on ${attempt.host}` : ""),
+    attempt?.spark_ui && active && el("p", {}, outwardLink(attempt.spark_ui, "Spark UI")),
     el("p", { class: "quiet" }, `${summary.objective}, ${summary.algo}, seed ${summary.seed}`),
-  );
-}
-
-function failure(error) {
-  return card(
-    "Error",
-    el("p", {}, `${error.type}: ${error.message}`),
-    error.traceback && el("details", {}, el("summary", {}, "Traceback"), el("pre", {}, error.traceback)),
   );
 }
 

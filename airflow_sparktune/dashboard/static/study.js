@@ -1,11 +1,15 @@
 // The page of one study.
+import { TaskInstance } from "./airflow.js";
 import { axesOf, lossAxis } from "./axes.js";
 import { Charts } from "./charts.js";
+import { Contour } from "./contour.js";
 import { byId, el } from "./dom.js";
 import { Filters } from "./filters.js";
+import { moment } from "./format.js";
 import { initLosses, showLosses } from "./losses.js";
 import { StudyModel } from "./model.js";
 import { showNotices } from "./notices.js";
+import { Panel } from "./panel.js";
 import { showParallel } from "./parallel.js";
 import { Parameters } from "./parameters.js";
 import { follow, LiveSource, ReportSource } from "./source.js";
@@ -13,28 +17,42 @@ import { showState } from "./state.js";
 import { TrialTable } from "./table.js";
 import { followTheme } from "./theme.js";
 import { showTimeline } from "./timeline.js";
+import { showTree } from "./tree.js";
 
 const query = new URLSearchParams(location.search);
 const inside = byId("report");
-const source = inside ? new ReportSource(JSON.parse(inside.textContent)) : new LiveSource(query);
+const task = inside ? null : new TaskInstance(query);
+const source = inside ? new ReportSource(JSON.parse(inside.textContent)) : new LiveSource(query, task);
 const model = new StudyModel();
 const filters = new Filters(() => {
   table.restart();
   charts.refresh();
 });
-const table = new TrialTable({ load: (chosen) => source.trial(model, chosen), kept: (trial) => filters.kept(trial) });
-const parameters = new Parameters(() => source.importance(model), { askable: !inside });
+const open = (chosen) => panel.open(chosen);
+const panel = new Panel({ load: (chosen) => source.trial(model, chosen), changed: () => table.choose(panel.shown) });
+const table = new TrialTable({ open, kept: (trial) => filters.kept(trial) });
+const parameters = new Parameters(() => source.importance(model), { askable: !inside, open });
+const contour = new Contour(open);
 const charts = new Charts({
-  losses: () => showLosses(model),
-  timeline: () => showTimeline(model, (chosen) => table.open(chosen)),
-  parallel: () => showParallel(model, filters.axes, filters),
+  losses: () => showLosses(model, open),
+  timeline: () => showTimeline(model, open),
+  parallel: () => showParallel(model, filters.axes, filters, open),
+  contour: () => contour.show(model, filters.axes),
 });
 let trouble = null;
 
 function showCharts() {
-  if (!model.reply?.summary?.trials) return;
+  const { ordered } = model;
+  byId("timeline-section").hidden = !ordered.some((trial) => trial.start !== null);
+  const successful = ordered.filter((trial) => trial.state === "ok").length;
+  for (const id of ["parallel", "importance", "slices"]) byId(`${id}-section`).hidden = !successful;
+  byId("losses-section").hidden = !ordered.some((trial) => trial.loss !== null);
+  byId("trials-section").hidden = !ordered.length;
+  if (!ordered.length) return;
+  showTree(model);
   const axes = axesOf(model);
   filters.offer([...axes, lossAxis(model)]);
+  contour.offer(axes, successful);
   // Beside each other the axes need room; on a narrow screen they scroll.
   byId("parallel").style.setProperty("--wide", `${filters.axes.length * 5.5}rem`);
   charts.refresh();
@@ -42,16 +60,24 @@ function showCharts() {
 }
 
 function showAll(changed) {
-  const known = model.reply !== null && model.reply.phase !== "none" && model.reply.phase !== "waiting";
+  const known = Boolean(model.reply.summary?.attempts);
   byId("study").hidden = !known;
-  showNotices(model.reply, trouble);
+  showNotices(model.reply, trouble, task?.current);
   showActions();
-  document.title = byId("title").textContent = `Tuning: ${model.reply.title}`;
+  showTitle();
   if (!known) return;
-  showState(model);
+  showState(model, task?.current);
   if (!changed) return;
   table.show(model);
   showCharts();
+}
+
+// With Airflow's name of a mapped task instance, and the date of its run.
+function showTitle() {
+  const { rendered_map_index: mapped, run_after: runAfter } = task?.current ?? {};
+  const text = `Tuning: ${model.reply.title}${mapped ? ` (${mapped})` : ""}`;
+  document.title = byId("title").textContent = text;
+  byId("subtitle").textContent = runAfter ? `run of ${moment(runAfter)}` : "";
 }
 
 function showActions() {
@@ -93,6 +119,6 @@ follow(source, model, {
   news: showAll,
   trouble: (message) => {
     trouble = message;
-    showNotices(model.reply, trouble);
+    showNotices(model.reply, trouble, task?.current);
   },
 });

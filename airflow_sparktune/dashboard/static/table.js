@@ -1,23 +1,22 @@
-// The trials as a table: sort, filter by state, search; a row opens what is known about its trial.
-import { showDetail } from "./detail.js";
+// The trials as a table: sort, filter by state, search; a click on a row opens the trial's panel.
 import { byId, el, reconcile } from "./dom.js";
-import { duration, number, short, SIGNS, STATES, valueOf } from "./format.js";
+import { duration, number, SIGNS, STATE_WORDS, STATES, valueOf } from "./format.js";
 
 const PAGE = 100;
 
 export class TrialTable {
-  // `load(number)` fetches a trial's details; `kept(trial)` says whether the brushes let it through.
-  constructor({ load, kept }) {
-    this.load = load;
+  // `open(number)` shows a trial's panel; `kept(trial)` says whether the brushes let it through.
+  constructor({ open, kept }) {
+    this.open = open;
     this.kept = kept;
     this.model = null;
+    this.chosen = null; // the number of the trial in the panel
     this.sort = { key: "number", down: true };
     this.limit = PAGE;
-    this.opened = new Map(); // trial's number -> its detail row
-    this.rows = new Map(); // trial's number -> { trial, best, node }
+    this.rows = new Map(); // trial's number -> { trial, best, chosen, node }
     this.columns = [];
     this.stateBox = el("select", { "aria-label": "Show trials of state" }, el("option", { value: "" }, "all states"));
-    this.stateBox.append(...STATES.map((state) => el("option", { value: state }, state)));
+    this.stateBox.append(...STATES.map((state) => el("option", { value: state }, STATE_WORDS[state])));
     const search = { type: "search", placeholder: "search values, failures", "aria-label": "Search trials" };
     this.searchBox = el("input", search);
     for (const box of [this.stateBox, this.searchBox]) box.addEventListener("input", () => this.restart());
@@ -33,36 +32,32 @@ export class TrialTable {
     this.show(this.model);
   }
 
+  choose(trialNumber) {
+    this.chosen = trialNumber;
+    this.show(this.model);
+  }
+
   show(model) {
     if (!model) return;
-    if (model.stream !== this.stream) this.forget(model);
-    this.model = model;
-    this.head(model.dimensions);
-    const found = this.found();
-    const shown = found.filter((trial, index) => index < this.limit || this.opened.has(trial.number));
-    const nodes = shown.flatMap((trial) => [this.row(trial), this.opened.get(trial.number)].filter(Boolean));
-    reconcile(byId("trials").tBodies[0], nodes);
-    byId("more").hidden = found.length <= shown.length;
-    byId("table-text").textContent = `${found.length} of ${model.trials.size} trials` +
-      (found.length > shown.length ? `, the first ${this.limit} are listed` : "");
-  }
-
-  // Open a trial's row; one that the filters keep out stays out.
-  open(trialNumber) {
-    const trial = this.found().find((each) => each.number === trialNumber);
-    if (!trial) return;
-    if (!this.opened.has(trialNumber)) this.toggle(trial);
-    this.opened.get(trialNumber).scrollIntoView({ block: "center" });
-  }
-
-  found() {
-    return this.ordered(this.model.ordered.filter((trial) => this.matches(trial)));
-  }
-
-  forget(model) {
+    if (model.stream !== this.stream) this.rows.clear();
     this.stream = model.stream;
-    this.rows.clear();
-    this.opened.clear();
+    this.model = model;
+    this.head();
+    const found = this.ordered(model.ordered.filter((trial) => this.matches(trial)));
+    const shown = found.slice(0, this.limit);
+    reconcile(byId("trials").tBodies[0], shown.map((trial) => this.row(trial)));
+    byId("more").hidden = found.length <= shown.length;
+    byId("table-text").textContent = this.words(found.length, shown.length);
+  }
+
+  words(found, shown) {
+    const { trials, sampledFrom } = this.model;
+    const listed = found > shown ? `, the first ${shown} are listed` : "";
+    const sampled = sampledFrom
+      ? `. A sample of ${sampledFrom} trials: each new best, failures, the newest, an even share of the rest; ` +
+        "`sparktune show --json` prints all"
+      : "";
+    return `${found} of ${trials.size} trials${listed}${sampled}`;
   }
 
   matches(trial) {
@@ -70,8 +65,7 @@ export class TrialTable {
     if (!this.kept(trial)) return false;
     const wanted = this.searchBox.value.trim().toLowerCase();
     if (!wanted) return true;
-    return this.columns.some((column) => String(column.text(trial)).toLowerCase().includes(wanted)) ||
-      (trial.failure ?? "").toLowerCase().includes(wanted);
+    return this.columns.some((column) => String(column.text(trial)).toLowerCase().includes(wanted));
   }
 
   ordered(trials) {
@@ -80,18 +74,21 @@ export class TrialTable {
     return trials.sort((one, other) => {
       const [left, right] = [column.value(one), column.value(other)];
       if (left === right) return other.number - one.number;
-      // What has no value goes to the end, whichever way the column is sorted.
+      // A trial without a value goes to the end, whichever way the column is sorted.
       if (left === null) return 1;
       if (right === null) return -1;
       return left < right ? -sign : sign;
     });
   }
 
-  head(dimensions) {
-    const signature = JSON.stringify([dimensions, this.sort]);
+  head() {
+    const { dimensions, metrics, reply, ordered } = this.model;
+    const some = { failures: ordered.some((trial) => trial.failure), attempts: reply.attempts.length > 1 };
+    some.origins = ordered.some((trial) => trial.origin);
+    const signature = JSON.stringify([dimensions, metrics, some, this.sort]);
     if (signature === this.signature) return;
     this.signature = signature;
-    this.columns = columnsOf(dimensions);
+    this.columns = columnsOf(dimensions, metrics, some);
     this.rows.clear();
     const focused = document.activeElement?.dataset?.column;
     const cells = this.columns.map((column) => this.headCell(column));
@@ -114,59 +111,60 @@ export class TrialTable {
 
   row(trial) {
     const best = trial.number === this.model.reply.summary?.best_number;
+    const chosen = trial.number === this.chosen;
     const known = this.rows.get(trial.number);
-    if (known && known.trial === trial && known.best === best) return known.node;
-    const opened = this.opened.has(trial.number);
-    const button = el("button", { type: "button", class: "plain", "aria-expanded": String(opened) });
-    button.setAttribute("aria-label", `Trial ${trial.number}`);
-    button.append(`${trial.number} ${opened ? "▾" : "▸"}`);
-    button.addEventListener("click", () => this.toggle(trial));
+    if (known && known.trial === trial && known.best === best && known.chosen === chosen) return known.node;
+    const button = el("button", { type: "button", class: "plain", "aria-label": `Trial ${trial.number}` });
+    button.setAttribute("aria-expanded", String(chosen));
+    button.append(String(trial.number));
     const cells = this.columns.slice(1).map((column) => column.cell(trial, best));
-    const node = el("tr", { class: best ? "best" : null, "data-trial": trial.number }, el("td", {}, button), ...cells);
-    this.rows.set(trial.number, { trial, best, node });
+    const classes = [best && "best", chosen && "chosen"].filter(Boolean).join(" ") || null;
+    const node = el("tr", { class: classes, "data-trial": trial.number }, el("td", {}, button), ...cells);
+    node.addEventListener("click", () => this.open(trial.number));
+    this.rows.set(trial.number, { trial, best, chosen, node });
     if (known?.node.contains(document.activeElement)) setTimeout(() => button.focus());
     return node;
   }
-
-  toggle(trial) {
-    if (!this.opened.delete(trial.number)) {
-      const cell = el("td", { colspan: this.columns.length }, "Loading…");
-      this.opened.set(trial.number, el("tr", { class: "detail" }, cell));
-      this.load(trial.number).then(
-        (detail) => showDetail(cell, detail),
-        (error) => (cell.textContent = error.message),
-      );
-    }
-    const known = this.rows.get(trial.number);
-    if (known) known.trial = null; // its arrow has turned
-    this.show(this.model);
-  }
 }
 
-function columnsOf(dimensions) {
-  const plainCell = (text, wraps) => (trial) => el("td", { class: wraps ? "text" : null }, text(trial));
-  const fixed = [
+function columnsOf(dimensions, metrics, some) {
+  const plainCell = (text, wide) => (trial) => {
+    const words = String(text(trial));
+    return el("td", { class: wide ? "text" : null, title: wide && words.length > 24 ? words : null }, words);
+  };
+  const columns = [
     { key: "number", title: "Trial", value: (trial) => trial.number, text: (trial) => trial.number },
-    { key: "state", title: "State", value: (trial) => trial.state, text: (trial) => trial.state, cell: stateCell },
-    { key: "loss", title: "Loss", value: (trial) => trial.loss, text: (trial) => number(trial.loss) },
-    { key: "run", title: "Run time", value: seconds, text: (trial) => duration(seconds(trial)) },
+    { key: "state", title: "State", value: (trial) => trial.state, text: (trial) => STATE_WORDS[trial.state], cell: stateCell },
+    { key: "loss", title: "Loss", value: (trial) => trial.loss, text: (trial) => blank(trial.loss) },
+    ...metrics.map((name) => ({
+      key: `metric ${name}`,
+      title: name,
+      value: (trial) => trial.metrics[name] ?? null,
+      text: (trial) => blank(trial.metrics[name]),
+    })),
+    { key: "run", title: "Run time", value: seconds, text: (trial) => (trial.state === "running" ? "" : duration(seconds(trial))) },
+    ...dimensions.map((dimension, index) => ({
+      key: `point ${index}`,
+      title: dimension.path,
+      value: (trial) => trial.point[index] ?? null,
+      text: (trial) => valueOf(dimension, trial.point[index]),
+      wide: Boolean(dimension.options),
+    })),
   ];
-  const params = dimensions.map((dimension, index) => ({
-    key: `point ${index}`,
-    title: dimension.label,
-    value: (trial) => trial.point[index] ?? null,
-    text: (trial) => short(valueOf(dimension, trial.point[index]), 40),
-    wraps: Boolean(dimension.options),
-  }));
-  const read = (trial) => trial.attempt;
-  const attempt = { key: "attempt", title: "Attempt", value: read, text: read };
-  return [...fixed, ...params, attempt].map((column) => ({ cell: plainCell(column.text, column.wraps), ...column }));
+  const text = (field) => ({ value: (trial) => trial[field], text: (trial) => trial[field] ?? "" });
+  if (some.failures) columns.push({ key: "failure", title: "Failure", wide: true, ...text("failure") });
+  if (some.origins) columns.push({ key: "origin", title: "Origin", ...text("origin") });
+  if (some.attempts) columns.push({ key: "attempt", title: "Attempt", ...text("attempt") });
+  return columns.map((column) => ({ cell: plainCell(column.text, column.wide), ...column }));
 }
 
 function stateCell(trial, best) {
-  const name = `${SIGNS[trial.state]} ${trial.state}${best ? ", best" : ""}`;
-  const state = el("span", { class: `state ${trial.state}` }, name);
-  return el("td", { class: "text" }, state, trial.failure && el("div", { class: "quiet" }, trial.failure));
+  const name = `${SIGNS[trial.state]} ${STATE_WORDS[trial.state]}${best ? ", best" : ""}`;
+  return el("td", {}, el("span", { class: `state ${trial.state}` }, name));
+}
+
+function blank(value) {
+  return value === null || value === undefined ? "" : number(value);
 }
 
 function seconds(trial) {

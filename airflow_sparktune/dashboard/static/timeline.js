@@ -1,15 +1,16 @@
 // Slots down, time across, a bar a trial in the colour of its state: idle slots are the gaps.
-import { draw } from "./chart.js";
+import { draw, onClick } from "./chart.js";
 import { byId } from "./dom.js";
-import { duration, number, plain, STATES } from "./format.js";
+import { duration, number, plain, STATE_WORDS, STATES } from "./format.js";
 import { colour } from "./theme.js";
 
-// `open` is told the trial that was clicked.
+// `open` is called with the number of the trial that was clicked.
 export async function showTimeline(model, open) {
-  const placed = model.ordered.filter((trial) => trial.slot !== null && trial.start !== null);
+  // Trials taken over from a study that was cleared ran before this one began.
+  const placed = model.ordered.filter((trial) => trial.slot !== null && trial.start >= model.started);
   const slots = Math.max(model.reply.summary?.slots ?? 0, ...highest(placed));
   const unit = unitOf(model.elapsed);
-  const until = model.reply.phase === "running" ? model.reply.now : (model.reply.attempts.at(-1)?.last ?? 0);
+  const until = model.active ? model.reply.now : (model.reply.attempts.at(-1)?.last ?? 0);
   const node = byId("timeline");
   byId("timeline-text").textContent = words(model, placed, slots);
   const traces = STATES.map((state) => {
@@ -29,8 +30,7 @@ export async function showTimeline(model, open) {
     },
     shapes: model.reply.attempts.slice(1).map((attempt) => border((attempt.opened - model.started) / unit.seconds)),
   });
-  node.removeAllListeners("plotly_click");
-  node.on("plotly_click", ({ points }) => points[0] && open(points[0].customdata));
+  onClick(node, open);
 }
 
 function highest(placed) {
@@ -57,14 +57,14 @@ function bars(state, trials, origin, until, unit) {
     const [top, bottom] = [trial.slot - 0.4, trial.slot + 0.4];
     x.push(start, middle, end, end, middle, start, start, null);
     y.push(top, top, top, bottom, bottom, bottom, top, null);
-    const label = tell(trial, (trial.end ?? until) - trial.start);
+    const label = describe(trial, (trial.end ?? until) - trial.start);
     for (let corner = 0; corner < 8; corner += 1) {
       text.push(label);
       customdata.push(trial.number);
     }
   }
   return {
-    name: state,
+    name: STATE_WORDS[state],
     type: "scatter",
     mode: "none", // with lines plotly would draw a path a bar
     fill: "toself",
@@ -78,10 +78,10 @@ function bars(state, trials, origin, until, unit) {
   };
 }
 
-function tell(trial, seconds) {
+function describe(trial, seconds) {
   const loss = trial.loss === null ? "" : `, loss ${number(trial.loss)}`;
   const failure = trial.failure ? `<br>${plain(trial.failure)}` : "";
-  return `trial ${trial.number}: ${trial.state}, ${duration(seconds)}${loss}${failure}`;
+  return `trial ${trial.number}: ${STATE_WORDS[trial.state]}, ${duration(seconds)}${loss}${failure}`;
 }
 
 function border(at) {
@@ -93,6 +93,6 @@ function words(model, placed, slots) {
   if (!placed.length) return "No trial has run yet.";
   const busy = model.reply.summary?.utilisation;
   const share = busy === null || busy === undefined ? "" : ` They were busy ${Math.round(busy * 100)} % of the time.`;
-  const attempts = model.reply.attempts.length > 1 ? " A dotted line marks where another attempt went on." : "";
+  const attempts = model.reply.attempts.length > 1 ? " A dotted line marks where another driver attempt went on." : "";
   return `${placed.length} trials on ${slots} slots.${share}${attempts}`;
 }

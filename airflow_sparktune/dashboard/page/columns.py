@@ -1,0 +1,100 @@
+"""The trials of a study in columns, few enough for a browser: what the table and the charts draw."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow_sparktune.dashboard.page.masking import Mask
+from airflow_sparktune.dashboard.page.schemas import Columns
+from airflow_sparktune.study.trial import Failure, Trial, TrialOrigin, TrialState
+
+# A chart has some hundred pixels a side: more dots than this look the same.
+MOST_TRIALS = 10_000
+_MOST_METRICS = 20
+_LONGEST_FAILURE = 200
+
+
+def columns(
+    trials: Sequence[Trial], dimensions: Sequence[Mapping[str, Any]], *, since: float, mask: Mask
+) -> Columns:
+    """The trials, one list a field; times are seconds after `since`."""
+    labels = [str(dimension["label"]) for dimension in dimensions]
+    metrics = _metrics(trials)
+    return Columns(
+        number=[trial.number for trial in trials],
+        state=[trial.state.value for trial in trials],
+        loss=[_rounded(trial.loss) for trial in trials],
+        start=[_after(since, trial.start) for trial in trials],
+        end=[_after(since, trial.end) for trial in trials],
+        run_s=[_after(0.0, trial.run_s) for trial in trials],
+        slot=[trial.slot for trial in trials],
+        attempt=[trial.attempt for trial in trials],
+        failure={trial.number: _headline(trial.error, mask) for trial in trials if trial.error is not None},
+        origin={
+            trial.number: trial.origin.value for trial in trials if trial.origin is not TrialOrigin.SAMPLER
+        },
+        points=[[_rounded(trial.point.get(label)) for trial in trials] for label in labels],
+        metrics={name: [_rounded(_metric(trial, name)) for trial in trials] for name in metrics},
+    )
+
+
+def sample(trials: Sequence[Trial], most: int = MOST_TRIALS) -> list[Trial]:
+    """All trials, or of too many those that a chart needs: each new best, what runs, failures, an even rest.
+
+    A tenth is left to the newest, and to failures.
+    """
+    if len(trials) <= most:
+        return list(trials)
+    kept = {trial.number for trial in _running_best(trials)}
+    kept.update(trial.number for trial in trials if trial.state is TrialState.RUNNING)
+    kept.update(trial.number for trial in trials[-most // 10 :])
+    failed = [trial for trial in trials if trial.state is TrialState.FAILED]
+    kept.update(trial.number for trial in failed[:: _step(len(failed), most // 10)])
+    step = _step(len(trials), max(most - len(kept), most // 2))
+    return [trial for index, trial in enumerate(trials) if index % step == 0 or trial.number in kept]
+
+
+def _step(there: int, most: int) -> int:
+    return max(1, -(-there // most))
+
+
+def _running_best(trials: Sequence[Trial]) -> list[Trial]:
+    least, best = math.inf, []
+    for trial in trials:
+        if trial.state is TrialState.OK and trial.loss is not None and trial.loss < least:
+            least = trial.loss
+            best.append(trial)
+    return best
+
+
+def _metrics(trials: Sequence[Trial]) -> list[str]:
+    """The names of the numbers that the objective returned beside the loss, in the order they came up."""
+    found: dict[str, None] = {}
+    for trial in trials:
+        for name in trial.info:
+            if name not in found and _metric(trial, name) is not None:
+                found[name] = None
+        if len(found) >= _MOST_METRICS:
+            break
+    return list(found)[:_MOST_METRICS]
+
+
+def _metric(trial: Trial, name: str) -> float | None:
+    value = trial.info.get(name)
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _rounded(value: Any) -> Any:
+    """Seven digits, for drawing and for tables: the panel of a trial has the exact number."""
+    return float(f"{value:.7g}") if isinstance(value, float) else value
+
+
+def _after(since: float, value: float | None) -> float | None:
+    return None if value is None else round(value - since, 3)
+
+
+def _headline(error: Failure, mask: Mask) -> str:
+    first, *_ = error.message.strip().splitlines() or [error.kind.value]
+    return str(mask(first[:_LONGEST_FAILURE]))

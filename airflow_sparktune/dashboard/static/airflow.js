@@ -1,0 +1,46 @@
+// What Airflow's own REST API says about the task instances, asked as the user who looks at the page.
+
+const PLACE = /^(?<base>.*)\/sparktune\/dags\/(?<dag>[^/]+)\/tasks\/(?<task>[^/]+)\/(?:runs\/(?<run>[^/]+)\/)?$/;
+const ASK_AGAIN_MS = 10_000;
+
+async function ask(path) {
+  try {
+    const response = await fetch(path, { credentials: "same-origin" });
+    return response.ok ? await response.json() : null;
+  } catch {
+    return null; // the page's own requests report a lost connection
+  }
+}
+
+// The task instance of the page: `current` is the last answer, null outside Airflow and where the user may not see it.
+export class TaskInstance {
+  constructor(parameters) {
+    this.current = null;
+    this.askedAt = -Infinity;
+    const place = PLACE.exec(location.pathname)?.groups;
+    const index = parameters.get("map_index");
+    const mapped = index && /^\d+$/.test(index) ? `/${index}` : "";
+    if (place?.run) {
+      this.path = `${place.base}/api/v2/dags/${place.dag}/dagRuns/${place.run}/taskInstances/${place.task}${mapped}`;
+    }
+  }
+
+  async refresh() {
+    if (!this.path || Date.now() - this.askedAt < ASK_AGAIN_MS) return;
+    this.askedAt = Date.now();
+    this.current = await ask(this.path);
+  }
+
+  get state() {
+    return this.current?.state ?? null;
+  }
+}
+
+// The newest task instances of the task whose history the page shows.
+export async function taskInstances() {
+  const place = PLACE.exec(location.pathname)?.groups;
+  if (!place) return [];
+  const query = new URLSearchParams({ task_id: decodeURIComponent(place.task), limit: 100, order_by: "-run_after" });
+  const answer = await ask(`${place.base}/api/v2/dags/${place.dag}/dagRuns/~/taskInstances?${query}`);
+  return answer?.task_instances ?? [];
+}

@@ -1,0 +1,132 @@
+// One panel for one trial, whatever was clicked: params, metrics, curves, the failure, timing.
+import { copyButtons } from "./copy.js";
+import { byId, el } from "./dom.js";
+import { duration, moment, number, SIGNS, STATE_WORDS } from "./format.js";
+
+const ORIGINS = {
+  given: "given by a person",
+  incumbent: "the incumbent, in production today",
+  warm_start: "good in an earlier study",
+  adopted: "taken over from a study that was cleared",
+  cut_off: "cut off when its driver died, and run again",
+};
+
+export class Panel {
+  // `load(number)` fetches a trial's details; `changed()` is called when another trial is shown, or none.
+  constructor({ load, changed }) {
+    this.load = load;
+    this.changed = changed;
+    this.shown = null; // the trial's number
+    document.addEventListener("keydown", (event) => event.key === "Escape" && this.close());
+  }
+
+  async open(trialNumber) {
+    if (trialNumber === this.shown) return this.close();
+    this.shown = trialNumber;
+    this.changed();
+    this.put(trialNumber, [el("p", {}, "Loading…")]);
+    let parts;
+    try {
+      parts = describe(await this.load(trialNumber));
+    } catch (error) {
+      parts = [el("p", {}, error.message)];
+    }
+    if (this.shown === trialNumber) this.put(trialNumber, parts);
+  }
+
+  close() {
+    if (this.shown === null) return;
+    this.shown = null;
+    byId("panel").hidden = true;
+    this.changed();
+  }
+
+  put(trialNumber, parts) {
+    const close = el("button", { type: "button", class: "small", "aria-label": "Close the panel" }, "✕");
+    close.addEventListener("click", () => this.close());
+    const head = el("div", { class: "bar" }, el("h2", {}, `Trial ${trialNumber}`), close);
+    byId("panel").replaceChildren(head, ...parts);
+    byId("panel").hidden = false;
+  }
+}
+
+function describe(trial) {
+  const parts = [
+    el(
+      "p",
+      {},
+      el("span", { class: `state ${trial.state}` }, `${SIGNS[trial.state]} ${STATE_WORDS[trial.state]}`),
+      trial.loss === null ? "" : `, loss ${number(trial.loss)}`,
+    ),
+  ];
+  if (trial.error) parts.push(failure(trial.error));
+  parts.push(
+    el("h3", {}, "Params"),
+    pairs(Object.entries(trial.named).map(([name, value]) => [name, number(value)])),
+    copyButtons(trial.params),
+  );
+  parts.push(...reported(trial.info));
+  parts.push(
+    el("h3", {}, "Timing"),
+    pairs([
+      ["start", moment(trial.start)],
+      ["end", moment(trial.end)],
+      ["in the objective", duration(trial.run_s)],
+      ["slot", number(trial.slot)],
+      ["driver attempt", number(trial.attempt)],
+      ...(ORIGINS[trial.origin] ? [["origin", ORIGINS[trial.origin]]] : []),
+    ]),
+  );
+  return parts;
+}
+
+function failure(error) {
+  return el(
+    "div",
+    { class: "notice bad" },
+    el("p", { class: "strong" }, error.message),
+    error.traceback && el("pre", { class: "traceback", tabindex: "0" }, error.traceback),
+  );
+}
+
+// What the objective returned beside the loss: numbers as a list, lists of numbers as curves, the rest as JSON.
+function reported(info) {
+  const entries = Object.entries(info);
+  if (!entries.length) return [];
+  const metrics = entries.filter(([, value]) => typeof value === "number");
+  const curves = entries.filter(([, value]) => isSeries(value));
+  const others = entries.filter(([, value]) => typeof value !== "number" && !isSeries(value));
+  const parts = [el("h3", {}, "Metrics")];
+  if (metrics.length) parts.push(pairs(metrics.map(([name, value]) => [name, number(value)])));
+  for (const [name, value] of curves) {
+    parts.push(el("p", { class: "quiet" }, `${name}: ${value.length} values, the last ${number(value.at(-1))}`));
+    parts.push(sparkline(value));
+  }
+  if (others.length) parts.push(el("pre", {}, JSON.stringify(Object.fromEntries(others), null, 2)));
+  return parts;
+}
+
+// A list of numbers that the objective returned, such as its loss epoch by epoch.
+function sparkline(values) {
+  const least = values.reduce((one, other) => Math.min(one, other));
+  const span = values.reduce((one, other) => Math.max(one, other)) - least || 1;
+  const step = 100 / (values.length - 1);
+  const points = values.map((value, index) => `${step * index},${30 - (30 * (value - least)) / span}`);
+  const space = "http://www.w3.org/2000/svg";
+  const [picture, line] = [document.createElementNS(space, "svg"), document.createElementNS(space, "polyline")];
+  picture.setAttribute("class", "sparkline");
+  picture.setAttribute("viewBox", "0 0 100 30");
+  picture.setAttribute("preserveAspectRatio", "none");
+  picture.setAttribute("aria-hidden", "true"); // the numbers are in the line above
+  line.setAttribute("points", points.join(" "));
+  picture.append(line);
+  return picture;
+}
+
+function isSeries(value) {
+  return Array.isArray(value) && value.length > 1 && value.every((item) => typeof item === "number");
+}
+
+function pairs(entries) {
+  return el("dl", {}, ...entries.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
+}

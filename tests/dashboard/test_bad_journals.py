@@ -1,0 +1,107 @@
+"""A journal that no driver writes costs its own row or a message, and never a 500."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.dashboard.helpers.pages import RUN, TASK
+from tests.dashboard.helpers.synthetic import Writer
+
+DIGITS = "1" * 400
+
+
+def nested(levels: int) -> str:
+    return '{"a":' * levels + "1" + "}" * levels
+
+
+def surrogate(line: str) -> str:
+    return line.replace("matrix is singular", "row \\udcff")
+
+
+def write_changed(address: str, *changes: tuple[str, str]) -> None:
+    """A study whose journal's text is changed after it was written."""
+    writer = Writer(address)
+    writer.open()
+    writer.run(6)
+    writer.close()
+    for path in Path(address).rglob("*.jsonl"):
+        text = path.read_text()
+        for old, new in changes:
+            text = text.replace(old, new)
+        path.write_text(text)
+
+
+BAD: dict[str, tuple[str, str]] = {
+    "a lone surrogate in a message": ("matrix is singular", "row \\udcff"),
+    "an empty message": ("ValueError: matrix is singular", ""),
+    "a number of 400 digits": ('"run_s":0.25', f'"run_s":{DIGITS}'),
+    "a huge loss": ('"state":"ok","loss":0.', f'"state":"ok","loss":{DIGITS}.'),
+    "400 digits as slots": ('"slots":4', f'"slots":{DIGITS}'),
+    "deep arguments": (
+        '"objective":"churn.train:loss"',
+        f'"objective":"a:b","objective_kwargs":{nested(600)}',
+    ),
+    "text in a point": ('"lr":0.', '"lr":"x","y":0.'),
+    "a number as options": ('"options":["gbtree"', '"options":5,"other":["gbtree"'),
+}
+
+
+@pytest.mark.parametrize("change", BAD.values(), ids=BAD.keys())
+def test_nothing_in_a_journal_makes_the_page_answer_500(
+    client: TestClient, address: str, change: tuple[str, str]
+) -> None:
+    write_changed(address, change)
+    client = TestClient(client.app, raise_server_exceptions=False)
+
+    for path in ("study", "trials/4?generation=0", "importance?generation=0", "report?generation=0"):
+        assert client.get(f"{RUN}/{path}").status_code in (200, 404, 422), path
+    assert client.get(f"{TASK}/history").status_code == 200
+
+
+@pytest.mark.parametrize("ui", ["http://[x", "javascript:alert(1)", 7])
+def test_an_address_of_spark_that_is_none_becomes_no_link(client: TestClient, address: str, ui: Any) -> None:
+    writer = Writer(address)
+    writer.open()
+    writer.write(event="spark", spark={"ui": ui})
+
+    answer = client.get(f"{RUN}/study")
+
+    assert [attempt["spark_ui"] for attempt in answer.json()["attempts"]] == [None]
+
+
+def test_a_lone_surrogate_reaches_the_page_as_an_escape(client: TestClient, address: str) -> None:
+    write_changed(address, BAD["a lone surrogate in a message"])
+
+    failure = json.loads(client.get(f"{RUN}/study").text)["columns"]["failure"]["4"]
+
+    assert failure == "ValueError: row \udcff"
+
+
+def test_one_bad_run_costs_its_row_of_the_history(
+    client: TestClient, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for run in ("r1", "r2"):
+        writer = Writer(address.replace("/r1/", f"/{run}/"))
+        writer.open()
+        writer.run(3)
+        writer.close()
+    from airflow_sparktune.dashboard.page import history
+
+    read = history.read_study
+
+    def one_fails(at: str) -> Any:
+        if "/r2/" in at:
+            raise OverflowError("int too large to convert to float")
+        return read(at)
+
+    monkeypatch.setattr(history, "read_study", one_fails)
+
+    rows = {row["run_id"]: row for row in client.get(f"{TASK}/history").json()["runs"]}
+
+    assert rows["r1"]["trials"] == 3
+    assert "cannot be read" in rows["r2"]["problem"]

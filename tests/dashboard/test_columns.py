@@ -1,0 +1,113 @@
+"""The page stays small however many trials there are, and a sample keeps what the eye looks for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from airflow_sparktune.dashboard.page.columns import columns, sample
+from airflow_sparktune.study.trial import Trial, TrialState
+from tests.dashboard.helpers.pages import RUN, as_it_is
+from tests.dashboard.helpers.synthetic import Writer
+
+
+def trials(count: int) -> list[Trial]:
+    """The loss falls at the trials 0, 777 and 1554; every 50th fails; the last three run."""
+    made = []
+    for number in range(count):
+        trial = Trial(number=number, params={}, point={"x": number / 3})
+        if number < count - 3:
+            state = TrialState.FAILED if number % 50 == 25 else TrialState.OK
+            loss = (1.0 if number % 777 else 0.9 - number / 1e4) if state is TrialState.OK else None
+            trial = trial.ended(state, end=1.0, loss=loss)
+        made.append(trial)
+    return made
+
+
+def test_few_trials_are_all_kept() -> None:
+    assert sample(trials(500), 500) == trials(500)
+
+
+def test_of_many_trials_the_new_bests_the_newest_and_what_runs_are_kept() -> None:
+    kept = sample(trials(2000), 500)
+    numbers = [trial.number for trial in kept]
+
+    assert len(kept) < 800
+    assert numbers == sorted(numbers)
+    assert {0, 777, 1554} <= set(numbers)
+    assert set(range(1960, 2000)) <= set(numbers)
+    assert sum(trial.state is TrialState.FAILED for trial in kept) >= 20
+
+
+def test_the_columns_hold_one_value_a_trial() -> None:
+    made = [replace(trial, info={"auc": 0.5, "note": "text"}) for trial in trials(60)]
+
+    found = columns(made, [{"label": "x"}], since=0.0, mask=as_it_is)
+
+    assert found.number == list(range(60))
+    assert found.points == [[float(f"{number / 3:.7g}") for number in range(60)]]
+    assert found.metrics == {"auc": [0.5] * 60}
+    assert found.state.count("failed") == 1
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+def test_a_browser_that_takes_it_gets_compressed_answers(
+    client: TestClient, address: str, encoding: str
+) -> None:
+    writer = Writer(address)
+    writer.open()
+    writer.run(40)
+
+    for path in (f"{RUN}/study", f"{RUN}/report?generation=0", "/dags/churn/static/study.js"):
+        answer = client.get(path, headers={"Accept-Encoding": encoding})
+        assert answer.headers.get("content-encoding") == ("gzip" if encoding == "gzip" else None)
+        assert answer.headers["vary"] == "Accept-Encoding"
+
+
+def test_a_file_that_the_browser_has_is_not_sent_again(client: TestClient) -> None:
+    path = "/dags/churn/static/plotly.min.js"
+    tag = client.get(path).headers["etag"]
+
+    answer = client.get(path, headers={"If-None-Match": tag})
+
+    assert (answer.status_code, answer.content) == (304, b"")
+
+
+def test_a_sampled_study_says_of_how_many(
+    client: TestClient, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_sparktune.dashboard.page.view.sample", lambda found: sample(found, 20))
+    writer = Writer(address)
+    writer.open(max_evals=100)
+    writer.run(100)
+
+    reply = client.get(f"{RUN}/study").json()
+
+    assert reply["sampled_from"] == 100
+    assert len(reply["columns"]["number"]) < 60
+    assert reply["summary"]["trials"] == 100
+
+
+def test_the_history_looks_into_the_newest_runs_only(client: TestClient, tmp_path: Path) -> None:
+    from airflow_sparktune.dashboard.page.history import MOST_RUNS
+    from airflow_sparktune.study.storage import LocalStorage
+
+    for day in range(1, MOST_RUNS + 30):
+        (tmp_path / "churn" / "tune" / f"scheduled__2026-01-01T{day:06d}" / "g0").mkdir(parents=True)
+    listed: list[str] = []
+    names = LocalStorage.names
+
+    def counted(self: LocalStorage, folder: str) -> list[str]:
+        listed.append(str(self._root))
+        return names(self, folder)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LocalStorage, "names", counted)
+        reply = client.get("/dags/churn/tasks/tune/history").json()
+
+    assert reply["left_out"] == 29
+    assert not [root for root in listed if "T000029" in root]
+    assert len(reply["runs"]) == MOST_RUNS
