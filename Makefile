@@ -7,10 +7,10 @@ JAVA := $(VENV)/.java_home
 RUN = JAVA_HOME="$$(cat $(JAVA))" PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo ui test unit check docs bench format clean
+.PHONY: help install demo ui test test-spark unit check docs bench format clean
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
 install: $(INSTALLED) $(JAVA) ## Make .venv, install into it, find Java 17 or newer
 
@@ -22,6 +22,9 @@ ui: install ## Start Airflow with the example DAGs on http://localhost:8080
 
 test: install ## Run all tests
 	$(RUN) pytest
+
+test-spark: install ## Run the tests that need Spark with another release (SPARK=3.5.9), without Airflow
+	JAVA_HOME="$$(cat $(JAVA))" tools/test_spark.sh $(SPARK) $(ARGS)
 
 unit: install ## Run the tests that start neither Spark, nor Airflow, nor a browser
 	$(RUN) pytest -m 'not integration and not soak'
@@ -44,7 +47,7 @@ format: install ## Put the code into shape
 	$(BIN)/ruff format
 
 clean: ## Remove what the targets have made
-	rm -rf $(VENV) .demo .airflow benchmarks/out docs/_build tests/artifacts
+	rm -rf $(VENV) .spark .demo .airflow benchmarks/out docs/_build tests/artifacts
 
 $(INSTALLED): pyproject.toml constraints.txt tools/install.sh
 	tools/install.sh $(VENV)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
+from airflow_sparktune.driver.spark.release import check_releases
+
 
 def start_session(
     name: str, *, trials_on_executors: bool = True, fresh_workers: bool = False
@@ -37,8 +39,8 @@ def offer_settings() -> None:
 
 
 def _submitted() -> SparkConf:
-    # Before the JVM is there a SparkConf is empty, and would overwrite what was submitted.
-    SparkContext._ensure_initialized()
+    # Before the JVM is there a SparkConf is empty, and would overwrite what was submitted. This starts it.
+    check_releases()
     return SparkConf()
 
 

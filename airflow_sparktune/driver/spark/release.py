@@ -1,0 +1,78 @@
+"""Spark's two halves must be one release: the Python package, and the JVM that it drives."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import pyspark
+from pyspark import SparkContext
+
+from airflow_sparktune.errors import PlatformError
+
+EXTRA = "pip install 'airflow-sparktune[pyspark]'"
+
+
+def check_releases() -> None:
+    """Raise PlatformError where the halves differ, or two distributions share pyspark's folder.
+
+    Starts the JVM, if nobody has.
+    """
+    folder = Path(pyspark.__file__).parent
+    refuse_mixed_folder(folder, {name: _installed(name, folder) for name in ("pyspark", "pyspark-client")})
+    SparkContext._ensure_initialized()
+    # The package object of org.apache.spark; its name is a keyword to Java, but not to py4j.
+    jvm = getattr(SparkContext._jvm.org.apache.spark, "package").SPARK_VERSION()  # noqa: B009
+    refuse_other_jvm(pyspark.__version__, jvm, folder=folder, home=_spark_home())
+
+
+def refuse_mixed_folder(folder: Path, installed: dict[str, str | None]) -> None:
+    """Raise PlatformError where distributions of different releases wrote into `folder`.
+
+    >>> refuse_mixed_folder(Path("/site/pyspark"), {"pyspark": "4.2.0", "pyspark-client": None})
+    """
+    releases = {name: release for name, release in installed.items() if release is not None}
+    if len(set(releases.values())) > 1:
+        found = " and ".join(f"{name} {release}" for name, release in releases.items())
+        raise PlatformError(
+            f"pyspark and pyspark-client must be one release, got {found}, which write the same files "
+            f"in {folder}; {EXTRA}, or uninstall pyspark and set SPARK_HOME"
+        )
+
+
+def refuse_other_jvm(python: str, jvm: str, *, folder: Path, home: str) -> None:
+    """Raise PlatformError where the releases of the two halves differ.
+
+    >>> refuse_other_jvm("4.2.0", "4.2.0-vendor.1", folder=Path("/site/pyspark"), home="/opt/spark")
+    """
+    if _numbers(python) != _numbers(jvm):
+        raise PlatformError(
+            f"Spark's Python half and its JVM must be one release, got {python} from {folder} and {jvm} from "
+            f"{home}; start the program by that Spark's spark-submit, or unset SPARK_HOME"
+        )
+
+
+def _numbers(release: str) -> list[str]:
+    """The release without a vendor's suffix.
+
+    >>> _numbers("3.5.1-amzn-0"), _numbers("4.2.0.dev1")
+    (['3', '5', '1'], ['4', '2', '0'])
+    """
+    return re.findall(r"\d+", release)[:3]
+
+
+def _installed(name: str, folder: Path) -> str | None:
+    """The release of a distribution that lies in `folder`; None where it does not."""
+    try:
+        found = distribution(name)
+    except PackageNotFoundError:
+        return None
+    return found.version if Path(str(found.locate_file("pyspark"))) == folder else None
+
+
+def _spark_home() -> str:
+    from pyspark.find_spark_home import _find_spark_home
+
+    home: str = _find_spark_home()
+    return home

@@ -1,0 +1,32 @@
+#!/bin/sh
+# Run the tests of driver and executor that need Spark, and a standalone study, with another Spark release ($1),
+# in an environment without Airflow. Further arguments go to pytest in place of the selection.
+set -eu
+release=$1
+shift
+venv=.spark/$release
+python=${PYTHON:-$(.venv/bin/python -c 'import sys; print(sys.executable)')}
+
+if [ ! -e "$venv/.installed" ]; then
+    mkdir -p .spark
+    # The versions that CI installs, but for Spark's own.
+    grep -vE '^(pyspark|pyspark-client|py4j|googleapis-common-protos|grpcio.*|protobuf)==' constraints.txt > .spark/constraints.txt
+    libraries='hyperopt fsspec numpy psutil pyyaml rich setuptools'
+    tests='hypothesis httpx pytest pytest-timeout pandas lightgbm scikit-learn'
+    if command -v uv >/dev/null; then
+        uv venv --quiet --allow-existing --python "$python" "$venv"
+        install="uv pip install --quiet --python $venv/bin/python"
+    else
+        "$python" -m venv "$venv"
+        install="$venv/bin/pip install --quiet"
+    fi
+    $install --constraint .spark/constraints.txt "pyspark==$release" $libraries $tests
+    $install --no-deps --editable .
+    touch "$venv/.installed"
+fi
+
+[ $# -gt 0 ] || set -- tests/driver tests/executor tests/integration/test_standalone.py::test_study_on_a_cluster
+PATH=$PWD/$venv/bin:$PATH
+export PATH
+unset SPARK_HOME PYSPARK_PYTHON
+exec pytest -m 'integration and not soak' "$@"
