@@ -1,4 +1,4 @@
-"""What the figures were measured on."""
+"""Describes the machine that the figures were measured on."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def machine() -> str:
 
 
 def _java() -> str:
-    """The release of the Java that Spark starts; "unknown" where there is none, as some need no Spark."""
+    """The release of the Java that Spark starts; "unknown" where there is none: some benchmarks need none."""
     home = os.environ.get("JAVA_HOME")
     try:
         told = subprocess.run(

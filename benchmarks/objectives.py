@@ -1,4 +1,4 @@
-"""What the trials of the benchmarks do: next to nothing, for what is measured lies around them."""
+"""Objectives of the benchmarks. They do next to nothing: the overhead around them is measured."""
 
 from __future__ import annotations
 
@@ -38,6 +38,6 @@ def loss_of(params: Mapping[str, Any]) -> float:
 
 
 def nap(params: Mapping[str, Any], seconds: float) -> float:
-    """Sleep as long as a training would take; no processor is needed, so a slot is no core."""
+    """Sleep as long as a training would take; it needs no core, so there can be more slots than cores."""
     time.sleep(seconds)
     return loss_of(params)

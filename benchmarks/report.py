@@ -1,4 +1,4 @@
-"""What a benchmark hands back: rows under named columns, printed aligned, and a picture of them."""
+"""The findings of a benchmark: rows under named columns, printed aligned, and a picture of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Row = Sequence[Any]
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The rows of a table, the sentences below it, and who draws it onto matplotlib's axes."""
+    """The rows of a table, the notes below it, and a function that draws it onto matplotlib's axes."""
 
     columns: Sequence[str]
     rows: Sequence[Row]
@@ -24,7 +24,7 @@ class Findings:
 
 
 def table(columns: Sequence[str], rows: Sequence[Row]) -> str:
-    """Columns aligned: text to the left, numbers to the right; what was not measured is a dash.
+    """Format aligned columns: text to the left, numbers to the right, a dash for None.
 
     >>> print(table(["who", "seconds"], [["pool", 9.5], ["sparktune", None]]))
     who        seconds
@@ -44,17 +44,17 @@ def table(columns: Sequence[str], rows: Sequence[Row]) -> str:
 
 
 def ratio(ours: float, theirs: float | None) -> float | None:
-    """How many times ours is theirs; None where theirs was not measured."""
+    """Theirs divided by ours, as text; None where theirs was not measured."""
     return ours / theirs if theirs else None
 
 
 def middle(values: Sequence[float]) -> float:
-    """The median, for a machine is never quiet."""
+    """The median: less disturbed by other work on the machine than the mean."""
     return median(values)
 
 
 def over_workers(axes: Any, workers: Sequence[int], *, ylabel: str) -> None:
-    """Logarithmic axes over numbers of workers, each of them named."""
+    """Set logarithmic axes over numbers of workers, with a tick for each."""
     axes.set(xlabel="workers", ylabel=ylabel, xscale="log", yscale="log")
     axes.set_xticks(workers, [str(each) for each in workers])
 

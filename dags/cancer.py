@@ -21,14 +21,14 @@ def splits(spark: SparkSession) -> list[DataFrame]:
 
 
 def validation_loss(params: dict) -> float:
-    """How far the area under the ROC curve of held-out rows is from 1."""
+    """One minus the area under the ROC curve of held-out rows."""
     train, valid, _ = splits(SparkSession.builder.getOrCreate())
     model = LogisticRegression(maxIter=20, **params).fit(train)
     return 1.0 - BinaryClassificationEvaluator().evaluate(model.transform(valid))
 
 
 def fit_and_test(spark: SparkSession, **params: float) -> float:
-    """Train on everything but the test set; the area under the ROC curve there."""
+    """Train on everything but the test set; returns the area under the ROC curve on it."""
     train, valid, test = splits(spark)
     model = LogisticRegression(maxIter=20, **params).fit(train.union(valid))
     return float(BinaryClassificationEvaluator().evaluate(model.transform(test)))

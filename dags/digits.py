@@ -1,4 +1,4 @@
-"""The model that `retune_digits` tunes: plain scikit-learn, nothing of Airflow or Spark in it."""
+"""The model that `retune_digits` tunes: plain scikit-learn, without Airflow or Spark."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
 EPOCHS = 30
-# That many and no more is the budget, not a fault.
+# Stopping after EPOCHS is meant, so sklearn need not warn that it has not converged.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 DEFAULTS = {"batch_size": 200, "learning_rate": 0.001, "momentum": 0.9}  # scikit-learn's own
@@ -47,14 +47,14 @@ def network(*, batch_size: int, learning_rate: float, momentum: float) -> MLPCla
 
 
 def validation_loss(params: dict) -> float:
-    """The negative log-likelihood of held-out images: what the tuning makes small."""
+    """The negative log-likelihood of held-out images, which the tuning minimises."""
     train, train_labels, valid, valid_labels, _, _ = splits()
     model = network(**params).fit(train, train_labels)
     return log_loss(valid_labels, model.predict_proba(valid), labels=model.classes_)
 
 
 def fit_and_test(**params: float) -> tuple[MLPClassifier, float]:
-    """Train on everything but the test set; the model, and its accuracy there."""
+    """Train on everything but the test set; returns the model and its test accuracy."""
     train, train_labels, valid, valid_labels, test, test_labels = splits()
     model = network(**{**DEFAULTS, **params})
     model.fit(np.concatenate([train, valid]), np.concatenate([train_labels, valid_labels]))

@@ -1,4 +1,4 @@
-"""Retune a small neural network on handwritten digits, then train it with what was found.
+"""Retune a small neural network on handwritten digits, then train it with the best hyperparameters.
 
 The data are scikit-learn's handwritten digits (1,797 images of 8 x 8 pixels; they come with the
 package). Batch size, learning rate and momentum are tuned on Spark, one single-task job per

@@ -1,4 +1,4 @@
-"""The same with the decorator: the function is the objective, and its source travels.
+"""Retune a random forest with the decorator: the function is the objective, and its source travels.
 
 The data are scikit-learn's wines (178 of them, they come with the package).
 """

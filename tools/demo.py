@@ -1,4 +1,4 @@
-"""`make demo`: Airflow runs the DAG retune_digits, and this prints what its tasks say.
+"""`make demo`: run the DAG retune_digits in Airflow, and print what its tasks log.
 
 The whole log is in .demo/demo.log. The Makefile says where Airflow's home is.
 """
@@ -16,7 +16,7 @@ LOG = ROOT / ".demo" / "demo.log"
 
 # A log line of Airflow: time, level, message, logger.
 LINE = re.compile(r"^\S+Z \[(?P<level>\w+) *\] (?P<message>.*?) *\[(?P<logger>[\w.]+)\] ?")
-# Whose lines are of interest: the driver's, by way of the provider's hook, and the operator's.
+# The loggers worth showing: the provider's hook, which logs the driver's lines, and the operator.
 SPEAKERS = ("SparkSubmitHook", "SparkTuneOperator")
 
 
@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def _said(line: str) -> str | None:
-    """What a line says to somebody who watches; None for Airflow's own bookkeeping."""
+    """The part of a log line to show; None for Airflow's own bookkeeping."""
     match = LINE.match(line)
     if match is None:
         return line if line.startswith(("best hyperparameters", "test accuracy")) else None

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Print the home of a Java 17 or newer: JAVA_HOME, the one on PATH, one in the usual places; as root on a
-# Debian-like machine one is installed.
+# Print the home of a Java 17 or newer: JAVA_HOME, the one on PATH, or one in the usual places. As root on a
+# Debian-like machine, install one if there is none.
 set -eu
 
 release() { # of the Java at home $1; 0 where there is none

@@ -1,4 +1,4 @@
-"""What a TPE suggestion costs as the history grows: hyperopt's own `tpe.suggest` beside our sampler."""
+"""Measures a TPE suggestion as the history grows: hyperopt's own `tpe.suggest` beside our sampler."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SPACES = {"4 parameters": SPACE, "10, five in steps": WIDE_SPACE}
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """`asks` suggestions by each, in turns, after so many trials."""
+    """`asks` suggestions by each sampler, in turns, after each number of `trials`."""
 
     trials: tuple[int, ...]
     asks: int
@@ -35,7 +35,7 @@ TINY = Size(trials=(20,), asks=2)
 
 
 def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - the peer is the point
-    """Milliseconds of hyperopt and of ours, and whether their suggestions are the same."""
+    """Compare milliseconds of hyperopt and of ours, and whether their suggestions are the same."""
     rows = [(name, *_compare(SPACES[name], trials, size.asks)) for name in SPACES for trials in size.trials]
 
     def draw(axes: Any) -> None:
@@ -72,7 +72,7 @@ def _compare(space: Any, trials: int, asks: int) -> tuple[Any, ...]:
 
 
 class _Peer:
-    """hyperopt alone, as its `fmin` calls it."""
+    """Time hyperopt alone, called as its `fmin` calls it."""
 
     def __init__(self, space: Any) -> None:
         expression, _ = hyperopt_space(space)

@@ -1,4 +1,4 @@
-"""What a study asks of its storage, in requests: on an object store each costs tens of milliseconds."""
+"""Counts the requests to a storage: on an object store each costs tens of milliseconds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from airflow_sparktune.study.storage import Storage
 
 
 class CountingStorage:
-    """A storage that counts what is asked of it, `writes` among the `requests`."""
+    """A storage that counts its `requests`, and the `writes` among them."""
 
     def __init__(self, storage: Storage) -> None:
         self.requests = self.writes = 0

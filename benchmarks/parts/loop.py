@@ -1,4 +1,4 @@
-"""The tuner's own time per trial as a study grows: simulated slots on a virtual clock, a real journal."""
+"""Measures the tuner's own time per trial as a study grows, on simulated slots with a real journal."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TARGET = (
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Studies of so many trials, on so many slots."""
+    """Studies of each number of `trials` on `slots` slots."""
 
     trials: tuple[int, ...]
     slots: int
@@ -40,14 +40,14 @@ class Size:
 
 FULL = Size(trials=(1_000, 3_000, 10_000, 30_000, 100_000), slots=1_000)
 TINY = Size(trials=(10, 20), slots=4)
-# Where the journal lies, made with a folder: on disk each write waits for it; in memory (where SparkTrials
-# keeps a study that nobody asked to keep) one sees what is the tuner's own.
+# Makes the journal's storage from a folder. On disk each write waits for the disk; in memory (the default of
+# SparkTrials) only the tuner's own time remains.
 STORAGES: Mapping[str, Callable[[str], Storage]] = {"disk": LocalStorage, "memory": lambda _: MemoryStorage()}
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Per trial: milliseconds of the loop, of it the journal's, and writes, each of one file."""
+    """Per trial: milliseconds of the loop, the journal's share of them, and files written."""
 
     total_ms: float
     journal_ms: float
@@ -55,17 +55,17 @@ class Cost:
 
 
 class FreeSampler:
-    """Points that cost nothing."""
+    """Suggests points at no cost."""
 
     def ask(self, number: int, *, seed: int) -> Suggestion:  # noqa: ARG002 - the role's signature
         return Suggestion({"x": number}, {"x": number})
 
     def tell(self, trial: Trial) -> None:
-        """Nothing is learned."""
+        """Learn nothing."""
 
 
 def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - only we have this loop
-    """What a trial costs in studies of each size."""
+    """Measure the cost of a trial in studies of each size."""
     rows: list[tuple[Any, ...]] = []
     for place, storage in STORAGES.items():
         _study(size.trials[0], size.slots, storage)  # warms up

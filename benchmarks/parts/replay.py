@@ -1,4 +1,4 @@
-"""Opening the journal of a large study: of one that was closed, and of one whose driver was killed."""
+"""Measures opening the journal of a large study, closed or with its driver killed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TARGET = "under 2 s with 10,000 trials"
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Studies of so many trials, opened `repeats` times."""
+    """Studies of each number of `trials`, opened `repeats` times."""
 
     trials: tuple[int, ...]
     repeats: int
@@ -33,7 +33,7 @@ TINY = Size(trials=(10,), repeats=1)
 
 
 def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - there is none
-    """Seconds and requests."""
+    """Measure seconds and requests."""
     rows = [_open(trials, closed, size.repeats) for closed in (True, False) for trials in size.trials]
 
     def draw(axes: Any) -> None:
@@ -61,7 +61,7 @@ def _open(trials: int, closed: bool, repeats: int) -> tuple[Any, ...]:
 
 
 def _write(storage: Storage, trials: int, *, closed: bool) -> None:
-    """A study as its driver writes it: each trial once as running, once with its end."""
+    """Write a study as its driver does: each trial once as running, once with its end."""
     spec = Spec.of(objective="benchmarks:none", space={"x": {"uniform": [0, 1]}}, max_evals=trials)
     recorder = Recorder.open(
         storage, StudyFollower(storage), spec=spec, seed=7, dimensions=(), take_over=True

@@ -1,4 +1,4 @@
-"""A bare PySpark application: starts a session, runs one job, writes when that was done (argument 1)."""
+"""A bare PySpark application: start a session, run one job, write the time into the file of argument 1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The other experiment of hyperopt's SparkTrials: what more workers find within the same time."""
+"""Measures the best loss that more workers find within the same time, as hyperopt did for SparkTrials."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TINY = Size(timeout=2.0, seconds=0.05, workers=(1, 2), repeats=1)
 
 
 def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - SparkTrials needs most of it to start
-    """The best loss of each run, against workers."""
+    """Measure the best loss of each run, against workers."""
     session = Session(max(size.workers))
     points = [
         (workers, *_best(session, size, workers, seed=seed))
@@ -58,8 +58,8 @@ def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - SparkTria
 
 
 def _best(session: Session, size: Size, workers: int, *, seed: int) -> tuple[float, int]:
-    """The best loss of one study, and how many trials it finished."""
-    # The end of the study before has cancelled what ran, and with it ended the workers.
+    """Run one study; returns its best loss and how many trials it finished."""
+    # The end of the previous study cancelled its running trials, and so ended their workers.
     session.warm_up(slots=workers, seconds=size.seconds)
     _, study = session.study(
         seconds=size.seconds, trials=10_000, timeout=size.timeout, parallelism=workers, seed=seed
@@ -70,6 +70,6 @@ def _best(session: Session, size: Size, workers: int, *, seed: int) -> tuple[flo
 
 
 def _trend(points: list[tuple[int, float, int]], at: Any) -> Any:
-    """The trend of the loss over the workers, both as logarithms: neither has a zero."""
+    """The LOESS trend of the loss over the workers, both as logarithms (both are positive)."""
     workers, losses, _ = zip(*points, strict=True)
     return np.exp(loess(np.log2(workers), np.log(losses), np.log2(at)))

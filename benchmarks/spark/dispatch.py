@@ -1,4 +1,4 @@
-"""What a trial costs beyond its objective: an empty objective, random search, one trial at a time."""
+"""Measures the cost of a trial beyond its objective: an empty one, random search, one at a time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TINY = Size(rounds=1, trials=2, warm_up=0)
 
 
 def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - SparkTrials has no such mode
-    """Milliseconds per trial, and how many times the floor that is."""
+    """Measure milliseconds per trial, and their ratio to the floor."""
     session = Session(slots=2)
     session.empty_jobs(size.warm_up)
     session.study(algo="random", trials=size.trials, parallelism=1)

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def loess(x: ArrayLike, y: ArrayLike, at: ArrayLike, *, span: float = 0.75) -> NDArray[np.float64]:
-    """The trend of y over x at the places `at`; `span` is the share of the points that each place sees.
+    """Return the trend of y over x at `at`; `span` is the share of the points used for each.
 
     >>> [float(round(value, 6)) for value in loess([0, 1, 2, 3], [1, 3, 5, 7], [0.5, 2.5])]
     [2.0, 6.0]

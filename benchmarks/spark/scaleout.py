@@ -1,4 +1,4 @@
-"""The seed experiment of hyperopt's SparkTrials: the same trials on more and more workers."""
+"""Measures the same trials on more and more workers, as hyperopt did for SparkTrials."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TINY = Size(trials=4, seconds=0.01, workers=(2, 1), peers_from=2)
 
 
 def measure(size: Size, *, peers: bool) -> Findings:
-    """Wall time against workers, the ideal and SparkTrials beside it."""
+    """Measure wall time against workers, beside the ideal and SparkTrials."""
     session = Session(max(size.workers))
     session.warm_up(slots=max(size.workers), seconds=size.seconds)
     rows = []

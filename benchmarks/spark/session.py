@@ -1,4 +1,4 @@
-"""One Spark session, and those who send jobs through it: sparktune, a bare thread pool, SparkTrials."""
+"""A Spark session with the contestants: sparktune, a bare thread pool, SparkTrials."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Session:
 
     def __init__(self, slots: int) -> None:
         os.environ["PYSPARK_PYTHON"] = sys.executable
-        # As a shell's, the session would draw progress bars.
+        # A session started by a shell draws progress bars.
         quiet = "--conf spark.ui.showConsoleProgress=false"
         os.environ["PYSPARK_SUBMIT_ARGS"] = f"--master local[{slots}] {quiet} pyspark-shell"
         os.environ["SPARK_SUBMIT_OPTS"] = f"-Dlog4j2.configurationFile=file:{LOG4J}"
@@ -42,11 +42,11 @@ class Session:
         self._one_task = self.spark.sparkContext.parallelize([0], 1)
 
     def warm_up(self, *, slots: int, seconds: float) -> None:
-        """A trial of `seconds` on each of the slots: Python workers start, and what they need is loaded."""
+        """Run a trial of `seconds` on each slot, so that Python workers start and import what they need."""
         self.study(trials=slots, parallelism=slots, seconds=seconds)
 
     def empty_jobs(self, jobs: int) -> float:
-        """The seconds that `jobs` empty single-task jobs take, one after the other."""
+        """Time `jobs` empty single-task jobs, one after the other, in seconds."""
         start = time.monotonic()
         with self._bare_workers():
             for _ in range(jobs):
@@ -54,14 +54,14 @@ class Session:
         return time.monotonic() - start
 
     def bare_pool(self, *, trials: int, seconds: float, parallelism: int) -> float:
-        """The seconds that a thread pool takes for the same single-task jobs: no sampler, no journal."""
+        """Time a thread pool that sends the same single-task jobs without sampler and journal, in seconds."""
         start = time.monotonic()
         with self._bare_workers(), ThreadPoolExecutor(parallelism) as pool:
             list(pool.map(self._nap, [seconds] * trials))
         return time.monotonic() - start
 
     def study(self, *, trials: int, seconds: float = 0.0, **limits: Any) -> tuple[float, Study]:
-        """The seconds that a study takes, from reading its folder to its result; and the study."""
+        """Time a study from reading its folder to its result, in seconds; returns it too."""
         with tempfile.TemporaryDirectory() as folder:
             spec = Spec.of(
                 objective="benchmarks.objectives:nap",
@@ -75,7 +75,7 @@ class Session:
             return time.monotonic() - start, read_study(folder).study
 
     def spark_trials(self, *, trials: int, seconds: float, parallelism: int, max_queue_len: int = 1) -> float:
-        """The seconds that hyperopt's own SparkTrials takes."""
+        """Time hyperopt's own SparkTrials, in seconds."""
         import numpy
         from hyperopt import SparkTrials, fmin, tpe
 
@@ -100,7 +100,7 @@ class Session:
 
     @contextmanager
     def _bare_workers(self) -> Iterator[None]:
-        """Jobs made in here run in workers of their own: Spark tells workers apart by their environment."""
+        """Run the jobs made in here in Python workers of their own: Spark keeps one pool per environment."""
         environment = self.spark.sparkContext.environment
         environment["BENCHMARK"] = "bare"
         try:
@@ -120,6 +120,6 @@ def _nap_once(seconds: float, rows: Iterator[Any]) -> Iterator[None]:
 
 
 def span_s(study: Study) -> float:
-    """From the first trial's start to the last trial's end, by the study's own journal."""
+    """Seconds from the first trial's start to the last trial's end, by the study's journal."""
     trials = study.trials.values()
     return max(trial.end or 0.0 for trial in trials) - min(trial.start or 0.0 for trial in trials)

@@ -1,4 +1,4 @@
-"""From spark-submit to the first trial, against a bare PySpark application that runs one job."""
+"""Measures the time from spark-submit to the first trial, beside a bare application with one job."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TINY = Size(repeats=1)
 
 
 def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - the peer is the point
-    """Seconds until the bare application's only job is done, and until our first trial starts and ends."""
+    """Measure seconds to the end of the bare job, and to the start and end of our first trial."""
     rows: list[tuple[Any, ...]] = []
     for number in range(1, size.repeats + 1):
         bare_s = _bare_s()
@@ -82,7 +82,7 @@ def _ours_s() -> tuple[float, float]:
 
 
 def _submission(folder: str, job: Job) -> Submission:
-    """What `sparktune run` would submit."""
+    """Prepare what `sparktune run` submits."""
     target = Target(master=MASTER, deploy_mode="client", install=SparkInstall.find("spark-submit"))
     return Client(target).submission(job, Path(folder))
 

@@ -1,4 +1,4 @@
-"""How much of the slots' time the trials get: sleeping objectives on more slots than there are cores."""
+"""Measures the share of the slots' time that trials get, with sleeping objectives on many slots."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Load:
     trials: int
     seconds: float
     slots: int
-    peers: bool = True  # whether SparkTrials ends in bearable time
+    peers: bool = True  # SparkTrials takes too long for some loads
 
     @property
     def ideal_s(self) -> float:
@@ -32,16 +32,16 @@ class Load:
         return f"{self.trials} x {self.seconds:g} s on {self.slots}"
 
 
-# On a machine with two cores the last load has one for each slot; SparkTrials needs as many, we do not.
+# On a machine with two cores the last load has a core for each slot: the best case for SparkTrials.
 FULL = (Load(64, 0.5, 8), Load(128, 2.0, 32), Load(128, 10.0, 32, peers=False), Load(12, 2.0, 2))
 TINY = (Load(4, 0.01, 2),)
-# Long enough that no worker serves two of as many jobs as there are slots.
+# Long enough that each slot serves exactly one of as many jobs as there are slots.
 WAKE_S = 0.1
 
 
 def measure(size: tuple[Load, ...], *, peers: bool) -> Findings:
-    """Seconds of each contestant: the first in a session of its own, those in a warm one, SparkTrials."""
-    slots = max(load.slots for load in size)  # Spark's own program, and with it its master, starts once
+    """Measure seconds of each contestant: in a cold session, in a warm one, and of SparkTrials."""
+    slots = max(load.slots for load in size)  # the master is fixed when Spark first starts
     rows: list[tuple[Any, ...]] = []
     for load in size:
         shape: dict[str, Any] = {"trials": load.trials, "seconds": load.seconds, "parallelism": load.slots}
@@ -63,10 +63,10 @@ def measure(size: tuple[Load, ...], *, peers: bool) -> Findings:
 
 
 def _warm(session: Session, shape: dict[str, Any]) -> dict[str, float]:
-    """The better of two each, in opposite order: a session gets faster with every job it has run."""
+    """Take the better of two runs each, in opposite order: a session gets faster with every job."""
     slots = shape["parallelism"]
 
-    # Before each, its own workers are woken: Spark ends those that were idle for a minute.
+    # Wake the workers of each first: Spark ends those that were idle for a minute.
     def pool() -> float:
         session.bare_pool(trials=slots, seconds=WAKE_S, parallelism=slots)
         return session.bare_pool(**shape)
