@@ -6,15 +6,18 @@ would fill with the JVM's traces.
 
 from __future__ import annotations
 
-import json
+import math
 import reprlib
 import sys
-import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cache
+
+# Bound here, before any code of the user's runs: an objective may replace what a module offers.
+from json import dumps, loads
+from time import monotonic
 from typing import Any, Protocol
 
 from airflow_sparktune.errors import ObjectiveError, SpecError
@@ -62,14 +65,38 @@ class Reply:
     info: Mapping[str, Any] | None = None
 
     @classmethod
+    def read(cls, text: Any) -> Reply:
+        """Return the reply that a worker sent; one of another form becomes a failure of kind nonsense."""
+        try:
+            return cls.from_json(text)
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            message = (
+                f"the worker's reply must be that of a trial, but: {type(error).__name__}: {error}; "
+                "an objective must leave Python's own modules as they are"
+            )
+            return cls(0.0, failure=Failure(FailureKind.NONSENSE, message[:MESSAGE_LIMIT]))
+
+    @classmethod
     def from_json(cls, text: str) -> Reply:
-        data = json.loads(text)
+        """Return the reply that `to_json` wrote; raises ValueError, LookupError or TypeError for others."""
+        data = loads(text)
         failure = Failure.from_json(data["failure"]) if data["failure"] else None
-        return cls(data["run_s"], data["loss"], failure, data["info"])
+        run_s, loss, info = data["run_s"], data["loss"], data["info"]
+        if not _is_real(run_s) or run_s < 0:
+            raise ValueError(f"run_s must be a number of at least 0, got {reprlib.repr(run_s)}")
+        if failure is None and not _is_real(loss):
+            raise ValueError(f"the loss must be a finite number, got {reprlib.repr(loss)}")
+        if not (info is None or isinstance(info, dict)):
+            raise TypeError(f"info must be an object, got {type(info).__name__}")
+        return cls(run_s, None if failure else loss, failure, info)
 
     def to_json(self) -> str:
         failure = self.failure.to_json() if self.failure else None
-        return json.dumps({"run_s": self.run_s, "loss": self.loss, "failure": failure, "info": self.info})
+        return dumps({"run_s": self.run_s, "loss": self.loss, "failure": failure, "info": self.info})
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 class Broadcast(Protocol):
@@ -125,14 +152,14 @@ def attempt(call: Callable[[], Any], *, seed: int) -> Outcome:
     """Call the user's code with seeded random states; what it raises becomes a failure."""
     guard_children()
     seed_globals(seed)
-    start = time.monotonic()
+    start = monotonic()
     try:
         returned = call()
     except TrialCancelled:
         raise
     except BaseException as error:  # noqa: BLE001 - sys.exit() too: it ends a trial, not the worker
-        return Outcome(time.monotonic() - start, failure=raised(error))
-    return Outcome(time.monotonic() - start, returned)
+        return Outcome(monotonic() - start, failure=raised(error))
+    return Outcome(monotonic() - start, returned)
 
 
 def raised(error: BaseException) -> Failure:
@@ -158,7 +185,7 @@ def check(task: Broadcast, rows: Iterator[Any]) -> Iterator[str]:
         problem = None
     except ObjectiveError as error:
         problem = str(error)
-    yield json.dumps(worker_report(problem))
+    yield dumps(worker_report(problem))
 
 
 def worker_report(problem: str | None) -> dict[str, Any]:
@@ -227,8 +254,8 @@ def fitting(values: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
             kept[str(key)] = plain(value, what=str(key))
         except (SpecError, RecursionError):
             left_out.append(str(key))
-    while kept and len(json.dumps(kept)) > INFO_LIMIT_BYTES:
-        largest = max(kept, key=lambda key: len(json.dumps(kept[key])))
+    while kept and len(dumps(kept)) > INFO_LIMIT_BYTES:
+        largest = max(kept, key=lambda key: len(dumps(kept[key])))
         left_out.append(largest)
         del kept[largest]
     return kept, left_out

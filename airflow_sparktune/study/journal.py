@@ -14,12 +14,14 @@ A reader therefore needs no lock: it follows the newest stream whose `opened` it
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import secrets
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+# Bound here: trials on the driver run in its process, and may replace what a module offers.
+from json import JSONDecoder, dumps
 from typing import Any, NoReturn
 
 from airflow_sparktune.errors import Superseded
@@ -177,7 +179,7 @@ class StreamWriter:
     def append(self, event: Event) -> None:
         """Add an event to the next segment; raises ValueError for what JSON cannot hold."""
         try:
-            line = json.dumps({"v": SCHEMA, **event}, allow_nan=False, separators=(",", ":"))
+            line = dumps({"v": SCHEMA, **event}, allow_nan=False, separators=(",", ":"))
         except TypeError as error:
             raise ValueError(f"an event must be plain JSON, but {error}") from error
         self._lines.append(line.encode())
@@ -243,4 +245,4 @@ def _finite(text: str) -> float:
     return number
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
+_DECODER = JSONDecoder(parse_constant=_refuse, parse_float=_finite)

@@ -202,3 +202,18 @@ def gives_up() -> None:
 
 
 NUMBER = 5
+
+
+def hostile(params: dict[str, Any]) -> float:
+    """Replaces what the evaluator and the journal use, as a careless mock or monkey patch does."""
+    import json
+    import time
+
+    match params["way"]:
+        case "json":
+            json.dumps = lambda *_, **__: "{"  # type: ignore[assignment]
+        case "nan":
+            time.monotonic = lambda: float("nan")
+        case "backwards":
+            time.monotonic = lambda: -1e9
+    return 0.5

@@ -259,3 +259,30 @@ class TestTask:
         report = json.loads(text)
         assert report["python"] == f"{sys.version_info.major}.{sys.version_info.minor}"
         assert report["error"] is None if told is None else told in report["error"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        7,
+        '{"run_s": NaN, "loss": 0.5, "failure": null, "info": null}',
+        '{"run_s": -1e9, "loss": 0.5, "failure": null, "info": null}',
+        '{"run_s": 1, "loss": null, "failure": null, "info": null}',
+        '{"run_s": 1, "loss": Infinity, "failure": null, "info": null}',
+        '{"run_s": 1, "loss": "low", "failure": null, "info": null}',
+        '{"run_s": 1, "loss": 0.5, "failure": null, "info": 3}',
+        '{"run_s": 1, "loss": 0.5, "failure": {"kind": "unknown"}, "info": null}',
+        '{"loss": 0.5}',
+    ],
+)
+def test_a_reply_of_another_form_is_a_failed_trial(text: Any) -> None:
+    """The study goes on, and the trial says what was wrong with its reply."""
+    reply = Reply.read(text)
+    assert reply.loss is None
+    assert reply.failure is not None
+    assert reply.failure.kind is FailureKind.NONSENSE
+    assert "must be that of a trial" in reply.failure.message

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import sys
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from pickle import PicklingError
+from time import monotonic
 from typing import Any
 
 from py4j.clientserver import ClientServer
@@ -130,7 +130,7 @@ class SparkBackend(ThreadedBackend):
         sent, began = self._begun.get(number), self._task_began(number)
         if sent is None or began is None:
             return None
-        return max(time.monotonic() - sent.clock - max(began - sent.wall, 0.0), 0.0)
+        return max(monotonic() - sent.clock - max(began - sent.wall, 0.0), 0.0)
 
     def _task_began(self, number: int | None) -> float | None:
         """When the task of a trial (None: of the check) began, in seconds since 1970, where it runs now."""
@@ -184,7 +184,7 @@ class SparkBackend(ThreadedBackend):
 
     def _run(self, call: Call) -> Reply:
         (reply,) = self._answer(call)
-        return Reply.from_json(reply)
+        return Reply.read(reply)
 
     def _answer(self, call: Call) -> list[Any]:
         """What a trial's job yields."""

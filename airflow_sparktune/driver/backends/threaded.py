@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import queue
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from time import monotonic, time
 
 from airflow_sparktune.driver.backends.base import BackendEvent, Ended, Lost, Patience
 from airflow_sparktune.executor.evaluate import Call, Reply
@@ -90,7 +90,7 @@ class ThreadedBackend(ABC):
     def ran_s(self, number: int) -> float | None:
         """How long a trial's thread has been at it."""
         begun = self._begun.get(number)
-        return None if begun is None else time.monotonic() - begun.clock
+        return None if begun is None else monotonic() - begun.clock
 
     def interrupt(self, error: BaseException) -> None:
         """Start nothing more, and let `finished` raise `error`; safe in a signal handler."""
@@ -108,7 +108,7 @@ class ThreadedBackend(ABC):
 
     def _follow(self, call: Call) -> None:
         number = call.trial.number
-        self._begun[number] = Begin(time.time(), time.monotonic())
+        self._begun[number] = Begin(time(), monotonic())
         try:
             item: BackendEvent | BaseException = Ended(number, self._run(call))
         except WorkerLost as error:

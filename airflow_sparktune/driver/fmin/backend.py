@@ -79,7 +79,7 @@ class FunctionBackend(SparkBackend):
         reply, answer = self._answer(call)
         if answer is not None:
             self._keep(call.trial.number, answer)
-        return Reply.from_json(reply)
+        return Reply.read(reply)
 
     def _keep(self, number: int, answer: bytes) -> None:
         try:

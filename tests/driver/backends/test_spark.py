@@ -278,6 +278,20 @@ class TestEndings:
         assert alive(family) == []
 
 
+class TestHostileObjectives:
+    """What an objective does to Python's modules costs at most its own trial."""
+
+    @pytest.mark.parametrize("way", ["json", "nan", "backwards"])
+    def test_a_replaced_function_costs_nothing(self, slots_of: Any, way: str) -> None:
+        slots = slots_of("hostile", parallelism=1)
+        for number in range(2):
+            slots.submit(call(number, way=way))
+            (end,) = ends(slots)
+            assert isinstance(end, Ended)
+            assert end.reply.loss == 0.5
+            assert 0 <= end.reply.run_s < PATIENCE_S
+
+
 class TestOnTheDriver:
     def test_a_cancelled_trial_is_interrupted_and_the_next_one_is_not(self, spark: SparkContext) -> None:
         slots = DriverBackend(spark, lambda: Task(f"{HERE}:spins", {}), parallelism=None)
