@@ -51,6 +51,7 @@ def run_command(spec: Path, study: str | None, master: str, open_spark_ui: bool,
 def _run(file: Path, study: str | None, master: str, *, open_ui: bool, options: dict[str, Any]) -> int:
     from airflow_sparktune.cli.submit import shell_target, submit
     from airflow_sparktune.orchestrator.deploy.job import Job
+    from airflow_sparktune.orchestrator.deploy.lookup import check_references
     from airflow_sparktune.orchestrator.deploy.user_code import gather_code
 
     if not _MASTER.fullmatch(master):
@@ -62,6 +63,7 @@ def _run(file: Path, study: str | None, master: str, *, open_ui: bool, options: 
     if not isinstance(conf, dict):
         raise SpecError(f"conf must be an object of Spark settings by name, got {conf!r}")
     named, code = gather_code(given, bases=(file.resolve().parent, Path.cwd()))
+    check_references(named, code)
     spec = Spec.of(**named, code=code.sha256 if code else None)
     job = Job(address=_address(file, study), spec=spec, code=code, open_ui=open_ui)
     return submit(job, before=read_study(job.address).study, target=shell_target(master, conf))

@@ -26,10 +26,9 @@ from airflow_sparktune.executor.objective import Objective, TrialInfo, load_obje
 from airflow_sparktune.executor.reuse import keep_worker
 from airflow_sparktune.executor.seeding import seed_globals
 from airflow_sparktune.study.plain import plain
+from airflow_sparktune.study.signature import EXTRAS
 from airflow_sparktune.study.trial import Failure, FailureKind
 
-# What an objective may ask for by a parameter's name.
-EXTRAS = frozenset({"trial", "shared_data"})
 # What a result dict holds besides the loss goes into the journal, so it is kept small.
 INFO_LIMIT_BYTES = 16_384
 # The one key of it that is ours: whatever a result may hold, what stands there was written here.

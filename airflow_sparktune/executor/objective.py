@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_sparktune.errors import ObjectiveError
+from airflow_sparktune.study.signature import extras_wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +87,5 @@ def load_objective(name: str, *, kwargs: Mapping[str, Any], extras: frozenset[st
         signature = inspect.signature(found)
     except ValueError:  # built in, without a signature to look at
         return Objective(found, frozenset())
-    first, *others = signature.parameters.values() or [None]
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    if first is None or first.kind not in (*positional, inspect.Parameter.VAR_POSITIONAL):
-        raise ObjectiveError(
-            f"the objective {name!r} must take the params as its first argument, got {name}{signature}; "
-            "write def objective(params): ..."
-        )
-    wants = frozenset(item.name for item in others if item) & extras
-    try:
-        signature.bind(None, **kwargs, **dict.fromkeys(wants))
-    except TypeError as error:
-        raise ObjectiveError(
-            f"the objective {name!r} must fit its arguments, got {error} for {name}{signature} with "
-            f"objective_kwargs {sorted(kwargs)}; mend objective_kwargs or the function"
-        ) from None
+    wants = extras_wanted(name, signature, given=kwargs, extras=extras)
     return Objective(found, wants)

@@ -12,14 +12,13 @@ from airflow.sdk.definitions.context import KNOWN_CONTEXT_KEYS
 from airflow_sparktune.orchestrator.deploy.user_code import UserCode, with_imports
 from airflow_sparktune.orchestrator.operator import SparkTuneOperator
 from airflow_sparktune.orchestrator.task_study import code_bases
+from airflow_sparktune.study.signature import EXTRAS
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 # The module that the function's source becomes.
 MODULE = "sparktune_objective"
-# Parameters that the executor fills in, besides the first one.
-FILLED_IN = ("trial", "shared_data")
 
 
 def sparktune_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
@@ -49,7 +48,7 @@ def _signature_to_call(function: Callable[..., Any]) -> inspect.Signature:
     """The function's signature as the DAG's author calls it: without what the executor fills in."""
     signature = inspect.signature(function)
     first, *others = signature.parameters.values() or [None]
-    kept = [parameter for parameter in others if parameter is not None and parameter.name not in FILLED_IN]
+    kept = [parameter for parameter in others if parameter is not None and parameter.name not in EXTRAS]
     if first is not None and first.kind is inspect.Parameter.VAR_POSITIONAL:
         kept = [first, *kept]
     return signature.replace(parameters=kept, return_annotation=inspect.Signature.empty)

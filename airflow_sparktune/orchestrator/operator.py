@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_sparktune.errors import SparktuneError, SpecError
 from airflow_sparktune.orchestrator.deploy.job import Job, Submission
+from airflow_sparktune.orchestrator.deploy.lookup import check_references
 from airflow_sparktune.orchestrator.deploy.provider import SubmissionOperator
 from airflow_sparktune.orchestrator.deploy.run import run_job
 from airflow_sparktune.orchestrator.deploy.script import find_script
@@ -180,6 +181,7 @@ class SparkTuneOperator(SubmissionOperator):
             )
         given = {name: getattr(self, name) for name in SPEC_FIELDS}
         named, code = self._gather_code(given, context)
+        check_references(named, code)
         spec = Spec.of(**named, code=code.sha256 if code is not None else None)
         refuse_secrets(spec.to_json())
         return spec, code

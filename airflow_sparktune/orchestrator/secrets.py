@@ -16,8 +16,8 @@ def refuse_secrets(spec: Mapping[str, Any]) -> None:
     for place, text in _texts(spec, ""):
         if redact(text) != text:
             raise SpecError(
-                f"{place} must not hold a secret: the spec is a plain file, Airflow keeps this from logs; "
-                "pass a secret as a Spark conf, in the environment, or in a file that the objective reads"
+                f"{place} must not hold a secret, but holds what Airflow masks: the spec is a plain file; "
+                "give the path of a file that the objective reads (docs/guides/secrets.md has more ways)"
             )
 
 

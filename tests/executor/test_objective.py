@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from airflow_sparktune.errors import ObjectiveError
-from airflow_sparktune.executor.evaluate import EXTRAS
 from airflow_sparktune.executor.objective import TrialInfo, load, load_objective
+from airflow_sparktune.study.signature import EXTRAS
 
 HERE = "tests.executor.user_code"
 

@@ -293,6 +293,18 @@ def test_bad_input_is_told_before_anything_is_submitted(operator, run, spark_sub
     assert note() is None
 
 
+def test_a_misspelled_objective_costs_no_spark(operator, run, spark_submit, tmp_path) -> None:
+    """It is looked up in the file beside the DAG, whose code is not run."""
+    note = spark_submit("works")
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / "train.py").write_text("raise SystemExit\ndef loss(params, rows=1): ...\n")
+    with pytest.raises(AirflowFailException, match="train has no 'los'; did you mean 'loss'"):
+        run(operator(objective="train:los"))
+    with pytest.raises(AirflowFailException, match=r"must fit its arguments.*'row'"):
+        run(operator(objective="train:loss", objective_kwargs={"row": 5}))
+    assert note() is None
+
+
 def test_storage_that_cannot_be_written(operator, run, spark_submit, tmp_path) -> None:
     """A folder below a file can be written by nobody."""
     spark_submit("works")

@@ -11,8 +11,9 @@ from pyspark import SparkContext
 from airflow_sparktune.driver.backends.base import Lost, Patience
 from airflow_sparktune.driver.backends.threaded import ThreadedBackend
 from airflow_sparktune.driver.spark.context import Groups, describe, java_side, require_alive
-from airflow_sparktune.executor.evaluate import EXTRAS, Call, Reply, Task, TrialCancelled, run
+from airflow_sparktune.executor.evaluate import Call, Reply, Task, TrialCancelled, run
 from airflow_sparktune.executor.objective import load_objective
+from airflow_sparktune.study.signature import EXTRAS
 
 
 class DriverBackend(ThreadedBackend):

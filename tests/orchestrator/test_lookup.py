@@ -1,0 +1,132 @@
+"""References that cannot work are found before Spark starts, and others are left alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_sparktune.errors import ObjectiveError
+from airflow_sparktune.orchestrator.deploy.lookup import check_references
+from airflow_sparktune.orchestrator.deploy.user_code import UserCode
+
+TRAIN = b"""
+import os
+from sklearn.metrics import log_loss as measure
+
+SPACE = {"x": [0, 1]}
+LOW, (HIGH, *REST) = 0, (1, 2, 3)
+
+def loss(params, rows, *, folds=5, trial=None):
+    if (found := rows):
+        inner = found
+    return 0.0
+
+def anything(*args, **kwargs): ...
+def keywords(*, params): ...
+def nothing(): ...
+async def later(params): ...
+def load(): ...
+def load_rows(rows): ...
+
+class Model:
+    def method(self): ...
+
+@wrapped
+def decorated(): ...
+
+try:
+    import fast as engine
+except ImportError as missing:
+    def fallback(): ...
+
+if os.name == "posix":
+    def either(params, rows): ...
+else:
+    def either(): ...
+
+def sets():
+    global from_within
+    from_within = 1
+"""
+FILES = {
+    "train.py": TRAIN,
+    "pkg/__init__.py": b"",
+    "pkg/models/__init__.py": b"def loss(p): ...",
+    "notes.txt": b"",
+}
+
+
+def check(objective: str = "train:loss", files: dict[str, bytes] = FILES, **named: Any) -> None:
+    given = {"objective": objective, "objective_kwargs": {"rows": 1}, **named}
+    check_references(given, UserCode(files))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["loss", "anything", "decorated", "either", "Model", "SPACE", "LOW", "HIGH", "REST", "measure", "engine",
+     "os", "from_within"],
+)  # fmt: skip
+def test_what_a_module_has_passes(name: str) -> None:
+    """Functions with fitting arguments, and all that only running the module would tell."""
+    check(f"train:{name}")
+
+
+@pytest.mark.parametrize(
+    ("objective", "message"),
+    [
+        ("train:los", "'train:los' must exist, but train has no 'los'; did you mean 'loss'"),
+        ("train:method", "has no 'method'"),
+        ("train:inner", "has no 'inner'"),
+        ("train:frobnicate", "has no 'frobnicate'; check the spelling"),
+        ("pkg.model:loss", "no module 'pkg.model' is there; did you mean 'pkg.models'"),
+        ("train:fallback", "must take the params as its first argument"),
+        ("train:nothing", r"must take the params as its first argument, got train:nothing\(\)"),
+        ("train:keywords", "must take the params as its first argument"),
+        ("train:load", "must take the params as its first argument"),
+        ("pkg.models:loss", "must fit its arguments, got got an unexpected keyword argument 'rows'"),
+    ],
+)
+def test_what_it_has_not_is_told(objective: str, message: str) -> None:
+    """With the name that was probably meant."""
+    with pytest.raises(ObjectiveError, match=message):
+        check(objective)
+
+
+def test_arguments_that_are_missing() -> None:
+    """As the executor would say it, without one."""
+    with pytest.raises(ObjectiveError, match="missing a required argument: 'rows'"):
+        check(objective_kwargs={})
+    with pytest.raises(ObjectiveError, match="missing a required argument: 'rows'"):
+        check(objective_kwargs=None)
+
+
+def test_the_other_references_are_looked_up_too() -> None:
+    """Space, data and algorithm; one that is no reference is none of ours."""
+    check(space="train:SPACE", shared_data="train:load", algo="tpe")
+    for argument in ("space", "shared_data", "algo"):
+        with pytest.raises(ObjectiveError, match="has no 'SPAC'; did you mean 'SPACE'"):
+            check(**{argument: "train:SPAC"})
+    with pytest.raises(ObjectiveError, match="must be a function without arguments"):
+        check(shared_data="train:load_rows")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"from helpers import *",
+        b"def __getattr__(name): ...",
+        b"globals()['loss'] = print",
+        b"exec('def loss(p): ...')",
+        b"def loss(:",
+        b"\x00",
+    ],
+)
+def test_a_module_that_does_not_tell_passes(source: bytes) -> None:
+    """Its names are known only when it is imported; a syntax error the driver tells, with its line."""
+    check("train:loss", {"train.py": source})
+
+
+def test_a_module_that_is_installed_passes() -> None:
+    """It is not beside the DAG: what it has is known where trials run."""
+    check("sklearn.metrics:log_los")
