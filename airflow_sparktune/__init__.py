@@ -1,7 +1,7 @@
 """Hyperparameter retuning for Airflow on Spark.
 
 Public names are imported when they are first used, so that importing the package costs nothing in a
-DAG processor, a Spark driver or a Python worker.
+DAG processor, a Spark driver or a Python worker. The errors need nothing else and are there at once.
 """
 
 from __future__ import annotations
@@ -9,18 +9,24 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from airflow_sparktune import errors
+from airflow_sparktune.errors import *  # noqa: F403 - its public names are ours, as __all__ says
+
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from airflow_sparktune.driver.fmin.spark_trials import SparkTrials as SparkTrials
+    from airflow_sparktune.loaded_study import load_study as load_study
     from airflow_sparktune.orchestrator.operator import SparkTuneOperator as SparkTuneOperator
 
 _HOMES = {
     "SparkTrials": "airflow_sparktune.driver.fmin.spark_trials",
     "SparkTuneOperator": "airflow_sparktune.orchestrator.operator",
+    "load_study": "airflow_sparktune.loaded_study",
 }
 
-__all__ = ["SparkTrials", "SparkTuneOperator", "__version__"]
+__all__ = ["SparkTrials", "SparkTuneOperator", "__version__", "load_study"]
+__all__ += errors.__all__
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,18 @@ from collections.abc import Mapping
 from traceback import format_exception, format_tb
 from typing import Any, ClassVar
 
+__all__ = [
+    "DriverLost",
+    "NoSuccess",
+    "ObjectiveError",
+    "PlatformError",
+    "SparktuneError",
+    "SpecError",
+    "StorageError",
+    "StorageUnavailable",
+    "Superseded",
+]
+
 
 class SparktuneError(Exception):
     """Whatever this package raises on purpose."""
@@ -53,21 +65,6 @@ class DriverLost(SparktuneError):
     retryable = True
 
 
-_BY_NAME: Mapping[str, type[SparktuneError]] = {
-    kind.__name__: kind
-    for kind in (
-        SpecError,
-        ObjectiveError,
-        NoSuccess,
-        PlatformError,
-        StorageError,
-        StorageUnavailable,
-        Superseded,
-        DriverLost,
-    )
-}
-
-
 def told(error: BaseException) -> str:
     """The error with its traceback; of one whose own code fails when it is shown, where it was raised."""
     try:
@@ -105,9 +102,16 @@ def revive(data: Mapping[str, Any]) -> SparktuneError:
     >>> revive({"type": "ObjectiveError", "message": "no such module"})
     ObjectiveError('no such module')
     """
-    kind = _BY_NAME.get(str(data.get("type")))
+    kind = _KINDS.get(str(data.get("type")))
     if kind is not None:
         return kind(str(data.get("message")))
     if data.get("retryable") is False:
         return SparktuneError(str(data.get("message")))
     return DriverLost(f"the driver failed with {data.get('type')}: {data.get('message')}")
+
+
+_KINDS: Mapping[str, type[SparktuneError]] = {
+    name: kind
+    for name, kind in globals().items()
+    if isinstance(kind, type) and issubclass(kind, SparktuneError) and kind is not SparktuneError
+}

@@ -29,6 +29,7 @@ ROOMS = {
     "dashboard": "pyspark hyperopt scipy plotly pandas optuna",
     "driver": "airflow plotly",
     "executor": "airflow pyspark hyperopt numpy pandas scipy plotly",
+    "testing": "airflow pyspark hyperopt pandas scipy plotly",
 }
 
 IMPORT_EACH = """

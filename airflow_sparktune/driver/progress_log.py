@@ -29,7 +29,8 @@ class ProgressLog:
             return
         known = f", {study.finished} trials known" if study.finished else ""
         wanted = "trials" if spec.max_evals is None else f"{spec.max_evals} trials"
-        master = (study.attempts[-1].spark or {}).get("master") or "this process"
+        spark = study.attempts[-1].spark
+        master = (spark.master if spark else None) or "this process"
         log.info(
             "study of %s: %s by %s on %d slots of %s (attempt %d, seed %s%s)",
             spec.objective, wanted, spec.algo, slots, master, attempt, study.seed, known,

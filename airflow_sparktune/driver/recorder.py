@@ -13,6 +13,16 @@ from typing import Any
 from airflow_sparktune import __version__
 from airflow_sparktune.driver.timing import Stopwatch
 from airflow_sparktune.errors import StorageError
+from airflow_sparktune.study.events import (
+    Alive,
+    Closed,
+    Event,
+    Opened,
+    SlotsChanged,
+    SparkApplication,
+    SparkStarted,
+    TrialChanged,
+)
 from airflow_sparktune.study.follow import StudyFollower
 from airflow_sparktune.study.journal import StreamWriter, attempt_of, streams
 from airflow_sparktune.study.spec import Spec
@@ -81,15 +91,17 @@ class Recorder:
         recorder = cls(storage, writer, follower.study if take_over else Study(), wall=wall, clock=clock)
         takes = follower.prefix if take_over else ()
         recorder._record(
-            "opened",
-            attempt=writer.attempt,
-            takes=[[prefix.stream, prefix.events] for prefix in takes],
-            spec=spec.to_json(),
-            seed=seed,
-            dimensions=list(dimensions),
-            host=socket.gethostname(),
-            pid=os.getpid(),
-            versions={"airflow-sparktune": __version__, "python": platform.python_version()},
+            Opened(
+                **recorder._stamp(),
+                attempt=writer.attempt,
+                takes=takes,
+                spec=spec,
+                seed=seed,
+                dimensions=dimensions,
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                versions={"airflow-sparktune": __version__, "python": platform.python_version()},
+            )
         )
         # In one commit: an attempt that opens without them would be the one that the next goes on from.
         for trial in adopted:
@@ -109,17 +121,17 @@ class Recorder:
 
     def trial(self, trial: Trial) -> None:
         """Note where a trial stands; durable after `commit`."""
-        self._record("trial", trial=trial.to_json())
+        self._record(TrialChanged(**self._stamp(), trial=trial))
 
     def slots(self, slots: int) -> None:
         """Note how many trials can run at once, where it has changed."""
         if slots != self._slots:
             self._slots = slots
-            self._record("slots", slots=slots)
+            self._record(SlotsChanged(**self._stamp(), slots=slots))
 
     def spark(self, **facts: str | None) -> None:
         """Put on record which Spark application runs the trials: who waits for it wants to see its UI."""
-        self._record("spark", spark=facts)
+        self._record(SparkStarted(**self._stamp(), spark=SparkApplication(**facts)))
         self.commit()
 
     def commit(self) -> None:
@@ -131,7 +143,7 @@ class Recorder:
         with self.watch.on("journal"):
             if start - self._told >= ALIVE_S:
                 self._told = start
-                self._record("alive", timing=self.watch.seconds)
+                self._record(Alive(**self._stamp(), timing=self.watch.seconds))
             written = self._writer.events
             self._writer.commit()
             if self._writer.events > written:
@@ -146,7 +158,7 @@ class Recorder:
         The first end is the one that counts: where it could not be written, this tries that again.
         """
         if self.study.closed is None:
-            self._record("closed", reason=reason.value, error=error, timing=self.watch.seconds)
+            self._record(Closed(**self._stamp(), reason=reason, error=error, timing=self.watch.seconds))
         self._writer.commit()
         try:
             self._writer.roll()
@@ -157,7 +169,9 @@ class Recorder:
     def _ran_s(self) -> float:
         return self.clock() - self._opened
 
-    def _record(self, event: str, **facts: Any) -> None:
-        entry = {"event": event, "at": self._wall(), "ran_s": round(self._ran_s, 3), **facts}
-        self._writer.append(entry)
-        self.study.apply(entry)
+    def _stamp(self) -> dict[str, float]:
+        return {"at": self._wall(), "ran_s": round(self._ran_s, 3)}
+
+    def _record(self, event: Event) -> None:
+        self._writer.append(event)
+        self.study.apply(event)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperatorLink
 
 from airflow_sparktune.study.study import Study
-from airflow_sparktune.study.web_address import web_address
 
 if TYPE_CHECKING:
     from airflow.models.taskinstancekey import TaskInstanceKey
@@ -24,11 +23,6 @@ class SparkUiLink(BaseOperatorLink):
 
 
 def spark_ui(study: Study) -> str | None:
-    """The newest application's own UI while it runs; then its page on the history server, if there is one."""
+    """Return the page of the newest Spark application."""
     spark = study.attempts[-1].spark if study.attempts else None
-    if spark is None:
-        return None
-    if study.closed is not None and (history := spark.get("history")):
-        server = str(history) if "://" in str(history) else f"http://{history}"
-        return web_address(f"{server.rstrip('/')}/history/{spark.get('application')}")
-    return web_address(spark.get("ui"))
+    return spark.web_page(ended=study.closed is not None) if spark else None

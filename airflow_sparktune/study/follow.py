@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from airflow_sparktune.study.journal import Event, Prefix, StreamReader, newer, streams
+from airflow_sparktune.study.events import Event, Opened, Prefix
+from airflow_sparktune.study.journal import StreamReader, newer, streams
 from airflow_sparktune.study.storage import Storage, open_storage
 from airflow_sparktune.study.study import Study
-
-# What an event of another shape than ours makes a study raise.
-WRONG_SHAPE = (LookupError, TypeError, ValueError)
 
 
 class StudyFollower:
@@ -34,7 +30,8 @@ class StudyFollower:
             if self._switch(stream):
                 break
         if self._reader is not None:
-            self._apply(self.study, self._reader.poll())
+            for event in self._reader.poll():
+                self.study.apply(event)
         self.problems[:] = dict.fromkeys(self.problems)
 
     @property
@@ -50,44 +47,33 @@ class StudyFollower:
         opened = next(reader.poll(upto=1), None)
         if opened is None:
             return False
-        try:
-            taken = _taken_over(opened, by=stream)
-            Study().apply(opened)  # whether it can be, before all that it takes over is read
-        except WRONG_SHAPE as error:
-            self.problems.append(f"{stream} does not begin as an attempt does ({error}); skipped")
+        problem = _why_no_beginning(opened, by=stream)
+        if problem is not None or not isinstance(opened, Opened):
+            self.problems.append(f"{stream} does not begin as an attempt does: {problem}; skipped")
             return False
         study = Study()
-        for prefix in taken:
+        for prefix in opened.takes:
             older = StreamReader(self._storage, prefix.stream, problems=self.problems)
-            self._apply(study, older.poll(upto=prefix.events))
+            for event in older.poll(upto=prefix.events):
+                study.apply(event)
             if older.seen < prefix.events:
                 self.problems.append(
                     f"{stream} goes on from event {prefix.events} of {prefix.stream}, "
                     f"of which only {older.seen} can be found"
                 )
         study.apply(opened)
-        self.study, self._taken, self._reader = study, taken, reader
+        self.study, self._taken, self._reader = study, opened.takes, reader
         return True
 
-    def _apply(self, study: Study, events: Iterable[Event]) -> None:
-        for event in events:
-            try:
-                study.apply(event)
-            except WRONG_SHAPE as error:
-                self.problems.append(
-                    f"a {event['event']!r} event has not the form it should have ({error}); skipped"
-                )
 
-
-def _taken_over(opened: Event, *, by: str) -> tuple[Prefix, ...]:
-    """The prefixes that an attempt's first event names; raises ValueError or TypeError."""
-    if opened["event"] != "opened":
-        raise ValueError(f"its first event is {opened['event']!r}")
-    taken = tuple(map(Prefix.from_json, opened.get("takes", ())))
-    for prefix in taken:
+def _why_no_beginning(event: Event, *, by: str) -> str | None:
+    """What keeps `event` from being the first one of the stream `by`."""
+    if not isinstance(event, Opened):
+        return f"its first event is {event.KIND or 'unknown'}"
+    for prefix in event.takes:
         if not newer(by, prefix.stream):
-            raise ValueError(f"it takes over {prefix.stream}, which is not older")
-    return taken
+            return f"it takes over {prefix.stream}, which is not older"
+    return None
 
 
 def read_study(address: str) -> StudyFollower:

@@ -17,15 +17,15 @@ from __future__ import annotations
 import math
 import re
 import secrets
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
 
 # Bound here: trials on the driver run in its process, and may replace what a module offers.
 from json import JSONDecoder, dumps
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from airflow_sparktune.errors import Superseded
-from airflow_sparktune.study import shape
+from airflow_sparktune.study import events, shape
+from airflow_sparktune.study.events import STREAM_NAME, Event
 from airflow_sparktune.study.storage import Storage
 
 SCHEMA = 1
@@ -34,26 +34,7 @@ FOLDER = "attempts"
 # closed makes few requests, at one more request per so many commits for its writer.
 GATHER = 64
 
-_STREAM = re.compile(r"[0-9]{4,}-[0-9a-f]{8}")
 _SEGMENT = re.compile(r"(?P<first>[0-9]{8})-(?P<last>[0-9]{8})\.jsonl")
-
-Event = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Prefix:
-    """The first `events` events of a stream."""
-
-    stream: str
-    events: int
-
-    @classmethod
-    def from_json(cls, data: Any) -> Prefix:
-        """The prefix that an `opened` event names; raises ValueError for what names none."""
-        match data:
-            case [str(stream), int(events)] if _STREAM.fullmatch(stream) and shape.whole(events):
-                return cls(stream, events)
-        raise ValueError(f"{data!r} names no prefix of a stream")
 
 
 def attempt_of(stream: str) -> int:
@@ -70,7 +51,7 @@ def streams(storage: Storage, problems: list[str] | None = None) -> list[str]:
     """The streams of a study, oldest first; foreign names are reported into `problems`."""
     found = []
     for name in storage.names(FOLDER):
-        if _STREAM.fullmatch(name):
+        if STREAM_NAME.fullmatch(name):
             found.append(name)
         elif problems is not None:
             problems.append(f"{FOLDER}/{name} is no attempt's stream; skipped")
@@ -142,21 +123,25 @@ class StreamReader:
 
     def _event(self, line: bytes, name: str) -> Event | None:
         try:
-            event = _DECODER.decode(line.decode())
+            data = _DECODER.decode(line.decode())
         except (ValueError, RecursionError):
-            event = None
+            data = None
         if not (
-            isinstance(event, dict) and shape.text(event.get("event")) and shape.whole(event.get("v", SCHEMA))
+            isinstance(data, dict) and shape.text(data.get("event")) and shape.whole(data.get("v", SCHEMA))
         ):
             self._report(f"{name} is torn, or not a driver's; what is no event in it was skipped")
             return None
-        if event.get("v", SCHEMA) > SCHEMA:
+        if data.get("v", SCHEMA) > SCHEMA:
             self._report(
-                f"{name} was written by a later version of airflow-sparktune (schema {event['v']}, "
+                f"{name} was written by a later version of airflow-sparktune (schema {data['v']}, "
                 f"this one reads {SCHEMA}) and was skipped; upgrade to see all of it"
             )
             return None
-        return event
+        try:
+            return events.from_json(data)
+        except ValueError as error:
+            self._report(f"{error}, in {name}; skipped")
+            return None
 
     def _report(self, problem: str) -> None:
         if problem not in self._problems:
@@ -179,7 +164,7 @@ class StreamWriter:
     def append(self, event: Event) -> None:
         """Add an event to the next segment; raises ValueError for what JSON cannot hold."""
         try:
-            line = dumps({"v": SCHEMA, **event}, allow_nan=False, separators=(",", ":"))
+            line = dumps({"v": SCHEMA, **events.to_json(event)}, allow_nan=False, separators=(",", ":"))
         except TypeError as error:
             raise ValueError(f"an event must be plain JSON, but {error}") from error
         self._lines.append(line.encode())

@@ -1,4 +1,4 @@
-"""A study as its journal tells it: replay the events, and this is where it stands."""
+"""The state of a study: replay its journal's events, and this is where it stands."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_sparktune.study import shape
+from airflow_sparktune.study.events import (
+    Alive,
+    Closed,
+    Event,
+    Opened,
+    SlotsChanged,
+    SparkApplication,
+    SparkStarted,
+    TrialChanged,
+)
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason, still_ends
 from airflow_sparktune.study.trial import Trial, TrialState
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """The end of an attempt; `error` is a verdict against the study, as data (see errors.describe)."""
-
-    reason: StopReason
-    at: float
-    error: Mapping[str, Any] | None = None
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class Attempt:
     timing: Mapping[str, float] = field(default_factory=dict)
     host: str | None = None
     pid: int | None = None
-    spark: Mapping[str, Any] | None = None
+    spark: SparkApplication | None = None
     closed: bool = False
 
 
@@ -65,27 +65,22 @@ class Study:
         self.changed: dict[int, int] = {}
         self._open_slots = 0  # those that the attempt at work has said it has
 
-    def apply(self, event: Mapping[str, Any]) -> None:
-        """Take in one event; one of an unknown kind (a later version's) changes nothing.
-
-        Nor does one of the wrong shape, for which it raises ValueError, LookupError or TypeError.
-        """
-        kind = event["event"]
-        shape.require(_SHAPES.get(kind, {}), event, what=f"an event {kind!r}")
-        at: Any = event.get("at")
+    def apply(self, event: Event) -> None:
+        """Take in one event; one of a kind that a later version added only tells that time has passed."""
         open_slots = self._open_slots
-        match kind:
-            case "opened":
+        match event:
+            case Opened():
                 self._open(event)
-            case "trial":
-                self._put(Trial.from_json(event["trial"]))
-            case "slots":
-                self.slots = self._open_slots = event["slots"]
-            case "spark":
-                self.attempts[-1].spark = event["spark"]
-            case "closed":
-                self.attempts[-1].closed = True
-                self.closed = Closed(StopReason(event["reason"]), at, event.get("error"))
+            case TrialChanged():
+                self._put(event.trial)
+            case SlotsChanged():
+                self.slots = self._open_slots = event.slots
+            case SparkStarted() if self.attempts:
+                self.attempts[-1].spark = event.spark
+            case Alive():
+                self._take_timing(event)
+            case Closed():
+                self._close(event)
         self.changes += 1
         if self.attempts:
             self._pass_time(self.attempts[-1], event, open_slots)
@@ -136,31 +131,33 @@ class Study:
         ended = (trial for trial in self.trials.values() if trial.state is not TrialState.RUNNING)
         return sorted(ended, key=lambda trial: self.changed[trial.number])
 
-    def _open(self, event: Mapping[str, Any]) -> None:
-        self.spec = Spec.from_json(event["spec"])
-        self.seed = event["seed"]
-        self.dimensions = tuple(event["dimensions"])
-        self.versions = event.get("versions", {})
+    def _open(self, event: Opened) -> None:
+        self.spec = event.spec
+        self.seed = event.seed
+        self.dimensions = event.dimensions
+        self.versions = event.versions
         self.closed = None
         self._open_slots = 0
-        self.attempts.append(
-            Attempt(event["attempt"], event["at"], event["at"], host=event.get("host"), pid=event.get("pid"))
-        )
+        self.attempts.append(Attempt(event.attempt, event.at, event.at, host=event.host, pid=event.pid))
 
-    def _pass_time(self, attempt: Attempt, event: Mapping[str, Any], open_slots: int) -> None:
+    def _close(self, event: Closed) -> None:
+        self.closed = event
+        if self.attempts:
+            self.attempts[-1].closed = True
+        self._take_timing(event)
+
+    def _take_timing(self, event: Alive | Closed) -> None:
+        if event.timing is not None and self.attempts:
+            self.attempts[-1].timing = event.timing
+
+    def _pass_time(self, attempt: Attempt, event: Event, open_slots: int) -> None:
         """Take in when an event was written; `open_slots` is how many there were until then."""
-        at: Any = event.get("at")
-        if shape.moment(at):
-            attempt.last = max(attempt.last, at)
-        ran_s: Any = event.get("ran_s")
-        if not shape.seconds(ran_s):
-            ran_s = attempt.last - attempt.opened
+        if event.at is not None:
+            attempt.last = max(attempt.last, event.at)
+        ran_s = attempt.last - attempt.opened if event.ran_s is None else event.ran_s
         passed_s = max(ran_s - attempt.ran_s, 0.0)
         attempt.ran_s += passed_s
         self.slots_s += open_slots * passed_s
-        timing: Any = event.get("timing")
-        if shape.figures(timing):
-            attempt.timing = timing
 
     def _put(self, trial: Trial) -> None:
         before = self.trials.get(trial.number)
@@ -178,30 +175,3 @@ class Study:
 
 def _rank(trial: Trial) -> tuple[float, int]:
     return (math.inf if trial.loss is None else trial.loss, trial.number)
-
-
-def _dimension(value: Any) -> bool:
-    return shape.group(value) and shape.text(value.get("label")) and shape.text(value.get("kind"))
-
-
-_SHAPES: Mapping[str, Mapping[str, shape.Fits]] = {
-    "opened": {
-        "at": shape.moment,
-        "attempt": shape.whole,
-        "spec": shape.group,
-        "seed": shape.whole,
-        "dimensions": shape.several(_dimension),
-        "versions": shape.optional(shape.group),
-        "host": shape.optional(shape.text),
-        "pid": shape.optional(shape.whole),
-    },
-    "trial": {"trial": shape.group},
-    "slots": {"slots": shape.whole},
-    "spark": {"spark": shape.group},
-    "alive": {"at": shape.moment, "timing": shape.optional(shape.figures)},
-    "closed": {
-        "at": shape.moment,
-        "error": shape.optional(shape.group),
-        "timing": shape.optional(shape.figures),
-    },
-}

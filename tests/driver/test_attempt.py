@@ -21,6 +21,7 @@ from pyspark import SparkContext
 from airflow_sparktune.driver.spec_plan import DONE, FAILED, run_spec
 from airflow_sparktune.driver.termination import KILLED
 from airflow_sparktune.errors import revive
+from airflow_sparktune.study.events import Alive
 from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.journal import StreamWriter
 from airflow_sparktune.study.spec import Spec
@@ -90,7 +91,8 @@ def test_a_study_to_its_end(tmp_path: Path, spark: SparkContext) -> None:
     assert found.slots == 2
     assert found.best is not None
     assert found.best.loss == min(trial.params["x"] for trial in found.trials.values())
-    assert (found.attempts[0].spark or {})["application"] == spark.applicationId
+    assert found.attempts[0].spark is not None
+    assert found.attempts[0].spark.application == spark.applicationId
     assert [row["label"] for row in found.dimensions] == ["x"]
 
 
@@ -236,7 +238,7 @@ def test_a_newer_attempt_ends_one_that_waits_for_an_executor(
 
     def take_over() -> None:
         newer = StreamWriter(LocalStorage(folder), 2)
-        newer.append({"event": "opened"})
+        newer.append(Alive(at=0.0))
         newer.commit()
 
     with beside(take_over, once=waits):

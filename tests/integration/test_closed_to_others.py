@@ -58,11 +58,12 @@ def driver(tmp_path: Path, key_file: Path) -> Iterator[DriverProcess]:
 def test_a_secret_shows_nowhere(driver: DriverProcess, tmp_path: Path) -> None:
     """Not in the process list, on the Spark UI's pages, in spec and journal, in the logs."""
     study = driver.wait_until(lambda study: study.finished >= 1)
-    spark = study.attempts[-1].spark or {}
+    spark = study.attempts[-1].spark
+    assert spark is not None
     lines = [" ".join(process.info["cmdline"] or ()) for process in driver.processes()]
-    environment = f"api/v1/applications/{spark['application']}/environment"
+    environment = f"api/v1/applications/{spark.application}/environment"
     pages = [
-        urllib.request.urlopen(f"{spark['ui']}/{page}").read().decode()
+        urllib.request.urlopen(f"{spark.ui}/{page}").read().decode()
         for page in (environment, "environment/", "executors/", "jobs/")
     ]
     (tmp_path / "looked").touch()
@@ -88,7 +89,10 @@ def test_a_local_driver_listens_on_loopback_only(driver: DriverProcess, tmp_path
     }
     assert listening <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
     assert listening
-    ui = (study.attempts[-1].spark or {})["ui"]
+    spark = study.attempts[-1].spark
+    assert spark is not None
+    ui = spark.ui
+    assert ui is not None
     assert ui.startswith("http://127.0.0.1:")
     request = urllib.request.Request(f"{ui}/stages/stage/kill/?id=0", method="POST")
     urllib.request.urlopen(request).read()

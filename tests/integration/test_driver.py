@@ -105,7 +105,9 @@ def test_one_retry_policy_on_a_cluster(start: Start, tmp_path: Path) -> None:
     assert process.wait() == 0, process.log
     study = process.journal()
     # Where a cluster of that kind keeps its logs, whatever folder it is started in.
-    shutil.rmtree(Path(pyspark.__file__).parent / "work" / (study.attempts[0].spark or {})["application"])
+    application = study.attempts[0].spark
+    assert application is not None
+    shutil.rmtree(Path(pyspark.__file__).parent / "work" / str(application.application))
     trials = study.trials
     assert trials[0].error is not None
     assert trials[0].error.kind is FailureKind.LOST

@@ -11,10 +11,13 @@ from airflow_sparktune.errors import StorageUnavailable
 from airflow_sparktune.orchestrator import progress as module
 from airflow_sparktune.orchestrator.progress import KEY, progress
 from airflow_sparktune.orchestrator.spark_ui import SparkUiLink, spark_ui
+from airflow_sparktune.study.events import Closed, Opened, SparkApplication, SparkStarted
 from airflow_sparktune.study.follow import StudyFollower
+from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import LocalStorage
 from airflow_sparktune.study.study import Study
-from tests.study.samples import opened, trial, write
+from airflow_sparktune.testing.samples import opened, trial, write
 
 
 class Store:
@@ -93,24 +96,23 @@ def test_link_to_spark(operator, run, spark_submit) -> None:
     assert ti.pushed[link.xcom_key] == link.get_link(task, ti_key=None) == "http://driver:4040"
 
 
-@pytest.mark.parametrize("ui", ["javascript:alert(1)", "http://[x", "data:text/html,x", 5, None])
-def test_only_a_web_address_becomes_a_link(ui: object) -> None:
+@pytest.mark.parametrize("ui", ["javascript:alert(1)", "http://[x", "data:text/html,x", None])
+def test_only_a_web_address_becomes_a_link(ui: str | None) -> None:
     """A journal may be written by others."""
     study = Study()
-    spec = {"objective": "m:f", "space": {"x": {"uniform": [0, 1]}}, "max_evals": 1}
-    study.apply({"event": "opened", "attempt": 1, "spec": spec, "seed": 1, "dimensions": [], "at": 1.0})
-    study.apply({"event": "spark", "spark": {"application": "app-1", "ui": ui}, "at": 1.0})
+    spec = Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=1)
+    study.apply(Opened(at=1.0, attempt=1, spec=spec, seed=1))
+    study.apply(SparkStarted(at=1.0, spark=SparkApplication(application="app-1", ui=ui)))
     assert spark_ui(study) is None
 
 
 def test_link_to_the_history_server() -> None:
     """Once the application has ended, where the cluster has one."""
     study = Study()
-    spec = {"objective": "m:f", "space": {"x": {"uniform": [0, 1]}}, "max_evals": 1}
-    opened = {"event": "opened", "attempt": 1, "spec": spec, "seed": 1, "dimensions": [], "at": 1.0}
-    facts = {"application": "app-1", "ui": "http://driver:4040", "history": "history:18080"}
-    for event in (opened, {"event": "spark", "spark": facts, "at": 1.0}):
-        study.apply(event)
+    spec = Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=1)
+    study.apply(Opened(at=1.0, attempt=1, spec=spec, seed=1))
+    facts = SparkApplication(application="app-1", ui="http://driver:4040", history="history:18080")
+    study.apply(SparkStarted(at=1.0, spark=facts))
     assert spark_ui(study) == "http://driver:4040"
-    study.apply({"event": "closed", "reason": "max_evals", "at": 2.0})
+    study.apply(Closed(at=2.0, reason=StopReason.MAX_EVALS))
     assert spark_ui(study) == "http://history:18080/history/app-1"

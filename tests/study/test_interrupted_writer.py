@@ -12,7 +12,7 @@ import pytest
 from airflow_sparktune.study import journal
 from airflow_sparktune.study.journal import StreamReader, StreamWriter
 from airflow_sparktune.study.storage import MemoryStorage
-from tests.study.samples import closed, opened, trial, write
+from airflow_sparktune.testing.samples import closed, opened, trial, write
 
 
 class Killed(BaseException):
@@ -66,18 +66,10 @@ def test_nothing_is_lost_wherever_a_signal_strikes(monkeypatch: pytest.MonkeyPat
         writer.commit()
         writer.roll()
         problems: list[str] = []
-        told = [
-            event.get("trial", event)
-            for event in StreamReader(storage, writer.stream, problems=problems).poll()
-        ]
-        said = [(event.get("event"), event.get("number"), event.get("state")) for event in told]
-        assert said == [
-            ("opened", None, None),
-            (None, 0, "running"),
-            (None, 0, "ok"),
-            (None, 1, "running"),
-            ("closed", None, None),
-        ], f"interrupted at instruction {at}"
+        found = StreamReader(storage, writer.stream, problems=problems).poll()
+        assert list(found) == [opened(), trial(0), trial(0, 0.5), trial(1), closed("killed")], (
+            f"interrupted at instruction {at}"
+        )
         assert problems == []
         if not struck:
             assert at > 20

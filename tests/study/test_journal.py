@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_sparktune.study.storage import FsspecStorage, LocalStorage, Storage
-from tests.study.journal_suite import JournalSuite
+from airflow_sparktune.study.storage import FsspecStorage, LocalStorage, MemoryStorage, Storage
+from airflow_sparktune.testing import JournalSuite
 
 
 class TestOnDisk(JournalSuite):
@@ -17,6 +17,12 @@ class TestOnDisk(JournalSuite):
 
 
 class TestInMemory(JournalSuite):
+    @pytest.fixture
+    def storage(self) -> Storage:
+        return MemoryStorage()
+
+
+class TestAtUrl(JournalSuite):
     @pytest.fixture
     def storage(self) -> Iterator[Storage]:
         import fsspec

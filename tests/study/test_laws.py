@@ -7,24 +7,32 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_sparktune.study.follow import WRONG_SHAPE, StudyFollower
-from airflow_sparktune.study.journal import Prefix
+from airflow_sparktune.study.events import (
+    Alive,
+    Event,
+    Prefix,
+    SlotsChanged,
+    SparkApplication,
+    SparkStarted,
+    from_json,
+)
+from airflow_sparktune.study.follow import StudyFollower
 from airflow_sparktune.study.result import summary, trial_row
 from airflow_sparktune.study.storage import MemoryStorage
 from airflow_sparktune.study.study import Study
-from tests.study.samples import BEGAN, Event, closed, opened, trial, write
+from airflow_sparktune.testing.samples import BEGAN, Raw, closed, data, opened, trial, write
 
 LOSSES = st.none() | st.floats(-2, 2) | st.integers(-2, 2)
 EVENTS = st.one_of(
     st.builds(trial, st.integers(0, 5), LOSSES),
     st.builds(trial, st.integers(0, 5), LOSSES, attempt=st.integers(1, 3), tries=st.integers(1, 3)),
     st.builds(closed, st.sampled_from(["killed", "max_evals", "timeout"])),
-    st.builds(lambda slots: {"event": "slots", "at": BEGAN + slots, "slots": slots}, st.integers(0, 9)),
-    st.builds(lambda after: {"event": "alive", "at": BEGAN + after}, st.integers(0, 99)),
-    st.just({"event": "spark", "at": BEGAN, "spark": {"application": "app-1"}}),
-    st.just({"event": "weather"}),
-    st.just({"event": "trial", "trial": {"number": "0"}}),
-    st.just({"event": "closed", "reason": "tired"}),
+    st.builds(lambda slots: SlotsChanged(at=BEGAN + slots, slots=slots), st.integers(0, 9)),
+    st.builds(lambda after: Alive(at=BEGAN + after), st.integers(0, 99)),
+    st.just(SparkStarted(at=BEGAN, spark=SparkApplication(application="app-1"))),
+    st.just(Raw(data={"event": "weather"})),
+    st.just(Raw(data={"event": "trial", "trial": {"number": "0"}})),
+    st.just(Raw(data={"event": "closed", "reason": "tired"})),
 )
 STREAMS = ("0001-00000001", "0002-00000002", "0003-00000003")
 
@@ -44,8 +52,8 @@ def observable(study: Study) -> dict[str, Any]:
 def replay(study: Study, events: list[Event]) -> Study:
     for event in events:
         try:
-            study.apply(event)
-        except WRONG_SHAPE:
+            study.apply(from_json(data(event)))
+        except ValueError:
             continue
     return study
 
@@ -101,7 +109,7 @@ def test_what_a_follower_reads_is_what_counts(journal: tuple[MemoryStorage, list
 
 @given(journals(), st.data())
 def test_following_along_is_reading_at_the_end(
-    journal: tuple[MemoryStorage, list[Event]], data: st.DataObject
+    journal: tuple[MemoryStorage, list[Event]], picks: st.DataObject
 ) -> None:
     """A follower that watches a journal grow knows what one knows that comes at the end."""
     storage, _ = journal
@@ -109,7 +117,7 @@ def test_following_along_is_reading_at_the_end(
     watching = StudyFollower(growing)
     for name in sorted(storage.files):
         growing.write(name, storage.files[name])
-        if data.draw(st.booleans()):
+        if picks.draw(st.booleans()):
             watching.refresh()
     watching.refresh()
     late = StudyFollower(storage)
@@ -119,13 +127,13 @@ def test_following_along_is_reading_at_the_end(
 
 
 @given(journals(), st.data())
-def test_no_damage_is_fatal(journal: tuple[MemoryStorage, list[Event]], data: st.DataObject) -> None:
+def test_no_damage_is_fatal(journal: tuple[MemoryStorage, list[Event]], picks: st.DataObject) -> None:
     """Whatever becomes of a file, the study can be read and everything asked of it."""
     storage, _ = journal
-    name = data.draw(st.sampled_from(sorted(storage.files)))
+    name = picks.draw(st.sampled_from(sorted(storage.files)))
     there = storage.files[name]
-    at = data.draw(st.integers(0, len(there)))
-    storage.files[name] = data.draw(
+    at = picks.draw(st.integers(0, len(there)))
+    storage.files[name] = picks.draw(
         st.one_of(
             st.just(there[:at]),
             st.binary(max_size=50).map(lambda junk: there[:at] + junk + there[at:]),

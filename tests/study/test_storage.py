@@ -17,7 +17,7 @@ import pytest
 from airflow_sparktune.errors import StorageError, StorageUnavailable
 from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.storage import FsspecStorage, LocalStorage, open_storage
-from tests.study.samples import follow, opened, trial, write
+from airflow_sparktune.testing.samples import follow, opened, trial, write
 
 STEPS = ["tempfile.mkstemp", "os.fsync", "pathlib.Path.replace"]
 
@@ -293,7 +293,7 @@ def test_a_url_without_fsspec(monkeypatch: pytest.MonkeyPatch) -> None:
 WRITER = """
 import sys
 from airflow_sparktune.study.storage import LocalStorage
-from tests.study.samples import opened, trial, write
+from airflow_sparktune.testing.samples import opened, trial, write
 writer = write(LocalStorage(sys.argv[1]), 1, [opened()])
 for number in range(100_000):
     writer.append(trial(number))

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from airflow_sparktune.study.events import Alive, Event, SlotsChanged, TrialChanged, from_json
 from airflow_sparktune.study.result import iso, summary, trial_row
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialOrigin, TrialState
-from tests.study.samples import BEGAN, SPEC, closed, opened, trial
+from airflow_sparktune.testing.samples import BEGAN, SPEC, closed, opened, trial
 
 
-def replayed(*events: dict[str, object]) -> Study:
+def replayed(*events: Event) -> Study:
     study = Study()
     for event in events:
         study.apply(event)
@@ -56,7 +58,7 @@ def test_which_ends_leave_a_result(reason: str, stands: bool) -> None:
 def test_for_whom_a_result_stands(reason: str, asked: dict[str, object], answers: bool) -> None:
     """For the same study, unless the limit that ended it is another one now: then it can go further."""
     spec = {**SPEC.to_json(), "max_failures": 0.25}
-    study = replayed({**opened(), "spec": spec}, trial(0, 0.5), closed(reason))
+    study = replayed(opened(spec=Spec.of(**spec)), trial(0, 0.5), closed(reason))
     assert study.answers(Spec.of(**{**spec, **asked})) is answers
 
 
@@ -69,7 +71,7 @@ def test_for_whom_a_result_stands(reason: str, asked: dict[str, object], answers
         pytest.param([trial(0, 0.5), closed(), opened(2)], id="opened again"),
     ],
 )
-def test_when_there_is_no_result(events: list[dict[str, object]]) -> None:
+def test_when_there_is_no_result(events: list[Event]) -> None:
     """Without an end, without a success, or with a verdict against it, a study has no result to deliver."""
     assert not replayed(opened(), *events).result_stands
 
@@ -93,7 +95,7 @@ def test_running_time_sums_the_attempts() -> None:
 
 def test_a_killed_attempt_ran_until_its_last_sign_of_life() -> None:
     """A driver that had nothing to write said that it was alive; that is all that `alive` changes."""
-    study = replayed(opened(), trial(0, at=BEGAN), {"event": "alive", "at": BEGAN + 30})
+    study = replayed(opened(), trial(0, at=BEGAN), Alive(at=BEGAN + 30))
     assert study.elapsed_s == 30
     assert study.trials == replayed(opened(), trial(0, at=BEGAN)).trials
 
@@ -108,8 +110,8 @@ def test_only_trials_that_ended_by_themselves_count() -> None:
     study = replayed(opened())
     for number, state in enumerate(TrialState):
         study.apply(trial(number, 0.5 if state is TrialState.OK else None))
-        ended = {**trial(number)["trial"], "state": state.value, "loss": 0.5, "end": BEGAN + 9}
-        study.apply({"event": "trial", "at": BEGAN + 9, "trial": ended})
+        ended = replace(trial(number).trial, state=state, loss=0.5, end=BEGAN + 9)
+        study.apply(TrialChanged(at=BEGAN + 9, trial=ended))
     assert study.finished == 3
 
 
@@ -134,7 +136,7 @@ def test_the_summary_is_json_and_says_what_became_of_it() -> None:
     """The summary holds counts, the best, the reason and where time went, as JSON has them."""
     study = replayed(
         opened(),
-        {"event": "slots", "at": BEGAN, "slots": 2},
+        SlotsChanged(at=BEGAN, slots=2),
         trial(0, at=BEGAN),
         trial(0, 0.5, at=BEGAN),
         trial(1, at=BEGAN),
@@ -151,22 +153,22 @@ def test_the_summary_is_json_and_says_what_became_of_it() -> None:
 
 def test_a_trial_that_never_started_used_no_time() -> None:
     """A trial that was cancelled before it began adds nothing to the trials' time."""
-    never = {**trial(0)["trial"], "start": None, "end": BEGAN, "state": "cancelled"}
-    study = replayed(opened(), trial(0), {"event": "trial", "at": BEGAN, "trial": never})
+    never = replace(trial(0).trial, start=None, end=BEGAN, state=TrialState.CANCELLED)
+    study = replayed(opened(), trial(0), TrialChanged(at=BEGAN, trial=never))
     assert summary(study)["trials_s"] == 0
 
 
 def test_a_trial_during_which_the_clock_was_set_back_took_no_time_away() -> None:
     """Nor does an event of a kind unknown here say where time went."""
-    back = {**trial(0)["trial"], "end": BEGAN - 50, "state": "cancelled"}
-    odd = {"event": "weather", "at": BEGAN, "timing": "fine"}
-    study = replayed(opened(), trial(0), {"event": "trial", "at": BEGAN, "trial": back}, odd)
+    back = replace(trial(0).trial, end=BEGAN - 50, state=TrialState.CANCELLED)
+    odd = from_json({"event": "weather", "at": BEGAN, "timing": "fine"})
+    study = replayed(opened(), trial(0), TrialChanged(at=BEGAN, trial=back), odd)
     assert (summary(study)["trials_s"], summary(study)["timing"]) == (0.0, {})
 
 
 def test_trials_of_another_study_used_none_of_this_ones_slots() -> None:
     """What a study begins with has ended before it."""
-    slots = {"event": "slots", "at": BEGAN, "slots": 1}
+    slots = SlotsChanged(at=BEGAN, slots=1)
     study = replayed(opened(), trial(0, 0.5), slots, closed(at=BEGAN + 100))
     assert (summary(study)["trials_s"], summary(study)["utilisation"]) == (0.0, 0.0)
 
@@ -200,7 +202,7 @@ def test_a_trial_goes_to_json_and_back() -> None:
 
 def test_a_trial_of_a_journal_without_origins_came_from_the_sampler() -> None:
     """Journals written before trials had an origin read as what they were: only the sampler made points."""
-    data = trial(0, 0.5)["trial"]
+    data = trial(0, 0.5).trial.to_json()
     del data["origin"]
     assert Trial.from_json(data).origin is TrialOrigin.SAMPLER
 

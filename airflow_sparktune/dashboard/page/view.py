@@ -19,7 +19,6 @@ from airflow_sparktune.study.result import summary, trial_row
 from airflow_sparktune.study.space import parse
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial
-from airflow_sparktune.study.web_address import web_address
 
 _LIMITS = ("timeout", "loss_threshold")  # the page shows both
 
@@ -44,6 +43,7 @@ def study_reply(
     sent = sample(changed)
     since = study.attempts[0].opened if study.attempts else 0.0
     dimensions = named_dimensions(study, mask)
+    at_work = study.attempts[-1] if study.attempts and study.closed is None else None
     return StudyReply(
         phase=phase,
         stage=stage_of(study) if phase in (Phase.WAITING, Phase.STARTING) else None,
@@ -65,7 +65,7 @@ def study_reply(
                 opened=attempt.opened,
                 last=attempt.last,
                 host=attempt.host,
-                spark_ui=web_address((attempt.spark or {}).get("ui")),
+                spark_ui=attempt.spark.web_page(ended=attempt is not at_work) if attempt.spark else None,
             )
             for attempt in study.attempts
         ],

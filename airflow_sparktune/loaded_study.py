@@ -1,0 +1,125 @@
+"""A study read-only, for a notebook or a task downstream."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_sparktune.errors import SparktuneError, StorageError, revive
+from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.phase import Phase, phase_of
+from airflow_sparktune.study.result import summary
+from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.stopping import StopReason
+from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import Trial
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedStudy:
+    """A study as its journal stood when it was loaded.
+
+    `trials` are in the order of their numbers, the running ones among them; `best` is the successful one with
+    the lowest loss. `state` is `done`, `running`, `lost` and so on; `stop_reason` and `error` say how a study
+    ended. `summary` holds what the operator pushes to XCom as `tuning_result`. `problems` names what could
+    not be read in the journal.
+    """
+
+    address: str
+    spec: Spec
+    state: Phase
+    trials: tuple[Trial, ...]
+    best: Trial | None
+    stop_reason: StopReason | None
+    error: SparktuneError | None
+    summary: Mapping[str, Any]
+    problems: tuple[str, ...]
+
+    def trials_dataframe(self) -> pandas.DataFrame:
+        """Return a pandas DataFrame with a row for each trial.
+
+        Columns are `number`, `state`, `loss`, a column `params.<name>` for each hyperparameter (a dot for
+        each level of a nested one; empty where a trial does not have it), `start` and `end` in UTC, `run_s`
+        in seconds, `slot`, `attempt`, `tries`, `origin` and `error`. Raises ImportError without pandas.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise ImportError(
+                "trials_dataframe must have pandas, which this Python lacks; install pandas, or read .trials"
+            ) from None
+        rows = [_row(trial) for trial in self.trials]
+        hyperparameters = sorted({name for row in rows for name in row if name.startswith(_PARAMS)})
+        columns = [*_FIRST, *hyperparameters, *_LAST]
+        return pandas.DataFrame(rows, columns=columns).astype({"loss": float, "run_s": float})
+
+
+def load_study(address: str) -> LoadedStudy:
+    """Load the study in a folder or at a URL as it stands now.
+
+    Raises StorageError where there is none, or where it cannot be read.
+    """
+    follower = read_study(address)
+    study = follower.study
+    if study.spec is None:
+        raise StorageError(
+            f"a study folder must hold a journal, found none at {address}; check the address (a task pushes "
+            "it to XCom as 'study')"
+        )
+    return _loaded(address, study, study.spec, follower.problems)
+
+
+def _loaded(address: str, study: Study, spec: Spec, problems: list[str]) -> LoadedStudy:
+    closed = study.closed
+    return LoadedStudy(
+        address=address,
+        spec=spec,
+        state=phase_of(study, now=time.time()),
+        trials=tuple(study.trials[number] for number in sorted(study.trials)),
+        best=study.best,
+        stop_reason=closed.reason if closed else None,
+        error=revive(closed.error) if closed and closed.error else None,
+        summary=summary(study),
+        problems=tuple(problems),
+    )
+
+
+_PARAMS = "params"
+_FIRST = ("number", "state", "loss")
+_LAST = ("start", "end", "run_s", "slot", "attempt", "tries", "origin", "error")
+
+
+def _row(trial: Trial) -> dict[str, Any]:
+    return {
+        "number": trial.number,
+        "state": trial.state.value,
+        "loss": trial.loss,
+        **dict(_flat(_PARAMS, trial.params)),
+        "start": _moment(trial.start),
+        "end": _moment(trial.end),
+        "run_s": trial.run_s,
+        "slot": trial.slot,
+        "attempt": trial.attempt,
+        "tries": trial.tries,
+        "origin": trial.origin.value,
+        "error": trial.error.message if trial.error else None,
+    }
+
+
+def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield each hyperparameter with its path; a list is a value."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _flat(f"{name}.{key}", item)
+    else:
+        yield name, value
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,264 @@
+"""The journal's vocabulary: one frozen dataclass for each kind of event, JSON both ways.
+
+A new kind is one class here and its line in `_KINDS`. The meaning of a kind never changes under its schema
+version; a key that is added must be optional.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, ClassVar
+
+from airflow_sparktune.study import shape
+from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.stopping import StopReason
+from airflow_sparktune.study.trial import Trial
+from airflow_sparktune.study.web_address import web_address
+
+Shape = Mapping[str, shape.Fits]
+
+STREAM_NAME = re.compile(r"[0-9]{4,}-[0-9a-f]{8}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """The stamp of every event; of a kind that this version does not know, nothing else is read.
+
+    `at` is when it was written, in seconds since 1970 by the driver's clock; `ran_s` is how long the attempt
+    had run by then, by its steady clock. Either is None where the journal holds no usable value.
+    """
+
+    KIND: ClassVar[str] = ""
+    SHAPE: ClassVar[Shape] = {}
+
+    at: float | None = None
+    ran_s: float | None = None
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the fields of this class beside the stamp; raises ValueError, LookupError or TypeError."""
+        return {name: data[name] for name in cls.SHAPE if data.get(name) is not None}
+
+    def dump(self) -> dict[str, Any]:
+        """Return the same as JSON has it."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name not in _STAMP}
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """The first `events` events of a stream."""
+
+    stream: str
+    events: int
+
+    @classmethod
+    def from_json(cls, data: Any) -> Prefix:
+        """Return the prefix that `to_json` wrote; raises ValueError for anything else."""
+        match data:
+            case [str(stream), int(events)] if STREAM_NAME.fullmatch(stream) and shape.whole(events):
+                return cls(stream, events)
+        raise ValueError(f"{data!r} names no prefix of a stream")
+
+    def to_json(self) -> list[Any]:
+        return [self.stream, self.events]
+
+
+def _is_dimension(value: Any) -> bool:
+    return shape.group(value) and shape.text(value.get("label")) and shape.text(value.get("kind"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened(Event):
+    """An attempt begins: the first event of its stream.
+
+    `takes` names the prefix of each earlier stream that it goes on from. `dimensions` are those of the space
+    as JSON (see study.dimensions).
+    """
+
+    KIND = "opened"
+    SHAPE: ClassVar[Shape] = {
+        "at": shape.moment,
+        "attempt": shape.whole,
+        "spec": shape.group,
+        "seed": shape.whole,
+        "dimensions": shape.several(_is_dimension),
+        "versions": shape.optional(shape.group),
+        "host": shape.optional(shape.text),
+        "pid": shape.optional(shape.whole),
+    }
+
+    at: float
+    attempt: int
+    spec: Spec
+    seed: int
+    dimensions: tuple[Mapping[str, Any], ...] = ()
+    takes: tuple[Prefix, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    host: str | None = None
+    pid: int | None = None
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            **{name: data[name] for name in ("attempt", "seed", "host", "pid") if name in data},
+            "spec": Spec.from_json(data["spec"]),
+            "dimensions": tuple(data["dimensions"]),
+            "takes": tuple(map(Prefix.from_json, data.get("takes", ()))),
+            "versions": data.get("versions") or {},
+        }
+
+    def dump(self) -> dict[str, Any]:
+        return {
+            "attempt": self.attempt,
+            "takes": [prefix.to_json() for prefix in self.takes],
+            "spec": self.spec.to_json(),
+            "seed": self.seed,
+            "dimensions": list(self.dimensions),
+            "host": self.host,
+            "pid": self.pid,
+            "versions": dict(self.versions),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialChanged(Event):
+    """A trial has started or ended: where it stands now."""
+
+    KIND = "trial"
+    SHAPE: ClassVar[Shape] = {"trial": shape.group}
+
+    trial: Trial
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> dict[str, Any]:
+        return {"trial": Trial.from_json(data["trial"])}
+
+    def dump(self) -> dict[str, Any]:
+        return {"trial": self.trial.to_json()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotsChanged(Event):
+    """The number of trials that can run at once is another one."""
+
+    KIND = "slots"
+    SHAPE: ClassVar[Shape] = {"slots": shape.whole}
+
+    slots: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SparkApplication:
+    """The Spark application that runs an attempt's trials, and where its pages are."""
+
+    application: str | None = None
+    master: str | None = None
+    ui: str | None = None
+    history: str | None = None  # the history server, of a cluster that has one
+
+    def web_page(self, *, ended: bool) -> str | None:
+        """Return the address of the application's page; on the history server once the study has ended.
+
+        None for what is no web address: anyone who can write into the study folder could have put a script
+        there.
+
+        >>> spark = SparkApplication(application="app-1", ui="http://host:4040", history="host:18080")
+        >>> spark.web_page(ended=False), spark.web_page(ended=True)
+        ('http://host:4040', 'http://host:18080/history/app-1')
+        >>> SparkApplication(ui="javascript:alert(1)").web_page(ended=False) is None
+        True
+        """
+        address = self.ui
+        if ended and self.history and self.application:
+            server = self.history if "://" in self.history else f"http://{self.history}"
+            address = f"{server.rstrip('/')}/history/{self.application}"
+        return web_address(address)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SparkStarted(Event):
+    """The Spark application of the attempt is up."""
+
+    KIND = "spark"
+    SHAPE: ClassVar[Shape] = {"spark": shape.group}
+
+    spark: SparkApplication
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> dict[str, Any]:
+        found = {each.name: data["spark"].get(each.name) for each in fields(SparkApplication)}
+        shape.require(dict.fromkeys(found, shape.optional(shape.text)), found, what="a Spark application")
+        return {"spark": SparkApplication(**found)}
+
+    def dump(self) -> dict[str, Any]:
+        return {"spark": asdict(self.spark)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alive(Event):
+    """The driver is alive; `timing` says where its time went, in seconds."""
+
+    KIND = "alive"
+    SHAPE: ClassVar[Shape] = {"at": shape.moment, "timing": shape.optional(shape.figures)}
+
+    at: float
+    timing: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed(Event):
+    """The attempt has ended; `error` is a verdict against the study, as data (see errors.describe)."""
+
+    KIND = "closed"
+    SHAPE: ClassVar[Shape] = {
+        "at": shape.moment,
+        "error": shape.optional(shape.group),
+        "timing": shape.optional(shape.figures),
+    }
+
+    at: float
+    reason: StopReason
+    error: Mapping[str, Any] | None = None
+    timing: Mapping[str, float] | None = None
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "reason": StopReason(data["reason"]),
+            "error": data.get("error"),
+            "timing": data.get("timing"),
+        }
+
+
+_KINDS: Mapping[str, type[Event]] = {
+    kind.KIND: kind for kind in (Opened, TrialChanged, SlotsChanged, SparkStarted, Alive, Closed)
+}
+_STAMP = ("at", "ran_s")
+
+
+def from_json(data: Mapping[str, Any]) -> Event:
+    """Return the event that `to_json` wrote; one of a kind that a later version added is a bare `Event`.
+
+    Raises ValueError for an event that has not the shape of its kind.
+
+    >>> from_json({"event": "slots", "at": 1.0, "slots": 4})
+    SlotsChanged(at=1.0, ran_s=None, slots=4)
+    >>> from_json({"event": "slots", "slots": -1})
+    Traceback (most recent call last):
+    ValueError: a 'slots' event is malformed: slots of the event cannot be -1
+    """
+    kind = _KINDS.get(data["event"], Event)
+    at, ran_s = data.get("at"), data.get("ran_s")
+    stamp = {"at": at if shape.moment(at) else None, "ran_s": ran_s if shape.seconds(ran_s) else None}
+    try:
+        shape.require(kind.SHAPE, data, what="the event")
+        return kind(**{**kind.parse(data), **stamp})
+    except (LookupError, TypeError, ValueError) as error:
+        raise ValueError(f"a {kind.KIND!r} event is malformed: {error}") from error
+
+
+def to_json(event: Event) -> dict[str, Any]:
+    """Return the event as plain JSON values."""
+    return {"event": event.KIND, "at": event.at, "ran_s": event.ran_s, **event.dump()}

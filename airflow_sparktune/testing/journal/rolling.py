@@ -1,0 +1,125 @@
+"""A stream may be rolled into one segment while it is read."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_sparktune.study.events import Prefix
+from airflow_sparktune.study.journal import FOLDER, GATHER
+from airflow_sparktune.study.storage import Storage
+from airflow_sparktune.testing.journal.disturbed import Disturbed
+from airflow_sparktune.testing.samples import closed, follow, losses, opened, segment, trial, write
+
+OLDER, NEWER = "0002-00000000", "0002-ffffffff"
+
+
+class RollingSuite:
+    """Rolling and gathering segments, under readers with listings that are out of date."""
+
+    def test_rolling_keeps_the_events(self, storage: Storage) -> None:
+        """A rolled stream is one segment that reads as the many did."""
+        writer = write(storage, 1, [opened()], [trial(0)], [trial(0, 0.5)], [closed()])
+        before = follow(storage)
+        writer.roll()
+        after = follow(storage)
+        assert storage.names(f"{FOLDER}/{writer.stream}") == ["00000001-00000004.jsonl"]
+        assert vars(after.study) == vars(before.study)
+        assert (after.prefix, after.problems) == (before.prefix, [])
+
+    def test_rolling_under_a_reader_that_holds_its_place(self, storage: Storage) -> None:
+        """A follower in the middle of a stream goes on in the rolled segment, and reads nothing twice."""
+        writer = write(storage, 1, [opened()], [trial(0)])
+        follower = follow(storage)
+        writer.append(trial(0, 0.5))
+        writer.commit()
+        writer.roll()
+        follower.refresh()
+        assert losses(follower.study) == {0: 0.5}
+        assert follower.study.changes == 3
+
+    def test_writing_goes_on_after_a_roll(self, storage: Storage) -> None:
+        """A stream may be rolled in the middle of its life, and again."""
+        writer = write(storage, 1, [opened()], [trial(0)])
+        for number in (1, 2):
+            writer.roll()
+            writer.append(trial(number, 0.5))
+            writer.commit()
+        writer.roll()
+        assert sorted(follow(storage).study.trials) == [0, 1, 2]
+        assert follow(storage).problems == []
+
+    @pytest.mark.parametrize("at_listing", [1, 2])
+    def test_rolling_between_a_listing_and_its_reading(self, storage: Storage, at_listing: int) -> None:
+        """A reader whose listing is out of date, for its files were rolled up, looks again."""
+        writer = write(storage, 1, [opened()], [trial(0)], [trial(0, 0.5)])
+
+        def roll(found: list[str]) -> list[str]:
+            if disturbed.listings == at_listing:
+                writer.roll()
+            return found
+
+        disturbed = Disturbed(storage, roll)
+        follower = follow(disturbed)
+        assert losses(follower.study) == {0: 0.5}
+        assert follower.problems == []
+
+    def test_rolling_that_was_cut_short(self, storage: Storage) -> None:
+        """A driver killed between writing the rolled segment and removing the old ones: nothing is twice."""
+        writer = write(storage, 1, [opened()], [trial(0)], [trial(0, 0.5)])
+        old = [segment(writer.stream, number) for number in (1, 3)]
+        leftovers = {name: storage.read(name) for name in old}
+        writer.roll()
+        for name, content in leftovers.items():
+            storage.write(name, content)
+        follower = follow(storage)
+        assert (follower.study.changes, losses(follower.study)) == (3, {0: 0.5})
+        assert follower.problems == []
+
+    def test_a_long_stream_that_was_never_closed_takes_few_reads(self, storage: Storage) -> None:
+        """Its segments were gathered while it was written; a follower on its way reads nothing twice."""
+        writer = write(storage, 1, [opened()], *([trial(number)] for number in range(3 * GATHER // 2)))
+        early = follow(storage)
+        for number in range(3 * GATHER // 2):
+            writer.append(trial(number, 0.5))
+            writer.commit()
+        counted = Disturbed(storage, lambda found: found)
+        late = follow(counted)
+        early.refresh()
+        assert vars(early.study) == vars(late.study)
+        assert early.prefix == late.prefix
+        assert early.problems + late.problems == []
+        assert counted.reads <= 3 + GATHER
+
+    @pytest.mark.parametrize("commits", [1, 2, GATHER - 1, GATHER, GATHER + 1, 2 * GATHER])
+    def test_a_rolled_stream_is_whole_whatever_was_gathered_before(
+        self, storage: Storage, commits: int
+    ) -> None:
+        """Rolling leaves every event, also where the last commit gathered all of it."""
+        writer = write(storage, 1, [opened()], *([trial(number)] for number in range(commits - 1)))
+        writer.roll()
+        assert sorted(follow(storage).study.trials) == list(range(commits - 1))
+        assert len(storage.names(f"{FOLDER}/{writer.stream}")) == 1
+
+    @pytest.mark.parametrize("lacks", [1, 2])
+    def test_a_listing_that_lacks_a_segment(self, storage: Storage, lacks: int) -> None:
+        """A listing taken while files come and go may lack one: the reader looks again, and loses nothing."""
+        write(storage, 1, [opened()], [trial(0)], [trial(0, 0.5)], [trial(1)])
+
+        def lack(found: list[str]) -> list[str]:
+            return [name for index, name in enumerate(found) if disturbed.listings != 2 or index != lacks]
+
+        disturbed = Disturbed(storage, lack)
+        follower = follow(disturbed)
+        assert losses(follower.study) == {0: 0.5, 1: None}
+        assert follower.problems == []
+
+    def test_a_prefix_whose_listing_lacks_its_end(self, storage: Storage) -> None:
+        """What an attempt takes over is known to exist: a listing that lacks the end of it is not enough."""
+        older = write(storage, 1, [opened()], [trial(0, 0.5)], [trial(1, 0.25)])
+        write(storage, 2, [opened(2, takes=(Prefix(older.stream, 3),))])
+
+        def lack(found: list[str]) -> list[str]:
+            return found[:-1] if disturbed.listings == 2 else found
+
+        disturbed = Disturbed(storage, lack)
+        assert losses(follow(disturbed).study) == {0: 0.5, 1: 0.25}

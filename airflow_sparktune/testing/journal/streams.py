@@ -1,0 +1,78 @@
+"""A stream reads back as it was written."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_sparktune.study.events import Opened, Prefix, TrialChanged
+from airflow_sparktune.study.follow import StudyFollower
+from airflow_sparktune.study.journal import FOLDER, StreamReader, StreamWriter
+from airflow_sparktune.study.storage import Storage
+from airflow_sparktune.testing.samples import Raw, follow, losses, opened, trial, write
+
+OLDER, NEWER = "0002-00000000", "0002-ffffffff"
+
+
+class StreamSuite:
+    """Writing and reading one stream."""
+
+    def test_committed_events_read_back_in_order(self, storage: Storage) -> None:
+        """What was committed is read, in the order it was appended; what was not is not."""
+        writer = write(storage, 1, [opened()], [trial(0), trial(1)], [trial(0, 0.5)])
+        writer.append(trial(1, 0.25))
+        assert losses(follow(storage).study) == {0: 0.5, 1: None}
+        writer.commit()
+        assert losses(follow(storage).study) == {0: 0.5, 1: 0.25}
+
+    def test_a_commit_is_one_segment(self, storage: Storage) -> None:
+        """What is ready is written together; a commit of nothing writes nothing."""
+        writer = write(storage, 1, [opened()], [trial(number) for number in range(5)], [])
+        assert storage.names(f"{FOLDER}/{writer.stream}") == [
+            "00000001-00000001.jsonl",
+            "00000002-00000006.jsonl",
+        ]
+
+    def test_a_follower_reads_on_where_it_stopped(self, storage: Storage) -> None:
+        """Refreshing brings what is new, and the prefix counts what was read."""
+        writer = write(storage, 1, [opened()], [trial(0)])
+        follower = follow(storage)
+        study = follower.study
+        writer.append(trial(0, 0.5))
+        writer.commit()
+        follower.refresh()
+        assert follower.study is study
+        assert losses(study) == {0: 0.5}
+        assert follower.prefix == (Prefix(writer.stream, 3),)
+
+    def test_a_missing_folder_is_an_empty_study(self, storage: Storage) -> None:
+        """A study that has not begun reads as one without trials, and without problems."""
+        follower = follow(storage)
+        assert (follower.study.trials, follower.study.spec, follower.prefix) == ({}, None, ())
+        assert follower.problems == []
+
+    def test_an_attempt_that_has_not_opened_is_passed_over(self, storage: Storage) -> None:
+        """A driver that died before its first event became durable hides nothing."""
+        write(storage, 1, [opened()], [trial(0, 0.5)])
+        storage.write(f"{FOLDER}/0002-0a0b0c0d/placeholder", b"")
+        assert losses(follow(storage).study) == {0: 0.5}
+
+    def test_a_reader_alone(self, storage: Storage) -> None:
+        """poll gives each event once, and with `upto` no further than asked."""
+        writer = write(storage, 1, [opened(), trial(0)], [trial(0, 0.5)])
+        reader = StreamReader(storage, writer.stream, problems=[])
+        assert [type(event) for event in reader.poll(upto=1)] == [Opened]
+        assert list(reader.poll(upto=1)) == []
+        assert [type(event) for event in reader.poll()] == [TrialChanged, TrialChanged]
+        assert (list(reader.poll()), reader.seen) == ([], 3)
+
+    def test_what_json_cannot_hold_does_not_enter(self, storage: Storage) -> None:
+        """append refuses non-finite numbers and objects; the stream goes on without the event."""
+        writer = StreamWriter(storage, 1)
+        writer.append(opened())
+        for value in (float("nan"), float("inf"), object(), {1, 2}, b"x"):
+            with pytest.raises(ValueError, match="JSON"):
+                writer.append(Raw(data={"event": "slots", "slots": value}))
+        writer.commit()
+        follower = StudyFollower(storage)
+        follower.refresh()
+        assert follower.study.changes == 1

@@ -1,0 +1,105 @@
+"""Events and journals to test with.
+Events that read well in a test, and the raw lines of malformed ones.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_sparktune.study import events
+from airflow_sparktune.study.events import Closed, Event, Opened, Prefix, TrialChanged
+from airflow_sparktune.study.follow import StudyFollower
+from airflow_sparktune.study.journal import FOLDER, SCHEMA, StreamWriter
+from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.stopping import StopReason
+from airflow_sparktune.study.storage import Storage
+from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import Trial, TrialState
+
+SPEC = Spec.of(objective="churn.train:loss", space={"lr": {"loguniform": [0.001, 1.0]}}, max_evals=20)
+BEGAN = 1_700_000_000.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raw(Event):
+    """An event written as `data` says: of another version, or malformed."""
+
+    data: Mapping[str, Any]
+
+    def dump(self) -> dict[str, Any]:
+        return dict(self.data)
+
+
+def opened(
+    attempt: int = 1, *, takes: tuple[Prefix, ...] = (), at: float = BEGAN, spec: Spec = SPEC
+) -> Opened:
+    return Opened(
+        at=at,
+        attempt=attempt,
+        takes=takes,
+        spec=spec,
+        seed=7,
+        dimensions=({"label": "lr", "kind": "loguniform", "low": 0.001, "high": 1.0, "log": True},),
+        versions={"airflow-sparktune": "0.1.0"},
+    )
+
+
+def trial(number: int, loss: float | None = None, *, at: float | None = None, **more: Any) -> TrialChanged:
+    """A trial that runs, or that has ended with a loss."""
+    when = BEGAN + number if at is None else at
+    made = Trial(number=number, params={"lr": 0.1}, point={"lr": 0.1}, start=when, slot=0, **more)
+    if loss is not None:
+        made = made.ended(TrialState.OK, end=when + 0.5, loss=loss)
+    return TrialChanged(at=when, trial=made)
+
+
+def closed(reason: str = "max_evals", *, at: float = BEGAN + 100, **more: Any) -> Closed:
+    return Closed(at=at, reason=StopReason(reason), **more)
+
+
+def data(event: Event) -> dict[str, Any]:
+    """The event as its line in a segment has it."""
+    return {"v": SCHEMA, **events.to_json(event)}
+
+
+def trial_data(**changed: Any) -> dict[str, Any]:
+    """The data of an event about trial 1, which runs, with some of the trial's own keys changed."""
+    made = data(trial(1))
+    return {**made, "trial": {**made["trial"], **changed}}
+
+
+def write(
+    storage: Storage,
+    attempt: int,
+    *commits: Sequence[Event | Mapping[str, Any]],
+    stream: str | None = None,
+) -> StreamWriter:
+    """A stream with one segment for each of `commits`."""
+    writer = StreamWriter(storage, attempt)
+    writer.stream = stream or writer.stream
+    for commit in commits:
+        for event in commit:
+            writer.append(event if isinstance(event, Event) else Raw(data=event))
+        writer.commit()
+    return writer
+
+
+def line(event: Event | Mapping[str, Any]) -> bytes:
+    return json.dumps(data(event) if isinstance(event, Event) else event).encode() + b"\n"
+
+
+def segment(stream: str, first: int, last: int | None = None) -> str:
+    return f"{FOLDER}/{stream}/{first:08d}-{first if last is None else last:08d}.jsonl"
+
+
+def follow(storage: Storage) -> StudyFollower:
+    follower = StudyFollower(storage)
+    follower.refresh()
+    return follower
+
+
+def losses(study: Study) -> dict[int, float | None]:
+    return {number: each.loss for number, each in study.trials.items()}
