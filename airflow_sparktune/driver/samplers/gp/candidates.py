@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from airflow_sparktune.driver.samplers.gp.axis import Array
-from airflow_sparktune.driver.samplers.gp.space import EncodedSpace
+from airflow_sparktune.driver.samplers.gp.space import EncodedSpace, Way
 
 # An int moves at least so many of its steps, or it would not move.
 _LEAST_STEPS = 0.7
@@ -16,16 +16,20 @@ _COPIED = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Where numbers may lie: from `low` to `high` by column. `centre` is None for the whole space."""
+    """Where candidates may lie: numbers from `low` to `high` by column, categories that lead `way`.
+
+    `centre` is what candidates are made from; None for the whole space.
+    """
 
     low: Array
     high: Array
     centre: Array | None = None
+    way: Way = ()
 
     @classmethod
-    def whole(cls, space: EncodedSpace) -> Region:
-        """No restriction."""
-        return cls(np.zeros(space.size), np.ones(space.size))
+    def whole(cls, space: EncodedSpace, way: Way = ()) -> Region:
+        """No restriction, but for the branch that `way` leads to."""
+        return cls(np.zeros(space.size), np.ones(space.size), way=way)
 
     @classmethod
     def around(cls, space: EncodedSpace, centre: Array, weights: Array, rng: np.random.Generator) -> Region:
@@ -57,13 +61,13 @@ class Candidates:
         space, rng, region = self._space, self._rng, self._region
         drawn = space.draw(rng, count)
         if region.centre is None:
-            return space.settle(drawn)
+            return self._settled(drawn)
         rows = self._completed(np.repeat(region.centre[None], count, axis=0))
         inside = region.low + drawn * (region.high - region.low)
         moved = rng.random(rows.shape) < max(0.3, min(1.0, 10 / space.size))
         redrawn = rng.random(rows.shape) < min(0.5, 1 / space.size + 0.1)
         chosen = np.where(space.numeric, np.where(moved, inside, rows), np.where(redrawn, drawn, rows))
-        return space.settle(chosen)
+        return self._settled(chosen)
 
     def children(self, parents: Array, each: int, *, smallest: float, largest: float) -> Array:
         """Each parent varied `each` times: numbers move by a normal step, categories are drawn again."""
@@ -81,7 +85,12 @@ class Candidates:
         chosen = np.where(mutated, np.where(space.numeric, moved, space.draw(rng, len(rows))), rows)
         if region.centre is not None:
             chosen = np.where(space.numeric, np.clip(chosen, region.low, region.high), chosen)
-        return space.settle(chosen)
+        return self._settled(chosen)
+
+    def _settled(self, rows: Array) -> Array:
+        for choice, code in self._region.way:
+            rows[:, choice] = code
+        return self._space.settle(rows)
 
     def _completed(self, rows: Array) -> Array:
         """Rows with a value in every column: where inactive, a donor's or one from the prior."""

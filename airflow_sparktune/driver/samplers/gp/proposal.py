@@ -12,15 +12,21 @@ from airflow_sparktune.driver.samplers.gp.axis import Array
 from airflow_sparktune.driver.samplers.gp.candidates import Candidates, Region
 from airflow_sparktune.driver.samplers.gp.escape import tpe_candidates
 from airflow_sparktune.driver.samplers.gp.model import Posterior, Settings, fit
-from airflow_sparktune.driver.samplers.gp.space import EncodedSpace
+from airflow_sparktune.driver.samplers.gp.space import EncodedSpace, Way
+from airflow_sparktune.driver.samplers.gp.start import distances
 
 log = logging.getLogger(__name__)
 
 # Fits see at most so many results, suggestions at most so many, half of them the best.
 _FIT_ON, _CONDITION_ON = 200, 500
+_FIT_BRANCH_ON = 64
+# The last two are needed, and their bases.
+_FITS = 4
 _FIRST_ITERATIONS, _ITERATIONS = 30, 12
+_LEAST = 4
 _JITTER = 0.7
 _REGION_SHARE, _FROM_BEST = 0.4, 0.8
+_BRANCH_SHARE = 0.1
 _SPREAD, _PARENTS, _CHILDREN = 200, 5, 32
 _ROUNDS, _ROUND_PARENTS, _ROUND_CHILDREN, _ROUND_STEP = 4, 4, 24, 0.1
 _ESCAPE_SHARE, _ESCAPE_AFTER, _ESCAPE_OVER = 0.15, 15, 30
@@ -45,23 +51,57 @@ class Proposer:
             return self._propose(rows, losses, pending, rng)
 
     def _propose(self, rows: Array, losses: Array, pending: Array, rng: np.random.Generator) -> Array:
-        space = self._space
-        targets = transformed(filled(losses))
+        space, way = self._space, self._other_branch(rows, losses, rng)
+        if way:
+            return self._in_branch(way, rows, losses, pending, rng)
         if rng.random() < _escape_share(losses):
             found, scores = tpe_candidates(space, rows, filled(losses), pending, rng)
             return self._first_new(found, scores, rows, losses, pending, rng)
         settings = self._fitted(rows, losses).jittered(rng, size=_JITTER)
         kept = _subset(filled(losses), _CONDITION_ON, rng)
+        targets = transformed(filled(losses))
         posterior = Posterior(space, settings, rows[kept], targets[kept], pending)
-        found, scores = self._promising(posterior, rows[kept], rng)
+        found, scores = self._promising(posterior, rows[kept], (), rng)
         return self._first_new(found, scores, rows, losses, pending, rng)
 
-    def _promising(self, posterior: Posterior, rows: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+    def _other_branch(self, rows: Array, losses: Array, rng: np.random.Generator) -> Way:
+        """Now and then the way to a branch in which the best result is not."""
+        space, best = self._space, rows[[np.nanargmin(losses)]]
+        others = [way for way in space.branches if not space.leads(best, way)[0]]
+        return others[rng.integers(len(others))] if others and rng.random() < _BRANCH_SHARE else ()
+
+    def _in_branch(
+        self, way: Way, rows: Array, losses: Array, pending: Array, rng: np.random.Generator
+    ) -> Array:
+        """A suggestion within a branch, as if it were a space of its own.
+
+        Beside a tuned branch nothing in another one promises an improvement before it is tuned as well.
+        """
+        space = self._space
+        inside, waiting = space.leads(rows, way), space.leads(pending, way)
+        own, own_losses = rows[inside], losses[inside]
+        if _worth_a_fit(own_losses):
+            own_losses = filled(own_losses)
+            kept = _subset(own_losses, _FIT_BRANCH_ON, rng)
+            own, targets = own[kept], transformed(own_losses)[kept]
+            settings = fit(
+                space, own, targets, start=Settings.typical(space), iterations=_FIRST_ITERATIONS
+            ).jittered(rng, size=_JITTER)
+            posterior = Posterior(space, settings, own, targets, pending[waiting])
+            found, scores = self._promising(posterior, own, way, rng)
+        else:
+            found = Candidates(space, rows, Region.whole(space, way), rng).spread(_NEW_DRAWS)
+            scores = distances(space, found, np.concatenate([own, pending[waiting]]))
+        return self._first_new(found, scores, rows, losses, pending, rng)
+
+    def _promising(
+        self, posterior: Posterior, rows: Array, way: Way, rng: np.random.Generator
+    ) -> tuple[Array, Array]:
         """Candidates, and the logarithm of the improvement on `rows` that each promises."""
         space, best = self._space, float(posterior.means.min())
         order = np.argsort(posterior.means, kind="stable")
-        region = Region.whole(space)
-        if rng.random() < _REGION_SHARE:
+        region = Region.whole(space, way)
+        if not way and rng.random() < _REGION_SHARE:
             rank = 0 if rng.random() < _FROM_BEST else int(rng.integers(min(3, len(order))))
             region = Region.around(space, rows[order[rank]], posterior.weights, rng)
         donors = rows[order[: max(5, len(rows) // 5)]]
@@ -112,31 +152,30 @@ class Proposer:
         return np.asarray(candidates[0])
 
     def _fitted(self, rows: Array, losses: Array) -> Settings:
-        """The fit that is due after so many results.
+        """The fit that is due after so many results, in the order in which they ended.
 
-        Fits happen at fixed counts of results, so that a study which was resumed has the same ones. Each
-        starts from the fit at the power of two below, and that one from the means of the priors: what was
-        asked in between has no part in it.
+        Fits happen at fixed counts of results. Each starts from the fit at the power of two below, and that
+        one from the means of the priors: a study that was resumed has the same ones after two fits.
         """
         count = last_fit(len(rows))
         base = _power_of_two(count)
-        start = Settings.typical(self._space)
-        if base != count:
-            start = self._fit(rows[:base], losses[:base], start, _FIRST_ITERATIONS)
-            return self._fit(rows[:count], losses[:count], start, _ITERATIONS)
-        return self._fit(rows[:count], losses[:count], start, _FIRST_ITERATIONS)
+        start = self._fit(rows[:base], losses[:base], Settings.typical(self._space), _FIRST_ITERATIONS)
+        if count == base:
+            return start
+        return self._fit(rows[:count], losses[:count], start, _ITERATIONS)
 
     def _fit(self, rows: Array, losses: Array, start: Settings, iterations: int) -> Settings:
-        losses = filled(losses)
-        if losses.min() == losses.max():
+        if not _worth_a_fit(losses):
             return start
         key = rows.tobytes() + losses.tobytes()
         if key not in self._fits:
-            targets = transformed(losses)
+            losses = filled(losses)
             kept = _subset(losses, _FIT_ON, np.random.default_rng(len(rows)))
-            while len(self._fits) > 3:
+            while len(self._fits) >= _FITS:
                 del self._fits[next(iter(self._fits))]
-            self._fits[key] = fit(self._space, rows[kept], targets[kept], start=start, iterations=iterations)
+            self._fits[key] = fit(
+                self._space, rows[kept], transformed(losses)[kept], start=start, iterations=iterations
+            )
         return self._fits[key]
 
 
@@ -154,6 +193,12 @@ def last_fit(count: int) -> int:
 def _power_of_two(count: int) -> int:
     """The largest one that is at most `count`."""
     return 1 << (count.bit_length() - 1)
+
+
+def _worth_a_fit(losses: Array) -> bool:
+    """Whether losses tell more than that all is alike."""
+    finite = losses[~np.isnan(losses)]
+    return len(finite) >= _LEAST and finite.min() < finite.max()
 
 
 def filled(losses: Array) -> Array:

@@ -18,10 +18,12 @@ from hyperopt import pyll
 from airflow_sparktune.driver.samplers.gp.axis import Array, Axis, grid_bounds
 from airflow_sparktune.errors import SpecError
 
-# Ways to make a parameter active: each a set of (column of a choice, code of its option), all needed at once.
-Conditions = tuple[tuple[tuple[int, int], ...], ...]
-# The choices and the codes of their options that lead to a place in hyperopt's graph.
-Way = tuple[tuple[str, int], ...]
+# What makes a parameter active: (column of a choice, code of its option), all needed at once.
+Way = tuple[tuple[int, int], ...]
+# Any of these ways does; none for a parameter that always is.
+Conditions = tuple[Way, ...]
+# The same by labels, as read from hyperopt's graph.
+LabelledWay = tuple[tuple[str, int], ...]
 
 # A randint has no order, up to so many values; beyond that nothing could be learned without one.
 MOST_CATEGORIES = 64
@@ -99,12 +101,17 @@ class EncodedSpace:
         mask = np.ones(rows.shape, bool)
         for conditions, columns in self.groups.items():
             if conditions:
-                ways = [
-                    np.all([rows[:, choice] == code for choice, code in every], axis=0)
-                    for every in conditions
-                ]
-                mask[:, columns] = np.any(ways, axis=0)[:, None]
+                mask[:, columns] = np.any([self.leads(rows, way) for way in conditions], axis=0)[:, None]
         return mask
+
+    def leads(self, rows: Array, way: Way) -> Array:
+        """Which rows make all the choices of a way."""
+        return np.asarray(np.all([rows[:, choice] == code for choice, code in way], axis=0))
+
+    @cached_property
+    def branches(self) -> tuple[Way, ...]:
+        """The ways to parameters that are not always active."""
+        return tuple(dict.fromkeys(way for conditions in self.groups for way in conditions))
 
     def spacing(self, row: Array) -> Array:
         """The distance to the next value of each column, 0 for a continuous one."""
@@ -152,7 +159,7 @@ def encoded_space(domain: Any) -> EncodedSpace:
 
     Raises SpecError for a distribution that is no builder's.
     """
-    ways: dict[str, list[Way]] = {}
+    ways: dict[str, list[LabelledWay]] = {}
     choices: set[str] = set()
     for label, is_choice, way in _walk(domain.expr, ()):
         found = ways.setdefault(label, [])
@@ -179,7 +186,7 @@ def encoded_space(domain: Any) -> EncodedSpace:
     )
 
 
-def _walk(node: Any, way: Way) -> Iterator[tuple[str, bool, Way]]:
+def _walk(node: Any, way: LabelledWay) -> Iterator[tuple[str, bool, LabelledWay]]:
     """Each use of a parameter in hyperopt's graph: its label, whether it is a choice, the way to it.
 
     hyperopt's own `expr_to_config` fails on pchoice.

@@ -24,8 +24,12 @@ def spread(space: EncodedSpace, rows: Array, rng: np.random.Generator) -> Array:
     It needs no memory of a sequence, and respects points that were given or came from an earlier attempt.
     """
     drawn = space.settle(space.draw(rng, _CANDIDATES))
+    return np.asarray(drawn[np.argmax(distances(space, drawn, rows))])
+
+
+def distances(space: EncodedSpace, candidates: Array, rows: Array) -> Array:
+    """How far each candidate is from the nearest of `rows`, squared; all alike where there are none."""
     if not len(rows):
-        return np.asarray(drawn[0])
-    theirs, mine = space.features(rows), space.features(drawn)
-    nearest = ((mine[:, None] - theirs[None]) ** 2).sum(axis=2).min(axis=1)
-    return np.asarray(drawn[np.argmax(nearest)])
+        return np.zeros(len(candidates))
+    mine, theirs = space.features(candidates), space.features(rows)
+    return np.asarray(((mine[:, None] - theirs[None]) ** 2).sum(axis=2).min(axis=1))
