@@ -11,7 +11,8 @@ from importlib import import_module
 from benchmarks.machine import machine
 from benchmarks.report import picture, table
 
-# A new benchmark is a module with QUESTION, TARGET, FULL, TINY and measure(), and its name here.
+# A new benchmark is a module with QUESTION, TARGET, FULL, TINY and measure(), and its name here;
+# QUICK is a size for --quick, where leaving out the peers is not enough.
 MODULES = {
     "dispatch": "benchmarks.spark.dispatch",
     "utilisation": "benchmarks.spark.utilisation",
@@ -21,6 +22,7 @@ MODULES = {
     "ask": "benchmarks.parts.ask",
     "start": "benchmarks.spark.start",
     "replay": "benchmarks.parts.replay",
+    "search": "benchmarks.search",
     "retuning": "benchmarks.parts.retuning",
 }
 
@@ -29,7 +31,9 @@ def main() -> int:
     """Run what was asked for; returns the exit code."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--only", choices=MODULES, action="append", help="this one (may be given again)")
-    parser.add_argument("--quick", action="store_true", help="leave out hyperopt's SparkTrials")
+    parser.add_argument(
+        "--quick", action="store_true", help="leave out hyperopt's SparkTrials, search few problems"
+    )
     parser.add_argument("--tiny", action="store_true", help="a size at which the figures mean nothing")
     parser.add_argument("--here", action="store_true", help="in this process, without describing the machine")
     arguments = parser.parse_args()
@@ -53,7 +57,10 @@ def main() -> int:
 def _measure(name: str, *, quick: bool, tiny: bool) -> None:
     benchmark = import_module(MODULES[name])
     print(f"\n{name}: {benchmark.QUESTION}\ntarget: {benchmark.TARGET}\n", flush=True)
-    findings = benchmark.measure(benchmark.TINY if tiny else benchmark.FULL, peers=not (quick or tiny))
+    size = (
+        benchmark.TINY if tiny else getattr(benchmark, "QUICK", benchmark.FULL) if quick else benchmark.FULL
+    )
+    findings = benchmark.measure(size, peers=not (quick or tiny))
     print(table(findings.columns, findings.rows))
     for note in findings.notes:
         print(note)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import math
 import random
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 from airflow_sparktune.driver.backends.simulated import Ending, SimulatedBackend, VirtualClock
 from airflow_sparktune.driver.recorder import Recorder
@@ -21,7 +20,7 @@ from airflow_sparktune.study.follow import StudyFollower
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import rules_of
 from airflow_sparktune.study.storage import MemoryStorage
-from benchmarks.report import OUT
+from benchmarks import report
 from benchmarks.search.problems import Problem, problem
 
 # Who searches: the name in the tables, and the `algo` of the spec.
@@ -50,7 +49,7 @@ class Cell:
     def path(self) -> Path:
         """Where its outcome is kept; delete it to have it run again."""
         words = f"{self.problem}-{self.slots}-{self.trials}-{self.seed}.json"
-        return OUT / "search" / self.contestant.replace(" ", "_") / words
+        return report.OUT / "search" / self.contestant.replace(" ", "_") / words
 
     def outcome(self) -> Outcome:
         """What became of it, run now unless there is a file."""
@@ -60,7 +59,7 @@ class Cell:
             unfinished = self.path.with_suffix(".tmp")
             unfinished.write_text(json.dumps({"found": found.found, "ask_s": found.ask_s}))
             unfinished.replace(self.path)
-        return Outcome(**json.loads(self.path.read_text()))
+        return _read(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +68,11 @@ class Outcome:
 
     found: list[float]
     ask_s: float
+
+
+@cache
+def _read(path: Path) -> Outcome:
+    return Outcome(**json.loads(path.read_text()))
 
 
 def _run(cell: Cell) -> Outcome:
@@ -111,9 +115,10 @@ def _run(cell: Cell) -> Outcome:
     return Outcome(found, recorder.watch.seconds["ask_s"])
 
 
+@cache
 def by_chance(key: str, trials: int) -> float:
     """The mean true loss of what random search holds for the best after so many trials."""
-    path = OUT / "search" / "reference" / f"{key}.json"
+    path = report.OUT / "search" / "reference" / f"{key}.json"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(_drawn(problem(key))))
@@ -138,10 +143,3 @@ def regret(cell: Cell, after: int) -> float:
     best = problem(cell.problem).best
     found = cell.outcome().found[after - 1] - best
     return min(max(found, 0.0) / (by_chance(cell.problem, after) - best), 2.0)
-
-
-def seconds(run: Any) -> float:
-    """How long a call takes."""
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start

@@ -16,7 +16,7 @@ from benchmarks.__main__ import MODULES, main
 from benchmarks.report import picture, table
 
 REPOSITORY = Path(__file__).parents[2]
-WITHOUT_SPARK = ("loop", "ask", "replay", "retuning")
+WITHOUT_SPARK = ("loop", "ask", "replay", "retuning", "search")
 
 # Where hyperopt's SparkTrials is measured too.
 WITH_PEERS = ("utilisation",)
@@ -39,10 +39,10 @@ print(json.dumps([list(findings.columns), [list(row) for row in findings.rows]])
 @pytest.mark.parametrize("name", WITHOUT_SPARK)
 def test_a_benchmark_fills_its_table(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every row has a value for every column, and there is a picture."""
+    monkeypatch.setattr("benchmarks.report.OUT", tmp_path)
     benchmark = import_module(MODULES[name])
     findings = benchmark.measure(benchmark.TINY, peers=False)
     check(findings.columns, findings.rows)
-    monkeypatch.setattr("benchmarks.report.OUT", tmp_path)
     assert picture(name, benchmark.QUESTION, findings.draw).stat().st_size > 0
 
 
