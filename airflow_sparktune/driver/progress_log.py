@@ -48,14 +48,16 @@ class ProgressLog:
         loss = f" loss={trial.loss:.6g}" if trial.loss is not None else ""
         so_far = f" best={best.loss:.6g} (#{best.number})" if best else ""
         took = f" {trial.end - trial.start:.1f} s" if trial.end and trial.start else ""
+        by = trial.suggested_by
         log.info(
-            "trial %d%s %s%s%s%s",
+            "trial %d%s %s%s%s%s%s",
             self._finished,
             f"/{spec.max_evals}" if spec and spec.max_evals is not None else "",
             trial.state.value,
             loss,
             so_far,
             took,
+            f" ({by})" if by and spec and by != spec.algo else "",
         )
         if trial.error is not None:
             log.warning("trial %d failed (%s): %s", trial.number, trial.error.kind.value, trial.error.message)

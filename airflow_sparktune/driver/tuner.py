@@ -178,7 +178,13 @@ class Tuner:
         number = self._next
         with self._recorder.watch.on("ask"):
             suggestion = self._sampler.ask(number, seed=trial_seed(self._seed, number))
-        return Trial(number=number, params=suggestion.params, point=suggestion.point, tries=0)
+        return Trial(
+            number=number,
+            params=suggestion.params,
+            point=suggestion.point,
+            tries=0,
+            suggested_by=suggestion.by,
+        )
 
     def _launch(self, starts: Sequence[Trial]) -> None:
         """Hand trials to the slots; those that the deadline has overtaken stay behind."""

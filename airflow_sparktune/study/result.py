@@ -75,6 +75,7 @@ def trial_row(trial: Trial) -> dict[str, Any]:
         "slot": trial.slot,
         "attempt": trial.attempt,
         "origin": trial.origin.value,
+        "suggested_by": trial.suggested_by,
         "error": trial.error.to_json() if trial.error else None,
         "info": dict(trial.info),
     }

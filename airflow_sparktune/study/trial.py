@@ -64,7 +64,7 @@ class Trial:
     as the objective gets them. `start` and `end` are seconds since 1970 by the driver's clock, `run_s`
     is the time inside the objective by the executor's. `tries` counts how often it was handed to a slot,
     over all attempts, but for those that were closed in order while it ran. `origin` says where its point
-    comes from.
+    comes from, `suggested_by` which algorithm found it and how (such as `gp: branch`).
     """
 
     number: int
@@ -79,6 +79,7 @@ class Trial:
     attempt: int = 1
     tries: int = 1
     origin: TrialOrigin = TrialOrigin.SAMPLER
+    suggested_by: str | None = None
     error: Failure | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
 
@@ -136,5 +137,6 @@ _TRIAL: Mapping[str, shape.Fits] = {
     "slot": shape.optional(shape.whole),
     "attempt": shape.whole,
     "tries": shape.whole,
+    "suggested_by": shape.optional(shape.text),
     "info": shape.group,
 }

@@ -698,6 +698,8 @@ class TestStarts:
         assert [world.trials[number].params["x"] for number in range(3)] == [0.75, 0.25, 0.75]
         origins = [world.trials[number].origin.value for number in range(5)]
         assert origins == ["given", "given", "given", "sampler", "sampler"]
+        by = [world.trials[number].suggested_by for number in range(5)]
+        assert by == [None, None, None, "digest", "digest"]
 
     def test_a_resumed_study_runs_the_rest_of_them(self) -> None:
         world = World()

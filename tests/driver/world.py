@@ -49,7 +49,7 @@ class DigestSampler:
         self.asked.append((number, seed))
         said = json.dumps([seed, sorted(self.told.items())])
         x = int.from_bytes(hashlib.sha256(said.encode()).digest()[:4], "big") / 2**32
-        return Suggestion({"x": x}, {"x": x})
+        return Suggestion({"x": x}, {"x": x}, by="digest")
 
     def given(self, params: Any) -> Suggestion:
         return Suggestion(dict(params), dict(params))

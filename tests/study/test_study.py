@@ -184,6 +184,7 @@ def test_a_trial_goes_to_json_and_back() -> None:
         attempt=2,
         tries=3,
         origin=TrialOrigin.GIVEN,
+        suggested_by="gp: branch",
     ).ended(
         TrialState.FAILED,
         end=BEGAN + 1,
@@ -197,7 +198,7 @@ def test_a_trial_goes_to_json_and_back() -> None:
     row = trial_row(made)
     assert json.loads(json.dumps(row)) == row
     assert (row["start"], row["error"]["kind"], row["loss"]) == (iso(BEGAN), "lost", None)
-    assert row["origin"] == "given"
+    assert (row["origin"], row["suggested_by"]) == ("given", "gp: branch")
 
 
 def test_a_trial_of_a_journal_without_origins_came_from_the_sampler() -> None:

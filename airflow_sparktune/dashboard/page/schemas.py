@@ -129,6 +129,7 @@ class TrialReply(_Reply):
     slot: int | None
     attempt: int
     origin: str
+    suggested_by: str | None
     params: Any
     named: dict[str, Any] = {}
     error: dict[str, Any] | None

@@ -75,6 +75,7 @@ function describe(trial) {
       ["slot", number(trial.slot)],
       ["driver attempt", number(trial.attempt)],
       ...(ORIGINS[trial.origin] ? [["origin", ORIGINS[trial.origin]]] : []),
+      ...(trial.suggested_by ? [["suggested by", trial.suggested_by]] : []),
     ]),
   );
   return parts;

@@ -12,10 +12,14 @@ from airflow_sparktune.study.trial import Trial
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A configuration: one number for each active label, and the plain values made of them."""
+    """A configuration: one number for each active label, and the plain values made of them.
+
+    `by` names the algorithm that found it, and how, as far as that is known.
+    """
 
     point: Mapping[str, Any]
     params: Any
+    by: str | None = None
 
 
 class Exhausted(Exception):

@@ -32,10 +32,14 @@ TPE_SETTINGS: Mapping[str, Any] = {"n_startup_jobs": 10, "gamma": 1.0, "verbose"
 
 
 class SuggestSampler:
-    """A search space and a suggest function of hyperopt's signature."""
+    """A search space and a suggest function of hyperopt's signature.
 
-    def __init__(self, space: SearchSpace, suggest: Suggest) -> None:
+    The function's documents may say how they were found, in `misc["suggested_by"]`; else `name` is taken.
+    """
+
+    def __init__(self, space: SearchSpace, suggest: Suggest, *, name: str | None = None) -> None:
         self.space = space
+        self._name = name
         self._suggest = remembering(suggest)
         self._history = _History()
 
@@ -54,7 +58,7 @@ class SuggestSampler:
             for label, values in doc["misc"]["vals"].items()
             if len(values)
         }
-        return Suggestion(point, self.resolve(point))
+        return Suggestion(point, self.resolve(point), by=doc["misc"].get("suggested_by", self._name))
 
     def given(self, params: Any) -> Suggestion:
         """Return params that a person gives as a suggestion."""
@@ -73,7 +77,7 @@ class HyperoptSampler(SuggestSampler):
     """A spec's search space and algorithm. Raises SpecError for a space whose values JSON cannot hold."""
 
     def __init__(self, space: Any, algo: str) -> None:
-        super().__init__(SearchSpace.of(space), _algorithm(algo))
+        super().__init__(SearchSpace.of(space), _algorithm(algo), name=algo)
 
 
 class _History(hyperopt.Trials):  # type: ignore[misc]  # hyperopt is untyped

@@ -10,8 +10,9 @@ from scipy.special import ndtr, ndtri
 
 Array = np.ndarray[Any, Any]
 
-# Normals have no bounds: six standard deviations are the ends of their interval.
-_TAIL = 1e-9
+# Normals have no bounds. Their interval ends where a thousandth of their draws lies beyond (at three standard
+# deviations), for its ends are tried more often than they are drawn.
+_TAIL = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +38,15 @@ class Axis:
             # Rounding to a step may have made it 0.
             values = np.log(np.maximum(values, self.step / 4 if self.step else np.finfo(float).tiny))
         if self.normal:
-            return np.asarray(ndtr((values - self.low) / self.high))
+            quantiles = ndtr((values - self.low) / self.high)
+            return np.asarray(np.clip((quantiles - _TAIL) / (1 - 2 * _TAIL), 0.0, 1.0))
         width = self.high - self.low
         return np.clip((values - self.low) / width, 0.0, 1.0) if width > 0 else np.full(np.shape(values), 0.5)
 
     def decode(self, positions: Array) -> Array:
         """The values at positions in [0, 1], rounded to the step."""
         if self.normal:
-            values = self.low + self.high * ndtri(np.clip(positions, _TAIL, 1 - _TAIL))
+            values = self.low + self.high * ndtri(_TAIL + positions * (1 - 2 * _TAIL))
         else:
             values = np.minimum(self.low + positions * (self.high - self.low), self.high)
         if self.log:

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.special import logsumexp, ndtr, ndtri
 
 from airflow_sparktune.driver.samplers.gp.axis import Array
+from airflow_sparktune.driver.samplers.gp.history import History
 from airflow_sparktune.driver.samplers.gp.space import EncodedSpace
 
 _CANDIDATES = 128
@@ -21,18 +22,16 @@ _LEAST_BANDWIDTH = 0.03
 _PRIOR_WEIGHT = 1.0
 
 
-def tpe_candidates(
-    space: EncodedSpace, rows: Array, losses: Array, pending: Array, rng: np.random.Generator
-) -> tuple[Array, Array]:
+def tpe_candidates(space: EncodedSpace, history: History, rng: np.random.Generator) -> tuple[Array, Array]:
     """Candidates (128, parameters) and how much more likely each is among good rows than among others."""
-    count = len(rows)
+    rows, losses, count = history.rows, history.filled, len(history.rows)
     wanted = math.ceil(0.15 * count) if rng.random() < 0.5 else math.ceil(math.sqrt(count))
     wanted = min(wanted, _MOST_GOOD, count - 1)
     order = np.argsort(losses, kind="stable")
     gaps = losses[order[wanted]] - losses[order[:wanted]]
     # A loss far below the boundary weighs more.
     weights = 0.5 + 0.5 * gaps / gaps.mean() if gaps.mean() > 0 else np.ones(wanted)
-    good, bad = rows[order[:wanted]], np.concatenate([rows[order[wanted:]], pending])
+    good, bad = rows[order[:wanted]], np.concatenate([rows[order[wanted:]], history.pending])
     found = space.draw(rng, _CANDIDATES)
     good_active, bad_active = space.active(good), space.active(bad)
     pairs = []

@@ -12,6 +12,7 @@ import numpy as np
 
 from airflow_sparktune.driver.samplers.gp import start
 from airflow_sparktune.driver.samplers.gp.axis import Array
+from airflow_sparktune.driver.samplers.gp.history import History
 from airflow_sparktune.driver.samplers.gp.space import EncodedSpace, encoded_space
 
 # Differences of losses beyond this would be infinite.
@@ -30,7 +31,7 @@ def suggest(new_ids: Sequence[int], domain: Any, trials: Any, seed: int) -> list
     documents = []
     asked: list[Array] = []
     for at, number in enumerate(new_ids):
-        row = search.suggest(trials.trials, asked, seed=[seed, at] if at else seed)
+        row, how = search.suggest(trials.trials, asked, seed=[seed, at] if at else seed)
         asked.append(row)
         vals = search.values(row)
         misc = {
@@ -39,6 +40,7 @@ def suggest(new_ids: Sequence[int], domain: Any, trials: Any, seed: int) -> list
             "workdir": domain.workdir,
             "idxs": {label: [number] * len(values) for label, values in vals.items()},
             "vals": vals,
+            "suggested_by": how,
         }
         documents += trials.new_trial_docs([number], [None], [domain.new_result()], [misc])
     return documents
@@ -53,26 +55,31 @@ class _Search:
         self._rows: dict[int, tuple[Any, Array]] = {}
         self._proposer: Any = None
 
-    def suggest(self, documents: Sequence[Mapping[str, Any]], asked: Sequence[Array], *, seed: Any) -> Array:
+    def suggest(
+        self, documents: Sequence[Mapping[str, Any]], asked: Sequence[Array], *, seed: Any
+    ) -> tuple[Array, str]:
+        """The next row, and how it was found."""
         rng = np.random.default_rng(seed)
         ended = [document for document in documents if document["state"] not in _PENDING]
         # In the order in which they ended: which results a fit has seen must not depend on the trials that
         # are still running.
         ended.sort(key=_end)
         pending = [document for document in documents if document["state"] in _PENDING]
-        rows = self._encoded(ended)
-        losses = np.array([_loss(document) for document in ended], dtype=float)
-        waiting = np.concatenate([self._encoded(pending), *(row[None] for row in asked)])
-        finite = losses[~np.isnan(losses)]
-        if len(finite) < self._wanted or finite.min() == finite.max():
-            return start.spread(self._space, np.concatenate([rows, waiting]), rng)
+        history = History(
+            self._encoded(ended),
+            np.array([_loss(document) for document in ended], dtype=float),
+            np.concatenate([self._encoded(pending), *(row[None] for row in asked)]),
+        )
+        if history.finite < self._wanted or not history.informs:
+            known = np.concatenate([history.rows, history.pending])
+            return start.spread(self._space, known, rng), "gp: start"
         if self._proposer is None:
             # scipy's optimizers take a while to load, and the first trials need none.
             from airflow_sparktune.driver.samplers.gp.proposal import Proposer
 
             self._proposer = Proposer(self._space)
-        row: Array = self._proposer.propose(rows, losses, waiting, rng)
-        return row
+        row, how = self._proposer.propose(history, rng)
+        return row, how
 
     def values(self, row: Array) -> dict[str, list[Any]]:
         """The raw values of a row by label, empty where it is not active."""

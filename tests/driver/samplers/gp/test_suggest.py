@@ -45,7 +45,9 @@ def run(
     ended: list[Trial] = []
     for number in range(trials):
         point = sampler.ask(number, seed=trial_seed(7, number))
-        trial = Trial(number=number, params=point.params, point=point.point, start=float(number))
+        trial = Trial(
+            number=number, params=point.params, point=point.point, start=float(number), suggested_by=point.by
+        )
         sampler.tell(trial)
         running.append(trial)
         if len(running) == slots:
@@ -84,6 +86,25 @@ class TestSearch:
 
         _, trials = run(MIXED, loss, trials=60, slots=4)
         assert lowest(trials) < 0.1
+
+    def test_a_branch_that_looks_worse_is_tuned_too(self) -> None:
+        """The better one is behind until four of its parameters fit; without help, nobody goes there."""
+        rest = {name: ours.uniform(0, 1) for name in "pqrs"}
+        space = {"m": ours.choice([{"a": ours.uniform(0, 1)}, rest])}
+
+        def loss(params: Any) -> float:
+            model = params["m"]
+            if "a" in model:
+                return float(0.1 + (model["a"] - 0.4) ** 2)
+            return float(sum((value - 0.8) ** 2 for value in model.values()))
+
+        _, trials = run(space, loss, trials=100)
+        best = min(trials, key=lambda trial: float("inf") if trial.loss is None else trial.loss)
+        assert best.loss is not None
+        assert best.loss < 0.1
+        found = {trial.suggested_by for trial in trials}
+        assert {"gp: start", "gp", "gp: branch"} <= found <= {"gp: start", "gp", "gp: branch", "gp: tpe"}
+        assert [trial.suggested_by for trial in trials[:6]] == ["gp: start"] * 6
 
     def test_normals_are_searched_by_their_quantiles(self) -> None:
         space = {"n": ours.normal(10, 3), "l": ours.lognormal(0, 1), "q": ours.qnormal(0, 5, 2)}

@@ -1,0 +1,76 @@
+"""When the process is fitted: at fixed counts of results, so that a resumed study has the same fits."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from airflow_sparktune.driver.samplers.gp.history import History
+from airflow_sparktune.driver.samplers.gp.model import Settings, fit
+from airflow_sparktune.driver.samplers.gp.space import EncodedSpace
+
+# A fit sees at most so many results; one of a branch alone, which is made for each suggestion, fewer.
+_MOST, _MOST_IN_BRANCH = 200, 64
+_FIRST_ITERATIONS, _ITERATIONS = 30, 12
+_FEWEST = 4
+# The last one is needed, and its base; those before may still be asked for by a study beside it.
+_KEPT = 4
+
+
+class Fits:
+    """Fits of one space, kept for the next suggestion; each is a function of the results it was given."""
+
+    def __init__(self, space: EncodedSpace) -> None:
+        self._space = space
+        self._kept: dict[tuple[int, bytes, bytes], Settings] = {}
+
+    def latest(self, history: History) -> Settings:
+        """The fit that is due after so many results.
+
+        It starts from the fit at the power of two below, and that one from the means of the priors: any
+        history takes two fits, however it came to be.
+        """
+        count = last_fit(len(history.losses))
+        base = _power_of_two(count)
+        start = self._fit(history.first(base), Settings.typical(self._space), _FIRST_ITERATIONS)
+        return start if count == base else self._fit(history.first(count), start, _ITERATIONS)
+
+    def of_branch(self, history: History, rng: np.random.Generator) -> Settings:
+        """A fit of the results in one branch, for one suggestion."""
+        start = Settings.typical(self._space)
+        kept = history.chosen(_MOST_IN_BRANCH, rng)
+        rows, targets = history.rows[kept], history.targets[kept]
+        return fit(self._space, rows, targets, start=start, iterations=_FIRST_ITERATIONS)
+
+    def _fit(self, history: History, start: Settings, iterations: int) -> Settings:
+        if not worth_a_fit(history):
+            return start
+        key = (len(history.losses), history.losses.tobytes(), history.rows[-1].tobytes())
+        if key not in self._kept:
+            kept = history.chosen(_MOST, np.random.default_rng(len(history.losses)))
+            while len(self._kept) >= _KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = fit(
+                self._space, history.rows[kept], history.targets[kept], start=start, iterations=iterations
+            )
+        return self._kept[key]
+
+
+def worth_a_fit(history: History) -> bool:
+    """Whether the losses tell more than that all configurations are alike."""
+    return history.informs and history.finite >= _FEWEST
+
+
+def last_fit(count: int) -> int:
+    """The last count of results, up to `count`, at which the process is fitted: each, later fewer.
+
+    >>> [last_fit(count) for count in (7, 39, 66, 100, 103, 530)]
+    [7, 39, 64, 100, 103, 512]
+    """
+    base = _power_of_two(count)
+    every = max(1, base // 20)
+    return base + (count - base) // every * every
+
+
+def _power_of_two(count: int) -> int:
+    """The largest one that is at most `count`."""
+    return 1 << (count.bit_length() - 1)
