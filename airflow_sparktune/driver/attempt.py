@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from contextlib import closing
 from typing import Protocol
@@ -111,7 +112,7 @@ class Attempt:
             recorder.spark(**backend.describe())
             asked = StopRequested(self._stop_requested)
             rules = StoppingRules([asked, *plan.rules()], ran_s=recorder.elapsed_s, clock=recorder.clock)
-            self._prepare(backend, recorder, termination)
+            self._prepare(backend, recorder, termination, wanted=rules.wanted)
             progress = ProgressLog(recorder.study)
             progress.began(attempt=recorder.attempt, slots=backend.capacity)
             tuner = Tuner(
@@ -182,7 +183,7 @@ class Attempt:
             return None
         return study
 
-    def _prepare(self, backend: Backend, recorder: Recorder, termination: Termination) -> None:
+    def _prepare(self, backend: Backend, recorder: Recorder, termination: Termination, wanted: float) -> None:
         """Let the backend get ready within the rest of the study's time, unless nothing is left to run."""
         spec, study = self._plan.spec, recorder.study
         if spec.max_evals is not None and study.finished >= spec.max_evals:
@@ -192,11 +193,15 @@ class Attempt:
             termination.check()  # code of the user's may have swallowed it
             recorder.commit()
 
-        left_s = {} if spec.timeout is None else {"left_s": spec.timeout - recorder.elapsed_s}
+        patience = Patience(
+            timeout=spec.timeout,
+            left_s=math.inf if spec.timeout is None else spec.timeout - recorder.elapsed_s,
+            has_result=study.best is not None,
+            wanted=wanted,
+            look=look,
+        )
         with recorder.watch.on("prepare"):
-            backend.prepare(
-                Patience(timeout=spec.timeout, has_result=study.best is not None, look=look, **left_s)
-            )
+            backend.prepare(patience)
 
     def _stop_requested(self) -> bool:
         """Return whether somebody has asked this attempt to stop."""

@@ -19,17 +19,15 @@ def create(spec: Spec) -> Backend:
     """Start Spark, and return what runs the trials of a spec there."""
     from airflow_sparktune.driver.backends.on_driver import DriverBackend
     from airflow_sparktune.driver.backends.spark import SparkBackend
-    from airflow_sparktune.driver.spark.session import start_session
+    from airflow_sparktune.driver.spark.session import start_context, start_session
 
-    context = start_session(
-        f"sparktune {spec.objective}",
-        trials_on_executors=spec.run_trials_on is RunTrialsOn.EXECUTORS,
-        fresh_workers=spec.fresh_workers,
-    ).sparkContext
+    name = f"sparktune {spec.objective}"
     match spec.run_trials_on:
         case RunTrialsOn.EXECUTORS:
+            context = start_context(name, fresh_workers=spec.fresh_workers)
             return SparkBackend(context, partial(_task, spec), parallelism=spec.parallelism)
         case RunTrialsOn.DRIVER:
+            context = start_session(name, trials_on_executors=False).sparkContext
             return DriverBackend(context, partial(_task, spec), parallelism=spec.parallelism)
         case never:
             assert_never(never)

@@ -34,12 +34,14 @@ class Patience:
     """How long a backend may wait for its first slot, and what it does meanwhile.
 
     `timeout` is the study's, in seconds, `left_s` what is left of it. `has_result` tells whether the study
-    has a successful trial already. `look` is called about once a second; what it raises ends the wait.
+    has a successful trial already, `wanted` how many trials are left to run. `look` is called about once a
+    second; what it raises ends the wait.
     """
 
     timeout: float | None = None
     left_s: float = math.inf
     has_result: bool = False
+    wanted: float = math.inf
     look: Callable[[], None] = lambda: None
 
 

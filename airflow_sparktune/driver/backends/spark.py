@@ -41,6 +41,11 @@ from airflow_sparktune.executor.posted import PROPERTY, evaluate_posted, post
 
 log = logging.getLogger(__name__)
 
+# The jobs before the first trial: the check of one worker, and what warms up the others.
+PREFLIGHT, WARM_UP = "preflight", "warm-up"
+# More workers than this load the objective with their first trial.
+MOST_WARMED = 64
+
 
 class SparkBackend(ThreadedBackend):
     """Each trial is one single-task job in a job group of its own.
@@ -85,8 +90,14 @@ class SparkBackend(ThreadedBackend):
     def prepare(self, patience: Patience) -> None:
         """Send the task to executors, wait for one, and check that trials can run there."""
         self.share()
+        self._warm_up(int(min(self.capacity, patience.wanted, MOST_WARMED)) - 1)
         preflight(self, patience)
         self._warn_of_room()
+
+    def _warm_up(self, workers: int) -> None:
+        """Let so many workers load the objective, beside the one that is checked."""
+        for _ in range(workers):
+            self._threads.submit(self._look_at_worker, WARM_UP)
 
     def share(self) -> None:
         """Put what all trials share where executors find it."""
@@ -132,13 +143,13 @@ class SparkBackend(ThreadedBackend):
             return None
         return max(monotonic() - sent.clock - max(began - sent.wall, 0.0), 0.0)
 
-    def _task_began(self, number: int | None) -> float | None:
-        """When the task of a trial (None: of the check) began, in seconds since 1970, where it runs now."""
-        group = self._groups.of(number)
+    def _task_began(self, jobs: int | str) -> float | None:
+        """Return when the task of a trial or a check began, in seconds since 1970, where it runs now."""
+        group = self._groups.of(jobs)
         with java_side():
             tracker, store = self._context.statusTracker(), self._context._jsc.sc().statusStore()
-            jobs = tracker.getJobIdsForGroup(group)
-            if not jobs or (job := tracker.getJobInfo(max(jobs))) is None:
+            found = tracker.getJobIdsForGroup(group)
+            if not found or (job := tracker.getJobInfo(max(found))) is None:
                 return None
             # Spark itself runs a task again whose executor was taken away.
             tasks = store.taskList(job.stageIds[0], 0, 1_000)
@@ -150,20 +161,22 @@ class SparkBackend(ThreadedBackend):
 
     def check(self) -> Future[dict[str, Any]]:
         """What a worker says of itself (see executor.evaluate.check), by a job like any trial's."""
-        self._checking = self._threads.submit(self._check)
+        self._checking = self._threads.submit(self._look_at_worker, PREFLIGHT)
         return self._checking
 
     @property
     def check_waits(self) -> bool:
         """Whether no executor has taken the check yet."""
-        return self._task_began(None) is None
+        return self._task_began(PREFLIGHT) is None
 
     def close(self) -> None:
         """Start nothing more, and take back a check that was not answered."""
-        if self._checking is not None and not self._checking.done():
+        if self._checking is not None:
             # Where Spark is gone there is nothing to take back.
             with suppress(Py4JError, OSError):
-                self._groups.cancel(self._context, None)
+                self._groups.cancel(self._context, WARM_UP)
+                if not self._checking.done():
+                    self._groups.cancel(self._context, PREFLIGHT)
         super().close()
 
     def _warn_of_room(self) -> None:
@@ -176,9 +189,9 @@ class SparkBackend(ThreadedBackend):
                 room,
             )
 
-    def _check(self) -> dict[str, Any]:
+    def _look_at_worker(self, jobs: str) -> dict[str, Any]:
         look = partial(self._look, self._task)
-        (report,) = self._job(self._groups.of(None), "preflight", lambda: self._one_task.mapPartitions(look))
+        (report,) = self._job(self._groups.of(jobs), jobs, lambda: self._one_task.mapPartitions(look))
         found: dict[str, Any] = json.loads(report)
         return found
 

@@ -58,7 +58,7 @@ def require_alive(context: SparkContext) -> None:
 
 
 class Groups:
-    """The job groups of one study: one for each trial, and that of None for the check before them.
+    """The job groups of one study: one for each trial, and those of the jobs before the first trial.
 
     A group that was cancelled stays so for its future jobs, so another study of the same Spark
     application must not meet its names again.
@@ -67,10 +67,10 @@ class Groups:
     def __init__(self) -> None:
         self._study = secrets.token_hex(4)
 
-    def of(self, number: int | None) -> str:
-        """The group of a trial's jobs."""
-        return f"sparktune {self._study}: {'preflight' if number is None else f'trial {number}'}"
+    def of(self, jobs: int | str) -> str:
+        """Return the group of a trial's jobs, by its number, or of other jobs by their name."""
+        return f"sparktune {self._study}: {jobs if isinstance(jobs, str) else f'trial {jobs}'}"
 
-    def cancel(self, context: SparkContext, number: int | None) -> None:
-        """Cancel a trial's jobs: future ones too, for its thread may be just about to start its job."""
-        context._jsc.sc().cancelJobGroupAndFutureJobs(self.of(number))
+    def cancel(self, context: SparkContext, jobs: int | str) -> None:
+        """Cancel a group: future jobs too, for a trial's thread may be just about to start its job."""
+        context._jsc.sc().cancelJobGroupAndFutureJobs(self.of(jobs))
