@@ -22,12 +22,16 @@ ROOMS = {
     TOP: (
         "airflow pyspark hyperopt numpy pandas scipy plotly fsspec optuna yaml rich fastapi "
         "airflow_sparktune.orchestrator airflow_sparktune.dashboard airflow_sparktune.driver "
-        "airflow_sparktune.executor"
+        "airflow_sparktune.executor airflow_sparktune.tracking mlflow"
     ),
     "study": "airflow pyspark hyperopt numpy pandas scipy plotly fsspec",
-    "orchestrator": "pyspark hyperopt scipy plotly pandas",
+    "orchestrator": "pyspark hyperopt scipy plotly pandas mlflow",
     "dashboard": "pyspark hyperopt scipy plotly pandas optuna",
     "driver": "airflow plotly",
+    "tracking": (
+        "airflow pyspark hyperopt numpy pandas scipy plotly fsspec mlflow airflow_sparktune.orchestrator "
+        "airflow_sparktune.dashboard airflow_sparktune.driver airflow_sparktune.executor"
+    ),
     "executor": "airflow pyspark hyperopt numpy pandas scipy plotly",
     "testing": "airflow pyspark hyperopt pandas scipy plotly",
 }

@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "stop": ("stop", "Ask a running study to end with what it has found."),
     "ui": ("page", "Serve the page of Airflow's Tuning tab for one study."),
     "report": ("page", "Write the page of a study into one HTML file that needs no server."),
+    "track": ("track", "Send to a tracker what it lacks of a study."),
     "completion": ("completion", "Print the completion script of a shell."),
 }
 

@@ -21,10 +21,13 @@ from airflow_sparktune.orchestrator.secrets import refuse_secrets
 from airflow_sparktune.orchestrator.spark_ui import SparkUiLink, spark_ui
 from airflow_sparktune.orchestrator.task_study import (
     address_of,
+    airflow_task_of,
     code_bases,
     generation_of,
     warn_of_local_storage,
 )
+from airflow_sparktune.orchestrator.tracking import tracked, tracking_environment
+from airflow_sparktune.study.airflow_task import write_task
 from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.spec import ARGUMENTS, Spec
@@ -46,6 +49,8 @@ place of objective, space and limits.
 
 {spec}
 :param storage: a folder or URL that Airflow and the driver both reach; unset: `[sparktune] storage`
+:param tracking: mirror the study into MLflow: `mlflow` for the server that the worker's MLFLOW_TRACKING_URI
+    names, or the id of a connection to one
 :param log_level: `trials` keeps Spark's own lines out of the task's log, `spark` brings them back
 :param open_spark_ui: let other machines reach the Spark UI of a local master; it asks nobody for a password
 """
@@ -58,7 +63,12 @@ class SparkTuneOperator(SubmissionOperator):
     objective: str | None
     objective_kwargs: Mapping[str, Any] | None
 
-    template_fields: Sequence[str] = (*SubmissionOperator.template_fields, *SPEC_FIELDS, "storage")
+    template_fields: Sequence[str] = (
+        *SubmissionOperator.template_fields,
+        *SPEC_FIELDS,
+        "storage",
+        "tracking",
+    )
     template_fields_renderers: ClassVar[dict[str, str]] = {
         "objective_kwargs": "json",
         "space": "json",
@@ -104,6 +114,7 @@ class SparkTuneOperator(SubmissionOperator):
         budget_slot_hours: float | str | None = None,
         fresh_workers: bool | str | None = None,
         storage: str | None = None,
+        tracking: str | None = None,
         log_level: str = "trials",
         open_spark_ui: bool = False,
         name: str = "sparktune",
@@ -114,6 +125,7 @@ class SparkTuneOperator(SubmissionOperator):
         for argument, value in given.items():
             setattr(self, argument, value)
         self.storage = storage
+        self.tracking = tracking
         self.log_level = log_level
         self.open_spark_ui = open_spark_ui
         self.spark_ui: str | None = None
@@ -135,13 +147,16 @@ class SparkTuneOperator(SubmissionOperator):
 
     def _run(self, address: str, context: Context) -> Study:
         job = self._job(address, context)
+        tracker = tracking_environment(self.tracking) if self.tracking else None
         before = read_study(address)
         for problem in before.problems:
             self.log.warning("journal: %s", problem)
         context["ti"].xcom_push(key="study", value=address)
-        outcome = run_job(
-            job, before=before.study, target=self.target, launch=partial(self._launch, job, context)
-        )
+        write_task(address, airflow_task_of(context))
+        with tracked(address, tracker):
+            outcome = run_job(
+                job, before=before.study, target=self.target, launch=partial(self._launch, job, context)
+            )
         if outcome.known_before:
             self.log.info("the study at %s has a result already; delivering it", address)
         if outcome.within_other_limits:

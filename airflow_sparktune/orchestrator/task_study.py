@@ -13,6 +13,7 @@ from airflow.sdk.configuration import conf
 
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.address import study_address
+from airflow_sparktune.study.airflow_task import AirflowTask
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -48,6 +49,19 @@ def address_of(context: Context, storage: str | None) -> str:
         run_id=ti.run_id,
         map_index=map_index,
         generation=generation_of(context),
+    )
+
+
+def airflow_task_of(context: Context) -> AirflowTask:
+    """The task instance, and its page in Airflow, as readers outside Airflow know it."""
+    ti = context["ti"]
+    url = getattr(ti, "log_url", None)  # a task that `dag.test()` runs has none
+    return AirflowTask(
+        dag_id=ti.dag_id,
+        task_id=ti.task_id,
+        run_id=ti.run_id,
+        map_index=ti.map_index if ti.map_index is not None else -1,
+        url=url.partition("?")[0] if url else None,
     )
 
 

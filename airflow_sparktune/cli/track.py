@@ -1,0 +1,27 @@
+"""`sparktune track`: send to a tracker what it lacks of a study."""
+
+from __future__ import annotations
+
+import click
+
+from airflow_sparktune.cli.words import existing
+from airflow_sparktune.track import TRACKERS, track
+
+
+@click.command()
+@click.argument("study")
+@click.option("--to", type=click.Choice(TRACKERS), required=True, help="The tracker.")
+@click.option("--experiment", help="MLflow's experiment; by default DAG.TASK, or the objective.")
+def track_command(study: str, to: str, experiment: str | None) -> int:
+    """Send to a tracker what it lacks of a study.
+
+    Sending it twice changes nothing. The environment says where the tracker is:
+
+    \b
+    MLFLOW_TRACKING_URI=http://mlflow:5000 sparktune track spec.study --to mlflow
+    """
+    existing(study)
+    if track(study, wait=lambda _: True, experiment=experiment) is not None:
+        return 1
+    click.echo(f"{study} is in {to}")
+    return 0

@@ -1,0 +1,54 @@
+"""`airflow.json`: the task instance that a study belongs to, for readers outside that task."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+from airflow_sparktune.errors import StorageError
+from airflow_sparktune.study.storage import open_storage
+
+NAME = "airflow.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AirflowTask:
+    """A task instance; `map_index` is -1 for a task that is not mapped, `url` its page in Airflow.
+
+    >>> task = AirflowTask(dag_id="churn", task_id="tune", run_id="r1", map_index=3)
+    >>> task.name, task.run
+    ('churn.tune', 'r1[3]')
+    """
+
+    dag_id: str
+    task_id: str
+    run_id: str
+    map_index: int = -1
+    url: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The task's name, the same in every run."""
+        return f"{self.dag_id}.{self.task_id}"
+
+    @property
+    def run(self) -> str:
+        """The run's id, with the map index where the task is mapped."""
+        return f"{self.run_id}[{self.map_index}]" if self.map_index >= 0 else self.run_id
+
+
+def write_task(address: str, task: AirflowTask) -> None:
+    """Write the study's task into its folder, replacing an earlier one."""
+    open_storage(address).write(NAME, json.dumps(asdict(task), indent=2).encode())
+
+
+def read_task(address: str) -> AirflowTask | None:
+    """The study's task; None for a study that no Airflow task has started. Raises StorageError."""
+    try:
+        return AirflowTask(**json.loads(open_storage(address).read(NAME)))
+    except FileNotFoundError:
+        return None
+    except (TypeError, ValueError) as error:
+        raise StorageError(
+            f"{NAME} must hold what a task instance is known by, got ({error}) at {address}; remove that file"
+        ) from error

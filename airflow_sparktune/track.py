@@ -1,0 +1,61 @@
+"""Mirror a study into a tracker, in a process of its own.
+
+    python -P -m airflow_sparktune.track STUDY     follow the study until standard input ends
+
+The operator starts this program: the tracker's client, its settings and its credentials stay out of the
+task's process and of the Spark driver's. `sparktune track` does the same from a shell.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Sequence
+
+from airflow_sparktune.study.airflow_task import read_task
+from airflow_sparktune.study.follow import StudyFollower
+from airflow_sparktune.study.storage import open_storage
+
+TRACKERS = ("mlflow",)
+
+
+def track(address: str, *, wait: Callable[[float], bool], experiment: str | None = None) -> Exception | None:
+    """Mirror the study at `address` into MLflow until `wait(seconds)` returns True, and once more.
+
+    Returns why something is missing there in the end, if anything is. Raises PlatformError where MLflow is
+    not set up.
+    """
+    from airflow_sparktune.dashboard.page.html_report import report
+    from airflow_sparktune.tracking.follow import mirror_while
+    from airflow_sparktune.tracking.mlflow import MlflowTracker, connect
+
+    tracker = MlflowTracker(
+        connect(),
+        address=address,
+        task=read_task(address),
+        report=lambda study: report(study, title=address),
+        experiment=experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME"),
+    )
+    return mirror_while(StudyFollower(open_storage(address)), tracker, wait=wait)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Track until standard input ends; returns 0 if the tracker then has everything."""
+    logging.basicConfig(format="%(levelname)s:%(message)s", level=logging.WARNING)
+    logging.getLogger("airflow_sparktune").setLevel(logging.INFO)
+    os.nice(10)  # trials come first
+    ended = threading.Event()
+    threading.Thread(target=_wait_for_end, args=(ended,), daemon=True).start()
+    (address,) = arguments
+    return 0 if track(address, wait=ended.wait) is None else 1
+
+
+def _wait_for_end(ended: threading.Event) -> None:
+    sys.stdin.buffer.read()
+    ended.set()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

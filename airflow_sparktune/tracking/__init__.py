@@ -1,0 +1,1 @@
+"""Readers of the journal that mirror a study into another system."""

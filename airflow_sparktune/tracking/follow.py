@@ -1,0 +1,68 @@
+"""Follow a journal, and keep a tracker up to date with it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from airflow_sparktune.study.follow import StudyFollower
+from airflow_sparktune.study.study import Study
+
+log = logging.getLogger(__name__)
+
+PERIOD_S = 2.0
+# A server that does not answer is asked less and less often, up to this pause.
+LONGEST_PAUSE_S = 60.0
+
+
+class Tracker(Protocol):
+    """Another system that a study is mirrored into."""
+
+    def mirror(self, study: Study) -> None:
+        """Send what is new in the study; calling it again with the same study changes nothing.
+
+        Raises whatever keeps it from that, after which it can be called again.
+        """
+
+
+def mirror_while(
+    follower: StudyFollower, tracker: Tracker, *, wait: Callable[[float], bool], period_s: float = PERIOD_S
+) -> Exception | None:
+    """Mirror the study until `wait(seconds)` returns True, and once more after that.
+
+    A tracker that fails is reported once, and again when it is back. Returns the error of the last try.
+    """
+    trouble: Exception | None = None
+    pause_s = period_s
+    last = False
+    while not last:
+        last = wait(pause_s)
+        failed_before, trouble = trouble is not None, _mirror(follower, tracker)
+        if trouble is None:
+            pause_s = period_s
+            if failed_before:
+                log.info("the tracker has caught up; nothing is missing there")
+            continue
+        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        if not failed_before:
+            log.warning(
+                "tracking fails: %s; the study is not affected, and what is missing there is sent as soon as "
+                "that works again", first_line(trouble),
+            )  # fmt: skip
+    return trouble
+
+
+def first_line(error: Exception) -> str:
+    """The error in one line."""
+    lines = str(error).splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def _mirror(follower: StudyFollower, tracker: Tracker) -> Exception | None:
+    try:
+        follower.refresh()
+        tracker.mirror(follower.study)
+    except Exception as error:  # noqa: BLE001 - whatever fails here, the study is not affected
+        return error
+    return None

@@ -1,0 +1,224 @@
+"""MLflow as a tracker: a parent run for the study, a child run for each trial.
+
+A trial costs three requests: create its run, log what it came to, end it.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from airflow_sparktune.errors import PlatformError
+from airflow_sparktune.study.airflow_task import AirflowTask
+from airflow_sparktune.study.stopping import StopReason
+from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import Trial, TrialState
+from airflow_sparktune.tracking import values
+from airflow_sparktune.tracking.mlflow_runs import BEST, Point, StudyRuns
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+log = logging.getLogger(__name__)
+
+REPORT = "report.html"
+
+# MLflow knows no pruned runs; its own integrations call them killed too.
+_STATUS: Mapping[TrialState, str] = {
+    TrialState.RUNNING: "RUNNING",
+    TrialState.OK: "FINISHED",
+    TrialState.FAILED: "FAILED",
+    TrialState.PRUNED: "KILLED",
+    TrialState.CANCELLED: "KILLED",
+}
+
+# What MLflow answers if it will not have what was sent, however often; anything else may pass.
+_REFUSALS = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
+
+# For a process that does nothing else. The tracker itself tries again, from what the server has then: the
+# client's own retries could create a run twice. Nothing is printed, or sent to anyone else.
+_ENVIRONMENT = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+
+
+def connect() -> MlflowClient:
+    """A client of the server that MLFLOW_TRACKING_URI names; raises PlatformError.
+
+    It sets up MLflow for the whole process, through its environment.
+    """
+    if not os.environ.get("MLFLOW_TRACKING_URI"):
+        raise PlatformError(
+            "MLFLOW_TRACKING_URI must name the tracking server, got nothing; set it (such as "
+            "http://mlflow:5000), or name an Airflow connection in the operator's `tracking`"
+        )
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    try:
+        from mlflow import MlflowClient
+    except ModuleNotFoundError:
+        raise PlatformError(
+            "tracking='mlflow' needs MLflow's client, which is not installed; "
+            "pip install 'airflow-sparktune[mlflow]'"
+        ) from None
+    return MlflowClient()
+
+
+class MlflowTracker:
+    """Mirrors one study into an experiment.
+
+    `report` makes the study's page as HTML, which becomes an artifact of the parent run. The experiment is
+    named after the task by default, or after the objective of a study that no task has started.
+    """
+
+    def __init__(
+        self,
+        client: MlflowClient,
+        *,
+        address: str,
+        task: AirflowTask | None,
+        report: Callable[[Study], str],
+        experiment: str | None = None,
+    ) -> None:
+        self._client = client
+        self._address = address
+        self._task = task
+        self._report = report
+        self._experiment = experiment
+        self._runs: StudyRuns | None = None
+        self._study: Study | None = None
+        self._seen = 0
+        self._refused: set[int] = set()
+
+    def mirror(self, study: Study) -> None:
+        """Send what is new; raises what MLflow's client raises."""
+        if not study.attempts:
+            return
+        if study is not self._study:  # a newer attempt: what an older one has said may not count any more
+            self._study, self._seen, self._runs = study, 0, None
+        if self._seen == study.changes:
+            return
+        changes = study.changes
+        try:
+            self._mirror(study)
+        except Exception:
+            # The server may have carried out a request whose answer was lost: look at what it has first.
+            self._runs, self._seen = None, 0
+            raise
+        self._seen = changes
+
+    def _mirror(self, study: Study) -> None:
+        runs = self._runs
+        if runs is None or study.closed is not None:
+            runs = self._runs = self._find(study)
+        self._begin(study, runs)
+        for number, trial in sorted(study.trials.items()):
+            if study.changed[number] > self._seen or study.closed is not None:
+                self._mirror_trial(trial, study, runs)
+        self._log_best(study, runs)
+        if study.closed is not None:
+            self._end(study, runs)
+
+    def _find(self, study: Study) -> StudyRuns:
+        name = self._experiment or _experiment_of(study, self._task)
+        found = self._client.get_experiment_by_name(name)
+        experiment_id = found.experiment_id if found is not None else self._client.create_experiment(name)
+        runs = StudyRuns(
+            self._client, experiment_id=experiment_id, key=values.study_key(study), study=self._address
+        )
+        runs.find()
+        return runs
+
+    def _begin(self, study: Study, runs: StudyRuns) -> None:
+        if runs.get(None) is None:
+            name = self._task.run if self._task else self._address.rstrip("/").rpartition("/")[2]
+            runs.create(None, name=name, start=study.attempts[0].opened, tags=self._task_tags())
+        if runs.sent(None).point is None:
+            settings = values.settings(study)
+            tags = {"mlflow.source.name": settings.get("objective", "")}
+            if self._task is not None and self._task.url:
+                tags["mlflow.note.content"] = f"[This task in Airflow]({self._task.url})"
+            runs.log(None, params=settings, tags=tags, point=values.digest(settings))
+        if study.closed is None:  # it may have been, before a later attempt went on
+            runs.set_status(None, "RUNNING", end=None)
+
+    def _mirror_trial(self, trial: Trial, study: Study, runs: StudyRuns) -> None:
+        if trial.number in self._refused:
+            return
+        try:
+            self._send_trial(trial, study, runs)
+        except Exception as error:
+            if getattr(error, "error_code", None) not in _REFUSALS:
+                raise
+            self._refused.add(trial.number)
+            log.warning("MLflow refuses trial %d, which is left out there: %s", trial.number, error)
+
+    def _send_trial(self, trial: Trial, study: Study, runs: StudyRuns) -> None:
+        number = trial.number
+        point = values.digest(dict(trial.point))
+        result = None if trial.state is TrialState.RUNNING else values.result_digest(trial)
+        sent = runs.get(number)
+        if sent is not None and (sent.point != point or sent.result not in (None, result)):
+            # An older driver had another result, which no later attempt took over.
+            runs.delete(number)
+            sent = None
+        if sent is None:
+            start = trial.start if trial.start is not None else study.attempts[-1].opened
+            runs.create(number, name=f"trial {number}", start=start, tags=self._task_tags(), point=point)
+        elif sent.parent != runs.sent(None).run_id:
+            runs.adopt(number)
+        if result is not None and (sent is None or sent.result is None):
+            at = trial.end or study.attempts[-1].last
+            metrics = [Point(name, value, at) for name, value in values.metrics(trial).items()]
+            tags = {f"sparktune.{name}": value for name, value in values.facts(trial).items()}
+            runs.log(number, params=values.params(trial), metrics=metrics, tags=tags, result=result)
+        if result is None and study.closed is not None:  # its driver has ended
+            runs.set_status(number, "KILLED", end=study.closed.at)
+        else:
+            runs.set_status(number, _STATUS[trial.state], end=trial.end)
+
+    def _log_best(self, study: Study, runs: StudyRuns) -> None:
+        sent = runs.sent(None).best
+        best = math.inf if sent is None else sent
+        points = [
+            Point(BEST, trial.loss, trial.end or study.attempts[-1].last, step=count)
+            for count, trial in values.improvements(study)
+            if trial.loss is not None and trial.loss < best
+        ]
+        if points:
+            runs.log(None, metrics=points)
+
+    def _end(self, study: Study, runs: StudyRuns) -> None:
+        closed = study.closed
+        result = values.digest([closed.reason.value, closed.at, study.finished]) if closed else None
+        if closed is None or runs.sent(None).result == result:
+            return
+        runs.log(
+            None,
+            metrics=[Point(name, value, closed.at) for name, value in values.totals(study).items()],
+            tags={f"sparktune.{name}": value for name, value in values.outcome(study).items()},
+        )
+        killed = closed.reason is StopReason.KILLED
+        failed = closed.error is not None or closed.reason is StopReason.ERROR
+        runs.set_status(None, "KILLED" if killed else "FAILED" if failed else "FINISHED", end=closed.at)
+        # Last, since artifacts have a store of their own, which may be out of reach.
+        runs.log_page(None, self._report(study), REPORT)
+        runs.log(None, result=result)
+
+    def _task_tags(self) -> dict[str, str]:
+        if self._task is None:
+            return {}
+        return {f"airflow.{name}": str(value) for name, value in asdict(self._task).items() if value}
+
+
+def _experiment_of(study: Study, task: AirflowTask | None) -> str:
+    if task is not None:
+        return task.name
+    return study.spec.objective if study.spec is not None else "sparktune"

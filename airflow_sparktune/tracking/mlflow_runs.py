@@ -1,0 +1,196 @@
+"""The MLflow runs of one study, found again by their tags."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+# The study that a run belongs to, and the trial; the parent run has no trial.
+KEY, TRIAL = "sparktune.key", "sparktune.trial"
+# Hashes of what was sent: the trial's configuration, and how the trial or the study ended.
+POINT, RESULT = "sparktune.point", "sparktune.result"
+PARENT = "mlflow.parentRunId"
+# The metric of the parent run that falls with each improvement.
+BEST = "best_loss"
+
+# MLflow's limits: https://mlflow.org/docs/latest/rest-api.html
+_PAGE = 1_000
+_NAME_LENGTH, _PARAM_LENGTH, _TAG_LENGTH = 250, 6_000, 5_000
+_NOT_IN_NAMES = re.compile(r"[^\w\-. /]", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A run as MLflow has it."""
+
+    run_id: str
+    status: str
+    parent: str | None = None
+    point: str | None = None
+    result: str | None = None
+    best: float | None = None
+
+    @classmethod
+    def of(cls, run: Run) -> Sent:
+        tags = run.data.tags
+        return cls(
+            run.info.run_id,
+            run.info.status,
+            parent=tags.get(PARENT),
+            point=tags.get(POINT),
+            result=tags.get(RESULT),
+            best=run.data.metrics.get(BEST),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One value of a metric; `at` is in seconds since 1970."""
+
+    name: str
+    value: float
+    at: float
+    step: int = 0
+
+
+class StudyRuns:
+    """Reads and writes the runs that carry the study's key; each verb is one request.
+
+    A run is named by its trial's number, the parent run by None. Times are seconds since 1970.
+    """
+
+    def __init__(self, client: MlflowClient, *, experiment_id: str, key: str, study: str) -> None:
+        self._client = client
+        self._experiment_id = experiment_id
+        self._tags = {KEY: key, "sparktune.study": study}
+        self._sent: dict[int | None, Sent] = {}
+
+    def find(self) -> None:
+        """Learn which runs there are, one request for each thousand; a run that is there twice is deleted.
+
+        It is there twice if the answer to its creation was lost, or if two trackers were at work.
+        """
+        found: dict[int | None, list[Run]] = {}
+        token: str | None = None
+        while token != "":
+            page = self._client.search_runs(
+                [self._experiment_id],
+                f"tags.`{KEY}` = '{self._tags[KEY]}'",
+                max_results=_PAGE,
+                page_token=token,
+            )
+            for run in page:
+                trial = run.data.tags.get(TRIAL)
+                found.setdefault(None if trial is None else int(trial), []).append(run)
+            token = page.token or ""
+        self._sent = {}
+        for number, runs in found.items():
+            # Any tracker keeps the same one of them.
+            kept, *others = sorted(runs, key=lambda run: (RESULT not in run.data.tags, run.info.run_id))
+            self._sent[number] = Sent.of(kept)
+            for run in others:
+                self._client.delete_run(run.info.run_id)
+
+    def get(self, number: int | None) -> Sent | None:
+        """The run as MLflow has it, or None."""
+        return self._sent.get(number)
+
+    def sent(self, number: int | None) -> Sent:
+        """The run as MLflow has it; raises KeyError where it has none."""
+        return self._sent[number]
+
+    def create(
+        self,
+        number: int | None,
+        *,
+        name: str,
+        start: float,
+        tags: Mapping[str, str],
+        point: str | None = None,
+    ) -> None:
+        """Create a run; one of a trial becomes a child of the parent run."""
+        own = dict(self._tags)
+        if number is not None:
+            own |= {TRIAL: str(number), PARENT: self._sent[None].run_id}
+        if point is not None:
+            own[POINT] = point
+        run = self._client.create_run(
+            self._experiment_id,
+            start_time=_milliseconds(start),
+            tags={**_fitting(tags), **own},
+            run_name=name,
+        )
+        self._sent[number] = Sent.of(run)
+
+    def adopt(self, number: int) -> None:
+        """Make the run of a trial a child of the parent run that was kept."""
+        sent, parent = self._sent[number], self._sent[None].run_id
+        self._client.set_tag(sent.run_id, PARENT, parent)
+        self._sent[number] = replace(sent, parent=parent)
+
+    def log(
+        self,
+        number: int | None,
+        *,
+        params: Mapping[str, str] | None = None,
+        metrics: Sequence[Point] = (),
+        tags: Mapping[str, str] | None = None,
+        point: str | None = None,
+        result: str | None = None,
+    ) -> None:
+        """Log all of it at once; `point` and `result` are what the run stands for from then on."""
+        from mlflow.entities import Metric, Param, RunTag
+
+        own = {key: value for key, value in ((POINT, point), (RESULT, result)) if value is not None}
+        sent = self._sent[number]
+        self._client.log_batch(
+            sent.run_id,
+            params=[Param(_name(key), value[:_PARAM_LENGTH]) for key, value in (params or {}).items()],
+            metrics=[
+                Metric(_name(each.name), each.value, _milliseconds(each.at), each.step) for each in metrics
+            ],
+            tags=[RunTag(key, value) for key, value in {**_fitting(tags or {}), **own}.items()],
+        )
+        self._sent[number] = replace(
+            sent,
+            point=point or sent.point,
+            result=result or sent.result,
+            best=min((each.value for each in metrics if each.name == BEST), default=sent.best),
+        )
+
+    def log_page(self, number: int | None, page: str, file: str) -> None:
+        """Keep an HTML page as an artifact of the run."""
+        self._client.log_text(self._sent[number].run_id, page, file)
+
+    def set_status(self, number: int | None, status: str, *, end: float | None) -> None:
+        """Say how the run stands, unless MLflow knows; `end` is when it ended, None while it goes on."""
+        sent = self._sent[number]
+        if sent.status == status:
+            return
+        if end is None:
+            self._client.update_run(sent.run_id, status)
+        else:
+            self._client.set_terminated(sent.run_id, status, _milliseconds(end))
+        self._sent[number] = replace(sent, status=status)
+
+    def delete(self, number: int) -> None:
+        """Remove the run of a trial."""
+        self._client.delete_run(self._sent.pop(number).run_id)
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def _name(key: str) -> str:
+    return _NOT_IN_NAMES.sub("_", key)[:_NAME_LENGTH]
+
+
+def _fitting(tags: Mapping[str, str]) -> dict[str, str]:
+    return {_name(key): value[:_TAG_LENGTH] for key, value in tags.items()}

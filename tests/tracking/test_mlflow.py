@@ -1,0 +1,267 @@
+"""What MLflow is told of a study, against a stand-in for its client."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+import pytest
+
+from airflow_sparktune.errors import PlatformError
+from airflow_sparktune.study.airflow_task import AirflowTask
+from airflow_sparktune.study.events import Prefix
+from airflow_sparktune.study.follow import StudyFollower
+from airflow_sparktune.study.storage import MemoryStorage
+from airflow_sparktune.study.trial import Failure, FailureKind, TrialState
+from airflow_sparktune.testing.samples import BEGAN, TrialChanged, closed, follow, opened, trial, write
+from airflow_sparktune.tracking.follow import mirror_while
+from airflow_sparktune.tracking.mlflow import MlflowTracker, connect
+from tests.tracking.fake_mlflow import FakeMlflow, Refusal
+
+TASK = AirflowTask(dag_id="churn", task_id="tune", run_id="r1", map_index=2, url="http://airflow/x")
+ADDRESS = "s3://bucket/churn/tune/r1/2/g0"
+
+
+def tracker(client: FakeMlflow, **more: Any) -> MlflowTracker:
+    return MlflowTracker(
+        client, address=ADDRESS, task=TASK, report=lambda study: f"{study.finished} trials", **more
+    )
+
+
+def tags(run: Any) -> dict[str, str]:
+    return dict(run.data.tags)
+
+
+def changed(event: TrialChanged, **facts: Any) -> TrialChanged:
+    return replace(event, trial=replace(event.trial, **facts))
+
+
+@pytest.fixture
+def finished() -> StudyFollower:
+    """Three trials: one worse, one failed, one best."""
+    storage = MemoryStorage()
+    error = Failure(FailureKind.RAISED, "ValueError: singular")
+    failed = changed(trial(1), state=TrialState.FAILED, end=BEGAN + 2, error=error)
+    best = changed(trial(2, 0.25), info={"auc": 0.75, "curve": [1, 2], "more": {"f1": 1}})
+    write(storage, 1, [opened(), trial(0, 0.5), failed, best, closed()])
+    return follow(storage)
+
+
+def test_a_study_becomes_a_parent_run_and_a_child_run_for_each_trial(finished: StudyFollower) -> None:
+    """With params, metrics, states, the way back to the task, and the report."""
+    client = FakeMlflow()
+    tracker(client).mirror(finished.study)
+    parent, children = client.parent, client.children
+    assert client.experiments == {"churn.tune": "1"}
+    assert parent.info.status == "FINISHED"
+    assert parent.data.params["objective"] == "churn.train:loss"
+    assert parent.data.metrics["best_loss"] == 0.25
+    assert tags(parent)["sparktune.best_params"] == '{"lr": 0.1}'
+    assert client.pages == {f"{parent.info.run_id}/report.html": "3 trials"}
+    assert [children[number].info.status for number in range(3)] == ["FINISHED", "FAILED", "FINISHED"]
+    assert children[0].data.params == {"lr": "0.1"}
+    assert children[2].data.metrics == {"loss": 0.25, "auc": 0.75, "more.f1": 1}
+    assert tags(children[2])["sparktune.info.curve"] == "[1, 2]"
+    assert tags(children[1])["sparktune.error"] == "ValueError: singular"
+    assert children[0].info.end_time == round((BEGAN + 0.5) * 1000)
+    for run in (parent, *children.values()):
+        back = {
+            name.removeprefix("airflow."): value
+            for name, value in tags(run).items()
+            if name.startswith("airflow.")
+        }
+        assert back == {
+            "dag_id": "churn",
+            "task_id": "tune",
+            "run_id": "r1",
+            "map_index": "2",
+            "url": "http://airflow/x",
+        }
+        assert tags(run)["sparktune.study"] == ADDRESS
+
+
+def test_mirroring_again_changes_nothing(finished: StudyFollower) -> None:
+    """Neither by the same tracker, which asks for nothing, nor by one that knows nothing yet."""
+    client = FakeMlflow()
+    first = tracker(client)
+    first.mirror(finished.study)
+    sent = len(client.requests)
+    first.mirror(finished.study)
+    assert len(client.requests) == sent
+    tracker(client).mirror(finished.study)
+    assert client.requests[sent:] == ["get_experiment", "search"]
+
+
+def test_a_trial_costs_three_requests_whether_it_is_seen_running_or_not() -> None:
+    """However often the journal is looked at meanwhile."""
+    storage, client = MemoryStorage(), FakeMlflow()
+    writer = write(storage, 1, [opened(), trial(0), trial(1)])
+    follower = follow(storage)
+    told = tracker(client)
+    told.mirror(follower.study)
+    before = Counter(client.requests)
+    for event in (trial(0, 0.5), trial(1, 0.7), trial(2, 0.9)):
+        writer.append(event)
+        writer.commit()
+        follower.refresh()
+        told.mirror(follower.study)
+    assert client.children[0].info.status == "FINISHED"
+    now = Counter(client.requests)
+    assert now["create"] - before["create"] == 1
+    best_loss_was_logged = 1
+    assert now["log"] - before["log"] == 3 + best_loss_was_logged
+    assert now["end"] - before["end"] == 3
+    assert now["search"] == 1
+
+
+def test_the_same_runs_go_on_after_a_resume() -> None:
+    """A trial that was cut off ends in the run that it began in, and the study is running again."""
+    storage, client = MemoryStorage(), FakeMlflow()
+    first = write(storage, 1, [opened(), trial(0, 0.5), trial(1), closed("killed")])
+    tracker(client).mirror(follow(storage).study)
+    was = {number: run.info.run_id for number, run in client.children.items()}
+    assert (client.parent.info.status, client.children[1].info.status) == ("KILLED", "KILLED")
+    write(storage, 2, [opened(2, takes=(Prefix(first.stream, 4),), at=BEGAN + 200), trial(1, attempt=2)])
+    follower = follow(storage)
+    going_on = tracker(client)
+    going_on.mirror(follower.study)
+    assert (client.parent.info.status, client.children[1].info.status) == ("RUNNING", "RUNNING")
+    write(
+        storage,
+        3,
+        [opened(3, takes=(Prefix(first.stream, 4),), at=BEGAN + 300), trial(1, 0.1, attempt=3), closed()],
+    )
+    follower.refresh()
+    going_on.mirror(follower.study)
+    assert {number: run.info.run_id for number, run in client.children.items()} == was
+    assert (client.parent.info.status, client.children[1].info.status) == ("FINISHED", "FINISHED")
+
+
+def test_a_result_that_no_later_attempt_took_over_is_replaced() -> None:
+    """MLflow's params cannot be changed, so that trial gets another run."""
+    storage, client = MemoryStorage(), FakeMlflow()
+    first = write(storage, 1, [opened()], [trial(0, 0.5)], [trial(1, 0.9)])
+    told = tracker(client)
+    told.mirror(follow(storage).study)
+    again = changed(trial(1, 0.7, at=BEGAN + 250, attempt=2), params={"lr": 0.2}, point={"lr": 0.2})
+    write(storage, 2, [opened(2, takes=(Prefix(first.stream, 2),), at=BEGAN + 200), again, closed()])
+    told.mirror(follow(storage).study)
+    assert client.children[1].data.params == {"lr": "0.2"}
+    assert client.children[1].data.metrics["loss"] == 0.7
+
+
+@pytest.mark.parametrize("verb", ["get_experiment", "search", "create", "log", "end", "artifact"])
+def test_a_server_that_fails_is_reported_once_and_caught_up_with(
+    finished: StudyFollower, verb: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever it fails at, and however often; nothing is there twice afterwards."""
+    client = FakeMlflow()
+    failing = iter([True] * 3)
+
+    def fault(asked: str) -> None:
+        if asked == verb and next(failing, False):
+            raise ConnectionError("503")
+
+    client.fault = fault
+    rounds = count()
+    caplog.set_level("INFO")
+    assert mirror_while(finished, tracker(client), wait=lambda _: next(rounds) > 4) is None
+    assert client.parent.info.status == "FINISHED"
+    assert [run.info.status for _, run in sorted(client.children.items())] == [
+        "FINISHED",
+        "FAILED",
+        "FINISHED",
+    ]
+    assert len(client.pages) == 1
+    assert (caplog.text.count("tracking fails"), caplog.text.count("has caught up")) == (1, 1)
+
+
+def test_a_run_whose_creation_was_not_answered_is_there_once(finished: StudyFollower) -> None:
+    """The server has created it, and says so when it is asked."""
+    client = FakeMlflow()
+    lost = iter([False, True])
+
+    def after(_: str) -> None:
+        if next(lost, False):
+            raise TimeoutError
+
+    client.lost = after
+    told = tracker(client)
+    with pytest.raises(TimeoutError):
+        told.mirror(finished.study)
+    told.mirror(finished.study)
+    assert set(client.children) == {0, 1, 2}
+    assert len(client.runs) == 4
+
+
+def test_two_trackers_at_once_leave_each_run_once(finished: StudyFollower) -> None:
+    """The second has looked before the first had created anything."""
+    client = FakeMlflow()
+    storage = MemoryStorage()
+    write(storage, 1, [opened(), trial(0, 0.5), trial(1, 0.6)])
+    early, late = tracker(client), tracker(client)
+    study = follow(storage).study
+    searched = client.search_runs
+    client.search_runs = lambda *_, **__: type("Nothing", (list,), {"token": ""})()  # type: ignore[method-assign]
+    early.mirror(study)
+    late.mirror(study)
+    client.search_runs = searched  # type: ignore[method-assign]
+    assert len(client.live()) == 6
+    tracker(client).mirror(study)
+    assert set(client.children) == {0, 1}
+
+
+def test_what_mlflow_refuses_is_left_out_and_reported(
+    finished: StudyFollower, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The other trials are there."""
+    client = FakeMlflow()
+    creations = iter([False, True, False])
+
+    def fault(verb: str) -> None:
+        if verb == "create" and next(creations, False):
+            raise Refusal("a tag is too long")
+
+    client.fault = fault
+    tracker(client).mirror(finished.study)
+    assert set(client.children) == {1, 2}
+    assert client.parent.info.status == "FINISHED"
+    assert caplog.text.count("MLflow refuses trial 0") == 1
+
+
+def test_a_server_that_is_down_is_asked_less_and_less_often(finished: StudyFollower) -> None:
+    """Up to a minute apart."""
+    client = FakeMlflow()
+
+    def down(_: str) -> None:
+        raise ConnectionError
+
+    client.fault = down
+    pauses: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        pauses.append(seconds)
+        return len(pauses) == 8
+
+    assert isinstance(mirror_while(finished, tracker(client), wait=wait, period_s=2), ConnectionError)
+    assert pauses == [2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def test_more_trials_than_fit_on_a_page() -> None:
+    """Each page is asked for once."""
+    storage, client = MemoryStorage(), FakeMlflow()
+    write(storage, 1, [opened(), *(trial(number, 1.0 + number) for number in range(1_200)), closed()])
+    study = follow(storage).study
+    tracker(client).mirror(study)
+    sent = len(client.requests)
+    tracker(client).mirror(study)
+    assert client.requests[sent:] == ["get_experiment", "search", "search"]
+
+
+def test_where_the_server_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow itself would make a database in the current folder."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(PlatformError, match="MLFLOW_TRACKING_URI must name"):
+        connect()

@@ -1,0 +1,134 @@
+"""Tracking with a real MLflow server, which a proxy breaks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_sparktune.study.storage import open_storage
+from airflow_sparktune.study.trial import TrialState
+from airflow_sparktune.testing.samples import BEGAN, closed, opened, trial, write
+from tests.tracking.servers import Proxy, mlflow_server, proxy_of
+
+pytestmark = pytest.mark.integration
+
+SPARKTUNE = str(Path(sys.executable).with_name("sparktune"))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as address:
+        yield address
+
+
+@pytest.fixture
+def proxy(server: str) -> Iterator[Proxy]:
+    with proxy_of(server) as running:
+        yield running
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> str:
+    """Fourteen trials, of which the fourth failed and the twelfth was pruned."""
+    trials = [trial(number, 1.0 / (1 + number)) for number in range(14)]
+    for number, state in ((4, TrialState.FAILED), (12, TrialState.PRUNED)):
+        ended = replace(trials[number].trial, state=state, loss=None, end=BEGAN + number + 0.5)
+        trials[number] = replace(trials[number], trial=ended)
+    address = str(tmp_path / "study")
+    write(open_storage(address), 1, [opened(), *trials, closed()])
+    return address
+
+
+def track(study: str, address: str, *, timeout_s: str = "2") -> subprocess.CompletedProcess[str]:
+    """`sparktune track` as a person runs it."""
+    return subprocess.run(
+        [
+            SPARKTUNE,
+            "track",
+            study,
+            "--to",
+            "mlflow",
+            "--experiment",
+            study,
+        ],
+        env={**os.environ, "MLFLOW_TRACKING_URI": address, "MLFLOW_HTTP_REQUEST_TIMEOUT": timeout_s},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def runs(server: str, experiment: str) -> tuple[Any, Mapping[int, Any]]:
+    """The parent run and the children by trial number, by a client that knows nothing of ours."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(server)
+    found = client.get_experiment_by_name(experiment)
+    assert found is not None
+    everything = client.search_runs([found.experiment_id], max_results=1_000)
+    parents = [run for run in everything if "mlflow.parentRunId" not in run.data.tags]
+    children = [run for run in everything if "mlflow.parentRunId" in run.data.tags]
+    (parent,) = parents
+    assert {run.data.tags["mlflow.parentRunId"] for run in children} <= {parent.info.run_id}
+    numbered = {int(run.data.tags["sparktune.trial"]): run for run in children}
+    assert len(numbered) == len(children)
+    return parent, numbered
+
+
+def test_a_study_is_mirrored_in_three_requests_a_trial(study: str, server: str, proxy: Proxy) -> None:
+    """Params, losses, states and the report are there; the second time there is nothing to send."""
+    done = track(study, proxy.address, timeout_s="60")
+    assert done.returncode == 0, done.stderr
+    parent, children = runs(server, study)
+    assert set(children) == set(range(14))
+    assert [children[number].info.status for number in (0, 4, 12)] == ["FINISHED", "FAILED", "KILLED"]
+    assert children[0].data.params == {"lr": "0.1"}
+    best = min(run.data.metrics["loss"] for run in children.values() if run.info.status == "FINISHED")
+    assert parent.data.metrics["best_loss"] == best
+    assert parent.info.status == "FINISHED"
+    a_trial = ("runs/create", "runs/log-batch", "runs/update")
+    parents_own = 1 + 5 + 1  # create; settings, best losses, totals, result, ...; end
+    assert sum(proxy.counts[path] for path in a_trial) <= 3 * 14 + parents_own
+
+    before = proxy.counts.copy()
+    assert track(study, proxy.address, timeout_s="60").returncode == 0
+    assert dict(proxy.counts - before) == {"experiments/get-by-name": 1, "runs/search": 1}
+
+
+@pytest.mark.parametrize("mode", ["fails", "swallows", "hangs"])
+def test_a_server_that_breaks_is_caught_up_with(study: str, server: str, proxy: Proxy, mode: str) -> None:
+    """It is said in a sentence, without a traceback; the next time everything is there, each run once."""
+    proxy.mode, proxy.passes = mode, 0
+    done = track(study, proxy.address)
+    assert done.returncode == 1
+    assert done.stderr.count("tracking fails") == 1
+    assert "Traceback" not in done.stderr
+    proxy.passes = None
+    assert track(study, proxy.address, timeout_s="60").returncode == 0
+    parent, children = runs(server, study)
+    assert (parent.info.status, set(children)) == ("FINISHED", set(range(14)))
+
+
+def test_no_server_at_all(study: str) -> None:
+    """The same."""
+    done = track(study, "http://127.0.0.1:9")
+    assert (done.returncode, done.stderr.count("tracking fails")) == (1, 1)
+
+
+def test_a_server_that_breaks_while_trials_are_sent(study: str, server: str, proxy: Proxy) -> None:
+    """Answers are lost in the middle, again and again; in the end each trial is there once."""
+    proxy.mode = "swallows"
+    for passes in (5, 12, 20):
+        proxy.passes = passes
+        assert track(study, proxy.address).returncode == 1
+    proxy.passes = None
+    assert track(study, proxy.address, timeout_s="60").returncode == 0
+    _, children = runs(server, study)
+    assert set(children) == set(range(14))
