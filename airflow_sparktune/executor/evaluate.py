@@ -22,7 +22,7 @@ from typing import Any, Protocol
 
 from airflow_sparktune.errors import ObjectiveError, SpecError
 from airflow_sparktune.executor.children import guard_children
-from airflow_sparktune.executor.objective import Objective, TrialInfo, load_objective
+from airflow_sparktune.executor.objective import WAYS, Objective, TrialInfo, load_objective
 from airflow_sparktune.executor.reuse import keep_worker
 from airflow_sparktune.executor.seeding import seed_globals
 from airflow_sparktune.study.plain import plain
@@ -166,6 +166,8 @@ def raised(error: BaseException) -> Failure:
     try:
         message = "".join(traceback.format_exception_only(error)).strip()
         told = _traceback(error)
+        if isinstance(error, ModuleNotFoundError):
+            message = f"{message}; {WAYS}"
     except Exception:  # noqa: BLE001 - an exception of the user's own class may raise when it is looked at
         message = f"{type(error).__qualname__} (an exception that cannot be shown)"
         told = "".join(traceback.format_tb(error.__traceback__))

@@ -12,6 +12,12 @@ from typing import Any
 from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.study.signature import extras_wanted
 
+# How code comes to where trials run.
+WAYS = (
+    "put it beside the DAG file, send it with py_files, or give executors an environment that has it "
+    "(archives, or their image)"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class TrialInfo:
@@ -49,11 +55,11 @@ def load(name: str) -> Any:
         if module_name == missing or module_name.startswith(f"{missing}."):
             raise ObjectiveError(
                 f"{name!r} must be importable where trials run, got: no module named {missing!r}; check the "
-                "spelling, put it beside the DAG file, or install it there"
+                f"spelling, or {WAYS}"
             ) from None
         raise ObjectiveError(
             f"{name!r} must be importable where trials run, got: {module_name} imports {missing!r}, which is "
-            "not installed there; install it, or drop that import"
+            f"not there; {WAYS}"
         ) from error
     except SyntaxError as error:
         raise ObjectiveError(

@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # the helpers beside the tests, under every import mode
 
 from airflow_site import Site, standalone
+from standalone_cluster import standalone_cluster
 
 collect_ignore = ["dags"]  # what the real Airflow loads
 ROOT = Path(__file__).parent.parent.parent
@@ -20,3 +21,10 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     bundles = {"examples": ROOT / "dags", "scenarios": Path(__file__).parent / "dags"}
     with standalone(tmp_path_factory.mktemp("airflow"), bundles=bundles) as site:
         yield site
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The master's URL of one Spark cluster for all: two workers of one core."""
+    with standalone_cluster(tmp_path_factory.mktemp("cluster")) as master:
+        yield master

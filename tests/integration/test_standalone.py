@@ -1,59 +1,19 @@
-"""A study on a real standalone Spark cluster in client mode: a master and two workers of one core."""
+"""A study on a standalone Spark cluster in client mode."""
 
 from __future__ import annotations
 
-import os
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from importlib.util import find_spec
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import yaml
-from airflow_site import free_port, wait_for
 
 from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.study import Study
 
 pytestmark = pytest.mark.integration
-
-PYSPARK = Path(find_spec("pyspark").origin).parent
-DEPLOY = "org.apache.spark.deploy"
-
-
-@contextmanager
-def daemon(log: Path, *arguments: str) -> Iterator[None]:
-    command = [str(PYSPARK / "bin" / "spark-class"), *arguments]
-    environment = {**os.environ, "SPARK_HOME": str(PYSPARK)}
-    with log.open("wb") as out:
-        process = subprocess.Popen(command, env=environment, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[str]:
-    """The master's URL, once both workers have registered."""
-    port, host = free_port(), ["--host", "127.0.0.1"]
-    master = f"spark://127.0.0.1:{port}"
-    with ExitStack() as stack:
-        arguments = (f"{DEPLOY}.master.Master", *host, "--port", str(port), "--webui-port", str(free_port()))
-        stack.enter_context(daemon(tmp_path / "master.log", *arguments))
-        wait_for(lambda: _listens(port), within_s=60)
-        for number in (1, 2):
-            size = ["--cores", "1", "--memory", "1g", "--work-dir", str(tmp_path / f"worker{number}")]
-            ports = ["--webui-port", str(free_port())]
-            arguments = (f"{DEPLOY}.worker.Worker", *host, *size, *ports, master)
-            stack.enter_context(daemon(tmp_path / f"worker{number}.log", *arguments))
-        log = tmp_path / "master.log"
-        wait_for(lambda: log.read_text().count("Registering worker") == 2, within_s=60)
-        yield master
 
 
 def test_study_on_a_cluster(cluster: str, tmp_path: Path) -> None:
@@ -126,8 +86,3 @@ def _run(cluster: str, tmp_path: Path, *, conf: Mapping[str, object], **given: o
     )
     assert told.returncode == 0, told.stdout + told.stderr
     return read_study(str(tmp_path / "study")).study
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -17,6 +17,7 @@ from airflow_sparktune.errors import DriverLost, PlatformError, SparktuneError
 from airflow_sparktune.orchestrator.deploy.job import Submission, Target
 from airflow_sparktune.orchestrator.deploy.parcel import SPARK_LOG
 from airflow_sparktune.orchestrator.deploy.process import die_with_parent, environment
+from airflow_sparktune.orchestrator.deploy.py_files import importable
 from airflow_sparktune.orchestrator.deploy.spark_conf import write_properties
 from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
 from airflow_sparktune.orchestrator.deploy.way import Way
@@ -95,7 +96,8 @@ class SubmissionOperator(SparkSubmitOperator):
         self.external_id_key = f"{SparkSubmitOperator.external_id_key}_{reconnection}"
         self.application = submission.application
         self.application_args = list(submission.arguments)
-        self.py_files = ",".join([*submission.py_files, *filter(None, [self.py_files])])
+        own = importable(self.py_files, folder=submission.folder)
+        self.py_files = ",".join([*submission.py_files, *own])
         try:
             with environment(submission.environment):
                 super().execute(context)
