@@ -7,7 +7,7 @@ JAVA := $(VENV)/.java_home
 RUN = JAVA_HOME="$$(cat $(JAVA))" PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo ui test test-spark unit check docs bench format clean
+.PHONY: help install demo ui test test-spark unit check docs bench release format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -29,11 +29,12 @@ test-spark: install ## Run the tests that need Spark with another release (SPARK
 unit: install ## Run the tests that start neither Spark, nor Airflow, nor a browser
 	$(RUN) pytest -m 'not integration and not soak'
 
-check: install ## Lint, types, import contracts
+check: install ## Lint, types, import contracts, container images
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	tools/check_images.sh $(BIN)
 
 docs: install ## Build the documentation into docs/_build/html, without network; a warning is an error
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
@@ -42,12 +43,15 @@ docs: install ## Build the documentation into docs/_build/html, without network;
 bench: install ## Measure against the peers, side by side (ARGS=--quick for the short form)
 	$(RUN) python -m benchmarks $(ARGS)
 
+release: install ## Build the release files into dist/, and run the demo from the wheel alone
+	JAVA_HOME="$$(cat $(JAVA))" tools/release.sh $(BIN)
+
 format: install ## Put the code into shape
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 clean: ## Remove what the targets have made
-	rm -rf $(VENV) .spark .demo .airflow benchmarks/out docs/_build tests/artifacts
+	rm -rf $(VENV) .spark .demo .airflow benchmarks/out build dist docs/_build tests/artifacts
 
 $(INSTALLED): pyproject.toml constraints.txt tools/install.sh
 	tools/install.sh $(VENV)

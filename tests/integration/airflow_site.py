@@ -78,10 +78,11 @@ class Site:
 
     url: str
     home: Path
+    password: str = PASSWORD
 
     def call(self, method: str, path: str, **data: Any) -> Any:
         """Airflow's API, as the administrator."""
-        headers = logged_in(self.url, "admin", PASSWORD)
+        headers = logged_in(self.url, "admin", self.password)
         answer = httpx.request(
             method, f"{self.url}/api/v2/{path}", headers=headers, json=data or None, timeout=30
         )
@@ -96,13 +97,13 @@ class Site:
         return Run(self, dag, run)
 
 
-def wait_for(ready: Callable[[], bool], *, within_s: float) -> None:
+def wait_for(ready: Callable[[], bool], *, within_s: float, every_s: float = 0.2) -> None:
     """Until `ready()` holds; TimeoutError after that long."""
     end = time.monotonic() + within_s
     while not ready():
         if time.monotonic() > end:
             raise TimeoutError(f"this did not come true within {within_s} s: {ready}")
-        time.sleep(0.2)
+        time.sleep(every_s)
 
 
 @contextmanager

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# The helpers beside the tests, and those of a real Airflow, under every import mode.
+sys.path.insert(0, str(Path(__file__).parent.parent / "integration"))
+sys.path.insert(0, str(Path(__file__).parent))
+
+from engine import docker_engine
+from stack import Stack, running_stack
+
+collect_ignore = ["stand_ins"]  # what runs inside containers
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    if not os.environ.get("SPARKTUNE_REQUIRE_CONTAINERS"):
+        pytest.skip(
+            "the whole stack in containers takes ten minutes; SPARKTUNE_REQUIRE_CONTAINERS=1 brings it up"
+        )
+    with docker_engine(), running_stack(tmp_path_factory.mktemp("stack")) as stack:
+        yield stack

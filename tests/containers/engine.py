@@ -1,0 +1,80 @@
+"""A Docker engine for the tests: the one that answers, or one of their own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from airflow_site import wait_for
+
+PACKAGES = ("docker.io", "docker-cli", "docker-buildx", "docker-compose", "iptables")
+
+
+@contextmanager
+def docker_engine() -> Iterator[None]:
+    """While this is open, `docker` reaches an engine; one that was started here is stopped and removed."""
+    install("docker", PACKAGES)
+    if _answers():
+        yield
+        return
+    # Not below pytest's own folder, which is kept: images take gigabytes.
+    with tempfile.TemporaryDirectory(prefix="sparktune-engine-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        before = os.environ.get("DOCKER_HOST")
+        os.environ["DOCKER_HOST"] = socket = f"unix://{folder}/docker.sock"
+        command = ["dockerd", "--host", socket, "--pidfile", str(folder / "pid")]
+        command += ["--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")]
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        try:
+            wait_for(lambda: process.poll() is not None or _answers(), within_s=60)
+            if process.poll() is not None:
+                raise RuntimeError(
+                    f"no Docker engine could be started:\n{(folder / 'log').read_text()[-3000:]}"
+                )
+            yield
+        finally:
+            process.terminate()
+            process.wait(timeout=120)
+            if before is None:
+                del os.environ["DOCKER_HOST"]
+            else:
+                os.environ["DOCKER_HOST"] = before
+
+
+def docker(*arguments: str, timeout: float = 60) -> str:
+    """The output of a docker command; RuntimeError with what it said where it fails."""
+    done = subprocess.run(
+        ["docker", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout,
+        stdin=subprocess.DEVNULL,
+    )
+    if done.returncode:
+        said = "\n".join((done.stdout + done.stderr).splitlines()[-60:])
+        raise RuntimeError(f"docker {' '.join(arguments)} failed:\n{said}")
+    return done.stdout.strip()
+
+
+def install(command: str, packages: tuple[str, ...]) -> None:
+    """Debian's packages, where the machine lacks the command."""
+    if shutil.which(command):
+        return
+    quiet = {
+        "stdout": subprocess.DEVNULL,
+        "check": True,
+        "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+    }
+    subprocess.run(["apt-get", "update", "-q"], **quiet)
+    subprocess.run(["apt-get", "install", "-qy", "--no-install-recommends", *packages], **quiet)
+
+
+def _answers() -> bool:
+    return subprocess.run(["docker", "info"], capture_output=True, check=False, timeout=60).returncode == 0

@@ -1,0 +1,126 @@
+"""The stack of docker/compose.yaml under a name and with passwords of its own."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from airflow_site import Site, free_port, wait_for
+from engine import docker
+from stand_ins import provide
+
+log = logging.getLogger(__name__)
+
+ROOT = Path(__file__).parent.parent.parent
+DOCKER = ROOT / "docker"
+PROJECT = "sparktune-test"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Its services, by their names in compose.yaml; `secrets` are the values of .env by name."""
+
+    env_file: Path
+    port: int
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        lines = [line for line in self.env_file.read_text().splitlines() if re.match("[A-Z]", line)]
+        return {name: value for name, _, value in (line.partition("=") for line in lines) if len(value) > 16}
+
+    @property
+    def airflow(self) -> Site:
+        """Airflow, by the one port that is published."""
+        return Site(f"http://127.0.0.1:{self.port}", Path("/opt/airflow"), self.secrets["AIRFLOW_PASSWORD"])
+
+    def compose(self, *arguments: str, timeout: float = 120) -> str:
+        where = ["--project-name", PROJECT, "--file", str(DOCKER / "compose.yaml")]
+        return docker("compose", *where, "--env-file", str(self.env_file), *arguments, timeout=timeout)
+
+    def run_in(self, service: str, *command: str) -> str:
+        """The output of a command inside a service's container."""
+        return self.compose("exec", "-T", service, *command)
+
+    def container(self, service: str) -> dict[str, Any]:
+        """What the engine knows of a service's container."""
+        name = self.compose("ps", "--all", "--quiet", service)
+        (found,) = json.loads(docker("inspect", name))
+        return found
+
+    def is_healthy(self, service: str) -> bool:
+        return self.container(service)["State"].get("Health", {}).get("Status") == "healthy"
+
+    def kill(self, service: str) -> None:
+        """SIGKILL everything in the container, as when its machine dies; it is restarted then."""
+        with suppress(RuntimeError):  # the command goes down with the container
+            self.run_in(service, "bash", "-c", "kill -9 -1")
+
+    def wait_for_return(self, service: str, *, within_s: float) -> None:
+        """Until the engine has started the container once more and finds it healthy."""
+        wait_for(
+            lambda: self.container(service)["RestartCount"] > 0 and self.is_healthy(service),
+            within_s=within_s,
+        )
+
+
+@contextmanager
+def running_stack(folder: Path) -> Iterator[Stack]:
+    """Built, up and healthy; afterwards nothing of it is left."""
+    stack = Stack(_passwords(folder), free_port())
+    os.environ["AIRFLOW_PORT"] = str(stack.port)  # wins over .env
+    services = json.loads(stack.compose("config", "--format", "json"))["services"]
+    with _timed("images to stand on"):
+        for image in sorted(
+            {_base_image(), *(s["image"] for s in services.values() if not _is_ours(s["image"]))}
+        ):
+            provide(image)
+    try:
+        with _timed("building the images"):
+            stack.compose("build", timeout=1800)
+        with _timed("bringing the stack up"):
+            stack.compose("up", "--detach", "--no-build", "--wait", timeout=900)
+        yield stack
+    except RuntimeError as error:
+        raise RuntimeError(f"{error}\n{stack.compose('logs', '--tail', '40')}") from None
+    finally:
+        del os.environ["AIRFLOW_PORT"]
+        stack.compose("down", "--volumes", timeout=300)
+    ours = f"label=com.docker.compose.project={PROJECT}"
+    left = [docker(*what, "ls", "--quiet", "--filter", ours) for what in (("volume",), ("network",))]
+    assert [docker("ps", "--all", "--quiet", "--filter", ours), *left] == ["", "", ""]
+
+
+def _passwords(folder: Path) -> Path:
+    """An .env, made by the command that .env.example gives."""
+    example = (DOCKER / ".env.example").read_text()
+    (command,) = re.findall("^# +(while read .*)$", example, flags=re.MULTILINE)
+    (folder / ".env.example").write_text(example)
+    subprocess.run(["sh", "-ec", command], cwd=folder, check=True)
+    return folder / ".env"
+
+
+def _base_image() -> str:
+    """What both Dockerfiles stand on."""
+    files = [(DOCKER / name / "Dockerfile").read_text() for name in ("airflow", "spark")]
+    (image,) = {re.findall("^ARG PYTHON_IMAGE=(.+)$", text, flags=re.MULTILINE)[0] for text in files}
+    return image
+
+
+def _is_ours(image: str) -> bool:
+    return image.startswith("sparktune-")
+
+
+@contextmanager
+def _timed(what: str) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    log.info("%s: %.0f s", what, time.monotonic() - started)

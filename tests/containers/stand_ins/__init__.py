@@ -1,0 +1,65 @@
+"""Stand-ins for the public images, on a machine that can reach package mirrors but no image registry."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import subprocess
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+from engine import docker, install
+
+log = logging.getLogger(__name__)
+
+HERE = Path(__file__).parent
+# The public images by name, without their tags, and the folder of what takes their place.
+FOLDERS = {"python": "python", "postgres": "postgres", "chrislusf/seaweedfs": "s3"}
+CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+# Besides a Python: what the health check of the object storage is written with.
+DEBIAN_PACKAGES = "ca-certificates,python3,python3-venv,wget"
+
+
+def provide(image: str) -> None:
+    """Have the image, pulled from its registry where that answers, otherwise a stand-in of the same name."""
+    if _is_there(image):
+        return
+    try:
+        docker("pull", "--quiet", image, timeout=600)
+    except RuntimeError:
+        log.warning("%s cannot be pulled; a stand-in takes its place", image)
+        _build(image, FOLDERS[image.rpartition(":")[0]])
+
+
+def _build(image: str, folder: str) -> None:
+    _provide_debian()
+    if folder == "s3" and not _is_there("stand-in/python"):
+        _build("stand-in/python", "python")
+    with tempfile.TemporaryDirectory() as name:
+        context = Path(name, "context")
+        shutil.copytree(HERE / folder, context)
+        if folder == "python":
+            shutil.copy(CERTIFICATES, context)
+        moto = ["--build-arg", f"MOTO={version('moto')}"] if folder == "s3" else []
+        docker("build", "--quiet", *moto, "--tag", image, str(context), timeout=900)
+
+
+def _provide_debian() -> None:
+    """A root file system of Debian stable's packages, as the image stand-in/debian."""
+    if _is_there("stand-in/debian"):
+        return
+    install("mmdebstrap", ("mmdebstrap",))
+    with tempfile.TemporaryDirectory() as folder:
+        archive = str(Path(folder, "debian.tar"))
+        what = ["--variant=minbase", f"--include={DEBIAN_PACKAGES}", "trixie"]
+        subprocess.run(["mmdebstrap", "--quiet", *what, archive], check=True, timeout=600)
+        docker("import", archive, "stand-in/debian", timeout=300)
+
+
+def _is_there(image: str) -> bool:
+    try:
+        docker("image", "inspect", image)
+    except RuntimeError:
+        return False
+    return True
