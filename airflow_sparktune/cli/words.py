@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,6 +12,7 @@ import click
 
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.phase import Phase, phase_of
 from airflow_sparktune.study.result import counts, iso
 from airflow_sparktune.study.stopping import label
 from airflow_sparktune.study.study import Study
@@ -67,9 +69,11 @@ def standing(study: Study) -> str:
 
 def ending(study: Study) -> str:
     """Why a study ended, or when it was last heard of."""
-    if study.closed is None or study.spec is None:
-        return f"not ended; last update {iso(study.attempts[-1].last)}"
-    return label(study.closed.reason, study.spec)
+    if study.closed is not None and study.spec is not None:
+        return label(study.closed.reason, study.spec)
+    phase = phase_of(study, now=time.time())
+    what = "lost, its driver died" if phase is Phase.LOST else phase.value
+    return f"{what}; last update {iso(study.attempts[-1].last)}"
 
 
 def facts(study: Study) -> dict[str, str]:

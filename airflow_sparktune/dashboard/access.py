@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import HTTPException, Query
+from fastapi import Depends, HTTPException, Query, Request
 
 from airflow_sparktune.dashboard.place import Place
 
@@ -27,6 +27,22 @@ def may_read_task_instances() -> Callable[..., Any]:
     from airflow.api_fastapi.core_api.security import requires_access_dag
 
     return requires_access_dag("GET", DagAccessEntity.TASK_INSTANCE)
+
+
+def may_edit_task_instances() -> Callable[..., Any]:
+    """Airflow's check for changing a task instance, as a dependency that returns the user's name."""
+    from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+    from airflow.api_fastapi.core_api.security import get_user, requires_access_dag
+
+    check = requires_access_dag("PUT", DagAccessEntity.TASK_INSTANCE)
+
+    def editor(request: Request, user: Annotated[Any, Depends(get_user)]) -> str:
+        check(request, user)
+        return str(user.get_name())
+
+    # FastAPI looks for the names in annotations among the module's, where get_user must not be imported.
+    editor.__annotations__ = {"request": Request, "user": Annotated[Any, Depends(get_user)], "return": str}
+    return editor
 
 
 async def checked_dag(dag_id: str) -> str:

@@ -16,6 +16,7 @@ from airflow_sparktune.dashboard.page.replies import accepts_gzip
 from airflow_sparktune.dashboard.place import Catalogue
 from airflow_sparktune.dashboard.routes import StudyRoutes
 from airflow_sparktune.dashboard.shelf import Shelf
+from airflow_sparktune.dashboard.stop import add_stop
 from airflow_sparktune.dashboard.workers import Busy, Workers
 from airflow_sparktune.errors import StorageError
 
@@ -38,11 +39,16 @@ def create_app(
     catalogue: Catalogue,
     *,
     guard: Callable[..., Any],
+    editor: Callable[..., Any],
     mask: Mask | None = None,
     shelf: Shelf | None = None,
     workers: Workers | None = None,
 ) -> FastAPI:
-    """The page's application; `guard` is a FastAPI dependency that raises for users without access."""
+    """The page's application.
+
+    `guard` is a FastAPI dependency that raises for users who may not see the DAG's task instances, `editor`
+    one that returns the name of a user who may change them, and raises for others.
+    """
     app = FastAPI(title="Sparktune", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.middleware("http")(_with_headers)
     app.add_exception_handler(Busy, _unavailable)
@@ -53,6 +59,7 @@ def create_app(
     workers = Workers() if workers is None else workers
     _add_pages(router, workers)
     shelf = Shelf() if shelf is None else shelf
+    add_stop(router, catalogue, editor=editor, shelf=shelf, workers=workers)
     StudyRoutes(catalogue, mask=mask or airflow_mask(), shelf=shelf, workers=workers).add_to(router)
     app.include_router(router)
     return app

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -44,7 +45,7 @@ class OneStudy:
 
 def local_app(address: str, *, mask: Mask | None = None) -> FastAPI:
     """The application for one study, without a login; it answers to this machine's names only."""
-    app = create_app(OneStudy(address), guard=_everybody, mask=mask)
+    app = create_app(OneStudy(address), guard=_everybody, editor=_this_user, mask=mask)
     # Without it any web page could reach a page on loopback by rebinding its own name to 127.0.0.1.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
 
@@ -64,3 +65,8 @@ def serve(address: str, *, port: int) -> None:
 
 def _everybody() -> None:
     """No check: every user of this machine can reach the port."""
+
+
+def _this_user() -> str:
+    """The user who has started the server."""
+    return getpass.getuser()

@@ -86,7 +86,7 @@ def test_show_says_when_a_study_that_has_no_end_was_last_heard_of(
         storage, StudyFollower(storage), spec=spec, seed=1, dimensions=(), take_over=False, wall=lambda: 10.0
     )
     assert main(["show", str(tmp_path)]) == 0
-    assert "not ended; last update 1970-01-01T00:00:10.000+00:00\n" in capsys.readouterr().out
+    assert "lost, its driver died; last update 1970-01-01T00:00:10.000+00:00\n" in capsys.readouterr().out
 
 
 def test_report(study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

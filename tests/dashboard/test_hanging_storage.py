@@ -17,7 +17,7 @@ from airflow_sparktune.dashboard.roots import StorageRoots
 from airflow_sparktune.dashboard.shelf import Shelf
 from airflow_sparktune.dashboard.workers import Workers
 from airflow_sparktune.study.storage import LocalStorage
-from tests.dashboard.helpers.pages import RUN, as_it_is, everybody
+from tests.dashboard.helpers.pages import RUN, as_it_is, everybody, somebody
 from tests.dashboard.helpers.serving import served
 from tests.dashboard.helpers.synthetic import Writer
 
@@ -57,6 +57,7 @@ def app(tmp_path: Path, address: str) -> FastAPI:
     app = create_app(
         StorageRoots((str(tmp_path),)),
         guard=everybody,
+        editor=somebody,
         mask=as_it_is,
         shelf=Shelf(patience_s=0.2),
         workers=Workers(threads=3, deadline_s=1.0),

@@ -14,7 +14,7 @@ from airflow_sparktune.dashboard.app import create_app
 from airflow_sparktune.dashboard.roots import StorageRoots
 from airflow_sparktune.errors import StorageUnavailable
 from airflow_sparktune.study.trial import Failure, FailureKind, TrialState
-from tests.dashboard.helpers.pages import RUN, TASK, client_of, everybody
+from tests.dashboard.helpers.pages import RUN, TASK, client_of, everybody, somebody
 from tests.dashboard.helpers.synthetic import Writer
 
 
@@ -23,7 +23,7 @@ def nobody() -> None:
 
 
 def routes() -> list[APIRoute]:
-    app = create_app(StorageRoots(("/nowhere",)), guard=nobody, mask=str)
+    app = create_app(StorageRoots(("/nowhere",)), guard=nobody, editor=somebody, mask=str)
     return [route for route in app.routes if isinstance(route, APIRoute)] or [
         route for route in app.router.routes if isinstance(route, APIRoute)
     ]
@@ -33,12 +33,15 @@ def routes() -> list[APIRoute]:
 def test_no_route_answers_whom_the_guard_refuses(path: str, tmp_path: Path) -> None:
     filled = re.sub(r"\{\w+\}", "1", path)
 
-    assert client_of(tmp_path, guard=nobody).get(filled).status_code == 401
+    client = client_of(tmp_path, guard=nobody)
+    assert client.get(filled).status_code == 401
+    assert client.put(filled).status_code in (401, 405)
 
 
-def test_there_are_routes_and_all_are_get() -> None:
+def test_there_are_routes_and_only_one_changes_anything() -> None:
     assert len(routes()) >= 8
-    assert {method for route in routes() for method in route.methods} == {"GET"}
+    changing = [route.path for route in routes() if route.methods != {"GET"}]
+    assert changing == ["/dags/{dag_id}/tasks/{task_id}/runs/{run_id}/stop"]
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/"])
@@ -171,7 +174,9 @@ def test_text_under_a_telling_key_is_masked(tmp_path: Path, address: str) -> Non
     )
     writer.open()
     writer.run(2)
-    client = TestClient(create_app(StorageRoots((str(tmp_path),)), guard=everybody, mask=airflow_mask()))
+    client = TestClient(
+        create_app(StorageRoots((str(tmp_path),)), guard=everybody, editor=somebody, mask=airflow_mask())
+    )
 
     told = client.get(f"{RUN}/study").text + client.get(f"{RUN}/trials/0?generation=0").text
 
@@ -191,7 +196,9 @@ def test_a_secret_of_the_spec_is_hidden_in_tracebacks_too(tmp_path: Path, addres
         writer.put(trial.ended(TrialState.FAILED, end=writer.now, error=error, info={"note": text}))
     described = {"type": "ObjectiveError", "message": text, "retryable": False, "traceback": text}
     writer.close("error", error=described)
-    client = TestClient(create_app(StorageRoots((str(tmp_path),)), guard=everybody, mask=airflow_mask()))
+    client = TestClient(
+        create_app(StorageRoots((str(tmp_path),)), guard=everybody, editor=somebody, mask=airflow_mask())
+    )
 
     for path in ("study", "trials/0?generation=0", "report?generation=0"):
         answer = client.get(f"{RUN}/{path}")

@@ -12,7 +12,7 @@ from threading import Lock
 
 from airflow_sparktune.dashboard.page.masking import Mask, study_mask
 from airflow_sparktune.dashboard.page.schemas import HistoryReply, RunRow
-from airflow_sparktune.dashboard.page.view import named_dimensions, named_point, stream_of
+from airflow_sparktune.dashboard.page.view import ended_by, named_dimensions, named_point, stream_of
 from airflow_sparktune.dashboard.place import Catalogue, Place
 from airflow_sparktune.errors import SparktuneError
 from airflow_sparktune.study.address import part
@@ -94,7 +94,7 @@ class History:
             map_index=place.map_index,
             generation=generation,
             phase=phase_of(study, now=time.time()),
-            stop_reason=result["stop_reason"],
+            ended_by=ended_by(study),
             started=study.attempts[0].opened if study.attempts else None,
             elapsed_s=result["elapsed_s"],
             trials=result["trials"],

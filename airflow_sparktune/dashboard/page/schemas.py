@@ -68,6 +68,7 @@ class StudyReply(_Reply):
     since: float = 0.0
     summary: dict[str, Any] | None = None
     verdict: str | None = None
+    ended_by: str | None = None
     failures: list[str] = []
     limits: dict[str, Any] = {}
     dimensions: list[dict[str, Any]] = []
@@ -88,7 +89,7 @@ class RunRow(_Reply):
     map_index: int
     generation: int
     phase: PagePhase
-    stop_reason: str | None = None
+    ended_by: str | None = None
     started: float | None = None
     elapsed_s: float = 0.0
     trials: int = 0

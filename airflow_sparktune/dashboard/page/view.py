@@ -17,6 +17,7 @@ from airflow_sparktune.study.naming import Name, names
 from airflow_sparktune.study.phase import Phase, phase_of, stage_of
 from airflow_sparktune.study.result import summary, trial_row
 from airflow_sparktune.study.space import parse
+from airflow_sparktune.study.stopping import label
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial
 
@@ -56,6 +57,7 @@ def study_reply(
         since=since,
         summary=mask(summary(study)),
         verdict=verdict(study),
+        ended_by=ended_by(study),
         failures=[mask(line) for line in failure_digest(tuple(study.trials.values()), dimensions)],
         limits={name: getattr(study.spec, name) for name in _LIMITS} if study.spec else {},
         dimensions=dimensions,
@@ -105,6 +107,13 @@ def named_point(point: Mapping[str, Any], dimensions: Sequence[Mapping[str, Any]
         if raw is not None:
             found[str(dimension["path"])] = _value(raw, dimension.get("options"))
     return found
+
+
+def ended_by(study: Study) -> str | None:
+    """Why the study ended, in words; None while it goes on."""
+    if study.closed is None or study.spec is None:
+        return None
+    return label(study.closed.reason, study.spec)
 
 
 def stream_of(follower: StudyFollower) -> str:

@@ -8,16 +8,6 @@ import { showSeries } from "./series.js";
 import { followTheme } from "./theme.js";
 
 const PHASES = { waiting: "waiting", starting: "starting", running: "running", failed: "failed", killed: "killed", lost: "driver died" };
-const REASONS = {
-  max_evals: "reached max_evals",
-  timeout: "reached the timeout",
-  loss_threshold: "reached the loss threshold",
-  no_progress: "no progress",
-  max_failures: "too many failures",
-  early_stop: "ended by its rule",
-  stopped: "stopped by a user",
-};
-
 let runs = [];
 
 // Each run with the run before it of the same map index, what changed between them, and Airflow's names.
@@ -106,7 +96,7 @@ function address(run) {
 
 function stateOf(run) {
   if (run.problem) return run.problem;
-  return run.phase === "done" ? (REASONS[run.stop_reason] ?? run.stop_reason) : PHASES[run.phase];
+  return run.phase === "done" ? run.ended_by : PHASES[run.phase];
 }
 
 function change(run) {

@@ -3,15 +3,6 @@ import { copyButtons } from "./copy.js";
 import { byId, el, outwardLink } from "./dom.js";
 import { duration, moment, number, plural, SIGNS, STATE_WORDS, STATES, valueOf } from "./format.js";
 
-const REASONS = {
-  max_evals: (summary) => `reached max_evals (${summary.max_evals})`,
-  timeout: () => "reached the timeout",
-  loss_threshold: () => "reached the loss threshold",
-  no_progress: () => "no progress any more",
-  max_failures: () => "too many trials failed",
-  early_stop: () => "the algorithm, or a rule of the script, ended it",
-  stopped: () => "stopped by a user",
-};
 const PHASES = {
   waiting: "Waiting",
   starting: "Starting",
@@ -42,10 +33,9 @@ function replace(host, nodes) {
 }
 
 function sentence({ reply }) {
-  const { summary, verdict, phase, stage } = reply;
+  const { verdict, phase, stage, ended_by: endedBy } = reply;
   if (phase === "starting") return stage;
-  const reason = phase === "done" ? REASONS[summary.stop_reason]?.(summary) ?? summary.stop_reason : null;
-  return [verdict ?? "no successful trial yet", reason].filter(Boolean).join("; ");
+  return [verdict ?? "no successful trial yet", phase === "done" && endedBy].filter(Boolean).join("; ");
 }
 
 function showBanner(model) {

@@ -12,7 +12,7 @@ import { showNotices } from "./notices.js";
 import { Panel } from "./panel.js";
 import { showParallel } from "./parallel.js";
 import { Parameters } from "./parameters.js";
-import { follow, LiveSource, ReportSource } from "./source.js";
+import { follow, LiveSource, Lost, ReportSource } from "./source.js";
 import { showState } from "./state.js";
 import { TrialTable } from "./table.js";
 import { followTheme } from "./theme.js";
@@ -40,6 +40,7 @@ const charts = new Charts({
   contour: () => contour.show(model, filters.axes),
 });
 let trouble = null;
+let mayStop = false;
 
 function showCharts() {
   const { ordered } = model;
@@ -82,15 +83,33 @@ function showTitle() {
 
 function showActions() {
   const { generations = [], generation } = model.reply ?? {};
-  const signature = `${generations}|${generation}`;
+  const stoppable = mayStop && model.active;
+  const signature = `${generations}|${generation}|${stoppable}`;
   const host = byId("actions");
   if (host.dataset.signature === signature) return;
   host.dataset.signature = signature;
   if (inside) return;
   const nodes = [el("a", { class: "button", href: "../../" }, "History of this task")];
   if (generation !== null && generation !== undefined) nodes.push(downloadLink(generation));
+  if (stoppable) nodes.unshift(stopButton());
   if (generations.length > 1) nodes.unshift(generationBox(generations, generation));
   host.replaceChildren(...nodes);
+}
+
+function stopButton() {
+  const button = el("button", { type: "button" }, "Stop and keep the best");
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    try {
+      trouble = (await source.stop(model)).message;
+    } catch (error) {
+      if (!(error instanceof Lost)) throw error;
+      trouble = error.message;
+      button.disabled = false;
+    }
+    showNotices(model.reply, trouble, task?.current);
+  });
+  return button;
 }
 
 function downloadLink(generation) {
@@ -114,6 +133,13 @@ function generationBox(generations, shown) {
 }
 
 initLosses(showCharts);
+// A user who may not edit the task instance gets no button.
+if (!inside) {
+  source.get("stop", {}).then(
+    () => (mayStop = true),
+    () => (mayStop = false),
+  );
+}
 followTheme(showCharts);
 follow(source, model, {
   news: showAll,

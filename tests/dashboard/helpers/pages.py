@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from fastapi import HTTPException
 from fastapi.testclient import TestClient
 
 from airflow_sparktune.dashboard.app import create_app
@@ -20,12 +21,26 @@ def everybody() -> None:
     """A guard that lets everybody in."""
 
 
+def nobody() -> None:
+    """A guard that lets nobody in."""
+    raise HTTPException(403, "Forbidden")
+
+
+def somebody() -> str:
+    """An editor."""
+    return "ada"
+
+
 def as_it_is(value: Any, name: str | None = None) -> Any:
     """A mask that hides nothing."""
     return value
 
 
-def client_of(root: Path, guard: Callable[..., Any] = everybody) -> TestClient:
+def client_of(
+    root: Path, guard: Callable[..., Any] = everybody, editor: Callable[..., Any] = somebody
+) -> TestClient:
     """The application over a storage root; every request reads anew."""
-    app = create_app(StorageRoots((str(root),)), guard=guard, mask=as_it_is, shelf=Shelf(pause_s=0))
+    app = create_app(
+        StorageRoots((str(root),)), guard=guard, editor=editor, mask=as_it_is, shelf=Shelf(pause_s=0)
+    )
     return TestClient(app)

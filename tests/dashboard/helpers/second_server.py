@@ -27,13 +27,14 @@ class Server:
 
 
 @contextmanager
-def second_server(first: Site) -> Iterator[Server]:
-    """The server, until it is left."""
+def second_server(first: Site, **settings: str) -> Iterator[Server]:
+    """The server, until it is left; `settings` are environment variables."""
     server = Server(f"http://localhost:{free_port()}/airflow")
     environment = {
         **os.environ,
         "PYTHONPATH": str(Path(__file__).parent.parent / "site"),  # where picky.py lies
         "AIRFLOW__CORE__AUTH_MANAGER": "picky.PickyAuthManager",
+        **settings,
     }
     with running(
         "api-server", server.url, first.home, passwords=PASSWORDS, role="viewer", environment=environment

@@ -1,0 +1,86 @@
+"""The one thing that the page changes: a user asks a running study to stop and keep the best."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Depends, HTTPException, Request
+from pydantic import BaseModel
+
+from airflow_sparktune.dashboard.access import checked_place
+from airflow_sparktune.dashboard.place import Catalogue, Place
+from airflow_sparktune.dashboard.shelf import Shelf
+from airflow_sparktune.dashboard.workers import Workers
+from airflow_sparktune.errors import StorageError
+from airflow_sparktune.study.phase import phase_of
+from airflow_sparktune.study.stop_request import request_stop
+from airflow_sparktune.study.storage import open_storage
+
+log = logging.getLogger(__name__)
+
+TaskInstance = Annotated[Place, Depends(checked_place)]
+
+
+class StopReply(BaseModel):
+    """What happens next, in words."""
+
+    message: str
+
+
+def add_stop(
+    router: APIRouter, catalogue: Catalogue, *, editor: Callable[..., Any], shelf: Shelf, workers: Workers
+) -> None:
+    """Put the routes into the router of a DAG.
+
+    `editor` is a FastAPI dependency that returns the name of a user who may edit task instances, and raises
+    for others. The page asks by GET whether to offer the button.
+    """
+    path = "/tasks/{task_id}/runs/{run_id}/stop"
+
+    @router.get(path, dependencies=[Depends(editor), Depends(checked_place)])
+    async def may_stop() -> StopReply:
+        return StopReply(message="You may stop this study.")
+
+    # The editor is asked after the origin: a page of another site learns nothing of the user's rights.
+    @router.put(path, dependencies=[Depends(_from_this_page)])
+    async def stop(place: TaskInstance, generation: int, by: str = Depends(editor)) -> StopReply:
+        return await workers.run(lambda: _stop(catalogue, shelf, place, generation, by))
+
+
+def _stop(catalogue: Catalogue, shelf: Shelf, place: Place, generation: int, by: str) -> StopReply:
+    address = catalogue.generations(place).get(generation)
+    if address is None:
+        raise HTTPException(404, f"this task instance has no study of generation {generation}")
+    with shelf.look(address) as follower:
+        phase = phase_of(follower.study, now=time.time())
+        attempts = follower.study.attempts
+    if phase.over or not attempts:
+        raise HTTPException(409, f"Only a running study can be stopped; this one is {phase.value}.")
+    try:
+        request_stop(open_storage(address), attempt=attempts[-1].number, by=by)
+    except StorageError as error:
+        log.warning("%s could not be asked to stop: %s", place, error)
+        raise HTTPException(
+            409,
+            "The API server may not write into this study's folder. "
+            "Run `sparktune stop` where you have the right to, or give it to the API server's user.",
+        ) from None
+    log.info("%s was asked to stop by %s", place, by)
+    return StopReply(message="The study ends when its driver sees the request, and keeps the best so far.")
+
+
+async def _from_this_page(request: Request) -> None:
+    """Refuse what another site's page could send with the user's cookie.
+
+    A form cannot send JSON, and a script of another origin cannot send it without being asked for its origin.
+    """
+    if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
+        raise HTTPException(415, "A request to stop must be JSON.")
+    origin = urlsplit(request.headers.get("origin", ""))
+    if origin.scheme not in ("http", "https") or origin.netloc != request.headers.get("host"):
+        log.warning("Refused a request to stop a study from the origin %r", origin.geturl()[:250])
+        raise HTTPException(403, "A request to stop must come from a page of this server.")

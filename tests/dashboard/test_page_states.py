@@ -1,0 +1,282 @@
+"""The page tells where a study stands and what went wrong: states, names, panel, button."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from playwright.sync_api import Page, Route, expect
+
+from airflow_sparktune.study.address import study_address
+from airflow_sparktune.study.space import choice, loguniform, uniform, uniformint
+from airflow_sparktune.study.stop_request import stop_requested
+from airflow_sparktune.study.storage import open_storage
+from airflow_sparktune.study.trial import TrialState
+from tests.dashboard.helpers.pages import RUN, TASK, client_of, nobody
+from tests.dashboard.helpers.serving import served
+from tests.dashboard.helpers.synthetic import TRACEBACK, Writer
+
+pytestmark = pytest.mark.integration
+
+SPACE = {
+    "lr": loguniform(1e-4, 1.0),
+    "model": choice(
+        [
+            {"kind": "forest", "depth": uniformint(2, 12), "max_features": uniform(0, 1)},
+            {"kind": "boosting", "shrinkage": loguniform(1e-3, 1.0), "booster": choice(["gbtree", "dart"])},
+        ]
+    ),
+}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[str]:
+    """The page where Airflow mounts it."""
+    app = FastAPI()
+    app.mount("/sparktune", client_of(tmp_path).app)
+    with served(app) as url:
+        yield f"{url}/sparktune"
+
+
+def task_is(page: Page, **instance: Any) -> None:
+    """Airflow's REST API knows the task instance."""
+    known = {"try_number": 3, "rendered_map_index": None, "operator_name": "SparkTuneOperator", **instance}
+    known.setdefault("run_after", "2026-01-31T08:00:00Z")
+    page.route("**/api/v2/**/taskInstances/tune*", lambda route: route.fulfill(json=known))
+
+
+def write(address: str, *, trials: int = 20, ago_s: float = 20, **opened: Any) -> Writer:
+    writer = Writer(address, space=SPACE)
+    writer.now = time.time() - ago_s
+    writer.open(max_evals=40, **opened)
+    writer.run(trials)
+    return writer
+
+
+def test_a_study_whose_driver_is_up_says_what_it_waits_for(page: Page, site: str, address: str) -> None:
+    task_is(page, state="running")
+    writer = write(address, trials=0)
+    writer.write(event="spark", spark={"ui": "http://driver:4040"})
+    page.goto(f"{site}{RUN}/")
+
+    expect(page.locator("#headline")).to_contain_text("Starting")
+    expect(page.locator("#headline")).to_contain_text("workers are starting")
+    for chart in ("losses", "parallel", "slices", "timeline", "contour", "trials"):
+        expect(page.locator(f"#{chart}-section")).to_be_hidden()
+
+
+def test_a_study_is_lost_as_soon_as_airflow_says_that_its_task_has_ended(
+    page: Page, site: str, address: str
+) -> None:
+    task_is(page, state="failed")
+    write(address)
+    page.goto(f"{site}{RUN}/")
+
+    expect(page.locator("#headline")).to_contain_text("Lost")
+    expect(page.locator("#banner")).to_contain_text("The driver died: its last update was 20")
+    expect(page.locator("#state")).not_to_contain_text("to go")
+    expect(page.locator("#state")).to_contain_text("Airflow try 3, driver attempt 1")
+
+
+@pytest.mark.parametrize(
+    ("state", "title"),
+    [("failed", "Failed before a driver started"), ("running", "Waiting for the driver")],
+)
+def test_a_task_without_a_study_says_what_airflow_knows(
+    page: Page, site: str, state: str, title: str
+) -> None:
+    task_is(page, state=state)
+    page.goto(f"{site}{RUN}/")
+
+    expect(page.locator("#notices")).to_contain_text(title)
+
+
+def test_a_failure_is_a_banner_with_its_traceback_folded(page: Page, site: str, address: str) -> None:
+    writer = Writer(address, space=SPACE)
+    writer.open(max_evals=40)
+    for trial in writer.trials(6):
+        writer.put(
+            dataclasses.replace(writer.ended(dataclasses.replace(trial, number=4)), number=trial.number)
+        )
+    message = "every trial failed: 6 of 6\nthe objective is at fault"
+    error = {"type": "ObjectiveError", "message": message, "retryable": False, "traceback": TRACEBACK}
+    writer.close("error", error=error)
+    page.goto(f"{site}{RUN}/")
+
+    banner = page.locator("#banner")
+    expect(page.locator("#headline")).to_contain_text("Failed")
+    expect(banner.locator(".strong")).to_have_text("ObjectiveError: every trial failed: 6 of 6")
+    expect(banner).to_contain_text("6 failed: ValueError")
+    expect(banner.locator("pre")).to_be_hidden()
+    banner.get_by_text("Traceback", exact=True).click()
+    expect(banner.locator("pre")).to_contain_text("train.py")
+    expect(page.locator("#losses-section")).to_be_hidden()
+    expect(page.locator("#slices-section")).to_be_hidden()
+    box = banner.bounding_box()
+    assert box
+    assert box["width"] > 1200
+
+
+def test_a_conditional_space_reads_by_names(page: Page, site: str, address: str) -> None:
+    write(address, trials=40).close()
+    page.goto(f"{site}{RUN}/")
+
+    head = page.locator("#trials thead")
+    for name in ("model", "forest.depth", "forest.max_features", "boosting.shrinkage", "boosting.booster"):
+        expect(head.get_by_role("button", name=name, exact=True)).to_be_visible()
+    expect(page.locator("#tree")).to_contain_text(re.compile(r"forest: \d+ trials, best"))
+    expect(page.locator("#tree")).to_contain_text(re.compile(r"dart: \d+ trials"))
+    expect(page.locator("#trials tbody tr td", has_text="forest").first).to_have_text("forest")
+    heights = page.locator("#trials tbody tr").evaluate_all("rows => rows.map(row => row.offsetHeight)")
+    assert max(heights) - min(heights) <= 1
+    assert "[0]" not in page.locator("main").inner_text()
+    cells = page.locator("#trials tbody tr").first.locator("td").all_inner_texts()
+    assert "" in cells
+
+
+def test_the_params_can_be_copied_exactly_as_json_and_as_python(page: Page, site: str, address: str) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    writer = Writer(address, space=SPACE)
+    writer.open(max_evals=1)
+    [trial] = writer.trials(1)
+    params = {"lr": 0.123456789, "flag": True, "none": None, "list": [1, "a"]}
+    writer.put(dataclasses.replace(trial.ended(TrialState.OK, end=writer.now, loss=1.0), params=params))
+    writer.close()
+    page.goto(f"{site}{RUN}/")
+
+    page.get_by_role("button", name="Copy as Python").click()
+    copied = page.evaluate("navigator.clipboard.readText()")
+
+    assert eval(copied) == params
+    page.get_by_role("button", name="Copy as JSON").click()
+    assert '"flag": true' in page.evaluate("navigator.clipboard.readText()")
+
+
+def test_metrics_are_columns_and_can_be_the_y_axis(page: Page, site: str, address: str) -> None:
+    writer = Writer(address)
+    writer.open(max_evals=9)
+    for trial in writer.trials(9):
+        ended = writer.ended(trial)
+        writer.put(
+            dataclasses.replace(ended, info={"auc": 0.5 + trial.number / 100, "curve": [3.0, 2.0, 1.0]})
+        )
+    writer.close()
+    page.goto(f"{site}{RUN}/")
+
+    expect(page.locator("#trials thead")).to_contain_text("auc")
+    page.get_by_label("y axis", exact=True).select_option("auc")
+    expect(page.locator("#losses-title")).to_have_text("auc by trial")
+    expect(page.locator("#losses .ytitle")).to_have_text("auc")
+    page.locator("tr[data-trial='7']").click()
+    expect(page.locator("#panel")).to_contain_text("curve: 3 values, the last 1")
+    expect(page.locator("#panel .sparkline")).to_be_visible()
+
+
+def test_a_dot_of_the_losses_opens_its_trial(page: Page, site: str, address: str) -> None:
+    write(address, trials=30).close()
+    page.goto(f"{site}{RUN}/")
+    dot = page.locator("#losses .scatterlayer .points path").nth(3)
+    dot.wait_for(state="attached")
+    box = dot.bounding_box()
+    assert box
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    page.mouse.move(x, y)
+    expect(page.locator("#losses .hoverlayer")).to_contain_text("lr = ")
+    page.mouse.click(x, y)
+
+    expect(page.locator("#panel h2")).to_have_text(re.compile(r"Trial \d+"))
+    page.locator("tr[data-trial='4']").click()
+    expect(page.locator("#panel")).to_contain_text("matrix is singular")
+    page.get_by_role("button", name="Close the panel").click()
+    expect(page.locator("#panel")).to_be_hidden()
+
+
+def test_the_expected_rest_follows_the_pace_of_the_trials(page: Page, site: str, address: str) -> None:
+    """Preparation took 200 s; 20 of 40 trials took 0.3 s each: 6 s to go, not 200."""
+    writer = Writer(address, space=SPACE, slots=1)
+    writer.now = time.time() - 206
+    writer.open(max_evals=40)
+    writer.now += 200
+    writer.run(20)
+    page.goto(f"{site}{RUN}/")
+
+    expect(page.locator("#state")).to_contain_text(re.compile(r"about [56]\.\d s to go"))
+
+
+def test_a_user_who_may_edit_the_task_stops_the_study(page: Page, site: str, address: str) -> None:
+    write(address)
+    page.goto(f"{site}{RUN}/")
+
+    page.get_by_role("button", name="Stop and keep the best").click()
+
+    expect(page.locator("#notices")).to_contain_text("keeps the best so far")
+    assert stop_requested(open_storage(address), attempt=1) is not None
+
+
+def test_other_users_get_no_button(page: Page, tmp_path: Path, address: str) -> None:
+    write(address)
+    with served(client_of(tmp_path, editor=nobody).app) as url:  # type: ignore[arg-type]
+        page.goto(f"{url}{RUN}/")
+        expect(page.locator("#headline")).to_contain_text("Running")
+        page.wait_for_timeout(2500)  # two polls
+
+        expect(page.get_by_role("button", name="Stop and keep the best")).to_have_count(0)
+
+
+def test_the_history_of_a_mapped_task_has_a_series_for_each_index(
+    page: Page, site: str, address: str
+) -> None:
+    instances = []
+    for day in (1, 2, 3):
+        run = f"scheduled__2026-01-0{day}T00:00:00+00:00"
+        for index, name in enumerate(("north", "south")):
+            at = study_address(
+                address.split("/churn/")[0], dag_id="churn", task_id="tune", run_id=run, map_index=index
+            )
+            writer = Writer(at, space=SPACE, seed=10 * day + index)
+            writer.now -= 86_400 * (4 - day)
+            code = "a" * 64 if day < 3 else "b" * 64
+            writer.open(max_evals=9, code=code)
+            writer.run(9)
+            writer.close()
+            instances.append(
+                {
+                    "dag_run_id": run,
+                    "map_index": index,
+                    "rendered_map_index": name,
+                    "run_after": f"2026-01-0{day}T00:00:00Z",
+                    "state": "success",
+                }
+            )
+
+    def answer(route: Route) -> None:
+        route.fulfill(json={"task_instances": instances, "total_entries": len(instances)})
+
+    page.route("**/api/v2/**/taskInstances?*", answer)
+    page.goto(f"{site}{TASK}/")
+
+    expect(page.locator("#best figure")).to_have_count(2)
+    expect(page.locator("#best figcaption").first).to_contain_text("north (0): ")
+    rows = page.locator("#runs tbody tr")
+    expect(rows).to_have_count(6)
+    expect(rows.first).to_contain_text("scheduled__2026-01-03T00:00:00+00:00")
+    expect(rows.first).to_contain_text("south (1)")
+    expect(rows.first).to_contain_text("code")
+    page.get_by_role("link", name="scheduled__2026-01-03T00:00:00+00:00").first.click()
+    expect(page.locator("#state")).to_contain_text("9 of 9 trials")
+
+
+def test_the_history_of_one_run_is_a_number(page: Page, site: str, address: str) -> None:
+    write(address, trials=40).close()
+    page.goto(f"{site}{TASK}/")
+
+    expect(page.locator("#best .single-number")).to_have_text(re.compile(r"^0\.\d+$"))
+    expect(page.locator("#best .plotly")).to_have_count(0)
+    expect(page.locator("#drift-section")).to_be_hidden()
