@@ -24,13 +24,13 @@ __all__ = [
 
 
 class SparktuneError(Exception):
-    """Whatever this package raises on purpose."""
+    """The base of all errors that this package raises on purpose."""
 
     retryable: ClassVar[bool] = False
 
 
 class SpecError(SparktuneError, ValueError):
-    """What was asked for cannot be: a space, a limit, an argument. A retry asks the same again."""
+    """The request is wrong: a space, a limit, an argument. A retry would ask the same again."""
 
 
 class ObjectiveError(SparktuneError):
@@ -42,7 +42,7 @@ class NoSuccess(ObjectiveError):
 
 
 class PlatformError(SparktuneError):
-    """The machines are not set up for it: connection, Java, Python, deploy mode. A person has to mend it."""
+    """The machines are not set up for it: connection, Java, Python, deploy mode. A person has to fix that."""
 
 
 class StorageError(SparktuneError):
@@ -50,7 +50,7 @@ class StorageError(SparktuneError):
 
 
 class StorageUnavailable(StorageError):
-    """The study folder does not answer now, or has no room: what passes, or is mended while a retry waits."""
+    """The study folder does not answer now, or has no room; a retry may find it well again."""
 
     retryable = True
 
@@ -65,7 +65,7 @@ class DriverLost(SparktuneError):
     retryable = True
 
 
-def told(error: BaseException) -> str:
+def format_error(error: BaseException) -> str:
     """The error with its traceback; of one whose own code fails when it is shown, where it was raised."""
     try:
         return "".join(format_exception(error)).rstrip()

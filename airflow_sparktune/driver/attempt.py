@@ -16,7 +16,7 @@ from airflow_sparktune.driver.stopping import StoppingRules, no_success
 from airflow_sparktune.driver.termination import Killed, Termination, terminable
 from airflow_sparktune.driver.trial_queue import Start
 from airflow_sparktune.driver.tuner import Tuner
-from airflow_sparktune.errors import SparktuneError, StorageError, Superseded, describe, told
+from airflow_sparktune.errors import SparktuneError, StorageError, Superseded, describe, format_error
 from airflow_sparktune.study.address import previous_generation
 from airflow_sparktune.study.follow import StudyFollower, read_study
 from airflow_sparktune.study.spec import Spec
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class Plan(Protocol):
-    """What an attempt runs: made of a spec, or by a script around `hyperopt.fmin`.
+    """Says what an attempt runs: made of a spec, or by a script around `hyperopt.fmin`.
 
     The methods are called once each, in this order. `starts_over` leaves the trials in the journal alone.
     """
@@ -223,7 +223,7 @@ class Attempt:
                 self._recorder.close(StopReason.KILLED)
             return
         # A deliberate error says it all; others need their traceback.
-        traceback = None if isinstance(error, SparktuneError) else told(error)
+        traceback = None if isinstance(error, SparktuneError) else format_error(error)
         log.error("%s", traceback or error)
         if not isinstance(error, StorageError):
             recorder = self._recorder or self._open(None)

@@ -35,16 +35,17 @@ log = logging.getLogger(__name__)
 
 # How often a driver looks for a newer attempt: often enough to stop soon, rarely enough to cost nothing.
 CHECK_NEWEST_S = 1.0
-# How often the journal hears that the driver is alive, and where its time went: what a killed attempt may
-# have run beyond it.
+# How often the journal gets a sign of life, with what the driver spent its time on. A killed attempt may
+# have run that much longer.
 ALIVE_S = 30.0
 
 
 class Recorder:
     """Writes one attempt's stream and keeps `study` in step with it.
 
-    `watch` is where the attempt's time goes, which the journal is told too. `commit_s` is what the last
-    commit took, in seconds. `wall` stamps the events; what is timed is timed by `clock`, which nobody sets.
+    `watch` measures what the attempt spends its time on, which goes into the journal too. `commit_s` is how
+    long the last commit took, in seconds. `wall` stamps the events; durations are measured by `clock`, which
+    nobody sets.
     """
 
     def __init__(

@@ -1,16 +1,16 @@
-"""A wait that somebody should hear of: after a while, then again whenever it has doubled."""
+"""Say when a long wait should be logged: after a while, then each time that it has doubled."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-# A cluster may be full for hours: the log says so after this long, and not every second.
+# A cluster may be full for hours: the log says so after this many seconds, and not every second.
 FIRST_S = 30.0
 
 
 class Reminder:
-    """Says when it is time to speak of a wait.
+    """Tells when to log a wait.
 
     >>> reminder = Reminder(first_s=30.0, clock=iter([0.0, 29.0, 31.0, 59.0, 61.0]).__next__)
     >>> [reminder.due() for _ in range(4)]
@@ -23,12 +23,12 @@ class Reminder:
         self.reset()
 
     def reset(self) -> None:
-        """The wait is over; another may begin."""
+        """Start over: the wait is over, and another may begin."""
         self._began = self._clock()
         self._next_s = self._first_s
 
     def due(self) -> float | None:
-        """How long the wait has lasted, in seconds, where that should be said now."""
+        """Return how long the wait has lasted, in seconds, if it should be logged now."""
         waited_s = self._clock() - self._began
         if waited_s < self._next_s:
             return None

@@ -1,4 +1,4 @@
-"""Which slot a trial runs in, for the timeline: it takes the lowest that is free."""
+"""Number the slots for the timeline: a trial takes the lowest number that is free."""
 
 from __future__ import annotations
 

@@ -25,12 +25,12 @@ class StoppingRules:
 
     @property
     def wanted(self) -> float:
-        """How many trials have to end yet, the running ones included; infinity where no rule says."""
+        """The number of trials that have to end yet, the running ones included; infinity without a limit."""
         return min(rule.wanted for rule in self._rules)
 
     @property
     def deadline(self) -> float:
-        """When the study's time is over, by the clock."""
+        """The moment at which the study's time is over, by the clock."""
         return self._began + min(rule.deadline_s for rule in self._rules)
 
     def exhaust(self, begun: int) -> None:

@@ -1,4 +1,4 @@
-"""SIGTERM: somebody wants this driver to end, and gives it a moment to say so."""
+"""End a driver by SIGTERM, and give it a moment to write so."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Killed(BaseException):
 
 
 class Termination:
-    """Makes Killed of the first SIGTERM; others don't disturb the driver's last words.
+    """Raises Killed on the first SIGTERM; later ones do not disturb the driver's last steps.
 
-    Until `hand_to` is called it is raised at once, in whatever code the main thread is, which may turn it
-    into another error or swallow it: `asked` says that it has come.
+    Until `hand_to` is called it is raised at once, in any code that the main thread runs, which may swallow
+    it or raise another error: `asked` tells that it has come.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Where a driver's time goes."""
+"""Measure what a driver spends its time on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 class Stopwatch:
-    """Adds up seconds by what they were spent on; what is inside something else counts for itself alone.
+    """Adds up seconds by what they were spent on; a nested part counts for itself alone.
 
     >>> watch = Stopwatch(clock=iter([0.0, 1.0, 3.0, 3.5]).__next__)
     >>> with watch.on("prepare"):

@@ -41,7 +41,7 @@ class TrialQueue:
 
     @property
     def next_runs_alone(self) -> bool:
-        """Whether the next trial must run while no other does."""
+        """Tell whether the next trial must run while no other does."""
         return bool(self._again) and self.runs_alone(self._again[0].number)
 
     def runs_alone(self, number: int) -> bool:

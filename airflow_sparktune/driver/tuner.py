@@ -203,11 +203,11 @@ class Tuner:
             )
 
     def _next_strike(self) -> float:
-        """When the first trial_timeout strikes."""
+        """Return the moment at which the first trial_timeout strikes."""
         return math.inf if self._spec.trial_timeout is None else min(self._running.values(), default=math.inf)
 
     def _overdue(self) -> list[int]:
-        """The trials that have run for trial_timeout; one that began later than it was sent has time left."""
+        """Return the trials that have run for trial_timeout; a wait inside Spark does not count."""
         limit, now = self._spec.trial_timeout, self._clock()
         if limit is None:
             return []

@@ -100,7 +100,7 @@ def _kill(pids: Iterable[int]) -> None:
 
 
 def _is_alive(pid: int | None) -> bool:
-    """Whether a process runs; one that has ended may be there still, for a parent that has not asked."""
+    """Return whether a process runs; a zombie that its parent has not reaped does not."""
     return pid is not None and (stat := _stat(pid)) is not None and stat[0] not in (b"Z", b"X")
 
 

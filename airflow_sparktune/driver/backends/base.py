@@ -31,7 +31,7 @@ BackendEvent = Ended | Lost
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long a backend may wait for its first slot, and what it does meanwhile.
+    """Limits the wait for the first slot, and says what to do meanwhile.
 
     `timeout` is the study's, in seconds, `left_s` what is left of it. `has_result` tells whether the study
     has a successful trial already, `wanted` how many trials are left to run. `look` is called about once a
@@ -53,7 +53,7 @@ class Backend(Protocol):
 
     @property
     def capacity(self) -> int:
-        """How many trials can run at once, now."""
+        """The number of trials that can run at once, now."""
 
     def describe(self) -> Mapping[str, str | None]:
         """Facts for the journal: `application`, `master`, `ui` and `history`, where there are such."""

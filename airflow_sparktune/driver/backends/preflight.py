@@ -1,4 +1,4 @@
-"""What is looked at on a real executor before the first trial: one sentence for each thing that is wrong."""
+"""Check a real executor before the first trial, and say in one sentence what is wrong."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ LOOK_S = 1.0
 
 
 class Checkable(Protocol):
-    """Slots that can tell what a worker looks like."""
+    """A backend that can ask a worker to describe itself."""
 
     def check(self) -> Future[dict[str, Any]]:
         """Ask a worker."""
 
     @property
     def check_waits(self) -> bool:
-        """Whether no executor has taken the question yet."""
+        """Tell whether no executor has taken the question yet."""
 
 
 def preflight(slots: Checkable, patience: Patience, *, say_s: float = FIRST_S) -> None:
@@ -72,7 +72,7 @@ def preflight(slots: Checkable, patience: Patience, *, say_s: float = FIRST_S) -
 
 
 def _answer(slots: Checkable, *, until: float, look: Callable[[], None], say_s: float) -> Mapping[str, Any]:
-    """What a worker says; raises TimeoutError, which says what it is that takes so long."""
+    """Return a worker's description; raises TimeoutError, which says what takes so long."""
     check, reminder = slots.check(), Reminder(first_s=say_s)
     while not check.done():
         left_s = until - time.monotonic()
@@ -95,7 +95,7 @@ def _what_it_waits_for(slots: Checkable) -> str:
 
 
 def _report(ask: Callable[[], Mapping[str, Any]], here: str) -> Mapping[str, Any]:
-    """What a worker says; a second one is asked, since an executor may be lost at any moment."""
+    """Return a worker's description; ask a second worker if the first is lost."""
     try:
         return ask()
     except WorkerLost as error:

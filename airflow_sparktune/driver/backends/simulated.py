@@ -32,7 +32,7 @@ class VirtualClock:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a trial ends, and how long after its start: with a reply, or with its worker lost.
+    """The end of a trial, some time after its start: with a reply, or with its worker lost.
 
     `queued_s` is how long it waits for room before that start.
     """
@@ -97,7 +97,7 @@ class SimulatedBackend:
         self.calls.append(call)
         try:
             ending = self._play(call)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it stands for the engine's end
+        except Exception as error:  # noqa: BLE001 - any error stands for the engine's end
             self._failure = error
             return
         self._running[number] = len(self.calls)
@@ -105,12 +105,12 @@ class SimulatedBackend:
         self._at(ending.queued_s + ending.after_s, ending.event(number))
 
     def ran_s(self, number: int) -> float | None:
-        """How long a trial has been running; None where it is still queued."""
+        """Return how long a trial has been running; None while it is queued."""
         ran = self._clock() - self._begins[number]
         return ran if ran >= 0 else None
 
     def events(self, *, wait_s: float | None) -> Sequence[BackendEvent]:
-        """Let time pass until something has finished; at most `wait_s`, at most until the next look."""
+        """Let time pass until a trial has ended; at most `wait_s`, at most until the next look."""
         if self._failure is not None:
             raise self._failure
         if wait_s is None and not self._events and self.capacity > 0:

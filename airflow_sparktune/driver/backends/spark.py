@@ -134,7 +134,7 @@ class SparkBackend(ThreadedBackend):
         return found
 
     def ran_s(self, number: int) -> float | None:
-        """How long a trial's task has been running: since it was sent, without its wait for room.
+        """Return how long a trial's task has been running: since it was sent, without its wait for a slot.
 
         Of the wall clock, which is all that Spark records, only that wait is taken: it may be set meanwhile.
         """
@@ -160,13 +160,13 @@ class SparkBackend(ThreadedBackend):
             return None
 
     def check(self) -> Future[dict[str, Any]]:
-        """What a worker says of itself (see executor.evaluate.check), by a job like any trial's."""
+        """Ask a worker to describe itself (see executor.evaluate.check), by a job like any trial's."""
         self._checking = self._threads.submit(self._look_at_worker, PREFLIGHT)
         return self._checking
 
     @property
     def check_waits(self) -> bool:
-        """Whether no executor has taken the check yet."""
+        """Tell whether no executor has taken the check yet."""
         return self._task_began(PREFLIGHT) is None
 
     def close(self) -> None:
@@ -200,8 +200,8 @@ class SparkBackend(ThreadedBackend):
         return Reply.read(reply)
 
     def _answer(self, call: Call) -> list[Any]:
-        """What a trial's job yields."""
-        # The group is the trial's, whatever try it is: a cancelled trial is not tried again.
+        """Return the rows that a trial's job yields."""
+        # All tries of a trial share a group: a cancelled trial is not tried again.
         number = call.trial.number
         group, description = self._groups.of(number), f"trial {number}"
         # A job's properties are its thread's, and only a pinned thread has any.
@@ -246,7 +246,7 @@ class SparkBackend(ThreadedBackend):
 
 
 def _growth(context: SparkContext, profile: JavaObject) -> tuple[int, int]:
-    """How many more trials than there are slots Spark shall have, and the most slots there will ever be.
+    """Return how many trials to send beyond the slots there are, and the most slots there will ever be.
 
     Where Spark allocates executors dynamically it adds them only for tasks that wait: one executor's worth
     of trials does.

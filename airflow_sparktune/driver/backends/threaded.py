@@ -1,4 +1,4 @@
-"""Slots over threads: a thread waits for each running trial, a queue wakes the tuner. No polling."""
+"""Slots over threads: a thread waits for each running trial, and a queue wakes the tuner."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_THREADS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """When a trial was sent, by the wall clock and by the steady one."""
+    """The moment at which a trial was sent, by the wall clock and by the steady one."""
 
     wall: float
     clock: float
@@ -46,7 +46,7 @@ class ThreadedBackend(ABC):
     @property
     @abstractmethod
     def capacity(self) -> int:
-        """How many trials can run at once, now."""
+        """The number of trials that can run at once, now."""
 
     @abstractmethod
     def describe(self) -> Mapping[str, str | None]:
@@ -70,7 +70,7 @@ class ThreadedBackend(ABC):
             self._threads.submit(self._follow, call)
 
     def events(self, *, wait_s: float | None) -> Sequence[BackendEvent]:
-        """What has finished, waiting for the first; raises what ended the engine, or interrupts."""
+        """Return what has ended, waiting for the first; raises what ended the engine, or interrupts."""
         found: list[BackendEvent] = []
         patience = CAPACITY_S if wait_s is None else min(wait_s, CAPACITY_S)
         try:
@@ -88,7 +88,7 @@ class ThreadedBackend(ABC):
             return found
 
     def ran_s(self, number: int) -> float | None:
-        """How long a trial's thread has been at it."""
+        """Return how long a trial's thread has been running."""
         begun = self._begun.get(number)
         return None if begun is None else monotonic() - begun.clock
 

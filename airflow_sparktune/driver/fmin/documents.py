@@ -57,7 +57,7 @@ class Documents:
         self._ended = 0
 
     def ended(self, trial: Trial, answer: Mapping[str, Any] | None = None) -> bool:
-        """Take in a trial that has ended, and what it returned; whether the study shall stop."""
+        """Take in a trial that has ended, and what it returned; return whether the study ends."""
         if answer is not None:
             self._answers[trial.number] = answer
         doc = self._put(trial)
@@ -120,8 +120,8 @@ def trial_of(doc: Mapping[str, Any]) -> Trial:
     start, end = _seconds(doc["book_time"]), _seconds(doc["refresh_time"])
     trial = Trial(number=doc["tid"], params=vals, point=vals, start=start, end=end)
     if doc["state"] == base.JOB_STATE_ERROR:
-        kind, told = doc["misc"].get("error") or ("unknown", "")
-        failure = Failure(FailureKind.RAISED, str(kind), str(told))
+        kind, trace = doc["misc"].get("error") or ("unknown", "")
+        failure = Failure(FailureKind.RAISED, str(kind), str(trace))
         return replace(trial, state=TrialState.FAILED, error=failure)
     try:
         reply = interpret(Outcome(0.0, answer_of(doc["result"])))

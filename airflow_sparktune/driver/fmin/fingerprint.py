@@ -1,4 +1,4 @@
-"""Live objects in words that stay the same from one run of a script to the next.
+"""Describe live objects in words that stay the same from one run of a script to the next.
 
 Their text and their pickles do not: both hold addresses in memory, or the order of a set.
 """
@@ -19,9 +19,9 @@ _SCALARS = (type(None), type(...), bool, int, float, complex, str)
 
 
 class Fingerprint:
-    """Says what values hold: containers by items, functions by code, objects by what pickle takes of them.
+    """Describes values: containers by items, functions by code, objects by what pickle writes of them.
 
-    What cannot be taken apart counts by its type alone, which is logged once.
+    A value that cannot be described counts by its type alone, which is logged once.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class Fingerprint:
         return known[1]
 
     def code(self, function: Any) -> Iterator[str]:
-        """What a function does: its compiled code, its defaults, and the functions that it names."""
+        """Yield what a function does: its compiled code, its defaults, and the functions that it names."""
         yield from self._instructions(function.__code__)
         yield self.of(function.__defaults__)
         yield self.of(function.__kwdefaults__)
@@ -76,7 +76,7 @@ class Fingerprint:
             return self.of(kind)
 
     def _parts(self, value: Any) -> Iterator[str]:
-        """What pickle would put down of an object."""
+        """Yield what pickle would write of an object."""
         yield self.of(type(value))
         reduced = value.__reduce_ex__(4)
         if isinstance(reduced, str):  # a name in its module

@@ -37,7 +37,7 @@ class Watch(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """What a script minimises, and how."""
+    """A script's search: its function, its space, its algorithm, its limits."""
 
     spec: Spec
     function: Callable[[Any], Any]

@@ -1,4 +1,4 @@
-"""What fmin is told to search with, as a sampler: any domain, any suggest function, hyperopt's seeds."""
+"""Search as `hyperopt.fmin` does: any domain, any suggest function, hyperopt's seeds."""
 
 from __future__ import annotations
 

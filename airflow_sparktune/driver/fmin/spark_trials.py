@@ -61,8 +61,9 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
     on where its study stopped, and a study that has ended returns at once. What makes a study the same is
     written in `driver.fmin.spec`. `timeout` sums the running time of all attempts.
 
-    A second fmin with the same object goes on with its trials, as hyperopt does, whatever has changed; those
-    that are no points of the new space (other labels, an option that is gone) are left out with a warning.
+    A second fmin with the same object goes on with its trials, as hyperopt does, even if the search has
+    changed; those that are no points of the new space (other labels, an option that is gone) are left out
+    with a warning.
     Trials that were inserted by hand and have ended are kept too. The journal then holds the study of the
     last fmin: where their objectives, spaces, algorithms or seeds differ, a second run of the script begins
     anew.
@@ -120,23 +121,23 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
 
     @property
     def fmin_cancelled_reason(self) -> str | None:
-        """Why fmin ended before max_evals: timeout, early stopping or the user; None otherwise."""
+        """Why fmin ended before max_evals: by its timeout, early stopping or the user; None otherwise."""
         return self._fmin_cancelled_reason
 
     def count_successful_trials(self) -> int:
-        """How many trials ran to their end, whatever status they reported."""
+        """Count the trials that ran to their end, with any status."""
         return int(self.count_by_state_unsynced(base.JOB_STATE_DONE))
 
     def count_failed_trials(self) -> int:
-        """How many trials raised, or lost their worker too often."""
+        """Count the trials that raised, or lost their worker too often."""
         return int(self.count_by_state_unsynced(base.JOB_STATE_ERROR))
 
     def count_cancelled_trials(self) -> int:
-        """How many trials were cut off by the end of the study."""
+        """Count the trials that the end of the study cut off."""
         return int(self.count_by_state_unsynced(base.JOB_STATE_CANCEL))
 
     def count_total_trials(self) -> int:
-        """How many trials have ended in whatever way."""
+        """Count the trials that have ended in any way."""
         ended = [base.JOB_STATE_DONE, base.JOB_STATE_ERROR, base.JOB_STATE_CANCEL]
         return int(self.count_by_state_unsynced(ended))
 
@@ -166,7 +167,7 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         early_stop_fn: Callable[..., tuple[bool, Sequence[Any]]] | None = None,
         trials_save_file: str = "",
     ) -> Any:
-        """What `hyperopt.fmin` calls; see there for the arguments.
+        """Minimise `fn`: `hyperopt.fmin` calls this, see there for the arguments.
 
         Raises AllTrialsFailed where `return_argmin` asks for the best of no successful trial.
         """
@@ -178,7 +179,7 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
             log.warning("trials_save_file is not written; the journal of `study` keeps the trials")
         base.validate_timeout(timeout)
         base.validate_loss_threshold(loss_threshold)
-        self._connect(self._spark)  # anew, for trials that come out of a pickle or a copy
+        self._connect(self._spark)  # again, for trials that come out of a pickle or a copy
         algo = algo or hyperopt.tpe.suggest
         # hyperopt.fmin passes sys.maxsize where the script gives no number.
         limit = None if max_evals is None or max_evals >= sys.maxsize else max_evals
@@ -278,7 +279,7 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         )
 
     def _settle(self, documents: Documents, study: Study, search: Search) -> None:
-        """Hold the trials of a study, for whoever reads them and for the next fmin."""
+        """Keep the trials of a study, for readers and for the next fmin."""
         documents.settle(study)
         self._began, self._settled = True, len(self._dynamic_trials)
         self._generator, self._drawn = search.generator, max(study.trials, default=-1) + 1

@@ -80,7 +80,7 @@ def _identifier(text: str) -> str:
 
 
 def _code(function: Any, prints: Fingerprint) -> Iterator[str]:
-    """What a function's compiled code says, whatever file and line it stands in."""
+    """Yield a function's compiled code, without its file and line numbers."""
     core = _core(function)
     found = getattr(core, "__func__", core)
     if not inspect.isfunction(found):

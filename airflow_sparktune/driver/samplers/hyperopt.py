@@ -81,7 +81,7 @@ class HyperoptSampler(SuggestSampler):
 
 
 class _History(hyperopt.Trials):  # type: ignore[misc]  # hyperopt is untyped
-    """hyperopt's view of the trials told so far: what its suggest functions read, nothing else."""
+    """The history as hyperopt's suggest functions read it."""
 
     def __init__(self) -> None:
         super().__init__(refresh=False)
@@ -99,7 +99,7 @@ class _History(hyperopt.Trials):  # type: ignore[misc]  # hyperopt is untyped
 
 
 def document(trial: Trial, labels: list[str]) -> dict[str, Any]:
-    """A trial as hyperopt's suggest functions read it; without a loss it counts as infinitely bad."""
+    """Return a trial as hyperopt's suggest functions read it; without a loss it counts as infinitely bad."""
     if trial.state is TrialState.OK:
         state, result = hyperopt.JOB_STATE_DONE, {"status": hyperopt.STATUS_OK, "loss": trial.loss}
     elif trial.state is TrialState.RUNNING:
@@ -151,7 +151,7 @@ def _algorithm(name: str) -> Suggest:
 
 
 def guarded_atpe() -> Suggest:
-    """Repeatable, and good before there is a loss too; raises SpecError where it lacks lightgbm."""
+    """Return hyperopt's atpe, repeatable, and usable before a loss; raises SpecError without lightgbm."""
     try:
         from hyperopt import atpe  # needs lightgbm
     except ImportError as error:
@@ -173,7 +173,7 @@ def guarded_atpe() -> Suggest:
 
 @contextmanager
 def _global_seed(seed: int) -> Iterator[None]:
-    """Seed the global random states for a while: atpe draws from them, whatever seed it is given."""
+    """Seed the global random states for a while: atpe draws from them and ignores the seed it is given."""
     python, numpy_ = random.getstate(), numpy.random.get_state()
     random.seed(seed)
     numpy.random.seed(seed)

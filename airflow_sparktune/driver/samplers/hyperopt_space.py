@@ -1,6 +1,6 @@
-"""Search spaces as hyperopt's expressions: ours are turned into one, a user's own is read.
+"""Search spaces as hyperopt's expressions: write ours as one, read a user's own.
 
-Beside the sampler, the one place that knows how hyperopt writes a space down.
+Only this file and `search_space` know the form of hyperopt's graphs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from airflow_sparktune.study.space import Choice, Number
 
 
 def hyperopt_space(space: Any) -> tuple[Any, tuple[Dimension, ...]]:
-    """hyperopt's expression of a spec's `space`, and the table of its dimensions.
+    """Return hyperopt's expression of a spec's `space`, and the table of its dimensions.
 
     Raises SpecError for a user's space with two parameters of one label, with none, or with options
     that JSON cannot hold.
@@ -37,7 +37,7 @@ def hyperopt_space(space: Any) -> tuple[Any, tuple[Dimension, ...]]:
 
 
 def read_dimensions(expression: Any) -> tuple[Dimension, ...]:
-    """The table of the dimensions of any hyperopt expression, whatever objects it offers."""
+    """Return the table of the dimensions of a hyperopt expression, which may offer any objects."""
     return _table(_read(expression, any_value=True))
 
 
@@ -148,7 +148,7 @@ def _exp(bound: float) -> float | None:
 
 
 def _option_name(option: Any, index: int, *, label: str) -> str:
-    """What an option is called; refuses objects, with the way out."""
+    """Return an option's name; raises SpecError for an object."""
     if option.name == "literal":
         return name_of(_constant(option.obj, label=label))
     labels = [item.label for item in _read(option, label)]
@@ -158,7 +158,7 @@ def _option_name(option: Any, index: int, *, label: str) -> str:
 
 
 def _kind_of_option(option: Any, index: int, *, label: str) -> str:
-    """What an option that may be any object is called: an address in its text would change at each run."""
+    """Return the name of an option that may be any object, without its address, which changes at each run."""
     if option.name != "literal":
         labels = [item.label for item in _read(option, any_value=True)]
         return f"{index}: {', '.join(labels) or option.name}"

@@ -1,6 +1,6 @@
 """hyperopt's TPE with a memory: the same suggestions, without preparing the whole history for each of them.
 
-`tpe.suggest` builds its inference graph anew for each suggestion, and copies and splits every trial of the
+`tpe.suggest` builds its inference graph again for each suggestion, and copies and splits every trial of the
 history by loops in Python. The graph depends on the space alone, and of the history one trial changes at a
 time. Here both are kept, and the split is handed to the graph as a value. The likelihoods under a mixture,
 most of what is left, are computed by `mixtures`; all else that the graph computes is hyperopt's own.
@@ -33,7 +33,7 @@ _DEFAULTS = {
 
 
 def remembering(suggest: Suggest) -> Suggest:
-    """`suggest` with a memory where it is hyperopt's TPE, whatever its settings; any other as it is.
+    """Return `suggest` with a memory if it is hyperopt's TPE, with any settings; another as it is.
 
     The memory takes a document of the history for unchanged as long as it is the same object.
     """

@@ -1,4 +1,4 @@
-"""How likely points are under hyperopt's mixtures: its own log-likelihoods to the bit, in less time.
+"""Compute the log-likelihoods of hyperopt's mixtures: equal to hyperopt's to the bit, in less time.
 
 The formulas, and the order in which they add up, are those of `hyperopt.tpe.GMM1_lpdf` and `LGMM1_lpdf`.
 Where there is a step `q` these loop over the components in Python, and where there is none they take a new
@@ -98,7 +98,7 @@ def _log_of_sums(terms: Array) -> Array:
 def _mass(
     cdf: Callable[..., Array], below: Array, above: Array, weights: Array, mus: Array, sigmas: Array
 ) -> Array:
-    """What the mixture holds between `below` and `above`, for each point."""
+    """Return the mass of the mixture between `below` and `above`, for each point."""
     # Observations in steps repeat themselves: sorted by mu, equal components are neighbours.
     first = np.ones(len(mus), bool)
     first[1:] = (mus[1:] != mus[:-1]) | (sigmas[1:] != sigmas[:-1])

@@ -43,7 +43,7 @@ class SearchSpace:
         return cls(hyperopt.base.Domain(None, expression), dimensions)
 
     def whole(self, label: str) -> bool:
-        """Whether a label's number is an index or a randint, kept as an int in a point."""
+        """Return whether a label's number is an index or a randint, kept as an int in a point."""
         return self._rows[label].kind in ("randint", "choice")
 
     def value(self, point: Mapping[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""What all slots on Spark ask of its context: how much room there is, whether it lives, job groups."""
+"""Ask a Spark context: its free slots, whether it lives, and job groups to cancel by."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow_sparktune.errors import DriverLost
 
 
 def cluster_slots(context: SparkContext, profile: JavaObject | None = None) -> int:
-    """How many tasks (that need what `profile` says) the cluster's executors can run at once, now."""
+    """Return how many tasks of a resource profile the cluster's executors can run at once, now."""
     return int(context._jsc.sc().maxNumConcurrentTasks(profile or default_profile(context)))
 
 
@@ -29,13 +29,13 @@ def describe(context: SparkContext) -> Mapping[str, str | None]:
 
 
 def default_profile(context: SparkContext) -> JavaObject:
-    """What a task needs by the application's settings."""
+    """Return the resources that a task needs by the application's settings."""
     return context._jsc.sc().resourceProfileManager().defaultResourceProfile()
 
 
 @contextmanager
 def java_side() -> Iterator[None]:
-    """Whatever says that the JVM is gone, in the house's words; what the JVM itself raises passes."""
+    """Turn errors that mean that the JVM is gone into DriverLost; errors of the JVM itself pass."""
     try:
         yield
     except Py4JJavaError:

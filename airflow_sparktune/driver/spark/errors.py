@@ -1,4 +1,4 @@
-"""What Spark says of a failed job: whether the application ends, and why a worker was lost."""
+"""Read what Spark says of a failed job: did the application end, and why was a worker lost."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _PYTHON_ERROR = re.compile(r"^[\w.]+(?:Error|Exception|Exit|Interrupt)\b.*", re.
 
 
 def tells_of_the_end(text: str) -> bool:
-    """Whether it is the application that has ended, and not a trial."""
+    """Return whether a text says that the application has ended, and not a trial."""
     return any(sign in text for sign in _ENGINE_GONE)
 
 
 def first_line(text: str) -> str:
-    """The first line of what was said, if anything was."""
+    """Return the first line of a text, if it has any."""
     return text.strip().splitlines()[0] if text.strip() else "no reason given"
 
 
 def cause(text: str) -> str:
-    r"""What Spark says of a failed job, without the stack traces.
+    r"""Return what Spark says of a failed job, without the stack traces.
 
     >>> cause("org.apache.spark.SparkException: Job aborted due to stage failure: lost")
     'lost'
