@@ -64,7 +64,7 @@ class DriverBackend(ThreadedBackend):
 
     def _cancel(self, number: int) -> None:
         with java_side():
-            self._groups.cancel(self._context, number)
+            self._groups.cancel(self._context, number, runs=lambda: number in self._begun)
         with self._interrupting:
             if (thread := self._thread_of.get(number)) is not None:
                 # CPython's documented way to interrupt another thread.

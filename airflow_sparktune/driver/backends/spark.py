@@ -35,7 +35,7 @@ from airflow_sparktune.driver.spark.context import (
 )
 from airflow_sparktune.driver.spark.errors import cause, first_line, tells_of_the_end
 from airflow_sparktune.errors import DriverLost, ObjectiveError
-from airflow_sparktune.executor.evaluate import Call, Reply, Task, check, evaluate
+from airflow_sparktune.executor.evaluate import Call, Reply, Task, TrialCancelled, check, evaluate
 from airflow_sparktune.executor.pickled import PickledTask
 from airflow_sparktune.executor.posted import PROPERTY, evaluate_posted, post
 
@@ -72,6 +72,7 @@ class SparkBackend(ThreadedBackend):
         self._groups = Groups()
         self._empty = Reminder()
         self._checking: Future[dict[str, Any]] | None = None
+        self._warming: list[Future[dict[str, Any]]] = []
         # Without it, what is set for one thread on this side may act in another thread of the JVM.
         self._pinned = isinstance(context._gateway, ClientServer)
         if not self._pinned:
@@ -96,8 +97,7 @@ class SparkBackend(ThreadedBackend):
 
     def _warm_up(self, workers: int) -> None:
         """Let so many workers load the objective, beside the one that is checked."""
-        for _ in range(workers):
-            self._threads.submit(self._look_at_worker, WARM_UP)
+        self._warming = [self._threads.submit(self._look_at_worker, WARM_UP) for _ in range(workers)]
 
     def share(self) -> None:
         """Put what all trials share where executors find it."""
@@ -174,9 +174,12 @@ class SparkBackend(ThreadedBackend):
         if self._checking is not None:
             # Where Spark is gone there is nothing to take back.
             with suppress(Py4JError, OSError):
-                self._groups.cancel(self._context, WARM_UP)
-                if not self._checking.done():
-                    self._groups.cancel(self._context, PREFLIGHT)
+                warming, checking = self._warming, self._checking
+                self._groups.cancel(
+                    self._context, WARM_UP, runs=lambda: not all(job.done() for job in warming)
+                )
+                if not checking.done():
+                    self._groups.cancel(self._context, PREFLIGHT, runs=lambda: not checking.done())
         super().close()
 
     def _warn_of_room(self) -> None:
@@ -196,6 +199,8 @@ class SparkBackend(ThreadedBackend):
         return found
 
     def _run(self, call: Call) -> Reply:
+        if call.trial.number in self._cancelled:  # before its job had begun
+            raise TrialCancelled
         (reply,) = self._answer(call)
         return Reply.read(reply)
 
@@ -218,7 +223,7 @@ class SparkBackend(ThreadedBackend):
 
     def _cancel(self, number: int) -> None:
         with java_side():
-            self._groups.cancel(self._context, number)
+            self._groups.cancel(self._context, number, runs=lambda: number in self._begun)
 
     def _job(self, group: str, description: str, job: Callable[[], RDD[Any]]) -> list[Any]:
         try:

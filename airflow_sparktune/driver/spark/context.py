@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 
 from py4j.java_gateway import JavaObject
 from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark import SparkContext
 
+from airflow_sparktune.driver.spark.release import PYTHON_RELEASE
 from airflow_sparktune.errors import DriverLost
+
+# SparkContext.cancelJobGroupAndFutureJobs came with Spark 4.0.
+_CANCELS_FUTURE_JOBS = PYTHON_RELEASE >= (4, 0)
+CANCEL_AGAIN_S = 0.1
 
 
 def cluster_slots(context: SparkContext, profile: JavaObject | None = None) -> int:
@@ -71,6 +78,23 @@ class Groups:
         """Return the group of a trial's jobs, by its number, or of other jobs by their name."""
         return f"sparktune {self._study}: {jobs if isinstance(jobs, str) else f'trial {jobs}'}"
 
-    def cancel(self, context: SparkContext, jobs: int | str) -> None:
-        """Cancel a group: future jobs too, for a trial's thread may be just about to start its job."""
-        context._jsc.sc().cancelJobGroupAndFutureJobs(self.of(jobs))
+    def cancel(self, context: SparkContext, jobs: int | str, *, runs: Callable[[], bool]) -> None:
+        """Cancel a group, also jobs that a trial's thread is about to start.
+
+        `runs` tells whether such a thread still waits for its job.
+        """
+        spark, group = context._jsc.sc(), self.of(jobs)
+        if _CANCELS_FUTURE_JOBS:
+            spark.cancelJobGroupAndFutureJobs(group)
+            return
+        spark.cancelJobGroup(group)
+        again = threading.Thread(target=_cancel_while, args=(runs, spark, group), name="cancel", daemon=True)
+        again.start()
+
+
+def _cancel_while(runs: Callable[[], bool], spark: JavaObject, group: str) -> None:
+    """Cancel a group until nobody waits for its jobs: Spark before 4.0 cancels no future ones."""
+    with suppress(Py4JError, OSError):  # Spark is gone, and its jobs with it
+        while runs():
+            spark.cancelJobGroup(group)
+            time.sleep(CANCEL_AGAIN_S)

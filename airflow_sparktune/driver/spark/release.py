@@ -11,6 +11,8 @@ from pyspark import SparkContext
 
 from airflow_sparktune.errors import PlatformError
 
+# Of the Python half, as numbers: (3, 5, 1) for 3.5.1-amzn-0.
+PYTHON_RELEASE = tuple(map(int, re.findall(r"\d+", pyspark.__version__)[:3]))
 EXTRA = "pip install 'airflow-sparktune[pyspark]'"
 
 
