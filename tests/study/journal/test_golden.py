@@ -15,7 +15,7 @@ from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.result import summary, trial_row
 from airflow_sparktune.study.spec import Spec
 
-GOLDEN = Path(__file__).parents[1] / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 VERSIONS = sorted(folder.name for folder in GOLDEN.iterdir() if folder.is_dir())
 
 

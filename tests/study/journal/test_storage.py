@@ -308,7 +308,7 @@ for number in range(100_000):
 @pytest.mark.parametrize("life_s", [0.02, 0.1, 0.25])
 def test_a_driver_that_is_killed(root: Path, life_s: float) -> None:
     """SIGKILL at any instant: every trial whose commit had returned is there, whole, and nothing is torn."""
-    repository = Path(__file__).parents[2]
+    repository = Path(__file__).parents[3]
     with subprocess.Popen(
         [sys.executable, "-c", WRITER, str(root)], stdout=subprocess.PIPE, text=True, cwd=repository
     ) as driver:
