@@ -1,4 +1,4 @@
-"""Options that take the place of what the spec file says: one for each argument of a spec."""
+"""Makes an option for each argument of a spec, which replaces the value of the spec file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def spec_options(command: Command) -> Command:
 
 
 def overridden(written: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    """What the spec file says, with the options that were given in its place."""
+    """Return the values of the spec file, replaced by the options that were given."""
     given = {name: _value(name, value) for name, value in options.items() if value is not None}
     return {**written, **given}
 
@@ -43,7 +43,7 @@ def _help(item: SpecField) -> str:
 
 
 def _value(name: str, value: Any) -> Any:
-    """Text as the field's check takes it; objects and lists are written as JSON."""
+    """Parse JSON of an object or a list; leave other text to the field's check."""
     if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
         return value
     try:

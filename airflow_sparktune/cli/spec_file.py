@@ -15,7 +15,7 @@ _EXPONENT = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$")
 
 
 def read_written_spec(path: Path) -> dict[str, Any]:
-    """What the file holds, by name; raises SpecError where it cannot be read or holds something else.
+    """Read keys and values from the file; raises SpecError where it has none.
 
     `-` is standard input.
     """

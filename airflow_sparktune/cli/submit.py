@@ -1,4 +1,4 @@
-"""Submitting a job from this shell: spark-submit as a child, a live bar in a terminal, the log elsewhere."""
+"""Submits a job from this shell: with a live bar in a terminal, with the driver's log elsewhere."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ REFRESH_S = 0.25
 
 
 def shell_target(master: str, conf: Mapping[str, Any]) -> Callable[[], Target]:
-    """What finds the Spark of this shell, once there is something to run."""
+    """Return a function that finds the Spark of this shell, for when there is something to run."""
     return lambda: Target(
         master=master, deploy_mode="client", install=SparkInstall.find("spark-submit"), conf=conf
     )
 
 
 def submit(job: Job, *, before: Study, target: Callable[[], Target]) -> int:
-    """Run a job to its end and print its result, once; returns the exit code."""
+    """Run a job to its end and print its result once; return the exit code."""
     live = sys.stdout.isatty()
     found: list[Target] = []
 
@@ -70,7 +70,7 @@ class _Child:
 
 
 def _follow(way: Way, submission: Submission, master: str, job: Job, *, live: bool) -> Exception | None:
-    """Run spark-submit to its end; returns what it says went wrong, if anything."""
+    """Run spark-submit to its end; return its error, if there is one."""
     write_properties(submission.properties, submission.conf)
     with (submission.folder / "driver.log").open("w+") as output:
         process = subprocess.Popen(
@@ -95,7 +95,7 @@ def _follow(way: Way, submission: Submission, master: str, job: Job, *, live: bo
 
 
 def _draw(process: subprocess.Popen[bytes], job: Job) -> None:
-    """A progress bar that follows the journal until the driver has ended."""
+    """Draw a progress bar that follows the journal until the driver has ended."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))

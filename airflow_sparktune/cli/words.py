@@ -19,7 +19,7 @@ from airflow_sparktune.study.study import Study
 
 
 def existing(address: str) -> Study:
-    """The study at an address, which must be one; problems of its journal go to standard error."""
+    """Return the study at an address; print problems of its journal to standard error."""
     follower = read_study(address)
     if not follower.study.attempts:
         raise StorageError(f"a study folder must hold a journal, found none at {address}; check the path")
@@ -29,7 +29,7 @@ def existing(address: str) -> Study:
 
 
 def printable(text: str) -> str:
-    r"""Text without what a terminal would obey: a journal and an error may hold anything.
+    r"""Return text without control characters, which a terminal would obey.
 
     >>> printable("\x1b[31mred\x1b[0m\nline")
     '[31mred[0m\nline'
@@ -39,7 +39,7 @@ def printable(text: str) -> str:
 
 
 def number(value: float | None) -> str:
-    """A loss or a time to four significant digits.
+    """Format a loss or a time with four significant digits.
 
     >>> number(0.0335149), number(1234567.0), number(None)
     ('0.03351', '1.235e+06', '')
@@ -48,7 +48,7 @@ def number(value: float | None) -> str:
 
 
 def params(value: Any) -> str:
-    """Params by their paths, rounded.
+    """Format params by their paths, rounded.
 
     >>> params({"lr": 0.0123456, "model": {"kind": "forest", "depth": 7}, "layers": [64, 32]})
     'lr=0.01235 model.kind=forest model.depth=7 layers=[64, 32]'
@@ -59,7 +59,7 @@ def params(value: Any) -> str:
 
 
 def standing(study: Study) -> str:
-    """Where a running study stands, for the progress bar."""
+    """Return the state of a running study in words, for the progress bar."""
     if not study.attempts:
         return "starting Spark"
     best, failed = study.best, counts(study)["failed"]
@@ -68,7 +68,7 @@ def standing(study: Study) -> str:
 
 
 def ending(study: Study) -> str:
-    """Why a study ended, or when it was last heard of."""
+    """Return the reason why a study ended, or its phase and the time of its last event."""
     if study.closed is not None and study.spec is not None:
         return label(study.closed.reason, study.spec)
     phase = phase_of(study, now=time.time())
@@ -77,7 +77,7 @@ def ending(study: Study) -> str:
 
 
 def facts(study: Study) -> dict[str, str]:
-    """The result of a study by name of the line."""
+    """Return the lines of a study's result by name."""
     best = study.best
     states = ", ".join(f"{count} {state}" for state, count in counts(study).items() if count)
     return {
@@ -89,7 +89,7 @@ def facts(study: Study) -> dict[str, str]:
 
 
 def print_result(study: Study) -> None:
-    """The facts, a line each."""
+    """Print the result of a study."""
     for name, text in facts(study).items():
         click.echo(f"{name:<12} {printable(text)}")
 

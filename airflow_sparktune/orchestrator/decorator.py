@@ -45,7 +45,7 @@ def sparktune_task(python_callable: Callable[..., Any] | None = None, **kwargs: 
 
 
 def _signature_to_call(function: Callable[..., Any]) -> inspect.Signature:
-    """The function's signature as the DAG's author calls it: without what the executor fills in."""
+    """Return the function's signature as a DAG calls it: without what the executor fills in."""
     signature = inspect.signature(function)
     first, *others = signature.parameters.values() or [None]
     kept = [parameter for parameter in others if parameter is not None and parameter.name not in EXTRAS]
@@ -81,7 +81,7 @@ class DecoratedSparkTuneOperator(DecoratedOperator, SparkTuneOperator):
         return {**named, "objective": self.objective}, UserCode(files)
 
     def _arguments(self, context: Context) -> dict[str, Any]:
-        """What the task was called with, by name, and the context values that the function asks for."""
+        """Return the call's arguments by name, and the context values that the function asks for."""
         signature = inspect.signature(self.python_callable)
         wanted = [name for name in signature.parameters if name in KNOWN_CONTEXT_KEYS]
         from_context = {name: context[name] for name in wanted if name in context}  # type: ignore[literal-required]

@@ -1,4 +1,4 @@
-"""The operator link "Tuning": the second door to the page, for users whose role gets no plugin tabs."""
+"""The operator link "Tuning": leads users to the page whose role gets no plugin tabs."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
 
 class TuningLink(BaseOperatorLink):
-    """Works during the run and after: the API server makes it up at each request, from the ids alone."""
+    """A link that works during the run and after: the API server builds it from the ids at each request."""
 
     name = "Tuning"
 
     @property
     def operators(self) -> list[type[Any]]:  # type: ignore[override]
-        """The classes that have the link; Airflow compares them exactly, subclasses are named one by one."""
-        # Asked for by the API server only; every other process loads this plugin without Spark's provider.
+        """Return the classes that have the link; Airflow compares exactly, so each subclass is named."""
+        # Imported here: only the API server asks, and no other process shall load Spark's provider.
         from airflow_sparktune.orchestrator.decorator import DecoratedSparkTuneOperator
         from airflow_sparktune.orchestrator.operator import SparkTuneOperator
 
         return [SparkTuneOperator, DecoratedSparkTuneOperator]
 
     def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:  # type: ignore[override]  # noqa: ARG002
-        """The page's path under `[api] base_url`."""
+        """Return the page's path under `[api] base_url`."""
         from airflow.configuration import conf
 
         base = urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")

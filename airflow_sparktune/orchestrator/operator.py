@@ -131,7 +131,7 @@ class SparkTuneOperator(SubmissionOperator):
         self.spark_ui: str | None = None
 
     def execute(self, context: Context) -> Any:
-        """Run the study, go on with it, or deliver the result that it has; returns the best params."""
+        """Run or resume the study, or deliver the result that it has; returns the best params."""
         try:
             address = address_of(context, self.storage)
             study = self._run(address, context)
@@ -175,7 +175,7 @@ class SparkTuneOperator(SubmissionOperator):
             return self.launch(way, submission, start, reconnection=reconnection, context=context)
 
     def _job(self, address: str, context: Context) -> Job:
-        """What the driver is to run: the user's own program, or a spec and the code that it names."""
+        """Return the work of the driver: the user's own program, or a spec and the code that it names."""
         if self.log_level not in ("trials", "spark"):
             raise SpecError(f"log_level must be 'trials' or 'spark', got {self.log_level!r}")
         job = partial(Job, address=address, quiet=self.log_level == "trials", open_ui=self.open_spark_ui)
@@ -204,11 +204,11 @@ class SparkTuneOperator(SubmissionOperator):
     def _gather_code(
         self, given: Mapping[str, Any], context: Context
     ) -> tuple[dict[str, Any], UserCode | None]:
-        """The arguments with `module:name` for each reference, and the code that travels for them."""
+        """Return the arguments with `module:name` for each reference, and the code that travels."""
         return gather_code(given, bases=tuple(code_bases(context)))
 
     def _tell(self, study: Study, context: Context) -> None:
-        """Let Airflow's UI know where the study stands, and where Spark's UI is."""
+        """Report the study's state and the address of Spark's UI to Airflow."""
         if (store := context.get("task_state_store")) is not None:
             store.set(KEY, progress(study))
         if (url := spark_ui(study)) is not None and url != self.spark_ui:

@@ -1,4 +1,4 @@
-"""Telling Airflow how far a study is while its task runs."""
+"""Reports the progress of a study to Airflow while its task runs."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from airflow_sparktune.study.study import Study
 
 log = logging.getLogger(__name__)
 
-# Under which the task's state store has it; Airflow's UI shows that store.
+# The key in the task's state store, which Airflow's UI shows.
 KEY = "tuning"
-# The UI asks about as often; each word to Airflow is a request to the API server.
+# The UI refreshes about as often; each report is a request to the API server.
 PERIOD_S = 3.0
 
 
 @contextmanager
 def followed(address: str, tell: Callable[[Study], None]) -> Iterator[None]:
-    """While this is open, `tell(study)` is called whenever the study at `address` has moved on.
+    """Call `tell(study)` whenever the study at `address` has changed, until the block ends.
 
-    From a thread of its own: the task's main thread reads what spark-submit prints.
+    The calls come from a thread: the main thread reads the output of spark-submit.
     """
     ended = threading.Event()
     thread = threading.Thread(target=_follow, args=(address, tell, ended), name="progress", daemon=True)
@@ -39,7 +39,7 @@ def followed(address: str, tell: Callable[[Study], None]) -> Iterator[None]:
 
 
 def progress(study: Study) -> dict[str, Any]:
-    """Where the study stands, in a few words and numbers."""
+    """Return the state of the study in a few words and numbers."""
     limit = study.spec.max_evals if study.spec else None
     return {
         "trials": f"{study.finished}/{limit}" if limit else str(study.finished),
@@ -53,19 +53,19 @@ def progress(study: Study) -> dict[str, Any]:
 
 def _follow(address: str, tell: Callable[[Study], None], ended: threading.Event) -> None:
     follower = StudyFollower(open_storage(address))
-    told: tuple[Study, int] | None = None
+    reported: tuple[Study, int] | None = None
     last = False
     while not last:
         last = ended.wait(PERIOD_S)
         try:
             follower.refresh()
             now = (follower.study, follower.study.changes)
-            if follower.study.attempts and now != told:
+            if follower.study.attempts and now != reported:
                 tell(follower.study)
-                told = now
+                reported = now
         except StorageUnavailable:
-            continue  # it will answer again, or the driver will have more to say of it
+            continue  # it will answer again, or the driver will report it
         except Exception:
-            # A panel that stands still must not cost anybody a study.
-            log.warning("the progress of the study stands still in Airflow from here on", exc_info=True)
+            # A failed report must not fail the study.
+            log.warning("Airflow shows no further progress of the study", exc_info=True)
             return

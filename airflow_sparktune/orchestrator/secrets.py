@@ -1,4 +1,4 @@
-"""A spec is a plain file: what Airflow keeps secret must not get into it."""
+"""Keeps secrets out of a spec, which is a plain file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def refuse_secrets(spec: Mapping[str, Any]) -> None:
 
 
 def _texts(value: Any, place: str) -> Iterator[tuple[str, str]]:
-    """Each text in a JSON value, with where it stands."""
+    """Yield each text in a JSON value with its place."""
     match value:
         case str():
             yield place, value

@@ -1,4 +1,4 @@
-"""The operator link "Spark UI": where Spark shows the jobs of a study."""
+"""The operator link "Spark UI", which leads to the jobs of a study."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 class SparkUiLink(BaseOperatorLink):
-    """Live as soon as Spark has said where its UI is; Airflow writes it again when the task ends."""
+    """A link that works as soon as Spark has reported its UI; Airflow writes it again at the task's end."""
 
     name = "Spark UI"
 
     def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:  # type: ignore[override]  # noqa: ARG002
-        """What the operator has learnt; asked on the worker, of the operator that ran."""
+        """Return the address that the operator has found; Airflow asks on the worker."""
         return operator.spark_ui or ""
 
 

@@ -1,4 +1,4 @@
-"""Which study a task instance means, by Airflow's configuration and the task's own facts."""
+"""Finds the study of a task instance: its address, its generation, the code beside its DAG."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ log = logging.getLogger(__name__)
 
 
 def default_storage() -> str:
-    """`[sparktune] storage`, or the folder sparktune in AIRFLOW_HOME."""
+    """Return `[sparktune] storage`, or the folder sparktune in AIRFLOW_HOME."""
     return conf.get("sparktune", "storage", fallback="") or str(Path(AIRFLOW_HOME, "sparktune"))
 
 
 def generation_of(context: Context) -> int:
-    """How often the task was cleared: Airflow raises max_tries then, and leaves it alone on a retry."""
+    """Return how often the task was cleared. Airflow raises max_tries on a clear, but not on a retry."""
     retries = context["task"].retries or 0
     return max(context["ti"].max_tries - retries, 0)
 
 
 def address_of(context: Context, storage: str | None) -> str:
-    """The study's folder; raises SpecError for a storage that other processes would look for elsewhere."""
+    """Return the study's folder; raises SpecError for a relative one, which means another to each process."""
     root = storage or default_storage()
     if "://" not in root and not Path(root).is_absolute():
         raise SpecError(
@@ -66,7 +66,7 @@ def airflow_task_of(context: Context) -> AirflowTask:
 
 
 def warn_of_local_storage(address: str, *, in_cluster: bool) -> None:
-    """Say so where the driver, or a retry on another machine, would not find the study."""
+    """Warn where the driver, or a retry on another machine, would not find the study."""
     if "://" in address and not address.startswith("file://"):
         return
     if in_cluster:
@@ -79,14 +79,14 @@ def warn_of_local_storage(address: str, *, in_cluster: bool) -> None:
     if not all(name.strip().endswith("LocalExecutor") for name in executor.split(",")):
         log.warning(
             "the study lies in a local folder (%s) and the executor is %s: unless all workers share that "
-            "folder, a retry elsewhere starts anew; set [sparktune] storage to one that they share",
+            "folder, a retry elsewhere starts from zero; set [sparktune] storage to one that they share",
             address,
             executor,
         )
 
 
 def code_bases(context: Context) -> Iterator[Path]:
-    """Where the modules beside a DAG lie: its file's folder, then the folders on sys.path above it."""
+    """Yield the folders to look for modules in: that of the DAG file, then those on sys.path above it."""
     dag_file = Path(context["dag"].fileloc)
     yield dag_file.parent
     for entry in sys.path:

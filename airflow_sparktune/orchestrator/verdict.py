@@ -1,4 +1,4 @@
-"""What a study came to, once its application has ended."""
+"""Reads the result of a study once its application has ended."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def verdict(
     failure: Exception | None,
     again: str = "a retry",
 ) -> Study:
-    """The study with the result of its newest attempt; raises the error that the attempt wrote down.
+    """Return the study with the result of its newest attempt; raises the error that the attempt wrote.
 
-    `spec` is what was asked for; a script, which asks for itself, has none. `before` is the study before the
-    application was submitted, or reconnected to: what that held already is not this application's doing.
-    `failure` is what whoever submitted says went wrong, if anything; `again` is how they come to try again.
+    `spec` is the one that was submitted; a script has none. `before` is the study before the application was
+    submitted: what it held then is no result of this application. `failure` is the error of the submission,
+    if there is one; `again` says in messages how to try again.
     """
     study = read_study(address).study
     news = _standing(study) != _standing(before)
@@ -29,7 +29,7 @@ def verdict(
     if changed and (news or failure is None):
         raise DriverLost(
             f"the study at {address} must be the one that was asked for, but its journal holds another one "
-            f"now ({', '.join(changed)} changed); {again} starts anew there"
+            f"now ({', '.join(changed)} changed); {again} starts from zero there"
         ) from failure
     if study.result_stands and (news or failure is None):
         return study
@@ -51,5 +51,5 @@ def verdict(
 
 
 def _standing(study: Study) -> tuple[int, Closed | None]:
-    """By which it shows that a driver has written something since."""
+    """Return what changes when a driver writes."""
     return study.attempts[-1].number if study.attempts else 0, study.closed

@@ -28,13 +28,13 @@ class StopRequest:
 
 
 def request_stop(storage: Storage, *, attempt: int, by: str, wall: Callable[[], float] = time.time) -> None:
-    """Ask the driver of this attempt to stop. A later attempt goes on: it is not meant."""
+    """Ask the driver of this attempt to stop; a later attempt ignores the request."""
     request = {"attempt": attempt, "by": by, "at": wall()}
     storage.write(NAME, json.dumps(request).encode())
 
 
 def stop_requested(storage: Storage, *, attempt: int) -> StopRequest | None:
-    """The request to stop this attempt, if there is one; a file that is none counts as none."""
+    """Return the request to stop this attempt; None where there is none or the file is broken."""
     try:
         data = storage.read(NAME)
     except FileNotFoundError:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 
 def web_address(value: Any) -> str | None:
-    """`value` where it is an http or https address with a host; None for everything else.
+    """Return `value` if it is an http or https address with a host, else None.
 
     A journal may be written by others: `javascript:` must not become a link.
 

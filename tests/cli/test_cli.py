@@ -1,4 +1,4 @@
-"""`sparktune` where no Spark is needed: what it prints of a study, and why it runs none."""
+"""`sparktune` without Spark: the output for a study, and the errors before one starts."""
 
 from __future__ import annotations
 
@@ -64,9 +64,9 @@ def test_show(study: str, capsys: pytest.CaptureFixture[str]) -> None:
 def test_show_json(study: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The summary, and each trial with every field."""
     assert main(["show", study, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["best_loss"], told["stop_reason"]) == (0.25, "max_evals")
-    first, second = told["trials"]
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["best_loss"], printed["stop_reason"]) == (0.25, "max_evals")
+    first, second = printed["trials"]
     assert first["start"] == "1970-01-01T00:00:10.000+00:00"
     assert (first["state"], first["slot"], first["attempt"], first["error"]) == ("ok", 0, 1, None)
     assert second["error"] == {
@@ -124,7 +124,7 @@ def test_bad_specs(spec: str, message: str, tmp_path: Path, capsys: pytest.Captu
 
 @pytest.mark.parametrize("command", ["show", "ui", "report"])
 def test_no_study_there(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Said with the path."""
+    """The error names the path."""
     assert main([command, str(tmp_path / "nothing")]) == 2
     assert f"found none at {tmp_path}/nothing" in capsys.readouterr().err
 
@@ -150,9 +150,9 @@ def test_an_older_result_is_not_passed_off_as_a_new_one(
     spark_submit("exit 3")
     (tmp_path / "spec.yaml").write_text("objective: m:f\nspace: {x: {uniform: [0, 1]}}\nmax_evals: 9")
     assert main(["run", str(tmp_path / "spec.yaml"), "--study", study]) == 1
-    told = capsys.readouterr()
-    assert "none has in this try; spark-submit ended with code 3" in told.err
-    assert "best" not in told.out
+    printed = capsys.readouterr()
+    assert "none has in this try; spark-submit ended with code 3" in printed.err
+    assert "best" not in printed.out
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_an_older_result_is_not_passed_off_as_a_new_one(
         (
             "max_evals: 2\nobjective_kwargs: {rows: 5}",
             1,
-            "holds another one now (objective_kwargs['rows'] changed); the same command starts anew there",
+            "another one now (objective_kwargs['rows'] changed); the same command starts from zero there",
         ),
     ],
 )
@@ -180,9 +180,9 @@ def test_what_somebody_else_found_there_meanwhile(
     spark_submit(f'while [ "$1" != --study ]; do shift; done; cp -r "{study}/attempts" "$2"')
     (tmp_path / "spec.yaml").write_text(f"objective: m:f\nspace: {{x: {{uniform: [0, 1]}}}}\n{asked}")
     assert main(["run", str(tmp_path / "spec.yaml"), "--study", str(tmp_path / "mine")]) == code
-    told = capsys.readouterr()
-    assert said in told.err if said else not told.err
-    assert "best" not in told.out  # the driver's log has the summary
+    printed = capsys.readouterr()
+    assert said in printed.err if said else not printed.err
+    assert "best" not in printed.out  # the driver's log has the summary
 
 
 def test_interrupted(
@@ -196,7 +196,7 @@ def test_interrupted(
 
 
 def test_no_spec_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Said with the path."""
+    """The error names the path."""
     assert main(["run", str(tmp_path / "spec.yaml")]) == 2
     assert "the spec file must be readable, got No such file" in capsys.readouterr().err
 
@@ -349,7 +349,7 @@ def test_report_to_standard_output(study: str, capsys: pytest.CaptureFixture[str
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """What the shell sources."""
+    """Each shell gets its own script."""
     assert main(["completion", shell]) == 0
     assert "_SPARKTUNE_COMPLETE" in capsys.readouterr().out
 

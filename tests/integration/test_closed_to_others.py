@@ -1,4 +1,4 @@
-"""What others on the machine, the network and the study folder can see and do while a driver runs."""
+"""A running driver is closed to others on the machine, on the network and in the study folder."""
 
 from __future__ import annotations
 

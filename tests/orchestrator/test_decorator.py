@@ -63,7 +63,7 @@ def test_the_params_may_have_any_name(submitted) -> None:
 
 
 def test_arguments_of_the_decorator_and_of_the_call_meet(submitted) -> None:
-    """What is common to all calls may stand with the decorator; the call wins."""
+    """Arguments common to all calls may stand with the decorator; the call wins."""
 
     @task.sparktune(space=SPACE, max_evals=3, seed=1, objective_kwargs={"folds": 3, "by": 0})
     def tune(params, by, folds=5):
@@ -74,7 +74,7 @@ def test_arguments_of_the_decorator_and_of_the_call_meet(submitted) -> None:
 
 
 def test_a_call_that_does_not_fit(submitted) -> None:
-    """Told while the DAG is parsed, in terms of what the author has to give."""
+    """Parsing the DAG fails, with the argument that the author has to give."""
 
     @task.sparktune(space=SPACE, max_evals=3)
     def tune(params, by, trial):

@@ -38,12 +38,16 @@ def test_delivers_the_best_params(operator, run, spark_submit, storage) -> None:
     assert best == {"x": 0}
     assert ti.pushed["best_loss"] == 0.0
     assert ti.pushed["study"] == str(storage / RUN / "g0")
-    told = ti.pushed["tuning_result"]
-    assert [told["study"], told["counts"]["ok"], told["stop_reason"]] == [ti.pushed["study"], 3, "max_evals"]
+    result = ti.pushed["tuning_result"]
+    assert [result["study"], result["counts"]["ok"], result["stop_reason"]] == [
+        ti.pushed["study"],
+        3,
+        "max_evals",
+    ]
 
 
 def test_submission(operator, run, spark_submit) -> None:
-    """What is submitted: our launcher and zip, this Python, no stdin, a neutral folder that is gone after."""
+    """The task submits our launcher and zip with this Python, no stdin, in a folder that it removes."""
     note = spark_submit("works")
     run(operator(conf={"spark.executor.memory": "2g"}, py_files="/lib/own.zip", name="nightly"))
     started = note()
@@ -201,7 +205,7 @@ def test_another_generation_is_another_study(operator, run, spark_submit, storag
 
 
 def test_a_verdict_of_the_driver_is_not_retried(operator, run, spark_submit) -> None:
-    """What the driver wrote down as the user's to mend fails the task for good, in its words."""
+    """An error that the user has to correct fails the task for good, with the driver's message."""
     spark_submit("fails")
     with pytest.raises(AirflowFailException, match="the objective 'm:f' must be callable, got int"):
         run(operator())
@@ -215,7 +219,7 @@ def test_a_driver_that_never_opened_the_study(operator, run, spark_submit) -> No
 
 
 def test_an_older_result_is_not_passed_off_as_a_new_one(operator, run, spark_submit) -> None:
-    """What the study held before is no result of a driver that has died since."""
+    """A result that the study held before is none of a driver that has died since."""
     spark_submit("works")
     run(operator())
     spark_submit("dies early")
@@ -242,14 +246,14 @@ def test_what_the_provider_refuses_is_not_retried(operator, run, spark_submit) -
 
 
 def test_a_connection_that_cannot_be_used(operator, run, spark_submit) -> None:
-    """Nor is a connection that the provider's hook refuses."""
+    """The task is not retried for a connection that the provider's hook refuses."""
     spark_submit("works", **{"spark-binary": "spark9-submit"})
     with pytest.raises(AirflowFailException, match="'spark_default' must be one that this worker can use"):
         run(operator())
 
 
 def test_output_that_is_no_text(operator, run, spark_submit) -> None:
-    """What a trial prints costs nobody a study."""
+    """A trial may print bytes that are no text."""
     spark_submit("prints no text")
     best, _ = run(operator())
     assert best == {"x": 0}
@@ -334,10 +338,10 @@ def test_storage_that_means_another_folder_to_each_process(operator, run, spark_
 def test_local_storage_where_a_retry_may_run_elsewhere(
     monkeypatch, caplog, executor: str, storage: str, warned: bool
 ) -> None:
-    """Said where any of the executors runs tasks on other machines."""
+    """The task warns where one of the executors runs tasks on other machines."""
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
     warn_of_local_storage(f"{storage}/churn/tune/r1/g0", in_cluster=False)
-    assert ("a retry elsewhere starts anew" in caplog.text) is warned
+    assert ("a retry elsewhere starts from zero" in caplog.text) is warned
 
 
 def test_options_of_the_machine_stay(operator, run, spark_submit, monkeypatch) -> None:
@@ -364,7 +368,7 @@ def test_a_temporary_folder_too_deep_for_sockets(operator, run, spark_submit, mo
 
 
 def test_secrets_stay_out_of_the_spec(operator, run, spark_submit, storage) -> None:
-    """What Airflow masks is refused, as a value and as a key, by place, and not repeated."""
+    """A value or key that Airflow masks is refused by its place; the message does not repeat it."""
     spark_submit("works")
     mask_secret("correct-horse-battery")
     with pytest.raises(AirflowFailException, match=r"\['dsn'\] must not hold a secret") as caught:
@@ -452,7 +456,7 @@ def test_a_try_that_asks_something_else_has_an_application_of_its_own(durable, s
 def test_an_application_at_work_is_kept_whatever_the_limits(
     durable, resource_manager, when_it_waits, capsys
 ) -> None:
-    """What it found within the older limits is delivered, and said to be that."""
+    """Its result within the older limits is delivered, with a warning."""
     resource_manager.finished = False
     when_it_waits(die)
     with pytest.raises(WorkerGone):
@@ -564,7 +568,7 @@ def test_yarn_application_without_a_resource_manager(
 def test_yarn_application_that_cannot_be_ended(
     operator, spark_submit, killed_meanwhile, tmp_path, monkeypatch, capsys
 ) -> None:
-    """Said with its id and what is missing; spark-submit is ended all the same."""
+    """The log names its id and the missing program; spark-submit is ended all the same."""
     spark_submit("waits on YARN", master="yarn")
     program(tmp_path / "bin" / "java", "exit 0")
     monkeypatch.delenv("JAVA_HOME", raising=False)
@@ -576,7 +580,7 @@ def test_yarn_application_that_cannot_be_ended(
 def test_yarn_application_by_its_resource_manager(
     operator, spark_submit, killed_meanwhile, resource_manager
 ) -> None:
-    """Where the connection names one, it is asked, though the task does not follow the application there."""
+    """The task asks it where the connection names one, also if it does not follow there."""
     extra = {"yarn_resourcemanager_webapp_address": resource_manager.address}
     spark_submit("waits on YARN", master="yarn", **extra)
     killed_meanwhile(operator(deploy_mode="cluster", durable=False), "_yarn_application_id")
@@ -597,7 +601,7 @@ def test_driver_pod_is_deleted(operator, spark_submit, killed_meanwhile, monkeyp
 
 
 def test_kubernetes_without_its_provider(operator, run, spark_submit) -> None:
-    """What has to be installed is named."""
+    """The error names the package to install."""
     spark_submit("works", master="k8s://https://cluster:443")
     with pytest.raises(AirflowFailException, match="pip install apache-airflow-providers-cncf-kubernetes"):
         run(operator())
@@ -621,7 +625,7 @@ SCRIPT = {"objective": None, "space": None, "max_evals": None, "seed": None, "ap
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"objective": "m:f"}, "'search.py' beside objective; a script says itself"),
+        ({"objective": "m:f"}, "'search.py' beside objective; a script sets its own"),
         ({"timeout": 60, "parallelism": 2}, "'search.py' beside parallelism, timeout"),
         ({}, "application must be a file, got 'search.py' and found none of .*/dags/search.py"),
         ({"log_level": "loud"}, "log_level must be 'trials' or 'spark', got 'loud'"),
@@ -629,7 +633,7 @@ SCRIPT = {"objective": None, "space": None, "max_evals": None, "seed": None, "ap
     ],
 )
 def test_scripts_that_cannot_be_run(operator, run, spark_submit, given, message) -> None:
-    """What would be ignored, or not found, is said before anything is submitted."""
+    """Arguments that a script ignores and a missing file fail the task before it submits."""
     note = spark_submit("works")
     with pytest.raises(AirflowFailException, match=message):
         run(operator(**{**SCRIPT, **given}))

@@ -1,4 +1,4 @@
-"""What travels to the driver."""
+"""The files that travel to the driver."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_the_zip_can_be_imported_from(tmp_path: Path) -> None:
     parcel = Parcel.pack(tmp_path, None)
     code = "import airflow_sparktune.executor.evaluate as e; print(e.__file__)"
     environment = {"PYTHONPATH": str(parcel.py_files[0])}
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", code],
         env=environment,
         cwd=tmp_path,
@@ -40,7 +40,7 @@ def test_the_zip_can_be_imported_from(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    assert str(parcel.py_files[0]) in told.stdout
+    assert str(parcel.py_files[0]) in done.stdout
 
 
 def test_a_module_beside_the_dag_travels(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_module_named_like_pythons_own(tmp_path: Path) -> None:
 
 
 def test_space_data_and_algorithm_travel_too(tmp_path: Path) -> None:
-    """Whatever the spec names is shipped, in one zip with one hash."""
+    """Every module that the spec names is shipped, in one zip with one hash."""
     for name in ("train", "spaces", "data", "search"):
         (tmp_path / f"{name}.py").write_text("")
     given = {

@@ -58,7 +58,7 @@ def test_a_store_that_fails_costs_nobody_a_study(operator, run, spark_submit, mo
     spark_submit("works")
     best, _ = run(operator(), store=Refusing())
     assert best == {"x": 0}
-    assert caplog.text.count("stands still in Airflow") == 1
+    assert caplog.text.count("Airflow shows no further progress") == 1
 
 
 def test_a_storage_that_does_not_answer_for_a_moment(tmp_path, monkeypatch) -> None:
@@ -76,9 +76,9 @@ def test_a_storage_that_does_not_answer_for_a_moment(tmp_path, monkeypatch) -> N
     ended = threading.Event()
     ends = iter([False, True])
     monkeypatch.setattr(ended, "wait", lambda _: next(ends))
-    told: list[Study] = []
-    module._follow(str(tmp_path), told.append, ended)
-    assert [study.finished for study in told] == [1]
+    found: list[Study] = []
+    module._follow(str(tmp_path), found.append, ended)
+    assert [study.finished for study in found] == [1]
 
 
 def test_a_study_that_has_not_begun() -> None:

@@ -1,4 +1,4 @@
-"""What an application's end means, by what the journal held before and holds after."""
+"""The meaning of an application's end, by the journal before and after it."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_the_error_of_a_driver_that_was_met_at_work(address: str) -> None:
 
 
 def test_an_error_of_before_is_not_told_again(address: str) -> None:
-    """Somebody mended it; this time something else is wrong."""
+    """An error of an earlier try is not raised again when another one follows."""
     opened(address).close(StopReason.ERROR, error=describe(ObjectiveError("no such module")))
     with pytest.raises(DriverLost, match="application_1 ended"):
         verdict(address, spec=spec(), before=read_study(address).study, failure=FAILURE)

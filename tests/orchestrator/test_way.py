@@ -1,4 +1,4 @@
-"""What would be submitted, by each way to a driver: plain data, looked at without a cluster."""
+"""The submission of each way to a driver, as plain data and without a cluster."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def spark_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def submission(spark_home: Path, tmp_path: Path) -> Callable[..., Submission]:
-    """What a job submits to a master."""
+    """Return what a job submits to a master."""
 
     def make(
         master: str = "local[2]", mode: str | None = None, *, job: Job | None = None, **given: Any
@@ -130,7 +130,7 @@ def test_environment_of_a_driver_in_the_cluster(submission: Callable[..., Submis
 
 
 def test_no_setting_is_on_the_command_line(submission: Callable[..., Submission]) -> None:
-    """Neither in the shell's."""
+    """The shell's spark-submit gets a file, as Airflow's does."""
     made = submission(conf={"spark.executorEnv.DB_PW": "hunter2"})
     line = made.command("spark-submit", "local[2]")
     assert line[:5] == ["spark-submit", "--master", "local[2]", "--properties-file", str(made.properties)]
@@ -176,7 +176,7 @@ def test_a_setting_comes_back_as_it_was(tmp_path: Path, value: str) -> None:
 
 
 def test_a_properties_file_that_is_not_there(tmp_path: Path) -> None:
-    """Said with the path."""
+    """The error names the path."""
     with pytest.raises(PlatformError, match=r"properties file .*none\.conf must be readable, but: .*No such"):
         read_properties(tmp_path / "none.conf")
 
@@ -199,5 +199,5 @@ def test_settings_that_hold_secrets_are_redacted(name: str) -> None:
 
 @pytest.mark.parametrize("setting", SHOWN.split())
 def test_others_are_shown(setting: str) -> None:
-    """What helps to find out why an application does what it does."""
+    """Settings without a secret stay visible, for whoever examines an application."""
     assert not re.search(REDACTION, setting)

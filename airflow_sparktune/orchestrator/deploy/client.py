@@ -15,8 +15,8 @@ from airflow_sparktune.orchestrator.deploy.spark_conf import conf_of
 from airflow_sparktune.study.spec import RunTrialsOn
 from airflow_sparktune.study.spec.file import spec_sha256
 
-# How long the name of a folder may be in which Spark makes Unix sockets, `.<uuid>.sock`: a system takes 104
-# bytes at least.
+# The longest path of a folder for Unix sockets, which Spark names `.<uuid>.sock`: some systems allow 104
+# bytes in all.
 SOCKET_FOLDER = 60
 LOOPBACK = "127.0.0.1"
 # The driver's JVM only schedules where trials run on executors: the first compiler alone and the simplest
@@ -25,14 +25,14 @@ QUICK_START = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 
 
 class Client:
-    """spark-submit runs as long as the study, and is followed by what it prints."""
+    """Runs spark-submit as long as the study; whoever submits follows its output."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
         self._local = target.master.startswith("local")
 
     def submission(self, job: Job, folder: Path) -> Submission:
-        """The driver program by its launcher, told where it may leave files and when to end."""
+        """Return the launcher of the driver program, with the work folder that it removes at its end."""
         parcel = Parcel.pack(folder, job.code)
         arguments = ["--study", job.address, "--work", str(folder)]
         settings = {
@@ -61,10 +61,10 @@ class Client:
         )
 
     def reconnection(self, job: Job, *, generation: int) -> None:
-        """None: the driver ends with the process that submitted it. Its journal is what is found again."""
+        """Return None: the driver ends with the process that submitted it. A retry resumes its journal."""
 
     def kill(self, application: Application, submission: Submission) -> None:
-        """Give the driver a moment to write that it was killed, then end spark-submit and all it started."""
+        """Give the driver a moment to write that it was killed, then end spark-submit and its children."""
         members = family(application.pid)
         end_driver(members, submission.application)
         end_family(members)

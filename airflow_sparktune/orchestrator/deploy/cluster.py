@@ -12,13 +12,13 @@ from airflow_sparktune.study.spec.file import spec_sha256
 
 
 class Cluster:
-    """The application is followed by asking the cluster for its state, or by spark-submit's output."""
+    """Runs the driver in the cluster; the provider follows it there, or by spark-submit's output."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
 
     def submission(self, job: Job, folder: Path) -> Submission:
-        """The driver program by its launcher; a script by itself, which finds its study by a setting."""
+        """Return the launcher of the driver program, or the script, which finds its study by a setting."""
         parcel = Parcel.pack(folder, job.code)
         settings = {}
         if job.spec is not None:
@@ -42,7 +42,7 @@ class Cluster:
         )
 
     def reconnection(self, job: Job, *, generation: int) -> str:
-        """One application for each generation and identity.
+        """Return a key for each generation and identity.
 
         Neither a task that was cleared nor one that now asks something else may reconnect to the application
         before it, which a newer driver makes stop.

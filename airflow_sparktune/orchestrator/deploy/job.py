@@ -1,4 +1,4 @@
-"""What is submitted, as plain data: the same for an Airflow task and for the shell."""
+"""A job, its target and its submission as plain data, for an Airflow task and for the shell alike."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow_sparktune.study.spec import Spec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What a driver runs for the study at `address`: a spec with the code it names, or a user's script.
+    """The work of a driver for the study at `address`: a spec with the code it names, or a user's script.
 
     `script` is the program and its arguments. With `quiet`, Spark's own lines go to a file and only its
     warnings to the output. `open_ui` lets other machines reach the Spark UI of a local master.
@@ -30,7 +30,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where a job is submitted to, and what the user has set for it."""
+    """The Spark that a job is submitted to, and the user's settings for it."""
 
     master: str
     deploy_mode: str | None = None
@@ -42,7 +42,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """What spark-submit is given: an application, its arguments, its files, its settings."""
+    """The input of spark-submit: an application, its arguments, its files, its settings."""
 
     folder: Path
     application: str
@@ -53,10 +53,10 @@ class Submission:
 
     @property
     def properties(self) -> Path:
-        """Where the settings are written before spark-submit starts."""
+        """The file of the settings; whoever starts spark-submit writes it before."""
         return self.folder / "spark.properties"
 
     def command(self, binary: str, master: str) -> list[str]:
-        """The command line of spark-submit; no setting stands on it."""
+        """Return the command line of spark-submit; no setting is on it."""
         files = ["--properties-file", str(self.properties), "--py-files", ",".join(self.py_files)]
         return [binary, "--master", master, *files, self.application, *self.arguments]

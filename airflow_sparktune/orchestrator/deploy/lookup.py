@@ -21,7 +21,7 @@ _DYNAMIC = frozenset({"globals", "exec", "setattr", "vars", "__import__"})
 def check_references(named: Mapping[str, Any], code: UserCode | None) -> None:
     """Raise ObjectiveError for a `module:name` in the shipped code that does not exist, or takes no params.
 
-    What cannot be told from a module's text passes: the driver imports it and says what is wrong.
+    A module whose text leaves its names open passes: the driver imports it and reports the error.
     """
     files = code.files if code is not None else {}
     for argument in REFERENCES:
@@ -33,7 +33,7 @@ def check_references(named: Mapping[str, Any], code: UserCode | None) -> None:
 
 
 def _source(module: str, name: str, files: Mapping[str, bytes]) -> bytes | None:
-    """The text of a module that is shipped; None for one that is installed where trials run."""
+    """Return the text of a module that is shipped; None for one that is installed where trials run."""
     path = module.replace(".", "/")
     for file in (f"{path}.py", f"{path}/__init__.py"):
         if file in files:
@@ -81,9 +81,9 @@ def _near(name: str, known: Iterable[str]) -> str:
 
 
 def _bindings(tree: ast.Module) -> dict[str, ast.AST | None] | None:
-    """The names of a module with the function that each is; None of a module that may have others.
+    """Return the names of a module with the node that binds each; None where it may have other names.
 
-    A name that is bound more than once is None: which binding lasts, only running it tells.
+    A name that is bound more than once has None: only running the module shows which binding lasts.
     """
     found: dict[str, ast.AST | None] = {}
     for node in ast.walk(tree):
@@ -100,7 +100,7 @@ def _bindings(tree: ast.Module) -> dict[str, ast.AST | None] | None:
 
 
 def _bound(scope: ast.AST) -> Iterator[tuple[str, ast.AST]]:
-    """Each name that statements of a scope bind, with the node that does."""
+    """Yield each name that statements of a scope bind, with the node that does."""
     for node in ast.iter_child_nodes(scope):
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
@@ -120,7 +120,7 @@ def _bound(scope: ast.AST) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _signature(node: _Function) -> inspect.Signature:
-    """A function's signature from its text; defaults and annotations are not evaluated."""
+    """Return a function's signature from its text; evaluate no default and no annotation."""
     kind, empty = inspect.Parameter, inspect.Parameter.empty
     given = node.args
     positional = [*given.posonlyargs, *given.args]

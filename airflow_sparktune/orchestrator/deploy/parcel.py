@@ -1,4 +1,4 @@
-"""What travels to the driver: this package's rooms for it, and the user's code, in one work folder.
+"""Packs what travels to the driver into a work folder: this package's part for it, and the user's code.
 
 The folder is made for one attempt and removed whole after it: launcher, zips, log settings, Spark's
 scratch space. It lies outside any DAG bundle (a bundle may be read-only), and it is the neutral folder
@@ -15,7 +15,7 @@ from pathlib import Path
 import airflow_sparktune
 from airflow_sparktune.orchestrator.deploy.user_code import UserCode
 
-# The rooms that run inside Spark, and what they stand on; a user's module may import the builders.
+# The folders whose code runs inside Spark, and what they import; a user's module may import space.py.
 FILES = ("__init__.py", "errors.py", "space.py")
 ROOMS = ("study", "driver", "executor")
 # Zips cannot hold dates before 1980; a fixed one makes equal code an equal zip.
@@ -29,7 +29,7 @@ main()
 '''
 
 # Warnings go to the task's log (four lines of a quiet application remain of eighty-eight), the rest to a
-# file whose end is shown after a failure. What becomes of a task is the driver's own to tell.
+# file whose end is shown after a failure. The driver itself reports failed tasks.
 _LOG4J = """\
 rootLogger.level = info
 rootLogger.appenderRef.console.ref = console
@@ -65,7 +65,7 @@ SPARK_LOG = "spark.log"
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """The files that spark-submit is given."""
+    """The files for spark-submit."""
 
     folder: Path
     launcher: Path
@@ -92,7 +92,7 @@ class Parcel:
 
     @property
     def scratch(self) -> Path:
-        """Where Spark keeps its temporary files: a killed JVM cannot remove them itself."""
+        """Return the folder of Spark's temporary files, which a killed JVM cannot remove itself."""
         return self.folder / "scratch"
 
 

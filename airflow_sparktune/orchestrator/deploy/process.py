@@ -1,4 +1,4 @@
-"""The driver as a process of this machine: how it is started, and how nothing of it outlives its task."""
+"""Starts the driver as a process of this machine, and ends all of it with its task."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent() -> Callable[[], None] | None:
-    """What a child process calls before it starts its program, so that it dies when its parent does.
+    """Return a preexec function for Popen, by which a child dies when its parent does.
 
     It follows the thread that forks: submit from the main one. None where the platform has no such thing.
     """
@@ -34,7 +34,7 @@ def die_with_parent() -> Callable[[], None] | None:
 
 
 def family(spark_submit: int | None) -> list[psutil.Process]:
-    """The process `spark_submit` and all that it has started; none where it has ended by itself."""
+    """Return the process `spark_submit` and its descendants; none where it has ended."""
     if spark_submit is None:
         return []
     try:
@@ -45,7 +45,7 @@ def family(spark_submit: int | None) -> list[psutil.Process]:
 
 
 def end_driver(members: Sequence[psutil.Process], launcher: str) -> None:
-    """Ask the driver in a family to end, and wait a moment for it to say so."""
+    """Ask the driver among `members` to end, and wait a moment for it to write that."""
     drivers = []
     for process in members[1:]:  # the JVM's own command line names the launcher too
         with suppress(psutil.Error):
@@ -56,7 +56,7 @@ def end_driver(members: Sequence[psutil.Process], launcher: str) -> None:
 
 
 def end_family(members: Iterable[psutil.Process]) -> None:
-    """Kill whatever is left of a family."""
+    """Kill every process of `members` that still runs."""
     for process in members:
         with suppress(psutil.Error):
             process.kill()
@@ -75,7 +75,7 @@ class Application(Protocol):
 
 @contextmanager
 def environment(added: Mapping[str, str]) -> Iterator[None]:
-    """This process's environment with `added` in it, while spark-submit is started and followed."""
+    """Add variables to this process's environment while spark-submit runs."""
     before = {name: os.environ.get(name) for name in added}
     os.environ.update(added)
     try:

@@ -1,4 +1,4 @@
-"""Airflow's Spark provider: everything that uses its private attributes is in this file."""
+"""Submits through Airflow's Spark provider; only this file uses the provider's private attributes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _READ_BY_PROVIDER = (
 
 
 class SubmissionOperator(SparkSubmitOperator):
-    """Submits as the provider's operator does, without a setting on a command line and without leftovers."""
+    """Submits as the provider's operator does, with no setting on a command line and no process left over."""
 
     _way: Way | None = None
     _submission: Submission | None = None
@@ -44,7 +44,7 @@ class SubmissionOperator(SparkSubmitOperator):
     _killed = False
 
     def target(self) -> Target:
-        """Where the task's connection leads; raises PlatformError where it cannot be used.
+        """Return the master and settings of the task's connection; raises PlatformError for a bad one.
 
         The provider alone would take YARN where there is no such connection.
         """
@@ -84,7 +84,7 @@ class SubmissionOperator(SparkSubmitOperator):
         reconnection: str | None,
         context: Context,
     ) -> Exception | None:
-        """Run the application to its end; returns what the provider says went wrong, if anything.
+        """Run the application to its end; returns the provider's error, if there is one.
 
         A retry reconnects to an application of an earlier try that was submitted under the same
         `reconnection` key and is still at work; `start` is called where one is submitted. One that has ended
@@ -114,12 +114,12 @@ class SubmissionOperator(SparkSubmitOperator):
 
     @property
     def pid(self) -> int | None:
-        """The process id of spark-submit, once it was started."""
+        """Return the process id of spark-submit, or None before it starts."""
         process = self._hook._submit_sp if self._hook is not None else None
         return process.pid if process is not None else None
 
     def on_kill(self) -> None:
-        """End what was submitted, as its way says."""
+        """End the submitted application, as its way does."""
         self._killed = self.pid is None
         if self._way is not None and self._submission is not None:
             self._way.kill(self, self._submission)
@@ -127,7 +127,7 @@ class SubmissionOperator(SparkSubmitOperator):
             self.end_in_cluster()
 
     def end_in_cluster(self) -> None:
-        """As the provider does it; by YARN's own command where the connection names no ResourceManager."""
+        """End it as the provider does; by the command yarn where the connection names no ResourceManager."""
         hook = self._hook
         if hook is None:
             return
@@ -146,23 +146,23 @@ class SubmissionOperator(SparkSubmitOperator):
             )
 
     def is_job_succeeded(self, status: str) -> bool:  # noqa: ARG002 - of any status
-        """False: no application that has ended stands for this try; the study holds its result."""
+        """Return False: an application that has ended is no result of this try; the study has that."""
         return False
 
     def submit_job(self, context: Context) -> str | None:
-        """Submit; what the provider noted of a pod that has succeeded says nothing of the next one."""
+        """Submit, and drop the provider's note that an earlier pod has succeeded."""
         if (store := context.get("task_state_store")) is not None:
             store.delete(self._K8S_DRIVER_STATUS_KEY)
         return super().submit_job(context)
 
     def poll_until_complete(self, external_id: JsonValue, context: Context) -> None:
-        """Follow the application; after a reconnect too, the provider's hook knows what on_kill is to end."""
+        """Follow the application; give its id to the hook, so that on_kill can end it after a reconnect."""
         if self._hook is not None and self._hook._is_yarn_cluster_mode:
             self._hook._yarn_application_id = str(external_id)
         super().poll_until_complete(external_id, context)
 
     def _get_hook(self) -> SparkSubmitHook:
-        """The provider's hook; for a submission, one that gets all settings by a file."""
+        """Return the provider's hook; for a submission, one that gets all settings by a file."""
         submission = self._submission
         if submission is None:
             return super()._get_hook()
@@ -182,7 +182,7 @@ class SubmissionOperator(SparkSubmitOperator):
 
     @contextmanager
     def _without_settings(self, conf: Mapping[str, str], file: Path) -> Iterator[None]:
-        """This operator's settings hidden from the provider, which would put them on the command line."""
+        """Hide this operator's settings from the provider, which would put them on the command line."""
         kept = self.conf, self.env_vars, self.properties_file
         self.conf = {key: conf[key] for key in _READ_BY_PROVIDER if key in conf}
         self.env_vars, self.properties_file = None, str(file)
@@ -192,7 +192,7 @@ class SubmissionOperator(SparkSubmitOperator):
             self.conf, self.env_vars, self.properties_file = kept
 
     def _starting(self, hook: SparkSubmitHook, folder: Path) -> Callable[..., str | None]:
-        """The hook's submit with the arguments of Popen that the provider does not give."""
+        """Return the hook's submit with the arguments of Popen that the provider does not give."""
         submit = partial(
             hook.submit,
             stdin=subprocess.DEVNULL,  # it would be the socket to the task's supervisor
@@ -210,13 +210,13 @@ class SubmissionOperator(SparkSubmitOperator):
         return start
 
     def _require_alive(self) -> None:
-        """Start nothing for a task that was killed while it prepared."""
+        """Raise DriverLost for a task that was killed while it prepared."""
         if self._killed:
             self._killed = False  # the next try may be made with the same operator
             raise DriverLost("the task must outlive its driver, but it was killed before that started")
 
     def _show_end_of(self, file: Path, lines: int = 30) -> None:
-        """What Spark said last, where something went wrong and it was kept out of the log."""
+        """Log the end of Spark's own log, which goes to a file while all is well."""
         if file.exists():
             end = file.read_text(errors="replace").splitlines()[-lines:]
             self.log.info("the last lines of Spark's own log:\n%s", "\n".join(end))

@@ -1,4 +1,4 @@
-"""From a job to its result: the same steps for an Airflow task and for the shell."""
+"""Runs a job to its result, by the same steps for an Airflow task and for the shell."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from airflow_sparktune.orchestrator.verdict import verdict
 from airflow_sparktune.study.spec.file import write_spec
 from airflow_sparktune.study.study import Study
 
-# Runs spark-submit to its end and returns what went wrong, if anything. The last argument is called right
-# before an application starts, and not where one of an earlier try is still at work.
+# Runs spark-submit to its end and returns its error, if there is one. It calls its last argument right before
+# an application starts, and not where it reconnects to one.
 Launch = Callable[[Way, Submission, Callable[[], None]], Exception | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a job came to; `failure` is what whoever submitted says went wrong beside the result."""
+    """The result of a job; `failure` is an error of the submission that came beside it."""
 
     study: Study
     failure: Exception | None = None

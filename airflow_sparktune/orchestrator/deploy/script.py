@@ -1,4 +1,4 @@
-"""A program around SparkTrials that is the application, in place of a spec."""
+"""Finds a user's program around SparkTrials, which runs in place of a spec."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from airflow_sparktune.errors import SpecError
 def find_script(
     application: str, arguments: Sequence[Any], *, beside: Sequence[str], bases: Sequence[Path]
 ) -> tuple[str, ...]:
-    """The program, from the first of `bases` in which it lies, and its arguments; a URL stays one.
+    """Return the program, from the first of `bases` that has it, and its arguments; a URL stays one.
 
     `beside` names the arguments of a spec that were given too: a script would ignore them. Raises SpecError.
     """
     if beside:
         raise SpecError(
             f"application must stand alone, got {application!r} beside {', '.join(beside)}; "
-            "a script says itself what it tunes, and within which limits"
+            "a script sets its own objective, space and limits"
         )
     tried = [Path(base, application) for base in bases]
     path = next((path for path in tried if path.is_file()), None)

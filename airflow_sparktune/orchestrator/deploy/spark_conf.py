@@ -23,7 +23,7 @@ REDACTION = (
 
 
 def conf_of(target: Target, *, settings: Mapping[str, str], fallbacks: Mapping[str, str]) -> dict[str, str]:
-    """All settings of an application on `target`, the user's last, so that they win.
+    """Return all settings of an application on `target`; the user's win.
 
     `settings` win over spark-defaults.conf, `fallbacks` yield to it. spark-submit passes over that file where
     it gets a properties file, so its settings are merged here.
@@ -47,7 +47,7 @@ def conf_of(target: Target, *, settings: Mapping[str, str], fallbacks: Mapping[s
 
 
 def read_properties(path: Path) -> dict[str, str]:
-    """A file in the format of spark-defaults.conf; raises PlatformError where it cannot be read."""
+    """Read a file in the format of spark-defaults.conf; raises PlatformError where that fails."""
     try:
         with path.open(encoding="utf-8") as file:
             found: dict[str, str] = javaproperties.load(file)
@@ -65,12 +65,12 @@ def write_properties(path: Path, conf: Mapping[str, str]) -> None:
 
 
 def _manages_secret(master: str) -> bool:
-    """Whether Spark makes and distributes the secret of `spark.authenticate` on this master."""
+    """Tell whether Spark makes and distributes the secret of `spark.authenticate` on this master."""
     return "yarn" in master or "k8s" in master
 
 
 def _environment_of_driver(target: Target) -> dict[str, str]:
-    """`env_vars` as settings, where the driver runs in a container of its own."""
+    """Return `env_vars` as settings, where the driver runs in a container of its own."""
     if "yarn" in target.master:
         prefix = "spark.yarn.appMasterEnv."
     elif "k8s" in target.master:

@@ -1,4 +1,4 @@
-"""The Spark and the Java that spark-submit runs with on this machine."""
+"""Finds the Spark and the Java of this machine."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _VERSION = re.compile(r'version "(?P<version>[^"]+)"')
 
 @dataclass(frozen=True, slots=True)
 class SparkInstall:
-    """What to put into the environment of spark-submit, and the folder that Spark is installed in."""
+    """An installation of Spark: the environment that spark-submit needs, and its folder."""
 
     environment: Mapping[str, str]
     home: Path
 
     @classmethod
     def find(cls, binary: str, *, environment: Mapping[str, str] | None = None) -> SparkInstall:
-        """The installation that `binary` (spark-submit, or a path) belongs to.
+        """Find the installation that `binary` (spark-submit, or a path) belongs to.
 
         One on PATH wins, then the one in SPARK_HOME, then pyspark's beside this Python. Raises PlatformError
         where there is none, or Java is missing or too old.
@@ -55,7 +55,7 @@ class SparkInstall:
         return cls(added, Path(home) if home else Path(found).parents[1])
 
     def defaults_file(self, env_vars: Mapping[str, str]) -> Path | None:
-        """The spark-defaults.conf that spark-submit would read with `env_vars` in its environment, if any."""
+        """Return the spark-defaults.conf that spark-submit would read with these variables, if any."""
         given = {**os.environ, **self.environment, **env_vars}
         home = Path(given.get("SPARK_HOME") or self.home)
         file = Path(given.get("SPARK_CONF_DIR") or home / "conf", "spark-defaults.conf")
@@ -68,7 +68,7 @@ def check_java(environment: Mapping[str, str]) -> None:
     java = str(Path(home, "bin", "java")) if home else "java"
     way_out = f"install Java {OLDEST_JAVA} or newer and point JAVA_HOME at it"
     try:
-        said = subprocess.run(
+        output = subprocess.run(
             [java, "-version"],
             capture_output=True,
             text=True,
@@ -81,7 +81,7 @@ def check_java(environment: Mapping[str, str]) -> None:
         raise PlatformError(
             f"Spark must have Java {OLDEST_JAVA} or newer, found none ({where}); {way_out}"
         ) from None
-    match = _VERSION.search(said)
+    match = _VERSION.search(output)
     if match is not None and java_release(match["version"]) < OLDEST_JAVA:
         raise PlatformError(
             f"Spark must have Java {OLDEST_JAVA} or newer, got {match['version']} from {java}; {way_out}"
@@ -89,7 +89,7 @@ def check_java(environment: Mapping[str, str]) -> None:
 
 
 def java_release(version: str) -> int:
-    """The feature release of a Java version.
+    """Return the feature release of a Java version.
 
     >>> java_release("17.0.21"), java_release("1.8.0_402"), java_release("21-ea")
     (17, 8, 21)
@@ -99,7 +99,7 @@ def java_release(version: str) -> int:
 
 
 def _pyspark_home() -> Path:
-    """Where the pyspark package lies, without importing it."""
+    """Find the folder of the pyspark package without importing it."""
     spec = find_spec("pyspark")
     if spec is None or spec.origin is None:
         raise PlatformError(f"pyspark must be installed beside {sys.executable}; pip install pyspark")

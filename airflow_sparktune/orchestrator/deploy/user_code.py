@@ -1,4 +1,4 @@
-"""The user's code that travels: what the spec names, and what that imports from beside it."""
+"""Gathers the user's code that travels: the modules that a spec names, and those that they import."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class UserCode:
 
     @property
     def sha256(self) -> str:
-        """The hash that is part of a study's identity."""
+        """Return the hash that is part of a study's identity."""
         digest = hashlib.sha256()
         for name, data in sorted(self.files.items()):
             digest.update(f"{name}\0{len(data)}\0".encode())
@@ -33,7 +33,7 @@ class UserCode:
 
 
 def gather_code(given: Mapping[str, Any], *, bases: Sequence[Path]) -> tuple[dict[str, Any], UserCode | None]:
-    """A spec's arguments with `module:name` for each reference, and the code to ship for all of them.
+    """Return a spec's arguments with `module:name` for each reference, and the code to ship for them.
 
     `path/to/file.py:name` ships that file. Of `package.module:name` the top-level module or package is
     shipped from the first of `bases` in which it lies, and so is what it imports from there; what lies in
@@ -54,7 +54,7 @@ def gather_code(given: Mapping[str, Any], *, bases: Sequence[Path]) -> tuple[dic
 
 
 def with_imports(files: Mapping[str, bytes], *, bases: Sequence[Path]) -> dict[str, bytes]:
-    """The files, and every module in `bases` that they import, directly or through one another."""
+    """Return the files and every module in `bases` that they import, directly or through one another."""
     found = dict(files)
     todo = list(files)
     while todo:
@@ -68,12 +68,12 @@ def with_imports(files: Mapping[str, bytes], *, bases: Sequence[Path]) -> dict[s
 
 
 def _module(top: str, bases: Sequence[Path]) -> dict[str, bytes]:
-    """The files of a top-level module or package; none where it lies in no base."""
+    """Return the files of a top-level module or package; none where no base has it."""
     for base in bases:
         if (base / f"{top}.py").is_file():
             _check_name(top)
             return {f"{top}.py": (base / f"{top}.py").read_bytes()}
-        # A folder of data is no package, whatever its name.
+        # A folder without Python files is data.
         if top.isidentifier() and any((base / top).rglob("*.py")):
             _check_name(top)
             files = sorted(path for path in (base / top).rglob("*") if path.is_file() and _ships(path))
@@ -82,7 +82,7 @@ def _module(top: str, bases: Sequence[Path]) -> dict[str, bytes]:
 
 
 def _imported(source: bytes) -> Iterator[str]:
-    """The top-level modules that a source file imports, wherever in it; none of a file that has no syntax."""
+    """Yield the top-level modules that a source file imports; none where it does not parse."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):

@@ -16,20 +16,20 @@ from airflow_sparktune.orchestrator.deploy.process import Application
 
 
 class Way(Protocol):
-    """How a job reaches a driver, and what becomes of that driver."""
+    """Brings a job to a driver, finds it again and ends it."""
 
     def submission(self, job: Job, folder: Path) -> Submission:
-        """Pack what travels into `folder` and say what is submitted; starts nothing."""
+        """Pack what travels into `folder` and return what is submitted; starts nothing."""
 
     def reconnection(self, job: Job, *, generation: int) -> str | None:
-        """The key under which a lost worker's application is found again; None where it dies with it."""
+        """Return the key by which a retry finds a lost worker's application; None where none survives."""
 
     def kill(self, application: Application, submission: Submission) -> None:
-        """Let the driver write that it was killed where it can, then leave nothing of it."""
+        """End the application; let the driver write that it was killed, where that is possible."""
 
 
 def way_to(target: Target) -> Way:
-    """The way to a target; raises PlatformError for one that Spark does not support."""
+    """Return the way to a target; raises PlatformError where Spark has none."""
     if target.deploy_mode != "cluster":
         return Client(target)
     if target.master.startswith("spark://"):

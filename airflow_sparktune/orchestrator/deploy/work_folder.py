@@ -1,4 +1,4 @@
-"""The folder of one attempt on the machine that submits it: gone with the attempt, whatever ends that."""
+"""Makes the folder of one attempt on the submitting machine, and removes it with the attempt."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LOCK = "owner.lock"
 
 @contextmanager
 def work_folder() -> Iterator[Path]:
-    """A new one, removed at the end; first those go whose owner was killed before its driver saw to it."""
+    """Make a work folder and remove it at the end; also remove those whose owner was killed."""
     _remove_orphans()
     with tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as name:
         new = Path(name, "new.lock")

@@ -1,4 +1,4 @@
-"""How a field of the spec is declared: its check, its meaning, and what depends on it."""
+"""Declares a field of the spec: its check, its meaning, its part in the identity."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class SpecField:
 
     @property
     def required(self) -> bool:
-        """Whether a spec must have it."""
+        """Return whether a spec must have the field."""
         return self.default is MISSING
 
 
@@ -45,9 +45,10 @@ def declared(
     bounds: bool = False,
     internal: bool = False,
 ) -> Any:
-    """A field of the Spec dataclass with its declaration; see SpecField. A callable default is a factory.
+    """Make a field of the Spec dataclass with its declaration (see SpecField).
 
-    `default` is what the spec holds where nobody gives a value; without one the field is required.
+    `default` is what the spec holds where nobody gives a value; a callable one is a factory. Without one the
+    field is required.
     """
     factory = default if callable(default) else None
     declaration = SpecField(
@@ -70,7 +71,7 @@ def declared(
 
 
 def declaration_of(item: Field[Any]) -> SpecField:
-    """The declaration that `declared` put into a dataclass field."""
+    """Return the declaration that `declared` put into a dataclass field."""
     found: SpecField = item.metadata[_KEY]
     return replace(found, name=item.name)
 

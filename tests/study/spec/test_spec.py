@@ -75,7 +75,7 @@ def test_a_spec_goes_to_json_and_back(given_: dict[str, Any]) -> None:
 
 
 def test_a_later_versions_keys_are_left_out() -> None:
-    """What a later version added to the spec does not keep this one from reading it."""
+    """A field that a later version added does not keep this one from reading the spec."""
     assert Spec.from_json({**spec().to_json(), "of_a_later_version": True}) == spec()
 
 
@@ -137,7 +137,7 @@ def test_none_is_unset(name: str) -> None:
     assert spec(**{name: None}) == spec()
 
 
-# --- what is refused, and how that is told
+# --- values that are refused, and the messages
 
 REFUSED = [
     ("max_evals", 0, r"must be a whole number of at least 1, got 0; it is the number of trials to finish"),
@@ -245,7 +245,7 @@ def test_a_key_that_is_missing(name: str) -> None:
     ],
 )
 def test_a_key_that_is_unknown(key: str, hint: str) -> None:
-    """A misspelled key is told, with the one that it looks like or all there are."""
+    """The error names a misspelled key and the one that it resembles, or all keys."""
     with pytest.raises(SpecError, match=f"known keys only, got .{key}.; {hint}"):
         spec(**{key: 1})
 
@@ -287,7 +287,7 @@ def test_every_field_is_documented() -> None:
 
 
 def test_examples_are_accepted() -> None:
-    """What the documentation shows of a field passes its check; so does the default."""
+    """The example and the default of each field pass its check."""
     for item in FIELDS:
         if item.example:
             value = json.loads(item.example) if item.takes.endswith(("object", "objects")) else item.example
