@@ -23,6 +23,7 @@ from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.stopping import Rule, StopReason, StopRequested
 from airflow_sparktune.study.storage import Storage
+from airflow_sparktune.study.storage.deadline import DeadlineStorage
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial
 
@@ -75,7 +76,7 @@ class Attempt:
         self.reason: StopReason | None = None
         self.killed = False
         self._plan = plan
-        self._storage = storage
+        self._storage = DeadlineStorage(storage)
         self._address = address
         self._recorder: Recorder | None = None
 
@@ -167,6 +168,7 @@ class Attempt:
             dimensions=tuple(item.to_json() for item in sampler.dimensions) if sampler else known,
             take_over=goes_on,
             adopted=plan.adopts(earlier, finished, goes_on=goes_on),
+            grace_s=spec.storage_grace,
         )
         plan.opened(self._recorder.study)
         return self._recorder

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from airflow_sparktune import __version__
+from airflow_sparktune.driver.outage import Outage
 from airflow_sparktune.driver.timing import Stopwatch
-from airflow_sparktune.errors import StorageError
+from airflow_sparktune.errors import StorageError, StorageUnavailable
 from airflow_sparktune.study.events import (
     Alive,
     Closed,
@@ -38,6 +39,8 @@ CHECK_NEWEST_S = 1.0
 # How often the journal gets a sign of life, with what the driver spent its time on. A killed attempt may
 # have run that much longer.
 ALIVE_S = 30.0
+# How long an attempt that has ended waits for a storage that does not answer; a retry takes over then.
+CLOSING_S = 60.0
 
 
 class Recorder:
@@ -46,6 +49,9 @@ class Recorder:
     `watch` measures what the attempt spends its time on, which goes into the journal too. `commit_s` is how
     long the last commit took, in seconds. `wall` stamps the events; durations are measured by `clock`, which
     nobody sets.
+
+    While the storage does not answer, events wait in memory for up to `grace_s` seconds; a driver that is
+    lost meanwhile loses them.
     """
 
     def __init__(
@@ -54,8 +60,10 @@ class Recorder:
         writer: StreamWriter,
         study: Study,
         *,
+        grace_s: float = 0.0,
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.study = study
         self.attempt = writer.attempt
@@ -68,6 +76,9 @@ class Recorder:
         self._earlier_s = study.elapsed_s
         self._opened = self._checked = self._told = clock()
         self._slots: int | None = None
+        self._outage = Outage(grace_s=grace_s, clock=clock)
+        self._closing_s = min(grace_s, CLOSING_S)
+        self._sleep = sleep
 
     @classmethod
     def open(
@@ -80,8 +91,10 @@ class Recorder:
         dimensions: tuple[Mapping[str, Any], ...],
         take_over: bool,
         adopted: Iterable[Trial] = (),
+        grace_s: float = 0.0,
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> Recorder:
         """Claim the next attempt; with `take_over` it goes on from what `follower` has read.
 
@@ -89,7 +102,8 @@ class Recorder:
         """
         claimed = [attempt_of(stream) for stream in streams(storage)]
         writer = StreamWriter(storage, max(claimed, default=0) + 1)
-        recorder = cls(storage, writer, follower.study if take_over else Study(), wall=wall, clock=clock)
+        study = follower.study if take_over else Study()
+        recorder = cls(storage, writer, study, grace_s=grace_s, wall=wall, clock=clock, sleep=sleep)
         takes = follower.prefix if take_over else ()
         recorder._record(
             Opened(
@@ -138,20 +152,30 @@ class Recorder:
     def commit(self) -> None:
         """Make what was noted durable, and now and then that the driver is alive.
 
-        Raises Superseded where a newer attempt has opened.
+        Raises Superseded where a newer attempt has opened, StorageUnavailable where the storage has not
+        answered for too long.
         """
         start = self.clock()
         with self.watch.on("journal"):
             if start - self._told >= ALIVE_S:
                 self._told = start
                 self._record(Alive(**self._stamp(), timing=self.watch.seconds))
-            written = self._writer.events
-            self._writer.commit()
-            if self._writer.events > written:
-                self.commit_s = self.clock() - start
-            if start - self._checked >= CHECK_NEWEST_S:
-                self._checked = start
-                self._writer.check_newest()
+            if not self._outage.waits:
+                try:
+                    self._write(start)
+                except StorageUnavailable as error:
+                    self._outage.failed(error)
+                else:
+                    self._outage.over()
+
+    def _write(self, start: float) -> None:
+        written = self._writer.events
+        self._writer.commit()
+        if self._writer.events > written:
+            self.commit_s = self.clock() - start
+        if start - self._checked >= CHECK_NEWEST_S:
+            self._checked = start
+            self._writer.check_newest()
 
     def close(self, reason: StopReason, *, error: Mapping[str, Any] | None = None) -> None:
         """Write the end of the attempt, and roll its stream into one segment.
@@ -160,11 +184,23 @@ class Recorder:
         """
         if self.study.closed is None:
             self._record(Closed(**self._stamp(), reason=reason, error=error, timing=self.watch.seconds))
-        self._writer.commit()
+        self._commit_end()
         try:
             self._writer.roll()
         except StorageError as error:  # some buckets forbid deletes; the study is whole without it
             log.warning("the journal stays in small files: %s", error)
+
+    def _commit_end(self) -> None:
+        """Write all that is not durable yet; wait for the storage a while where it does not answer."""
+        until = self.clock() + self._closing_s
+        while True:
+            try:
+                self._writer.commit()
+                return
+            except StorageUnavailable:
+                if self.clock() >= until:
+                    raise
+                self._sleep(self._outage.pause_s)
 
     @property
     def _ran_s(self) -> float:

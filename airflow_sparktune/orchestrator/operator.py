@@ -113,6 +113,7 @@ class SparkTuneOperator(SubmissionOperator):
         segment: str | None = None,
         budget_slot_hours: float | str | None = None,
         fresh_workers: bool | str | None = None,
+        storage_grace: Any = None,
         storage: str | None = None,
         tracking: str | None = None,
         log_level: str = "trials",

@@ -93,6 +93,7 @@ class World:
     heard: list[Trial] = field(default_factory=list)
     slots: SimulatedBackend | None = None
     set_by_s: float = 0.0
+    grace_s: float = 0.0
 
     def attempt(
         self,
@@ -132,8 +133,10 @@ class World:
             seed=SEED,
             dimensions=(),
             take_over=True,
+            grace_s=self.grace_s,
             wall=lambda: self.clock() + self.set_by_s,
             clock=self.clock,
+            sleep=lambda seconds: self.clock.pass_to(self.clock() + seconds),
         )
         if prepare_s:
             self.clock.pass_to(self.clock() + prepare_s)

@@ -254,6 +254,13 @@ class Spec:
         doc="Give each trial a Python process of its own.",
         default=False,
     )
+    storage_grace: float = declared(
+        checks.seconds,
+        takes="seconds",
+        doc="How long the study goes on while its storage does not answer; results wait in the driver's "
+        "memory meanwhile. A timedelta or seconds.",
+        default=600.0,
+    )
     champions: str | None = declared(
         checks.text,
         takes="text",

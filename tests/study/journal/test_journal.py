@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from airflow_sparktune.study.storage import FsspecStorage, LocalStorage, MemoryStorage, Storage
+from airflow_sparktune.study.storage.deadline import DeadlineStorage
 from airflow_sparktune.testing import JournalSuite
 
 
@@ -20,6 +21,12 @@ class TestInMemory(JournalSuite):
     @pytest.fixture
     def storage(self) -> Storage:
         return MemoryStorage()
+
+
+class TestWithDeadline(JournalSuite):
+    @pytest.fixture
+    def storage(self, tmp_path: Path) -> Storage:
+        return DeadlineStorage(LocalStorage(tmp_path / "study"))
 
 
 class TestAtUrl(JournalSuite):

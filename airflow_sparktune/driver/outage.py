@@ -1,0 +1,62 @@
+"""A storage that is out of reach for a while: how long a driver goes on without it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from airflow_sparktune.errors import StorageUnavailable
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
+
+
+class Outage:
+    """Spaces the tries to reach a storage, and ends them after `grace_s` seconds without an answer.
+
+    >>> outage = Outage(grace_s=60.0, clock=iter([0.0, 0.5, 1.0, 1.0]).__next__)
+    >>> outage.failed(StorageUnavailable("503"))
+    >>> outage.waits, outage.waits
+    (True, False)
+    """
+
+    def __init__(self, *, grace_s: float, clock: Callable[[], float]) -> None:
+        self._grace_s = grace_s
+        self._clock = clock
+        self._since: float | None = None
+        self._next = 0.0
+        self.pause_s = FIRST_PAUSE_S
+
+    @property
+    def waits(self) -> bool:
+        """Tell whether the storage is out of reach, and it is too early to try again."""
+        return self._since is not None and self._clock() < self._next
+
+    def failed(self, error: StorageUnavailable) -> None:
+        """Note that a try has failed; raises its error when the grace is over."""
+        now = self._clock()
+        if self._grace_s <= 0:
+            raise error
+        if self._since is None:
+            self._since, self.pause_s = now, FIRST_PAUSE_S
+            log.warning(
+                "the storage does not answer: results wait in memory for up to %g s, and the study goes on "
+                "(%s)",
+                self._grace_s,
+                error,
+            )
+        elif now - self._since >= self._grace_s:
+            log.error("the storage has not answered for %.0f s", now - self._since)
+            raise error
+        else:
+            self.pause_s = min(2 * self.pause_s, LONGEST_PAUSE_S)
+        self._next = now + self.pause_s
+
+    def over(self) -> None:
+        """Note that the storage has answered."""
+        if self._since is not None:
+            log.warning(
+                "the storage answers again after %.0f s; nothing was lost", self._clock() - self._since
+            )
+            self._since = None

@@ -1,0 +1,128 @@
+"""A storage that does not answer for a while costs no result, and holds no study up."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from airflow_sparktune.driver.backends.simulated import Ending, SimulatedBackend
+from airflow_sparktune.errors import StorageUnavailable
+from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.study.stopping import StopReason
+from airflow_sparktune.study.storage import MemoryStorage
+from airflow_sparktune.study.storage.deadline import MOST_HANGING, DeadlineStorage
+from airflow_sparktune.study.trial import TrialState
+from tests.driver.world import World, by_x
+
+
+class Away:
+    """Makes the storage of a world fail between two moments of its clock."""
+
+    def __init__(self, world: World, *, since: float, until: float) -> None:
+        self.failed = 0
+        write = world.storage.write
+
+        def maybe(name: str, data: bytes) -> None:
+            if since <= world.clock() < until:
+                self.failed += 1
+                raise StorageUnavailable("503 Slow Down")
+            write(name, data)
+
+        world.storage.write = maybe  # type: ignore[method-assign]
+
+
+def lasting(call: Call) -> Ending:
+    return Ending.ok(call.params["x"], after_s=5.0)
+
+
+class TestOutage:
+    def test_the_study_goes_on_and_loses_nothing(self) -> None:
+        world = World(grace_s=600.0)
+        away = Away(world, since=1_012.0, until=1_200.0)
+        assert world.attempt(lasting, capacity=2, max_evals=100) is StopReason.MAX_EVALS
+        assert world.numbers(TrialState.OK) == list(range(100))
+        # 100 trials of 5 s on two slots take 250 s, the outage included.
+        assert world.clock() - 1_000.0 < 260.0
+        assert 1 < away.failed < 12
+
+    def test_after_the_grace_it_ends_with_an_error_that_a_retry_helps(self) -> None:
+        world = World(grace_s=60.0)
+        Away(world, since=1_012.0, until=9_000.0)
+        with pytest.raises(StorageUnavailable, match="503") as raised:
+            world.attempt(lasting, capacity=2, max_evals=1_000)
+        assert raised.value.retryable
+        assert 1_072.0 <= world.clock() < 1_120.0
+        assert world.numbers(TrialState.OK) == [0, 1, 2, 3]
+
+    def test_the_timeout_holds_and_the_end_is_written_when_the_storage_is_back(self) -> None:
+        world = World(grace_s=600.0)
+        Away(world, since=1_007.0, until=1_040.0)
+        assert world.attempt(lasting, max_evals=1_000, timeout=20.0) is StopReason.TIMEOUT
+        assert world.numbers(TrialState.OK) == [0, 1, 2, 3]
+        assert world.storage.study().result_stands
+        assert world.clock() < 1_080.0
+
+    def test_without_a_grace_the_first_failure_ends_it(self) -> None:
+        world = World()
+        Away(world, since=1_007.0, until=1_040.0)
+        with pytest.raises(StorageUnavailable):
+            world.attempt(by_x, max_evals=100)
+
+    def test_a_look_for_a_newer_attempt_that_fails_once_ends_nothing(self) -> None:
+        world = World(grace_s=600.0)
+        names, looks = world.storage.names, iter(range(1_000))
+
+        def once(folder: str) -> list[str]:
+            if next(looks) == 5:
+                raise StorageUnavailable("503")
+            return names(folder)
+
+        tuner = world.tuner(SimulatedBackend(world.clock, lasting, capacity=1), max_evals=5)
+        world.storage.names = once  # type: ignore[method-assign]
+        assert tuner.run() is StopReason.MAX_EVALS
+
+
+class Hanging(MemoryStorage):
+    """Hangs in each read until it is released."""
+
+    def __init__(self) -> None:
+        super().__init__({"a": b"1"})
+        self.released = threading.Event()
+
+    def read(self, name: str) -> bytes:
+        self.released.wait(60.0)
+        return super().read(name)
+
+
+class TestDeadline:
+    @pytest.fixture
+    def storage(self) -> Iterator[Hanging]:
+        storage = Hanging()
+        yield storage
+        storage.released.set()
+
+    def test_a_call_that_hangs_is_unavailable(self, storage: Hanging) -> None:
+        bounded = DeadlineStorage(storage, limit_s=0.05)
+        with pytest.raises(StorageUnavailable, match=r"must answer within 0\.05 s") as raised:
+            bounded.read("a")
+        assert raised.value.retryable
+        assert bounded.names("") == ["a"]
+
+    def test_only_so_many_calls_hang_at_once(self, storage: Hanging) -> None:
+        bounded = DeadlineStorage(storage, limit_s=0.01)
+        for _ in range(MOST_HANGING):
+            with pytest.raises(StorageUnavailable, match="a call has no answer"):
+                bounded.read("a")
+        with pytest.raises(StorageUnavailable, match=f"{MOST_HANGING} calls still hang"):
+            bounded.write("b", b"")
+        storage.released.set()
+        for call in bounded._hanging:
+            call.result(10.0)
+        assert bounded.read("a") == b"1"
+
+    def test_errors_come_through(self, storage: Hanging) -> None:
+        storage.released.set()
+        with pytest.raises(FileNotFoundError):
+            DeadlineStorage(storage).read("missing")
