@@ -22,6 +22,7 @@ MODULES = {
     "ask": "benchmarks.parts.ask",
     "start": "benchmarks.spark.start",
     "replay": "benchmarks.parts.replay",
+    "suggest": "benchmarks.parts.suggest",
     "search": "benchmarks.search",
     "retuning": "benchmarks.parts.retuning",
 }

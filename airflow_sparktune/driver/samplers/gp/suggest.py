@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from importlib import import_module
+from threading import Thread
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -17,6 +19,7 @@ from airflow_sparktune.driver.samplers.gp.space import EncodedSpace, encoded_spa
 
 # Differences of losses beyond this would be infinite.
 _HUGE = 1e150
+_MODEL = "airflow_sparktune.driver.samplers.gp.proposal"
 _PENDING = (hyperopt.JOB_STATE_NEW, hyperopt.JOB_STATE_RUNNING)
 
 
@@ -54,6 +57,7 @@ class _Search:
         self._wanted = start.wanted(space)
         self._rows: dict[int, tuple[Any, Array]] = {}
         self._proposer: Any = None
+        self._loading: Thread | None = None
 
     def suggest(
         self, documents: Sequence[Mapping[str, Any]], asked: Sequence[Array], *, seed: Any
@@ -70,16 +74,27 @@ class _Search:
             np.array([_loss(document) for document in ended], dtype=float),
             np.concatenate([self._encoded(pending), *(row[None] for row in asked)]),
         )
+        if history.finite:
+            self._load_model()
         if history.finite < self._wanted or not history.informs:
             known = np.concatenate([history.rows, history.pending])
             return start.spread(self._space, known, rng), "gp: start"
         if self._proposer is None:
-            # scipy's optimizers take a while to load, and the first trials need none.
             from airflow_sparktune.driver.samplers.gp.proposal import Proposer
 
             self._proposer = Proposer(self._space)
         row, how = self._proposer.propose(history, rng)
         return row, how
+
+    def _load_model(self) -> None:
+        """Begin to import the model, which loads scipy's optimizers.
+
+        The start-up need not wait for that, and neither need the first suggestion that uses it: there is time
+        while the first trials run.
+        """
+        if self._loading is None:
+            self._loading = Thread(target=import_module, args=[_MODEL], daemon=True)
+            self._loading.start()
 
     def values(self, row: Array) -> dict[str, list[Any]]:
         """The raw values of a row by label, empty where it is not active."""
