@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
 
 from airflow_sparktune.errors import StorageError
+from airflow_sparktune.study.bounds import printable
 from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.phase import Phase, phase_of
 from airflow_sparktune.study.result import counts, iso
@@ -26,16 +26,6 @@ def existing(address: str) -> Study:
     for problem in follower.problems:
         click.echo(f"sparktune: {printable(problem)}", err=True)
     return follower.study
-
-
-def printable(text: str) -> str:
-    r"""Return text without control characters, which a terminal would obey.
-
-    >>> printable("\x1b[31mred\x1b[0m\nline")
-    '[31mred[0m\nline'
-    """
-    kept = (char for char in text if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cs", "Cf"))
-    return "".join(kept)
 
 
 def number(value: float | None) -> str:

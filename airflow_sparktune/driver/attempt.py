@@ -17,8 +17,8 @@ from airflow_sparktune.driver.termination import Killed, Termination, terminable
 from airflow_sparktune.driver.trial_queue import Start
 from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.errors import SparktuneError, StorageError, Superseded, describe, format_error
-from airflow_sparktune.study.address import previous_generation
 from airflow_sparktune.study.follow import StudyFollower, read_study
+from airflow_sparktune.study.generations import earlier_generations
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.stopping import Rule, StopReason, StopRequested
@@ -175,12 +175,11 @@ class Attempt:
 
     def _cleared(self) -> Study | None:
         """Return the study that was cleared before it had a verdict, if it is the same as this one."""
-        previous = previous_generation(self._address) if self._address else None
         study = Study()
-        # A study that was cleared before its driver had begun is passed over.
-        while previous is not None and study.spec is None:
+        for previous in earlier_generations(self._address) if self._address else ():
             study = read_study(previous).study
-            previous = previous_generation(previous)
+            if study.spec is not None:  # one that was cleared before its driver had begun is passed over
+                break
         if study.spec is None or not _undecided(study) or study.spec.changed_identity(self._plan.spec):
             return None
         return study

@@ -25,7 +25,7 @@ from airflow_sparktune.study.events import (
     TrialChanged,
 )
 from airflow_sparktune.study.follow import StudyFollower
-from airflow_sparktune.study.journal import StreamWriter, attempt_of, streams
+from airflow_sparktune.study.journal import StreamWriter, next_attempt
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import Storage
@@ -100,8 +100,12 @@ class Recorder:
 
         `adopted` are trials of another study, which this one begins with.
         """
-        claimed = [attempt_of(stream) for stream in streams(storage)]
-        writer = StreamWriter(storage, max(claimed, default=0) + 1)
+        if follower.unreadable:
+            raise StorageError(
+                f"a driver must read the whole journal, but may not read {follower.unreadable[0]}; "
+                "give this user the right to read it, or choose another storage"
+            )
+        writer = StreamWriter(storage, next_attempt(storage))
         study = follower.study if take_over else Study()
         recorder = cls(storage, writer, study, grace_s=grace_s, wall=wall, clock=clock, sleep=sleep)
         takes = follower.prefix if take_over else ()

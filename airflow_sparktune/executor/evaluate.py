@@ -33,8 +33,6 @@ from airflow_sparktune.study.trial import Failure, FailureKind
 INFO_LIMIT_BYTES = 16_384
 # The one key of it that is ours: whatever a result may hold, what stands there was written here.
 OURS = "sparktune"
-# So is what an exception says: some carry the data they failed on.
-MESSAGE_LIMIT, TRACEBACK_LIMIT = 4_096, 32_768
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,7 @@ class Reply:
                 f"the worker's reply must be that of a trial, but: {type(error).__name__}: {error}; "
                 "an objective must leave Python's own modules as they are"
             )
-            return cls(0.0, failure=Failure(FailureKind.NONSENSE, message[:MESSAGE_LIMIT]))
+            return cls(0.0, failure=Failure(FailureKind.NONSENSE, message))
 
     @classmethod
     def from_json(cls, text: str) -> Reply:
@@ -171,10 +169,6 @@ def raised(error: BaseException) -> Failure:
     except Exception:  # noqa: BLE001 - an exception of the user's own class may raise when it is looked at
         message = f"{type(error).__qualname__} (an exception that cannot be shown)"
         told = "".join(traceback.format_tb(error.__traceback__))
-    if len(message) > MESSAGE_LIMIT:
-        message = f"{message[:MESSAGE_LIMIT]}..."
-    if len(told) > TRACEBACK_LIMIT:  # the end says most
-        told = f"...{told[-TRACEBACK_LIMIT:]}"
     return Failure(FailureKind.RAISED, message, told)
 
 

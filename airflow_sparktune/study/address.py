@@ -37,15 +37,3 @@ def study_address(
     if root.endswith(":"):  # a scheme alone: memory://
         root += "//"
     return "/".join([root, part(dag_id), part(task_id), part(run_id), *index, f"g{generation}"])
-
-
-def previous_generation(address: str) -> str | None:
-    """The study that was cleared to make way for this one; None for the first, or another kind of folder.
-
-    >>> previous_generation("/data/churn/tune/r1/g2"), previous_generation("/data/churn/tune/r1/g0")
-    ('/data/churn/tune/r1/g1', None)
-    """
-    match = re.fullmatch(r"(?P<folder>.*/g)(?P<generation>\d+)", address.rstrip("/"))
-    if match is None or int(match["generation"]) == 0:
-        return None
-    return f"{match['folder']}{int(match['generation']) - 1}"

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
 from airflow_sparktune.study import shape
+from airflow_sparktune.study.bounds import message_text, traceback_text
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.trial import Trial
@@ -19,7 +20,7 @@ from airflow_sparktune.study.web_address import web_address
 
 Shape = Mapping[str, shape.Fits]
 
-STREAM_NAME = re.compile(r"[0-9]{4,}-[0-9a-f]{8}")
+STREAM_NAME = re.compile(r"[0-9]{4,6}-[0-9a-f]{8}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +66,21 @@ class Prefix:
         return [self.stream, self.events]
 
 
+_DIMENSION: Shape = {
+    "label": shape.text,
+    "kind": shape.text,
+    "low": shape.optional(shape.number),
+    "high": shape.optional(shape.number),
+    "step": shape.optional(shape.number),
+    "log": shape.optional(shape.truth),
+    "options": shape.optional(shape.several(shape.text)),
+    "parent": shape.optional(shape.text),
+    "branch": shape.optional(shape.whole),
+}
+
+
 def _is_dimension(value: Any) -> bool:
-    return shape.group(value) and shape.text(value.get("label")) and shape.text(value.get("kind"))
+    return shape.group(value) and all(fits(value.get(name)) for name, fits in _DIMENSION.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +98,7 @@ class Opened(Event):
         "spec": shape.group,
         "seed": shape.whole,
         "dimensions": shape.several(_is_dimension),
-        "versions": shape.optional(shape.group),
+        "versions": shape.optional(shape.texts),
         "host": shape.optional(shape.text),
         "pid": shape.optional(shape.whole),
     }
@@ -227,9 +241,17 @@ class Closed(Event):
     def parse(cls, data: Mapping[str, Any]) -> dict[str, Any]:
         return {
             "reason": StopReason(data["reason"]),
-            "error": data.get("error"),
+            "error": _error(data["error"]) if data.get("error") is not None else None,
             "timing": data.get("timing"),
         }
+
+
+def _error(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what errors.revive needs of a verdict, with bounded texts."""
+    texts = {"type": message_text, "message": message_text, "traceback": traceback_text}
+    kept = {name: cut(data[name]) for name, cut in texts.items() if shape.text(data.get(name))}
+    retryable = data.get("retryable")
+    return {**kept, "retryable": retryable} if shape.truth(retryable) else kept
 
 
 _KINDS: Mapping[str, type[Event]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from airflow_sparktune.study.events import Event, Opened, Prefix
 from airflow_sparktune.study.journal import StreamReader, newer, streams
+from airflow_sparktune.study.problems import Problems
 from airflow_sparktune.study.storage import Storage, open_storage
 from airflow_sparktune.study.study import Study
 
@@ -11,20 +12,27 @@ from airflow_sparktune.study.study import Study
 class StudyFollower:
     """Keeps a `Study` up to date with its journal.
 
-    `problems` says in words what was skipped. When a newer attempt opens, `study` becomes a new object
-    (what the older driver wrote beyond the prefix taken over no longer counts).
+    `problems` says in words what was skipped; `unreadable` names files that this user may not read. When a
+    newer attempt opens, `study` becomes a new object: what the older driver wrote beyond the prefix that was
+    taken over no longer counts.
     """
 
     def __init__(self, storage: Storage) -> None:
         self.study = Study()
-        self.problems: list[str] = []
+        self.unreadable: list[str] = []
+        self._problems = Problems()
         self._storage = storage
         self._reader: StreamReader | None = None
         self._taken: tuple[Prefix, ...] = ()
 
+    @property
+    def problems(self) -> list[str]:
+        """What was skipped so far, a sentence each."""
+        return list(self._problems)
+
     def refresh(self) -> None:
         """Read what is new."""
-        for stream in reversed(streams(self._storage, self.problems)):
+        for stream in reversed(streams(self._storage, self._problems)):
             if self._reader is not None and not newer(stream, self._reader.stream):
                 break
             if self._switch(stream):
@@ -32,7 +40,8 @@ class StudyFollower:
         if self._reader is not None:
             for event in self._reader.poll():
                 self.study.apply(event)
-        self.problems[:] = dict.fromkeys(self.problems)
+            self.unreadable += self._reader.unreadable
+            self._reader.unreadable.clear()
 
     @property
     def prefix(self) -> tuple[Prefix, ...]:
@@ -43,21 +52,22 @@ class StudyFollower:
 
     def _switch(self, stream: str) -> bool:
         """Start over with a newer stream, if it has an `opened` event that can be read."""
-        reader = StreamReader(self._storage, stream, problems=self.problems)
+        reader = StreamReader(self._storage, stream, problems=self._problems)
         opened = next(reader.poll(upto=1), None)
         if opened is None:
             return False
         problem = _why_no_beginning(opened, by=stream)
         if problem is not None or not isinstance(opened, Opened):
-            self.problems.append(f"{stream} does not begin as an attempt does: {problem}; skipped")
+            self._problems.add(f"{stream} does not begin as an attempt does: {problem}; skipped")
             return False
         study = Study()
         for prefix in opened.takes:
-            older = StreamReader(self._storage, prefix.stream, problems=self.problems)
+            older = StreamReader(self._storage, prefix.stream, problems=self._problems)
             for event in older.poll(upto=prefix.events):
                 study.apply(event)
+            self.unreadable += older.unreadable
             if older.seen < prefix.events:
-                self.problems.append(
+                self._problems.add(
                     f"{stream} goes on from event {prefix.events} of {prefix.stream}, "
                     f"of which only {older.seen} can be found"
                 )

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.bounds import LARGEST_NUMBER, MOST_DEPTH
 
 
 def scalar(value: Any) -> Any:
-    """A numpy scalar as Python's own number, truth value or text; anything else as it is."""
+    """Return a numpy scalar as Python's own number, truth value or text; anything else as it is."""
     # By its looks, for this room does not import numpy.
     if getattr(value, "shape", None) != () or not callable(getattr(value, "item", None)):
         return value
@@ -18,22 +19,28 @@ def scalar(value: Any) -> Any:
     return item if isinstance(item, (bool, int, float, str)) else value
 
 
-def plain(value: Any, *, what: str) -> Any:
-    """`value` as JSON gives it back: tuples become lists, numpy scalars become Python's.
+def plain(value: Any, *, what: str, depth: int = 0) -> Any:
+    """Return `value` as JSON gives it back: tuples become lists, numpy scalars become Python's.
 
-    Raises SpecError for what JSON cannot hold, naming the place inside `what`.
+    Raises SpecError for what JSON cannot hold, naming the place inside `what`. `depth` is how deep in it
+    `value` lies.
 
     >>> plain({"layers": (64, 32)}, what="objective_kwargs")
     {'layers': [64, 32]}
     """
     value = scalar(value)
+    if depth > MOST_DEPTH:
+        raise SpecError(f"values must be nested at most {MOST_DEPTH} deep, got more in {what[:200]}")
     match value:
         case None | bool():
             return value
         case str():
-            # An enumeration's member or numpy's text becomes the text that JSON would hold.
-            return str.__str__(value)
+            return _plain_text(value, what)
         case int():
+            if abs(value) > LARGEST_NUMBER:
+                raise SpecError(
+                    f"{what} must be a number within 1e300, got one of {int(value).bit_length()} bits"
+                )
             return int(value)
         case float():
             if not math.isfinite(value):
@@ -43,10 +50,26 @@ def plain(value: Any, *, what: str) -> Any:
             for key in value:
                 if not isinstance(key, str):
                     raise SpecError(f"{what} must have text keys, got {key!r}; write {str(key)!r}")
-            return {str.__str__(key): plain(item, what=f"{what}[{key!r}]") for key, item in value.items()}
+            below = depth + 1
+            return {
+                _plain_text(key, what): plain(item, what=f"{what}[{key!r}]", depth=below)
+                for key, item in value.items()
+            }
         case list() | tuple():
-            return [plain(item, what=f"{what}[{index}]") for index, item in enumerate(value)]
+            return [plain(item, what=f"{what}[{index}]", depth=depth + 1) for index, item in enumerate(value)]
     raise SpecError(
         f"{what} must be plain JSON (text, numbers, true, false, null, lists, objects), got "
         f"{type(value).__name__}; pass a name or a path, and build the object inside the objective"
     )
+
+
+def _plain_text(value: str, what: str) -> str:
+    # An enumeration's member or numpy's text becomes the text that JSON would hold.
+    text = str.__str__(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise SpecError(
+            f"{what} must be text that UTF-8 can encode, got {text!r}; decode bytes with errors='replace'"
+        ) from None
+    return text

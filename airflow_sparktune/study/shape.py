@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from airflow_sparktune.study.bounds import LARGEST_NUMBER
 
 Fits = Callable[[Any], bool]
 
 # The last moment that a calendar of four-digit years can name.
 _LAST_MOMENT = 253_402_300_799
+_LARGEST_WHOLE = 2**63 - 1
 
 
 def whole(value: Any) -> bool:
-    """A count or a number of something: 0, 1, 2, ..."""
-    return type(value) is int and value >= 0
+    """A count or a number of something, in 64 bits: 0, 1, 2, ..."""
+    return type(value) is int and 0 <= value <= _LARGEST_WHOLE
+
+
+def truth(value: Any) -> bool:
+    """True or false."""
+    return type(value) is bool
 
 
 def number(value: Any) -> bool:
-    """A finite number."""
-    return (type(value) is float and math.isfinite(value)) or type(value) is int
+    """A finite number that is a float, or could be one."""
+    if type(value) is float:
+        return math.isfinite(value)
+    return type(value) is int and abs(value) <= LARGEST_NUMBER
 
 
 def moment(value: Any) -> bool:
@@ -38,13 +49,23 @@ def group(value: Any) -> bool:
 
 
 def seconds(value: Any) -> bool:
-    """How long something took: a finite number, 0 or more."""
-    return number(value) and value >= 0
+    """How long something took: from 0 to some thousand years, so that no sum of them overflows."""
+    return number(value) and 0 <= value <= _LAST_MOMENT
 
 
 def figures(value: Any) -> bool:
     """Seconds by name."""
     return group(value) and all(map(seconds, value.values()))
+
+
+def numbers(value: Any) -> bool:
+    """Numbers by name."""
+    return group(value) and all(map(number, value.values()))
+
+
+def texts(value: Any) -> bool:
+    """Strings by name."""
+    return group(value) and all(map(text, value.values()))
 
 
 def optional(fits: Fits) -> Fits:
@@ -65,7 +86,7 @@ def require(fields: Mapping[str, Fits], data: Any, *, what: str) -> None:
     ValueError: seed of an opened event cannot be -1
     """
     if not group(data):
-        raise ValueError(f"{what} cannot be {data!r}")
+        raise ValueError(f"{what} cannot be {reprlib.repr(data)}")
     for name, fits in fields.items():
         if not fits(data.get(name)):
-            raise ValueError(f"{name} of {what} cannot be {data.get(name)!r}")
+            raise ValueError(f"{name} of {what} cannot be {reprlib.repr(data.get(name))}")

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from airflow_sparktune.study import shape
+from airflow_sparktune.study.bounds import message_text, traceback_text
 
 
 class TrialState(StrEnum):
@@ -41,14 +42,25 @@ class FailureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What went wrong with a trial, as data."""
+    """What went wrong with a trial, as data. Its texts are cut and made printable."""
 
     kind: FailureKind
     message: str
     traceback: str | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", message_text(self.message))
+        if self.traceback is not None:
+            object.__setattr__(self, "traceback", traceback_text(self.traceback))
+
+    @property
+    def headline(self) -> str:
+        """The first line of the message; the kind where there is none."""
+        return next(iter(self.message.strip().splitlines()), "") or self.kind.value
+
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Failure:
+        """Return the failure that `to_json` wrote; raises ValueError or LookupError for anything else."""
         shape.require(_FAILURE, data, what="a failure")
         return cls(FailureKind(data["kind"]), data["message"], data.get("traceback"))
 
@@ -129,11 +141,11 @@ class Trial:
 _FAILURE: Mapping[str, shape.Fits] = {"message": shape.text, "traceback": shape.optional(shape.text)}
 _TRIAL: Mapping[str, shape.Fits] = {
     "number": shape.whole,
-    "point": shape.group,
+    "point": shape.numbers,
     "loss": shape.optional(shape.number),
     "start": shape.optional(shape.moment),
     "end": shape.optional(shape.moment),
-    "run_s": shape.optional(shape.number),
+    "run_s": shape.optional(shape.seconds),
     "slot": shape.optional(shape.whole),
     "attempt": shape.whole,
     "tries": shape.whole,

@@ -25,7 +25,7 @@ BEGAN = 1_700_000_000.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Raw(Event):
-    """An event written as `data` says: of another version, or malformed."""
+    """An event of whatever data; one of a kind that no version knows can be appended as others are."""
 
     data: Mapping[str, Any]
 
@@ -82,13 +82,17 @@ def write(
     writer.stream = stream or writer.stream
     for commit in commits:
         for event in commit:
-            writer.append(event if isinstance(event, Event) else Raw(data=event))
+            if isinstance(event, Event) and not isinstance(event, Raw):
+                writer.append(event)
+            else:
+                writer.append_line(line(event))
         writer.commit()
     return writer
 
 
 def line(event: Event | Mapping[str, Any]) -> bytes:
-    return json.dumps(data(event) if isinstance(event, Event) else event).encode() + b"\n"
+    """The line of an event, or of data that may be none, without its end."""
+    return json.dumps(data(event) if isinstance(event, Event) else event).encode()
 
 
 def segment(stream: str, first: int, last: int | None = None) -> str:

@@ -10,30 +10,36 @@ from typing import Protocol
 
 from airflow_sparktune.errors import StorageError, StorageUnavailable
 
-# What no waiting mends.
+# The most that is read of one file; a writer of segments stays far below it.
+MOST_BYTES = 256 * 2**20
+
+# What goes on until a person changes something.
 _LASTING = (PermissionError, FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError)
 _LASTING_CODES = (errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL)
 
 
 class Storage(Protocol):
-    """The four verbs a journal needs; names are relative paths with `/`. Each may raise StorageError."""
+    """The four verbs that a journal needs; names are relative paths with `/`.
+
+    Each may raise StorageError, or StorageUnavailable where trying again later can help.
+    """
 
     def write(self, name: str, data: bytes) -> None:
-        """Put the whole file in place at once, durably: a reader sees all of it or nothing."""
+        """Put the whole file in place at once, durably: a reader sees all of it or nothing of it."""
 
     def read(self, name: str) -> bytes:
-        """The whole file; FileNotFoundError where there is none."""
+        """Return the whole file; raises FileNotFoundError where there is none."""
 
     def names(self, folder: str) -> list[str]:
-        """The names of what lies directly in the folder, sorted; none where there is no folder."""
+        """List the files and folders directly in a folder, sorted; empty where there is no folder."""
 
     def remove(self, names: Sequence[str]) -> None:
-        """Take the files away, in as few requests as there can be; not an error where one is missing."""
+        """Remove the files, in as few requests as possible; one that is missing is no error."""
 
 
 @contextmanager
 def readable(path: str | Path) -> Iterator[None]:
-    """Whatever keeps a file from being read, other than its absence, in the house's words."""
+    """Raise as StorageError what keeps a file from being read, other than that it is missing."""
     try:
         yield
     except FileNotFoundError:
@@ -46,7 +52,7 @@ def readable(path: str | Path) -> Iterator[None]:
 
 
 def kind_of(error: OSError) -> type[StorageError]:
-    """Whether the storage is set up wrongly, or only out of reach for now."""
+    """Tell a storage that is set up wrongly from one that is out of reach for now."""
     return (
         StorageError if isinstance(error, _LASTING) or error.errno in _LASTING_CODES else StorageUnavailable
     )

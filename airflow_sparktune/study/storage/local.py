@@ -2,75 +2,146 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import tempfile
-from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
+import secrets
+import stat
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
 
-from airflow_sparktune.study.storage.base import kind_of, readable
+from airflow_sparktune.errors import StorageError
+from airflow_sparktune.study.storage.base import MOST_BYTES, kind_of, readable
+
+_TEMPORARY = ".tmp-"
+# A temporary file this old belongs to a writer that was killed: writing one takes seconds at most.
+_ABANDONED_S = 600.0
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+# Not blocking: opening a FIFO for reading would wait for a writer.
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+# Something is there, but no file or folder of ours: a link, a socket.
+_FOREIGN = (errno.ELOOP, errno.ENXIO)
 
 
 class LocalStorage:
-    """A folder on disk: temporary file, fsync, rename."""
+    """A folder on disk: temporary file, fsync, rename.
+
+    Others may write into the folder too. No link below it is followed, and only regular files are read. New
+    files and folders get the access rights of the folder that they lie in, less the umask.
+    """
 
     def __init__(self, root: str | Path) -> None:
         self._root = Path(root)
+        self._swept = False
 
     def write(self, name: str, data: bytes) -> None:
-        path = self._root / name
-        temporary: Path | None = None
+        path = PurePosixPath(name)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, created = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)
-            temporary = Path(created)
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            # mkstemp's 0600 would keep the API server's user from reading the study.
-            temporary.chmod(0o644)
-            temporary.replace(path)
-            _sync(path.parent)
+            self._sweep()
+            with self._folder(path.parent, create=True) as folder:
+                _write(folder, path.name, data)
         except OSError as error:
-            if temporary is not None:
-                with suppress(OSError):
-                    temporary.unlink(missing_ok=True)
             raise kind_of(error)(
-                f"the study folder must be writable, got {error.strerror or error} for {path}; "
+                f"the study folder must be writable, got {error.strerror or error} for {self._root / name}; "
                 "choose another storage, or give this user the right to write there"
             ) from error
 
     def read(self, name: str) -> bytes:
-        path = self._root / name
-        with readable(path):
+        path = PurePosixPath(name)
+        with readable(self._root / name):
             try:
-                return path.read_bytes()
-            except (IsADirectoryError, NotADirectoryError) as error:
-                raise FileNotFoundError(f"no file {path}") from error
+                with self._folder(path.parent) as folder:
+                    return _read(folder, path.name)
+            except OSError as error:
+                if isinstance(error, NotADirectoryError) or error.errno in _FOREIGN:
+                    raise FileNotFoundError(f"no regular file {self._root / name}") from error
+                raise
 
     def names(self, folder: str) -> list[str]:
-        path = self._root / folder
-        with readable(path):
+        with readable(self._root / folder):
             try:
-                found = [entry.name for entry in path.iterdir()]
-            except (FileNotFoundError, NotADirectoryError):
-                return []
-        return sorted(name for name in found if not name.startswith(".tmp-"))
+                with self._folder(PurePosixPath(folder)) as opened:
+                    found = os.listdir(opened)  # noqa: PTH208 - pathlib knows no open folders
+            except OSError as error:
+                if isinstance(error, (FileNotFoundError, NotADirectoryError)) or error.errno in _FOREIGN:
+                    return []
+                raise
+        return sorted(name for name in found if not name.startswith(_TEMPORARY))
 
     def remove(self, names: Sequence[str]) -> None:
-        for path in (self._root / name for name in names):
+        for path in map(PurePosixPath, names):
             try:
-                path.unlink(missing_ok=True)
+                with suppress(FileNotFoundError), self._folder(path.parent) as folder:
+                    os.unlink(path.name, dir_fd=folder)
             except OSError as error:
-                raise kind_of(error)(f"cannot remove {path}: {error.strerror or error}") from error
+                raise kind_of(error)(
+                    f"cannot remove {self._root / path}: {error.strerror or error}"
+                ) from error
 
-
-def _sync(folder: Path) -> None:
-    """Make a rename in the folder outlast a power cut, where the file system can."""
-    with suppress(OSError):  # not every system lets a folder be opened
-        handle = os.open(folder, os.O_RDONLY)
+    @contextmanager
+    def _folder(self, path: PurePosixPath, *, create: bool = False) -> Iterator[int]:
+        """Open a folder below the root, step by step, so that no link can lead out of it."""
+        if create:
+            self._root.mkdir(parents=True, exist_ok=True)
+        folder = os.open(self._root, _FOLDER)
         try:
-            os.fsync(handle)
+            for part in path.parts:
+                if create:
+                    with suppress(FileExistsError):
+                        os.mkdir(part, _rights(folder, 0o777), dir_fd=folder)
+                below = os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+                os.close(folder)
+                folder = below
+            yield folder
         finally:
-            os.close(handle)
+            os.close(folder)
+
+    def _sweep(self) -> None:
+        """Remove what killed writers left, before this object's first write."""
+        if self._swept:
+            return
+        self._swept = True
+        for path in [*self._root.glob(f"{_TEMPORARY}*"), *self._root.glob(f"*/*/{_TEMPORARY}*")]:
+            # Another attempt may sweep at the same time; one that cannot does no harm.
+            with suppress(OSError):
+                if time.time() - path.lstat().st_mtime > _ABANDONED_S:
+                    self.remove([str(path.relative_to(self._root))])
+
+
+def _write(folder: int, name: str, data: bytes) -> None:
+    temporary = f"{_TEMPORARY}{secrets.token_hex(8)}"
+    handle = os.open(temporary, _WRITE, _rights(folder, 0o666), dir_fd=folder)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(temporary, dir_fd=folder)
+        raise
+    with suppress(OSError):  # makes the rename outlast a power cut, where the file system can
+        os.fsync(folder)
+
+
+def _read(folder: int, name: str) -> bytes:
+    handle = os.open(name, _READ, dir_fd=folder)
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        raise FileNotFoundError(errno.ENOENT, "not a regular file", name)
+    with os.fdopen(handle, "rb") as file:
+        if status.st_size > MOST_BYTES:
+            raise StorageError(
+                f"a file of a study must have at most {MOST_BYTES} bytes, got {status.st_size} for {name}; "
+                "remove it, no driver wrote it"
+            )
+        return file.read()
+
+
+def _rights(folder: int, most: int) -> int:
+    """Return the access rights of a folder for what is made in it; the umask takes its part of them."""
+    return os.fstat(folder).st_mode & most | (most & 0o600)

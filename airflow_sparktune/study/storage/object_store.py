@@ -71,7 +71,7 @@ class FsspecStorage:
 
 @contextmanager
 def _own_errors(*, known: tuple[type[Exception], ...] = (OSError,)) -> Iterator[None]:
-    """What a backend of fsspec raises of its own (botocore's errors, aiohttp's, Azure's), as an OSError."""
+    """Raise a backend's own errors (botocore's, aiohttp's, Azure's) as OSError."""
     try:
         yield
     except known:

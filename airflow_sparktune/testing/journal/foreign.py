@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_sparktune.study.journal import FOLDER
+from airflow_sparktune.errors import StorageError
+from airflow_sparktune.study.journal import FOLDER, MOST_ATTEMPTS, next_attempt
 from airflow_sparktune.study.storage import Storage
 from airflow_sparktune.testing.samples import follow, line, losses, opened, segment, trial, write
 
@@ -66,3 +67,39 @@ class ForeignSuite:
         assert losses(follower.study) == {0: 0.5}
         for name in ("lost+found", "0009-notahash", "README"):
             assert sum(name in problem for problem in follower.problems) == 1
+
+    def test_many_foreign_files_are_one_problem(self, storage: Storage) -> None:
+        """However many lie in a folder, and however often it is listed."""
+        write(storage, 1, [opened()], [trial(0, 0.5)], stream=STREAM)
+        for number in range(100):
+            storage.write(f"{FOLDER}/{STREAM}/{number}.txt", b"")
+        follower = follow(storage)
+        follower.refresh()
+        assert losses(follower.study) == {0: 0.5}
+        (problem,) = follower.problems
+        assert "100 entries" in problem
+        assert len(problem) < 300
+
+    def test_a_segment_is_worth_its_lines_and_not_its_name(self, storage: Storage) -> None:
+        """A name that claims ten million events costs nothing, and hides none that were written."""
+        writer = write(storage, 1, [opened()], [trial(0, 0.5)], stream=STREAM)
+        storage.write(segment(STREAM, 2, 99_999_999), b"{}")
+        follower = follow(storage)
+        assert losses(follower.study) == {}
+        writer.append(trial(1, 0.25))
+        writer.commit()
+        follower.refresh()
+        assert losses(follower.study) == {1: 0.25}
+
+    def test_an_attempt_is_numbered_after_those_that_have_opened(self, storage: Storage) -> None:
+        """A folder of any name and without an attempt in it does not decide what the next one is called."""
+        write(storage, 7, [opened(7)])
+        storage.write(f"{FOLDER}/999999-0a0b0c0d/notes.txt", b"")
+        storage.write(f"{FOLDER}/{'9' * 240}-0a0b0c0d/00000001-00000001.jsonl", line(opened(9)))
+        assert next_attempt(storage) == 8
+
+    def test_a_study_without_a_number_left_says_what_to_remove(self, storage: Storage) -> None:
+        """Only somebody else's folder can have the last number."""
+        write(storage, MOST_ATTEMPTS, [opened(MOST_ATTEMPTS)])
+        with pytest.raises(StorageError, match="remove it, no driver made it"):
+            next_attempt(storage)

@@ -7,7 +7,6 @@ import pytest
 from airflow_sparktune.study.events import Prefix
 from airflow_sparktune.study.storage import Storage
 from airflow_sparktune.testing.samples import (
-    Raw,
     data,
     follow,
     line,
@@ -28,7 +27,7 @@ class MalformedSuite:
     @pytest.mark.parametrize("keep", range(0, 120, 17))
     def test_a_torn_segment(self, storage: Storage, keep: int) -> None:
         """A segment cut at any byte: its whole events count, the rest is skipped, what follows counts."""
-        lines = line(trial(0, 0.5)) + line(trial(1, 0.25))
+        lines = line(trial(0, 0.5)) + b"\n" + line(trial(1, 0.25)) + b"\n"
         write(storage, 1, [opened()], stream=STREAM)
         storage.write(segment(STREAM, 2, 3), lines[: len(lines) - keep - 2])
         storage.write(segment(STREAM, 4), line(trial(2, 0.125)))
@@ -107,7 +106,7 @@ class MalformedSuite:
         writer = write(storage, 1, [opened()], [trial(0, 0.5)])
         follower = follow(storage)
         before = {**vars(follower.study), "trials": dict(follower.study.trials)}
-        writer.append(Raw(data=event))
+        writer.append_line(line(event))
         writer.commit()
         follower.refresh()
         assert vars(follower.study) == before

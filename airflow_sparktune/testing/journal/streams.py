@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from airflow_sparktune.study.events import Opened, Prefix, TrialChanged
+from airflow_sparktune.study.events import Opened, Prefix, SlotsChanged, TrialChanged
 from airflow_sparktune.study.follow import StudyFollower
 from airflow_sparktune.study.journal import FOLDER, StreamReader, StreamWriter
+from airflow_sparktune.study.problems import Problems
 from airflow_sparktune.study.storage import Storage
 from airflow_sparktune.testing.samples import Raw, follow, losses, opened, trial, write
 
@@ -59,20 +62,29 @@ class StreamSuite:
     def test_a_reader_alone(self, storage: Storage) -> None:
         """poll gives each event once, and with `upto` no further than asked."""
         writer = write(storage, 1, [opened(), trial(0)], [trial(0, 0.5)])
-        reader = StreamReader(storage, writer.stream, problems=[])
+        reader = StreamReader(storage, writer.stream, problems=Problems())
         assert [type(event) for event in reader.poll(upto=1)] == [Opened]
         assert list(reader.poll(upto=1)) == []
         assert [type(event) for event in reader.poll()] == [TrialChanged, TrialChanged]
         assert (list(reader.poll()), reader.seen) == ([], 3)
 
     def test_what_json_cannot_hold_does_not_enter(self, storage: Storage) -> None:
-        """append refuses non-finite numbers and objects; the stream goes on without the event."""
+        """append refuses what no reader would take; the stream goes on without the event."""
         writer = StreamWriter(storage, 1)
         writer.append(opened())
-        for value in (float("nan"), float("inf"), object(), {1, 2}, b"x"):
-            with pytest.raises(ValueError, match="JSON"):
-                writer.append(Raw(data={"event": "slots", "slots": value}))
+        for value in (float("nan"), float("inf"), object(), {1, 2}, b"x", 10**400, _nested(600)):
+            with pytest.raises(ValueError, match=r"JSON|deep|within 1e300"):
+                writer.append(Raw(data={"event": "weather", "rain": value}))
+        with pytest.raises(ValueError, match="slots of the event cannot be -1"):
+            writer.append(SlotsChanged(slots=-1))
         writer.commit()
         follower = StudyFollower(storage)
         follower.refresh()
         assert follower.study.changes == 1
+
+
+def _nested(levels: int) -> Any:
+    value: Any = 0
+    for _ in range(levels):
+        value = [value]
+    return value

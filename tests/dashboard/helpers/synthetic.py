@@ -15,7 +15,7 @@ from airflow_sparktune.study.journal import StreamWriter
 from airflow_sparktune.study.space import choice, loguniform, uniform, uniformint
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
-from airflow_sparktune.testing.samples import Raw
+from airflow_sparktune.testing.samples import line
 
 SPACE = {
     "lr": loguniform(1e-4, 1.0),
@@ -89,7 +89,7 @@ class Writer:
         self.write(event="closed", reason=reason, **facts)
 
     def write(self, *, commit: bool = True, **event: Any) -> None:
-        self.stream.append(Raw(data={"at": self.now, **event}))
+        self.stream.append_line(line({"at": self.now, **event}))
         if commit:
             self.stream.commit()
 

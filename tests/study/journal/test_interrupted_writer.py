@@ -11,6 +11,7 @@ import pytest
 
 from airflow_sparktune.study import journal
 from airflow_sparktune.study.journal import StreamReader, StreamWriter
+from airflow_sparktune.study.problems import Problems
 from airflow_sparktune.study.storage import MemoryStorage
 from airflow_sparktune.testing.samples import closed, opened, trial, write
 
@@ -65,12 +66,12 @@ def test_nothing_is_lost_wherever_a_signal_strikes(monkeypatch: pytest.MonkeyPat
         writer.append(closed("killed"))
         writer.commit()
         writer.roll()
-        problems: list[str] = []
+        problems = Problems()
         found = StreamReader(storage, writer.stream, problems=problems).poll()
         assert list(found) == [opened(), trial(0), trial(0, 0.5), trial(1), closed("killed")], (
             f"interrupted at instruction {at}"
         )
-        assert problems == []
+        assert list(problems) == []
         if not struck:
             assert at > 20
             return

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.storage import FsspecStorage, LocalStorage, open_storage
 from airflow_sparktune.testing.samples import follow, opened, trial, write
 
-STEPS = ["tempfile.mkstemp", "os.fsync", "pathlib.Path.replace"]
+STEPS = ["os.fsync", "os.replace"]
 
 
 class Killed(BaseException):
@@ -35,7 +36,7 @@ def dies(*args: Any, **kwargs: Any) -> None:
     raise Killed
 
 
-def refuse(*args: Any, **kwargs: Any) -> None:
+def refuse(*args: Any, **kwargs: Any) -> Any:
     raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
@@ -43,7 +44,7 @@ def full(*args: Any, **kwargs: Any) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.mark.parametrize("step", [*STEPS, "pathlib.Path.chmod"])
+@pytest.mark.parametrize("step", STEPS)
 def test_a_write_that_is_cut_off_left_nothing_to_see(
     root: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -73,7 +74,7 @@ def test_a_disk_that_is_full(root: Path, monkeypatch: pytest.MonkeyPatch, step: 
 def test_a_write_that_fails_and_cannot_clean_up(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The reason that is told is the first one, not that of the cleaning up."""
     monkeypatch.setattr("os.fsync", full)
-    monkeypatch.setattr("pathlib.Path.unlink", refuse)
+    monkeypatch.setattr("os.unlink", refuse)
     with pytest.raises(StorageError, match="No space left"):
         LocalStorage(root).write("file", b"")
 
@@ -84,7 +85,7 @@ def test_a_commit_that_failed_can_be_repeated(root: Path, monkeypatch: pytest.Mo
     writer = write(storage, 1, [opened()])
     writer.append(trial(0))
     with monkeypatch.context() as patch:
-        patch.setattr("pathlib.Path.replace", full)
+        patch.setattr("os.replace", full)
         with pytest.raises(StorageError):
             writer.commit()
     writer.append(trial(0, 0.5))
@@ -106,10 +107,89 @@ def test_a_file_system_that_cannot_sync_folders(root: Path, monkeypatch: pytest.
     assert LocalStorage(root).read("file") == b"x"
 
 
-def test_others_may_read(root: Path) -> None:
-    """The API server runs as another user than the driver, and reads what that one wrote."""
+@pytest.mark.parametrize(
+    ("folder", "umask", "file", "below"),
+    [
+        (0o755, 0o022, 0o644, 0o755),  # everybody reads
+        (0o750, 0o022, 0o640, 0o750),  # the group reads, as the API server's user may
+        (0o770, 0o007, 0o660, 0o770),
+        (0o755, 0o077, 0o600, 0o700),  # what the umask forbids stays forbidden
+        (0o700, 0o022, 0o600, 0o700),
+    ],
+)
+def test_access_rights_follow_the_folder_and_the_umask(
+    root: Path, folder: int, umask: int, file: int, below: int
+) -> None:
+    """The API server may run as another user than the driver: the folder says who reads the study."""
+    root.mkdir()
+    root.chmod(folder)
+    before = os.umask(umask)
+    try:
+        LocalStorage(root).write("attempts/one", b"x")
+    finally:
+        os.umask(before)
+    assert (root / "attempts" / "one").stat().st_mode & 0o777 == file
+    assert (root / "attempts").stat().st_mode & 0o777 == below
+
+
+def test_a_link_below_the_study_is_not_followed(root: Path, tmp_path: Path) -> None:
+    """Neither to a file nor through a folder, for reading, listing, removing and writing."""
+    elsewhere = LocalStorage(tmp_path / "elsewhere")
+    elsewhere.write("secret", b"x")
+    storage = LocalStorage(root)
+    storage.write("file", b"x")
+    (root / "link").symlink_to(tmp_path / "elsewhere" / "secret")
+    (root / "folder").symlink_to(tmp_path / "elsewhere")
+    (root / "loop").symlink_to(root / "loop")
+    for name in ("link", "folder/secret", "loop"):
+        with pytest.raises(FileNotFoundError):
+            storage.read(name)
+    assert storage.names("folder") == []
+    for call in (lambda: storage.write("folder/new", b"x"), lambda: storage.remove(["folder/secret"])):
+        with pytest.raises(StorageError):
+            call()
+    assert elsewhere.names("") == ["secret"]
+
+
+def test_a_root_behind_a_link_is_used(root: Path, tmp_path: Path) -> None:
+    """What lies above a study is the administrator's."""
+    (tmp_path / "real").mkdir()
+    root.symlink_to(tmp_path / "real")
     LocalStorage(root).write("file", b"x")
-    assert (root / "file").stat().st_mode & 0o777 == 0o644
+    assert (tmp_path / "real" / "file").read_bytes() == b"x"
+
+
+def test_only_regular_files_are_read(root: Path) -> None:
+    """A pipe that nobody writes, and a socket, are no files; neither is waited for."""
+    root.mkdir()
+    os.mkfifo(root / "pipe")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(root / "s"))
+        for name in ("pipe", "s", "pipe/below"):
+            with pytest.raises(FileNotFoundError):
+                LocalStorage(root).read(name)
+
+
+def test_a_file_that_claims_to_be_huge_is_not_read(root: Path) -> None:
+    """A sparse file of terabytes takes no memory."""
+    root.mkdir()
+    with (root / "huge").open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(StorageError, match=r"at most 268435456 bytes, got 1099511627776 for huge; remove it"):
+        LocalStorage(root).read("huge")
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next(root: Path) -> None:
+    """What is so old that nobody can be writing it; a file that is being written now stays."""
+    LocalStorage(root).write("attempts/0001-0a0b0c0d/file", b"x")
+    places = [root, root / "attempts" / "0001-0a0b0c0d"]
+    for place in places:
+        (place / ".tmp-old").write_bytes(b"half")
+        os.utime(place / ".tmp-old", (0, 0))
+        (place / ".tmp-new").write_bytes(b"half")
+    LocalStorage(root).write("file", b"x")
+    for place in places:
+        assert [entry.name for entry in place.glob(".tmp-*")] == [".tmp-new"]
 
 
 def test_a_root_that_is_a_file(tmp_path: Path) -> None:
@@ -135,8 +215,13 @@ def test_a_folder_that_this_user_may_not_use(
     root: Path, monkeypatch: pytest.MonkeyPatch, verb: str, call: Callable[[LocalStorage], Any]
 ) -> None:
     """What the system refuses is told in one sentence, with the place."""
-    for name in ("read_bytes", "iterdir", "unlink"):
-        monkeypatch.setattr(f"pathlib.Path.{name}", refuse)
+    root.mkdir()
+    really_open = os.open
+
+    def refuse_root(path: Any, *args: Any, **options: Any) -> int:
+        return refuse() if path == root else really_open(path, *args, **options)
+
+    monkeypatch.setattr("os.open", refuse_root)
     with pytest.raises(StorageError, match=rf"{verb}.*") as raised:
         call(LocalStorage(root))
     assert "Permission denied" in str(raised.value)
@@ -163,8 +248,9 @@ def test_whether_a_retry_can_help(
     def fail(*_: Any, **__: Any) -> None:
         raise OSError(number, os.strerror(number))
 
-    for name in ("replace", "iterdir"):
-        monkeypatch.setattr(f"pathlib.Path.{name}", fail)
+    root.mkdir()
+    for name in ("replace", "listdir"):
+        monkeypatch.setattr(f"os.{name}", fail)
     with pytest.raises(StorageError) as writing:
         LocalStorage(root).write("file", b"")
     assert writing.value.retryable is retryable
@@ -256,7 +342,7 @@ VERBS = [
 def test_what_a_backend_raises_of_its_own(
     out_of_reach: FsspecStorage, call: Callable[[FsspecStorage], Any]
 ) -> None:
-    """Told in the house's words, with the place; a retry can help."""
+    """Becomes StorageUnavailable with the place; a retry can help."""
     with pytest.raises(StorageUnavailable, match="AnswerLost: 503, the server is busy") as raised:
         call(out_of_reach)
     assert "bucket/study/f" in str(raised.value)

@@ -1,0 +1,75 @@
+"""Bounds on what a journal holds: others can write into a study folder, and an objective can return anything.
+
+They are kept where the journal is written and again where it is read.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+MOST_DEPTH = 100  # json.dumps and deepcopy recurse, and Python ends at about 1,000 calls
+LARGEST_NUMBER = 10**300  # still a float
+MESSAGE_LIMIT, TRACEBACK_LIMIT = 4_096, 32_768  # some exceptions carry the data that they failed on
+
+
+def require_bounded(value: Any) -> None:
+    """Raise ValueError for JSON values that are nested too deep, or hold a number that is no float.
+
+    >>> require_bounded([10**400])
+    Traceback (most recent call last):
+    ValueError: a number must be within 1e300, got one of 1329 bits
+    """
+    level, depth = [value], 0
+    while level:
+        if depth > MOST_DEPTH:
+            raise ValueError(f"values must be nested at most {MOST_DEPTH} deep")
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, Mapping):
+                below.extend(item.values())
+            elif isinstance(item, (list, tuple)):
+                below.extend(item)
+            elif type(item) is int and abs(item) > LARGEST_NUMBER:
+                raise ValueError(f"a number must be within 1e300, got one of {item.bit_length()} bits")
+        level, depth = below, depth + 1
+
+
+def without_surrogates(value: Any) -> Any:
+    """Return JSON values with each lone surrogate replaced, which no encoding can write.
+
+    >>> without_surrogates({"row": [chr(0xD8FF)]})
+    {'row': ['?']}
+    """
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    if isinstance(value, Mapping):
+        return {without_surrogates(key): without_surrogates(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return list(map(without_surrogates, value))
+    return value
+
+
+def printable(text: str, *, keep: str = "\n\t") -> str:
+    """Return a text without what a terminal would obey: control and format characters but those in `keep`.
+
+    >>> printable(f"{chr(27)}[31mred")
+    '[31mred'
+    """
+    if text.isprintable():
+        return text
+    kept = (each for each in text if each in keep or unicodedata.category(each) not in ("Cc", "Cf"))
+    return "".join(kept).encode(errors="replace").decode()
+
+
+def message_text(text: str) -> str:
+    """Return an error's message as the journal keeps it: printable lines, and not too long."""
+    text = printable(text)
+    return text if len(text) <= MESSAGE_LIMIT else f"{text[:MESSAGE_LIMIT]}..."
+
+
+def traceback_text(text: str) -> str:
+    """Return a traceback as the journal keeps it; a long one loses its beginning, for the end says most."""
+    text = printable(text)
+    return text if len(text) <= TRACEBACK_LIMIT else f"...{text[-TRACEBACK_LIMIT:]}"

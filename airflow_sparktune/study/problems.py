@@ -1,0 +1,48 @@
+"""What could not be read in a journal, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from airflow_sparktune.study.bounds import printable
+
+MOST_PROBLEMS = 50
+_NAMED = 3
+
+
+class Problems:
+    """Sentences, each said once and at most `MOST_PROBLEMS` of them, whatever lies in a study folder.
+
+    >>> problems = Problems()
+    >>> problems.add_foreign("attempts", ["README", "a", "b", "c"], what="an attempt's folder")
+    >>> list(problems)
+    ["attempts holds 4 entries that are not an attempt's folder: README, a, b, ...; skipped"]
+    """
+
+    def __init__(self) -> None:
+        self._said: dict[str, str] = {}
+        self._more = False
+
+    def add(self, sentence: str, *, about: str | None = None) -> None:
+        """Say it; what was said before `about` the same is replaced."""
+        key = about or sentence
+        if key not in self._said and len(self._said) >= MOST_PROBLEMS:
+            self._more = True
+            return
+        self._said[key] = printable(sentence, keep="")
+
+    def add_foreign(self, folder: str, names: Sequence[str], *, what: str) -> None:
+        """Say which names in a folder are not `what` belongs there."""
+        if not names:
+            return
+        shown = ", ".join([*names[:_NAMED], *(["..."] if len(names) > _NAMED else [])])
+        entries = "an entry that is" if len(names) == 1 else f"{len(names)} entries that are"
+        self.add(f"{folder} holds {entries} not {what}: {shown}; skipped", about=f"foreign names in {folder}")
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._said.values()
+        if self._more:
+            yield "more problems were found, and are not listed"
+
+    def __len__(self) -> int:
+        return len(self._said) + self._more

@@ -1,0 +1,271 @@
+"""Anybody may write into a study folder: nothing there raises, hangs, or takes more than it is worth."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_sparktune.errors import SparktuneError, StorageError, describe
+from airflow_sparktune.loaded_study import load_study
+from airflow_sparktune.study.events import Closed, SparkApplication, SparkStarted
+from airflow_sparktune.study.journal import FOLDER
+from airflow_sparktune.study.problems import MOST_PROBLEMS
+from airflow_sparktune.study.result import summary, trial_row
+from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.stopping import StopReason
+from airflow_sparktune.study.storage import LocalStorage, MemoryStorage, Storage
+from airflow_sparktune.study.trial import Failure, FailureKind, TrialState
+from airflow_sparktune.testing.samples import (
+    BEGAN,
+    SPEC,
+    closed,
+    data,
+    follow,
+    line,
+    losses,
+    opened,
+    segment,
+    trial,
+    write,
+)
+
+STREAM = "0001-0a0b0c0d"
+FAILED = trial(1).trial.ended(
+    TrialState.FAILED, end=BEGAN + 9, error=Failure(FailureKind.RAISED, "ValueError: bad", "Traceback ...")
+)
+WHOLE: list[dict[str, Any]] = [
+    data(opened()),
+    data(SparkStarted(at=BEGAN, spark=SparkApplication(application="app-1", ui="http://host:4040"))),
+    data(trial(0)),
+    data(trial(0, 0.5)),
+    {**data(trial(1)), "trial": FAILED.to_json()},
+    data(
+        Closed(
+            at=BEGAN + 9, reason=StopReason.ERROR, error=describe(SparktuneError("no")), timing={"ask_s": 1.0}
+        )
+    ),
+]
+DEEP: Any = 0
+for _ in range(600):
+    DEEP = [DEEP]
+ODD: list[Any] = [
+    *(
+        None,
+        True,
+        -1,
+        0.5,
+        10**400,
+        -(10**400),
+        1.7e308,
+        2**70,
+        "",
+        "text",
+        "\ud8ff",
+        "\x1b[2J\x07",
+        "9" * 400,
+    ),
+    *([], {}, [[]], {"a": None}, {"": {}}, DEEP, "http://[x", "x" * 100_000),
+]
+
+
+def everything(storage: Storage) -> str:
+    """Read a study and ask it everything; what is answered must be text that can be sent."""
+    follower = follow(storage)
+    study = follower.study
+    rows = [trial_row(each) for each in study.trials.values()]
+    spark = [
+        each.spark.web_page(ended=ended) for each in study.attempts if each.spark for ended in (True, False)
+    ]
+    answer = json.dumps([summary(study), rows, spark, follower.problems, study.dimensions], allow_nan=False)
+    json.dumps([summary(study), rows], ensure_ascii=False).encode()
+    assert len(follower.problems) <= MOST_PROBLEMS + 1
+    assert all(problem.isprintable() for problem in follower.problems)
+    for each in study.trials.values():
+        assert each.error is None or each.error.headline.isprintable()
+    return answer
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The path of each value within JSON values."""
+    found = [path] if path else []
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        found += places(item, (*path, key))
+    return found
+
+
+def replaced(value: Any, path: tuple[Any, ...], odd: Any) -> Any:
+    """A copy of JSON values with another one at a path."""
+    if not path:
+        return odd
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = replaced(value[path[0]], path[1:], odd)
+    return copy
+
+
+MUTATIONS = [(at, path) for at, event in enumerate(WHOLE) for path in places(event)]
+
+
+@given(st.lists(st.tuples(st.sampled_from(MUTATIONS), st.sampled_from(ODD)), min_size=1, max_size=3))
+def test_a_mutated_journal_is_read(mutations: list[tuple[tuple[int, tuple[Any, ...]], Any]]) -> None:
+    """Whatever stands in place of a value costs its event at most, and what is left can be shown and sent."""
+    lines = list(WHOLE)
+    for (at, path), odd in mutations:
+        if path in places(lines[at]):
+            lines[at] = replaced(lines[at], path, odd)
+    storage = MemoryStorage()
+    write(storage, 1, lines, stream=STREAM)
+    everything(storage)
+
+
+@given(st.binary(max_size=2_000), st.integers(0, 5_000), st.booleans())
+def test_a_damaged_file_is_read(junk: bytes, at: int, replace: bool) -> None:
+    """Bytes put anywhere into a segment, or in its place."""
+    storage = MemoryStorage()
+    write(storage, 1, WHOLE, stream=STREAM)
+    (name,) = storage.files
+    content = storage.files[name]
+    storage.files[name] = junk if replace else content[:at] + junk + content[at:]
+    everything(storage)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=20,
+)
+
+
+@given(st.sampled_from(["opened", "trial", "slots", "spark", "alive", "closed"]), JSON, JSON)
+def test_an_event_of_any_values_is_read(kind: str, one: Any, other: Any) -> None:
+    """An event of a known kind, with any JSON as its fields."""
+    storage = MemoryStorage()
+    made = {"event": kind, kind: one, "at": 1.0, "trial": one, "spec": other, "reason": "error", "error": one}
+    write(storage, 1, [opened(), made, trial(5, 0.5)], stream=STREAM)
+    everything(storage)
+    assert 5 in follow(storage).study.trials
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        pytest.param("00000002-99999999.jsonl", b"{}", id="a name that claims many events"),
+        pytest.param("00000002-00999999.jsonl", b"\n" * 2**20, id="empty lines"),
+        pytest.param("00000002-00999999.jsonl", b"x\n" * 2**19, id="lines of junk"),
+        pytest.param("00000002-00999999.jsonl", b"{}\n" * 350_000, id="lines of nothing"),
+        pytest.param("00000002-00000002.jsonl", b"\0" * 2**20, id="zeros"),
+        pytest.param("00000002-00000002.jsonl", b"[" * 2**20, id="nested"),
+        pytest.param("00000002-00000002.jsonl", b'{"event":"slots","slots":' + b"9" * 2**20, id="digits"),
+        pytest.param("00000002-00000002.jsonl", b'{"event":"x","a":[' + b"[]," * 2**18 + b"0]}", id="lists"),
+    ],
+)
+def test_a_file_costs_what_it_holds(tmp_path: Path, name: str, content: bytes) -> None:
+    """A megabyte of anything takes a second of the processor at most, and 200 megabytes."""
+    storage = LocalStorage(tmp_path)
+    write(storage, 1, [opened()], stream=STREAM)
+    storage.write(f"{FOLDER}/{STREAM}/{name}", content)
+    start = time.process_time()
+    everything(storage)
+    assert time.process_time() - start < 1
+    tracemalloc.start()
+    try:
+        everything(storage)
+        assert tracemalloc.get_traced_memory()[1] < 200 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_one_bad_event_costs_that_event() -> None:
+    """Those before and after it in its segment count."""
+    storage = MemoryStorage()
+    huge = data(trial(1, 0.5))
+    huge["trial"]["loss"] = 10**400
+    write(storage, 1, [opened(), trial(0, 0.5), huge, trial(2, 0.25)])
+    study = follow(storage).study
+    assert losses(study) == {0: 0.5, 2: 0.25}
+
+
+def test_an_error_that_no_encoding_can_write_is_kept() -> None:
+    """The message of a real objective: a lone surrogate that came out of a file's name."""
+    failure = Failure(FailureKind.RAISED, "ValueError: row " + os.fsdecode(b"\xff"))
+    ended = trial(0).trial.ended(TrialState.FAILED, end=BEGAN + 1, error=failure)
+    storage = MemoryStorage()
+    write(storage, 1, [opened(), {**data(trial(0)), "trial": ended.to_json()}])
+    found = follow(storage).study.trials[0].error
+    assert found == failure
+    assert found.message == "ValueError: row ?"
+
+
+@pytest.mark.parametrize(("message", "headline"), [("", "raised"), ("\n\n", "raised"), (" one\ntwo", "one")])
+def test_a_failure_has_a_headline(message: str, headline: str) -> None:
+    """An exception may say nothing."""
+    assert Failure(FailureKind.RAISED, message).headline == headline
+
+
+def test_a_segment_without_the_right_to_read_is_skipped_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader goes on; a driver refuses, for it would run again what it cannot see."""
+    from airflow_sparktune.driver.recorder import Recorder
+
+    storage = LocalStorage(tmp_path)
+    write(storage, 1, [opened()], [trial(0, 0.5)], [trial(1, 0.25)], stream=STREAM)
+    forbidden = segment(STREAM, 2)
+    read = LocalStorage.read
+
+    def refuse(self: LocalStorage, name: str) -> bytes:
+        if name == forbidden:
+            raise StorageError(f"the study folder must be readable, got Permission denied for {name}")
+        return read(self, name)
+
+    monkeypatch.setattr(LocalStorage, "read", refuse)
+    follower = follow(storage)
+    assert losses(follower.study) == {1: 0.25}
+    assert "Permission denied" in follower.problems[0]
+    with pytest.raises(StorageError, match=f"may not read {forbidden}; give this user"):
+        Recorder.open(storage, follower, spec=SPEC, seed=1, dimensions=(), take_over=True)
+
+
+def test_links_and_pipes_among_the_segments_are_no_segments(tmp_path: Path) -> None:
+    """Neither another study's trials, nor a file of the system, nor an endless one."""
+    other = LocalStorage(tmp_path / "other")
+    write(other, 1, [opened()], [trial(7, 0.1)], stream=STREAM)
+    root = tmp_path / "study"
+    storage = LocalStorage(root)
+    write(storage, 1, [opened()], stream=STREAM)
+    folder = root / FOLDER / STREAM
+    (folder / "00000002-00000002.jsonl").symlink_to(tmp_path / "other" / segment(STREAM, 2))
+    (folder / "00000003-00000003.jsonl").symlink_to("/dev/zero")
+    os.mkfifo(folder / "00000004-00000004.jsonl")
+    (folder / "00000005-00000005.jsonl").symlink_to("00000005-00000005.jsonl")
+    (root / FOLDER / "0002-0a0b0c0d").symlink_to(tmp_path / "other" / FOLDER / STREAM)
+    (root / FOLDER / "0003-0a0b0c0d").symlink_to("/etc")
+    storage.write(segment(STREAM, 6), line(trial(0, 0.5)))
+    follower = follow(storage)
+    assert losses(follower.study) == {0: 0.5}
+    assert "passwd" not in " ".join(follower.problems)
+
+
+def test_many_problems_are_few_sentences(tmp_path: Path) -> None:
+    """However many attempts, files and events are bad."""
+    storage = MemoryStorage()
+    for attempt in range(1, 200):
+        write(storage, attempt, [{"event": "opened", "at": attempt}])
+        storage.write(f"{FOLDER}/\x1b[31m{attempt}", b"")
+    everything(storage)
+    assert "more problems" in follow(storage).problems[-1]
+
+
+def test_a_study_of_hostile_texts_loads(tmp_path: Path) -> None:
+    """The notebook's view of it too."""
+    texts = Spec.of(objective="m:f", space={"\x1b[2J": {"choice": ["\x1b", 1]}}, max_evals=3)
+    write(LocalStorage(tmp_path), 1, [opened(spec=texts), trial(0, 0.5), closed()])
+    assert len(load_study(str(tmp_path)).trials_dataframe()) == 1
