@@ -18,14 +18,16 @@ if TYPE_CHECKING:
     from airflow_sparktune.driver.fmin.spark_trials import SparkTrials as SparkTrials
     from airflow_sparktune.loaded_study import load_study as load_study
     from airflow_sparktune.orchestrator.operator import SparkTuneOperator as SparkTuneOperator
+    from airflow_sparktune.orchestrator.promote import promote_champion as promote_champion
 
 _HOMES = {
     "SparkTrials": "airflow_sparktune.driver.fmin.spark_trials",
     "SparkTuneOperator": "airflow_sparktune.orchestrator.operator",
     "load_study": "airflow_sparktune.loaded_study",
+    "promote_champion": "airflow_sparktune.orchestrator.promote",
 }
 
-__all__ = ["SparkTrials", "SparkTuneOperator", "__version__", "load_study"]
+__all__ = ["SparkTrials", "SparkTuneOperator", "__version__", "load_study", "promote_champion"]
 __all__ += errors.__all__
 
 

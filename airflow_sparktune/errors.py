@@ -12,9 +12,11 @@ from typing import Any, ClassVar
 
 __all__ = [
     "DriverLost",
+    "IncumbentBroken",
     "NoSuccess",
     "ObjectiveError",
     "PlatformError",
+    "RecordError",
     "SparktuneError",
     "SpecError",
     "StorageError",
@@ -41,6 +43,10 @@ class NoSuccess(ObjectiveError):
     """The study has ended, and no trial of it has succeeded."""
 
 
+class IncumbentBroken(ObjectiveError):
+    """What is in production fails on today's data, so that there is nothing to compare with."""
+
+
 class PlatformError(SparktuneError):
     """The machines are not set up for it: connection, Java, Python, deploy mode. A person has to fix that."""
 
@@ -53,6 +59,10 @@ class StorageUnavailable(StorageError):
     """The study folder does not answer now, or has no room; a retry may find it well again."""
 
     retryable = True
+
+
+class RecordError(SparktuneError):
+    """The record of champions cannot be read as it is: torn, of a later version, or without that entry."""
 
 
 class Superseded(SparktuneError):

@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "show": ("show", "Print the trials and the result of a study."),
     "list": ("studies", "List the studies below a folder or URL."),
     "compare": ("studies", "Print two studies side by side: their results, and where their specs differ."),
+    "champion": ("champion", "Print the champion of a task, its history, or bring an earlier one back."),
     "stop": ("stop", "Ask a running study to end with what it has found."),
     "ui": ("page", "Serve the page of Airflow's Tuning tab for one study."),
     "report": ("page", "Write the page of a study into one HTML file that needs no server."),

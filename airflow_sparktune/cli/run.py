@@ -11,6 +11,7 @@ import click
 from airflow_sparktune.cli.overrides import overridden, spec_options
 from airflow_sparktune.cli.spec_file import read_written_spec
 from airflow_sparktune.errors import PlatformError, SpecError
+from airflow_sparktune.study.address import folder_of
 from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.spec import Spec
 
@@ -64,8 +65,13 @@ def _run(file: Path, study: str | None, master: str, *, open_ui: bool, options: 
         raise SpecError(f"conf must be an object of Spark settings by name, got {conf!r}")
     named, code = gather_code(given, bases=(file.resolve().parent, Path.cwd()))
     check_references(named, code)
+    address = _address(file, study)
+    if named.get("incumbent") is not None or named.get("warm_start") is not None:
+        # One folder may hold the studies of several specs.
+        named.setdefault("segment", file.stem)
+        named["champions"] = folder_of(address)
     spec = Spec.of(**named, code=code.sha256 if code else None)
-    job = Job(address=_address(file, study), spec=spec, code=code, open_ui=open_ui)
+    job = Job(address=address, spec=spec, code=code, open_ui=open_ui)
     return submit(job, before=read_study(job.address).study, target=shell_target(master, conf))
 
 

@@ -13,7 +13,7 @@ from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.bounds import printable
 from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.phase import Phase, phase_of
-from airflow_sparktune.study.result import counts, iso
+from airflow_sparktune.study.result import counts, in_words, iso, summary
 from airflow_sparktune.study.stopping import label
 from airflow_sparktune.study.study import Study
 
@@ -68,13 +68,16 @@ def ending(study: Study) -> str:
 
 def facts(study: Study) -> dict[str, str]:
     """Return the lines of a study's result by name."""
-    best = study.best
+    found = summary(study)
+    loss = found["best_loss"]
     states = ", ".join(f"{count} {state}" for state, count in counts(study).items() if count)
+    decision = in_words(study)
     return {
         "trials": states or "none",
         "ended" if study.closed else "state": ending(study),
-        "best loss": f"{number(best.loss)} (trial {best.number})" if best else "none",
-        "best params": params(best.params) if best else "none",
+        **({"decision": decision} if decision else {}),
+        "best loss": "none" if loss is None else f"{number(loss)} (trial {found['best_number']})",
+        "best params": "none" if found["best_params"] is None else params(found["best_params"]),
     }
 
 

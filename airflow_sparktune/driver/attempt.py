@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from typing import Protocol
 
 from airflow_sparktune.driver.backends.base import Backend, Patience
 from airflow_sparktune.driver.progress_log import ProgressLog, log_end
 from airflow_sparktune.driver.recorder import Recorder
+from airflow_sparktune.driver.retuning.confirmation import NoSuggestions
+from airflow_sparktune.driver.retuning.retuning import Retuning
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.driver.stopping import StoppingRules, no_success
 from airflow_sparktune.driver.termination import Killed, Termination, terminable
-from airflow_sparktune.driver.trial_queue import Start
+from airflow_sparktune.driver.trial_queue import Start, TrialQueue
 from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.errors import SparktuneError, StorageError, Superseded, describe, format_error
 from airflow_sparktune.study.follow import StudyFollower, read_study
@@ -25,7 +29,7 @@ from airflow_sparktune.study.stopping import Rule, StopReason, StopRequested
 from airflow_sparktune.study.storage import Storage
 from airflow_sparktune.study.storage.deadline import DeadlineStorage
 from airflow_sparktune.study.study import Study
-from airflow_sparktune.study.trial import Trial
+from airflow_sparktune.study.trial import Trial, TrialPurpose
 
 log = logging.getLogger(__name__)
 
@@ -72,12 +76,20 @@ class Attempt:
     `killed` tells whether SIGTERM has come.
     """
 
-    def __init__(self, plan: Plan, storage: Storage, address: str | None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        storage: Storage,
+        address: str | None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.reason: StopReason | None = None
         self.killed = False
         self._plan = plan
         self._storage = DeadlineStorage(storage)
         self._address = address
+        self._clock = clock
         self._recorder: Recorder | None = None
 
     def run(self) -> StopReason:
@@ -108,28 +120,28 @@ class Attempt:
         backend = plan.backend()
         with closing(backend):
             sampler = plan.sampler()
-            starts = plan.starts(sampler)
+            given = plan.starts(sampler)
             recorder = self._open(sampler)
             recorder.spark(**backend.describe())
             asked = StopRequested(self._stop_requested)
-            rules = StoppingRules([asked, *plan.rules()], ran_s=recorder.elapsed_s, clock=recorder.clock)
-            self._prepare(backend, recorder, termination, wanted=rules.wanted)
+            rules = [asked, *plan.rules()]
+            retuning = Retuning(plan.spec, recorder, sampler, self._address)
+            starts = retuning.starts(given)
+            self._prepare(backend, recorder, termination, wanted=min(rule.wanted for rule in rules))
             progress = ProgressLog(recorder.study)
             progress.began(attempt=recorder.attempt, slots=backend.capacity)
-            tuner = Tuner(
-                spec=plan.spec,
-                seed=recorder.study.seed or 0,
-                recorder=recorder,
-                sampler=sampler,
-                backend=backend,
-                rules=rules,
-                starts=starts,
-                on_trial=progress.trial,
-            )
             termination.hand_to(backend.interrupt)
-            self.reason = reason = tuner.run()
+            run = partial(_run_phase, plan.spec, recorder, backend, (progress.trial, retuning.look))
+            reason = retuning.search_ended
+            if reason is None:
+                queue = TrialQueue(starts, known=recorder.study.trials.values())
+                own = retuning.search_rules(rules)
+                reason = run(TrialPurpose.SEARCH, sampler=sampler, queue=queue, rules=own)
+            retuning.require_incumbent()
             if recorder.study.best is None:
                 raise no_success(recorder.study, reason)
+            retuning.conclude(reason, partial(run, TrialPurpose.CONFIRM, sampler=NoSuggestions()))
+            self.reason = reason
             recorder.close(reason)
         log_end(recorder.study)
         return reason
@@ -169,6 +181,7 @@ class Attempt:
             take_over=goes_on,
             adopted=plan.adopts(earlier, finished, goes_on=goes_on),
             grace_s=spec.storage_grace,
+            clock=self._clock,
         )
         plan.opened(self._recorder.study)
         return self._recorder
@@ -187,7 +200,8 @@ class Attempt:
     def _prepare(self, backend: Backend, recorder: Recorder, termination: Termination, wanted: float) -> None:
         """Let the backend get ready within the rest of the study's time, unless nothing is left to run."""
         spec, study = self._plan.spec, recorder.study
-        if spec.max_evals is not None and study.finished >= spec.max_evals:
+        decides = spec.incumbent is not None and study.decision is None
+        if spec.max_evals is not None and study.finished >= spec.max_evals and not decides:
             return
 
         def look() -> None:
@@ -229,6 +243,37 @@ class Attempt:
         if not isinstance(error, StorageError):
             recorder = self._recorder or self._open(None)
             recorder.close(StopReason.ERROR, error=describe(error, traceback=traceback))
+
+
+def _run_phase(
+    spec: Spec,
+    recorder: Recorder,
+    backend: Backend,
+    listeners: Sequence[Callable[[Trial], None]],
+    purpose: TrialPurpose,
+    *,
+    sampler: Sampler,
+    queue: TrialQueue,
+    rules: Sequence[Rule],
+) -> StopReason:
+    """Run the search or the confirmation of a study to its end; listeners hear of each trial that ended."""
+
+    def on_trial(trial: Trial) -> None:
+        for listener in listeners:
+            listener(trial)
+
+    return Tuner(
+        spec=spec,
+        seed=recorder.study.seed or 0,
+        recorder=recorder,
+        sampler=sampler,
+        backend=backend,
+        rules=StoppingRules(rules, ran_s=recorder.elapsed_s, clock=recorder.clock),
+        queue=queue,
+        purpose=purpose,
+        on_trial=on_trial,
+        clock=recorder.clock,
+    ).run()
 
 
 def _undecided(study: Study) -> bool:

@@ -6,9 +6,9 @@ import json
 import logging
 
 from airflow_sparktune.executor.evaluate import OURS
-from airflow_sparktune.study.result import summary
+from airflow_sparktune.study.result import in_words, summary
 from airflow_sparktune.study.study import Study
-from airflow_sparktune.study.trial import Trial
+from airflow_sparktune.study.trial import Trial, TrialPurpose
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +46,9 @@ class ProgressLog:
         spec, best = self._study.spec, self._study.best
         self._finished += trial.counts
         loss = f" loss={trial.loss:.6g}" if trial.loss is not None else ""
+        if trial.purpose is TrialPurpose.CONFIRM:
+            log.info("repeat %s of trial %s %s%s", trial.repeat, trial.repeats, trial.state.value, loss)
+            return
         so_far = f" best={best.loss:.6g} (#{best.number})" if best else ""
         took = f" {trial.end - trial.start:.1f} s" if trial.end and trial.start else ""
         by = trial.suggested_by
@@ -73,10 +76,12 @@ def log_end(study: Study) -> None:
     """Log the summary as an aligned table."""
     found = summary(study)
     counts = ", ".join(f"{count} {state}" for state, count in found["counts"].items() if count)
+    loss = found["best_loss"]
     rows = {
         "stopped by": found["stop_reason"],
         "trials": counts,
-        "best loss": f"{found['best_loss']:.6g} (trial {found['best_number']})" if study.best else "none",
+        "decision": in_words(study),
+        "best loss": "none" if loss is None else f"{loss:.6g} (trial {found['best_number']})",
         "best params": json.dumps(found["best_params"]),
         "elapsed": f"{found['elapsed_s']:.1f} s in {found['attempts']} attempt(s)",
         "slots": f"{found['slots']}, {found['utilisation'] or 0:.0%} used",
@@ -86,4 +91,5 @@ def log_end(study: Study) -> None:
     }
     width = max(map(len, rows))
     for name, value in rows.items():
-        log.info("%s  %s", name.ljust(width), value)
+        if value is not None:
+            log.info("%s  %s", name.ljust(width), value)

@@ -153,6 +153,11 @@ class Recorder:
         self._record(SparkStarted(**self._stamp(), spark=SparkApplication(**facts)))
         self.commit()
 
+    def note(self, kind: type[Event], **facts: Any) -> None:
+        """Put what a retry must find again on record, durably: waits for a storage that is out of reach."""
+        self._record(kind(**self._stamp(), **facts))
+        self._commit_end()
+
     def commit(self) -> None:
         """Make what was noted durable, and now and then that the driver is alive.
 

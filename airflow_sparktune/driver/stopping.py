@@ -33,6 +33,11 @@ class StoppingRules:
         """The moment at which the study's time is over, by the clock."""
         return self._began + min(rule.deadline_s for rule in self._rules)
 
+    def spend(self, spent_s: float, *, ran_s: float, slots: int) -> None:
+        """Take in what the slots have cost up to a running time, in slot-seconds, and how many there are."""
+        for rule in self._rules:
+            rule.spend(spent_s, ran_s=ran_s, slots=slots)
+
     def exhaust(self, begun: int) -> None:
         """Let the study end with the `begun` trials that have not ended: the algorithm has no more."""
         self._exhausted.exhaust(begun)

@@ -19,7 +19,8 @@ class Start:
 
     def began_as(self, trial: Trial) -> bool:
         """Return whether an earlier attempt has begun it as that trial."""
-        return trial.point == self.suggestion.point and self.origin in (trial.origin, TrialOrigin.GIVEN)
+        same = trial.point == self.suggestion.point and trial.params == self.suggestion.params
+        return same and self.origin in (trial.origin, TrialOrigin.GIVEN)
 
 
 class TrialQueue:
@@ -56,8 +57,10 @@ class TrialQueue:
 
     def pop(self, number: int) -> Trial | None:
         """Return the next trial, a new one under `number`; None where the sampler is to be asked."""
-        if self._again:
-            return self._again.popleft()
+        return self._again.popleft() if self._again else self.fresh(number)
+
+    def fresh(self, number: int) -> Trial | None:
+        """Return the next trial that has not begun yet, under `number`; None where there is none."""
         if not self._starts:
             return None
         start = self._starts.popleft()

@@ -17,12 +17,12 @@ from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.samplers.base import Exhausted, Sampler
 from airflow_sparktune.driver.slot_numbers import SlotNumbers
 from airflow_sparktune.driver.stopping import StoppingRules
-from airflow_sparktune.driver.trial_queue import Start, TrialQueue
+from airflow_sparktune.driver.trial_queue import TrialQueue
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.objective import TrialInfo
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason
-from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
+from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialOrigin, TrialPurpose, TrialState
 
 log = logging.getLogger(__name__)
 
@@ -33,21 +33,27 @@ GROUP_S = 0.02
 CANCEL_GRACE_S = 5.0
 
 
-def trial_seed(study_seed: int, number: int) -> int:
+def trial_seed(study_seed: int, which: int | str) -> int:
     """Return the seed of a trial, 0 to 2**31 - 1: a function of the study's seed and the trial's number.
 
     >>> trial_seed(7, 0) == trial_seed(7, 0) != trial_seed(7, 1)
     True
     """
-    digest = hashlib.sha256(f"{study_seed}:{number}".encode()).digest()
+    digest = hashlib.sha256(f"{study_seed}:{which}".encode()).digest()
     return int.from_bytes(digest[:4], "big") >> 1
 
 
-class Tuner:
-    """Runs a study to its end on top of what its journal already holds.
+def seed_of(study_seed: int, trial: Trial) -> int:
+    """Return the seed that a trial runs with; a repeat of a confirmation has that of all configurations."""
+    return trial_seed(study_seed, trial.number if trial.repeat is None else f"confirm:{trial.repeat}")
 
-    `starts` run before the sampler is asked, after the trials that an earlier attempt left running.
-    `on_trial` is called with every trial that ended, after it was recorded.
+
+class Tuner:
+    """Runs the search of a study to its end, or its confirmation, on top of what its journal holds.
+
+    `queue` feeds the trials before the sampler is asked; those that an earlier attempt left running come
+    first. `purpose` says which trials of the journal are this phase's. `on_trial` is called with every
+    trial that ended, after it was recorded.
     """
 
     def __init__(
@@ -59,7 +65,8 @@ class Tuner:
         sampler: Sampler,
         backend: Backend,
         rules: StoppingRules,
-        starts: Sequence[Start] = (),
+        queue: TrialQueue | None = None,
+        purpose: TrialPurpose = TrialPurpose.SEARCH,
         on_trial: Callable[[Trial], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -72,7 +79,8 @@ class Tuner:
         self._rules = rules
         self._on_trial = on_trial
         self._clock = clock
-        self._queue = TrialQueue(starts, known=self._study.trials.values())
+        self._queue = queue or TrialQueue()
+        self._purpose = purpose
         self._next = max(self._study.trials, default=-1) + 1
         self._running: dict[int, float] = {}  # number -> when its own timeout strikes
         self._launched: dict[int, float] = {}  # number -> when it was handed to its slot, by the wall clock
@@ -97,11 +105,12 @@ class Tuner:
 
     def _replay(self) -> None:
         """Learn what the journal knows, and queue the trials that a dead driver left running."""
-        known = sorted(self._study.trials.values(), key=lambda trial: trial.number)
+        ours = (trial for trial in self._study.trials.values() if trial.purpose is self._purpose)
+        known = sorted(ours, key=lambda trial: trial.number)
         for trial in known:
             # A trial cut off by the end of an earlier attempt says nothing of its region.
             if trial.state is not TrialState.CANCELLED:
-                self._sampler.tell(trial)
+                self._learn(trial)
         self._rules.replay(self._study.ended)
         for trial in known:
             if trial.state is TrialState.RUNNING:
@@ -128,13 +137,14 @@ class Tuner:
         failed = trial.ended(TrialState.FAILED, end=self._recorder.now, error=error)
         self._recorder.trial(failed)
         self._rules.tell(failed)
-        self._sampler.tell(failed)
+        self._learn(failed)
         self._on_trial(failed)
 
     def _fill(self) -> bool:
         """Start trials where there is room, as many as share a commit; return whether all slots are busy."""
         capacity = self._backend.capacity
         self._recorder.slots(capacity)
+        self._rules.spend(self._study.slots_s, ran_s=self._study.elapsed_s, slots=capacity)
         room = capacity - len(self._running) - len(self._leaving)
         wanted = self._rules.wanted - len(self._running)
         most = int(min(room, wanted))
@@ -170,7 +180,7 @@ class Tuner:
             attempt=self._recorder.attempt,
             tries=trial.tries + 1,
         )
-        self._sampler.tell(trial)
+        self._learn(trial)
         self._recorder.trial(trial)
         return trial
 
@@ -186,6 +196,11 @@ class Tuner:
             suggested_by=suggestion.by,
         )
 
+    def _learn(self, trial: Trial) -> None:
+        """Tell the sampler of a trial; an incumbent outside the space has no point to learn from."""
+        if trial.point or trial.origin is not TrialOrigin.INCUMBENT:
+            self._sampler.tell(trial)
+
     def _launch(self, starts: Sequence[Trial]) -> None:
         """Hand trials to the slots; those that the deadline has overtaken stay behind."""
         limit = math.inf if self._spec.trial_timeout is None else self._spec.trial_timeout
@@ -197,10 +212,9 @@ class Tuner:
                 continue
             self._running[trial.number] = now + limit
             self._launched[trial.number] = self._recorder.now
-            seed = trial_seed(self._seed, trial.number)
-            self._backend.submit(
-                Call(trial.params, TrialInfo(trial.number, seed, trial.attempt, trial.tries))
-            )
+            seed = seed_of(self._seed, trial)
+            info = TrialInfo(trial.number, seed, trial.attempt, trial.tries, trial.purpose.value)
+            self._backend.submit(Call(trial.params, info))
 
     def _next_strike(self) -> float:
         """Return the moment at which the first trial_timeout strikes."""
@@ -232,11 +246,13 @@ class Tuner:
         self._recorder.commit()
         for trial in ended:
             self._rules.tell(trial)
-            self._sampler.tell(trial)
+            self._learn(trial)
             self._on_trial(trial)
 
     def _take_back(self, event: BackendEvent) -> Trial | None:
         """Free the slot of a trial; return the trial with its end, None where it has none yet."""
+        if event.number not in self._launched:  # cancelled at the end of the search
+            return None
         trial = self._of(event.number)
         if event.number in self._leaving:
             self._leaving.discard(event.number)

@@ -12,7 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 # Bound here, before any code of the user's runs: an objective may replace what a module offers.
@@ -27,7 +27,7 @@ from airflow_sparktune.executor.reuse import keep_worker
 from airflow_sparktune.executor.seeding import seed_globals
 from airflow_sparktune.study.plain import plain
 from airflow_sparktune.study.signature import EXTRAS
-from airflow_sparktune.study.trial import Failure, FailureKind
+from airflow_sparktune.study.trial import Failure, FailureKind, TrialPurpose
 
 # What a result dict holds besides the loss goes into the journal, so it is kept small.
 INFO_LIMIT_BYTES = 16_384
@@ -37,11 +37,20 @@ OURS = "sparktune"
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What all trials of a study share; it travels once, as a broadcast."""
+    """What all trials of a study share; it travels once, as a broadcast.
+
+    `confirm_kwargs` replace those of `kwargs` in the repeats of a confirmation.
+    """
 
     objective: str
     kwargs: Mapping[str, Any]
     shared_data: Any = None
+    confirm_kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    def kwargs_of(self, trial: TrialInfo) -> dict[str, Any]:
+        """Return the arguments that the objective gets for a trial."""
+        own = self.confirm_kwargs if trial.purpose == TrialPurpose.CONFIRM else {}
+        return {**self.kwargs, **own}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +121,12 @@ def evaluate(task: Broadcast, call: Call, rows: Iterator[Any]) -> Iterator[str]:
 def run(task: Task, call: Call) -> Reply:
     """Call the objective; whatever it does becomes a reply."""
     try:
-        objective = _objective(task.objective, tuple(sorted(task.kwargs)))
+        arguments = task.kwargs_of(call.trial)
+        objective = _objective(task.objective, tuple(sorted(arguments)))
     except ObjectiveError as error:
         return Reply(0.0, failure=Failure(FailureKind.RAISED, str(error)))
     # Copies: an objective may change what it is given, which the next trial and the journal need as it was.
-    params, kwargs = deepcopy((call.params, task.kwargs))
+    params, kwargs = deepcopy((call.params, arguments))
     outcome = attempt(
         lambda: objective(params, kwargs=kwargs, trial=call.trial, shared_data=task.shared_data),
         seed=call.trial.seed,
@@ -176,11 +186,17 @@ def check(task: Broadcast, rows: Iterator[Any]) -> Iterator[str]:
     """Look from inside a worker whether trials can run there: yields JSON (see driver.backends.preflight)."""
     list(rows)
     try:
-        _objective(task.value.objective, tuple(sorted(task.value.kwargs)))
+        load_for(task.value)
         problem = None
     except ObjectiveError as error:
         problem = str(error)
     yield dumps(worker_report(problem))
+
+
+def load_for(task: Task) -> None:
+    """Check that the objective can be called with the arguments of the search, and of its confirmation."""
+    for kwargs in (task.kwargs, {**task.kwargs, **task.confirm_kwargs}):
+        _objective(task.objective, tuple(sorted(kwargs)))
 
 
 def worker_report(problem: str | None) -> dict[str, Any]:

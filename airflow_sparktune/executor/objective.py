@@ -24,13 +24,15 @@ class TrialInfo:
     """What an objective that has a parameter named `trial` is given.
 
     `seed` is derived from the study's seed and the trial's number: the same however often the study
-    was interrupted.
+    was interrupted. In a confirmation `purpose` is "confirm", and `seed` is the same for all configurations
+    that run one repeat.
     """
 
     number: int
     seed: int
     attempt: int
     tries: int
+    purpose: str = "search"
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,10 @@ class DecoratedSparkTuneOperator(DecoratedOperator, SparkTuneOperator):
         files = {**(code.files if code is not None else {}), **own}
         return {**named, "objective": self.objective}, UserCode(files)
 
+    def _segment_arguments(self) -> dict[str, Any]:
+        others = {k: v for k, v in super()._segment_arguments().items() if k != "objective_kwargs"}
+        return {**others, "op_kwargs": dict(self.op_kwargs)}
+
     def _arguments(self, context: Context) -> dict[str, Any]:
         """Return the call's arguments by name, and the context values that the function asks for."""
         signature = inspect.signature(self.python_callable)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from airflow_sparktune.errors import SparktuneError, SpecError
+from airflow_sparktune.errors import IncumbentBroken, SparktuneError, SpecError
 from airflow_sparktune.orchestrator.deploy.job import Job, Submission
 from airflow_sparktune.orchestrator.deploy.lookup import check_references
 from airflow_sparktune.orchestrator.deploy.provider import SubmissionOperator
@@ -16,12 +16,21 @@ from airflow_sparktune.orchestrator.deploy.run import run_job
 from airflow_sparktune.orchestrator.deploy.script import find_script
 from airflow_sparktune.orchestrator.deploy.user_code import UserCode, gather_code
 from airflow_sparktune.orchestrator.deploy.way import Way
+from airflow_sparktune.orchestrator.production import (
+    alias_among,
+    count,
+    emit_change,
+    notify,
+    require_alias,
+)
 from airflow_sparktune.orchestrator.progress import KEY, followed, progress
 from airflow_sparktune.orchestrator.secrets import refuse_secrets
+from airflow_sparktune.orchestrator.segments import segment_of
 from airflow_sparktune.orchestrator.spark_ui import SparkUiLink, spark_ui
 from airflow_sparktune.orchestrator.task_study import (
     address_of,
     airflow_task_of,
+    champions_of,
     code_bases,
     generation_of,
     warn_of_local_storage,
@@ -29,13 +38,20 @@ from airflow_sparktune.orchestrator.task_study import (
 from airflow_sparktune.orchestrator.tracking import tracked, tracking_environment
 from airflow_sparktune.study.airflow_task import write_task
 from airflow_sparktune.study.follow import read_study
-from airflow_sparktune.study.result import summary
+from airflow_sparktune.study.result import in_words, summary
+from airflow_sparktune.study.retuning.decision import Outcome
 from airflow_sparktune.study.spec import ARGUMENTS, Spec
+from airflow_sparktune.study.spec.retuning import FIELDS as RETUNING_FIELDS
 from airflow_sparktune.study.study import Study
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Asset, Context
 
+_CHOICES = {
+    "log_level": ("trials", "spark"),
+    "on_no_improvement": ("keep", "skip", "fail"),
+    "xcom_return": ("params", "summary"),
+}
 # The arguments that make up the spec; each is templated.
 SPEC_FIELDS = tuple(item.name for item in ARGUMENTS)
 
@@ -51,6 +67,11 @@ place of objective, space and limits.
 :param storage: a folder or URL that Airflow and the driver both reach; unset: `[sparktune] storage`
 :param tracking: mirror the study into MLflow: `mlflow` for the server that the worker's MLFLOW_TRACKING_URI
     names, or the id of a connection to one
+:param production: the asset that a new champion changes; an event of it goes out then, and only then
+:param on_no_improvement: what a kept incumbent means: `keep` returns its params, `skip` skips, `fail` fails
+:param xcom_return: `params`, or `summary` for DAGs that compare or map over segments
+:param on_replaced: Airflow's notifiers to call when the champion changes; their templates know `tuning`
+:param on_broken: the same when the incumbent fails on today's data
 :param log_level: `trials` keeps Spark's own lines out of the task's log, `spark` brings them back
 :param open_spark_ui: let other machines reach the Spark UI of a local master; it asks nobody for a password
 """
@@ -62,6 +83,8 @@ class SparkTuneOperator(SubmissionOperator):
     # Set, as all arguments of the spec, from the constructor's; the decorator names these.
     objective: str | None
     objective_kwargs: Mapping[str, Any] | None
+    incumbent: Any
+    segment: str | None
 
     template_fields: Sequence[str] = (
         *SubmissionOperator.template_fields,
@@ -116,6 +139,11 @@ class SparkTuneOperator(SubmissionOperator):
         storage_grace: Any = None,
         storage: str | None = None,
         tracking: str | None = None,
+        production: Asset | None = None,
+        on_no_improvement: str = "keep",
+        xcom_return: str = "params",
+        on_replaced: Any = None,
+        on_broken: Any = None,
         log_level: str = "trials",
         open_spark_ui: bool = False,
         name: str = "sparktune",
@@ -127,6 +155,13 @@ class SparkTuneOperator(SubmissionOperator):
             setattr(self, argument, value)
         self.storage = storage
         self.tracking = tracking
+        self.production = production
+        if production is not None and (alias := alias_among(self.outlets, production)) not in self.outlets:
+            self.outlets = [*self.outlets, alias]
+        self.on_no_improvement = on_no_improvement
+        self.xcom_return = xcom_return
+        self.on_replaced = on_replaced
+        self.on_broken = on_broken
         self.log_level = log_level
         self.open_spark_ui = open_spark_ui
         self.spark_ui: str | None = None
@@ -134,17 +169,51 @@ class SparkTuneOperator(SubmissionOperator):
     def execute(self, context: Context) -> Any:
         """Run or resume the study, or deliver the result that it has; returns the best params."""
         try:
+            self._check_ours(context)
             address = address_of(context, self.storage)
             study = self._run(address, context)
         except SparktuneError as error:
+            if isinstance(error, IncumbentBroken):
+                notify(self.on_broken, context, tuning={"error": str(error)})
             if error.retryable:
                 raise
             raise AirflowFailException(str(error)) from error
-        result = summary(study)
+        result = {"study": address, **summary(study)}
         ti = context["ti"]
         ti.xcom_push(key="best_loss", value=result["best_loss"])
-        ti.xcom_push(key="tuning_result", value={"study": address, **result})
-        return result["best_params"]
+        ti.xcom_push(key="tuning_result", value=result)
+        count(context, result)
+        if study.decision is not None:
+            self._act_on(study, result, context)
+        return result if self.xcom_return == "summary" else result["best_params"]
+
+    def _check_ours(self, context: Context) -> None:
+        """Check the arguments that are not the spec's; raises SpecError."""
+        for name, words in _CHOICES.items():
+            if getattr(self, name) not in words:
+                raise SpecError(f"{name} must be one of {', '.join(words)}, got {getattr(self, name)!r}")
+        if self.production is not None:
+            if self.incumbent is None:
+                raise SpecError(
+                    "production must go with an incumbent, which it is decided against; add "
+                    "incumbent='champion'"
+                )
+            require_alias(context, self.production)
+
+    def _act_on(self, study: Study, result: Mapping[str, Any], context: Context) -> None:
+        """Let Airflow know what was decided; raises what skips or fails a task that kept its incumbent."""
+        self.log.info("%s", in_words(study))
+        if study.decision is None or study.decision.outcome is Outcome.KEPT:
+            match self.on_no_improvement:
+                case "skip":
+                    raise AirflowSkipException(f"the incumbent is {in_words(study)}")
+                case "fail":
+                    raise AirflowFailException(f"the incumbent is {in_words(study)}")
+            return
+        notify(self.on_replaced, context, tuning=result)
+        # With promote="manual" production changes when promote_champion says so.
+        if self.production is not None and study.spec is not None and study.spec.promote == "decision":
+            emit_change(context, self.production, result)
 
     def _run(self, address: str, context: Context) -> Study:
         job = self._job(address, context)
@@ -177,17 +246,33 @@ class SparkTuneOperator(SubmissionOperator):
 
     def _job(self, address: str, context: Context) -> Job:
         """Return the work of the driver: the user's own program, or a spec and the code that it names."""
-        if self.log_level not in ("trials", "spark"):
-            raise SpecError(f"log_level must be 'trials' or 'spark', got {self.log_level!r}")
         job = partial(Job, address=address, quiet=self.log_level == "trials", open_ui=self.open_spark_ui)
         if self.application:
-            beside = [name for name in SPEC_FIELDS if getattr(self, name) is not None]
+            given = [name for name in SPEC_FIELDS if getattr(self, name) is not None]
+            beside = [name for name in given if name not in RETUNING_FIELDS]
             bases = tuple(code_bases(context))
             return job(
-                script=find_script(self.application, self.application_args or (), beside=beside, bases=bases)
+                script=find_script(self.application, self.application_args or (), beside=beside, bases=bases),
+                retuning=self._retuning(context),
             )
         spec, code = self._spec(context)
         return job(spec=spec, code=code)
+
+    def _retuning(self, context: Context) -> dict[str, Any]:
+        """What a script's search is compared with, checked; nothing where nobody asks for that."""
+        given = {name: value for name in RETUNING_FIELDS if (value := getattr(self, name)) is not None}
+        if not given:
+            return {}
+        given["segment"] = segment_of(context, self.segment, self._segment_arguments())
+        given["champions"] = champions_of(context, self.storage)
+        checked = Spec.unbounded(objective="script:fmin", space="script:SPACE", **given)
+        if checked.rule.confirm.objective_kwargs:
+            raise SpecError(
+                "confirm.objective_kwargs must be left out with an application: a script gives its "
+                "objective the arguments itself"
+            )
+        refuse_secrets(checked.to_json())
+        return {name: checked.to_json()[name] for name in given}
 
     def _spec(self, context: Context) -> tuple[Spec, UserCode | None]:
         if self.application_args:
@@ -198,9 +283,15 @@ class SparkTuneOperator(SubmissionOperator):
         given = {name: getattr(self, name) for name in SPEC_FIELDS}
         named, code = self._gather_code(given, context)
         check_references(named, code)
+        named["segment"] = segment_of(context, self.segment, self._segment_arguments())
+        named["champions"] = champions_of(context, self.storage)
         spec = Spec.of(**named, code=code.sha256 if code is not None else None)
         refuse_secrets(spec.to_json())
         return spec, code
+
+    def _segment_arguments(self) -> dict[str, Any]:
+        """The arguments by which one instance of a mapped task differs from another."""
+        return {name: getattr(self, name) for name in SPEC_FIELDS}
 
     def _gather_code(
         self, given: Mapping[str, Any], context: Context

@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_sparktune.errors import StorageUnavailable
 from airflow_sparktune.study.follow import StudyFollower
-from airflow_sparktune.study.result import counts
+from airflow_sparktune.study.result import counts, in_words
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
 
@@ -47,6 +47,7 @@ def progress(study: Study) -> dict[str, Any]:
         "best_loss": study.best.loss if study.best else None,
         "best_params": study.best.params if study.best else None,
         "attempt": len(study.attempts),
+        **({"decision": decision} if (decision := in_words(study)) else {}),
         "stopped_by": study.closed.reason.value if study.closed else None,
     }
 

@@ -12,7 +12,7 @@ from airflow.configuration import AIRFLOW_HOME
 from airflow.sdk.configuration import conf
 
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.address import study_address
+from airflow_sparktune.study.address import study_address, task_folder
 from airflow_sparktune.study.airflow_task import AirflowTask
 
 if TYPE_CHECKING:
@@ -32,18 +32,29 @@ def generation_of(context: Context) -> int:
     return max(context["ti"].max_tries - retries, 0)
 
 
-def address_of(context: Context, storage: str | None) -> str:
-    """Return the study's folder; raises SpecError for a relative one, which means another to each process."""
+def storage_root(storage: str | None) -> str:
+    """Return the storage root; raises SpecError for a relative one, which means another to each process."""
     root = storage or default_storage()
     if "://" not in root and not Path(root).is_absolute():
         raise SpecError(
             f"storage must be a URL or an absolute path, got {root!r}; "
             "the Spark driver and the API server run in folders of their own"
         )
+    return root
+
+
+def champions_of(context: Context, storage: str | None) -> str:
+    """Return the folder that holds the task's studies, and the record of its champions."""
+    ti = context["ti"]
+    return task_folder(storage_root(storage), dag_id=ti.dag_id, task_id=ti.task_id)
+
+
+def address_of(context: Context, storage: str | None) -> str:
+    """Return the study's folder; raises SpecError as `storage_root` does."""
     ti = context["ti"]
     map_index = ti.map_index if ti.map_index is not None else -1
     return study_address(
-        root,
+        storage_root(storage),
         dag_id=ti.dag_id,
         task_id=ti.task_id,
         run_id=ti.run_id,

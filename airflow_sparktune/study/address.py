@@ -33,7 +33,22 @@ def study_address(
     '/data/churn/tune/r1/3/g0'
     """
     index = [] if map_index < 0 else [str(map_index)]
+    task = task_folder(storage, dag_id=dag_id, task_id=task_id)
+    return "/".join([task, part(run_id), *index, f"g{generation}"])
+
+
+def task_folder(storage: str, *, dag_id: str, task_id: str) -> str:
+    """Return the folder of a task's studies, which also holds the record of its champions."""
     root = storage.rstrip("/")
     if root.endswith(":"):  # a scheme alone: memory://
         root += "//"
-    return "/".join([root, part(dag_id), part(task_id), part(run_id), *index, f"g{generation}"])
+    return "/".join([root, part(dag_id), part(task_id)])
+
+
+def folder_of(address: str) -> str:
+    """Return the folder that holds a study.
+
+    >>> folder_of("s3://lake/churn/2026-11-24"), folder_of("week.study")
+    ('s3://lake/churn', '.')
+    """
+    return address.rstrip("/").rpartition("/")[0] or "."

@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 
 from airflow_sparktune.study import shape
 from airflow_sparktune.study.bounds import message_text, traceback_text
+from airflow_sparktune.study.retuning.decision import Decision
+from airflow_sparktune.study.retuning.starts import Incumbent, WarmPoint
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.trial import Trial
@@ -222,6 +224,77 @@ class Alive(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StartsResolved(Event):
+    """What the study begins with besides its sampler, as it was found at the first attempt."""
+
+    KIND = "starts"
+    SHAPE: ClassVar[Shape] = {
+        "incumbent": shape.optional(shape.group),
+        "warm_start": shape.several(shape.group),
+    }
+
+    incumbent: Incumbent | None = None
+    warm_start: tuple[WarmPoint, ...] = ()
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> dict[str, Any]:
+        incumbent = data.get("incumbent")
+        return {
+            "incumbent": Incumbent.from_json(incumbent) if incumbent else None,
+            "warm_start": tuple(map(WarmPoint.from_json, data["warm_start"])),
+        }
+
+    def dump(self) -> dict[str, Any]:
+        return {
+            "incumbent": self.incumbent.to_json() if self.incumbent else None,
+            "warm_start": [point.to_json() for point in self.warm_start],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nominated(Event):
+    """The search has ended, by `reason`; these of its trials are confirmed, the best first.
+
+    `incumbent` is the trial of the incumbent, None where there is none to compare with.
+    """
+
+    KIND = "nominated"
+    SHAPE: ClassVar[Shape] = {
+        "incumbent": shape.optional(shape.whole),
+        "candidates": shape.several(shape.whole),
+    }
+
+    reason: StopReason
+    candidates: tuple[int, ...] = ()
+    incumbent: int | None = None
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "reason": StopReason(data["reason"]),
+            "candidates": tuple(data["candidates"]),
+            "incumbent": data.get("incumbent"),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided(Event):
+    """The retuning has decided what goes to production."""
+
+    KIND = "decided"
+    SHAPE: ClassVar[Shape] = {"decision": shape.group}
+
+    decision: Decision
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> dict[str, Any]:
+        return {"decision": Decision.from_json(data["decision"])}
+
+    def dump(self) -> dict[str, Any]:
+        return {"decision": self.decision.to_json()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Closed(Event):
     """The attempt has ended; `error` is a verdict against the study, as data (see errors.describe)."""
 
@@ -255,7 +328,18 @@ def _error(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _KINDS: Mapping[str, type[Event]] = {
-    kind.KIND: kind for kind in (Opened, TrialChanged, SlotsChanged, SparkStarted, Alive, Closed)
+    kind.KIND: kind
+    for kind in (
+        Opened,
+        TrialChanged,
+        SlotsChanged,
+        SparkStarted,
+        StartsResolved,
+        Nominated,
+        Decided,
+        Alive,
+        Closed,
+    )
 }
 _STAMP = ("at", "ran_s")
 

@@ -33,9 +33,13 @@ def summary(study: Study) -> dict[str, Any]:
 
     `timing` is where the drivers' seconds went, of all attempts together: preparing (an executor, shared
     data), asking the sampler, writing the journal, waiting for a trial to end. `trials_s` is how long the
-    trials themselves ran, `utilisation` its share of the time that the slots were there.
+    trials themselves ran, `utilisation` its share of the time that the slots were there; `slot_hours` is that
+    time, idle slots included, and `last_improvement_slot_hours` what of it passed between the last two bests.
+
+    Of a retuning, `best_params` are what goes to production: the winner's, or those of an incumbent that
+    was kept. `best_loss` is then their mean loss over the confirmation's repeats.
     """
-    spec, best, closed = study.spec, study.best, study.closed
+    spec, closed = study.spec, study.closed
     return {
         "objective": spec.objective if spec else None,
         "algo": spec.algo if spec else None,
@@ -43,10 +47,8 @@ def summary(study: Study) -> dict[str, Any]:
         "seed": study.seed,
         "trials": len(study.trials),
         "counts": counts(study),
-        "best_number": best.number if best else None,
-        "best_loss": best.loss if best else None,
-        "best_params": best.params if best else None,
-        "best_point": dict(best.point) if best else None,
+        **_result(study),
+        **_retuning(study),
         "stop_reason": closed.reason.value if closed else None,
         "error": dict(closed.error) if closed and closed.error else None,
         "attempts": len(study.attempts),
@@ -55,10 +57,46 @@ def summary(study: Study) -> dict[str, Any]:
         "ended": iso(closed.at) if closed else None,
         "elapsed_s": round(study.elapsed_s, 3),
         "trials_s": round(study.trials_s, 3),
+        "slot_hours": round(study.slots_s / 3600, 4),
+        "last_improvement_slot_hours": round(study.last_improvement_s / 3600, 4),
         "utilisation": round(min(study.trials_s / study.slots_s, 1.0), 4) if study.slots_s else None,
         "timing": study.timing,
         "code": spec.code if spec else None,
         "versions": dict(study.versions),
+    }
+
+
+def in_words(study: Study) -> str | None:
+    """Return what a retuning decided in one line, None before it has."""
+    decision = study.decision
+    if decision is None:
+        return None
+    return f"{decision.outcome.value}: {decision.reason}"
+
+
+def _result(study: Study) -> dict[str, Any]:
+    """Return the configuration that the study came to."""
+    best, decision = study.best, study.decision
+    if decision is None:
+        number, loss, params = (best.number, best.loss, best.params) if best else (None, None, None)
+    else:
+        number, loss, params = decision.number, decision.loss, decision.params
+    trial = study.trials.get(number) if number is not None else None
+    return {
+        "best_number": number,
+        "best_loss": loss,
+        "best_params": params,
+        "best_point": dict(trial.point) if trial else None,
+    }
+
+
+def _retuning(study: Study) -> dict[str, Any]:
+    decision = study.decision.to_json() if study.decision else {}
+    return {
+        "segment": study.spec.segment if study.spec else None,
+        "decision": decision.get("decision"),
+        "decision_reason": decision.get("reason"),
+        "confirmation": decision.get("confirmation"),
     }
 
 
@@ -76,6 +114,9 @@ def trial_row(trial: Trial) -> dict[str, Any]:
         "attempt": trial.attempt,
         "origin": trial.origin.value,
         "suggested_by": trial.suggested_by,
+        "purpose": trial.purpose.value,
+        "repeats": trial.repeats,
+        "repeat": trial.repeat,
         "error": trial.error.to_json() if trial.error else None,
         "info": dict(trial.info),
     }

@@ -11,16 +11,20 @@ from typing import Any
 from airflow_sparktune.study.events import (
     Alive,
     Closed,
+    Decided,
     Event,
+    Nominated,
     Opened,
     SlotsChanged,
     SparkApplication,
     SparkStarted,
+    StartsResolved,
     TrialChanged,
 )
+from airflow_sparktune.study.retuning.decision import Decision
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason, still_ends
-from airflow_sparktune.study.trial import Trial, TrialState
+from airflow_sparktune.study.trial import Trial, TrialPurpose, TrialState
 
 
 @dataclass(slots=True)
@@ -47,7 +51,8 @@ class Study:
     `apply` takes one event after the other; replaying a prefix and then the rest gives the same as
     replaying the whole. `changes` counts the events that were applied, `changed[n]` says at which of
     them trial n changed last. `trials_s` sums what the trials used of the slots, `slots_s` the time of all
-    slots while there were any, both in seconds.
+    slots while there were any, `last_improvement_s` what of that passed before the best trial since the best
+    before it, all in seconds.
     """
 
     def __init__(self) -> None:
@@ -59,7 +64,11 @@ class Study:
         self.trials: dict[int, Trial] = {}
         self.best: Trial | None = None
         self.slots: int | None = None
-        self.trials_s = self.slots_s = 0.0
+        self.trials_s = self.slots_s = self.last_improvement_s = 0.0
+        self._improved_s = 0.0  # slots_s at the newest best
+        self.starts: StartsResolved | None = None
+        self.nominated: Nominated | None = None
+        self.decision: Decision | None = None
         self.closed: Closed | None = None
         self.changes = 0
         self.changed: dict[int, int] = {}
@@ -77,6 +86,12 @@ class Study:
                 self.slots = self._open_slots = event.slots
             case SparkStarted() if self.attempts:
                 self.attempts[-1].spark = event.spark
+            case StartsResolved():
+                self.starts = event
+            case Nominated():
+                self.nominated = event
+            case Decided():
+                self.decision = event.decision
             case Alive():
                 self._take_timing(event)
             case Closed():
@@ -101,6 +116,8 @@ class Study:
             return False
         if self.spec.changed_identity(spec):
             return False
+        if self.decision is not None:  # other limits do not take a decision back
+            return True
         return still_ends(self.closed.reason, self.spec, spec, counted=self.finished)
 
     def closed_in_order(self, attempt: int) -> bool:
@@ -111,6 +128,12 @@ class Study:
     def finished(self) -> int:
         """How many of the `max_evals` are done."""
         return sum(trial.counts for trial in self.trials.values())
+
+    @property
+    def searched(self) -> list[Trial]:
+        """The trials of the search, by number: without the repeats of a confirmation."""
+        found = (trial for trial in self.trials.values() if trial.purpose is TrialPurpose.SEARCH)
+        return sorted(found, key=lambda trial: trial.number)
 
     @property
     def elapsed_s(self) -> float:
@@ -166,11 +189,14 @@ class Study:
             self.trials_s += trial.took_s
         self.trials[trial.number] = trial
         self.changed[trial.number] = self.changes + 1
+        if trial.purpose is not TrialPurpose.SEARCH:
+            return
         if self.best is not None and self.best.number == trial.number:
-            succeeded = (each for each in self.trials.values() if each.state is TrialState.OK)
+            succeeded = (each for each in self.searched if each.state is TrialState.OK)
             self.best = min(succeeded, key=_rank, default=None)
         elif trial.state is TrialState.OK and (self.best is None or _rank(trial) < _rank(self.best)):
             self.best = trial
+            self.last_improvement_s, self._improved_s = self.slots_s - self._improved_s, self.slots_s
 
 
 def _rank(trial: Trial) -> tuple[float, int]:

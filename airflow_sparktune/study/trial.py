@@ -31,6 +31,13 @@ class TrialOrigin(StrEnum):
     ADOPTED = "adopted"  # finished in a study that was cleared before it had a result
 
 
+class TrialPurpose(StrEnum):
+    """What a trial is for."""
+
+    SEARCH = "search"
+    CONFIRM = "confirm"  # a repeat, by which a retuning decides
+
+
 class FailureKind(StrEnum):
     """Why a trial failed."""
 
@@ -76,7 +83,8 @@ class Trial:
     as the objective gets them. `start` and `end` are seconds since 1970 by the driver's clock, `run_s`
     is the time inside the objective by the executor's. `tries` counts how often it was handed to a slot,
     over all attempts, but for those that were closed in order while it ran. `origin` says where its point
-    comes from, `suggested_by` which algorithm found it and how (such as `gp: branch`).
+    comes from, `suggested_by` which algorithm found it and how (such as `gp: branch`). Of a confirmation,
+    `repeats` is the number of the trial that is repeated, and `repeat` says which repeat it is, from 1.
     """
 
     number: int
@@ -92,13 +100,20 @@ class Trial:
     tries: int = 1
     origin: TrialOrigin = TrialOrigin.SAMPLER
     suggested_by: str | None = None
+    purpose: TrialPurpose = TrialPurpose.SEARCH
+    repeats: int | None = None
+    repeat: int | None = None
     error: Failure | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def counts(self) -> bool:
-        """Whether it is one of the `max_evals`."""
-        return self.state in (TrialState.OK, TrialState.FAILED, TrialState.PRUNED)
+        """Whether it is one of the `max_evals`; a repeat is none."""
+        return self.purpose is TrialPurpose.SEARCH and self.state in (
+            TrialState.OK,
+            TrialState.FAILED,
+            TrialState.PRUNED,
+        )
 
     @property
     def took_s(self) -> float:
@@ -122,6 +137,7 @@ class Trial:
         known = {name: data[name] for name in cls.__slots__ if name in data}
         known["state"] = TrialState(data["state"])
         known["origin"] = TrialOrigin(data.get("origin", TrialOrigin.SAMPLER))  # 0.1.0 wrote none
+        known["purpose"] = TrialPurpose(data.get("purpose", TrialPurpose.SEARCH))
         known["error"] = Failure.from_json(data["error"]) if data.get("error") else None
         trial = cls(**known)
         shape.require(_TRIAL, {name: getattr(trial, name) for name in _TRIAL}, what="a trial")
@@ -134,6 +150,7 @@ class Trial:
             **{name: getattr(self, name) for name in self.__slots__},
             "state": self.state.value,
             "origin": self.origin.value,
+            "purpose": self.purpose.value,
             "error": self.error.to_json() if self.error else None,
         }
 
@@ -150,5 +167,7 @@ _TRIAL: Mapping[str, shape.Fits] = {
     "attempt": shape.whole,
     "tries": shape.whole,
     "suggested_by": shape.optional(shape.text),
+    "repeats": shape.optional(shape.whole),
+    "repeat": shape.optional(shape.whole),
     "info": shape.group,
 }

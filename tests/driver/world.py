@@ -12,7 +12,7 @@ from airflow_sparktune.driver.backends.simulated import Ending, SimulatedBackend
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.samplers.base import Suggestion
 from airflow_sparktune.driver.stopping import StoppingRules, no_success
-from airflow_sparktune.driver.trial_queue import Start
+from airflow_sparktune.driver.trial_queue import Start, TrialQueue
 from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.executor.evaluate import Call, Reply
 from airflow_sparktune.study import storage
@@ -147,7 +147,7 @@ class World:
             sampler=self.sampler,
             backend=slots,
             rules=StoppingRules(rules_of(spec(**given)), ran_s=self.recorder.elapsed_s, clock=self.clock),
-            starts=starts,
+            queue=TrialQueue(starts, known=self.recorder.study.trials.values()),
             on_trial=self.heard.append,
             clock=self.clock,
         )

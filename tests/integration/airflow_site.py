@@ -89,12 +89,22 @@ class Site:
         answer.raise_for_status()
         return answer.json()
 
-    def trigger(self, dag: str, run: str = "r1") -> Run:
-        """Start a run of a DAG as soon as its file has been parsed."""
+    def trigger(self, dag: str, run: str = "r1", *, date: str | None = None) -> Run:
+        """Start a run of a DAG, of a logical date if one is given, as soon as its file has been parsed."""
+        self.unpause(dag)
+        moment = None if date is None else f"{date}T00:00:00Z"
+        self.call("POST", f"dags/{dag}/dagRuns", dag_run_id=run, logical_date=moment)
+        return Run(self, dag, run)
+
+    def unpause(self, dag: str) -> None:
+        """Let a DAG run as soon as its file has been parsed."""
         wait_for(lambda: any(each["dag_id"] == dag for each in self.call("GET", "dags")["dags"]), within_s=90)
         self.call("PATCH", f"dags/{dag}", is_paused=False)
-        self.call("POST", f"dags/{dag}/dagRuns", dag_run_id=run, logical_date=None)
-        return Run(self, dag, run)
+
+    def runs(self, dag: str) -> list[Run]:
+        """The runs of a DAG, the oldest first."""
+        found = self.call("GET", f"dags/{dag}/dagRuns?order_by=run_after")["dag_runs"]
+        return [Run(self, dag, each["dag_run_id"]) for each in found]
 
 
 def wait_for(ready: Callable[[], bool], *, within_s: float, every_s: float = 0.2) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from airflow_sparktune import SparkTuneOperator
 from airflow_sparktune.space import uniform
@@ -51,10 +52,20 @@ def operator(storage: Path) -> Callable[..., SparkTuneOperator]:
 def run(tmp_path: Path) -> Callable[..., Any]:
     """Execute an operator as a task would; returns (result, task instance)."""
 
-    def execute(task: SparkTuneOperator, *, store: Any = None, **instance: Any) -> tuple[Any, TaskInstance]:
+    def execute(
+        task: Any, *, store: Any = None, events: Any = None, parsed: Any = None, **instance: Any
+    ) -> tuple[Any, TaskInstance]:
         ti = TaskInstance(**instance)
-        dag = types.SimpleNamespace(fileloc=str(tmp_path / "dags" / "dag.py"))
-        context = {"ti": ti, "task": task, "dag": dag, "task_state_store": store}
+        dag = types.SimpleNamespace(
+            fileloc=str(tmp_path / "dags" / "dag.py"), task_dict={"tune": parsed or task}
+        )
+        context = {
+            "ti": ti,
+            "task": task,
+            "dag": dag,
+            "task_state_store": store,
+            "outlet_events": OutletEventAccessors() if events is None else events,
+        }
         return task.execute(context), ti
 
     return execute

@@ -15,8 +15,10 @@ from pathlib import Path
 import javaproperties
 
 from airflow_sparktune.driver.recorder import Recorder
-from airflow_sparktune.errors import ObjectiveError, describe
+from airflow_sparktune.errors import IncumbentBroken, ObjectiveError, describe
+from airflow_sparktune.study.events import Decided
 from airflow_sparktune.study.follow import StudyFollower
+from airflow_sparktune.study.retuning.decision import Decision, Measured, Outcome, Standing
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import open_storage
@@ -29,6 +31,22 @@ SAID = {
     "works on Kubernetes": "pod name: sparktune-1-driver",
     "works on YARN": "Submitted application application_1_0001",
 }
+
+
+INCUMBENT = Measured(number=0, params={"x": 0}, n=5, mean=0.5, std_error=0.01)
+WINNER = Measured(
+    number=1, params={"x": 1}, n=5, mean=0.4, std_error=0.01, standing=Standing.WON, pairs=5,
+    difference=0.1, difference_error=0.01, bound=0.05,
+)  # fmt: skip
+DECISIONS = {
+    "keeps": Decision(
+        outcome=Outcome.KEPT, reason="too little", params={"x": 0}, number=0, incumbent=INCUMBENT
+    ),
+    "replaces": Decision(
+        outcome=Outcome.REPLACED, reason="trial 1 is better by 0.1", params={"x": 1}, number=1,
+        incumbent=INCUMBENT, candidates=(WINNER,),
+    ),
+}  # fmt: skip
 
 
 def main(arguments: list[str], behaviour: str) -> int:
@@ -57,6 +75,10 @@ def main(arguments: list[str], behaviour: str) -> int:
     same = before is None or not before.changed_identity(spec)
     recorder = Recorder.open(storage, follower, spec=spec, seed=1, dimensions=(), take_over=same)
     recorder.spark(application="app-1", master="local[2]", ui="http://driver:4040", history=None)
+    if behaviour == "breaks the incumbent":
+        error = IncumbentBroken("the incumbent failed on today's data: KeyError: 'age'")
+        recorder.close(StopReason.ERROR, error=describe(error))
+        return 1
     if behaviour == "fails":
         error = ObjectiveError("the objective 'm:f' must be callable, got int")
         recorder.close(StopReason.ERROR, error=describe(error))
@@ -67,6 +89,8 @@ def main(arguments: list[str], behaviour: str) -> int:
         if behaviour == "dies at the second trial" and number == 1:
             recorder.commit()
             return 1
+    if behaviour in DECISIONS:
+        recorder.note(Decided, decision=DECISIONS[behaviour])
     recorder.close(StopReason.MAX_EVALS)
     if behaviour == "prints no text":
         os.write(1, b"\xff\xfe\n")

@@ -628,7 +628,7 @@ SCRIPT = {"objective": None, "space": None, "max_evals": None, "seed": None, "ap
         ({"objective": "m:f"}, "'search.py' beside objective; a script sets its own"),
         ({"timeout": 60, "parallelism": 2}, "'search.py' beside parallelism, timeout"),
         ({}, "application must be a file, got 'search.py' and found none of .*/dags/search.py"),
-        ({"log_level": "loud"}, "log_level must be 'trials' or 'spark', got 'loud'"),
+        ({"log_level": "loud"}, "log_level must be one of trials, spark, got 'loud'"),
         ({"application": "", "application_args": ["--rows"]}, "application_args must go with an application"),
     ],
 )

@@ -35,7 +35,7 @@ def create(spec: Spec) -> Backend:
 
 def _task(spec: Spec) -> Task:
     shared = _shared_data(spec.shared_data) if spec.shared_data else None
-    return Task(spec.objective, spec.objective_kwargs, shared)
+    return Task(spec.objective, spec.objective_kwargs, shared, spec.rule.confirm.objective_kwargs)
 
 
 def _shared_data(name: str) -> Any:

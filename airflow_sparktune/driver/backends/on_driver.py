@@ -11,9 +11,7 @@ from pyspark import SparkContext
 from airflow_sparktune.driver.backends.base import Lost, Patience
 from airflow_sparktune.driver.backends.threaded import ThreadedBackend
 from airflow_sparktune.driver.spark.context import Groups, describe, java_side, require_alive
-from airflow_sparktune.executor.evaluate import Call, Reply, Task, TrialCancelled, run
-from airflow_sparktune.executor.objective import load_objective
-from airflow_sparktune.study.signature import EXTRAS
+from airflow_sparktune.executor.evaluate import Call, Reply, Task, TrialCancelled, load_for, run
 
 
 class DriverBackend(ThreadedBackend):
@@ -42,7 +40,7 @@ class DriverBackend(ThreadedBackend):
     def prepare(self, patience: Patience) -> None:  # noqa: ARG002 - the driver itself is there
         """Load what trials share, and check that the objective can be called."""
         self._task = self._load_task()
-        load_objective(self._task.objective, kwargs=self._task.kwargs, extras=EXTRAS)
+        load_for(self._task)
 
     def _run(self, call: Call) -> Reply:
         number = call.trial.number

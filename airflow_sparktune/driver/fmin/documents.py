@@ -70,7 +70,7 @@ class Documents:
     def settle(self, study: Study) -> None:
         """The whole study, in the order of its numbers."""
         self.begin()
-        for trial in sorted(study.trials.values(), key=lambda trial: trial.number):
+        for trial in study.searched:
             if trial.state is not TrialState.RUNNING:
                 self._put(trial)
                 self._show(trial)

@@ -126,7 +126,10 @@ class FminPlan:
     def _value_of(self, number: int) -> Any:
         if self.study is None:
             raise RuntimeError("a trial cannot run before its study is open")
-        point = self.study.trials[number].point
+        trial = self.study.trials[number]
+        if trial.origin is TrialOrigin.INCUMBENT and not trial.point:  # the space does not hold it
+            return trial.params
+        point = trial.point
         return point if self._search.raw_params else self._sampler.space.value(point)
 
 

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -30,6 +31,7 @@ from airflow_sparktune.driver.stopping import no_success
 from airflow_sparktune.driver.termination import KILLED, Killed
 from airflow_sparktune.errors import NoSuccess
 from airflow_sparktune.study.follow import StudyFollower
+from airflow_sparktune.study.spec.file import with_retuning
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import Storage
 from airflow_sparktune.study.study import Study
@@ -238,6 +240,7 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         """Run the study, or read the result that it has already."""
         if self._storage is None:
             self._storage, self._address = storage_of(self._study, self._spark_context)
+        search = replace(search, spec=with_retuning(search.spec, self._storage))
         follower = StudyFollower(self._storage)
         follower.refresh()
         study = follower.study

@@ -15,13 +15,9 @@ from airflow_sparktune.driver.retuning.contender import Contender, deterministic
 from airflow_sparktune.driver.retuning.guardrails import broken_guardrail
 from airflow_sparktune.driver.retuning.paired import Paired, dropped_after, refuse_mixed_signs
 from airflow_sparktune.driver.retuning.words import first_reason, kept_reason, replaced_reason
-from airflow_sparktune.errors import SparktuneError
+from airflow_sparktune.errors import IncumbentBroken
 from airflow_sparktune.study.retuning.decision import Decision, Measured, Outcome, Standing
 from airflow_sparktune.study.retuning.rule import LEAST_REPEATS, Rule
-
-
-class IncumbentBroken(SparktuneError):
-    """The incumbent fails on today's data, so that there is nothing to compare with."""
 
 
 def missing_repeats(
@@ -148,11 +144,12 @@ def _judge(
     )
     if not pairs.n or standing is Standing.FAILED:
         return candidate.measured(standing=standing, pairs=pairs.n)
-    bound = pairs.lower(1 - (1 - rule.confirm.confidence) / of)
+    # A single pair, before the confirmation was cut off, says nothing of the noise.
+    bound = pairs.lower(1 - (1 - rule.confirm.confidence) / of) if pairs.n > 1 else None
     why = None
     # Without noise two repeats are all that it takes.
     if standing is Standing.PASSED or (standing is Standing.UNFINISHED and not noise):
-        standing = Standing.PASSED if bound > 0 else Standing.NOT_BETTER
+        standing = Standing.PASSED if bound is not None and bound > 0 else Standing.NOT_BETTER
     if standing is Standing.PASSED and (why := broken_guardrail(rule.guardrails, candidate, incumbent)):
         standing = Standing.GUARDRAIL
     return candidate.measured(

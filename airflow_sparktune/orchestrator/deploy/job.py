@@ -16,7 +16,8 @@ from airflow_sparktune.study.spec import Spec
 class Job:
     """The work of a driver for the study at `address`: a spec with the code it names, or a user's script.
 
-    `script` is the program and its arguments. With `quiet`, Spark's own lines go to a file and only its
+    `script` is the program and its arguments, `retuning` what its search is compared with (see
+    study.spec.file). With `quiet`, Spark's own lines go to a file and only its
     warnings to the output. `open_ui` lets other machines reach the Spark UI of a local master.
     """
 
@@ -24,6 +25,7 @@ class Job:
     spec: Spec | None = None
     code: UserCode | None = None
     script: tuple[str, ...] = ()
+    retuning: Mapping[str, Any] = field(default_factory=dict)
     quiet: bool = True
     open_ui: bool = False
 

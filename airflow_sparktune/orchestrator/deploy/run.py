@@ -9,7 +9,7 @@ from airflow_sparktune.orchestrator.deploy.job import Job, Submission, Target
 from airflow_sparktune.orchestrator.deploy.way import Way, way_to
 from airflow_sparktune.orchestrator.deploy.work_folder import work_folder
 from airflow_sparktune.orchestrator.verdict import verdict
-from airflow_sparktune.study.spec.file import write_spec
+from airflow_sparktune.study.spec.file import write_retuning, write_spec
 from airflow_sparktune.study.study import Study
 
 # Runs spark-submit to its end and returns its error, if there is one. It calls its last argument right before
@@ -42,6 +42,8 @@ def run_job(
     def start() -> None:
         if job.spec is not None:
             write_spec(job.address, job.spec)
+        elif job.retuning:
+            write_retuning(job.address, job.retuning)
 
     with work_folder() as folder:
         failure = launch(way, way.submission(job, folder), start)

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from airflow_sparktune.errors import StorageError
+from airflow_sparktune.errors import RecordError
 from airflow_sparktune.study import shape
 from airflow_sparktune.study.address import part
 from airflow_sparktune.study.retuning.decision import Outcome
@@ -103,7 +103,7 @@ class Champions:
     def in_office(self) -> Entry | None:
         """The entry whose params are in production, None before the first.
 
-        Raises StorageError where an entry that may be newer cannot be read: to go on with an older
+        Raises RecordError where an entry that may be newer cannot be read: to go on with an older
         champion would be a silent rollback.
         """
         return next((entry for entry in self._newest_first() if entry.action.in_office), None)
@@ -125,17 +125,17 @@ class Champions:
         for name in self._names():
             try:
                 entries.append(self._read(name))
-            except StorageError as error:
+            except RecordError as error:
                 if problems is not None:
                     problems.append(str(error))
         return entries
 
     def entry(self, number: int) -> Entry:
-        """The entry of that number; raises StorageError where there is none."""
+        """The entry of that number; raises RecordError where there is none."""
         for name in self._names():
             if _number(name) == number:
                 return self._read(name)
-        raise StorageError(
+        raise RecordError(
             f"the record of champions at {self.address} must have an entry {number} to go back to, it has "
             "none; `sparktune champion --history` lists them"
         )
@@ -181,13 +181,13 @@ class Champions:
         try:
             data = json.loads(self._storage.read(name))
             if shape.group(data) and data.get("v", _SCHEMA) > _SCHEMA:
-                raise StorageError(
+                raise RecordError(
                     f"the record of champions must be of schema {_SCHEMA} or older, got {data['v']} in "
                     f"{path}: a later version of airflow-sparktune wrote it; upgrade this one"
                 )
             return Entry.from_json({**data, "number": _number(name)})
         except (ValueError, LookupError, TypeError, FileNotFoundError) as error:
-            raise StorageError(
+            raise RecordError(
                 f"the record of champions must be whole, but {path} is torn or no entry ({error}); put it "
                 "back from a backup, or remove it and restore an entry by `sparktune champion --restore N`"
             ) from error

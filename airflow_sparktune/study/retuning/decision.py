@@ -86,6 +86,12 @@ class Decision:
         """The candidate that replaces the incumbent, or is the first champion."""
         return next((item for item in self.candidates if item.standing is Standing.WON), None)
 
+    @property
+    def loss(self) -> float | None:
+        """The mean loss, over the repeats, of what goes to production."""
+        measured = self.winner or self.incumbent
+        return None if measured is None else measured.mean
+
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Decision:
         """What `to_json` wrote; raises ValueError, LookupError or TypeError for what is no decision."""

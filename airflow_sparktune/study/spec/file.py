@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from airflow_sparktune.errors import SpecError, StorageError
 from airflow_sparktune.study.spec.spec import Spec
 from airflow_sparktune.study.storage import Storage, open_storage
 
 NAME = "spec.json"
+# Of a script, which makes its own spec: data alone, no code is named by it.
+RETUNING = "retuning.json"
 
 
 def write_spec(address: str, spec: Spec) -> None:
@@ -42,6 +46,20 @@ def read_spec(storage: Storage, address: str, *, sha256: str) -> Spec:
             f"({found[:12]}...); nothing of it was run. Submit again, and check who may write to that folder"
         )
     return Spec.from_json(json.loads(data))
+
+
+def write_retuning(address: str, fields: Mapping[str, Any]) -> None:
+    """Put what a script's search is compared with into the study folder, for the driver to add to it."""
+    open_storage(address).write(RETUNING, json.dumps(fields, indent=2).encode())
+
+
+def with_retuning(spec: Spec, storage: Storage) -> Spec:
+    """A script's spec with what whoever submitted it asks it to be compared with, if anything."""
+    try:
+        fields = json.loads(storage.read(RETUNING))
+    except FileNotFoundError:
+        return spec
+    return Spec.from_json({**spec.to_json(), **fields})
 
 
 def _encode(spec: Spec) -> bytes:

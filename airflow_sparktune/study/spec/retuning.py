@@ -10,6 +10,11 @@ from airflow_sparktune.study.plain import plain, scalar
 from airflow_sparktune.study.retuning.rule import Confirm, Guardrail, Margin
 from airflow_sparktune.study.spec import checks
 
+# The fields that a script, which makes its own spec, can be given too.
+FIELDS = (
+    "incumbent", "incumbent_mismatch", "on_broken_incumbent", "confirm", "replace_margin", "guardrails",
+    "promote", "segment", "warm_start", "warm_start_share", "budget_slot_hours",
+)  # fmt: skip
 CHAMPION, PREVIOUS = "champion", "previous"
 
 

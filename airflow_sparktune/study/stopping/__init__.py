@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from airflow_sparktune.study.stopping.base import Rule, StopReason
+from airflow_sparktune.study.stopping.budget import SlotHours
 from airflow_sparktune.study.stopping.counts import FirstFailures, MaxEvals, MaxFailures
 from airflow_sparktune.study.stopping.early import EarlyStop, EndOfSuggestions
 from airflow_sparktune.study.stopping.losses import LossThreshold, NoProgress
@@ -24,15 +25,25 @@ __all__ = [
     "EndOfSuggestions",
     "FirstFailures",
     "Rule",
+    "SlotHours",
     "StopReason",
     "StopRequested",
+    "Timeout",
     "label",
     "rules_of",
     "still_ends",
 ]
 
 # In the order in which they are asked: where several are reached at once, the first is the reason.
-RULES: tuple[type[Rule], ...] = (LossThreshold, MaxEvals, MaxFailures, NoProgress, Timeout, FirstFailures)
+RULES: tuple[type[Rule], ...] = (
+    LossThreshold,
+    MaxEvals,
+    MaxFailures,
+    NoProgress,
+    Timeout,
+    SlotHours,
+    FirstFailures,
+)
 
 _ALL: tuple[type[Rule], ...] = (*RULES, EndOfSuggestions, StopRequested)
 _BY_REASON: Mapping[StopReason, type[Rule]] = {rule.reason: rule for rule in _ALL}

@@ -20,6 +20,7 @@ class StopReason(StrEnum):
     LOSS_THRESHOLD = "loss_threshold"
     NO_PROGRESS = "no_progress"
     MAX_FAILURES = "max_failures"
+    BUDGET = "budget_slot_hours"
     EARLY_STOP = "early_stop"
     STOPPED = "stopped"
     ERROR = "error"
@@ -61,6 +62,13 @@ class Rule:
     def deadline_s(self) -> float:
         """The running time at which the study ends."""
         return math.inf
+
+    def shortened(self, share: float) -> Rule:  # noqa: ARG002 - for rules over time
+        """Return this rule for a search that leaves the rest of its time to a confirmation."""
+        return self
+
+    def spend(self, spent_s: float, *, ran_s: float, slots: int) -> None:
+        """Take in that slots have cost `spent_s` slot-seconds in `ran_s` seconds, and how many there are."""
 
     def tell(self, trial: Trial) -> None:
         """Take in a trial that has ended and counts."""

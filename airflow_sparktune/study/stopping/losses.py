@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Self
 
 from airflow_sparktune.study.stopping.base import Rule, StopReason
-from airflow_sparktune.study.trial import Trial
+from airflow_sparktune.study.trial import Trial, TrialOrigin
 
 if TYPE_CHECKING:
     from airflow_sparktune.study.spec import Spec
@@ -27,7 +27,8 @@ class LossThreshold(Rule):
         return None if spec.loss_threshold is None else cls(spec.loss_threshold)
 
     def tell(self, trial: Trial) -> None:
-        if trial.loss is not None:
+        # What is in production may have reached it already.
+        if trial.loss is not None and trial.origin is not TrialOrigin.INCUMBENT:
             self._best = min(self._best, trial.loss)
 
     def reached(self, *, ran_s: float) -> bool:  # noqa: ARG002
@@ -56,7 +57,10 @@ class NoProgress(Rule):
         return f"no improvement{least} in {spec.no_progress} trials"
 
     def tell(self, trial: Trial) -> None:
-        self._since_mark += 1
+        if trial.origin is TrialOrigin.INCUMBENT:
+            return
+        # Points of earlier studies set the mark; the search is given its time after them.
+        self._since_mark += trial.origin is not TrialOrigin.WARM_START
         if trial.loss is not None and trial.loss < self._mark and self._improves(self._mark - trial.loss):
             self._mark, self._since_mark = trial.loss, 0
 

@@ -27,6 +27,9 @@ class Timeout(Rule):
     def label(cls, spec: Spec) -> str:
         return f"reached timeout ({spec.timeout:g} s)"
 
+    def shortened(self, share: float) -> Rule:
+        return Timeout(self._timeout * share)
+
     @property
     def deadline_s(self) -> float:
         return self._timeout

@@ -5,9 +5,9 @@ import pytest
 from scipy import stats
 
 from airflow_sparktune.driver.retuning.contender import Contender, Repeat
-from airflow_sparktune.driver.retuning.decide import IncumbentBroken, choose, decide, missing_repeats
+from airflow_sparktune.driver.retuning.decide import choose, decide, missing_repeats
 from airflow_sparktune.driver.retuning.guardrails import require_metrics
-from airflow_sparktune.errors import ObjectiveError, SpecError
+from airflow_sparktune.errors import IncumbentBroken, ObjectiveError, SpecError
 from airflow_sparktune.study.retuning.decision import Decision, Outcome, Standing
 from airflow_sparktune.study.retuning.rule import Confirm, Guardrail, Margin, Rule
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_sparktune.errors import StorageError
+from airflow_sparktune.errors import RecordError
 from airflow_sparktune.study.retuning.champions import Action, Champions, segments
 
 
@@ -61,7 +61,7 @@ def test_a_rollback_is_on_record(root: str) -> None:
     assert champion == entry
     assert (champion.params, champion.restores, champion.by) == ({"x": 1}, 1, "ada")
     assert [item.action for item in record.history()] == [Action.FIRST, Action.REPLACED, Action.RESTORED]
-    with pytest.raises(StorageError, match="must have an entry 9 to go back to, it has none"):
+    with pytest.raises(RecordError, match="must have an entry 9 to go back to, it has none"):
         record.restore(9, at=6.0, by="ada")
 
 
@@ -92,7 +92,7 @@ def test_a_torn_newest_entry_is_an_error(tmp_path: Path, torn: bytes) -> None:
     add(record, Action.FIRST, "a", x=1)
     folder = Path(record.address)
     (folder / "00000002-abcdef01.json").write_bytes(torn)
-    with pytest.raises(StorageError, match=r"must be whole, but .*00000002-abcdef01.json is torn") as caught:
+    with pytest.raises(RecordError, match=r"must be whole, but .*00000002-abcdef01.json is torn") as caught:
         record.in_office()
     assert not caught.value.retryable
     problems: list[str] = []
@@ -114,5 +114,5 @@ def test_a_later_schema_is_refused(tmp_path: Path) -> None:
     add(record, Action.FIRST, "a", x=1)
     (file,) = Path(record.address).iterdir()
     file.write_text(json.dumps({**json.loads(file.read_text()), "v": 2}))
-    with pytest.raises(StorageError, match="a later version of airflow-sparktune wrote it; upgrade"):
+    with pytest.raises(RecordError, match="a later version of airflow-sparktune wrote it; upgrade"):
         record.in_office()

@@ -1,0 +1,75 @@
+"""`sparktune champion`: what is in production by the record, how it came there, and the way back."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import time
+
+import click
+
+from airflow_sparktune.cli.words import number, params
+from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.bounds import printable
+from airflow_sparktune.study.result import iso
+from airflow_sparktune.study.retuning.champions import Champions, Entry, segments
+
+
+@click.command()
+@click.argument("root")
+@click.option("--segment", help="Of this segment alone; unset: of all.")
+@click.option("--history", is_flag=True, help="Every entry of the record, the newest last.")
+@click.option("--restore", type=int, metavar="N", help="Bring entry N back; the rollback is on record too.")
+@click.option("--json", "as_json", is_flag=True, help="Entries exactly, as JSON, one a line.")
+def champion_command(
+    root: str, segment: str | None, history: bool, restore: int | None, as_json: bool
+) -> None:
+    """Print the champion of a task, its history, or bring an earlier one back.
+
+    ROOT is the folder or URL that holds the task's studies.
+
+    \b
+    sparktune champion ~/airflow/sparktune/retune_weekly/tune
+    sparktune champion ~/airflow/sparktune/retune_weekly/tune --history
+    sparktune champion ~/airflow/sparktune/retune_weekly/tune --restore 3
+    """
+    names = segments(root)
+    if not names:
+        raise SpecError(
+            f"ROOT must hold a record of champions, found none below {root}; give the folder of a task that "
+            "has run with an incumbent, such as STORAGE/DAG/TASK"
+        )
+    if segment is not None:
+        if segment not in names:
+            known = ", ".join(sorted(str(name) for name in names if name is not None)) or "none"
+            raise SpecError(f"--segment must have a champion, got {segment!r}; those with one are {known}")
+        names = [segment]
+    if restore is not None:
+        if len(names) > 1:
+            raise SpecError("--restore must name one champion; add --segment NAME")
+        entries = [Champions(root, names[0]).restore(restore, at=time.time(), by=getpass.getuser())]
+    else:
+        entries = [entry for name in names for entry in _entries(Champions(root, name), history=history)]
+    for entry in entries:
+        text = json.dumps(entry.to_json()) if as_json else _line(entry)
+        click.echo(printable(text))
+
+
+def _entries(champions: Champions, *, history: bool) -> list[Entry]:
+    if not history:
+        champion = champions.in_office()
+        return [] if champion is None else [champion]
+    problems: list[str] = []
+    found = champions.history(problems)
+    for problem in problems:
+        click.echo(f"sparktune: {printable(problem)}", err=True)
+    return found
+
+
+def _line(entry: Entry) -> str:
+    when = (iso(entry.at) or "")[:16]
+    segment = "" if entry.segment is None else f"{entry.segment}  "
+    loss = "" if entry.loss is None else f"  loss {number(entry.loss)}"
+    by = "" if entry.by is None else f" (by {entry.by})"
+    what = f"{segment}{entry.action.value:<8}{loss}  {params(entry.params)}"
+    return f"{entry.number:>3}  {when}  {what}  {entry.reason}{by}"

@@ -1,0 +1,153 @@
+"""Confirmation: the repeats of the nominated trials, fed to the tuner, and read back as contenders."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from airflow_sparktune.driver.retuning.contender import Contender, Repeat
+from airflow_sparktune.driver.retuning.decide import missing_repeats
+from airflow_sparktune.driver.samplers.base import Exhausted, Suggestion
+from airflow_sparktune.driver.trial_queue import TrialQueue
+from airflow_sparktune.study.dimensions import Dimension
+from airflow_sparktune.study.retuning.rule import Rule as DecisionRule
+from airflow_sparktune.study.stopping import Rule, StopReason
+from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import Trial, TrialOrigin, TrialPurpose, TrialState
+
+
+def nominate(study: Study, *, incumbent: Any, top: int) -> list[Trial]:
+    """Return the best trials of a search, the best first: each configuration once, the incumbent's not."""
+    seen = {_text(incumbent)}
+    ok = (trial for trial in study.searched if trial.state is TrialState.OK)
+    found: list[Trial] = []
+    for trial in sorted(ok, key=lambda each: each.loss or 0.0):
+        text = _text(trial.params)
+        if text not in seen:
+            seen.add(text)
+            found.append(trial)
+    return found[:top]
+
+
+class Confirmation:
+    """The repeats of the nominated trials: what has come of them, and which are missing."""
+
+    def __init__(self, study: Study, rule: DecisionRule) -> None:
+        self._study = study
+        self._rule = rule
+        nominated = study.nominated
+        self._incumbent = nominated.incumbent if nominated else None
+        self._candidates = nominated.candidates if nominated else ()
+
+    @property
+    def incumbent(self) -> Contender | None:
+        """The incumbent with its repeats so far."""
+        return None if self._incumbent is None else self._contender(self._incumbent)
+
+    @property
+    def candidates(self) -> list[Contender]:
+        """The candidates with their repeats so far, in the order of their search losses."""
+        return [self._contender(number) for number in self._candidates]
+
+    def missing(self) -> list[tuple[int, int]]:
+        """Return the repeats that have not ended, as (trial of the search, repeat), the next one first."""
+        found = missing_repeats(self._rule, self.incumbent, self.candidates)
+        return [(contender.number, repeat) for contender, repeat in found]
+
+    def _contender(self, number: int) -> Contender:
+        trial = self._study.trials[number]
+        repeats = {
+            each.repeat: Repeat(each.loss, each.info)
+            for each in self._study.trials.values()
+            if each.repeats == number
+            and each.repeat is not None
+            and each.state in (TrialState.OK, TrialState.FAILED)
+        }
+        # On other data than the search's its loss says nothing of the repeats.
+        other_data = bool(self._rule.confirm.objective_kwargs)
+        return Contender(number, trial.params, None if other_data else trial.loss, repeats)
+
+
+class RepeatQueue(TrialQueue):
+    """Feeds the tuner with the repeats that the decision still needs."""
+
+    def __init__(self, study: Study, confirmation: Confirmation) -> None:
+        super().__init__()
+        self._study = study
+        self._confirmation = confirmation
+        self._begun = {
+            (trial.repeats, trial.repeat)
+            for trial in study.trials.values()
+            if trial.purpose is TrialPurpose.CONFIRM and trial.state is not TrialState.CANCELLED
+        }
+
+    def fresh(self, number: int) -> Trial | None:
+        """Return the next repeat that has not begun yet."""
+        for repeated, repeat in self._confirmation.missing():
+            if (repeated, repeat) not in self._begun:
+                self._begun.add((repeated, repeat))
+                source = self._study.trials[repeated]
+                return Trial(
+                    number=number,
+                    params=source.params,
+                    point=source.point,
+                    origin=source.origin,
+                    purpose=TrialPurpose.CONFIRM,
+                    repeats=repeated,
+                    repeat=repeat,
+                    tries=0,
+                )
+        return None
+
+
+class NoSuggestions:
+    """Stands in for the sampler in a confirmation, which asks for nothing and learns nothing."""
+
+    dimensions: tuple[Dimension, ...] = ()
+
+    def ask(self, number: int, *, seed: int) -> Suggestion:  # noqa: ARG002 - the contract's
+        """Raise Exhausted: a confirmation runs its repeats alone."""
+        raise Exhausted
+
+    def tell(self, trial: Trial) -> None:
+        """Nothing to learn."""
+
+    def given(self, params: Any) -> Suggestion:
+        """Return params that nobody checks."""
+        return Suggestion({}, params)
+
+
+class BrokenIncumbent(Rule):
+    """Ends the search when the incumbent has failed."""
+
+    reason = StopReason.ERROR
+
+    def __init__(self) -> None:
+        self._failed = False
+
+    def tell(self, trial: Trial) -> None:
+        if trial.origin is TrialOrigin.INCUMBENT and trial.state is TrialState.FAILED:
+            self._failed = True
+
+    def reached(self, *, ran_s: float) -> bool:  # noqa: ARG002
+        return self._failed
+
+
+class EnoughRepeats(Rule):
+    """Ends the confirmation when the decision can be taken."""
+
+    reason = StopReason.MAX_EVALS
+
+    def __init__(self, confirmation: Confirmation) -> None:
+        self._confirmation = confirmation
+
+    @property
+    def wanted(self) -> float:
+        return len(self._confirmation.missing())
+
+    def reached(self, *, ran_s: float) -> bool:  # noqa: ARG002
+        return not self._confirmation.missing()
+
+
+def _text(params: Any) -> str:
+    return json.dumps(params, sort_keys=True)

@@ -1,0 +1,86 @@
+"""Find what is in production, and see whether the space still holds it."""
+
+from __future__ import annotations
+
+import logging
+
+from airflow_sparktune.driver.samplers.base import Sampler, Suggestion
+from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.retuning.champions import Champions
+from airflow_sparktune.study.retuning.starts import Incumbent
+from airflow_sparktune.study.spec import Spec
+
+log = logging.getLogger(__name__)
+
+
+def resolve_incumbent(
+    spec: Spec, champions: Champions | None, sampler: Sampler, *, study: str | None
+) -> Incumbent:
+    """Return the incumbent that a spec asks for, as this study will know it from now on.
+
+    `study` is this study's own address. Raises SpecError for one that does not fit the space where
+    `incumbent_mismatch` is `fail`, StorageError for a record of champions that cannot be read.
+    """
+    found = _find(spec, champions, study)
+    if found.params is None:
+        log.info("no incumbent: the record of champions is empty, this study finds the first")
+        return found
+    try:
+        suggestion = sampler.given(found.params)
+    except SpecError as error:
+        return _misfit(spec, found, str(error))
+    return Incumbent(
+        source=found.source,
+        params=suggestion.params,
+        point=suggestion.point,
+        entry=found.entry,
+        study=found.study,
+    )
+
+
+def incumbent_suggestion(incumbent: Incumbent) -> Suggestion:
+    """Return the incumbent as the queue takes it; without a point where the space does not hold it."""
+    return Suggestion(incumbent.point or {}, incumbent.params)
+
+
+def _find(spec: Spec, champions: Champions | None, study: str | None) -> Incumbent:
+    match spec.incumbent:
+        case "champion" | "previous" as source:
+            if champions is None:
+                raise SpecError(
+                    f"incumbent {source!r} must have a record of champions, got a study in memory; give the "
+                    "study a folder"
+                )
+            if source == "champion":
+                entry = champions.in_office()
+            else:
+                entry = next(iter(champions.previous(but=study)), None)
+            if entry is None:
+                return Incumbent(source=source)
+            return Incumbent(
+                source=source, params=entry.params, point=entry.point, entry=entry.number, study=entry.study
+            )
+        case params:
+            return Incumbent(source="given", params=params)
+
+
+def _misfit(spec: Spec, found: Incumbent, problem: str) -> Incumbent:
+    if spec.incumbent_mismatch == "fail":
+        raise SpecError(
+            f"the incumbent must fit the space, but {problem}; widen the space, or set incumbent_mismatch to "
+            "'evaluate' or 'drop'"
+        )
+    dropped = spec.incumbent_mismatch == "drop"
+    log.warning(
+        "the incumbent does not fit the space (%s): %s",
+        problem,
+        "dropped, the best candidate replaces it" if dropped else "evaluated as it is",
+    )
+    return Incumbent(
+        source=found.source,
+        params=found.params,
+        entry=found.entry,
+        study=found.study,
+        problem=problem,
+        dropped=dropped,
+    )

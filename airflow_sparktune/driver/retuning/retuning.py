@@ -1,0 +1,221 @@
+"""A study's comparison with production: what it begins with, its confirmation, decision and record."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Protocol
+
+from airflow_sparktune.driver.recorder import Recorder
+from airflow_sparktune.driver.retuning.confirmation import (
+    BrokenIncumbent,
+    Confirmation,
+    EnoughRepeats,
+    RepeatQueue,
+    nominate,
+)
+from airflow_sparktune.driver.retuning.decide import choose, decide
+from airflow_sparktune.driver.retuning.guardrails import require_metrics
+from airflow_sparktune.driver.retuning.incumbent import incumbent_suggestion, resolve_incumbent
+from airflow_sparktune.driver.retuning.paired import refuse_mixed_signs
+from airflow_sparktune.driver.retuning.warm_start import warm_points
+from airflow_sparktune.driver.samplers.base import Sampler
+from airflow_sparktune.driver.trial_queue import Start, TrialQueue
+from airflow_sparktune.errors import IncumbentBroken, ObjectiveError
+from airflow_sparktune.study.address import folder_of
+from airflow_sparktune.study.events import Decided, Nominated, StartsResolved
+from airflow_sparktune.study.retuning.champions import Champions
+from airflow_sparktune.study.retuning.decision import Decision, Outcome
+from airflow_sparktune.study.retuning.office import put_on_record
+from airflow_sparktune.study.retuning.starts import Incumbent
+from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.stopping import Rule, SlotHours, StopReason, Timeout, rules_of
+from airflow_sparktune.study.trial import Trial, TrialOrigin, TrialState
+
+log = logging.getLogger(__name__)
+
+
+class Repeat(Protocol):
+    """Runs the trials of a queue until a rule ends them."""
+
+    def __call__(self, *, queue: TrialQueue, rules: Sequence[Rule]) -> StopReason: ...
+
+
+# How an incumbent's trial ends where it says something of the incumbent.
+_MEASURED = (TrialState.OK, TrialState.FAILED)
+
+
+class Retuning:
+    """Of a study whose spec names an incumbent or a warm start; does nothing for others.
+
+    `address` is where the study lies, None in memory. All that is resolved or decided is journalled first,
+    and read from there by a retry.
+    """
+
+    def __init__(self, spec: Spec, recorder: Recorder, sampler: Sampler, address: str | None) -> None:
+        self._spec = spec
+        self._rule = spec.rule
+        self._recorder = recorder
+        self._study = recorder.study
+        self._sampler = sampler
+        self._address = address
+        self._champions = _record_of(spec, address)
+
+    def starts(self, given: Sequence[Start]) -> list[Start]:
+        """Return what the study begins with: the incumbent, the points of a person, those of a warm start."""
+        self._resolve()
+        incumbent, warm = self._incumbent, self._study.starts.warm_start if self._study.starts else ()
+        first = [] if incumbent is None else [Start(incumbent_suggestion(incumbent), TrialOrigin.INCUMBENT)]
+        known = [incumbent.params] if incumbent is not None else []
+        points = [point.params for point in warm if point.params not in known]
+        return [
+            *first,
+            *given,
+            *(Start(self._sampler.given(params), TrialOrigin.WARM_START) for params in points),
+        ]
+
+    def search_rules(self, rules: Sequence[Rule]) -> list[Rule]:
+        """Return what ends the search: it leaves a share of the time to the confirmation."""
+        if self._spec.incumbent is None:
+            return list(rules)
+        share = 1 - self._rule.confirm.timeout_share
+        own = [rule.shortened(share) for rule in rules]
+        return [BrokenIncumbent(), *own] if self._spec.on_broken_incumbent == "fail" else own
+
+    @property
+    def search_ended(self) -> StopReason | None:
+        """Why the search has ended in an earlier attempt; None while it goes on."""
+        return self._study.nominated.reason if self._study.nominated else None
+
+    def look(self, trial: Trial) -> None:
+        """Look at a trial that has ended: raises ObjectiveError where a guardrail has no metric to bound."""
+        if trial.state is TrialState.OK:
+            require_metrics(self._rule.guardrails, trial.info)
+
+    def require_incumbent(self) -> None:
+        """Raise IncumbentBroken where the incumbent has failed and nobody asked to replace it then."""
+        failure = _failure_of(self._incumbent_trial())
+        if failure is not None and self._spec.on_broken_incumbent == "fail":
+            raise IncumbentBroken(
+                f"{failure}; fix what the objective needs, or set on_broken_incumbent='replace'"
+            )
+
+    def conclude(self, reason: StopReason, repeat: Repeat) -> None:
+        """Confirm, decide, and put the decision on record; what an earlier attempt has done stays.
+
+        `reason` is why the search has ended; `repeat` runs the trials of a queue until a rule ends them.
+        Raises IncumbentBroken, SpecError or ObjectiveError where no decision can be taken.
+        """
+        if self._spec.incumbent is not None and self._study.decision is None:
+            decision = self._decide(reason, repeat)
+            self._recorder.note(Decided, decision=decision)
+        if self._champions is not None and self._address is not None:
+            put_on_record(self._study, self._address, self._champions, at=self._recorder.now)
+
+    @property
+    def _incumbent(self) -> Incumbent | None:
+        """The incumbent that runs, if there is one."""
+        found = self._study.starts.incumbent if self._study.starts else None
+        return found if found is not None and found.runs else None
+
+    def _resolve(self) -> None:
+        spec = self._spec
+        if self._study.starts is not None or (spec.incumbent is None and spec.warm_start is None):
+            return
+        incumbent = None
+        if spec.incumbent is not None:
+            incumbent = resolve_incumbent(spec, self._champions, self._sampler, study=self._address)
+        points = warm_points(spec, self._champions, self._sampler, study=self._address)
+        self._recorder.note(StartsResolved, incumbent=incumbent, warm_start=tuple(points))
+
+    def _decide(self, reason: StopReason, repeat: Repeat) -> Decision:
+        trial = self._incumbent_trial()
+        if self._incumbent is not None and (trial is None or trial.state not in _MEASURED):
+            return self._kept_unmeasured(trial)
+        why = self._why_without(trial)
+        self._nominate(reason, trial if why is None else None)
+        confirmation = Confirmation(self._study, self._rule)
+        if confirmation.incumbent is not None:
+            refuse_mixed_signs(self._rule.margin, [confirmation.incumbent, *confirmation.candidates])
+        if confirmation.missing():
+            limits = [rule for rule in rules_of(self._spec) if isinstance(rule, (Timeout, SlotHours))]
+            queue = RepeatQueue(self._study, confirmation)
+            repeat(queue=queue, rules=[EnoughRepeats(confirmation), *limits])
+        if confirmation.incumbent is None:
+            return self._choose(confirmation, why)
+        try:
+            return decide(self._rule, confirmation.incumbent, confirmation.candidates)
+        except IncumbentBroken as error:
+            if self._spec.on_broken_incumbent == "fail":
+                raise
+            return self._choose(confirmation, str(error))
+
+    def _nominate(self, reason: StopReason, incumbent: Trial | None) -> None:
+        """Journal which trials are confirmed, unless an earlier attempt has."""
+        if self._study.nominated is not None:
+            return
+        params = None if incumbent is None else incumbent.params
+        candidates = nominate(self._study, incumbent=params, top=self._rule.confirm.top)
+        self._recorder.note(
+            Nominated,
+            reason=reason,
+            candidates=tuple(each.number for each in candidates),
+            incumbent=None if incumbent is None else incumbent.number,
+        )
+        log.info(
+            "confirming %d candidates with %d repeats%s",
+            len(candidates),
+            self._rule.confirm.repeats,
+            "" if incumbent is None else " against the incumbent",
+        )
+
+    def _incumbent_trial(self) -> Trial | None:
+        found = (trial for trial in self._study.searched if trial.origin is TrialOrigin.INCUMBENT)
+        return next(found, None)
+
+    def _why_without(self, trial: Trial | None) -> str | None:
+        """Return why there is no incumbent to compare with, None where there is one."""
+        found = self._study.starts.incumbent if self._study.starts else None
+        if found is None or found.params is None:
+            return "there was no champion yet"
+        if found.dropped:
+            return f"the incumbent no longer fits the space and was dropped ({found.problem})"
+        return _failure_of(trial)
+
+    def _kept_unmeasured(self, trial: Trial | None) -> Decision:
+        """Return the decision of a search that ended before its incumbent: there is nothing to compare."""
+        return Decision(
+            outcome=Outcome.KEPT,
+            reason="the study ended before the incumbent was measured; raise its limits to have it decided",
+            params=self._incumbent.params if self._incumbent else None,
+            number=None if trial is None else trial.number,
+        )
+
+    def _choose(self, confirmation: Confirmation, why: str | None) -> Decision:
+        found = self._study.starts.incumbent if self._study.starts else None
+        outcome = Outcome.FIRST if found is None or found.params is None else Outcome.REPLACED
+        decision = choose(self._rule, confirmation.candidates, outcome=outcome, why=why)
+        if decision is None:
+            raise ObjectiveError(
+                f"at least one candidate must run all its repeats and hold the guardrails, but none of "
+                f"{len(confirmation.candidates)} did; {why}"
+            )
+        return decision
+
+
+def _record_of(spec: Spec, address: str | None) -> Champions | None:
+    """Return the record of the task's champions: the one named in the spec, or one beside the study."""
+    if spec.champions is not None:
+        return Champions(spec.champions, spec.segment)
+    if address is None or (spec.incumbent is None and spec.warm_start is None):
+        return None
+    return Champions(folder_of(address), spec.segment)
+
+
+def _failure_of(incumbent: Trial | None) -> str | None:
+    """Return why the incumbent's trial failed, None where it did not."""
+    if incumbent is None or incumbent.state is not TrialState.FAILED:
+        return None
+    return (
+        f"the incumbent failed on today's data: {incumbent.error.message if incumbent.error else 'no loss'}"
+    )

@@ -1,0 +1,108 @@
+"""Points of earlier studies to begin with: never their losses, which were measured on other data."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from itertools import chain, zip_longest
+
+from airflow_sparktune.driver.samplers.base import Sampler
+from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.retuning.champions import Champions
+from airflow_sparktune.study.retuning.starts import WarmPoint
+from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.trial import TrialState
+
+log = logging.getLogger(__name__)
+
+# How many points there are at most, where max_evals gives no share.
+WITHOUT_MAX_EVALS = 10
+# How many reasons the log gives for points that were left out.
+REASONS = 3
+
+
+def warm_points(
+    spec: Spec, champions: Champions | None, sampler: Sampler, *, study: str | None
+) -> list[WarmPoint]:
+    """Return the points that a spec asks to begin with, the best first, as many as their share allows.
+
+    `study` is this study's own address. Points that the space does not hold are left out, which the log
+    says. Raises SpecError for an address without a study that can be read, or none of whose points fits.
+    """
+    if spec.warm_start is None:
+        return []
+    most = WITHOUT_MAX_EVALS
+    if spec.max_evals is not None:
+        most = max(int(spec.max_evals * spec.warm_start_share), 1)
+    offered = list(_distinct(_offered(spec, champions, study)))
+    fitting, reasons = _fitting(offered, sampler)
+    if reasons:
+        shown = "; ".join(reasons[:REASONS])
+        said = f"{len(reasons)} of {len(offered)} points of warm_start do not fit the space: {shown}"
+        if not fitting and not _of_last_studies(spec):
+            raise SpecError(f"warm_start must name points of the space, but {said}")
+        log.warning("%s", said)
+    log.info("beginning with %d points of warm_start", len(fitting[:most]))
+    return fitting[:most]
+
+
+def _of_last_studies(spec: Spec) -> bool:
+    """Return whether the points come from this task's own past, whose space may have changed."""
+    return spec.warm_start == "previous" or isinstance(spec.warm_start, int)
+
+
+def _offered(spec: Spec, champions: Champions | None, study: str | None) -> Iterator[WarmPoint]:
+    match spec.warm_start:
+        case "previous" | int() as last:
+            if champions is None:
+                raise SpecError(
+                    "warm_start must have earlier studies, got a study in memory; give it a folder"
+                )
+            entries = champions.previous(1 if last == "previous" else int(last), but=study)
+            # Losses of two studies cannot be compared: the best of each comes first, then the second.
+            columns = [_points_of(entry.study or "", required=False) for entry in entries]
+            yield from (point for point in chain.from_iterable(zip_longest(*columns)) if point is not None)
+        case str() as address:
+            yield from _points_of(address, required=True)
+        case points:
+            yield from (WarmPoint(params=params) for params in points or ())
+
+
+def _points_of(address: str, *, required: bool) -> list[WarmPoint]:
+    """Return the configurations of a study's search, the best first."""
+    follower = read_study(address)
+    found = follower.study
+    if not found.attempts:
+        why = f": {follower.problems[0]}" if follower.problems else ""
+        said = (
+            f"warm_start must be the address of a study, found no journal that can be read at {address}{why}"
+        )
+        if required:
+            raise SpecError(said)
+        log.warning("%s; going on without its points", said)
+    ok = [trial for trial in found.searched if trial.state is TrialState.OK]
+    ok.sort(key=lambda trial: trial.loss or 0.0)
+    return [WarmPoint(params=trial.params, study=address) for trial in ok]
+
+
+def _distinct(points: Iterator[WarmPoint]) -> Iterator[WarmPoint]:
+    seen: set[str] = set()
+    for point in points:
+        text = json.dumps(point.params, sort_keys=True)
+        if text not in seen:
+            seen.add(text)
+            yield point
+
+
+def _fitting(points: Sequence[WarmPoint], sampler: Sampler) -> tuple[list[WarmPoint], list[str]]:
+    fitting: list[WarmPoint] = []
+    reasons: list[str] = []
+    for point in points:
+        try:
+            sampler.given(point.params)
+            fitting.append(point)
+        except SpecError as error:
+            reasons.append(str(error))
+    return fitting, reasons

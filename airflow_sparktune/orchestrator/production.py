@@ -1,0 +1,109 @@
+"""What Airflow hears of a retuning: an asset event where production changes, metrics, notifications."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Asset, AssetAlias
+from airflow.sdk.observability import stats
+
+from airflow_sparktune.errors import SpecError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+log = logging.getLogger(__name__)
+
+Notifier = Callable[["Context"], Any]
+
+
+def alias_among(outlets: Sequence[Any], production: Asset) -> AssetAlias:
+    """Return the alias through which an event reaches `production`.
+
+    Airflow emits an event for every concrete outlet of a task that succeeds. Only an alias is silent until
+    an asset is added to it.
+    """
+    for outlet in outlets:
+        if isinstance(outlet, AssetAlias):
+            return outlet
+        if isinstance(outlet, Asset) and outlet.name == production.name:
+            raise SpecError(
+                f"production must not be among the outlets, got {production.name!r} there: Airflow would "
+                "emit its event whatever was decided; leave it out, the task adds an alias by itself"
+            )
+    return AssetAlias(f"{production.name}-retuned")
+
+
+def require_alias(context: Context, production: Asset) -> None:
+    """Raise SpecError where the DAG, as it was parsed, does not know the alias of the events.
+
+    A mapped task is made when it runs, too late to add an outlet to the DAG.
+    """
+    alias = alias_among(context["task"].outlets, production)
+    parsed = context["dag"].task_dict[context["ti"].task_id]
+    if alias not in parsed.outlets:
+        raise SpecError(
+            f"a mapped task with production must name the alias of its events itself, got none among the "
+            f"outlets; add outlets=[AssetAlias({alias.name!r})] to partial()"
+        )
+
+
+def emit_change(context: Context, production: Asset, result: Mapping[str, Any]) -> None:
+    """Emit the event that production has changed; Airflow sends it when the task succeeds, once.
+
+    `result` is the summary of the study that found the new champion.
+    """
+    alias = alias_among(context["task"].outlets, production)
+    context["outlet_events"][alias].add(production, extra=event_extra(result))
+    log.info("production has changed: an event of %r goes out with this task's success", production.name)
+
+
+def event_extra(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an event carries: small and plain.
+
+    `params` are the hyperparameters to train with, `difference` is how much lower the new champion's loss
+    is than the old one's, each with its standard error.
+    """
+    candidates = (result.get("confirmation") or {}).get("candidates") or ()
+    winner: Mapping[str, Any] = next(
+        (item for item in candidates if item["number"] == result["best_number"]), {}
+    )
+    return {
+        "decision": result["decision"],
+        "reason": result["decision_reason"],
+        "params": result["best_params"],
+        "loss": result["best_loss"],
+        "loss_error": winner.get("std_error"),
+        "difference": winner.get("difference"),
+        "difference_error": winner.get("difference_error"),
+        "segment": result["segment"],
+        "study": result["study"],
+    }
+
+
+def count(context: Context, result: Mapping[str, Any]) -> None:
+    """Send the metrics for alerting: the decision as a counter, loss and slot-hours as gauges."""
+    ti = context["ti"]
+    tags = {"dag_id": ti.dag_id, "task_id": ti.task_id}
+    if result["segment"] is not None:
+        tags["segment"] = result["segment"]
+    if result["decision"] is not None:
+        stats.incr(f"sparktune.decision.{result['decision']}", tags=tags)
+    if result["best_loss"] is not None:
+        stats.gauge("sparktune.loss", result["best_loss"], tags=tags)
+    stats.gauge("sparktune.slot_hours", result["slot_hours"], tags=tags)
+
+
+def notify(notifiers: Any, context: Context, **facts: Any) -> None:
+    """Call Airflow's notifiers, one or several; their templates find `facts` in the context.
+
+    A notifier that fails is logged: a mail server that is down must not cost a decision.
+    """
+    several = notifiers if isinstance(notifiers, (list, tuple)) else [notifiers] if notifiers else []
+    for notifier in several:
+        try:
+            notifier({**context, **facts})
+        except Exception:
+            log.exception("a notifier failed; the decision stands")

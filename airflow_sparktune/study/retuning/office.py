@@ -1,0 +1,66 @@
+"""Put what a study decided on record, and promote what waits for a person."""
+
+from __future__ import annotations
+
+from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.address import folder_of
+from airflow_sparktune.study.retuning.champions import Action, Champions, Entry
+from airflow_sparktune.study.retuning.decision import Outcome
+from airflow_sparktune.study.study import Study
+
+
+def put_on_record(study: Study, address: str, champions: Champions, *, at: float) -> Entry:
+    """Write the entry of a study that has a result, unless it is there already.
+
+    `at` is in seconds since 1970.
+    """
+    decision, best = study.decision, study.best
+    if best is None or study.spec is None:
+        raise ValueError("a study without a result has nothing to put on record")
+    if decision is None:
+        return champions.add(
+            Action.TUNED,
+            cause=f"study {address}",
+            at=at,
+            params=best.params,
+            point=best.point,
+            loss=best.loss,
+            study=address,
+            reason=f"trial {best.number} has the best loss; there was no incumbent to compare with",
+        )
+    manual = study.spec.promote == "manual" and decision.outcome is not Outcome.KEPT
+    return _add(champions, Action.PROPOSED if manual else Action.of(decision.outcome), study, address, at=at)
+
+
+def promote(study: Study, address: str, *, at: float, by: str) -> Entry | None:
+    """Put the winner of a study into office; None where it kept its incumbent.
+
+    Returns the entry that is there already where it was done before.
+    """
+    if study.decision is None or study.spec is None:
+        raise SpecError(f"only a study that has decided can be promoted, got the one at {address}")
+    if study.decision.outcome is Outcome.KEPT:
+        return None
+    champions = Champions(study.spec.champions or folder_of(address), study.spec.segment)
+    return _add(champions, Action.PROMOTED, study, address, at=at, by=by)
+
+
+def _add(
+    champions: Champions, action: Action, study: Study, address: str, *, at: float, by: str | None = None
+) -> Entry:
+    decision = study.decision
+    if decision is None:
+        raise ValueError("a study that has not decided has no decision to put on record")
+    trial = None if decision.number is None else study.trials.get(decision.number)
+    return champions.add(
+        action,
+        cause=f"{'promote' if action is Action.PROMOTED else 'study'} {address}",
+        at=at,
+        params=decision.params,
+        point=trial.point if trial else None,
+        loss=decision.loss,
+        study=address,
+        by=by,
+        reason=decision.reason,
+        evidence=decision.to_json(),
+    )

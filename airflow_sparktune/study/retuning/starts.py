@@ -1,0 +1,68 @@
+"""What a study begins with besides its sampler: resolved once, at its first attempt, and journalled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from airflow_sparktune.study import shape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incumbent:
+    """What is in production, as a study found it.
+
+    `source` is what was asked for: champion, previous or given. `params` are None where there was none yet.
+    `point` is the sampler's raw form, None where the params do not fit the space; `problem` then says why,
+    and `dropped` whether it was left out for it. `entry` is its number on the record of champions, `study`
+    the study that found it.
+    """
+
+    source: str
+    params: Any = None
+    point: Mapping[str, Any] | None = None
+    entry: int | None = None
+    study: str | None = None
+    problem: str | None = None
+    dropped: bool = False
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is an incumbent to be measured on today's data."""
+        return self.params is not None and not self.dropped
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Incumbent:
+        """Return what `to_json` wrote; keys of a later version are left out."""
+        shape.require(_INCUMBENT, data, what="an incumbent")
+        return cls(**{name: data[name] for name in cls.__slots__ if name in data})
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarmPoint:
+    """A configuration of an earlier study, or of a person, that runs again on today's data."""
+
+    params: Any
+    study: str | None = None
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> WarmPoint:
+        """Return what `to_json` wrote; keys of a later version are left out."""
+        shape.require({"study": shape.optional(shape.text)}, data, what="a warm-start point")
+        return cls(params=data["params"], study=data.get("study"))
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+_INCUMBENT: Mapping[str, shape.Fits] = {
+    "source": shape.text,
+    "point": shape.optional(shape.group),
+    "entry": shape.optional(shape.whole),
+    "study": shape.optional(shape.text),
+    "problem": shape.optional(shape.text),
+}

@@ -1,0 +1,47 @@
+"""A bound on what a study may cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from airflow_sparktune.study.stopping.base import Rule, StopReason
+
+if TYPE_CHECKING:
+    from airflow_sparktune.study.spec import Spec
+
+HOUR_S = 3600.0
+
+
+class SlotHours(Rule):
+    """Ends a study when its slots have cost enough: slots times wall time, idle ones included."""
+
+    reason = StopReason.BUDGET
+    fields = ("budget_slot_hours",)
+
+    def __init__(self, budget_s: float) -> None:
+        self._budget_s = budget_s
+        self._spent_s = self._at_s = 0.0
+        self._slots = 0
+
+    @classmethod
+    def of(cls, spec: Spec) -> Self | None:
+        return None if spec.budget_slot_hours is None else cls(spec.budget_slot_hours * HOUR_S)
+
+    @classmethod
+    def label(cls, spec: Spec) -> str:
+        return f"its slots have cost the {spec.budget_slot_hours} slot-hours of its budget"
+
+    def shortened(self, share: float) -> Rule:
+        return SlotHours(self._budget_s * share)
+
+    def spend(self, spent_s: float, *, ran_s: float, slots: int) -> None:
+        self._spent_s, self._at_s, self._slots = spent_s, ran_s, slots
+
+    @property
+    def deadline_s(self) -> float:
+        if not self._slots:
+            return float("inf")
+        return self._at_s + max(self._budget_s - self._spent_s, 0.0) / self._slots
+
+    def reached(self, *, ran_s: float) -> bool:
+        return ran_s >= self.deadline_s

@@ -1,0 +1,34 @@
+"""Retune a hyperopt script as it is, against a champion.
+
+The script minimises its loss by `fmin`; the task compares its best trials with the champion on record, by
+repeats that the script knows nothing of.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import dag, task
+
+from airflow_sparktune import SparkTuneOperator
+
+
+@dag(schedule="@weekly", max_active_runs=1, tags=["sparktune"], doc_md=__doc__)
+def retune_existing_script():
+    tune = SparkTuneOperator(
+        task_id="tune",
+        application="demand_search.py",
+        application_args=["{{ ds }}"],
+        incumbent="champion",
+        confirm=3,
+    )
+
+    @task
+    def train(hparams: dict, ds: str) -> dict:
+        import demand
+
+        demand.fit(hparams, ds)
+        return hparams
+
+    train(tune.output)
+
+
+retune_existing_script()

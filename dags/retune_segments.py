@@ -1,0 +1,48 @@
+"""Retune one model per shop: the same tuning over all segments, each with a champion of its own.
+
+A segment goes by its name, never by its place in the list, so shops may come, go and change their order. A
+shop that keeps its champion is skipped; what is trained says itself which shop it is for.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import dag, task
+
+from airflow_sparktune import SparkTuneOperator
+from airflow_sparktune.space import loguniform
+
+
+@dag(schedule="@weekly", max_active_runs=1, tags=["sparktune"], doc_md=__doc__)
+def retune_segments():
+    @task
+    def shops(ds: str) -> list[dict]:
+        return [
+            {"segment": shop, "objective_kwargs": {"week": ds, "shop": shop}}
+            for shop in ("berlin", "lyon", "porto")
+        ]
+
+    tune = SparkTuneOperator.partial(
+        task_id="tune",
+        objective="demand:validation_loss",
+        space={"alpha": loguniform(1e-4, 10.0), "gamma": loguniform(0.1, 1000.0)},
+        max_evals=12,
+        seed=7,
+        incumbent="champion",
+        confirm={"repeats": 3, "top": 2, "objective_kwargs": {"rows": "holdout"}},
+        on_no_improvement="skip",
+        xcom_return="summary",
+        max_active_tis_per_dagrun=2,  # each segment starts a JVM of its own
+        map_index_template="{{ task.segment }}",
+    ).expand_kwargs(shops())
+
+    @task(map_index_template="{{ result['segment'] }}")
+    def train(result: dict, ds: str) -> dict:
+        import demand
+
+        demand.fit(result["best_params"], ds, shop=result["segment"])
+        return {"segment": result["segment"], "params": result["best_params"]}
+
+    train.expand(result=tune.output)
+
+
+retune_segments()

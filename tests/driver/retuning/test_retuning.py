@@ -1,0 +1,262 @@
+"""A task that is retuned week after week: what it compares with, decides, and puts on record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from airflow_sparktune.driver.backends.simulated import Ending
+from airflow_sparktune.errors import IncumbentBroken, ObjectiveError, RecordError, SpecError, revive
+from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.study.retuning.champions import Action
+from airflow_sparktune.study.retuning.decision import Outcome
+from airflow_sparktune.study.stopping import StopReason
+from airflow_sparktune.study.trial import TrialOrigin, TrialState
+from tests.driver.retuning.weeks import Weeks, failing, noisy, repeats
+
+
+@pytest.fixture
+def weeks(tmp_path: Path) -> Weeks:
+    return Weeks.within(tmp_path)
+
+
+def is_incumbent(call: Call) -> bool:
+    """The first trial of a study that has one."""
+    return call.trial.number == 0
+
+
+def test_three_weeks(weeks: Weeks) -> None:
+    """First: a champion. Nothing has changed: it is kept. The optimum has moved: it is replaced."""
+    first = weeks.run("w1")
+    assert first.decision is not None
+    assert first.decision.outcome is Outcome.FIRST
+    second = weeks.run("w2", seed=4)
+    assert second.decision is not None
+    assert (second.decision.outcome, second.decision.params) == (Outcome.KEPT, first.decision.params)
+    third = weeks.run("w3", noisy(0.05), seed=5)
+    assert third.decision is not None
+    assert third.decision.outcome is Outcome.REPLACED
+    assert abs(third.decision.params["x"] - 0.05) < abs(first.decision.params["x"] - 0.05)
+    assert weeks.actions() == [Action.FIRST, Action.KEPT, Action.REPLACED]
+    champion = weeks.record().in_office()
+    assert champion is not None
+    assert (champion.params, champion.study) == (third.decision.params, weeks.address("w3"))
+    assert champion.evidence == third.decision.to_json()
+    assert champion.loss == third.decision.winner.mean  # type: ignore[union-attr]
+
+
+def test_the_incumbent_runs_first_on_todays_data(weeks: Weeks) -> None:
+    """It is one of max_evals; its repeats and the candidates' are not, and share their seeds."""
+    first = weeks.run("w1")
+    study = weeks.run("w2", seed=4)
+    assert weeks.calls[0].params == first.decision.params  # type: ignore[union-attr]
+    assert study.trials[0].origin is TrialOrigin.INCUMBENT
+    assert study.finished == 12
+    of = {trial.repeats for trial in repeats(study)}
+    assert of == {0, *(item.number for item in study.decision.candidates)}  # type: ignore[union-attr]
+    seeds: dict[int, set[int]] = {}
+    for call in weeks.calls[12:]:
+        seeds.setdefault(study.trials[call.trial.number].repeat, set()).add(call.trial.seed)  # type: ignore[arg-type]
+    assert [len(each) for each in seeds.values()] == [1, 1, 1, 1, 1]
+    assert not set().union(*seeds.values()) & {call.trial.seed for call in weeks.calls[:12]}
+
+
+def test_the_repeats_teach_the_search_nothing(weeks: Weeks) -> None:
+    """Neither the best trial nor a count of the search changes by them."""
+    weeks.run("w1")
+    lucky = weeks.run(
+        "w2", lambda call: Ending.ok(-9.0 if call.trial.purpose == "confirm" else call.params["x"])
+    )
+    assert lucky.best is not None
+    assert lucky.best.loss != -9.0
+
+
+def test_rules_that_stop_a_search_ignore_the_incumbent(weeks: Weeks) -> None:
+    """It may have reached loss_threshold already, and is no progress."""
+    weeks.run("w1")
+    study = weeks.run("w2", noisy(0.5, noise=0.0), seed=4, loss_threshold=1.0005, max_evals=40)
+    assert study.finished > 1
+    patient = weeks.run("w3", noisy(0.5, noise=0.0), seed=4, no_progress=3, max_evals=40)
+    assert patient.closed is not None
+    assert patient.closed.reason is StopReason.NO_PROGRESS
+    assert patient.finished >= 4
+
+
+def test_previous_and_given_incumbents(weeks: Weeks) -> None:
+    """`previous` is the winner of the last study, also where that had nothing to decide."""
+    first = weeks.run("w1", incumbent=None)
+    assert weeks.actions() == [Action.TUNED]
+    assert first.decision is None
+    second = weeks.run("w2", incumbent="previous", seed=4)
+    assert second.starts.incumbent.params == first.best.params  # type: ignore[union-attr]
+    third = weeks.run("w3", incumbent={"x": 0.25}, seed=5)
+    assert third.starts.incumbent.source == "given"  # type: ignore[union-attr]
+    assert third.trials[0].params == {"x": 0.25}
+
+
+def test_segments_keep_their_own(weeks: Weeks) -> None:
+    fr = weeks.run("w1", noisy(0.2), segment="fr")
+    de = weeks.run("w2", noisy(0.8), segment="de", seed=4)
+    assert (fr.decision.outcome, de.decision.outcome) == (Outcome.FIRST, Outcome.FIRST)  # type: ignore[union-attr]
+    assert weeks.record("fr").in_office().params == fr.decision.params  # type: ignore[union-attr]
+    assert weeks.record("de").in_office().params == de.decision.params  # type: ignore[union-attr]
+
+
+def test_promotion_by_hand_leaves_the_old_champion_in_office(weeks: Weeks) -> None:
+    """What was proposed and never promoted does not become the incumbent."""
+    weeks.run("w1")
+    champion = weeks.record().in_office()
+    study = weeks.run("w2", noisy(0.05), seed=4, promote="manual")
+    assert study.decision.outcome is Outcome.REPLACED  # type: ignore[union-attr]
+    assert weeks.record().in_office() == champion
+    third = weeks.run("w3", noisy(0.05), seed=5)
+    assert third.starts.incumbent.params == champion.params  # type: ignore[union-attr]
+    assert weeks.actions() == [Action.FIRST, Action.PROPOSED, Action.REPLACED]
+
+
+def test_a_rollback_is_what_the_next_week_compares_with(weeks: Weeks) -> None:
+    first = weeks.run("w1")
+    weeks.run("w2", noisy(0.05), seed=4)
+    weeks.record().restore(1, at=9.0, by="ada")
+    third = weeks.run("w3", seed=5)
+    assert third.starts.incumbent.params == first.decision.params  # type: ignore[union-attr]
+    assert third.starts.incumbent.entry == 3  # type: ignore[union-attr]
+
+
+class TestMismatch:
+    """The champion does not fit the space any more."""
+
+    SPACE: ClassVar[dict[str, Any]] = {"space": {"x": {"uniform": [0, 0.1]}}, "seed": 4}
+
+    def test_it_is_evaluated_as_it_is(self, weeks: Weeks) -> None:
+        weeks.run("w1")
+        study = weeks.run("w2", **self.SPACE)
+        incumbent = study.starts.incumbent  # type: ignore[union-attr]
+        assert incumbent.problem.startswith("params['x'] must be a number from 0 to 0.1, got 0.")
+        assert (study.trials[0].state, study.trials[0].point) == (TrialState.OK, {})
+        assert study.decision.outcome is Outcome.KEPT  # type: ignore[union-attr]
+
+    def test_it_is_dropped(self, weeks: Weeks) -> None:
+        weeks.run("w1")
+        study = weeks.run("w2", **self.SPACE, incumbent_mismatch="drop")
+        assert study.decision.outcome is Outcome.REPLACED  # type: ignore[union-attr]
+        assert "no longer fits the space and was dropped" in study.decision.reason  # type: ignore[union-attr]
+        assert study.trials[0].origin is TrialOrigin.SAMPLER
+
+    def test_it_fails_the_study(self, weeks: Weeks) -> None:
+        weeks.run("w1")
+        with pytest.raises(
+            SpecError, match=r"the incumbent must fit the space, but params\['x'\] .* from 0 to 0.1"
+        ):
+            weeks.run("w2", **self.SPACE, incumbent_mismatch="fail")
+        assert weeks.study("w2").closed.error["retryable"] is False  # type: ignore[index, union-attr]
+
+
+class TestBrokenIncumbent:
+    def test_it_fails_the_study_at_once(self, weeks: Weeks) -> None:
+        weeks.run("w1")
+        with pytest.raises(IncumbentBroken, match="failed on today's data: ValueError: no such column; fix"):
+            weeks.run("w2", failing(noisy(0.5), when=is_incumbent), capacity=1, seed=4)
+        study = weeks.study("w2")
+        assert study.finished == 1
+        assert isinstance(revive(study.closed.error), IncumbentBroken)  # type: ignore[union-attr, arg-type]
+        assert weeks.actions() == [Action.FIRST]
+
+    def test_it_is_replaced(self, weeks: Weeks) -> None:
+        weeks.run("w1")
+        study = weeks.run("w2", failing(noisy(0.5), when=is_incumbent), seed=4, on_broken_incumbent="replace")
+        assert study.decision.outcome is Outcome.REPLACED  # type: ignore[union-attr]
+        assert "failed on today's data: ValueError: no such column" in study.decision.reason  # type: ignore[union-attr]
+
+    def test_its_repeats_fail(self, weeks: Weeks) -> None:
+        """Too few pairs are left to decide by."""
+        champion = weeks.run("w1").decision.params  # type: ignore[union-attr]
+        play = failing(
+            noisy(0.5), when=lambda call: call.trial.purpose == "confirm" and call.params == champion
+        )
+        with pytest.raises(IncumbentBroken, match="of 5 repeats of it failed"):
+            weeks.run("w2", play, seed=4)
+        study = weeks.run("w3", play, seed=5, on_broken_incumbent="replace")
+        assert study.decision.outcome is Outcome.REPLACED  # type: ignore[union-attr]
+
+
+def test_a_guardrail_needs_a_metric_of_the_objective(weeks: Weeks) -> None:
+    """Said at the first trial that succeeds, not after the whole search."""
+    with pytest.raises(
+        ObjectiveError, match="got 'latncy', but besides the loss it returns latency; did you"
+    ):
+        weeks.run("w1", noisy(0.5, latency=3.0), guardrails={"latncy": {"max": 5}}, capacity=1)
+    assert weeks.study("w1").finished == 1
+
+
+def test_a_first_champion_holds_the_guardrails(weeks: Weeks) -> None:
+    with pytest.raises(
+        ObjectiveError, match=r"at least one candidate must .* hold the guardrails, but none of 3"
+    ):
+        weeks.run("w1", noisy(0.5, latency=9.0), guardrails={"latency": {"max": 5}})
+
+
+def test_a_relative_margin_is_refused_where_losses_have_both_signs(weeks: Weeks) -> None:
+    def play(call: Call) -> Ending:
+        return Ending.ok(call.params["x"] - 0.5)
+
+    with pytest.raises(SpecError, match="replace_margin must be a number in units of the loss"):
+        weeks.run("w1", play, incumbent={"x": 0.9}, replace_margin="2%")
+
+
+def test_the_timeout_keeps_a_share_for_the_confirmation(weeks: Weeks) -> None:
+    """The search ends at three quarters of it, so that there is time to decide."""
+    weeks.run("w1")
+    study = weeks.run("w2", seed=4, max_evals=1000, timeout=60)
+    assert study.closed.reason is StopReason.TIMEOUT  # type: ignore[union-attr]
+    assert 4 * 44 <= study.finished <= 4 * 45
+    assert len(repeats(study)) == 20
+    assert study.elapsed_s < 60
+
+
+def test_a_confirmation_that_the_timeout_cut_off_keeps_and_says_so(weeks: Weeks) -> None:
+    weeks.run("w1")
+    slow = noisy(0.05)
+
+    def play(call: Call) -> Ending:
+        ending = slow(call)
+        return Ending(20.0 if call.trial.purpose == "confirm" else 1.0, reply=ending.reply)
+
+    study = weeks.run("w2", play, seed=4, timeout=40)
+    assert study.decision.outcome is Outcome.KEPT  # type: ignore[union-attr]
+    assert "the timeout cut the confirmation off after" in study.decision.reason  # type: ignore[union-attr]
+    assert weeks.actions() == [Action.FIRST, Action.KEPT]
+
+
+def test_a_study_that_ends_before_its_incumbent_keeps_it(weeks: Weeks) -> None:
+    weeks.run("w1")
+
+    def play(call: Call) -> Ending:
+        return Ending(1e6 if is_incumbent(call) else 1.0, reply=noisy(0.5)(call).reply)
+
+    study = weeks.run("w2", play, seed=4, timeout=20)
+    assert study.decision.outcome is Outcome.KEPT  # type: ignore[union-attr]
+    assert "before the incumbent was measured" in study.decision.reason  # type: ignore[union-attr]
+
+
+def test_the_confirmation_has_arguments_of_its_own() -> None:
+    """Trials of a confirmation get the hold-out; their search losses are not compared with it."""
+    from airflow_sparktune.executor.evaluate import Task
+    from airflow_sparktune.executor.objective import TrialInfo
+
+    task = Task("m:f", {"rows": "search", "by": 1}, None, {"rows": "holdout"})
+    assert task.kwargs_of(TrialInfo(0, 1, 1, 1)) == {"rows": "search", "by": 1}
+    assert task.kwargs_of(TrialInfo(0, 1, 1, 1, "confirm")) == {"rows": "holdout", "by": 1}
+
+
+def test_a_torn_record_fails_the_study(tmp_path: Path) -> None:
+    weeks = Weeks(str(tmp_path))
+    weeks.run("w1")
+    folder = Path(weeks.record().address)
+    (folder / "00000002-abcdef01.json").write_bytes(b"{")
+    with pytest.raises(RecordError, match="the record of champions must be whole"):
+        weeks.run("w2", seed=4)
+    error: Any = weeks.study("w2").closed.error  # type: ignore[union-attr]
+    assert (error["type"], error["retryable"]) == ("RecordError", False)

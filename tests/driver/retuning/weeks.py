@@ -1,0 +1,112 @@
+"""Retunings in a row without Spark: real samplers, records and journals, trials on a virtual clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from airflow_sparktune.driver.attempt import Attempt
+from airflow_sparktune.driver.backends.simulated import Ending, SimulatedBackend, VirtualClock
+from airflow_sparktune.driver.spec_plan import SpecPlan
+from airflow_sparktune.executor.evaluate import Call, Reply
+from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.retuning.champions import Action, Champions
+from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.storage import open_storage
+from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import Trial, TrialPurpose
+from tests.driver.world import raises
+
+Play = Callable[[Call], Ending]
+
+
+def noisy(optimum: float, *, noise: float = 0.01, **metrics: float) -> Play:
+    """Trials of a second whose loss is 1 + (x - optimum)^2, with noise that their seed decides."""
+
+    def play(call: Call) -> Ending:
+        luck = np.random.default_rng([call.trial.seed, int(1e6 * call.params["x"])]).normal(scale=noise)
+        loss = 1 + (call.params["x"] - optimum) ** 2 + luck
+        return Ending(1.0, reply=Reply(1.0, loss=loss, info=metrics))
+
+    return play
+
+
+class Plan(SpecPlan):
+    """A spec's plan on a simulated backend."""
+
+    def __init__(self, spec: Spec, backend: SimulatedBackend) -> None:
+        super().__init__(spec)
+        self._backend = backend
+
+    def backend(self) -> SimulatedBackend:  # type: ignore[override]
+        return self._backend
+
+
+@dataclass
+class Weeks:
+    """The studies of a task that is retuned week after week, in one folder."""
+
+    root: str
+    clock: VirtualClock = field(default_factory=VirtualClock)
+    backend: SimulatedBackend | None = None
+
+    @classmethod
+    def within(cls, folder: Path) -> Weeks:
+        return cls(f"memory://{folder}/churn/tune")  # a real disk would be asked to sync at every write
+
+    def address(self, week: str) -> str:
+        return f"{self.root}/{week}/g0"
+
+    def run(self, week: str, play: Play = noisy(0.5), *, capacity: int = 4, **given: Any) -> Study:  # noqa: B008
+        """Run an attempt over a week's study, and read what it came to."""
+        spec = Spec.of(
+            **{
+                "objective": "churn:loss",
+                "space": {"x": {"uniform": [0, 1]}},
+                "max_evals": 12,
+                "seed": 3,
+                "algo": "random",
+                "incumbent": "champion",
+                "champions": self.root,
+                **given,
+            }
+        )
+        self.backend = SimulatedBackend(self.clock, play, capacity=capacity)
+        address = self.address(week)
+        Attempt(Plan(spec, self.backend), open_storage(address), address, clock=self.clock).run()
+        return self.study(week)
+
+    def study(self, week: str) -> Study:
+        follower = read_study(self.address(week))
+        assert follower.problems == []
+        return follower.study
+
+    def record(self, segment: str | None = None) -> Champions:
+        return Champions(self.root, segment)
+
+    def actions(self) -> list[Action]:
+        return [entry.action for entry in self.record().history()]
+
+    @property
+    def calls(self) -> Sequence[Call]:
+        assert self.backend is not None
+        return self.backend.calls
+
+
+def repeats(study: Study) -> list[Trial]:
+    return [trial for trial in study.trials.values() if trial.purpose is TrialPurpose.CONFIRM]
+
+
+def failing(after: Play, *, when: Callable[[Call], bool]) -> Play:
+    """Trials that raise where `when` says so."""
+
+    def play(call: Call) -> Ending:
+        if when(call):
+            return raises("ValueError: no such column")
+        return after(call)
+
+    return play
