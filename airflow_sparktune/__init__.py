@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from airflow_sparktune.driver.fmin.spark_trials import SparkTrials as SparkTrials
+    from airflow_sparktune.executor.shared import shared as shared
     from airflow_sparktune.loaded_study import load_study as load_study
     from airflow_sparktune.orchestrator.operator import SparkTuneOperator as SparkTuneOperator
     from airflow_sparktune.orchestrator.promote import promote_champion as promote_champion
@@ -25,9 +26,10 @@ _HOMES = {
     "SparkTuneOperator": "airflow_sparktune.orchestrator.operator",
     "load_study": "airflow_sparktune.loaded_study",
     "promote_champion": "airflow_sparktune.orchestrator.promote",
+    "shared": "airflow_sparktune.executor.shared",
 }
 
-__all__ = ["SparkTrials", "SparkTuneOperator", "__version__", "load_study", "promote_champion"]
+__all__ = ["SparkTrials", "SparkTuneOperator", "__version__", "load_study", "promote_champion", "shared"]
 __all__ += errors.__all__
 
 

@@ -21,6 +21,7 @@ MODULES = {
     "loop": "benchmarks.parts.loop",
     "ask": "benchmarks.parts.ask",
     "start": "benchmarks.spark.start",
+    "shared_data": "benchmarks.spark.shared_data",
     "replay": "benchmarks.parts.replay",
     "suggest": "benchmarks.parts.suggest",
     "search": "benchmarks.search",

@@ -18,13 +18,14 @@ from functools import cache
 # Bound here, before any code of the user's runs: an objective may replace what a module offers.
 from json import dumps, loads
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any
 
 from airflow_sparktune.errors import ObjectiveError, SpecError
 from airflow_sparktune.executor.children import guard_children
 from airflow_sparktune.executor.objective import WAYS, Objective, TrialInfo, load_objective
 from airflow_sparktune.executor.reuse import keep_worker
 from airflow_sparktune.executor.seeding import seed_globals
+from airflow_sparktune.executor.shared import Broadcast, Shared, explained, opened
 from airflow_sparktune.study.plain import plain
 from airflow_sparktune.study.signature import EXTRAS
 from airflow_sparktune.study.trial import Failure, FailureKind, TrialPurpose
@@ -44,7 +45,7 @@ class Task:
 
     objective: str
     kwargs: Mapping[str, Any]
-    shared_data: Any = None
+    shared_data: Shared[Any] | None = None
     confirm_kwargs: Mapping[str, Any] = field(default_factory=dict)
 
     def kwargs_of(self, trial: TrialInfo) -> dict[str, Any]:
@@ -105,17 +106,12 @@ def _is_real(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-class Broadcast(Protocol):
-    """pyspark's, as far as it is used here; `id` is unique in a Spark application."""
-
-    @property
-    def value(self) -> Task: ...
-
-
 def evaluate(task: Broadcast, call: Call, rows: Iterator[Any]) -> Iterator[str]:
     """The function of the single-task job: yields one reply."""
     keep_worker(rows)
-    yield run(task.value, call).to_json()
+    with opened(task) as value:
+        reply = run(value, call)
+    yield replace(reply, failure=explained(reply.failure, task)).to_json()
 
 
 def run(task: Task, call: Call) -> Reply:
@@ -127,8 +123,9 @@ def run(task: Task, call: Call) -> Reply:
         return Reply(0.0, failure=Failure(FailureKind.RAISED, str(error)))
     # Copies: an objective may change what it is given, which the next trial and the journal need as it was.
     params, kwargs = deepcopy((call.params, arguments))
+    shared_data = task.shared_data.value if task.shared_data is not None else None
     outcome = attempt(
-        lambda: objective(params, kwargs=kwargs, trial=call.trial, shared_data=task.shared_data),
+        lambda: objective(params, kwargs=kwargs, trial=call.trial, shared_data=shared_data),
         seed=call.trial.seed,
     )
     if outcome.failure is not None:
@@ -186,7 +183,8 @@ def check(task: Broadcast, rows: Iterator[Any]) -> Iterator[str]:
     """Look from inside a worker whether trials can run there: yields JSON (see driver.backends.preflight)."""
     list(rows)
     try:
-        load_for(task.value)
+        with opened(task) as value:
+            load_for(value)
         problem = None
     except ObjectiveError as error:
         problem = str(error)

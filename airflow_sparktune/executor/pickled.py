@@ -14,7 +14,7 @@ import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 from airflow_sparktune.executor.evaluate import (
     INFO_LIMIT_BYTES,
@@ -29,6 +29,7 @@ from airflow_sparktune.executor.evaluate import (
     worker_report,
 )
 from airflow_sparktune.executor.reuse import keep_worker
+from airflow_sparktune.executor.shared import Broadcast, explained, opened
 from airflow_sparktune.study.plain import scalar
 from airflow_sparktune.study.trial import Failure, FailureKind
 
@@ -48,30 +49,25 @@ class PickledTask:
     dumps: Callable[[Any], bytes]
 
 
-class Broadcast(Protocol):
-    """pyspark's, as far as it is used here."""
-
-    @property
-    def value(self) -> PickledTask: ...
-
-
 def evaluate_pickled(task: Broadcast, call: Call, rows: Iterator[Any]) -> Iterator[Any]:
     """The function of the single-task job: yields the reply, and the pickled answer or None."""
     keep_worker(rows)
-    outcome = _answer(task.value, call)
+    with opened(task) as value:
+        outcome = _answer(value, call)
     try:
         reply = interpret(outcome)
     except Exception as error:  # noqa: BLE001 - a value of the user's own class may raise when it is looked at
         reply = Reply(outcome.run_s, failure=replace(raised(error), kind=FailureKind.NONSENSE))
-    yield reply.to_json()
-    yield _whole(outcome.returned, task.value.dumps) if outcome.failure is None else None
+    yield replace(reply, failure=explained(reply.failure, task)).to_json()
+    yield _whole(outcome.returned, value.dumps) if outcome.failure is None else None
 
 
 def check_pickled(task: Broadcast, rows: Iterator[Any]) -> Iterator[str]:
     """Look from inside a worker whether trials can run there: yields JSON (see driver.backends.preflight)."""
     list(rows)
     try:
-        _loaded(task.value.function)
+        with opened(task) as value:
+            _loaded(value.function)
         problem = None
     except Exception as error:  # noqa: BLE001 - loading imports the user's modules
         problem = (

@@ -34,6 +34,21 @@ def shared(params: Any, shared_data: Any) -> dict[str, Any]:
     return {"loss": 0.0, "pid": os.getpid(), "at": id(shared_data), "sum": sum(shared_data)}
 
 
+def shared_array(params: Any, shared_data: Any) -> dict[str, Any]:
+    """Says where in a worker's memory a large array lies: in a file of Spark's, or not."""
+    if params.get("die"):
+        os._exit(3)
+    if params.get("write"):
+        shared_data[0] = 1.0
+    at = shared_data.ctypes.data
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        first, last = (int(each, 16) for each in line.split()[0].split("-"))
+        if first <= at < last:
+            file = line.split()[5] if len(line.split()) > 5 else ""
+            return {"loss": float(shared_data.sum()), "pid": os.getpid(), "file": file}
+    return {"loss": 0.0, "pid": os.getpid(), "file": ""}
+
+
 def sleeps(params: Any) -> float:
     """Says its pid in a file, and sleeps."""
     say(params["folder"], os.getpid())

@@ -23,6 +23,7 @@ from airflow_sparktune.executor.evaluate import (
     run,
 )
 from airflow_sparktune.executor.objective import TrialInfo
+from airflow_sparktune.executor.shared import Shared
 from airflow_sparktune.study.trial import FailureKind
 from tests.executor import user_code
 
@@ -237,13 +238,13 @@ class TestSeeds:
 
 class TestTask:
     def test_extras(self) -> None:
-        task = Task(f"{HERE}:with_extras", {"data": "d"}, shared_data={"rows": 3})
+        task = Task(f"{HERE}:with_extras", {"data": "d"}, shared_data=Shared({"rows": 3}))
         reply = run(task, Call({}, TRIAL))
         assert reply.info == {"got": ["d", 3, 99, 1, 1, {"rows": 3}]}
 
     def test_a_second_study_does_not_see_the_shared_data_of_the_first(self) -> None:
         for rows in (1, 2):
-            reply = run(Task(f"{HERE}:with_extras", {"data": "d"}, shared_data=rows), Call({}, TRIAL))
+            reply = run(Task(f"{HERE}:with_extras", {"data": "d"}, shared_data=Shared(rows)), Call({}, TRIAL))
             assert (reply.info or {})["got"][-1] == rows
 
     def test_an_objective_that_changes_what_it_is_given_changes_its_own_copy(self) -> None:

@@ -41,6 +41,15 @@ def test_dynamic_allocation_grows_with_the_study(cluster: str, tmp_path: Path) -
     assert len({trial.info["pid"] for trial in study.trials.values()}) == 2
 
 
+def test_large_shared_data_is_a_file_of_each_executor(cluster: str, tmp_path: Path) -> None:
+    """Spark brings it there, and workers map it."""
+    study = _run(cluster, tmp_path, objective="model:sums", shared_data="model:load", conf={})
+    assert {trial.loss for trial in study.trials.values()} == {1_000_000.0}
+    files = {trial.info["file"] for trial in study.trials.values()}
+    assert len(files) == 2
+    assert not any(Path(file).exists() for file in files)
+
+
 MODEL = """
 import os, time
 from pathlib import Path
@@ -48,6 +57,18 @@ from pathlib import Path
 def loss(params):
     time.sleep(0.5)
     return {"loss": params["x"] ** 2, "pid": os.getpid(), "module": __file__}
+
+def load():
+    import numpy
+    return numpy.ones(1_000_000)
+
+def sums(params, shared_data):
+    time.sleep(0.5)
+    at = shared_data.ctypes.data
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        first, last = (int(each, 16) for each in line.split()[0].split("-"))
+        if first <= at < last:
+            return {"loss": float(shared_data.sum()), "file": line.split()[5]}
 
 def meets_another(params, folder):
     Path(folder, f"{os.getpid()}.worker").touch()

@@ -12,6 +12,7 @@ from airflow_sparktune.driver.backends.base import Backend
 from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.executor.evaluate import Task
 from airflow_sparktune.executor.objective import load
+from airflow_sparktune.executor.shared import Shared
 from airflow_sparktune.study.spec import RunTrialsOn, Spec
 
 
@@ -34,7 +35,7 @@ def create(spec: Spec) -> Backend:
 
 
 def _task(spec: Spec) -> Task:
-    shared = _shared_data(spec.shared_data) if spec.shared_data else None
+    shared = Shared(_shared_data(spec.shared_data)) if spec.shared_data else None
     return Task(spec.objective, spec.objective_kwargs, shared, spec.rule.confirm.objective_kwargs)
 
 

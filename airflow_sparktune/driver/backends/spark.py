@@ -34,6 +34,7 @@ from airflow_sparktune.driver.spark.context import (
     require_alive,
 )
 from airflow_sparktune.driver.spark.errors import cause, first_line, tells_of_the_end
+from airflow_sparktune.driver.spark.sharing import SharingBroadcast, broadcast
 from airflow_sparktune.errors import DriverLost, ObjectiveError
 from airflow_sparktune.executor.evaluate import Call, Reply, Task, TrialCancelled, check, evaluate
 from airflow_sparktune.executor.pickled import PickledTask
@@ -79,6 +80,7 @@ class SparkBackend(ThreadedBackend):
             # Deprecated in favour of the pinned threads that somebody has switched off.
             warnings.filterwarnings("ignore", "Deprecated in 3.1, Use pyspark", FutureWarning)
         self._load_task = task
+        self._task: SharingBroadcast | None = None
         self._evaluate, self._look = evaluate, check
         one_task = context.parallelize([0], 1)
         self._one_task = one_task.withResources(profile) if profile is not None else one_task
@@ -102,7 +104,7 @@ class SparkBackend(ThreadedBackend):
     def share(self) -> None:
         """Put what all trials share where executors find it."""
         try:
-            self._task = self._context.broadcast(self._load_task())
+            self._task = broadcast(self._context, self._load_task)
         except PicklingError as error:
             raise ObjectiveError(
                 f"shared_data must return what can be pickled, for it travels to executors, but: {error}; "
@@ -170,7 +172,7 @@ class SparkBackend(ThreadedBackend):
         return self._task_began(PREFLIGHT) is None
 
     def close(self) -> None:
-        """Start nothing more, and take back a check that was not answered."""
+        """Start nothing more, take back a check that was not answered, and let go of what trials share."""
         if self._checking is not None:
             # Where Spark is gone there is nothing to take back.
             with suppress(Py4JError, OSError):
@@ -180,6 +182,8 @@ class SparkBackend(ThreadedBackend):
                 )
                 if not checking.done():
                     self._groups.cancel(self._context, PREFLIGHT, runs=lambda: not checking.done())
+        if self._task is not None:
+            self._task.close()
         super().close()
 
     def _warn_of_room(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 from py4j.protocol import Py4JNetworkError
@@ -22,6 +23,7 @@ from airflow_sparktune.driver.spark.session import start_session
 from airflow_sparktune.errors import DriverLost
 from airflow_sparktune.executor.evaluate import Call, Task
 from airflow_sparktune.executor.objective import TrialInfo
+from airflow_sparktune.executor.shared import Shared
 from airflow_sparktune.study.trial import FailureKind, TrialState
 from tests.driver.spark_objectives import hold
 from tests.driver.world import PlainSampler, World
@@ -41,7 +43,8 @@ def slots_of(spark: SparkContext) -> Iterator[Callable[..., SparkBackend]]:
     made: list[SparkBackend] = []
 
     def make(objective: str, *, parallelism: int | None = None, shared_data: Any = None) -> SparkBackend:
-        task = Task(f"{HERE}:{objective}", {}, shared_data)
+        shared = None if shared_data is None else Shared(shared_data)
+        task = Task(f"{HERE}:{objective}", {}, shared)
         made.append(SparkBackend(spark, lambda: task, parallelism=parallelism))
         made[-1].share()
         return made[-1]
@@ -123,6 +126,39 @@ class TestWorkers:
         assert [one["sum"] for one in seen] == [3, 3, 3, 7, 7, 7]
         for study in (seen[:3], seen[3:]):
             assert len({(one["pid"], one["at"]) for one in study}) == len({one["pid"] for one in study})
+
+    def test_large_shared_data_is_one_file_for_all_workers(self, spark: SparkContext, slots_of: Any) -> None:
+        """Of a study: another one has its own, workers that come later map it too, and it goes with it."""
+        files = set()
+        for total in (1.0, 2.0):
+            slots = slots_of("shared_array", parallelism=2, shared_data=np.full(250_000, total / 250_000))
+            slots.submit(call(0))
+            slots.submit(call(1))
+            first = [info(end) for end in ends(slots, 2)]
+            slots.submit(call(2, die=True))
+            assert isinstance(ends(slots)[0], Lost)
+            slots.submit(call(3))
+            slots.submit(call(4))
+            seen = [*first, *(info(end) for end in ends(slots, 2))]
+            assert len({one["file"] for one in seen}) == 1
+            file = Path(seen[0]["file"])
+            assert file.is_relative_to(spark._temp_dir)
+            files.add(file)
+            slots.close()
+            assert not file.exists()
+        assert len(files) == 2
+
+    def test_a_trial_that_writes_into_shared_data_fails_alone(self, slots_of: Any) -> None:
+        slots = slots_of("shared_array", parallelism=1, shared_data=np.zeros(250_000))
+        slots.submit(call(0, write=True))
+        (end,) = ends(slots)
+        assert isinstance(end, Ended)
+        assert end.reply.failure is not None
+        assert "change a copy of your own" in end.reply.failure.message
+        slots.submit(call(1))
+        (end,) = ends(slots)
+        assert isinstance(end, Ended)
+        assert end.reply.loss == 0.0
 
     def test_params_may_be_of_any_size(self, slots_of: Any) -> None:
         slots = slots_of("size")

@@ -1,0 +1,135 @@
+"""Broadcast a task whose large values reach each host once (see executor.shared)."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any, BinaryIO
+
+from pyspark import Broadcast, SparkContext
+from pyspark.cloudpickle import CloudPickler
+
+from airflow_sparktune.executor.shared import Parcel, Span, as_tensor, packing
+
+# Smaller buffers stay in the pickle; a value whose buffers are together smaller than a file is worth, too.
+MIN_BUFFER_BYTES = 65_536
+MIN_VALUE_BYTES = 1_048_576
+# What processors and numpy like their data to be aligned to.
+_ALIGNMENT = 64
+
+
+def broadcast(context: SparkContext, make_task: Callable[[], Any]) -> SharingBroadcast:
+    """Make a task and broadcast it; raises PicklingError."""
+    buffers = _Buffers()
+    # What is encrypted cannot be mapped: there all of it is in the pickle.
+    with nullcontext() if context._encryption_enabled else packing(buffers.pack):
+        return SharingBroadcast(context, make_task(), buffers)
+
+
+class SharingBroadcast(Broadcast[Any]):  # type: ignore[misc]  # pyspark's, without types
+    """One whose file holds the buffers behind the pickle; with a local master they have a file of their own.
+
+    That one is not read by the JVM, which would keep a copy of it for executors on other hosts.
+    """
+
+    def __init__(self, context: SparkContext, task: Any, buffers: _Buffers) -> None:
+        self._buffers = buffers
+        self._own_file: Path | None = None
+        self._folder = context._temp_dir if context.master.startswith("local") else None
+        super().__init__(context, task, context._pickled_broadcast_vars)
+        del self._buffers  # and with it the driver's last hold of the values themselves
+
+    def dump(self, value: Any, f: BinaryIO) -> None:
+        """Write the broadcast's file, and close it."""
+        try:
+            head = pickle.dumps(value, protocol=5)
+        except Exception as error:
+            raise pickle.PicklingError(f"{type(error).__name__}: {error}") from error
+        buffers = self._buffers
+        if not buffers.spans:
+            f.write(head)
+        elif self._folder is not None:
+            with NamedTemporaryFile(delete=False, dir=self._folder) as own:
+                buffers.write(own)
+            self._own_file = Path(own.name)
+            pickle.dump(Parcel(head, tuple(buffers.spans), buffers.size, own.name), f, protocol=5)
+        else:
+            header = pickle.dumps(Parcel(head, tuple(buffers.spans), buffers.size), protocol=5)
+            f.write(header + bytes(-len(header) % _ALIGNMENT))
+            buffers.write(f)
+        f.close()
+
+    def close(self) -> None:
+        """Remove the file that only this broadcast uses; who has mapped it keeps its view."""
+        if self._own_file is not None:
+            self._own_file.unlink(missing_ok=True)
+
+
+class _Buffers:
+    """Collects the large buffers of shared values."""
+
+    def __init__(self) -> None:
+        self.spans: list[Span] = []
+        self.size = 0
+        self._contents: list[memoryview] = []
+
+    def pack(self, value: Any) -> tuple[bytes, int] | None:
+        """Pickle a value, all but its large buffers; None if they are small."""
+        pickled = io.BytesIO()
+        pickler = _Pickler(pickled)
+        pickler.dump(value)
+        if sum(content.nbytes for content, _ in pickler.kept) < MIN_VALUE_BYTES:
+            return None
+        first = len(self.spans)
+        for content, writable in pickler.kept:
+            self.spans.append(Span(self.size, content.nbytes, writable))
+            self._contents.append(content)
+            self.size += content.nbytes + -content.nbytes % _ALIGNMENT
+        return pickled.getvalue(), first
+
+    def write(self, file: Any) -> None:
+        """Write the buffers, each aligned."""
+        for content in self._contents:
+            file.write(content)
+            file.write(bytes(-content.nbytes % _ALIGNMENT))
+
+
+class _Pickler(CloudPickler):  # type: ignore[misc]  # as above
+    """Keeps large buffers out of the pickle, in `kept`: each with whether it may be written to."""
+
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file, protocol=5, buffer_callback=self._keep)
+        self.kept: list[tuple[memoryview, bool]] = []
+        self._tensors: set[int] = set()
+
+    def reducer_override(self, obj: Any) -> Any:
+        """Torch's own pickles hold a tensor's bytes; here it is made of a buffer."""
+        torch = sys.modules.get("torch")
+        if torch is None or type(obj) is not torch.Tensor or not _is_plain(obj, torch):
+            return super().reducer_override(obj)
+        buffer = pickle.PickleBuffer(obj.reshape(-1).view(torch.uint8).numpy())
+        self._tensors.add(id(buffer))
+        return as_tensor, (buffer, str(obj.dtype).removeprefix("torch."), tuple(obj.shape))
+
+    def _keep(self, buffer: pickle.PickleBuffer) -> bool:
+        """Whether the buffer stays in the pickle."""
+        content = buffer.raw()
+        if content.nbytes < MIN_BUFFER_BYTES:
+            return True
+        self.kept.append((content, id(buffer) in self._tensors))
+        return False
+
+
+def _is_plain(tensor: Any, torch: Any) -> bool:
+    return (
+        tensor.nbytes >= MIN_BUFFER_BYTES
+        and tensor.device.type == "cpu"
+        and tensor.layout is torch.strided
+        and tensor.is_contiguous()
+        and not (tensor.requires_grad or tensor.is_conj() or tensor.is_neg() or tensor.is_quantized)
+    )

@@ -1,0 +1,151 @@
+"""Large values that each host holds once: their buffers lie in a file, which Python workers map.
+
+The buffers are pickled out of band (PEP 574). A broadcast's file begins with the pickle of a `Parcel`; the
+buffers fill its end. PySpark puts that file onto each executor once and tells workers its path.
+"""
+
+from __future__ import annotations
+
+import mmap
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Generic, Protocol, TypeVar
+
+from airflow_sparktune.study.trial import Failure
+
+T = TypeVar("T")
+
+# Pickles a value, all but its buffers, and says which of the file's buffers is its first; None for a value
+# that is small or has none.
+Pack = Callable[[Any], tuple[bytes, int] | None]
+
+_pack: ContextVar[Pack | None] = ContextVar("pack", default=None)
+_buffers: ContextVar[Sequence[memoryview]] = ContextVar("buffers", default=())
+
+
+class Shared(Generic[T]):
+    """Holds a value that all trials read: the value itself on the driver, a view of the file in a worker."""
+
+    def __init__(self, value: T) -> None:
+        self.value = value
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        pack = _pack.get()
+        packed = pack(self.value) if pack is not None else None
+        return (Shared, (self.value,)) if packed is None else (_unpack, packed)
+
+
+def shared(value: T) -> Shared[T]:
+    """Let an objective for `hyperopt.fmin` close over a large value that each host holds once.
+
+    Numpy arrays (also in pandas and Arrow tables) are read-only in a trial; torch tensors can be written to,
+    at the price of a copy of what was written. A small value travels as a part of the objective.
+
+    >>> import airflow_sparktune
+    >>> data = airflow_sparktune.shared({"x": [1, 2, 3]})
+    >>> def objective(params):
+    ...     return sum(data.value["x"]) * params["lr"]
+    >>> objective({"lr": 0.5})
+    3.0
+    """
+    return Shared(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where a buffer lies, in bytes from the first buffer's beginning; `writable` for a worker's own use."""
+
+    start: int
+    size: int
+    writable: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parcel:
+    """What a broadcast holds in place of a task with large values.
+
+    `head` is the task's pickle without the buffers, which are the last `size` bytes of the file at `path`,
+    or of the broadcast's own file.
+    """
+
+    head: bytes
+    spans: tuple[Span, ...]
+    size: int
+    path: str | None = None
+
+
+class Broadcast(Protocol):
+    """pyspark's, as far as it is used here."""
+
+    _path: str
+
+    @property
+    def value(self) -> Any: ...
+
+
+@contextmanager
+def packing(pack: Pack) -> Iterator[None]:
+    """Let `pack` take the buffers of each shared value that is pickled meanwhile."""
+    token = _pack.set(pack)
+    try:
+        yield
+    finally:
+        _pack.reset(token)
+
+
+@contextmanager
+def opened(task: Broadcast) -> Iterator[Any]:
+    """The task of a broadcast, its large values mapped; what is unpickled meanwhile finds them too."""
+    parcel = task.value
+    if not isinstance(parcel, Parcel):
+        yield parcel
+        return
+    value, buffers = _load(parcel, parcel.path or task._path)
+    token = _buffers.set(buffers)
+    try:
+        yield value
+    finally:
+        _buffers.reset(token)
+
+
+def explained(failure: Failure | None, task: Broadcast) -> Failure | None:
+    """The failure of a trial, with the way out if it wrote into what it must only read."""
+    if failure is None or "read-only" not in failure.message or not isinstance(task.value, Parcel):
+        return failure
+    return Failure(
+        failure.kind,
+        f"{failure.message}; shared data is read-only, for all trials on a host read the same copy: change a "
+        "copy of your own in the objective (array.copy(), frame.copy())",
+        failure.traceback,
+    )
+
+
+@lru_cache(maxsize=1)
+def _load(parcel: Parcel, path: str) -> tuple[Any, Sequence[memoryview]]:
+    """Map the file and unpickle the task, once for all trials of a study in this worker."""
+    with open(path, "rb") as file:  # noqa: PTH123 - mmap wants the descriptor
+        # Private pages: whatever a trial writes, no other one sees.
+        mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
+    data = mapped[len(mapped) - parcel.size :]
+    views = [(data[span.start : span.start + span.size], span.writable) for span in parcel.spans]
+    buffers = [view if writable else view.toreadonly() for view, writable in views]
+    token = _buffers.set(buffers)
+    try:
+        return pickle.loads(parcel.head), buffers
+    finally:
+        _buffers.reset(token)
+
+
+def _unpack(head: bytes, first: int) -> Shared[Any]:
+    return Shared(pickle.loads(head, buffers=_buffers.get()[first:]))
+
+
+def as_tensor(buffer: memoryview, dtype: str, shape: tuple[int, ...]) -> Any:
+    """A torch tensor over a buffer; executors that get none do not need torch."""
+    import torch
+
+    return torch.frombuffer(buffer, dtype=getattr(torch, dtype)).reshape(shape)

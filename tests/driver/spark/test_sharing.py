@@ -1,0 +1,198 @@
+"""What a broadcast's file holds of a task with large values, and what a worker makes of it."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from airflow_sparktune import shared
+from airflow_sparktune.driver.spark import sharing
+from airflow_sparktune.driver.spark.sharing import SharingBroadcast, broadcast
+from airflow_sparktune.executor import shared as shared_module
+from airflow_sparktune.executor.evaluate import Call, Reply, Task, evaluate
+from airflow_sparktune.executor.objective import TrialInfo
+from airflow_sparktune.executor.pickled import PickledTask, evaluate_pickled
+from airflow_sparktune.executor.shared import Parcel, Shared, opened
+
+MEGABYTE = 1_048_576
+
+
+class Worker:
+    """A broadcast as a worker sees it: PySpark has put the driver's file there, and tells where."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = str(path)
+        with path.open("rb") as file:
+            self.value = pickle.load(file)
+
+
+@pytest.fixture(params=["on this machine", "on a cluster"])
+def sent(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Broadcast a task, without a JVM: it only carries the file."""
+    cluster = request.param == "on a cluster"
+    context: Any = SimpleNamespace(
+        _encryption_enabled=False,
+        _temp_dir=str(tmp_path),
+        _pickled_broadcast_vars=None,
+        master="spark://here" if cluster else "local[8]",
+    )
+
+    def init(self: SharingBroadcast, context: Any, task: Any, registry: Any) -> None:
+        with (tmp_path / "broadcast").open("wb") as file:
+            self.dump(task, file)
+
+    monkeypatch.setattr(sharing.Broadcast, "__init__", init)
+
+    def send(task: Any) -> Worker:
+        make = task if callable(task) else lambda: task
+        broadcast(context, make)
+        return Worker(tmp_path / "broadcast")
+
+    return send
+
+
+def spec_task(value: Any, objective: str = "tests.driver.spark.test_sharing:loss") -> Task:
+    return Task(objective, {}, Shared(value))
+
+
+def loss(params: Any, shared_data: Any) -> dict[str, Any]:
+    if params.get("write"):
+        shared_data[0] = 1
+    return {"loss": float(shared_data[-1]), "writeable": bool(shared_data.flags.writeable)}
+
+
+def reply(worker: Worker, **params: Any) -> Reply:
+    call = Call(params, TrialInfo(number=0, seed=1, attempt=1, tries=1))
+    (text,) = evaluate(worker, call, iter([0]))
+    return Reply.from_json(text)
+
+
+def is_mapped(array: Any) -> bool:
+    """Whether its memory is the file's, of the task that is open."""
+    at = array.ctypes.data
+    buffers = [np.frombuffer(buffer, dtype="uint8") for buffer in shared_module._buffers.get()]
+    return any(each.ctypes.data <= at < each.ctypes.data + each.nbytes for each in buffers)
+
+
+def test_arrays_are_mapped_and_read_only(sent: Any) -> None:
+    """Whatever their order and their kind, next to values that have no buffers."""
+    value = {
+        "x": np.arange(MEGABYTE, dtype="float64"),
+        "order": np.asfortranarray(np.ones((500, 600))),
+        "sliced": np.arange(MEGABYTE)[::2],
+        "small": np.arange(3),
+        "text": "plain",
+    }
+    with opened(sent(spec_task(value))) as task:
+        found = task.shared_data.value
+        for name in ("x", "order", "sliced", "small"):
+            np.testing.assert_array_equal(found[name], value[name])
+        assert is_mapped(found["x"])
+        assert is_mapped(found["order"])
+        assert found["x"].ctypes.data % 64 == found["order"].ctypes.data % 64 == 0
+        assert not found["x"].flags.writeable
+        assert found["text"] == "plain"
+
+
+def test_frames_share_pages_too(sent: Any) -> None:
+    """Of pandas, and of Arrow."""
+    pa = pytest.importorskip("pyarrow")
+    frame = pd.DataFrame({"a": np.arange(MEGABYTE), "b": np.random.default_rng(1).normal(size=MEGABYTE)})
+    table = pa.table({"a": np.arange(MEGABYTE)})
+    with opened(sent(spec_task((frame, table)))) as task:
+        found, arrow = task.shared_data.value
+        pd.testing.assert_frame_equal(found, frame)
+        assert is_mapped(found["b"].to_numpy())
+        assert arrow.equals(table)
+        assert is_mapped(arrow.column("a").chunk(0).to_numpy())
+
+
+def test_tensors_are_private_where_they_are_written_to(sent: Any) -> None:
+    """A write reaches neither the file nor another worker."""
+    torch = pytest.importorskip("torch")
+    values = [torch.ones(600, 600), torch.zeros(MEGABYTE, dtype=torch.bfloat16), torch.arange(MEGABYTE)[::2]]
+    worker = sent(spec_task(values))
+    with opened(worker) as task:
+        found = task.shared_data.value
+        assert all(torch.equal(mine, theirs) for mine, theirs in zip(found, values, strict=True))
+        found[0][0, 0] = 7
+    shared_module._load.cache_clear()
+    with opened(worker) as task:
+        assert task.shared_data.value[0][0, 0] == 1
+
+
+def test_a_trial_that_writes_into_an_array_is_told_how_to_copy(sent: Any) -> None:
+    """It fails alone; others go on with what was there."""
+    worker = sent(spec_task(np.zeros(MEGABYTE)))
+    failure = reply(worker, write=True).failure
+    assert failure is not None
+    assert "assignment destination is read-only; shared data is read-only" in failure.message
+    assert "array.copy()" in failure.message
+    good = reply(worker)
+    assert (good.loss, good.info) == (0.0, {"writeable": False})
+
+
+def test_small_values_travel_inside_the_task(sent: Any) -> None:
+    """They are the trial's own, and can be written to."""
+    worker = sent(spec_task(np.zeros(100)))
+    assert not isinstance(worker.value, Parcel)
+    assert reply(worker, write=True).info == {"writeable": True}
+
+
+def test_values_without_buffers_travel_inside_the_task(sent: Any) -> None:
+    """However large they are."""
+    assert not isinstance(sent(spec_task(["x" * 100] * 100_000)).value, Parcel)
+
+
+def test_the_functions_of_scripts_close_over_shared_values(sent: Any) -> None:
+    """Several of them; other arrays are the function's own, as they always were."""
+    import pyspark.cloudpickle as cloudpickle
+
+    first, second = shared(np.arange(MEGABYTE)), shared({"y": np.ones(MEGABYTE)})
+    own = np.zeros(MEGABYTE)
+
+    def objective(params: Any) -> dict[str, Any]:
+        own[0] = 1
+        mapped = not (first.value.flags.writeable or second.value["y"].flags.writeable)
+        return {"loss": float(first.value[3] + second.value["y"][3]), "status": "ok", "mapped": mapped}
+
+    worker = sent(lambda: PickledTask(cloudpickle.dumps(objective), cloudpickle.dumps))
+    assert isinstance(worker.value, Parcel)
+    call = Call(pickle.dumps({}), TrialInfo(number=0, seed=1, attempt=1, tries=1))
+    for _ in range(2):  # the function is loaded once
+        text, answer = evaluate_pickled(worker, call, iter([0]))
+        assert Reply.from_json(text).loss == 4.0
+        assert pickle.loads(answer)["mapped"]
+    assert objective({})["loss"] == 4.0  # and on the driver it is what it was
+
+
+def test_a_shared_value_that_is_pickled_by_somebody_else() -> None:
+    """It is all in the pickle."""
+    again = pickle.loads(pickle.dumps(shared(np.arange(MEGABYTE))))
+    np.testing.assert_array_equal(again.value, np.arange(MEGABYTE))
+
+
+def test_what_cannot_be_pickled(sent: Any) -> None:
+    """The error says what it is."""
+    with pytest.raises(pickle.PicklingError, match="TypeError: cannot pickle"):
+        sent(spec_task(open(__file__)))  # noqa: PTH123, SIM115
+
+
+def test_the_drivers_copy_is_let_go(sent: Any) -> None:
+    """The file is the only one, once it is written."""
+    import gc
+    import weakref
+
+    value = np.arange(MEGABYTE)
+    alive = weakref.ref(value)
+    task = spec_task(value)
+    sent(task)
+    del value, task
+    gc.collect()
+    assert alive() is None
