@@ -26,6 +26,7 @@ import yaml
 import airflow_sparktune
 from airflow_sparktune import space
 from airflow_sparktune.cli.app import cli
+from airflow_sparktune.study import events
 from airflow_sparktune.study.spec import Spec
 from tests.docs.pages import PAGES, ROOT, Block, all_blocks, blocks
 
@@ -170,3 +171,12 @@ def test_every_page_of_a_fixed_list_is_linked() -> None:
         name = page.relative_to(ROOT / "docs").with_suffix("").as_posix()
         listed = name == "index" or name.split("/")[0] in ("guides", "explanation") or f"\n{name}\n" in index
         assert listed, f"add {name} to a toctree in docs/index.md"
+
+
+def test_the_journal_page_names_every_event_with_its_fields() -> None:
+    """A kind of event or a field that is added must be described."""
+    page = (ROOT / "docs" / "reference" / "journal.md").read_text()
+    rows = {line.split("`")[1]: line for line in page.splitlines() if line.startswith("| `")}
+    for kind in (each for each in vars(events).values() if isinstance(each, type)):
+        if issubclass(kind, events.Event) and kind.KIND:
+            assert all(f"`{name}`" in rows[kind.KIND] for name in kind.SHAPE), kind

@@ -18,6 +18,7 @@ from airflow_sparktune.driver.samplers.hyperopt_space import hyperopt_space, rea
 from airflow_sparktune.driver.tuner import trial_seed
 from airflow_sparktune.errors import ObjectiveError, SpecError
 from airflow_sparktune.study.plain import plain
+from airflow_sparktune.study.spec import ALGORITHMS
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
 
 THEIRS = "tests.driver.user_spaces"
@@ -49,12 +50,8 @@ INSIDE = {
     "choice": lambda value: value in ("a", [1, None]) or 0 <= value["C"] <= 1,
     "pchoice": lambda value: value is True or value == "often",
 }
-ALGORITHMS = [
-    "gp",
-    "tpe",
-    "random",
-    "anneal",
-    "atpe",
+EACH_ALGORITHM = [
+    *ALGORITHMS,
     "hyperopt.tpe:suggest",
     "hyperopt.rand:suggest",
     "optuna:TPESampler",
@@ -210,7 +207,7 @@ class TestAlgorithms:
         "seed": ours.randint(0, 5),
     }
 
-    @pytest.mark.parametrize("algo", ALGORITHMS)
+    @pytest.mark.parametrize("algo", EACH_ALGORITHM)
     def test_runs_with_failures_and_running_trials_in_the_history(self, algo: str) -> None:
         sampler = HyperoptSampler(self.SPACE, algo)
         tell_some(sampler, self.SPACE, range(30))
@@ -218,7 +215,7 @@ class TestAlgorithms:
         assert 1e-4 <= params["lr"] <= 1
         assert type(params["depth"]) is int
 
-    @pytest.mark.parametrize("algo", ALGORITHMS)
+    @pytest.mark.parametrize("algo", EACH_ALGORITHM)
     def test_runs_where_nothing_has_succeeded(self, algo: str) -> None:
         sampler = HyperoptSampler(self.SPACE, algo)
         error = Failure(FailureKind.RAISED, "ValueError: no")
@@ -227,7 +224,7 @@ class TestAlgorithms:
             trial = Trial(number=number, params=point.params, point=point.point)
             sampler.tell(trial.ended(TrialState.FAILED, end=1.0, error=error))
 
-    @pytest.mark.parametrize("algo", ALGORITHMS)
+    @pytest.mark.parametrize("algo", EACH_ALGORITHM)
     def test_the_same_history_and_seed_give_the_same_point(self, algo: str) -> None:
         one, other = HyperoptSampler(self.SPACE, algo), HyperoptSampler(self.SPACE, algo)
         tell_some(one, self.SPACE, range(25))
