@@ -13,8 +13,7 @@ from airflow_sparktune.orchestrator.deploy.job import Job, Submission
 from airflow_sparktune.orchestrator.deploy.lookup import check_references
 from airflow_sparktune.orchestrator.deploy.provider import SubmissionOperator
 from airflow_sparktune.orchestrator.deploy.run import run_job
-from airflow_sparktune.orchestrator.deploy.script import find_script
-from airflow_sparktune.orchestrator.deploy.user_code import UserCode, gather_code
+from airflow_sparktune.orchestrator.deploy.user_code import UserCode, find_script, gather_code
 from airflow_sparktune.orchestrator.deploy.way import Way
 from airflow_sparktune.orchestrator.production import (
     alias_among,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from airflow_sparktune.errors import ObjectiveError
+from airflow_sparktune.errors import ObjectiveError, SpecError
 
 # The arguments of a spec that may name code of the user's.
 REFERENCES = ("objective", "space", "shared_data", "algo")
@@ -51,6 +51,28 @@ def gather_code(given: Mapping[str, Any], *, bases: Sequence[Path]) -> tuple[dic
             else:
                 files |= _module(where.split(".")[0], bases)
     return named, UserCode(with_imports(files, bases=bases)) if files else None
+
+
+def find_script(
+    application: str, arguments: Sequence[Any], *, beside: Sequence[str], bases: Sequence[Path]
+) -> tuple[str, ...]:
+    """Return the program, from the first of `bases` that has it, and its arguments; a URL stays one.
+
+    `beside` names the arguments of a spec that were given too: a script would ignore them. Raises SpecError.
+    """
+    if beside:
+        raise SpecError(
+            f"application must stand alone, got {application!r} beside {', '.join(beside)}; "
+            "a script sets its own objective, space and limits"
+        )
+    tried = [Path(base, application) for base in bases]
+    path = next((path for path in tried if path.is_file()), None)
+    if path is None and ":/" not in application:
+        raise SpecError(
+            f"application must be a file, got {application!r} and found none of "
+            f"{', '.join(map(str, tried))}; give a path relative to the DAG file's folder, or an absolute one"
+        )
+    return (str(path or application), *map(str, arguments))
 
 
 def with_imports(files: Mapping[str, bytes], *, bases: Sequence[Path]) -> dict[str, bytes]:
