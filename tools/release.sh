@@ -9,7 +9,7 @@ export SOURCE_DATE_EPOCH
 rm -rf dist build/release
 mkdir -p build/release
 for folder in dist build/release/again; do
-    "$tools/python" -m build --outdir "$folder" . >build/release/build.log || { tail -30 build/release/build.log >&2; exit 1; }
+    "$tools/hatchling" build --directory "$folder" >/dev/null
 done
 for file in dist/*; do
     cmp "$file" "build/release/again/${file#dist/}"

@@ -56,6 +56,12 @@ class Stack:
         (found,) = json.loads(docker("inspect", name))
         return found
 
+    @property
+    def s3(self) -> str:
+        """The object storage from this machine, which reaches containers by their addresses."""
+        (network,) = self.container("s3")["NetworkSettings"]["Networks"].values()
+        return f"http://{network['IPAddress']}:8333"
+
     def is_healthy(self, service: str) -> bool:
         return self.container(service)["State"].get("Health", {}).get("Status") == "healthy"
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
-from functools import cache
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 from airflow_site import Run, logged_in, wait_for
 from stack import Stack
+
+from airflow_sparktune.study.follow import StudyFollower
+from airflow_sparktune.study.storage import open_storage
+from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import TrialState
 
 pytestmark = [pytest.mark.containers, pytest.mark.integration, pytest.mark.timeout(3600)]
 
@@ -22,6 +27,7 @@ OURS = (
     "spark-worker-1",
     "spark-worker-2",
 )
+STUDY = "s3://sparktune/studies/retune_digits/tune/weekly/g0"
 WORKERS = ("spark-worker-1", "spark-worker-2")
 
 
@@ -49,71 +55,78 @@ def test_keys_are_only_where_they_are_needed(stack: Stack) -> None:
         assert secrets["S3_SECRET_KEY"] not in json.dumps(stack.container(service)["Config"])
 
 
-def test_a_study_outlives_the_scheduler_and_a_worker(stack: Stack) -> None:
+def test_a_study_outlives_the_scheduler_and_a_worker(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both are killed while trials run, and come back; the run ends well and no finished trial is lost."""
+    journal = _journal(stack, monkeypatch)
     run = stack.airflow.trigger("retune_digits", "weekly")
 
-    _wait_for_trials(stack, run, 4)
+    _wait_for(journal, lambda study: study.attempts, within_s=600)
     _check_secrets_while_it_runs(stack)
+    _wait_for(journal, lambda study: study.finished >= 2)
     stack.kill("scheduler")
+    before = _read(journal)
+    finished = {number: trial for number, trial in before.trials.items() if trial.counts}
+    assert before.closed is None
+    assert len(finished) >= 2
     stack.wait_for_return("scheduler", within_s=300)
-    before = _study(stack, run)["trials"]
-    finished = {trial["number"]: trial for trial in before if trial["state"] == "ok"}
-    assert len(finished) >= 4
 
-    _wait_for_trials(stack, run, len(finished) + 2)
+    _wait_for(journal, lambda study: study.finished > len(finished), within_s=900)
     stack.kill("spark-worker-1")
+    assert _read(journal).closed is None
     stack.wait_for_return("spark-worker-1", within_s=300)
 
     ended = ("success", "failed", "upstream_failed")
     wait_for(lambda: run.state(task="train") in ended, within_s=900, every_s=2)
     assert run.state(task="train") == "success", run.log(attempt=run.tries())
-    study = _study(stack, run)
-    after = {trial["number"]: trial for trial in study["trials"]}
-    assert sorted(after) == list(range(24))
-    assert {number: after[number] for number in finished} == finished
-    assert study["attempts"] >= 2
-    assert run.xcom() == run.xcom(key="tuning_result")["best_params"] == study["best_params"]
-    assert run.xcom(key="study").startswith("s3://sparktune/studies/retune_digits/tune/")
-    page = _page(stack, run)
-    assert sum(trial["state"] == "ok" for trial in page["trials"]) == 24
-    assert run.xcom(task="train")["accuracy"] > 0.9
+    after = _read(journal)
+    assert sorted(after.trials) == list(range(24))
+    assert all(trial.state is TrialState.OK for trial in after.trials.values())
+    assert {number: after.trials[number] for number in finished} == finished
+    assert len(after.attempts) >= 2
     for worker in WORKERS:
         assert _trials_run_on(stack, worker) > 0
+    _check_what_people_see(stack, run, after)
 
 
-def _wait_for_trials(stack: Stack, run: Run, number: int) -> None:
-    def finished() -> int:
-        return sum(trial["state"] == "ok" for trial in _page(stack, run)["trials"])
-
-    # Not too often: two cores serve all of the stack.
-    wait_for(lambda: finished() >= number, within_s=900, every_s=1)
-
-
-def _page(stack: Stack, run: Run) -> Any:
-    """What the Tuning tab shows."""
-    url = f"{stack.airflow.url}/sparktune/dags/{run.dag}/tasks/tune/runs/{run.run}/study"
-    answer = httpx.get(url, headers=_administrator(stack), timeout=60)
-    answer.raise_for_status()
-    return answer.json()
+def _journal(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> StudyFollower:
+    """The study's journal on the stack's object storage."""
+    keys = {"AWS_ACCESS_KEY_ID": "sparktune", "AWS_SECRET_ACCESS_KEY": stack.secrets["S3_SECRET_KEY"]}
+    for name, value in {**keys, "AWS_ENDPOINT_URL": stack.s3, "AWS_DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(name, value)
+    return StudyFollower(open_storage(STUDY))
 
 
-@cache
-def _administrator(stack: Stack) -> dict[str, str]:
-    return logged_in(stack.airflow.url, "admin", stack.airflow.password)
+def _read(journal: StudyFollower) -> Study:
+    journal.refresh()
+    return journal.study
 
 
-def _study(stack: Stack, run: Run) -> Any:
-    """The study on the object storage, as the command line shows it."""
-    address = f"s3://sparktune/studies/{run.dag}/tune/{run.run}/g0"
-    return json.loads(stack.run_in("api-server", "sparktune", "show", address, "--json"))
+def _wait_for(journal: StudyFollower, holds: Callable[[Study], Any], *, within_s: float = 300) -> None:
+    wait_for(lambda: bool(holds(_read(journal))), within_s=within_s)
+
+
+def _check_what_people_see(stack: Stack, run: Run, study: Study) -> None:
+    """XCom, the Tuning tab and the command line agree with the journal."""
+    assert study.best is not None
+    assert run.xcom() == run.xcom(key="tuning_result")["best_params"] == study.best.params
+    assert run.xcom(key="study") == STUDY
+    assert run.xcom(task="train")["accuracy"] > 0.9
+    site = stack.airflow
+    page = httpx.get(
+        f"{site.url}/sparktune/dags/{run.dag}/tasks/tune/runs/{run.run}/study",
+        headers=logged_in(site.url, "admin", site.password),
+        timeout=60,
+    )
+    assert [trial["state"] for trial in page.json()["trials"]] == ["ok"] * 24
+    shown = json.loads(stack.run_in("api-server", "sparktune", "show", STUDY, "--json"))
+    assert shown["best_params"] == study.best.params
 
 
 def _check_secrets_while_it_runs(stack: Stack) -> None:
     """A driver and executors are there now: no command line has a secret, no executor a key."""
     secrets = stack.secrets
     commands = _processes_of(stack, "scheduler", "cmdline")
-    assert "spark-submit" in commands
+    assert "org.apache.spark.deploy.SparkSubmit" in commands
     assert [name for name, value in secrets.items() if value in commands] == []
     for worker in WORKERS:
         # Spark hands its own secret to executors by their environment.

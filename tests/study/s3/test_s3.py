@@ -1,0 +1,66 @@
+"""Studies on a real S3 server, behind a proxy that breaks it."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_sparktune.errors import StorageError, StorageUnavailable
+from airflow_sparktune.study.storage import Storage, open_storage
+from airflow_sparktune.testing import JournalSuite
+from tests.study.s3.faulty_proxy import Fault, FaultyProxy, Request
+
+pytestmark = pytest.mark.integration
+
+
+class TestJournal(JournalSuite):
+    @pytest.fixture
+    def storage(self, address: str) -> Storage:
+        return open_storage(address)
+
+
+class TestFaults:
+    @pytest.fixture
+    def storage(self, address: str) -> Storage:
+        return open_storage(address)
+
+    @pytest.mark.parametrize(
+        "fault", [Fault.SLOW_DOWN, Fault.UNAVAILABLE, Fault.RESET_BEFORE, Fault.RESET_AFTER]
+    )
+    def test_a_fault_that_passes_is_not_noticed(
+        self, storage: Storage, proxy: FaultyProxy, fault: Fault
+    ) -> None:
+        """The S3 client tries again; the file is there, once and whole."""
+        proxy.choose = _first(2, fault)
+        storage.write("journal/1", b"event\n")
+        proxy.choose = _first(2, fault)
+        assert storage.read("journal/1") == b"event\n"
+        assert storage.names("journal") == ["1"]
+        assert proxy.injected[fault] >= 2
+
+    def test_an_outage_is_told_from_a_wrong_setting(self, storage: Storage, proxy: FaultyProxy) -> None:
+        """What waiting can mend is StorageUnavailable, which a retry of the task may find mended."""
+        storage.write("spec.json", b"{}")
+        proxy.choose = lambda request: Fault.UNAVAILABLE
+        for attempt in (
+            lambda: storage.write("journal/1", b"event\n"),
+            lambda: storage.read("spec.json"),
+            lambda: storage.names("journal"),
+        ):
+            with pytest.raises(StorageUnavailable, match="study folder must be"):
+                attempt()
+        proxy.choose = lambda request: None
+        assert storage.names("") == ["spec.json"]
+
+    def test_a_bucket_that_is_not_there(self, proxy: FaultyProxy) -> None:
+        with pytest.raises(StorageError, match="no-such-bucket"):
+            open_storage("s3://no-such-bucket/study").write("spec.json", b"{}")
+
+
+def _first(number: int, fault: Fault):
+    """That many requests meet the fault, the others go through."""
+    left = [fault] * number
+
+    def choose(request: Request) -> Fault | None:
+        return left.pop() if left else None
+
+    return choose
