@@ -17,7 +17,7 @@ def take(study: str, picture: Path) -> None:
     with served(local_app(study)) as url, a_browser() as browser:
         page = browser.new_page(viewport={"width": 1200, "height": 1120}, device_scale_factor=1.5)
         page.goto(f"{url}{PAGE}")
-        for chart in ("losses", "timeline", "parallel"):
+        for chart in ("losses", "timeline"):
             page.locator(f"#{chart} .scatterlayer path").first.wait_for(state="attached")
         page.screenshot(path=picture)
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
 from tests.dashboard.helpers.second_server import PASSWORDS, Server, second_server
-from tests.integration.airflow_site import PASSWORD, Run, Site, logged_in, standalone
+from tests.integration.airflow_site import PASSWORD, Run, Site, standalone
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 HERE = Path(__file__).parent
@@ -141,48 +138,6 @@ def test_who_may_not_read_the_dag_gets_nothing(server: Server, path: str) -> Non
 
     assert server.get(url).status_code == httpx.codes.UNAUTHORIZED
     assert server.get(url, user="stranger").status_code == httpx.codes.FORBIDDEN
-
-
-def test_a_user_who_may_only_read_cannot_stop_a_study(server: Server) -> None:
-    """The reader of the second server has the role of a viewer."""
-    url = f"{server.url}/sparktune/dags/watched/tasks/tune/runs/r/stop?generation=0"
-    host = urlsplit(server.url).netloc
-    headers = {"Content-Type": "application/json", "Origin": f"http://{host}"}
-    login = logged_in(server.url, "reader", PASSWORDS["reader"])
-
-    assert httpx.put(url, content="{}", headers=headers).status_code == httpx.codes.UNAUTHORIZED
-    assert httpx.put(url, content="{}", headers={**headers, **login}).status_code == httpx.codes.FORBIDDEN
-
-
-def test_the_administrator_may_stop_a_study(airflow: Site) -> None:
-    url = f"{airflow.url}/sparktune/dags/watched/tasks/tune/runs/none/stop?generation=0"
-    login = logged_in(airflow.url, "admin", PASSWORD)
-    host = urlsplit(airflow.url).netloc
-    headers = {"Content-Type": "application/json", **login}
-
-    found = httpx.put(url, content="{}", headers={**headers, "Origin": f"http://{host}"})
-    foreign = httpx.put(url, content="{}", headers={**headers, "Origin": "http://evil.example"})
-
-    assert found.status_code == httpx.codes.NOT_FOUND  # past every check: there is no such study
-    assert foreign.status_code == httpx.codes.FORBIDDEN
-
-
-def test_a_hundred_hanging_requests_leave_airflow_alone(airflow: Site) -> None:
-    """The storage is a server that accepts connections and never answers."""
-    with socket.create_server(("127.0.0.1", 0), backlog=200) as silent:
-        storage = f"http://127.0.0.1:{silent.getsockname()[1]}/studies"
-        with second_server(airflow, AIRFLOW__SPARKTUNE__STORAGE=storage) as server:
-            login = logged_in(server.url, "reader", PASSWORDS["reader"])
-            study = f"{server.url}/sparktune/dags/watched/tasks/tune/runs/r/study"
-            with ThreadPoolExecutor(100) as pool:
-                asked = [pool.submit(httpx.get, study, headers=login, timeout=60) for _ in range(100)]
-                wait([asked[0]], timeout=2)  # some hang by now
-
-                assert not all(each.done() for each in asked)
-                for path in ("/api/v2/version", "/api/v2/dags", "/api/v2/monitor/health"):
-                    answer = httpx.get(f"{server.url}{path}", headers=login, timeout=10)
-                    assert answer.status_code == httpx.codes.OK
-                assert {each.result().status_code for each in asked} == {503}
 
 
 def test_files_and_no_dag_in_particular_are_guarded_too(server: Server) -> None:

@@ -302,7 +302,7 @@ def test_script_tags_are_text_in_the_page(page: Page, site: str, address: str) -
 def test_script_tags_are_text_in_the_report(page: Page, site: str, address: str, tmp_path: Path) -> None:
     evil_study(address)
     page.goto(f"{site}{RUN}/")
-    with page.expect_download() as download:
+    with page.expect_download(timeout=150_000) as download:
         page.get_by_role("link", name="Download report").click()
     report = tmp_path / download.value.suggested_filename
     download.value.save_as(report)
@@ -316,7 +316,9 @@ def test_script_tags_are_text_in_the_report(page: Page, site: str, address: str,
 
 def test_the_report_needs_nothing_but_itself(page: Page, site: str, address: str, tmp_path: Path) -> None:
     finished(address)
-    (tmp_path / "report.html").write_text(page.request.get(f"{site}{RUN}/report?generation=0").text())
+    (tmp_path / "report.html").write_text(
+        page.request.get(f"{site}{RUN}/report?generation=0", timeout=150_000).text()
+    )
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
 

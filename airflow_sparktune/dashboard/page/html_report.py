@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import re
 import time
+from base64 import b64encode
 from collections.abc import Sequence
 
-from airflow_sparktune.dashboard.page.assets import PLOTLY, STATIC, files
+from airflow_sparktune.dashboard.page.assets import PLOTLY, STATIC, asset
 from airflow_sparktune.dashboard.page.bundle import bundle
 from airflow_sparktune.dashboard.page.columns import sample
 from airflow_sparktune.dashboard.page.importance import importance
@@ -23,7 +23,7 @@ _HEAD = re.compile(r"\s*<link [^>]*>|\s*<script [^>]*></script>")
 
 
 def report(study: Study, *, title: str, problems: Sequence[str] = (), mask: Mask | None = None) -> str:
-    """The study's page with everything in it: data, plots, tracebacks; it asks no server for anything.
+    """The study's page with everything in it: data, plots, tracebacks; it sends no request.
 
     Of very many trials it holds the sample that the page draws, and the details of the best, the latest and
     the failed among them.
@@ -40,18 +40,21 @@ def report(study: Study, *, title: str, problems: Sequence[str] = (), mask: Mask
         },
         "importance": shares.model_dump(mode="json"),
     }
-    scripts = [_closed(files()[PLOTLY].read_text(encoding="utf-8")), _closed(bundle("study.js"))]
+    plotly, script = asset(PLOTLY), _closed(bundle("study.js"))
     page = _HEAD.sub("", (STATIC / "study.html").read_text(encoding="utf-8"))
     head, rest = page.split("</head>")
     body, end = rest.split("</body>")
+    policy = _policy(plotly.data, script.encode())
     return "".join(
         [
             head,
-            f'<meta http-equiv="Content-Security-Policy" content="{_policy(scripts)}">\n',
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n',
             f"<style>{(STATIC / 'style.css').read_text(encoding='utf-8')}</style>\n</head>",
             body,
             f'<script type="application/json" id="report">{_data(data)}</script>\n',
-            *(f"<script>{script}</script>\n" for script in scripts),
+            # Compressed, for it is most of the file; the page unpacks it.
+            f'<script type="text/plain" id="plotly">{b64encode(plotly.packed).decode()}</script>\n',
+            f"<script>{script}</script>\n",
             f"</body>{end}",
         ]
     )
@@ -66,8 +69,8 @@ def _closed(script: str) -> str:
     return script.replace("</script", "<\\/script")
 
 
-def _policy(scripts: Sequence[str]) -> str:
+def _policy(*scripts: bytes) -> str:
     """These scripts and no others, and nothing from the network."""
-    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    hashes = [b64encode(hashlib.sha256(script).digest()).decode() for script in scripts]
     allowed = " ".join(f"'sha256-{each}'" for each in hashes)
     return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:"

@@ -15,10 +15,23 @@ let loading = null;
 
 function plotly() {
   if (window.Plotly) return Promise.resolve(window.Plotly);
-  loading ??= new Promise((ready) => {
-    document.head.append(el("script", { src: byId("plotly").href, onload: () => ready(window.Plotly) }));
-  });
+  const source = byId("plotly");
+  loading ??= source.href ? fetched(source.href) : unpacked(source.textContent);
   return loading;
+}
+
+function fetched(address) {
+  return new Promise((ready) => {
+    document.head.append(el("script", { src: address, onload: () => ready(window.Plotly) }));
+  });
+}
+
+// A report holds plotly compressed, in base64.
+async function unpacked(text) {
+  const bytes = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  document.head.append(el("script", {}, await new Response(stream).text()));
+  return window.Plotly;
 }
 
 export async function draw(node, traces, layout, config = {}) {

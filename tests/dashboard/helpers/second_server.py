@@ -1,4 +1,4 @@
-"""A second API server over a running Airflow: under a path, with users of whom one may see nothing."""
+"""An API server of its own over a home of Airflow: under a path, for users with and without rights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import httpx
 
 from tests.integration.airflow_site import Site, free_port, logged_in, running
 
-PASSWORDS = {"reader": "reader-pass", "stranger": "stranger-pass"}
+PASSWORDS = {"reader": "reader-pass", "stranger": "stranger-pass", "editor": "editor-pass"}
 
 
 @dataclass(frozen=True)
