@@ -24,7 +24,7 @@ def address(tmp_path: Path) -> str:
 
 @pytest.fixture
 def client(tmp_path: Path) -> TestClient:
-    """The page's application, with everybody let in and every request reading anew."""
+    """The page's application, with everybody let in and no pause between two reads."""
     return client_of(tmp_path)
 
 

@@ -50,7 +50,7 @@ def test_a_closed_study_is_read_once(
     assert reads == []
 
 
-def test_a_study_that_goes_on_after_its_end_is_read_anew(client: TestClient, address: str) -> None:
+def test_a_study_that_goes_on_after_its_end_is_read_again(client: TestClient, address: str) -> None:
     writer = Writer(address)
     writer.open()
     writer.close("killed")
@@ -65,7 +65,7 @@ def test_a_task_without_tunings_has_an_empty_history(client: TestClient) -> None
     assert client.get(f"{TASK}/history").json()["runs"] == []
 
 
-def test_the_importance_is_told_or_why_not(client: TestClient, address: str) -> None:
+def test_the_importance_is_given_or_why_not(client: TestClient, address: str) -> None:
     writer = Writer(address)
     writer.open()
     writer.run(5)

@@ -131,7 +131,7 @@ def test_every_answer_forbids_foreign_scripts(client: TestClient) -> None:
         assert "unsafe-eval" not in policy
 
 
-def test_a_storage_that_fails_is_told_without_its_path(
+def test_a_storage_that_fails_is_reported_without_its_path(
     client: TestClient, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Writer(address).open()
@@ -178,10 +178,10 @@ def test_text_under_a_telling_key_is_masked(tmp_path: Path, address: str) -> Non
         create_app(StorageRoots((str(tmp_path),)), guard=everybody, editor=somebody, mask=airflow_mask())
     )
 
-    told = client.get(f"{RUN}/study").text + client.get(f"{RUN}/trials/0?generation=0").text
+    shown = client.get(f"{RUN}/study").text + client.get(f"{RUN}/trials/0?generation=0").text
 
-    assert "s3cret" not in told
-    assert '"max_tokens":' in told
+    assert "s3cret" not in shown
+    assert '"max_tokens":' in shown
 
 
 def test_a_secret_of_the_spec_is_hidden_in_tracebacks_too(tmp_path: Path, address: str) -> None:

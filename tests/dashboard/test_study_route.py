@@ -1,4 +1,4 @@
-"""What the page is told about a study, and that it is told what is new only."""
+"""What the server sends about a study: all of it once, then what is new."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def ask(client: TestClient, **query: Any) -> dict[str, Any]:
     return reply
 
 
-def test_a_closed_study_is_told_whole(client: TestClient, address: str) -> None:
+def test_a_closed_study_is_sent_whole(client: TestClient, address: str) -> None:
     writer = Writer(address)
     writer.open(max_evals=12)
     writer.run(12)
@@ -90,7 +90,7 @@ def test_no_study_is_no_error(client: TestClient, tmp_path: Path) -> None:
     assert ask(client)["message"] is None
 
 
-def test_a_missing_storage_is_told_without_its_path(client: TestClient, tmp_path: Path) -> None:
+def test_a_missing_storage_is_reported_without_its_path(client: TestClient, tmp_path: Path) -> None:
     tmp_path.rmdir()
 
     message = ask(client)["message"]
@@ -105,7 +105,7 @@ def test_a_folder_without_a_journal_waits_for_its_driver(client: TestClient, add
     assert ask(client)["phase"] == "waiting"
 
 
-def test_a_torn_segment_is_told_and_the_rest_shown(client: TestClient, address: str) -> None:
+def test_a_torn_segment_is_reported_and_the_rest_shown(client: TestClient, address: str) -> None:
     writer = Writer(address)
     writer.open()
     writer.run(2)
@@ -126,7 +126,7 @@ def test_a_later_versions_study_says_so(client: TestClient, address: str) -> Non
     assert "later version" in ask(client)["problems"][0]
 
 
-def test_a_trial_is_told_with_its_traceback(client: TestClient, address: str) -> None:
+def test_a_trial_comes_with_its_traceback(client: TestClient, address: str) -> None:
     writer = Writer(address)
     writer.open()
     writer.run(5)

@@ -93,7 +93,7 @@ def importance_reply(shares: Mapping[str, float]) -> ImportanceReply:
 def named_dimensions(study: Study, mask: Mask) -> list[dict[str, Any]]:
     """The study's dimensions, each with its readable `path`, and readable options where it is a choice.
 
-    The names come from the masked space: an option may be told from the others by a secret.
+    The names come from the masked space: an option may be named by a secret.
     """
     known = _names(study, mask)
     return [_named(dimension, known.get(str(dimension["label"])), mask) for dimension in study.dimensions]

@@ -70,7 +70,7 @@ function errorLines(error) {
 function progress(model) {
   const { counts } = model.reply.summary;
   const { done, budget } = model;
-  const told = budget === null ? plural(done, "trial") : `${done} of ${budget} trials`;
+  const text = budget === null ? plural(done, "trial") : `${done} of ${budget} trials`;
   const parts = STATES.filter((state) => counts[state]);
   const words = parts.flatMap((state) => [
     el("span", { class: `state ${state}` }, `${SIGNS[state]} ${counts[state]} ${STATE_WORDS[state]}`),
@@ -78,10 +78,10 @@ function progress(model) {
   ]);
   const bar = el(
     "div",
-    { class: "progress", role: "img", "aria-label": `${told} done` },
+    { class: "progress", role: "img", "aria-label": `${text} done` },
     ...parts.map((state) => segment(state, counts[state], Math.max(budget ?? 0, model.reply.summary.trials))),
   );
-  return card("Trials", el("p", { class: "big" }, told), bar, el("p", {}, ...words));
+  return card("Trials", el("p", { class: "big" }, text), bar, el("p", {}, ...words));
 }
 
 function segment(state, count, all) {

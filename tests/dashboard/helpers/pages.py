@@ -39,7 +39,7 @@ def as_it_is(value: Any, name: str | None = None) -> Any:
 def client_of(
     root: Path, guard: Callable[..., Any] = everybody, editor: Callable[..., Any] = somebody
 ) -> TestClient:
-    """The application over a storage root; every request reads anew."""
+    """The application over a storage root; every request reads the storage."""
     app = create_app(
         StorageRoots((str(root),)), guard=guard, editor=editor, mask=as_it_is, shelf=Shelf(pause_s=0)
     )

@@ -14,7 +14,7 @@ from tests.dashboard.helpers.second_server import PASSWORDS, Server, second_serv
 from tests.integration.airflow_site import PASSWORD, Run, Site, standalone
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")

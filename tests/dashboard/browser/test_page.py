@@ -229,7 +229,7 @@ def test_it_fits_a_narrow_screen(page: Page, site: str, address: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") == 380
 
 
-def test_a_lost_connection_is_told_and_found_again(page: Page, site: str, address: str) -> None:
+def test_a_lost_connection_is_reported_and_found_again(page: Page, site: str, address: str) -> None:
     writer = Writer(address)
     writer.open(max_evals=9)
     writer.run(2)
@@ -245,7 +245,7 @@ def test_a_lost_connection_is_told_and_found_again(page: Page, site: str, addres
 
 
 @pytest.mark.parametrize(("status", "words"), [(401, "Your login has ended"), (403, "You may not read")])
-def test_a_refusal_is_told_in_words(page: Page, site: str, status: int, words: str) -> None:
+def test_a_refusal_is_explained(page: Page, site: str, status: int, words: str) -> None:
     page.route("**/study?*", lambda route: route.fulfill(status=status, json={"detail": "no"}))
 
     page.goto(f"{site}{RUN}/")
@@ -260,7 +260,7 @@ def test_a_task_that_is_no_tuning_has_a_friendly_page(page: Page, site: str) -> 
     expect(page.locator("#study")).to_be_hidden()
 
 
-def test_what_could_not_be_read_is_told(page: Page, site: str, address: str) -> None:
+def test_what_could_not_be_read_is_reported(page: Page, site: str, address: str) -> None:
     writer = Writer(address)
     writer.open()
     writer.run(3)
