@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_sparktune.errors import SparktuneError, StorageError, revive
-from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.phase import Phase, phase_of
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.spec import Spec

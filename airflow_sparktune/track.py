@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from airflow_sparktune.study.airflow_task import read_task
-from airflow_sparktune.study.follow import StudyFollower
+from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.storage import open_storage
 
 TRACKERS = ("mlflow",)

@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return int(code or 0)
     except SparktuneError as error:
-        from airflow_sparktune.study.bounds import printable
+        from airflow_sparktune.study.journal.bounds import printable
 
         click.echo(f"sparktune: {printable(str(error))}", err=True)
         return 1 if error.retryable else 2

@@ -8,7 +8,7 @@ import sys
 import click
 
 from airflow_sparktune.cli.words import existing, number, params, print_result
-from airflow_sparktune.study.bounds import printable
+from airflow_sparktune.study.journal.bounds import printable
 from airflow_sparktune.study.result import summary, trial_row
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from airflow_sparktune.cli.words import ending, existing, facts, number, params
-from airflow_sparktune.study.bounds import printable
-from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.journal.bounds import printable
+from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.result import iso
 from airflow_sparktune.study.spec import FIELDS
 from airflow_sparktune.study.storage import Storage, open_storage

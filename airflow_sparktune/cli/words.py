@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from airflow_sparktune.errors import StorageError
-from airflow_sparktune.study.bounds import printable
-from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.journal.bounds import printable
+from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.phase import Phase, phase_of
 from airflow_sparktune.study.result import counts, in_words, iso, summary
 from airflow_sparktune.study.stopping import label

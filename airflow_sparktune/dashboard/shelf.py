@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from airflow_sparktune.dashboard.workers import Busy
-from airflow_sparktune.study.follow import StudyFollower
+from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.storage import open_storage
 
 

@@ -21,8 +21,8 @@ from airflow_sparktune.driver.termination import Killed, Termination, terminable
 from airflow_sparktune.driver.trial_queue import Start, TrialQueue
 from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.errors import SparktuneError, StorageError, Superseded, describe, format_error
-from airflow_sparktune.study.follow import StudyFollower, read_study
 from airflow_sparktune.study.generations import earlier_generations
+from airflow_sparktune.study.journal.follow import StudyFollower, read_study
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.stopping import Rule, StopReason, StopRequested

@@ -14,7 +14,7 @@ from airflow_sparktune import __version__
 from airflow_sparktune.driver.outage import Outage
 from airflow_sparktune.driver.timing import Stopwatch
 from airflow_sparktune.errors import StorageError, StorageUnavailable
-from airflow_sparktune.study.events import (
+from airflow_sparktune.study.journal.events import (
     Alive,
     Closed,
     Event,
@@ -24,8 +24,8 @@ from airflow_sparktune.study.events import (
     SparkStarted,
     TrialChanged,
 )
-from airflow_sparktune.study.follow import StudyFollower
-from airflow_sparktune.study.journal import StreamWriter, next_attempt
+from airflow_sparktune.study.journal.follow import StudyFollower
+from airflow_sparktune.study.journal.streams import StreamWriter, next_attempt
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import Storage

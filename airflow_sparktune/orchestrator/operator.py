@@ -36,7 +36,7 @@ from airflow_sparktune.orchestrator.task_study import (
 )
 from airflow_sparktune.orchestrator.tracking import tracked, tracking_environment
 from airflow_sparktune.study.airflow_task import write_task
-from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.result import in_words, summary
 from airflow_sparktune.study.retuning.decision import Outcome
 from airflow_sparktune.study.spec import ARGUMENTS, Spec

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from airflow_sparktune.errors import StorageUnavailable
-from airflow_sparktune.study.follow import StudyFollower
+from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.result import counts, in_words
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study

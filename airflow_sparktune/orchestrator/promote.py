@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_sparktune.errors import SparktuneError, SpecError
 from airflow_sparktune.orchestrator.production import alias_among, emit_change
-from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.retuning.office import promote
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.bounds import LARGEST_NUMBER, MOST_DEPTH
+from airflow_sparktune.study.journal.bounds import LARGEST_NUMBER, MOST_DEPTH
 
 
 def scalar(value: Any) -> Any:

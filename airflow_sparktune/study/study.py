@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_sparktune.study.events import (
+from airflow_sparktune.study.journal.events import (
     Alive,
     Closed,
     Decided,

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from airflow_sparktune.study import shape
-from airflow_sparktune.study.bounds import message_text, traceback_text
+from airflow_sparktune.study.journal import shape
+from airflow_sparktune.study.journal.bounds import message_text, traceback_text
 
 
 class TrialState(StrEnum):

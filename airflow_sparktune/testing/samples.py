@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_sparktune.study import events
-from airflow_sparktune.study.events import Closed, Event, Opened, Prefix, TrialChanged
-from airflow_sparktune.study.follow import StudyFollower
-from airflow_sparktune.study.journal import FOLDER, SCHEMA, StreamWriter
+from airflow_sparktune.study.journal import events
+from airflow_sparktune.study.journal.events import Closed, Event, Opened, Prefix, TrialChanged
+from airflow_sparktune.study.journal.follow import StudyFollower
+from airflow_sparktune.study.journal.streams import FOLDER, SCHEMA, StreamWriter
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import Storage

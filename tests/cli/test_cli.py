@@ -21,7 +21,7 @@ from airflow_sparktune import __version__
 from airflow_sparktune.cli import main
 from airflow_sparktune.cli.app import COMMANDS, cli
 from airflow_sparktune.driver.recorder import Recorder
-from airflow_sparktune.study.follow import StudyFollower
+from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.spec import ARGUMENTS, Spec
 from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.stopping import StopReason

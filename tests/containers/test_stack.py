@@ -11,7 +11,7 @@ import pytest
 from airflow_site import Run, logged_in, wait_for
 from stack import Stack
 
-from airflow_sparktune.study.follow import StudyFollower
+from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import TrialState

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 
 from airflow_sparktune.dashboard.page.html_report import report
 from airflow_sparktune.dashboard.server import PAGE, local_app
-from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.journal.follow import read_study
 from tests.dashboard.helpers.pages import as_it_is
 from tests.dashboard.helpers.synthetic import Writer
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi.testclient import TestClient
 
-from airflow_sparktune.study.events import Prefix
+from airflow_sparktune.study.journal.events import Prefix
 from tests.dashboard.helpers.pages import RUN
 from tests.dashboard.helpers.synthetic import TRACEBACK, Writer
 

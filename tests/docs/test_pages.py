@@ -26,7 +26,7 @@ import yaml
 import airflow_sparktune
 from airflow_sparktune import space
 from airflow_sparktune.cli.app import cli
-from airflow_sparktune.study import events
+from airflow_sparktune.study.journal import events
 from airflow_sparktune.study.spec import Spec
 from tests.docs.pages import PAGES, ROOT, Block, all_blocks, blocks
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from airflow_sparktune.driver.backends.simulated import Ending
 from airflow_sparktune.executor.evaluate import Call
-from airflow_sparktune.study.journal import FOLDER
+from airflow_sparktune.study.journal.streams import FOLDER
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import TrialState
 from tests.driver.world import MemoryStorage, World, raises

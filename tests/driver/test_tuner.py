@@ -18,7 +18,7 @@ from airflow_sparktune.driver.trial_queue import Start
 from airflow_sparktune.driver.tuner import trial_seed
 from airflow_sparktune.errors import ObjectiveError, StorageUnavailable, Superseded, describe
 from airflow_sparktune.executor.evaluate import Call
-from airflow_sparktune.study.journal import StreamWriter
+from airflow_sparktune.study.journal.streams import StreamWriter
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.trial import FailureKind, Trial, TrialOrigin, TrialState

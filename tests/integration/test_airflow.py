@@ -11,7 +11,7 @@ import pytest
 from airflow_site import Run, Site, wait_for
 
 from airflow_sparktune.study.address import study_address
-from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.study import Study
 

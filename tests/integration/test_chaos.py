@@ -18,7 +18,7 @@ from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler
 from airflow_sparktune.driver.stopping import StoppingRules
 from airflow_sparktune.driver.tuner import Tuner
-from airflow_sparktune.study.follow import StudyFollower, read_study
+from airflow_sparktune.study.journal.follow import StudyFollower, read_study
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason, rules_of
 from airflow_sparktune.study.study import Study

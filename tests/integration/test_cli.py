@@ -18,7 +18,7 @@ import pytest
 import yaml
 from airflow_site import wait_for
 
-from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.stopping import StopReason
 
 pytestmark = pytest.mark.integration

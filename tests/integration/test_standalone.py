@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.study import Study
 
 pytestmark = pytest.mark.integration

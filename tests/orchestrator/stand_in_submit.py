@@ -16,8 +16,8 @@ import javaproperties
 
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.errors import IncumbentBroken, ObjectiveError, describe
-from airflow_sparktune.study.events import Decided
-from airflow_sparktune.study.follow import StudyFollower
+from airflow_sparktune.study.journal.events import Decided
+from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.retuning.decision import Decision, Measured, Outcome, Standing
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason

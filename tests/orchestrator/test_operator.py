@@ -25,7 +25,7 @@ from airflow_sparktune import SparkTuneOperator
 from airflow_sparktune.errors import DriverLost
 from airflow_sparktune.orchestrator.deploy.parcel import Parcel
 from airflow_sparktune.orchestrator.task_study import warn_of_local_storage
-from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.spec import ARGUMENTS
 
 RUN = "churn/tune/manual__2026-01-01T00_00_00_00_00-1e8dc70c"

@@ -14,7 +14,7 @@ from airflow.sdk.observability import stats
 
 from airflow_sparktune import promote_champion
 from airflow_sparktune.orchestrator.segments import segment_of
-from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.retuning.champions import Action, Champions
 
 CHURN = Model("churn")

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from airflow_sparktune.errors import SparktuneError, StorageError, describe
 from airflow_sparktune.loaded_study import load_study
-from airflow_sparktune.study.events import Closed, SparkApplication, SparkStarted
-from airflow_sparktune.study.journal import FOLDER
-from airflow_sparktune.study.problems import MOST_PROBLEMS
+from airflow_sparktune.study.journal.events import Closed, SparkApplication, SparkStarted
+from airflow_sparktune.study.journal.problems import MOST_PROBLEMS
+from airflow_sparktune.study.journal.streams import FOLDER
 from airflow_sparktune.study.result import summary, trial_row
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason

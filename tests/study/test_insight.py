@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from airflow_sparktune.study.follow import read_study
 from airflow_sparktune.study.insight import verdict
+from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState
 from tests.dashboard.helpers.synthetic import Writer

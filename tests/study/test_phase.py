@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.phase import SILENT_S, Phase, phase_of, stage_of
 from airflow_sparktune.study.study import Study
 from tests.dashboard.helpers.synthetic import Writer

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_sparktune.study.events import Alive, Event, SlotsChanged, TrialChanged, from_json
+from airflow_sparktune.study.journal.events import Alive, Event, SlotsChanged, TrialChanged, from_json
 from airflow_sparktune.study.result import iso, summary, trial_row
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.study import Study

@@ -11,8 +11,8 @@ import pytest
 
 from airflow_sparktune.errors import PlatformError
 from airflow_sparktune.study.airflow_task import AirflowTask
-from airflow_sparktune.study.events import Prefix
-from airflow_sparktune.study.follow import StudyFollower
+from airflow_sparktune.study.journal.events import Prefix
+from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.storage import MemoryStorage
 from airflow_sparktune.study.trial import Failure, FailureKind, TrialState
 from airflow_sparktune.testing.samples import BEGAN, TrialChanged, closed, follow, opened, trial, write

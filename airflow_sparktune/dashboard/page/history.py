@@ -16,8 +16,8 @@ from airflow_sparktune.dashboard.page.view import ended_by, named_dimensions, na
 from airflow_sparktune.dashboard.place import Catalogue, Place
 from airflow_sparktune.errors import SparktuneError
 from airflow_sparktune.study.address import part
-from airflow_sparktune.study.follow import StudyFollower, read_study
-from airflow_sparktune.study.journal import streams
+from airflow_sparktune.study.journal.follow import StudyFollower, read_study
+from airflow_sparktune.study.journal.streams import streams
 from airflow_sparktune.study.phase import phase_of
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.storage import open_storage

@@ -11,8 +11,8 @@ from airflow_sparktune.dashboard.page.importance import FEWEST_TRIALS
 from airflow_sparktune.dashboard.page.masking import Mask, study_mask
 from airflow_sparktune.dashboard.page.schemas import AttemptRow, ImportanceReply, StudyReply, TrialReply
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.follow import StudyFollower
 from airflow_sparktune.study.insight import verdict
+from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.naming import Name, names
 from airflow_sparktune.study.phase import Phase, phase_of, stage_of
 from airflow_sparktune.study.result import summary, trial_row

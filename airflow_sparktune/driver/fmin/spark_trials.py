@@ -30,7 +30,7 @@ from airflow_sparktune.driver.spark.session import start_session
 from airflow_sparktune.driver.stopping import no_success
 from airflow_sparktune.driver.termination import KILLED, Killed
 from airflow_sparktune.errors import NoSuccess
-from airflow_sparktune.study.follow import StudyFollower
+from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.spec.file import with_retuning
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import Storage

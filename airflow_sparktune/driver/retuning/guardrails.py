@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_sparktune.driver.retuning.contender import Contender
 from airflow_sparktune.errors import ObjectiveError
-from airflow_sparktune.study import shape
+from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.retuning.rule import Guardrail
 
 

@@ -23,7 +23,7 @@ from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.driver.trial_queue import Start, TrialQueue
 from airflow_sparktune.errors import IncumbentBroken, ObjectiveError
 from airflow_sparktune.study.address import folder_of
-from airflow_sparktune.study.events import Decided, Nominated, StartsResolved
+from airflow_sparktune.study.journal.events import Decided, Nominated, StartsResolved
 from airflow_sparktune.study.retuning.champions import Champions
 from airflow_sparktune.study.retuning.decision import Decision, Outcome
 from airflow_sparktune.study.retuning.office import put_on_record

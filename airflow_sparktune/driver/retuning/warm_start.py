@@ -9,7 +9,7 @@ from itertools import chain, zip_longest
 
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.retuning.champions import Champions
 from airflow_sparktune.study.retuning.starts import WarmPoint
 from airflow_sparktune.study.spec import Spec

@@ -18,8 +18,8 @@ from enum import StrEnum
 from typing import Any
 
 from airflow_sparktune.errors import RecordError
-from airflow_sparktune.study import shape
 from airflow_sparktune.study.address import part
+from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.retuning.decision import Outcome
 from airflow_sparktune.study.storage import Storage, open_storage
 

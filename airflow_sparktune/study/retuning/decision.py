@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from airflow_sparktune.study import shape
+from airflow_sparktune.study.journal import shape
 
 
 class Outcome(StrEnum):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from airflow_sparktune.study import shape
+from airflow_sparktune.study.journal import shape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

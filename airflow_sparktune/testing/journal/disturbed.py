@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from airflow_sparktune.study.journal import FOLDER
+from airflow_sparktune.study.journal.streams import FOLDER
 from airflow_sparktune.study.storage import Storage
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_sparktune.errors import StorageError
-from airflow_sparktune.study.journal import FOLDER, MOST_ATTEMPTS, next_attempt
+from airflow_sparktune.study.journal.streams import FOLDER, MOST_ATTEMPTS, next_attempt
 from airflow_sparktune.study.storage import Storage
 from airflow_sparktune.testing.samples import follow, line, losses, opened, segment, trial, write
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_sparktune.study.events import Prefix
+from airflow_sparktune.study.journal.events import Prefix
 from airflow_sparktune.study.storage import Storage
 from airflow_sparktune.testing.samples import (
     data,

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from airflow_sparktune.study.events import Opened, Prefix, SlotsChanged, TrialChanged
-from airflow_sparktune.study.follow import StudyFollower
-from airflow_sparktune.study.journal import FOLDER, StreamReader, StreamWriter
-from airflow_sparktune.study.problems import Problems
+from airflow_sparktune.study.journal.events import Opened, Prefix, SlotsChanged, TrialChanged
+from airflow_sparktune.study.journal.follow import StudyFollower
+from airflow_sparktune.study.journal.problems import Problems
+from airflow_sparktune.study.journal.streams import FOLDER, StreamReader, StreamWriter
 from airflow_sparktune.study.storage import Storage
 from airflow_sparktune.testing.samples import Raw, follow, losses, opened, trial, write
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_sparktune.errors import Superseded
-from airflow_sparktune.study.events import Prefix
-from airflow_sparktune.study.journal import FOLDER, streams
+from airflow_sparktune.study.journal.events import Prefix
+from airflow_sparktune.study.journal.streams import FOLDER, streams
 from airflow_sparktune.study.storage import Storage
 from airflow_sparktune.testing.samples import closed, follow, losses, opened, trial, write
 

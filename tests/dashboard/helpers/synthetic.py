@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow_sparktune.study import space as spaces
 from airflow_sparktune.study.dimensions import dimensions
-from airflow_sparktune.study.journal import StreamWriter
+from airflow_sparktune.study.journal.streams import StreamWriter
 from airflow_sparktune.study.space import choice, loguniform, uniform, uniformint
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState

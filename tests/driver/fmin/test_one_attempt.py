@@ -11,7 +11,7 @@ import pytest
 from hyperopt import fmin, hp, rand
 
 from airflow_sparktune import SparkTrials
-from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.stop_request import request_stop
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import LocalStorage

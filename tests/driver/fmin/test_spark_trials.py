@@ -38,7 +38,7 @@ from airflow_sparktune import SparkTrials
 from airflow_sparktune.driver.fmin import storage as script_storage
 from airflow_sparktune.driver.fmin.sampler import FminSampler
 from airflow_sparktune.errors import ObjectiveError, PlatformError, SpecError
-from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.trial import FailureKind, TrialState
 

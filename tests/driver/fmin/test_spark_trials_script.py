@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.trial import TrialState
 

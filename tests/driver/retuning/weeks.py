@@ -13,7 +13,7 @@ from airflow_sparktune.driver.attempt import Attempt
 from airflow_sparktune.driver.backends.simulated import Ending, SimulatedBackend, VirtualClock
 from airflow_sparktune.driver.spec_plan import SpecPlan
 from airflow_sparktune.executor.evaluate import Call, Reply
-from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.retuning.champions import Action, Champions
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.storage import open_storage

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.result import summary, trial_row
 from airflow_sparktune.study.spec import Spec
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from airflow_sparktune.study import journal
-from airflow_sparktune.study.journal import StreamReader, StreamWriter
-from airflow_sparktune.study.problems import Problems
+from airflow_sparktune.study.journal import streams as journal
+from airflow_sparktune.study.journal.problems import Problems
+from airflow_sparktune.study.journal.streams import StreamReader, StreamWriter
 from airflow_sparktune.study.storage import MemoryStorage
 from airflow_sparktune.testing.samples import closed, opened, trial, write
 

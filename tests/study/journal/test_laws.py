@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_sparktune.study.events import (
+from airflow_sparktune.study.journal.events import (
     Alive,
     Event,
     Prefix,
@@ -16,7 +16,7 @@ from airflow_sparktune.study.events import (
     SparkStarted,
     from_json,
 )
-from airflow_sparktune.study.follow import StudyFollower
+from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.result import summary, trial_row
 from airflow_sparktune.study.storage import MemoryStorage
 from airflow_sparktune.study.study import Study

@@ -16,7 +16,7 @@ import fsspec
 import pytest
 
 from airflow_sparktune.errors import StorageError, StorageUnavailable
-from airflow_sparktune.study.follow import read_study
+from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.storage import FsspecStorage, LocalStorage, open_storage
 from airflow_sparktune.testing.samples import follow, opened, trial, write
 

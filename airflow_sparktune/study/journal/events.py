@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
-from airflow_sparktune.study import shape
-from airflow_sparktune.study.bounds import message_text, traceback_text
+from airflow_sparktune.study.journal import shape
+from airflow_sparktune.study.journal.bounds import message_text, traceback_text
 from airflow_sparktune.study.retuning.decision import Decision
 from airflow_sparktune.study.retuning.starts import Incumbent, WarmPoint
 from airflow_sparktune.study.spec import Spec

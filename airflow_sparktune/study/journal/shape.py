@@ -7,7 +7,7 @@ import reprlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from airflow_sparktune.study.bounds import LARGEST_NUMBER
+from airflow_sparktune.study.journal.bounds import LARGEST_NUMBER
 
 Fits = Callable[[Any], bool]
 

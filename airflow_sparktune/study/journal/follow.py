@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from airflow_sparktune.study.events import Event, Opened, Prefix
-from airflow_sparktune.study.journal import StreamReader, newer, streams
-from airflow_sparktune.study.problems import Problems
+from airflow_sparktune.study.journal.events import Event, Opened, Prefix
+from airflow_sparktune.study.journal.problems import Problems
+from airflow_sparktune.study.journal.streams import StreamReader, newer, streams
 from airflow_sparktune.study.storage import Storage, open_storage
 from airflow_sparktune.study.study import Study
 

@@ -24,10 +24,10 @@ from io import BytesIO
 from typing import Any, NoReturn
 
 from airflow_sparktune.errors import StorageError, StorageUnavailable, Superseded
-from airflow_sparktune.study import events, shape
-from airflow_sparktune.study.bounds import MOST_DEPTH, require_bounded, without_surrogates
-from airflow_sparktune.study.events import STREAM_NAME, Event
-from airflow_sparktune.study.problems import Problems
+from airflow_sparktune.study.journal import events, shape
+from airflow_sparktune.study.journal.bounds import MOST_DEPTH, require_bounded, without_surrogates
+from airflow_sparktune.study.journal.events import STREAM_NAME, Event
+from airflow_sparktune.study.journal.problems import Problems
 from airflow_sparktune.study.storage import Storage
 
 SCHEMA = 1

@@ -1,0 +1,1 @@
+"""The journal: its events, its streams, and how a reader follows them."""
