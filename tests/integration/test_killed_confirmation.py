@@ -1,0 +1,77 @@
+"""Kill -9 of a real driver in the middle of a confirmation: the retry takes the same decision."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from airflow_sparktune.study.retuning.champions import Action, Champions
+from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import TrialPurpose, TrialState
+from tests.integration.driver_process import DriverProcess
+
+pytestmark = pytest.mark.integration
+
+OBJECTIVE = b"""
+import random, time
+
+def loss(params, trial):
+    time.sleep(0.3 if trial.purpose == "confirm" else 0)
+    return 1 + (params["x"] - 0.3) ** 2 + random.Random(f"{trial.seed} {params}").gauss(0, 0.001)
+"""
+
+
+def confirmed(study: Study) -> int:
+    repeats = (trial for trial in study.trials.values() if trial.purpose is TrialPurpose.CONFIRM)
+    return sum(trial.state is TrialState.OK for trial in repeats)
+
+
+def started(folder: Path, name: str) -> DriverProcess:
+    """A retuning against a poor incumbent, whose studies and champions lie in `folder`."""
+    spec = Spec.of(
+        objective="objective_of_a_retuning:loss",
+        space={"x": {"uniform": [0, 1]}},
+        max_evals=8,
+        seed=3,
+        algo="random",
+        incumbent={"x": 0.9},
+        champions=str(folder),
+    )
+    code = {"objective_of_a_retuning.py": OBJECTIVE}
+    return DriverProcess(folder / "study", folder / f"work-{name}", spec, code=code)
+
+
+def test_the_retry_takes_the_same_decision(tmp_path: Path) -> None:
+    """The repeats that had ended stay; the decision is that of an undisturbed driver, on record once."""
+    calm, killed = tmp_path / "calm", tmp_path / "killed"
+    for folder in (calm, killed):
+        folder.mkdir()
+    undisturbed = started(calm, "1")
+    try:
+        assert undisturbed.wait() == 0, undisturbed.log
+        expected = undisturbed.journal().decision
+    finally:
+        undisturbed.end()
+    first = started(killed, "1")
+    try:
+        before = first.wait_until(lambda study: confirmed(study) >= 4)
+        os.kill(first.driver.pid, signal.SIGKILL)
+        first.wait()
+    finally:
+        first.end()
+    assert before.decision is None
+    kept = {number: trial for number, trial in before.trials.items() if trial.state is TrialState.OK}
+    retry = started(killed, "2")
+    try:
+        assert retry.wait() == 0, retry.log
+        after = retry.journal()
+    finally:
+        retry.end()
+    assert expected is not None
+    assert after.decision == expected
+    assert {number: after.trials[number] for number in kept} == kept
+    assert [entry.action for entry in Champions(str(killed)).history()] == [Action.REPLACED]
