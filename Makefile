@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 JAVA := $(VENV)/.java_home
+DAG ?= retune_digits
 RUN = JAVA_HOME="$$(cat $(JAVA))" PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
@@ -14,8 +15,9 @@ help: ## List the targets
 
 install: $(INSTALLED) $(JAVA) ## Make .venv, install into it, find Java 17 or newer
 
-demo: install ## Let Airflow tune a model on Spark, and train it with what was found
-	AIRFLOW_HOME=$(CURDIR)/.demo/airflow; . ./tools/airflow_env.sh; $(RUN) python tools/demo.py
+demo: install ## Let Airflow tune a model on Spark, and train it with what was found (DAG=retune_torch)
+	case $(DAG) in retune_torch*) tools/torch.sh $(VENV);; esac
+	AIRFLOW_HOME=$(CURDIR)/.demo/airflow; . ./tools/airflow_env.sh; $(RUN) python tools/demo.py $(DAG)
 
 ui: install ## Start Airflow with the example DAGs on http://localhost:8080
 	$(RUN) tools/ui.sh

@@ -1,4 +1,6 @@
-"""`make demo`: run the DAG retune_digits in Airflow, and print what its tasks log.
+"""`make demo`: run an example DAG in Airflow, and print what its tasks log.
+
+    python tools/demo.py [DAG]    retune_digits, unless another one of dags/ is named
 
 The whole log is in .demo/demo.log. The Makefile says where Airflow's home is.
 """
@@ -22,14 +24,15 @@ SPEAKERS = ("SparkSubmitHook", "SparkTuneOperator")
 
 def main() -> int:
     """Run the DAG; returns the exit code."""
+    dag = sys.argv[1] if len(sys.argv) > 1 else "retune_digits"
     LOG.parent.mkdir(exist_ok=True)
     with LOG.open("w") as log:
         print("Preparing Airflow in .demo (its log: .demo/demo.log)", flush=True)
         migrated = subprocess.run(["airflow", "db", "migrate"], stdout=log, stderr=log, check=False)
         if migrated.returncode:
             return _failed(migrated.returncode)
-        print("Airflow runs the DAG retune_digits (dags/retune_digits.py)", flush=True)
-        command = ["airflow", "dags", "test", "retune_digits"]
+        print(f"Airflow runs the DAG {dag} (dags/{dag}.py)", flush=True)
+        command = ["airflow", "dags", "test", dag]
         process = subprocess.Popen(
             command,
             env={**os.environ, "NO_COLOR": "1"},

@@ -42,16 +42,21 @@ def drivers(run: Run) -> list[psutil.Process]:
     return [process for process in family(run) if "java" not in process.name()]
 
 
-@pytest.mark.parametrize("dag", ["retune_digits", "retune_mllib", "retune_taskflow"])
+EXAMPLES = ["retune_digits", "retune_mllib", "retune_taskflow", "retune_torch", "retune_torch_distributed"]
+
+
+@pytest.mark.parametrize("dag", EXAMPLES)
 def test_example(airflow: Site, dag: str) -> None:
     """Each example DAG runs to its end, started as Airflow starts it."""
+    if "torch" in dag:
+        pytest.importorskip("torch", reason="PyTorch is not installed here: tools/torch.sh .venv installs it")
     run = airflow.trigger(dag)
-    last = {"retune_taskflow": "announce"}.get(dag, "train")
+    last = {"retune_taskflow": "announce", "retune_torch_distributed": "tune"}.get(dag, "train")
     run.wait("success", "failed", "upstream_failed", task=last)
     assert run.state(task=last) == "success", run.log()
     assert run.xcom() == run.xcom(key="tuning_result")["best_params"]
     assert run.xcom(key="best_loss") == study(run).best.loss
-    if dag == "retune_digits":
+    if dag in ("retune_digits", "retune_torch"):
         scores = run.xcom(task="train")
         assert scores["accuracy"] > scores["default_accuracy"]
         assert Path(scores["model"]).is_file()

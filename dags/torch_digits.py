@@ -1,0 +1,77 @@
+"""The network that `retune_torch` tunes: plain PyTorch, without Airflow or Spark."""
+
+from __future__ import annotations
+
+import torch
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from torch import Tensor, nn
+
+EPOCHS = 8
+DEFAULTS = {"batch_size": 64, "learning_rate": 0.01, "momentum": 0.0}
+
+
+def splits() -> dict[str, tuple[Tensor, Tensor]]:
+    """Images and labels: 60 percent to train with, 20 to validate, 20 to test.
+
+    Each image to train with is there five times, four times shifted by a pixel.
+    """
+    images, labels = load_digits(return_X_y=True)
+    images = (images / 16.0).reshape(-1, 8, 8).astype("float32")
+    rest, test, rest_labels, test_labels = train_test_split(
+        images, labels, test_size=0.2, random_state=0, stratify=labels
+    )
+    train, valid, train_labels, valid_labels = train_test_split(
+        rest, rest_labels, test_size=0.25, random_state=0, stratify=rest_labels
+    )
+    found = torch.from_numpy(train)
+    shifted = [found, *(torch.roll(found, by, axis) for by in (1, -1) for axis in (1, 2))]
+    return {
+        "train": (torch.cat(shifted), torch.from_numpy(train_labels).repeat(5)),
+        "valid": (torch.from_numpy(valid), torch.from_numpy(valid_labels)),
+        "test": (torch.from_numpy(test), torch.from_numpy(test_labels)),
+    }
+
+
+def network() -> nn.Module:
+    """A perceptron with one hidden layer."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))
+
+
+def fit(
+    images: Tensor, labels: Tensor, *, batch_size: int, learning_rate: float, momentum: float
+) -> nn.Module:
+    """Train by stochastic gradient descent."""
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=learning_rate, momentum=momentum)
+    for _ in range(EPOCHS):
+        for batch in torch.randperm(len(images)).split(batch_size):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(images[batch]), labels[batch]).backward()
+            optimizer.step()
+    return model.eval()
+
+
+def validation_loss(params: dict, shared_data: dict[str, tuple[Tensor, Tensor]]) -> dict:
+    """The negative log-likelihood of held-out images, and how many of them are recognised."""
+    torch.set_num_threads(1)  # a trial has one core
+    model = fit(*shared_data["train"], **params)
+    images, labels = shared_data["valid"]
+    with torch.no_grad():
+        scores = model(images)
+    return {
+        "loss": nn.functional.cross_entropy(scores, labels).item(),
+        "accuracy": (scores.argmax(1) == labels).float().mean().item(),
+    }
+
+
+def fit_and_test(**params: float) -> tuple[nn.Module, float]:
+    """Train on everything but the test set; returns the model and its test accuracy."""
+    torch.manual_seed(0)
+    data = splits()
+    images, labels = (torch.cat(each) for each in zip(data["train"], data["valid"], strict=True))
+    model = fit(images, labels, **{**DEFAULTS, **params})
+    with torch.no_grad():
+        test_images, test_labels = data["test"]
+        accuracy = (model(test_images).argmax(1) == test_labels).float().mean().item()
+    return model, accuracy
