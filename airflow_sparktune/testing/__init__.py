@@ -6,8 +6,12 @@ imports this one, so pytest is needed for tests only.
 
 import pytest
 
-pytest.register_assert_rewrite(f"{__name__}.journal")  # shows values where an assert fails
+pytest.register_assert_rewrite(  # shows values where an assert fails
+    f"{__name__}.backend", f"{__name__}.journal", f"{__name__}.sampler"
+)
 
+from airflow_sparktune.testing.backend import BackendSuite  # noqa: E402
 from airflow_sparktune.testing.journal import JournalSuite  # noqa: E402
+from airflow_sparktune.testing.sampler import SamplerSuite  # noqa: E402
 
-__all__ = ["JournalSuite"]
+__all__ = ["BackendSuite", "JournalSuite", "SamplerSuite"]

@@ -61,6 +61,7 @@ class DriverBackend(ThreadedBackend):
         return reply
 
     def _cancel(self, number: int) -> None:
+        self._freed.add(number)
         with java_side():
             self._groups.cancel(self._context, number, runs=lambda: number in self._begun)
         with self._interrupting:

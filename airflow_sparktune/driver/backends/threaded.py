@@ -40,6 +40,7 @@ class ThreadedBackend(ABC):
         self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="trial")
         self._ready: queue.SimpleQueue[BackendEvent | BaseException] = queue.SimpleQueue()
         self._cancelled: set[int] = set()
+        self._freed: set[int] = set()  # trials whose slot was reported as free before their thread had ended
         self._begun: dict[int, Begin] = {}
         self._interrupted = False
 
@@ -116,4 +117,5 @@ class ThreadedBackend(ABC):
         except BaseException as error:  # noqa: BLE001 - it must reach the tuner, or the study would hang
             item = Lost(number, "cancelled") if number in self._cancelled else error
         del self._begun[number]
-        self._ready.put(item)
+        if isinstance(item, BaseException) or number not in self._freed:
+            self._ready.put(item)

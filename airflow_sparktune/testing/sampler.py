@@ -1,0 +1,154 @@
+"""What the tuner needs of a sampler."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from airflow_sparktune import space
+from airflow_sparktune.driver.samplers.base import Sampler
+from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
+
+MakeSampler = Callable[[Any], Sampler]
+
+SPACE: Mapping[str, Any] = {
+    "lr": space.loguniform(1e-4, 1.0),
+    "depth": space.uniformint(2, 12),
+    "model": space.choice(["svm", {"boost": {"rounds": space.quniform(10, 100, 10)}}]),
+}
+_FAILURE = Failure(FailureKind.RAISED, "ValueError: bad")
+_ENDS = (TrialState.OK, TrialState.OK, TrialState.OK, TrialState.FAILED, TrialState.PRUNED)
+
+
+class SamplerSuite:
+    """Tests that a sampler can lead a search.
+
+    A sampler supplies one fixture, `make_sampler`: a function that returns a new one for a space, which is
+    made of the builders in airflow_sparktune.space. A sampler that draws at random must draw by the seed that
+    it is given.
+
+        class TestMySampler(SamplerSuite):
+            @pytest.fixture
+            def make_sampler(self):
+                return lambda space: MySampler(space)
+    """
+
+    def test_it_knows_its_dimensions(self, make_sampler: MakeSampler) -> None:
+        """There is a row for each label, a dimension of a branch with its parent."""
+        rows = {row.label: row for row in make_sampler(SPACE).dimensions}
+        assert len(rows) == 4
+        assert sum(row.parent is not None for row in rows.values()) == 1
+        for row in rows.values():
+            json.dumps(row.to_json(), allow_nan=False)
+
+    def test_suggestions_lie_in_the_space(self, make_sampler: MakeSampler) -> None:
+        """Each is plain JSON, within bounds, and has a number for each active label."""
+        sampler = make_sampler(SPACE)
+        labels = {row.label: row for row in sampler.dimensions}
+        for trial in search(sampler, 30):
+            assert json.loads(json.dumps([trial.params, dict(trial.point)])) == [trial.params, trial.point]
+            assert 1e-4 * (1 - 1e-9) <= trial.params["lr"] <= 1 + 1e-9
+            assert trial.params["depth"] in range(2, 13)
+            model = trial.params["model"]
+            assert model == "svm" or model["boost"]["rounds"] in range(10, 101, 10)
+            assert set(trial.point) <= set(labels)
+            active = {label for label, row in labels.items() if row.parent is None or model != "svm"}
+            assert active <= set(trial.point)
+
+    def test_both_branches_are_tried(self, make_sampler: MakeSampler) -> None:
+        """A search looks at more than one part of the space before it settles."""
+        found = search(make_sampler(SPACE), 30)
+        assert len({str(trial.params["lr"]) for trial in found}) > 20
+        assert {trial.params["model"] == "svm" for trial in found} == {True, False}
+
+    def test_a_suggestion_follows_from_the_trials_and_the_seed(self, make_sampler: MakeSampler) -> None:
+        """Two samplers that see the same suggest the same."""
+        first, second = (search(make_sampler(SPACE), 25) for _ in range(2))
+        assert [trial.params for trial in first] == [trial.params for trial in second]
+
+    def test_a_new_attempt_goes_on_with_the_sequence(self, make_sampler: MakeSampler) -> None:
+        """A sampler that is told where a study stands goes on as the one that lived through it."""
+        lived = make_sampler(SPACE)
+        trials = search(lived, 25)
+        resumed = make_sampler(SPACE)
+        for trial in trials:
+            resumed.tell(trial)
+        for number in range(25, 28):
+            suggestions = [sampler.ask(number, seed=number) for sampler in (lived, resumed)]
+            assert suggestions[0] == suggestions[1]
+            running = Trial(number=number, params=suggestions[0].params, point=suggestions[0].point)
+            for sampler in (lived, resumed):
+                sampler.tell(running)
+
+    def test_parallel_suggestions_differ(self, make_sampler: MakeSampler) -> None:
+        """Trials that run at the same time are not the same configuration, whatever is known by then."""
+        sampler = make_sampler(SPACE)
+        search(sampler, 25)
+        points = []
+        for number in range(25, 33):
+            suggestion = sampler.ask(number, seed=number)
+            sampler.tell(Trial(number=number, params=suggestion.params, point=suggestion.point))
+            points.append(json.dumps(dict(suggestion.point), sort_keys=True))
+        assert len(set(points)) == len(points)
+
+    def test_a_trial_may_run_again(self, make_sampler: MakeSampler) -> None:
+        """A trial that ends, runs again and ends otherwise counts as it stands last."""
+        sampler = make_sampler(SPACE)
+        *_, last = search(sampler, 5)
+        for trial in (replace(last, state=TrialState.RUNNING, loss=None), last):
+            sampler.tell(trial)
+        sampler.ask(5, seed=5)
+
+    def test_studies_without_a_success_go_on(self, make_sampler: MakeSampler) -> None:
+        """Failed trials alone, more of them than a search begins with, keep nothing from being suggested."""
+        sampler = make_sampler(SPACE)
+        for number in range(25):
+            suggestion = sampler.ask(number, seed=number)
+            trial = Trial(number=number, params=suggestion.params, point=suggestion.point)
+            sampler.tell(trial)
+            sampler.tell(trial.ended(TrialState.FAILED, end=1.0, error=_FAILURE))
+
+    def test_given_params_become_their_point(self, make_sampler: MakeSampler) -> None:
+        """What a person gives comes back as params, and as a point that the sampler can be told of."""
+        sampler = make_sampler(SPACE)
+        params = {"lr": 0.5, "depth": 7, "model": {"boost": {"rounds": 20}}}
+        suggestion = sampler.given(params)
+        assert suggestion.params == params
+        sampler.tell(Trial(number=0, params=suggestion.params, point=suggestion.point))
+        sampler.ask(1, seed=1)
+
+    @pytest.mark.parametrize(
+        "params",
+        [
+            {"lr": 2.0, "depth": 7, "model": "svm"},
+            {"lr": 0.5, "depth": 2.5, "model": "svm"},
+            {"lr": 0.5, "depth": 7, "model": "forest"},
+            {"lr": 0.5, "depth": 7},
+            {"lr": 0.5, "depth": 7, "model": "svm", "more": 1},
+            0.5,
+        ],
+    )
+    def test_params_outside_the_space_are_refused(self, make_sampler: MakeSampler, params: Any) -> None:
+        """What a person gives by mistake is told before anything runs."""
+        with pytest.raises(SpecError):
+            make_sampler(SPACE).given(params)
+
+
+def search(sampler: Sampler, trials: int) -> list[Trial]:
+    """Run a search of one trial at a time, of which some fail or are pruned."""
+    found = []
+    for number in range(trials):
+        suggestion = sampler.ask(number, seed=number)
+        trial = Trial(number=number, params=suggestion.params, point=suggestion.point, start=float(number))
+        sampler.tell(trial)
+        state = _ENDS[number % len(_ENDS)]
+        loss = abs(trial.params["depth"] - 5) + trial.params["lr"] if state is not TrialState.FAILED else None
+        error = _FAILURE if state is TrialState.FAILED else None
+        found.append(trial.ended(state, end=number + 0.5, run_s=0.5, loss=loss, error=error))
+        sampler.tell(found[-1])
+    return found

@@ -1,0 +1,34 @@
+"""Every sampler of the package keeps the contract."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hyperopt import anneal, rand, tpe
+
+from airflow_sparktune.driver.fmin.sampler import FminSampler
+from airflow_sparktune.driver.samplers import create
+from airflow_sparktune.driver.samplers.search_space import SearchSpace
+from airflow_sparktune.study.space import to_json
+from airflow_sparktune.testing import SamplerSuite
+from airflow_sparktune.testing.sampler import MakeSampler
+from tests.driver.world import spec
+
+
+class TestOfASpec(SamplerSuite):
+    @pytest.fixture(
+        params=[
+            *("gp", "tpe", "random", "anneal", "hyperopt.tpe:suggest", "optuna:TPESampler"),
+            pytest.param("atpe", marks=pytest.mark.integration),  # takes long for each suggestion
+        ]
+    )
+    def make_sampler(self, request: pytest.FixtureRequest) -> MakeSampler:
+        return lambda space: create(spec(space=to_json(space), algo=request.param))
+
+
+class TestOfFmin(SamplerSuite):
+    @pytest.fixture(params=[tpe.suggest, rand.suggest, anneal.suggest])
+    def make_sampler(self, request: pytest.FixtureRequest) -> MakeSampler:
+        return lambda space: FminSampler(
+            SearchSpace.of(to_json(space)).domain, request.param, generator=np.random.default_rng(7)
+        )
