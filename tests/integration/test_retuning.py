@@ -1,4 +1,4 @@
-"""Retuning through a real Airflow: three weeks of a champion, segments, approval, a script of one's own."""
+"""Retuning through a real Airflow: three weeks of a champion, segments, a script of one's own."""
 
 from __future__ import annotations
 
@@ -63,30 +63,6 @@ def test_segments_keep_their_champions(airflow: Site) -> None:
         assert trained["params"] == record(airflow, "retune_segments", trained["segment"]).in_office().params
     root = task_folder(str(airflow.home / "sparktune"), dag_id="retune_segments", task_id="tune")
     assert sorted(map(str, segments(root))) == ["berlin", "lyon", "porto"]
-
-
-def answer(run: Run, option: str) -> None:
-    """Answer the form of an approval as a person does."""
-    path = f"{run.path('approve')}/-1/hitlDetails"
-    run.site.call("PATCH", path, chosen_options=[option])
-
-
-def test_a_person_approves_and_rejects(airflow: Site) -> None:
-    """The first is approved and goes into office; the challenger that is rejected never does."""
-    approved = week(airflow, "approve_production", WEEKS[0])
-    champions = record(airflow, "approve_production")
-    assert actions(champions) == [Action.PROPOSED]
-    approved.wait("awaiting_input", "deferred", task="approve", within_s=120)
-    answer(approved, "Approve")
-    approved.wait("success", "failed", "skipped", task="promote_champion", within_s=300)
-    assert actions(champions) == [Action.PROPOSED, Action.PROMOTED]
-    rejected = week(airflow, "approve_production", WEEKS[2])
-    rejected.wait("awaiting_input", "deferred", task="approve", within_s=120)
-    answer(rejected, "Reject")
-    rejected.wait("skipped", "success", "failed", task="promote_champion", within_s=300)
-    assert rejected.state(task="promote_champion") == "skipped"
-    assert actions(champions) == [Action.PROPOSED, Action.PROMOTED, Action.PROPOSED]
-    assert champions.in_office().study.split("/")[-2].startswith(f"week-{WEEKS[0]}")
 
 
 def test_a_script_has_a_champion_too(airflow: Site) -> None:
