@@ -13,7 +13,12 @@ from airflow_sparktune.orchestrator.deploy.job import Job, Submission
 from airflow_sparktune.orchestrator.deploy.lookup import check_references
 from airflow_sparktune.orchestrator.deploy.provider import SubmissionOperator
 from airflow_sparktune.orchestrator.deploy.run import run_job
-from airflow_sparktune.orchestrator.deploy.user_code import UserCode, find_script, gather_code
+from airflow_sparktune.orchestrator.deploy.user_code import (
+    UserCode,
+    find_script,
+    gather_code,
+    script_imports,
+)
 from airflow_sparktune.orchestrator.deploy.way import Way
 from airflow_sparktune.orchestrator.production import (
     alias_among,
@@ -250,8 +255,10 @@ class SparkTuneOperator(SubmissionOperator):
             given = [name for name in SPEC_FIELDS if getattr(self, name) is not None]
             beside = [name for name in given if name not in RETUNING_FIELDS]
             bases = tuple(code_bases(context))
+            script = find_script(self.application, self.application_args or (), beside=beside, bases=bases)
             return job(
-                script=find_script(self.application, self.application_args or (), beside=beside, bases=bases),
+                script=script,
+                code=script_imports(script[0], bases=bases),
                 retuning=self._retuning(context),
             )
         spec, code = self._spec(context)

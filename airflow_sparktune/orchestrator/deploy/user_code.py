@@ -75,6 +75,16 @@ def find_script(
     return (str(path or application), *map(str, arguments))
 
 
+def script_imports(script: str, *, bases: Sequence[Path]) -> UserCode | None:
+    """Return the code in `bases` that a program imports, to ship where its trials run; None for none."""
+    path = Path(script)
+    if not path.is_file():
+        return None
+    shipped = with_imports({path.name: path.read_bytes()}, bases=(path.parent, *bases))
+    del shipped[path.name]
+    return UserCode(shipped) if shipped else None
+
+
 def with_imports(files: Mapping[str, bytes], *, bases: Sequence[Path]) -> dict[str, bytes]:
     """Return the files and every module in `bases` that they import, directly or through one another."""
     found = dict(files)

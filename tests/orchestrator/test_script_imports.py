@@ -1,0 +1,24 @@
+"""A script's trials run on executors, which get what the script imports from beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from airflow_sparktune.orchestrator.deploy.user_code import script_imports
+
+
+def test_what_a_script_imports_is_shipped_without_the_script(tmp_path: Path) -> None:
+    """Modules are followed; libraries and the program itself are left out."""
+    (tmp_path / "search.py").write_text("import json\nimport numpy\nfrom demand import loss\n")
+    (tmp_path / "demand.py").write_text("import shops\n")
+    (tmp_path / "shops.py").write_text("")
+    (tmp_path / "other.py").write_text("")
+    code = script_imports(str(tmp_path / "search.py"), bases=())
+    assert code is not None
+    assert set(code.files) == {"demand.py", "shops.py"}
+
+
+def test_a_script_alone_ships_nothing(tmp_path: Path) -> None:
+    (tmp_path / "search.py").write_text("import json\n")
+    assert script_imports(str(tmp_path / "search.py"), bases=()) is None
+    assert script_imports("s3://bucket/search.py", bases=()) is None
