@@ -43,10 +43,14 @@ def cut_off(folder: Path) -> None:
         segment.with_name(f"00000001-{len(kept):08d}.jsonl").write_text("\n".join(kept) + "\n")
 
 
-def test_the_history_server_is_on_record(tmp_path: Path) -> None:
+def test_the_history_server_is_on_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The application's own UI ends with it; on YARN the link leads to the history server then."""
+    facts = {"application": "a", "master": "m", "ui": None, "history": "http://history:18080"}
+    monkeypatch.setattr("airflow_sparktune.driver.backends.spark.describe", lambda _: facts)
     study = search(tmp_path / "study", max_evals=1)
-    assert set(study.attempts[0].spark or {}) == {"application", "master", "ui", "history"}
+    spark = study.attempts[0].spark
+    assert spark is not None
+    assert spark.history == "http://history:18080"
 
 
 def test_the_finished_trials_of_a_study_that_was_cleared_are_taken_over(tmp_path: Path) -> None:
