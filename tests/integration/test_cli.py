@@ -162,11 +162,11 @@ def test_objective_that_returns_nothing(start: Start) -> None:
 
 
 def test_objective_that_is_not_there(start: Start) -> None:
-    """One sentence from a real executor, no trial."""
+    """One sentence with the nearest name, before Spark starts."""
     process = start(objective="objectives:quadratik")
     told = output(process)
     assert process.returncode == 2
-    assert "has no 'quadratik'; check the spelling" in told
+    assert "has no 'quadratik'; did you mean 'quadratic'?" in told
     assert "Traceback" not in told
 
 
