@@ -1,4 +1,4 @@
-"""Who may see a study: users who may read the task instances of the DAG in the path."""
+"""Let users see a study if they may read the task instances of the DAG in the path."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ async def _unavailable(request: Request, error: Exception) -> Response:
 
 
 def _detail(error: Exception) -> str:
-    """What went wrong, without paths: a viewer of a DAG need not know the server's folders."""
+    """Describe an error without paths: a viewer of a DAG need not know the server's folders."""
     if isinstance(error, Busy):
         return f"The study cannot be read just now: {error}. The page tries again."
     if isinstance(error, PermissionError) or isinstance(error.__cause__, PermissionError):

@@ -1,4 +1,4 @@
-"""Which study a page is about, and the catalogue that finds its folder."""
+"""Name the study that a page is about, and find its folder in a catalogue."""
 
 from __future__ import annotations
 

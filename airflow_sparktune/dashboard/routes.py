@@ -1,4 +1,4 @@
-"""What the page asks about a study or a task; access is checked before, see `app`."""
+"""Answer what the page asks about a study or a task; `app` checks access before."""
 
 from __future__ import annotations
 

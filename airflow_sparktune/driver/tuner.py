@@ -133,8 +133,7 @@ class Tuner:
             f"its driver died in each of {trial.tries} tries; it may need more memory than the driver has, "
             "or end the process that it runs in"
         )
-        error = Failure(FailureKind.LOST, message)
-        failed = trial.ended(TrialState.FAILED, end=self._recorder.now, error=error)
+        failed = self._failed(trial, FailureKind.LOST, message)
         self._recorder.trial(failed)
         self._rules.tell(failed)
         self._learn(failed)
@@ -284,8 +283,11 @@ class Tuner:
             self._recorder.trial(again)
             return None
         message = f"its worker or executor went away in each of {trial.tries} tries: {reason}"
-        error = Failure(FailureKind.LOST, message)
-        return trial.ended(TrialState.FAILED, end=self._recorder.now, error=error)
+        return self._failed(trial, FailureKind.LOST, message)
+
+    def _failed(self, trial: Trial, kind: FailureKind, message: str) -> Trial:
+        """Return a trial that fails now without an answer of its objective."""
+        return trial.ended(TrialState.FAILED, end=self._recorder.now, error=Failure(kind, message))
 
     def _of(self, number: int) -> Trial:
         """Return a trial that was launched, with the moment at which its slot got it."""
@@ -296,8 +298,7 @@ class Tuner:
         message = (
             f"it ran longer than trial_timeout ({self._spec.trial_timeout:g} s); raise it if that is usual"
         )
-        failure = Failure(FailureKind.TIMEOUT, message)
-        return self._of(number).ended(TrialState.FAILED, end=self._recorder.now, error=failure)
+        return self._failed(self._of(number), FailureKind.TIMEOUT, message)
 
     def _let_go(self, number: int) -> None:
         """Cancel a trial; what its slot still reports is no result."""

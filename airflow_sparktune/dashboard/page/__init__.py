@@ -1,1 +1,1 @@
-"""What the page shows: its data as schemas, its files, and the report made of both."""
+"""Build the page: its data as schemas, its files, and the report made of both."""

@@ -1,4 +1,4 @@
-"""What failed trials have in common, in a sentence for each kind of failure."""
+"""Sum up failed trials: one sentence for each kind of failure."""
 
 from __future__ import annotations
 

@@ -37,5 +37,5 @@ def packed(data: bytes, request: Request, **given: Any) -> Response:
 
 
 def accepts_gzip(request: Request) -> bool:
-    """Whether the browser takes compressed answers."""
+    """Return whether the browser takes compressed answers."""
     return "gzip" in request.headers.get("accept-encoding", "")

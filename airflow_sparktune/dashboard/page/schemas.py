@@ -1,4 +1,4 @@
-"""What the page gets from the server, in JSON."""
+"""Define the JSON that the page gets from the server."""
 
 from __future__ import annotations
 
