@@ -76,7 +76,7 @@ class DriverLost(SparktuneError):
 
 
 def format_error(error: BaseException) -> str:
-    """The error with its traceback; of one whose own code fails when it is shown, where it was raised."""
+    """Return the error with its traceback, or where it was raised if it cannot be shown."""
     try:
         return "".join(format_exception(error)).rstrip()
     except Exception:  # noqa: BLE001 - an exception of the user's own class may do anything when looked at
@@ -84,7 +84,7 @@ def format_error(error: BaseException) -> str:
 
 
 def describe(error: BaseException, *, traceback: str | None = None) -> dict[str, Any]:
-    """The error as JSON data.
+    """Return the error as JSON data.
 
     >>> describe(SpecError("max_evals must be at least 1"))
     {'type': 'SpecError', 'message': 'max_evals must be at least 1', 'retryable': False, 'traceback': None}
@@ -105,7 +105,7 @@ def _text(error: BaseException) -> str:
 
 
 def revive(data: Mapping[str, Any]) -> SparktuneError:
-    """The error that `describe` wrote down; one that was not deliberate comes back as `DriverLost`.
+    """Return the error that `describe` wrote down; one that was not deliberate comes back as `DriverLost`.
 
     A deliberate one of a class that is not listed here keeps its decision about a retry.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def suggest(new_ids: Sequence[int], domain: Any, trials: Any, seed: int) -> list[dict[str, Any]]:
-    """A suggest function of hyperopt's: better losses than TPE for the same trials, alone and in parallel.
+    """Suggest the next trials by a Gaussian process: a suggest function for `hyperopt.fmin`.
 
     It is what `algo="gp"` uses in a study. A suggestion depends on the history, the running trials and the
     seed alone. Raises SpecError for a space with distributions other than those of hyperopt.hp.

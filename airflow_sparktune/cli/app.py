@@ -32,11 +32,11 @@ class Commands(click.Group):
     """Commands by name; listing them imports none, so that help appears at once."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """All names, in the order in which one needs them."""
+        """Return all names, in the order in which a user needs them."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """The command, from its module."""
+        """Import a command from its module."""
         if cmd_name not in COMMANDS:
             return None
         module = import_module(f"airflow_sparktune.cli.{COMMANDS[cmd_name][0]}")
@@ -44,7 +44,7 @@ class Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """The list in the help."""
+        """Write the list of commands into the help."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 

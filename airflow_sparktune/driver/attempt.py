@@ -63,7 +63,7 @@ class Plan(Protocol):
         """
 
     def opened(self, study: Study) -> None:
-        """The study is open: `study` is kept in step with its journal from now on."""
+        """Take note that the study is open; `study` follows its journal from now on."""
 
     def rules(self) -> Sequence[Rule]:
         """Return what ends the study, in the order in which it is asked."""

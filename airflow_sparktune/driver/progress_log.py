@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 
-from airflow_sparktune.executor.evaluate import OURS
+from airflow_sparktune.executor.reply import OURS
 from airflow_sparktune.study.result import in_words, summary
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialPurpose
@@ -42,7 +42,7 @@ class ProgressLog:
             )  # fmt: skip
 
     def trial(self, trial: Trial) -> None:
-        """One line for a trial that has ended."""
+        """Log one line for a trial that has ended."""
         spec, best = self._study.spec, self._study.best
         self._finished += trial.counts
         loss = f" loss={trial.loss:.6g}" if trial.loss is not None else ""

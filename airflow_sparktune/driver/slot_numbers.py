@@ -18,7 +18,7 @@ class SlotNumbers:
         self._made = 0
 
     def take(self) -> int:
-        """The lowest number that is free."""
+        """Return the lowest number that is free."""
         if self._free:
             return heapq.heappop(self._free)
         self._made += 1

@@ -44,7 +44,7 @@ class Termination:
             interrupt(Killed())
 
     def on_sigterm(self, _signum: int, _frame: Any) -> None:
-        """The signal's handler."""
+        """Handle the signal."""
         if self.asked:
             return
         self.asked = True

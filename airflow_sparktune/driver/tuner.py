@@ -19,7 +19,7 @@ from airflow_sparktune.driver.slot_numbers import SlotNumbers
 from airflow_sparktune.driver.stopping import StoppingRules
 from airflow_sparktune.driver.trial_queue import TrialQueue
 from airflow_sparktune.executor.evaluate import Call
-from airflow_sparktune.executor.objective import TrialInfo
+from airflow_sparktune.executor.objective import TrialContext
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialOrigin, TrialPurpose, TrialState
@@ -158,7 +158,7 @@ class Tuner:
         return len(starts) >= most
 
     def _starts(self, most: int) -> list[Trial]:
-        """Up to `most` trials, recorded as running: those that are run again first, then new ones."""
+        """Return up to `most` trials, recorded as running: those that are run again first, then new ones."""
         until = self._clock() + max(GROUP_S, self._recorder.commit_s)
         starts: list[Trial] = []
         try:
@@ -212,7 +212,7 @@ class Tuner:
             self._running[trial.number] = now + limit
             self._launched[trial.number] = self._recorder.now
             seed = seed_of(self._seed, trial)
-            info = TrialInfo(trial.number, seed, trial.attempt, trial.tries, trial.purpose.value)
+            info = TrialContext(trial.number, seed, trial.attempt, trial.tries, trial.purpose.value)
             self._backend.submit(Call(trial.params, info))
 
     def _next_strike(self) -> float:

@@ -47,7 +47,7 @@ class Watchdog:
             threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     def end(self, code: int) -> NoReturn:
-        """The last steps of this process, by whichever thread comes first; another one waits in vain."""
+        """End this process. The first thread that gets here does it; any other one waits until it is over."""
         with self._ending:
             try:
                 self._end_family()
@@ -105,7 +105,7 @@ def _is_alive(pid: int | None) -> bool:
 
 
 def _parent(pid: int) -> int | None:
-    """The parent's pid; None where this cannot be known (no /proc)."""
+    """Return the parent's pid; None where this cannot be known (no /proc)."""
     return None if (stat := _stat(pid)) is None else int(stat[1])
 
 
@@ -120,7 +120,7 @@ def _stat(pid: int) -> list[bytes] | None:
 
 
 def _descendants(root: int) -> set[int]:
-    """The processes below `root`, without this one."""
+    """Return the processes below `root`, without this one."""
     children: dict[int, list[int]] = {}
     processes = Path("/proc")
     for entry in processes.iterdir() if processes.is_dir() else ():

@@ -47,7 +47,7 @@ def guard_children() -> None:
 
 
 def guard_driver() -> None:
-    """The same for a driver, whose forks move into the guard's group."""
+    """Do the same for a driver, whose forks move into the guard's group."""
     if sys.platform == "linux":
         group = _guard(group=0)
         if group is not None:

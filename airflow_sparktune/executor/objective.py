@@ -1,4 +1,4 @@
-"""The user's function: found by reference, checked once, called with what it asks for."""
+"""Load the user's function by its reference, check its signature, call it with the arguments it names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.study.signature import extras_wanted
 
-# How code comes to where trials run.
+# How to bring code to where trials run.
 WAYS = (
     "put it beside the DAG file, send it with py_files, or give executors an environment that has it "
     "(archives, or their image)"
@@ -20,8 +20,8 @@ WAYS = (
 
 
 @dataclass(frozen=True, slots=True)
-class TrialInfo:
-    """What an objective that has a parameter named `trial` is given.
+class TrialContext:
+    """The argument of an objective that has a parameter named `trial`.
 
     `seed` is derived from the study's seed and the trial's number: the same however often the study
     was interrupted. In a confirmation `purpose` is "confirm", and `seed` is the same for all configurations
@@ -37,18 +37,18 @@ class TrialInfo:
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """A callable and the names of the extras it wants."""
+    """A callable, and the names of the extra arguments it takes."""
 
     call: Callable[..., Any]
     wants: frozenset[str]
 
     def __call__(self, params: Any, *, kwargs: Mapping[str, Any], **extras: Any) -> Any:
-        """Call it with the params first, the kwargs, and those `extras` that it has parameters for."""
+        """Call it with the params, the kwargs, and those of `extras` that it has parameters for."""
         return self.call(params, **kwargs, **{name: extras[name] for name in self.wants})
 
 
 def load(name: str) -> Any:
-    """What a `module:name` reference stands for; raises ObjectiveError in one sentence."""
+    """Return the object that `module:name` refers to; raises ObjectiveError."""
     module_name, _, attribute = name.partition(":")
     try:
         module = importlib.import_module(module_name)
@@ -66,13 +66,13 @@ def load(name: str) -> Any:
     except SyntaxError as error:
         raise ObjectiveError(
             f"{name!r} must be importable where trials run, got {type(error).__name__}: {error.msg} "
-            f"({error.filename}, line {error.lineno}); mend that line"
+            f"({error.filename}, line {error.lineno}); correct that line"
         ) from error
     except (Exception, SystemExit) as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         raise ObjectiveError(
             f"{name!r} must be importable where trials run, got {type(error).__name__}: {error} "
-            f"({where.filename}, line {where.lineno}); mend what the module does when it is imported"
+            f"({where.filename}, line {where.lineno}); correct what the module does when it is imported"
         ) from error
     try:
         return getattr(module, attribute)
@@ -84,7 +84,7 @@ def load(name: str) -> Any:
 
 
 def load_objective(name: str, *, kwargs: Mapping[str, Any], extras: frozenset[str]) -> Objective:
-    """The objective, checked to be callable with params, `kwargs` and those `extras` that it names."""
+    """Load an objective; raises ObjectiveError unless it takes params, `kwargs` and any of `extras`."""
     found = load(name)
     if not callable(found):
         raise ObjectiveError(

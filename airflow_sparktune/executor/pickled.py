@@ -1,136 +1,119 @@
-"""One trial of an objective that travels as a pickle: a function that a hyperopt script hands to fmin.
+"""An objective that travels as a pickle: the function that a hyperopt script passes to fmin.
 
-Its parameters may be any objects, so they are pickled too. Its answers follow hyperopt's rules, and come
-back whole beside the reply.
+Its parameters may be any objects, so they are pickled too. What it returns follows hyperopt's rules, and
+comes back whole beside the reply.
 """
 
 from __future__ import annotations
 
 import base64
-import json
 import math
 import pickle
 import reprlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from airflow_sparktune.executor.evaluate import (
-    INFO_LIMIT_BYTES,
-    Call,
-    Outcome,
-    Reply,
-    attempt,
-    fitting,
-    no_loss,
-    raised,
-    small_info,
-    worker_report,
-)
-from airflow_sparktune.executor.reuse import keep_worker
-from airflow_sparktune.executor.shared import Broadcast, explained, opened
+from airflow_sparktune.errors import ObjectiveError
+from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.executor.reply import INFO_LIMIT_BYTES, Reply, fitting, no_loss, small_info
 from airflow_sparktune.study.plain import scalar
 from airflow_sparktune.study.trial import Failure, FailureKind
 
-# What hyperopt's objectives may answer as `status`; each but "ok" says that there is no loss to compare.
+# What hyperopt's objectives may return as `status`; each but "ok" says that there is no loss to compare.
 STATUSES = ("new", "running", "suspended", "ok", "fail")
 
 
 @dataclass(frozen=True, slots=True)
 class PickledTask:
-    """What all trials of a study share; it travels once, as a broadcast.
+    """Calls a pickled function.
 
-    `dumps` pickles an answer on its way back. The driver chooses it, so that nothing here has to know a
+    `dumps` pickles what the objective returned. The driver chooses it, so that nothing here has to know a
     pickler that can handle the classes of a script.
     """
 
     function: bytes
     dumps: Callable[[Any], bytes]
 
+    def load(self) -> None:
+        """Unpickle the function, which imports what it needs."""
+        try:
+            _loaded(self.function)
+        except Exception as error:
+            raise ObjectiveError(
+                f"the objective must be loadable where trials run, got {type(error).__name__}: {error}; "
+                "install there what it imports, or ship it with --py-files"
+            ) from error
 
-def evaluate_pickled(task: Broadcast, call: Call, rows: Iterator[Any]) -> Iterator[Any]:
-    """The function of the single-task job: yields the reply, and the pickled answer or None."""
-    keep_worker(rows)
-    with opened(task) as value:
-        outcome = _answer(value, call)
-    try:
-        reply = interpret(outcome)
-    except Exception as error:  # noqa: BLE001 - a value of the user's own class may raise when it is looked at
-        reply = Reply(outcome.run_s, failure=replace(raised(error), kind=FailureKind.NONSENSE))
-    yield replace(reply, failure=explained(reply.failure, task)).to_json()
-    yield _whole(outcome.returned, value.dumps) if outcome.failure is None else None
+    def bind(self, call: Call) -> Callable[[], Any]:
+        function = _loaded(self.function)
+        return lambda: result_of(function(pickle.loads(call.params)))
 
+    def reply(self, returned: Mapping[str, Any], run_s: float) -> Reply:
+        return reply_to(returned, run_s)
 
-def check_pickled(task: Broadcast, rows: Iterator[Any]) -> Iterator[str]:
-    """Look from inside a worker whether trials can run there: yields JSON (see driver.backends.preflight)."""
-    list(rows)
-    try:
-        with opened(task) as value:
-            _loaded(value.function)
-        problem = None
-    except Exception as error:  # noqa: BLE001 - loading imports the user's modules
-        problem = (
-            f"the objective must be loadable where trials run, got {type(error).__name__}: {error}; "
-            "install there what it imports, or ship it with --py-files"
-        )
-    yield json.dumps(worker_report(problem))
+    def pickled(self, returned: Mapping[str, Any]) -> bytes | None:
+        if set(returned) <= {"loss", "status"}:
+            return None
+        try:
+            return self.dumps(returned)
+        except Exception:  # noqa: BLE001 - a picklable loss must not be lost with what cannot be pickled
+            return None
 
 
-def answer_of(returned: Any) -> dict[str, Any]:
-    """What an objective returned as hyperopt's result; raises what makes the trial a failed one.
+def result_of(returned: Any) -> dict[str, Any]:
+    """Return what an objective returned as hyperopt's result dict; raises ValueError where it is none.
 
-    >>> answer_of(0.5), answer_of({"status": "fail", "why": "no data"})
+    >>> result_of(0.5), result_of({"status": "fail", "why": "no data"})
     ({'loss': 0.5, 'status': 'ok'}, {'status': 'fail', 'why': 'no data'})
     """
     number = scalar(returned)
     if isinstance(number, (int, float)):
         return {"loss": float(number), "status": "ok"}
     try:
-        answer = dict(returned)
+        result = dict(returned)
     except (TypeError, ValueError):
         raise ValueError(no_loss(returned)) from None
-    if answer.get("status") not in STATUSES:
+    if result.get("status") not in STATUSES:
         raise ValueError(
             f"the objective's result must have a status of {', '.join(STATUSES)}, "
-            f"got {answer.get('status')!r}; return {{'loss': ..., 'status': 'ok'}}"
+            f"got {result.get('status')!r}; return {{'loss': ..., 'status': 'ok'}}"
         )
-    if answer["status"] == "ok":
-        loss = _number(answer.get("loss"))
+    if result["status"] == "ok":
+        loss = _number(result.get("loss"))
         if loss is None:
-            shown = reprlib.repr(answer.get("loss"))
+            shown = reprlib.repr(result.get("loss"))
             raise ValueError(f"the objective's result must have a number as its loss, got {shown}")
-        answer["loss"] = loss
-    attachments = answer.get("attachments")
+        result["loss"] = loss
+    attachments = result.get("attachments")
     if not (attachments is None or isinstance(attachments, Mapping)):
         raise ValueError(
             "the objective's attachments must be a dict of names and values, got "
             f"{type(attachments).__name__}; give each a name"
         )
-    return answer
+    return result
 
 
-def interpret(outcome: Outcome) -> Reply:
-    """The reply that goes into the journal.
+def reply_to(result: Mapping[str, Any], run_s: float) -> Reply:
+    """Return the reply for a result dict.
 
-    What hyperopt takes for done and the journal for failed (no finite loss) is told apart by `reported`.
+    Hyperopt counts a trial without a finite loss as done, the journal as failed: `reported` keeps what
+    hyperopt needs.
     """
-    if outcome.failure is not None:
-        return Reply(outcome.run_s, failure=outcome.failure)
-    answer: dict[str, Any] = outcome.returned
-    status, loss = answer["status"], _number(answer.get("loss"))
+    status, loss = result["status"], _number(result.get("loss"))
     if status == "ok" and loss is not None and math.isfinite(loss):
-        return Reply(outcome.run_s, loss=loss, info=_info(answer))
+        return Reply(run_s, loss=loss, info=_info(result))
     if status == "ok":
         failure = Failure(FailureKind.NONSENSE, f"the objective must return a finite loss, got {loss}")
     else:
         failure = Failure(FailureKind.RAISED, f"the objective reported status {status!r}")
     reported = {"status": status, **({} if loss is None else {"loss": str(loss)})}
-    return Reply(outcome.run_s, failure=failure, info=_info(answer, reported=reported))
+    return Reply(run_s, failure=failure, info=_info(result, reported=reported))
 
 
 def _number(loss: Any) -> float | None:
-    """A loss as hyperopt takes it: whatever can be made a float.
+    """Return a loss as hyperopt reads it: anything that float() accepts.
 
     >>> _number("0.5"), _number(None)
     (0.5, None)
@@ -141,41 +124,23 @@ def _number(loss: Any) -> float | None:
         return None
 
 
-def _answer(task: PickledTask, call: Call) -> Outcome:
-    try:
-        function = _loaded(task.function)
-    except Exception as error:  # noqa: BLE001 - loading imports the user's modules
-        return Outcome(0.0, failure=raised(error))
-    return attempt(lambda: answer_of(function(pickle.loads(call.params))), seed=call.trial.seed)
-
-
 @lru_cache(maxsize=1)
 def _loaded(function: bytes) -> Callable[[Any], Any]:
-    """Loaded once per worker; only the last one is kept, for what a function holds can be large."""
+    """Unpickle it once per worker; only the last one is kept, because a function can hold large data."""
     loaded: Callable[[Any], Any] = pickle.loads(function)
     return loaded
 
 
-def _whole(answer: Mapping[str, Any], dumps: Callable[[Any], bytes]) -> bytes | None:
-    """The answer as it is, where it says more than the reply does and can be pickled."""
-    if set(answer) <= {"loss", "status"}:
-        return None
-    try:
-        return dumps(answer)
-    except Exception:  # noqa: BLE001 - a picklable loss must not be lost with what cannot be pickled
-        return None
-
-
-def _info(answer: Mapping[str, Any], **ours: Any) -> dict[str, Any]:
-    """What the journal keeps of an answer; one large attachment takes no other along."""
-    attachments, too_much = fitting(_encoded(answer.get("attachments") or {}))
-    beside = {key: value for key, value in answer.items() if key != "attachments"}
+def _info(result: Mapping[str, Any], **ours: Any) -> dict[str, Any]:
+    """Return what the journal keeps of a result; one large attachment does not push out the others."""
+    attachments, too_much = fitting(_encoded(result.get("attachments") or {}))
+    beside = {key: value for key, value in result.items() if key != "attachments"}
     info = small_info(beside, left_out=[f"attachments[{name!r}]" for name in too_much], **ours)
     return {**info, "attachments": attachments} if attachments else info
 
 
 def _encoded(attachments: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Attachments for JSON: those that are bytes as base64, where they are small enough to be kept."""
+    """Return attachments for JSON: bytes as base64 if they are small enough to be kept."""
     return {
         name: {"base64": base64.b64encode(value).decode()}
         if isinstance(value, bytes) and len(value) <= INFO_LIMIT_BYTES

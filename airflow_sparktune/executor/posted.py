@@ -1,17 +1,18 @@
-"""A trial's call as a property of its Spark job: one prepared job serves every trial of a study.
+"""Send a trial's call as a property of its Spark job, so that one prepared job serves every trial.
 
-What differs from trial to trial then needs no function of its own, which PySpark would pickle and build anew
-in the JVM: that takes a third of an empty trial's time, and half of the driver's.
+If each trial had a function of its own, PySpark would pickle it and the JVM would build a job for it: that
+takes a third of the time of an empty trial, and half of the driver's share of it.
 """
 
 from __future__ import annotations
 
 import base64
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.executor.evaluate import Call, evaluate
+from airflow_sparktune.executor.shared import Broadcast
 
 PROPERTY = "sparktune.call"
 # Spark keeps the properties of its recent jobs, and writes them into its event log.
@@ -19,15 +20,13 @@ MOST_BYTES = 32_768
 
 
 def post(call: Call) -> str | None:
-    """The property's value; None for a call that is too large for it."""
+    """Return the property's value, or None for a call that is too large for one."""
     posted = base64.b64encode(pickle.dumps(call)).decode()
     return posted if len(posted) <= MOST_BYTES else None
 
 
-def evaluate_posted(
-    evaluate: Callable[[Any, Call, Iterator[Any]], Iterator[Any]], task: Any, rows: Iterator[Any]
-) -> Iterator[Any]:
-    """The function of the prepared job: `evaluate`, with the call that its job was given."""
+def evaluate_posted(task: Broadcast, rows: Iterator[Any]) -> Iterator[Any]:
+    """Run the trial whose call is a property of this Spark job."""
     from pyspark import TaskContext  # there wherever this runs
 
     context = TaskContext.get()

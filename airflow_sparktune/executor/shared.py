@@ -99,7 +99,7 @@ def packing(pack: Pack) -> Iterator[None]:
 
 @contextmanager
 def opened(task: Broadcast) -> Iterator[Any]:
-    """The task of a broadcast, its large values mapped; what is unpickled meanwhile finds them too."""
+    """Yield the task of a broadcast, its large values mapped; what is unpickled meanwhile finds them too."""
     parcel = task.value
     if not isinstance(parcel, Parcel):
         yield parcel
@@ -113,7 +113,7 @@ def opened(task: Broadcast) -> Iterator[Any]:
 
 
 def explained(failure: Failure | None, task: Broadcast) -> Failure | None:
-    """The failure of a trial, with the way out if it wrote into what it must only read."""
+    """Return the failure of a trial, with the way out if it wrote into what it must only read."""
     if failure is None or "read-only" not in failure.message or not isinstance(task.value, Parcel):
         return failure
     return Failure(
@@ -145,7 +145,7 @@ def _unpack(head: bytes, first: int) -> Shared[Any]:
 
 
 def as_tensor(buffer: memoryview, dtype: str, shape: tuple[int, ...]) -> Any:
-    """A torch tensor over a buffer; executors that get none do not need torch."""
+    """Return a torch tensor over a buffer; executors that get none do not need torch."""
     import torch
 
     return torch.frombuffer(buffer, dtype=getattr(torch, dtype)).reshape(shape)

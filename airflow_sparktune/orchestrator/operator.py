@@ -265,7 +265,7 @@ class SparkTuneOperator(SubmissionOperator):
         return job(spec=spec, code=code)
 
     def _retuning(self, context: Context) -> dict[str, Any]:
-        """What a script's search is compared with, checked; nothing where nobody asks for that."""
+        """Return what a script's search is compared with, checked; nothing where nobody asks for that."""
         given = {name: value for name in RETUNING_FIELDS if (value := getattr(self, name)) is not None}
         if not given:
             return {}
@@ -296,7 +296,7 @@ class SparkTuneOperator(SubmissionOperator):
         return spec, code
 
     def _segment_arguments(self) -> dict[str, Any]:
-        """The arguments by which one instance of a mapped task differs from another."""
+        """Return the arguments by which one instance of a mapped task differs from another."""
         return {name: getattr(self, name) for name in SPEC_FIELDS}
 
     def _gather_code(

@@ -64,7 +64,7 @@ def address_of(context: Context, storage: str | None) -> str:
 
 
 def airflow_task_of(context: Context) -> AirflowTask:
-    """The task instance, and its page in Airflow, as readers outside Airflow know it."""
+    """Return the task instance, and its page in Airflow, as readers outside Airflow know it."""
     ti = context["ti"]
     url = getattr(ti, "log_url", None)  # a task that `dag.test()` runs has none
     return AirflowTask(

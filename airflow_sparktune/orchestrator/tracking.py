@@ -24,7 +24,7 @@ CATCH_UP_S = 30.0
 
 
 def tracking_environment(tracking: str) -> dict[str, str]:
-    """What the tracker's process needs in its environment; raises PlatformError.
+    """Return what the tracker's process needs in its environment; raises PlatformError.
 
     `mlflow` is the server that this worker's own MLFLOW_TRACKING_URI names; anything else is the id of an
     Airflow connection: schema, host and port make the server's URL, login and password (or a password alone,

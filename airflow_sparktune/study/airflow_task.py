@@ -43,7 +43,7 @@ def write_task(address: str, task: AirflowTask) -> None:
 
 
 def read_task(address: str) -> AirflowTask | None:
-    """The study's task; None for a study that no Airflow task has started. Raises StorageError."""
+    """Return the study's task; None for a study that no Airflow task has started. Raises StorageError."""
     try:
         return AirflowTask(**json.loads(open_storage(address).read(NAME)))
     except FileNotFoundError:

@@ -32,7 +32,7 @@ class Dimension:
 
 
 def dimensions(tree: Any) -> tuple[Dimension, ...]:
-    """The table of the space's dimensions, in the order of the space."""
+    """Return the table of the space's dimensions, in the order of the space."""
     return tuple(_dimension(label, node, parent, branch) for label, node, parent, branch in walk(tree))
 
 
@@ -54,7 +54,7 @@ def _dimension(label: str, node: Number | Choice, parent: str | None, branch: in
 
 
 def name_of(option: Any) -> str:
-    """What an option of a choice is called for people.
+    """Return what an option of a choice is called for people.
 
     >>> name_of("gbtree"), name_of({"C": {"uniform": [0, 1]}})
     ('gbtree', '{"C": {"uniform": [0, 1]}}')

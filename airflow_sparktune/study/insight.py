@@ -12,7 +12,7 @@ _IDLE = 0.2
 
 
 def verdict(study: Study) -> str | None:
-    """The sentence; None before the first successful trial.
+    """Return the sentence; None before the first successful trial.
 
     An example: "0.0334, 13 % better than the first trial; no gain in the last 14 trials; slots idle 26 % of
     the time: parallelism 3 would fit".

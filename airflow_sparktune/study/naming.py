@@ -24,7 +24,7 @@ class Name:
 
 
 def names(tree: Any) -> dict[str, Name]:
-    """The name of each dimension of a space by its label; `tree` is what `space.parse` returns.
+    """Return the name of each dimension of a space by its label; `tree` is what `space.parse` returns.
 
     Two dimensions never share a path: where the short one is ambiguous, the label is the path.
 
@@ -42,7 +42,7 @@ def names(tree: Any) -> dict[str, Name]:
 
 
 def option_names(options: Sequence[Any]) -> tuple[str, ...]:
-    """What the options of a choice are called, each differently.
+    """Return what the options of a choice are called, each differently.
 
     A plain value is its own name. An object is called by the constant that tells it from the others, else
     by its only key, else by its keys.
@@ -84,7 +84,7 @@ def _walk(tree: Any, *, label: str, prefix: str, key: str) -> Iterator[tuple[str
 
 
 def _telling_key(options: Sequence[Any]) -> str | None:
-    """The first key under which every object among the options holds another plain constant."""
+    """Return the first key under which every object among the options holds another plain constant."""
     objects = [option for option in options if isinstance(option, Mapping)]
     for key in objects[0] if len(objects) > 1 else ():
         values = [option.get(key) for option in objects]

@@ -27,12 +27,12 @@ class Phase(StrEnum):
 
     @property
     def over(self) -> bool:
-        """Whether no driver is at work, so that nothing changes until another attempt begins."""
+        """Return whether no driver is at work, so that nothing changes until another attempt begins."""
         return self not in (Phase.WAITING, Phase.STARTING, Phase.RUNNING)
 
 
 def phase_of(study: Study, *, now: float, task_state: str | None = None) -> Phase:
-    """Where `study` stands at `now`, in seconds since 1970 by a clock like the driver's.
+    """Return where `study` stands at `now`, in seconds since 1970 by a clock like the driver's.
 
     `task_state` is Airflow's state of the task instance, where it is known: a study without an end whose
     task has ended has lost its driver, however short ago it was heard.
@@ -52,7 +52,7 @@ def phase_of(study: Study, *, now: float, task_state: str | None = None) -> Phas
 
 
 def stage_of(study: Study) -> str:
-    """How far the start of the newest attempt has come, in words.
+    """Return how far the start of the newest attempt has come, in words.
 
     >>> stage_of(Study())
     'Spark is starting'

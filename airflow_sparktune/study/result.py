@@ -10,7 +10,7 @@ from airflow_sparktune.study.trial import Trial, TrialState
 
 
 def iso(seconds: float | None) -> str | None:
-    """Seconds since 1970 as UTC text.
+    """Return seconds since 1970 as UTC text.
 
     >>> iso(0.5)
     '1970-01-01T00:00:00.500+00:00'
@@ -21,7 +21,7 @@ def iso(seconds: float | None) -> str | None:
 
 
 def counts(study: Study) -> dict[str, int]:
-    """How many trials are in each state."""
+    """Return how many trials are in each state."""
     found = {state.value: 0 for state in TrialState}
     for trial in study.trials.values():
         found[trial.state.value] += 1
@@ -29,7 +29,7 @@ def counts(study: Study) -> dict[str, int]:
 
 
 def summary(study: Study) -> dict[str, Any]:
-    """The study in a few plain JSON values: counts, the best, why it stopped, where it came from.
+    """Return the study in a few plain JSON values: counts, the best, why it stopped, where it came from.
 
     `timing` is where the drivers' seconds went, of all attempts together: preparing (an executor, shared
     data), asking the sampler, writing the journal, waiting for a trial to end. `trials_s` is how long the
@@ -101,7 +101,7 @@ def _retuning(study: Study) -> dict[str, Any]:
 
 
 def trial_row(trial: Trial) -> dict[str, Any]:
-    """A trial as `sparktune show --json` prints it; times are UTC text, durations seconds."""
+    """Return a trial as `sparktune show --json` prints it; times are UTC text, durations seconds."""
     return {
         "number": trial.number,
         "params": trial.params,

@@ -20,7 +20,7 @@ _POSITIONAL = (
 def extras_wanted(
     name: str, signature: inspect.Signature, *, given: Iterable[str], extras: frozenset[str] = EXTRAS
 ) -> frozenset[str]:
-    """Those of `extras` that the objective `name` has a parameter for.
+    """Return those of `extras` that the objective `name` has a parameter for.
 
     `given` are the names of objective_kwargs. Raises ObjectiveError where the params, they and the extras do
     not fit the signature.

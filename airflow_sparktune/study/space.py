@@ -84,12 +84,12 @@ class Choice:
 
 
 def uniform(low: float, high: float) -> Number:
-    """A real number between `low` and `high`."""
+    """Describe a real number between `low` and `high`."""
     return Number("uniform", (low, high))
 
 
 def loguniform(low: float, high: float) -> Number:
-    """A real number between `low` and `high` (both above 0), even on a log scale: learning rates."""
+    """Describe a real number between `low` and `high` (both above 0), even on a log scale: learning rates."""
     return Number("loguniform", (low, high))
 
 
@@ -104,12 +104,12 @@ def qloguniform(low: float, high: float, q: float) -> Number:
 
 
 def normal(mu: float, sigma: float) -> Number:
-    """A normally distributed real number, without bounds."""
+    """Describe a normally distributed real number, without bounds."""
     return Number("normal", (mu, sigma))
 
 
 def lognormal(mu: float, sigma: float) -> Number:
-    """A positive number whose natural logarithm is normal(mu, sigma), as numpy defines it."""
+    """Describe a positive number whose natural logarithm is normal(mu, sigma), as numpy defines it."""
     return Number("lognormal", (mu, sigma))
 
 
@@ -124,27 +124,27 @@ def qlognormal(mu: float, sigma: float, q: float) -> Number:
 
 
 def randint(low: int, high: int) -> Number:
-    """A whole number from `low` to `high - 1`, without order: neighbours are not alike (seeds, hashes)."""
+    """Describe a whole number from `low` to `high - 1`, without order: neighbours are not alike (hashes)."""
     return Number("randint", (low, high))
 
 
 def uniformint(low: int, high: int) -> Number:
-    """A whole number from `low` to `high`, both included, with order: depths, layer sizes."""
+    """Describe a whole number from `low` to `high`, both included, with order: depths, layer sizes."""
     return Number("uniformint", (low, high))
 
 
 def choice(options: Sequence[Any]) -> Choice:
-    """One of `options`; an option may be a value, or a dict or list with dimensions of its own."""
+    """Describe one of `options`; an option may be a value, or a dict or list with dimensions of its own."""
     return Choice(_options(options, place="choice"))
 
 
 def pchoice(options: Sequence[tuple[float, Any]]) -> Choice:
-    """One of `options`, each a pair (probability, option)."""
+    """Describe one of `options`, each a pair (probability, option)."""
     return Choice(*_pairs(options, place="pchoice"))
 
 
 def parse(space: Any) -> Any:
-    """A space from builders, from JSON, or a mixture: checked, and ready for `to_json` and `walk`.
+    """Return a space from builders, from JSON, or a mixture: checked, and ready for `to_json` and `walk`.
 
     Raises SpecError for an unknown builder, bad bounds, two dimensions of one label, no dimension.
     """
@@ -164,7 +164,7 @@ def parse(space: Any) -> Any:
 
 
 def to_json(tree: Any) -> Any:
-    """The space as a person would write it in JSON."""
+    """Return the space as a person would write it in JSON."""
     match tree:
         case Number() | Choice():
             return tree.to_json()
@@ -179,7 +179,7 @@ def to_json(tree: Any) -> Any:
 def walk(
     tree: Any, path: str = "", parent: str | None = None, branch: int | None = None
 ) -> Iterator[tuple[str, Number | Choice, str | None, int | None]]:
-    """Each dimension with its label (its path in the space), and the choice and option it hangs under.
+    """Yield each dimension with its label (its path in the space), and the choice and option it hangs under.
 
     >>> [label for label, *_ in walk({"model": choice([{"C": uniform(0, 1)}, "none"])})]
     ['model', 'model[0].C']
@@ -224,7 +224,7 @@ def _parse(node: Any, *, place: str, is_option: bool = False) -> Any:
 
 
 def _builder_call(node: Mapping[Any, Any], *, place: str, is_value: bool) -> str | None:
-    """The builder that an object of one key calls; None where it is an ordinary group of parameters.
+    """Return the builder that an object of one key calls; None where it is an ordinary group of parameters.
 
     An object of one list of numbers, such as {"foo": [1, 2]}, is taken for a builder that does not exist,
     but not where it may well be meant as it is (`is_value`): an option {"layers": [64, 32]}.

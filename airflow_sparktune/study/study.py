@@ -102,7 +102,7 @@ class Study:
 
     @property
     def result_stands(self) -> bool:
-        """Whether the study was closed with a result, which a later attempt delivers as it is.
+        """Return whether the study was closed with a result, which a later attempt delivers as it is.
 
         A driver that was killed gave no verdict, whatever it had found by then.
         """
@@ -111,7 +111,7 @@ class Study:
         return self.closed.error is None and self.best is not None
 
     def answers(self, spec: Spec) -> bool:
-        """Whether the result stands for `spec`: the same study, whose end would be the same by its limits."""
+        """Return whether the result answers `spec`: the same study, with limits that end it alike."""
         if self.spec is None or self.closed is None or not self.result_stands:
             return False
         if self.spec.changed_identity(spec):
@@ -126,7 +126,7 @@ class Study:
 
     @property
     def finished(self) -> int:
-        """How many of the `max_evals` are done."""
+        """Return how many of the `max_evals` are done."""
         return sum(trial.counts for trial in self.trials.values())
 
     @property
@@ -142,7 +142,7 @@ class Study:
 
     @property
     def timing(self) -> dict[str, float]:
-        """Where the drivers' time went, in seconds, as far as they lived to tell."""
+        """Return where the drivers' time went, in seconds, as far as they recorded it."""
         total = Counter[str]()
         for attempt in self.attempts:
             total.update(attempt.timing)

@@ -108,7 +108,7 @@ class Trial:
 
     @property
     def counts(self) -> bool:
-        """Whether it is one of the `max_evals`; a repeat is none."""
+        """Return whether it is one of the `max_evals`; a repeat is none."""
         return self.purpose is TrialPurpose.SEARCH and self.state in (
             TrialState.OK,
             TrialState.FAILED,
@@ -125,12 +125,12 @@ class Trial:
         return max(self.end - self.start, 0.0)  # the clock may have been set meanwhile
 
     def ended(self, state: TrialState, *, end: float, **facts: Any) -> Trial:
-        """This trial with its end."""
+        """Return this trial with its end."""
         return replace(self, state=state, end=end, **facts)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Trial:
-        """The trial that `to_json` wrote; keys of a later version are left out.
+        """Return the trial that `to_json` wrote; keys of a later version are left out.
 
         Raises ValueError, LookupError or TypeError for what is no trial.
         """

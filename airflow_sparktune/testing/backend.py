@@ -10,14 +10,14 @@ import pytest
 
 from airflow_sparktune.driver.backends.base import Backend, BackendEvent, Ended, Lost
 from airflow_sparktune.executor.evaluate import Call
-from airflow_sparktune.executor.objective import TrialInfo
+from airflow_sparktune.executor.objective import TrialContext
 from airflow_sparktune.study.trial import FailureKind
 
 PATIENCE_S = 60.0
 
 
 def objective(params: dict[str, Any]) -> float:
-    """The objective of the suite's trials: take `after_s` seconds, then raise `error` or return `loss`."""
+    """Take `after_s` seconds, then raise `error` or return `loss`: the objective of the suite's trials."""
     until = time.monotonic() + params.get("after_s", 0.0)
     while time.monotonic() < until:
         time.sleep(0.02)  # in short pieces, so that a trial on the driver can be interrupted
@@ -36,7 +36,7 @@ class BackendSuite:
         class TestMyBackend(BackendSuite):
             @pytest.fixture
             def make_backend(self):
-                return lambda: MyBackend(Task("airflow_sparktune.testing.backend:objective", {}))
+                return lambda: MyBackend(ImportedTask("airflow_sparktune.testing.backend:objective", {}))
     """
 
     @pytest.fixture
@@ -122,7 +122,7 @@ class BackendSuite:
 
 
 def call(number: int, **params: Any) -> Call:
-    return Call(params, TrialInfo(number, seed=number, attempt=1, tries=1))
+    return Call(params, TrialContext(number, seed=number, attempt=1, tries=1))
 
 
 def loss_of(event: BackendEvent) -> float | None:

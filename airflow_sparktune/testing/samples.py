@@ -48,7 +48,7 @@ def opened(
 
 
 def trial(number: int, loss: float | None = None, *, at: float | None = None, **more: Any) -> TrialChanged:
-    """A trial that runs, or that has ended with a loss."""
+    """Return a trial that runs, or that has ended with a loss."""
     when = BEGAN + number if at is None else at
     made = Trial(number=number, params={"lr": 0.1}, point={"lr": 0.1}, start=when, slot=0, **more)
     if loss is not None:
@@ -61,12 +61,12 @@ def closed(reason: str = "max_evals", *, at: float = BEGAN + 100, **more: Any) -
 
 
 def data(event: Event) -> dict[str, Any]:
-    """The event as its line in a segment has it."""
+    """Return the event as its line in a segment has it."""
     return {"v": SCHEMA, **events.to_json(event)}
 
 
 def trial_data(**changed: Any) -> dict[str, Any]:
-    """The data of an event about trial 1, which runs, with some of the trial's own keys changed."""
+    """Return the data of an event about trial 1, which runs, with some of the trial's own keys changed."""
     made = data(trial(1))
     return {**made, "trial": {**made["trial"], **changed}}
 
@@ -77,7 +77,7 @@ def write(
     *commits: Sequence[Event | Mapping[str, Any]],
     stream: str | None = None,
 ) -> StreamWriter:
-    """A stream with one segment for each of `commits`."""
+    """Return a stream with one segment for each of `commits`."""
     writer = StreamWriter(storage, attempt)
     writer.stream = stream or writer.stream
     for commit in commits:
@@ -91,7 +91,7 @@ def write(
 
 
 def line(event: Event | Mapping[str, Any]) -> bytes:
-    """The line of an event, or of data that may be none, without its end."""
+    """Return the line of an event, or of data that may be none, without its end."""
     return json.dumps(data(event) if isinstance(event, Event) else event).encode()
 
 

@@ -14,7 +14,8 @@ from airflow_sparktune.driver.samplers.base import Suggestion
 from airflow_sparktune.driver.stopping import StoppingRules, no_success
 from airflow_sparktune.driver.trial_queue import Start, TrialQueue
 from airflow_sparktune.driver.tuner import Tuner
-from airflow_sparktune.executor.evaluate import Call, Reply
+from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.executor.reply import Reply
 from airflow_sparktune.study import storage
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.spec import Spec

@@ -4,31 +4,24 @@ import json
 import random
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pytest
 
-from airflow_sparktune.executor.evaluate import (
-    INFO_LIMIT_BYTES,
-    OURS,
-    Call,
-    Reply,
-    Task,
-    TrialCancelled,
-    attempt,
-    check,
-    evaluate,
-    run,
-)
-from airflow_sparktune.executor.objective import TrialInfo
+from airflow_sparktune.executor.evaluate import Call, Task, TrialCancelled, check, evaluate, run
+from airflow_sparktune.executor.imported import ImportedTask
+from airflow_sparktune.executor.objective import TrialContext
+from airflow_sparktune.executor.reply import INFO_LIMIT_BYTES, OURS, Reply
 from airflow_sparktune.executor.shared import Shared
 from airflow_sparktune.study.trial import FailureKind
 from tests.executor import user_code
 
 HERE = "tests.executor.user_code"
-TRIAL = TrialInfo(number=3, seed=99, attempt=1, tries=1)
+TRIAL = TrialContext(number=3, seed=99, attempt=1, tries=1)
 
 
 class Sent:
@@ -38,10 +31,33 @@ class Sent:
         self.value = task
 
 
+class Calls:
+    """A task whose objective is a plain function without arguments."""
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self._function = function
+
+    def load(self) -> None:
+        pass
+
+    def bind(self, call: Call) -> Callable[[], Any]:
+        return self._function
+
+    def reply(self, returned: Any, run_s: float) -> Reply:
+        return Reply(run_s, loss=float(returned))
+
+    def pickled(self, returned: Any) -> None:
+        return None
+
+
+def loss_of(function: Callable[[], Any], *, seed: int) -> float | None:
+    return run(Calls(function), Call(None, replace(TRIAL, seed=seed)))[0].loss
+
+
 def reply_of(name: str, params: Any = None, **kwargs: Any) -> Reply:
     """The reply as the driver gets it: through JSON."""
     rows = iter([0])
-    (text,) = evaluate(Sent(Task(f"{HERE}:{name}", kwargs)), Call(params, TRIAL), rows)
+    (text,) = evaluate(Sent(ImportedTask(f"{HERE}:{name}", kwargs)), Call(params, TRIAL), rows)
     assert list(rows) == []  # what is left unread would end the worker
     return Reply.from_json(text)
 
@@ -195,7 +211,7 @@ class TestExceptions:
             raise TrialCancelled
 
         with pytest.raises(TrialCancelled):
-            attempt(cancelled, seed=1)
+            loss_of(cancelled, seed=1)
 
 
 class TestSeeds:
@@ -207,8 +223,9 @@ class TestSeeds:
         assert first == again == random.Random(TRIAL.seed).random()
 
     def test_numpy_too(self) -> None:
-        one = attempt(np.random.rand, seed=2**31 - 1).returned
-        assert attempt(np.random.rand, seed=2**31 - 1).returned == one
+        one = loss_of(np.random.rand, seed=2**31 - 1)
+        assert one is not None
+        assert loss_of(np.random.rand, seed=2**31 - 1) == one
 
     def test_torch_where_it_is_loaded(self, monkeypatch: pytest.MonkeyPatch) -> None:
         seeds: list[int] = []
@@ -217,19 +234,20 @@ class TestSeeds:
             manual_seed = staticmethod(seeds.append)
 
         monkeypatch.setitem(sys.modules, "torch", Torch)  # type: ignore[arg-type]
-        attempt(lambda: None, seed=5)
+        loss_of(lambda: 0, seed=5)
         assert seeds == [5]
 
     def test_a_library_that_the_objective_itself_imports_is_seeded_in_a_new_worker_too(self) -> None:
         """As the body of a decorated task does."""
         code = (
             "import sys\n"
-            "from airflow_sparktune.executor.evaluate import attempt\n"
-            "def draw():\n"
-            "    import numpy\n"
-            "    return float(numpy.random.rand())\n"
+            "from airflow_sparktune.executor.evaluate import Call, run\n"
+            "from airflow_sparktune.executor.imported import ImportedTask\n"
+            "from airflow_sparktune.executor.objective import TrialContext\n"
             "assert 'numpy' not in sys.modules\n"
-            "print(attempt(draw, seed=5).returned, attempt(draw, seed=5).returned)\n"
+            f"task = ImportedTask('{HERE}:draws_with_numpy', {{}})\n"
+            "call = Call(None, TrialContext(0, seed=5, attempt=1, tries=1))\n"
+            "print(run(task, call)[0].loss, run(task, call)[0].loss)\n"
         )
         ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         np.random.seed(5)
@@ -238,25 +256,26 @@ class TestSeeds:
 
 class TestTask:
     def test_extras(self) -> None:
-        task = Task(f"{HERE}:with_extras", {"data": "d"}, shared_data=Shared({"rows": 3}))
-        reply = run(task, Call({}, TRIAL))
+        task = ImportedTask(f"{HERE}:with_extras", {"data": "d"}, shared_data=Shared({"rows": 3}))
+        reply, _ = run(task, Call({}, TRIAL))
         assert reply.info == {"got": ["d", 3, 99, 1, 1, {"rows": 3}]}
 
     def test_a_second_study_does_not_see_the_shared_data_of_the_first(self) -> None:
         for rows in (1, 2):
-            reply = run(Task(f"{HERE}:with_extras", {"data": "d"}, shared_data=Shared(rows)), Call({}, TRIAL))
+            task = ImportedTask(f"{HERE}:with_extras", {"data": "d"}, shared_data=Shared(rows))
+            reply, _ = run(task, Call({}, TRIAL))
             assert (reply.info or {})["got"][-1] == rows
 
     def test_an_objective_that_changes_what_it_is_given_changes_its_own_copy(self) -> None:
-        task = Task(f"{HERE}:consumes", {"data": ["a", "b"]})
+        task = ImportedTask(f"{HERE}:consumes", {"data": ["a", "b"]})
         call = Call({"x": {"y": 0.5}}, TRIAL)
         for _ in range(2):
-            assert run(task, call).loss == 0.5
+            assert run(task, call)[0].loss == 0.5
         assert (call.params, task.kwargs) == ({"x": {"y": 0.5}}, {"data": ["a", "b"]})
 
     @pytest.mark.parametrize(("name", "told"), [("plain", None), ("plian", "has no 'plian'")])
     def test_check_says_what_is_wrong_with_the_objective(self, name: str, told: str | None) -> None:
-        (text,) = check(Sent(Task(f"{HERE}:{name}", {})), iter([0]))
+        (text,) = check(Sent(ImportedTask(f"{HERE}:{name}", {})), iter([0]))
         report = json.loads(text)
         assert report["python"] == f"{sys.version_info.major}.{sys.version_info.minor}"
         assert report["error"] is None if told is None else told in report["error"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_sparktune.errors import ObjectiveError
-from airflow_sparktune.executor.objective import WAYS, TrialInfo, load, load_objective
+from airflow_sparktune.executor.objective import WAYS, TrialContext, load, load_objective
 from airflow_sparktune.study.signature import EXTRAS
 
 HERE = "tests.executor.user_code"
@@ -118,7 +118,7 @@ class TestSignatures:
             assert loaded(name, **kwargs).wants == wants
 
     def test_it_gets_params_kwargs_and_extras(self) -> None:
-        trial = TrialInfo(4, 99, 2, 1)
+        trial = TrialContext(4, 99, 2, 1)
         objective = loaded("with_extras", data="s3://lake")
         found = objective({"x": 1}, kwargs={"data": "s3://lake"}, trial=trial, shared_data=[7])
         assert found["got"] == ["s3://lake", 4, 99, 2, 1, [7]]

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from airflow_sparktune.executor.evaluate import OURS, Call, Reply
-from airflow_sparktune.executor.objective import TrialInfo
-from airflow_sparktune.executor.pickled import PickledTask, check_pickled, evaluate_pickled
+from airflow_sparktune.executor.evaluate import Call, check, evaluate
+from airflow_sparktune.executor.objective import TrialContext
+from airflow_sparktune.executor.pickled import PickledTask
+from airflow_sparktune.executor.reply import OURS, Reply
 from airflow_sparktune.study.trial import FailureKind
 from tests.executor import user_code
 
-TRIAL = TrialInfo(number=3, seed=99, attempt=1, tries=1)
+TRIAL = TrialContext(number=3, seed=99, attempt=1, tries=1)
 
 
 class Sent:
@@ -31,9 +32,9 @@ def answering(monkeypatch: pytest.MonkeyPatch, answer: Any) -> tuple[Reply, Any]
     """The reply and the whole answer, as the driver gets them."""
     monkeypatch.setitem(user_code.ANSWERS, "it", answer)
     rows = iter([0])
-    text, whole = evaluate_pickled(Sent(user_code.returns), Call(pickle.dumps("it"), TRIAL), rows)
+    text, *whole = evaluate(Sent(user_code.returns), Call(pickle.dumps("it"), TRIAL), rows)
     assert list(rows) == []  # what is left unread would end the worker
-    return Reply.from_json(text), None if whole is None else pickle.loads(whole)
+    return Reply.from_json(text), pickle.loads(whole[0]) if whole else None
 
 
 def test_a_loss_alone_comes_back_as_the_reply(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +110,7 @@ def test_anything_else_fails_the_trial_and_not_the_worker(
 def test_check_says_why_an_objective_cannot_be_loaded() -> None:
     broadcast = Sent(user_code.returns)
     broadcast.value = PickledTask(b"cno_such_module\nloss\n.", pickle.dumps)
-    (good,) = check_pickled(Sent(user_code.returns), iter([0]))
-    (bad,) = check_pickled(broadcast, iter([0]))
+    (good,) = check(Sent(user_code.returns), iter([0]))
+    (bad,) = check(broadcast, iter([0]))
     assert json.loads(good)["error"] is None
     assert "ModuleNotFoundError: No module named 'no_such_module'" in json.loads(bad)["error"]

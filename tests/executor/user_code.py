@@ -24,6 +24,12 @@ def consumes(params: Any, data: list[str]) -> float:
     return params.pop("x").pop("y")
 
 
+def draws_with_numpy(params: Any) -> float:
+    import numpy
+
+    return float(numpy.random.rand())
+
+
 def with_any(params: Any, **options: Any) -> dict[str, Any]:
     return {"loss": 0.0, "options": options}
 

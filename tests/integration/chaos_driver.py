@@ -13,7 +13,8 @@ from airflow_sparktune.driver.backends.threaded import ThreadedBackend
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.stopping import StoppingRules
 from airflow_sparktune.driver.tuner import Tuner
-from airflow_sparktune.executor.evaluate import Call, Reply
+from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.executor.reply import Reply
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.stopping import rules_of
 from airflow_sparktune.study.storage import LocalStorage

@@ -10,7 +10,7 @@ from typing import Any, assert_never
 
 from airflow_sparktune.driver.backends.base import Backend
 from airflow_sparktune.errors import ObjectiveError
-from airflow_sparktune.executor.evaluate import Task
+from airflow_sparktune.executor.imported import ImportedTask
 from airflow_sparktune.executor.objective import load
 from airflow_sparktune.executor.shared import Shared
 from airflow_sparktune.study.spec import RunTrialsOn, Spec
@@ -34,9 +34,9 @@ def create(spec: Spec) -> Backend:
             assert_never(never)
 
 
-def _task(spec: Spec) -> Task:
+def _task(spec: Spec) -> ImportedTask:
     shared = Shared(_shared_data(spec.shared_data)) if spec.shared_data else None
-    return Task(spec.objective, spec.objective_kwargs, shared, spec.rule.confirm.objective_kwargs)
+    return ImportedTask(spec.objective, spec.objective_kwargs, shared, spec.rule.confirm.objective_kwargs)
 
 
 def _shared_data(name: str) -> Any:

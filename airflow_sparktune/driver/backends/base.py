@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from airflow_sparktune.executor.evaluate import Call, Reply
+from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.executor.reply import Reply
 
 
 @dataclass(frozen=True, slots=True)

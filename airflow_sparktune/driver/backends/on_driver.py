@@ -11,7 +11,8 @@ from pyspark import SparkContext
 from airflow_sparktune.driver.backends.base import Lost, Patience
 from airflow_sparktune.driver.backends.threaded import ThreadedBackend
 from airflow_sparktune.driver.spark.context import Groups, describe, java_side, require_alive
-from airflow_sparktune.executor.evaluate import Call, Reply, Task, TrialCancelled, load_for, run
+from airflow_sparktune.executor.evaluate import Call, Task, TrialCancelled, run
+from airflow_sparktune.executor.reply import Reply
 
 
 class DriverBackend(ThreadedBackend):
@@ -40,7 +41,7 @@ class DriverBackend(ThreadedBackend):
     def prepare(self, patience: Patience) -> None:  # noqa: ARG002 - the driver itself is there
         """Load what trials share, and check that the objective can be called."""
         self._task = self._load_task()
-        load_for(self._task)
+        self._task.load()
 
     def _run(self, call: Call) -> Reply:
         number = call.trial.number
@@ -51,7 +52,7 @@ class DriverBackend(ThreadedBackend):
         try:
             with java_side():
                 self._context.setJobGroup(self._groups.of(number), f"trial {number}", interruptOnCancel=True)
-            reply = run(self._task, call)
+            reply, _ = run(self._task, call)
         finally:
             # Under the lock, for the thread serves other trials afterwards.
             with self._interrupting:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from airflow_sparktune.driver.backends.base import BackendEvent, Ended, Lost, Patience
-from airflow_sparktune.executor.evaluate import Call, Reply
+from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.executor.reply import Reply
 
 
 class VirtualClock:
@@ -43,12 +44,12 @@ class Ending:
     queued_s: float = 0.0
 
     def event(self, number: int) -> BackendEvent:
-        """The event by which trial `number` ends."""
+        """Return the event by which trial `number` ends."""
         return Lost(number, self.lost or "") if self.reply is None else Ended(number, self.reply)
 
     @classmethod
     def ok(cls, loss: float, *, after_s: float = 1.0) -> Ending:
-        """The ending of a trial that succeeds."""
+        """Return the ending of a trial that succeeds."""
         return cls(after_s, reply=Reply(after_s, loss=loss))
 
 

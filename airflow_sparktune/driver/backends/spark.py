@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -36,9 +36,9 @@ from airflow_sparktune.driver.spark.context import (
 from airflow_sparktune.driver.spark.errors import cause, first_line, tells_of_the_end
 from airflow_sparktune.driver.spark.sharing import SharingBroadcast, broadcast
 from airflow_sparktune.errors import DriverLost, ObjectiveError
-from airflow_sparktune.executor.evaluate import Call, Reply, Task, TrialCancelled, check, evaluate
-from airflow_sparktune.executor.pickled import PickledTask
+from airflow_sparktune.executor.evaluate import Call, Task, TrialCancelled, check, evaluate
 from airflow_sparktune.executor.posted import PROPERTY, evaluate_posted, post
+from airflow_sparktune.executor.reply import Reply
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +51,7 @@ MOST_WARMED = 64
 class SparkBackend(ThreadedBackend):
     """Each trial is one single-task job in a job group of its own.
 
-    `task` makes what all trials share, when the backend is prepared. The job's function is
-    `evaluate(task, call, rows)`, that of the preflight `check(task, rows)`.
+    `task` makes what all trials share, when the backend is prepared.
     `parallelism` None follows the cluster's task slots as executors come and go. `profile` says what a task
     needs, where that is not what the application's settings say.
     """
@@ -60,11 +59,9 @@ class SparkBackend(ThreadedBackend):
     def __init__(
         self,
         context: SparkContext,
-        task: Callable[[], Task | PickledTask],
+        task: Callable[[], Task],
         *,
         parallelism: int | None,
-        evaluate: Callable[..., Iterator[Any]] = evaluate,
-        check: Callable[..., Iterator[str]] = check,
         profile: ResourceProfile | None = None,
     ) -> None:
         super().__init__()
@@ -81,7 +78,6 @@ class SparkBackend(ThreadedBackend):
             warnings.filterwarnings("ignore", "Deprecated in 3.1, Use pyspark", FutureWarning)
         self._load_task = task
         self._task: SharingBroadcast | None = None
-        self._evaluate, self._look = evaluate, check
         one_task = context.parallelize([0], 1)
         self._one_task = one_task.withResources(profile) if profile is not None else one_task
         self._profile = self._one_task._jrdd.rdd().getResourceProfile() or default_profile(context)
@@ -110,7 +106,7 @@ class SparkBackend(ThreadedBackend):
                 f"shared_data must return what can be pickled, for it travels to executors, but: {error}; "
                 "return plain data, and open files in the objective"
             ) from error
-        self._prepared = self._one_task.mapPartitions(partial(evaluate_posted, self._evaluate, self._task))
+        self._prepared = self._one_task.mapPartitions(partial(evaluate_posted, self._task))
         self._prepared.id()  # made in the JVM here, and not by each of the first trials' threads
 
     @property
@@ -197,7 +193,7 @@ class SparkBackend(ThreadedBackend):
             )
 
     def _look_at_worker(self, jobs: str) -> dict[str, Any]:
-        look = partial(self._look, self._task)
+        look = partial(check, self._task)
         (report,) = self._job(self._groups.of(jobs), jobs, lambda: self._one_task.mapPartitions(look))
         found: dict[str, Any] = json.loads(report)
         return found
@@ -218,7 +214,7 @@ class SparkBackend(ThreadedBackend):
 
         def job() -> RDD[Any]:
             if posted is None:
-                return self._one_task.mapPartitions(partial(self._evaluate, self._task, call))
+                return self._one_task.mapPartitions(partial(evaluate, self._task, call))
             self._context.setLocalProperty(PROPERTY, posted)
             # An RDD of its own, for where a task fails Spark aborts all jobs whose RDD it is.
             return self._prepared.coalesce(1)

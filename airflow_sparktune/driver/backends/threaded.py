@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from time import monotonic, time
 
 from airflow_sparktune.driver.backends.base import BackendEvent, Ended, Lost, Patience
-from airflow_sparktune.executor.evaluate import Call, Reply
+from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.executor.reply import Reply
 
 log = logging.getLogger(__name__)
 

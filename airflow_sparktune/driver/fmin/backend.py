@@ -16,8 +16,9 @@ from pyspark.resource import ResourceProfile
 from airflow_sparktune.driver.backends.base import BackendEvent, Ended
 from airflow_sparktune.driver.backends.spark import SparkBackend
 from airflow_sparktune.errors import DriverLost
-from airflow_sparktune.executor.evaluate import Call, Reply, raised
-from airflow_sparktune.executor.pickled import PickledTask, check_pickled, evaluate_pickled
+from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.executor.pickled import PickledTask
+from airflow_sparktune.executor.reply import Reply, raised
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +44,6 @@ class FunctionBackend(SparkBackend):
             context,
             lambda: PickledTask(cloudpickle.dumps(function), cloudpickle.dumps),
             parallelism=parallelism,
-            evaluate=evaluate_pickled,
-            check=check_pickled,
             profile=profile,
         )
         self.answers: dict[int, Mapping[str, Any]] = {}
@@ -76,8 +75,8 @@ class FunctionBackend(SparkBackend):
         super().close()
 
     def _run(self, call: Call) -> Reply:
-        reply, answer = self._answer(call)
-        if answer is not None:
+        reply, *pickled = self._answer(call)
+        for answer in pickled:
             self._keep(call.trial.number, answer)
         return Reply.read(reply)
 

@@ -12,8 +12,8 @@ import hyperopt
 from hyperopt import base
 
 from airflow_sparktune.driver.samplers.hyperopt import document
-from airflow_sparktune.executor.evaluate import OURS, Outcome, Reply, raised
-from airflow_sparktune.executor.pickled import answer_of, interpret
+from airflow_sparktune.executor.pickled import reply_to, result_of
+from airflow_sparktune.executor.reply import OURS, Reply, raised
 from airflow_sparktune.study.plain import scalar
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
@@ -68,7 +68,7 @@ class Documents:
         return bool(stop)
 
     def settle(self, study: Study) -> None:
-        """The whole study, in the order of its numbers."""
+        """Write all trials of the study, in the order of their numbers."""
         self.begin()
         for trial in study.searched:
             if trial.state is not TrialState.RUNNING:
@@ -76,7 +76,7 @@ class Documents:
                 self._show(trial)
 
     def inserted(self, docs: Sequence[Mapping[str, Any]]) -> list[Trial]:
-        """The trials of documents that were inserted by hand and have ended."""
+        """Return the trials of documents that were inserted by hand and have ended."""
         self._inserted = [(trial_of(doc), doc["result"]) for doc in docs]
         return [trial for trial, _ in self._inserted]
 
@@ -115,7 +115,7 @@ class Documents:
 
 
 def trial_of(doc: Mapping[str, Any]) -> Trial:
-    """A document that was inserted by hand and has ended, as a trial."""
+    """Return a document that was inserted by hand and has ended, as a trial."""
     vals = {label: scalar(value) for label, value in base.spec_from_misc(doc["misc"]).items()}
     start, end = _seconds(doc["book_time"]), _seconds(doc["refresh_time"])
     trial = Trial(number=doc["tid"], params=vals, point=vals, start=start, end=end)
@@ -124,7 +124,7 @@ def trial_of(doc: Mapping[str, Any]) -> Trial:
         failure = Failure(FailureKind.RAISED, str(kind), str(trace))
         return replace(trial, state=TrialState.FAILED, error=failure)
     try:
-        reply = interpret(Outcome(0.0, answer_of(doc["result"])))
+        reply = reply_to(result_of(doc["result"]), run_s=0.0)
     except Exception as error:  # noqa: BLE001 - what is no result is a failed trial here too
         reply = Reply(0.0, failure=raised(error))
     state = TrialState.OK if reply.failure is None else TrialState.FAILED
@@ -132,7 +132,7 @@ def trial_of(doc: Mapping[str, Any]) -> Trial:
 
 
 def fmin_document(trial: Trial, labels: list[str], answer: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A trial that has ended, as hyperopt's SparkTrials writes it down."""
+    """Return a trial that has ended, as hyperopt's SparkTrials writes it down."""
     doc = document(trial, labels)
     doc["misc"].update(cmd=("domain_attachment", "FMinIter_Domain"), workdir=None)
     doc.update(book_time=_moment(trial.start), refresh_time=_moment(trial.end))
@@ -152,7 +152,7 @@ def fmin_document(trial: Trial, labels: list[str], answer: Mapping[str, Any] | N
 
 
 def _error(failure: Failure) -> tuple[str, str]:
-    """The type of what was raised as text, and the traceback; for a trial that was lost what Spark said."""
+    """Return the type of the exception and the traceback; for a lost trial, what Spark said."""
     if failure.traceback is None:
         return failure.kind.value, failure.message
     return f"<class '{failure.message.partition(':')[0]}'>", failure.traceback
@@ -181,5 +181,5 @@ def _seconds(moment: datetime | None) -> float | None:
 
 
 def _moment(seconds: float | None) -> datetime | None:
-    """A time as hyperopt writes it: UTC, without saying so."""
+    """Return a time as hyperopt writes it: UTC, without saying so."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)

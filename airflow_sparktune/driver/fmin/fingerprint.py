@@ -100,7 +100,7 @@ def digest(content: bytes) -> str:
 
 
 def settings(function: Any) -> Iterator[dict[str, Any]]:
-    """The arguments of a partial, from the outermost on."""
+    """Yield the arguments of a partial, from the outermost on."""
     while isinstance(function, partial):
         yield {**{str(at): value for at, value in enumerate(function.args)}, **function.keywords}
         function = function.func
@@ -111,7 +111,7 @@ def _listed(kind: type, items: Iterable[str]) -> str:
 
 
 def _helpers(function: FunctionType) -> list[FunctionType]:
-    """The functions of the same module that a function names, in the order of their names."""
+    """Return the functions of the same module that a function names, in the order of their names."""
     around = {name: function.__globals__.get(name) for name in _names(function.__code__)}
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         with suppress(ValueError):  # it is not filled yet

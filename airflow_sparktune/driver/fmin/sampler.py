@@ -117,12 +117,12 @@ class FminSampler(SuggestSampler):
 
 
 def next_seed(generator: np.random.Generator) -> int:
-    """The seed that hyperopt would draw for its next trial."""
+    """Return the seed that hyperopt would draw for its next trial."""
     return int(generator.integers(2**31 - 1))
 
 
 def given_seed(generator: np.random.Generator) -> int | None:
-    """The seed that somebody gave to numpy's `default_rng`; None where there was none, or not a plain one.
+    """Return the seed that numpy's `default_rng` was given; None unless it was a plain number.
 
     >>> given_seed(np.random.default_rng(7)), given_seed(np.random.default_rng())
     (7, None)

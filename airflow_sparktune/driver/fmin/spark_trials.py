@@ -118,12 +118,12 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         return f"SparkTrials(trials={self.trials})"
 
     def __getstate__(self) -> dict[str, Any]:
-        """The trials alone: a Spark session cannot be pickled."""
+        """Return the trials alone: a Spark session cannot be pickled."""
         return {**self.__dict__, "_spark": None, "_spark_context": None, "_profile": None}
 
     @property
     def fmin_cancelled_reason(self) -> str | None:
-        """Why fmin ended before max_evals: by its timeout, early stopping or the user; None otherwise."""
+        """Return why fmin ended before max_evals (timeout, early stopping, the user), or None."""
         return self._fmin_cancelled_reason
 
     def count_successful_trials(self) -> int:

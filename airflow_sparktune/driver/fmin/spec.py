@@ -26,7 +26,7 @@ from airflow_sparktune.study.spec import Spec
 
 
 def function_spec(function: Any, *, space: Any, algo: Any, **limits: Any) -> Spec:
-    """The spec of tuning `function` over hyperopt's expression `space`. Raises SpecError for a limit."""
+    """Return the spec that tunes `function` over the hyperopt space `space`; raises SpecError."""
     prints = Fingerprint()
     arguments = map(prints.of, (*settings(function), *settings(algo)))
     code = "\n".join((*_code(function, prints), *arguments))
@@ -42,7 +42,7 @@ def function_spec(function: Any, *, space: Any, algo: Any, **limits: Any) -> Spe
 
 
 def _core(function: Any) -> Any:
-    """The function that a person wrote, below partials, wrappers and hyperopt's own wrapper."""
+    """Return the function that a person wrote, below partials, wrappers and hyperopt's own wrapper."""
     while True:
         if isinstance(function, partial):
             function = function.func
@@ -59,7 +59,7 @@ def _core(function: Any) -> Any:
 
 
 def _reference(function: Any) -> str:
-    """A readable name in the form of a reference, though nobody can import a lambda by it.
+    """Return a readable name in the form of a reference, though nobody can import a lambda by it.
 
     >>> _reference(inspect.isfunction), _reference(partial(_reference))
     ('inspect:isfunction', 'airflow_sparktune.driver.fmin.spec:_reference')

@@ -42,7 +42,7 @@ def read_dimensions(expression: Any) -> tuple[Dimension, ...]:
 
 
 def graph_lines(expression: Any, *, words: Callable[[Any], str]) -> Iterator[str]:
-    """A line for each node of an expression; it names its inputs by their lines, and constants in `words`."""
+    """Yield a line for each node of an expression: it refers to inputs by their lines."""
     lines: dict[int, int] = {}
     for node in pyll.dfs(expression):
         inputs = [lines[id(item)] for item in node.inputs()]
@@ -95,7 +95,7 @@ def _read(
     whole: bool = False,
     any_value: bool = False,
 ) -> Iterator[Dimension]:
-    """The dimensions below a node of hyperopt's graph, in the order of the space.
+    """Yield the dimensions below a node of hyperopt's graph, in the order of the space.
 
     Raises SpecError for what JSON cannot hold, unless `any_value`.
     """
@@ -136,7 +136,7 @@ def _read_number(label: str, node: Any, parent: str | None, branch: int | None, 
 
 
 def _exp(bound: float) -> float | None:
-    """A bound in natural units, without the dust of having been a logarithm; None for one beyond all numbers.
+    """Return a bound in natural units, rounded where it was stored as a logarithm; None for infinity.
 
     >>> _exp(math.log(1e-4)), _exp(1000)
     (0.0001, None)
@@ -169,7 +169,7 @@ def _kind_of_option(option: Any, index: int, *, label: str) -> str:
 
 
 def _constant(value: Any, *, label: str | None) -> Any:
-    """A value that the space offers as it is, in JSON; `label` is the choice that offers it."""
+    """Return a value that the space offers as it is, in JSON; `label` is the choice that offers it."""
     try:
         return plain(value, what="it")
     except SpecError:
@@ -181,7 +181,7 @@ def _constant(value: Any, *, label: str | None) -> Any:
 
 
 def _checked(expression: Any, reference: str) -> tuple[Dimension, ...]:
-    """The table of a user's space; refuses two parameters of one label, and none at all."""
+    """Return the table of a user's space; refuses two parameters of one label, and none at all."""
     found = _table(_read(expression))
     nodes = Counter(node.arg["label"].obj for node in pyll.dfs(expression) if node.name == "hyperopt_param")
     if not nodes:
@@ -196,7 +196,7 @@ def _checked(expression: Any, reference: str) -> tuple[Dimension, ...]:
 
 
 def _table(rows: Iterator[Dimension]) -> tuple[Dimension, ...]:
-    """Each parameter once, however many places use it."""
+    """Return each parameter once, however many places use it."""
     found: dict[str, Dimension] = {}
     for item in rows:
         # In two places it is active under either: it hangs under none.

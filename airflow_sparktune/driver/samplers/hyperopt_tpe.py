@@ -54,7 +54,7 @@ class RememberingTpe:
         self._columns = _Columns()
 
     def __call__(self, new_ids: Sequence[int], domain: Any, trials: Any, seed: int) -> list[dict[str, Any]]:
-        """The document of the next trial, as hyperopt would suggest it."""
+        """Return the document of the next trial, as hyperopt would suggest it."""
         at_least = max(1, self._settings["n_startup_jobs"])
         if not self._columns.follow(trials.trials) or len(trials.trials) < at_least:
             plain: list[dict[str, Any]] = self._plain(new_ids, domain, trials, seed)
@@ -167,6 +167,6 @@ class _Columns:
 
 
 def _loss(doc: Document) -> float:
-    """A trial without a loss counts as infinitely bad."""
+    """Return the loss to sort a trial by: infinity if it has none."""
     loss = doc["result"].get("loss")
     return math.inf if loss is None else float(loss)

@@ -25,7 +25,7 @@ def gmm1_lpdf(
     high: float | None = None,
     q: float | None = None,
 ) -> Array:
-    """The log-likelihoods under normal distributions, cut off at `low` and `high`, in steps of `q`."""
+    """Return the log-likelihoods under normal distributions, cut off at `low` and `high`, in steps of `q`."""
     samples = np.asarray(samples)
     if not samples.size:
         return np.asarray([])
@@ -51,7 +51,7 @@ def lgmm1_lpdf(
     high: float | None = None,
     q: float | None = None,
 ) -> Array:
-    """The same under log-normal distributions; `low` and `high` are logs, the step `q` is not."""
+    """Return the log-likelihoods under log-normal distributions; `low` and `high` are logs, `q` is not."""
     samples = np.asarray(samples)
     if not samples.size:
         return np.asarray([])
@@ -72,14 +72,14 @@ def lgmm1_lpdf(
 
 
 def _accepted(weights: Array, mus: Array, sigmas: Array, low: float | None, high: float | None) -> Any:
-    """The part of the mixture that lies between the bounds."""
+    """Return the part of the mixture that lies between the bounds."""
     if low is None and high is None:
         return 1
     return np.sum(weights * (tpe.normal_cdf(high, mus, sigmas) - tpe.normal_cdf(low, mus, sigmas)))
 
 
 def _exponents(points: Array, mus: Array, sigmas: Array) -> Array:
-    """Those of the normal density, points by components."""
+    """Return the exponents of the normal density, points by components."""
     terms = points[:, None] - mus
     terms /= np.maximum(sigmas, tpe.EPS)
     np.square(terms, out=terms)

@@ -25,7 +25,7 @@ _SIGMAS = 3
 
 
 def optuna_suggest(name: str) -> Callable[..., list[dict[str, Any]]]:
-    """The suggest function of a sampler by its name, such as `TPESampler(n_startup_trials=20)`.
+    """Return the suggest function of a sampler by its name, such as `TPESampler(n_startup_trials=20)`.
 
     Optuna is imported when the first suggestion is asked for. Samplers that keep state of their own in
     Optuna's storage (CMA-ES) begin anew in a study that is resumed. Raises SpecError for what is no sampler.
@@ -78,7 +78,7 @@ class _Search:
             self._tell(number, None)
 
     def ask(self, number: int, sampler: Any) -> dict[str, Any]:
-        """The point of a new trial."""
+        """Return the point of a new trial."""
         self._study.sampler = sampler
         trial = self._study.ask()
         self._numbers[number] = trial.number
@@ -164,7 +164,7 @@ def _maker(name: str) -> Callable[[int], Any]:
 
 
 def _distribution(item: Parameter) -> Any:
-    """What Optuna knows a parameter as: steps are counted, and a normal is even within three sigmas."""
+    """Return a parameter as an Optuna distribution; a normal one is uniform within three sigmas."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     axis = item.axis

@@ -56,7 +56,7 @@ def refuse_other_jvm(python: str, jvm: str, *, folder: Path, home: str) -> None:
 
 
 def _numbers(release: str) -> list[str]:
-    """The release without a vendor's suffix.
+    """Return the release without a vendor's suffix.
 
     >>> _numbers("3.5.1-amzn-0"), _numbers("4.2.0.dev1")
     (['3', '5', '1'], ['4', '2', '0'])
@@ -65,7 +65,7 @@ def _numbers(release: str) -> list[str]:
 
 
 def _installed(name: str, folder: Path) -> str | None:
-    """The release of a distribution that lies in `folder`; None where it does not."""
+    """Return the release of a distribution that lies in `folder`; None where it does not."""
     try:
         found = distribution(name)
     except PackageNotFoundError:

@@ -13,7 +13,7 @@ from airflow_sparktune.driver.spark.release import check_releases
 def start_session(
     name: str, *, trials_on_executors: bool = True, fresh_workers: bool = False
 ) -> SparkSession:
-    """The application's session, with the settings that cost nothing and win unless somebody set them.
+    """Return the application's session, with the settings that cost nothing and win unless somebody set them.
 
     `fresh_workers` gives each trial a new Python process.
     """

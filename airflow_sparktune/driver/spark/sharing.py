@@ -117,7 +117,7 @@ class _Pickler(CloudPickler):  # type: ignore[misc]  # as above
         return as_tensor, (buffer, str(obj.dtype).removeprefix("torch."), tuple(obj.shape))
 
     def _keep(self, buffer: pickle.PickleBuffer) -> bool:
-        """Whether the buffer stays in the pickle."""
+        """Return whether the buffer stays in the pickle."""
         content = buffer.raw()
         if content.nbytes < MIN_BUFFER_BYTES:
             return True

@@ -9,7 +9,7 @@ from airflow_sparktune.errors import PlatformError
 
 
 def importable(py_files: str | None, *, folder: Path) -> list[str]:
-    """The paths of a comma-separated list, each wheel replaced by a copy in `folder` that is named .zip.
+    """Return the paths of a comma-separated list, each wheel as a copy in `folder` named .zip.
 
     Spark puts zips and eggs on sys.path, but a wheel on the driver's alone: trials would miss it. A wheel of
     pure Python is a zip that can be imported as it is; of one with compiled parts Python could not load them.

@@ -27,7 +27,7 @@ class StudyFollower:
 
     @property
     def problems(self) -> list[str]:
-        """What was skipped so far, a sentence each."""
+        """Return what was skipped so far, a sentence each."""
         return list(self._problems)
 
     def refresh(self) -> None:
@@ -45,7 +45,7 @@ class StudyFollower:
 
     @property
     def prefix(self) -> tuple[Prefix, ...]:
-        """What was read so far, as an `opened` event names it."""
+        """Return what was read so far, as an `opened` event names it."""
         if self._reader is None:
             return ()
         return (*self._taken, Prefix(self._reader.stream, self._reader.seen))
@@ -77,7 +77,7 @@ class StudyFollower:
 
 
 def _why_no_beginning(event: Event, *, by: str) -> str | None:
-    """What keeps `event` from being the first one of the stream `by`."""
+    """Return what keeps `event` from being the first one of the stream `by`."""
     if not isinstance(event, Opened):
         return f"its first event is {event.KIND or 'unknown'}"
     for prefix in event.takes:
@@ -87,7 +87,7 @@ def _why_no_beginning(event: Event, *, by: str) -> str | None:
 
 
 def read_study(address: str) -> StudyFollower:
-    """The study at an address as it stands now; a folder without a journal gives an empty one."""
+    """Return the study at an address as it stands now; a folder without a journal gives an empty one."""
     follower = StudyFollower(open_storage(address))
     follower.refresh()
     return follower

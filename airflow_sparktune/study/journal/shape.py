@@ -17,7 +17,7 @@ _LARGEST_WHOLE = 2**63 - 1
 
 
 def whole(value: Any) -> bool:
-    """A count or a number of something, in 64 bits: 0, 1, 2, ..."""
+    """Accept a count or a number of something, in 64 bits: 0, 1, 2, ..."""
     return type(value) is int and 0 <= value <= _LARGEST_WHOLE
 
 
@@ -27,39 +27,39 @@ def truth(value: Any) -> bool:
 
 
 def number(value: Any) -> bool:
-    """A finite number that is a float, or could be one."""
+    """Accept a finite number that is a float, or could be one."""
     if type(value) is float:
         return math.isfinite(value)
     return type(value) is int and abs(value) <= LARGEST_NUMBER
 
 
 def moment(value: Any) -> bool:
-    """Seconds since 1970."""
+    """Accept seconds since 1970."""
     return number(value) and 0 <= value <= _LAST_MOMENT
 
 
 def text(value: Any) -> bool:
-    """A string."""
+    """Accept a string."""
     return isinstance(value, str)
 
 
 def group(value: Any) -> bool:
-    """An object: values by name."""
+    """Accept an object: values by name."""
     return isinstance(value, Mapping)
 
 
 def seconds(value: Any) -> bool:
-    """How long something took: from 0 to some thousand years, so that no sum of them overflows."""
+    """Accept a duration in seconds: at most some thousand years, so that no sum of them overflows."""
     return number(value) and 0 <= value <= _LAST_MOMENT
 
 
 def figures(value: Any) -> bool:
-    """Seconds by name."""
+    """Accept seconds by name."""
     return group(value) and all(map(seconds, value.values()))
 
 
 def numbers(value: Any) -> bool:
-    """Numbers by name."""
+    """Accept numbers by name."""
     return group(value) and all(map(number, value.values()))
 
 
@@ -69,12 +69,12 @@ def texts(value: Any) -> bool:
 
 
 def optional(fits: Fits) -> Fits:
-    """What fits, or nothing."""
+    """Accept what fits, or None."""
     return lambda value: value is None or fits(value)
 
 
 def several(fits: Fits) -> Fits:
-    """A list of what fits."""
+    """Accept a list of what fits."""
     return lambda value: isinstance(value, (list, tuple)) and all(map(fits, value))
 
 

@@ -44,12 +44,12 @@ _SEGMENT = re.compile(r"(?P<first>[0-9]{8})-(?P<last>[0-9]{8})\.jsonl")
 
 
 def attempt_of(stream: str) -> int:
-    """The attempt's number in a stream's name."""
+    """Return the attempt's number in a stream's name."""
     return int(stream.split("-", 1)[0])
 
 
 def newer(stream: str, than: str) -> bool:
-    """Whether one stream comes after another; two that claimed one number are told apart by name."""
+    """Return whether one stream comes after another; two that claimed one number are told apart by name."""
     return (attempt_of(stream), stream) > (attempt_of(than), than)
 
 

@@ -40,7 +40,7 @@ def reference(name: str, value: Any) -> str:
 
 
 def whole(minimum: int, hint: str) -> Callable[[str, Any], int]:
-    """The check for a whole number of at least `minimum`; `hint` ends its message."""
+    """Return the check for a whole number of at least `minimum`; `hint` ends its message."""
 
     def check(name: str, value: Any) -> int:
         number = _number(value)
@@ -52,7 +52,7 @@ def whole(minimum: int, hint: str) -> Callable[[str, Any], int]:
 
 
 def finite(name: str, value: Any) -> float:
-    """A finite number."""
+    """Require a finite number."""
     number = _real(value)
     if number is None or not isfinite(number):
         raise SpecError(f"{name} must be a finite number, got {value!r}; leave it unset to have none")
@@ -60,7 +60,7 @@ def finite(name: str, value: Any) -> float:
 
 
 def not_negative(name: str, value: Any) -> float:
-    """A difference of losses."""
+    """Require a difference of losses."""
     number = finite(name, value)
     if number < 0:
         raise SpecError(f"{name} must be at least 0, got {value!r}; it is a difference of losses")
@@ -68,7 +68,7 @@ def not_negative(name: str, value: Any) -> float:
 
 
 def seconds(name: str, value: Any) -> float:
-    """A time above 0, in seconds."""
+    """Require a time above 0, in seconds."""
     number = value.total_seconds() if isinstance(value, timedelta) else _real(value)
     if number is None or not 0 < number < inf:
         raise SpecError(
@@ -79,7 +79,7 @@ def seconds(name: str, value: Any) -> float:
 
 
 def failures(name: str, value: Any) -> int | float:
-    """A count of trials, or a share of max_evals below 1.0."""
+    """Require a count of trials, or a share of max_evals below 1.0."""
     number = _number(value)
     if number is None or number < 0 or (isinstance(number, float) and not 0 <= number < 1):
         raise SpecError(
@@ -90,7 +90,7 @@ def failures(name: str, value: Any) -> int | float:
 
 
 def algorithm(name: str, value: Any) -> str:
-    """The name of an algorithm of ours, or a reference to a suggest function."""
+    """Require the name of an algorithm of ours, or a reference to a suggest function."""
     if isinstance(value, str):
         # The driver checks the sampler's own arguments, for it alone imports Optuna.
         is_optunas = value.startswith(f"{OPTUNA}:") and len(value) > len(OPTUNA) + 1
@@ -104,14 +104,14 @@ def algorithm(name: str, value: Any) -> str:
 
 
 def space(name: str, value: Any) -> Any:
-    """A search space in its JSON form, or a reference to a hyperopt space."""
+    """Require a search space in its JSON form, or a reference to a hyperopt space."""
     if isinstance(value, str):
         return reference(name, value)
     return spaces.to_json(spaces.parse(value))
 
 
 def run_trials_on(name: str, value: Any) -> RunTrialsOn:
-    """A RunTrialsOn from its text."""
+    """Return a RunTrialsOn from its text."""
     try:
         return RunTrialsOn(value)
     except ValueError:
@@ -130,7 +130,7 @@ def arguments(name: str, value: Any) -> dict[str, Any]:
 
 
 def points(name: str, value: Any) -> list[dict[str, Any]]:
-    """A list of configurations, each the params of one trial in plain JSON."""
+    """Require a list of configurations, each the params of one trial in plain JSON."""
     example = f"write [{{'lr': 0.1, 'depth': 6}}] for one point of the space with {name}"
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
         raise SpecError(f"{name} must be a list of objects, got {value!r}; {example}")
@@ -158,7 +158,7 @@ def text(name: str, value: Any) -> str:
 
 
 def _number(value: Any) -> int | float | None:
-    """A number from a number or from a template's text."""
+    """Return a number from a number or from a template's text."""
     if isinstance(value, str):
         for kind in (int, float):
             try:

@@ -26,12 +26,12 @@ def write_spec(address: str, spec: Spec) -> None:
 
 
 def spec_sha256(spec: Spec) -> str:
-    """The SHA-256 of the file that `write_spec` writes, in hexadecimal."""
+    """Return the SHA-256 of the file that `write_spec` writes, in hexadecimal."""
     return hashlib.sha256(_encode(spec)).hexdigest()
 
 
 def read_spec(storage: Storage, address: str, *, sha256: str) -> Spec:
-    """The spec that was submitted; raises StorageError where there is none, SpecError where it is another."""
+    """Read the spec that was submitted; raises StorageError if there is none, SpecError if it is another."""
     try:
         data = storage.read(NAME)
     except FileNotFoundError:
@@ -54,7 +54,7 @@ def write_retuning(address: str, fields: Mapping[str, Any]) -> None:
 
 
 def with_retuning(spec: Spec, storage: Storage) -> Spec:
-    """A script's spec with what whoever submitted it asks it to be compared with, if anything."""
+    """Return a script's spec with what whoever submitted it asks it to be compared with, if anything."""
     try:
         fields = json.loads(storage.read(RETUNING))
     except FileNotFoundError:

@@ -19,7 +19,7 @@ CHAMPION, PREVIOUS = "champion", "previous"
 
 
 def incumbent(name: str, value: Any) -> str | dict[str, Any]:
-    """Where the incumbent comes from, or its params."""
+    """Require a source of the incumbent, or its params."""
     if value in (CHAMPION, PREVIOUS):
         return str(value)
     if not isinstance(value, Mapping) or not value:
@@ -32,12 +32,12 @@ def incumbent(name: str, value: Any) -> str | dict[str, Any]:
 
 
 def confirm(name: str, value: Any) -> dict[str, Any]:
-    """How candidates are confirmed, as the object that `Confirm` goes to."""
+    """Require the settings of a confirmation, as `Confirm` reads them."""
     return Confirm.parse(name, value).to_json()
 
 
 def margin(name: str, value: Any) -> float | str:
-    """A difference of losses, or a percentage."""
+    """Require a difference of losses, or a percentage."""
     return Margin.parse(name, value).to_json()
 
 
@@ -47,7 +47,7 @@ def guardrails(name: str, value: Any) -> dict[str, Any]:
 
 
 def warm_start(name: str, value: Any) -> str | int | list[dict[str, Any]]:
-    """Where points to begin with come from: earlier studies, or a person."""
+    """Require earlier studies, or params, to start the search from."""
     value = scalar(value)
     match value:
         case str() if value.isdecimal():
@@ -65,7 +65,7 @@ def warm_start(name: str, value: Any) -> str | int | list[dict[str, Any]]:
 
 
 def share(name: str, value: Any) -> float:
-    """A share above 0, up to 1."""
+    """Require a share above 0, up to 1."""
     number = checks.finite(name, value)
     if not 0 < number <= 1:
         raise SpecError(f"{name} must be a share above 0 and at most 1, got {value!r}")
@@ -73,7 +73,7 @@ def share(name: str, value: Any) -> float:
 
 
 def positive(name: str, value: Any) -> float:
-    """A number above 0."""
+    """Require a number above 0."""
     number = checks.finite(name, value)
     if number <= 0:
         raise SpecError(f"{name} must be above 0, got {value!r}; leave it unset to have no such bound")
@@ -81,7 +81,7 @@ def positive(name: str, value: Any) -> float:
 
 
 def one_of(*words: str) -> Callable[[str, Any], str]:
-    """The check for one of a few words."""
+    """Return the check for one of a few words."""
 
     def check(name: str, value: Any) -> str:
         if value not in words:

@@ -279,7 +279,7 @@ class Spec:
 
     @classmethod
     def of(cls, **given: Any) -> Spec:
-        """A checked spec from what a person wrote; raises SpecError.
+        """Return a checked spec from what a person wrote; raises SpecError.
 
         At least one field must bound the study.
         """
@@ -293,7 +293,7 @@ class Spec:
 
     @classmethod
     def unbounded(cls, **given: Any) -> Spec:
-        """The same for a study that something beside the spec may end, such as a script's own rule."""
+        """Return the same for a study that something beside the spec may end, such as a script's own rule."""
         unknown = sorted(set(given) - set(_NAMES))
         if unknown:
             near = difflib.get_close_matches(unknown[0], _NAMES, n=1)
@@ -313,16 +313,16 @@ class Spec:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Spec:
-        """The spec that `to_json` wrote; keys of a later version are left out."""
+        """Return the spec that `to_json` wrote; keys of a later version are left out."""
         return cls.unbounded(**{name: data[name] for name in _NAMES if name in data})
 
     def to_json(self) -> dict[str, Any]:
-        """The spec as plain JSON, every field of it."""
+        """Return the spec as plain JSON, every field of it."""
         return {**asdict(self), "run_trials_on": self.run_trials_on.value}
 
     @property
     def failures_allowed(self) -> int | None:
-        """How many trials may fail: `max_failures` as a count; None where any number may.
+        """Return how many trials may fail: `max_failures` as a count; None where any number may.
 
         >>> space = {"x": {"uniform": [0, 1]}}
         >>> Spec.of(objective="m:f", space=space, max_evals=100, max_failures=0.29).failures_allowed
@@ -346,7 +346,7 @@ class Spec:
         return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
     def changed_identity(self, other: Spec) -> tuple[str, ...]:
-        """Which parts make `other` another study; a seed counts only where both were given.
+        """Return which parts make `other` another study; a seed counts only where both were given.
 
         >>> old = Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=1)
         >>> new = Spec.of(**{**old.to_json(), "objective_kwargs": {"try": 2}, "max_evals": 9})

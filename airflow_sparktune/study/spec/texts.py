@@ -8,7 +8,7 @@ from typing import Any
 
 
 def texts(values: Mapping[str, Any]) -> dict[str, str]:
-    """The JSON of each value: 1 equals 1.0 but, unlike in Python, not True.
+    """Return the JSON of each value: 1 equals 1.0 but, unlike in Python, not True.
 
     >>> texts({"a": 1, "b": 1.0, "c": True})
     {'a': '1', 'b': '1', 'c': 'true'}

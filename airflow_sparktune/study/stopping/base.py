@@ -55,7 +55,7 @@ class Rule:
 
     @property
     def wanted(self) -> float:
-        """How many trials have to end yet, the running ones included."""
+        """Return how many trials have to end yet, the running ones included."""
         return math.inf
 
     @property

@@ -12,17 +12,18 @@ from airflow_sparktune.driver.backends.on_driver import DriverBackend
 from airflow_sparktune.driver.backends.simulated import Ending, SimulatedBackend, VirtualClock
 from airflow_sparktune.driver.backends.spark import SparkBackend
 from airflow_sparktune.driver.fmin.backend import FunctionBackend
-from airflow_sparktune.executor.evaluate import Call, Task, run
+from airflow_sparktune.executor.evaluate import Call, run
+from airflow_sparktune.executor.imported import ImportedTask
 from airflow_sparktune.testing import BackendSuite
 from airflow_sparktune.testing.backend import objective
 
-TASK = Task("airflow_sparktune.testing.backend:objective", {})
+TASK = ImportedTask("airflow_sparktune.testing.backend:objective", {})
 
 
 def play(call: Call) -> Ending:
     """What the objective would do, on the virtual clock."""
     after_s = call.params.pop("after_s", 1.0)
-    return Ending(after_s, reply=run(TASK, call))
+    return Ending(after_s, reply=run(TASK, call)[0])
 
 
 class TestSimulated(BackendSuite):

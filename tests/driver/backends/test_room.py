@@ -7,7 +7,7 @@ from pyspark import SparkContext
 
 from airflow_sparktune.driver.backends.base import Patience
 from airflow_sparktune.driver.backends.spark import SparkBackend
-from airflow_sparktune.executor.evaluate import Task
+from airflow_sparktune.executor.imported import ImportedTask
 
 pytestmark = pytest.mark.integration
 
@@ -17,7 +17,7 @@ def test_more_parallelism_than_the_cluster_has_slots_is_logged(
     spark: SparkContext, caplog: pytest.LogCaptureFixture, parallelism: int | None, warnings: int
 ) -> None:
     """The cluster of the tests has two slots."""
-    task = Task("tests.driver.spark_objectives:echo", {})
+    task = ImportedTask("tests.driver.spark_objectives:echo", {})
     backend = SparkBackend(spark, lambda: task, parallelism=parallelism)
     with caplog.at_level(logging.WARNING):
         backend.prepare(Patience())

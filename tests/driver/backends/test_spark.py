@@ -21,8 +21,9 @@ from airflow_sparktune.driver.reminder import Reminder
 from airflow_sparktune.driver.samplers.base import Suggestion
 from airflow_sparktune.driver.spark.session import start_session
 from airflow_sparktune.errors import DriverLost
-from airflow_sparktune.executor.evaluate import Call, Task
-from airflow_sparktune.executor.objective import TrialInfo
+from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.executor.imported import ImportedTask
+from airflow_sparktune.executor.objective import TrialContext
 from airflow_sparktune.executor.shared import Shared
 from airflow_sparktune.study.trial import FailureKind, TrialState
 from tests.driver.spark_objectives import hold
@@ -35,7 +36,7 @@ PATIENCE_S = 30.0
 
 
 def call(number: int, **params: Any) -> Call:
-    return Call(params, TrialInfo(number, seed=number, attempt=1, tries=1))
+    return Call(params, TrialContext(number, seed=number, attempt=1, tries=1))
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def slots_of(spark: SparkContext) -> Iterator[Callable[..., SparkBackend]]:
 
     def make(objective: str, *, parallelism: int | None = None, shared_data: Any = None) -> SparkBackend:
         shared = None if shared_data is None else Shared(shared_data)
-        task = Task(f"{HERE}:{objective}", {}, shared)
+        task = ImportedTask(f"{HERE}:{objective}", {}, shared)
         made.append(SparkBackend(spark, lambda: task, parallelism=parallelism))
         made[-1].share()
         return made[-1]
@@ -330,7 +331,7 @@ class TestHostileObjectives:
 
 class TestOnTheDriver:
     def test_a_cancelled_trial_is_interrupted_and_the_next_one_is_not(self, spark: SparkContext) -> None:
-        slots = DriverBackend(spark, lambda: Task(f"{HERE}:spins", {}), parallelism=None)
+        slots = DriverBackend(spark, lambda: ImportedTask(f"{HERE}:spins", {}), parallelism=None)
         slots.prepare(Patience())
         assert slots.capacity == 1
         for number in range(0, 20, 2):

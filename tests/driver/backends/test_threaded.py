@@ -12,8 +12,10 @@ from airflow_sparktune.driver.backends.base import BackendEvent, Ended, Lost, Pa
 from airflow_sparktune.driver.backends.on_driver import DriverBackend
 from airflow_sparktune.driver.backends.threaded import ThreadedBackend, WorkerLost
 from airflow_sparktune.errors import DriverLost
-from airflow_sparktune.executor.evaluate import Call, Reply, Task
-from airflow_sparktune.executor.objective import TrialInfo
+from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.executor.imported import ImportedTask
+from airflow_sparktune.executor.objective import TrialContext
+from airflow_sparktune.executor.reply import Reply
 
 PATIENCE_S = 10.0
 
@@ -42,7 +44,7 @@ class FakeBackend(ThreadedBackend):
 
 
 def call(number: int) -> Call:
-    return Call({}, TrialInfo(number, seed=1, attempt=1, tries=1))
+    return Call({}, TrialContext(number, seed=1, attempt=1, tries=1))
 
 
 @pytest.fixture
@@ -177,7 +179,7 @@ def test_what_fails_on_the_driver_once_spark_is_gone_is_no_trials_result(stopped
                 raise stopped
             return True
 
-    slots = DriverBackend(Gone(), lambda: Task("builtins:int", {}), parallelism=1)  # type: ignore[arg-type]
+    slots = DriverBackend(Gone(), lambda: ImportedTask("builtins:int", {}), parallelism=1)  # type: ignore[arg-type]
     slots.prepare(Patience())
     slots.submit(call(0))
     with pytest.raises(DriverLost, match="Spark must live as long as the study") as raised:

@@ -243,12 +243,12 @@ def test_a_study_that_ends_before_its_incumbent_keeps_it(weeks: Weeks) -> None:
 
 def test_the_confirmation_has_arguments_of_its_own() -> None:
     """Trials of a confirmation get the hold-out; their search losses are not compared with it."""
-    from airflow_sparktune.executor.evaluate import Task
-    from airflow_sparktune.executor.objective import TrialInfo
+    from airflow_sparktune.executor.imported import ImportedTask
+    from airflow_sparktune.executor.objective import TrialContext
 
-    task = Task("m:f", {"rows": "search", "by": 1}, None, {"rows": "holdout"})
-    assert task.kwargs_of(TrialInfo(0, 1, 1, 1)) == {"rows": "search", "by": 1}
-    assert task.kwargs_of(TrialInfo(0, 1, 1, 1, "confirm")) == {"rows": "holdout", "by": 1}
+    task = ImportedTask("m:f", {"rows": "search", "by": 1}, None, {"rows": "holdout"})
+    assert task.kwargs_of(TrialContext(0, 1, 1, 1)) == {"rows": "search", "by": 1}
+    assert task.kwargs_of(TrialContext(0, 1, 1, 1, "confirm")) == {"rows": "holdout", "by": 1}
 
 
 def test_a_torn_record_fails_the_study(tmp_path: Path) -> None:

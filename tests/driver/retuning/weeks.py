@@ -12,7 +12,8 @@ import numpy as np
 from airflow_sparktune.driver.attempt import Attempt
 from airflow_sparktune.driver.backends.simulated import Ending, SimulatedBackend, VirtualClock
 from airflow_sparktune.driver.spec_plan import SpecPlan
-from airflow_sparktune.executor.evaluate import Call, Reply
+from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.executor.reply import Reply
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.retuning.champions import Action, Champions
 from airflow_sparktune.study.spec import Spec

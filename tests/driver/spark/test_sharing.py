@@ -15,9 +15,11 @@ from airflow_sparktune import shared
 from airflow_sparktune.driver.spark import sharing
 from airflow_sparktune.driver.spark.sharing import SharingBroadcast, broadcast
 from airflow_sparktune.executor import shared as shared_module
-from airflow_sparktune.executor.evaluate import Call, Reply, Task, evaluate
-from airflow_sparktune.executor.objective import TrialInfo
-from airflow_sparktune.executor.pickled import PickledTask, evaluate_pickled
+from airflow_sparktune.executor.evaluate import Call, Task, evaluate
+from airflow_sparktune.executor.imported import ImportedTask
+from airflow_sparktune.executor.objective import TrialContext
+from airflow_sparktune.executor.pickled import PickledTask
+from airflow_sparktune.executor.reply import Reply
 from airflow_sparktune.executor.shared import Parcel, Shared, opened
 
 MEGABYTE = 1_048_576
@@ -58,7 +60,7 @@ def sent(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def spec_task(value: Any, objective: str = "tests.driver.spark.test_sharing:loss") -> Task:
-    return Task(objective, {}, Shared(value))
+    return ImportedTask(objective, {}, Shared(value))
 
 
 def loss(params: Any, shared_data: Any) -> dict[str, Any]:
@@ -68,7 +70,7 @@ def loss(params: Any, shared_data: Any) -> dict[str, Any]:
 
 
 def reply(worker: Worker, **params: Any) -> Reply:
-    call = Call(params, TrialInfo(number=0, seed=1, attempt=1, tries=1))
+    call = Call(params, TrialContext(number=0, seed=1, attempt=1, tries=1))
     (text,) = evaluate(worker, call, iter([0]))
     return Reply.from_json(text)
 
@@ -164,9 +166,9 @@ def test_the_functions_of_scripts_close_over_shared_values(sent: Any) -> None:
 
     worker = sent(lambda: PickledTask(cloudpickle.dumps(objective), cloudpickle.dumps))
     assert isinstance(worker.value, Parcel)
-    call = Call(pickle.dumps({}), TrialInfo(number=0, seed=1, attempt=1, tries=1))
+    call = Call(pickle.dumps({}), TrialContext(number=0, seed=1, attempt=1, tries=1))
     for _ in range(2):  # the function is loaded once
-        text, answer = evaluate_pickled(worker, call, iter([0]))
+        text, answer = evaluate(worker, call, iter([0]))
         assert Reply.from_json(text).loss == 4.0
         assert pickle.loads(answer)["mapped"]
     assert objective({})["loss"] == 4.0  # and on the driver it is what it was

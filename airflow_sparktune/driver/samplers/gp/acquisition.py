@@ -42,7 +42,7 @@ def _log_h(z: Array) -> Array:
 
 
 def polish(posterior: Posterior, row: Array, columns: Array, best: float, low: Array, high: Array) -> Array:
-    """The row moved along continuous `columns` to where it promises most, between `low` and `high`."""
+    """Return the row moved along continuous `columns` to where it promises most, between `low` and `high`."""
     if not len(columns):
         return row
 

@@ -44,7 +44,7 @@ class Axis:
         return np.clip((values - self.low) / width, 0.0, 1.0) if width > 0 else np.full(np.shape(values), 0.5)
 
     def decode(self, positions: Array) -> Array:
-        """The values at positions in [0, 1], rounded to the step."""
+        """Return the values at positions in [0, 1], rounded to the step."""
         if self.normal:
             values = self.low + self.high * ndtri(_TAIL + positions * (1 - 2 * _TAIL))
         else:
@@ -54,11 +54,11 @@ class Axis:
         return np.asarray(np.round(values / self.step) * self.step if self.step else values)
 
     def snap(self, positions: Array) -> Array:
-        """The nearest positions that values of the step have."""
+        """Return the nearest positions that values of the step have."""
         return self.encode(self.decode(positions)) if self.step else positions
 
     def spacing(self, positions: Array) -> Array:
-        """The distance to the next value of the step; 0 where there is none."""
+        """Return the distance to the next value of the step; 0 where there is none."""
         if self.step is None:
             return np.zeros(np.shape(positions))
         values = self.decode(positions)
@@ -68,5 +68,5 @@ class Axis:
 
 
 def grid_bounds(low: float, high: float, step: float) -> tuple[float, float]:
-    """The first and last multiple of `step` that rounding gives of the numbers from `low` to `high`."""
+    """Return the first and last multiple of `step` that numbers from `low` to `high` round to."""
     return float(np.round(low / step) * step), float(np.round(high / step) * step)

@@ -33,7 +33,7 @@ class Region:
 
     @classmethod
     def around(cls, space: EncodedSpace, centre: Array, weights: Array, rng: np.random.Generator) -> Region:
-        """A box of random size, longer where the function changes slowly.
+        """Return a box of random size, longer where the function changes slowly.
 
         As in TuRBO (Eriksson et al., Scalable global optimization via local Bayesian optimization, 2019).
         """
@@ -70,7 +70,7 @@ class Candidates:
         return self._settled(chosen)
 
     def children(self, parents: Array, each: int, *, smallest: float, largest: float) -> Array:
-        """Each parent varied `each` times: numbers move by a normal step, categories are drawn again."""
+        """Vary each parent `each` times: numbers move by a normal step, categories are drawn again."""
         space, rng, region = self._space, self._rng, self._region
         steps = np.stack([space.spacing(parent) for parent in parents]).repeat(each, axis=0)
         active = space.active(parents).repeat(each, axis=0)

@@ -93,7 +93,7 @@ class _Mixture:
         return found
 
     def log_density(self, rows: Array) -> Array:
-        """The logarithm of the density at full rows."""
+        """Return the logarithm of the density at full rows."""
         logs = np.zeros((len(rows), len(self._weights)))
         for column in self._columns:
             values = rows[:, column][:, None]
@@ -116,12 +116,12 @@ class _Mixture:
         return found
 
     def _even_share(self, options: int) -> float:
-        """How much of a component over categories is spread over all of them."""
+        """Return how much of a component over categories is spread over all of them."""
         return min(0.5, 1 / (1 + len(self._weights) / options))
 
 
 def _bandwidths(space: EncodedSpace, column: int, rows: Array) -> Array:
-    """The standard deviation of each component: the larger gap to a neighbour, within limits."""
+    """Return the standard deviation of each component: the larger gap to a neighbour, within limits."""
     centres = rows[:, column]
     order = np.argsort(centres, kind="stable")
     edges = np.concatenate([[0.0], centres[order], [1.0]])

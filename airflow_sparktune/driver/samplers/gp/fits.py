@@ -24,7 +24,7 @@ class Fits:
         self._kept: dict[tuple[int, bytes, bytes], Settings] = {}
 
     def latest(self, history: History) -> Settings:
-        """The fit that is due after so many results.
+        """Return the fit that is due after so many results.
 
         It starts from the fit at the power of two below, and that one from the means of the priors: any
         history takes two fits, however it came to be.
@@ -35,7 +35,7 @@ class Fits:
         return start if count == base else self._fit(history.first(count), start, _ITERATIONS)
 
     def of_branch(self, history: History, rng: np.random.Generator) -> Settings:
-        """A fit of the results in one branch, for one suggestion."""
+        """Return a fit of the results in one branch, for one suggestion."""
         start = Settings.typical(self._space)
         kept = history.chosen(_MOST_IN_BRANCH, rng)
         rows, targets = history.rows[kept], history.targets[kept]
@@ -56,12 +56,12 @@ class Fits:
 
 
 def worth_a_fit(history: History) -> bool:
-    """Whether the losses tell more than that all configurations are alike."""
+    """Return whether the losses tell more than that all configurations are alike."""
     return history.informs and history.finite >= _FEWEST
 
 
 def last_fit(count: int) -> int:
-    """The last count of results, up to `count`, at which the process is fitted: each, later fewer.
+    """Return the last count of results, up to `count`, at which the process is fitted: each, later fewer.
 
     >>> [last_fit(count) for count in (7, 39, 66, 100, 103, 530)]
     [7, 39, 64, 100, 103, 512]
@@ -72,5 +72,5 @@ def last_fit(count: int) -> int:
 
 
 def _power_of_two(count: int) -> int:
-    """The largest one that is at most `count`."""
+    """Return the largest one that is at most `count`."""
     return 1 << (count.bit_length() - 1)

@@ -21,13 +21,13 @@ class History:
 
     @property
     def informs(self) -> bool:
-        """Whether the losses tell configurations apart."""
+        """Return whether the losses tell configurations apart."""
         finite = self.losses[~np.isnan(self.losses)]
         return len(finite) > 1 and bool(finite.min() < finite.max())
 
     @property
     def finite(self) -> int:
-        """How many results have a loss."""
+        """Return how many results have a loss."""
         return int((~np.isnan(self.losses)).sum())
 
     @property
@@ -37,16 +37,16 @@ class History:
 
     @property
     def targets(self) -> Array:
-        """What a process is fitted to: `transformed` losses."""
+        """Return what a process is fitted to: `transformed` losses."""
         return transformed(self.filled)
 
     @property
     def since_best(self) -> int:
-        """How many results have come since the best one."""
+        """Return how many results have come since the best one."""
         return len(self.losses) - 1 - int(np.nanargmin(self.losses))
 
     def first(self, count: int) -> History:
-        """The first results alone."""
+        """Return the first results alone."""
         return History(self.rows[:count], self.losses[:count], self.pending[:0])
 
     def where(self, ended: Array, pending: Array) -> History:
@@ -62,11 +62,11 @@ class History:
         return np.sort(np.concatenate([order[: most // 2], others]))
 
     def asked(self) -> set[bytes]:
-        """The keys of all configurations that were suggested."""
+        """Return the keys of all configurations that were suggested."""
         return {*keys(self.rows), *keys(self.pending)}
 
     def repeats_are_equal(self) -> bool:
-        """Whether some configuration was tried more than once, and none of them had two losses."""
+        """Return whether some configuration was tried more than once, and none of them had two losses."""
         found: dict[bytes, list[float]] = {}
         for key, loss in zip(keys(self.rows), self.losses, strict=True):
             found.setdefault(key, []).append(float(loss))
@@ -75,7 +75,7 @@ class History:
 
 
 def keys(rows: Array) -> list[bytes]:
-    """What tells rows apart, as far as a suggestion is concerned."""
+    """Return what tells rows apart, as far as a suggestion is concerned."""
     return [row.tobytes() for row in np.round(rows, _SAME) + 0.0]
 
 

@@ -38,7 +38,7 @@ class Settings:
 
     @classmethod
     def typical(cls, space: EncodedSpace) -> Settings:
-        """The means of the priors."""
+        """Return the means of the priors."""
         return cls(np.full(space.size, _weight_mean(space)))
 
     def jittered(self, rng: np.random.Generator, *, size: float) -> Settings:
@@ -49,7 +49,7 @@ class Settings:
 
 
 def fit(space: EncodedSpace, rows: Array, targets: Array, *, start: Settings, iterations: int) -> Settings:
-    """The most probable settings given `rows` (n, parameters) and their `targets` (n,)."""
+    """Return the most probable settings given `rows` (n, parameters) and their `targets` (n,)."""
     features = space.features(rows)
     mean = _weight_mean(space)
 
@@ -72,7 +72,7 @@ def fit(space: EncodedSpace, rows: Array, targets: Array, *, start: Settings, it
 
 
 def _misfit(space: EncodedSpace, features: Array, targets: Array, settings: Settings) -> tuple[float, Array]:
-    """The negative log likelihood, and its slope along the settings."""
+    """Return the negative log likelihood, and its slope along the settings."""
     signal, noise = np.exp(settings.signal), np.exp(settings.noise)
     scaled = features * np.exp(0.5 * settings.weights)[space.owner]
     kernel, slope = _matern(_squared_distances(scaled, scaled), slope=True)
@@ -162,7 +162,7 @@ def _squared_distances(ours: Array, theirs: Array) -> Array:
 
 
 def _matern(squared: Array, *, slope: bool = False) -> tuple[Array, Any]:
-    """The Matern 5/2 correlation at squared distances, and its slope along them where it is wanted."""
+    """Return the Matern 5/2 correlation at squared distances, and its slope along them where it is wanted."""
     distance = np.sqrt(5.0 * squared)
     decay = np.exp(-distance)
     derivative = (-5.0 / 6.0) * (1.0 + distance) * decay if slope else None
@@ -176,7 +176,7 @@ def _matern(squared: Array, *, slope: bool = False) -> tuple[Array, Any]:
 
 
 def _cholesky(covariance: Array, noise: float) -> Array:
-    """The lower factor of a covariance with noise on its diagonal; as much more as it takes."""
+    """Return the lower factor of a covariance with noise on its diagonal; as much more as it takes."""
     extra = noise + _JITTER
     while True:
         np.fill_diagonal(covariance, np.diagonal(covariance) + extra)

@@ -40,7 +40,7 @@ class Proposer:
         self._threads = ThreadpoolController()
 
     def propose(self, history: History, rng: np.random.Generator) -> tuple[Array, str]:
-        """The next row, and how it was found: by `gp`, `gp: branch` or `gp: tpe`."""
+        """Return the next row, and how it was found: by `gp`, `gp: branch` or `gp: tpe`."""
         # Threads would spend more on waiting for each other than matrices this small are worth, on cores
         # that trials may be using.
         with self._threads.limit(limits=1, user_api="blas"):
@@ -113,7 +113,7 @@ class Proposer:
         return np.concatenate([polished[None], found]), np.append(scores.max(), scores)
 
     def _first_new(self, candidates: Array, history: History, rng: np.random.Generator) -> Array:
-        """The first candidate that was never suggested; the first of all where there is none."""
+        """Return the first candidate that was never suggested; the first of all where there is none."""
         asked = history.asked()
         for row in (*candidates, *self._space.settle(self._space.draw(rng, _NEW_DRAWS))):
             (key,) = keys(row[None])
@@ -130,5 +130,5 @@ class Proposer:
 
 
 def _escape_share(history: History) -> float:
-    """The chance of an escape: none while results improve, then growing."""
+    """Return the chance of an escape: none while results improve, then growing."""
     return _ESCAPE_SHARE * float(np.clip((history.since_best - _ESCAPE_AFTER) / _ESCAPE_OVER, 0.0, 1.0))

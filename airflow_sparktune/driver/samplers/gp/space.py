@@ -70,12 +70,12 @@ class EncodedSpace:
         self.groups = {conditions: np.array(columns) for conditions, columns in groups.items()}
 
     def prior(self, column: int) -> tuple[float, ...]:
-        """The weights of a category's codes."""
+        """Return the weights of a category's codes."""
         return self.parameters[column].weights
 
     @cached_property
     def mean_active(self) -> float:
-        """How many parameters a configuration has, on the average of the prior."""
+        """Return how many parameters a configuration has, on the average of the prior."""
         drawn = self.draw(np.random.default_rng(0), 256)
         return float(self.active(drawn).sum(axis=1).mean())
 
@@ -97,7 +97,7 @@ class EncodedSpace:
         return np.where(self.active(rows), rows, self._inactive)
 
     def active(self, rows: Array) -> Array:
-        """Which parameters of each row are active."""
+        """Return which parameters of each row are active."""
         mask = np.ones(rows.shape, bool)
         for conditions, columns in self.groups.items():
             if conditions:
@@ -105,7 +105,7 @@ class EncodedSpace:
         return mask
 
     def leads(self, rows: Array, way: Way) -> Array:
-        """Which rows make all the choices of a way."""
+        """Return which rows make all the choices of a way."""
         return np.asarray(np.all([rows[:, choice] == code for choice, code in way], axis=0))
 
     @cached_property
@@ -114,7 +114,7 @@ class EncodedSpace:
         return tuple(dict.fromkeys(way for conditions in self.groups for way in conditions))
 
     def spacing(self, row: Array) -> Array:
-        """The distance to the next value of each column, 0 for a continuous one."""
+        """Return the distance to the next value of each column, 0 for a continuous one."""
         steps = np.zeros(self.size)
         for column in self._grids:
             axis = self.parameters[column].axis
@@ -123,14 +123,14 @@ class EncodedSpace:
         return steps
 
     def features(self, rows: Array) -> Array:
-        """What the kernel sees: numbers as they are, a category as one column for each of its codes."""
+        """Return the kernel's columns: numbers as they are, one column for each code of a category."""
         found = np.empty((len(rows), len(self.owner)))
         found[:, : len(self._numbers)] = rows[:, self._numbers]
         found[:, len(self._numbers) :] = (rows[:, self._coded] == self._codes) * _CATEGORY_SCALE
         return found
 
     def encode(self, point: Mapping[str, Any]) -> Array:
-        """The row of a point: raw numbers by label, those that are active."""
+        """Return the row of a point: raw numbers by label, those that are active."""
         row = self._inactive.copy()
         for column, item in enumerate(self.parameters):
             value = point.get(item.label)
@@ -142,7 +142,7 @@ class EncodedSpace:
         return row
 
     def decode(self, row: Array) -> dict[str, Any]:
-        """The point of a row: raw numbers by label, those that are active."""
+        """Return the point of a row: raw numbers by label, those that are active."""
         point: dict[str, Any] = {}
         for column in np.flatnonzero(self.active(row[None])[0]):
             item = self.parameters[column]
@@ -155,7 +155,7 @@ class EncodedSpace:
 
 
 def encoded_space(domain: Any) -> EncodedSpace:
-    """The space of a hyperopt domain.
+    """Return the space of a hyperopt domain.
 
     Raises SpecError for a distribution that is no builder's.
     """
@@ -187,7 +187,7 @@ def encoded_space(domain: Any) -> EncodedSpace:
 
 
 def _walk(node: Any, way: LabelledWay) -> Iterator[tuple[str, bool, LabelledWay]]:
-    """Each use of a parameter in hyperopt's graph: its label, whether it is a choice, the way to it.
+    """Yield each use of a parameter in hyperopt's graph: its label, whether it is a choice, the way to it.
 
     hyperopt's own `expr_to_config` fails on pchoice.
     """
@@ -206,7 +206,7 @@ def _walk(node: Any, way: LabelledWay) -> Iterator[tuple[str, bool, LabelledWay]
 
 
 def _parameter(label: str, node: Any, *, is_choice: bool, conditions: Conditions) -> Parameter:
-    """A parameter as hyperopt's graph describes its distribution."""
+    """Return a parameter as hyperopt's graph describes its distribution."""
     given = {
         name: pyll.rec_eval(arg) for name, arg in node.arg.items() if arg is not pyll.base.MissingArgument
     }

@@ -11,7 +11,7 @@ _CANDIDATES = 32
 
 
 def wanted(space: EncodedSpace) -> int:
-    """How many losses it takes before a model is worth its name.
+    """Return how many losses it takes before a model is worth its name.
 
     About one for each parameter of a configuration, at least 6 and at most 12.
     """
@@ -28,7 +28,7 @@ def spread(space: EncodedSpace, rows: Array, rng: np.random.Generator) -> Array:
 
 
 def distances(space: EncodedSpace, candidates: Array, rows: Array) -> Array:
-    """How far each candidate is from the nearest of `rows`, squared; all alike where there are none."""
+    """Return the squared distance of each candidate to the nearest of `rows`; ones if there are none."""
     if not len(rows):
         return np.zeros(len(candidates))
     mine, theirs = space.features(candidates), space.features(rows)

@@ -24,7 +24,7 @@ _PENDING = (hyperopt.JOB_STATE_NEW, hyperopt.JOB_STATE_RUNNING)
 
 
 def suggest(new_ids: Sequence[int], domain: Any, trials: Any, seed: int) -> list[dict[str, Any]]:
-    """The documents of the next trials, as hyperopt wants them: a function of the history and the seed.
+    """Suggest the next trials by a Gaussian process, from the history and the seed alone.
 
     Raises SpecError for a space with distributions other than hyperopt.hp's.
     """
@@ -62,7 +62,7 @@ class _Search:
     def suggest(
         self, documents: Sequence[Mapping[str, Any]], asked: Sequence[Array], *, seed: Any
     ) -> tuple[Array, str]:
-        """The next row, and how it was found."""
+        """Return the next row, and how it was found."""
         rng = np.random.default_rng(seed)
         ended = [document for document in documents if document["state"] not in _PENDING]
         # In the order in which they ended: which results a fit has seen must not depend on the trials that
@@ -97,7 +97,7 @@ class _Search:
             self._loading.start()
 
     def values(self, row: Array) -> dict[str, list[Any]]:
-        """The raw values of a row by label, empty where it is not active."""
+        """Return the raw values of a row by label, empty where it is not active."""
         point = self._space.decode(row)
         return {
             item.label: [point[item.label]] if item.label in point else [] for item in self._space.parameters
@@ -116,13 +116,13 @@ class _Search:
 
 
 def _end(document: Mapping[str, Any]) -> tuple[bool, Any, int]:
-    """When a trial ended, to sort by."""
+    """Return when a trial ended, to sort by."""
     moment = document["refresh_time"]
     return moment is not None, moment, document["tid"]
 
 
 def _loss(document: Mapping[str, Any]) -> float:
-    """The loss of a trial that ended; nan where there is none."""
+    """Return the loss of a trial that ended; nan where there is none."""
     if document["state"] != hyperopt.JOB_STATE_DONE or document["result"].get("status") != hyperopt.STATUS_OK:
         return math.nan
     loss = document["result"].get("loss")

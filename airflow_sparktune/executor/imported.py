@@ -1,0 +1,69 @@
+"""An objective that executors import by its name (`module:function`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from airflow_sparktune.errors import SpecError
+from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.executor.objective import Objective, TrialContext, load_objective
+from airflow_sparktune.executor.reply import Reply, no_loss, small_info
+from airflow_sparktune.executor.shared import Shared
+from airflow_sparktune.study.plain import plain
+from airflow_sparktune.study.signature import EXTRAS
+from airflow_sparktune.study.trial import Failure, FailureKind, TrialPurpose
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedTask:
+    """Calls the function `objective`; `confirm_kwargs` replace `kwargs` in the repeats of a confirmation."""
+
+    objective: str
+    kwargs: Mapping[str, Any]
+    shared_data: Shared[Any] | None = None
+    confirm_kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    def load(self) -> None:
+        """Check that the objective can be called with the arguments of the search and of the confirmation."""
+        for kwargs in (self.kwargs, {**self.kwargs, **self.confirm_kwargs}):
+            _objective(self.objective, tuple(sorted(kwargs)))
+
+    def bind(self, call: Call) -> Callable[[], Any]:
+        arguments = self.kwargs_of(call.trial)
+        objective = _objective(self.objective, tuple(sorted(arguments)))
+        # Copies: an objective may change its arguments, and the next trial and the journal need them intact.
+        params, kwargs = deepcopy((call.params, arguments))
+        shared_data = self.shared_data.value if self.shared_data is not None else None
+        return lambda: objective(params, kwargs=kwargs, trial=call.trial, shared_data=shared_data)
+
+    def reply(self, returned: Any, run_s: float) -> Reply:
+        """Read a loss, or a dict with `loss` as hyperopt's objectives return it."""
+        result = returned if isinstance(returned, Mapping) else {"loss": returned}
+        if result.get("status") == "fail":
+            failure = Failure(FailureKind.RAISED, "the objective reported status 'fail'")
+            return Reply(run_s, failure=failure, info=small_info(result))
+        try:
+            loss = plain(result.get("loss"), what="loss")
+        except SpecError:
+            loss = None
+        if isinstance(loss, bool) or not isinstance(loss, (int, float)):
+            return Reply(run_s, failure=Failure(FailureKind.NONSENSE, no_loss(returned)))
+        return Reply(run_s, loss=float(loss), info=small_info(result))
+
+    def pickled(self, returned: Any) -> None:  # noqa: ARG002 - the reply says it all
+        return None
+
+    def kwargs_of(self, trial: TrialContext) -> dict[str, Any]:
+        """Return the keyword arguments that the objective gets for a trial."""
+        own = self.confirm_kwargs if trial.purpose == TrialPurpose.CONFIRM else {}
+        return {**self.kwargs, **own}
+
+
+@cache
+def _objective(name: str, kwargs: tuple[str, ...]) -> Objective:
+    """Load it once per worker: a reused worker runs many trials."""
+    return load_objective(name, kwargs=dict.fromkeys(kwargs), extras=EXTRAS)

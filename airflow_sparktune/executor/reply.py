@@ -1,0 +1,129 @@
+"""What comes back of a trial: a loss or a failure, and what the objective returned besides, as JSON."""
+
+from __future__ import annotations
+
+import math
+import reprlib
+import traceback
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+# Bound here, before any code of the user's runs: an objective may replace what a module offers.
+from json import dumps, loads
+from typing import Any
+
+from airflow_sparktune.errors import SpecError
+from airflow_sparktune.executor.objective import WAYS
+from airflow_sparktune.study.plain import plain
+from airflow_sparktune.study.trial import Failure, FailureKind
+
+# What a result dict holds besides the loss goes into the journal, so it is kept small.
+INFO_LIMIT_BYTES = 16_384
+# The key of a trial's info that this package writes; a value of the user's under that key is left out.
+OURS = "sparktune"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The outcome of a call: a loss or a failure, and how long the objective ran."""
+
+    run_s: float
+    loss: float | None = None
+    failure: Failure | None = None
+    info: Mapping[str, Any] | None = None
+
+    @classmethod
+    def read(cls, text: Any) -> Reply:
+        """Return the reply that a worker sent; one of another form becomes a failure of kind nonsense."""
+        try:
+            return cls.from_json(text)
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            message = (
+                f"the worker's reply must be that of a trial, but: {type(error).__name__}: {error}; "
+                "an objective must leave Python's own modules as they are"
+            )
+            return cls(0.0, failure=Failure(FailureKind.NONSENSE, message))
+
+    @classmethod
+    def from_json(cls, text: str) -> Reply:
+        """Return the reply that `to_json` wrote; raises ValueError, LookupError or TypeError for others."""
+        data = loads(text)
+        failure = Failure.from_json(data["failure"]) if data["failure"] else None
+        run_s, loss, info = data["run_s"], data["loss"], data["info"]
+        if not _is_real(run_s) or run_s < 0:
+            raise ValueError(f"run_s must be a number of at least 0, got {reprlib.repr(run_s)}")
+        if failure is None and not _is_real(loss):
+            raise ValueError(f"the loss must be a finite number, got {reprlib.repr(loss)}")
+        if not (info is None or isinstance(info, dict)):
+            raise TypeError(f"info must be an object, got {type(info).__name__}")
+        return cls(run_s, None if failure else loss, failure, info)
+
+    def to_json(self) -> str:
+        failure = self.failure.to_json() if self.failure else None
+        return dumps({"run_s": self.run_s, "loss": self.loss, "failure": failure, "info": self.info})
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def raised(error: BaseException) -> Failure:
+    """Return the failure of a trial that raised; its traceback begins in the user's code."""
+    try:
+        message = "".join(traceback.format_exception_only(error)).strip()
+        trace = _traceback(error)
+        if isinstance(error, ModuleNotFoundError):
+            message = f"{message}; {WAYS}"
+    except Exception:  # noqa: BLE001 - an exception of the user's own class may raise when it is looked at
+        message = f"{type(error).__qualname__} (an exception that cannot be shown)"
+        trace = "".join(traceback.format_tb(error.__traceback__))
+    return Failure(FailureKind.RAISED, message, trace)
+
+
+def no_loss(returned: Any) -> str:
+    """Return the message for a result without a loss."""
+    return (
+        "the objective must return a finite loss, or a dict with one as 'loss', got "
+        f"{reprlib.repr(returned)}; return a number that is smaller for a better model"
+    )
+
+
+def small_info(result: Mapping[str, Any], *, left_out: Iterable[str] = (), **ours: Any) -> dict[str, Any]:
+    """Return what a result dict holds besides the loss, without what is too large or no JSON.
+
+    The key `OURS` names what was left out, and holds the values of `ours`.
+    """
+    beside = {key: value for key, value in result.items() if key not in ("loss", "status")}
+    kept, too_much = fitting(beside)
+    if OURS in kept:
+        too_much.append(OURS)
+        del kept[OURS]
+    if names := sorted([*left_out, *too_much]):
+        ours["left_out"] = names
+    return {**kept, OURS: ours} if ours else kept
+
+
+def fitting(values: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return the values that fit into JSON of limited size, and the names of those that were left out."""
+    kept: dict[str, Any] = {}
+    left_out: list[str] = []
+    for key, value in values.items():
+        try:
+            kept[str(key)] = plain(value, what=str(key))
+        except (SpecError, RecursionError):
+            left_out.append(str(key))
+    while kept and len(dumps(kept)) > INFO_LIMIT_BYTES:
+        largest = max(kept, key=lambda key: len(dumps(kept[key])))
+        left_out.append(largest)
+        del kept[largest]
+    return kept, left_out
+
+
+def _traceback(error: BaseException) -> str:
+    """Return the traceback from the objective on, without our own frames above it."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_globals.get("__name__", "").startswith(
+        "airflow_sparktune.executor"
+    ):
+        frames = frames.tb_next
+    return "".join(traceback.format_exception(type(error), error, frames or error.__traceback__))
