@@ -14,8 +14,8 @@ from airflow_sparktune.driver.attempt import Attempt
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.spec_plan import SpecPlan
 from airflow_sparktune.errors import DriverLost, ObjectiveError, describe
-from airflow_sparktune.study.dimensions import Dimension
 from airflow_sparktune.study.journal.follow import read_study
+from airflow_sparktune.study.space.dimensions import Dimension
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import LocalStorage
 from airflow_sparktune.study.study import Study

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_sparktune.study.naming import names, option_names
 from airflow_sparktune.study.space import choice, parse, uniform, uniformint, walk
+from airflow_sparktune.study.space.naming import names, option_names
 
 FOREST = {"kind": "forest", "depth": uniformint(1, 9)}
 BOOSTING = {

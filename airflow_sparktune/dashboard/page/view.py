@@ -13,10 +13,10 @@ from airflow_sparktune.dashboard.page.schemas import AttemptRow, ImportanceReply
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.insight import verdict
 from airflow_sparktune.study.journal.follow import StudyFollower
-from airflow_sparktune.study.naming import Name, names
 from airflow_sparktune.study.phase import Phase, phase_of, stage_of
 from airflow_sparktune.study.result import summary, trial_row
 from airflow_sparktune.study.space import parse
+from airflow_sparktune.study.space.naming import Name, names
 from airflow_sparktune.study.stopping import label
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from airflow_sparktune.study.dimensions import Dimension
+from airflow_sparktune.study.space.dimensions import Dimension
 from airflow_sparktune.study.trial import Trial
 
 

@@ -23,7 +23,7 @@ from airflow_sparktune.driver.samplers.hyperopt_tpe import Suggest, remembering
 from airflow_sparktune.driver.samplers.search_space import SearchSpace
 from airflow_sparktune.errors import ObjectiveError, SpecError
 from airflow_sparktune.executor.objective import load
-from airflow_sparktune.study.dimensions import Dimension
+from airflow_sparktune.study.space.dimensions import Dimension
 from airflow_sparktune.study.trial import Trial, TrialState
 
 # More greedy than hyperopt's own settings (20 startup jobs, gamma 0.25): better on 21 of 24 problems at

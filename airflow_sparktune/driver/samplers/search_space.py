@@ -11,8 +11,8 @@ from hyperopt import pyll
 from airflow_sparktune.driver.samplers.base import Suggestion
 from airflow_sparktune.driver.samplers.hyperopt_space import hyperopt_space
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.dimensions import Dimension
 from airflow_sparktune.study.plain import plain
+from airflow_sparktune.study.space.dimensions import Dimension
 
 # Steps between a leaf's value and its parameter that change the type only.
 _CASTS = ("float", "int")

@@ -90,7 +90,7 @@ class Opened(Event):
     """An attempt begins: the first event of its stream.
 
     `takes` names the prefix of each earlier stream that it goes on from. `dimensions` are those of the space
-    as JSON (see study.dimensions).
+    as JSON (see study.space.dimensions).
     """
 
     KIND = "opened"

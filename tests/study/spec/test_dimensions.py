@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from airflow_sparktune.study.dimensions import dimensions
 from airflow_sparktune.study.space import (
     choice,
     lognormal,
@@ -18,6 +17,7 @@ from airflow_sparktune.study.space import (
     uniform,
     uniformint,
 )
+from airflow_sparktune.study.space.dimensions import dimensions
 
 CONDITIONAL = {
     "lr": loguniform(1e-4, 1.0),

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.dimensions import dimensions
 from airflow_sparktune.study.space import (
     BUILDERS,
     choice,
@@ -30,6 +29,7 @@ from airflow_sparktune.study.space import (
     uniformint,
     walk,
 )
+from airflow_sparktune.study.space.dimensions import dimensions
 
 # --- every space goes to JSON and back
 

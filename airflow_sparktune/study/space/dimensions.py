@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from airflow_sparktune.study.space import NUMBERS, Choice, Number, to_json, walk
+from airflow_sparktune.study.space.nodes import NUMBERS, Choice, Number, to_json, walk
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_sparktune.study.space import Choice, Number
+from airflow_sparktune.study.space.nodes import Choice, Number
 
 _LONGEST = 40
 

@@ -1,0 +1,50 @@
+"""Search spaces in natural units, JSON both ways.
+
+A space nests dicts and lists around *dimensions*. In Python a dimension is made by a builder, in JSON
+it is the object a person would write by hand:
+
+>>> space = {"lr": loguniform(1e-4, 1.0), "depth": randint(2, 12), "booster": choice(["gbtree", "dart"])}
+>>> to_json(space)["lr"]
+{'loguniform': [0.0001, 1.0]}
+>>> parse(to_json(space)) == space
+True
+"""
+
+from airflow_sparktune.study.space.builders import (
+    choice,
+    lognormal,
+    loguniform,
+    normal,
+    pchoice,
+    qlognormal,
+    qloguniform,
+    qnormal,
+    quniform,
+    randint,
+    uniform,
+    uniformint,
+)
+from airflow_sparktune.study.space.nodes import NUMBERS, Choice, Number, to_json, walk
+from airflow_sparktune.study.space.parse import BUILDERS, parse
+
+__all__ = [
+    "BUILDERS",
+    "NUMBERS",
+    "Choice",
+    "Number",
+    "choice",
+    "lognormal",
+    "loguniform",
+    "normal",
+    "parse",
+    "pchoice",
+    "qlognormal",
+    "qloguniform",
+    "qnormal",
+    "quniform",
+    "randint",
+    "to_json",
+    "uniform",
+    "uniformint",
+    "walk",
+]

@@ -1,0 +1,143 @@
+"""The dimensions of a space: numbers and choices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.plain import scalar
+
+# Builder name -> what its arguments are called.
+NUMBERS: Mapping[str, tuple[str, ...]] = {
+    "uniform": ("low", "high"),
+    "loguniform": ("low", "high"),
+    "quniform": ("low", "high", "q"),
+    "qloguniform": ("low", "high", "q"),
+    "normal": ("mu", "sigma"),
+    "lognormal": ("mu", "sigma"),
+    "qnormal": ("mu", "sigma", "q"),
+    "qlognormal": ("mu", "sigma", "q"),
+    "randint": ("low", "high"),
+    "uniformint": ("low", "high"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A numeric dimension; `args` are in natural units, as `NUMBERS` names them."""
+
+    kind: str
+    args: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        # Bounds are often computed with numpy.
+        object.__setattr__(self, "args", tuple(map(scalar, self.args)))
+        _check_number(self.kind, self.args)
+
+    def to_json(self) -> dict[str, Any]:
+        return {self.kind: list(self.args)}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of several options, which may hold dimensions of their own; `weights` add up to 1."""
+
+    options: tuple[Any, ...]
+    weights: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.options:
+            raise SpecError("choice needs at least one option, got none; write choice([a, b])")
+        if self.weights is None:
+            return
+        if any(weight < 0 for weight in self.weights) or not math.isclose(sum(self.weights), 1, abs_tol=1e-6):
+            raise SpecError(
+                f"the probabilities of pchoice must be at least 0 and add up to 1, got {list(self.weights)}; "
+                "use choice for equal ones"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        if self.weights is None:
+            return {"choice": [to_json(option) for option in self.options]}
+        pairs = zip(self.weights, self.options, strict=True)
+        return {"pchoice": [[weight, to_json(option)] for weight, option in pairs]}
+
+
+def to_json(tree: Any) -> Any:
+    """Return the space as a person would write it in JSON."""
+    match tree:
+        case Number() | Choice():
+            return tree.to_json()
+        case Mapping():
+            return {key: to_json(item) for key, item in tree.items()}
+        case list() | tuple():
+            return [to_json(item) for item in tree]
+        case _:
+            return tree
+
+
+def walk(
+    tree: Any, path: str = "", parent: str | None = None, branch: int | None = None
+) -> Iterator[tuple[str, Number | Choice, str | None, int | None]]:
+    """Yield each dimension with its label (its path in the space), and the choice and option it hangs under.
+
+    >>> [label for label, *_ in walk({"model": choice([{"C": uniform(0, 1)}, "none"])})]
+    ['model', 'model[0].C']
+    """
+    match tree:
+        case Number():
+            yield path or "value", tree, parent, branch
+        case Choice():
+            label = path or "value"
+            yield label, tree, parent, branch
+            for index, option in enumerate(tree.options):
+                yield from walk(option, f"{label}[{index}]", label, index)
+        case Mapping():
+            for key, item in tree.items():
+                yield from walk(item, f"{path}.{key}" if path else key, parent, branch)
+        case list():
+            for index, item in enumerate(tree):
+                yield from walk(item, f"{path}[{index}]", parent, branch)
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value is a finite number."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond any float
+        return False
+
+
+def _check_number(kind: str, args: tuple[float, ...]) -> None:
+    names = NUMBERS[kind]
+    call = f"{kind}({', '.join(map(repr, args))})"
+    if len(args) != len(names):
+        raise SpecError(f"{kind} takes {', '.join(names)}, got {call}")
+    for name, value in zip(names, args, strict=True):
+        if not is_number(value):
+            raise SpecError(f"{name} of {kind} must be a finite number, got {call}")
+    given = dict(zip(names, args, strict=True))
+    if kind in ("randint", "uniformint") and not all(isinstance(value, int) for value in args):
+        raise SpecError(f"the bounds of {kind} must be whole numbers, got {call}; use quniform for steps")
+    _check_bounds(kind, given, call)
+    if given.get("sigma", 1) <= 0:
+        raise SpecError(f"sigma of {kind} must be above 0, got {call}")
+    if given.get("q", 1) <= 0:
+        raise SpecError(f"q of {kind} must be above 0, got {call}; it is the step between values")
+
+
+def _check_bounds(kind: str, given: Mapping[str, float], call: str) -> None:
+    if "low" not in given:
+        return
+    if "log" in kind and given["low"] <= 0:
+        raise SpecError(
+            f"the lower bound of {kind} must be above 0, got {call}; a log scale never reaches 0: "
+            f"use uniform for a range from 0, or a small positive bound such as {kind}(1e-6, ...)"
+        )
+    if given["low"] >= given["high"]:
+        raise SpecError(f"the lower bound of {kind} must be below the upper one, got {call}")
