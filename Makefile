@@ -22,14 +22,14 @@ demo: install ## Let Airflow tune a model on Spark, and train it with what was f
 ui: install ## Start Airflow with the example DAGs on http://localhost:8080
 	$(RUN) tools/ui.sh
 
-test: install ## Run all tests
-	$(RUN) pytest
+test: unit ## Run all tests
+	$(RUN) pytest -m "integration and not soak"
 
 test-spark: install ## Run the tests that need Spark with another release (SPARK=3.5.9), without Airflow
 	JAVA_HOME="$$(cat $(JAVA))" tools/test_spark.sh $(SPARK) $(ARGS)
 
 unit: install ## Run the tests that start neither Spark, nor Airflow, nor a browser
-	$(RUN) pytest -m 'not integration and not soak'
+	$(RUN) pytest -n auto -m 'not integration and not soak'
 
 check: install ## Lint, types, import contracts, container images
 	$(BIN)/ruff check

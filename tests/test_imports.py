@@ -56,6 +56,7 @@ def modules(room: str) -> list[str]:
     return [name.removesuffix(".__init__") for name in dotted]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("room", ROOMS)
 def test_importing_a_room_loads_no_more_than_it_needs(room: str) -> None:
     """None of a room's modules loads a library that its process does not have, or should not wait for."""

@@ -36,6 +36,7 @@ print(json.dumps([list(findings.columns), [list(row) for row in findings.rows]])
 """
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", WITHOUT_SPARK)
 def test_a_benchmark_fills_its_table(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every row has a value for every column, and there is a picture."""

@@ -57,7 +57,9 @@ class TestLoading:
 
     def test_a_syntax_error_names_the_line(self, module: Any) -> None:
         module("x = 1\ndef loss(params)\n    return 0.0\n")
-        with pytest.raises(ObjectiveError, match=r"SyntaxError: expected ':' \(.*train\.py, line 2\); mend"):
+        with pytest.raises(
+            ObjectiveError, match=r"SyntaxError: expected ':' .*train\.py, line 2\); correct that"
+        ):
             load("churn.train:loss")
 
     @pytest.mark.parametrize(
@@ -66,7 +68,7 @@ class TestLoading:
     )
     def test_a_module_that_fails_when_it_is_imported(self, module: Any, line: str, told: str) -> None:
         module(f"x = 1\n{line}\n")
-        with pytest.raises(ObjectiveError, match=rf"{told}.*train\.py, line 2\); mend"):
+        with pytest.raises(ObjectiveError, match=rf"{told}.*train\.py, line 2\); correct what"):
             load("churn.train:loss")
 
     def test_a_name_that_the_module_has_not(self) -> None:

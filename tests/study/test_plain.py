@@ -84,7 +84,7 @@ def test_numbers_that_json_lacks(value: float) -> None:
         np.longdouble(1) / 3,
         np.datetime64("2026-01-01"),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_json_lacks(value: Any) -> None:
     """An object is refused by its place and its type, with the way out."""

@@ -110,6 +110,12 @@ class SparkBackend(ThreadedBackend):
         self._prepared.id()  # made in the JVM here, and not by each of the first trials' threads
 
     @property
+    def _sent_task(self) -> SharingBroadcast:
+        if self._task is None:
+            raise RuntimeError("a backend must be prepared before it runs trials; call prepare() first")
+        return self._task
+
+    @property
     def capacity(self) -> int:
         if self._parallelism is not None:
             return self._parallelism
@@ -193,7 +199,7 @@ class SparkBackend(ThreadedBackend):
             )
 
     def _look_at_worker(self, jobs: str) -> dict[str, Any]:
-        look = partial(check, self._task)
+        look = partial(check, self._sent_task)
         (report,) = self._job(self._groups.of(jobs), jobs, lambda: self._one_task.mapPartitions(look))
         found: dict[str, Any] = json.loads(report)
         return found
@@ -214,7 +220,7 @@ class SparkBackend(ThreadedBackend):
 
         def job() -> RDD[Any]:
             if posted is None:
-                return self._one_task.mapPartitions(partial(evaluate, self._task, call))
+                return self._one_task.mapPartitions(partial(evaluate, self._sent_task, call))
             self._context.setLocalProperty(PROPERTY, posted)
             # An RDD of its own, for where a task fails Spark aborts all jobs whose RDD it is.
             return self._prepared.coalesce(1)

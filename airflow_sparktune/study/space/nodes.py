@@ -84,6 +84,7 @@ def walk(
 ) -> Iterator[tuple[str, Number | Choice, str | None, int | None]]:
     """Yield each dimension with its label (its path in the space), and the choice and option it hangs under.
 
+    >>> from airflow_sparktune.study.space import choice, uniform
     >>> [label for label, *_ in walk({"model": choice([{"C": uniform(0, 1)}, "none"])})]
     ['model', 'model[0].C']
     """
