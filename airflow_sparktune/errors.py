@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from traceback import format_exception, format_tb
 from typing import Any, ClassVar
 
+from airflow_sparktune.study.journal.bounds import printable
+
 __all__ = [
     "DriverLost",
     "IncumbentBroken",
@@ -26,9 +28,15 @@ __all__ = [
 
 
 class SparktuneError(Exception):
-    """The base of all errors that this package raises on purpose."""
+    """The base of all errors that this package raises on purpose.
+
+    A message may quote a journal or a server; what a terminal would obey is left out of it.
+    """
 
     retryable: ClassVar[bool] = False
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*(printable(each) if isinstance(each, str) else each for each in args))
 
 
 class SpecError(SparktuneError, ValueError):
@@ -76,9 +84,12 @@ class DriverLost(SparktuneError):
 
 
 def format_error(error: BaseException) -> str:
-    """Return the error with its traceback, or where it was raised if it cannot be shown."""
+    """Return the error with its traceback, or where it was raised if it cannot be shown.
+
+    What a terminal would obey is left out.
+    """
     try:
-        return "".join(format_exception(error)).rstrip()
+        return printable("".join(format_exception(error)).rstrip())
     except Exception:  # noqa: BLE001 - an exception of the user's own class may do anything when looked at
         return f"{''.join(format_tb(error.__traceback__))}{type(error).__qualname__} (it cannot be shown)"
 
@@ -99,7 +110,7 @@ def describe(error: BaseException, *, traceback: str | None = None) -> dict[str,
 
 def _text(error: BaseException) -> str:
     try:
-        return str(error)
+        return printable(str(error))
     except Exception:  # noqa: BLE001 - as above
         return ""
 

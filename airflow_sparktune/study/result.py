@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from airflow_sparktune.study.journal.bounds import printable
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState
 
@@ -71,7 +72,7 @@ def in_words(study: Study) -> str | None:
     decision = study.decision
     if decision is None:
         return None
-    return f"{decision.outcome.value}: {decision.reason}"
+    return printable(f"{decision.outcome.value}: {decision.reason}")
 
 
 def _result(study: Study) -> dict[str, Any]:

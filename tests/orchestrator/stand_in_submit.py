@@ -79,6 +79,11 @@ def main(arguments: list[str], behaviour: str) -> int:
         error = IncumbentBroken("the incumbent failed on today's data: KeyError: 'age'")
         recorder.close(StopReason.ERROR, error=describe(error))
         return 1
+    if behaviour == "fails with escapes":
+        error = ObjectiveError("no\x1b[31m such\x07 module")
+        # As a journal that somebody else has written would hold it.
+        recorder.close(StopReason.ERROR, error={**describe(error), "message": "no\x1b[31m such\x07 module"})
+        return 1
     if behaviour == "fails":
         error = ObjectiveError("the objective 'm:f' must be callable, got int")
         recorder.close(StopReason.ERROR, error=describe(error))

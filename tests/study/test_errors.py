@@ -49,3 +49,18 @@ def test_a_deliberate_error_of_a_class_unknown_here_is_not_retried() -> None:
 def test_an_error_as_damaged_data() -> None:
     """What is left of a description still revives, as something that a retry may mend."""
     assert isinstance(revive({}), DriverLost)
+
+
+def test_an_error_does_not_drive_the_terminal() -> None:
+    """What a journal or a server said ends in a log: of escape sequences the text is left."""
+    hostile = "no\x1b[31m such\x07 module\u202e"
+    for error in (
+        SparktuneError(hostile),
+        revive({"type": "SpecError", "message": hostile}),
+        revive({"type": hostile}),
+    ):
+        assert "\x1b" not in str(error)
+        assert "\x07" not in str(error)
+    data = describe(ValueError(hostile), traceback=errors.format_error(ValueError(hostile)))
+    assert data["message"] == "no[31m such module"
+    assert "\x1b" not in data["traceback"]

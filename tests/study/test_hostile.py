@@ -17,7 +17,7 @@ from airflow_sparktune.errors import SparktuneError, StorageError, describe
 from airflow_sparktune.loaded_study import load_study
 from airflow_sparktune.study.journal.events import Closed, SparkApplication, SparkStarted
 from airflow_sparktune.study.journal.problems import MOST_PROBLEMS
-from airflow_sparktune.study.journal.streams import FOLDER
+from airflow_sparktune.study.journal.streams import FOLDER, StreamWriter
 from airflow_sparktune.study.result import summary, trial_row
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason
@@ -182,6 +182,21 @@ def test_a_file_costs_what_it_holds(tmp_path: Path, name: str, content: bytes) -
         assert tracemalloc.get_traced_memory()[1] < 200 * 2**20
     finally:
         tracemalloc.stop()
+
+
+def test_an_objective_that_replaces_json_does_not_garble_the_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where trials run on the driver, what they do to a module the driver uses too."""
+    storage = MemoryStorage()
+    for name in ("dumps", "loads", "dump", "load"):
+        monkeypatch.setattr(f"json.{name}", lambda *_, **__: "{")
+    recorded = StreamWriter(storage, 1)
+    recorded.append(opened())
+    recorded.append(trial(0, 0.5))
+    recorded.commit()
+    found = follow(storage)
+    monkeypatch.undo()
+    assert losses(found.study) == losses(follow(storage).study) == {0: 0.5}
+    assert found.problems == []
 
 
 def test_one_bad_event_costs_that_event() -> None:
