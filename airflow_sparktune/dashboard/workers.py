@@ -23,7 +23,7 @@ class Workers:
     are daemons: a read that hangs does not keep the API server from stopping.
     """
 
-    def __init__(self, *, threads: int = 8, waiting: int = 64, deadline_s: float = 15.0) -> None:
+    def __init__(self, *, threads: int = 8, waiting: int = 64, deadline_s: float = 5.0) -> None:
         self._threads = threads
         self._deadline_s = deadline_s
         self._queue: Queue[tuple[Future[Any], Callable[[], Any]]] = Queue(waiting)

@@ -22,7 +22,7 @@ from airflow_sparktune.driver.trial_queue import Start, TrialQueue
 from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.errors import SparktuneError, StorageError, Superseded, describe, format_error
 from airflow_sparktune.study.generations import earlier_generations
-from airflow_sparktune.study.journal.follow import StudyFollower, read_study
+from airflow_sparktune.study.journal.follow import read_study, read_whole
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.stopping import Rule, StopReason, StopRequested
@@ -153,8 +153,7 @@ class Attempt:
         what it finishes meanwhile need not be run again.
         """
         plan, spec = self._plan, self._plan.spec
-        follower = StudyFollower(self._storage)
-        follower.refresh()
+        follower = read_whole(self._storage)
         for problem in follower.problems:
             log.warning("journal: %s", problem)
         earlier = follower.study

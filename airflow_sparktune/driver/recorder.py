@@ -34,8 +34,9 @@ from airflow_sparktune.study.trial import Trial
 
 log = logging.getLogger(__name__)
 
-# How often a driver looks for a newer attempt: often enough to stop soon, rarely enough to cost nothing.
-CHECK_NEWEST_S = 1.0
+# How often a driver looks for a newer attempt, after it has written and while it waits: often enough to stop
+# soon, rarely enough to cost little where a listing is paid for.
+CHECK_NEWEST_S, CHECK_WAITING_S = 1.0, 10.0
 # How often the journal gets a sign of life, with what the driver spent its time on. A killed attempt may
 # have run that much longer.
 ALIVE_S = 30.0
@@ -180,9 +181,10 @@ class Recorder:
     def _write(self, start: float) -> None:
         written = self._writer.events
         self._writer.commit()
-        if self._writer.events > written:
+        has_written = self._writer.events > written
+        if has_written:
             self.commit_s = self.clock() - start
-        if start - self._checked >= CHECK_NEWEST_S:
+        if start - self._checked >= (CHECK_NEWEST_S if has_written else CHECK_WAITING_S):
             self._checked = start
             self._writer.check_newest()
 

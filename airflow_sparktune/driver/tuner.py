@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 # Trials that start together share a commit. None waits longer for the next suggestion than the last commit
 # took, or than this.
 GROUP_S = 0.02
+# Trials that end soon after one another share a commit too, where one takes longer than GROUP_S (an object
+# store): half of those that run beside the first few, within the time of so many commits and so many seconds.
+FEW, GATHER_COMMITS, GATHER_S = 4, 10, 0.4
 # How long the end of a study waits for the slots of cancelled trials.
 CANCEL_GRACE_S = 5.0
 
@@ -234,7 +237,23 @@ class Tuner:
     def _wait(self, *, until: float) -> Sequence[BackendEvent]:
         wait_s = None if until == math.inf else max(until - self._clock(), 0.0)
         with self._recorder.watch.on("wait"):
-            return self._backend.events(wait_s=wait_s)
+            events = self._backend.events(wait_s=wait_s)
+            return self._gather(events) if events else events
+
+    def _gather(self, first: Sequence[BackendEvent]) -> Sequence[BackendEvent]:
+        """Wait a moment for more trials to end, where writing each of them by itself takes long."""
+        events, commit_s = list(first), self._recorder.commit_s
+        if commit_s < GROUP_S:
+            return events
+        until = min(self._clock() + min(GATHER_COMMITS * commit_s, GATHER_S), self._rules.deadline)
+        enough = (len(self._running) - FEW) // 2
+        try:
+            while len(events) < enough and (left := until - self._clock()) > 0:
+                events += self._backend.events(wait_s=left)
+        except BaseException:
+            self._collect(events)
+            raise
+        return events
 
     def _collect(self, events: Sequence[BackendEvent]) -> None:
         """Record what has ended, and only then learn from it."""

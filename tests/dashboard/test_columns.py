@@ -111,3 +111,20 @@ def test_the_history_looks_into_the_newest_runs_only(client: TestClient, tmp_pat
     assert reply["left_out"] == 29
     assert not [root for root in listed if "T000029" in root]
     assert len(reply["runs"]) == MOST_RUNS
+
+
+@pytest.mark.integration
+def test_a_hundred_thousand_trials_stay_small(client: TestClient, address: str) -> None:
+    """The page's data below 3 MB, a report below 15 MB, however long a study is."""
+    writer = Writer(address)
+    writer.open(max_evals=100_000)
+    writer.run(100_000, commit=False)
+    writer.close()
+
+    data = client.get(f"{RUN}/study", headers={"Accept-Encoding": "identity"})
+    report = client.get(f"{RUN}/report?generation=0", headers={"Accept-Encoding": "identity"})
+
+    assert data.json()["summary"]["trials"] == 100_000
+    assert len(data.content) < 3 * 2**20
+    assert report.status_code == 200
+    assert len(report.content) < 15 * 2**20

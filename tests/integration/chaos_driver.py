@@ -1,4 +1,7 @@
-"""A driver without Spark, quick to start and to kill: python chaos_driver.py FOLDER SLOTS MAX_EVALS."""
+"""A driver without Spark, quick to start and to kill.
+
+python chaos_driver.py ADDRESS SLOTS MAX_EVALS [GRACE_S] [TRIAL_S]
+"""
 
 from __future__ import annotations
 
@@ -15,18 +18,20 @@ from airflow_sparktune.driver.stopping import StoppingRules
 from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
-from airflow_sparktune.study.journal.follow import StudyFollower
+from airflow_sparktune.study.journal.follow import read_whole
 from airflow_sparktune.study.stopping import rules_of
-from airflow_sparktune.study.storage import LocalStorage
+from airflow_sparktune.study.storage import open_storage
+from airflow_sparktune.study.storage.deadline import DeadlineStorage
 from tests.driver.world import SEED, DigestSampler, by_x, spec
 
 
 class ThreadBackend(ThreadedBackend):
-    """Trials of some milliseconds."""
+    """Trials of `trial_s` seconds, more or less."""
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, trial_s: float) -> None:
         super().__init__()
         self._capacity = capacity
+        self._trial_s = trial_s
 
     @property
     def capacity(self) -> int:
@@ -39,7 +44,7 @@ class ThreadBackend(ThreadedBackend):
         pass
 
     def _run(self, call: Call) -> Reply:
-        time.sleep(0.002 * (1 + call.trial.number % 3))
+        time.sleep(self._trial_s * (1 + call.trial.number % 3) / 2)
         reply = by_x(call).reply
         assert reply is not None
         return reply
@@ -48,23 +53,24 @@ class ThreadBackend(ThreadedBackend):
         pass
 
 
-def main(folder: str, slots: int, max_evals: int) -> None:
-    storage = LocalStorage(folder)
-    follower = StudyFollower(storage)
-    follower.refresh()
+def main(address: str, slots: int, max_evals: int, grace_s: float = 0.0, trial_s: float = 0.004) -> None:
+    storage = DeadlineStorage(open_storage(address))
+    follower = read_whole(storage)
     assert follower.problems == [], follower.problems
     asked = spec(max_evals=max_evals)
-    recorder = Recorder.open(storage, follower, spec=asked, seed=SEED, dimensions=(), take_over=True)
+    recorder = Recorder.open(
+        storage, follower, spec=asked, seed=SEED, dimensions=(), take_over=True, grace_s=grace_s
+    )
     tuner = Tuner(
         spec=asked,
         seed=SEED,
         recorder=recorder,
         sampler=DigestSampler(),
-        backend=ThreadBackend(slots),
+        backend=ThreadBackend(slots, trial_s),
         rules=StoppingRules(rules_of(asked), ran_s=recorder.elapsed_s, clock=recorder.clock),
     )
     recorder.close(tuner.run())
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), *map(float, sys.argv[4:]))

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from airflow_sparktune.study.journal.events import Event, Opened, Prefix
 from airflow_sparktune.study.journal.problems import Problems
 from airflow_sparktune.study.journal.streams import StreamReader, newer, streams
 from airflow_sparktune.study.storage import Storage, open_storage
 from airflow_sparktune.study.study import Study
 
+# When a driver looks again for files that are missing, in seconds after its last look.
+_LOOK_AGAIN_S = (0.5, 1.5, 4.0)
+
 
 class StudyFollower:
     """Keeps a `Study` up to date with its journal.
 
-    `problems` says in words what was skipped; `unreadable` names files that this user may not read. When a
-    newer attempt opens, `study` becomes a new object: what the older driver wrote beyond the prefix that was
-    taken over no longer counts.
+    `problems` says in words what was skipped; `unreadable` names files that this user may not read;
+    `incomplete` tells that files were missing. When a newer attempt opens, `study` becomes a new object: what
+    the older driver wrote beyond the prefix that was taken over no longer counts.
     """
 
     def __init__(self, storage: Storage) -> None:
         self.study = Study()
         self.unreadable: list[str] = []
+        self.incomplete = False
         self._problems = Problems()
         self._storage = storage
         self._reader: StreamReader | None = None
@@ -42,6 +49,7 @@ class StudyFollower:
                 self.study.apply(event)
             self.unreadable += self._reader.unreadable
             self._reader.unreadable.clear()
+            self.incomplete |= self._reader.incomplete
 
     @property
     def prefix(self) -> tuple[Prefix, ...]:
@@ -54,6 +62,7 @@ class StudyFollower:
         """Start over with a newer stream, if it has an `opened` event that can be read."""
         reader = StreamReader(self._storage, stream, problems=self._problems)
         opened = next(reader.poll(upto=1), None)
+        self.incomplete |= reader.incomplete
         if opened is None:
             return False
         problem = _why_no_beginning(opened, by=stream)
@@ -66,6 +75,7 @@ class StudyFollower:
             for event in older.poll(upto=prefix.events):
                 study.apply(event)
             self.unreadable += older.unreadable
+            self.incomplete |= older.incomplete or older.seen < prefix.events
             if older.seen < prefix.events:
                 self._problems.add(
                     f"{stream} goes on from event {prefix.events} of {prefix.stream}, "
@@ -84,6 +94,21 @@ def _why_no_beginning(event: Event, *, by: str) -> str | None:
         if not newer(by, prefix.stream):
             return f"it takes over {prefix.stream}, which is not older"
     return None
+
+
+def read_whole(storage: Storage, *, sleep: Callable[[float], None] = time.sleep) -> StudyFollower:
+    """Read a study as a driver does that goes on with it.
+
+    An object store may list an object before it can be read. What an attempt has not read when it opens is
+    lost for good, so files that are missing are looked for again for some seconds.
+    """
+    for pause_s in (*_LOOK_AGAIN_S, None):
+        follower = StudyFollower(storage)
+        follower.refresh()
+        if pause_s is None or not follower.incomplete:
+            break
+        sleep(pause_s)
+    return follower
 
 
 def read_study(address: str) -> StudyFollower:

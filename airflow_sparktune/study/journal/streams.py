@@ -121,12 +121,14 @@ class StreamReader:
 
     What cannot be read is reported into `problems` and skipped for good, so that a prefix reads the same
     whenever it is read. `unreadable` names segments that hold events which this user may not read.
+    `incomplete` tells that events were skipped because their file was not there; it may appear later.
     """
 
     def __init__(self, storage: Storage, stream: str, *, problems: Problems) -> None:
         self.stream = stream
         self.seen = 0
         self.unreadable: list[str] = []
+        self.incomplete = False
         self._storage = storage
         self._problems = problems
         self._torn: set[str] = set()  # names of segments that lack events which they are named after
@@ -156,6 +158,7 @@ class StreamReader:
             except FileNotFoundError:
                 if not last_look:
                     return False
+                self.incomplete = True
                 self._skip(segment, "is listed but is no file that can be read; skipped")
             else:
                 yield from self._events(segment, content, upto)
@@ -201,6 +204,7 @@ class StreamReader:
     def _pass_over(self, last: int) -> None:
         """Go on after event number `last`, although some up to it were not found."""
         if last > self._known_gap:
+            self.incomplete = True
             folder = f"{FOLDER}/{self.stream}"
             self._problems.add(f"events {self.seen + 1} to {last} of {folder} are missing; skipped")
         self.seen = last

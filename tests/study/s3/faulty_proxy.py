@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import http.client
+import re
 import socket
 import struct
 import threading
@@ -13,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 
 class Fault(Enum):
@@ -35,12 +37,20 @@ _ANSWERS = {
 }
 
 
+# An object or a folder of a listing.
+_ENTRY = re.compile(
+    r"<(?P<kind>Contents|CommonPrefixes)>.*?<(Key|Prefix)>(?P<name>.*?)</(Key|Prefix)>.*?</(?P=kind)>",
+    re.DOTALL,
+)
+
+
 @dataclass(frozen=True)
 class Request:
-    """What the faults are chosen by; `kind` is PUT, GET, HEAD, LIST, DELETE or POST."""
+    """What the faults are chosen by: `kind` is PUT, GET, HEAD, LIST, DELETE or POST, `key` whose it is."""
 
     kind: str
     path: str
+    key: str = ""
 
 
 # The fault of a request, or None for one that goes through.
@@ -51,7 +61,7 @@ Chooser = Callable[[Request], Fault | None]
 class FaultyProxy:
     """What it does now: each value may be replaced at any time.
 
-    `delay_s` is added to each answer, `stale_s` is the age of listings.
+    `delay_s` is added to each answer; a listing lacks what was written in the last `stale_s` seconds.
     """
 
     url: str
@@ -61,7 +71,7 @@ class FaultyProxy:
     requests: Counter[str] = field(default_factory=Counter)
     injected: Counter[Fault] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
-    listings: dict[str, list[tuple[float, bytes]]] = field(default_factory=dict)
+    written: dict[str, float] = field(default_factory=dict)
 
 
 @contextmanager
@@ -114,7 +124,10 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is Fault.RESET_AFTER:
             self._reset()
             return
-        if request.kind == "LIST" and status == http.client.OK:
+        if request.kind == "PUT" and status == http.client.OK:
+            key = unquote(request.path).lstrip("/").partition("/")[2]
+            proxy.written.setdefault(key, time.monotonic())
+        if request.kind == "LIST" and status == http.client.OK and proxy.stale_s:
             answer = self._aged(answer)
         self._answer(status, headers, answer)
 
@@ -129,7 +142,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _request(self) -> Request:
         parts = urlsplit(self.path)
         listing = self.command == "GET" and "list-type" in parse_qs(parts.query, keep_blank_values=True)
-        return Request("LIST" if listing else self.command, parts.path)
+        signed = re.search(r"Credential=([^/]+)/", self.headers.get("Authorization") or "")
+        return Request("LIST" if listing else self.command, parts.path, signed[1] if signed else "")
 
     def _forward(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         connection = http.client.HTTPConnection(self.upstream, timeout=60)
@@ -142,13 +156,18 @@ class _Handler(BaseHTTPRequestHandler):
             connection.close()
 
     def _aged(self, answer: bytes) -> bytes:
-        """The newest listing of the same request that is at least `stale_s` old, or the first one."""
-        now = time.monotonic()
-        with self.proxy.lock:
-            known = self.proxy.listings.setdefault(self.path, [])
-            known.append((now, answer))
-            old = [listing for at, listing in known if now - at >= self.proxy.stale_s]
-            return old[-1] if old else known[0][1]
+        """The listing without the objects, and the folders, that are younger than `stale_s`."""
+        since = time.monotonic() - self.proxy.stale_s
+        written = dict(self.proxy.written)
+
+        def known(entry: re.Match[str]) -> str:
+            name = unquote(html.unescape(entry["name"]))
+            times = [
+                at for key, at in written.items() if key == name or key.startswith(f"{name.rstrip('/')}/")
+            ]
+            return "" if times and min(times) > since else entry[0]
+
+        return _ENTRY.sub(known, answer.decode()).encode()
 
     def _refuse(self, status: int, code: str) -> None:
         xml = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>injected</Message></Error>".encode()

@@ -1,0 +1,188 @@
+"""Whole studies on S3 while it misbehaves: nothing is lost, and requests are counted.
+
+SPARKTUNE_FAULT_TABLE names a file that gets a line a fault, for docs/guides/object-storage.md.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from airflow_sparktune.study.journal.follow import StudyFollower
+from airflow_sparktune.study.storage import FsspecStorage
+from airflow_sparktune.study.study import Study
+from tests.study.s3.faulty_proxy import Fault, FaultyProxy, Request
+
+pytestmark = pytest.mark.integration
+
+ENGINE = Path(__file__).parents[2] / "integration" / "chaos_driver.py"
+TABLE = os.environ.get("SPARKTUNE_FAULT_TABLE")
+
+
+def driver(
+    address: str, *, slots: int, trials: int, trial_s: float = 0.03, grace_s: float = 60
+) -> subprocess.Popen[bytes]:
+    command = [sys.executable, str(ENGINE), address, str(slots), str(trials), str(grace_s), str(trial_s)]
+    return subprocess.Popen(command)
+
+
+@pytest.fixture
+def read(address: str, s3_server: str) -> Callable[[], Study]:
+    """Read the study past the proxy, which then counts what drivers ask for alone."""
+    storage = FsspecStorage(address)
+    storage._files = fsspec.filesystem("s3", endpoint_url=s3_server, use_listings_cache=False)
+
+    def study() -> Study:
+        follower = StudyFollower(storage)
+        follower.refresh()
+        assert follower.problems == []
+        return follower.study
+
+    return study
+
+
+def every(number: int, fault: Fault, *kinds: str) -> Callable[[Request], Fault | None]:
+    """Each so-many-th request of some kinds meets the fault."""
+    seen, lock = iter(range(10**9)), threading.Lock()
+
+    def choose(request: Request) -> Fault | None:
+        if request.kind not in kinds:
+            return None
+        with lock:
+            return fault if next(seen) % number == number - 1 else None
+
+    return choose
+
+
+def outage(fault: Fault, *, for_s: float) -> Callable[[Request], Fault | None]:
+    """All requests meet the fault for some seconds, from the tenth PUT on."""
+    puts, began = 0, float("inf")
+
+    def choose(request: Request) -> Fault | None:
+        nonlocal puts, began
+        puts += request.kind == "PUT"
+        if puts >= 10:
+            began = min(began, time.monotonic())
+        return fault if began <= time.monotonic() < began + for_s else None
+
+    return choose
+
+
+def late(s: float) -> Callable[[Request], Fault | None]:
+    """Each object is listed at once, and can be read some seconds after the first try."""
+    first: dict[str, float] = {}
+
+    def choose(request: Request) -> Fault | None:
+        if request.kind not in ("GET", "HEAD") or not request.path.endswith(".jsonl"):
+            return None
+        return (
+            Fault.NOT_YET if time.monotonic() - first.setdefault(request.path, time.monotonic()) < s else None
+        )
+
+    return choose
+
+
+FAULTS: dict[str, tuple[int, Callable[[FaultyProxy], None]]] = {
+    "no fault": (40, lambda proxy: None),
+    "2 s an answer": (4, lambda proxy: setattr(proxy, "delay_s", 2.0)),
+    "503 SlowDown, one in four": (
+        40,
+        lambda proxy: setattr(proxy, "choose", every(4, Fault.SLOW_DOWN, "PUT", "GET", "LIST")),
+    ),
+    "503 for 20 s": (
+        40,
+        lambda proxy: setattr(proxy, "choose", outage(Fault.UNAVAILABLE, for_s=20)),
+    ),
+    "reset in the middle of a PUT, one in four": (
+        40,
+        lambda proxy: setattr(proxy, "choose", every(4, Fault.RESET_BEFORE, "PUT")),
+    ),
+    "reset after a PUT, one in four": (
+        40,
+        lambda proxy: setattr(proxy, "choose", every(4, Fault.RESET_AFTER, "PUT")),
+    ),
+    "listings 2 s late": (40, lambda proxy: setattr(proxy, "stale_s", 2.0)),
+    "objects 2 s late": (40, lambda proxy: setattr(proxy, "choose", late(2.0))),
+    "credentials expired for 8 s": (
+        40,
+        lambda proxy: setattr(proxy, "choose", outage(Fault.EXPIRED, for_s=8)),
+    ),
+}
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize(("trials", "begin"), FAULTS.values(), ids=FAULTS.keys())
+def test_a_study_loses_nothing(
+    request: pytest.FixtureRequest,
+    proxy: FaultyProxy,
+    address: str,
+    read: Callable[[], Study],
+    trials: int,
+    begin: Callable[[FaultyProxy], None],
+) -> None:
+    """Its driver is killed in the middle, and the next one goes on with all that was on record."""
+    began = time.monotonic()
+    begin(proxy)
+    first = driver(address, slots=1, trials=trials)
+    known: dict[int, object] = {}
+    while first.poll() is None and len(known) < trials // 2:
+        time.sleep(0.1)
+        known = {number: trial for number, trial in read().trials.items() if trial.counts}
+    first.kill()
+    first.wait()
+    time.sleep(proxy.stale_s)  # as long as Spark takes to start at least
+    assert driver(address, slots=1, trials=trials).wait(120) == 0
+    study = read()
+    lost = [number for number, trial in known.items() if study.trials.get(number) != trial]
+    _tell(
+        fault=request.node.callspec.id,
+        trials=trials,
+        lost=len(lost),
+        s=round(time.monotonic() - began, 1),
+        injected={fault.name: count for fault, count in proxy.injected.items()},
+        requests=dict(proxy.requests),
+    )
+    assert lost == []
+    assert study.finished == trials == len(study.trials)
+    assert study.result_stands
+
+
+def test_requests_at_parallelism_1(proxy: FaultyProxy, address: str) -> None:
+    """Two PUTs a trial, one for its start and one for its end; what reads costs little beside."""
+    trials = 100
+    assert driver(address, slots=1, trials=trials, trial_s=0.1).wait(120) == 0
+    _tell(fault="none, parallelism 1, 0.1 s a trial", trials=trials, requests=dict(proxy.requests))
+    assert proxy.requests["PUT"] <= 2 * trials + 10
+    # One listing a second at most, and some at the beginning and the end.
+    assert proxy.requests["LIST"] <= trials * 0.2 + 25
+    assert proxy.requests["HEAD"] == 0
+
+
+def test_requests_when_32_trials_a_second_end(proxy: FaultyProxy, address: str) -> None:
+    """Trials share a PUT, at the 30 ms that S3 takes for one."""
+    trials = 600
+    proxy.delay_s = 0.03
+    assert driver(address, slots=32, trials=trials, trial_s=0.95).wait(120) == 0
+    _tell(fault="none, parallelism 32, 1 s a trial", trials=trials, requests=dict(proxy.requests))
+    assert proxy.requests["PUT"] < 0.2 * trials
+
+
+def test_a_long_wait_for_trials_costs_few_listings(proxy: FaultyProxy, address: str) -> None:
+    """A driver that waits for its trials looks for a newer attempt now and then."""
+    assert driver(address, slots=1, trials=2, trial_s=12.0).wait(120) == 0
+    assert proxy.requests["LIST"] <= 25
+
+
+def _tell(**row: object) -> None:
+    if TABLE:
+        with Path(TABLE).open("a") as file:
+            file.write(json.dumps(row) + "\n")
