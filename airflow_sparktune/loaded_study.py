@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_sparktune import connections
 from airflow_sparktune.errors import SparktuneError, StorageError, revive
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.phase import Phase, phase_of
@@ -65,6 +66,7 @@ def load_study(address: str) -> LoadedStudy:
 
     Raises StorageError where there is none, or where it cannot be read.
     """
+    connections.register()
     follower = read_study(address)
     study = follower.study
     if study.spec is None:

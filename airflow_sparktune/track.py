@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 
+from airflow_sparktune import connections
 from airflow_sparktune.study.airflow_task import read_task
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.storage import open_storage
@@ -31,6 +32,7 @@ def track(address: str, *, wait: Callable[[float], bool], experiment: str | None
     from airflow_sparktune.tracking.follow import mirror_while
     from airflow_sparktune.tracking.mlflow import MlflowTracker, connect
 
+    connections.register()
     tracker = MlflowTracker(
         connect(),
         address=address,

@@ -7,7 +7,7 @@ from importlib import import_module
 
 import click
 
-from airflow_sparktune import __version__
+from airflow_sparktune import __version__, connections
 from airflow_sparktune.errors import SparktuneError
 
 # Each in the module of this folder that has a command of the same name, with its line in the list.
@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "show": ("show", "Print the trials and the result of a study."),
     "list": ("studies", "List the studies below a folder or URL."),
     "compare": ("studies", "Print two studies side by side: their results, and where their specs differ."),
+    "prune": ("studies", "Remove old studies below a folder or URL; asks first."),
     "champion": ("champion", "Print the champion of a task, its history, or bring an earlier one back."),
     "stop": ("stop", "Ask a running study to end with what it has found."),
     "ui": ("page", "Serve the page of Airflow's Tuning tab for one study."),
@@ -67,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0 done, 1 another try can help, 2 something has to be repaired first, 130 Ctrl-C, 143 SIGTERM.
     """
+    connections.register()
     try:
         code = cli.main(
             args=None if argv is None else list(argv), prog_name="sparktune", standalone_mode=False

@@ -1,7 +1,8 @@
-"""`sparktune list` and `compare`: several studies at a glance."""
+"""`sparktune list`, `compare` and `prune`: several studies at once."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,13 +12,9 @@ from airflow_sparktune.cli.words import ending, existing, facts, number, params
 from airflow_sparktune.study.journal.bounds import printable
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.result import iso
+from airflow_sparktune.study.retuning.retention import Keep, addresses, find, prune, superfluous
 from airflow_sparktune.study.spec import FIELDS
-from airflow_sparktune.study.storage import Storage, open_storage
 from airflow_sparktune.study.study import Study
-
-# A folder with this one in it is a study; Airflow's lie five folders below their root.
-ATTEMPTS = "attempts"
-DEEPEST = 6
 
 
 @click.command()
@@ -29,11 +26,10 @@ def list_command(root: str) -> None:
     sparktune list
     sparktune list ~/airflow/sparktune
     """
-    storage = open_storage(root)
-    for folder in _studies(storage, "", DEEPEST):
-        study = read_study(f"{root.rstrip('/')}/{folder}").study
+    for address in addresses(root):
+        study = read_study(address).study
         if study.attempts:
-            click.echo(printable(_line(folder or ".", study)))
+            click.echo(printable(_line(_below(root, address), study)))
 
 
 @click.command()
@@ -49,19 +45,48 @@ def compare_command(first: str, second: str) -> None:
         click.echo(printable(f"{name:<{left}}  {a:<{middle}}  {b}").rstrip())
 
 
-def _studies(storage: Storage, folder: str, depth: int) -> Iterator[str]:
-    names = storage.names(folder)
-    if ATTEMPTS in names:
-        yield folder
-    elif depth > 0:
-        for name in names:
-            yield from _studies(storage, f"{folder}/{name}" if folder else name, depth - 1)
-
-
 def _line(name: str, study: Study) -> str:
     best = number(study.best.loss) if study.best else "-"
     last = (iso(study.attempts[-1].last) or "")[:16].replace("T", " ")
     return f"{last}  {study.finished:>6} trials  best {best:<10} {name}  {ending(study)}"
+
+
+@click.command()
+@click.argument("root", default=".")
+@click.option(
+    "--keep", required=True, metavar="N|AGE", help="So many studies of a task, or an age: 12h, 30d, 8w."
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def prune_command(root: str, keep: str, yes: bool) -> None:
+    """Remove old studies below a folder or URL; asks first.
+
+    The newest N of each task stay, or those that are younger. A study whose driver is at work stays, and so
+    does what the record of champions needs.
+
+    \b
+    sparktune prune ~/airflow/sparktune --keep 30d
+    sparktune prune s3://bucket/sparktune --keep 20
+    """
+    kept, now, problems = Keep.of("--keep", keep), time.time(), list[str]()
+    found = find(root, now=now)
+    extra = superfluous(found, kept, now=now)
+    for each in extra:
+        heard = (iso(each.heard) or "")[:16].replace("T", " ") if each.heard else "in part removed "
+        click.echo(printable(f"{heard}  {_below(root, each.address)}"))
+    if not extra:
+        click.echo(f"nothing to remove: {len(found)} studies, all kept")
+        return
+    if not yes and not click.confirm(f"remove these {len(extra)} of {len(found)} studies?"):
+        click.echo("nothing was removed")
+        return
+    removed = prune(extra, problems)
+    for problem in problems:
+        click.echo(f"sparktune: {printable(problem)}", err=True)
+    click.echo(f"removed {len(removed)} studies")
+
+
+def _below(root: str, address: str) -> str:
+    return address.removeprefix(root.rstrip("/")).lstrip("/") or "."
 
 
 def _results(a: Study, b: Study) -> Iterator[tuple[str, str, str]]:

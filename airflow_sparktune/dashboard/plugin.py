@@ -43,10 +43,12 @@ class SparktuneViews(AirflowPlugin):
 
 
 def _app() -> FastAPI:
+    from airflow_sparktune import connections
     from airflow_sparktune.dashboard.access import may_edit_task_instances, may_read_task_instances
     from airflow_sparktune.dashboard.app import create_app
     from airflow_sparktune.dashboard.roots import StorageRoots
 
+    connections.register()
     return create_app(
         StorageRoots.configured(), guard=may_read_task_instances(), editor=may_edit_task_instances()
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from airflow_sparktune import connections
 from airflow_sparktune.errors import IncumbentBroken, SparktuneError, SpecError
 from airflow_sparktune.orchestrator.deploy.job import Job, Submission
 from airflow_sparktune.orchestrator.deploy.lookup import check_references
@@ -20,6 +22,7 @@ from airflow_sparktune.orchestrator.deploy.user_code import (
     script_imports,
 )
 from airflow_sparktune.orchestrator.deploy.way import Way
+from airflow_sparktune.orchestrator.keeping import remove_superfluous
 from airflow_sparktune.orchestrator.production import (
     alias_among,
     count,
@@ -37,6 +40,7 @@ from airflow_sparktune.orchestrator.task_study import (
     champions_of,
     code_bases,
     generation_of,
+    share_storage,
     warn_of_local_storage,
 )
 from airflow_sparktune.orchestrator.tracking import tracked, tracking_environment
@@ -44,12 +48,16 @@ from airflow_sparktune.study.airflow_task import write_task
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.result import in_words, summary
 from airflow_sparktune.study.retuning.decision import Outcome
+from airflow_sparktune.study.retuning.retention import Keep
 from airflow_sparktune.study.spec import ARGUMENTS, Spec
 from airflow_sparktune.study.spec.retuning import FIELDS as RETUNING_FIELDS
+from airflow_sparktune.study.storage import without_connection
 from airflow_sparktune.study.study import Study
 
 if TYPE_CHECKING:
     from airflow.sdk import Asset, Context
+
+connections.register()
 
 _CHOICES = {
     "log_level": ("trials", "spark"),
@@ -71,6 +79,8 @@ place of objective, space and limits.
 :param storage: a folder or URL that Airflow and the driver both reach; unset: `[sparktune] storage`
 :param tracking: mirror the study into MLflow: `mlflow` for the server that the worker's MLFLOW_TRACKING_URI
     names, or the id of a connection to one
+:param keep_studies: how many studies of this task to keep, or for how long (`30d`): after a success older
+    ones are removed, never that of the champion. Unset: all
 :param production: the asset that a new champion changes; an event of it goes out then, and only then
 :param on_no_improvement: what a kept incumbent means: `keep` returns its params, `skip` skips, `fail` fails
 :param xcom_return: `params`, or `summary` for DAGs that compare or map over segments
@@ -95,6 +105,7 @@ class SparkTuneOperator(SubmissionOperator):
         *SPEC_FIELDS,
         "storage",
         "tracking",
+        "keep_studies",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {
         "objective_kwargs": "json",
@@ -143,6 +154,7 @@ class SparkTuneOperator(SubmissionOperator):
         storage_grace: Any = None,
         storage: str | None = None,
         tracking: str | None = None,
+        keep_studies: int | str | timedelta | None = None,
         production: Asset | None = None,
         on_no_improvement: str = "keep",
         xcom_return: str = "params",
@@ -159,6 +171,7 @@ class SparkTuneOperator(SubmissionOperator):
             setattr(self, argument, value)
         self.storage = storage
         self.tracking = tracking
+        self.keep_studies = keep_studies
         self.production = production
         if production is not None and (alias := alias_among(self.outlets, production)) not in self.outlets:
             self.outlets = [*self.outlets, alias]
@@ -187,6 +200,9 @@ class SparkTuneOperator(SubmissionOperator):
         ti.xcom_push(key="best_loss", value=result["best_loss"])
         ti.xcom_push(key="tuning_result", value=result)
         count(context, result)
+        if self.keep_studies is not None:
+            keep = Keep.of("keep_studies", self.keep_studies)
+            remove_superfluous(champions_of(context, self.storage), keep, but=address)
         if study.decision is not None:
             self._act_on(study, result, context)
         return result if self.xcom_return == "summary" else result["best_params"]
@@ -196,6 +212,8 @@ class SparkTuneOperator(SubmissionOperator):
         for name, words in _CHOICES.items():
             if getattr(self, name) not in words:
                 raise SpecError(f"{name} must be one of {', '.join(words)}, got {getattr(self, name)!r}")
+        if self.keep_studies is not None:
+            Keep.of("keep_studies", self.keep_studies)
         if self.production is not None:
             if self.incumbent is None:
                 raise SpecError(
@@ -226,6 +244,7 @@ class SparkTuneOperator(SubmissionOperator):
         for problem in before.problems:
             self.log.warning("journal: %s", problem)
         context["ti"].xcom_push(key="study", value=address)
+        share_storage(self.storage)
         write_task(address, airflow_task_of(context))
         with tracked(address, tracker):
             outcome = run_job(
@@ -270,7 +289,7 @@ class SparkTuneOperator(SubmissionOperator):
         if not given:
             return {}
         given["segment"] = segment_of(context, self.segment, self._segment_arguments())
-        given["champions"] = champions_of(context, self.storage)
+        given |= self._for_the_driver(given, context)
         checked = Spec.unbounded(objective="script:fmin", space="script:SPACE", **given)
         if checked.rule.confirm.objective_kwargs:
             raise SpecError(
@@ -290,10 +309,17 @@ class SparkTuneOperator(SubmissionOperator):
         named, code = self._gather_code(given, context)
         check_references(named, code)
         named["segment"] = segment_of(context, self.segment, self._segment_arguments())
-        named["champions"] = champions_of(context, self.storage)
+        named |= self._for_the_driver(named, context)
         spec = Spec.of(**named, code=code.sha256 if code is not None else None)
         refuse_secrets(spec.to_json())
         return spec, code
+
+    def _for_the_driver(self, given: Mapping[str, Any], context: Context) -> dict[str, Any]:
+        """Return the arguments that are addresses as the driver opens them."""
+        found = {"champions": without_connection(champions_of(context, self.storage))}
+        if isinstance(start := given.get("warm_start"), str):
+            found["warm_start"] = without_connection(start)
+        return found
 
     def _segment_arguments(self) -> dict[str, Any]:
         """Return the arguments by which one instance of a mapped task differs from another."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Asset, BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_sparktune import connections
 from airflow_sparktune.errors import SparktuneError, SpecError
 from airflow_sparktune.orchestrator.production import alias_among, emit_change
 from airflow_sparktune.study.journal.follow import read_study
@@ -17,6 +18,9 @@ from airflow_sparktune.study.retuning.office import promote
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+
+connections.register()
 
 
 class PromoteChampionOperator(BaseOperator):

@@ -60,6 +60,17 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "/mnt/teams/churn/sparktune",
                         "default": "",
                     },
+                    "storage_group": {
+                        "description": (
+                            "A group of this machine's users that may read a local storage, whatever the "
+                            "umask: for an API server that runs as another user than the tasks. The tasks' "
+                            "user must be a member."
+                        ),
+                        "type": "string",
+                        "version_added": "0.1.0",
+                        "example": "sparktune",
+                        "default": "",
+                    },
                 },
             }
         },

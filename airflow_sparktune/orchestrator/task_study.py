@@ -14,6 +14,7 @@ from airflow.sdk.configuration import conf
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.address import study_address, task_folder
 from airflow_sparktune.study.airflow_task import AirflowTask
+from airflow_sparktune.study.storage import share
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -41,6 +42,13 @@ def storage_root(storage: str | None) -> str:
             "the Spark driver and the API server run in folders of their own"
         )
     return root
+
+
+def share_storage(storage: str | None) -> None:
+    """Let `[sparktune] storage_group` read a local storage; raises StorageError where that cannot be."""
+    group, root = conf.get("sparktune", "storage_group", fallback=""), storage_root(storage)
+    if group and ("://" not in root or root.startswith("file://")):
+        share(root.removeprefix("file://"), group)
 
 
 def champions_of(context: Context, storage: str | None) -> str:

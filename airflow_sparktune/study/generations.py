@@ -10,6 +10,15 @@ from airflow_sparktune.study.storage import open_storage
 _GENERATION = re.compile(r"g(0|[1-9][0-9]{0,3})")
 
 
+def is_generation(name: str) -> bool:
+    """Tell whether a folder's name is that of a generation.
+
+    >>> is_generation("g0"), is_generation("g20261124")
+    (True, False)
+    """
+    return _GENERATION.fullmatch(name) is not None
+
+
 def earlier_generations(address: str) -> list[str]:
     """Return the addresses of the generations before this one that are there, the newest first.
 

@@ -22,6 +22,7 @@ from airflow_sparktune.cli import main
 from airflow_sparktune.cli.app import COMMANDS, cli
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.study.journal.follow import StudyFollower
+from airflow_sparktune.study.retuning.champions import Action, Champions
 from airflow_sparktune.study.spec import ARGUMENTS, Spec
 from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.stopping import StopReason
@@ -324,6 +325,52 @@ def test_compare(study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert rows["spec: max_evals"] == ["2", "5"]
     assert rows["spec: algo"] == ["tpe", "random"]
     assert "spec: space" not in rows
+
+
+@pytest.fixture
+def weeks(study: str, tmp_path: Path) -> Path:
+    """Three copies of a study, as one task has them; the first has the champion."""
+    task = tmp_path / "root" / "churn" / "tune"
+    for run in range(3):
+        shutil.copytree(Path(study) / "attempts", task / f"r{run}" / "g0" / "attempts")
+    first = str(task / "r0" / "g0")
+    Champions(str(task)).add(Action.FIRST, cause=first, at=1.0, params={}, reason="best", study=first)
+    return tmp_path / "root"
+
+
+@pytest.mark.parametrize(("answer", "removed"), [("y\n", True), ("n\n", False), ("\n", False)])
+def test_prune_asks_first(
+    weeks: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    answer: str,
+    removed: bool,
+) -> None:
+    """It lists what it would remove; the study of the champion is not among that."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+    assert main(["prune", str(weeks), "--keep", "1h"]) == 0
+    out = capsys.readouterr().out
+    assert "1970-01-01 00:00  churn/tune/r1/g0" in out
+    assert "r0" not in out
+    assert "remove these 2 of 3 studies?" in out
+    assert ("removed 2 studies" if removed else "nothing was removed") in out
+    runs = {path.name for path in (weeks / "churn" / "tune").iterdir()}
+    assert runs == {"@champions", "r0", *(() if removed else ("r1", "r2"))}
+
+
+def test_prune_without_a_question(weeks: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prune", str(weeks), "--keep", "1h", "--yes"]) == 0
+    assert main(["prune", str(weeks), "--keep", "1h", "--yes"]) == 0
+    assert "nothing to remove: 1 studies, all kept" in capsys.readouterr().out
+    assert main(["prune", str(weeks), "--keep", "some"]) == 2
+    assert "--keep must be a number of studies, or an age" in capsys.readouterr().err
+
+
+def test_prune_where_one_stands(weeks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path that is not absolute names the champion's study too."""
+    monkeypatch.chdir(weeks / "churn" / "tune")
+    assert main(["prune", "--keep", "1h", "--yes"]) == 0
+    assert (weeks / "churn" / "tune" / "r0").exists()
 
 
 def test_stop(study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import hashlib
 import inspect
 import json
@@ -22,7 +23,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.log import mask_secret
 
 from airflow_sparktune import SparkTuneOperator
-from airflow_sparktune.errors import DriverLost
+from airflow_sparktune.errors import DriverLost, StorageError
 from airflow_sparktune.orchestrator.deploy.parcel import Parcel
 from airflow_sparktune.orchestrator.task_study import warn_of_local_storage
 from airflow_sparktune.study.journal.follow import read_study
@@ -209,6 +210,79 @@ def test_a_verdict_of_the_driver_is_not_retried(operator, run, spark_submit) -> 
     spark_submit("fails")
     with pytest.raises(AirflowFailException, match="the objective 'm:f' must be callable, got int"):
         run(operator())
+
+
+def test_older_studies_go_after_a_success(operator, run, spark_submit, storage, caplog) -> None:
+    """And not after a failure; the study of this run stays, however many are kept."""
+    spark_submit("works")
+    for clear in range(3):
+        run(operator(keep_studies=None), max_tries=clear)
+    spark_submit("fails")
+    with pytest.raises(AirflowFailException):
+        run(operator(keep_studies=2), max_tries=3)
+    folder = storage / RUN
+    assert sorted(path.name for path in folder.iterdir()) == ["g0", "g1", "g2", "g3"]
+    spark_submit("works")
+    _, ti = run(operator(keep_studies="2"), max_tries=4)
+    assert sorted(path.name for path in folder.iterdir()) == ["g3", "g4"]
+    assert ti.pushed["study"] == str(folder / "g4")
+
+
+def test_older_studies_that_cannot_be_removed_fail_no_task(
+    operator, run, spark_submit, monkeypatch, caplog
+) -> None:
+    spark_submit("works")
+    run(operator())
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise StorageError("cannot remove: Permission denied")
+
+    monkeypatch.setattr("airflow_sparktune.study.retuning.retention.clear", refuse)
+    best, _ = run(operator(keep_studies=1), max_tries=1)
+    assert best == {"x": 0}
+    assert "an older study was not removed: cannot remove: Permission denied" in caplog.text
+
+
+def test_a_number_of_studies_that_is_none_is_told_at_once(operator, run, spark_submit) -> None:
+    note = spark_submit("works")
+    with pytest.raises(AirflowFailException, match="keep_studies must be a number of studies, or an age"):
+        run(operator(keep_studies="all"))
+    assert note() is None
+
+
+def test_a_verdict_does_not_drive_a_terminal(operator, run, spark_submit) -> None:
+    """What a journal holds ends in Airflow's log and in the exception: escape sequences are taken out."""
+    spark_submit("fails with escapes")
+    with pytest.raises(AirflowFailException) as raised:
+        run(operator())
+    assert str(raised.value) == "no[31m such module"
+    assert str(raised.value.__cause__) == "no[31m such module"
+
+
+def test_a_storage_group_may_read_the_study(operator, run, spark_submit, storage, monkeypatch) -> None:
+    """`[sparktune] storage_group`: for an API server that runs as another user."""
+    group = grp.getgrgid(max(os.getgroups(), default=os.getgid()))
+    monkeypatch.setenv("AIRFLOW__SPARKTUNE__STORAGE_GROUP", group.gr_name)
+    spark_submit("works")
+    before = os.umask(0o077)
+    try:
+        run(operator())
+    finally:
+        os.umask(before)
+    files = [path for path in storage.rglob("*") if path.is_file()]
+    assert {path.name for path in files} >= {"spec.json", "airflow.json"}
+    for path in [storage, *storage.rglob("*")]:
+        status = path.stat()
+        assert status.st_gid == group.gr_gid
+        assert status.st_mode & 0o077 == (0o040 if path.is_file() else 0o050), path
+
+
+def test_a_storage_group_that_is_not_there(operator, run, spark_submit, monkeypatch) -> None:
+    monkeypatch.setenv("AIRFLOW__SPARKTUNE__STORAGE_GROUP", "no-such-group")
+    note = spark_submit("works")
+    with pytest.raises(AirflowFailException, match="must be one of this machine's, got 'no-such-group'"):
+        run(operator())
+    assert note() is None
 
 
 def test_a_driver_that_never_opened_the_study(operator, run, spark_submit) -> None:

@@ -34,7 +34,7 @@ class Client:
     def submission(self, job: Job, folder: Path) -> Submission:
         """Return the launcher of the driver program, with the work folder that it removes at its end."""
         parcel = Parcel.pack(folder, job.code)
-        arguments = ["--study", job.address, "--work", str(folder)]
+        arguments = ["--study", job.drivers_address, "--work", str(folder)]
         settings = {
             # Otherwise the first python3 on PATH drives, which need not have hyperopt.
             "spark.pyspark.driver.python": sys.executable,
@@ -46,7 +46,7 @@ class Client:
             # Nobody else has a reason to reach a driver whose executors are threads of it.
             fallbacks |= {"spark.driver.host": LOOPBACK, "spark.driver.bindAddress": LOOPBACK}
         if job.script:
-            settings["spark.sparktune.study"] = job.address
+            settings["spark.sparktune.study"] = job.drivers_address
             arguments += ["--script", *job.script]
         elif job.spec is not None:
             arguments += ["--spec-sha256", spec_sha256(job.spec)]

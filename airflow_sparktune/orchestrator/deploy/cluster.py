@@ -23,11 +23,11 @@ class Cluster:
         settings = {}
         if job.spec is not None:
             application = str(parcel.launcher)
-            arguments = ["--study", job.address, "--spec-sha256", spec_sha256(job.spec)]
+            arguments = ["--study", job.drivers_address, "--spec-sha256", spec_sha256(job.spec)]
         else:
             application, *arguments = job.script
             settings = {
-                "spark.sparktune.study": job.address,
+                "spark.sparktune.study": job.drivers_address,
                 # Its session is its own; in client mode the driver program offers it these, and more.
                 "spark.python.unix.domain.socket.enabled": "true",
                 "spark.ui.showConsoleProgress": "false",

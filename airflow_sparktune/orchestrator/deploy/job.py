@@ -10,6 +10,7 @@ from typing import Any
 from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
 from airflow_sparktune.orchestrator.deploy.user_code import UserCode
 from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.storage import without_connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,11 @@ class Job:
     retuning: Mapping[str, Any] = field(default_factory=dict)
     quiet: bool = True
     open_ui: bool = False
+
+    @property
+    def drivers_address(self) -> str:
+        """The study's address as the driver opens it: with credentials of its own."""
+        return without_connection(self.address)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

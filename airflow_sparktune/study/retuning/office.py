@@ -6,6 +6,7 @@ from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.address import folder_of
 from airflow_sparktune.study.retuning.champions import Action, Champions, Entry
 from airflow_sparktune.study.retuning.decision import Outcome
+from airflow_sparktune.study.storage import with_connection_of
 from airflow_sparktune.study.study import Study
 
 
@@ -41,7 +42,8 @@ def promote(study: Study, address: str, *, at: float, by: str) -> Entry | None:
         raise SpecError(f"only a study that has decided can be promoted, got the one at {address}")
     if study.decision.outcome is Outcome.KEPT:
         return None
-    champions = Champions(study.spec.champions or folder_of(address), study.spec.segment)
+    root = with_connection_of(study.spec.champions or folder_of(address), address)
+    champions = Champions(root, study.spec.segment)
     return _add(champions, Action.PROMOTED, study, address, at=at, by=by)
 
 

@@ -4,11 +4,19 @@ Files are written once, whole, and not changed afterwards (`spec.json` is replac
 """
 
 from airflow_sparktune.study.storage.base import Storage
-from airflow_sparktune.study.storage.local import LocalStorage
+from airflow_sparktune.study.storage.connections import (
+    use_connections,
+    with_connection_of,
+    without_connection,
+)
+from airflow_sparktune.study.storage.local import LocalStorage, share
 from airflow_sparktune.study.storage.memory import MemoryStorage
 from airflow_sparktune.study.storage.object_store import FsspecStorage
 
-__all__ = ["FsspecStorage", "LocalStorage", "MemoryStorage", "Storage", "open_storage"]
+__all__ = [
+    "FsspecStorage", "LocalStorage", "MemoryStorage", "Storage", "clear", "open_storage", "share",
+    "use_connections", "with_connection_of", "without_connection",
+]  # fmt: skip
 
 
 def open_storage(address: str) -> Storage:
@@ -16,3 +24,15 @@ def open_storage(address: str) -> Storage:
     # fsspec writes a local file in place, where a reader could see half of it.
     path = address.removeprefix("file://")
     return FsspecStorage(path) if "://" in path else LocalStorage(path)
+
+
+def clear(address: str, *, within: str) -> None:
+    """Remove the folder or prefix at an address with all that it holds.
+
+    Folders below `within` that are empty then go too.
+    """
+    path = address.removeprefix("file://")
+    if "://" in path:
+        FsspecStorage(path).clear()
+    else:
+        LocalStorage(path).clear(within=within.removeprefix("file://"))

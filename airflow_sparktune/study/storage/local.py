@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import grp
 import os
 import secrets
+import shutil
 import stat
 import time
 from collections.abc import Iterator, Sequence
@@ -20,6 +22,8 @@ _ABANDONED_S = 600.0
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # Not blocking: opening a FIFO for reading would wait for a writer.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+# A folder's group may read there, and owns what is made in it.
+_SHARED = stat.S_ISGID | stat.S_IRGRP | stat.S_IXGRP
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 # Something is there, but no file or folder of ours: a link, a socket.
 _FOREIGN = (errno.ELOOP, errno.ENXIO)
@@ -29,7 +33,8 @@ class LocalStorage:
     """A folder on disk: temporary file, fsync, rename.
 
     Others may write into the folder too. No link below it is followed, and only regular files are read. New
-    files and folders get the access rights of the folder that they lie in, less the umask.
+    files and folders get the access rights of the folder that they lie in, less the umask. In a folder with
+    the setgid bit (see `share`) they belong to its group, whose rights the umask leaves alone.
     """
 
     def __init__(self, root: str | Path) -> None:
@@ -80,17 +85,29 @@ class LocalStorage:
                     f"cannot remove {self._root / path}: {error.strerror or error}"
                 ) from error
 
+    def clear(self, *, within: str | Path) -> None:
+        """Remove the folder with all that it holds, and empty ones above it, as far as below `within`."""
+        try:
+            shutil.rmtree(self._root)  # follows no link
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError):
+                raise kind_of(error)(f"cannot remove {self._root}: {error.strerror or error}") from error
+        with suppress(OSError):  # one that is not empty
+            for above in self._root.parents:
+                if Path(within) not in above.parents:
+                    break
+                above.rmdir()
+
     @contextmanager
     def _folder(self, path: PurePosixPath, *, create: bool = False) -> Iterator[int]:
         """Open a folder below the root, step by step, so that no link can lead out of it."""
         if create:
-            self._root.mkdir(parents=True, exist_ok=True)
+            _make_folders(self._root)
         folder = os.open(self._root, _FOLDER)
         try:
             for part in path.parts:
                 if create:
-                    with suppress(FileExistsError):
-                        os.mkdir(part, _rights(folder, 0o777), dir_fd=folder)
+                    _make_folder(folder, part)
                 below = os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
                 os.close(folder)
                 folder = below
@@ -110,11 +127,69 @@ class LocalStorage:
                     self.remove([str(path.relative_to(self._root))])
 
 
+def share(root: str | Path, group: str) -> None:
+    """Let a group of users read a folder and all that is made in it from now on.
+
+    Raises StorageError where there is no such group, or where this user may not give the folder to it.
+    """
+    path = Path(root)
+    try:
+        _make_folders(path)
+        number = grp.getgrnam(group).gr_gid
+        found = path.stat()
+        if found.st_gid == number and found.st_mode & _SHARED == _SHARED:
+            return
+        os.chown(path, -1, number)
+        path.chmod(stat.S_IMODE(found.st_mode) | _SHARED)
+    except KeyError:
+        raise StorageError(
+            f"the group that a storage is shared with must be one of this machine's, got {group!r}; "
+            "make it on each machine that runs tasks, or name another one"
+        ) from None
+    except OSError as error:
+        raise kind_of(error)(
+            f"the storage must be shared with the group {group}, got {error.strerror or error} for {path}; "
+            f"let its owner run: chgrp {group} {path} && chmod g+rxs {path}"
+        ) from error
+
+
+def _make_folders(path: Path) -> None:
+    """Make a folder and those above it that are missing."""
+    if path.is_dir():
+        return
+    _make_folders(path.parent)
+    above = os.open(path.parent, _FOLDER)
+    try:
+        _make_folder(above, path.name)
+    finally:
+        os.close(above)
+
+
+def _make_folder(above: int, name: str) -> None:
+    try:
+        os.mkdir(name, _rights(above, 0o777), dir_fd=above)
+    except FileExistsError:
+        return
+    made = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=above)
+    try:
+        _share_like(above, made, 0o070)
+    finally:
+        os.close(made)
+
+
+def _share_like(folder: int, made: int, most: int) -> None:
+    """Give the group of a shared folder its rights to what was made there, whatever the umask took."""
+    mode = os.fstat(folder).st_mode
+    if mode & stat.S_ISGID:
+        os.fchmod(made, stat.S_IMODE(os.fstat(made).st_mode) | mode & most)
+
+
 def _write(folder: int, name: str, data: bytes) -> None:
     temporary = f"{_TEMPORARY}{secrets.token_hex(8)}"
     handle = os.open(temporary, _WRITE, _rights(folder, 0o666), dir_fd=folder)
     try:
         with os.fdopen(handle, "wb") as file:
+            _share_like(folder, handle, 0o060)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -2,63 +2,76 @@
 
 from __future__ import annotations
 
+import errno
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import Any
 
-from airflow_sparktune.errors import StorageError
-from airflow_sparktune.study.storage.base import kind_of, readable
+from airflow_sparktune.errors import StorageError, StorageUnavailable
+from airflow_sparktune.study.storage import connections
+from airflow_sparktune.study.storage.base import MOST_BYTES, kind_of, readable
+
+# Their PUT puts an object in place whole.
+_WHOLE = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory"})
+# Their rename replaces a file that is there.
+_REPLACING = frozenset({"sftp", "ssh"})
+_TEMPORARY = ".tmp-"
+# As S3's servers call credentials that were good for some time.
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
 
 
 class FsspecStorage:
-    """A URL such as `s3://bucket/study` or `memory://study`: one PUT a file."""
+    """A URL such as `s3://bucket/study` or `sftp://host/study`.
+
+    On object stores a file is one PUT to write and one GET to read. Where files are written in place (sftp,
+    hdfs) a file is written beside its place and renamed.
+    """
 
     def __init__(self, url: str) -> None:
-        try:
-            import fsspec  # only a URL needs it; a cluster image may lack it
-        except ImportError:
-            raise StorageError(
-                f"a study at a URL needs fsspec, which this Python lacks: {url}; "
-                "install fsspec there, or use a path that both sides can reach"
-            ) from None
-        try:
-            with _own_errors(known=(OSError, ImportError, ValueError)):
-                self._files, root = fsspec.url_to_fs(url, use_listings_cache=False)
-        except (ImportError, ValueError) as error:  # a backend that is missing, a URL that is none
-            raise StorageError(f"storage {url} cannot be opened: {error}") from error
-        except OSError as error:  # some backends connect already (ftp, sftp)
-            raise kind_of(error)(f"storage {url} cannot be opened: {error}") from error
-        self._root = root.rstrip("/")
+        self._url = url
+        self._expired = False
+        self._made: set[str] = set()
+        self._files, self._root = _open(url)
+        self._protocols = frozenset(_protocols(self._files))
 
     def write(self, name: str, data: bytes) -> None:
+        path = f"{self._root}/{name}"
         try:
-            with _own_errors():
-                self._files.pipe_file(f"{self._root}/{name}", data)
+            with self._call():
+                self._write(path, data)
         except OSError as error:
             raise kind_of(error)(
-                f"the study folder must be writable, got {error} for {self._root}/{name}; "
+                f"the study folder must be writable, got {error} for {path}; "
                 "choose another storage, or give this user the right to write there"
             ) from error
 
     def read(self, name: str) -> bytes:
         path = f"{self._root}/{name}"
-        with readable(path), _own_errors():
-            data: bytes = self._files.cat_file(path)
-            return data
+        with readable(path), self._call():
+            data = self._read(path)
+        if len(data) > MOST_BYTES:
+            raise StorageError(
+                f"a file of a study must have at most {MOST_BYTES} bytes, got more for {path}; "
+                "remove it, no driver wrote it"
+            )
+        return data
 
     def names(self, folder: str) -> list[str]:
         path = f"{self._root}/{folder}".rstrip("/")
         with readable(path):
             try:
-                with _own_errors():
+                with self._call():
                     found = self._files.ls(path, detail=False)
             except FileNotFoundError:
                 return []
-        return sorted(entry.rstrip("/").rsplit("/", 1)[-1] for entry in found)
+        names = (entry.rstrip("/").rsplit("/", 1)[-1] for entry in found)
+        return sorted(name for name in names if not name.startswith(_TEMPORARY))
 
     def remove(self, names: Sequence[str]) -> None:
         paths = [f"{self._root}/{name}" for name in names]
         try:
-            with _own_errors():
+            with self._call():
                 try:
                     self._files.rm(paths)  # S3 takes a thousand a request
                 except FileNotFoundError:  # some backends end at the first that is missing
@@ -68,9 +81,114 @@ class FsspecStorage:
         except OSError as error:
             raise kind_of(error)(f"cannot remove {len(paths)} files ({paths[0]} ...): {error}") from error
 
+    def clear(self) -> None:
+        """Remove everything below the URL."""
+        try:
+            with self._call(), suppress(FileNotFoundError):
+                self._files.rm(self._root, recursive=True)
+        except OSError as error:
+            raise kind_of(error)(f"cannot remove {self._url}: {error}") from error
+
+    def _read(self, path: str) -> bytes:
+        """Read a file in one request: without a range clients ask for its size first, and read all."""
+        try:
+            data: bytes = self._files.cat_file(path, start=0, end=MOST_BYTES + 1)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            data = self._files.cat_file(path)  # an empty object has no such range
+        return data
+
+    def _write(self, path: str, data: bytes) -> None:
+        from fsspec import AbstractFileSystem
+
+        if self._protocols & _WHOLE or type(self._files).mv is AbstractFileSystem.mv:
+            self._files.pipe_file(path, data)
+        elif "ftp" in self._protocols:
+            raise StorageError(
+                f"a storage must put files in place whole, which FTP does not promise: {self._url}; "
+                "use sftp, an object store, or a folder that both sides mount"
+            )
+        else:
+            self._write_beside(path, data)
+
+    def _write_beside(self, path: str, data: bytes) -> None:
+        folder = path.rpartition("/")[0]
+        if folder not in self._made:
+            self._files.makedirs(folder, exist_ok=True)
+            self._made.add(folder)
+        temporary = f"{folder}/{_TEMPORARY}{secrets.token_hex(8)}"
+        try:
+            self._files.pipe_file(temporary, data)
+            if not self._protocols & _REPLACING:
+                # For an instant a file that is replaced is missing; a segment is never replaced.
+                with suppress(FileNotFoundError):
+                    self._files.rm_file(path)
+            self._files.mv(temporary, path)
+        except BaseException:
+            with suppress(Exception):
+                self._files.rm_file(temporary)
+            raise
+
+    @contextmanager
+    def _call(self) -> Iterator[None]:
+        """Raise what a backend raises as OSError; expired credentials as StorageUnavailable."""
+        if self._expired:
+            # Clients keep the credentials that they began with.
+            self._files, self._root = _open(self._url, skip_instance_cache=True)
+            self._expired = False
+        try:
+            with _own_errors():
+                yield
+        except OSError as error:
+            if not _has_expired(error):
+                raise
+            self._expired = True
+            raise StorageUnavailable(
+                f"the credentials for {self._url} must be valid, but have expired ({error}); renew them: "
+                "they are read again at the next try"
+            ) from error
+
+
+def _open(url: str, **options: Any) -> tuple[Any, str]:
+    """Return the file system of a URL, and the path of the URL in it."""
+    try:
+        import fsspec  # only a URL needs it; a cluster image may lack it
+    except ImportError:
+        raise StorageError(
+            f"a study at a URL needs fsspec, which this Python lacks: {url}; "
+            "install fsspec there, or use a path that both sides can reach"
+        ) from None
+    try:
+        with _own_errors(known=(OSError, ImportError, ValueError, StorageError)):
+            files, path = connections.opened(url), connections.without_connection(url)
+            if files is not None:
+                root = files._strip_protocol(path)
+            else:
+                files, root = fsspec.url_to_fs(path, use_listings_cache=False, **options)
+    except (ImportError, ValueError) as error:  # a backend that is missing, a URL that is none
+        raise StorageError(f"storage {url} cannot be opened: {error}") from error
+    except OSError as error:  # some backends connect already (sftp)
+        raise kind_of(error)(f"storage {url} cannot be opened: {error}") from error
+    return files, root.rstrip("/")
+
+
+def _protocols(files: Any) -> tuple[str, ...]:
+    return (files.protocol,) if isinstance(files.protocol, str) else tuple(files.protocol)
+
+
+def _has_expired(error: BaseException | None) -> bool:
+    """Tell whether botocore said that credentials have expired."""
+    while error is not None:
+        answer = getattr(error, "response", None)
+        if isinstance(answer, dict) and answer.get("Error", {}).get("Code") in _EXPIRED:
+            return True
+        error = error.__cause__
+    return False
+
 
 @contextmanager
-def _own_errors(*, known: tuple[type[Exception], ...] = (OSError,)) -> Iterator[None]:
+def _own_errors(*, known: tuple[type[Exception], ...] = (OSError, StorageError)) -> Iterator[None]:
     """Raise a backend's own errors (botocore's, aiohttp's, Azure's) as OSError."""
     try:
         yield

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import grp
 import os
 import signal
 import socket
@@ -17,7 +18,7 @@ import pytest
 
 from airflow_sparktune.errors import StorageError, StorageUnavailable
 from airflow_sparktune.study.journal.follow import read_study
-from airflow_sparktune.study.storage import FsspecStorage, LocalStorage, open_storage
+from airflow_sparktune.study.storage import FsspecStorage, LocalStorage, open_storage, share
 from airflow_sparktune.testing.samples import follow, opened, trial, write
 
 STEPS = ["os.fsync", "os.replace"]
@@ -130,6 +131,43 @@ def test_access_rights_follow_the_folder_and_the_umask(
         os.umask(before)
     assert (root / "attempts" / "one").stat().st_mode & 0o777 == file
     assert (root / "attempts").stat().st_mode & 0o777 == below
+
+
+def a_group() -> str:
+    """A group that this user may give files to."""
+    return grp.getgrgid(max(os.getgroups(), default=os.getgid())).gr_name
+
+
+def test_a_shared_folder_is_readable_for_its_group_whatever_the_umask(tmp_path: Path) -> None:
+    """The API server reads as another user, by a group of both."""
+    group = a_group()
+    number = grp.getgrnam(group).gr_gid
+    before = os.umask(0o077)
+    try:
+        share(tmp_path / "storage", group)
+        share(tmp_path / "storage", group)  # every task does
+        LocalStorage(tmp_path / "storage" / "churn" / "g0").write("attempts/one", b"x")
+    finally:
+        os.umask(before)
+    for path in ("", "churn", "churn/g0", "churn/g0/attempts"):
+        status = (tmp_path / "storage" / path).stat()
+        assert (status.st_gid, stat.S_IMODE(status.st_mode)) == (number, 0o2750), path
+    status = (tmp_path / "storage" / "churn" / "g0" / "attempts" / "one").stat()
+    assert (status.st_gid, stat.S_IMODE(status.st_mode)) == (number, 0o640)
+
+
+def test_a_group_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="must be one of this machine's, got 'no-such-group'"):
+        share(tmp_path / "storage", "no-such-group")
+
+
+def test_a_folder_of_somebody_else_is_not_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its owner is told how to."""
+    monkeypatch.setattr("os.chown", refuse)
+    tmp_path.chmod(0o755)
+    with pytest.raises(StorageError, match=rf"chgrp {a_group()} {tmp_path} && chmod g\+rxs") as raised:
+        share(tmp_path, a_group())
+    assert not raised.value.retryable
 
 
 def test_a_link_below_the_study_is_not_followed(root: Path, tmp_path: Path) -> None:
@@ -322,6 +360,93 @@ class OutOfReach(fsspec.AbstractFileSystem):
         raise self.failure
 
     pipe_file = cat_file = ls = rm_file = _fail
+
+
+class InPlace(fsspec.AbstractFileSystem):
+    """Files that are written in place and can be renamed, as over SFTP or on HDFS; `replaces` tells sftp."""
+
+    cachable = False
+    files: ClassVar[dict[str, bytes]] = {}
+    seen: ClassVar[list[set[str]]] = []
+    replaces = True
+
+    def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **_: Any) -> None:
+        for part in (value[:1], value):  # a reader may look between the two
+            self.files[path] = part
+            self.seen.append(set(self.files))
+
+    def makedirs(self, path: str, exist_ok: bool = False) -> None:
+        pass
+
+    def mv(self, path1: str, path2: str, **_: Any) -> None:
+        if not self.replaces and path2 in self.files:
+            raise FileExistsError(path2)
+        self.files[path2] = self.files.pop(path1)
+
+    def cat_file(self, path: str, start: int | None = None, end: int | None = None, **_: Any) -> bytes:
+        try:
+            return self.files[path][start:end]
+        except KeyError:
+            raise FileNotFoundError(path) from None
+
+    def ls(self, path: str, detail: bool = True, **_: Any) -> list[str]:
+        return sorted({path + name.removeprefix(path) for name in self.files if name.startswith(f"{path}/")})
+
+    def rm_file(self, path: str) -> None:
+        if self.files.pop(path, None) is None:
+            raise FileNotFoundError(path)
+
+
+@pytest.mark.parametrize(("protocol", "replaces"), [("sftp", True), ("hdfs", False)])
+def test_where_files_are_written_in_place_they_are_renamed(
+    monkeypatch: pytest.MonkeyPatch, protocol: str, replaces: bool
+) -> None:
+    """No reader sees half a file, and none sees what a writer left behind."""
+    monkeypatch.setattr(InPlace, "protocol", protocol)
+    monkeypatch.setattr(InPlace, "replaces", replaces)
+    monkeypatch.setattr(InPlace, "files", {})
+    monkeypatch.setattr(InPlace, "seen", [])
+    fsspec.register_implementation(f"inplace{protocol}", InPlace, clobber=True)
+    storage = FsspecStorage(f"inplace{protocol}://study")
+    storage.write("folder/file", b"one")
+    storage.write("folder/file", b"two")
+    assert storage.read("folder/file") == b"two"
+    assert storage.names("folder") == ["file"]
+    assert not any(name.endswith("/file") for name in InPlace.seen[0])
+    InPlace.files["study/folder/.tmp-0123"] = b"of a killed writer"
+    assert storage.names("folder") == ["file"]
+
+
+def test_a_write_beside_that_fails_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(InPlace, "files", {})
+    monkeypatch.setattr(InPlace, "mv", refuse)
+    fsspec.register_implementation("inplacesftp", InPlace, clobber=True)
+    with pytest.raises(StorageError, match="must be writable"):
+        FsspecStorage("inplacesftp://study").write("file", b"x")
+    assert InPlace.files == {}
+
+
+def test_ftp_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(InPlace, "protocol", "ftp")
+    fsspec.register_implementation("inplaceftp", InPlace, clobber=True)
+    with pytest.raises(StorageError, match=r"which FTP does not promise.*use sftp"):
+        FsspecStorage("inplaceftp://study").write("file", b"x")
+
+
+def test_an_object_that_is_huge_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At most the limit is asked for, and it is skipped as no driver's."""
+    asked: list[int | None] = []
+
+    def cat_file(self: InPlace, path: str, start: int | None = None, end: int | None = None) -> bytes:
+        asked.append(end)
+        return b"x" * 11
+
+    monkeypatch.setattr("airflow_sparktune.study.storage.object_store.MOST_BYTES", 10)
+    monkeypatch.setattr(InPlace, "cat_file", cat_file)
+    fsspec.register_implementation("inplacesftp", InPlace, clobber=True)
+    with pytest.raises(StorageError, match="at most 10 bytes, got more"):
+        FsspecStorage("inplacesftp://study").read("file")
+    assert asked == [11]
 
 
 @pytest.fixture

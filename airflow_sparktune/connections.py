@@ -1,0 +1,57 @@
+"""Storages by connections of Airflow's, for its own processes and for shells and notebooks beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_sparktune.errors import StorageError, StorageUnavailable
+from airflow_sparktune.study.storage import use_connections
+
+
+def register() -> None:
+    """Let this process open addresses such as `s3://conn_id@bucket/prefix`; imports nothing before."""
+    use_connections(_files)
+
+
+def _files(scheme: str, conn_id: str) -> Any:
+    """Return the file system that ObjectStoragePath uses for that scheme and connection.
+
+    Raises StorageError with what to install or to create, StorageUnavailable where Airflow cannot be asked.
+    """
+    place = f"{scheme}://{conn_id}@..."
+    try:
+        from airflow.sdk import BaseHook
+        from airflow.sdk.exceptions import AirflowNotFoundException
+        from airflow.sdk.io import get_fs
+    except ImportError:
+        raise StorageError(
+            f"a storage with a connection ({place}) needs Airflow, which this Python lacks; leave the "
+            "connection out, and put credentials into the environment"
+        ) from None
+    try:
+        # Amazon's hook passes over one that is missing, and goes on without credentials.
+        BaseHook.get_connection(conn_id)
+        # Not by a path's own store, which keeps its credentials as long as the process lives.
+        files = get_fs(scheme, conn_id)
+    except (ImportError, ValueError) as error:  # no provider has that scheme, or its library is missing
+        extra = "s3" if scheme.startswith("s3") else "all"
+        raise StorageError(
+            f"a storage with a connection ({place}) needs Airflow's file system for {scheme}, which cannot "
+            f"be loaded here ({error}); {_INSTALL[extra]}"
+        ) from error
+    except AirflowNotFoundException:
+        raise StorageError(
+            f"the connection of a storage must exist, got {conn_id!r}; create it with: "
+            f"airflow connections add {conn_id} --conn-type aws"
+        ) from None
+    except Exception as error:  # the secrets backend, the API server, the cloud's token service
+        raise StorageUnavailable(
+            f"the connection {conn_id!r} of the storage cannot be used now: {type(error).__name__}: {error}"
+        ) from error
+    # Listings have to show what others have just written.
+    if hasattr(files, "dircache"):
+        files.dircache.use_listings_cache = False
+    return files
+
+
+_INSTALL = {"s3": "pip install 'airflow-sparktune[s3]'", "all": "install the provider that brings it"}

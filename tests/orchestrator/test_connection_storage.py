@@ -1,0 +1,113 @@
+"""A storage by a connection of Airflow's: Airflow's side has its credentials, and nobody else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import fsspec
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_sparktune import connections, load_study
+from airflow_sparktune.errors import StorageError
+from airflow_sparktune.study.storage import connections as opened_by
+from airflow_sparktune.study.storage import open_storage
+from tests.study.s3.conftest import BUCKET, proxy, s3_server  # noqa: F401 - fixtures
+from tests.study.s3.faulty_proxy import FaultyProxy, Request
+
+KEY, SECRET = "AKIALAKE", "secret-of-the-lake"
+DRIVERS_KEY = "test"  # that of the environment, see the fixture `proxy`
+
+
+@pytest.fixture
+def lake(proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:  # noqa: F811
+    """The connection `lake`; yields who has signed requests."""
+    extra = {"endpoint_url": proxy.url, "region_name": "us-east-1"}
+    connection = {"conn_type": "aws", "login": KEY, "password": SECRET, "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_LAKE", json.dumps(connection))
+    seen: set[str] = set()
+
+    def note(request: Request) -> None:
+        seen.add(request.key)
+
+    proxy.choose = note
+    yield seen
+    # The keys may be others in the next test.
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
+
+
+@pytest.mark.integration
+def test_airflow_uses_the_connection_and_the_driver_its_own_credentials(
+    operator, run, spark_submit, lake: set[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """No secret of the connection is on the command line, in the settings, in the study or in a log."""
+    note = spark_submit("works")
+    storage = f"s3://lake@{BUCKET}/sparktune"
+    best, ti = run(operator(storage=storage, warm_start=f"s3://lake@{BUCKET}/other/g0"))
+    assert best == {"x": 0}
+    assert lake == {KEY, DRIVERS_KEY}
+    address = ti.pushed["study"]
+    assert address.startswith(f"{storage}/churn/tune/")
+    started = note()
+    line = started["arguments"]
+    plain = address.replace("lake@", "")
+    assert line[line.index("--study") + 1] == plain
+    files = fsspec.filesystem("s3")
+    texts = [files.cat_file(path).decode() for path in files.find(plain)]
+    assert len(texts) > 2
+    for place in (*line, json.dumps(started["conf"]), *texts, caplog.text):
+        assert SECRET not in place
+        assert KEY not in place
+    assert all("lake@" not in text for text in texts)
+    lake.clear()
+    assert load_study(address).best is not None
+    assert lake == {KEY}
+
+
+@pytest.mark.integration
+def test_listings_are_never_old(lake: set[str]) -> None:
+    """Airflow's own file system would keep them."""
+    connections.register()
+    reader = open_storage(f"s3://lake@{BUCKET}/fresh")
+    assert reader.names("") == []
+    open_storage(f"s3://{BUCKET}/fresh").write("one", b"1")
+    assert reader.names("") == ["one"]
+    open_storage(f"s3://{BUCKET}/fresh").write("two", b"2")
+    assert reader.names("") == ["one", "two"]
+
+
+def test_a_connection_that_is_not_there(operator, run, spark_submit) -> None:
+    """The command that makes it is in the message, and nothing is submitted."""
+    note = spark_submit("works")
+    with pytest.raises(AirflowFailException, match=r"got 'nowhere'; .*airflow connections add nowhere"):
+        run(operator(storage="s3://nowhere@bucket/sparktune"))
+    assert note() is None
+
+
+def test_without_the_extra_one_sentence_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_file_system(scheme: str, conn_id: str) -> None:
+        raise ValueError(f"No filesystem registered for scheme {scheme}")
+
+    monkeypatch.setenv("AIRFLOW_CONN_LAKE", '{"conn_type": "aws"}')
+    monkeypatch.setattr("airflow.sdk.io.get_fs", no_file_system)
+    connections.register()
+    with pytest.raises(StorageError, match=r"pip install 'airflow-sparktune\[s3\]'") as raised:
+        open_storage("s3://lake@bucket/sparktune")
+    assert not raised.value.retryable
+
+
+def test_a_driver_has_no_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told which address to use there."""
+    monkeypatch.setattr(opened_by, "_opener", None)
+    with pytest.raises(
+        StorageError, match="use s3://bucket/sparktune here, with credentials in the environment"
+    ):
+        open_storage("s3://lake@bucket/sparktune")
+
+
+@pytest.mark.parametrize("address", ["sftp://me@host/studies", "abfs://data@account.dfs.core.windows.net/x"])
+def test_an_at_sign_of_another_meaning_is_left_alone(address: str, tmp_path: Path) -> None:
+    assert opened_by.without_connection(address) == address
+    assert opened_by.opened(address) is None
