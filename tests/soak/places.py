@@ -1,0 +1,149 @@
+"""Where the studies of the soak lie, and what happens to each storage meanwhile."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Protocol
+
+from tests.study.s3.faulty_proxy import Fault, FaultyProxy, Request
+
+BUCKET = "studies"
+DISK_MB = 6
+
+
+class Place(Protocol):
+    """A storage: `environment` is what programs that use it need, `troubles` counts what was done to it."""
+
+    name: str
+    environment: Mapping[str, str]
+    troubles: Counter[str]
+
+    def new_address(self) -> str:
+        """Return where a new study may lie."""
+
+    def disturb(self, rng: random.Random, stop: threading.Event) -> None:
+        """Make trouble until `stop` is set; whole again when this returns."""
+
+    @property
+    def settle_s(self) -> float:
+        """How long after a kill the storage may still show what was before."""
+
+
+class Disk:
+    """A folder that nothing happens to."""
+
+    name = "disk"
+    environment: Mapping[str, str] = {}
+    settle_s = 0.0
+
+    def __init__(self, root: Path) -> None:
+        self.troubles: Counter[str] = Counter()
+        self._root = root
+
+    def new_address(self) -> str:
+        return str(self._root / uuid.uuid4().hex)
+
+    def disturb(self, rng: random.Random, stop: threading.Event) -> None:
+        stop.wait()
+
+
+class SmallDisk(Disk):
+    """A file system of some megabytes, which somebody else fills up now and then."""
+
+    name = "full disk"
+
+    def disturb(self, rng: random.Random, stop: threading.Event) -> None:
+        ballast = self._root / "ballast"
+        while not stop.wait(rng.uniform(1, 8)):
+            with ballast.open("wb") as file, suppress(OSError):
+                for piece in (2**16, 1):
+                    with suppress(OSError):
+                        while file.write(b"\0" * piece):
+                            file.flush()
+            self.troubles["disk full"] += 1
+            stop.wait(rng.uniform(0.5, 6))
+            ballast.unlink()
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[SmallDisk]:
+    """A tmpfs in `folder`; mounting takes root."""
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "tmpfs", folder], check=True)
+    try:
+        yield SmallDisk(folder)
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+class S3:
+    """An S3 server behind a proxy: single faults all the time, and phases in which nothing works."""
+
+    name = "S3"
+    # How far listings lag: no attempt begins sooner after the one before.
+    settle_s = 2.0
+
+    def __init__(self, proxy: FaultyProxy, environment: Mapping[str, str]) -> None:
+        self.troubles: Counter[str] = Counter()
+        self._proxy = proxy
+        self.environment = environment
+
+    def new_address(self) -> str:
+        return f"s3://{BUCKET}/{uuid.uuid4().hex}"
+
+    def disturb(self, rng: random.Random, stop: threading.Event) -> None:
+        before = Counter(self._proxy.injected)
+        single = [Fault.SLOW_DOWN, Fault.UNAVAILABLE, Fault.RESET_BEFORE, Fault.RESET_AFTER, Fault.NOT_YET]
+
+        def now_and_then(request: Request) -> Fault | None:
+            fault = rng.choice(single) if rng.random() < 0.03 else None
+            return None if fault is Fault.NOT_YET and request.kind not in ("GET", "HEAD") else fault
+
+        try:
+            while not stop.is_set():
+                self._proxy.choose = now_and_then
+                if stop.wait(rng.uniform(2, 10)):
+                    break
+                self._phase(rng.choice(("outage", "expired", "slow", "lagging")), rng.uniform(1, 7), stop)
+        finally:
+            self._proxy.choose = lambda request: None
+            self.troubles.update(
+                {fault.name: count - before[fault] for fault, count in self._proxy.injected.items()}
+            )
+
+    def _phase(self, what: str, for_s: float, stop: threading.Event) -> None:
+        proxy = self._proxy
+        match what:
+            case "outage":
+                proxy.choose = lambda request: Fault.UNAVAILABLE
+            case "expired":
+                proxy.choose = lambda request: Fault.EXPIRED
+            case "slow":
+                proxy.delay_s = 2.0
+            case "lagging":
+                proxy.stale_s = self.settle_s
+        self.troubles[f"phase: {what}"] += 1
+        stop.wait(for_s)
+        proxy.delay_s = proxy.stale_s = 0.0
+
+
+@contextmanager
+def in_trouble(place: Place, rng: random.Random) -> Iterator[None]:
+    """Disturb a storage while this runs."""
+    stop = threading.Event()
+    thread = threading.Thread(target=place.disturb, args=(rng, stop))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        time.sleep(place.settle_s)

@@ -1,0 +1,93 @@
+"""What must hold of every study of the soak, whatever was done to it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+from fastapi.testclient import TestClient
+
+from airflow_sparktune.dashboard.server import PAGE, local_app
+from airflow_sparktune.errors import StorageError
+from airflow_sparktune.loaded_study import load_study
+from airflow_sparktune.study.journal.events import Opened, TrialChanged
+from airflow_sparktune.study.journal.follow import StudyFollower
+from airflow_sparktune.study.journal.problems import Problems
+from airflow_sparktune.study.journal.streams import StreamReader
+from airflow_sparktune.study.storage import open_storage
+from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import Trial
+from tests.soak.runs import SPARKTUNE
+
+
+class Witness:
+    """Reads a study again and again, as a page does, and finds what has been taken back.
+
+    `broken` counts finished trials that were lost, numbers that were used twice, and so on.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.broken: Counter[str] = Counter()
+        self._address = address
+        self._finished: dict[int, Trial] = {}
+
+    def look(self) -> Study:
+        """Read the study anew; every trial that has once finished must still be there as it was."""
+        follower = StudyFollower(open_storage(self._address))
+        follower.refresh()
+        study = follower.study
+        for problem in follower.problems:
+            self.broken[f"problem: {problem}"] += 1
+        for number, trial in self._finished.items():
+            if study.trials.get(number) != trial:
+                self.broken["finished trials lost"] += 1
+        self._finished.update((number, trial) for number, trial in study.trials.items() if trial.counts)
+        return study
+
+    def audit(self) -> None:
+        """Read each event that counts: a number has one configuration, and ends once."""
+        storage = open_storage(self._address)
+        follower = StudyFollower(storage)
+        follower.refresh()
+        params: dict[int, object] = {}
+        over: set[int] = set()
+        for prefix in follower.prefix:
+            for event in StreamReader(storage, prefix.stream, problems=Problems()).poll(upto=prefix.events):
+                if not isinstance(event, TrialChanged):
+                    continue
+                trial = event.trial
+                if trial.number in over or params.setdefault(trial.number, trial.params) != trial.params:
+                    self.broken["numbers used twice"] += 1
+                if trial.counts:
+                    over.add(trial.number)
+        opened = [event for event in self._first_events(storage, follower) if isinstance(event, Opened)]
+        if len({event.seed for event in opened}) > 1:
+            self.broken["seeds of one study differ"] += 1
+
+    def _first_events(self, storage, follower):
+        for prefix in follower.prefix:
+            yield from StreamReader(storage, prefix.stream, problems=Problems()).poll(upto=1)
+
+    def read_by_all(self, environment: dict[str, str]) -> None:
+        """Show the study in the shell, to a notebook and on the page."""
+        shown = subprocess.run(
+            [SPARKTUNE, "show", self._address], env=environment, capture_output=True, text=True, check=False
+        )
+        if shown.returncode or "\x1b" in shown.stdout:
+            self.broken["studies unreadable: show"] += 1
+        try:
+            load_study(self._address).trials_dataframe()
+        except StorageError:
+            self.broken["studies unreadable: load_study"] += 1
+        page = TestClient(
+            local_app(self._address), base_url="http://localhost", raise_server_exceptions=False
+        )
+        for path in ("study", "report?generation=0", "importance?generation=0"):
+            if page.get(f"{PAGE}{path}").status_code != 200:
+                self.broken[f"studies unreadable: page's {path}"] += 1
+
+
+def tail(log: Path, lines: int = 30) -> str:
+    """The end of a log, for a message."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
