@@ -73,6 +73,8 @@ class Watchdog:
         task_is_gone = not _is_alive(self._task) if orphan else _parent(self._jvm) != self._task
         if task_is_gone and not orphan:
             own |= {self._jvm, *_descendants(self._jvm)}
+        elif not orphan:
+            _end_workers(self._jvm)
         _kill(own)
         if task_is_gone:
             _remove(self._work_folder)
@@ -97,6 +99,27 @@ def _kill(pids: Iterable[int]) -> None:
         # It has ended by itself, or runs as somebody else: the others must end all the same.
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
+
+
+def _end_workers(jvm: int, *, within_s: float = 1.0) -> None:
+    """End the Python workers of a local master before the JVM closes their sockets.
+
+    Each worker that finds its socket closed would print a traceback into the task's log.
+    """
+    daemons = [pid for pid in _descendants(jvm) if b"pyspark.daemon" in _command(pid)]
+    for pid in daemons:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGTERM)
+    until = time.monotonic() + within_s
+    while any(map(_is_alive, daemons)) and time.monotonic() < until:
+        time.sleep(0.01)
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:  # it has ended
+        return b""
 
 
 def _is_alive(pid: int | None) -> bool:

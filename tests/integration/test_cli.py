@@ -89,7 +89,9 @@ def test_killed_and_gone_on(start: Start, tmp_path: Path) -> None:
     before = {row["number"]: row for row in show(tmp_path)["trials"] if row["state"] == "ok"}
     assert first.returncode == 1
     again = start(**spec)
-    assert "trial 30/30 ok loss=" in output(again)
+    said = output(again)
+    assert "trial 30/30 ok loss=" in said
+    assert "Traceback" not in said  # Python workers end before the JVM closes their sockets
     assert again.returncode == 0
     after = show(tmp_path)
     rows = after["trials"]
