@@ -171,7 +171,8 @@ class MlflowTracker:
             sent = None
         if sent is None:
             start = trial.start if trial.start is not None else study.attempts[-1].opened
-            runs.create(number, name=f"trial {number}", start=start, tags=self._task_tags(), point=point)
+            name = values.trial_name(trial)
+            runs.create(number, name=name, start=start, tags=self._task_tags(), point=point)
         elif sent.parent != runs.sent(None).run_id:
             runs.adopt(number)
         if result is not None and (sent is None or sent.result is None):

@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.study import Study
-from airflow_sparktune.study.trial import Trial, TrialState
+from airflow_sparktune.study.trial import Trial, TrialPurpose, TrialState
 
 
 def study_key(study: Study) -> str:
@@ -46,6 +46,13 @@ def text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
+def trial_name(trial: Trial) -> str:
+    """What people call the trial."""
+    if trial.purpose is TrialPurpose.SEARCH:
+        return f"trial {trial.number}"
+    return f"repeat {trial.repeat} of trial {trial.repeats}"
+
+
 def params(trial: Trial) -> dict[str, str]:
     """The trial's hyperparameters as text."""
     return {name: text(value) for name, value in flat(trial.params)}
@@ -61,6 +68,12 @@ def metrics(trial: Trial) -> dict[str, float]:
 def facts(trial: Trial) -> dict[str, str]:
     """The rest of the trial as text: state, origin, attempt, error, and what it returned beside numbers."""
     found = {"state": trial.state.value, "origin": trial.origin.value, "attempt": str(trial.attempt)}
+    if trial.purpose is not TrialPurpose.SEARCH:
+        found |= {
+            "purpose": trial.purpose.value,
+            "repeats": text(trial.repeats),
+            "repeat": text(trial.repeat),
+        }
     if trial.error is not None:
         found["error"] = trial.error.message
     given = {f"info.{name}": text(value) for name, value in flat(trial.info) if not _is_number(value)}
@@ -76,10 +89,11 @@ def settings(study: Study) -> dict[str, str]:
 
 
 def improvements(study: Study) -> list[tuple[int, Trial]]:
-    """Each trial that was the best when it ended, with the number of trials that had ended by then."""
+    """Each trial of the search that was the best when it ended, and how many of them had ended by then."""
     found: list[tuple[int, Trial]] = []
     best = float("inf")
-    for count, trial in enumerate(study.ended, start=1):
+    searched = [trial for trial in study.ended if trial.purpose is TrialPurpose.SEARCH]
+    for count, trial in enumerate(searched, start=1):
         if trial.state is TrialState.OK and trial.loss is not None and trial.loss < best:
             best = trial.loss
             found.append((count, trial))
@@ -87,17 +101,27 @@ def improvements(study: Study) -> list[tuple[int, Trial]]:
 
 
 def totals(study: Study) -> dict[str, float]:
-    """The study's numbers once it has ended: trials in each state, seconds, the use of its slots."""
+    """The study's numbers once it has ended: trials in each state, seconds, the use of its slots.
+
+    Of a retuning also the mean losses over the confirmation's repeats: of the incumbent, and of what goes to
+    production.
+    """
     told = summary(study)
     numbers = {name: told[name] for name in ("elapsed_s", "trials_s", "utilisation", "slots", "attempts")}
     numbers |= {f"trials_{state}": count for state, count in told["counts"].items()}
+    if study.decision is not None:
+        incumbent = study.decision.incumbent
+        numbers |= {"production_loss": study.decision.loss, "incumbent_loss": incumbent and incumbent.mean}
     return {name: value for name, value in numbers.items() if value is not None}
 
 
 def outcome(study: Study) -> dict[str, str]:
-    """How the study ended, as text: why it stopped, its best trial, its error."""
+    """How the study ended, as text: why it stopped, its best trial or what it decided on, its error."""
     told = summary(study)
-    found = {name: told[name] for name in ("stop_reason", "best_number", "best_params")}
+    names = ("stop_reason", "best_number", "best_params", "segment", "decision", "decision_reason")
+    found = {name: told[name] for name in names}
+    if study.starts is not None and study.starts.incumbent is not None:
+        found["incumbent_params"] = study.starts.incumbent.params
     if told["error"] is not None:
         found["error"] = told["error"].get("message")
     return {name: text(value) for name, value in found.items() if value is not None}

@@ -12,10 +12,11 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 STARTS_WITHIN_S = 240
 
@@ -51,6 +52,23 @@ def mlflow_server(folder: Path) -> Iterator[str]:
     finally:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()
+
+
+def runs_of(server: str, experiment: str) -> tuple[Any, Mapping[int, Any]]:
+    """The parent run and the children by trial number, by a client that knows nothing of ours."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(server)
+    found = client.get_experiment_by_name(experiment)
+    assert found is not None
+    everything = client.search_runs([found.experiment_id], max_results=1_000)
+    parents = [run for run in everything if "mlflow.parentRunId" not in run.data.tags]
+    children = [run for run in everything if "mlflow.parentRunId" in run.data.tags]
+    (parent,) = parents
+    assert {run.data.tags["mlflow.parentRunId"] for run in children} <= {parent.info.run_id}
+    numbered = {int(run.data.tags["sparktune.trial"]): run for run in children}
+    assert len(numbered) == len(children)
+    return parent, numbered
 
 
 def _answers(url: str) -> bool:

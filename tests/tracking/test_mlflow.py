@@ -11,10 +11,12 @@ import pytest
 
 from airflow_sparktune.errors import PlatformError
 from airflow_sparktune.study.airflow_task import AirflowTask
-from airflow_sparktune.study.journal.events import Prefix
+from airflow_sparktune.study.journal.events import Decided, Prefix, StartsResolved
 from airflow_sparktune.study.journal.follow import StudyFollower
+from airflow_sparktune.study.retuning.decision import Decision, Measured, Outcome, Standing
+from airflow_sparktune.study.retuning.starts import Incumbent
 from airflow_sparktune.study.storage import MemoryStorage
-from airflow_sparktune.study.trial import Failure, FailureKind, TrialState
+from airflow_sparktune.study.trial import Failure, FailureKind, TrialOrigin, TrialPurpose, TrialState
 from airflow_sparktune.testing.samples import BEGAN, TrialChanged, closed, follow, opened, trial, write
 from airflow_sparktune.tracking.follow import mirror_while
 from airflow_sparktune.tracking.mlflow import MlflowTracker, connect
@@ -80,6 +82,44 @@ def test_a_study_becomes_a_parent_run_and_a_child_run_for_each_trial(finished: S
             "url": "http://airflow/x",
         }
         assert tags(run)["sparktune.study"] == ADDRESS
+
+
+def test_a_retuning_with_its_incumbent_and_its_decision() -> None:
+    """The repeats are runs too, and are not taken for improvements of the search."""
+    storage, client = MemoryStorage(), FakeMlflow()
+    repeat = {"purpose": TrialPurpose.CONFIRM, "repeat": 1}
+    decision = Decision(
+        outcome=Outcome.REPLACED,
+        reason="better by 0.4",
+        params={"lr": 0.1},
+        number=1,
+        incumbent=Measured(number=0, params={"lr": 0.3}, n=1, mean=0.75),
+        candidates=(Measured(number=1, params={"lr": 0.1}, n=1, mean=0.25, standing=Standing.WON),),
+    )
+    events = [
+        opened(),
+        StartsResolved(incumbent=Incumbent(source="champion", params={"lr": 0.3})),
+        trial(0, 0.8, origin=TrialOrigin.INCUMBENT),
+        trial(1, 0.5),
+        trial(2, 0.75, repeats=0, **repeat),
+        trial(3, 0.25, repeats=1, **repeat),
+        Decided(decision=decision),
+        closed(),
+    ]
+    write(storage, 1, events)
+    tracker(client).mirror(follow(storage).study)
+    parent, children = client.parent, client.children
+    assert tags(children[0])["sparktune.origin"] == "incumbent"
+    assert {name: tags(children[3])[f"sparktune.{name}"] for name in ("purpose", "repeats", "repeat")} == {
+        "purpose": "confirm", "repeats": "1", "repeat": "1",
+    }  # fmt: skip
+    assert children[3].info.name == "repeat 1 of trial 1"
+    assert parent.data.metrics["best_loss"] == 0.5
+    assert (parent.data.metrics["incumbent_loss"], parent.data.metrics["production_loss"]) == (0.75, 0.25)
+    decided = {name: tags(parent)[f"sparktune.{name}"] for name in ("decision", "decision_reason")}
+    assert decided == {"decision": "replaced", "decision_reason": "better by 0.4"}
+    assert tags(parent)["sparktune.incumbent_params"] == '{"lr": 0.3}'
+    assert tags(parent)["sparktune.best_params"] == '{"lr": 0.1}'
 
 
 def test_mirroring_again_changes_nothing(finished: StudyFollower) -> None:

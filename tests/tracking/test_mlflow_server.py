@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.trial import TrialState
 from airflow_sparktune.testing.samples import BEGAN, closed, opened, trial, write
-from tests.tracking.servers import Proxy, mlflow_server, proxy_of
+from tests.tracking.servers import Proxy, mlflow_server, proxy_of, runs_of
 
 pytestmark = pytest.mark.integration
 
@@ -65,28 +64,11 @@ def track(study: str, address: str, *, timeout_s: str = "2") -> subprocess.Compl
     )
 
 
-def runs(server: str, experiment: str) -> tuple[Any, Mapping[int, Any]]:
-    """The parent run and the children by trial number, by a client that knows nothing of ours."""
-    from mlflow import MlflowClient
-
-    client = MlflowClient(server)
-    found = client.get_experiment_by_name(experiment)
-    assert found is not None
-    everything = client.search_runs([found.experiment_id], max_results=1_000)
-    parents = [run for run in everything if "mlflow.parentRunId" not in run.data.tags]
-    children = [run for run in everything if "mlflow.parentRunId" in run.data.tags]
-    (parent,) = parents
-    assert {run.data.tags["mlflow.parentRunId"] for run in children} <= {parent.info.run_id}
-    numbered = {int(run.data.tags["sparktune.trial"]): run for run in children}
-    assert len(numbered) == len(children)
-    return parent, numbered
-
-
 def test_a_study_is_mirrored_in_three_requests_a_trial(study: str, server: str, proxy: Proxy) -> None:
     """Params, losses, states and the report are there; the second time there is nothing to send."""
     done = track(study, proxy.address, timeout_s="60")
     assert done.returncode == 0, done.stderr
-    parent, children = runs(server, study)
+    parent, children = runs_of(server, study)
     assert set(children) == set(range(14))
     assert [children[number].info.status for number in (0, 4, 12)] == ["FINISHED", "FAILED", "KILLED"]
     assert children[0].data.params == {"lr": "0.1"}
@@ -112,7 +94,7 @@ def test_a_server_that_breaks_is_caught_up_with(study: str, server: str, proxy: 
     assert "Traceback" not in done.stderr
     proxy.passes = None
     assert track(study, proxy.address, timeout_s="60").returncode == 0
-    parent, children = runs(server, study)
+    parent, children = runs_of(server, study)
     assert (parent.info.status, set(children)) == ("FINISHED", set(range(14)))
 
 
@@ -130,5 +112,5 @@ def test_a_server_that_breaks_while_trials_are_sent(study: str, server: str, pro
         assert track(study, proxy.address).returncode == 1
     proxy.passes = None
     assert track(study, proxy.address, timeout_s="60").returncode == 0
-    _, children = runs(server, study)
+    _, children = runs_of(server, study)
     assert set(children) == set(range(14))

@@ -30,6 +30,23 @@ def resumed():
 
 
 @dag(schedule=None)
+def tracked():
+    """Mirrored into MLflow, and long enough to be killed twice."""
+    SparkTuneOperator(
+        task_id="tune",
+        objective="objectives:quadratic",
+        objective_kwargs={"sleep": 0.3},
+        space=SPACE,
+        max_evals=30,
+        parallelism=2,
+        seed=5,
+        tracking="mlflow_test",
+        retries=2,
+        retry_delay=AT_ONCE,
+    )
+
+
+@dag(schedule=None)
 def endless():
     SparkTuneOperator(
         task_id="tune",
@@ -94,6 +111,7 @@ def scripted():
 
 scripted()
 resumed()
+tracked()
 endless()
 misspelled()
 chained()
