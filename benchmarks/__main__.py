@@ -7,17 +7,20 @@ import os
 import subprocess
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 
 from benchmarks.machine import machine
 from benchmarks.report import picture, table
 
-# A new benchmark is a module with QUESTION, TARGET, FULL, TINY and measure(), and its name here;
-# QUICK is a size for --quick, where leaving out the peers is not enough.
+# A new benchmark is a module with QUESTION, TARGET, FULL, TINY and measure(), and its name here; QUICK is a
+# size for --quick, where leaving out the peers is not enough; without the library NEEDS names it is left out.
 MODULES = {
     "dispatch": "benchmarks.spark.dispatch",
     "utilisation": "benchmarks.spark.utilisation",
     "scaleout": "benchmarks.spark.scaleout",
     "budget": "benchmarks.spark.budget",
+    "scaleout_torch": "benchmarks.spark.scaleout_torch",
+    "budget_torch": "benchmarks.spark.budget_torch",
     "loop": "benchmarks.parts.loop",
     "ask": "benchmarks.parts.ask",
     "start": "benchmarks.spark.start",
@@ -59,6 +62,10 @@ def main() -> int:
 def _measure(name: str, *, quick: bool, tiny: bool) -> None:
     benchmark = import_module(MODULES[name])
     print(f"\n{name}: {benchmark.QUESTION}\ntarget: {benchmark.TARGET}\n", flush=True)
+    needs = getattr(benchmark, "NEEDS", None)
+    if needs and find_spec(needs) is None:
+        print(f"left out: {needs} is not installed")
+        return
     size = (
         benchmark.TINY if tiny else getattr(benchmark, "QUICK", benchmark.FULL) if quick else benchmark.FULL
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,18 @@ TARGET = "a trend that falls with the workers"
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """`repeats` studies of `timeout` seconds on each number of workers, trials of `seconds`."""
+    """`repeats` studies of `timeout` seconds on each number of workers, trials of `seconds` or others."""
 
     timeout: float
-    seconds: float
     workers: tuple[int, ...]
     repeats: int
+    seconds: float = 0.0
+    trial: Mapping[str, Any] = field(default_factory=dict)  # fields of the spec
+
+    @property
+    def what(self) -> dict[str, Any]:
+        """The trials, as `Session.study` takes them."""
+        return {"seconds": self.seconds, **self.trial}
 
 
 FULL = Size(timeout=6.0, seconds=0.5, workers=(1, 2, 4, 8, 16, 32), repeats=5)
@@ -54,16 +61,15 @@ def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - SparkTria
         over_workers(axes, size.workers, ylabel="best loss")
 
     columns = ("workers", "trials", "lowest loss", "median", "highest", "LOESS trend")
-    return Findings(columns, rows, draw, [f"{size.timeout:g} s a study, trials of {size.seconds:g} s, TPE"])
+    trials = "real trainings" if size.trial else f"trials of {size.seconds:g} s"
+    return Findings(columns, rows, draw, [f"{size.timeout:g} s a study, {trials}, TPE"])
 
 
 def _best(session: Session, size: Size, workers: int, *, seed: int) -> tuple[float, int]:
     """Run one study; returns its best loss and how many trials it finished."""
     # The end of the previous study cancelled its running trials, and so ended their workers.
-    session.warm_up(slots=workers, seconds=size.seconds)
-    _, study = session.study(
-        seconds=size.seconds, trials=10_000, timeout=size.timeout, parallelism=workers, seed=seed
-    )
+    session.study(**size.what, trials=2 * workers, parallelism=workers)
+    _, study = session.study(**size.what, trials=10_000, timeout=size.timeout, parallelism=workers, seed=seed)
     if study.best is None or study.best.loss is None:
         raise RuntimeError(f"a study of {size.timeout} s must finish a trial; raise the timeout")
     return study.best.loss, study.finished

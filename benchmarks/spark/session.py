@@ -60,16 +60,13 @@ class Session:
             list(pool.map(self._nap, [seconds] * trials))
         return time.monotonic() - start
 
-    def study(self, *, trials: int, seconds: float = 0.0, **limits: Any) -> tuple[float, Study]:
-        """Time a study from reading its folder to its result, in seconds; returns it too."""
+    def study(self, *, trials: int, seconds: float = 0.0, **spec_fields: Any) -> tuple[float, Study]:
+        """Time a study from reading its folder to its result, in seconds; returns it too.
+
+        Trials sleep for `seconds`, unless `spec_fields` name another objective and its space.
+        """
         with tempfile.TemporaryDirectory() as folder:
-            spec = Spec.of(
-                objective="benchmarks.objectives:nap",
-                objective_kwargs={"seconds": seconds},
-                space=SPACE,
-                max_evals=trials,
-                **limits,
-            )
+            spec = Spec.of(max_evals=trials, **{**_sleeping(seconds), **spec_fields})
             start = time.monotonic()
             run_spec(open_storage(folder), folder, spec)
             return time.monotonic() - start, read_study(folder).study
@@ -111,6 +108,14 @@ class Session:
     def close(self) -> None:
         """Stop Spark."""
         self.spark.stop()
+
+
+def _sleeping(seconds: float) -> dict[str, Any]:
+    return {
+        "objective": "benchmarks.objectives:nap",
+        "objective_kwargs": {"seconds": seconds},
+        "space": SPACE,
+    }
 
 
 def _nap_once(seconds: float, rows: Iterator[Any]) -> Iterator[None]:

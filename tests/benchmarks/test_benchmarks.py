@@ -51,6 +51,8 @@ def test_a_benchmark_fills_its_table(name: str, tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize("name", [name for name in MODULES if name not in WITHOUT_SPARK])
 def test_a_benchmark_on_spark_fills_its_table(name: str, tmp_path: Path) -> None:
     """The same in a process of its own, for it chooses its Spark settings; the log stays out of the table."""
+    if name.endswith("torch"):
+        pytest.importorskip("torch", reason="PyTorch is not installed here: tools/torch.sh .venv installs it")
     peers = name in WITH_PEERS
     done = subprocess.run(
         [sys.executable, "-c", MEASURE, json.dumps([name, str(tmp_path), peers])],
