@@ -8,7 +8,7 @@ DAG ?= retune_digits
 RUN = JAVA_HOME="$$(cat $(JAVA))" PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo ui test test-spark unit check docs bench release format clean
+.PHONY: help install demo ui test test-spark containers unit check docs bench release format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -27,6 +27,10 @@ test: unit ## Run all tests
 
 test-spark: install ## Run the tests that need Spark with another release (SPARK=3.5.9), without Airflow
 	JAVA_HOME="$$(cat $(JAVA))" tools/test_spark.sh $(SPARK) $(ARGS)
+
+containers: install ## Build the images and test the whole stack of docker/, with an engine of its own where none runs
+	SPARKTUNE_REQUIRE_CONTAINERS=1 $(RUN) timeout --signal=INT --kill-after=180 1500 \
+		pytest tests/containers -o log_cli=true -o log_cli_level=INFO
 
 unit: install ## Run the tests that start neither Spark, nor Airflow, nor a browser
 	$(RUN) pytest -n auto -m 'not integration and not soak'

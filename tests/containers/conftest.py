@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from engine import docker_engine
 from stack import Stack, running_stack
 
+for name in ("httpx", "botocore", "aiobotocore"):  # each request; what was started is to be read in the log
+    logging.getLogger(name).setLevel(logging.WARNING)
+
 collect_ignore = ["stand_ins"]  # what runs inside containers
 
 
@@ -21,7 +25,7 @@ collect_ignore = ["stand_ins"]  # what runs inside containers
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     if not os.environ.get("SPARKTUNE_REQUIRE_CONTAINERS"):
         pytest.skip(
-            "the whole stack in containers takes ten minutes; SPARKTUNE_REQUIRE_CONTAINERS=1 brings it up"
+            "the whole stack in containers takes some minutes; SPARKTUNE_REQUIRE_CONTAINERS=1 brings it up"
         )
     with docker_engine(), running_stack(tmp_path_factory.mktemp("stack")) as stack:
         yield stack

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -12,13 +11,13 @@ from pathlib import Path
 
 from airflow_site import wait_for
 
-PACKAGES = ("docker.io", "docker-cli", "docker-buildx", "docker-compose", "iptables")
+ROOT = Path(__file__).parent.parent.parent
 
 
 @contextmanager
 def docker_engine() -> Iterator[None]:
     """While this is open, `docker` reaches an engine; one that was started here is stopped and removed."""
-    install("docker", PACKAGES)
+    subprocess.run([str(ROOT / "tools" / "docker.sh")], check=True, timeout=900, stdin=subprocess.DEVNULL)
     if _answers():
         yield
         return
@@ -39,8 +38,7 @@ def docker_engine() -> Iterator[None]:
                 )
             yield
         finally:
-            process.terminate()
-            process.wait(timeout=120)
+            _stop(process)
             if before is None:
                 del os.environ["DOCKER_HOST"]
             else:
@@ -48,7 +46,10 @@ def docker_engine() -> Iterator[None]:
 
 
 def docker(*arguments: str, timeout: float = 60) -> str:
-    """The output of a docker command; RuntimeError with what it said where it fails."""
+    """The output of a docker command.
+
+    Raises RuntimeError with what the command printed where it fails, TimeoutExpired after `timeout` seconds.
+    """
     done = subprocess.run(
         ["docker", *arguments],
         capture_output=True,
@@ -63,18 +64,14 @@ def docker(*arguments: str, timeout: float = 60) -> str:
     return done.stdout.strip()
 
 
-def install(command: str, packages: tuple[str, ...]) -> None:
-    """Debian's packages, where the machine lacks the command."""
-    if shutil.which(command):
-        return
-    quiet = {
-        "stdout": subprocess.DEVNULL,
-        "check": True,
-        "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-    }
-    subprocess.run(["apt-get", "update", "-q"], **quiet)
-    subprocess.run(["apt-get", "install", "-qy", "--no-install-recommends", *packages], **quiet)
-
-
 def _answers() -> bool:
     return subprocess.run(["docker", "info"], capture_output=True, check=False, timeout=60).returncode == 0
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

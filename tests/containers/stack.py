@@ -8,8 +8,9 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,8 +44,12 @@ class Stack:
         return Site(f"http://127.0.0.1:{self.port}", Path("/opt/airflow"), self.secrets["AIRFLOW_PASSWORD"])
 
     def compose(self, *arguments: str, timeout: float = 120) -> str:
-        where = ["--project-name", PROJECT, "--file", str(DOCKER / "compose.yaml")]
-        return docker("compose", *where, "--env-file", str(self.env_file), *arguments, timeout=timeout)
+        return docker(*self._compose, *arguments, timeout=timeout)
+
+    @property
+    def _compose(self) -> list[str]:
+        files = ["--file", str(DOCKER / "compose.yaml"), "--env-file", str(self.env_file)]
+        return ["compose", "--project-name", PROJECT, *files]
 
     def run_in(self, service: str, *command: str) -> str:
         """The output of a command inside a service's container."""
@@ -65,44 +70,84 @@ class Stack:
     def is_healthy(self, service: str) -> bool:
         return self.container(service)["State"].get("Health", {}).get("Status") == "healthy"
 
-    def kill(self, service: str) -> None:
-        """SIGKILL everything in the container, as when its machine dies; it is restarted then."""
-        with suppress(RuntimeError):  # the command goes down with the container
-            self.run_in(service, "bash", "-c", "kill -9 -1")
+    @contextmanager
+    def killer(self, service: str) -> Iterator[Callable[[], None]]:
+        """A function that kills everything in the container at once, as when its machine dies.
+
+        The engine then starts the container again. What kills waits inside already: to start a command there
+        takes longer than many a trial.
+        """
+        command = ["exec", "-T", service, "bash", "-c", "read && kill -9 -1"]
+        waiting = subprocess.Popen(
+            ["docker", *self._compose, *command], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+        )
+
+        def kill() -> None:
+            waiting.communicate(b"\n", timeout=60)
+            log.info("killed: %s", service)
+
+        try:
+            yield kill
+        finally:
+            waiting.kill()
+            waiting.wait()
+
+    @contextmanager
+    def slowed(self, *services: str, cores: float) -> Iterator[None]:
+        """Give the services so much of a core for a while, so that studies last longer."""
+        names = [self.container(service)["Id"] for service in services]
+        docker("update", "--cpus", str(cores), *names)
+        try:
+            yield
+        finally:
+            docker("update", "--cpus", str(os.cpu_count()), *names)
 
     def wait_for_return(self, service: str, *, within_s: float) -> None:
         """Until the engine has started the container once more and finds it healthy."""
-        wait_for(
-            lambda: self.container(service)["RestartCount"] > 0 and self.is_healthy(service),
-            within_s=within_s,
-        )
+        with _timed(f"{service} is back"):
+            wait_for(
+                lambda: self.container(service)["RestartCount"] > 0 and self.is_healthy(service),
+                within_s=within_s,
+            )
 
 
 @contextmanager
 def running_stack(folder: Path) -> Iterator[Stack]:
-    """Built, up and healthy; afterwards nothing of it is left."""
+    """Built, up and healthy; afterwards nothing of it is left. What it did and how long is logged."""
     stack = Stack(_passwords(folder), free_port())
     os.environ["AIRFLOW_PORT"] = str(stack.port)  # wins over .env
-    services = json.loads(stack.compose("config", "--format", "json"))["services"]
-    with _timed("images to stand on"):
-        for image in sorted(
-            {_base_image(), *(s["image"] for s in services.values() if not _is_ours(s["image"]))}
-        ):
-            provide(image)
     try:
-        with _timed("building the images"):
-            stack.compose("build", timeout=1800)
-        with _timed("bringing the stack up"):
-            stack.compose("up", "--detach", "--no-build", "--wait", timeout=900)
+        _provide_images(stack)
+        with _timed("the stack is up"):
+            stack.compose("up", "--detach", "--no-build", "--wait", "--wait-timeout", "420", timeout=480)
+        log.info(
+            "started:\n%s",
+            stack.compose("ps", "--all", "--format", "table {{.Service}}\t{{.Image}}\t{{.Status}}"),
+        )
+        log.info("images:\n%s", docker("images", "--format", "table {{.Repository}}\t{{.Size}}"))
         yield stack
-    except RuntimeError as error:
+    except (RuntimeError, subprocess.TimeoutExpired) as error:
         raise RuntimeError(f"{error}\n{stack.compose('logs', '--tail', '40')}") from None
     finally:
+        with _timed("the stack is gone"):
+            stack.compose("down", "--volumes", timeout=180)
         del os.environ["AIRFLOW_PORT"]
-        stack.compose("down", "--volumes", timeout=300)
     ours = f"label=com.docker.compose.project={PROJECT}"
     left = [docker(*what, "ls", "--quiet", "--filter", ours) for what in (("volume",), ("network",))]
     assert [docker("ps", "--all", "--quiet", "--filter", ours), *left] == ["", "", ""]
+
+
+def _provide_images(stack: Stack) -> None:
+    """Ours, built by their Dockerfiles; meanwhile those of others, pulled or made here."""
+    services = json.loads(stack.compose("config", "--format", "json"))["services"]
+    others = sorted({each["image"] for each in services.values() if not _is_ours(each["image"])})
+    with _timed("the Python that our images stand on"):
+        provide(_base_image())
+    with _timed("images"), ThreadPoolExecutor() as pool:
+        waiting = [pool.submit(provide, image) for image in others]
+        waiting.append(pool.submit(stack.compose, "build", timeout=1200))
+        for each in waiting:
+            each.result()
 
 
 def _passwords(folder: Path) -> Path:
@@ -129,4 +174,4 @@ def _is_ours(image: str) -> bool:
 def _timed(what: str) -> Iterator[None]:
     started = time.monotonic()
     yield
-    log.info("%s: %.0f s", what, time.monotonic() - started)
+    log.info("%s after %.0f s", what, time.monotonic() - started)

@@ -8,8 +8,9 @@ import subprocess
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
+from threading import Lock
 
-from engine import docker, install
+from engine import docker
 
 log = logging.getLogger(__name__)
 
@@ -20,14 +21,16 @@ CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 # Besides a Python: what the health check of the object storage is written with.
 DEBIAN_PACKAGES = "ca-certificates,python3,python3-venv,wget"
 
+_debian = Lock()  # images are provided side by side
+
 
 def provide(image: str) -> None:
     """Have the image, pulled from its registry where that answers, otherwise a stand-in of the same name."""
     if _is_there(image):
         return
     try:
-        docker("pull", "--quiet", image, timeout=600)
-    except RuntimeError:
+        docker("pull", "--quiet", image, timeout=300)
+    except (RuntimeError, subprocess.TimeoutExpired):
         log.warning("%s cannot be pulled; a stand-in takes its place", image)
         _build(image, FOLDERS[image.rpartition(":")[0]])
 
@@ -47,14 +50,17 @@ def _build(image: str, folder: str) -> None:
 
 def _provide_debian() -> None:
     """A root file system of Debian stable's packages, as the image stand-in/debian."""
-    if _is_there("stand-in/debian"):
-        return
-    install("mmdebstrap", ("mmdebstrap",))
-    with tempfile.TemporaryDirectory() as folder:
-        archive = str(Path(folder, "debian.tar"))
-        what = ["--variant=minbase", f"--include={DEBIAN_PACKAGES}", "trixie"]
-        subprocess.run(["mmdebstrap", "--quiet", *what, archive], check=True, timeout=600)
-        docker("import", archive, "stand-in/debian", timeout=300)
+    with _debian:
+        if _is_there("stand-in/debian"):
+            return
+        if shutil.which("mmdebstrap") is None:
+            install = ["apt-get", "install", "-qy", "--no-install-recommends", "mmdebstrap"]
+            subprocess.run(install, check=True, timeout=300, stdout=subprocess.DEVNULL)
+        with tempfile.TemporaryDirectory() as folder:
+            archive = str(Path(folder, "debian.tar"))
+            what = ["--variant=minbase", f"--include={DEBIAN_PACKAGES}", "trixie"]
+            subprocess.run(["mmdebstrap", "--quiet", *what, archive], check=True, timeout=600)
+            docker("import", archive, "stand-in/debian", timeout=300)
 
 
 def _is_there(image: str) -> bool:

@@ -1,0 +1,14 @@
+#!/bin/sh
+# Install what runs containers, unless it is there: Debian's engine, client and compose, as root.
+set -eu
+command -v dockerd >/dev/null && docker compose version >/dev/null 2>&1 && exit 0
+if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
+    echo "Docker with compose is needed, and is not there; install it first" >&2
+    exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+{
+    timeout 300 apt-get update -q
+    timeout 600 apt-get install -qy --no-install-recommends \
+        docker.io docker-cli docker-buildx docker-compose iptables
+} >&2
