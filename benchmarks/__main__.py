@@ -28,7 +28,8 @@ MODULES = {
     "replay": "benchmarks.parts.replay",
     "suggest": "benchmarks.parts.suggest",
     "search": "benchmarks.search",
-    "retuning": "benchmarks.parts.retuning",
+    "retuning": "benchmarks.retuning.decision",
+    "warm_start": "benchmarks.retuning.warm_start",
 }
 
 

@@ -1,12 +1,15 @@
 """Let a person approve a new champion before it goes to production.
 
-`promote="manual"` leaves the old champion in office until the last task says otherwise: a rejected
-challenger, or a training that failed, never becomes what the next retuning compares with.
+The form shows the difference, and links to the Tuning tab. `promote="manual"` leaves the old champion in
+office until the last task says otherwise: a rejected challenger, or one whose training failed, never becomes
+what the next retuning compares with.
 """
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
+from pathlib import Path
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import dag, task
@@ -16,13 +19,21 @@ from airflow_sparktune import SparkTuneOperator, promote_champion
 from airflow_sparktune.space import loguniform
 
 CHAMPION = Model("approved-demand-champion")
+MODEL = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "models" / "approved.joblib"
 FORM = """
 {% set found = ti.xcom_pull(task_ids="tune", key="tuning_result") %}
-{{ found["decision_reason"] }}
+**{{ found["decision"] }}**: {{ found["decision_reason"] }}
 
-New hyperparameters: `{{ found["best_params"] }}`
-
-[Trials and confirmation](/sparktune/dags/{{ dag.dag_id }}/tasks/tune/runs/{{ run_id | urlencode }}/)
+| | hyperparameters | mean loss |
+|---|---|---|
+{% for each in found["confirmation"]["candidates"] if each["standing"] == "won" -%}
+| new | `{{ each["params"] }}` | {{ each["mean"] }} |
+{% endfor -%}
+{% set champion = found["confirmation"]["incumbent"] -%}
+{% if champion -%}
+| in production | `{{ champion["params"] }}` | {{ champion["mean"] }} |
+{% endif %}
+[Every trial and repeat]({{ ti.log_url.partition("/tasks/")[0] }}/tasks/tune/plugin/tuning)
 """
 
 
@@ -44,14 +55,17 @@ def approve_production():
         task_id="approve",
         subject="Replace the champion of the demand model?",
         body=FORM,
-        execution_timeout=timedelta(days=2),
+        response_timeout=timedelta(days=2),
     )
 
     @task
-    def train(hparams: dict, ds: str) -> None:
+    def train(hparams: dict, ds: str) -> str:
         import demand
+        import joblib
 
-        demand.fit(hparams, ds)
+        MODEL.parent.mkdir(parents=True, exist_ok=True)
+        joblib.dump(demand.fit(hparams, ds), MODEL)
+        return str(MODEL)
 
     tune >> approve >> train(tune.output) >> promote_champion(tune.output["study"], production=CHAMPION)
 

@@ -1,4 +1,4 @@
-"""Let users see a study if they may read the task instances of the DAG in the path."""
+"""Let users see and change a study as they may see and change the task instances of the DAG in the path."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from fastapi import Depends, HTTPException, Query, Request
 
@@ -43,6 +44,19 @@ def may_edit_task_instances() -> Callable[..., Any]:
     # FastAPI looks for the names in annotations among the module's, where get_user must not be imported.
     editor.__annotations__ = {"request": Request, "user": Annotated[Any, Depends(get_user)], "return": str}
     return editor
+
+
+async def from_this_page(request: Request) -> None:
+    """Refuse what another site's page could send with the user's cookie.
+
+    A form cannot send JSON, and a script of another origin cannot send it without being asked for its origin.
+    """
+    if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
+        raise HTTPException(415, "A request that changes something must be JSON.")
+    origin = urlsplit(request.headers.get("origin", ""))
+    if origin.scheme not in ("http", "https") or origin.netloc != request.headers.get("host"):
+        log.warning("Refused a request to change something from the origin %r", origin.geturl()[:250])
+        raise HTTPException(403, "A request that changes something must come from a page of this server.")
 
 
 async def checked_dag(dag_id: str) -> str:

@@ -14,6 +14,7 @@ from airflow_sparktune.dashboard.page import assets
 from airflow_sparktune.dashboard.page.masking import Mask, airflow_mask
 from airflow_sparktune.dashboard.page.replies import accepts_gzip
 from airflow_sparktune.dashboard.place import Catalogue
+from airflow_sparktune.dashboard.restore import add_restore
 from airflow_sparktune.dashboard.routes import StudyRoutes
 from airflow_sparktune.dashboard.shelf import Shelf
 from airflow_sparktune.dashboard.stop import add_stop
@@ -60,6 +61,7 @@ def create_app(
     _add_pages(router, workers)
     shelf = Shelf() if shelf is None else shelf
     add_stop(router, catalogue, editor=editor, shelf=shelf, workers=workers)
+    add_restore(router, catalogue, editor=editor, workers=workers)
     StudyRoutes(catalogue, mask=mask or airflow_mask(), shelf=shelf, workers=workers).add_to(router)
     app.include_router(router)
     return app

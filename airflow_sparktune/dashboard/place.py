@@ -29,5 +29,8 @@ class Catalogue(Protocol):
     def runs(self, task: Place, *, most: int) -> tuple[Sequence[Place], int]:
         """The newest task instances of a task that have studies, and how many older runs were left out."""
 
+    def record(self, task: Place) -> str | None:
+        """The folder that holds the champions of a task on record; None where it has none."""
+
     def trouble(self) -> str | None:
         """Why no study can be found at all, in words; None where nothing is wrong."""

@@ -10,7 +10,8 @@ from heapq import nlargest
 from pathlib import Path
 
 from airflow_sparktune.dashboard.place import Place
-from airflow_sparktune.study.address import part, study_address
+from airflow_sparktune.study.address import part, study_address, task_folder
+from airflow_sparktune.study.retuning.champions import FOLDER as RECORD
 from airflow_sparktune.study.storage import open_storage
 
 log = logging.getLogger(__name__)
@@ -64,10 +65,21 @@ class StorageRoots:
         for root in self.roots:
             above = f"{root.rstrip('/')}/{part(task.dag_id)}/{part(task.task_id)}"
             for run in open_storage(above).names("") if _inside(root, above) else ():
-                folders.setdefault(run, f"{above}/{run}")
+                if run != RECORD:
+                    folders.setdefault(run, f"{above}/{run}")
         newest = nlargest(most, folders, key=_by_date)
         found = [place for run in newest for place in _instances(task, run, folders[run], most=most)]
         return found, max(0, len(folders) - len(newest))
+
+    def record(self, task: Place) -> str | None:
+        """The folder that holds the champions of a task on record; None where it has none."""
+        for root in self.roots:
+            folder = task_folder(root, dag_id=task.dag_id, task_id=task.task_id)
+            above = f"{folder}/{RECORD}"
+            names = open_storage(above).names("") if _inside(root, above) else []
+            if names and all(_inside(root, f"{above}/{name}") for name in names):
+                return folder
+        return None
 
     def trouble(self) -> str | None:
         """Why no study can be found at all; None where nothing is wrong."""

@@ -14,11 +14,11 @@ from airflow_sparktune.dashboard.page.history import History
 from airflow_sparktune.dashboard.page.html_report import report
 from airflow_sparktune.dashboard.page.importance import Importances
 from airflow_sparktune.dashboard.page.masking import Mask, study_mask
+from airflow_sparktune.dashboard.page.points import named_dimensions
 from airflow_sparktune.dashboard.page.replies import json_response, packed
 from airflow_sparktune.dashboard.page.schemas import StudyReply
 from airflow_sparktune.dashboard.page.view import (
     importance_reply,
-    named_dimensions,
     stream_of,
     study_reply,
     trial_reply,
@@ -119,7 +119,7 @@ class StudyRoutes:
         def read() -> Response:
             address = self._find(place, generation)
             with self._shelf.look(address) as follower:
-                dimensions, trials = follower.study.dimensions, tuple(follower.study.trials.values())
+                dimensions, trials = follower.study.dimensions, tuple(follower.study.searched)
                 name = f"{address} {stream_of(follower)}"
             return json_response(importance_reply(self._importances.of(name, dimensions, trials)), request)
 

@@ -13,6 +13,8 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from airflow_sparktune.dashboard.app import create_app
 from airflow_sparktune.dashboard.page.masking import Mask
 from airflow_sparktune.dashboard.place import Place
+from airflow_sparktune.study.address import folder_of
+from airflow_sparktune.study.retuning.champions import segments
 
 HOST = "127.0.0.1"
 # The page's address has the form that it has in Airflow, so that one page serves both.
@@ -37,6 +39,11 @@ class OneStudy:
     def runs(self, task: Place, *, most: int) -> tuple[Sequence[Place], int]:  # noqa: ARG002
         """The one run."""
         return (replace(task, run_id=RUN),), 0
+
+    def record(self, task: Place) -> str | None:  # noqa: ARG002
+        """The folder beside the study, if it has a record."""
+        folder = folder_of(self.address)
+        return folder if segments(folder) else None
 
     def trouble(self) -> str | None:
         """Nothing: the address was given."""

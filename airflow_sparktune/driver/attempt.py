@@ -15,6 +15,7 @@ from airflow_sparktune.driver.progress_log import ProgressLog, log_end
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.retuning.confirmation import NoSuggestions
 from airflow_sparktune.driver.retuning.retuning import Retuning
+from airflow_sparktune.driver.retuning.start_queue import StartQueue
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.driver.stopping import StoppingRules, no_success
 from airflow_sparktune.driver.termination import Killed, Termination, terminable
@@ -134,7 +135,7 @@ class Attempt:
             run = partial(_run_phase, plan.spec, recorder, backend, (progress.trial, retuning.look))
             reason = retuning.search_ended
             if reason is None:
-                queue = TrialQueue(starts, known=recorder.study.trials.values())
+                queue = StartQueue(starts, study=recorder.study)
                 own = retuning.search_rules(rules)
                 reason = run(TrialPurpose.SEARCH, sampler=sampler, queue=queue, rules=own)
             retuning.require_incumbent()

@@ -49,6 +49,13 @@ class TrialQueue:
         """Return whether no other trial may run beside a trial."""
         return number in self._alone
 
+    def drop(self, origin: TrialOrigin) -> int:
+        """Leave out the configurations from there that have not begun; return how many there were."""
+        kept = [start for start in self._starts if start.origin is not origin]
+        dropped = len(self._starts) - len(kept)
+        self._starts = deque(kept)
+        return dropped
+
     def run_again(self, trial: Trial, *, alone: bool = False) -> None:
         """Queue a trial that has a number, and no result."""
         self._again.append(trial)

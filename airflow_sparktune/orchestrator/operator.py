@@ -23,6 +23,7 @@ from airflow_sparktune.orchestrator.deploy.user_code import (
 )
 from airflow_sparktune.orchestrator.deploy.way import Way
 from airflow_sparktune.orchestrator.keeping import remove_superfluous
+from airflow_sparktune.orchestrator.lineage import collect_inputs, study_facets
 from airflow_sparktune.orchestrator.production import (
     alias_among,
     count,
@@ -182,12 +183,14 @@ class SparkTuneOperator(SubmissionOperator):
         self.log_level = log_level
         self.open_spark_ui = open_spark_ui
         self.spark_ui: str | None = None
+        self.study_address: str | None = None
 
     def execute(self, context: Context) -> Any:
         """Run or resume the study, or deliver the result that it has; returns the best params."""
         try:
             self._check_ours(context)
-            address = address_of(context, self.storage)
+            self.study_address = address = address_of(context, self.storage)
+            collect_inputs(self, self.objective_kwargs or {})
             study = self._run(address, context)
         except SparktuneError as error:
             if isinstance(error, IncumbentBroken):
@@ -206,6 +209,10 @@ class SparkTuneOperator(SubmissionOperator):
         if study.decision is not None:
             self._act_on(study, result, context)
         return result if self.xcom_return == "summary" else result["best_params"]
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:  # noqa: ARG002 - Airflow's own
+        """Return what OpenLineage is told of the study; None where its provider is absent."""
+        return study_facets(self.study_address)
 
     def _check_ours(self, context: Context) -> None:
         """Check the arguments that are not the spec's; raises SpecError."""

@@ -22,9 +22,9 @@ def iso(seconds: float | None) -> str | None:
 
 
 def counts(study: Study) -> dict[str, int]:
-    """Return how many trials are in each state."""
+    """Count the trials of the search in each state."""
     found = {state.value: 0 for state in TrialState}
-    for trial in study.trials.values():
+    for trial in study.searched:
         found[trial.state.value] += 1
     return found
 
@@ -32,6 +32,7 @@ def counts(study: Study) -> dict[str, int]:
 def summary(study: Study) -> dict[str, Any]:
     """Return the study in a few plain JSON values: counts, the best, why it stopped, where it came from.
 
+    `trials` and `counts` are of the search; `repeats` is how many trials its confirmation began.
     `timing` is where the drivers' seconds went, of all attempts together: preparing (an executor, shared
     data), asking the sampler, writing the journal, waiting for a trial to end. `trials_s` is how long the
     trials themselves ran, `utilisation` its share of the time that the slots were there; `slot_hours` is that
@@ -46,8 +47,9 @@ def summary(study: Study) -> dict[str, Any]:
         "algo": spec.algo if spec else None,
         "max_evals": spec.max_evals if spec else None,
         "seed": study.seed,
-        "trials": len(study.trials),
+        "trials": len(study.searched),
         "counts": counts(study),
+        "repeats": len(study.trials) - len(study.searched),
         **_result(study),
         **_retuning(study),
         "stop_reason": closed.reason.value if closed else None,

@@ -38,10 +38,13 @@ def test_no_route_answers_whom_the_guard_refuses(path: str, tmp_path: Path) -> N
     assert client.put(filled).status_code in (401, 405)
 
 
-def test_there_are_routes_and_only_one_changes_anything() -> None:
+def test_there_are_routes_and_only_two_change_anything() -> None:
     assert len(routes()) >= 8
     changing = [route.path for route in routes() if route.methods != {"GET"}]
-    assert changing == ["/dags/{dag_id}/tasks/{task_id}/runs/{run_id}/stop"]
+    assert changing == [
+        "/dags/{dag_id}/tasks/{task_id}/runs/{run_id}/stop",
+        "/dags/{dag_id}/tasks/{task_id}/restore",
+    ]
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/"])

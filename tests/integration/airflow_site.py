@@ -11,12 +11,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import psutil
 
 PASSWORD = "admin-pass"
 SPARK = {"AIRFLOW_CONN_SPARK_DEFAULT": '{"conn_type": "spark", "host": "local[2]"}'}
@@ -64,6 +65,17 @@ class Run:
     def mark_failed(self, task: str = "tune") -> None:
         self.site.call("PATCH", self.path(task), new_state="failed")
 
+    def question(self, task: str) -> Any:
+        """What a task asks a person, once it waits for the answer.
+
+        An answer before that would meet Airflow's own transition of the task.
+        """
+        self.wait("awaiting_input", "failed", "skipped", "upstream_failed", task=task, within_s=600)
+        return self.site.call("GET", f"{self.path(task)}/-1/hitlDetails")
+
+    def answer(self, task: str, option: str) -> None:
+        self.site.call("PATCH", f"{self.path(task)}/-1/hitlDetails", chosen_options=[option])
+
     def path(self, task: str) -> str:
         return f"dags/{self.dag}/dagRuns/{self.run}/taskInstances/{task}"
 
@@ -79,6 +91,7 @@ class Site:
     url: str
     home: Path
     password: str = PASSWORD
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def call(self, method: str, path: str, **data: Any) -> Any:
         """Airflow's API, as the administrator."""
@@ -105,6 +118,33 @@ class Site:
         """The runs of a DAG, the oldest first."""
         found = self.call("GET", f"dags/{dag}/dagRuns?order_by=run_after")["dag_runs"]
         return [Run(self, dag, each["dag_run_id"]) for each in found]
+
+    def replace_scheduler(self) -> None:
+        """Kill -9 of the scheduler, then another one over the same database."""
+        (old,) = filter(self._is_scheduler, psutil.process_iter())
+        command, environment = old.cmdline(), old.environ()
+        old.kill()
+        old.wait(timeout=30)
+        with (self.home / "second-scheduler.log").open("wb") as log:
+            self.started.append(
+                subprocess.Popen(
+                    command,
+                    env=environment,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    stdin=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+            )
+
+    def _is_scheduler(self, process: psutil.Process) -> bool:
+        try:
+            if process.environ().get("AIRFLOW_HOME") != str(self.home):
+                return False
+            above = process.parent()
+            return "scheduler" in process.cmdline() and "standalone" in (above.cmdline() if above else ())
+        except psutil.Error:  # ended while we looked, or another user's
+            return False
 
 
 def wait_for(ready: Callable[[], bool], *, within_s: float, every_s: float = 0.2) -> None:
@@ -137,7 +177,20 @@ def standalone(home: Path, *, bundles: Mapping[str, Path]) -> Iterator[Site]:
     with running(
         "standalone", site.url, home, passwords={"admin": PASSWORD}, role="admin", environment=environment
     ):
-        yield site
+        try:
+            yield site
+        finally:
+            for process in site.started:
+                end_group(process)
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End what leads a session, and all that it has started."""
+    os.killpg(process.pid, signal.SIGINT)
+    try:
+        process.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 @contextmanager
@@ -181,11 +234,7 @@ def running(
     except TimeoutError as error:
         raise TimeoutError(f"{error}; the end of Airflow's log:\n{log.read_text()[-3000:]}") from error
     finally:
-        os.killpg(process.pid, signal.SIGINT)
-        try:
-            process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+        end_group(process)
 
 
 def logged_in(url: str, user: str, password: str) -> dict[str, str]:

@@ -1,18 +1,48 @@
-"""Retuning through a real Airflow: three weeks of a champion, segments, a script of one's own."""
+"""Retuning through a real Airflow: weeks of a champion, its page, an approval, segments, a script."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from airflow_site import Run, Site, wait_for
+from playwright.sync_api import Browser, FrameLocator, Page, expect
 
-from airflow_sparktune.study.address import task_folder
+from airflow_sparktune.study.address import study_address, task_folder
+from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.retuning.champions import Action, Champions, segments
+from tests.dashboard.helpers.browsers import a_browser, log_in
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
+PICTURES = Path(__file__).parents[1] / "artifacts"
 WEEKS = ("2026-11-02", "2026-11-09", "2026-11-16")
+
+
+@contextmanager
+def logged_in_page(browser: Browser, airflow: Site) -> Iterator[Page]:
+    """A page of the administrator."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
+    page = context.new_page()
+    log_in(page, airflow.url, "admin", airflow.password)
+    yield page
+    context.close()
+
+
+def open_tab(page: Page, airflow: Site, path: str) -> FrameLocator:
+    """The package's page, inside Airflow's."""
+    page.goto(f"{airflow.url}/{path}")
+    return page.frame_locator("iframe[title^=Tuning]")
+
+
+def take(page: Page, name: str) -> None:
+    """Keep a picture of what is seen, once its first chart is drawn."""
+    tab = page.frame_locator("iframe[title^=Tuning]")
+    expect(tab.locator(".scatterlayer .trace").first).to_be_attached(timeout=60_000)
+    PICTURES.mkdir(exist_ok=True)
+    page.screenshot(path=PICTURES / f"{name}.png")
 
 
 def record(airflow: Site, dag: str, segment: str | None = None) -> Champions:
@@ -32,7 +62,10 @@ def week(airflow: Site, dag: str, date: str, *, task: str = "tune") -> Run:
 
 
 def test_three_weeks_of_a_champion(airflow: Site) -> None:
-    """First a champion, then it is kept, then drift replaces it; only a change trains for production."""
+    """First a champion, then it is kept, then drift replaces it; only a change trains for production.
+
+    The page says the same, week by week; its pictures are those of the documentation.
+    """
     airflow.unpause("train_production")
     decisions = []
     for number, date in enumerate(WEEKS):
@@ -52,6 +85,88 @@ def test_three_weeks_of_a_champion(airflow: Site) -> None:
     confirmation = run.xcom(key="tuning_result")["confirmation"]
     assert confirmation["incumbent"]["n"] >= 3
     assert any(item["bound"] > 0 for item in confirmation["candidates"])
+    with a_browser() as browser, logged_in_page(browser, airflow) as page:
+        shown = zip(WEEKS, ("First champion", "Kept", "Replaced"), (3, 4, 4), strict=True)
+        for date, words, contenders in shown:
+            tab = open_tab(page, airflow, f"dags/retune_weekly/runs/week-{date}/tasks/tune/plugin/tuning")
+            expect(tab.locator("#decision")).to_contain_text(words)
+            expect(tab.locator("#contenders tbody tr")).to_have_count(contenders)
+            take(page, f"retuning-{date}")
+        history = open_tab(page, airflow, "dags/retune_weekly/tasks/tune/plugin/tuning-history")
+        expect(history.locator("#entries tbody tr")).to_have_count(3)
+        take(page, "retuning-history")
+
+
+def test_a_rollback_then_a_scheduler_that_is_killed(airflow: Site) -> None:
+    """The next week compares with the restored champion. Kill -9 of the scheduler in the middle of it, and
+    another one completes it: the champion is replaced, and one event has come of it.
+    """
+    champions = record(airflow, "retune_weekly")
+    with a_browser() as browser, logged_in_page(browser, airflow) as page:
+        history = open_tab(page, airflow, "dags/retune_weekly/tasks/tune/plugin/tuning-history")
+        history.get_by_role("button", name="Restore entry 1").click()
+        history.get_by_role("button", name="Restore entry 1").click()
+        expect(history.locator("#champion-text")).to_contain_text("rolled back")
+        take(page, "retuning-rollback")
+    restored = champions.in_office()
+    assert (restored.action, restored.restores, restored.by) == (Action.RESTORED, 1, "admin")
+    before = len(airflow.runs("train_production"))
+
+    run = airflow.trigger("retune_weekly", "week-2026-11-23", date="2026-11-23")
+    address = study_address(str(airflow.home / "sparktune"), dag_id=run.dag, task_id="tune", run_id=run.run)
+    wait_for(lambda: read_study(address).study.finished >= 8, within_s=180)
+    airflow.replace_scheduler()
+    run.wait_for_end(within_s=600)
+
+    assert run.state() == "success", run.log(attempt=run.tries())
+    study = read_study(address).study
+    assert study.starts.incumbent.entry == restored.number
+    assert study.starts.incumbent.params == restored.params
+    assert run.xcom(key="tuning_result")["decision"] == "replaced"
+    assert actions(champions)[3:] == [Action.RESTORED, Action.REPLACED]
+    wait_for(lambda: len(airflow.runs("train_production")) > before, within_s=120)
+    airflow.runs("train_production")[-1].wait_for_end(within_s=300)
+    assert len(airflow.runs("train_production")) == before + 1
+
+
+def test_a_person_approves(airflow: Site) -> None:
+    """Only what was approved and trained comes into office, not what was rejected or failed to train."""
+    champions = record(airflow, "approve_production")
+
+    approved = airflow.trigger("approve_production", "week-1", date=WEEKS[0])
+    question = approved.question("approve")
+    assert "there was no champion yet" in question["body"]
+    assert f"/dags/approve_production/runs/{approved.run}/tasks/tune/plugin/tuning)" in question["body"]
+    assert actions(champions) == [Action.PROPOSED]
+    approved.answer("approve", "Approve")
+    approved.wait_for_end(within_s=300)
+    first = champions.in_office()
+    assert (first.action, first.params) == (Action.PROMOTED, approved.xcom())
+
+    rejected = airflow.trigger("approve_production", "week-3", date=WEEKS[2])
+    assert "is better by" in rejected.question("approve")["body"]
+    rejected.answer("approve", "Reject")
+    rejected.wait_for_end(within_s=300)
+    assert [rejected.state(task=task) for task in ("train", "promote_champion")] == ["skipped", "skipped"]
+    assert champions.in_office() == first
+
+    models = airflow.home / "models"
+    models.rename(airflow.home / "models-elsewhere")
+    models.write_text("no folder")
+    try:
+        broken = airflow.trigger("approve_production", "week-4", date="2026-11-23")
+        assert broken.question("approve")
+        broken.answer("approve", "Approve")
+        broken.wait_for_end(within_s=300)
+    finally:
+        models.unlink()
+        (airflow.home / "models-elsewhere").rename(models)
+    assert [broken.state(task=task) for task in ("train", "promote_champion")] == [
+        "failed",
+        "upstream_failed",
+    ]
+    assert champions.in_office() == first
+    assert broken.xcom(key="tuning_result")["confirmation"]["incumbent"]["params"] == first.params
 
 
 def test_segments_keep_their_champions(airflow: Site) -> None:

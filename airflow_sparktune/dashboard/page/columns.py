@@ -35,6 +35,11 @@ def columns(
         origin={
             trial.number: trial.origin.value for trial in trials if trial.origin is not TrialOrigin.SAMPLER
         },
+        repeats={
+            trial.number: (trial.repeats, trial.repeat)
+            for trial in trials
+            if trial.repeats is not None and trial.repeat is not None
+        },
         points=[[_rounded(trial.point.get(label)) for trial in trials] for label in labels],
         metrics={name: [_rounded(_metric(trial, name)) for trial in trials] for name in metrics},
     )

@@ -10,16 +10,18 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from threading import Lock
 
+from airflow_sparktune.dashboard.page.champions import ChampionHistory
 from airflow_sparktune.dashboard.page.masking import Mask, study_mask
+from airflow_sparktune.dashboard.page.points import named_dimensions, named_point
 from airflow_sparktune.dashboard.page.schemas import HistoryReply, RunRow
-from airflow_sparktune.dashboard.page.view import ended_by, named_dimensions, named_point, stream_of
+from airflow_sparktune.dashboard.page.view import ended_by, stream_of
 from airflow_sparktune.dashboard.place import Catalogue, Place
 from airflow_sparktune.errors import SparktuneError
 from airflow_sparktune.study.address import part
 from airflow_sparktune.study.journal.follow import StudyFollower, read_study
 from airflow_sparktune.study.journal.streams import streams
 from airflow_sparktune.study.phase import phase_of
-from airflow_sparktune.study.result import summary
+from airflow_sparktune.study.result import in_words, summary
 from airflow_sparktune.study.storage import open_storage
 
 log = logging.getLogger(__name__)
@@ -33,6 +35,7 @@ class History:
 
     def __init__(self, mask: Mask) -> None:
         self._mask = mask
+        self._champions = ChampionHistory(mask)
         self._closed: OrderedDict[str, tuple[str, RunRow]] = OrderedDict()
         self._lock = Lock()
 
@@ -48,6 +51,7 @@ class History:
             message=catalogue.trouble() if not rows else None,
             runs=sorted(rows, key=lambda row: row.started or 0.0, reverse=True),
             left_out=left_out + max(0, len(places) - MOST_RUNS),
+            champions=self._champions.of(catalogue.record(task)),
         )
 
     def _row(self, catalogue: Catalogue, place: Place) -> RunRow | None:
@@ -101,9 +105,15 @@ class History:
             trials_s=result["trials_s"],
             counts=result["counts"],
             best_loss=result["best_loss"],
-            best=named_point(study.best.point, named_dimensions(study, mask)) if study.best else {},
+            best=named_point(result["best_point"] or {}, named_dimensions(study, mask)),
             code=study.spec.code if study.spec else None,
             space=_fingerprint(study.spec.space) if study.spec else None,
+            slot_hours=result["slot_hours"],
+            utilisation=result["utilisation"],
+            improvement_slot_hours=result["last_improvement_slot_hours"],
+            segment=result["segment"],
+            decision=result["decision"],
+            said=mask(in_words(study)),
         )
 
 

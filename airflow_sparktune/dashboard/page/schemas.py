@@ -21,8 +21,9 @@ class Columns(_Reply):
 
     `points` has a list for each of the study's dimensions, with null where the dimension was not active;
     `metrics` a list for each number that the objective returned beside the loss; `origin` says of a trial
-    where its configuration comes from, if not from the sampler. `start` and `end` are
-    seconds after the reply's `since`, by the driver's clock.
+    where its configuration comes from, if not from the sampler; `repeats` of a confirmation's trial which
+    trial it repeats, and the number of the repeat. `start` and `end` are seconds after the reply's `since`,
+    by the driver's clock.
     """
 
     number: list[int] = []
@@ -35,8 +36,51 @@ class Columns(_Reply):
     attempt: list[int] = []
     failure: dict[int, str] = {}
     origin: dict[int, str] = {}
+    repeats: dict[int, tuple[int, int]] = {}
     points: list[list[float | int | None]] = []
     metrics: dict[str, list[float | int | None]] = {}
+
+
+class ContenderRow(_Reply):
+    """A configuration under confirmation; `number` is its trial in the search.
+
+    `losses` has a place for each repeat, null where it failed or has not ended. The figures are those of the
+    decision: of a candidate, `difference` is how much lower its loss is than the incumbent's, in the mean of
+    the `pairs`, and `bound` what that exceeds beyond the margin.
+    """
+
+    number: int
+    incumbent: bool
+    losses: list[float | None]
+    n: int
+    mean: float | None = None
+    std_error: float | None = None
+    pairs: int = 0
+    difference: float | None = None
+    difference_error: float | None = None
+    bound: float | None = None
+    standing: str | None = None
+    why: str | None = None
+
+
+class RetuningReply(_Reply):
+    """How a study compares with what is in production; `said` is its decision in words.
+
+    `incumbent` is the trial of what is in production, `problem` why that does not fit the space. `changed`
+    has the parameters in which the winner differs from it, as a pair of old and new.
+    """
+
+    said: str | None = None
+    decision: str | None = None
+    incumbent: int | None = None
+    incumbent_loss: float | None = None
+    problem: str | None = None
+    repeats: int = 0
+    confidence: float = 0.0
+    margin: float | str = 0.0
+    noise: bool = True
+    contenders: list[ContenderRow] = []
+    changed: dict[str, tuple[Any, Any]] = {}
 
 
 class AttemptRow(_Reply):
@@ -74,14 +118,16 @@ class StudyReply(_Reply):
     dimensions: list[dict[str, Any]] = []
     attempts: list[AttemptRow] = []
     problems: list[str] = []
+    retuning: RetuningReply | None = None
     columns: Columns = Columns()
     sampled_from: int | None = None
 
 
 class RunRow(_Reply):
-    """What the study of one run came to; `best` has the best params by their readable names.
+    """What the study of one run came to; `best` has the params that it came to by their readable names.
 
-    `changed` says in what this study differs from the run before it: the objective's code, the space.
+    `code` and `space` tell whether these have changed since another run. Of a retuning, `said` is its
+    decision in words.
     """
 
     run_id: str
@@ -100,15 +146,65 @@ class RunRow(_Reply):
     code: str | None = None
     space: str | None = None
     problem: str | None = None
+    slot_hours: float = 0.0
+    utilisation: float | None = None
+    improvement_slot_hours: float = 0.0
+    segment: str | None = None
+    decision: str | None = None
+    said: str | None = None
+
+
+class Mean(_Reply):
+    """A mean loss with its standard error."""
+
+    mean: float
+    error: float | None
+
+
+class ChampionRow(_Reply):
+    """An entry of the record of champions; times are seconds since 1970.
+
+    `incumbent` and `challenger` are what its study compared, `difference` by how much the challenger is
+    better.
+    """
+
+    number: int
+    action: str
+    in_office: bool
+    at: float
+    params: Any
+    loss: float | None
+    reason: str
+    by: str | None
+    restores: int | None
+    incumbent: Mean | None = None
+    challenger: Mean | None = None
+    difference: Mean | None = None
+
+
+class SegmentRow(_Reply):
+    """The champion of a segment, and the newest entries of its record, the latest first.
+
+    `left_out` older entries were not read; `problem` says what of the record cannot be read.
+    """
+
+    segment: str | None
+    entries: list[ChampionRow]
+    left_out: int = 0
+    problem: str | None = None
 
 
 class HistoryReply(_Reply):
-    """The studies of a task, the latest run first; `left_out` older runs were not read."""
+    """The studies of a task, the latest run first, and its champions.
+
+    `left_out` older runs were not read.
+    """
 
     title: str
     message: str | None
     runs: list[RunRow]
     left_out: int
+    champions: list[SegmentRow] = []
 
 
 class ImportanceReply(_Reply):
@@ -131,6 +227,9 @@ class TrialReply(_Reply):
     attempt: int
     origin: str
     suggested_by: str | None
+    purpose: str
+    repeats: int | None
+    repeat: int | None
     params: Any
     named: dict[str, Any] = {}
     error: dict[str, Any] | None

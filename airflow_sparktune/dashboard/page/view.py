@@ -9,14 +9,13 @@ from airflow_sparktune.dashboard.page.columns import columns, sample
 from airflow_sparktune.dashboard.page.digest import failure_digest
 from airflow_sparktune.dashboard.page.importance import FEWEST_TRIALS
 from airflow_sparktune.dashboard.page.masking import Mask, study_mask
+from airflow_sparktune.dashboard.page.points import named_dimensions, named_point
+from airflow_sparktune.dashboard.page.retuning import retuning_reply
 from airflow_sparktune.dashboard.page.schemas import AttemptRow, ImportanceReply, StudyReply, TrialReply
-from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.insight import verdict
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.phase import Phase, phase_of, stage_of
 from airflow_sparktune.study.result import summary, trial_row
-from airflow_sparktune.study.space import parse
-from airflow_sparktune.study.space.naming import Name, names
 from airflow_sparktune.study.stopping import label
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial
@@ -72,6 +71,7 @@ def study_reply(
             for attempt in study.attempts
         ],
         problems=[mask(problem) for problem in problems],
+        retuning=retuning_reply(study, dimensions, mask=mask),
         columns=columns(sent, dimensions, since=since, mask=mask),
         sampled_from=len(changed) if len(sent) < len(changed) else None,
     )
@@ -90,25 +90,6 @@ def importance_reply(shares: Mapping[str, float]) -> ImportanceReply:
     return ImportanceReply(shares={}, message=message)
 
 
-def named_dimensions(study: Study, mask: Mask) -> list[dict[str, Any]]:
-    """The study's dimensions, each with its readable `path`, and readable options where it is a choice.
-
-    The names come from the masked space: an option may be named by a secret.
-    """
-    known = _names(study, mask)
-    return [_named(dimension, known.get(str(dimension["label"])), mask) for dimension in study.dimensions]
-
-
-def named_point(point: Mapping[str, Any], dimensions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The active parameters by their readable names, choices by the names of their options."""
-    found = {}
-    for dimension in dimensions:
-        raw = point.get(str(dimension["label"]))
-        if raw is not None:
-            found[str(dimension["path"])] = _value(raw, dimension.get("options"))
-    return found
-
-
 def ended_by(study: Study) -> str | None:
     """Why the study ended, in words; None while it goes on."""
     if study.closed is None or study.spec is None:
@@ -120,27 +101,3 @@ def stream_of(follower: StudyFollower) -> str:
     """The stream that is followed; the same in every process of the API server."""
     prefix = follower.prefix
     return prefix[-1].stream if prefix else ""
-
-
-def _names(study: Study, mask: Mask) -> dict[str, Name]:
-    try:
-        return names(parse(mask(study.spec.space))) if study.spec else {}
-    except SpecError:  # no space after masking; the labels of the dimensions are names too
-        return {}
-
-
-def _named(dimension: Mapping[str, Any], name: Name | None, mask: Mask) -> dict[str, Any]:
-    label = str(dimension["label"])
-    options = dimension.get("options")
-    if options is None:
-        return {**dimension, "path": name.path if name else label}
-    masked = mask(list(options), label)
-    if name and name.options and len(name.options) == len(options) and masked == list(options):
-        masked = list(name.options)
-    return {**dimension, "path": name.path if name else label, "options": masked}
-
-
-def _value(raw: Any, options: Any) -> Any:
-    if not isinstance(options, (list, tuple)):
-        return raw if options is None else options
-    return options[int(raw)] if 0 <= raw < len(options) else raw

@@ -2,7 +2,7 @@
 import { number, short, valueOf } from "./format.js";
 
 export function axesOf(model) {
-  const trials = model.ordered;
+  const trials = model.searched;
   return model.dimensions.map((dimension, index) => {
     const read = (trial) => trial.point[index] ?? null;
     const words = (raw) => valueOf(dimension, raw);
@@ -11,7 +11,7 @@ export function axesOf(model) {
 }
 
 export function lossAxis(model) {
-  const trials = model.ordered.filter((trial) => trial.state === "ok");
+  const trials = model.searched.filter((trial) => trial.state === "ok");
   return axis({ label: "loss", read: (trial) => (trial.state === "ok" ? trial.loss : null), words: number }, trials);
 }
 

@@ -36,7 +36,7 @@ export class Contour {
     this.axes = axes;
     const [across, up] = this.boxes.map((box) => axes.find((axis) => axis.label === box.value));
     if (!across || !up) return;
-    const both = model.ordered.filter(
+    const both = model.searched.filter(
       (trial) => trial.state === "ok" && across.read(trial) !== null && up.read(trial) !== null,
     );
     const trials = thin(both, MOST_TRIALS);

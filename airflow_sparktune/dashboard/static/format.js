@@ -11,6 +11,22 @@ export function number(value) {
   return String(Number(value.toPrecision(4)));
 }
 
+export const ORIGINS = { given: "given", incumbent: "incumbent", warm_start: "earlier study", adopted: "cleared study" };
+
+// Where a trial comes from: its configuration's origin, or which trial it repeats.
+export function originOf(trial) {
+  if (trial.repeats) return `repeat ${trial.repeats[1]} of trial ${trial.repeats[0]}`;
+  return ORIGINS[trial.origin] ?? "";
+}
+
+// A value with its standard error, both down to the second digit of the error.
+export function withError(value, error) {
+  if (value === null || value === undefined) return "–";
+  if (!error) return number(value);
+  const decimals = Math.min(Math.max(1 - Math.floor(Math.log10(error)), 0), 12);
+  return `${value.toFixed(decimals)} ± ${error.toFixed(decimals)}`;
+}
+
 export function duration(seconds) {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return "–";
   if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;

@@ -1,5 +1,6 @@
 // A task's tunings over its runs; of a mapped task each map index by itself, for it is another problem.
 import { taskInstances } from "./airflow.js";
+import { Champions } from "./champions.js";
 import { byId, el } from "./dom.js";
 import { showDrift } from "./drift.js";
 import { duration, moment, number, STATE_WORDS, STATES } from "./format.js";
@@ -8,6 +9,8 @@ import { showSeries } from "./series.js";
 import { followTheme } from "./theme.js";
 
 const PHASES = { waiting: "waiting", starting: "starting", running: "running", failed: "failed", killed: "killed", lost: "driver died" };
+const source = new LiveSource({});
+const champions = new Champions(source, load);
 let runs = [];
 
 // Each run with the run before it of the same map index, what changed between them, and Airflow's names.
@@ -47,10 +50,12 @@ function show(reply, instances) {
   byId("runs").tHead.replaceChildren(el("tr", {}, ...columns.map(([name]) => el("th", { scope: "col" }, name))));
   byId("runs").tBodies[0].replaceChildren(...runs.map((run) => el("tr", {}, ...columns.map(([, cell]) => td(cell(run))))));
   byId("best-text").textContent = words(reply);
+  champions.show(reply.champions);
   showCharts();
 }
 
 function showCharts() {
+  champions.chart();
   showSeries(runs, { address, nameOf: indexName });
   showDrift(runs, { address });
 }
@@ -74,8 +79,12 @@ function columnsOf(mapped) {
     ["Trials", counts],
     ["Duration", (run) => duration(run.elapsed_s)],
     ["Time in trials", (run) => duration(run.trials_s)],
+    ["Slot-hours", (run) => (run.slot_hours ? number(run.slot_hours) : "")],
+    ["used", (run) => (run.utilisation === null ? "" : `${Math.round(100 * run.utilisation)} %`)],
+    ["for the last gain", (run) => (run.improvement_slot_hours ? number(run.improvement_slot_hours) : "")],
     ["Best params", bestParams],
   ];
+  if (runs.some((run) => run.decision)) columns.splice(3, 0, ["Decision", decisionOf]);
   if (mapped) columns.splice(1, 0, ["Map index", indexName]);
   return columns;
 }
@@ -84,8 +93,13 @@ function td(content) {
   return el("td", { class: typeof content === "string" ? null : "text" }, content);
 }
 
+function decisionOf(run) {
+  return run.said ? el("span", { title: run.said }, run.said) : "";
+}
+
 function indexName(run) {
   if (run.map_index < 0) return "";
+  if (run.segment) return run.segment;
   return run.mapped && run.mapped !== String(run.map_index) ? `${run.mapped} (${run.map_index})` : `map index ${run.map_index}`;
 }
 
@@ -119,7 +133,7 @@ function bestParams(run) {
 async function load() {
   const instances = await taskInstances();
   const ids = [...new Set(instances.map((each) => each.dag_run_id))];
-  show(await new LiveSource({}).patient("history", { run: ids }), instances);
+  show(await source.patient("history", { run: ids }), instances);
 }
 
 followTheme(() => runs.length && showCharts());

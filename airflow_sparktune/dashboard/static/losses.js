@@ -1,10 +1,11 @@
 // Loss by trial, with the running best as a line; or another number that the objective returned.
 import { draw, extent, logAxis, onClick, thin } from "./chart.js";
 import { byId, el } from "./dom.js";
-import { number, plain, short, STATE_WORDS, valueOf } from "./format.js";
+import { number, originOf, plain, short, STATE_WORDS, valueOf } from "./format.js";
 import { colour } from "./theme.js";
 
 const MOST_DOTS = 1500;
+const MARKED = ["warm_start", "incumbent"]; // origins with marks of their own
 const NAMED_PARAMS = 8; // in the text under the pointer
 
 let logChosen = null; // null until the user decides
@@ -24,16 +25,20 @@ export function initLosses(redraw) {
 export function showLosses(model, open) {
   offerMetrics(model.metrics);
   const read = shown ? (trial) => trial.metrics[shown] ?? null : (trial) => trial.loss;
-  const done = model.ordered.filter((trial) => read(trial) !== null && trial.state !== "running");
-  const failed = model.ordered.filter((trial) => trial.state === "failed" || trial.state === "cancelled");
+  const done = model.searched.filter((trial) => read(trial) !== null && trial.state !== "running");
+  const failed = model.searched.filter((trial) => trial.state === "failed" || trial.state === "cancelled");
   const winners = shown ? [] : runningBest(done);
   const log = logScale(done.map(read));
   const dots = thin(done, MOST_DOTS, new Set(winners.map((trial) => trial.number)));
+  const from = (origin) => dots.filter((trial) => trial.origin === origin);
+  const others = dots.filter((trial) => !MARKED.includes(trial.origin));
   const traces = [
-    dotTrace("ok", "circle", dots, read, model),
+    dotTrace("ok", "circle", others, read, model),
+    dotTrace("ok", "square-open", from("warm_start"), read, model, "from an earlier study"),
+    dotTrace("ok", "star", from("incumbent"), read, model, "incumbent"),
     dotTrace("pruned", "diamond", dots, read, model),
     failedTrace(thin(failed, MOST_DOTS), model),
-    bestTrace(winners, model.ordered.at(-1)),
+    bestTrace(winners, model.searched.at(-1)),
     ...(shown ? [] : levels(model)),
   ];
   byId("losses-title").textContent = `${shown || "Loss"} by trial`;
@@ -50,6 +55,7 @@ export function showLosses(model, open) {
 // A trial in words, for the pointer.
 export function hoverText(trial, dimensions) {
   const lines = [`trial ${trial.number}${trial.loss === null ? "" : `: loss ${number(trial.loss)}`}`];
+  if (originOf(trial)) lines.push(originOf(trial));
   const active = dimensions.map((each, index) => [each, trial.point[index]]).filter(([, raw]) => raw !== null);
   for (const [dimension, raw] of active.slice(0, NAMED_PARAMS)) {
     lines.push(`${dimension.path} = ${short(valueOf(dimension, raw), 40)}`);
@@ -84,19 +90,25 @@ function logScale(values) {
   return box.checked;
 }
 
-function dotTrace(state, symbol, trials, read, model) {
+function dotTrace(state, symbol, trials, read, model, name = STATE_WORDS[state]) {
   const own = trials.filter((trial) => trial.state === state);
   return {
-    name: STATE_WORDS[state],
+    name,
     type: "scatter",
     mode: "markers",
     x: own.map((trial) => trial.number),
     y: own.map(read),
     text: own.map((trial) => hoverText(trial, model.dimensions)),
     customdata: own.map((trial) => trial.number),
-    marker: { color: colour(state), symbol, size: 7, opacity: 0.7 },
+    marker: markerOf(state, symbol),
     hovertemplate: "%{text}<extra></extra>",
   };
+}
+
+function markerOf(state, symbol) {
+  if (symbol === "star") return { color: colour("incumbent"), symbol, size: 12 };
+  if (symbol === "square-open") return { color: colour(state), symbol, size: 9, line: { width: 2 } };
+  return { color: colour(state), symbol, size: 7, opacity: 0.7 };
 }
 
 function failedTrace(failed, model) {
@@ -132,20 +144,25 @@ function bestTrace(winners, last) {
   };
 }
 
-function levels({ reply, ordered }) {
-  const threshold = reply.limits.loss_threshold;
-  if (threshold === null || threshold === undefined || !ordered.length) return [];
-  return [
-    {
-      name: "loss threshold",
-      type: "scatter",
-      mode: "lines",
-      x: [0, ordered.at(-1).number],
-      y: [threshold, threshold],
-      line: { color: colour("quiet"), width: 1, dash: "dash" },
-      hovertemplate: "loss threshold %{y}<extra></extra>",
-    },
-  ];
+function levels({ reply, searched }) {
+  if (!searched.length) return [];
+  const last = searched.at(-1).number;
+  const { loss_threshold: threshold } = reply.limits;
+  const { incumbent = null, incumbent_loss: inProduction = null } = reply.retuning ?? {};
+  const traces = [];
+  if (threshold !== null && threshold !== undefined) {
+    traces.push(level("loss threshold", 0, last, threshold, { color: colour("quiet"), width: 1, dash: "dash" }));
+  }
+  if (incumbent !== null && inProduction !== null) {
+    const line = { color: colour("incumbent"), width: 1.5, dash: "dot" };
+    traces.push(level("in production today", incumbent, last, inProduction, line));
+  }
+  return traces;
+}
+
+function level(name, from, to, at, line) {
+  const hovertemplate = `${name} %{y}<extra></extra>`;
+  return { name, type: "scatter", mode: "lines", x: [from, to], y: [at, at], line, hovertemplate };
 }
 
 function words(done, winners, dots, failed) {

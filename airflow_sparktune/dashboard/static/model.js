@@ -9,6 +9,7 @@ export class StudyModel {
     this.reply = null;
     this.trials = new Map();
     this.ordered = []; // the same, by number
+    this.searched = []; // those of the search, without the repeats of a confirmation
     this.metrics = []; // names of the numbers that the objective returned beside the loss
     this.stream = "";
     this.changes = 0;
@@ -29,6 +30,7 @@ export class StudyModel {
     for (const trial of trialsOf(reply)) this.trials.set(trial.number, trial);
     for (const name of Object.keys(reply.columns.metrics)) if (!this.metrics.includes(name)) this.metrics.push(name);
     this.ordered = [...this.trials.values()].sort((one, other) => one.number - other.number);
+    this.searched = this.ordered.filter((trial) => !trial.repeats);
     this.sampledFrom = reply.sampled_from ?? this.sampledFrom;
     this.stream = reply.stream;
     this.changes = reply.changes;
@@ -43,6 +45,12 @@ export class StudyModel {
 
   get active() {
     return ACTIVE.includes(this.reply?.phase);
+  }
+
+  // The repeats run: the search is over, the decision is not taken.
+  get confirming() {
+    const { retuning, phase } = this.reply;
+    return phase === "running" && Boolean(retuning?.contenders.length) && retuning.decision === null;
   }
 
   get started() {
@@ -75,7 +83,7 @@ export class StudyModel {
   // the time limit. Null where it cannot be estimated yet.
   get rest() {
     const { limits, phase } = this.reply;
-    if (phase !== "running") return null;
+    if (phase !== "running" || this.confirming) return null;
     const byPace = this.budget === null ? Infinity : (this.budget - this.done) * this.secondsPerTrial();
     const byLimit = limits.timeout ? limits.timeout - this.elapsed : Infinity;
     const rest = Math.max(0, Math.min(byPace, byLimit));
@@ -114,6 +122,7 @@ function trialsOf({ columns, since }) {
     attempt: columns.attempt[row],
     failure: columns.failure[number] ?? null,
     origin: columns.origin[number] ?? null,
+    repeats: columns.repeats[number] ?? null,
     point: columns.points.map((column) => column[row]),
     metrics: Object.fromEntries(names.map((name) => [name, columns.metrics[name][row]])),
   }));

@@ -3,7 +3,7 @@ import { copyButtons } from "./copy.js";
 import { byId, el } from "./dom.js";
 import { duration, moment, number, SIGNS, STATE_WORDS } from "./format.js";
 
-const ORIGINS = {
+const ORIGIN_WORDS = {
   given: "given by a person",
   incumbent: "the incumbent, in production today",
   warm_start: "good in an earlier study",
@@ -74,7 +74,8 @@ function describe(trial) {
       ["in the objective", duration(trial.run_s)],
       ["slot", number(trial.slot)],
       ["driver attempt", number(trial.attempt)],
-      ...(ORIGINS[trial.origin] ? [["origin", ORIGINS[trial.origin]]] : []),
+      ...(trial.purpose === "confirm" ? [["purpose", `repeat ${trial.repeat} of trial ${trial.repeats}, for the decision`]] : []),
+      ...(ORIGIN_WORDS[trial.origin] ? [["origin", ORIGIN_WORDS[trial.origin]]] : []),
       ...(trial.suggested_by ? [["suggested by", trial.suggested_by]] : []),
     ]),
   );

@@ -16,7 +16,7 @@ const COLOURS = {
 let drawings = 0;
 
 export function showParallel(model, axes, filters, open) {
-  const done = model.ordered.filter((trial) => trial.state === "ok").sort((one, other) => one.loss - other.loss);
+  const done = model.searched.filter((trial) => trial.state === "ok").sort((one, other) => one.loss - other.loss);
   const kept = done.filter((trial) => filters.kept(trial));
   const drawn = thin(kept, MOST_LINES);
   const palette = COLOURS[document.documentElement.dataset.theme] ?? COLOURS.light;

@@ -53,7 +53,7 @@ export class Parameters {
 
   chart(label) {
     const axis = this.axes.find((each) => each.label === label);
-    const active = this.model.ordered.filter((trial) => trial.state === "ok" && axis.read(trial) !== null);
+    const active = this.model.searched.filter((trial) => trial.state === "ok" && axis.read(trial) !== null);
     const trials = thin(active, Math.max(300, MOST_DOTS / this.axes.length));
     this.charts.get(label).parentElement.hidden = !trials.length;
     const node = this.charts.get(label);

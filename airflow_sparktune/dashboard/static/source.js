@@ -62,10 +62,27 @@ export class LiveSource {
   }
 
   // Ask the driver to stop; resolves to the server's answer in words.
-  async stop(model) {
+  stop(model) {
+    return this.put("stop", { generation: model.generation });
+  }
+
+  // Bring an earlier champion back; resolves to the server's answer in words.
+  restore(entry, segment) {
+    return this.put("restore", segment === null ? { entry } : { entry, segment });
+  }
+
+  // Whether the user may do what `path` does: the server answers a GET only then.
+  async may(path) {
+    return this.get(path, {}).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async put(path, query) {
     const parameters = new URLSearchParams(this.parameters);
-    parameters.set("generation", model.generation);
-    const response = await fetch(`stop?${parameters}`, {
+    for (const [name, value] of Object.entries(query)) parameters.set(name, value);
+    const response = await fetch(`${path}?${parameters}`, {
       method: "PUT",
       credentials: "same-origin",
       headers: { "Content-Type": "application/json" },

@@ -13,13 +13,35 @@ const PHASES = {
   lost: "Lost",
 };
 
+const DECISIONS = { first: "First champion", kept: "Kept", replaced: "Replaced", confirming: "Confirming" };
+
 export function showState(model, task) {
   const { reply } = model;
   if (!reply?.summary) return;
   showBanner(model);
   const headline = [el("span", { class: `phase ${reply.phase}` }, PHASES[reply.phase]), el("span", {}, sentence(model))];
   replace(byId("headline"), headline);
+  showDecision(model);
   replace(byId("state"), [progress(model), best(model), time(model), cluster(model, task)]);
+}
+
+// What a retuning has decided, or how far it has come.
+function showDecision({ reply, confirming }) {
+  const { retuning } = reply;
+  const [word, text] = retuning?.said ? split(retuning.said) : confirming ? ["confirming", confirmingWords(retuning)] : [];
+  const host = byId("decision");
+  host.hidden = !word;
+  if (word) replace(host, [el("span", { class: `phase ${word}` }, DECISIONS[word] ?? word), el("span", {}, text)]);
+}
+
+function split(said) {
+  const at = said.indexOf(": ");
+  return [said.slice(0, at), said.slice(at + 2)];
+}
+
+function confirmingWords({ contenders, repeats }) {
+  const done = contenders.reduce((sum, each) => sum + each.losses.filter((loss) => loss !== null).length, 0);
+  return `the best of the search against what is in production, ${done} of at most ${repeats * contenders.length} repeats done`;
 }
 
 // A part that has not changed keeps its focus, its selection and its opened traceback.
@@ -76,12 +98,14 @@ function progress(model) {
     el("span", { class: `state ${state}` }, `${SIGNS[state]} ${counts[state]} ${STATE_WORDS[state]}`),
     " ",
   ]);
+  const { repeats } = model.reply.summary;
   const bar = el(
     "div",
     { class: "progress", role: "img", "aria-label": `${text} done` },
     ...parts.map((state) => segment(state, counts[state], Math.max(budget ?? 0, model.reply.summary.trials))),
   );
-  return card("Trials", el("p", { class: "big" }, text), bar, el("p", {}, ...words));
+  const more = repeats > 0 && el("p", { class: "quiet" }, `and ${plural(repeats, "repeat")} for the decision`);
+  return card("Trials", el("p", { class: "big" }, text), bar, el("p", {}, ...words), more);
 }
 
 function segment(state, count, all) {
@@ -108,7 +132,7 @@ function best(model) {
 
 function time(model) {
   const { reply, rest } = model;
-  const expected = rest === null ? "estimating…" : `about ${duration(rest)} to go`;
+  const expected = model.confirming ? "deciding by repeats" : rest === null ? "estimating…" : `about ${duration(rest)} to go`;
   return card(
     "Time",
     el("p", { class: "big" }, duration(model.elapsed)),
@@ -127,6 +151,7 @@ function cluster({ reply, active }, task) {
     "Slots",
     el("p", { class: "big" }, summary.utilisation === null ? "–" : `${Math.round(summary.utilisation * 100)} % busy`),
     el("p", {}, summary.slots === null ? "slots not known yet" : plural(summary.slots, "slot")),
+    summary.slot_hours >= 0.01 && el("p", {}, `${number(summary.slot_hours)} slot-hours, ${number(summary.last_improvement_slot_hours)} of them for the last improvement`),
     el("p", {}, `${tries}driver attempt ${attempt?.number ?? "–"}`, attempt?.host ? ` on ${attempt.host}` : ""),
     attempt?.spark_ui && active && el("p", {}, outwardLink(attempt.spark_ui, "Spark UI")),
     el("p", { class: "quiet" }, `${summary.objective}, ${summary.algo}, seed ${summary.seed}`),

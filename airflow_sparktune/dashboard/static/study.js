@@ -2,6 +2,7 @@
 import { TaskInstance } from "./airflow.js";
 import { axesOf, lossAxis } from "./axes.js";
 import { Charts } from "./charts.js";
+import { showConfirmation } from "./confirmation.js";
 import { Contour } from "./contour.js";
 import { byId, el } from "./dom.js";
 import { Filters } from "./filters.js";
@@ -9,6 +10,7 @@ import { moment } from "./format.js";
 import { initLosses, showLosses } from "./losses.js";
 import { StudyModel } from "./model.js";
 import { showNotices } from "./notices.js";
+import { showDifferences, showPairs } from "./pairs.js";
 import { Panel } from "./panel.js";
 import { showParallel } from "./parallel.js";
 import { Parameters } from "./parameters.js";
@@ -34,6 +36,8 @@ const table = new TrialTable({ open, kept: (trial) => filters.kept(trial) });
 const parameters = new Parameters(() => source.importance(model), { askable: !inside, open });
 const contour = new Contour(open);
 const charts = new Charts({
+  "confirmation-pairs": () => showPairs(model, open),
+  "confirmation-differences": () => showDifferences(model, open),
   losses: () => showLosses(model, open),
   timeline: () => showTimeline(model, open),
   parallel: () => showParallel(model, filters.axes, filters, open),
@@ -43,11 +47,11 @@ let trouble = null;
 let mayStop = false;
 
 function showCharts() {
-  const { ordered } = model;
+  const { ordered, searched } = model;
   byId("timeline-section").hidden = !ordered.some((trial) => trial.start !== null);
-  const successful = ordered.filter((trial) => trial.state === "ok").length;
+  const successful = searched.filter((trial) => trial.state === "ok").length;
   for (const id of ["parallel", "importance", "slices"]) byId(`${id}-section`).hidden = !successful;
-  byId("losses-section").hidden = !ordered.some((trial) => trial.loss !== null);
+  byId("losses-section").hidden = !searched.some((trial) => trial.loss !== null);
   byId("trials-section").hidden = !ordered.length;
   if (!ordered.length) return;
   showTree(model);
@@ -69,6 +73,7 @@ function showAll(changed) {
   if (!known) return;
   showState(model, task?.current);
   if (!changed) return;
+  showConfirmation(model, open);
   table.show(model);
   showCharts();
 }
@@ -135,10 +140,7 @@ function generationBox(generations, shown) {
 initLosses(showCharts);
 // A user who may not edit the task instance gets no button.
 if (!inside) {
-  source.get("stop", {}).then(
-    () => (mayStop = true),
-    () => (mayStop = false),
-  );
+  source.may("stop").then((may) => (mayStop = may));
 }
 followTheme(showCharts);
 follow(source, model, {

@@ -1,6 +1,6 @@
 // The trials as a table: sort, filter by state, search; a click on a row opens the trial's panel.
 import { byId, el, reconcile } from "./dom.js";
-import { duration, number, SIGNS, STATE_WORDS, STATES, valueOf } from "./format.js";
+import { duration, number, originOf, SIGNS, STATE_WORDS, STATES, valueOf } from "./format.js";
 
 const PAGE = 100;
 
@@ -84,7 +84,7 @@ export class TrialTable {
   head() {
     const { dimensions, metrics, reply, ordered } = this.model;
     const some = { failures: ordered.some((trial) => trial.failure), attempts: reply.attempts.length > 1 };
-    some.origins = ordered.some((trial) => trial.origin);
+    some.origins = ordered.some(originOf);
     const signature = JSON.stringify([dimensions, metrics, some, this.sort]);
     if (signature === this.signature) return;
     this.signature = signature;
@@ -153,7 +153,7 @@ function columnsOf(dimensions, metrics, some) {
   ];
   const text = (field) => ({ value: (trial) => trial[field], text: (trial) => trial[field] ?? "" });
   if (some.failures) columns.push({ key: "failure", title: "Failure", wide: true, ...text("failure") });
-  if (some.origins) columns.push({ key: "origin", title: "Origin", ...text("origin") });
+  if (some.origins) columns.push({ key: "origin", title: "Origin", value: (trial) => originOf(trial) || null, text: originOf });
   if (some.attempts) columns.push({ key: "attempt", title: "Attempt", ...text("attempt") });
   return columns.map((column) => ({ cell: plainCell(column.text, column.wide), ...column }));
 }

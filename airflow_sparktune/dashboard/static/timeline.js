@@ -1,7 +1,7 @@
 // Slots down, time across, a bar a trial in the colour of its state: idle slots are the gaps.
 import { draw, onClick } from "./chart.js";
 import { byId } from "./dom.js";
-import { duration, number, plain, STATE_WORDS, STATES } from "./format.js";
+import { duration, number, originOf, plain, STATE_WORDS, STATES } from "./format.js";
 import { colour } from "./theme.js";
 
 // `open` is called with the number of the trial that was clicked.
@@ -81,7 +81,8 @@ function bars(state, trials, origin, until, unit) {
 function describe(trial, seconds) {
   const loss = trial.loss === null ? "" : `, loss ${number(trial.loss)}`;
   const failure = trial.failure ? `<br>${plain(trial.failure)}` : "";
-  return `trial ${trial.number}: ${STATE_WORDS[trial.state]}, ${duration(seconds)}${loss}${failure}`;
+  const origin = originOf(trial) ? ` (${originOf(trial)})` : "";
+  return `trial ${trial.number}${origin}: ${STATE_WORDS[trial.state]}, ${duration(seconds)}${loss}${failure}`;
 }
 
 function border(at) {

@@ -18,7 +18,7 @@ function level(model, parent, branch) {
 function entry(model, dimension, index) {
   if (!Array.isArray(dimension.options)) return el("li", {}, dimension.path, " ", range(dimension));
   const options = dimension.options.map((name, option) => {
-    const own = model.ordered.filter((trial) => trial.point[index] === option);
+    const own = model.searched.filter((trial) => trial.point[index] === option);
     return el("li", {}, el("strong", {}, name), `: ${summary(own)}`, level(model, dimension.label, option));
   });
   return el("li", {}, dimension.path, el("ul", {}, ...options));

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -90,11 +90,14 @@ class Entry:
 class Champions:
     """The record of one task, or of one of its segments.
 
-    `root` is the folder that holds the task's studies. Entries are read anew at each call: the driver,
-    a task and the shell may all write here.
+    `root` is the folder that holds the task's studies. The list of entries is read anew at each call: the
+    driver, a task and the shell may all write here. An entry never changes: `known` keeps what was read.
     """
 
-    def __init__(self, root: str, segment: str | None = None) -> None:
+    def __init__(
+        self, root: str, segment: str | None = None, *, known: MutableMapping[str, Entry] | None = None
+    ) -> None:
+        self._known = {} if known is None else known
         self.root = root.rstrip("/")
         self.segment = segment
         self.address = f"{self.root}/{FOLDER}/{_folder(segment)}"
@@ -129,6 +132,15 @@ class Champions:
                 if problems is not None:
                     problems.append(str(error))
         return entries
+
+    def newest(self, most: int) -> tuple[list[Entry], int]:
+        """The newest entries, the latest first, and how many older ones there are; raises RecordError."""
+        names = self._names()
+        return [self._read(name) for name in names[::-1][:most]], max(len(names) - most, 0)
+
+    def numbers(self) -> list[int]:
+        """The numbers of all entries, without reading them."""
+        return list(map(_number, self._names()))
 
     def entry(self, number: int) -> Entry:
         """The entry of that number; raises RecordError where there is none."""
@@ -178,6 +190,11 @@ class Champions:
 
     def _read(self, name: str) -> Entry:
         path = f"{self.address}/{name}"
+        if path not in self._known:
+            self._known[path] = self._parse(name, path)
+        return self._known[path]
+
+    def _parse(self, name: str, path: str) -> Entry:
         try:
             data = json.loads(self._storage.read(name))
             if shape.group(data) and data.get("v", _SCHEMA) > _SCHEMA:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
+from tests.dashboard.helpers.browsers import log_in
 from tests.dashboard.helpers.second_server import PASSWORDS, Server, second_server
 from tests.integration.airflow_site import PASSWORD, Run, Site, standalone
 
@@ -36,14 +37,6 @@ def watched(airflow: Site) -> Run:
     run = airflow.trigger("watched", "manual__2026-01-01T00:00:00+00:00")
     run.wait("success", "failed")
     return run
-
-
-def log_in(page: Page, url: str, user: str, password: str) -> None:
-    page.goto(f"{url}/")
-    page.fill("input[name=username]", user)
-    page.fill("input[name=password]", password)
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("link", name="Dags").first).to_be_visible(timeout=30_000)
 
 
 def tuning_tab(page: Page, url: str, run: Run, task: str = "tune") -> FrameLocator:

@@ -46,7 +46,7 @@ def test_the_share_and_the_studies_can_be_chosen(weeks: Weeks) -> None:
     second = weeks.run("w2", incumbent=None, seed=4)
     third = weeks.run("w3", incumbent=None, seed=5, warm_start=2, warm_start_share=0.5, capacity=1)
     expected = [x for pair in zip(best(second, 3), best(first, 3), strict=True) for x in pair]
-    assert warm(third) == expected
+    assert [point.params["x"] for point in third.starts.warm_start] == expected  # type: ignore[union-attr]
 
 
 def test_the_incumbent_is_not_run_twice(weeks: Weeks) -> None:
@@ -90,6 +90,42 @@ def test_no_progress_counts_after_the_warm_points(weeks: Weeks) -> None:
     assert study.closed.reason is StopReason.NO_PROGRESS  # type: ignore[union-attr]
 
 
+class TestPointsThatBringNothing:
+    """They come the best first: after three in a row that are worse than an earlier one, no more run."""
+
+    def test_the_search_gets_their_trials(self, weeks: Weeks, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level("INFO")
+        weeks.run("w1", noisy(0.5, noise=0.0), incumbent=None)
+        study = weeks.run(
+            "w2", noisy(0.5, noise=0.0), incumbent=None, seed=4, warm_start="previous", warm_start_share=1,
+            capacity=1,
+        )  # fmt: skip
+        assert len(warm(study)) == 4
+        assert [trial.origin for trial in study.searched[4:]] == [TrialOrigin.SAMPLER] * 8
+        assert "leaving out 8 points of warm_start: the last 3 brought nothing" in caplog.text
+
+    def test_a_retry_leaves_out_the_same(self, weeks: Weeks) -> None:
+        weeks.run("w1", noisy(0.5, noise=0.0), incumbent=None)
+        given = {"incumbent": None, "seed": 4, "warm_start": "previous", "warm_start_share": 1}
+
+        def stops(call):  # type: ignore[no-untyped-def]
+            if call.trial.number == 3:
+                raise RuntimeError("the engine is gone")
+            return noisy(0.5, noise=0.0)(call)
+
+        with pytest.raises(RuntimeError):
+            weeks.run("w2", stops, **given, capacity=1)
+        study = weeks.run("w2", noisy(0.5, noise=0.0), **given, capacity=1)
+        assert len(warm(study)) == 4
+
+    def test_a_persons_own_list_runs_whole(self, weeks: Weeks) -> None:
+        points = [{"x": 0.5}, *({"x": number / 10} for number in range(1, 5))]
+        study = weeks.run(
+            "w1", noisy(0.5, noise=0.0), incumbent=None, warm_start=points, warm_start_share=1, capacity=1
+        )
+        assert len(warm(study)) == 5
+
+
 def test_a_retry_begins_with_the_same_points(weeks: Weeks) -> None:
     """Also where another study has ended meanwhile."""
     first = weeks.run("w1", incumbent=None)
@@ -107,6 +143,13 @@ def test_a_retry_begins_with_the_same_points(weeks: Weeks) -> None:
 
 
 class TestWhatCannotBe:
+    def test_an_address_without_a_study(self, weeks: Weeks) -> None:
+        with pytest.raises(
+            SpecError, match="warm_start must be the address of a study, found no journal that can be read at"
+        ):
+            weeks.run("w2", incumbent=None, warm_start=weeks.address("w1"))
+        assert weeks.study("w2").closed.error["retryable"] is False  # type: ignore[index, union-attr]
+
     def test_a_study_of_another_space(self, weeks: Weeks) -> None:
         weeks.run("w1", incumbent=None)
         space = {"space": {"x": {"uniform": [5, 6]}}, "incumbent": None, "seed": 4}

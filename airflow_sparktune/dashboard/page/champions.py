@@ -1,0 +1,90 @@
+"""Show the champions of a task on record, and the way back to an earlier one."""
+
+from __future__ import annotations
+
+import logging
+
+from airflow_sparktune.dashboard.page.masking import Mask
+from airflow_sparktune.dashboard.page.schemas import ChampionRow, Mean, SegmentRow
+from airflow_sparktune.errors import RecordError
+from airflow_sparktune.study.retuning.champions import Action, Champions, Entry, segments
+from airflow_sparktune.study.retuning.decision import Decision, Measured
+
+log = logging.getLogger(__name__)
+
+# A year of weeks; the shell lists older ones. A table of many segments needs less of each.
+MOST_ENTRIES = 60
+_FEW_ENTRIES = 10
+_KEPT = 5_000
+_MANY_SEGMENTS = 10
+
+
+class ChampionHistory:
+    """Reads the newest entries of each segment's record."""
+
+    def __init__(self, mask: Mask) -> None:
+        self._mask = mask
+        self._known: dict[str, Entry] = {}
+
+    def of(self, root: str | None) -> list[SegmentRow]:
+        """Return the segments of a record by their names; none where there is no record."""
+        names = segments(root) if root is not None else []
+        if len(self._known) > _KEPT:
+            self._known.clear()
+        most = MOST_ENTRIES if len(names) <= _MANY_SEGMENTS else _FEW_ENTRIES
+        rows = [self._segment(Champions(root or "", name, known=self._known), most) for name in names]
+        return sorted(rows, key=lambda row: row.segment or "")
+
+    def _segment(self, champions: Champions, most: int) -> SegmentRow:
+        try:
+            found, left_out = champions.newest(most)
+            champion = champions.in_office()
+        except RecordError:
+            log.exception("The record of champions at %s cannot be read", champions.address)
+            problem = (
+                "This record cannot be read: an entry is torn, or a later version wrote it. A retuning fails "
+                "until it is put right; the API server's log says more."
+            )
+            return SegmentRow(segment=champions.segment, entries=[], problem=problem)
+        number = champion.number if champion else None
+        rows = [self._row(entry, in_office=entry.number == number) for entry in found]
+        return SegmentRow(segment=champions.segment, entries=rows, left_out=left_out)
+
+    def _row(self, entry: Entry, *, in_office: bool) -> ChampionRow:
+        decision = _decision(entry)
+        challenger = _challenger(decision) if decision else None
+        incumbent = decision.incumbent if decision else None
+        return ChampionRow(
+            number=entry.number,
+            action=entry.action.value,
+            in_office=in_office,
+            at=entry.at,
+            params=self._mask(entry.params),
+            loss=entry.loss,
+            reason=self._mask(entry.reason),
+            by=entry.by,
+            restores=entry.restores,
+            incumbent=_mean(incumbent.mean, incumbent.std_error) if incumbent else None,
+            challenger=_mean(challenger.mean, challenger.std_error) if challenger else None,
+            difference=_mean(challenger.difference, challenger.difference_error) if challenger else None,
+        )
+
+
+def _decision(entry: Entry) -> Decision | None:
+    """Return the decision that an entry holds; None for a rollback, and for what a later version wrote."""
+    if entry.evidence is None or entry.action is Action.RESTORED:
+        return None
+    try:
+        return Decision.from_json(entry.evidence)
+    except (ValueError, LookupError, TypeError):
+        return None
+
+
+def _challenger(decision: Decision) -> Measured | None:
+    """Return the candidate that won; else the one that came closest."""
+    measured = [item for item in decision.candidates if item.mean is not None]
+    return decision.winner or min(measured, key=lambda item: item.mean or 0.0, default=None)
+
+
+def _mean(mean: float | None, error: float | None) -> Mean | None:
+    return None if mean is None else Mean(mean=mean, error=error)

@@ -1,0 +1,55 @@
+"""Give the parameters of a study their readable names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow_sparktune.dashboard.page.masking import Mask
+from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.space import parse
+from airflow_sparktune.study.space.naming import Name, names
+from airflow_sparktune.study.study import Study
+
+
+def named_dimensions(study: Study, mask: Mask) -> list[dict[str, Any]]:
+    """The study's dimensions, each with its readable `path`, and readable options where it is a choice.
+
+    The names come from the masked space: an option may be named by a secret.
+    """
+    known = _names(study, mask)
+    return [_named(dimension, known.get(str(dimension["label"])), mask) for dimension in study.dimensions]
+
+
+def named_point(point: Mapping[str, Any], dimensions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The active parameters by their readable names, choices by the names of their options."""
+    found = {}
+    for dimension in dimensions:
+        raw = point.get(str(dimension["label"]))
+        if raw is not None:
+            found[str(dimension["path"])] = _value(raw, dimension.get("options"))
+    return found
+
+
+def _names(study: Study, mask: Mask) -> dict[str, Name]:
+    try:
+        return names(parse(mask(study.spec.space))) if study.spec else {}
+    except SpecError:  # no space after masking; the labels of the dimensions are names too
+        return {}
+
+
+def _named(dimension: Mapping[str, Any], name: Name | None, mask: Mask) -> dict[str, Any]:
+    label = str(dimension["label"])
+    options = dimension.get("options")
+    if options is None:
+        return {**dimension, "path": name.path if name else label}
+    masked = mask(list(options), label)
+    if name and name.options and len(name.options) == len(options) and masked == list(options):
+        masked = list(name.options)
+    return {**dimension, "path": name.path if name else label, "options": masked}
+
+
+def _value(raw: Any, options: Any) -> Any:
+    if not isinstance(options, (list, tuple)):
+        return raw if options is None else options
+    return options[int(raw)] if 0 <= raw < len(options) else raw

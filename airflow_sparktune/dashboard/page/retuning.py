@@ -1,0 +1,99 @@
+"""Show how a study compares with what is in production: incumbent, confirmation, decision."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import fmean, stdev
+from typing import Any
+
+from airflow_sparktune.dashboard.page.masking import Mask
+from airflow_sparktune.dashboard.page.points import named_point
+from airflow_sparktune.dashboard.page.schemas import ContenderRow, RetuningReply
+from airflow_sparktune.study.result import in_words
+from airflow_sparktune.study.retuning.decision import Measured
+from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import TrialOrigin
+
+
+def retuning_reply(
+    study: Study, dimensions: Sequence[Mapping[str, Any]], *, mask: Mask
+) -> RetuningReply | None:
+    """Return the comparison as far as it has come; None for a study without an incumbent."""
+    spec, decision = study.spec, study.decision
+    if spec is None or spec.incumbent is None:
+        return None
+    incumbent = next((trial for trial in study.searched if trial.origin is TrialOrigin.INCUMBENT), None)
+    found = study.starts.incumbent if study.starts else None
+    return RetuningReply(
+        said=mask(in_words(study)),
+        decision=decision.outcome.value if decision else None,
+        incumbent=incumbent.number if incumbent else None,
+        incumbent_loss=incumbent.loss if incumbent else None,
+        problem=mask(found.problem) if found else None,
+        repeats=spec.rule.confirm.repeats,
+        confidence=spec.rule.confirm.confidence,
+        margin=spec.rule.margin.to_json(),
+        noise=decision.noise if decision else True,
+        contenders=contenders(study, mask=mask),
+        changed=_changed(study, dimensions),
+    )
+
+
+def contenders(study: Study, *, mask: Mask) -> list[ContenderRow]:
+    """Return the incumbent, if there is one, and the candidates with their repeats so far."""
+    nominated, decision = study.nominated, study.decision
+    if nominated is None:
+        return []
+    judged = {item.number: item for item in decision.candidates} if decision else {}
+    if decision and decision.incumbent:
+        judged[decision.incumbent.number] = decision.incumbent
+    numbers = [*([] if nominated.incumbent is None else [nominated.incumbent]), *nominated.candidates]
+    return [
+        _row(study, number, judged.get(number), incumbent=number == nominated.incumbent, mask=mask)
+        for number in numbers
+    ]
+
+
+def _row(study: Study, number: int, judged: Measured | None, *, incumbent: bool, mask: Mask) -> ContenderRow:
+    by_repeat = {each.repeat: each.loss for each in study.trials.values() if each.repeats == number}
+    losses = [by_repeat.get(repeat) for repeat in range(1, max(filter(None, by_repeat), default=0) + 1)]
+    if judged is None:  # the confirmation goes on
+        known = [loss for loss in losses if loss is not None]
+        return ContenderRow(
+            number=number,
+            incumbent=incumbent,
+            losses=losses,
+            n=len(known),
+            mean=fmean(known) if known else None,
+            std_error=stdev(known) / math.sqrt(len(known)) if len(known) > 1 else None,
+        )
+    return ContenderRow(
+        number=number,
+        incumbent=incumbent,
+        losses=losses,
+        n=judged.n,
+        mean=judged.mean,
+        std_error=judged.std_error,
+        pairs=judged.pairs,
+        difference=judged.difference,
+        difference_error=judged.difference_error,
+        bound=judged.bound,
+        standing=judged.standing.value if judged.standing else None,
+        why=mask(judged.why),
+    )
+
+
+def _changed(study: Study, dimensions: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Any, Any]]:
+    """Return the parameters in which the winner differs from the incumbent."""
+    decision = study.decision
+    if decision is None or decision.winner is None or decision.incumbent is None:
+        return {}
+    old, new = (
+        named_point(study.trials[number].point, dimensions) if number in study.trials else {}
+        for number in (decision.incumbent.number, decision.winner.number)
+    )
+    if not old:  # it does not fit the space: its params have no names in it
+        return {}
+    names = dict.fromkeys([*old, *new])
+    return {name: (old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)}

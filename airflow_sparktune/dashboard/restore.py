@@ -1,0 +1,82 @@
+"""Let a user bring an earlier champion back into production."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, HTTPException, Query
+from pydantic import BaseModel
+
+from airflow_sparktune.dashboard.access import checked_task, from_this_page
+from airflow_sparktune.dashboard.place import Catalogue, Place
+from airflow_sparktune.dashboard.workers import Workers
+from airflow_sparktune.errors import RecordError, StorageError
+from airflow_sparktune.study.retuning.champions import Champions, segments
+
+log = logging.getLogger(__name__)
+
+Task = Annotated[Place, Depends(checked_task)]
+Segment = Annotated[str | None, Query(max_length=250)]
+
+
+class RestoreReply(BaseModel):
+    """What has happened, in words."""
+
+    message: str
+
+
+def add_restore(
+    router: APIRouter, catalogue: Catalogue, *, editor: Callable[..., Any], workers: Workers
+) -> None:
+    """Put the routes into the router of a DAG.
+
+    `editor` is as for the route that stops a study. The page asks by GET whether to offer the buttons.
+    """
+    path = "/tasks/{task_id}/restore"
+
+    @router.get(path, dependencies=[Depends(editor), Depends(checked_task)])
+    async def may_restore() -> RestoreReply:
+        return RestoreReply(message="You may restore champions of this task.")
+
+    # The editor is asked after the origin: a page of another site learns nothing of the user's rights.
+    @router.put(path, dependencies=[Depends(from_this_page)])
+    async def restore(
+        task: Task, entry: int, segment: Segment = None, by: str = Depends(editor)
+    ) -> RestoreReply:
+        return await workers.run(lambda: _restore(catalogue, task, segment, entry, by))
+
+
+def _restore(catalogue: Catalogue, task: Place, segment: str | None, number: int, by: str) -> RestoreReply:
+    root = catalogue.record(task)
+    # A name that is not on record would begin a record of its own.
+    if root is None or segment not in segments(root):
+        raise HTTPException(404, "This task has no such champion on record.")
+    champions = Champions(root, segment)
+    if number not in champions.numbers():
+        raise HTTPException(404, f"This record has no entry {number}.")
+    try:
+        if not champions.entry(number).action.in_office:
+            raise HTTPException(
+                409, f"Entry {number} was never in production; promote_champion() puts it there."
+            )
+        entry = champions.restore(number, at=time.time(), by=by)
+    except RecordError:
+        log.exception("Entry %d of %s cannot be restored", number, champions.address)
+        raise HTTPException(
+            409, "This entry cannot be read, so it cannot be restored; the API server's log says more."
+        ) from None
+    except StorageError as error:
+        log.warning("%s could not be written to: %s", champions.address, error)
+        raise HTTPException(
+            409,
+            "The API server may not write into the record of champions. Run `sparktune champion --restore` "
+            "where you have the right to, or give it to the API server's user.",
+        ) from None
+    log.info("%s restored entry %d of %s as entry %d", by, number, champions.address, entry.number)
+    return RestoreReply(
+        message=f"Entry {number} is the champion again, as entry {entry.number}; the next retuning compares "
+        "with it. No training was started."
+    )

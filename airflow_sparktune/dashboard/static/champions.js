@@ -1,0 +1,227 @@
+// The champions on record: what is in production, how it came there, and the way back.
+import { draw } from "./chart.js";
+import { byId, el } from "./dom.js";
+import { moment, number, plain, short, withError } from "./format.js";
+import { Lost } from "./source.js";
+import { colour } from "./theme.js";
+
+const ACTIONS = {
+  tuned: "tuned, without a decision",
+  first: "first champion",
+  kept: "kept",
+  replaced: "replaced",
+  proposed: "waits for promote_champion",
+  promoted: "promoted",
+  restored: "rolled back",
+};
+const HEAD = ["Entry", "When", "What", "Loss", "Better by", "Why", "By", "Params", ""];
+const SEGMENT_HEAD = ["Segment", "Champion's loss", "Since", "Last", "Params"];
+// In production after such an entry is what the entry names.
+const IN_OFFICE = ["first", "kept", "replaced", "promoted", "restored"];
+
+export class Champions {
+  // `changed` is called after a rollback, to load the history again.
+  constructor(source, changed) {
+    this.source = source;
+    this.changed = changed;
+    this.segments = [];
+    this.chosen = null; // the segment whose record is shown
+    this.mayRestore = false;
+    this.asked = false;
+  }
+
+  show(segments) {
+    this.segments = segments;
+    byId("champion-section").hidden = !segments.length;
+    byId("segments-section").hidden = segments.length < 2;
+    if (!segments.length) return;
+    if (!this.asked) this.ask();
+    this.showSegments();
+    this.showRecord();
+  }
+
+  // A user who may not edit the task's instances gets no buttons.
+  async ask() {
+    this.asked = true;
+    this.mayRestore = await this.source.may("restore");
+    if (this.mayRestore) this.showRecord();
+  }
+
+  get current() {
+    return this.segments.find((each) => each.segment === this.chosen) ?? this.segments[0];
+  }
+
+  showSegments() {
+    const rows = this.segments.map((each) => {
+      const champion = each.entries.find((entry) => entry.in_office);
+      const last = each.entries[0];
+      const button = el("button", { type: "button", class: "plain" }, each.segment ?? "all");
+      button.addEventListener("click", () => this.choose(each.segment));
+      return row([
+        button,
+        champion ? number(champion.loss) : "–",
+        champion ? moment(sinceOf(each.entries).at) : "",
+        each.problem ?? (last ? `${ACTIONS[last.action]}, ${moment(last.at)}` : ""),
+        champion ? params(champion.params) : "",
+      ]);
+    });
+    fill("segments", SEGMENT_HEAD, rows);
+    const box = el("select", { "aria-label": "Segment" });
+    box.append(...this.segments.map((each) => el("option", { value: each.segment ?? "", selected: each === this.current }, each.segment ?? "all")));
+    box.addEventListener("change", () => this.choose(box.value || null));
+    byId("champion-controls").replaceChildren(...(this.segments.length > 1 ? [box] : []));
+  }
+
+  choose(segment) {
+    this.chosen = segment;
+    this.showSegments();
+    this.showRecord();
+    this.chart();
+  }
+
+  showRecord() {
+    const { entries, problem, left_out: leftOut } = this.current;
+    const champion = entries.find((entry) => entry.in_office);
+    byId("champion-text").replaceChildren(...(problem ? [el("span", { class: "strong" }, problem)] : headline(champion, entries)));
+    fill("entries", HEAD, entries.map((entry) => this.entryRow(entry)));
+    if (leftOut) byId("entries").tBodies[0].append(row([`and ${leftOut} older entries: \`sparktune champion --history\` lists them`]));
+  }
+
+  entryRow(entry) {
+    const node = row([
+      `${entry.number}${entry.in_office ? ", in production" : ""}`,
+      moment(entry.at),
+      el("span", { class: "state" }, ACTIONS[entry.action] ?? entry.action),
+      number(entry.loss),
+      entry.difference ? withError(entry.difference.mean, entry.difference.error) : "",
+      el("span", {}, entry.reason),
+      entry.by ?? "",
+      params(entry.params),
+      this.mayRestore && !entry.in_office && IN_OFFICE.includes(entry.action) ? this.restoreButton(entry) : "",
+    ]);
+    if (entry.in_office) node.className = "best";
+    return node;
+  }
+
+  // The first click asks, the second one does it: a rollback changes what the next retuning compares with.
+  restoreButton(entry) {
+    const button = el("button", { type: "button", class: "small", "aria-label": `Restore entry ${entry.number}` }, "Restore");
+    let asked = false;
+    button.addEventListener("click", () => {
+      if (asked) return this.restore(entry, button);
+      asked = true;
+      button.textContent = `Really restore entry ${entry.number}?`;
+      return undefined;
+    });
+    return button;
+  }
+
+  async restore(entry, button) {
+    button.disabled = true;
+    let message;
+    try {
+      ({ message } = await this.source.restore(entry.number, this.current.segment));
+    } catch (error) {
+      if (!(error instanceof Lost)) throw error;
+      ({ message } = error);
+      button.disabled = false;
+    }
+    byId("champion-notice").replaceChildren(el("div", { class: "notice" }, el("p", {}, message)));
+    await this.changed();
+  }
+
+  // A place for each entry, the oldest first.
+  chart() {
+    const entries = this.segments.length ? this.current.entries.filter((entry) => entry.action !== "tuned").reverse() : [];
+    const node = byId("champion");
+    node.parentElement.hidden = !entries.length;
+    if (!entries.length) return;
+    const places = entries.map((entry, at) => ({ ...entry, at }));
+    const challengers = (actions, name, marker) => means(places.filter((each) => actions.includes(each.action)), "challenger", name, marker, 0.1);
+    const traces = [
+      means(places, "incumbent", "champion", { color: colour("incumbent"), symbol: "star", size: 11 }, -0.1),
+      challengers(["first", "replaced", "promoted"], "challenger that went to production", { color: colour("best"), size: 10 }),
+      challengers(["kept", "proposed"], "challenger", { color: colour("accent"), symbol: "circle-open", size: 10 }),
+    ];
+    draw(node, traces.filter((trace) => trace.x.length), {
+      height: 300,
+      xaxis: {
+        tickvals: places.map((each) => each.at),
+        ticktext: places.map((each) => `${each.number}: ${each.action}`),
+        range: [-0.6, entries.length - 0.4],
+        zeroline: false,
+      },
+      yaxis: { title: { text: "mean loss" } },
+      ...rollbacks(places),
+    });
+  }
+}
+
+function means(places, what, name, marker, beside) {
+  const own = places.filter((each) => each[what]);
+  return {
+    name,
+    type: "scatter",
+    mode: "markers",
+    x: own.map((each) => each.at + beside),
+    y: own.map((each) => each[what].mean),
+    text: own.map((each) => plain(`entry ${each.number}, ${moment(each.at)}: ${short(each.reason, 90)}`)),
+    marker,
+    error_y: { type: "data", array: own.map((each) => each[what].error ?? 0), color: marker.color, thickness: 2, width: 5 },
+    hovertemplate: "%{text}<br>%{y}<extra></extra>",
+  };
+}
+
+function rollbacks(places) {
+  const own = places.filter((each) => each.restores !== null);
+  const line = { color: colour("quiet"), width: 1, dash: "dot" };
+  return {
+    shapes: own.map(({ at }) => ({ type: "line", x0: at, x1: at, y0: 0, y1: 1, yref: "paper", line })),
+    annotations: own.map(({ at, restores }) => ({
+      x: at,
+      y: 1,
+      yref: "paper",
+      yanchor: "top",
+      xanchor: "left",
+      showarrow: false,
+      text: ` back to ${restores}`,
+      font: { color: colour("quiet") },
+    })),
+  };
+}
+
+// The entry by which the champion came into office: kept entries after it changed nothing.
+function sinceOf(entries) {
+  const from = entries.findIndex((entry) => entry.in_office);
+  return entries.slice(from).find((entry) => IN_OFFICE.includes(entry.action) && entry.action !== "kept") ?? entries.at(-1);
+}
+
+function headline(champion, entries) {
+  if (!champion) return [el("span", {}, "No champion yet.")];
+  const since = sinceOf(entries);
+  const said = `${params(champion.params)}, loss ${number(champion.loss)}; since ${moment(since.at)}`;
+  const by = since.by ? `, by ${since.by}` : "";
+  return [el("span", { class: `phase ${champion.action}` }, ACTIONS[champion.action]), el("span", {}, `${said}${by}`)];
+}
+
+function params(value) {
+  if (value === null || typeof value !== "object") return String(value);
+  return Object.entries(value)
+    .map(([name, item]) => `${name} = ${item !== null && typeof item === "object" ? JSON.stringify(item) : number(item)}`)
+    .join(", ");
+}
+
+function row(cells) {
+  return el("tr", {}, ...cells.map(cellOf));
+}
+
+function cellOf(content) {
+  const long = typeof content === "string" && content.length > 24;
+  return el("td", { class: long ? "text" : null, title: long ? content : null }, content);
+}
+
+function fill(id, head, rows) {
+  const table = byId(id);
+  table.tHead.replaceChildren(el("tr", {}, ...head.map((name) => el("th", { scope: "col" }, name))));
+  table.tBodies[0].replaceChildren(...rows);
+}

@@ -1,0 +1,86 @@
+// The decision's evidence as a table: each candidate beside the incumbent, and what has changed.
+import { byId, el } from "./dom.js";
+import { number, withError } from "./format.js";
+
+const STANDINGS = {
+  won: "wins",
+  passed: "better, but not the best",
+  not_better: "not better for sure",
+  dropped: "dropped early: it was behind",
+  failed: "out: a repeat failed",
+  guardrail: "out: breaks a guardrail",
+  unfinished: "cut off",
+};
+
+const HEAD = ["Configuration", "Mean loss", "Better by", "At least", "Repeats", "Standing"];
+
+// `open` is called with the trial whose name was clicked.
+export function showConfirmation(model, open) {
+  const { retuning } = model.reply;
+  const contenders = retuning?.contenders ?? [];
+  byId("confirmation-section").hidden = !contenders.length;
+  if (!contenders.length) return;
+  byId("confirmation-text").textContent = words(retuning);
+  byId("differences-text").textContent = differenceWords(retuning);
+  const table = byId("contenders");
+  table.tHead.replaceChildren(el("tr", {}, ...HEAD.map((name) => el("th", { scope: "col" }, name))));
+  table.tBodies[0].replaceChildren(...contenders.map((each) => row(each, open)));
+  showChanged(retuning.changed);
+}
+
+export function nameOf(contender) {
+  return contender.incumbent ? "incumbent" : `trial ${contender.number}`;
+}
+
+function row(each, open) {
+  const button = el("button", { type: "button", class: "plain" }, nameOf(each));
+  button.addEventListener("click", () => open(each.number));
+  const standing = each.incumbent ? "in production today" : (STANDINGS[each.standing] ?? "");
+  const cells = [
+    button,
+    withError(each.mean, each.std_error),
+    each.incumbent ? "" : withError(each.difference, each.difference_error),
+    each.bound === null ? "" : number(each.bound),
+    each.incumbent ? String(each.n) : `${each.n}${each.pairs && each.pairs !== each.n ? `, ${each.pairs} pairs` : ""}`,
+    each.why ? `${standing}: ${each.why}` : standing,
+  ];
+  return el("tr", { class: each.standing === "won" ? "best" : null }, ...cells.map((cell) => el("td", {}, cell)));
+}
+
+function words({ contenders, repeats, confidence, margin, noise, problem }) {
+  const incumbent = contenders.some((each) => each.incumbent);
+  const parts = [
+    incumbent
+      ? `${contenders.length - 1} candidates and the incumbent ran up to ${repeats} more times, with the same fresh seeds.`
+      : `${contenders.length} candidates ran up to ${repeats} more times; there was no incumbent to compare with.`,
+  ];
+  if (incumbent) parts.push(`A candidate replaces it where its difference exceeds ${marginWords(margin)} with ${number(100 * confidence)} % confidence.`);
+  if (!noise) parts.push("Every configuration gave the same loss each time, so differences are compared as they are.");
+  if (problem) parts.push(`The incumbent does not fit the space: ${problem}.`);
+  return parts.join(" ");
+}
+
+function marginWords(margin) {
+  return margin === 0 ? "0" : `the margin of ${margin}`;
+}
+
+function differenceWords({ contenders, margin }) {
+  if (!contenders.some((each) => each.difference !== null)) return "";
+  const beyond = margin === 0 ? "" : ", the margin taken off";
+  return `How much lower the loss is than the incumbent's. The thick bar is the standard error, the tick what the difference exceeds${beyond}: right of 0 it replaces.`;
+}
+
+function showChanged(changed) {
+  const entries = Object.entries(changed);
+  byId("changed").replaceChildren();
+  if (!entries.length) return;
+  const pairs = entries.flatMap(([name, [before, after]]) => [
+    el("dt", {}, name),
+    el("dd", {}, `${shown(before)} → ${shown(after)}`),
+  ]);
+  byId("changed").append(el("div", { class: "card" }, el("h2", {}, "What changes in production"), el("dl", {}, ...pairs)));
+}
+
+function shown(value) {
+  return value === null ? "not used" : number(value);
+}

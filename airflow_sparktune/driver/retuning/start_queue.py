@@ -1,0 +1,45 @@
+"""Feed a study with its starts, and stop the warm points where they bring nothing more."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable
+
+from airflow_sparktune.driver.trial_queue import Start, TrialQueue
+from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import Trial, TrialOrigin
+
+log = logging.getLogger(__name__)
+
+# So many warm points in a row that are worse than an earlier one end them: they come the best first, and
+# crowd around last week's optimum. Chosen on the benchmark `warm_start`.
+PATIENCE = 3
+
+
+class StartQueue(TrialQueue):
+    """The queue of a search: trials that run again, then its starts in their order.
+
+    It looks at what the warm points have come to in the journal, so a retry drops the same ones. A person's
+    own list of points runs whole: it need not begin with the best.
+    """
+
+    def __init__(self, starts: Iterable[Start], *, study: Study) -> None:
+        super().__init__(starts, known=study.trials.values())
+        self._study = study
+
+    def fresh(self, number: int) -> Trial | None:
+        """Return the next trial that has not begun yet; a warm point only while they improve."""
+        if self._no_longer_improves() and (dropped := self.drop(TrialOrigin.WARM_START)):
+            log.info("leaving out %d points of warm_start: the last %d brought nothing", dropped, PATIENCE)
+        return super().fresh(number)
+
+    def _no_longer_improves(self) -> bool:
+        if self._study.spec is None or isinstance(self._study.spec.warm_start, (list, tuple)):
+            return False
+        best, since = math.inf, 0
+        for trial in self._study.searched:
+            if trial.origin is TrialOrigin.WARM_START and trial.counts:
+                loss = math.inf if trial.loss is None else trial.loss
+                best, since = (loss, 0) if loss < best else (best, since + 1)
+        return since >= PATIENCE

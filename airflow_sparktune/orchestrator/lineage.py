@@ -1,0 +1,79 @@
+"""Tell Airflow's lineage what a study was tuned on, and what it came to.
+
+Data sets go to Airflow's own collector; a facet of the run needs the provider of OpenLineage, without which
+nothing happens.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from airflow.sdk import Asset, BaseOperator
+from airflow.sdk.lineage import get_hook_lineage_collector
+
+from airflow_sparktune.study.journal.follow import read_study
+from airflow_sparktune.study.result import summary
+
+log = logging.getLogger(__name__)
+
+
+def collect_inputs(operator: BaseOperator, arguments: Mapping[str, Any]) -> None:
+    """Report the data sets of a study: the inlets of its task, and the addresses among its arguments.
+
+    A data set that Airflow does not take by its address is left out: lineage must not fail a task.
+    """
+    collector = get_hook_lineage_collector()
+    inlets = [inlet.uri for inlet in operator.inlets if isinstance(inlet, Asset)]
+    for uri in dict.fromkeys([*inlets, *_addresses(arguments)]):
+        try:
+            # Airflow's type names hooks only; it keeps whatever has seen the data set.
+            collector.add_input_asset(operator, uri=uri)  # type: ignore[arg-type]
+        except ValueError as error:
+            log.info("%s is left out of the lineage: %s", uri, error)
+
+
+def study_facets(address: str | None) -> Any:
+    """Return what OpenLineage is told of the study at an address: its objective, space, result and decision.
+
+    None where there is no study, or no provider of OpenLineage.
+    """
+    try:
+        from airflow.providers.openlineage.extractors import OperatorLineage
+
+        from airflow_sparktune.orchestrator.openlineage_facet import StudyRunFacet
+    except ImportError:
+        return None
+    study = read_study(address).study if address else None
+    if study is None or study.spec is None:
+        return None
+    found, spec = summary(study), study.spec
+    facet = StudyRunFacet(
+        study=address,
+        objective=spec.objective,
+        objectiveKwargs=dict(spec.objective_kwargs),
+        space=spec.to_json()["space"],
+        algo=spec.algo,
+        seed=study.seed,
+        segment=spec.segment,
+        trials=found["trials"],
+        slotHours=found["slot_hours"],
+        params=found["best_params"],
+        loss=found["best_loss"],
+        decision=found["decision"],
+        decisionReason=found["decision_reason"],
+    )
+    return OperatorLineage(run_facets={"sparktune_study": facet})
+
+
+def _addresses(value: Any) -> Iterator[str]:
+    match value:
+        case str() if "://" in value and not set(value) & set(" \n"):
+            yield value
+        case Mapping():
+            for item in value.values():
+                yield from _addresses(item)
+        case list() | tuple():
+            for item in value:
+                yield from _addresses(item)

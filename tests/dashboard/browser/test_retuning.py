@@ -1,0 +1,116 @@
+"""A retuning in a real browser: the decision, its pairs, the champions, the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.dashboard.helpers.pages import TASK, client_of, nobody
+from tests.dashboard.helpers.serving import served
+from tests.driver.retuning.weeks import Weeks, noisy
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def weeks(tmp_path: Path) -> Weeks:
+    """Three weeks: first, kept, replaced."""
+    weeks = Weeks(str(tmp_path / "churn" / "tune"))
+    for number, optimum in enumerate((0.5, 0.5, 0.05)):
+        weeks.run(f"w{number + 1}", noisy(optimum), seed=number + 3, warm_start="previous")
+    return weeks
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[str]:
+    with served(client_of(tmp_path).app) as url:  # type: ignore[arg-type]
+        yield url
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_decision_stands_at_the_top_with_its_evidence(
+    page: Page, site: str, weeks: Weeks, theme: str
+) -> None:
+    page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    page.goto(f"{site}{TASK}/runs/w3/")
+
+    expect(page.locator("#decision")).to_contain_text("Replaced")
+    expect(page.locator("#decision")).to_contain_text("is better by 0.")
+    expect(page.locator("#state")).to_contain_text("12 of 12 trials")
+    rows = page.locator("#contenders tbody tr")
+    expect(rows).to_have_count(4)
+    expect(rows.first).to_contain_text("in production today")
+    expect(page.locator("#contenders tr.best")).to_contain_text("wins")
+    expect(page.locator("#changed")).to_contain_text("→")
+    expect(page.locator("#confirmation-pairs .errorbar")).to_have_count(4)
+    expect(page.locator("#confirmation-differences .errorbar")).to_have_count(3)
+    legend = page.locator("#losses .legend")
+    for words in ("incumbent", "from an earlier study", "in production today"):
+        expect(legend).to_contain_text(words)
+
+
+def test_the_table_says_where_each_trial_comes_from(page: Page, site: str, weeks: Weeks) -> None:
+    page.goto(f"{site}{TASK}/runs/w2/")
+    expect(page.locator("#decision")).to_contain_text("Kept")
+
+    search = page.get_by_role("searchbox")
+    search.fill("repeat 1 of trial 0")
+    row = page.locator("#trials tbody tr")
+    expect(row).to_have_count(1)
+    row.click()
+    expect(page.locator("#panel")).to_contain_text("repeat 1 of trial 0, for the decision")
+    search.fill("earlier study")
+    expect(row.first).to_contain_text("earlier study")
+    search.fill("incumbent")
+    expect(row).to_have_count(1)
+
+
+def test_the_history_tells_champion_and_challenger_apart(page: Page, site: str, weeks: Weeks) -> None:
+    page.goto(f"{site}{TASK}/")
+
+    expect(page.locator("#champion-text")).to_contain_text("replaced")
+    expect(page.locator("#entries tbody tr")).to_have_count(3)
+    expect(page.locator("#champion .errorbar")).to_have_count(5)
+    expect(page.locator("#runs thead")).to_contain_text("Slot-hours")
+    expect(page.locator("#runs tbody tr").nth(1)).to_contain_text("kept: ")
+
+
+def test_a_rollback_asks_once_more_and_is_shown(page: Page, site: str, weeks: Weeks) -> None:
+    page.goto(f"{site}{TASK}/")
+    button = page.get_by_role("button", name="Restore entry 1")
+    button.click()
+    expect(button).to_contain_text("Really restore entry 1?")
+    assert len(weeks.record().history()) == 3
+
+    button.click()
+
+    expect(page.locator("#champion-notice")).to_contain_text("Entry 1 is the champion again, as entry 4")
+    expect(page.locator("#champion-text")).to_contain_text("rolled back")
+    expect(page.locator("#entries tbody tr")).to_have_count(4)
+    expect(page.locator("#champion")).to_contain_text("back to 1")
+    assert weeks.record().in_office().params == weeks.record().entry(1).params  # type: ignore[union-attr]
+
+
+def test_who_may_not_edit_gets_no_button(page: Page, tmp_path: Path, weeks: Weeks) -> None:
+    with served(client_of(tmp_path, editor=nobody).app) as url:  # type: ignore[arg-type]
+        page.goto(f"{url}{TASK}/")
+        expect(page.locator("#entries tbody tr")).to_have_count(3)
+        page.wait_for_load_state("networkidle")
+        expect(page.get_by_role("button", name="Restore entry")).to_have_count(0)
+
+
+def test_segments_have_a_table(page: Page, site: str, tmp_path: Path) -> None:
+    weeks = Weeks(str(tmp_path / "churn" / "tune"))
+    for number, shop in enumerate(("porto", "berlin", "lyon")):
+        weeks.run(f"{shop}/{number}", noisy(0.2 + number / 4), segment=shop, seed=number)
+    page.goto(f"{site}{TASK}/")
+
+    rows = page.locator("#segments tbody tr")
+    expect(rows).to_have_count(3)
+    expect(rows.first).to_contain_text("berlin")
+    page.get_by_role("button", name="porto").click()
+    expect(page.get_by_label("Segment", exact=True)).to_have_value("porto")
+    expect(page.locator("#entries tbody tr")).to_have_count(1)

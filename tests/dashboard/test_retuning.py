@@ -1,0 +1,196 @@
+"""The page of a study that compares with what is in production, and of its task's champions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from airflow_sparktune.dashboard.page.html_report import report
+from airflow_sparktune.study.retuning.champions import Action, Champions
+from tests.dashboard.helpers.pages import TASK, as_it_is, client_of, nobody, somebody
+from tests.driver.retuning.weeks import Weeks, noisy
+
+SAME = {"Origin": "http://testserver", "Content-Type": "application/json"}
+
+
+@pytest.fixture
+def weeks(tmp_path: Path) -> Weeks:
+    """A task that is retuned: a first champion, then one that replaces it."""
+    weeks = Weeks(str(tmp_path / "churn" / "tune"))
+    weeks.run("w1")
+    weeks.run("w2", noisy(0.05), seed=4, warm_start="previous", capacity=1)
+    return weeks
+
+
+def study(client: TestClient, week: str) -> dict[str, Any]:
+    reply: dict[str, Any] = client.get(f"{TASK}/runs/{week}/study").json()
+    return reply
+
+
+def restore(client: TestClient, headers: dict[str, str] = SAME, **query: Any) -> Any:
+    return client.put(f"{TASK}/restore", params={"entry": 1, **query}, headers=headers, content="{}")
+
+
+def test_the_decision_with_its_evidence(client: TestClient, weeks: Weeks) -> None:
+    """What the journal holds: the incumbent first, each repeat in its place, and what changes."""
+    decided = weeks.study("w2").decision
+    assert decided is not None
+    found = study(client, "w2")["retuning"]
+    assert (found["said"], found["decision"]) == (f"replaced: {decided.reason}", "replaced")
+    incumbent, *candidates = found["contenders"]
+    assert (incumbent["incumbent"], incumbent["number"], len(incumbent["losses"])) == (True, 0, 5)
+    assert [each["number"] for each in candidates] == [item.number for item in decided.candidates]
+    won = next(each for each in candidates if each["standing"] == "won")
+    assert won["bound"] > 0
+    assert sum(won["losses"]) / 5 == pytest.approx(won["mean"])
+    assert found["changed"]["x"][1] == pytest.approx(decided.params["x"])
+
+
+def test_repeats_are_no_trials_of_the_search(client: TestClient, weeks: Weeks) -> None:
+    """They are sent with what they repeat; counts and the best are the search's."""
+    reply = study(client, "w2")
+    assert reply["summary"]["trials"] == reply["summary"]["counts"]["ok"] == 12
+    assert reply["summary"]["repeats"] == len(reply["columns"]["repeats"])
+    assert len(reply["columns"]["number"]) == 12 + reply["summary"]["repeats"]
+    repeated = {of for of, _ in reply["columns"]["repeats"].values()}
+    assert repeated == {each["number"] for each in reply["retuning"]["contenders"]}
+    origins = set(reply["columns"]["origin"].values())
+    assert origins == {"incumbent", "warm_start"}
+
+
+def test_a_study_without_an_incumbent_has_none(client: TestClient, tmp_path: Path) -> None:
+    weeks = Weeks(str(tmp_path / "churn" / "tune"))
+    weeks.run("w1", incumbent=None)
+    assert study(client, "w1")["retuning"] is None
+
+
+def test_a_confirmation_that_goes_on_shows_its_repeats(client: TestClient, tmp_path: Path) -> None:
+    weeks = Weeks(str(tmp_path / "churn" / "tune"))
+
+    def stops(call):  # type: ignore[no-untyped-def]
+        if call.trial.purpose == "confirm" and call.trial.number == 16:
+            raise RuntimeError("the engine is gone")
+        return noisy(0.5)(call)
+
+    with pytest.raises(RuntimeError):
+        weeks.run("w1", stops, capacity=1)
+    found = study(client, "w1")["retuning"]
+    assert (found["said"], found["decision"]) == (None, None)
+    assert [len([loss for loss in each["losses"] if loss is not None]) for each in found["contenders"]] == [
+        2,
+        1,
+        1,
+    ]
+
+
+def test_a_report_holds_the_decision(weeks: Weeks) -> None:
+    text = report(weeks.study("w2"), title="churn", mask=as_it_is)
+    assert "replaced: trial" in text
+    assert "What changes in production" in text
+
+
+def test_the_history_has_the_record(client: TestClient, weeks: Weeks) -> None:
+    """The latest entry first; a rollback is in it, and what is in production is marked."""
+    weeks.record().restore(1, at=2e9, by="ada")
+    reply = client.get(f"{TASK}/history").json()
+    (record,) = reply["champions"]
+    assert [entry["action"] for entry in record["entries"]] == ["restored", "replaced", "first"]
+    assert [entry["in_office"] for entry in record["entries"]] == [True, False, False]
+    restored, replaced, first = record["entries"]
+    assert (restored["restores"], restored["by"], restored["challenger"]) == (1, "ada", None)
+    assert replaced["difference"]["mean"] > 0
+    assert replaced["incumbent"]["mean"] - replaced["challenger"]["mean"] == pytest.approx(
+        replaced["difference"]["mean"]
+    )
+    assert (first["incumbent"], first["params"]) == (None, restored["params"])
+    assert [run["decision"] for run in reply["runs"]] == ["replaced", "first"]
+    assert reply["left_out"] == 0
+
+
+def test_every_segment_has_its_row(client: TestClient, tmp_path: Path) -> None:
+    weeks = Weeks(str(tmp_path / "churn" / "tune"))
+    weeks.run("w1", segment="lyon")
+    weeks.run("w2", segment="porto", seed=4)
+    found = client.get(f"{TASK}/history").json()["champions"]
+    assert [each["segment"] for each in found] == ["lyon", "porto"]
+
+
+def test_a_torn_record_is_said(client: TestClient, weeks: Weeks) -> None:
+    (Path(weeks.record().address) / "00000003-abcdef01.json").write_bytes(b"{")
+    (record,) = client.get(f"{TASK}/history").json()["champions"]
+    assert "an entry is torn" in record["problem"]
+
+
+class TestRestore:
+    def test_it_is_on_record_with_who_has_done_it(self, client: TestClient, weeks: Weeks) -> None:
+        first = weeks.record().in_office()
+        answer = restore(client)
+        assert (answer.status_code, "is the champion again" in answer.json()["message"]) == (200, True)
+        champion = weeks.record().in_office()
+        assert champion is not None
+        assert champion != first
+        assert (champion.action, champion.restores, champion.by) == (Action.RESTORED, 1, "ada")
+
+    @pytest.mark.parametrize(
+        ("headers", "status"),
+        [
+            ({**SAME, "Origin": "http://evil.example"}, 403),
+            ({"Content-Type": "application/json"}, 403),
+            ({**SAME, "Content-Type": "text/plain"}, 415),
+        ],
+    )
+    def test_another_sites_page_cannot_ask(
+        self, client: TestClient, weeks: Weeks, headers: dict[str, str], status: int
+    ) -> None:
+        assert restore(client, headers).status_code == status
+        assert len(weeks.record().history()) == 2
+
+    @pytest.mark.parametrize(("editor", "status"), [(nobody, 403), (somebody, 200)])
+    def test_who_may_look_only_may_not_restore(
+        self, tmp_path: Path, weeks: Weeks, editor: Callable[..., Any], status: int
+    ) -> None:
+        client = client_of(tmp_path, editor=editor)
+        assert client.get(f"{TASK}/history").status_code == 200
+        assert client.get(f"{TASK}/restore").status_code == status
+        assert restore(client).status_code == status
+        assert len(weeks.record().history()) == (3 if status == 200 else 2)
+
+    def test_what_is_not_there(self, client: TestClient, weeks: Weeks) -> None:
+        """A name that is not on record begins no record of its own."""
+        assert restore(client, entry=9).status_code == 404
+        assert restore(client, segment="../../other").status_code == 404
+        assert restore(client, segment="lyon").status_code == 404
+        assert len(weeks.record().history()) == 2
+
+    def test_a_challenger_that_nobody_has_promoted(self, client: TestClient, weeks: Weeks) -> None:
+        """The way into production that a person has to agree to is not gone round."""
+        weeks.run("w3", noisy(0.9), seed=5, promote="manual")
+        assert weeks.actions()[-1] is Action.PROPOSED
+        answer = restore(client, entry=3)
+        assert answer.status_code == 409
+        assert "was never in production" in answer.json()["detail"]
+
+    def test_one_segment_alone(self, client: TestClient, tmp_path: Path) -> None:
+        weeks = Weeks(str(tmp_path / "churn" / "tune"))
+        weeks.run("w1", segment="lyon")
+        weeks.run("w2", segment="porto", seed=4)
+        assert restore(client).status_code == 404
+        assert restore(client, segment="porto").status_code == 200
+        assert len(weeks.record("porto").history()) == 2
+        assert len(weeks.record("lyon").history()) == 1
+
+    def test_a_link_out_of_the_record_is_not_followed(
+        self, client: TestClient, tmp_path: Path, weeks: Weeks
+    ) -> None:
+        """Who may edit this DAG may not write into another one's record."""
+        other = tmp_path / "other" / "tune"
+        theirs = Champions(str(other), "fr")
+        theirs.add(Action.FIRST, cause="a", at=1.0, params={"x": 1}, reason="because")
+        record = Path(weeks.root) / "@champions"
+        (record / "segment=fr").symlink_to(Path(theirs.address))
+        assert restore(client, segment="fr").status_code == 404
+        assert len(theirs.history()) == 1

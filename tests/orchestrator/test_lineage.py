@@ -1,0 +1,77 @@
+"""Lineage: what a study was tuned on, and what it came to."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+from airflow.sdk import Asset
+from airflow.sdk.lineage import HookLineageCollector
+from airflow.utils.state import TaskInstanceState
+
+from airflow_sparktune.orchestrator import lineage
+
+
+@pytest.fixture
+def collector(monkeypatch: pytest.MonkeyPatch) -> HookLineageCollector:
+    """Airflow's own, as it is where some plugin reads the lineage."""
+    collector = HookLineageCollector()
+    monkeypatch.setattr(lineage, "get_hook_lineage_collector", lambda: collector)
+    return collector
+
+
+def inputs(collector: HookLineageCollector) -> list[str]:
+    return [found.asset.uri for found in collector.collected_assets.inputs]
+
+
+def test_the_data_sets_are_the_inlets_and_the_addresses(operator, run, spark_submit, collector) -> None:
+    """Whatever else the objective's arguments hold is no data set."""
+    spark_submit("works")
+    kwargs = {"rows": "s3://lake/orders", "week": "2026-11-02", "others": ["file://data/shops.csv"], "n": 3}
+    run(operator(inlets=[Asset("s3://lake/customers")], objective_kwargs=kwargs))
+    assert inputs(collector) == ["s3://lake/customers", "s3://lake/orders", "file://data/shops.csv"]
+
+
+def test_an_address_that_airflow_refuses_fails_nothing(
+    operator, run, spark_submit, collector, caplog
+) -> None:
+    caplog.set_level("INFO")
+    spark_submit("works")
+    run(operator(objective_kwargs={"rows": "airflow://orders", "text": "see http://a.example and wait"}))
+    assert inputs(collector) == []
+    assert "airflow://orders is left out of the lineage" in caplog.text
+
+
+def test_an_event_says_what_was_tuned_and_decided(operator, run, spark_submit) -> None:
+    """As the provider of OpenLineage asks for it when the task has succeeded."""
+    from airflow.providers.openlineage.extractors.manager import ExtractorManager
+    from openlineage.client.serde import Serde
+
+    spark_submit("replaces")
+    task = operator(incumbent="champion", segment="fr", objective_kwargs={"week": "2026-11-02"})
+    _, ti = run(task)
+    found: Any = ExtractorManager().extract_metadata(ti, task, TaskInstanceState.SUCCESS, ti)
+    facet = Serde.to_dict(found.run_facets["sparktune_study"])
+    assert {
+        name: facet[name] for name in ("study", "objective", "objectiveKwargs", "segment", "decision")
+    } == {
+        "study": ti.pushed["study"],
+        "objective": "m:f",
+        "objectiveKwargs": {"week": "2026-11-02"},
+        "segment": "fr",
+        "decision": "replaced",
+    }
+    assert facet["decisionReason"] == "trial 1 is better by 0.1"
+    assert facet["params"] == {"x": 1}
+    assert list(facet["space"]) == ["x"]
+
+
+def test_without_the_provider_there_is_nothing(
+    operator, run, spark_submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "airflow.providers.openlineage.extractors", None)
+    spark_submit("works")
+    task = operator()
+    _, ti = run(task)
+    assert task.get_openlineage_facets_on_complete(ti) is None
