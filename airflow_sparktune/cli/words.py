@@ -13,7 +13,7 @@ from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.journal.bounds import printable
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.phase import Phase, phase_of
-from airflow_sparktune.study.result import counts, in_words, iso, summary
+from airflow_sparktune.study.result import cost_in_words, counts, in_words, iso, summary
 from airflow_sparktune.study.stopping import label
 from airflow_sparktune.study.study import Study
 
@@ -71,11 +71,14 @@ def facts(study: Study) -> dict[str, str]:
     found = summary(study)
     loss = found["best_loss"]
     states = ", ".join(f"{count} {state}" for state, count in counts(study).items() if count)
-    decision = in_words(study)
+    if found["repeats"]:
+        states += f", and {found['repeats']} repeats"
+    decision, cost = in_words(study), cost_in_words(study)
     return {
         "trials": states or "none",
         "ended" if study.closed else "state": ending(study),
         **({"decision": decision} if decision else {}),
+        **({"cost": cost} if cost else {}),
         "best loss": "none" if loss is None else f"{number(loss)} (trial {found['best_number']})",
         "best params": "none" if found["best_params"] is None else params(found["best_params"]),
     }

@@ -6,7 +6,7 @@ import json
 import logging
 
 from airflow_sparktune.executor.reply import OURS
-from airflow_sparktune.study.result import in_words, summary
+from airflow_sparktune.study.result import cost_in_words, in_words, summary
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialPurpose
 
@@ -76,6 +76,8 @@ def log_end(study: Study) -> None:
     """Log the summary as an aligned table."""
     found = summary(study)
     counts = ", ".join(f"{count} {state}" for state, count in found["counts"].items() if count)
+    if found["repeats"]:
+        counts += f", and {found['repeats']} repeats"
     loss = found["best_loss"]
     rows = {
         "stopped by": found["stop_reason"],
@@ -85,6 +87,7 @@ def log_end(study: Study) -> None:
         "best params": json.dumps(found["best_params"]),
         "elapsed": f"{found['elapsed_s']:.1f} s in {found['attempts']} attempt(s)",
         "slots": f"{found['slots']}, {found['utilisation'] or 0:.0%} used",
+        "cost": cost_in_words(study),
         "driver's time": ", ".join(
             f"{name.removesuffix('_s')} {value:.1f} s" for name, value in found["timing"].items()
         ),

@@ -77,6 +77,15 @@ def in_words(study: Study) -> str | None:
     return printable(f"{decision.outcome.value}: {decision.reason}")
 
 
+def cost_in_words(study: Study) -> str | None:
+    """Return what a study's slots cost in one line; None where that is too little to be billed."""
+    hours, last = study.slots_s / 3600, study.last_improvement_s / 3600
+    if hours < 0.005:
+        return None
+    used = min(study.trials_s / study.slots_s, 1.0)
+    return f"{hours:.3g} slot-hours, {used:.0%} used by trials; {last:.3g} for the last improvement"
+
+
 def _result(study: Study) -> dict[str, Any]:
     """Return the configuration that the study came to."""
     best, decision = study.best, study.decision

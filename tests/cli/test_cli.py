@@ -6,6 +6,7 @@ import getpass
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,9 @@ import yaml
 from airflow_sparktune import __version__
 from airflow_sparktune.cli import main
 from airflow_sparktune.cli.app import COMMANDS, cli
+from airflow_sparktune.driver.backends.simulated import Ending
 from airflow_sparktune.driver.recorder import Recorder
+from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.retuning.champions import Action, Champions
 from airflow_sparktune.study.spec import ARGUMENTS, Spec
@@ -28,6 +31,7 @@ from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
+from tests.driver.retuning.weeks import Weeks, noisy
 
 SPACE = {"x": {"uniform": [0, 1]}}
 
@@ -60,6 +64,46 @@ def test_show(study: str, capsys: pytest.CaptureFixture[str]) -> None:
         "best loss    0.25 (trial 0)",
         "best params  x=0.5",
     ]
+
+
+def test_show_says_what_was_decided_and_what_it_cost(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In one line each, as the page and the log do; as data in JSON."""
+    weeks = Weeks(str(tmp_path))
+
+    def slow(call: Call) -> Ending:
+        return Ending(60.0, reply=noisy(0.5)(call).reply)
+
+    weeks.run("w1", slow)
+    study = weeks.run("w2", slow, seed=4)
+    assert study.decision is not None
+    assert main(["show", weeks.address("w2")]) == 0
+    lines = dict(line.split("  ", 1) for line in capsys.readouterr().out.splitlines()[-6:])
+    assert lines["decision"].strip() == f"kept: {study.decision.reason}"
+    assert lines["trials"].strip() == f"12 ok, and {len(study.trials) - 12} repeats"
+    cost = r"0\.\d+ slot-hours, \d+% used by trials; [\d.]+ for the last improvement"
+    assert re.fullmatch(cost, lines["cost"].strip())
+    assert main(["show", weeks.address("w2"), "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["decision"], printed["decision_reason"]) == ("kept", study.decision.reason)
+    assert printed["confirmation"]["incumbent"]["n"] >= 3
+    assert {"mean", "std_error", "n", "difference", "bound"} <= set(printed["confirmation"]["candidates"][0])
+
+
+def test_a_spec_file_may_name_an_incumbent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the operator does; the champions of several specs in one folder are kept apart."""
+    jobs: list[Any] = []
+    monkeypatch.setattr("airflow_sparktune.cli.submit.submit", lambda job, **_: jobs.append(job) or 0)
+    (tmp_path / "churn.yaml").write_text(
+        "objective: math:sqrt\nspace: {x: {uniform: [0, 1]}}\nmax_evals: 9\n"
+        "incumbent: champion\nconfirm: 8\nreplace_margin: 2%\n"
+    )
+    assert main(["run", str(tmp_path / "churn.yaml"), "--study", str(tmp_path / "week 1")]) == 0
+    (job,) = jobs
+    assert (job.spec.incumbent, job.spec.segment) == ("champion", "churn")
+    assert job.spec.champions == str(tmp_path)
+    assert (job.spec.rule.confirm.repeats, job.spec.rule.margin.to_json()) == (8, "2%")
 
 
 def test_show_json(study: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -104,6 +148,10 @@ def test_report(study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         ("objective: m:f\nspace: {x: {uniform: [0, 1]}}\nmax_eval: 3", "did you mean 'max_evals'"),
         ("objective: m:f\nspace: {x: {uniform: [0, 1]}}", "a spec must have one of max_evals, timeout"),
         ("space: {x: {uniform: [0, 1]}}\nmax_evals: 3", "a spec must have objective, got none"),
+        (
+            "objective: m:f\nspace: {x: {uniform: [0, 1]}}\nmax_evals: 9\nincumbent: champion\nconfirm: 2",
+            "confirm.repeats must be a whole number of at least 3",
+        ),
         ("objective: m:f\nspace: {x: {loguniform: [0, 1]}}\nmax_evals: 3", "must be above 0"),
         (
             '{"objective": "m:f", "space": {"x": {"loguniform": [1e-05, 1]}},\n\t"max_evals": 0}',

@@ -166,6 +166,17 @@ class TestWhatCannotBe:
             weeks.run("w2", incumbent=None, seed=4, warm_start=weeks.address("w1"))
 
 
+def test_a_budget_keeps_a_share_for_the_confirmation(weeks: Weeks) -> None:
+    """The search ends at three quarters of it; the decision is taken within the rest."""
+    weeks.run("w1")
+    study = weeks.run("w2", seed=4, max_evals=None, budget_slot_hours=0.1)
+    repeats = [trial for trial in study.trials.values() if trial.repeats is not None]
+    assert study.finished == pytest.approx(0.75 * 360, abs=8)
+    assert study.decision is not None
+    assert len(repeats) == 20
+    assert study.slots_s < 360
+
+
 def test_a_budget_of_slot_hours(weeks: Weeks) -> None:
     """Four slots for a quarter of an hour are one slot-hour, whether they had something to do or not."""
     study = weeks.run("w1", incumbent=None, max_evals=None, budget_slot_hours=1)
