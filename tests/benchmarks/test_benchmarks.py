@@ -16,7 +16,7 @@ from benchmarks.__main__ import MODULES, main
 from benchmarks.report import picture, table
 
 REPOSITORY = Path(__file__).parents[2]
-WITHOUT_SPARK = ("loop", "ask", "replay", "retuning", "suggest", "search")
+WITHOUT_SPARK = ("loop", "ask", "replay", "retuning", "warm_start", "suggest", "search")
 
 # Where hyperopt's SparkTrials is measured too.
 WITH_PEERS = ("utilisation",)

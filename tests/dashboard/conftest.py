@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page
 
 from airflow_sparktune.study.address import study_address
 from tests.dashboard.helpers.browsers import a_browser
 from tests.dashboard.helpers.pages import client_of
 
-expect.set_options(timeout=30_000)  # a busy machine takes its time to run plotly
 collect_ignore = ["site"]  # what the real Airflow of the browser tests loads
 ARTIFACTS = Path(__file__).parent.parent / "artifacts"
 

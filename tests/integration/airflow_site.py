@@ -20,6 +20,7 @@ import httpx
 import psutil
 
 PASSWORD = "admin-pass"
+SECOND_LOG = "second-scheduler.log"
 SPARK = {"AIRFLOW_CONN_SPARK_DEFAULT": '{"conn_type": "spark", "host": "local[2]"}'}
 
 
@@ -66,11 +67,14 @@ class Run:
         self.site.call("PATCH", self.path(task), new_state="failed")
 
     def question(self, task: str) -> Any:
-        """What a task asks a person, once it waits for the answer.
+        """What a task asks a person, once an answer finds it waiting.
 
-        An answer before that would meet Airflow's own transition of the task.
+        Airflow fails a task that is answered before its scheduler has heard that the process which asked is
+        done: it takes the answered task's queued state for a crash. Only its log tells that it has.
         """
         self.wait("awaiting_input", "failed", "skipped", "upstream_failed", task=task, within_s=600)
+        heard = f"TaskInstance Finished: dag_id={self.dag}, task_id={task}, run_id={self.run}"
+        wait_for(lambda: self.site.scheduler_has_said(heard), within_s=120)
         return self.site.call("GET", f"{self.path(task)}/-1/hitlDetails")
 
     def answer(self, task: str, option: str) -> None:
@@ -119,23 +123,34 @@ class Site:
         found = self.call("GET", f"dags/{dag}/dagRuns?order_by=run_after")["dag_runs"]
         return [Run(self, dag, each["dag_run_id"]) for each in found]
 
-    def replace_scheduler(self) -> None:
-        """Kill -9 of the scheduler, then another one over the same database."""
-        (old,) = filter(self._is_scheduler, psutil.process_iter())
-        command, environment = old.cmdline(), old.environ()
-        old.kill()
-        old.wait(timeout=30)
-        with (self.home / "second-scheduler.log").open("wb") as log:
-            self.started.append(
-                subprocess.Popen(
-                    command,
-                    env=environment,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    stdin=subprocess.DEVNULL,
-                    start_new_session=True,
+    def scheduler_has_said(self, text: str) -> bool:
+        """Whether a line of any scheduler's log holds the text."""
+        logs = (self.home / name for name in ("standalone.log", SECOND_LOG))
+        return any(text in log.read_text(errors="replace") for log in logs if log.exists())
+
+    def scheduler(self) -> psutil.Process:
+        """The process of the scheduler that was started first."""
+        (found,) = filter(self._is_scheduler, psutil.process_iter())
+        return found
+
+    def start_scheduler(self, like: psutil.Process) -> Callable[[], None]:
+        """What starts another scheduler over the same database, as `like` was started."""
+        command, environment = like.cmdline(), like.environ()
+
+        def start() -> None:
+            with (self.home / SECOND_LOG).open("wb") as log:
+                self.started.append(
+                    subprocess.Popen(
+                        command,
+                        env=environment,
+                        stdout=log,
+                        stderr=subprocess.STDOUT,
+                        stdin=subprocess.DEVNULL,
+                        start_new_session=True,
+                    )
                 )
-            )
+
+        return start
 
     def _is_scheduler(self, process: psutil.Process) -> bool:
         try:

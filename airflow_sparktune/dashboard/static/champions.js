@@ -94,7 +94,7 @@ export class Champions {
       el("span", { class: "state" }, ACTIONS[entry.action] ?? entry.action),
       number(entry.loss),
       entry.difference ? withError(entry.difference.mean, entry.difference.error) : "",
-      el("span", {}, entry.reason),
+      el("p", { class: "reason" }, entry.reason),
       entry.by ?? "",
       params(entry.params),
       this.mayRestore && !entry.in_office && IN_OFFICE.includes(entry.action) ? this.restoreButton(entry) : "",

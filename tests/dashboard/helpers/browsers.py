@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+expect.set_options(timeout=60_000)  # a busy machine takes its time to run plotly
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 QUIET = [
     "--no-sandbox",
@@ -42,4 +43,4 @@ def log_in(page: Page, url: str, user: str, password: str) -> None:
     page.fill("input[name=username]", user)
     page.fill("input[name=password]", password)
     page.keyboard.press("Enter")
-    expect(page.get_by_role("link", name="Dags").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("link", name="Dags").first).to_be_visible()
