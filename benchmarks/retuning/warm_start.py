@@ -1,6 +1,6 @@
 """What a warm start saves: this week's study beside one that knows nothing of last week's.
 
-`week` runs the studies, `drift` holds last week's problems and this week's, `prior` is another way to use them.
+`week` runs the studies, `drift` holds last week's problems and this week's, `prior` another way to use them.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ def test_three_weeks_of_a_champion(airflow: Site) -> None:
         assert run.state() == "success", run.log()
         decisions.append(run.xcom(key="tuning_result")["decision"])
         trained = sum(decision != "kept" for decision in decisions)
-        wait_for(lambda trained=trained: len(airflow.runs("train_production")) == trained, within_s=120)
+        wait_for(lambda trained=trained: len(airflow.runs("train_production")) == trained, within_s=300)
         assert number > 0 or decisions == ["first"]
     assert decisions == ["first", "kept", "replaced"]
     champions = record(airflow, "retune_weekly")
@@ -117,7 +117,7 @@ def test_a_rollback_then_a_scheduler_that_is_killed(airflow: Site) -> None:
 
     run = airflow.trigger("retune_weekly", "week-2026-11-23", date="2026-11-23")
     address = study_address(str(airflow.home / "sparktune"), dag_id=run.dag, task_id="tune", run_id=run.run)
-    wait_for(lambda: read_study(address).study.finished >= 3, within_s=180, every_s=0.05)
+    wait_for(lambda: read_study(address).study.finished >= 3, within_s=300, every_s=0.05)
     scheduler.kill()
     assert read_study(address).study.decision is None
     start_another()
@@ -129,7 +129,7 @@ def test_a_rollback_then_a_scheduler_that_is_killed(airflow: Site) -> None:
     assert study.starts.incumbent.params == restored.params
     assert run.xcom(key="tuning_result")["decision"] == "replaced"
     assert actions(champions)[3:] == [Action.RESTORED, Action.REPLACED]
-    wait_for(lambda: len(airflow.runs("train_production")) > before, within_s=120)
+    wait_for(lambda: len(airflow.runs("train_production")) > before, within_s=300)
     airflow.runs("train_production")[-1].wait_for_end(within_s=300)
     assert len(airflow.runs("train_production")) == before + 1
 
