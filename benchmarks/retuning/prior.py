@@ -9,7 +9,7 @@ from statistics import fmean, pstdev
 from typing import Any
 
 from airflow_sparktune.driver.samplers.base import Sampler, Suggestion
-from airflow_sparktune.study.dimensions import Dimension
+from airflow_sparktune.study.space.dimensions import Dimension
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState
 
