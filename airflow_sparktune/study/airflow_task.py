@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from airflow_sparktune.errors import StorageError
+from airflow_sparktune.study.journal import shape
+from airflow_sparktune.study.journal.decode import decoded
 from airflow_sparktune.study.storage import open_storage
 
 NAME = "airflow.json"
@@ -45,10 +48,21 @@ def write_task(address: str, task: AirflowTask) -> None:
 def read_task(address: str) -> AirflowTask | None:
     """Return the study's task; None for a study that no Airflow task has started. Raises StorageError."""
     try:
-        return AirflowTask(**json.loads(open_storage(address).read(NAME)))
+        data = decoded(open_storage(address).read(NAME))
+        shape.require(_TASK, data, what="a task instance")
+        return AirflowTask(**data)
     except FileNotFoundError:
         return None
     except (TypeError, ValueError) as error:
         raise StorageError(
             f"{NAME} must hold what a task instance is known by, got ({error}) at {address}; remove that file"
         ) from error
+
+
+_TASK: Mapping[str, shape.Fits] = {
+    "dag_id": shape.text,
+    "task_id": shape.text,
+    "run_id": shape.text,
+    "map_index": lambda value: type(value) is int,
+    "url": shape.optional(shape.text),
+}

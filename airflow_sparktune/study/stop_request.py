@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_sparktune.study.journal.decode import decoded
 from airflow_sparktune.study.storage import Storage
 
 NAME = "stop.json"
@@ -40,8 +41,8 @@ def stop_requested(storage: Storage, *, attempt: int) -> StopRequest | None:
     except FileNotFoundError:
         return None
     try:
-        found: Any = json.loads(data) if len(data) <= LARGEST else None
+        found: Any = decoded(data) if len(data) <= LARGEST else None
         request = StopRequest(int(found["attempt"]), str(found["by"])[:200], float(found["at"]))
-    except (ValueError, LookupError, TypeError, RecursionError, OverflowError):
+    except (ValueError, LookupError, TypeError, OverflowError):
         return None
     return request if request.attempt == attempt else None

@@ -16,7 +16,8 @@ from typing import Protocol
 from tests.study.s3.faulty_proxy import Fault, FaultyProxy, Request
 
 BUCKET = "studies"
-DISK_MB = 6
+# A file takes a page of 4 kB there: room for a thousand segments and as many of earlier attempts, twice over.
+DISK_MB = 32
 
 
 class Place(Protocol):

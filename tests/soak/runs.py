@@ -119,7 +119,7 @@ def shell_study(rng: random.Random) -> dict[str, Any]:
 def engine_study(rng: random.Random) -> dict[str, Any]:
     """A study of quick trials that behave."""
     return {
-        "max_evals": rng.choice([100, 200, 400]),
+        "max_evals": rng.choice([50, 100, 200]),
         "parallelism": rng.choice([1, 2, 8]),
         "storage_grace": rng.choice([5, 60]),
     }

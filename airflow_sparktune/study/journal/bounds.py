@@ -11,6 +11,8 @@ from typing import Any
 
 MOST_DEPTH = 100  # json.dumps and deepcopy recurse, and Python ends at about 1,000 calls
 LARGEST_NUMBER = 10**300  # still a float
+# For spaces and separators of other widths, and for a lone surrogate.
+_STAND_INS = {"Zs": " ", "Zl": " ", "Zp": " ", "Cs": "?"}
 MESSAGE_LIMIT, TRACEBACK_LIMIT = 4_096, 32_768  # some exceptions carry the data that they failed on
 
 
@@ -52,15 +54,17 @@ def without_surrogates(value: Any) -> Any:
 
 
 def printable(text: str, *, keep: str = "\n\t") -> str:
-    """Return a text without what a terminal would obey: control and format characters but those in `keep`.
+    """Return a text without what a terminal would obey, or cannot show, but the characters in `keep`.
 
     >>> printable(f"{chr(27)}[31mred")
     '[31mred'
     """
     if text.isprintable():
         return text
-    kept = (each for each in text if each in keep or unicodedata.category(each) not in ("Cc", "Cf"))
-    return "".join(kept).encode(errors="replace").decode()
+    return "".join(
+        each if each in keep or each.isprintable() else _STAND_INS.get(unicodedata.category(each), "")
+        for each in text
+    )
 
 
 def message_text(text: str) -> str:

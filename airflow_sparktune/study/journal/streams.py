@@ -15,17 +15,16 @@ A reader therefore needs no lock: it follows the newest stream whose `opened` it
 from __future__ import annotations
 
 import json
-import math
 import re
 import secrets
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, NoReturn
 
 from airflow_sparktune.errors import StorageError, StorageUnavailable, Superseded
 from airflow_sparktune.study.journal import events, shape
-from airflow_sparktune.study.journal.bounds import MOST_DEPTH, require_bounded, without_surrogates
+from airflow_sparktune.study.journal.bounds import require_bounded
+from airflow_sparktune.study.journal.decode import decoded
 from airflow_sparktune.study.journal.events import STREAM_NAME, Event
 from airflow_sparktune.study.journal.problems import Problems
 from airflow_sparktune.study.storage import Storage
@@ -37,7 +36,6 @@ FOLDER = "attempts"
 GATHER = 64
 MOST_ATTEMPTS = 999_999  # as many as STREAM_NAME has digits for
 MOST_JUNK = 100  # lines of a segment that are no events, after which the rest of it is left alone
-MOST_LINE_BYTES = 16 * 2**20
 ROLL_BYTES = 64 * 2**20
 
 _SEGMENT = re.compile(r"(?P<first>[0-9]{8})-(?P<last>[0-9]{8})\.jsonl")
@@ -214,7 +212,7 @@ class StreamReader:
 
     def _event(self, line: bytes, name: str) -> Event | None:
         """Return the event of a line, None for one that is said to be skipped; raises ValueError for junk."""
-        data = _decoded(line)
+        data = decoded(line)
         if not (
             isinstance(data, dict) and shape.text(data.get("event")) and shape.whole(data.get("v", SCHEMA))
         ):
@@ -319,33 +317,5 @@ class StreamWriter:
         return name
 
 
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text} is beyond any float")
-    return number
-
-
 # Made here, and not when it is used: an objective that runs in the driver may replace what json offers.
 _encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
-_decode = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite).decode
-# Lines that may hold what has to be looked for in all of their values; most hold neither.
-_LONG_NUMBER = re.compile(rb"[0-9]{300}")
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-
-
-def _decoded(line: bytes) -> Any:
-    """Return a line's values; raises ValueError for what is no JSON, or not within bounds."""
-    if len(line) > MOST_LINE_BYTES:
-        raise ValueError("a line is too long")
-    try:
-        data = _decode(line.decode())
-    except RecursionError as error:
-        raise ValueError("a line is nested too deep") from error
-    if line.count(b"[") + line.count(b"{") > MOST_DEPTH or _LONG_NUMBER.search(line):
-        require_bounded(data)
-    return without_surrogates(data) if _SURROGATE.search(line) else data

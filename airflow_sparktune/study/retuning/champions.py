@@ -20,6 +20,7 @@ from typing import Any
 from airflow_sparktune.errors import RecordError
 from airflow_sparktune.study.address import part
 from airflow_sparktune.study.journal import shape
+from airflow_sparktune.study.journal.decode import decoded
 from airflow_sparktune.study.retuning.decision import Outcome
 from airflow_sparktune.study.storage import Storage, open_storage
 
@@ -196,7 +197,7 @@ class Champions:
 
     def _parse(self, name: str, path: str) -> Entry:
         try:
-            data = json.loads(self._storage.read(name))
+            data = decoded(self._storage.read(name))
             if shape.group(data) and data.get("v", _SCHEMA) > _SCHEMA:
                 raise RecordError(
                     f"the record of champions must be of schema {_SCHEMA} or older, got {data['v']} in "
@@ -221,7 +222,7 @@ def segments(root: str) -> list[str | None]:
         storage = open_storage(f"{root}/{FOLDER}/{folder}")
         for name in filter(_NAME.fullmatch, reversed(storage.names(""))):
             try:
-                found.append(Entry.from_json(json.loads(storage.read(name))).segment)
+                found.append(Entry.from_json(decoded(storage.read(name))).segment)
             except (ValueError, LookupError, TypeError):
                 continue
             break

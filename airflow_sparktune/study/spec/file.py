@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_sparktune.errors import SpecError, StorageError
+from airflow_sparktune.study.journal import shape
+from airflow_sparktune.study.journal.decode import decoded
 from airflow_sparktune.study.spec.spec import Spec
 from airflow_sparktune.study.storage import Storage, open_storage
 
@@ -45,7 +47,7 @@ def read_spec(storage: Storage, address: str, *, sha256: str) -> Spec:
             f"{NAME} at {address} must be the one that was submitted (SHA-256 {sha256[:12]}...), got another "
             f"({found[:12]}...); nothing of it was run. Submit again, and check who may write to that folder"
         )
-    return Spec.from_json(json.loads(data))
+    return _read(data, NAME)
 
 
 def write_retuning(address: str, fields: Mapping[str, Any]) -> None:
@@ -56,10 +58,25 @@ def write_retuning(address: str, fields: Mapping[str, Any]) -> None:
 def with_retuning(spec: Spec, storage: Storage) -> Spec:
     """Return a script's spec with what whoever submitted it asks it to be compared with, if anything."""
     try:
-        fields = json.loads(storage.read(RETUNING))
+        data = storage.read(RETUNING)
     except FileNotFoundError:
         return spec
-    return Spec.from_json({**spec.to_json(), **fields})
+    return _read(data, RETUNING, known=spec.to_json())
+
+
+def _read(data: bytes, name: str, *, known: Mapping[str, Any] | None = None) -> Spec:
+    """Return the spec of a file's fields and of those that are known; raises SpecError for anything else."""
+    try:
+        fields = decoded(data)
+        if not shape.group(fields):
+            raise ValueError("no object")
+        return Spec.from_json({**(known or {}), **fields})
+    except SpecError:
+        raise
+    except (ValueError, TypeError, LookupError) as error:
+        raise SpecError(
+            f"{name} of a study must hold the fields of a spec, got what is none ({error}); submit it again"
+        ) from error
 
 
 def _encode(spec: Spec) -> bytes:
