@@ -5,12 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_sparktune.errors import StorageError, StorageUnavailable
-from airflow_sparktune.study.storage import use_connections
+from airflow_sparktune.study.storage import connection_of, use_connections
 
 
 def register() -> None:
     """Let this process open addresses such as `s3://conn_id@bucket/prefix`; imports nothing before."""
     use_connections(_files)
+
+
+def environment_of(address: str) -> dict[str, str]:
+    """Return the environment by which a child of a task opens an address: it cannot ask Airflow itself.
+
+    Empty where the address names none.
+    """
+    conn_id = connection_of(address)
+    if conn_id is None:
+        return {}
+    from airflow.sdk import BaseHook
+
+    return {f"AIRFLOW_CONN_{conn_id.upper()}": BaseHook.get_connection(conn_id).get_uri()}
 
 
 def _files(scheme: str, conn_id: str) -> Any:

@@ -248,6 +248,8 @@ class SparkTuneOperator(SubmissionOperator):
         job = self._job(address, context)
         tracker = tracking_environment(self.tracking) if self.tracking else None
         before = read_study(address)
+        if tracker is not None:
+            tracker = {**tracker, **connections.environment_of(address)}
         for problem in before.problems:
             self.log.warning("journal: %s", problem)
         context["ti"].xcom_push(key="study", value=address)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,12 +60,38 @@ def test_airflow_uses_the_connection_and_the_driver_its_own_credentials(
     files = fsspec.filesystem("s3")
     texts = [files.cat_file(path).decode() for path in files.find(plain)]
     assert len(texts) > 2
-    for place in (*line, json.dumps(started["conf"]), *texts, caplog.text):
+    settings = (json.dumps(started["conf"]), json.dumps(started["environment"]))
+    for place in (*line, *settings, *texts, caplog.text):
         assert SECRET not in place
         assert KEY not in place
     assert all("lake@" not in text for text in texts)
     lake.clear()
     assert load_study(address).best is not None
+    assert lake == {KEY}
+
+
+@pytest.mark.integration
+def test_a_tracker_opens_the_storage_by_the_same_connection(lake: set[str], tmp_path: Path) -> None:
+    """It is a process of its own, which has its connections from the environment alone."""
+    open_storage(f"s3://{BUCKET}/tracked").write("airflow.json", b"no task")
+    lake.clear()
+    address = f"s3://lake@{BUCKET}/tracked"
+    names = {name for name in os.environ if name.startswith(("AWS_", "AIRFLOW_CONN_"))}
+    environment = {name: value for name, value in os.environ.items() if name not in names}
+    code = f"import sys; from airflow_sparktune.track import track; track({address!r}, wait=lambda s: True)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={
+            **environment,
+            **connections.environment_of(address),
+            "MLFLOW_TRACKING_URI": f"file:{tmp_path}",
+            "MLFLOW_ALLOW_FILE_STORE": "true",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "airflow.json must hold what a task instance is known by" in done.stderr
     assert lake == {KEY}
 
 

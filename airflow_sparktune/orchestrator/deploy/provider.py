@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -172,7 +173,9 @@ class SubmissionOperator(SparkSubmitOperator):
         with self._without_settings(conf, submission.properties):
             hook = super()._get_hook()
         if hook._is_yarn or not hook._is_kubernetes:
-            hook._env = self.env_vars or None  # of spark-submit itself
+            # Of spark-submit itself. Local executors inherit it, and have no use for connections.
+            connections = {name: "" for name in os.environ if name.startswith("AIRFLOW_CONN_")}
+            hook._env = {**connections, **(self.env_vars or {})} or None
         if hook._is_yarn_cluster_mode:
             # Kept by the hook for on_kill: a signal handler must not ask Airflow for the connection.
             with suppress(ValueError):

@@ -5,6 +5,7 @@ Files are written once, whole, and not changed afterwards (`spec.json` is replac
 
 from airflow_sparktune.study.storage.base import Storage
 from airflow_sparktune.study.storage.connections import (
+    connection_of,
     use_connections,
     with_connection_of,
     without_connection,
@@ -14,8 +15,8 @@ from airflow_sparktune.study.storage.memory import MemoryStorage
 from airflow_sparktune.study.storage.object_store import FsspecStorage
 
 __all__ = [
-    "FsspecStorage", "LocalStorage", "MemoryStorage", "Storage", "clear", "open_storage", "share",
-    "use_connections", "with_connection_of", "without_connection",
+    "FsspecStorage", "LocalStorage", "MemoryStorage", "Storage", "clear", "connection_of", "open_storage",
+    "share", "use_connections", "with_connection_of", "without_connection",
 ]  # fmt: skip
 
 

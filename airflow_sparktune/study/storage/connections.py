@@ -26,6 +26,16 @@ def use_connections(opener: Opener) -> None:
     _opener = opener
 
 
+def connection_of(address: str) -> str | None:
+    """Return the id of the connection that an address names.
+
+    >>> connection_of("s3://aws_lake@bucket/sparktune")
+    'aws_lake'
+    """
+    found = _ADDRESS.fullmatch(address)
+    return found["conn_id"] if found else None
+
+
 def without_connection(address: str) -> str:
     """Return an address as other processes than Airflow's open it.
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import fsspec
@@ -28,11 +28,25 @@ ENGINE = Path(__file__).parents[2] / "integration" / "chaos_driver.py"
 TABLE = os.environ.get("SPARKTUNE_FAULT_TABLE")
 
 
-def driver(
-    address: str, *, slots: int, trials: int, trial_s: float = 0.03, grace_s: float = 60
-) -> subprocess.Popen[bytes]:
-    command = [sys.executable, str(ENGINE), address, str(slots), str(trials), str(grace_s), str(trial_s)]
-    return subprocess.Popen(command)
+Start = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def start(address: str) -> Iterator[Start]:
+    """Start a driver on the test's study; none outlives the test."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def driver(
+        *, slots: int, trials: int, trial_s: float = 0.03, grace_s: float = 60
+    ) -> subprocess.Popen[bytes]:
+        arguments = (slots, trials, grace_s, trial_s)
+        started.append(subprocess.Popen([sys.executable, str(ENGINE), address, *map(str, arguments)]))
+        return started[-1]
+
+    yield driver
+    for process in started:
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture
@@ -124,7 +138,7 @@ FAULTS: dict[str, tuple[int, Callable[[FaultyProxy], None]]] = {
 def test_a_study_loses_nothing(
     request: pytest.FixtureRequest,
     proxy: FaultyProxy,
-    address: str,
+    start: Start,
     read: Callable[[], Study],
     trials: int,
     begin: Callable[[FaultyProxy], None],
@@ -132,7 +146,7 @@ def test_a_study_loses_nothing(
     """Its driver is killed in the middle, and the next one goes on with all that was on record."""
     began = time.monotonic()
     begin(proxy)
-    first = driver(address, slots=1, trials=trials)
+    first = start(slots=1, trials=trials)
     known: dict[int, object] = {}
     while first.poll() is None and len(known) < trials // 2:
         time.sleep(0.1)
@@ -140,7 +154,7 @@ def test_a_study_loses_nothing(
     first.kill()
     first.wait()
     time.sleep(proxy.stale_s)  # as long as Spark takes to start at least
-    assert driver(address, slots=1, trials=trials).wait(120) == 0
+    assert start(slots=1, trials=trials).wait(120) == 0
     study = read()
     lost = [number for number, trial in known.items() if study.trials.get(number) != trial]
     _tell(
@@ -156,10 +170,10 @@ def test_a_study_loses_nothing(
     assert study.result_stands
 
 
-def test_requests_at_parallelism_1(proxy: FaultyProxy, address: str) -> None:
+def test_requests_at_parallelism_1(proxy: FaultyProxy, start: Start) -> None:
     """Two PUTs a trial, one for its start and one for its end; what reads costs little beside."""
     trials = 100
-    assert driver(address, slots=1, trials=trials, trial_s=0.1).wait(120) == 0
+    assert start(slots=1, trials=trials, trial_s=0.1).wait(120) == 0
     _tell(fault="none, parallelism 1, 0.1 s a trial", trials=trials, requests=dict(proxy.requests))
     assert proxy.requests["PUT"] <= 2 * trials + 10
     # One listing a second at most, and some at the beginning and the end.
@@ -167,18 +181,18 @@ def test_requests_at_parallelism_1(proxy: FaultyProxy, address: str) -> None:
     assert proxy.requests["HEAD"] == 0
 
 
-def test_requests_when_32_trials_a_second_end(proxy: FaultyProxy, address: str) -> None:
+def test_requests_when_32_trials_a_second_end(proxy: FaultyProxy, start: Start) -> None:
     """Trials share a PUT, at the 30 ms that S3 takes for one."""
     trials = 600
     proxy.delay_s = 0.03
-    assert driver(address, slots=32, trials=trials, trial_s=0.95).wait(120) == 0
+    assert start(slots=32, trials=trials, trial_s=0.95).wait(120) == 0
     _tell(fault="none, parallelism 32, 1 s a trial", trials=trials, requests=dict(proxy.requests))
     assert proxy.requests["PUT"] < 0.2 * trials
 
 
-def test_a_long_wait_for_trials_costs_few_listings(proxy: FaultyProxy, address: str) -> None:
+def test_a_long_wait_for_trials_costs_few_listings(proxy: FaultyProxy, start: Start) -> None:
     """A driver that waits for its trials looks for a newer attempt now and then."""
-    assert driver(address, slots=1, trials=2, trial_s=12.0).wait(120) == 0
+    assert start(slots=1, trials=2, trial_s=12.0).wait(120) == 0
     assert proxy.requests["LIST"] <= 25
 
 
