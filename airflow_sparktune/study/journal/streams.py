@@ -131,6 +131,7 @@ class StreamReader:
         self._problems = problems
         self._torn: set[str] = set()  # names of segments that lack events which they are named after
         self._known_gap = 0  # the last event that any of those was named after
+        self._begun: dict[str, bytes] = {}  # the segment that was read in part, by its name
 
     def poll(self, upto: int | None = None) -> Iterator[Event]:
         """Yield the events that have come since the last call, up to number `upto`."""
@@ -159,10 +160,14 @@ class StreamReader:
                 self.incomplete = True
                 self._skip(segment, "is listed but is no file that can be read; skipped")
             else:
+                if upto is not None:
+                    self._begun = {segment.name: content}
                 yield from self._events(segment, content, upto)
         return upto is None or self.seen >= upto
 
     def _content(self, segment: Segment) -> bytes:
+        if segment.name in self._begun:
+            return self._begun.pop(segment.name)
         name = self._path(segment)
         try:
             return self._storage.read(name)

@@ -63,6 +63,13 @@ class RollingSuite:
         assert losses(follower.study) == {0: 0.5}
         assert follower.problems == []
 
+    def test_a_rolled_stream_is_read_once(self, storage: Storage) -> None:
+        """Where each request is paid for, a study that has ended costs one read."""
+        write(storage, 1, [opened()], [trial(0)], [trial(0, 0.5)]).roll()
+        counted = Disturbed(storage, lambda found: found)
+        assert losses(follow(counted).study) == {0: 0.5}
+        assert counted.reads == 1
+
     def test_rolling_that_was_cut_short(self, storage: Storage) -> None:
         """A driver killed between writing the rolled segment and removing the old ones: nothing is twice."""
         writer = write(storage, 1, [opened()], [trial(0)], [trial(0, 0.5)])
