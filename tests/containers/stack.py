@@ -143,11 +143,15 @@ def _provide_images(stack: Stack) -> None:
     others = sorted({each["image"] for each in services.values() if not _is_ours(each["image"])})
     with _timed("the Python that our images stand on"):
         provide(_base_image())
-    with _timed("images"), ThreadPoolExecutor() as pool:
-        waiting = [pool.submit(provide, image) for image in others]
-        waiting.append(pool.submit(stack.compose, "build", timeout=1200))
-        for each in waiting:
-            each.result()
+    pool = ThreadPoolExecutor()
+    try:
+        with _timed("images"):
+            waiting = [pool.submit(provide, image) for image in others]
+            waiting.append(pool.submit(stack.compose, "build", timeout=1200))
+            for each in waiting:
+                each.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # a build that goes on ends with its engine
 
 
 def _passwords(folder: Path) -> Path:
