@@ -39,6 +39,8 @@ def docker_engine() -> Iterator[None]:
             yield
         finally:
             _stop(process)
+            # The engine mounts its data onto themselves, and leaves that behind.
+            subprocess.run(["umount", str(folder / "data")], check=False, capture_output=True, timeout=60)
             if before is None:
                 del os.environ["DOCKER_HOST"]
             else:
