@@ -8,11 +8,11 @@ import time
 
 import click
 
-from airflow_sparktune.cli.words import number, params
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.journal.bounds import printable
 from airflow_sparktune.study.result import iso
 from airflow_sparktune.study.retuning.champions import Champions, Entry, segments
+from airflow_sparktune.study.rounded import number, params
 
 
 @click.command()

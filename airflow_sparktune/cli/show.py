@@ -7,9 +7,13 @@ import sys
 
 import click
 
-from airflow_sparktune.cli.words import existing, number, params, print_result
+from airflow_sparktune.cli.words import existing, print_result
+from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.journal.bounds import printable
+from airflow_sparktune.study.journal.output import read_output
 from airflow_sparktune.study.result import summary, trial_row
+from airflow_sparktune.study.rounded import number, params
+from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial
 
@@ -17,20 +21,35 @@ from airflow_sparktune.study.trial import Trial
 @click.command()
 @click.argument("study")
 @click.option("--json", "as_json", is_flag=True, help="Everything, exactly, as JSON.")
-def show_command(study: str, as_json: bool) -> None:
+@click.option("--output", metavar="N", type=int, help="The lines that trial N printed.")
+def show_command(study: str, as_json: bool, output: int | None) -> None:
     """Print the trials and the result of a study.
 
     \b
     sparktune show spec.study
     sparktune show s3://bucket/studies/churn --json | jq .best_params
+    sparktune show spec.study --output 12
     """
     found = existing(study)
+    if output is not None:
+        click.echo(_output(study, found, output), nl=False)
+        return
     if as_json:
         trials = [trial_row(found.trials[key]) for key in sorted(found.trials)]
         click.echo(json.dumps({**summary(found), "trials": trials}, indent=2))
         return
     _print_trials(found)
     print_result(found)
+
+
+def _output(address: str, study: Study, number: int) -> str:
+    trial = study.trials.get(number)
+    if trial is None:
+        raise StorageError(f"the study has no trial {number}; sparktune show {address} lists them")
+    text = read_output(open_storage(address), attempt=trial.attempt, number=number)
+    if text is None:
+        raise StorageError(f"nothing is kept of what trial {number} printed")
+    return text
 
 
 def _print_trials(study: Study) -> None:

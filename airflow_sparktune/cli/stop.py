@@ -6,8 +6,9 @@ import getpass
 
 import click
 
-from airflow_sparktune.cli.words import existing, number
+from airflow_sparktune.cli.words import existing
 from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.rounded import number
 from airflow_sparktune.study.stop_request import request_stop
 from airflow_sparktune.study.storage import open_storage
 

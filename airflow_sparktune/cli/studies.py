@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 
-from airflow_sparktune.cli.words import ending, existing, facts, number, params
+from airflow_sparktune.cli.words import ending, existing, facts
 from airflow_sparktune.study.journal.bounds import printable
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.result import iso
 from airflow_sparktune.study.retuning.retention import Keep, addresses, find, prune, superfluous
+from airflow_sparktune.study.rounded import number, params
 from airflow_sparktune.study.spec import FIELDS
 from airflow_sparktune.study.study import Study
 

@@ -16,7 +16,7 @@ from airflow_sparktune.dashboard.page.importance import Importances
 from airflow_sparktune.dashboard.page.masking import Mask, study_mask
 from airflow_sparktune.dashboard.page.points import named_dimensions
 from airflow_sparktune.dashboard.page.replies import json_response, packed
-from airflow_sparktune.dashboard.page.schemas import StudyReply
+from airflow_sparktune.dashboard.page.schemas import OutputReply, StudyReply
 from airflow_sparktune.dashboard.page.view import (
     importance_reply,
     stream_of,
@@ -27,6 +27,8 @@ from airflow_sparktune.dashboard.place import Catalogue, Place
 from airflow_sparktune.dashboard.shelf import Shelf
 from airflow_sparktune.dashboard.workers import Workers
 from airflow_sparktune.study.address import part
+from airflow_sparktune.study.journal.output import read_output
+from airflow_sparktune.study.storage import open_storage
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +59,7 @@ class StudyRoutes:
         run = "/tasks/{task_id}/runs/{run_id}"
         router.get(f"{run}/study")(self.study)
         router.get(f"{run}/trials/{{number}}")(self.trial)
+        router.get(f"{run}/trials/{{number}}/output")(self.output)
         router.get(f"{run}/importance")(self.importance)
         router.get(f"{run}/report")(self.report)
         router.get("/tasks/{task_id}/history")(self.history)
@@ -110,6 +113,22 @@ class StudyRoutes:
             if found is None:
                 raise HTTPException(404, f"this study has no trial {number}")
             return json_response(trial_reply(found, dimensions, mask=mask), request)
+
+        return await self._answer(read, request)
+
+    async def output(self, request: Request, place: TaskInstance, number: int, generation: int) -> Response:
+        """The lines that a trial printed."""
+
+        def read() -> Response:
+            address = self._find(place, generation)
+            with self._shelf.look(address) as follower:
+                study = follower.study
+                found = study.trials.get(number)
+                mask = study_mask(self._mask, study)
+            if found is None:
+                raise HTTPException(404, f"this study has no trial {number}")
+            text = read_output(open_storage(address), attempt=found.attempt, number=number)
+            return json_response(OutputReply(text=mask(text)), request)
 
         return await self._answer(read, request)
 

@@ -7,10 +7,14 @@ import logging
 
 from airflow_sparktune.executor.reply import OURS
 from airflow_sparktune.study.result import cost_in_words, in_words, summary
+from airflow_sparktune.study.rounded import number, params
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialPurpose
 
 log = logging.getLogger(__name__)
+
+# Longer params are cut in the line of a trial; the page and `sparktune show` have them whole.
+MOST_CHARS = 200
 
 
 class ProgressLog:
@@ -43,33 +47,35 @@ class ProgressLog:
 
     def trial(self, trial: Trial) -> None:
         """Log one line for a trial that has ended."""
-        spec, best = self._study.spec, self._study.best
         self._finished += trial.counts
-        loss = f" loss={trial.loss:.6g}" if trial.loss is not None else ""
         if trial.purpose is TrialPurpose.CONFIRM:
+            loss = "" if trial.loss is None else f" loss={number(trial.loss)}"
             log.info("repeat %s of trial %s %s%s", trial.repeat, trial.repeats, trial.state.value, loss)
             return
-        so_far = f" best={best.loss:.6g} (#{best.number})" if best else ""
-        took = f" {trial.end - trial.start:.1f} s" if trial.end and trial.start else ""
+        spec, best = self._study.spec, self._study.best
+        most = f"/{spec.max_evals}" if spec and spec.max_evals is not None else ""
+        head = f"[{self._finished}{most}] trial {trial.number} {trial.state.value}"
+        took = f"{trial.end - trial.start:.1f} s" if trial.end and trial.start else ""
         by = trial.suggested_by
-        log.info(
-            "trial %d%s %s%s%s%s%s",
-            self._finished,
-            f"/{spec.max_evals}" if spec and spec.max_evals is not None else "",
-            trial.state.value,
-            loss,
-            so_far,
-            took,
-            f" ({by})" if by and spec and by != spec.algo else "",
-        )
+        by = f"({by})" if by and spec and by != spec.algo else ""
+        tail = " ".join(filter(None, (took, _short(params(trial.params)), by)))
         if trial.error is not None:
-            log.warning("trial %d failed (%s): %s", trial.number, trial.error.kind.value, trial.error.message)
+            log.warning("%s (%s) %s: %s", head, trial.error.kind.value, tail, trial.error.message)
+        elif trial.loss is not None:
+            is_best = " (best)" if best is not None and best.number == trial.number else ""
+            log.info("%s loss=%s%s %s", head, number(trial.loss), is_best, tail)
+        else:
+            log.info("%s %s", head, tail)
         if left_out := set(trial.info.get(OURS, {}).get("left_out", ())) - self._left_out:
             self._left_out |= left_out
             log.warning(
                 "the objective's result holds what the journal leaves out (no JSON, or too large): %s",
                 ", ".join(sorted(left_out)),
             )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MOST_CHARS else f"{text[: MOST_CHARS - 1]}…"
 
 
 def log_end(study: Study) -> None:

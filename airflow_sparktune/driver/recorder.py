@@ -25,6 +25,7 @@ from airflow_sparktune.study.journal.events import (
     TrialChanged,
 )
 from airflow_sparktune.study.journal.follow import StudyFollower
+from airflow_sparktune.study.journal.output import OutputWriter
 from airflow_sparktune.study.journal.streams import StreamWriter, next_attempt
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason
@@ -72,6 +73,7 @@ class Recorder:
         self.commit_s = 0.0
         self._storage = storage
         self._writer = writer
+        self._output = OutputWriter(storage, writer.stream, clock=clock)
         self._wall = wall
         self.clock = clock
         self._earlier_s = study.elapsed_s
@@ -143,6 +145,10 @@ class Recorder:
         """Note where a trial stands; durable after `commit`."""
         self._record(TrialChanged(**self._stamp(), trial=trial))
 
+    def output(self, number: int, text: str) -> None:
+        """Keep what a trial printed, beside the journal."""
+        self._output.keep(number, text)
+
     def slots(self, slots: int) -> None:
         """Note how many trials can run at once, where it has changed."""
         if slots != self._slots:
@@ -177,6 +183,7 @@ class Recorder:
                     self._outage.failed(error)
                 else:
                     self._outage.over()
+                    self._output.flush()
 
     def _write(self, start: float) -> None:
         written = self._writer.events
@@ -196,6 +203,7 @@ class Recorder:
         if self.study.closed is None:
             self._record(Closed(**self._stamp(), reason=reason, error=error, timing=self.watch.seconds))
         self._commit_end()
+        self._output.flush(now=True)
         try:
             self._writer.roll()
         except StorageError as error:  # some buckets forbid deletes; the study is whole without it

@@ -282,6 +282,8 @@ class Tuner:
         self._slot_numbers.give_back(trial.slot)
         match event:
             case Ended(reply=reply):
+                if reply.output is not None:
+                    self._recorder.output(trial.number, reply.output)
                 return trial.ended(
                     TrialState.OK if reply.failure is None else TrialState.FAILED,
                     end=self._recorder.now,

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.executor.children import guard_children
 from airflow_sparktune.executor.objective import TrialContext
+from airflow_sparktune.executor.output import captured
 from airflow_sparktune.executor.reply import Reply, raised
 from airflow_sparktune.executor.reuse import keep_worker
 from airflow_sparktune.executor.seeding import seed_globals
@@ -61,6 +62,12 @@ def evaluate(task: Broadcast, call: Call, rows: Iterator[Any]) -> Iterator[Any]:
 
 def run(task: Task, call: Call) -> tuple[Reply, Any]:
     """Call the objective with seeded random states; return the reply, and what the objective returned."""
+    with captured(call.trial.number) as output:
+        reply, returned = _run(task, call)
+    return replace(reply, output=output.text or None), returned
+
+
+def _run(task: Task, call: Call) -> tuple[Reply, Any]:
     try:
         objective = task.bind(call)
     except ObjectiveError as error:

@@ -25,12 +25,13 @@ OURS = "sparktune"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The outcome of a call: a loss or a failure, and how long the objective ran."""
+    """The outcome of a call: a loss or a failure, how long the objective ran, and what it printed."""
 
     run_s: float
     loss: float | None = None
     failure: Failure | None = None
     info: Mapping[str, Any] | None = None
+    output: str | None = None
 
     @classmethod
     def read(cls, text: Any) -> Reply:
@@ -56,11 +57,15 @@ class Reply:
             raise ValueError(f"the loss must be a finite number, got {reprlib.repr(loss)}")
         if not (info is None or isinstance(info, dict)):
             raise TypeError(f"info must be an object, got {type(info).__name__}")
-        return cls(run_s, None if failure else loss, failure, info)
+        output = data.get("output")
+        if not (output is None or isinstance(output, str)):
+            raise TypeError(f"output must be a text, got {type(output).__name__}")
+        return cls(run_s, None if failure else loss, failure, info, output)
 
     def to_json(self) -> str:
         failure = self.failure.to_json() if self.failure else None
-        return dumps({"run_s": self.run_s, "loss": self.loss, "failure": failure, "info": self.info})
+        data = {"run_s": self.run_s, "loss": self.loss, "failure": failure, "info": self.info}
+        return dumps(data if self.output is None else {**data, "output": self.output})
 
 
 def _is_real(value: Any) -> bool:

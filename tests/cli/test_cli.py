@@ -49,6 +49,7 @@ def study(tmp_path: Path) -> str:
     failure = Failure(FailureKind.RAISED, "ValueError: too [bold]small[/bold]", "Traceback ...")
     second = Trial(number=1, params={"x": 0.1}, point={"x": 0.1}, start=12.0, slot=0)
     recorder.trial(second.ended(TrialState.FAILED, end=13.0, error=failure))
+    recorder.output(1, "too small\n")
     recorder.close(StopReason.MAX_EVALS)
     return str(tmp_path)
 
@@ -104,6 +105,15 @@ def test_a_spec_file_may_name_an_incumbent(tmp_path: Path, monkeypatch: pytest.M
     assert (job.spec.incumbent, job.spec.segment) == ("champion", "churn")
     assert job.spec.champions == str(tmp_path)
     assert (job.spec.rule.confirm.repeats, job.spec.rule.margin.to_json()) == (8, "2%")
+
+
+def test_show_what_a_trial_printed(study: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", study, "--output", "1"]) == 0
+    assert capsys.readouterr().out == "too small\n"
+    assert main(["show", study, "--output", "0"]) == 2
+    assert "nothing is kept of what trial 0 printed" in capsys.readouterr().err
+    assert main(["show", study, "--output", "7"]) == 2
+    assert "has no trial 7" in capsys.readouterr().err
 
 
 def test_show_json(study: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,8 @@ from fastapi.testclient import TestClient
 from airflow_sparktune.dashboard.app import create_app
 from airflow_sparktune.dashboard.roots import StorageRoots
 from airflow_sparktune.errors import StorageUnavailable
+from airflow_sparktune.study.journal.output import OutputWriter
+from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.trial import Failure, FailureKind, TrialState
 from tests.dashboard.helpers.pages import RUN, TASK, client_of, everybody, somebody
 from tests.dashboard.helpers.synthetic import Writer
@@ -199,11 +201,14 @@ def test_a_secret_of_the_spec_is_hidden_in_tracebacks_too(tmp_path: Path, addres
         writer.put(trial.ended(TrialState.FAILED, end=writer.now, error=error, info={"note": text}))
     described = {"type": "ObjectiveError", "message": text, "retryable": False, "traceback": text}
     writer.close("error", error=described)
+    output = OutputWriter(open_storage(address), writer.stream.stream)
+    output.keep(0, text)
+    output.flush(now=True)
     client = TestClient(
         create_app(StorageRoots((str(tmp_path),)), guard=everybody, editor=somebody, mask=airflow_mask())
     )
 
-    for path in ("study", "trials/0?generation=0", "report?generation=0"):
+    for path in ("study", "trials/0?generation=0", "trials/0/output?generation=0", "report?generation=0"):
         answer = client.get(f"{RUN}/{path}")
         assert answer.status_code == 200
         assert "OperationalError" in answer.text

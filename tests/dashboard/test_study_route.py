@@ -9,6 +9,8 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from airflow_sparktune.study.journal.events import Prefix
+from airflow_sparktune.study.journal.output import OutputWriter
+from airflow_sparktune.study.storage import open_storage
 from tests.dashboard.helpers.pages import RUN
 from tests.dashboard.helpers.synthetic import TRACEBACK, Writer
 
@@ -136,6 +138,22 @@ def test_a_trial_comes_with_its_traceback(client: TestClient, address: str) -> N
     assert trial["error"]["traceback"] == TRACEBACK
     assert set(trial["params"]) >= {"lr", "depth"}
     assert client.get(f"{RUN}/trials/99", params={"generation": 0}).status_code == 404
+
+
+def test_a_trial_has_the_lines_it_printed(client: TestClient, address: str) -> None:
+    writer = Writer(address)
+    writer.open()
+    writer.run(2)
+    output = OutputWriter(open_storage(address), writer.stream.stream)
+    output.keep(1, "epoch 1\n")
+    output.flush(now=True)
+
+    def printed(number: int) -> Any:
+        return client.get(f"{RUN}/trials/{number}/output", params={"generation": 0})
+
+    assert printed(1).json() == {"text": "epoch 1\n"}
+    assert printed(0).json() == {"text": None}
+    assert printed(9).status_code == 404
 
 
 def test_script_tags_stay_data(client: TestClient, address: str) -> None:

@@ -214,6 +214,12 @@ class ImportanceReply(_Reply):
     message: str | None = None
 
 
+class OutputReply(_Reply):
+    """The lines that a trial printed; None where nothing is kept."""
+
+    text: str | None
+
+
 class TrialReply(_Reply):
     """Everything about one trial."""
 

@@ -12,9 +12,11 @@ const ORIGIN_WORDS = {
 };
 
 export class Panel {
-  // `load(number)` fetches a trial's details; `changed()` is called when another trial is shown, or none.
-  constructor({ load, changed }) {
+  // `load(number)` fetches a trial's details, `output(number)` what it printed; `changed()` is called when
+  // another trial is shown, or none.
+  constructor({ load, output, changed }) {
     this.load = load;
+    this.output = output;
     this.changed = changed;
     this.shown = null; // the trial's number
     document.addEventListener("keydown", (event) => event.key === "Escape" && this.close());
@@ -31,7 +33,19 @@ export class Panel {
     } catch (error) {
       parts = [el("p", {}, error.message)];
     }
-    if (this.shown === trialNumber) this.put(trialNumber, parts);
+    if (this.shown !== trialNumber) return;
+    this.put(trialNumber, parts);
+    const printed = await this.printed(trialNumber);
+    if (this.shown === trialNumber) byId("panel").append(...printed);
+  }
+
+  async printed(trialNumber) {
+    try {
+      const text = await this.output(trialNumber);
+      return text ? [el("h3", {}, "Output"), el("pre", { class: "traceback", tabindex: "0" }, text)] : [];
+    } catch (error) {
+      return [el("h3", {}, "Output"), el("p", {}, error.message)];
+    }
   }
 
   close() {

@@ -29,6 +29,10 @@ export class LiveSource {
     return this.patient(`trials/${trialNumber}`, { generation: model.generation });
   }
 
+  async output(model, trialNumber) {
+    return (await this.patient(`trials/${trialNumber}/output`, { generation: model.generation })).text;
+  }
+
   importance(model) {
     return this.patient("importance", { generation: model.generation });
   }
@@ -109,6 +113,11 @@ export class ReportSource {
     const found = this.data.trials[trialNumber];
     if (!found) throw new Lost("This report has no details of this trial; `sparktune show --json` has all.");
     return found;
+  }
+
+  // A report leaves out what trials printed.
+  async output() {
+    return null;
   }
 
   async importance() {

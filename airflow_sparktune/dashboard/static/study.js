@@ -31,7 +31,11 @@ const filters = new Filters(() => {
   charts.refresh();
 });
 const open = (chosen) => panel.open(chosen);
-const panel = new Panel({ load: (chosen) => source.trial(model, chosen), changed: () => table.choose(panel.shown) });
+const panel = new Panel({
+  load: (chosen) => source.trial(model, chosen),
+  output: (chosen) => source.output(model, chosen),
+  changed: () => table.choose(panel.shown),
+});
 const table = new TrialTable({ open, kept: (trial) => filters.kept(trial) });
 const parameters = new Parameters(() => source.importance(model), { askable: !inside, open });
 const contour = new Contour(open);

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from airflow_sparktune.study.journal.output import OutputWriter
 from airflow_sparktune.study.space import choice, uniform
+from airflow_sparktune.study.storage import open_storage
 from tests.dashboard.helpers.pages import RUN, TASK, client_of
 from tests.dashboard.helpers.serving import served
 from tests.dashboard.helpers.synthetic import Writer
@@ -141,8 +143,14 @@ def test_a_failed_trial_opens_with_its_traceback_by_keyboard(page: Page, site: s
 
 
 def test_a_bar_of_the_timeline_opens_its_trial(page: Page, site: str, address: str) -> None:
-    """Also one that is not among the hundred that the table lists."""
-    finished(address, trials=150)
+    """Also one that is not among the hundred that the table lists; the panel has what the trial printed."""
+    writer = Writer(address)
+    writer.open(max_evals=150)
+    writer.run(150)
+    output = OutputWriter(open_storage(address), writer.stream.stream)
+    output.keep(0, "epoch 1\n")
+    output.flush(now=True)
+    writer.close()
     page.goto(f"{site}{RUN}/")
     scroll_to(page, "#timeline")
     expect(page.locator("#timeline .scatterlayer .trace").first).to_be_attached()
@@ -153,6 +161,7 @@ def test_a_bar_of_the_timeline_opens_its_trial(page: Page, site: str, address: s
 
     expect(page.locator("#panel")).to_contain_text("Trial 0")
     expect(page.locator("#panel")).to_contain_text("Params")
+    expect(page.locator("#panel")).to_contain_text("epoch 1")
     page.keyboard.press("Escape")
     expect(page.locator("#panel")).to_be_hidden()
 

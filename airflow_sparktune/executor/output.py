@@ -1,0 +1,113 @@
+"""Mark each line that a trial prints with the trial's number, and keep a part of them for the driver."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+# The most that is kept of one trial, in characters: half from its beginning, half from its end.
+KEPT_CHARS = 32_768
+# A longer line is marked again every so many characters.
+LINE_CHARS = 8_192
+
+
+class TrialOutput:
+    """Keeps the lines of one trial as `text`; the middle of a long output is left out."""
+
+    def __init__(self, number: int) -> None:
+        self._mark = f"[trial {number}] "
+        self._unfinished = ""
+        self._head = self._tail = ""
+        self._left_out = 0
+
+    @property
+    def text(self) -> str:
+        if not self._left_out:
+            return self._head + self._tail
+        return f"{self._head}\n... {self._left_out} characters left out ...\n{self._tail}"
+
+    def lines(self, written: str) -> str:
+        """Keep what was written, and return the lines that are complete, each with the trial's mark."""
+        complete, newline, rest = (self._unfinished + written).rpartition("\n")
+        if not newline and len(rest) > LINE_CHARS:
+            complete, newline, rest = rest, "\n", ""
+        self._unfinished = rest
+        return self._marked(complete) if newline else ""
+
+    def end(self) -> str:
+        """Return the last line with its mark, if it has no end of its own."""
+        rest, self._unfinished = self._unfinished, ""
+        return self._marked(rest) if rest else ""
+
+    def _marked(self, text: str) -> str:
+        # A progress bar writes over its line again and again: only what it shows last is a line.
+        lines = [line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")]
+        self._keep("".join(f"{line}\n" for line in lines))
+        return "".join(f"{self._mark}{line}\n" for line in lines)
+
+    def _keep(self, text: str) -> None:
+        room = max(KEPT_CHARS // 2 - len(self._head), 0)
+        self._head += text[:room]
+        tail = self._tail + text[room:]
+        self._tail = tail[-(KEPT_CHARS // 2) :]
+        self._left_out += len(tail) - len(self._tail)
+
+
+class MarkedStream:
+    """Stands in for `sys.stdout` or `sys.stderr`. Outside of trials it writes through."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        output = _current()
+        marked = text if output is None else output.lines(text)
+        if marked:
+            self._stream.write(marked)
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # copy and pickle ask before there is a stream
+            raise AttributeError(name)
+        return getattr(self._stream, name)
+
+
+# The trials that run in this process, by the thread that runs each.
+_outputs: dict[int, TrialOutput] = {}
+
+
+@contextmanager
+def captured(number: int) -> Iterator[TrialOutput]:
+    """Mark and keep what Python code prints while the block runs.
+
+    A line belongs to the trial whose thread prints it, or to the only trial in the process. What programs and
+    libraries write past `sys.stdout` and `sys.stderr` stays as it is.
+    """
+    # They stay installed: a logging handler that a trial has made holds on to them.
+    if not isinstance(sys.stdout, MarkedStream):
+        sys.stdout = MarkedStream(sys.stdout)
+    if not isinstance(sys.stderr, MarkedStream):
+        sys.stderr = MarkedStream(sys.stderr)
+    thread, output = threading.get_ident(), TrialOutput(number)
+    _outputs[thread] = output
+    try:
+        yield output
+    finally:
+        del _outputs[thread]
+        if rest := output.end():
+            sys.stdout.write(rest)
+            sys.stdout.flush()
+
+
+def _current() -> TrialOutput | None:
+    output = _outputs.get(threading.get_ident())
+    if output is None and len(_outputs) == 1:
+        return next(iter(_outputs.values()), None)
+    return output

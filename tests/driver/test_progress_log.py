@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from airflow_sparktune.driver.progress_log import ProgressLog
+from airflow_sparktune.study.journal.events import TrialChanged
+from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
+
+
+def logged(caplog: pytest.LogCaptureFixture, study: Study, number: int, **ended: Any) -> tuple[str, str]:
+    params = {"lr": 0.0123456, "model": {"depth": 7}}
+    trial = Trial(number=number, params=params, point={"lr": 0.01}, start=1.0).ended(end=1.4, **ended)
+    study.apply(TrialChanged(at=1.4, ran_s=0.4, trial=trial))
+    report = ProgressLog(study)
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        report.trial(trial)
+    (record,) = caplog.records
+    return record.levelname, record.getMessage()
+
+
+def test_a_trial_is_one_line_with_its_number_and_its_params(caplog: pytest.LogCaptureFixture) -> None:
+    study = Study()
+    level, line = logged(caplog, study, 10, state=TrialState.OK, loss=0.0351234)
+    assert (level, line.partition("]")[2]) == (
+        "INFO", " trial 10 ok loss=0.03512 (best) 0.4 s lr=0.01235 model.depth=7"
+    )  # fmt: skip
+    level, line = logged(caplog, study, 11, state=TrialState.OK, loss=0.5)
+    assert "(best)" not in line
+
+
+def test_a_failed_trial_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    failure = Failure(FailureKind.RAISED, "ValueError: no rows")
+    level, line = logged(caplog, Study(), 4, state=TrialState.FAILED, error=failure)
+    assert level == "WARNING"
+    assert line.endswith("trial 4 failed (raised) 0.4 s lr=0.01235 model.depth=7: ValueError: no rows")

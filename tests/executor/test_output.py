@@ -1,0 +1,90 @@
+# ruff: noqa: T201 - trials print
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+
+import pytest
+
+from airflow_sparktune.executor.output import KEPT_CHARS, TrialOutput, captured
+
+
+def test_each_line_has_the_trials_number(capsys: pytest.CaptureFixture[str]) -> None:
+    print("before")
+    with captured(12) as output:
+        print("epoch 1")
+        print("epoch", 2, end="")
+        print(" done")
+        print("no end", end="")
+    print("after")
+    assert (
+        capsys.readouterr().out
+        == "before\n[trial 12] epoch 1\n[trial 12] epoch 2 done\n[trial 12] no end\nafter\n"
+    )
+    assert output.text == "epoch 1\nepoch 2 done\nno end\n"
+
+
+def test_a_progress_bar_is_one_line() -> None:
+    output = TrialOutput(1)
+    assert output.lines("\r10 %\r50 %") == ""
+    assert output.lines("\r100 %\n") == "[trial 1] 100 %\n"
+
+
+def test_the_middle_of_a_long_output_is_left_out() -> None:
+    output = TrialOutput(1)
+    for number in range(20_000):
+        output.lines(f"line {number}\n")
+    assert output.text.startswith("line 0\nline 1\n")
+    assert output.text.endswith("line 19999\n")
+    assert "characters left out" in output.text
+    assert len(output.text) < KEPT_CHARS + 100
+
+
+def test_a_line_without_end_is_cut() -> None:
+    output = TrialOutput(1)
+    assert output.lines("x" * 100_000).startswith("[trial 1] xxx")
+
+
+def test_trials_in_threads_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    both = threading.Barrier(2)
+    texts: dict[int, str] = {}
+
+    def trial(number: int) -> None:
+        with captured(number) as output:
+            both.wait()
+            print(f"from {number}")
+            both.wait()
+        texts[number] = output.text
+
+    threads = [threading.Thread(target=trial, args=(number,)) for number in (1, 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert texts == {1: "from 1\n", 2: "from 2\n"}
+    assert sorted(capsys.readouterr().out.splitlines()) == ["[trial 1] from 1", "[trial 2] from 2"]
+
+
+def test_a_thread_of_the_only_trial_prints_for_it(capsys: pytest.CaptureFixture[str]) -> None:
+    with captured(3) as output:
+        thread = threading.Thread(target=print, args=("loaded",))
+        thread.start()
+        thread.join()
+    assert output.text == "loaded\n"
+
+
+def test_a_logger_that_a_trial_sets_up_goes_on_after_it(capsys: pytest.CaptureFixture[str]) -> None:
+    logger = logging.getLogger("tests.output")
+    with captured(1) as first:
+        handler = logging.StreamHandler(sys.stdout)
+        logger.addHandler(handler)
+        logger.warning("one")
+    try:
+        with captured(2) as second:
+            logger.warning("two")
+        logger.warning("three")
+    finally:
+        logger.removeHandler(handler)
+    assert (first.text, second.text) == ("one\n", "two\n")
+    assert capsys.readouterr().out.endswith("[trial 2] two\nthree\n")
