@@ -11,6 +11,8 @@ const STANDINGS = {
   guardrail: "out: breaks a guardrail",
   unfinished: "cut off",
 };
+// Where there was no incumbent to compare with.
+const ALONE = { ...STANDINGS, won: "first champion", passed: "not the best" };
 
 const HEAD = ["Configuration", "Mean loss", "Better by", "At least", "Repeats", "Standing"];
 
@@ -24,7 +26,8 @@ export function showConfirmation(model, open) {
   byId("differences-text").textContent = differenceWords(retuning);
   const table = byId("contenders");
   table.tHead.replaceChildren(el("tr", {}, ...HEAD.map((name) => el("th", { scope: "col" }, name))));
-  table.tBodies[0].replaceChildren(...contenders.map((each) => row(each, open)));
+  const standings = contenders.some((each) => each.incumbent) ? STANDINGS : ALONE;
+  table.tBodies[0].replaceChildren(...contenders.map((each) => row(each, standings, open)));
   showChanged(retuning.changed);
 }
 
@@ -32,10 +35,10 @@ export function nameOf(contender) {
   return contender.incumbent ? "incumbent" : `trial ${contender.number}`;
 }
 
-function row(each, open) {
+function row(each, standings, open) {
   const button = el("button", { type: "button", class: "plain" }, nameOf(each));
   button.addEventListener("click", () => open(each.number));
-  const standing = each.incumbent ? "in production today" : (STANDINGS[each.standing] ?? "");
+  const standing = each.incumbent ? "in production today" : (standings[each.standing] ?? "");
   const cells = [
     button,
     withError(each.mean, each.std_error),

@@ -52,6 +52,15 @@ def test_the_decision_stands_at_the_top_with_its_evidence(
         expect(legend).to_contain_text(words)
 
 
+def test_a_first_champion_is_compared_with_nothing(page: Page, site: str, weeks: Weeks) -> None:
+    page.goto(f"{site}{TASK}/runs/w1/")
+
+    expect(page.locator("#decision")).to_contain_text("First champion")
+    expect(page.locator("#contenders tbody tr")).to_have_count(3)
+    expect(page.locator("#contenders tr.best")).to_contain_text("first champion")
+    expect(page.locator("#confirmation-differences")).to_be_hidden()
+
+
 def test_the_table_says_where_each_trial_comes_from(page: Page, site: str, weeks: Weeks) -> None:
     page.goto(f"{site}{TASK}/runs/w2/")
     expect(page.locator("#decision")).to_contain_text("Kept")
