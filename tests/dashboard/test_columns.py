@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from airflow_sparktune.dashboard.app import create_app
 from airflow_sparktune.dashboard.page.columns import columns, sample
+from airflow_sparktune.dashboard.roots import StorageRoots
+from airflow_sparktune.dashboard.workers import Workers
 from airflow_sparktune.study.trial import Trial, TrialState
-from tests.dashboard.helpers.pages import RUN, as_it_is
+from tests.dashboard.helpers.pages import RUN, as_it_is, everybody, somebody
 from tests.dashboard.helpers.synthetic import Writer
 
 
@@ -114,8 +117,16 @@ def test_the_history_looks_into_the_newest_runs_only(client: TestClient, tmp_pat
 
 
 @pytest.mark.integration
-def test_a_hundred_thousand_trials_stay_small(client: TestClient, address: str) -> None:
+def test_a_hundred_thousand_trials_stay_small(tmp_path: Path, address: str) -> None:
     """The page's data below 3 MB, a report below 15 MB, however long a study is."""
+    app = create_app(
+        StorageRoots((str(tmp_path),)),
+        guard=everybody,
+        editor=somebody,
+        mask=as_it_is,
+        workers=Workers(deadline_s=120),  # however busy the machine is
+    )
+    client = TestClient(app)
     writer = Writer(address)
     writer.open(max_evals=100_000)
     writer.run(100_000, commit=False)

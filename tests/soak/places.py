@@ -64,11 +64,12 @@ class SmallDisk(Disk):
     def disturb(self, rng: random.Random, stop: threading.Event) -> None:
         ballast = self._root / "ballast"
         while not stop.wait(rng.uniform(1, 8)):
-            with ballast.open("wb") as file, suppress(OSError):
-                for piece in (2**16, 1):
+            # Unbuffered: what is in a buffer would be written, in vain, when the file is closed.
+            with ballast.open("wb", buffering=0) as file:
+                for piece in (2**16, 2**12):
                     with suppress(OSError):
                         while file.write(b"\0" * piece):
-                            file.flush()
+                            pass
             self.troubles["disk full"] += 1
             stop.wait(rng.uniform(0.5, 6))
             ballast.unlink()
