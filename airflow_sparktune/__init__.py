@@ -1,7 +1,7 @@
 """Hyperparameter retuning for Airflow on Spark.
 
-Public names are imported when they are first used, so that importing the package costs nothing in a
-DAG processor, a Spark driver or a Python worker. The errors need nothing else and are there at once.
+Public names are imported on first use, so importing the package costs a DAG processor, a Spark driver or a
+Python worker nothing. The errors have no dependencies and are imported at once.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from airflow_sparktune import errors
-from airflow_sparktune.errors import *  # noqa: F403 - its public names are ours, as __all__ says
+from airflow_sparktune.errors import *  # noqa: F403 - re-exported: see __all__
 
 __version__ = "0.1.0"
 

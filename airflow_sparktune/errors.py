@@ -1,7 +1,7 @@
-"""The deliberate errors; each class says whether trying the same task again can help.
+"""The errors that this package raises on purpose. Each class states whether retrying the task can help.
 
-A message gives the rule, the value and the way out. Across the process boundary an error travels as
-data, see `describe` and `revive`.
+A message gives the rule, the value and the way out. Between processes an error travels as JSON data: see
+`describe` and `revive`.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ __all__ = [
 
 
 class SparktuneError(Exception):
-    """The base of all errors that this package raises on purpose.
+    """Base class of all errors that this package raises on purpose.
 
-    A message may quote a journal or a server; what a terminal would obey is left out of it.
+    A message may quote a journal or a server, so control characters are removed from it.
     """
 
     retryable: ClassVar[bool] = False
@@ -40,7 +40,7 @@ class SparktuneError(Exception):
 
 
 class SpecError(SparktuneError, ValueError):
-    """The request is wrong: a space, a limit, an argument. A retry would ask the same again."""
+    """The request is wrong: a space, a limit or an argument. A retry would fail in the same way."""
 
 
 class ObjectiveError(SparktuneError):
@@ -48,50 +48,52 @@ class ObjectiveError(SparktuneError):
 
 
 class NoSuccess(ObjectiveError):
-    """The study has ended, and no trial of it has succeeded."""
+    """The study has ended without a successful trial."""
 
 
 class IncumbentBroken(ObjectiveError):
-    """What is in production fails on today's data, so that there is nothing to compare with."""
+    """The production configuration fails on today's data, so candidates cannot be compared with it."""
 
 
 class PlatformError(SparktuneError):
-    """The machines are not set up for it: connection, Java, Python, deploy mode. A person has to fix that."""
+    """The environment is misconfigured: connection, Java, Python or deploy mode. A person has to fix it."""
 
 
 class StorageError(SparktuneError):
-    """The study folder cannot be read or written the way it is set up."""
+    """The study folder cannot be read or written with the current settings."""
 
 
 class StorageUnavailable(StorageError):
-    """The study folder does not answer now, or has no room; a retry may find it well again."""
+    """The study folder does not respond, or its disk is full. A retry may succeed."""
 
     retryable = True
 
 
 class RecordError(SparktuneError):
-    """The record of champions cannot be read as it is: torn, of a later version, or without that entry."""
+    """The record of champions cannot be read: an entry is incomplete, missing, or of a later version."""
 
 
 class Superseded(SparktuneError):
-    """A newer attempt has taken over the study; this driver must leave it alone."""
+    """A newer attempt has taken over the study. This driver must not write to it any more."""
 
 
 class DriverLost(SparktuneError):
-    """The driver ended without a verdict; the next attempt goes on where it stopped."""
+    """The driver ended without a verdict. The next attempt continues the study."""
 
     retryable = True
 
 
 def format_error(error: BaseException) -> str:
-    """Return the error with its traceback, or where it was raised if it cannot be shown.
+    """Return the error with its traceback; only the traceback if the error cannot be converted to text.
 
-    What a terminal would obey is left out.
+    Control characters, which a terminal would obey, are removed.
     """
     try:
         return printable("".join(format_exception(error)).rstrip())
-    except Exception:  # noqa: BLE001 - an exception of the user's own class may do anything when looked at
-        return f"{''.join(format_tb(error.__traceback__))}{type(error).__qualname__} (it cannot be shown)"
+    except Exception:  # noqa: BLE001 - __str__ of a user's exception class may raise anything
+        return (
+            f"{''.join(format_tb(error.__traceback__))}{type(error).__qualname__} (its text cannot be read)"
+        )
 
 
 def describe(error: BaseException, *, traceback: str | None = None) -> dict[str, Any]:
@@ -116,9 +118,9 @@ def _text(error: BaseException) -> str:
 
 
 def revive(data: Mapping[str, Any]) -> SparktuneError:
-    """Return the error that `describe` wrote down; one that was not deliberate comes back as `DriverLost`.
+    """Return the error that `describe` wrote; an error of any other class comes back as `DriverLost`.
 
-    A deliberate one of a class that is not listed here keeps its decision about a retry.
+    A `SparktuneError` of an unknown subclass stays not retryable.
 
     >>> revive({"type": "ObjectiveError", "message": "no such module"})
     ObjectiveError('no such module')

@@ -1,4 +1,4 @@
-"""Our Gaussian process sampler for users of hyperopt: `fmin(..., algo=airflow_sparktune.gp.suggest)`."""
+"""The Gaussian process sampler for hyperopt scripts: `fmin(..., algo=airflow_sparktune.gp.suggest)`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 
 def suggest(new_ids: Sequence[int], domain: Any, trials: Any, seed: int) -> list[dict[str, Any]]:
-    """Suggest the next trials by a Gaussian process: a suggest function for `hyperopt.fmin`.
+    """Suggest the next trials by a Gaussian process. A suggest function for `hyperopt.fmin`.
 
-    It is what `algo="gp"` uses in a study. A suggestion depends on the history, the running trials and the
-    seed alone. Raises SpecError for a space with distributions other than those of hyperopt.hp.
+    A study with `algo="gp"` uses the same function. A suggestion depends on the history, the running trials
+    and the seed only. Raises SpecError for a space with distributions other than those of hyperopt.hp.
 
     >>> from hyperopt import fmin, hp
     >>> import numpy
@@ -19,7 +19,7 @@ def suggest(new_ids: Sequence[int], domain: Any, trials: Any, seed: int) -> list
     >>> round(best["x"], 1)
     3.0
     """
-    # Whoever imports this module need not wait for numpy and scipy.
+    # Imported here so that importing this module does not import numpy and scipy.
     from airflow_sparktune.driver.samplers.gp.suggest import suggest as implementation
 
     return implementation(new_ids, domain, trials, seed)

@@ -1,4 +1,4 @@
-"""A study read-only, for a notebook or a task downstream."""
+"""A read-only view of a study, for a notebook or a downstream task."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedStudy:
-    """A study as its journal stood when it was loaded.
+    """A snapshot of a study, taken when its journal was loaded.
 
-    `trials` are in the order of their numbers, the running ones among them; `best` is the successful one with
-    the lowest loss. `state` is `done`, `running`, `lost` and so on; `stop_reason` and `error` say how a study
-    ended. `summary` holds what the operator pushes to XCom as `tuning_result`. `problems` names what could
-    not be read in the journal.
+    `trials` are ordered by number and include running ones. `best` is the successful trial with the lowest
+    loss. `state` is `done`, `running`, `lost` and so on. `stop_reason` and `error` are set once the study has
+    ended. `summary` is the value that the operator pushes to XCom as `tuning_result`. `problems` lists the
+    parts of the journal that could not be read.
     """
 
     address: str
@@ -45,15 +45,15 @@ class LoadedStudy:
     def trials_dataframe(self) -> pandas.DataFrame:
         """Return a pandas DataFrame with a row for each trial.
 
-        Columns are `number`, `state`, `loss`, a column `params.<name>` for each hyperparameter (a dot for
-        each level of a nested one; empty where a trial does not have it), `start` and `end` in UTC, `run_s`
-        in seconds, `slot`, `attempt`, `tries`, `origin` and `error`. Raises ImportError without pandas.
+        Columns are `number`, `state`, `loss`, a column `params.<name>` for each hyperparameter (nested names
+        are joined by dots; empty if the trial does not have it), `start` and `end` in UTC, `run_s` in
+        seconds, `slot`, `attempt`, `tries`, `origin` and `error`. Raises ImportError without pandas.
         """
         try:
             import pandas
         except ImportError:
             raise ImportError(
-                "trials_dataframe must have pandas, which this Python lacks; install pandas, or read .trials"
+                "trials_dataframe needs pandas, which is not installed here; install pandas, or read .trials"
             ) from None
         rows = [_row(trial) for trial in self.trials]
         hyperparameters = sorted({name for row in rows for name in row if name.startswith(_PARAMS)})
@@ -62,9 +62,9 @@ class LoadedStudy:
 
 
 def load_study(address: str) -> LoadedStudy:
-    """Load the study in a folder or at a URL as it stands now.
+    """Load the current state of the study in a folder or at a URL.
 
-    Raises StorageError where there is none, or where it cannot be read.
+    Raises StorageError if there is no study, or if it cannot be read.
     """
     connections.register()
     follower = read_study(address)
@@ -115,7 +115,7 @@ def _row(trial: Trial) -> dict[str, Any]:
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield each hyperparameter with its path; a list is a value."""
+    """Yield each hyperparameter with its dotted path; a list counts as one value."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield from _flat(f"{name}.{key}", item)

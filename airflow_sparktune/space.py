@@ -1,4 +1,4 @@
-"""The builders of a search space, under the name that DAGs and objectives import them by."""
+"""The functions that build a search space, for DAGs and objectives to import."""
 
 from airflow_sparktune.study.space import (
     choice,

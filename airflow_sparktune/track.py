@@ -1,9 +1,9 @@
-"""Mirror a study into a tracker, in a process of its own.
+"""Mirror a study into a tracker, in a separate process.
 
     python -P -m airflow_sparktune.track STUDY     follow the study until standard input ends
 
-The operator starts this program: the tracker's client, its settings and its credentials stay out of the
-task's process and of the Spark driver's. `sparktune track` does the same from a shell.
+The operator starts this program so that the tracker's client, settings and credentials stay out of the
+task's process and the Spark driver. `sparktune track` does the same from a shell.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ TRACKERS = ("mlflow",)
 
 
 def track(address: str, *, wait: Callable[[float], bool], experiment: str | None = None) -> Exception | None:
-    """Mirror the study at `address` into MLflow until `wait(seconds)` returns True, and once more.
+    """Mirror the study at `address` into MLflow until `wait(seconds)` returns True, then one last time.
 
-    Returns why something is missing there in the end, if anything is. Raises PlatformError where MLflow is
+    Returns the last error if MLflow is incomplete at the end, else None. Raises PlatformError if MLflow is
     not set up.
     """
     from airflow_sparktune.dashboard.page.html_report import report
@@ -44,10 +44,10 @@ def track(address: str, *, wait: Callable[[float], bool], experiment: str | None
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Track until standard input ends; returns 0 if the tracker then has everything."""
+    """Track until standard input ends; return 0 if the tracker is complete, else 1."""
     logging.basicConfig(format="%(levelname)s:%(message)s", level=logging.WARNING)
     logging.getLogger("airflow_sparktune").setLevel(logging.INFO)
-    os.nice(10)  # trials come first
+    os.nice(10)  # trials have priority
     ended = threading.Event()
     threading.Thread(target=_wait_for_end, args=(ended,), daemon=True).start()
     (address,) = arguments

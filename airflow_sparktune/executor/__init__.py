@@ -1,1 +1,1 @@
-"""Inside a Spark Python worker: load the objective, evaluate one trial. Needs the user's libraries only."""
+"""Code that runs in a Spark Python worker: load the objective, evaluate one trial."""

@@ -1,11 +1,11 @@
-"""Children of an objective (a data loader, joblib, a shell command) end with the process that started them.
+"""End the child processes of an objective (a data loader, joblib, a shell command) with their parent.
 
-Spark cancels a trial by SIGKILL to its Python worker, which then cannot clean up. On Linux, each worker
-therefore leads a process group of its own, in which its children are born, and a guard in that group waits
-for the worker's end to kill the rest. Programs that move into a group or session of their own are known by a
-mark in their environment. A fork that moves into a session and starts no program there is out of reach.
+Spark cancels a trial by sending SIGKILL to its Python worker, which then cannot clean up. On Linux, each
+worker therefore leads its own process group, which its children inherit. A guard process in that group
+waits for the worker to exit, then kills the group. Processes that moved to another group or session are
+found by a mark in their environment. A fork that moved to another session and executed no program is missed.
 
-Trials on the driver have a guard like that; but the driver's own group, by which others end it, stays.
+Trials on the driver have the same guard, but the driver stays in its process group, which others signal.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ import sys
 from contextlib import suppress
 from functools import cache
 
-# A shell is a thousand kilobytes where a fork of the worker would keep its memory alive. It waits in the
-# background, so that it is nobody's child: an objective may wait for all of its own. What runs in the
-# background has /dev/null for its input, hence the 3. What is killed may just have started another.
+# A shell needs about 1 MB; a fork of the worker would keep the worker's memory alive. The guard runs in the
+# background of a shell that exits, so it is nobody's child: an objective may wait for all of its children.
+# A background process has /dev/null as standard input, hence descriptor 3. The search runs three times
+# because a process may have started another just before it was killed.
 _GUARD = """exec 3<&0; {
 read _ <&3
 for _ in 1 2 3; do
@@ -38,16 +39,16 @@ _PR_SET_PDEATHSIG = 1
 
 @cache
 def guard_children() -> None:
-    """See to it that what this process starts does not outlive it; in a Spark worker only."""
+    """Kill the child processes of this Spark worker when it exits. Does nothing in other processes."""
     if sys.platform == "linux" and _is_forked_by_spark():
-        # Spark's daemon ends its workers by a signal to its own group, which this one leaves: follow it.
+        # Spark's daemon stops its workers by signalling its process group, which this worker now leaves.
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         os.setpgid(0, 0)
         _guard(group=None)
 
 
 def guard_driver() -> None:
-    """Do the same for a driver, whose forks move into the guard's group."""
+    """Kill the child processes of a driver when it exits. Forks of the driver join the guard's group."""
     if sys.platform == "linux":
         group = _guard(group=0)
         if group is not None:
@@ -55,31 +56,30 @@ def guard_driver() -> None:
 
 
 def _is_forked_by_spark() -> bool:
-    # Nowhere else: where Spark starts workers without its daemon the parent is a thread of the JVM, which may
-    # end long before the worker.
+    # Without its daemon, Spark starts workers from a JVM thread, which may end long before the worker does.
     program = getattr(sys.modules["__main__"], "__spec__", None)
     return program is not None and program.name == "pyspark.daemon"
 
 
 def _guard(*, group: int | None) -> int | None:
-    """Start it in this process's group, or in one of its own (0), which is returned."""
+    """Start the guard in process group `group` (0: a new one), and return its process id; None on failure."""
     value = secrets.token_hex(8)
-    guards, workers = os.pipe()  # nothing is ever written; both ends are closed where a program is started
+    guards, workers = os.pipe()  # nothing is written; programs that this process executes inherit neither end
     life = os.fdopen(workers, "wb")
-    # A child that is forked and stays Python would keep it open, and so itself alive.
+    # A forked Python child would hold the pipe open, and so keep the guard waiting.
     os.register_at_fork(after_in_child=life.close)
     quiet = subprocess.DEVNULL
-    # An image without a shell has no guard, and runs its trials all the same.
+    # In an image without a shell, trials run without a guard.
     with os.fdopen(guards) as end, suppress(OSError):
         command = ["/bin/sh", "-c", _GUARD, "guard", f"{_MARK}={value}"]
         shell = subprocess.Popen(command, stdin=end, stdout=quiet, stderr=quiet, process_group=group)
         shell.wait()
-        # Only now: the guard itself must not have it.
+        # Set after the start, so that the guard does not carry the mark itself.
         os.environ[_MARK] = value
         return shell.pid
     return None
 
 
 def _join(group: int) -> None:
-    with suppress(OSError):  # the guard is gone
+    with suppress(OSError):  # the guard has exited
         os.setpgid(0, group)

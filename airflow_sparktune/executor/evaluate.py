@@ -1,7 +1,7 @@
 """Evaluate one trial: call the objective, and turn what it returns or raises into a reply.
 
-What the objective raises never leaves here as an exception: Spark would retry the task, and the log would
-fill with the JVM's traces.
+Exceptions of the objective become failures in the reply. If they left the task, Spark would retry it and log
+JVM stack traces.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-# Bound here, before any code of the user's runs: an objective may replace what a module offers.
+# Imported by name before user code runs: an objective may replace attributes of a module.
 from json import dumps
 from time import monotonic
 from typing import Any, Protocol
@@ -28,30 +28,30 @@ from airflow_sparktune.study.trial import Failure, FailureKind
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What travels per trial."""
+    """The data sent for each trial."""
 
     params: Any
     trial: TrialContext
 
 
 class Task(Protocol):
-    """What all trials of a study share: the objective and its arguments. It travels once, as a broadcast."""
+    """The objective and its arguments, shared by all trials of a study. Sent once, as a broadcast."""
 
     def load(self) -> None:
-        """Load the objective; raises ObjectiveError where trials cannot call it."""
+        """Load the objective; raises ObjectiveError if trials cannot call it."""
 
     def bind(self, call: Call) -> Callable[[], Any]:
-        """Return the objective with the arguments of one trial."""
+        """Return the objective bound to the arguments of one trial."""
 
     def reply(self, returned: Any, run_s: float) -> Reply:
-        """Return the reply for what the objective returned."""
+        """Return the reply for a value that the objective returned."""
 
     def pickled(self, returned: Any) -> bytes | None:
-        """Return what the objective returned, pickled, if the driver needs more of it than the reply."""
+        """Return the pickled result, or None if the reply holds everything the driver needs."""
 
 
 def evaluate(task: Broadcast, call: Call, rows: Iterator[Any]) -> Iterator[Any]:
-    """Run one trial as a Spark task: yields the reply, then what was returned if the driver needs it."""
+    """Run one trial as a Spark task; yields the reply, then the pickled result if the driver needs it."""
     keep_worker(rows)
     with opened(task) as value:
         reply, returned = run(value, call)
@@ -61,7 +61,7 @@ def evaluate(task: Broadcast, call: Call, rows: Iterator[Any]) -> Iterator[Any]:
 
 
 def run(task: Task, call: Call) -> tuple[Reply, Any]:
-    """Call the objective with seeded random states; return the reply, and what the objective returned."""
+    """Seed the random states and call the objective; return the reply and the objective's result."""
     with captured(call.trial.number) as output:
         reply, returned = _run(task, call)
     return replace(reply, output=output.text or None), returned
@@ -72,7 +72,7 @@ def _run(task: Task, call: Call) -> tuple[Reply, Any]:
         objective = task.bind(call)
     except ObjectiveError as error:
         return Reply(0.0, failure=Failure(FailureKind.RAISED, str(error))), None
-    except Exception as error:  # noqa: BLE001 - loading an objective may run any code of the user's
+    except Exception as error:  # noqa: BLE001 - loading an objective may run any user code
         return Reply(0.0, failure=raised(error)), None
     guard_children()
     seed_globals(call.trial.seed)
@@ -81,23 +81,23 @@ def _run(task: Task, call: Call) -> tuple[Reply, Any]:
         returned = objective()
     except TrialCancelled:
         raise
-    except BaseException as error:  # noqa: BLE001 - sys.exit() too: it ends a trial, not the worker
+    except BaseException as error:  # noqa: BLE001 - sys.exit() too: it ends the trial, not the worker
         return Reply(monotonic() - start, failure=raised(error)), None
     run_s = monotonic() - start
     try:
         return task.reply(returned, run_s), returned
     except TrialCancelled:
         raise
-    except BaseException as error:  # noqa: BLE001 - a value of the user's own class may raise when it is read
+    except BaseException as error:  # noqa: BLE001 - reading a value of a user's class may raise anything
         return Reply(run_s, failure=replace(raised(error), kind=FailureKind.NONSENSE)), None
 
 
 class TrialCancelled(BaseException):
-    """Raised inside the objective of a trial on the driver that was cancelled."""
+    """Raised inside an objective that runs on the driver when its trial is cancelled."""
 
 
 def check(task: Broadcast, rows: Iterator[Any]) -> Iterator[str]:
-    """Check inside a worker that trials can run there: yields JSON (see driver.backends.preflight)."""
+    """Check that trials can run in this worker; yields JSON (see driver.backends.preflight)."""
     import airflow_sparktune
 
     list(rows)

@@ -1,4 +1,4 @@
-"""An objective that executors import by its name (`module:function`)."""
+"""An objective that executors import by its name, `module:function`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from airflow_sparktune.study.trial import Failure, FailureKind, TrialPurpose
 
 @dataclass(frozen=True, slots=True)
 class ImportedTask:
-    """Calls the function `objective`; `confirm_kwargs` replace `kwargs` in the repeats of a confirmation."""
+    """Calls the function `objective`; `confirm_kwargs` override `kwargs` in confirmation repeats."""
 
     objective: str
     kwargs: Mapping[str, Any]
@@ -28,20 +28,20 @@ class ImportedTask:
     confirm_kwargs: Mapping[str, Any] = field(default_factory=dict)
 
     def load(self) -> None:
-        """Check that the objective can be called with the arguments of the search and of the confirmation."""
+        """Check that the objective accepts the arguments of the search and of the confirmation."""
         for kwargs in (self.kwargs, {**self.kwargs, **self.confirm_kwargs}):
             _objective(self.objective, tuple(sorted(kwargs)))
 
     def bind(self, call: Call) -> Callable[[], Any]:
         arguments = self.kwargs_of(call.trial)
         objective = _objective(self.objective, tuple(sorted(arguments)))
-        # Copies: an objective may change its arguments, and the next trial and the journal need them intact.
+        # Copies, because an objective may change its arguments.
         params, kwargs = deepcopy((call.params, arguments))
         shared_data = self.shared_data.value if self.shared_data is not None else None
         return lambda: objective(params, kwargs=kwargs, trial=call.trial, shared_data=shared_data)
 
     def reply(self, returned: Any, run_s: float) -> Reply:
-        """Read a loss, or a dict with `loss` as hyperopt's objectives return it."""
+        """Return the reply for a loss, or for a dict with `loss` as hyperopt's objectives return it."""
         result = returned if isinstance(returned, Mapping) else {"loss": returned}
         if result.get("status") == "fail":
             failure = Failure(FailureKind.RAISED, "the objective reported status 'fail'")
@@ -54,16 +54,16 @@ class ImportedTask:
             return Reply(run_s, failure=Failure(FailureKind.NONSENSE, no_loss(returned)))
         return Reply(run_s, loss=float(loss), info=small_info(result))
 
-    def pickled(self, returned: Any) -> None:  # noqa: ARG002 - the reply says it all
+    def pickled(self, returned: Any) -> None:  # noqa: ARG002 - the reply holds everything
         return None
 
     def kwargs_of(self, trial: TrialContext) -> dict[str, Any]:
-        """Return the keyword arguments that the objective gets for a trial."""
+        """Return the keyword arguments of the objective for a trial."""
         own = self.confirm_kwargs if trial.purpose == TrialPurpose.CONFIRM else {}
         return {**self.kwargs, **own}
 
 
 @cache
 def _objective(name: str, kwargs: tuple[str, ...]) -> Objective:
-    """Load it once per worker: a reused worker runs many trials."""
+    """Load the objective once per worker; a reused worker runs many trials."""
     return load_objective(name, kwargs=dict.fromkeys(kwargs), extras=EXTRAS)

@@ -1,4 +1,4 @@
-"""Load the user's function by its reference, check its signature, call it with the arguments it names."""
+"""Import the user's function by name, check its signature, and call it with the arguments it accepts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.study.signature import extras_wanted
 
-# How to bring code to where trials run.
+# How to make code importable where trials run.
 WAYS = (
     "put it beside the DAG file, send it with py_files, or give executors an environment that has it "
     "(archives, or their image)"
@@ -23,9 +23,9 @@ WAYS = (
 class TrialContext:
     """The argument of an objective that has a parameter named `trial`.
 
-    `seed` is derived from the study's seed and the trial's number: the same however often the study
-    was interrupted. In a confirmation `purpose` is "confirm", and `seed` is the same for all configurations
-    that run one repeat.
+    `seed` is derived from the study's seed and the trial's number, so interruptions of the study do not
+    change it. In a confirmation `purpose` is "confirm", and all configurations of one repeat have the same
+    `seed`.
     """
 
     number: int
@@ -37,13 +37,13 @@ class TrialContext:
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """A callable, and the names of the extra arguments it takes."""
+    """A callable with the names of the extra arguments that it accepts."""
 
     call: Callable[..., Any]
     wants: frozenset[str]
 
     def __call__(self, params: Any, *, kwargs: Mapping[str, Any], **extras: Any) -> Any:
-        """Call it with the params, the kwargs, and those of `extras` that it has parameters for."""
+        """Call the objective with `params`, `kwargs` and those of `extras` that it accepts."""
         return self.call(params, **kwargs, **{name: extras[name] for name in self.wants})
 
 
@@ -84,7 +84,7 @@ def load(name: str) -> Any:
 
 
 def load_objective(name: str, *, kwargs: Mapping[str, Any], extras: frozenset[str]) -> Objective:
-    """Load an objective; raises ObjectiveError unless it takes params, `kwargs` and any of `extras`."""
+    """Import an objective; raises ObjectiveError unless it takes params, `kwargs` and some of `extras`."""
     found = load(name)
     if not callable(found):
         raise ObjectiveError(
@@ -93,7 +93,7 @@ def load_objective(name: str, *, kwargs: Mapping[str, Any], extras: frozenset[st
         )
     try:
         signature = inspect.signature(found)
-    except ValueError:  # built in, without a signature to look at
+    except ValueError:  # a builtin without a signature
         return Objective(found, frozenset())
     wants = extras_wanted(name, signature, given=kwargs, extras=extras)
     return Objective(found, wants)

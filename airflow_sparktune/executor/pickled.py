@@ -1,7 +1,7 @@
 """An objective that travels as a pickle: the function that a hyperopt script passes to fmin.
 
-Its parameters may be any objects, so they are pickled too. What it returns follows hyperopt's rules, and
-comes back whole beside the reply.
+Its parameters may be any objects, so they are pickled too. Its result follows hyperopt's rules, and is sent
+back pickled beside the reply.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from airflow_sparktune.executor.reply import INFO_LIMIT_BYTES, Reply, fitting, n
 from airflow_sparktune.study.plain import scalar
 from airflow_sparktune.study.trial import Failure, FailureKind
 
-# What hyperopt's objectives may return as `status`; each but "ok" says that there is no loss to compare.
+# The values of `status` that hyperopt accepts. Only "ok" comes with a loss to compare.
 STATUSES = ("new", "running", "suspended", "ok", "fail")
 
 
@@ -29,8 +29,8 @@ STATUSES = ("new", "running", "suspended", "ok", "fail")
 class PickledTask:
     """Calls a pickled function.
 
-    `dumps` pickles what the objective returned. The driver chooses it, so that nothing here has to know a
-    pickler that can handle the classes of a script.
+    `dumps` pickles the objective's result. The driver chooses it, so that this module does not depend on a
+    pickler for the classes of a script.
     """
 
     function: bytes
@@ -43,7 +43,7 @@ class PickledTask:
         except Exception as error:
             raise ObjectiveError(
                 f"the objective must be loadable where trials run, got {type(error).__name__}: {error}; "
-                "install there what it imports, or ship it with --py-files"
+                "install what it imports on the executors, or ship it with --py-files"
             ) from error
 
     def bind(self, call: Call) -> Callable[[], Any]:
@@ -58,12 +58,12 @@ class PickledTask:
             return None
         try:
             return self.dumps(returned)
-        except Exception:  # noqa: BLE001 - a picklable loss must not be lost with what cannot be pickled
+        except Exception:  # noqa: BLE001 - keep the loss even if the rest of the result cannot be pickled
             return None
 
 
 def result_of(returned: Any) -> dict[str, Any]:
-    """Return what an objective returned as hyperopt's result dict; raises ValueError where it is none.
+    """Return the objective's result as hyperopt's result dict; raises ValueError if it is not valid.
 
     >>> result_of(0.5), result_of({"status": "fail", "why": "no data"})
     ({'loss': 0.5, 'status': 'ok'}, {'status': 'fail', 'why': 'no data'})
@@ -90,7 +90,7 @@ def result_of(returned: Any) -> dict[str, Any]:
     if not (attachments is None or isinstance(attachments, Mapping)):
         raise ValueError(
             "the objective's attachments must be a dict of names and values, got "
-            f"{type(attachments).__name__}; give each a name"
+            f"{type(attachments).__name__}; return a dict"
         )
     return result
 
@@ -98,8 +98,8 @@ def result_of(returned: Any) -> dict[str, Any]:
 def reply_to(result: Mapping[str, Any], run_s: float) -> Reply:
     """Return the reply for a result dict.
 
-    Hyperopt counts a trial without a finite loss as done, the journal as failed: `reported` keeps what
-    hyperopt needs.
+    Hyperopt counts a trial without a finite loss as done; the journal counts it as failed. `reported` in the
+    info keeps the status and loss for hyperopt.
     """
     status, loss = result["status"], _number(result.get("loss"))
     if status == "ok" and loss is not None and math.isfinite(loss):
@@ -113,7 +113,7 @@ def reply_to(result: Mapping[str, Any], run_s: float) -> Reply:
 
 
 def _number(loss: Any) -> float | None:
-    """Return a loss as hyperopt reads it: anything that float() accepts.
+    """Return a loss as hyperopt reads it: any value that float() accepts.
 
     >>> _number("0.5"), _number(None)
     (0.5, None)
@@ -126,13 +126,13 @@ def _number(loss: Any) -> float | None:
 
 @lru_cache(maxsize=1)
 def _loaded(function: bytes) -> Callable[[Any], Any]:
-    """Unpickle it once per worker; only the last one is kept, because a function can hold large data."""
+    """Unpickle the function; only the last one is cached, because a function can hold large data."""
     loaded: Callable[[Any], Any] = pickle.loads(function)
     return loaded
 
 
 def _info(result: Mapping[str, Any], **ours: Any) -> dict[str, Any]:
-    """Return what the journal keeps of a result; one large attachment does not push out the others."""
+    """Return the part of a result that the journal keeps; attachments have a size limit of their own."""
     attachments, too_much = fitting(_encoded(result.get("attachments") or {}))
     beside = {key: value for key, value in result.items() if key != "attachments"}
     info = small_info(beside, left_out=[f"attachments[{name!r}]" for name in too_much], **ours)
@@ -140,7 +140,7 @@ def _info(result: Mapping[str, Any], **ours: Any) -> dict[str, Any]:
 
 
 def _encoded(attachments: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Return attachments for JSON: bytes as base64 if they are small enough to be kept."""
+    """Return attachments for JSON: bytes become base64 if they are small enough to keep."""
     return {
         name: {"base64": base64.b64encode(value).decode()}
         if isinstance(value, bytes) and len(value) <= INFO_LIMIT_BYTES

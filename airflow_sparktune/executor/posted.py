@@ -1,7 +1,7 @@
-"""Send a trial's call as a property of its Spark job, so that one prepared job serves every trial.
+"""Send a trial's parameters as a property of its Spark job, so that all trials share one prepared job.
 
-If each trial had a function of its own, PySpark would pickle it and the JVM would build a job for it: that
-takes a third of the time of an empty trial, and half of the driver's share of it.
+With a function per trial, PySpark would pickle each function and the JVM would build a job for it. That
+takes a third of the time of an empty trial, and half of the driver's share.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from airflow_sparktune.executor.evaluate import Call, evaluate
 from airflow_sparktune.executor.shared import Broadcast
 
 PROPERTY = "sparktune.call"
-# Spark keeps the properties of its recent jobs, and writes them into its event log.
+# Spark keeps the properties of recent jobs in memory and writes them to its event log.
 MOST_BYTES = 32_768
 
 
 def post(call: Call) -> str | None:
-    """Return the property's value, or None for a call that is too large for one."""
+    """Return the call as a property's value, or None if it is too large."""
     posted = base64.b64encode(pickle.dumps(call)).decode()
     return posted if len(posted) <= MOST_BYTES else None
 
 
 def evaluate_posted(task: Broadcast, rows: Iterator[Any]) -> Iterator[Any]:
-    """Run the trial whose call is a property of this Spark job."""
-    from pyspark import TaskContext  # there wherever this runs
+    """Run the trial whose call is in the properties of this Spark job."""
+    from pyspark import TaskContext  # not needed on the driver
 
     context = TaskContext.get()
     posted = context.getLocalProperty(PROPERTY) if context is not None else None
     if posted is None:
-        raise RuntimeError(f"a trial's job must carry its call as {PROPERTY}, but this one does not")
+        raise RuntimeError(f"a trial's Spark job must have the property {PROPERTY}, but this one has none")
     return evaluate(task, pickle.loads(base64.b64decode(posted)), rows)

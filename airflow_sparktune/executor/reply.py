@@ -1,4 +1,4 @@
-"""What comes back of a trial: a loss or a failure, and what the objective returned besides, as JSON."""
+"""The reply of a trial as JSON: a loss or a failure, and the rest of the objective's result."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-# Bound here, before any code of the user's runs: an objective may replace what a module offers.
+# Imported by name before user code runs: an objective may replace attributes of a module.
 from json import dumps, loads
 from typing import Any
 
@@ -17,15 +17,15 @@ from airflow_sparktune.executor.objective import WAYS
 from airflow_sparktune.study.plain import plain
 from airflow_sparktune.study.trial import Failure, FailureKind
 
-# What a result dict holds besides the loss goes into the journal, so it is kept small.
+# The rest of a result dict is stored in the journal, hence the limit.
 INFO_LIMIT_BYTES = 16_384
-# The key of a trial's info that this package writes; a value of the user's under that key is left out.
+# The key in a trial's info that is reserved for this package. A user's value under that key is left out.
 OURS = "sparktune"
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The outcome of a call: a loss or a failure, how long the objective ran, and what it printed."""
+    """The outcome of a call: a loss or a failure, the objective's run time, and its output."""
 
     run_s: float
     loss: float | None = None
@@ -35,19 +35,19 @@ class Reply:
 
     @classmethod
     def read(cls, text: Any) -> Reply:
-        """Return the reply that a worker sent; one of another form becomes a failure of kind nonsense."""
+        """Return the reply that a worker sent; an invalid one becomes a failure of kind nonsense."""
         try:
             return cls.from_json(text)
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             message = (
-                f"the worker's reply must be that of a trial, but: {type(error).__name__}: {error}; "
-                "an objective must leave Python's own modules as they are"
+                f"a worker must send a valid reply, but reading it raised {type(error).__name__}: {error}; "
+                "an objective must not change Python's standard modules"
             )
             return cls(0.0, failure=Failure(FailureKind.NONSENSE, message))
 
     @classmethod
     def from_json(cls, text: str) -> Reply:
-        """Return the reply that `to_json` wrote; raises ValueError, LookupError or TypeError for others."""
+        """Return the reply that `to_json` wrote; raises ValueError, LookupError or TypeError if invalid."""
         data = loads(text)
         failure = Failure.from_json(data["failure"]) if data["failure"] else None
         run_s, loss, info = data["run_s"], data["loss"], data["info"]
@@ -73,30 +73,30 @@ def _is_real(value: Any) -> bool:
 
 
 def raised(error: BaseException) -> Failure:
-    """Return the failure of a trial that raised; its traceback begins in the user's code."""
+    """Return the failure for an exception; its traceback begins in the user's code."""
     try:
         message = "".join(traceback.format_exception_only(error)).strip()
         trace = _traceback(error)
         if isinstance(error, ModuleNotFoundError):
             message = f"{message}; {WAYS}"
-    except Exception:  # noqa: BLE001 - an exception of the user's own class may raise when it is looked at
-        message = f"{type(error).__qualname__} (an exception that cannot be shown)"
+    except Exception:  # noqa: BLE001 - methods of a user's exception class may raise anything
+        message = f"{type(error).__qualname__} (its text cannot be read)"
         trace = "".join(traceback.format_tb(error.__traceback__))
     return Failure(FailureKind.RAISED, message, trace)
 
 
 def no_loss(returned: Any) -> str:
-    """Return the message for a result without a loss."""
+    """Return the error message for a result without a loss."""
     return (
         "the objective must return a finite loss, or a dict with one as 'loss', got "
-        f"{reprlib.repr(returned)}; return a number that is smaller for a better model"
+        f"{reprlib.repr(returned)}; return a number that is smaller for better models"
     )
 
 
 def small_info(result: Mapping[str, Any], *, left_out: Iterable[str] = (), **ours: Any) -> dict[str, Any]:
-    """Return what a result dict holds besides the loss, without what is too large or no JSON.
+    """Return the result dict without the loss, without values that are too large or not JSON.
 
-    The key `OURS` names what was left out, and holds the values of `ours`.
+    The key `OURS` lists the names of left-out values, and holds `ours`.
     """
     beside = {key: value for key, value in result.items() if key not in ("loss", "status")}
     kept, too_much = fitting(beside)
@@ -109,7 +109,7 @@ def small_info(result: Mapping[str, Any], *, left_out: Iterable[str] = (), **our
 
 
 def fitting(values: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return the values that fit into JSON of limited size, and the names of those that were left out."""
+    """Return the values that fit into the journal's size limit, and the names of those that do not."""
     kept: dict[str, Any] = {}
     left_out: list[str] = []
     for key, value in values.items():
@@ -125,7 +125,7 @@ def fitting(values: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
 
 
 def _traceback(error: BaseException) -> str:
-    """Return the traceback from the objective on, without our own frames above it."""
+    """Return the traceback without the frames of this package above the objective."""
     frames = error.__traceback__
     while frames is not None and frames.tb_frame.f_globals.get("__name__", "").startswith(
         "airflow_sparktune.executor"

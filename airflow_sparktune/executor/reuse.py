@@ -1,4 +1,4 @@
-"""What makes PySpark use a Python worker again for the next trial, and makes that cheap."""
+"""Keep a Python worker alive for the next trial, and reduce the cost of its garbage collection."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _trials = count()
 
 
 def keep_worker(rows: Iterator[Any]) -> None:
-    """To be called at the start of a trial, with the rows of its task.
+    """Prepare the worker for its next trial. Call this at the start of a trial, with the rows of its task.
 
-    They are consumed although they say nothing: PySpark ends a worker that leaves its input unread. And
-    PySpark collects garbage after every task, which takes ten milliseconds of a core to look through the
-    libraries that are loaded: they are taken out of that. Most are there before a worker's first trial, the
-    others, which an objective imports when it is called, before its second.
+    The rows are read to the end because PySpark ends a worker that leaves its input unread. PySpark also
+    collects garbage after every task; with the usual libraries loaded a collection takes 10 ms of a core.
+    `gc.freeze` exempts loaded libraries from collection: most are loaded before a worker's first trial, and
+    those that the objective imports when called before its second.
     """
     list(rows)
-    # Not before every trial: what is frozen is never collected.
+    # Not before every trial: frozen objects are never collected.
     if next(_trials) < 2:
         gc.freeze()

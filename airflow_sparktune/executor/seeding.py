@@ -1,4 +1,4 @@
-"""The global random states of a trial: a reused worker keeps those of the last one, a new one has its own."""
+"""Seed the global random states for each trial, so that a trial does not depend on its worker's history."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
-# Which function seeds a library. None is imported for this: it may be missing, or take seconds.
+# The function that seeds each library. No library is imported for this: it may be missing, or take seconds.
 _SEEDS: Mapping[str, str] = {"numpy.random": "seed", "torch": "manual_seed"}
 
 
 class _AtImport:
-    """Seeds a library that an objective imports while it runs, as the body of a decorated task does."""
+    """Seeds a library when an objective imports it while running, e.g. in the body of a decorated task."""
 
     seed = 0
 
@@ -37,7 +37,7 @@ _AT_IMPORT = _AtImport()
 
 
 def seed_globals(seed: int) -> None:
-    """Seed Python's random state and those of numpy and torch, now or when they are imported."""
+    """Seed the random states of Python, numpy and torch. A library that is not loaded is seeded on import."""
     random.seed(seed)
     for name in _SEEDS:
         if (module := sys.modules.get(name)) is not None:
@@ -48,7 +48,7 @@ def seed_globals(seed: int) -> None:
 
 
 def _seed(name: str, module: ModuleType, seed: int) -> None:
-    # One that another thread has half imported has no such function yet.
+    # A module that another thread is importing may not have the function yet.
     function = getattr(module, _SEEDS[name], None)
     if function is not None:
         function(seed % 2**32)

@@ -1,7 +1,7 @@
-"""Large values that each host holds once: their buffers lie in a file, which Python workers map.
+"""Large values that each host holds once: their buffers are in a file that Python workers map into memory.
 
-The buffers are pickled out of band (PEP 574). A broadcast's file begins with the pickle of a `Parcel`; the
-buffers fill its end. PySpark puts that file onto each executor once and tells workers its path.
+The buffers are pickled out of band (PEP 574). A broadcast's file begins with the pickle of a `Parcel` and
+ends with the buffers. PySpark writes that file to each executor once and sends its path to the workers.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from airflow_sparktune.study.trial import Failure
 
 T = TypeVar("T")
 
-# Pickles a value, all but its buffers, and says which of the file's buffers is its first; None for a value
-# that is small or has none.
+# Pickles a value without its buffers; returns the pickle and the index of the value's first buffer in the
+# file. Returns None for a value that is small or has no buffers.
 Pack = Callable[[Any], tuple[bytes, int] | None]
 
 _pack: ContextVar[Pack | None] = ContextVar("pack", default=None)
@@ -42,8 +42,8 @@ class Shared(Generic[T]):
 def shared(value: T) -> Shared[T]:
     """Let an objective for `hyperopt.fmin` close over a large value that each host holds once.
 
-    Numpy arrays (also in pandas and Arrow tables) are read-only in a trial; torch tensors can be written to,
-    at the price of a copy of what was written. A small value travels as a part of the objective.
+    Numpy arrays (also those in pandas and Arrow tables) are read-only in a trial. Torch tensors are writable;
+    written pages are copied. A small value is pickled with the objective.
 
     >>> import airflow_sparktune
     >>> data = airflow_sparktune.shared({"x": [1, 2, 3]})
@@ -57,7 +57,9 @@ def shared(value: T) -> Shared[T]:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Where a buffer lies, in bytes from the first buffer's beginning; `writable` for a worker's own use."""
+    """The position of a buffer in bytes, counted from the first buffer. A worker may write to its own copy
+    if it is `writable`.
+    """
 
     start: int
     size: int
@@ -66,10 +68,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parcel:
-    """What a broadcast holds in place of a task with large values.
+    """The content of a broadcast whose task has large values.
 
-    `head` is the task's pickle without the buffers, which are the last `size` bytes of the file at `path`,
-    or of the broadcast's own file.
+    `head` is the task's pickle without the buffers. The buffers are the last `size` bytes of the file at
+    `path`, or of the broadcast's own file if `path` is None.
     """
 
     head: bytes
@@ -79,7 +81,7 @@ class Parcel:
 
 
 class Broadcast(Protocol):
-    """pyspark's, as far as it is used here."""
+    """The attributes of pyspark's Broadcast that this package uses."""
 
     _path: str
 
@@ -89,7 +91,7 @@ class Broadcast(Protocol):
 
 @contextmanager
 def packing(pack: Pack) -> Iterator[None]:
-    """Let `pack` take the buffers of each shared value that is pickled meanwhile."""
+    """Pass each `Shared` value that is pickled in this context to `pack`, which takes its buffers."""
     token = _pack.set(pack)
     try:
         yield
@@ -99,7 +101,7 @@ def packing(pack: Pack) -> Iterator[None]:
 
 @contextmanager
 def opened(task: Broadcast) -> Iterator[Any]:
-    """Yield the task of a broadcast, its large values mapped; what is unpickled meanwhile finds them too."""
+    """Yield the task of a broadcast. Its buffers are mapped, also for values unpickled in this context."""
     parcel = task.value
     if not isinstance(parcel, Parcel):
         yield parcel
@@ -113,13 +115,13 @@ def opened(task: Broadcast) -> Iterator[Any]:
 
 
 def explained(failure: Failure | None, task: Broadcast) -> Failure | None:
-    """Return the failure of a trial, with the way out if it wrote into what it must only read."""
+    """Return the failure, with advice added if the trial wrote to read-only shared data."""
     if failure is None or "read-only" not in failure.message or not isinstance(task.value, Parcel):
         return failure
     return Failure(
         failure.kind,
-        f"{failure.message}; shared data is read-only, for all trials on a host read the same copy: change a "
-        "copy of your own in the objective (array.copy(), frame.copy())",
+        f"{failure.message}; shared data is read-only because all trials on a host read the same copy: "
+        "change a copy in the objective (array.copy(), frame.copy())",
         failure.traceback,
     )
 
@@ -127,8 +129,8 @@ def explained(failure: Failure | None, task: Broadcast) -> Failure | None:
 @lru_cache(maxsize=1)
 def _load(parcel: Parcel, path: str) -> tuple[Any, Sequence[memoryview]]:
     """Map the file and unpickle the task, once for all trials of a study in this worker."""
-    with open(path, "rb") as file:  # noqa: PTH123 - mmap wants the descriptor
-        # Private pages: whatever a trial writes, no other one sees.
+    with open(path, "rb") as file:  # noqa: PTH123 - mmap needs the descriptor
+        # Private pages: other trials do not see what one trial writes.
         mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
     data = mapped[len(mapped) - parcel.size :]
     views = [(data[span.start : span.start + span.size], span.writable) for span in parcel.spans]
@@ -145,7 +147,7 @@ def _unpack(head: bytes, first: int) -> Shared[Any]:
 
 
 def as_tensor(buffer: memoryview, dtype: str, shape: tuple[int, ...]) -> Any:
-    """Return a torch tensor over a buffer; executors that get none do not need torch."""
+    """Return a torch tensor over a buffer. Torch is imported only where a tensor is unpickled."""
     import torch
 
     return torch.frombuffer(buffer, dtype=getattr(torch, dtype)).reshape(shape)

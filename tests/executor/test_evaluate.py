@@ -25,7 +25,7 @@ TRIAL = TrialContext(number=3, seed=99, attempt=1, tries=1)
 
 
 class Sent:
-    """A broadcast, as a worker sees it."""
+    """A broadcast in a worker."""
 
     def __init__(self, task: Task) -> None:
         self.value = task
@@ -55,10 +55,10 @@ def loss_of(function: Callable[[], Any], *, seed: int) -> float | None:
 
 
 def reply_of(name: str, params: Any = None, **kwargs: Any) -> Reply:
-    """The reply as the driver gets it: through JSON."""
+    """Return the reply as the driver gets it, after a JSON round trip."""
     rows = iter([0])
     (text,) = evaluate(Sent(ImportedTask(f"{HERE}:{name}", kwargs)), Call(params, TRIAL), rows)
-    assert list(rows) == []  # what is left unread would end the worker
+    assert list(rows) == []  # PySpark would end a worker that leaves rows unread
     return Reply.from_json(text)
 
 
@@ -116,7 +116,7 @@ class TestLosses:
         assert reply.failure is not None
         assert reply.failure.message == (
             "the objective must return a finite loss, or a dict with one as 'loss', got '0.5'; "
-            "return a number that is smaller for a better model"
+            "return a number that is smaller for better models"
         )
 
     def test_a_large_value_is_shown_in_short(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,7 +238,7 @@ class TestSeeds:
         assert seeds == [5]
 
     def test_a_library_that_the_objective_itself_imports_is_seeded_in_a_new_worker_too(self) -> None:
-        """As the body of a decorated task does."""
+        """The body of a decorated task imports its libraries itself."""
         code = (
             "import sys\n"
             "from airflow_sparktune.executor.evaluate import Call, run\n"
@@ -300,9 +300,9 @@ class TestTask:
     ],
 )
 def test_a_reply_of_another_form_is_a_failed_trial(text: Any) -> None:
-    """The study goes on, and the trial says what was wrong with its reply."""
+    """The trial fails with the reason, and the study continues."""
     reply = Reply.read(text)
     assert reply.loss is None
     assert reply.failure is not None
     assert reply.failure.kind is FailureKind.NONSENSE
-    assert "must be that of a trial" in reply.failure.message
+    assert "must send a valid reply" in reply.failure.message

@@ -19,7 +19,7 @@ def loaded(name: str, **kwargs: Any) -> Any:
 
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Writes a package `churn` with a module `train` in it."""
+    """Write a package `churn` with a module `train`."""
 
     def write(source: str) -> None:
         (tmp_path / "churn").mkdir()

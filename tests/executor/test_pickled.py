@@ -22,18 +22,18 @@ TRIAL = TrialContext(number=3, seed=99, attempt=1, tries=1)
 
 
 class Sent:
-    """A broadcast, as a worker sees it."""
+    """A broadcast in a worker."""
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
         self.value = PickledTask(pickle.dumps(function), pickle.dumps)
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, answer: Any) -> tuple[Reply, Any]:
-    """The reply and the whole answer, as the driver gets them."""
+    """Return the reply and the pickled result as the driver gets them."""
     monkeypatch.setitem(user_code.ANSWERS, "it", answer)
     rows = iter([0])
     text, *whole = evaluate(Sent(user_code.returns), Call(pickle.dumps("it"), TRIAL), rows)
-    assert list(rows) == []  # what is left unread would end the worker
+    assert list(rows) == []  # PySpark would end a worker that leaves rows unread
     return Reply.from_json(text), pickle.loads(whole[0]) if whole else None
 
 
@@ -94,7 +94,7 @@ def test_a_reported_failure_may_say_anything_of_its_loss(monkeypatch: pytest.Mon
     [
         (math.nan, FailureKind.NONSENSE),
         ({"status": "fail"}, FailureKind.RAISED),
-        ({"loss": 0.5}, FailureKind.RAISED),  # hyperopt asks for a status
+        ({"loss": 0.5}, FailureKind.RAISED),  # hyperopt requires a status
         ("0.5", FailureKind.RAISED),
         ({"loss": 0.5, "status": "ok", "model": user_code.Hostile()}, FailureKind.NONSENSE),
     ],

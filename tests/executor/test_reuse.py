@@ -1,4 +1,4 @@
-"""A reused worker's libraries are not looked through after every trial."""
+"""Garbage collection in a reused worker skips the libraries."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_rows_are_consumed() -> None:
 
 @pytest.mark.usefixtures("fresh_worker")
 def test_what_the_first_two_trials_find_is_kept_out_of_garbage_collection() -> None:
-    """From the third on nothing more is frozen: what is frozen is never collected."""
+    """From the third trial on, nothing more is frozen, because frozen objects are never collected."""
     frozen, kept = [], []
     for _ in range(4):
         reuse.keep_worker(iter([]))
@@ -36,5 +36,5 @@ def test_what_the_first_two_trials_find_is_kept_out_of_garbage_collection() -> N
         kept.append([[] for _ in range(1000)])
     assert frozen[0] > 0
     assert frozen[1] >= frozen[0] + 1000
-    # What is frozen may still die, when nothing refers to it.
+    # A frozen object is still freed when its last reference is gone.
     assert max(frozen[2:]) < frozen[1] + 1000

@@ -1,4 +1,4 @@
-"""What users write, right and wrong; read by the tests as `module:name`."""
+"""Valid and invalid user code; tests refer to it as `module:name`."""
 
 import random
 import subprocess
@@ -56,7 +56,7 @@ number = 5
 
 
 class Hostile:
-    """A value that raises whatever is done with it."""
+    """A value that raises on every access."""
 
     def __repr__(self) -> str:
         raise ValueError("no repr")
@@ -68,7 +68,7 @@ class Hostile:
 
 
 def returns(params: Any) -> Any:
-    """What a test has put there."""
+    """Return the value that a test has set."""
     return ANSWERS[params]
 
 
@@ -78,14 +78,14 @@ class Awkward(Exception):
 
 
 class Unshowable(Exception):
-    """As clients of web services write them: every attribute is a key of the body."""
+    """An exception like those of web clients, whose attributes are keys of the response."""
 
     def __getattr__(self, name: str) -> Any:
         return {}[name]
 
 
 class Quits:
-    """A result that ends the process when it is looked at."""
+    """A result that exits the process when it is read."""
 
     def __float__(self) -> float:
         raise SystemExit("enough")
