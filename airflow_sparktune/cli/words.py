@@ -1,4 +1,4 @@
-"""A study in words and rounded numbers, as people read them; `--json` has them exactly."""
+"""Format studies for people, with rounded numbers; `--json` prints exact values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.journal.bounds import printable
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.phase import Phase, phase_of
-from airflow_sparktune.study.result import cost_in_words, counts, in_words, iso, summary
+from airflow_sparktune.study.result import cost_in_words, count_by_state, in_words, iso, summary
 from airflow_sparktune.study.rounded import number, params
 from airflow_sparktune.study.stopping import label
 from airflow_sparktune.study.study import Study
@@ -27,16 +27,16 @@ def existing(address: str) -> Study:
 
 
 def standing(study: Study) -> str:
-    """Return the state of a running study in words, for the progress bar."""
+    """Return a description of a running study, for the progress bar."""
     if not study.attempts:
         return "starting Spark"
-    best, failed = study.best, counts(study)["failed"]
+    best, failed = study.best, count_by_state(study)["failed"]
     text = f"best {number(best.loss)} (trial {best.number})" if best else "no result yet"
     return f"{text}, {failed} failed" if failed else text
 
 
 def ending(study: Study) -> str:
-    """Return the reason why a study ended, or its phase and the time of its last event."""
+    """Return why a study ended, or its phase and the time of its last event."""
     if study.closed is not None and study.spec is not None:
         return label(study.closed.reason, study.spec)
     phase = phase_of(study, now=time.time())
@@ -45,10 +45,10 @@ def ending(study: Study) -> str:
 
 
 def facts(study: Study) -> dict[str, str]:
-    """Return the lines of a study's result by name."""
+    """Return the lines that describe a study's result, by name."""
     found = summary(study)
     loss = found["best_loss"]
-    states = ", ".join(f"{count} {state}" for state, count in counts(study).items() if count)
+    states = ", ".join(f"{count} {state}" for state, count in count_by_state(study).items() if count)
     if found["repeats"]:
         states += f", and {found['repeats']} repeats"
     decision, cost = in_words(study), cost_in_words(study)

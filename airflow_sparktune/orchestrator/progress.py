@@ -1,4 +1,4 @@
-"""Reports the progress of a study to Airflow while its task runs."""
+"""Report the progress of a study to Airflow while its task runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_sparktune.errors import StorageUnavailable
 from airflow_sparktune.study.journal.follow import StudyFollower
-from airflow_sparktune.study.result import counts, in_words
+from airflow_sparktune.study.result import count_by_state, in_words
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 # The key in the task's state store, which Airflow's UI shows.
 KEY = "tuning"
-# The UI refreshes about as often; each report is a request to the API server.
+# About the UI's refresh period. Each report is a request to the API server.
 PERIOD_S = 3.0
 
 
@@ -26,7 +26,7 @@ PERIOD_S = 3.0
 def followed(address: str, tell: Callable[[Study], None]) -> Iterator[None]:
     """Call `tell(study)` whenever the study at `address` has changed, until the block ends.
 
-    The calls come from a thread: the main thread reads the output of spark-submit.
+    The calls come from a thread, because the main thread reads the output of spark-submit.
     """
     ended = threading.Event()
     thread = threading.Thread(target=_follow, args=(address, tell, ended), name="progress", daemon=True)
@@ -39,11 +39,11 @@ def followed(address: str, tell: Callable[[Study], None]) -> Iterator[None]:
 
 
 def progress(study: Study) -> dict[str, Any]:
-    """Return the state of the study in a few words and numbers."""
+    """Return a short description of the study's progress as JSON."""
     limit = study.spec.max_evals if study.spec else None
     return {
         "trials": f"{study.finished}/{limit}" if limit else str(study.finished),
-        "failed": counts(study)["failed"],
+        "failed": count_by_state(study)["failed"],
         "best_loss": study.best.loss if study.best else None,
         "best_params": study.best.params if study.best else None,
         "attempt": len(study.attempts),
@@ -65,8 +65,8 @@ def _follow(address: str, tell: Callable[[Study], None], ended: threading.Event)
                 tell(follower.study)
                 reported = now
         except StorageUnavailable:
-            continue  # it will answer again, or the driver will report it
+            continue  # the storage will respond again, or the driver will report the problem
         except Exception:
             # A failed report must not fail the study.
-            log.warning("Airflow shows no further progress of the study", exc_info=True)
+            log.warning("progress of the study can no longer be shown in Airflow", exc_info=True)
             return

@@ -1,1 +1,1 @@
-"""The language that both sides of a study speak. Standard library only (and fsspec for URLs)."""
+"""The data model shared by Airflow, the driver and the dashboard. Standard library only (fsspec for URLs)."""

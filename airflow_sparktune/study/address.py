@@ -1,4 +1,4 @@
-"""Where a study lives: one pure function from a task instance to a folder."""
+"""The address of a study: a pure function from a task instance to a folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _HASHED = re.compile(r".*-[0-9a-f]{8}")
 
 
 def part(text: str) -> str:
-    """`text` as one folder name; a short hash is added where something had to be replaced.
+    """Return `text` as one folder name, with a short hash appended if characters had to be replaced.
 
     Different texts give different names.
 
@@ -18,7 +18,7 @@ def part(text: str) -> str:
     ('retune_digits', 'manual__2026-01-01T00_00_00_00_00-1e8dc70c')
     """
     safe = _UNSAFE.sub("_", text)[:100]
-    # A name of dots only would climb out of the storage; one that looks hashed could be another's.
+    # A name of dots would leave the storage. A name that looks hashed could collide with a hashed one.
     if safe == text and safe.strip(".") and not _HASHED.fullmatch(safe):
         return safe
     return f"{safe.strip('.')}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
@@ -27,7 +27,7 @@ def part(text: str) -> str:
 def study_address(
     storage: str, *, dag_id: str, task_id: str, run_id: str, map_index: int = -1, generation: int = 0
 ) -> str:
-    """`<storage>/<dag>/<task>/<run>[/<map index>]/g<generation>`.
+    """Return `<storage>/<dag>/<task>/<run>[/<map index>]/g<generation>`.
 
     >>> study_address("/data", dag_id="churn", task_id="tune", run_id="r1", map_index=3)
     '/data/churn/tune/r1/3/g0'
@@ -38,15 +38,15 @@ def study_address(
 
 
 def task_folder(storage: str, *, dag_id: str, task_id: str) -> str:
-    """Return the folder of a task's studies, which also holds the record of its champions."""
+    """Return the folder that holds a task's studies and the record of its champions."""
     root = storage.rstrip("/")
-    if root.endswith(":"):  # a scheme alone: memory://
+    if root.endswith(":"):  # only a scheme, such as memory://
         root += "//"
     return "/".join([root, part(dag_id), part(task_id)])
 
 
 def folder_of(address: str) -> str:
-    """Return the folder that holds a study.
+    """Return the parent folder of a study.
 
     >>> folder_of("s3://lake/churn/2026-11-24"), folder_of("week.study")
     ('s3://lake/churn', '.')

@@ -1,4 +1,4 @@
-"""`airflow.json`: the task instance that a study belongs to, for readers outside that task."""
+"""`airflow.json`: the task instance of a study, for readers outside that task."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAME = "airflow.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AirflowTask:
-    """A task instance; `map_index` is -1 for a task that is not mapped, `url` its page in Airflow.
+    """A task instance. `map_index` is -1 if the task is not mapped; `url` is the instance's page in Airflow.
 
     >>> task = AirflowTask(dag_id="churn", task_id="tune", run_id="r1", map_index=3)
     >>> task.name, task.run
@@ -31,22 +31,22 @@ class AirflowTask:
 
     @property
     def name(self) -> str:
-        """The task's name, the same in every run."""
+        """Return the name of the task, which is the same in every run."""
         return f"{self.dag_id}.{self.task_id}"
 
     @property
     def run(self) -> str:
-        """The run's id, with the map index where the task is mapped."""
+        """Return the run's id, with the map index if the task is mapped."""
         return f"{self.run_id}[{self.map_index}]" if self.map_index >= 0 else self.run_id
 
 
 def write_task(address: str, task: AirflowTask) -> None:
-    """Write the study's task into its folder, replacing an earlier one."""
+    """Write the study's task into its folder, replacing an earlier file."""
     open_storage(address).write(NAME, json.dumps(asdict(task), indent=2).encode())
 
 
 def read_task(address: str) -> AirflowTask | None:
-    """Return the study's task; None for a study that no Airflow task has started. Raises StorageError."""
+    """Return the study's task, or None if no Airflow task has started the study. Raises StorageError."""
     try:
         data = decoded(open_storage(address).read(NAME))
         shape.require(_TASK, data, what="a task instance")
@@ -55,7 +55,7 @@ def read_task(address: str) -> AirflowTask | None:
         return None
     except (TypeError, ValueError) as error:
         raise StorageError(
-            f"{NAME} must hold what a task instance is known by, got ({error}) at {address}; remove that file"
+            f"{NAME} must hold the fields of a task instance, got ({error}) at {address}; remove that file"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""The studies that were cleared to make way for the one at an address."""
+"""The earlier generations of a study: those that a clear of the task has replaced."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from airflow_sparktune.study.storage import open_storage
 
-# Nobody clears a task ten thousand times; `g20261124` is a name that somebody gave.
+# At most four digits, so that a date in a user's folder name (g20261124) is not taken for a generation.
 _GENERATION = re.compile(r"g(0|[1-9][0-9]{0,3})")
 
 
@@ -20,9 +20,9 @@ def is_generation(name: str) -> bool:
 
 
 def earlier_generations(address: str) -> list[str]:
-    """Return the addresses of the generations before this one that are there, the newest first.
+    """Return the addresses of the earlier generations that exist, newest first.
 
-    Empty for the first one, and for a study whose folder is not named as a generation.
+    The list is empty for the first generation, and for a study whose folder is not named as a generation.
     """
     folder, _, name = address.rstrip("/").rpartition("/")
     own = _GENERATION.fullmatch(name)

@@ -1,4 +1,4 @@
-"""A study in one sentence: what it has gained, how long ago, and whether its slots were needed."""
+"""A summary of a study in one sentence: its gain, the trials since the last gain, and idle slots."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import math
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState
 
-# Slots that stand idle for less than this share are no waste.
+# A smaller idle share of the slots is not reported.
 _IDLE = 0.2
 
 
 def verdict(study: Study) -> str | None:
-    """Return the sentence; None before the first successful trial.
+    """Return the sentence, or None before the first successful trial.
 
-    An example: "0.0334, 13 % better than the first trial; no gain in the last 14 trials; slots idle 26 % of
+    Example: "0.0334, 13 % better than the first trial; no gain in the last 14 trials; slots idle 26 % of
     the time: parallelism 3 would fit".
     """
     if study.best is None or study.best.loss is None:

@@ -1,4 +1,4 @@
-"""Where a study stands: one answer for the page, the history, `sparktune show` and notebooks."""
+"""The phase of a study, as the page, the history, `sparktune show` and notebooks show it."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ from enum import StrEnum
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.study import Study
 
-# A driver at work writes at least every 30 s; after three missed signs of life it is taken for lost.
+# A running driver writes at least every 30 s; after three missed writes it counts as lost.
 SILENT_S = 90.0
 
-# Airflow's states of a task instance in which no driver of it can be at work any more.
+# Airflow's task instance states in which no driver of the task can be running.
 _TASK_ENDED = frozenset({"success", "failed", "up_for_retry", "upstream_failed", "skipped", "removed"})
 
 
 class Phase(StrEnum):
-    """Where a study stands."""
+    """The phase of a study."""
 
-    WAITING = "waiting"  # there is a folder, but no driver has opened the study
-    STARTING = "starting"  # a driver has opened it, but has not handed out a trial
+    WAITING = "waiting"  # the folder exists, but no driver has opened the study
+    STARTING = "starting"  # a driver has opened the study, but no trial has started
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
     KILLED = "killed"
-    LOST = "lost"  # its driver went away without writing how it ended
+    LOST = "lost"  # the driver disappeared without closing the study
 
     @property
     def over(self) -> bool:
-        """Return whether no driver is at work, so that nothing changes until another attempt begins."""
+        """Return whether no driver is running, so that the study stays as it is until the next attempt."""
         return self not in (Phase.WAITING, Phase.STARTING, Phase.RUNNING)
 
 
 def phase_of(study: Study, *, now: float, task_state: str | None = None) -> Phase:
-    """Return where `study` stands at `now`, in seconds since 1970 by a clock like the driver's.
+    """Return the phase of `study` at `now`, in seconds since 1970 by a clock in sync with the driver's.
 
-    `task_state` is Airflow's state of the task instance, where it is known: a study without an end whose
-    task has ended has lost its driver, however short ago it was heard.
+    `task_state` is Airflow's state of the task instance, if known. A study that is not closed although its
+    task has ended is lost, even if its driver wrote a moment ago.
     """
     if study.closed is not None:
         if study.closed.reason is StopReason.KILLED:
@@ -52,7 +52,7 @@ def phase_of(study: Study, *, now: float, task_state: str | None = None) -> Phas
 
 
 def stage_of(study: Study) -> str:
-    """Return how far the start of the newest attempt has come, in words.
+    """Return a description of how far the newest attempt has started.
 
     >>> stage_of(Study())
     'Spark is starting'

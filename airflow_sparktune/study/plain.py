@@ -1,4 +1,4 @@
-"""Plain JSON values: what may enter a spec, a journal or XCom."""
+"""Plain JSON values, as specs, journals and XCom hold them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from airflow_sparktune.study.journal.bounds import LARGEST_NUMBER, MOST_DEPTH
 
 
 def scalar(value: Any) -> Any:
-    """Return a numpy scalar as Python's own number, truth value or text; anything else as it is."""
-    # By its looks, for this room does not import numpy.
+    """Return a numpy scalar as a Python number, bool or text; return any other value unchanged."""
+    # Duck-typed, because `study` does not import numpy.
     if getattr(value, "shape", None) != () or not callable(getattr(value, "item", None)):
         return value
     item = value.item()
@@ -20,10 +20,10 @@ def scalar(value: Any) -> Any:
 
 
 def plain(value: Any, *, what: str, depth: int = 0) -> Any:
-    """Return `value` as JSON gives it back: tuples become lists, numpy scalars become Python's.
+    """Return `value` as a JSON round trip would: tuples become lists, numpy scalars become Python's.
 
-    Raises SpecError for what JSON cannot hold, naming the place inside `what`. `depth` is how deep in it
-    `value` lies.
+    Raises SpecError for a value that JSON cannot hold, and names its place inside `what`. `depth` is the
+    nesting depth of `value`.
 
     >>> plain({"layers": (64, 32)}, what="objective_kwargs")
     {'layers': [64, 32]}
@@ -64,7 +64,7 @@ def plain(value: Any, *, what: str, depth: int = 0) -> Any:
 
 
 def _plain_text(value: str, what: str) -> str:
-    # An enumeration's member or numpy's text becomes the text that JSON would hold.
+    # str.__str__ turns an enum member or a numpy string into the plain text that JSON would hold.
     text = str.__str__(value)
     try:
         text.encode()

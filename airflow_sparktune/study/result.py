@@ -1,4 +1,4 @@
-"""What a study came to: the summary that goes to XCom, to the shell and to the page."""
+"""The result of a study: the summary for XCom, the shell and the page."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def iso(seconds: float | None) -> str | None:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
-def counts(study: Study) -> dict[str, int]:
-    """Count the trials of the search in each state."""
+def count_by_state(study: Study) -> dict[str, int]:
+    """Return the number of trials of the search in each state."""
     found = {state.value: 0 for state in TrialState}
     for trial in study.searched:
         found[trial.state.value] += 1
@@ -30,16 +30,17 @@ def counts(study: Study) -> dict[str, int]:
 
 
 def summary(study: Study) -> dict[str, Any]:
-    """Return the study in a few plain JSON values: counts, the best, why it stopped, where it came from.
+    """Return a summary of the study as plain JSON: counts, the best trial, the reason for stopping, versions.
 
-    `trials` and `counts` are of the search; `repeats` is how many trials its confirmation began.
-    `timing` is where the drivers' seconds went, of all attempts together: preparing (an executor, shared
-    data), asking the sampler, writing the journal, waiting for a trial to end. `trials_s` is how long the
-    trials themselves ran, `utilisation` its share of the time that the slots were there; `slot_hours` is that
-    time, idle slots included, and `last_improvement_slot_hours` what of it passed between the last two bests.
+    `trials` and `counts` are those of the search; `repeats` is the number of trials of its confirmation.
+    Durations are sums over all attempts. `timing` is how the drivers spent their time, in seconds: preparing
+    (an executor, shared data), asking the sampler, writing the journal, waiting for a trial to end.
+    `trials_s` is the run time of the trials, and `utilisation` its share of the slots' time. `slot_hours` is
+    the slots' time, including idle slots; `last_improvement_slot_hours` is the part of it between the last
+    two improvements of the best loss.
 
-    Of a retuning, `best_params` are what goes to production: the winner's, or those of an incumbent that
-    was kept. `best_loss` is then their mean loss over the confirmation's repeats.
+    After a retuning, `best_params` go to production: those of the winner, or those of an incumbent that was
+    kept. `best_loss` is then their mean loss over the repeats of the confirmation.
     """
     spec, closed = study.spec, study.closed
     return {
@@ -48,7 +49,7 @@ def summary(study: Study) -> dict[str, Any]:
         "max_evals": spec.max_evals if spec else None,
         "seed": study.seed,
         "trials": len(study.searched),
-        "counts": counts(study),
+        "counts": count_by_state(study),
         "repeats": len(study.trials) - len(study.searched),
         **_result(study),
         **_retuning(study),
@@ -70,7 +71,7 @@ def summary(study: Study) -> dict[str, Any]:
 
 
 def in_words(study: Study) -> str | None:
-    """Return what a retuning decided in one line, None before it has."""
+    """Return the decision of a retuning in one line, or None before the decision."""
     decision = study.decision
     if decision is None:
         return None
@@ -87,7 +88,7 @@ def cost_in_words(study: Study) -> str | None:
 
 
 def _result(study: Study) -> dict[str, Any]:
-    """Return the configuration that the study came to."""
+    """Return the best configuration: the one decided on by a retuning, else that of the best trial."""
     best, decision = study.best, study.decision
     if decision is None:
         number, loss, params = (best.number, best.loss, best.params) if best else (None, None, None)

@@ -1,4 +1,4 @@
-"""The parameters of an objective: the first gets the params, some are filled in, others are given."""
+"""Check the signature of an objective against the arguments that it will get."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from airflow_sparktune.errors import ObjectiveError
 
-# Parameters, besides the first, that are filled in where an objective has them.
+# Parameters that the package fills in if an objective has them.
 EXTRAS = frozenset({"trial", "shared_data"})
 
 _POSITIONAL = (
@@ -20,10 +20,10 @@ _POSITIONAL = (
 def extras_wanted(
     name: str, signature: inspect.Signature, *, given: Iterable[str], extras: frozenset[str] = EXTRAS
 ) -> frozenset[str]:
-    """Return those of `extras` that the objective `name` has a parameter for.
+    """Return the members of `extras` for which the objective `name` has a parameter.
 
-    `given` are the names of objective_kwargs. Raises ObjectiveError where the params, they and the extras do
-    not fit the signature.
+    `given` are the names of objective_kwargs. Raises ObjectiveError if the signature does not accept the
+    params, `given` and the extras.
     """
     first, *others = signature.parameters.values() or [None]
     if first is None or first.kind not in _POSITIONAL:

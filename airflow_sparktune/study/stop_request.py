@@ -1,6 +1,6 @@
-"""`stop.json`: a person asks a running study to end with what it has found.
+"""`stop.json`: a request of a user to end a running study with its best result so far.
 
-Written by the shell or the page into the study folder, seen by the driver at its regular look.
+The shell or the page writes the file into the study folder; the driver polls for it.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from airflow_sparktune.study.journal.decode import decoded
 from airflow_sparktune.study.storage import Storage
 
 NAME = "stop.json"
-# No request is larger; what is larger was not written by this package.
+# A larger file was not written by this package.
 LARGEST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class StopRequest:
-    """Who asked an attempt to stop, and when (seconds since 1970)."""
+    """The user who asked an attempt to stop, and the time in seconds since 1970."""
 
     attempt: int
     by: str
@@ -29,13 +29,13 @@ class StopRequest:
 
 
 def request_stop(storage: Storage, *, attempt: int, by: str, wall: Callable[[], float] = time.time) -> None:
-    """Ask the driver of this attempt to stop; a later attempt ignores the request."""
+    """Ask the driver of this attempt to stop. Later attempts ignore the request."""
     request = {"attempt": attempt, "by": by, "at": wall()}
     storage.write(NAME, json.dumps(request).encode())
 
 
 def stop_requested(storage: Storage, *, attempt: int) -> StopRequest | None:
-    """Return the request to stop this attempt; None where there is none or the file is broken."""
+    """Return the request to stop this attempt, or None if there is none or the file is invalid."""
     try:
         data = storage.read(NAME)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The state of a study: replay its journal's events, and this is where it stands."""
+"""The state of a study, computed by replaying the events of its journal."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from airflow_sparktune.study.trial import Trial, TrialPurpose, TrialState
 
 @dataclass(slots=True)
 class Attempt:
-    """One driver's life over the study, by the events it wrote.
+    """An attempt as its events describe it.
 
-    `ran_s` is how long it ran and `timing` where that went, in seconds by the driver's steady clock.
+    `ran_s` is its running time and `timing` how it was spent, in seconds by the driver's monotonic clock.
     """
 
     number: int
@@ -46,13 +46,13 @@ class Attempt:
 
 
 class Study:
-    """What a journal holds so far.
+    """The state of a study after the events applied so far.
 
-    `apply` takes one event after the other; replaying a prefix and then the rest gives the same as
-    replaying the whole. `changes` counts the events that were applied, `changed[n]` says at which of
-    them trial n changed last. `trials_s` sums what the trials used of the slots, `slots_s` the time of all
-    slots while there were any, `last_improvement_s` what of that passed before the best trial since the best
-    before it, all in seconds.
+    `apply` takes one event at a time; replaying a prefix and then the rest gives the same state as replaying
+    everything. `changes` counts the applied events, and `changed[n]` is the count at which trial n last
+    changed. `trials_s` is the slot time that trials used, `slots_s` the time of all slots, and
+    `last_improvement_s` the part of `slots_s` between the last two improvements of the best loss. All three
+    are in seconds.
     """
 
     def __init__(self) -> None:
@@ -65,17 +65,17 @@ class Study:
         self.best: Trial | None = None
         self.slots: int | None = None
         self.trials_s = self.slots_s = self.last_improvement_s = 0.0
-        self._improved_s = 0.0  # slots_s at the newest best
+        self._improved_s = 0.0  # slots_s at the last improvement
         self.starts: StartsResolved | None = None
         self.nominated: Nominated | None = None
         self.decision: Decision | None = None
         self.closed: Closed | None = None
         self.changes = 0
         self.changed: dict[int, int] = {}
-        self._open_slots = 0  # those that the attempt at work has said it has
+        self._open_slots = 0  # slots of the running attempt
 
     def apply(self, event: Event) -> None:
-        """Take in one event; one of a kind that a later version added only tells that time has passed."""
+        """Apply one event. An event of a kind from a later version only advances the time."""
         open_slots = self._open_slots
         match event:
             case Opened():
@@ -102,47 +102,47 @@ class Study:
 
     @property
     def result_stands(self) -> bool:
-        """Return whether the study was closed with a result, which a later attempt delivers as it is.
+        """Return whether the study was closed with a result, which a later attempt returns unchanged.
 
-        A driver that was killed gave no verdict, whatever it had found by then.
+        A killed driver has no result, even if it had found a best trial.
         """
         if self.closed is None or self.closed.reason in (StopReason.KILLED, StopReason.ERROR):
             return False
         return self.closed.error is None and self.best is not None
 
     def answers(self, spec: Spec) -> bool:
-        """Return whether the result answers `spec`: the same study, with limits that end it alike."""
+        """Return whether the result is valid for `spec`: same identity, and limits that end it alike."""
         if self.spec is None or self.closed is None or not self.result_stands:
             return False
         if self.spec.changed_identity(spec):
             return False
-        if self.decision is not None:  # other limits do not take a decision back
+        if self.decision is not None:  # changed limits do not revoke a decision
             return True
         return still_ends(self.closed.reason, self.spec, spec, counted=self.finished)
 
     def closed_in_order(self, attempt: int) -> bool:
-        """Return whether an attempt wrote its end; one whose driver died did not."""
+        """Return whether the attempt closed its journal; an attempt whose driver died did not."""
         return any(each.closed for each in self.attempts if each.number == attempt)
 
     @property
     def finished(self) -> int:
-        """Return how many of the `max_evals` are done."""
+        """Return the number of ended trials that count towards `max_evals`."""
         return sum(trial.counts for trial in self.trials.values())
 
     @property
     def searched(self) -> list[Trial]:
-        """The trials of the search, by number: without the repeats of a confirmation."""
+        """Return the trials of the search by number, without the repeats of a confirmation."""
         found = (trial for trial in self.trials.values() if trial.purpose is TrialPurpose.SEARCH)
         return sorted(found, key=lambda trial: trial.number)
 
     @property
     def elapsed_s(self) -> float:
-        """The running time of all attempts, in seconds."""
+        """Return the running time of all attempts, in seconds."""
         return sum(attempt.ran_s for attempt in self.attempts)
 
     @property
     def timing(self) -> dict[str, float]:
-        """Return where the drivers' time went, in seconds, as far as they recorded it."""
+        """Return how the drivers spent their time, in seconds, as far as it is recorded."""
         total = Counter[str]()
         for attempt in self.attempts:
             total.update(attempt.timing)
@@ -150,7 +150,7 @@ class Study:
 
     @property
     def ended(self) -> list[Trial]:
-        """The trials that have ended, in the order of their ends."""
+        """Return the trials that have ended, in the order in which they ended."""
         ended = (trial for trial in self.trials.values() if trial.state is not TrialState.RUNNING)
         return sorted(ended, key=lambda trial: self.changed[trial.number])
 
@@ -174,7 +174,7 @@ class Study:
             self.attempts[-1].timing = event.timing
 
     def _pass_time(self, attempt: Attempt, event: Event, open_slots: int) -> None:
-        """Take in when an event was written; `open_slots` is how many there were until then."""
+        """Add the time since the previous event. `open_slots` is the number of slots during that time."""
         if event.at is not None:
             attempt.last = max(attempt.last, event.at)
         ran_s = attempt.last - attempt.opened if event.ran_s is None else event.ran_s
@@ -184,7 +184,7 @@ class Study:
 
     def _put(self, trial: Trial) -> None:
         before = self.trials.get(trial.number)
-        # Not those that came from another study: they have used none of this one's slots.
+        # Trials adopted from another study used no slots of this one.
         if before is not None and before.state is TrialState.RUNNING is not trial.state:
             self.trials_s += trial.took_s
         self.trials[trial.number] = trial

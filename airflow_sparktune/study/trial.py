@@ -1,4 +1,4 @@
-"""A trial: one configuration and what became of it."""
+"""A trial: one configuration with its state and result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_sparktune.study.journal.bounds import message_text, traceback_text
 
 
 class TrialState(StrEnum):
-    """`running`, then one of the others for good."""
+    """The state of a trial: `running`, then one of the others, which are final."""
 
     RUNNING = "running"
     OK = "ok"
@@ -22,34 +22,34 @@ class TrialState(StrEnum):
 
 
 class TrialOrigin(StrEnum):
-    """Where a trial's configuration comes from."""
+    """The source of a trial's configuration."""
 
-    SAMPLER = "sampler"  # the search suggested it
-    GIVEN = "given"  # a person asked for this point
-    INCUMBENT = "incumbent"  # what is in production
-    WARM_START = "warm_start"  # good in an earlier study
+    SAMPLER = "sampler"  # suggested by the search algorithm
+    GIVEN = "given"  # listed in points_to_evaluate
+    INCUMBENT = "incumbent"  # the configuration in production
+    WARM_START = "warm_start"  # a good configuration of an earlier study
     ADOPTED = "adopted"  # finished in a study that was cleared before it had a result
 
 
 class TrialPurpose(StrEnum):
-    """What a trial is for."""
+    """The purpose of a trial."""
 
     SEARCH = "search"
-    CONFIRM = "confirm"  # a repeat, by which a retuning decides
+    CONFIRM = "confirm"  # a repeat, on which a retuning bases its decision
 
 
 class FailureKind(StrEnum):
-    """Why a trial failed."""
+    """The kind of a trial's failure."""
 
-    RAISED = "raised"  # the objective raised
-    NONSENSE = "nonsense"  # it returned no finite loss
-    TIMEOUT = "timeout"  # it ran longer than trial_timeout
-    LOST = "lost"  # its worker or executor went away, again and again
+    RAISED = "raised"  # the objective raised an exception
+    NONSENSE = "nonsense"  # the objective returned no finite loss
+    TIMEOUT = "timeout"  # the trial ran longer than trial_timeout
+    LOST = "lost"  # its worker or executor disappeared more often than max_trial_retries
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What went wrong with a trial, as data. Its texts are cut and made printable."""
+    """The failure of a trial as data. Its texts are truncated and made printable."""
 
     kind: FailureKind
     message: str
@@ -62,12 +62,12 @@ class Failure:
 
     @property
     def headline(self) -> str:
-        """The first line of the message; the kind where there is none."""
+        """Return the first line of the message, or the kind if the message is empty."""
         return next(iter(self.message.strip().splitlines()), "") or self.kind.value
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Failure:
-        """Return the failure that `to_json` wrote; raises ValueError or LookupError for anything else."""
+        """Return the failure that `to_json` wrote; raises ValueError or LookupError for other data."""
         shape.require(_FAILURE, data, what="a failure")
         return cls(FailureKind(data["kind"]), data["message"], data.get("traceback"))
 
@@ -77,14 +77,14 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One configuration and what became of it.
+    """One configuration with its state and result.
 
-    `point` is the truth: hyperopt's number for each active label. `params` are the values made of it,
-    as the objective gets them. `start` and `end` are seconds since 1970 by the driver's clock, `run_s`
-    is the time inside the objective by the executor's. `tries` counts how often it was handed to a slot,
-    over all attempts, but for those that were closed in order while it ran. `origin` says where its point
-    comes from, `suggested_by` which algorithm found it and how (such as `gp: branch`). Of a confirmation,
-    `repeats` is the number of the trial that is repeated, and `repeat` says which repeat it is, from 1.
+    `point` is authoritative: hyperopt's number for each active label. `params` are the values derived from
+    it, as the objective gets them. `start` and `end` are seconds since 1970 by the driver's clock; `run_s`
+    is the time inside the objective by the executor's clock. `tries` counts the starts of the trial over all
+    attempts, except for starts cut off by an attempt that closed in order. `origin` is the source of the
+    point, `suggested_by` the algorithm and the method that suggested it (such as `gp: branch`). In a
+    confirmation, `repeats` is the number of the repeated trial, and `repeat` counts its repeats from 1.
     """
 
     number: int
@@ -108,7 +108,7 @@ class Trial:
 
     @property
     def counts(self) -> bool:
-        """Return whether it is one of the `max_evals`; a repeat is none."""
+        """Return whether the trial counts towards `max_evals`. Repeats of a confirmation do not."""
         return self.purpose is TrialPurpose.SEARCH and self.state in (
             TrialState.OK,
             TrialState.FAILED,
@@ -117,22 +117,22 @@ class Trial:
 
     @property
     def took_s(self) -> float:
-        """The seconds that it used a slot for: the objective's own where they are known."""
+        """Return the seconds for which the trial used a slot: the objective's run time if it is known."""
         if self.run_s is not None:
             return self.run_s
         if self.start is None or self.end is None:
             return 0.0
-        return max(self.end - self.start, 0.0)  # the clock may have been set meanwhile
+        return max(self.end - self.start, 0.0)  # the clock may have been adjusted in between
 
     def ended(self, state: TrialState, *, end: float, **facts: Any) -> Trial:
-        """Return this trial with its end."""
+        """Return this trial in its final state."""
         return replace(self, state=state, end=end, **facts)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Trial:
-        """Return the trial that `to_json` wrote; keys of a later version are left out.
+        """Return the trial that `to_json` wrote; unknown keys of later versions are ignored.
 
-        Raises ValueError, LookupError or TypeError for what is no trial.
+        Raises ValueError, LookupError or TypeError for data that is not a trial.
         """
         known = {name: data[name] for name in cls.__slots__ if name in data}
         known["state"] = TrialState(data["state"])
@@ -142,7 +142,7 @@ class Trial:
         trial = cls(**known)
         shape.require(_TRIAL, {name: getattr(trial, name) for name in _TRIAL}, what="a trial")
         if trial.state is TrialState.OK and trial.loss is None:
-            raise ValueError("a trial that is ok cannot be without a loss")
+            raise ValueError("a trial in state ok must have a loss")
         return trial
 
     def to_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Web addresses that a journal holds, before they become links."""
+"""Check web addresses from a journal before they become links."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 def web_address(value: Any) -> str | None:
     """Return `value` if it is an http or https address with a host, else None.
 
-    A journal may be written by others: `javascript:` must not become a link.
+    Others may write to a journal, so `javascript:` addresses must not become links.
 
     >>> web_address("http://driver:4040"), web_address("javascript:alert(1)"), web_address("http://[x")
     ('http://driver:4040', None, None)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from airflow_sparktune.study.address import part, study_address
 
-# Ids as Airflow has them, and as they look once something in them was replaced.
+# Ids as Airflow has them, and ids that look like replaced ones.
 IDS = st.one_of(
     st.text(min_size=1),
     st.text("ab:./-_0", min_size=1, max_size=12),
@@ -25,7 +25,7 @@ IDS = st.one_of(
 @example("../../etc/passwd")
 @example("a" * 300)
 def test_a_part_is_a_safe_name(text: str) -> None:
-    """A part is one folder's name, whatever the id: no separator, no way up, not too long."""
+    """A part is a single folder name for any id: no separator, no parent folder, not too long."""
     name = part(text)
     assert re.fullmatch(r"[A-Za-z0-9._-]+", name)
     assert name.strip(".")
@@ -38,14 +38,14 @@ def test_a_part_is_a_safe_name(text: str) -> None:
 @example("a" * 101, part("a" * 101))
 @example("..", part(".."))
 def test_different_ids_have_different_parts(one: str, other: str) -> None:
-    """Two ids share no folder, also where one looks like what became of the other."""
+    """Two ids never share a folder, even if one looks like the replacement of the other."""
     assume(one != other)
     assert part(one) != part(other)
 
 
 @pytest.mark.parametrize("text", ["churn", "tune", "group.tune", "manual__2026-01-01", "a-b_c.d", "x" * 100])
 def test_an_id_that_is_safe_stays_readable(text: str) -> None:
-    """Nothing is added where nothing had to be replaced."""
+    """Valid ids are unchanged."""
     assert part(text) == text
 
 
@@ -64,7 +64,7 @@ INSTANCES = st.fixed_dictionaries(
 def test_different_task_instances_have_different_addresses(
     one: dict[str, int], other: dict[str, int]
 ) -> None:
-    """Dag, task, run, map index and generation each tell studies apart, and no study lies in another's."""
+    """Studies differ by dag, task, run, map index and generation, and none is inside another."""
     assume(one != other)
     here, there = (study_address("/data", **each) for each in (one, other))
     assert here != there
@@ -84,5 +84,5 @@ def test_different_task_instances_have_different_addresses(
     ],
 )
 def test_the_storage_comes_first(storage: str, folder: str) -> None:
-    """A slash at the end of the storage makes no difference; a scheme alone stays one."""
+    """A slash at the end of the storage makes no difference; a scheme without a path stays valid."""
     assert study_address(storage, dag_id="d", task_id="t", run_id="r") == folder

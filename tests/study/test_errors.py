@@ -14,7 +14,7 @@ KINDS = [
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_error_crosses_the_process_boundary(kind: type[SparktuneError]) -> None:
-    """What one side describes, the other revives: the same class, message and decision about a retry."""
+    """`revive` returns the class, message and retryability that `describe` wrote."""
     data = json.loads(json.dumps(describe(kind("max_evals must be at least 1"), traceback="Traceback")))
     error = revive(data)
     assert (type(error), str(error)) == (kind, "max_evals must be at least 1")
@@ -31,12 +31,12 @@ def test_an_error_that_nobody_meant_can_be_retried() -> None:
 
 
 def test_an_error_without_a_message_is_told_by_its_name() -> None:
-    """No error is empty on the other side."""
+    """An error without a message gets its class name as message."""
     assert describe(MemoryError())["message"] == "MemoryError"
 
 
 def test_a_deliberate_error_of_a_class_unknown_here_is_not_retried() -> None:
-    """A later version's class, or a room's own: its decision about a retry stands."""
+    """An unknown subclass of SparktuneError keeps its retryability."""
 
     class Refined(errors.ObjectiveError):
         pass
@@ -47,7 +47,7 @@ def test_a_deliberate_error_of_a_class_unknown_here_is_not_retried() -> None:
 
 
 def test_an_error_as_damaged_data() -> None:
-    """What is left of a description still revives, as something that a retry may mend."""
+    """Incomplete data revives as an error that a retry may fix."""
     assert isinstance(revive({}), DriverLost)
 
 

@@ -13,18 +13,18 @@ from airflow_sparktune.study.generations import earlier_generations
         ("g0", []),
         ("g3", ["g1", "g0"]),
         ("g9999", ["g12", "g4", "g3", "g1", "g0"]),
-        ("g20261124", []),  # a name that somebody gave: there are no twenty million studies before it
+        ("g20261124", []),  # a folder that a user named: it is not a generation
         ("g03", []),
         ("study", []),
     ],
 )
 def test_the_generations_that_are_there(tmp_path: Path, name: str, earlier: list[str]) -> None:
-    """Only folders that exist, the newest first; foreign names are none of them."""
+    """Only existing folders count, newest first; other names are ignored."""
     for folder in ("g0", "g1", "g3", "g4", "g12", "g05", "gold", "g20261123"):
         (tmp_path / folder).mkdir()
     assert earlier_generations(f"{tmp_path}/{name}/") == [f"{tmp_path}/{each}" for each in earlier]
 
 
 def test_a_name_alone_has_none() -> None:
-    """A study in the current folder."""
+    """A study in the current folder has no generations."""
     assert earlier_generations("g5") == []

@@ -1,4 +1,4 @@
-"""Anybody may write into a study folder: nothing there raises, hangs, or takes more than it is worth."""
+"""Arbitrary content of a study folder causes no exception, no hang, and no excessive cost."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ ODD: list[Any] = [
 
 
 def everything(storage: Storage) -> str:
-    """Read a study and ask it everything; what is answered must be text that can be sent."""
+    """Read a study and query everything; all answers must be text that can be sent."""
     follower = follow(storage)
     study = follower.study
     rows = [trial_row(each) for each in study.trials.values()]
@@ -94,7 +94,7 @@ def everything(storage: Storage) -> str:
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The path of each value within JSON values."""
+    """Yield the path of each value in JSON data."""
     found = [path] if path else []
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:
@@ -103,7 +103,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 def replaced(value: Any, path: tuple[Any, ...], odd: Any) -> Any:
-    """A copy of JSON values with another one at a path."""
+    """Return a copy of JSON data with the value at a path replaced."""
     if not path:
         return odd
     copy = dict(value) if isinstance(value, dict) else list(value)
@@ -116,7 +116,7 @@ MUTATIONS = [(at, path) for at, event in enumerate(WHOLE) for path in places(eve
 
 @given(st.lists(st.tuples(st.sampled_from(MUTATIONS), st.sampled_from(ODD)), min_size=1, max_size=3))
 def test_a_mutated_journal_is_read(mutations: list[tuple[tuple[int, tuple[Any, ...]], Any]]) -> None:
-    """Whatever stands in place of a value costs its event at most, and what is left can be shown and sent."""
+    """A replaced value costs at most its event, and the remaining study can be shown and sent."""
     lines = list(WHOLE)
     for (at, path), odd in mutations:
         if path in places(lines[at]):
@@ -128,7 +128,7 @@ def test_a_mutated_journal_is_read(mutations: list[tuple[tuple[int, tuple[Any, .
 
 @given(st.binary(max_size=2_000), st.integers(0, 5_000), st.booleans())
 def test_a_damaged_file_is_read(junk: bytes, at: int, replace: bool) -> None:
-    """Bytes put anywhere into a segment, or in its place."""
+    """Bytes may be inserted anywhere into a segment, or replace it."""
     storage = MemoryStorage()
     write(storage, 1, WHOLE, stream=STREAM)
     (name,) = storage.files
@@ -146,7 +146,7 @@ JSON = st.recursive(
 
 @given(st.sampled_from(["opened", "trial", "slots", "spark", "alive", "closed"]), JSON, JSON)
 def test_an_event_of_any_values_is_read(kind: str, one: Any, other: Any) -> None:
-    """An event of a known kind, with any JSON as its fields."""
+    """An event of a known kind may have any JSON as its fields."""
     storage = MemoryStorage()
     made = {"event": kind, kind: one, "at": 1.0, "trial": one, "spec": other, "reason": "error", "error": one}
     write(storage, 1, [opened(), made, trial(5, 0.5)], stream=STREAM)
@@ -168,13 +168,13 @@ def test_an_event_of_any_values_is_read(kind: str, one: Any, other: Any) -> None
     ],
 )
 def test_a_file_costs_what_it_holds(tmp_path: Path, name: str, content: bytes) -> None:
-    """A megabyte of anything takes seconds of the processor at most, and 200 megabytes."""
+    """Reading a megabyte of anything takes at most seconds of CPU time, and 200 megabytes."""
     storage = LocalStorage(tmp_path)
     write(storage, 1, [opened()], stream=STREAM)
     storage.write(f"{FOLDER}/{STREAM}/{name}", content)
     start = time.process_time()
     everything(storage)
-    # Ten times what an idle machine takes: others that use its caches count too.
+    # Ten times the time of an idle machine, because other processes use its caches too.
     assert time.process_time() - start < 10
     tracemalloc.start()
     try:
@@ -200,7 +200,7 @@ def test_an_objective_that_replaces_json_does_not_garble_the_journal(monkeypatch
 
 
 def test_one_bad_event_costs_that_event() -> None:
-    """Those before and after it in its segment count."""
+    """Events before and after it in its segment count."""
     storage = MemoryStorage()
     huge = data(trial(1, 0.5))
     huge["trial"]["loss"] = 10**400
@@ -210,7 +210,7 @@ def test_one_bad_event_costs_that_event() -> None:
 
 
 def test_an_error_that_no_encoding_can_write_is_kept() -> None:
-    """The message of a real objective: a lone surrogate that came out of a file's name."""
+    """An error message may contain a lone surrogate from a file name."""
     failure = Failure(FailureKind.RAISED, "ValueError: row " + os.fsdecode(b"\xff"))
     ended = trial(0).trial.ended(TrialState.FAILED, end=BEGAN + 1, error=failure)
     storage = MemoryStorage()
@@ -222,14 +222,14 @@ def test_an_error_that_no_encoding_can_write_is_kept() -> None:
 
 @pytest.mark.parametrize(("message", "headline"), [("", "raised"), ("\n\n", "raised"), (" one\ntwo", "one")])
 def test_a_failure_has_a_headline(message: str, headline: str) -> None:
-    """An exception may say nothing."""
+    """An exception may have an empty message."""
     assert Failure(FailureKind.RAISED, message).headline == headline
 
 
 def test_a_segment_without_the_right_to_read_is_skipped_and_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A reader goes on; a driver refuses, for it would run again what it cannot see."""
+    """A reader continues without it; a driver refuses, because it would run unread trials again."""
     from airflow_sparktune.driver.recorder import Recorder
 
     storage = LocalStorage(tmp_path)
@@ -251,7 +251,7 @@ def test_a_segment_without_the_right_to_read_is_skipped_and_said(
 
 
 def test_links_and_pipes_among_the_segments_are_no_segments(tmp_path: Path) -> None:
-    """Neither another study's trials, nor a file of the system, nor an endless one."""
+    """Trials of another study, system files and endless files are not read."""
     other = LocalStorage(tmp_path / "other")
     write(other, 1, [opened()], [trial(7, 0.1)], stream=STREAM)
     root = tmp_path / "study"
@@ -271,7 +271,7 @@ def test_links_and_pipes_among_the_segments_are_no_segments(tmp_path: Path) -> N
 
 
 def test_many_problems_are_few_sentences(tmp_path: Path) -> None:
-    """However many attempts, files and events are bad."""
+    """The number of bad attempts, files and events does not matter."""
     storage = MemoryStorage()
     for attempt in range(1, 200):
         write(storage, attempt, [{"event": "opened", "at": attempt}])
@@ -281,7 +281,7 @@ def test_many_problems_are_few_sentences(tmp_path: Path) -> None:
 
 
 def test_a_study_of_hostile_texts_loads(tmp_path: Path) -> None:
-    """The notebook's view of it too."""
+    """load_study works too."""
     texts = Spec.of(objective="m:f", space={"\x1b[2J": {"choice": ["\x1b", 1]}}, max_evals=3)
     write(LocalStorage(tmp_path), 1, [opened(spec=texts), trial(0, 0.5), closed()])
     assert len(load_study(str(tmp_path)).trials_dataframe()) == 1

@@ -1,4 +1,4 @@
-"""A study in one sentence."""
+"""The summary of a study in one sentence."""
 
 from __future__ import annotations
 

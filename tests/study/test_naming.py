@@ -1,4 +1,4 @@
-"""Names for people: of options by what tells them apart, of parameters by paths of such names."""
+"""Options are named by the constants that distinguish them, parameters by paths of such names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a study stands, by its journal, the clock and Airflow's state of the task."""
+"""The phase of a study follows from its journal, the clock and Airflow's task state."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ VALUES = st.recursive(
 
 
 def only_json(value: Any) -> bool:
-    """Whether nothing but JSON's own types is in it, subclasses excluded."""
+    """Return whether a value consists only of JSON's own types, without subclasses."""
     if type(value) is dict:
         return all(type(key) is str and only_json(item) for key, item in value.items())
     if type(value) is list:
@@ -56,7 +56,7 @@ def only_json(value: Any) -> bool:
 
 @given(VALUES)
 def test_plain_is_what_json_gives_back(value: Any) -> None:
-    """What plain makes has JSON's own types only, survives JSON unchanged, and is plain already."""
+    """`plain` returns only JSON types, survives a JSON round trip, and is idempotent."""
     made = plain(value, what="value")
     assert only_json(made)
     assert json.loads(json.dumps(made, allow_nan=False)) == made
@@ -65,7 +65,7 @@ def test_plain_is_what_json_gives_back(value: Any) -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), np.float32("nan"), 1e400])
 def test_numbers_that_json_lacks(value: float) -> None:
-    """A number that is not finite is refused, with the place."""
+    """A number that is not finite is rejected with its place."""
     with pytest.raises(SpecError, match=r"kwargs\['a'\]\[1\] must be a finite number, got (nan|-?inf)"):
         plain({"a": [1, value]}, what="kwargs")
 
@@ -87,13 +87,13 @@ def test_numbers_that_json_lacks(value: float) -> None:
     ids=lambda value: type(value).__name__,
 )
 def test_what_json_lacks(value: Any) -> None:
-    """An object is refused by its place and its type, with the way out."""
+    """An object is rejected with its place, its type and the way out."""
     message = rf"kwargs\['model'\] must be plain JSON .*got {type(value).__name__}; pass a name or a path"
     with pytest.raises(SpecError, match=message):
         plain({"model": value}, what="kwargs")
 
 
 def test_keys_that_json_lacks() -> None:
-    """JSON's keys are text; another one is told how to be written."""
+    """A key that is not text is rejected; the error shows how to write it."""
     with pytest.raises(SpecError, match=r"kwargs must have text keys, got 1; write '1'"):
         plain({1: "a"}, what="kwargs")

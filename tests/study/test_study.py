@@ -33,7 +33,7 @@ def replayed(*events: Event) -> Study:
     ],
 )
 def test_which_ends_leave_a_result(reason: str, stands: bool) -> None:
-    """A study that reached a limit delivers its best; one whose driver was killed is gone on with."""
+    """A study that reached a limit has a result; one whose driver was killed is continued."""
     assert replayed(opened(), trial(0, 0.5), closed(reason)).result_stands is stands
 
 
@@ -56,7 +56,7 @@ def test_which_ends_leave_a_result(reason: str, stands: bool) -> None:
     ],
 )
 def test_for_whom_a_result_stands(reason: str, asked: dict[str, object], answers: bool) -> None:
-    """For the same study, unless the limit that ended it is another one now: then it can go further."""
+    """A result is valid for the same identity, unless the limit that ended the study has changed."""
     spec = {**SPEC.to_json(), "max_failures": 0.25}
     study = replayed(opened(spec=Spec.of(**spec)), trial(0, 0.5), closed(reason))
     assert study.answers(Spec.of(**{**spec, **asked})) is answers
@@ -72,12 +72,12 @@ def test_for_whom_a_result_stands(reason: str, asked: dict[str, object], answers
     ],
 )
 def test_when_there_is_no_result(events: list[Event]) -> None:
-    """Without an end, without a success, or with a verdict against it, a study has no result to deliver."""
+    """A study has no result without an end, without a successful trial, or with an error."""
     assert not replayed(opened(), *events).result_stands
 
 
 def test_a_trial_that_is_run_again_takes_its_old_loss_back() -> None:
-    """The best follows the trials as they stand, also where the best one itself is run again."""
+    """`best` follows the states of the trials, even if the best trial runs again."""
     study = replayed(opened(), trial(0, 0.5), trial(1, 0.25), trial(1))
     assert study.best is not None
     assert study.best.number == 0
@@ -86,7 +86,7 @@ def test_a_trial_that_is_run_again_takes_its_old_loss_back() -> None:
 
 
 def test_running_time_sums_the_attempts() -> None:
-    """elapsed_s counts each attempt from its opening to its last event, and not the time between them."""
+    """elapsed_s sums each attempt from its opening to its last event, without the time in between."""
     study = replayed(
         opened(), trial(0, 0.5, at=BEGAN + 10), opened(2, at=BEGAN + 1000), closed(at=BEGAN + 1005)
     )
@@ -94,19 +94,19 @@ def test_running_time_sums_the_attempts() -> None:
 
 
 def test_a_killed_attempt_ran_until_its_last_sign_of_life() -> None:
-    """A driver that had nothing to write said that it was alive; that is all that `alive` changes."""
+    """An alive event extends the running time, and changes nothing else."""
     study = replayed(opened(), trial(0, at=BEGAN), Alive(at=BEGAN + 30))
     assert study.elapsed_s == 30
     assert study.trials == replayed(opened(), trial(0, at=BEGAN)).trials
 
 
 def test_a_clock_that_was_set_back_takes_no_time_away() -> None:
-    """An event stamped before the one before it does not make an attempt shorter."""
+    """An event with an earlier timestamp than the previous one does not shorten an attempt."""
     assert replayed(opened(), trial(0, 0.5, at=BEGAN + 10), closed(at=BEGAN - 50)).elapsed_s == 10
 
 
 def test_only_trials_that_ended_by_themselves_count() -> None:
-    """finished counts ok, failed and pruned trials; running and cancelled ones are none of max_evals."""
+    """`finished` counts ok, failed and pruned trials, but not running and cancelled ones."""
     study = replayed(opened())
     for number, state in enumerate(TrialState):
         study.apply(trial(number, 0.5 if state is TrialState.OK else None))
@@ -125,7 +125,7 @@ def test_changes_say_what_is_new() -> None:
 
 
 def test_the_summary_of_an_empty_study() -> None:
-    """A study of which nothing is known yet has a summary too."""
+    """An empty study has a summary too."""
     told = summary(Study())
     assert told["trials"] == 0
     assert told["best_loss"] is None
@@ -133,7 +133,7 @@ def test_the_summary_of_an_empty_study() -> None:
 
 
 def test_the_summary_is_json_and_says_what_became_of_it() -> None:
-    """The summary holds counts, the best, the reason and where time went, as JSON has them."""
+    """The summary has counts, the best trial, the stop reason and the timing as JSON."""
     study = replayed(
         opened(),
         SlotsChanged(at=BEGAN, slots=2),
@@ -152,14 +152,14 @@ def test_the_summary_is_json_and_says_what_became_of_it() -> None:
 
 
 def test_a_trial_that_never_started_used_no_time() -> None:
-    """A trial that was cancelled before it began adds nothing to the trials' time."""
+    """A trial that was cancelled before its start adds no time."""
     never = replace(trial(0).trial, start=None, end=BEGAN, state=TrialState.CANCELLED)
     study = replayed(opened(), trial(0), TrialChanged(at=BEGAN, trial=never))
     assert summary(study)["trials_s"] == 0
 
 
 def test_a_trial_during_which_the_clock_was_set_back_took_no_time_away() -> None:
-    """Nor does an event of a kind unknown here say where time went."""
+    """A trial that ends before its start by the clock counts as zero seconds."""
     back = replace(trial(0).trial, end=BEGAN - 50, state=TrialState.CANCELLED)
     odd = from_json({"event": "weather", "at": BEGAN, "timing": "fine"})
     study = replayed(opened(), trial(0), TrialChanged(at=BEGAN, trial=back), odd)
@@ -167,14 +167,14 @@ def test_a_trial_during_which_the_clock_was_set_back_took_no_time_away() -> None
 
 
 def test_trials_of_another_study_used_none_of_this_ones_slots() -> None:
-    """What a study begins with has ended before it."""
+    """Trials adopted from another study add no time to this one."""
     slots = SlotsChanged(at=BEGAN, slots=1)
     study = replayed(opened(), trial(0, 0.5), slots, closed(at=BEGAN + 100))
     assert (summary(study)["trials_s"], summary(study)["utilisation"]) == (0.0, 0.0)
 
 
 def test_a_trial_goes_to_json_and_back() -> None:
-    """Everything a trial knows survives the journal."""
+    """All fields of a trial survive a JSON round trip."""
     made = Trial(
         number=3,
         params={"lr": 0.1, "layers": [64, 32]},
@@ -202,12 +202,12 @@ def test_a_trial_goes_to_json_and_back() -> None:
 
 
 def test_a_trial_of_a_journal_without_origins_came_from_the_sampler() -> None:
-    """Journals written before trials had an origin read as what they were: only the sampler made points."""
+    """Trials in journals without origins come from the sampler."""
     data = trial(0, 0.5).trial.to_json()
     del data["origin"]
     assert Trial.from_json(data).origin is TrialOrigin.SAMPLER
 
 
 def test_a_study_keeps_its_spec() -> None:
-    """The spec that opened an attempt reads back equal."""
+    """The spec of an Opened event reads back equal."""
     assert replayed(opened()).spec == SPEC

@@ -1,1 +1,1 @@
-"""The journal: its events, its streams, and how a reader follows them."""
+"""The journal: its events, its streams, and a reader that follows them."""

@@ -1,6 +1,7 @@
-"""Bounds on what a journal holds: others can write into a study folder, and an objective can return anything.
+"""Limits on the content of a journal.
 
-They are kept where the journal is written and again where it is read.
+Others can write to a study folder, and an objective can return anything. The limits are enforced when the
+journal is written and when it is read.
 """
 
 from __future__ import annotations
@@ -9,15 +10,15 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-MOST_DEPTH = 100  # json.dumps and deepcopy recurse, and Python ends at about 1,000 calls
+MOST_DEPTH = 100  # json.dumps and deepcopy recurse, and Python's limit is about 1,000 calls
 LARGEST_NUMBER = 10**300  # still a float
-# For spaces and separators of other widths, and for a lone surrogate.
+# Replacements for spaces and separators of other widths, and for a lone surrogate.
 _STAND_INS = {"Zs": " ", "Zl": " ", "Zp": " ", "Cs": "?"}
-MESSAGE_LIMIT, TRACEBACK_LIMIT = 4_096, 32_768  # some exceptions carry the data that they failed on
+MESSAGE_LIMIT, TRACEBACK_LIMIT = 4_096, 32_768  # some exceptions contain the data that they failed on
 
 
 def require_bounded(value: Any) -> None:
-    """Raise ValueError for JSON values that are nested too deep, or hold a number that is no float.
+    """Raise ValueError for JSON values that are nested too deeply or contain a number too large for a float.
 
     >>> require_bounded([10**400])
     Traceback (most recent call last):
@@ -39,7 +40,7 @@ def require_bounded(value: Any) -> None:
 
 
 def without_surrogates(value: Any) -> Any:
-    """Return JSON values with each lone surrogate replaced, which no encoding can write.
+    """Return JSON values with lone surrogates replaced, because no encoding can write them.
 
     >>> without_surrogates({"row": [chr(0xD8FF)]})
     {'row': ['?']}
@@ -54,7 +55,7 @@ def without_surrogates(value: Any) -> Any:
 
 
 def printable(text: str, *, keep: str = "\n\t") -> str:
-    """Return a text without what a terminal would obey, or cannot show, but the characters in `keep`.
+    """Return a text without characters that a terminal would obey or cannot show, except those in `keep`.
 
     >>> printable(f"{chr(27)}[31mred")
     '[31mred'
@@ -68,12 +69,12 @@ def printable(text: str, *, keep: str = "\n\t") -> str:
 
 
 def message_text(text: str) -> str:
-    """Return an error's message as the journal keeps it: printable lines, and not too long."""
+    """Return an error's message as the journal stores it: printable and truncated."""
     text = printable(text)
     return text if len(text) <= MESSAGE_LIMIT else f"{text[:MESSAGE_LIMIT]}..."
 
 
 def traceback_text(text: str) -> str:
-    """Return a traceback as the journal keeps it; a long one loses its beginning, for the end says most."""
+    """Return a traceback as the journal stores it: printable, and truncated at its beginning."""
     text = printable(text)
     return text if len(text) <= TRACEBACK_LIMIT else f"...{text[-TRACEBACK_LIMIT:]}"

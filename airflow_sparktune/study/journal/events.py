@@ -1,7 +1,7 @@
-"""The journal's vocabulary: one frozen dataclass for each kind of event, JSON both ways.
+"""The events of the journal: one frozen dataclass per kind, with a JSON form.
 
-A new kind is one class here and its line in `_KINDS`. The meaning of a kind never changes under its schema
-version; a key that is added must be optional.
+To add a kind, write a class and list it in `_KINDS`. The meaning of a kind never changes within a schema
+version; added keys must be optional.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ STREAM_NAME = re.compile(r"[0-9]{4,6}-[0-9a-f]{8}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """The stamp of every event; of a kind that this version does not know, nothing else is read.
+    """The timestamps of every event. An event of an unknown kind (from a later version) has nothing else.
 
-    `at` is when it was written, in seconds since 1970 by the driver's clock; `ran_s` is how long the attempt
-    had run by then, by its steady clock. Either is None where the journal holds no usable value.
+    `at` is the time of writing, in seconds since 1970 by the driver's clock. `ran_s` is the attempt's running
+    time so far, by its monotonic clock. Each is None if the journal holds no valid value.
     """
 
     KIND: ClassVar[str] = ""
@@ -41,11 +41,11 @@ class Event:
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the fields of this class beside the stamp; raises ValueError, LookupError or TypeError."""
+        """Return the fields besides the timestamps; raises ValueError, LookupError or TypeError."""
         return {name: data[name] for name in cls.SHAPE if data.get(name) is not None}
 
     def dump(self) -> dict[str, Any]:
-        """Return the same as JSON has it."""
+        """Return the fields besides the timestamps as JSON data."""
         return {each.name: getattr(self, each.name) for each in fields(self) if each.name not in _STAMP}
 
 
@@ -58,11 +58,11 @@ class Prefix:
 
     @classmethod
     def from_json(cls, data: Any) -> Prefix:
-        """Return the prefix that `to_json` wrote; raises ValueError for anything else."""
+        """Return the prefix that `to_json` wrote; raises ValueError for other data."""
         match data:
             case [str(stream), int(events)] if STREAM_NAME.fullmatch(stream) and shape.whole(events):
                 return cls(stream, events)
-        raise ValueError(f"{data!r} names no prefix of a stream")
+        raise ValueError(f"{data!r} is not a prefix of a stream")
 
     def to_json(self) -> list[Any]:
         return [self.stream, self.events]
@@ -87,10 +87,10 @@ def _is_dimension(value: Any) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened(Event):
-    """An attempt begins: the first event of its stream.
+    """An attempt begins. This is the first event of its stream.
 
-    `takes` names the prefix of each earlier stream that it goes on from. `dimensions` are those of the space
-    as JSON (see study.space.dimensions).
+    `takes` lists the prefix of each earlier stream that the attempt continues. `dimensions` are those of the
+    space as JSON (see study.space.dimensions).
     """
 
     KIND = "opened"
@@ -140,7 +140,7 @@ class Opened(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialChanged(Event):
-    """A trial has started or ended: where it stands now."""
+    """A trial has started or ended. `trial` is its new state."""
 
     KIND = "trial"
     SHAPE: ClassVar[Shape] = {"trial": shape.group}
@@ -157,7 +157,7 @@ class TrialChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotsChanged(Event):
-    """The number of trials that can run at once is another one."""
+    """The number of trials that can run at once has changed."""
 
     KIND = "slots"
     SHAPE: ClassVar[Shape] = {"slots": shape.whole}
@@ -167,18 +167,18 @@ class SlotsChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SparkApplication:
-    """The Spark application that runs an attempt's trials, and where its pages are."""
+    """The Spark application that runs an attempt's trials, and the addresses of its pages."""
 
     application: str | None = None
     master: str | None = None
     ui: str | None = None
-    history: str | None = None  # the history server, of a cluster that has one
+    history: str | None = None  # the history server, if the cluster has one
 
     def web_page(self, *, ended: bool) -> str | None:
-        """Return the address of the application's page; on the history server once the study has ended.
+        """Return the address of the application's page, on the history server once the study has ended.
 
-        None for what is no web address: anyone who can write into the study folder could have put a script
-        there.
+        Return None if the value is not a web address: others may write to the study folder, and could put a
+        script there.
 
         >>> spark = SparkApplication(application="app-1", ui="http://host:4040", history="host:18080")
         >>> spark.web_page(ended=False), spark.web_page(ended=True)
@@ -195,7 +195,7 @@ class SparkApplication:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SparkStarted(Event):
-    """The Spark application of the attempt is up."""
+    """The Spark application of the attempt has started."""
 
     KIND = "spark"
     SHAPE: ClassVar[Shape] = {"spark": shape.group}
@@ -214,7 +214,7 @@ class SparkStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alive(Event):
-    """The driver is alive; `timing` says where its time went, in seconds."""
+    """The driver is alive; `timing` is how it spent its time, in seconds."""
 
     KIND = "alive"
     SHAPE: ClassVar[Shape] = {"at": shape.moment, "timing": shape.optional(shape.figures)}
@@ -225,7 +225,7 @@ class Alive(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartsResolved(Event):
-    """What the study begins with besides its sampler, as it was found at the first attempt."""
+    """The incumbent and the warm-start points of the study, as resolved at its first attempt."""
 
     KIND = "starts"
     SHAPE: ClassVar[Shape] = {
@@ -253,9 +253,9 @@ class StartsResolved(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nominated(Event):
-    """The search has ended, by `reason`; these of its trials are confirmed, the best first.
+    """The search has ended for `reason`; `candidates` are the trials to confirm, best first.
 
-    `incumbent` is the trial of the incumbent, None where there is none to compare with.
+    `incumbent` is the number of the incumbent's trial, None without an incumbent.
     """
 
     KIND = "nominated"
@@ -279,7 +279,7 @@ class Nominated(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided(Event):
-    """The retuning has decided what goes to production."""
+    """The retuning has decided which configuration goes to production."""
 
     KIND = "decided"
     SHAPE: ClassVar[Shape] = {"decision": shape.group}
@@ -296,7 +296,7 @@ class Decided(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closed(Event):
-    """The attempt has ended; `error` is a verdict against the study, as data (see errors.describe)."""
+    """The attempt has ended; `error` is the study's error as data, if it failed (see errors.describe)."""
 
     KIND = "closed"
     SHAPE: ClassVar[Shape] = {
@@ -320,7 +320,7 @@ class Closed(Event):
 
 
 def _error(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what errors.revive needs of a verdict, with bounded texts."""
+    """Return the keys that errors.revive needs, with truncated texts."""
     texts = {"type": message_text, "message": message_text, "traceback": traceback_text}
     kept = {name: cut(data[name]) for name, cut in texts.items() if shape.text(data.get(name))}
     retryable = data.get("retryable")
@@ -345,9 +345,9 @@ _STAMP = ("at", "ran_s")
 
 
 def from_json(data: Mapping[str, Any]) -> Event:
-    """Return the event that `to_json` wrote; one of a kind that a later version added is a bare `Event`.
+    """Return the event that `to_json` wrote; an event of an unknown kind becomes a bare `Event`.
 
-    Raises ValueError for an event that has not the shape of its kind.
+    Raises ValueError if the data does not have the shape of its kind.
 
     >>> from_json({"event": "slots", "at": 1.0, "slots": 4})
     SlotsChanged(at=1.0, ran_s=None, slots=4)

@@ -1,4 +1,4 @@
-"""Following a study: the newest attempt's stream and what it took over, each file read once."""
+"""Follow a study: read the newest attempt's stream and the prefixes that it took over, each file once."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _LOOK_AGAIN_S = (0.5, 1.5, 4.0)
 class StudyFollower:
     """Keeps a `Study` up to date with its journal.
 
-    `problems` says in words what was skipped; `unreadable` names files that this user may not read;
-    `incomplete` tells that files were missing. When a newer attempt opens, `study` becomes a new object: what
-    the older driver wrote beyond the prefix that was taken over no longer counts.
+    `problems` describes the data that was skipped; `unreadable` names files that this user may not read;
+    `incomplete` tells that files were missing. When a newer attempt opens, `study` becomes a new object,
+    because events that the older driver wrote beyond the prefix taken over no longer count.
     """
 
     def __init__(self, storage: Storage) -> None:
@@ -34,11 +34,11 @@ class StudyFollower:
 
     @property
     def problems(self) -> list[str]:
-        """Return what was skipped so far, a sentence each."""
+        """Return a sentence for each problem found so far."""
         return list(self._problems)
 
     def refresh(self) -> None:
-        """Read what is new."""
+        """Read the events added since the last call."""
         for stream in reversed(streams(self._storage, self._problems)):
             if self._reader is not None and not newer(stream, self._reader.stream):
                 break
@@ -53,13 +53,13 @@ class StudyFollower:
 
     @property
     def prefix(self) -> tuple[Prefix, ...]:
-        """Return what was read so far, as an `opened` event names it."""
+        """Return the prefixes that were read so far, as an `Opened` event lists them."""
         if self._reader is None:
             return ()
         return (*self._taken, Prefix(self._reader.stream, self._reader.seen))
 
     def _switch(self, stream: str) -> bool:
-        """Start over with a newer stream, if it has an `opened` event that can be read."""
+        """Start again with a newer stream, if its `opened` event can be read."""
         reader = StreamReader(self._storage, stream, problems=self._problems)
         opened = next(reader.poll(upto=1), None)
         self.incomplete |= reader.incomplete
@@ -67,7 +67,7 @@ class StudyFollower:
             return False
         problem = _why_no_beginning(opened, by=stream)
         if problem is not None or not isinstance(opened, Opened):
-            self._problems.add(f"{stream} does not begin as an attempt does: {problem}; skipped")
+            self._problems.add(f"{stream} must begin with a valid opened event, but {problem}; skipped")
             return False
         study = Study()
         for prefix in opened.takes:
@@ -78,8 +78,8 @@ class StudyFollower:
             self.incomplete |= older.incomplete or older.seen < prefix.events
             if older.seen < prefix.events:
                 self._problems.add(
-                    f"{stream} goes on from event {prefix.events} of {prefix.stream}, "
-                    f"of which only {older.seen} can be found"
+                    f"{stream} continues from event {prefix.events} of {prefix.stream}, "
+                    f"but only {older.seen} of its events were found"
                 )
         study.apply(opened)
         self.study, self._taken, self._reader = study, opened.takes, reader
@@ -87,7 +87,7 @@ class StudyFollower:
 
 
 def _why_no_beginning(event: Event, *, by: str) -> str | None:
-    """Return what keeps `event` from being the first one of the stream `by`."""
+    """Return why `event` cannot be the first one of the stream `by`, or None if it can."""
     if not isinstance(event, Opened):
         return f"its first event is {event.KIND or 'unknown'}"
     for prefix in event.takes:
@@ -112,7 +112,7 @@ def read_whole(storage: Storage, *, sleep: Callable[[float], None] = time.sleep)
 
 
 def read_study(address: str) -> StudyFollower:
-    """Return the study at an address as it stands now; a folder without a journal gives an empty one."""
+    """Return a follower that has read the study at an address; the study is empty without a journal."""
     follower = StudyFollower(open_storage(address))
     follower.refresh()
     return follower

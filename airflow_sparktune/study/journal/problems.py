@@ -1,4 +1,4 @@
-"""What could not be read in a journal, in words."""
+"""Descriptions of the data in a journal that could not be read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _NAMED = 3
 
 
 class Problems:
-    """Sentences, each said once and at most `MOST_PROBLEMS` of them, whatever lies in a study folder.
+    """A list of distinct sentences, at most `MOST_PROBLEMS` however much is wrong in a study folder.
 
     >>> problems = Problems()
     >>> problems.add_foreign("attempts", ["README", "a", "b", "c"], what="an attempt's folder")
@@ -24,7 +24,7 @@ class Problems:
         self._more = False
 
     def add(self, sentence: str, *, about: str | None = None) -> None:
-        """Say it; what was said before `about` the same is replaced."""
+        """Add a sentence; it replaces an earlier one with the same `about`."""
         key = about or sentence
         if key not in self._said and len(self._said) >= MOST_PROBLEMS:
             self._more = True
@@ -32,7 +32,7 @@ class Problems:
         self._said[key] = printable(sentence, keep="")
 
     def add_foreign(self, folder: str, names: Sequence[str], *, what: str) -> None:
-        """Say which names in a folder are not `what` belongs there."""
+        """Report the names in a folder that are not `what` it should hold."""
         if not names:
             return
         shown = ", ".join([*names[:_NAMED], *(["..."] if len(names) > _NAMED else [])])

@@ -1,4 +1,4 @@
-"""The shape of what a journal holds, checked as it is read: a study folder is open to others too."""
+"""Check the shape of journal data as it is read, because others may write to a study folder."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from airflow_sparktune.study.journal.bounds import LARGEST_NUMBER
 
 Fits = Callable[[Any], bool]
 
-# The last moment that a calendar of four-digit years can name.
+# The last second of the year 9999, the last that datetime can represent.
 _LAST_MOMENT = 253_402_300_799
 _LARGEST_WHOLE = 2**63 - 1
 
 
 def whole(value: Any) -> bool:
-    """Accept a count or a number of something, in 64 bits: 0, 1, 2, ..."""
+    """Accept a non-negative integer of 64 bits."""
     return type(value) is int and 0 <= value <= _LARGEST_WHOLE
 
 
 def truth(value: Any) -> bool:
-    """True or false."""
+    """Accept a bool."""
     return type(value) is bool
 
 
 def number(value: Any) -> bool:
-    """Accept a finite number that is a float, or could be one."""
+    """Accept a finite number within the range of a float."""
     if type(value) is float:
         return math.isfinite(value)
     return type(value) is int and abs(value) <= LARGEST_NUMBER
@@ -44,42 +44,42 @@ def text(value: Any) -> bool:
 
 
 def group(value: Any) -> bool:
-    """Accept an object: values by name."""
+    """Accept an object (a mapping)."""
     return isinstance(value, Mapping)
 
 
 def seconds(value: Any) -> bool:
-    """Accept a duration in seconds: at most some thousand years, so that no sum of them overflows."""
+    """Accept a duration in seconds, bounded so that sums do not overflow."""
     return number(value) and 0 <= value <= _LAST_MOMENT
 
 
 def figures(value: Any) -> bool:
-    """Accept seconds by name."""
+    """Accept an object of durations by name."""
     return group(value) and all(map(seconds, value.values()))
 
 
 def numbers(value: Any) -> bool:
-    """Accept numbers by name."""
+    """Accept an object of numbers by name."""
     return group(value) and all(map(number, value.values()))
 
 
 def texts(value: Any) -> bool:
-    """Strings by name."""
+    """Accept an object of strings by name."""
     return group(value) and all(map(text, value.values()))
 
 
 def optional(fits: Fits) -> Fits:
-    """Accept what fits, or None."""
+    """Return a check that accepts None, or a value that fits."""
     return lambda value: value is None or fits(value)
 
 
 def several(fits: Fits) -> Fits:
-    """Accept a list of what fits."""
+    """Return a check that accepts a list whose items fit."""
     return lambda value: isinstance(value, (list, tuple)) and all(map(fits, value))
 
 
 def require(fields: Mapping[str, Fits], data: Any, *, what: str) -> None:
-    """Raise ValueError where `data` is no object, or for the first of its fields that does not fit.
+    """Raise ValueError if `data` is not an object, or for its first field that does not fit.
 
     >>> require({"seed": whole}, {"seed": -1}, what="an opened event")
     Traceback (most recent call last):

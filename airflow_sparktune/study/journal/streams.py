@@ -4,12 +4,12 @@
     attempts/0001-9f2c41d0/00000002-00000003.jsonl
     attempts/0002-51b07be3/00000001-00000040.jsonl     a closed stream, rolled into one segment
 
-Segments may overlap, and then hold the same events: in a long stream each run of segments lies beside them
-once more as one.
+Segments may overlap, and then hold the same events: in a long stream, each run of segments is also written
+again as one larger segment.
 
-Only the driver of an attempt writes into its stream. The first event of a stream, `opened`, names the
-prefix of each earlier stream that it takes over; what an older driver writes beyond it does not count.
-A reader therefore needs no lock: it follows the newest stream whose `opened` it can read.
+Only the driver of an attempt writes to its stream. The first event of a stream, `opened`, names the prefix of
+each earlier stream that it takes over; events that an older driver writes beyond its prefix do not count.
+A reader therefore needs no lock: it follows the newest stream whose `opened` event it can read.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from airflow_sparktune.study.storage import Storage
 
 SCHEMA = 1
 FOLDER = "attempts"
-# After so many segments a writer gathers their events into one: a reader of a long study that was never
-# closed makes few requests, at one more request per so many commits for its writer.
+# After this many segments a writer also writes their events as one segment. Reading a long study that was
+# never closed then takes few requests, and the writer makes one extra request per GATHER commits.
 GATHER = 64
-MOST_ATTEMPTS = 999_999  # as many as STREAM_NAME has digits for
-MOST_JUNK = 100  # lines of a segment that are no events, after which the rest of it is left alone
+MOST_ATTEMPTS = 999_999  # the limit of the digits in STREAM_NAME
+MOST_JUNK = 100  # after this many invalid lines the rest of a segment is skipped
 ROLL_BYTES = 64 * 2**20
 
 _SEGMENT = re.compile(r"(?P<first>[0-9]{8})-(?P<last>[0-9]{8})\.jsonl")
@@ -47,7 +47,7 @@ def attempt_of(stream: str) -> int:
 
 
 def newer(stream: str, than: str) -> bool:
-    """Return whether one stream comes after another; two that claimed one number are told apart by name."""
+    """Return whether one stream comes after another; streams with the same number are ordered by name."""
     return (attempt_of(stream), stream) > (attempt_of(than), than)
 
 
@@ -62,28 +62,28 @@ def streams(storage: Storage, problems: Problems | None = None) -> list[str]:
 
 
 def next_attempt(storage: Storage) -> int:
-    """Return the number of the next attempt; raises StorageError where no number is left.
+    """Return the number of the next attempt; raises StorageError if no number is left.
 
-    A driver that died before its first event has taken over nothing, and a folder without one is anybody's.
+    A stream without its first event is ignored: its driver died before it took over, so its number is free.
     """
     opened = (name for name in reversed(streams(storage)) if has_opened(storage, name))
     number = attempt_of(next(opened, "0-")) + 1
     if number > MOST_ATTEMPTS:
         raise StorageError(
-            f"a study must have fewer than {MOST_ATTEMPTS} attempts, but {FOLDER} holds one of that number; "
-            "remove it, no driver made it"
+            f"a study must have fewer than {MOST_ATTEMPTS} attempts, but {FOLDER} holds that number; "
+            "remove it, because no driver made it"
         )
     return number
 
 
 def has_opened(storage: Storage, stream: str) -> bool:
-    """Tell whether a stream has its first segment."""
+    """Return whether a stream has its first segment."""
     return any(segment.first == 1 for segment in segments(storage, stream))
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A file of a stream, which by its name holds the events `first` to `last`."""
+    """A file of a stream; its name says that it holds the events `first` to `last`."""
 
     first: int
     last: int
@@ -91,14 +91,14 @@ class Segment:
 
     @classmethod
     def named(cls, name: str) -> Segment | None:
-        """Return the segment of that name; None where it is not a segment's name."""
+        """Return the segment of that name, or None if the name is not a segment's."""
         match = _SEGMENT.fullmatch(name)
         first, last = (int(match["first"]), int(match["last"])) if match else (0, 0)
         return cls(first, last, name) if 1 <= first <= last else None
 
 
 def segments(storage: Storage, stream: str, problems: Problems | None = None) -> list[Segment]:
-    """List the segments of a stream in the order of their first event, the longest of several first.
+    """List the segments of a stream by their first event; among equals, the longest comes first.
 
     Foreign names are reported into `problems`.
     """
@@ -115,11 +115,11 @@ def segments(storage: Storage, stream: str, problems: Problems | None = None) ->
 
 
 class StreamReader:
-    """Reads one stream, each of its files once, in the order of its events.
+    """Reads one stream in the order of its events, each file once.
 
-    What cannot be read is reported into `problems` and skipped for good, so that a prefix reads the same
-    whenever it is read. `unreadable` names segments that hold events which this user may not read.
-    `incomplete` tells that events were skipped because their file was not there; it may appear later.
+    Data that cannot be read is reported to `problems` and never tried again, so that every read of a prefix
+    gives the same events. `unreadable` names segments that this user may not read. `incomplete` tells that
+    events were skipped because their file was missing; it may appear later.
     """
 
     def __init__(self, storage: Storage, stream: str, *, problems: Problems) -> None:
@@ -129,20 +129,20 @@ class StreamReader:
         self.incomplete = False
         self._storage = storage
         self._problems = problems
-        self._torn: set[str] = set()  # names of segments that lack events which they are named after
-        self._known_gap = 0  # the last event that any of those was named after
+        self._torn: set[str] = set()  # names of segments that hold fewer events than their names say
+        self._known_gap = 0  # the last event number in the names of those segments
         self._begun: dict[str, bytes] = {}  # the segment that was read in part, by its name
 
     def poll(self, upto: int | None = None) -> Iterator[Event]:
-        """Yield the events that have come since the last call, up to number `upto`."""
-        # A listing is not one moment: meanwhile the driver appends, and rolls its stream when it closes.
-        # What a listing lacks, and what is gone when it is read, counts as missing at the third look.
+        """Yield the events added since the last call, up to number `upto`."""
+        # A listing is not atomic: the driver may append meanwhile, or roll its stream when it closes it.
+        # A segment that is not listed, or gone when it is read, counts as missing after three listings.
         for last_look in (False, False, True):
             if (yield from self._look(upto, last_look=last_look)):
                 return
 
     def _look(self, upto: int | None, *, last_look: bool) -> Generator[Event, None, bool]:
-        """List and read once; False where another look may find more."""
+        """List and read the segments once; return False if another listing may find more."""
         for segment in segments(self._storage, self.stream, self._problems):
             if segment.last <= self.seen or segment.name in self._torn:
                 continue
@@ -158,7 +158,7 @@ class StreamReader:
                 if not last_look:
                     return False
                 self.incomplete = True
-                self._skip(segment, "is listed but is no file that can be read; skipped")
+                self._skip(segment, "is listed but cannot be opened; skipped")
             else:
                 if upto is not None:
                     self._begun = {segment.name: content}
@@ -179,7 +179,7 @@ class StreamReader:
             return b""
 
     def _events(self, segment: Segment, content: bytes, upto: int | None) -> Iterator[Event]:
-        """Yield the new events of a segment. Its lines count, and not how many its name claims."""
+        """Yield the new events of a segment. The number of its lines counts, not the range in its name."""
         number, junk, last = segment.first - 1, 0, segment.last if upto is None else min(segment.last, upto)
         for number, line in enumerate(BytesIO(content), start=segment.first):
             if number > last or junk > MOST_JUNK:
@@ -191,21 +191,21 @@ class StreamReader:
                 event = self._event(line, self._path(segment))
             except ValueError:
                 junk += 1
-                self._skip(segment, "is torn, or not a driver's; what is no event in it was skipped")
+                self._skip(segment, "is torn, or not written by a driver; invalid lines were skipped")
             else:
                 if event is not None:
                     yield event
         if number < last:
-            self._skip(segment, "is torn, or not a driver's; what is no event in it was skipped")
+            self._skip(segment, "is torn, or not written by a driver; invalid lines were skipped")
 
     def _skip(self, segment: Segment, why: str) -> None:
-        """Read a segment no more, nor say of events that it was named after that they are missing."""
+        """Stop reading a segment, and do not report its missing events a second time."""
         self._torn.add(segment.name)
         self._known_gap = max(self._known_gap, segment.last)
         self._problems.add(f"{self._path(segment)} {why}")
 
     def _pass_over(self, last: int) -> None:
-        """Go on after event number `last`, although some up to it were not found."""
+        """Continue after event number `last`; report events up to it as missing if they are not yet."""
         if last > self._known_gap:
             self.incomplete = True
             folder = f"{FOLDER}/{self.stream}"
@@ -216,7 +216,7 @@ class StreamReader:
         return f"{FOLDER}/{self.stream}/{segment.name}"
 
     def _event(self, line: bytes, name: str) -> Event | None:
-        """Return the event of a line, None for one that is said to be skipped; raises ValueError for junk."""
+        """Return the event of a line, or None if it was reported and skipped; raises ValueError for junk."""
         data = decoded(line)
         if not (
             isinstance(data, dict) and shape.text(data.get("event")) and shape.whole(data.get("v", SCHEMA))
@@ -236,7 +236,7 @@ class StreamReader:
 
 
 class StreamWriter:
-    """The stream of one attempt: events are appended, and become durable together with `commit`."""
+    """Writes the stream of one attempt: `append` adds events, and `commit` makes them durable."""
 
     def __init__(self, storage: Storage, attempt: int) -> None:
         self.stream = f"{attempt:04d}-{secrets.token_hex(4)}"
@@ -244,12 +244,12 @@ class StreamWriter:
         self.events = 0
         self._storage = storage
         self._segments: list[str] = []
-        self._lines: list[bytes] = []  # those of the whole stream; the first `events` of them are durable
-        self._gathered = 0  # how many events lie in gathered segments
-        self._fresh = 0  # how many segments were written since
+        self._lines: list[bytes] = []  # the whole stream; the first `events` lines are durable
+        self._gathered = 0  # number of events in gathered segments
+        self._fresh = 0  # number of segments written since
 
     def append(self, event: Event) -> None:
-        """Add an event to the next segment; raises ValueError for one that no reader would take."""
+        """Add an event to the next segment; raises ValueError for an event that readers would reject."""
         try:
             data = {"v": SCHEMA, **events.to_json(event)}
             require_bounded(data)
@@ -260,14 +260,14 @@ class StreamWriter:
         self.append_line(line.encode())
 
     def append_line(self, line: bytes) -> None:
-        """Add a line to the next segment as it is."""
+        """Add an encoded line to the next segment."""
         self._lines.append(line)
 
     def commit(self) -> None:
-        """Write what was appended as one segment; when this returns, it is durable.
+        """Write the appended events as one segment; they are durable when this returns.
 
-        A signal's exception may end it anywhere: the next commit then writes the same events under the same
-        numbers once more.
+        If a signal's exception interrupts it, the next commit writes the same events under the same numbers
+        again.
         """
         first, last = self.events + 1, len(self._lines)
         if first > last:
@@ -279,9 +279,9 @@ class StreamWriter:
             self._gather()
 
     def roll(self) -> None:
-        """Write the whole stream as one segment, so that reading an old study takes few requests.
+        """Rewrite the whole stream as one segment, so that reading an old study takes few requests.
 
-        A very long one becomes several, each of which a reader can hold in memory.
+        A stream of more than ROLL_BYTES becomes several segments, so that a reader can hold each in memory.
         """
         if len(self._segments) < 2:
             return
@@ -302,17 +302,17 @@ class StreamWriter:
         yield first, self.events
 
     def _gather(self) -> None:
-        """Write the latest segments once more as one; they stay, for removing takes a request each."""
+        """Write the latest segments again as one. They are not removed: that takes a request each."""
         lines = self._lines[self._gathered : self.events]
         self._segments.append(self._write(self._gathered + 1, self.events, lines))
         self._gathered, self._fresh = self.events, 0
 
     def check_newest(self) -> None:
-        """Raise Superseded where a newer attempt has opened the study."""
+        """Raise Superseded if a newer attempt has opened the study."""
         for stream in streams(self._storage):
             if newer(stream, self.stream) and has_opened(self._storage, stream):
                 raise Superseded(
-                    f"attempt {self.attempt} must leave the study alone: "
+                    f"attempt {self.attempt} must not write to the study any more: "
                     f"attempt {attempt_of(stream)} ({stream}) has taken over; look there for the result"
                 )
 
@@ -322,5 +322,5 @@ class StreamWriter:
         return name
 
 
-# Made here, and not when it is used: an objective that runs in the driver may replace what json offers.
+# Created at import: an objective that runs in the driver may replace attributes of the json module.
 _encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode

@@ -1,1 +1,1 @@
-"""What a retuning is asked and what it answers: the rule, the decision, the record of champions."""
+"""Data of a retuning: the rule, the decision, and the record of champions."""

@@ -1,10 +1,10 @@
-"""The champions of a task on record: append-only, beside its studies, one record for each segment.
+"""The record of a task's champions: append-only, stored beside its studies, one record per segment.
 
     @champions/all/00000001-5d41402a.json
     @champions/segment=fr/00000001-7d793037.json
 
-An entry is one file, written once and whole. Its name holds its number and a hash of what caused it, so
-that a retry which comes to write it again finds it there.
+An entry is one file, written once. Its name holds its number and a hash of its cause, so that a retry finds
+the entry instead of writing it again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NAME = re.compile(r"(?P<number>[0-9]{8})-(?P<cause>[0-9a-f]{8})\.json")
 
 
 class Action(StrEnum):
-    """What an entry says; `tuned` and `proposed` leave the champion in office."""
+    """The kind of an entry; `tuned` and `proposed` do not change the champion."""
 
     TUNED = "tuned"  # a study without an incumbent has ended
     FIRST = "first"
@@ -42,7 +42,7 @@ class Action(StrEnum):
 
     @property
     def in_office(self) -> bool:
-        """Whether the entry's params are in production from then on."""
+        """Return whether the entry's params are in production from then on."""
         return self not in (Action.TUNED, Action.PROPOSED)
 
     @property
@@ -51,7 +51,7 @@ class Action(StrEnum):
 
     @classmethod
     def of(cls, outcome: Outcome) -> Action:
-        """The entry that a decision makes where nobody has to agree to it."""
+        """Return the action for a decision that needs no approval."""
         return cls(outcome.value)
 
 
@@ -59,9 +59,9 @@ class Action(StrEnum):
 class Entry:
     """One entry of the record.
 
-    `at` is in seconds since 1970. `study` is the address of the study that found `params`, `point` the
-    sampler's raw form of them. `by` says which run or person wrote it, `evidence` is the decision as JSON.
-    `restores` is the number of the entry that a rollback went back to.
+    `at` is in seconds since 1970. `study` is the address of the study that found `params`, and `point` the
+    sampler's raw form of them. `by` names the run or user that wrote the entry. `evidence` is the decision as
+    JSON. `restores` is the number of the entry that a rollback restored.
     """
 
     number: int
@@ -79,7 +79,7 @@ class Entry:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Entry:
-        """What `to_json` wrote; keys of a later version are left out."""
+        """Return the entry that `to_json` wrote; unknown keys of later versions are ignored."""
         shape.require(_ENTRY, data, what="an entry of the record of champions")
         known = {name: data[name] for name in cls.__slots__ if name in data}
         return cls(**{**known, "action": Action(data["action"])})
@@ -89,10 +89,10 @@ class Entry:
 
 
 class Champions:
-    """The record of one task, or of one of its segments.
+    """The record of a task, or of one of its segments.
 
-    `root` is the folder that holds the task's studies. The list of entries is read anew at each call: the
-    driver, a task and the shell may all write here. An entry never changes: `known` keeps what was read.
+    `root` is the folder of the task's studies. The list of entries is read again in each call, because the
+    driver, a task and the shell may all write to the record. An entry never changes: `known` caches entries.
     """
 
     def __init__(
@@ -105,15 +105,15 @@ class Champions:
         self._storage: Storage = open_storage(self.address)
 
     def in_office(self) -> Entry | None:
-        """The entry whose params are in production, None before the first.
+        """Return the entry whose params are in production, or None before the first.
 
-        Raises RecordError where an entry that may be newer cannot be read: to go on with an older
+        Raises RecordError if an entry that may be newer cannot be read, because falling back to an older
         champion would be a silent rollback.
         """
         return next((entry for entry in self._newest_first() if entry.action.in_office), None)
 
     def previous(self, most: int = 1, *, but: str | None = None) -> list[Entry]:
-        """The entries of the last studies that had a result, the newest first; not that of study `but`."""
+        """Return the entries of the last studies with a result, newest first, except that of study `but`."""
         found: dict[str, Entry] = {}
         for entry in self._newest_first():
             if entry.study is None or entry.study == but or entry.action is Action.RESTORED:
@@ -124,7 +124,7 @@ class Champions:
         return list(found.values())
 
     def history(self, problems: list[str] | None = None) -> list[Entry]:
-        """Every entry that can be read, the oldest first; the others are named in `problems`."""
+        """Return every readable entry, oldest first; describe the others in `problems`."""
         entries = []
         for name in self._names():
             try:
@@ -144,17 +144,17 @@ class Champions:
         return list(map(_number, self._names()))
 
     def entry(self, number: int) -> Entry:
-        """The entry of that number; raises RecordError where there is none."""
+        """Return the entry with that number; raises RecordError if there is none."""
         for name in self._names():
             if _number(name) == number:
                 return self._read(name)
         raise RecordError(
-            f"the record of champions at {self.address} must have an entry {number} to go back to, it has "
-            "none; `sparktune champion --history` lists them"
+            f"the record of champions at {self.address} must have an entry {number} to restore, got none; "
+            "`sparktune champion --history` lists the entries"
         )
 
     def add(self, action: Action, *, cause: str, **facts: Any) -> Entry:
-        """Put an entry on record, unless the same `cause` has done so already; returns what stands there."""
+        """Add an entry unless `cause` already has one; return the entry of `cause`."""
         names = self._names()
         key = hashlib.sha256(cause.encode()).hexdigest()[:8]
         for name in names:
@@ -167,7 +167,7 @@ class Champions:
         return entry
 
     def restore(self, number: int, *, at: float, by: str) -> Entry:
-        """Bring an earlier champion back; the rollback is on record too."""
+        """Restore an earlier champion, by adding an entry about the rollback."""
         old = self.entry(number)
         return self.add(
             Action.RESTORED,
@@ -206,13 +206,13 @@ class Champions:
             return Entry.from_json({**data, "number": _number(name)})
         except (ValueError, LookupError, TypeError, FileNotFoundError) as error:
             raise RecordError(
-                f"the record of champions must be whole, but {path} is torn or no entry ({error}); put it "
-                "back from a backup, or remove it and restore an entry by `sparktune champion --restore N`"
+                f"an entry of the record of champions must be valid, but {path} is torn ({error}); restore "
+                "the file from a backup, or remove it and run `sparktune champion --restore N`"
             ) from error
 
 
 def segments(root: str) -> list[str | None]:
-    """The folders under which a task has champions, as `Champions.segment` names them, by their entries."""
+    """Return the segments with champions; None stands for a task without segments."""
     root = root.rstrip("/")
     found: list[str | None] = []
     for folder in open_storage(f"{root}/{FOLDER}").names(""):

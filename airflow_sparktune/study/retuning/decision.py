@@ -1,4 +1,4 @@
-"""The decision of a retuning, as a journal, XCom and the record of champions hold it."""
+"""The decision of a retuning, in the form for the journal, XCom and the record of champions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airflow_sparktune.study.journal import shape
 
 
 class Outcome(StrEnum):
-    """What becomes of production."""
+    """The effect of a decision on production."""
 
     FIRST = "first"  # there was no incumbent
     KEPT = "kept"
@@ -19,25 +19,25 @@ class Outcome(StrEnum):
 
 
 class Standing(StrEnum):
-    """What confirmation says of a candidate."""
+    """The result of a candidate in the confirmation."""
 
     WON = "won"
-    PASSED = "passed"  # better than the incumbent, but not the best of those
-    NOT_BETTER = "not_better"  # a difference that may be chance, or is below the margin
-    DROPPED = "dropped"  # behind after the first repeats; not run to the end
-    FAILED = "failed"  # a repeat of it failed
-    GUARDRAIL = "guardrail"  # breaks a bound on another metric
+    PASSED = "passed"  # better than the incumbent, but not the best such candidate
+    NOT_BETTER = "not_better"  # the difference is below the margin, or may be noise
+    DROPPED = "dropped"  # clearly worse after the first repeats, so the rest were not run
+    FAILED = "failed"  # a repeat failed
+    GUARDRAIL = "guardrail"  # violates a limit on another metric
     UNFINISHED = "unfinished"  # cut off by the timeout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """A configuration on the confirmation's repeats.
+    """The measurements of a configuration in the confirmation.
 
-    `number` is its trial in the search. `n` counts its successful repeats, `mean` and `std_error` are of
-    their losses. Of a candidate, `difference` is the incumbent's loss minus its own, meaned over the
-    `pairs` that both have, with its standard error; `bound` is what the difference exceeds beyond the
-    margin with the confidence that was asked for, over all candidates at once. A positive bound passes.
+    `number` is its trial in the search. `n` is the number of successful repeats, `mean` and `std_error` are
+    of their losses. For a candidate, `difference` is the incumbent's loss minus its own, averaged over the
+    `pairs` of repeats that both have, with its standard error. `bound` is the lower confidence bound of the
+    difference minus the margin, corrected for the number of candidates. A positive bound passes.
     """
 
     number: int
@@ -54,7 +54,7 @@ class Measured:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Measured:
-        """What `to_json` wrote; keys of a later version are left out."""
+        """Return the measurements that `to_json` wrote; unknown keys of later versions are ignored."""
         shape.require({"number": shape.whole, "n": shape.whole}, data, what="a measured configuration")
         known = {name: data[name] for name in cls.__slots__ if name in data}
         known["standing"] = Standing(known["standing"]) if known.get("standing") else None
@@ -66,11 +66,11 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What a retuning decided, why, and on which evidence.
+    """The decision of a retuning with its reason and evidence.
 
-    `params` go to production: the winner's, or the incumbent's. `number` is their trial in the study;
-    None where the incumbent was dropped before it ran. `noise` is False where every configuration gave
-    the same loss each time, so that the differences were compared as they are.
+    `params` go to production: those of the winner, or of the incumbent. `number` is their trial in the study,
+    None if the incumbent was dropped before it ran. `noise` is False if every configuration had the same loss
+    in all repeats, so that differences were compared without a test.
     """
 
     outcome: Outcome
@@ -83,18 +83,18 @@ class Decision:
 
     @property
     def winner(self) -> Measured | None:
-        """The candidate that replaces the incumbent, or is the first champion."""
+        """Return the candidate that replaces the incumbent or becomes the first champion."""
         return next((item for item in self.candidates if item.standing is Standing.WON), None)
 
     @property
     def loss(self) -> float | None:
-        """The mean loss, over the repeats, of what goes to production."""
+        """Return the mean loss of the configuration that goes to production, over the repeats."""
         measured = self.winner or self.incumbent
         return None if measured is None else measured.mean
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Decision:
-        """What `to_json` wrote; raises ValueError, LookupError or TypeError for what is no decision."""
+        """Return the decision that `to_json` wrote; raises ValueError, LookupError or TypeError otherwise."""
         shape.require({"reason": shape.text}, data, what="a decision")
         confirmation = data.get("confirmation") or {}
         incumbent = confirmation.get("incumbent")

@@ -1,4 +1,4 @@
-"""Put what a study decided on record, and promote what waits for a person."""
+"""Record the decision of a study, and promote a winner that waits for approval."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from airflow_sparktune.study.study import Study
 
 
 def put_on_record(study: Study, address: str, champions: Champions, *, at: float) -> Entry:
-    """Write the entry of a study that has a result, unless it is there already.
+    """Add the entry of a study with a result, unless it exists; return it.
 
     `at` is in seconds since 1970.
     """
     decision, best = study.decision, study.best
     if best is None or study.spec is None:
-        raise ValueError("a study without a result has nothing to put on record")
+        raise ValueError("a study without a result has no entry for the record")
     if decision is None:
         return champions.add(
             Action.TUNED,
@@ -34,12 +34,12 @@ def put_on_record(study: Study, address: str, champions: Champions, *, at: float
 
 
 def promote(study: Study, address: str, *, at: float, by: str) -> Entry | None:
-    """Put the winner of a study into office; None where it kept its incumbent.
+    """Make the winner of a study the champion; return None if the study kept its incumbent.
 
-    Returns the entry that is there already where it was done before.
+    If the winner is the champion already, return its existing entry.
     """
     if study.decision is None or study.spec is None:
-        raise SpecError(f"only a study that has decided can be promoted, got the one at {address}")
+        raise SpecError(f"only a study with a decision can be promoted, got the one at {address}")
     if study.decision.outcome is Outcome.KEPT:
         return None
     root = with_connection_of(study.spec.champions or folder_of(address), address)
@@ -52,7 +52,7 @@ def _add(
 ) -> Entry:
     decision = study.decision
     if decision is None:
-        raise ValueError("a study that has not decided has no decision to put on record")
+        raise ValueError("a study without a decision has none to record")
     trial = None if decision.number is None else study.trials.get(decision.number)
     return champions.add(
         action,

@@ -1,4 +1,4 @@
-"""The rule of a decision, fixed before the data are seen: repeats, confidence, margin, guardrails."""
+"""The rule for a decision, fixed before the data are seen: repeats, confidence, margin, guardrails."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.plain import plain, scalar
 
-# A standard deviation of fewer pairs says next to nothing.
+# With fewer pairs, the standard deviation is too uncertain to be useful.
 LEAST_REPEATS = 3
 
 _PERCENT = re.compile(r"\s*(?P<number>\d+(\.\d*)?|\.\d+)\s*%\s*")
@@ -19,7 +19,7 @@ _PERCENT = re.compile(r"\s*(?P<number>\d+(\.\d*)?|\.\d+)\s*%\s*")
 
 @dataclass(frozen=True, slots=True)
 class Margin:
-    """A difference that matters: in units of the loss, or as a share of the incumbent's value.
+    """The least difference that matters, in units of the loss or as a share of the incumbent's value.
 
     >>> Margin.parse("replace_margin", "2%").of(-0.5), Margin.parse("replace_margin", 0.001).of(7.0)
     (0.01, 0.001)
@@ -30,7 +30,7 @@ class Margin:
 
     @classmethod
     def parse(cls, name: str, value: Any) -> Margin:
-        """The margin that a person wrote: a number of at least 0, or a text such as "2%"."""
+        """Return the margin that a user wrote: a number of at least 0, or a text such as "2%"."""
         match = _PERCENT.fullmatch(value) if isinstance(value, str) else None
         if match is not None:
             return cls(float(match["number"]) / 100, relative=True)
@@ -43,7 +43,7 @@ class Margin:
         return cls(number)
 
     def of(self, value: float) -> float:
-        """The margin around `value`."""
+        """Return the margin for `value`, in its units."""
         return self.amount * abs(value) if self.relative else self.amount
 
     def to_json(self) -> float | str:
@@ -54,10 +54,10 @@ class Margin:
 class Confirm:
     """How the best trials of the search are confirmed.
 
-    The `top` best trials and the incumbent run `repeats` more times each, with the same fresh seeds. A
-    candidate passes a one-sided test whose error over all candidates is 1 - `confidence`. What
-    `objective_kwargs` holds replaces those of the search: a hold-out that the search has not seen.
-    `timeout_share` of the timeout is kept for it.
+    The `top` best trials and the incumbent run `repeats` more times each, with the same new seeds. A
+    candidate passes a one-sided test whose error over all candidates is 1 - `confidence`. `objective_kwargs`
+    override those of the search, e.g. for hold-out data. `timeout_share` of the timeout is reserved for the
+    confirmation.
 
     >>> Confirm.parse("confirm", 8)
     Confirm(top=3, repeats=8, confidence=0.95, objective_kwargs={}, timeout_share=0.25)
@@ -71,7 +71,7 @@ class Confirm:
 
     @classmethod
     def parse(cls, name: str, value: Any) -> Confirm:
-        """What a person wrote, a number of repeats or an object with some of the fields; raises SpecError."""
+        """Return the settings for a number of repeats or an object of fields; raises SpecError."""
         if isinstance(value, cls):
             return value
         given: Any = value if isinstance(value, Mapping) else {"repeats": value}
@@ -88,10 +88,10 @@ class Confirm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guardrail:
-    """A bound on another metric that the objective returns; its mean over the repeats must hold it.
+    """Limits on another metric that the objective returns; the mean over the repeats must be within them.
 
-    `max` and `min` bound the value itself, `max_drop` and `max_rise` how far it may lie below or above the
-    incumbent's.
+    `max` and `min` limit the value itself; `max_drop` and `max_rise` limit how far it may be below or above
+    the incumbent's.
     """
 
     metric: str
@@ -102,7 +102,7 @@ class Guardrail:
 
     @classmethod
     def parse_all(cls, name: str, value: Any) -> tuple[Guardrail, ...]:
-        """The guardrails that a person wrote, by metric; raises SpecError."""
+        """Return the guardrails that a user wrote, by metric; raises SpecError."""
         example = "write {'latency_ms': {'max': 50}, 'recall': {'max_drop': '1%'}}"
         if not isinstance(value, Mapping):
             raise SpecError(f"{name} must be an object of bounds by metric, got {value!r}; {example}")
@@ -118,7 +118,7 @@ class Guardrail:
         return cls(metric=metric, **checked)
 
     def to_json(self) -> dict[str, Any]:
-        """The bounds alone; the metric is the key that they stand under."""
+        """Return the limits without the metric, which is the key of the object."""
         bounds = {name: getattr(self, name) for name in _BOUNDS}
         return {
             name: bound.to_json() if isinstance(bound, Margin) else bound
@@ -129,7 +129,7 @@ class Guardrail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """All that a decision depends on besides the losses."""
+    """Everything besides the losses that a decision depends on."""
 
     confirm: Confirm = field(default_factory=Confirm)
     margin: Margin = field(default_factory=lambda: Margin(0.0))
@@ -137,7 +137,7 @@ class Rule:
 
 
 def _real(value: Any) -> float | None:
-    """A finite number from a number, or from the text that a template made of it."""
+    """Return a finite number from a number or from a template's text, or None."""
     value = scalar(value)
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None

@@ -1,4 +1,4 @@
-"""What a study begins with besides its sampler: resolved once, at its first attempt, and journalled."""
+"""The incumbent and the warm-start points of a study: resolved once, at its first attempt, and journalled."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from airflow_sparktune.study.journal import shape
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incumbent:
-    """What is in production, as a study found it.
+    """The configuration in production, as a study found it.
 
-    `source` is what was asked for: champion, previous or given. `params` are None where there was none yet.
-    `point` is the sampler's raw form, None where the params do not fit the space; `problem` then says why,
-    and `dropped` whether it was left out for it. `entry` is its number on the record of champions, `study`
-    the study that found it.
+    `source` is the requested source: champion, previous or given. `params` is None if there was none yet.
+    `point` is the sampler's raw form, None if the params do not fit the space; `problem` is then the reason,
+    and `dropped` tells whether the incumbent was left out. `entry` is the number of its entry in the record
+    of champions, `study` the study that found it.
     """
 
     source: str
@@ -29,12 +29,12 @@ class Incumbent:
 
     @property
     def runs(self) -> bool:
-        """Whether there is an incumbent to be measured on today's data."""
+        """Return whether there is an incumbent to measure on today's data."""
         return self.params is not None and not self.dropped
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Incumbent:
-        """Return what `to_json` wrote; keys of a later version are left out."""
+        """Return the incumbent that `to_json` wrote; unknown keys of later versions are ignored."""
         shape.require(_INCUMBENT, data, what="an incumbent")
         return cls(**{name: data[name] for name in cls.__slots__ if name in data})
 
@@ -44,14 +44,14 @@ class Incumbent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WarmPoint:
-    """A configuration of an earlier study, or of a person, that runs again on today's data."""
+    """A configuration of an earlier study or of a user that runs again on today's data."""
 
     params: Any
     study: str | None = None
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> WarmPoint:
-        """Return what `to_json` wrote; keys of a later version are left out."""
+        """Return the point that `to_json` wrote; unknown keys of later versions are ignored."""
         shape.require({"study": shape.optional(shape.text)}, data, what="a warm-start point")
         return cls(params=data["params"], study=data.get("study"))
 

@@ -1,7 +1,7 @@
-"""Search spaces in natural units, JSON both ways.
+"""Search spaces in natural units, with a JSON form.
 
-A space nests dicts and lists around *dimensions*. In Python a dimension is made by a builder, in JSON
-it is the object a person would write by hand:
+A space is made of dicts, lists and *dimensions*. Functions such as `uniform` build a dimension in Python; in
+JSON a dimension is the object that a person would write by hand:
 
 >>> space = {"lr": loguniform(1e-4, 1.0), "depth": randint(2, 12), "booster": choice(["gbtree", "dart"])}
 >>> to_json(space)["lr"]

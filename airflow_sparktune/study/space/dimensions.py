@@ -1,4 +1,4 @@
-"""The table of a space's dimensions: what a reader needs to understand a point."""
+"""The table of a space's dimensions, which readers need to interpret a point."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from airflow_sparktune.study.space.nodes import NUMBERS, Choice, Number, to_json
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """A row of the table by which a reader understands a point without importing the space.
+    """A row of the table of dimensions. With it a reader interprets a point without importing the space.
 
-    `parent` and `branch` say under which option of which choice it is active. `options` are the
-    choices in words, by index. `low`, `high` and `step` are in natural units; `log` asks for a log axis.
+    `parent` and `branch` name the choice and the index of its option under which the dimension is active.
+    `options` are the names of a choice's options, by index. `low`, `high` and `step` are in natural units.
+    `log` asks for a logarithmic axis.
     """
 
     label: str
@@ -32,7 +33,7 @@ class Dimension:
 
 
 def dimensions(tree: Any) -> tuple[Dimension, ...]:
-    """Return the table of the space's dimensions, in the order of the space."""
+    """Return the dimensions of a space, in the order of the space."""
     return tuple(_dimension(label, node, parent, branch) for label, node, parent, branch in walk(tree))
 
 
@@ -54,7 +55,7 @@ def _dimension(label: str, node: Number | Choice, parent: str | None, branch: in
 
 
 def name_of(option: Any) -> str:
-    """Return what an option of a choice is called for people.
+    """Return the display name of an option of a choice.
 
     >>> name_of("gbtree"), name_of({"C": {"uniform": [0, 1]}})
     ('gbtree', '{"C": {"uniform": [0, 1]}}')

@@ -1,6 +1,6 @@
-"""Names for people: an option of a choice by what tells it apart, a parameter by a path of such names.
+"""Readable names of dimensions and of the options of a choice.
 
-The label of a dimension (`model[0].depth`) is exact and stays in the journal; people read `forest.depth`.
+The label of a dimension (`model[0].depth`) is exact and is stored in the journal; pages show `forest.depth`.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ _LONGEST = 40
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """How people call a dimension: its path, and its options by index where it is a choice."""
+    """The readable name of a dimension: its path, and the names of its options if it is a choice."""
 
     path: str
     options: tuple[str, ...] | None = None
 
 
 def names(tree: Any) -> dict[str, Name]:
-    """Return the name of each dimension of a space by its label; `tree` is what `space.parse` returns.
+    """Return the name of each dimension by its label; `tree` is a result of `space.parse`.
 
-    Two dimensions never share a path: where the short one is ambiguous, the label is the path.
+    Paths are unique: where two short ones are equal, the label is used as the path.
 
     >>> from airflow_sparktune.study.space import choice, parse, uniform, uniformint
     >>> options = [{"kind": "forest", "depth": uniformint(1, 9)}, {"kind": "linear", "C": uniform(0, 1)}]
@@ -42,9 +42,9 @@ def names(tree: Any) -> dict[str, Name]:
 
 
 def option_names(options: Sequence[Any]) -> tuple[str, ...]:
-    """Return what the options of a choice are called, each differently.
+    """Return a distinct name for each option of a choice.
 
-    A plain value is its own name. An object is called by the constant that tells it from the others, else
+    A plain value is its own name. A dict is named by the constant that distinguishes it from the others, else
     by its only key, else by its keys.
 
     >>> option_names(["gbtree", {"linear": {"l2": 0.5}}, None])
@@ -57,7 +57,7 @@ def option_names(options: Sequence[Any]) -> tuple[str, ...]:
 
 
 def _walk(tree: Any, *, label: str, prefix: str, key: str) -> Iterator[tuple[str, Name]]:
-    """`label` follows `space.walk`; `prefix` and `key` are the readable path so far and its last part."""
+    """Yield names by label. `label` follows `space.walk`; `prefix` and `key` make up the readable path."""
     path = f"{prefix}.{key}" if prefix and key else prefix or key
     match tree:
         case Number():
@@ -68,7 +68,7 @@ def _walk(tree: Any, *, label: str, prefix: str, key: str) -> Iterator[tuple[str
             yield label, Name(path or "value", called)
             for index, (option, name) in enumerate(zip(tree.options, called, strict=True)):
                 below = f"{prefix}.{name}" if prefix else name
-                # {"linear": {...}}: the only key is the option's name already.
+                # {"linear": {...}}: the only key already is the option's name.
                 if isinstance(option, Mapping) and len(option) == 1 and name in option:
                     inner = f"{label}[{index}].{name}"
                     yield from _walk(option[name], label=inner, prefix=below, key="")
@@ -84,7 +84,7 @@ def _walk(tree: Any, *, label: str, prefix: str, key: str) -> Iterator[tuple[str
 
 
 def _telling_key(options: Sequence[Any]) -> str | None:
-    """Return the first key under which every object among the options holds another plain constant."""
+    """Return the first key under which each dict among the options holds a different plain constant."""
     objects = [option for option in options if isinstance(option, Mapping)]
     for key in objects[0] if len(objects) > 1 else ():
         values = [option.get(key) for option in objects]

@@ -10,7 +10,7 @@ from typing import Any
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.plain import scalar
 
-# Builder name -> what its arguments are called.
+# The argument names of each builder of a number.
 NUMBERS: Mapping[str, tuple[str, ...]] = {
     "uniform": ("low", "high"),
     "loguniform": ("low", "high"),
@@ -33,7 +33,7 @@ class Number:
     args: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        # Bounds are often computed with numpy.
+        # Bounds computed with numpy become Python numbers.
         object.__setattr__(self, "args", tuple(map(scalar, self.args)))
         _check_number(self.kind, self.args)
 
@@ -43,7 +43,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of several options, which may hold dimensions of their own; `weights` add up to 1."""
+    """One of several options, which may contain dimensions. `weights` are probabilities and add up to 1."""
 
     options: tuple[Any, ...]
     weights: tuple[float, ...] | None = None
@@ -67,7 +67,7 @@ class Choice:
 
 
 def to_json(tree: Any) -> Any:
-    """Return the space as a person would write it in JSON."""
+    """Return the space in the JSON form that a person would write."""
     match tree:
         case Number() | Choice():
             return tree.to_json()
@@ -82,7 +82,7 @@ def to_json(tree: Any) -> Any:
 def walk(
     tree: Any, path: str = "", parent: str | None = None, branch: int | None = None
 ) -> Iterator[tuple[str, Number | Choice, str | None, int | None]]:
-    """Yield each dimension with its label (its path in the space), and the choice and option it hangs under.
+    """Yield (label, dimension, parent choice, option index); the label is the dimension's path in the space.
 
     >>> from airflow_sparktune.study.space import choice, uniform
     >>> [label for label, *_ in walk({"model": choice([{"C": uniform(0, 1)}, "none"])})]
@@ -110,7 +110,7 @@ def is_number(value: Any) -> bool:
         return False
     try:
         return math.isfinite(value)
-    except OverflowError:  # a whole number beyond any float
+    except OverflowError:  # an integer too large for a float
         return False
 
 

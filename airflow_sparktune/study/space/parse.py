@@ -14,14 +14,14 @@ from airflow_sparktune.study.space.nodes import NUMBERS, Choice, Number, is_numb
 CHOICES = ("choice", "pchoice")
 BUILDERS = (*NUMBERS, *CHOICES)
 
-# How alike a misspelled builder is (difflib's ratio): "unifrom" is, the parameter "norms" is not.
+# The least similarity (difflib's ratio) of a misspelled builder: "unifrom" reaches it, "norms" does not.
 _NEAR = 0.8
 
 
 def parse(space: Any) -> Any:
-    """Return a space from builders, from JSON, or a mixture: checked, and ready for `to_json` and `walk`.
+    """Return a checked space from builders, JSON or a mixture of both, ready for `to_json` and `walk`.
 
-    Raises SpecError for an unknown builder, bad bounds, two dimensions of one label, no dimension.
+    Raises SpecError for an unknown builder, invalid bounds, duplicate labels or a space without dimensions.
     """
     tree = _parse(space, place="space")
     labels = [label for label, _, _, _ in walk(tree)]
@@ -55,17 +55,17 @@ def _parse(node: Any, *, place: str, is_option: bool = False) -> Any:
         case _:
             if type(node).__module__.startswith("hyperopt."):
                 raise SpecError(
-                    f"{place} must be JSON or built with airflow_sparktune.space, got an expression of "
-                    "hyperopt; leave a space of hyperopt's in its module, and name it: space='module:SPACE'"
+                    f"{place} must be JSON or built with airflow_sparktune.space, got a hyperopt "
+                    "expression; keep a hyperopt space in its module, and name it: space='module:SPACE'"
                 )
             return plain(node, what=place)
 
 
 def _builder_call(node: Mapping[Any, Any], *, place: str, is_value: bool) -> str | None:
-    """Return the builder that an object of one key calls; None where it is an ordinary group of parameters.
+    """Return the builder that an object with one key calls, or None if it is a group of parameters.
 
-    An object of one list of numbers, such as {"foo": [1, 2]}, is taken for a builder that does not exist,
-    but not where it may well be meant as it is (`is_value`): an option {"layers": [64, 32]}.
+    An object such as {"foo": [1, 2]}, with only numbers in its list, is reported as an unknown builder. If
+    `is_value`, it may be meant literally, as the option {"layers": [64, 32]}, and is accepted.
     """
     if len(node) != 1:
         return None
@@ -100,7 +100,7 @@ def _build(kind: str, args: Any, *, place: str) -> Number | Choice:
 
 
 def options_of(options: Any, *, place: str) -> tuple[Any, ...]:
-    """Return the options of a choice, parsed."""
+    """Return the parsed options of a choice."""
     listed = _listed(options, "choice", "write choice([a, b])")
     return tuple(
         _parse(option, place=f"{place}[{index}]", is_option=True) for index, option in enumerate(listed)
@@ -108,7 +108,7 @@ def options_of(options: Any, *, place: str) -> tuple[Any, ...]:
 
 
 def pairs_of(pairs: Any, *, place: str) -> tuple[tuple[Any, ...], tuple[float, ...]]:
-    """Return the options of a pchoice, parsed, and their probabilities."""
+    """Return the parsed options of a pchoice, and their probabilities."""
     way_out = "write pchoice([(0.7, a), (0.3, b)])"
     listed = _listed(pairs, "pchoice", way_out)
     for pair in listed:
@@ -121,7 +121,7 @@ def pairs_of(pairs: Any, *, place: str) -> tuple[tuple[Any, ...], tuple[float, .
 
 
 def _listed(options: Any, builder: str, way_out: str) -> list[Any]:
-    # Text and mappings can be iterated over too, but nobody means their letters or their keys.
+    # Text and mappings are iterable too, but iterating over letters or keys would hide a mistake.
     if not isinstance(options, Iterable) or isinstance(options, (str, bytes, Mapping, Set)):
         raise SpecError(f"{builder} takes a list of options, got {options!r}; {way_out}")
     return list(options)

@@ -1,4 +1,4 @@
-"""The spec of a study: `Spec`, its fields as data (`FIELDS`), and the checks of each value."""
+"""The spec of a study: `Spec`, its fields as data (`FIELDS`), and the checks of their values."""
 
 from airflow_sparktune.study.spec.checks import ALGORITHMS, RunTrialsOn, reference
 from airflow_sparktune.study.spec.field import SpecField

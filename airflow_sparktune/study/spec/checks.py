@@ -1,6 +1,6 @@
-"""The checks of a spec's values: each takes (name, value), and returns what to keep or raises SpecError.
+"""The checks of a spec's values. Each takes (name, value), and returns the checked value or raises SpecError.
 
-They take what people write: text from a template, a timedelta, numpy's scalars.
+They accept values as people write them: text from a template, timedeltas, numpy scalars.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from airflow_sparktune.study import space as spaces
 from airflow_sparktune.study.plain import plain, scalar
 
 ALGORITHMS = ("gp", "tpe", "random", "anneal", "atpe")
-OPTUNA = "optuna"  # before the name of one of its samplers
+OPTUNA = "optuna"  # prefix of the name of an Optuna sampler
 
 _REFERENCE = re.compile(r"(?P<module>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):(?P<name>[A-Za-z_]\w*)", re.ASCII)
 
@@ -30,7 +30,7 @@ class RunTrialsOn(StrEnum):
 
 
 def reference(name: str, value: Any) -> str:
-    """`value` as a `module:name` reference."""
+    """Require a reference `module:name`."""
     if not isinstance(value, str) or not _REFERENCE.fullmatch(value):
         raise SpecError(
             f"{name} must be 'module:name' (such as 'churn.train:loss'), got {value!r}; "
@@ -40,7 +40,7 @@ def reference(name: str, value: Any) -> str:
 
 
 def whole(minimum: int, hint: str) -> Callable[[str, Any], int]:
-    """Return the check for a whole number of at least `minimum`; `hint` ends its message."""
+    """Return a check for an integer of at least `minimum`; its message ends with `hint`."""
 
     def check(name: str, value: Any) -> int:
         number = _number(value)
@@ -60,7 +60,7 @@ def finite(name: str, value: Any) -> float:
 
 
 def not_negative(name: str, value: Any) -> float:
-    """Require a difference of losses."""
+    """Require a number of at least 0."""
     number = finite(name, value)
     if number < 0:
         raise SpecError(f"{name} must be at least 0, got {value!r}; it is a difference of losses")
@@ -68,7 +68,7 @@ def not_negative(name: str, value: Any) -> float:
 
 
 def seconds(name: str, value: Any) -> float:
-    """Require a time above 0, in seconds."""
+    """Require a duration above 0; return it in seconds."""
     number = value.total_seconds() if isinstance(value, timedelta) else _real(value)
     if number is None or not 0 < number < inf:
         raise SpecError(
@@ -90,28 +90,28 @@ def failures(name: str, value: Any) -> int | float:
 
 
 def algorithm(name: str, value: Any) -> str:
-    """Require the name of an algorithm of ours, or a reference to a suggest function."""
+    """Require the name of a built-in or Optuna algorithm, or a reference to a suggest function."""
     if isinstance(value, str):
-        # The driver checks the sampler's own arguments, for it alone imports Optuna.
+        # The driver checks the arguments of an Optuna sampler, because only the driver imports Optuna.
         is_optunas = value.startswith(f"{OPTUNA}:") and len(value) > len(OPTUNA) + 1
         if value in ALGORITHMS or is_optunas or _REFERENCE.fullmatch(value):
             return value
     raise SpecError(
-        f"{name} must be one of {', '.join(ALGORITHMS)}, a sampler of Optuna's (such as "
+        f"{name} must be one of {', '.join(ALGORITHMS)}, an Optuna sampler (such as "
         "'optuna:TPESampler'), or 'module:function' with hyperopt's suggest signature (such as "
         f"'hyperopt.tpe:suggest'), got {value!r}"
     )
 
 
 def space(name: str, value: Any) -> Any:
-    """Require a search space in its JSON form, or a reference to a hyperopt space."""
+    """Require a search space or a reference to a hyperopt space; return a space in its JSON form."""
     if isinstance(value, str):
         return reference(name, value)
     return spaces.to_json(spaces.parse(value))
 
 
 def run_trials_on(name: str, value: Any) -> RunTrialsOn:
-    """Return a RunTrialsOn from its text."""
+    """Require the value of a RunTrialsOn."""
     try:
         return RunTrialsOn(value)
     except ValueError:
@@ -122,7 +122,7 @@ def run_trials_on(name: str, value: Any) -> RunTrialsOn:
 
 
 def arguments(name: str, value: Any) -> dict[str, Any]:
-    """Keyword arguments in plain JSON."""
+    """Require keyword arguments in plain JSON."""
     if not isinstance(value, Mapping):
         raise SpecError(f"{name} must be an object of arguments by name, got {value!r}")
     checked: dict[str, Any] = plain(value, what=name)
@@ -142,7 +142,7 @@ def points(name: str, value: Any) -> list[dict[str, Any]]:
 
 
 def flag(name: str, value: Any) -> bool:
-    """True or False; a template gives them as text."""
+    """Require True or False, or their text from a template."""
     if isinstance(value, bool):
         return value
     if isinstance(value, str) and value in ("True", "False"):
@@ -151,14 +151,14 @@ def flag(name: str, value: Any) -> bool:
 
 
 def text(name: str, value: Any) -> str:
-    """Any text."""
+    """Require text."""
     if isinstance(value, str):
         return value
     raise SpecError(f"{name} must be text, got {value!r}")
 
 
 def _number(value: Any) -> int | float | None:
-    """Return a number from a number or from a template's text."""
+    """Return the number, also from text, or None if the value is not a number."""
     if isinstance(value, str):
         for kind in (int, float):
             try:

@@ -1,4 +1,4 @@
-"""Declares a field of the spec: its check, its meaning, its part in the identity."""
+"""The declaration of a spec field: its check, its meaning, and whether it is part of the identity."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ Check = Callable[[str, Any], Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecField:
-    """One field of the spec. The operator, the shell and the reference page are derived from these.
+    """A field of the spec. The operator, the shell and the reference page are derived from these.
 
-    `check(name, value)` gives the value to keep, or raises SpecError. `takes` says what a person writes,
-    `doc` what it means (Markdown). `identity` is true where another value makes another study, `bounds`
-    where the field alone ends a study, `internal` where it is not an argument that a person gives.
+    `check(name, value)` returns the checked value or raises SpecError. `takes` describes the expected value,
+    and `doc` its meaning (Markdown). With `identity`, another value means another study. With `bounds`, the
+    field alone can end a study. An `internal` field is not an argument for users.
     """
 
     name: str
@@ -30,7 +30,7 @@ class SpecField:
 
     @property
     def required(self) -> bool:
-        """Return whether a spec must have the field."""
+        """Return whether a spec must set the field."""
         return self.default is MISSING
 
 
@@ -45,10 +45,10 @@ def declared(
     bounds: bool = False,
     internal: bool = False,
 ) -> Any:
-    """Make a field of the Spec dataclass with its declaration (see SpecField).
+    """Return a dataclass field of Spec with its declaration (see SpecField).
 
-    `default` is what the spec holds where nobody gives a value; a callable one is a factory. Without one the
-    field is required.
+    `default` is the value of an unset field; a callable is used as a factory. Without a default the field is
+    required.
     """
     factory = default if callable(default) else None
     declaration = SpecField(
@@ -71,7 +71,7 @@ def declared(
 
 
 def declaration_of(item: Field[Any]) -> SpecField:
-    """Return the declaration that `declared` put into a dataclass field."""
+    """Return the declaration that `declared` stored in a dataclass field."""
     found: SpecField = item.metadata[_KEY]
     return replace(found, name=item.name)
 

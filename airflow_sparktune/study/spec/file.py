@@ -1,7 +1,7 @@
-"""`spec.json`: how whoever submits hands the spec to the driver.
+"""`spec.json`: the file that hands the spec to the driver.
 
-The study folder may be writable by others, and the spec names code to run. The SHA-256 of the file travels on
-the driver's command line, so the driver runs only the spec that was submitted.
+Others may be able to write to the study folder, and the spec names code to run. The driver gets the SHA-256
+of the file on its command line, and runs only the spec with that hash.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from airflow_sparktune.study.spec.spec import Spec
 from airflow_sparktune.study.storage import Storage, open_storage
 
 NAME = "spec.json"
-# Of a script, which makes its own spec: data alone, no code is named by it.
+# The retuning fields for a script, which builds its own spec. They are plain data and name no code.
 RETUNING = "retuning.json"
 
 
 def write_spec(address: str, spec: Spec) -> None:
-    """Put the spec into the study folder; an earlier one is replaced."""
+    """Write the spec into the study folder, replacing an earlier one."""
     open_storage(address).write(NAME, _encode(spec))
 
 
@@ -33,7 +33,7 @@ def spec_sha256(spec: Spec) -> str:
 
 
 def read_spec(storage: Storage, address: str, *, sha256: str) -> Spec:
-    """Read the spec that was submitted; raises StorageError if there is none, SpecError if it is another."""
+    """Read the submitted spec; raises StorageError if it is missing, SpecError if its hash differs."""
     try:
         data = storage.read(NAME)
     except FileNotFoundError:
@@ -51,12 +51,12 @@ def read_spec(storage: Storage, address: str, *, sha256: str) -> Spec:
 
 
 def write_retuning(address: str, fields: Mapping[str, Any]) -> None:
-    """Put what a script's search is compared with into the study folder, for the driver to add to it."""
+    """Write the retuning fields for a script's spec into the study folder."""
     open_storage(address).write(RETUNING, json.dumps(fields, indent=2).encode())
 
 
 def with_retuning(spec: Spec, storage: Storage) -> Spec:
-    """Return a script's spec with what whoever submitted it asks it to be compared with, if anything."""
+    """Return a script's spec with the retuning fields that were submitted with it, if any."""
     try:
         data = storage.read(RETUNING)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The spec: what to tune, frozen, checked, JSON both ways. Its keys are the operator's argument names."""
+"""The spec: a frozen, checked description of what to tune. Its JSON keys are the operator's arguments."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from airflow_sparktune.study.spec.checks import RunTrialsOn
 from airflow_sparktune.study.spec.field import SpecField, declaration_of, declared
 from airflow_sparktune.study.spec.texts import texts
 
-# 0.29 * 100 is 28.999999999999996.
+# Tolerance of rounding: 0.29 * 100 is 28.999999999999996.
 _DUST = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
-    """What to tune and within which limits.
+    """The objective, the search space and the limits of a study.
 
-    Build it with `Spec.of`, which takes what people write (text from a template, a timedelta) and checks
-    it. Times are seconds. Each field is declared here once: check, meaning, role in the identity.
+    Build it with `Spec.of`, which accepts and checks values as people write them (text from a template, a
+    timedelta). Times are in seconds. Each field is declared once, with its check, meaning and identity.
 
     >>> spec = Spec.of(objective="churn.train:loss", space={"lr": {"uniform": [0, 1]}}, max_evals="20")
     >>> spec.max_evals, Spec.from_json(spec.to_json()) == spec
@@ -50,8 +50,8 @@ class Spec:
     max_evals: int | None = declared(
         checks.whole(1, "it is the number of trials to finish"),
         takes="count",
-        doc="The study stops when this many trials have ended. May be unset where `timeout`, "
-        "`loss_threshold` or `no_progress` ends the study.",
+        doc="The study stops when this many trials have ended. May be unset if `timeout`, "
+        "`loss_threshold` or `no_progress` is set.",
         default=None,
         example="50",
         bounds=True,
@@ -59,7 +59,7 @@ class Spec:
     objective_kwargs: Mapping[str, Any] = declared(
         checks.arguments,
         takes="object",
-        doc="Further arguments of the objective, plain JSON.",
+        doc="Further arguments of the objective, as plain JSON.",
         default=dict,
         example='{"data": "s3://lake/churn/today"}',
         identity=True,
@@ -67,7 +67,7 @@ class Spec:
     algo: str = declared(
         checks.algorithm,
         takes="name",
-        doc="`tpe`, `gp` (a Gaussian process), `random`, `anneal`, `atpe`, a sampler of Optuna's with its "
+        doc="`tpe`, `gp` (a Gaussian process), `random`, `anneal`, `atpe`, an Optuna sampler with its "
         "arguments (`optuna:TPESampler(n_startup_trials=20)`), or `module:function` with the signature of "
         "hyperopt's suggest functions.",
         default="tpe",
@@ -76,14 +76,14 @@ class Spec:
     parallelism: int | None = declared(
         checks.whole(1, "leave it unset to use every Spark slot"),
         takes="count",
-        doc="How many trials run at once. Unset: one in every task slot of the cluster.",
+        doc="The number of trials that run at once. Unset: one per task slot of the cluster.",
         default=None,
         example="8",
     )
     timeout: float | None = declared(
         checks.seconds,
         takes="seconds",
-        doc="The study stops when its attempts have run this long together; a timedelta or seconds.",
+        doc="The study stops when its attempts have together run for this time; a timedelta or seconds.",
         default=None,
         example="1800",
         bounds=True,
@@ -91,20 +91,20 @@ class Spec:
     trial_timeout: float | None = declared(
         checks.seconds,
         takes="seconds",
-        doc="A trial fails when it has run this long; a timedelta or seconds.",
+        doc="A trial fails when it has run for this time; a timedelta or seconds.",
         default=None,
         example="60",
     )
     loss_threshold: float | None = declared(
         checks.finite,
         takes="number",
-        doc="The study stops at a loss as low as this.",
+        doc="The study stops when a trial's loss is at most this value.",
         default=None,
         example="0.05",
         bounds=True,
     )
     no_progress: int | None = declared(
-        checks.whole(1, "it is a number of trials; leave it unset to go on without progress"),
+        checks.whole(1, "it is a number of trials; leave it unset to continue without progress"),
         takes="count",
         doc="The study stops after this many trials without an improvement of `min_improvement`.",
         default=None,
@@ -127,15 +127,15 @@ class Spec:
         example="0.25",
     )
     max_trial_retries: int = declared(
-        checks.whole(0, "it is how often a trial that lost its worker is run again"),
+        checks.whole(0, "it is how often a trial that lost its worker runs again"),
         takes="count",
         doc="How often a trial that lost its worker runs again before it counts as failed.",
         default=2,
     )
     seed: int | None = declared(
-        checks.whole(0, "leave it unset to have one drawn"),
+        checks.whole(0, "leave it unset to draw a random seed"),
         takes="count",
-        doc="Makes the study repeatable. Unset: drawn once, and kept in the journal.",
+        doc="Makes the study repeatable. Unset: drawn once, then read from the journal.",
         default=None,
         example="7",
         identity=True,
@@ -151,8 +151,8 @@ class Spec:
     shared_data: str | None = declared(
         checks.reference,
         takes="module:function",
-        doc="A function that the driver calls once. Its value reaches an objective that has a parameter "
-        "named `shared_data`.",
+        doc="A function that the driver calls once. An objective gets its value in the parameter "
+        "`shared_data`.",
         default=None,
         example="churn.data:load",
         identity=True,
@@ -160,44 +160,44 @@ class Spec:
     points_to_evaluate: Sequence[Mapping[str, Any]] = declared(
         checks.points,
         takes="list of objects",
-        doc="Configurations to run first, each the params of one trial as the objective gets them.",
+        doc="Configurations to run first; each is the params of one trial, as the objective gets them.",
         default=list,
         example='[{"lr": 0.1}]',
     )
     warm_start: str | int | Sequence[Mapping[str, Any]] | None = declared(
         retuning.warm_start,
         takes="previous, count, address or list",
-        doc="Points to begin with, the best first: those of the `previous` study of this task and segment, "
-        "of so many of its last studies, of the study at an address, or a list of params. They run again "
-        "on today's data.",
+        doc="Points to start the search with, best first: those of the `previous` study of this task and "
+        "segment, of a number of its last studies, of the study at an address, or a list of params. They "
+        "run again on today's data.",
         default=None,
         example="previous",
     )
     warm_start_share: float = declared(
         retuning.share,
         takes="share",
-        doc="The share of `max_evals` that points of `warm_start` take at most.",
+        doc="The largest share of `max_evals` that points of `warm_start` take.",
         default=0.25,
     )
     incumbent: str | Mapping[str, Any] | None = declared(
         retuning.incumbent,
         takes="object, champion or previous",
-        doc="What is in production, to be measured again on today's data: the `champion` on record, the "
-        "winner of the `previous` study, or its params. The study then decides whether to replace it.",
+        doc="The configuration in production, which is measured again on today's data: the `champion` on "
+        "record, the winner of the `previous` study, or its params. The study decides whether to replace it.",
         default=None,
         example="champion",
     )
     incumbent_mismatch: str = declared(
         retuning.one_of("evaluate", "drop", "fail"),
         takes="evaluate, drop or fail",
-        doc="What happens to an incumbent that does not fit the space any more: it is evaluated as it is, "
-        "dropped, or the study fails.",
+        doc="What to do if the incumbent no longer fits the space: evaluate it as it is, drop it, or fail "
+        "the study.",
         default="evaluate",
     )
     on_broken_incumbent: str = declared(
         retuning.one_of("fail", "replace"),
         takes="fail or replace",
-        doc="What happens when the incumbent fails on today's data: the study fails, or replaces it.",
+        doc="What to do if the incumbent fails on today's data: fail the study, or replace the incumbent.",
         default="fail",
     )
     confirm: Mapping[str, Any] | None = declared(
@@ -212,16 +212,16 @@ class Spec:
     replace_margin: float | str = declared(
         retuning.margin,
         takes="number or percentage",
-        doc="By how much a candidate must be better: in units of the loss, or a share of the incumbent's "
-        "loss such as `2%`.",
+        doc="The least improvement over the incumbent that a candidate needs: in units of the loss, or a "
+        "share of the incumbent's loss such as `2%`.",
         default=0.0,
         example="2%",
     )
     guardrails: Mapping[str, Any] = declared(
         retuning.guardrails,
         takes="object",
-        doc="Bounds on other metrics that the objective returns, held by a winner's mean over the repeats: "
-        "`max`, `min`, `max_drop` and `max_rise` (against the incumbent; a number or a percentage).",
+        doc="Limits on other metrics that the objective returns, for the winner's mean over the repeats: "
+        "`max`, `min`, `max_drop` and `max_rise` (relative to the incumbent; a number or a percentage).",
         default=dict,
         example='{"latency_ms": {"max": 50}, "recall": {"max_drop": "1%"}}',
     )
@@ -229,7 +229,7 @@ class Spec:
         retuning.one_of("decision", "manual"),
         takes="decision or manual",
         doc="When a winner becomes the champion on record: with the `decision`, or when `promote_champion` "
-        "says so (`manual`).",
+        "is called (`manual`).",
         default="decision",
     )
     segment: str | None = declared(
@@ -251,27 +251,27 @@ class Spec:
     fresh_workers: bool = declared(
         checks.flag,
         takes="flag",
-        doc="Give each trial a Python process of its own.",
+        doc="Run each trial in a new Python process.",
         default=False,
     )
     storage_grace: float = declared(
         checks.seconds,
         takes="seconds",
-        doc="How long the study goes on while its storage does not answer; results wait in the driver's "
-        "memory meanwhile. A timedelta or seconds.",
+        doc="How long the study continues while its storage does not respond; results wait in the driver's "
+        "memory. A timedelta or seconds.",
         default=600.0,
     )
     champions: str | None = declared(
         checks.text,
         takes="text",
-        doc="The folder or URL that holds the task's studies, and the record of its champions.",
+        doc="The folder or URL that holds the task's studies and the record of its champions.",
         default=None,
         internal=True,
     )
     code: str | None = declared(
         checks.text,
         takes="text",
-        doc="The SHA-256 of the user's code that is shipped; null where none is.",
+        doc="The SHA-256 of the user code that is shipped; null without any.",
         default=None,
         identity=True,
         internal=True,
@@ -279,9 +279,9 @@ class Spec:
 
     @classmethod
     def of(cls, **given: Any) -> Spec:
-        """Return a checked spec from what a person wrote; raises SpecError.
+        """Return a checked spec from values as a person writes them; raises SpecError.
 
-        At least one field must bound the study.
+        At least one field must end the study.
         """
         spec = cls.unbounded(**given)
         if all(getattr(spec, name) is None for name in _BOUNDS):
@@ -293,7 +293,7 @@ class Spec:
 
     @classmethod
     def unbounded(cls, **given: Any) -> Spec:
-        """Return the same for a study that something beside the spec may end, such as a script's own rule."""
+        """Return a spec as `of` does, but without requiring a limit: a script may have its own rule."""
         unknown = sorted(set(given) - set(_NAMES))
         if unknown:
             near = difflib.get_close_matches(unknown[0], _NAMES, n=1)
@@ -313,29 +313,29 @@ class Spec:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Spec:
-        """Return the spec that `to_json` wrote; keys of a later version are left out."""
+        """Return the spec that `to_json` wrote; unknown keys of later versions are ignored."""
         return cls.unbounded(**{name: data[name] for name in _NAMES if name in data})
 
     def to_json(self) -> dict[str, Any]:
-        """Return the spec as plain JSON, every field of it."""
+        """Return the spec as plain JSON, with all fields."""
         return {**asdict(self), "run_trials_on": self.run_trials_on.value}
 
     @property
     def failures_allowed(self) -> int | None:
-        """Return how many trials may fail: `max_failures` as a count; None where any number may.
+        """Return the number of trials that may fail: `max_failures` as a count, None for no limit.
 
         >>> space = {"x": {"uniform": [0, 1]}}
         >>> Spec.of(objective="m:f", space=space, max_evals=100, max_failures=0.29).failures_allowed
         29
         """
         if isinstance(self.max_failures, float):
-            # The checks refuse a share without max_evals.
+            # For the type checker: _check_together rejects a share without max_evals.
             return None if self.max_evals is None else floor(self.max_failures * self.max_evals + _DUST)
         return self.max_failures
 
     @property
     def identity(self) -> str:
-        """A hash of what makes this study, for names; specs of one identity have none of it changed.
+        """Return a hash of the identity fields, for names.
 
         >>> old = Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=1)
         >>> old.identity == Spec.of(**{**old.to_json(), "max_evals": 9}).identity
@@ -346,7 +346,7 @@ class Spec:
         return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
     def changed_identity(self, other: Spec) -> tuple[str, ...]:
-        """Return which parts make `other` another study; a seed counts only where both were given.
+        """Return the names of the identity fields that differ; seeds differ only if both are given.
 
         >>> old = Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=1)
         >>> new = Spec.of(**{**old.to_json(), "objective_kwargs": {"try": 2}, "max_evals": 9})
@@ -366,7 +366,7 @@ class Spec:
 
     @property
     def rule(self) -> Rule:
-        """By what the study decides whether to replace its incumbent."""
+        """Return the rule for deciding whether to replace the incumbent."""
         return Rule(
             confirm=Confirm.parse("confirm", self.confirm or {}),
             margin=Margin.parse("replace_margin", self.replace_margin),
@@ -374,7 +374,7 @@ class Spec:
         )
 
     def _check_together(self) -> None:
-        """Raise SpecError for fields that contradict each other."""
+        """Raise SpecError if fields contradict each other."""
         if self.incumbent is None:
             for name in ("confirm", "replace_margin", "guardrails"):
                 if getattr(self, name):
@@ -384,7 +384,7 @@ class Spec:
                     )
         elif self.confirm and self.max_evals is not None and self.rule.confirm.top >= self.max_evals:
             raise SpecError(
-                f"confirm.top must be below max_evals, for the incumbent is one of the trials, got "
+                f"confirm.top must be below max_evals because the incumbent is one of the trials, got "
                 f"{self.rule.confirm.top} candidates of {self.max_evals} trials"
             )
         if self.run_trials_on is RunTrialsOn.DRIVER and self.fresh_workers:
@@ -400,9 +400,9 @@ class Spec:
 
 
 FIELDS: tuple[SpecField, ...] = tuple(map(declaration_of, fields(Spec)))
-# Those that a person gives: the operator's arguments, the keys of a spec file.
+# The fields that users set: the operator's arguments, the keys of a spec file.
 ARGUMENTS: tuple[SpecField, ...] = tuple(item for item in FIELDS if not item.internal)
-# What makes a study this study and not another one; everything else is a limit and may change on the way.
+# Fields whose change makes another study. All other fields may change between attempts.
 IDENTITY: tuple[str, ...] = tuple(item.name for item in FIELDS if item.identity)
 _BOUNDS = tuple(item.name for item in FIELDS if item.bounds)
 _NAMES = tuple(item.name for item in FIELDS)

@@ -1,4 +1,4 @@
-"""Values as text by which two specs are compared."""
+"""Values as text, for comparing two specs."""
 
 from __future__ import annotations
 

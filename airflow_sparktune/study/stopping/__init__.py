@@ -1,6 +1,7 @@
-"""Say when a study ends: one class per rule, which owns its reason, its words and its fields.
+"""Rules that end a study. Each class owns its reason, its label and the spec fields that it depends on.
 
-A new rule is a class in a file here, its reason in `base.StopReason`, and an entry in `RULES`.
+To add a rule, write its class in a file of this folder, add its reason to `base.StopReason`, and list it in
+`RULES`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ __all__ = [
     "still_ends",
 ]
 
-# In the order in which they are asked: where several are reached at once, the first is the reason.
+# In the order of evaluation: if several are reached at once, the first gives the reason.
 RULES: tuple[type[Rule], ...] = (
     LossThreshold,
     MaxEvals,
@@ -50,17 +51,17 @@ _BY_REASON: Mapping[StopReason, type[Rule]] = {rule.reason: rule for rule in _AL
 
 
 def rules_of(spec: Spec) -> list[Rule]:
-    """Return the rules that a spec asks for, in the order in which they are asked."""
+    """Return the rules that a spec asks for, in the order of evaluation."""
     return [rule for each in RULES if (rule := each.of(spec)) is not None]
 
 
 def label(reason: StopReason, spec: Spec) -> str:
-    """Return a reason in words: what log, shell and page say of a study that ended by it."""
+    """Return a reason in words, for the log, the shell and the page."""
     rule = _BY_REASON.get(reason)
     return "killed" if rule is None else rule.label(spec)
 
 
 def still_ends(reason: StopReason, old: Spec, new: Spec, *, counted: int) -> bool:
-    """Return whether a study of `counted` trials that ended under `old` would end under `new` too."""
+    """Return whether a study of `counted` trials that ended under `old` would also end under `new`."""
     rule = _BY_REASON.get(reason)
     return rule is not None and rule.still_ends(old, new, counted=counted)

@@ -1,4 +1,4 @@
-"""The contract of a stopping rule, and the reasons by which a study ends."""
+"""The base class of stopping rules, and the reasons for which a study ends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class StopReason(StrEnum):
-    """Why a study was closed."""
+    """The reason for which a study was closed."""
 
     MAX_EVALS = "max_evals"
     TIMEOUT = "timeout"
@@ -28,10 +28,10 @@ class StopReason(StrEnum):
 
 
 class Rule:
-    """Ends a study: owns its reason, its words, and the fields of the spec that it depends on.
+    """Ends a study. Owns its reason, its label, and the fields of the spec that it depends on.
 
-    A subclass keeps its own count of the trials that it is told of. Times are seconds of the study's
-    running time, over all attempts.
+    A subclass counts the trials passed to `tell`. Times are seconds of the study's running time, over all
+    attempts.
     """
 
     reason: ClassVar[StopReason]
@@ -39,42 +39,42 @@ class Rule:
 
     @classmethod
     def of(cls, spec: Spec) -> Self | None:  # noqa: ARG003 - for subclasses
-        """Return the rule that a spec asks for; None where it asks for none."""
+        """Return the rule that a spec asks for, or None."""
         return None
 
     @classmethod
     def label(cls, spec: Spec) -> str:
-        """Return what log, shell and page say of a study that ended by this rule."""
+        """Return the description of this reason for the log, the shell and the page."""
         values = ", ".join(f"{getattr(spec, name)}" for name in cls.fields)
         return f"reached {cls.reason.value} ({values})"
 
     @classmethod
     def still_ends(cls, old: Spec, new: Spec, *, counted: int) -> bool:  # noqa: ARG003 - for subclasses
-        """Return whether a study of `counted` trials that ended by this rule under `old` ends under `new`."""
+        """Return whether a study of `counted` trials that this rule ended under `old` ends under `new`."""
         return all(getattr(old, name) == getattr(new, name) for name in cls.fields)
 
     @property
     def wanted(self) -> float:
-        """Return how many trials have to end yet, the running ones included."""
+        """Return the number of trials that still have to end, including running ones."""
         return math.inf
 
     @property
     def deadline_s(self) -> float:
-        """The running time at which the study ends."""
+        """Return the running time at which the study ends, in seconds."""
         return math.inf
 
     def shortened(self, share: float) -> Rule:  # noqa: ARG002 - for rules over time
-        """Return this rule for a search that leaves the rest of its time to a confirmation."""
+        """Return this rule for a search that may use only `share` of the time or budget."""
         return self
 
     def spend(self, spent_s: float, *, ran_s: float, slots: int) -> None:
-        """Take in that slots have cost `spent_s` slot-seconds in `ran_s` seconds, and how many there are."""
+        """Record the slot-seconds used after `ran_s` seconds, and the number of slots now."""
 
     def tell(self, trial: Trial) -> None:
-        """Take in a trial that has ended and counts."""
+        """Record a trial that has ended and counts towards `max_evals`."""
 
     def replayed(self) -> None:
-        """Earlier attempts have been taken in; what follows is of this attempt."""
+        """Mark the end of the replay: trials recorded from now on belong to this attempt."""
 
     def reached(self, *, ran_s: float) -> bool:
         """Return whether the study ends now, after `ran_s` seconds."""

@@ -1,4 +1,4 @@
-"""A bound on what a study may cost."""
+"""The rule that limits the cost of a study."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HOUR_S = 3600.0
 
 
 class SlotHours(Rule):
-    """Ends a study when its slots have cost enough: slots times wall time, idle ones included."""
+    """Ends a study at a number of slot-hours: slots times wall time, including idle slots."""
 
     reason = StopReason.BUDGET
     fields = ("budget_slot_hours",)
@@ -29,7 +29,7 @@ class SlotHours(Rule):
 
     @classmethod
     def label(cls, spec: Spec) -> str:
-        return f"its slots have cost the {spec.budget_slot_hours} slot-hours of its budget"
+        return f"used the budget of {spec.budget_slot_hours} slot-hours"
 
     def shortened(self, share: float) -> Rule:
         return SlotHours(self._budget_s * share)

@@ -11,7 +11,7 @@ from airflow_sparktune.study.trial import Trial, TrialState
 if TYPE_CHECKING:
     from airflow_sparktune.study.spec import Spec
 
-# An attempt stops after this many failures without a single success: the objective is broken.
+# An attempt with this many failures and no success stops: the objective is broken.
 FIRST_FEW = 5
 
 
@@ -44,7 +44,7 @@ class MaxEvals(Rule):
 
 
 class MaxFailures(Rule):
-    """Ends a study when more trials have failed than are allowed."""
+    """Ends a study when more trials have failed than allowed."""
 
     reason = StopReason.MAX_FAILURES
     fields = ("failures_allowed",)
@@ -68,9 +68,9 @@ class MaxFailures(Rule):
 
 
 class FirstFailures(Rule):
-    """Ends an attempt whose first trials all fail, while nothing has ever succeeded.
+    """Ends an attempt whose first trials all fail, unless a trial of the study has ever succeeded.
 
-    Failures of earlier attempts do not count: the objective may have been fixed since.
+    Failures of earlier attempts do not count, because the objective may have been fixed since.
     """
 
     reason = StopReason.ERROR
@@ -79,7 +79,7 @@ class FirstFailures(Rule):
         self._left: float = FIRST_FEW
 
     @classmethod
-    def of(cls, spec: Spec) -> Self | None:  # noqa: ARG003 - every spec asks for it
+    def of(cls, spec: Spec) -> Self | None:  # noqa: ARG003 - applies to every spec
         return cls()
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Rules outside the spec: an algorithm that has nothing more to suggest, a script's own rule."""
+"""Rules outside the spec: the end of an algorithm's suggestions, and a script's own rule."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class EndOfSuggestions(Rule):
-    """Ends a study with the trials that have begun, once the algorithm suggests no more."""
+    """Ends a study when the running trials have ended, once the algorithm has no more suggestions."""
 
     reason = StopReason.EARLY_STOP
 
@@ -23,14 +23,14 @@ class EndOfSuggestions(Rule):
 
     @classmethod
     def label(cls, spec: Spec) -> str:  # noqa: ARG003
-        return "stopped early: by the script's own rule, or because the algorithm suggested no more"
+        return "stopped early by the script's own rule, or because the algorithm had no more suggestions"
 
     @property
     def wanted(self) -> float:
         return self._left
 
     def exhaust(self, begun: int) -> None:
-        """Let the study end when the `begun` trials have ended."""
+        """End the study when `begun` more trials have ended."""
         self._left = begun
 
     def tell(self, trial: Trial) -> None:  # noqa: ARG002
@@ -41,7 +41,7 @@ class EndOfSuggestions(Rule):
 
 
 class EarlyStop(EndOfSuggestions):
-    """Ends a study when a script's own function says so, which is asked after each trial."""
+    """Ends a study when a script's own function, called after each trial, returns True."""
 
     def __init__(self, stops: Callable[[Trial], bool]) -> None:
         super().__init__()

@@ -27,7 +27,7 @@ class LossThreshold(Rule):
         return None if spec.loss_threshold is None else cls(spec.loss_threshold)
 
     def tell(self, trial: Trial) -> None:
-        # What is in production may have reached it already.
+        # The incumbent does not count: it may be below the threshold already.
         if trial.loss is not None and trial.origin is not TrialOrigin.INCUMBENT:
             self._best = min(self._best, trial.loss)
 
@@ -36,7 +36,7 @@ class LossThreshold(Rule):
 
 
 class NoProgress(Rule):
-    """Ends a study when too many trials brought no improvement of at least `least`."""
+    """Ends a study after a number of trials without an improvement of at least `least`."""
 
     reason = StopReason.NO_PROGRESS
     fields = ("no_progress", "min_improvement")
@@ -59,7 +59,7 @@ class NoProgress(Rule):
     def tell(self, trial: Trial) -> None:
         if trial.origin is TrialOrigin.INCUMBENT:
             return
-        # Points of earlier studies set the mark; the search is given its time after them.
+        # A warm-start point may improve the best loss, but does not use up the allowed trials.
         self._since_mark += trial.origin is not TrialOrigin.WARM_START
         if trial.loss is not None and trial.loss < self._mark and self._improves(self._mark - trial.loss):
             self._mark, self._since_mark = trial.loss, 0
@@ -68,5 +68,5 @@ class NoProgress(Rule):
         return self._since_mark >= self._trials
 
     def _improves(self, gain: float) -> bool:
-        # 1.0 - 0.9 is 0.09999999999999998.
+        # Rounding: 1.0 - 0.9 is 0.09999999999999998.
         return gain >= self._least or math.isclose(gain, self._least)

@@ -1,4 +1,4 @@
-"""The rule by which a person ends a running study."""
+"""The rule by which a user ends a running study."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from airflow_sparktune.study.stopping.base import Rule, StopReason
 if TYPE_CHECKING:
     from airflow_sparktune.study.spec import Spec
 
-# How often a driver looks for a request, in seconds of its running time: one read of the storage each.
+# Seconds of running time between two checks for a request. A check is one read of the storage.
 LOOK_S = 3.0
 
 
 class StopRequested(Rule):
-    """Ends a study when somebody has asked for it; `asked` looks into the study's storage."""
+    """Ends a study at a user's request; `asked` reads the request from the study's storage."""
 
     reason = StopReason.STOPPED
-    # Raising a limit afterwards lets the study go on.
+    # Raising one of these limits lets a stopped study continue.
     fields = ("max_evals", "timeout", "loss_threshold", "no_progress")
 
     def __init__(self, asked: Callable[[], bool]) -> None:

@@ -1,4 +1,4 @@
-"""The rule that bounds a study's running time."""
+"""The rule that limits the running time of a study."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Timeout(Rule):
-    """Ends a study when its attempts have run long enough together."""
+    """Ends a study when its attempts have together run for the timeout."""
 
     reason = StopReason.TIMEOUT
     fields = ("timeout",)

@@ -1,6 +1,6 @@
-"""Journals of every released version stay readable: a folder of tests/golden/ for each, never changed again.
+"""Journals of every released version stay readable. Each has a folder in tests/golden/ that never changes.
 
-`study/` is a study folder as that version wrote it, `expected.json` what is to be read in it.
+`study/` is a study folder written by that version; `expected.json` is the expected content.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ VERSIONS = sorted(folder.name for folder in GOLDEN.iterdir() if folder.is_dir())
 
 
 def differences(found: Any, expected: Any) -> dict[str, Any]:
-    """Where what is read differs from what was expected; a key that came later is none."""
+    """Yield the differences between the content read and the expected one; keys added later are ignored."""
     return {key: found.get(key, "missing") for key, value in expected.items() if found.get(key) != value}
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_journal_reads_as_it_did(version: str) -> None:
-    """Summary, trials, what was taken over: everything reads today as it did when that version wrote it."""
+    """Summary, trials and takeovers read as they did in the version that wrote them."""
     follower = read_study(str(GOLDEN / version / "study"))
     expected = json.loads((GOLDEN / version / "expected.json").read_text())
     assert follower.problems == expected["problems"]
@@ -41,7 +41,7 @@ def test_a_journal_reads_as_it_did(version: str) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_spec_reads_as_it_did(version: str) -> None:
-    """The spec in the folder is that of the study: its journal is resumed and not begun anew."""
+    """The spec in the folder has the study's identity, so that the journal is resumed."""
     follower = read_study(str(GOLDEN / version / "study"))
     spec = Spec.from_json(json.loads((GOLDEN / version / "study" / "spec.json").read_text()))
     assert follower.study.spec is not None

@@ -1,4 +1,4 @@
-"""A driver that is told to end is interrupted wherever it is, and then writes its last event."""
+"""A signal may interrupt a driver's writer at any instruction, and the last event is still written."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from airflow_sparktune.testing.samples import closed, opened, trial, write
 
 
 class Killed(BaseException):
-    """What a signal handler raises."""
+    """The exception that a signal handler raises."""
 
 
 def interrupted(function: Callable[[], None], *, at: int) -> bool:
-    """Call a function of the writer that is interrupted before its instruction number `at`, if it has one."""
+    """Call a function, and interrupt it before its instruction number `at`, if it has that many."""
     here = sys.gettrace()
     count = 0
 
@@ -47,7 +47,7 @@ def interrupted(function: Callable[[], None], *, at: int) -> bool:
 
 
 def worlds(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[MemoryStorage, StreamWriter]]:
-    """A writer about to commit, and to gather its segments."""
+    """Return a writer that is about to commit, and one that is about to gather its segments."""
     monkeypatch.setattr(journal, "GATHER", 3)
     while True:
         storage = MemoryStorage()

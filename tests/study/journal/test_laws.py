@@ -38,7 +38,7 @@ STREAMS = ("0001-00000001", "0002-00000002", "0003-00000003")
 
 
 def observable(study: Study) -> dict[str, Any]:
-    """Everything that anybody can ask a study."""
+    """Return everything that can be asked of a study."""
     return {
         **vars(study),
         "result_stands": study.result_stands,
@@ -59,14 +59,14 @@ def replay(study: Study, events: list[Event]) -> Study:
 
 
 def cut(draw: st.DrawFn, events: list[Event]) -> list[list[Event]]:
-    """The events in segments of any lengths."""
+    """Split events into segments of any length."""
     marks = draw(st.sets(st.integers(1, max(len(events) - 1, 1))))
     return [events[a:b] for a, b in itertools.pairwise([0, *sorted(marks), len(events)])]
 
 
 @st.composite
 def journals(draw: st.DrawFn) -> tuple[MemoryStorage, list[Event]]:
-    """A journal of up to three attempts, and the events in it that count, in their order."""
+    """Draw a journal of up to three attempts, with the events in it that count, in order."""
     storage, counted = MemoryStorage(), []
     takes: tuple[Prefix, ...] = ()
     for attempt, stream in enumerate(STREAMS[: draw(st.integers(1, 3))], start=1):
@@ -92,7 +92,7 @@ def test_a_prefix_and_then_the_rest_is_the_whole(events: list[Event], at: int) -
 
 @given(st.lists(EVENTS, max_size=20))
 def test_the_best_is_the_best(events: list[Event]) -> None:
-    """At any time the best is the trial with the lowest loss that is ok, the first of equals."""
+    """At any time, `best` is the successful trial with the lowest loss, the first among equals."""
     study = replay(Study(), [opened(), *events])
     ok = [each for each in study.trials.values() if each.state == "ok"]
     assert study.best == min(ok, key=lambda each: (each.loss, each.number), default=None)
@@ -100,7 +100,7 @@ def test_the_best_is_the_best(events: list[Event]) -> None:
 
 @given(journals())
 def test_what_a_follower_reads_is_what_counts(journal: tuple[MemoryStorage, list[Event]]) -> None:
-    """A journal reads as the events that count, one after the other, however they lie in segments."""
+    """A follower reads the events that count, in order, however they are split into segments."""
     storage, counted = journal
     follower = StudyFollower(storage)
     follower.refresh()
@@ -111,7 +111,7 @@ def test_what_a_follower_reads_is_what_counts(journal: tuple[MemoryStorage, list
 def test_following_along_is_reading_at_the_end(
     journal: tuple[MemoryStorage, list[Event]], picks: st.DataObject
 ) -> None:
-    """A follower that watches a journal grow knows what one knows that comes at the end."""
+    """A follower that watches a journal grow has the same study as one that reads it at the end."""
     storage, _ = journal
     growing = MemoryStorage()
     watching = StudyFollower(growing)
@@ -128,7 +128,7 @@ def test_following_along_is_reading_at_the_end(
 
 @given(journals(), st.data())
 def test_no_damage_is_fatal(journal: tuple[MemoryStorage, list[Event]], picks: st.DataObject) -> None:
-    """Whatever becomes of a file, the study can be read and everything asked of it."""
+    """A study with any damaged file can still be read and queried."""
     storage, _ = journal
     name = picks.draw(st.sampled_from(sorted(storage.files)))
     there = storage.files[name]

@@ -1,4 +1,4 @@
-"""stop.json: only what asks this attempt to stop, stops it."""
+"""Only a valid request for the current attempt in stop.json stops it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from airflow_sparktune.study.storage import MemoryStorage
 
 
 def test_an_attempt_is_asked_to_stop() -> None:
-    """It and no other: the next attempt at the study goes on."""
+    """A request applies to its attempt only; the next attempt continues the study."""
     storage = MemoryStorage()
     assert stop_requested(storage, attempt=2) is None
     request_stop(storage, attempt=2, by="ann", wall=lambda: 5.0)
@@ -23,7 +23,7 @@ def test_an_attempt_is_asked_to_stop() -> None:
      b'{"attempt": 1e999, "by": "a", "at": 1}'],
 )  # fmt: skip
 def test_what_is_no_request_is_none(data: bytes) -> None:
-    """Anybody who may write to the folder may have written the file."""
+    """Invalid files are ignored, because anyone with access to the folder can write them."""
     storage = MemoryStorage()
     storage.write("stop.json", data)
     assert stop_requested(storage, attempt=1) is None

@@ -61,7 +61,7 @@ def test_a_rollback_is_on_record(root: str) -> None:
     assert champion == entry
     assert (champion.params, champion.restores, champion.by) == ({"x": 1}, 1, "ada")
     assert [item.action for item in record.history()] == [Action.FIRST, Action.REPLACED, Action.RESTORED]
-    with pytest.raises(RecordError, match="must have an entry 9 to go back to, it has none"):
+    with pytest.raises(RecordError, match="must have an entry 9 to restore, got none"):
         record.restore(9, at=6.0, by="ada")
 
 
@@ -92,7 +92,7 @@ def test_a_torn_newest_entry_is_an_error(tmp_path: Path, torn: bytes) -> None:
     add(record, Action.FIRST, "a", x=1)
     folder = Path(record.address)
     (folder / "00000002-abcdef01.json").write_bytes(torn)
-    with pytest.raises(RecordError, match=r"must be whole, but .*00000002-abcdef01.json is torn") as caught:
+    with pytest.raises(RecordError, match=r"must be valid, but .*00000002-abcdef01.json is torn") as caught:
         record.in_office()
     assert not caught.value.retryable
     problems: list[str] = []

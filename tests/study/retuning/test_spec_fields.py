@@ -42,7 +42,7 @@ def test_a_retuning_is_the_same_study_whatever_it_compares_with() -> None:
         ({"incumbent": "champion", "confirm": 2}, "confirm.repeats must be a whole number of at least 3"),
         (
             {"incumbent": "champion", "confirm": {"top": 20}},
-            "confirm.top must be below max_evals, .* got 20 candidates of 20 trials",
+            "confirm.top must be below max_evals .* got 20 candidates of 20 trials",
         ),
         ({"confirm": 8}, "confirm must go with an incumbent, .* add incumbent: champion"),
         ({"replace_margin": 1}, "replace_margin must go with an incumbent"),

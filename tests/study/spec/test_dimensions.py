@@ -1,4 +1,4 @@
-"""The table of a space's dimensions."""
+"""The dimensions of a space."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CONDITIONAL = {
 
 
 def test_the_table_of_a_conditional_space() -> None:
-    """Each row says where it hangs, its bounds in natural units, its step, and if its axis is a log one."""
+    """Each row has its parent and branch, bounds in natural units, step, and whether its axis is log."""
     assert [row.to_json() for row in dimensions(parse(CONDITIONAL))] == [
         {"label": "lr", "kind": "loguniform", "low": 1e-4, "high": 1.0, "log": True},
         {"label": "units[0]", "kind": "uniformint", "low": 16, "high": 64},
@@ -65,7 +65,7 @@ def test_the_table_of_a_conditional_space() -> None:
             "parent": "model[0].gamma",
             "branch": 1,
         },
-        # The highest value that can be drawn.
+        # The largest value that can be drawn.
         {"label": "model[1].depth", "kind": "randint", "low": 2, "high": 11, "parent": "model", "branch": 1},
     ]
 
@@ -80,11 +80,11 @@ def test_the_table_of_a_conditional_space() -> None:
     ],
 )
 def test_labels_are_paths(space: Any, labels: list[str]) -> None:
-    """A parameter's label is its path in the space; one that is the space itself is `value`."""
+    """A parameter's label is its path in the space; a single parameter as space has the label `value`."""
     assert [row.label for row in dimensions(parse(space))] == labels
 
 
 def test_options_are_named_as_they_are_written() -> None:
-    """An option's name for people keeps its letters."""
+    """The display name of an option keeps non-ASCII letters."""
     (row,) = dimensions(parse({"dish": choice([["Käse"], "Öl"])}))
     assert row.options == ('["Käse"]', "Öl")

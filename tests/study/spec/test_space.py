@@ -31,14 +31,14 @@ from airflow_sparktune.study.space import (
 )
 from airflow_sparktune.study.space.dimensions import dimensions
 
-# --- every space goes to JSON and back
+# --- the JSON form of spaces
 
 REALS = st.floats(-1e6, 1e6) | st.integers(-(10**6), 10**6)
 ABOVE_0 = st.floats(1e-6, 1e6)
 
 
 def pairs(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Bounds: two values, the lower one first."""
+    """Draw bounds: two values, the lower one first."""
     return st.tuples(values, values).filter(lambda pair: pair[0] < pair[1])
 
 
@@ -66,7 +66,7 @@ def weighted(options: list[Any]) -> Any:
 def nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.one_of(
         st.lists(inner, max_size=3),
-        # One key alone and numbers under it read as a builder's call: that has its own tests.
+        # A single key with numbers would read as a builder's call, which has its own tests.
         st.dictionaries(KEYS, inner, min_size=2, max_size=3),
         st.lists(inner, min_size=1, max_size=3).map(choice),
         st.lists(inner, min_size=1, max_size=3).map(weighted),
@@ -85,7 +85,7 @@ SPACES = st.one_of(
 
 @given(SPACES)
 def test_a_space_goes_to_json_and_back(space: Any) -> None:
-    """parse(to_json(space)) equals the space, also through JSON's text."""
+    """parse(to_json(space)) equals the space, also after a round trip through JSON text."""
     tree = parse(space)
     assert parse(to_json(tree)) == tree
     text = json.dumps(to_json(tree), allow_nan=False)
@@ -95,7 +95,7 @@ def test_a_space_goes_to_json_and_back(space: Any) -> None:
 
 @given(SPACES)
 def test_a_table_of_dimensions_has_a_row_for_each(space: Any) -> None:
-    """Labels are unique, a parent comes before what hangs under it, and the table is JSON."""
+    """Labels are unique, parents come before their children, and the rows are JSON."""
     tree = parse(space)
     rows = dimensions(tree)
     assert [row.label for row in rows] == [label for label, *_ in walk(tree)]
@@ -109,7 +109,7 @@ def test_a_table_of_dimensions_has_a_row_for_each(space: Any) -> None:
 
 
 def test_a_space_as_a_person_writes_it() -> None:
-    """JSON by hand, builders and a mixture of the two mean the same."""
+    """JSON by hand, builders and a mixture of both give the same space."""
     by_hand = {
         "lr": {"loguniform": [0.0001, 1.0]},
         "depth": {"randint": [2, 12]},
@@ -126,7 +126,7 @@ def test_a_space_as_a_person_writes_it() -> None:
     assert to_json(parse(built)) == by_hand
 
 
-# --- what is refused, and how that is told
+# --- invalid spaces and the messages about them
 
 NAN, INF = math.nan, math.inf
 LOG_WAY_OUT = "use uniform for a range from 0, or a small positive bound"
@@ -163,7 +163,7 @@ LOG_WAY_OUT = "use uniform for a range from 0, or a small positive bound"
     ],
 )
 def test_bounds_are_checked(kind: str, args: list[Any], message: str) -> None:
-    """Each builder states its rule and the call, in Python and in JSON; JSON's says where it stands."""
+    """Each builder's error has the rule and the call, in Python and in JSON; in JSON also the place."""
     with pytest.raises(SpecError, match=rf"space\['lr'\]: .*{message}"):
         parse({"lr": {kind: args}})
 
@@ -191,7 +191,7 @@ def test_bounds_are_checked(kind: str, args: list[Any], message: str) -> None:
     ],
 )
 def test_builders_check_at_once(call: Any, message: str) -> None:
-    """A bad call fails in the line that made it."""
+    """An invalid call raises in the line of the call."""
     with pytest.raises(SpecError, match=message):
         call()
 
@@ -229,7 +229,7 @@ def test_builders_check_at_once(call: Any, message: str) -> None:
     ],
 )
 def test_what_is_no_space(space: Any, message: str) -> None:
-    """A space that cannot be is refused by its place, with the way out."""
+    """An invalid space is rejected with its place and the way out."""
     with pytest.raises(SpecError, match=message):
         parse(space)
 
@@ -249,7 +249,7 @@ class Model:
     ],
 )
 def test_objects_are_no_options(make: Any, place: str) -> None:
-    """An option that JSON cannot hold is refused by its place, with the way out."""
+    """An option that JSON cannot hold is rejected with its place and the way out."""
     with pytest.raises(
         SpecError, match=f"^{place} must be plain JSON .*pass a name.*build the object inside"
     ):
@@ -262,8 +262,8 @@ def test_objects_are_no_options(make: Any, place: str) -> None:
     ids=["a", "b", "c"],
 )
 def test_a_space_of_hyperopts_is_named(space: Any) -> None:
-    """hyperopt's expressions cannot travel as JSON: the message says how such a space is given."""
-    with pytest.raises(SpecError, match=r"got an expression of hyperopt; .*space='module:SPACE'"):
+    """A hyperopt expression has no JSON form: the message says how to name such a space."""
+    with pytest.raises(SpecError, match=r"got a hyperopt expression; .*space='module:SPACE'"):
         parse(space)
 
 
@@ -281,12 +281,12 @@ def test_a_space_of_hyperopts_is_named(space: Any) -> None:
     ids=str,
 )
 def test_what_only_looks_like_a_misspelled_builder(space: Any) -> None:
-    """An option that is a list of numbers under a name, and a parameter's own name, are taken as they are."""
+    """An option with a list of numbers under a key, and a parameter's own name, are accepted."""
     assert parse(to_json(parse(space))) == parse(space)
 
 
 def test_bounds_that_numpy_computed() -> None:
-    """numpy's numbers are taken for what they are worth, and go to JSON."""
+    """numpy's numbers are accepted, and have a JSON form."""
     built = {
         "n": randint(np.int64(2), np.int32(12)),
         "x": uniform(np.float32(0.5), np.float64(1)),
@@ -304,7 +304,7 @@ def test_bounds_that_numpy_computed() -> None:
 
 
 def test_every_builder_is_a_function() -> None:
-    """What JSON can name, Python can call."""
+    """Every builder in JSON exists as a Python function."""
     from airflow_sparktune.study import space
 
     assert all(callable(getattr(space, name)) for name in BUILDERS)

@@ -66,7 +66,7 @@ SPECS = st.fixed_dictionaries(
 
 @given(SPECS)
 def test_a_spec_goes_to_json_and_back(given_: dict[str, Any]) -> None:
-    """from_json(to_json(spec)) equals the spec, also through JSON's text; so do two makings of one."""
+    """from_json(to_json(spec)) equals the spec, also after a round trip through JSON text."""
     made = Spec.of(**given_)
     text = json.dumps(made.to_json(), allow_nan=False)
     assert Spec.from_json(json.loads(text)) == made
@@ -75,12 +75,12 @@ def test_a_spec_goes_to_json_and_back(given_: dict[str, Any]) -> None:
 
 
 def test_a_later_versions_keys_are_left_out() -> None:
-    """A field that a later version added does not keep this one from reading the spec."""
+    """Fields of a later version are ignored."""
     assert Spec.from_json({**spec().to_json(), "of_a_later_version": True}) == spec()
 
 
 def test_a_spec_keeps_no_hand_on_what_it_was_made_of() -> None:
-    """Changing the arguments afterwards, or the JSON that came out, changes no spec."""
+    """Later changes of the arguments, or of the returned JSON, do not change the spec."""
     kwargs = {"layers": [64]}
     made = spec(objective_kwargs=kwargs)
     kwargs["layers"].append(32)
@@ -88,7 +88,7 @@ def test_a_spec_keeps_no_hand_on_what_it_was_made_of() -> None:
     assert made.objective_kwargs == {"layers": [64]}
 
 
-# --- what people write
+# --- values as people write them
 
 ACCEPTED = [
     ("max_evals", "20", 20),
@@ -126,18 +126,18 @@ ACCEPTED = [
 
 @pytest.mark.parametrize(("name", "value", "kept"), ACCEPTED)
 def test_what_people_write_is_taken(name: str, value: Any, kept: Any) -> None:
-    """Text from a template, a timedelta and numpy's numbers become the plain value."""
+    """Text from a template, a timedelta and numpy's numbers become plain values."""
     found = getattr(spec(**{name: value}), name)
     assert (found, type(found)) == (kept, type(kept))
 
 
 @pytest.mark.parametrize("name", ["timeout", "seed", "algo", "objective_kwargs", "max_trial_retries"])
 def test_none_is_unset(name: str) -> None:
-    """An argument that is None is as if it had not been given."""
+    """An argument of None is the same as an unset one."""
     assert spec(**{name: None}) == spec()
 
 
-# --- values that are refused, and the messages
+# --- invalid values and their messages
 
 REFUSED = [
     ("max_evals", 0, r"must be a whole number of at least 1, got 0; it is the number of trials to finish"),
@@ -179,14 +179,18 @@ REFUSED = [
     ("max_failures", float("nan"), "got nan"),
     ("max_failures", "some", "got 'some'"),
     ("max_trial_retries", -1, "at least 0, got -1; it is how often"),
-    ("seed", -1, "at least 0, got -1; leave it unset to have one drawn"),
+    ("seed", -1, "at least 0, got -1; leave it unset to draw a random seed"),
     ("seed", 1.5, "got 1.5"),
     ("seed", "today", "got 'today'"),
     ("run_trials_on", "gpu", r"must be 'executors' .* or 'driver' .*got 'gpu'"),
     ("run_trials_on", ["driver"], r"got \['driver'\]"),
     ("fresh_workers", "yes", "must be True or False, got 'yes'"),
     ("fresh_workers", 1, "must be True or False, got 1"),
-    ("algo", "tpee", r"one of gp, tpe, random, anneal, atpe, a sampler.*or 'module:function'.*got 'tpee'"),
+    (
+        "algo",
+        "tpee",
+        r"one of gp, tpe, random, anneal, atpe, an Optuna sampler.*or 'module:function'.*got 'tpee'",
+    ),
     ("algo", 3, "got 3"),
     ("objective", "churn.train", r"must be 'module:name' \(such as .*got 'churn.train'"),
     ("objective", "train.py:loss:", "must be 'module:name'"),
@@ -220,7 +224,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("name", "value", "message"), REFUSED)
 def test_what_cannot_be_is_refused(name: str, value: Any, message: str) -> None:
-    """Bad input fails with a SpecError that names the argument, the rule, the value and the way out."""
+    """Invalid input raises SpecError with the argument, the rule, the value and the way out."""
     with pytest.raises(SpecError, match=message) as raised:
         spec(**{name: value})
     assert str(raised.value).startswith(name)
@@ -229,7 +233,7 @@ def test_what_cannot_be_is_refused(name: str, value: Any, message: str) -> None:
 
 @pytest.mark.parametrize("name", REQUIRED)
 def test_a_key_that_is_missing(name: str) -> None:
-    """A spec without one of the two keys that it must have says what to add."""
+    """If a required key is missing, the error says what to add."""
     given_ = {key: value for key, value in REQUIRED.items() if key != name} | {"max_evals": 20}
     for left_out in (given_, {**given_, name: None}):
         with pytest.raises(SpecError, match=rf"a spec must have {name}, got none; add {name}: "):
@@ -245,19 +249,19 @@ def test_a_key_that_is_missing(name: str) -> None:
     ],
 )
 def test_a_key_that_is_unknown(key: str, hint: str) -> None:
-    """The error names a misspelled key and the one that it resembles, or all keys."""
+    """The error names the unknown key and the most similar one, or all keys."""
     with pytest.raises(SpecError, match=f"known keys only, got .{key}.; {hint}"):
         spec(**{key: 1})
 
 
 @pytest.mark.parametrize("bound", [{"timeout": 60}, {"loss_threshold": 0}, {"no_progress": 9}], ids=str)
 def test_any_field_that_ends_the_study_stands_in_for_max_evals(bound: dict[str, Any]) -> None:
-    """max_evals may be unset where another field ends the study."""
+    """max_evals may be unset if another field ends the study."""
     assert Spec.of(**REQUIRED, **bound).max_evals is None
 
 
 def test_a_study_without_an_end_is_refused() -> None:
-    """The error names every field that would end it."""
+    """The error names every field that can end a study."""
     bounds = "max_evals, timeout, loss_threshold, no_progress, budget_slot_hours"
     rule = f"must have one of {bounds}, got none.*add max_evals: 50"
     with pytest.raises(SpecError, match=rule):
@@ -265,20 +269,20 @@ def test_a_study_without_an_end_is_refused() -> None:
 
 
 def test_a_script_may_end_its_study_by_a_rule_of_its_own() -> None:
-    """Such a spec goes to JSON and back; no number stands for the limit that it does not have."""
+    """Its spec may have no limit, and survives a JSON round trip."""
     unlimited = Spec.unbounded(**REQUIRED)
     assert unlimited.to_json()["max_evals"] is None
     assert Spec.from_json(unlimited.to_json()) == unlimited
 
 
 def test_a_share_of_no_number() -> None:
-    """max_failures as a share needs the number that it is a share of."""
+    """max_failures as a share needs max_evals."""
     with pytest.raises(SpecError, match=r"max_failures must be a count where max_evals is unset.*share 0.25"):
         Spec.of(**REQUIRED, timeout=60, max_failures=0.25)
 
 
 def test_every_field_is_documented() -> None:
-    """The reference page, the operator's help and the shell's are made of these texts."""
+    """The reference page and the help of the operator and the shell consist of these texts."""
     for item in FIELDS:
         assert item.doc.endswith("."), item.name
         assert item.takes, item.name
@@ -297,17 +301,17 @@ def test_examples_are_accepted() -> None:
 
 
 def test_fresh_workers_are_the_executors() -> None:
-    """Two settings that contradict each other are refused together."""
+    """Two settings that contradict each other are rejected."""
     with pytest.raises(SpecError, match="fresh_workers must be left unset with run_trials_on='driver'"):
         spec(fresh_workers=True, run_trials_on="driver")
 
 
 def test_a_reference_is_checked_for_others_too() -> None:
-    """reference gives back a module:name as it is."""
+    """`reference` returns a valid module:name unchanged."""
     assert reference("space", "m.n:SPACE") == "m.n:SPACE"
 
 
-# --- which study it is
+# --- the identity of a study
 
 CHANGES: dict[str, Any] = {
     "objective": "churn.train:auc",
@@ -319,13 +323,13 @@ CHANGES: dict[str, Any] = {
     "shared_data": "churn.data:load",
 }
 
-# Of the arguments it is said which one.
+# Of objective_kwargs, the changed argument is named.
 NAMED = {"objective_kwargs": "objective_kwargs['data']"}
 
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_what_makes_another_study(name: str) -> None:
-    """The question and the code that answers it make the study; the parts that differ are named."""
+    """The objective, its arguments and its code are the identity; the changed parts are named."""
     assert spec().changed_identity(spec(**{name: CHANGES[name]})) == (NAMED.get(name, name),)
     assert set(CHANGES) | {"seed"} == set(IDENTITY)
 
@@ -345,7 +349,7 @@ def test_what_makes_another_study(name: str) -> None:
     ids=str,
 )
 def test_limits_may_change_on_the_way(limits: dict[str, Any]) -> None:
-    """How long and how wide to search does not make another study."""
+    """Limits and parallelism are not part of the identity."""
     assert spec().changed_identity(spec(**limits)) == ()
 
 
@@ -356,12 +360,12 @@ def test_limits_may_change_on_the_way(limits: dict[str, Any]) -> None:
 def test_a_seed_counts_where_both_are_given(
     before: int | None, after: int | None, changed: tuple[str, ...]
 ) -> None:
-    """A seed that was drawn and not given is no part of the question."""
+    """A drawn seed is not part of the identity."""
     assert spec(seed=before).changed_identity(spec(seed=after)) == changed
 
 
 def test_two_writings_of_one_space_are_one_study() -> None:
-    """Builders, JSON and another order of the keys ask the same."""
+    """Builders, JSON and another order of the keys give the same identity."""
     one = spec(space={"x": uniform(0, 1), "n": randint(2, 9)})
     other = spec(space={"n": {"randint": [2, 9]}, "x": {"uniform": (0, 1.0)}})
     assert one.changed_identity(other) == ()
@@ -371,7 +375,7 @@ def test_two_writings_of_one_space_are_one_study() -> None:
     "asked", [{"objective_kwargs": {"k": True}}, {"space": {"x": {"choice": [False, True]}}}]
 )
 def test_a_number_is_no_truth_value(asked: dict[str, object]) -> None:
-    """Python takes 1 for True; trials of the one must not stand for the other."""
+    """1 equals True in Python, but they are different arguments."""
     one = spec(objective_kwargs={"k": 1}, space={"x": {"choice": [0, 1]}})
     other = spec(**{"objective_kwargs": {"k": 1}, "space": {"x": {"choice": [0, 1]}}, **asked})
     assert one.changed_identity(other)

@@ -1,4 +1,4 @@
-"""spec.json: what was submitted is what is run."""
+"""The driver runs only the spec.json that was submitted."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ SPEC = Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=3)
 
 
 def test_the_spec_that_was_written_is_read(tmp_path: Path) -> None:
-    """With the hash that whoever wrote it knows."""
+    """The hash that the submitter computes matches the file."""
     write_spec(str(tmp_path), SPEC)
     assert read_spec(open_storage(str(tmp_path)), str(tmp_path), sha256=spec_sha256(SPEC)) == SPEC
 
 
 def test_another_spec_is_refused(tmp_path: Path) -> None:
-    """Its objective would be run as the driver's user; the error says that nothing was."""
+    """A replaced spec would run as the driver's user; the error says that nothing of it was run."""
     write_spec(str(tmp_path), SPEC)
     other = {**SPEC.to_json(), "objective": "subprocess:getoutput"}
     (tmp_path / "spec.json").write_text(json.dumps(other))
@@ -38,6 +38,6 @@ def test_what_is_no_spec_at_all_is_refused_unread(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_spec(tmp_path: Path) -> None:
-    """Where this machine does not see what was written, that is said."""
+    """The error says that this machine does not find the file."""
     with pytest.raises(StorageError, match=r"must hold spec\.json, found none at .*; choose a storage"):
         read_spec(open_storage(str(tmp_path)), str(tmp_path), sha256=spec_sha256(SPEC))

@@ -1,4 +1,4 @@
-"""Each stopping rule owns its reason, its words and its fields."""
+"""Each stopping rule owns its reason, its label and its fields."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def spec(**given: Any) -> Spec:
     ],
 )
 def test_a_reason_is_said_in_words(reason: StopReason, given: dict[str, Any], words: str) -> None:
-    """The same words stand in the log, in the shell and on the page."""
+    """The log, the shell and the page show the same label."""
     assert label(reason, spec(**given)) == words
 
 
@@ -41,7 +41,7 @@ def test_every_reason_has_words() -> None:
 
 
 def test_a_spec_gets_the_rules_that_it_asks_for() -> None:
-    """The objective's first failures end every study of a spec."""
+    """FirstFailures applies to every spec."""
     asked = [type(rule).__name__ for rule in rules_of(spec(timeout=5))]
     assert asked == ["MaxEvals", "Timeout", "FirstFailures"]
     assert len({rule.reason for rule in RULES}) == len(RULES)
@@ -57,7 +57,7 @@ def test_a_result_stands_while_the_fields_of_its_rule_are_the_same() -> None:
 
 
 def test_a_request_is_looked_for_now_and_then() -> None:
-    """Each look reads the storage."""
+    """Requests are checked only every few seconds, because each check reads the storage."""
     looks: list[float] = []
     rule = StopRequested(lambda: bool(looks.append(0.0)) or len(looks) == 3)
     assert [rule.reached(ran_s=at) for at in (0.0, 1.0, 2.9, 3.0, 5.9, 6.0, 6.1)] == [False] * 5 + [True] * 2
