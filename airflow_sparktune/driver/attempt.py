@@ -1,4 +1,4 @@
-"""One attempt over a study: go on where its journal ends, or start; and write how it ended."""
+"""One attempt at a study: start it or continue it from its journal, and record how it ended."""
 
 from __future__ import annotations
 
@@ -36,45 +36,45 @@ log = logging.getLogger(__name__)
 
 
 class Plan(Protocol):
-    """Says what an attempt runs: made of a spec, or by a script around `hyperopt.fmin`.
+    """The components of an attempt. Created from a spec, or by a script around `hyperopt.fmin`.
 
-    The methods are called once each, in this order. `starts_over` leaves the trials in the journal alone.
+    Each method is called once, in this order. `starts_over` ignores the trials in the journal.
     """
 
     spec: Spec
     starts_over: bool
 
     def backend(self) -> Backend:
-        """Start what the trials run on."""
+        """Start the engine that runs the trials."""
 
     def sampler(self) -> Sampler:
-        """Return what suggests configurations."""
+        """Return the sampler that suggests configurations."""
 
     def starts(self, sampler: Sampler) -> Sequence[Start]:
-        """Return the configurations to begin with, in their order."""
+        """Return the configurations to run first, in order."""
 
     def seed(self, earlier: Study | None) -> int:
-        """Return the study's seed; `earlier` is the study that is gone on with or taken over."""
+        """Return the study's seed; `earlier` is the study that is continued or taken over, if any."""
 
     def adopts(self, earlier: Study, cleared: Sequence[Trial], *, goes_on: bool) -> Sequence[Trial]:
-        """Return the finished trials of other studies that this one begins with.
+        """Return the finished trials of other studies that this study starts with.
 
-        `earlier` is the study in the journal, `cleared` are the trials of a study that was cleared before it
+        `earlier` is the study in the journal; `cleared` are the trials of a study that was cleared before it
         had a result.
         """
 
     def opened(self, study: Study) -> None:
-        """Take note that the study is open; `study` follows its journal from now on."""
+        """Called once the study is open; `study` reflects its journal from then on."""
 
     def rules(self) -> Sequence[Rule]:
-        """Return what ends the study, in the order in which it is asked."""
+        """Return the rules that end the study, in the order of evaluation."""
 
 
 class Attempt:
-    """One driver's life over the study in `storage`.
+    """One attempt at the study in `storage`.
 
-    `address` is where that lies, None for a study in memory. `reason` is why the study stopped, once it has;
-    `killed` tells whether SIGTERM has come.
+    `address` is the address of the storage, None for a study in memory. `reason` is set when the study has
+    stopped. `killed` tells whether SIGTERM has arrived.
     """
 
     def __init__(
@@ -94,10 +94,10 @@ class Attempt:
         self._recorder: Recorder | None = None
 
     def run(self) -> StopReason:
-        """Run the study to its end.
+        """Run the study to its end and return the reason.
 
-        What ends the attempt otherwise is written into the journal and raised: Killed after a SIGTERM,
-        Superseded (not written) where a newer attempt has taken over, NoSuccess where no trial succeeded.
+        Other ends of the attempt are written to the journal and raised: Killed after a SIGTERM, NoSuccess if
+        no trial succeeded. Superseded, if a newer attempt has taken over, is raised but not written.
         """
         with terminable() as termination:
             try:
@@ -107,7 +107,7 @@ class Attempt:
             except Superseded:
                 raise
             except (Killed, KeyboardInterrupt, Exception) as error:
-                self.killed = termination.asked  # code on its way may have made another error of Killed
+                self.killed = termination.asked  # user code may have replaced Killed by another error
                 try:
                     self._close_with(error)
                 except SparktuneError as second:
@@ -148,10 +148,10 @@ class Attempt:
         return reason
 
     def _open(self, sampler: Sampler | None) -> Recorder:
-        """Claim the next attempt, which goes on from what the journal holds of this study.
+        """Claim the next attempt, which continues the study in the journal.
 
-        The journal is read here and not before Spark starts: an older driver may still be at work, and
-        what it finishes meanwhile need not be run again.
+        The journal is read after Spark has started: an older driver may still be running, and the trials that
+        it finishes in the meantime need not run again.
         """
         plan, spec = self._plan, self._plan.spec
         follower = read_whole(self._storage)
@@ -161,22 +161,22 @@ class Attempt:
         changed = earlier.spec.changed_identity(spec) if earlier.spec else ()
         if changed and not plan.starts_over:
             log.warning(
-                "the folder holds another study (%s changed), so this one starts over; an argument that "
-                "changes by itself (a try number, the time) keeps retries from going on",
+                "the folder holds another study (%s changed), so this one starts over; remove arguments that "
+                "change on their own (a try number, the time), or retries cannot continue the study",
                 ", ".join(changed),
             )
         goes_on = not changed and not plan.starts_over
         cleared = None if earlier.attempts else self._cleared()
         finished = [trial for trial in cleared.ended if trial.counts] if cleared else []
         if finished:
-            log.info("taking over %d finished trials of the study that was cleared", len(finished))
+            log.info("taking over %d finished trials of the cleared study", len(finished))
         known = earlier.dimensions if goes_on else ()
         self._recorder = Recorder.open(
             self._storage,
             follower,
             spec=spec,
             seed=plan.seed(cleared or (earlier if goes_on else None)),
-            # An attempt that fails before it has read the space says nothing against the known table.
+            # An attempt that fails before it has parsed the space keeps the known dimensions.
             dimensions=tuple(item.to_json() for item in sampler.dimensions) if sampler else known,
             take_over=goes_on,
             adopted=plan.adopts(earlier, finished, goes_on=goes_on),
@@ -187,25 +187,25 @@ class Attempt:
         return self._recorder
 
     def _cleared(self) -> Study | None:
-        """Return the study that was cleared before it had a verdict, if it is the same as this one."""
+        """Return the study that was cleared before it had a result, if its identity is the same."""
         study = Study()
         for previous in earlier_generations(self._address) if self._address else ():
             study = read_study(previous).study
-            if study.spec is not None:  # one that was cleared before its driver had begun is passed over
+            if study.spec is not None:  # skip a generation that was cleared before its driver started
                 break
         if study.spec is None or not _undecided(study) or study.spec.changed_identity(self._plan.spec):
             return None
         return study
 
     def _prepare(self, backend: Backend, recorder: Recorder, termination: Termination, wanted: float) -> None:
-        """Let the backend get ready within the rest of the study's time, unless nothing is left to run."""
+        """Prepare the backend within the study's remaining time, unless nothing is left to run."""
         spec, study = self._plan.spec, recorder.study
         decides = spec.incumbent is not None and study.decision is None
         if spec.max_evals is not None and study.finished >= spec.max_evals and not decides:
             return
 
         def look() -> None:
-            termination.check()  # code of the user's may have swallowed it
+            termination.check()  # user code may have swallowed Killed
             recorder.commit()
 
         patience = Patience(
@@ -219,25 +219,25 @@ class Attempt:
             backend.prepare(patience)
 
     def _stop_requested(self) -> bool:
-        """Return whether somebody has asked this attempt to stop."""
+        """Return whether a user has asked this attempt to stop."""
         if self._recorder is None:
             return False
         try:
             request = stop_requested(self._storage, attempt=self._recorder.attempt)
-        except StorageError:  # the next look may be answered
+        except StorageError:  # the next check may succeed
             return False
         if request is not None:
-            log.info("%s asked the study to stop; it ends with what it has found", request.by)
+            log.info("%s asked the study to stop; it ends with its best result so far", request.by)
         return request is not None
 
     def _close_with(self, error: BaseException) -> None:
-        """Write how the attempt ended; where Spark or the sampler did not start, open the study for that."""
+        """Record the end of the attempt; open the study for that if Spark or the sampler did not start."""
         if self.killed or isinstance(error, KeyboardInterrupt):
-            log.warning("killed; the next attempt goes on where this one stopped")
+            log.warning("killed; the next attempt continues the study")
             if self._recorder is not None:
                 self._recorder.close(StopReason.KILLED)
             return
-        # A deliberate error says it all; others need their traceback.
+        # The message of a deliberate error is enough; other errors need their traceback.
         traceback = None if isinstance(error, SparktuneError) else format_error(error)
         log.error("%s", traceback or error)
         if not isinstance(error, StorageError):
@@ -256,7 +256,7 @@ def _run_phase(
     queue: TrialQueue,
     rules: Sequence[Rule],
 ) -> StopReason:
-    """Run the search or the confirmation of a study to its end; listeners hear of each trial that ended."""
+    """Run the search or the confirmation of a study; `listeners` are called with each trial that ended."""
 
     def on_trial(trial: Trial) -> None:
         for listener in listeners:
@@ -277,7 +277,7 @@ def _run_phase(
 
 
 def _undecided(study: Study) -> bool:
-    """Return whether a study ended without a verdict: its driver was killed, or lost what it ran on."""
+    """Return whether a study ended without a result: by a kill, or by a retryable error."""
     closed = study.closed
     if closed is None or closed.reason is StopReason.KILLED:
         return True

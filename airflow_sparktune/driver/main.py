@@ -1,7 +1,7 @@
-"""The program that spark-submit starts: runs the study at an address, and writes there how it ended.
+"""The program that spark-submit starts: run the study at an address, and record how it ended in its journal.
 
-With `--script` a user's own program around SparkTrials takes the place of the study's spec.
-Exit codes: 0 a result, 1 a verdict against the study or a failure (both are in the journal), 143 killed.
+With `--script`, a user's program around SparkTrials replaces the study's spec.
+Exit codes: 0 a result, 1 a failure (described in the journal), 143 killed by SIGTERM.
 """
 
 from __future__ import annotations
@@ -28,11 +28,13 @@ log = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
-    """Run a study and end the process."""
+    """Run a study and exit the process."""
     parser = argparse.ArgumentParser(prog="sparktune-driver")
     parser.add_argument("--study", required=True, help="the study's folder: a path or a URL")
-    parser.add_argument("--spec-sha256", help="of the spec.json that was submitted; another is refused")
-    parser.add_argument("--work", type=Path, help="client mode: end with the task, and remove this folder")
+    parser.add_argument(
+        "--spec-sha256", help="hash of the submitted spec.json; a file with another is refused"
+    )
+    parser.add_argument("--work", type=Path, help="client mode: exit with the task, and remove this folder")
     parser.add_argument(
         "--script", nargs=argparse.REMAINDER, help="a program around SparkTrials to run instead"
     )
@@ -40,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     if not arguments.script and not arguments.spec_sha256:
         parser.error("--spec-sha256 is needed without --script")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    # pandas 3 draws it from PySpark at every start; nothing here uses pandas.
+    # With pandas 3, PySpark emits this warning at every start; nothing here uses pandas.
     warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
     for chatty in ("py4j", "hyperopt"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
@@ -54,21 +56,21 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
             else _run(arguments.study, arguments.spec_sha256)
         )
     except Exception:
-        log.exception("the driver has failed outside its study")
+        log.exception("the driver failed outside its study")
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         try:
             logging.shutdown()
             sys.stdout.flush()
-        finally:  # a trial on the driver may have closed the output
+        finally:  # a trial on the driver may have closed stdout
             watchdog.end(code)
 
 
 def _run(address: str, spec_sha256: str) -> int:
     from airflow_sparktune.driver.spec_plan import FAILED, run_spec
 
-    # hyperopt takes as long to import as Spark to start: let the two overlap. Both import pyspark, so that is
-    # imported before: two threads that import one package may each find it incomplete.
+    # hyperopt takes as long to import as Spark takes to start, so the two overlap. Both import pyspark, which
+    # is imported first: two threads that import the same package may each find it incomplete.
     import_module("airflow_sparktune.driver.spark.session")
     sampler = "airflow_sparktune.driver.samplers.hyperopt"
     threading.Thread(target=import_module, args=(sampler,), daemon=True).start()
@@ -81,11 +83,11 @@ def _run(address: str, spec_sha256: str) -> int:
 
 
 def _run_script(address: str, script: Sequence[str]) -> int:
-    """Run a user's program as Python would, with the study's address where SparkTrials looks for it."""
+    """Run a user's program as Python would, with the study's address in the environment for SparkTrials."""
     os.environ["SPARKTUNE_STUDY"] = address
     sys.argv = list(script)
     sys.path.insert(0, str(Path(script[0]).parent))
-    if "PYSPARK_GATEWAY_PORT" in os.environ:  # spark-submit has started a JVM for it
+    if "PYSPARK_GATEWAY_PORT" in os.environ:  # spark-submit has started a JVM
         from airflow_sparktune.driver.spark.session import offer_settings
 
         offer_settings()
@@ -97,8 +99,8 @@ def _run_script(address: str, script: Sequence[str]) -> int:
                 return 0
             case int(code):
                 return code
-            case said:  # Python prints it where nothing catches it
-                log.error("%s", said)
+            case message:  # Python prints the message of an uncaught SystemExit
+                log.error("%s", message)
                 return 1
     return 0
 

@@ -1,4 +1,4 @@
-"""A storage that is out of reach for a while: how long a driver goes on without it."""
+"""An outage of the storage: how long and how often a driver retries."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 
 
 class Outage:
-    """Spaces the tries to reach a storage, and ends them after `grace_s` seconds without an answer.
+    """Spaces the retries during an outage, and gives up after `grace_s` seconds.
 
     >>> outage = Outage(grace_s=60.0, clock=iter([0.0, 0.5, 1.0, 1.0]).__next__)
     >>> outage.failed(StorageUnavailable("503"))
@@ -30,33 +30,33 @@ class Outage:
 
     @property
     def waits(self) -> bool:
-        """Tell whether the storage is out of reach, and it is too early to try again."""
+        """Return whether the storage is out of reach and it is too early to retry."""
         return self._since is not None and self._clock() < self._next
 
     def failed(self, error: StorageUnavailable) -> None:
-        """Note that a try has failed; raises its error when the grace is over."""
+        """Record a failed try; raises `error` once the grace period is over."""
         now = self._clock()
         if self._grace_s <= 0:
             raise error
         if self._since is None:
             self._since, self.pause_s = now, FIRST_PAUSE_S
             log.warning(
-                "the storage does not answer: results wait in memory for up to %g s, and the study goes on "
-                "(%s)",
+                "the storage does not respond: the study continues, and results wait in memory for up to "
+                "%g s (%s)",
                 self._grace_s,
                 error,
             )
         elif now - self._since >= self._grace_s:
-            log.error("the storage has not answered for %.0f s", now - self._since)
+            log.error("the storage has not responded for %.0f s", now - self._since)
             raise error
         else:
             self.pause_s = min(2 * self.pause_s, LONGEST_PAUSE_S)
         self._next = now + self.pause_s
 
     def over(self) -> None:
-        """Note that the storage has answered."""
+        """Record a successful try."""
         if self._since is not None:
             log.warning(
-                "the storage answers again after %.0f s; nothing was lost", self._clock() - self._since
+                "the storage responds again after %.0f s; nothing was lost", self._clock() - self._since
             )
             self._since = None

@@ -1,4 +1,4 @@
-"""The driver's lines in the task's log: one for each trial, a table at the end."""
+"""The driver's progress in the task's log: a line per trial, and a table at the end."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ MOST_CHARS = 200
 
 
 class ProgressLog:
-    """Logs one study as it goes."""
+    """Logs the progress of one study."""
 
     def __init__(self, study: Study) -> None:
         self._study = study
         self._left_out: set[str] = set()
-        # Counted here: the study counts all its trials at each question.
+        # Counted here because study.finished counts all trials on every call.
         self._finished = study.finished
 
     def began(self, *, attempt: int, slots: int) -> None:
-        """Say what is about to run, and what was found in the journal."""
+        """Log the start of the study, and how many trials the journal holds."""
         study, spec = self._study, self._study.spec
         if spec is None:
             return
@@ -41,7 +41,7 @@ class ProgressLog:
         )  # fmt: skip
         if spec.max_evals is not None and slots > spec.max_evals:
             log.warning(
-                "%d slots are more than max_evals %d: every trial is blind, and some slots stay idle",
+                "%d slots are more than max_evals %d: no trial learns from another, and some slots stay idle",
                 slots, spec.max_evals,
             )  # fmt: skip
 
@@ -69,7 +69,7 @@ class ProgressLog:
         if left_out := set(trial.info.get(OURS, {}).get("left_out", ())) - self._left_out:
             self._left_out |= left_out
             log.warning(
-                "the objective's result holds what the journal leaves out (no JSON, or too large): %s",
+                "the journal leaves out parts of the objective's result (not JSON, or too large): %s",
                 ", ".join(sorted(left_out)),
             )
 

@@ -1,4 +1,4 @@
-"""The study as its driver holds it: every event goes into the journal and into the state at once."""
+"""The study as its driver holds it: each event is written to the journal and applied to the state."""
 
 from __future__ import annotations
 
@@ -35,25 +35,24 @@ from airflow_sparktune.study.trial import Trial
 
 log = logging.getLogger(__name__)
 
-# How often a driver looks for a newer attempt, after it has written and while it waits: often enough to stop
-# soon, rarely enough to cost little where a listing is paid for.
+# Seconds between checks for a newer attempt, after a write and while waiting. Frequent checks stop an old
+# driver soon; rare ones save requests where a listing costs money.
 CHECK_NEWEST_S, CHECK_WAITING_S = 1.0, 10.0
-# How often the journal gets a sign of life, with what the driver spent its time on. A killed attempt may
-# have run that much longer.
+# Seconds between Alive events, which also hold the driver's timing. A killed attempt may have run up to this
+# much longer than its journal shows.
 ALIVE_S = 30.0
-# How long an attempt that has ended waits for a storage that does not answer; a retry takes over then.
+# How long an ended attempt retries to write its end during an outage. After that, a task retry takes over.
 CLOSING_S = 60.0
 
 
 class Recorder:
-    """Writes one attempt's stream and keeps `study` in step with it.
+    """Writes one attempt's stream, and applies each event to `study`.
 
-    `watch` measures what the attempt spends its time on, which goes into the journal too. `commit_s` is how
-    long the last commit took, in seconds. `wall` stamps the events; durations are measured by `clock`, which
-    nobody sets.
+    `watch` measures how the attempt spends its time, for the journal. `commit_s` is the duration of the last
+    commit, in seconds. `wall` gives the timestamps of events; durations use the monotonic `clock`.
 
-    While the storage does not answer, events wait in memory for up to `grace_s` seconds; a driver that is
-    lost meanwhile loses them.
+    During an outage of the storage, events wait in memory for up to `grace_s` seconds. If the driver dies
+    before the storage responds, they are lost.
     """
 
     def __init__(
@@ -77,7 +76,7 @@ class Recorder:
         self._wall = wall
         self.clock = clock
         self._earlier_s = study.elapsed_s
-        self._opened = self._checked = self._told = clock()
+        self._opened = self._checked = self._alive_at = clock()
         self._slots: int | None = None
         self._outage = Outage(grace_s=grace_s, clock=clock)
         self._closing_s = min(grace_s, CLOSING_S)
@@ -99,9 +98,9 @@ class Recorder:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> Recorder:
-        """Claim the next attempt; with `take_over` it goes on from what `follower` has read.
+        """Claim the next attempt; with `take_over` it continues the study that `follower` has read.
 
-        `adopted` are trials of another study, which this one begins with.
+        `adopted` are trials of another study that this study starts with.
         """
         if follower.unreadable:
             raise StorageError(
@@ -125,7 +124,7 @@ class Recorder:
                 versions={"airflow-sparktune": __version__, "python": platform.python_version()},
             )
         )
-        # In one commit: an attempt that opens without them would be the one that the next goes on from.
+        # One commit for all: an attempt that opens without them would be continued without them.
         for trial in adopted:
             recorder.trial(trial)
         recorder.commit()
@@ -133,16 +132,16 @@ class Recorder:
 
     @property
     def now(self) -> float:
-        """Seconds since 1970, by the clock that stamps the events."""
+        """Return seconds since 1970, by the clock of the events' timestamps."""
         return self._wall()
 
     @property
     def elapsed_s(self) -> float:
-        """The running time of all attempts up to now, in seconds."""
+        """Return the running time of all attempts so far, in seconds."""
         return self._earlier_s + self._ran_s
 
     def trial(self, trial: Trial) -> None:
-        """Note where a trial stands; durable after `commit`."""
+        """Record the state of a trial; durable after `commit`."""
         self._record(TrialChanged(**self._stamp(), trial=trial))
 
     def output(self, number: int, text: str) -> None:
@@ -150,31 +149,31 @@ class Recorder:
         self._output.keep(number, text)
 
     def slots(self, slots: int) -> None:
-        """Note how many trials can run at once, where it has changed."""
+        """Record the number of trials that can run at once, if it has changed."""
         if slots != self._slots:
             self._slots = slots
             self._record(SlotsChanged(**self._stamp(), slots=slots))
 
     def spark(self, **facts: str | None) -> None:
-        """Put on record which Spark application runs the trials: who waits for it wants to see its UI."""
+        """Record the Spark application of the trials, and commit at once so that users can open its UI."""
         self._record(SparkStarted(**self._stamp(), spark=SparkApplication(**facts)))
         self.commit()
 
     def note(self, kind: type[Event], **facts: Any) -> None:
-        """Put what a retry must find again on record, durably: waits for a storage that is out of reach."""
+        """Record an event that a retry needs, and make it durable; waits during an outage."""
         self._record(kind(**self._stamp(), **facts))
         self._commit_end()
 
     def commit(self) -> None:
-        """Make what was noted durable, and now and then that the driver is alive.
+        """Make the recorded events durable. Every ALIVE_S seconds, record that the driver is alive.
 
-        Raises Superseded where a newer attempt has opened, StorageUnavailable where the storage has not
-        answered for too long.
+        Raises Superseded if a newer attempt has opened, StorageUnavailable if the storage has not responded
+        for the grace period.
         """
         start = self.clock()
         with self.watch.on("journal"):
-            if start - self._told >= ALIVE_S:
-                self._told = start
+            if start - self._alive_at >= ALIVE_S:
+                self._alive_at = start
                 self._record(Alive(**self._stamp(), timing=self.watch.seconds))
             if not self._outage.waits:
                 try:
@@ -198,7 +197,7 @@ class Recorder:
     def close(self, reason: StopReason, *, error: Mapping[str, Any] | None = None) -> None:
         """Write the end of the attempt, and roll its stream into one segment.
 
-        The first end is the one that counts: where it could not be written, this tries that again.
+        Only the first call records an end. Later calls retry to write it.
         """
         if self.study.closed is None:
             self._record(Closed(**self._stamp(), reason=reason, error=error, timing=self.watch.seconds))
@@ -206,11 +205,11 @@ class Recorder:
         self._output.flush(now=True)
         try:
             self._writer.roll()
-        except StorageError as error:  # some buckets forbid deletes; the study is whole without it
-            log.warning("the journal stays in small files: %s", error)
+        except StorageError as error:  # some buckets forbid deletes; the journal is complete without the roll
+            log.warning("the journal was not rolled into one segment: %s", error)
 
     def _commit_end(self) -> None:
-        """Write all that is not durable yet; wait for the storage a while where it does not answer."""
+        """Write all pending events; retry for a while during an outage."""
         until = self.clock() + self._closing_s
         while True:
             try:

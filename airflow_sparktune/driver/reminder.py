@@ -1,16 +1,16 @@
-"""Say when a long wait should be logged: after a while, then each time that it has doubled."""
+"""Decide when to log a long wait: after a first delay, then each time that the wait has doubled."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-# A cluster may be full for hours: the log says so after this many seconds, and not every second.
+# A cluster may be full for hours. The first message comes after this many seconds.
 FIRST_S = 30.0
 
 
 class Reminder:
-    """Tells when to log a wait.
+    """Decides when to log a wait.
 
     >>> reminder = Reminder(first_s=30.0, clock=iter([0.0, 29.0, 31.0, 59.0, 61.0]).__next__)
     >>> [reminder.due() for _ in range(4)]
@@ -23,7 +23,7 @@ class Reminder:
         self.reset()
 
     def reset(self) -> None:
-        """Start over: the wait is over, and another may begin."""
+        """Start a new wait."""
         self._began = self._clock()
         self._next_s = self._first_s
 

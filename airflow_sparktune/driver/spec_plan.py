@@ -1,4 +1,4 @@
-"""The plan of a study that a spec describes, and the program's way to run it."""
+"""The plan of a study with a spec, and the function that runs it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DONE, FAILED = 0, 1
 
 
 class SpecPlan:
-    """Runs what a spec names: its objective, its space, its algorithm, within its limits."""
+    """Runs the objective, space and algorithm of a spec within its limits."""
 
     starts_over = False
 
@@ -43,7 +43,7 @@ class SpecPlan:
         return [Start(sampler.given(params), TrialOrigin.GIVEN) for params in self.spec.points_to_evaluate]
 
     def seed(self, earlier: Study | None) -> int:
-        """Return the spec's seed, the one drawn by an earlier attempt, or a new one."""
+        """Return the spec's seed, else the seed of an earlier attempt, else a new random one."""
         if self.spec.seed is not None:
             return self.spec.seed
         if earlier is not None and earlier.seed is not None:
@@ -52,7 +52,7 @@ class SpecPlan:
 
     def adopts(
         self,
-        earlier: Study,  # noqa: ARG002 - what is taken over of it, the journal says
+        earlier: Study,  # noqa: ARG002 - its trials are taken over by the journal's prefix
         cleared: Sequence[Trial],
         *,
         goes_on: bool,  # noqa: ARG002
@@ -60,7 +60,7 @@ class SpecPlan:
         return [replace(trial, origin=TrialOrigin.ADOPTED) for trial in cleared]
 
     def opened(self, study: Study) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     def rules(self) -> Sequence[Rule]:
         return rules_of(self.spec)
@@ -75,6 +75,6 @@ def run_spec(storage: Storage, address: str, spec: Spec) -> int:
     except Superseded as error:
         log.error("%s", error)
         return FAILED
-    except Exception:  # noqa: BLE001 - the attempt has logged it, and written it into the journal
+    except Exception:  # noqa: BLE001 - the attempt has logged the error and written it to the journal
         return FAILED
     return DONE

@@ -1,4 +1,4 @@
-"""The stopping rules of a study at work: they see each trial that ends, and the time."""
+"""The stopping rules of a running study, applied to each trial that ends and to the time."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from airflow_sparktune.study.trial import Trial
 
 
 class StoppingRules:
-    """Asks each rule after each trial, and holds the first that was reached.
+    """Evaluates the rules, and keeps the reason of the first that is reached.
 
-    `ran_s` is the running time of all attempts so far, in seconds, which a study's timeout includes.
+    `ran_s` is the running time of all earlier attempts in seconds; a study's timeout includes it.
     """
 
     def __init__(self, rules: Sequence[Rule], *, ran_s: float, clock: Callable[[], float]) -> None:
@@ -25,38 +25,38 @@ class StoppingRules:
 
     @property
     def wanted(self) -> float:
-        """The number of trials that have to end yet, the running ones included; infinity without a limit."""
+        """Return the number of trials that still have to end, including running ones; may be infinite."""
         return min(rule.wanted for rule in self._rules)
 
     @property
     def deadline(self) -> float:
-        """The moment at which the study's time is over, by the clock."""
+        """Return the time at which the study ends, by the clock."""
         return self._began + min(rule.deadline_s for rule in self._rules)
 
     def spend(self, spent_s: float, *, ran_s: float, slots: int) -> None:
-        """Take in what the slots have cost up to a running time, in slot-seconds, and how many there are."""
+        """Pass the slot-seconds used so far, the running time and the number of slots to each rule."""
         for rule in self._rules:
             rule.spend(spent_s, ran_s=ran_s, slots=slots)
 
     def exhaust(self, begun: int) -> None:
-        """Let the study end with the `begun` trials that have not ended: the algorithm has no more."""
+        """End the study after the `begun` running trials: the algorithm has no more suggestions."""
         self._exhausted.exhaust(begun)
 
     def replay(self, trials: Iterable[Trial]) -> None:
-        """Take in the trials that earlier attempts have ended, in the order of their ends."""
+        """Record the trials of earlier attempts, in the order in which they ended."""
         for trial in trials:
             self.tell(trial)
         for rule in self._rules:
             rule.replayed()
 
     def tell(self, trial: Trial) -> None:
-        """Take in a trial that has ended."""
+        """Record a trial that has ended."""
         if trial.counts:
             for rule in self._rules:
                 rule.tell(trial)
 
     def reached(self) -> StopReason | None:
-        """Return the first reason that was reached; ERROR only while no trial has succeeded."""
+        """Return the first reason reached, or None. ERROR is kept only while no trial has succeeded."""
         ran_s = self._clock() - self._began
         if self._reason in (None, StopReason.ERROR):
             found = (rule.reason for rule in self._rules if rule.reached(ran_s=ran_s))

@@ -1,4 +1,4 @@
-"""End a driver by SIGTERM, and give it a moment to write so."""
+"""Handle SIGTERM in a driver, so that it can record its end before it exits."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-# The exit code of a program that SIGTERM has ended.
+# The exit code of a program that SIGTERM ended.
 KILLED = 143
 
 
 class Killed(BaseException):
-    """SIGTERM has come."""
+    """SIGTERM has arrived."""
 
 
 class Termination:
-    """Raises Killed on the first SIGTERM; later ones do not disturb the driver's last steps.
+    """Raises Killed on the first SIGTERM; later ones are ignored while the driver records its end.
 
-    Until `hand_to` is called it is raised at once, in any code that the main thread runs, which may swallow
-    it or raise another error: `asked` tells that it has come.
+    Until `hand_to` is called, Killed is raised at once in the main thread. The running code may swallow it or
+    raise another error; `asked` still tells that SIGTERM has arrived.
     """
 
     def __init__(self) -> None:
@@ -30,14 +30,14 @@ class Termination:
         self._interrupt: Callable[[BaseException], None] | None = None
 
     def check(self) -> None:
-        """Raise Killed once more where it has come and was swallowed."""
+        """Raise Killed again if it was raised before and swallowed."""
         if self.asked:
             raise Killed
 
     def hand_to(self, interrupt: Callable[[BaseException], None]) -> None:
-        """Give Killed to `interrupt` from now on, which raises it where that does no harm.
+        """Pass Killed to `interrupt` from now on, which raises it at a safe point.
 
-        One that was swallowed before is given at once.
+        If SIGTERM has arrived before, `interrupt` is called at once.
         """
         self._interrupt = interrupt
         if self.asked:
@@ -55,7 +55,7 @@ class Termination:
 
 @contextmanager
 def terminable() -> Iterator[Termination]:
-    """Let SIGTERM end by Killed what runs here, where nobody else handles it."""
+    """Raise Killed in this context on SIGTERM, unless SIGTERM has another handler."""
     termination = Termination()
     main = threading.current_thread() is threading.main_thread()
     if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
@@ -71,7 +71,7 @@ def terminable() -> Iterator[Termination]:
 
 @cache
 def _leave_children_alone() -> None:
-    """Let a fork of this process (multiprocessing's) end by SIGTERM as any other process does."""
+    """Restore the default SIGTERM handler in forks of this process, e.g. multiprocessing's."""
 
     def forget() -> None:
         handler = signal.getsignal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Measure what a driver spends its time on."""
+"""Measure how a driver spends its time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 class Stopwatch:
-    """Adds up seconds by what they were spent on; a nested part counts for itself alone.
+    """Adds up seconds by activity; a nested activity is not counted in the outer one.
 
     >>> watch = Stopwatch(clock=iter([0.0, 1.0, 3.0, 3.5]).__next__)
     >>> with watch.on("prepare"):
@@ -25,12 +25,12 @@ class Stopwatch:
 
     @property
     def seconds(self) -> dict[str, float]:
-        """The seconds so far, to the millisecond."""
+        """Return the seconds per activity so far, rounded to milliseconds."""
         return {name: round(spent, 3) for name, spent in self._spent.items()}
 
     @contextmanager
     def on(self, what: str) -> Iterator[None]:
-        """Charge what is done in here to `what`."""
+        """Count the time inside this context for the activity `what`."""
         name = f"{what}_s"
         self._charge()
         self._spent.setdefault(name, 0.0)

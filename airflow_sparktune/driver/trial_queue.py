@@ -1,4 +1,4 @@
-"""The queue that feeds a study before its sampler is asked."""
+"""The queue of trials that run before the sampler is asked for more."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from airflow_sparktune.study.trial import Trial, TrialOrigin
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A configuration to begin a study with, and where it comes from."""
+    """A configuration to run at the start of a study, and its origin."""
 
     suggestion: Suggestion
     origin: TrialOrigin
 
     def began_as(self, trial: Trial) -> bool:
-        """Return whether an earlier attempt has begun it as that trial."""
+        """Return whether an earlier attempt has started this configuration as `trial`."""
         same = trial.point == self.suggestion.point and trial.params == self.suggestion.params
         return same and self.origin in (trial.origin, TrialOrigin.GIVEN)
 
 
 class TrialQueue:
-    """Trials that run again come first, then the configurations that a study begins with, in their order."""
+    """Queues the trials that run again, then the configurations to run first, in order."""
 
     def __init__(self, starts: Iterable[Start] = (), *, known: Iterable[Trial] = ()) -> None:
         self._again: deque[Trial] = deque()
@@ -37,16 +37,16 @@ class TrialQueue:
 
     @property
     def again(self) -> tuple[Trial, ...]:
-        """The trials that wait to be run again."""
+        """Return the trials that wait to run again."""
         return tuple(self._again)
 
     @property
     def next_runs_alone(self) -> bool:
-        """Tell whether the next trial must run while no other does."""
+        """Return whether the next trial must run while no other trial does."""
         return bool(self._again) and self.runs_alone(self._again[0].number)
 
     def runs_alone(self, number: int) -> bool:
-        """Return whether no other trial may run beside a trial."""
+        """Return whether no other trial may run at the same time as this one."""
         return number in self._alone
 
     def drop(self, origin: TrialOrigin) -> int:
@@ -57,17 +57,17 @@ class TrialQueue:
         return dropped
 
     def run_again(self, trial: Trial, *, alone: bool = False) -> None:
-        """Queue a trial that has a number, and no result."""
+        """Queue a numbered trial that has no result yet."""
         self._again.append(trial)
         if alone:
             self._alone.add(trial.number)
 
     def pop(self, number: int) -> Trial | None:
-        """Return the next trial, a new one under `number`; None where the sampler is to be asked."""
+        """Return the next trial, a new one with the given number; None if the sampler should be asked."""
         return self._again.popleft() if self._again else self.fresh(number)
 
     def fresh(self, number: int) -> Trial | None:
-        """Return the next trial that has not begun yet, under `number`; None where there is none."""
+        """Return the next trial that has not started yet, with the given number; None if there is none."""
         if not self._starts:
             return None
         start = self._starts.popleft()

@@ -1,6 +1,6 @@
-"""The loop: asks for configurations, keeps every slot busy, records a result before it learns from it.
+"""The tuning loop: ask for configurations, keep every slot busy, record each result before learning from it.
 
-It knows neither hyperopt nor Spark: a `Sampler` suggests the points, a `Backend` runs the trials.
+The loop is independent of hyperopt and Spark: a `Sampler` suggests points, and a `Backend` runs trials.
 """
 
 from __future__ import annotations
@@ -26,18 +26,19 @@ from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialOrig
 
 log = logging.getLogger(__name__)
 
-# Trials that start together share a commit. None waits longer for the next suggestion than the last commit
-# took, or than this.
+# Trials that start together share a commit. A trial waits for the next suggestion at most as long as the last
+# commit took, or this long if that is more.
 GROUP_S = 0.02
-# Trials that end soon after one another share a commit too, where one takes longer than GROUP_S (an object
-# store): half of those that run beside the first few, within the time of so many commits and so many seconds.
+# Trials that end soon after one another share a commit too, if a commit takes longer than GROUP_S (as on an
+# object store): the driver waits for half of the trials beyond the first few, at most this many commits' time
+# and this many seconds.
 FEW, GATHER_COMMITS, GATHER_S = 4, 10, 0.4
-# How long the end of a study waits for the slots of cancelled trials.
+# How long the end of a study waits for cancelled trials to free their slots.
 CANCEL_GRACE_S = 5.0
 
 
 def trial_seed(study_seed: int, which: int | str) -> int:
-    """Return the seed of a trial, 0 to 2**31 - 1: a function of the study's seed and the trial's number.
+    """Return the seed of a trial (0 to 2**31 - 1), derived from the study's seed and the trial's number.
 
     >>> trial_seed(7, 0) == trial_seed(7, 0) != trial_seed(7, 1)
     True
@@ -47,16 +48,16 @@ def trial_seed(study_seed: int, which: int | str) -> int:
 
 
 def seed_of(study_seed: int, trial: Trial) -> int:
-    """Return the seed that a trial runs with; a repeat of a confirmation has that of all configurations."""
+    """Return the seed that a trial runs with. In a confirmation, all trials of one repeat share a seed."""
     return trial_seed(study_seed, trial.number if trial.repeat is None else f"confirm:{trial.repeat}")
 
 
 class Tuner:
-    """Runs the search of a study to its end, or its confirmation, on top of what its journal holds.
+    """Runs the search or the confirmation of a study, continuing from its journal.
 
-    `queue` feeds the trials before the sampler is asked; those that an earlier attempt left running come
-    first. `purpose` says which trials of the journal are this phase's. `on_trial` is called with every
-    trial that ended, after it was recorded.
+    `queue` supplies trials before the sampler is asked; trials that an earlier attempt left running come
+    first. `purpose` selects the trials of this phase from the journal. `on_trial` is called with each trial
+    that has ended, after it was recorded.
     """
 
     def __init__(
@@ -85,9 +86,9 @@ class Tuner:
         self._queue = queue or TrialQueue()
         self._purpose = purpose
         self._next = max(self._study.trials, default=-1) + 1
-        self._running: dict[int, float] = {}  # number -> when its own timeout strikes
-        self._launched: dict[int, float] = {}  # number -> when it was handed to its slot, by the wall clock
-        self._leaving: set[int] = set()  # ended for us, but their slot is not free yet
+        self._running: dict[int, float] = {}  # number -> the time of its trial_timeout
+        self._launched: dict[int, float] = {}  # number -> its start in the slot, by the wall clock
+        self._leaving: set[int] = set()  # cancelled trials whose slot is not free yet
         self._slot_numbers = SlotNumbers()
 
     def run(self) -> StopReason:
@@ -101,17 +102,17 @@ class Tuner:
         return reason
 
     def _reached(self) -> StopReason | None:
-        """Return the reason that ends the study, if one does; what has finished by now still counts."""
+        """Return the reason that ends the study, if any; trials that have finished by now still count."""
         if self._rules.reached() is not None and self._running:
             self._collect(self._backend.events(wait_s=0))
         return self._rules.reached()
 
     def _replay(self) -> None:
-        """Learn what the journal knows, and queue the trials that a dead driver left running."""
+        """Learn from the trials in the journal, and queue those that a dead driver left running."""
         ours = (trial for trial in self._study.trials.values() if trial.purpose is self._purpose)
         known = sorted(ours, key=lambda trial: trial.number)
         for trial in known:
-            # A trial cut off by the end of an earlier attempt says nothing of its region.
+            # A trial cancelled at the end of an earlier attempt has nothing to learn from.
             if trial.state is not TrialState.CANCELLED:
                 self._learn(trial)
         self._rules.replay(self._study.ended)
@@ -121,20 +122,20 @@ class Tuner:
         self._recorder.commit()
 
     def _resume(self, trial: Trial) -> None:
-        """Queue a trial that an earlier attempt left running; fail one whose drivers died too often.
+        """Queue a trial that an earlier attempt left running; fail it if its drivers died too often.
 
-        The trial may be what killed them (a JVM out of memory, `os._exit` on the driver).
+        The trial may have killed them (a JVM out of memory, `os._exit` on the driver).
         """
         if self._study.closed_in_order(trial.attempt):
             trial = replace(trial, tries=trial.tries - 1)
         retries = max(self._spec.max_trial_retries, 1)
         if trial.tries <= retries:
-            # The trials that ran beside it are suspects too: each has its last try alone.
+            # Any of the trials that ran together may have killed the driver: each has its last try alone.
             self._queue.run_again(_without_slot(trial), alone=trial.tries == retries)
             return
         message = (
             f"its driver died in each of {trial.tries} tries; it may need more memory than the driver has, "
-            "or end the process that it runs in"
+            "or exit the process that it runs in"
         )
         failed = self._failed(trial, FailureKind.LOST, message)
         self._recorder.trial(failed)
@@ -143,7 +144,7 @@ class Tuner:
         self._on_trial(failed)
 
     def _fill(self) -> bool:
-        """Start trials where there is room, as many as share a commit; return whether all slots are busy."""
+        """Start trials in the free slots, as many as share a commit; return whether all slots are busy."""
         capacity = self._backend.capacity
         self._recorder.slots(capacity)
         self._rules.spend(self._study.slots_s, ran_s=self._study.elapsed_s, slots=capacity)
@@ -155,20 +156,20 @@ class Tuner:
         elif any(map(self._queue.runs_alone, self._running)):
             most = 0
         starts = self._starts(most) if most > 0 else []
-        # A number is on record before anything runs under it, so that it is never given out twice.
+        # Trial numbers are durable before their trials start, so that no number is used twice.
         self._recorder.commit()
         self._launch(starts)
         return len(starts) >= most
 
     def _starts(self, most: int) -> list[Trial]:
-        """Return up to `most` trials, recorded as running: those that are run again first, then new ones."""
+        """Return up to `most` trials, recorded as running: first those that run again, then new ones."""
         until = self._clock() + max(GROUP_S, self._recorder.commit_s)
         starts: list[Trial] = []
         try:
             while not starts or (len(starts) < most and self._clock() < until):
                 starts.append(self._start())
         except Exhausted:
-            log.warning("the algorithm has nothing more to suggest: the study ends with what runs now")
+            log.warning("the algorithm has no more suggestions: the study ends after the running trials")
             self._rules.exhaust(len(self._running) + len(starts))
         return starts
 
@@ -199,12 +200,12 @@ class Tuner:
         )
 
     def _learn(self, trial: Trial) -> None:
-        """Tell the sampler of a trial; an incumbent outside the space has no point to learn from."""
+        """Pass a trial to the sampler, unless it is an incumbent outside the space, which has no point."""
         if trial.point or trial.origin is not TrialOrigin.INCUMBENT:
             self._sampler.tell(trial)
 
     def _launch(self, starts: Sequence[Trial]) -> None:
-        """Hand trials to the slots; those that the deadline has overtaken stay behind."""
+        """Start trials in their slots; queue them again if the deadline has passed."""
         limit = math.inf if self._spec.trial_timeout is None else self._spec.trial_timeout
         for trial in starts:
             now = self._clock()
@@ -219,16 +220,16 @@ class Tuner:
             self._backend.submit(Call(trial.params, info))
 
     def _next_strike(self) -> float:
-        """Return the moment at which the first trial_timeout strikes."""
+        """Return the time at which the first trial_timeout expires."""
         return math.inf if self._spec.trial_timeout is None else min(self._running.values(), default=math.inf)
 
     def _overdue(self) -> list[int]:
-        """Return the trials that have run for trial_timeout; a wait inside Spark does not count."""
+        """Return the trials that have run for trial_timeout, not counting their wait inside Spark."""
         limit, now = self._spec.trial_timeout, self._clock()
         if limit is None:
             return []
         struck = [number for number, strike in self._running.items() if strike <= now]
-        # Kept as moments: a remainder too small to move the clock counts as none.
+        # Kept as times: a remainder too small to advance the clock counts as zero.
         self._running.update(
             (number, now + limit - (self._backend.ran_s(number) or 0.0)) for number in struck
         )
@@ -256,7 +257,7 @@ class Tuner:
         return events
 
     def _collect(self, events: Sequence[BackendEvent]) -> None:
-        """Record what has ended, and only then learn from it."""
+        """Record the trials that have ended, then learn from them."""
         ended = [trial for event in events if (trial := self._take_back(event)) is not None]
         ended += map(self._time_out, self._overdue())
         for trial in ended:
@@ -268,7 +269,7 @@ class Tuner:
             self._on_trial(trial)
 
     def _take_back(self, event: BackendEvent) -> Trial | None:
-        """Free the slot of a trial; return the trial with its end, None where it has none yet."""
+        """Free the slot of a trial; return the trial in its final state, or None if it has not ended."""
         if event.number not in self._launched:  # cancelled at the end of the search
             return None
         trial = self._of(event.number)
@@ -276,7 +277,7 @@ class Tuner:
             self._leaving.discard(event.number)
             self._slot_numbers.give_back(trial.slot)
             return None
-        # A cancelled trial may come back after its slot had been given up.
+        # A cancelled trial may report after its slot was given up.
         if self._running.pop(event.number, None) is None:
             return None
         self._slot_numbers.give_back(trial.slot)
@@ -296,39 +297,39 @@ class Tuner:
                 return self._lose(trial, reason)
 
     def _lose(self, trial: Trial, reason: str) -> Trial | None:
-        """Queue a trial whose worker was lost; return it as failed where it has no tries left."""
+        """Queue a trial whose worker was lost; return it as failed if it has no tries left."""
         if trial.tries <= self._spec.max_trial_retries:
             log.warning("trial %d lost its worker and runs again: %s", trial.number, reason)
             again = _without_slot(trial)
             self._queue.run_again(again)
             self._recorder.trial(again)
             return None
-        message = f"its worker or executor went away in each of {trial.tries} tries: {reason}"
+        message = f"its worker or executor was lost in each of {trial.tries} tries: {reason}"
         return self._failed(trial, FailureKind.LOST, message)
 
     def _failed(self, trial: Trial, kind: FailureKind, message: str) -> Trial:
-        """Return a trial that fails now without an answer of its objective."""
+        """Return the trial as failed now, without a reply from its objective."""
         return trial.ended(TrialState.FAILED, end=self._recorder.now, error=Failure(kind, message))
 
     def _of(self, number: int) -> Trial:
-        """Return a trial that was launched, with the moment at which its slot got it."""
+        """Return a launched trial with the time at which it started in its slot."""
         return replace(self._study.trials[number], start=self._launched[number])
 
     def _time_out(self, number: int) -> Trial:
         self._let_go(number)
         message = (
-            f"it ran longer than trial_timeout ({self._spec.trial_timeout:g} s); raise it if that is usual"
+            f"it ran longer than trial_timeout ({self._spec.trial_timeout:g} s); raise it if that is normal"
         )
         return self._failed(self._of(number), FailureKind.TIMEOUT, message)
 
     def _let_go(self, number: int) -> None:
-        """Cancel a trial; what its slot still reports is no result."""
+        """Cancel a trial, and ignore any result that its slot still reports."""
         del self._running[number]
         self._leaving.add(number)
         self._backend.cancel(number)
 
     def _cancel_rest(self) -> None:
-        """End of the study: what still runs is cancelled, and what waits is not run again."""
+        """Cancel the running trials at the end of the study; drop those that wait to run again."""
         rest = [*map(self._of, self._running), *self._queue.again]
         for number in list(self._running):
             self._let_go(number)
@@ -341,5 +342,5 @@ class Tuner:
 
 
 def _without_slot(trial: Trial) -> Trial:
-    """Return a trial as it waits to be run again."""
+    """Return a trial as it waits to run again."""
     return replace(trial, start=None, slot=None)

@@ -1,4 +1,4 @@
-"""Client mode: the driver follows its JVM, and the JVM's parent (the Airflow task). None outlives another."""
+"""Client mode: end the driver when its JVM or the JVM's parent (the Airflow task) ends, and the reverse."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from airflow_sparktune.executor.children import guard_driver
 log = logging.getLogger(__name__)
 
 PERIOD_S = 0.25
-# Somebody who is killed has no exit code to give; this one is a SIGKILL's.
+# A killed process returns no exit code; this is the code of SIGKILL.
 EXIT_CODE = 137
 
 _PR_SET_CHILD_SUBREAPER = 36
 
 
 class Watchdog:
-    """Ends this process, the JVM and all they started as soon as the JVM or its parent is gone.
+    """Kills this process, the JVM and their child processes when the JVM or its parent has ended.
 
-    `work_folder` is what nobody else is left to remove once the task is gone; without one (cluster mode)
-    nobody is followed.
+    `work_folder` is removed when the task has ended, because no other process is left to do so. Without a
+    folder (cluster mode), no process is watched.
     """
 
     def __init__(self, work_folder: Path | None) -> None:
@@ -40,33 +40,33 @@ class Watchdog:
         self._ending = threading.Lock()
 
     def start(self) -> None:
-        """Follow them, in a thread; a guard follows this process."""
+        """Watch the JVM and its parent in a thread, and start a guard that watches this process."""
         if self._work_folder is not None:
             guard_driver()
             _adopt_orphans()
             threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     def end(self, code: int) -> NoReturn:
-        """End this process. The first thread that gets here does it; any other one waits until it is over."""
+        """Exit this process. The first caller exits; a later one blocks until then."""
         with self._ending:
             try:
                 self._end_family()
             finally:
-                # A thread that still waits for a cancelled trial must not keep the process.
+                # Threads that still wait for a cancelled trial must not keep the process alive.
                 os._exit(code)
 
     def _watch(self) -> None:
         try:
             while os.getppid() == self._jvm and (self._task is None or _parent(self._jvm) == self._task):
                 time.sleep(PERIOD_S)
-            log.error("the process that started this driver is gone; ending everything")
+            log.error("the process that started this driver has ended; ending the driver and its children")
         finally:
             self.end(EXIT_CODE)
 
     def _end_family(self) -> None:
         own = _descendants(os.getpid())
         if self._work_folder is None:
-            # Where spark-submit has not started this process, the JVM itself is a child.
+            # If spark-submit did not start this process, the JVM is one of its children: do not kill it.
             _kill(own if "PYSPARK_GATEWAY_PORT" in os.environ else ())
             return
         orphan = os.getppid() != self._jvm
@@ -81,13 +81,13 @@ class Watchdog:
 
 
 def _adopt_orphans() -> None:
-    """Become the parent of what a trial's child has started and left behind."""
+    """Become the parent of processes that the children of a trial have left behind."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def _remove(folder: Path, *, within_s: float = 2.0) -> None:
-    """Remove it whole, also where somebody who has just been killed was about to write there."""
+    """Remove the folder; retry while killed processes may still be writing to it."""
     until = time.monotonic() + within_s
     while folder.exists() and time.monotonic() < until:
         shutil.rmtree(folder, ignore_errors=True)
@@ -96,7 +96,7 @@ def _remove(folder: Path, *, within_s: float = 2.0) -> None:
 
 def _kill(pids: Iterable[int]) -> None:
     for pid in pids:
-        # It has ended by itself, or runs as somebody else: the others must end all the same.
+        # The process has ended, or belongs to another user; the remaining ones must still be killed.
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
 
@@ -123,22 +123,22 @@ def _command(pid: int) -> bytes:
 
 
 def _is_alive(pid: int | None) -> bool:
-    """Return whether a process runs; a zombie that its parent has not reaped does not."""
+    """Return whether a process is running; a zombie is not."""
     return pid is not None and (stat := _stat(pid)) is not None and stat[0] not in (b"Z", b"X")
 
 
 def _parent(pid: int) -> int | None:
-    """Return the parent's pid; None where this cannot be known (no /proc)."""
+    """Return the parent's pid, or None if it is unknown (no /proc)."""
     return None if (stat := _stat(pid)) is None else int(stat[1])
 
 
 def _stat(pid: int) -> list[bytes] | None:
-    """State, parent and more."""
+    """Return the fields of /proc/<pid>/stat from the state on; None if the process does not exist."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return None
-    # The second field is the command in parentheses, which may hold anything, parentheses too.
+    # The second field is the command in parentheses, which may itself contain parentheses.
     return stat.rpartition(b")")[2].split()
 
 

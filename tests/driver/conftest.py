@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkContext]:
-    """One Spark for all tests of this room: two slots on this machine."""
+    """One Spark for all driver tests, with two local slots."""
     patch = pytest.MonkeyPatch()
     patch.setenv("PYSPARK_PYTHON", sys.executable)
     patch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
@@ -36,7 +36,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkContext]:
 
 @pytest.fixture
 def busy(spark: SparkContext, tmp_path: Path) -> Iterator[SparkContext]:
-    """The same Spark without a free slot, as a cluster that gives no executor."""
+    """The same Spark without a free slot, like a cluster that gives no executor."""
     folder = tmp_path / "busy"
     folder.mkdir()
     hold = spark_objectives.hold

@@ -1,4 +1,4 @@
-"""Objectives that do to their worker what a test asks for; `params` says which test."""
+"""Objectives for the driver tests; `params` selects the behaviour."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _count = 0
 
 
 def pid(params: Any) -> dict[str, Any]:
-    """How many trials this process has seen, and which it is."""
+    """Return the worker's pid and how many trials it has run."""
     global _count
     _count += 1
     return {"loss": 0.0, "pid": os.getpid(), "count": _count}
@@ -35,7 +35,7 @@ def shared(params: Any, shared_data: Any) -> dict[str, Any]:
 
 
 def shared_array(params: Any, shared_data: Any) -> dict[str, Any]:
-    """Says where in a worker's memory a large array lies: in a file of Spark's, or not."""
+    """Return the file that backs a large shared array in this worker, if any."""
     if params.get("die"):
         os._exit(3)
     if params.get("write"):
@@ -50,7 +50,7 @@ def shared_array(params: Any, shared_data: Any) -> dict[str, Any]:
 
 
 def sleeps(params: Any) -> float:
-    """Says its pid in a file, and sleeps."""
+    """Write the worker's pid to a file, and sleep."""
     say(params["folder"], os.getpid())
     time.sleep(params.get("s", 60))
     return 0.0
@@ -63,7 +63,7 @@ def exits(params: Any) -> float:
 
 
 def waits_or_exits(params: Any) -> float:
-    """Says its pid in a file, and waits for another one."""
+    """Write the worker's pid to a file, and wait for the file `go`."""
     if params.get("die"):
         os._exit(3)
     say(params["folder"], os.getpid())
@@ -73,7 +73,7 @@ def waits_or_exits(params: Any) -> float:
 
 
 def has_children(params: Any) -> float:
-    """Starts children of several kinds, says their pids, then does as it is told."""
+    """Start children of several kinds, write their pids, then act as `then` says."""
     children = [
         subprocess.Popen(["sleep", "300"]).pid,
         subprocess.Popen([sys.executable, "-c", _STUBBORN]).pid,
@@ -95,7 +95,7 @@ def has_children(params: Any) -> float:
 
 
 def waits_for_all_its_children(params: Any) -> float:
-    """What a program may do that knows all of its children."""
+    """Return 0 if the process sees only its own child, as a program may expect."""
     child = subprocess.Popen(["true"])
     if os.wait()[0] != child.pid:
         return 2.0
@@ -129,7 +129,7 @@ def broken(params: Any) -> float:
 
 
 def uses_spark(params: Any) -> dict[str, Any]:
-    """Needs the driver's Spark."""
+    """Use the driver's Spark context."""
     from pyspark import SparkContext
 
     context = SparkContext.getOrCreate()
@@ -137,26 +137,26 @@ def uses_spark(params: Any) -> dict[str, Any]:
 
 
 def spins(params: Any) -> float:
-    """Never ends by itself, but can be interrupted at each step."""
+    """Run forever, but interruptibly at each step."""
     while params["spin"]:
         time.sleep(0.01)
     return 0.0
 
 
 def three(ids: list[int], *given: Any) -> Any:
-    """An algorithm that has three points."""
+    """A suggest function with three points."""
     from hyperopt import rand
 
     return rand.suggest(ids, *given) if ids[0] < 3 else []
 
 
 def nothing(*_: Any) -> list[Any]:
-    """An algorithm without any."""
+    """A suggest function without points."""
     return []
 
 
 def hold(folder: Path, number: int) -> None:
-    """Keep a slot until it is enough."""
+    """Occupy a slot until the file `enough` exists."""
     Path(folder, str(number)).touch()
     while not Path(folder, "enough").exists():
         time.sleep(0.05)
@@ -168,13 +168,13 @@ def holds(params: Any) -> float:
 
 
 def leaves_a_file(params: Any, folder: str, trial: Any) -> float:
-    """Shows that it was called."""
+    """Create a file named after the trial."""
     Path(folder, str(trial.number)).touch()
     return 0.0
 
 
 def terminated_at_the_third(ids: list[int], *given: Any) -> Any:
-    """An algorithm that SIGTERM meets where nothing may be raised."""
+    """A suggest function that gets SIGTERM at the third trial and swallows Killed."""
     from hyperopt import rand
 
     if ids[0] == 2:
@@ -184,14 +184,14 @@ def terminated_at_the_third(ids: list[int], *given: Any) -> Any:
 
 
 def terminated_and_lost() -> list[int]:
-    """Data whose loading swallows SIGTERM."""
+    """Load data while swallowing Killed."""
     with suppress(BaseException):
         os.kill(os.getpid(), signal.SIGTERM)
     return []
 
 
 def terminated_and_told_otherwise() -> None:
-    """Data whose loading makes another error of SIGTERM."""
+    """Load data, and raise another error for Killed."""
     try:
         os.kill(os.getpid(), signal.SIGTERM)
     except BaseException as error:
@@ -199,7 +199,7 @@ def terminated_and_told_otherwise() -> None:
 
 
 def terminated() -> None:
-    """Data whose loading SIGTERM ends."""
+    """Load data that SIGTERM interrupts."""
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(60)
 
@@ -220,7 +220,7 @@ NUMBER = 5
 
 
 def hostile(params: dict[str, Any]) -> float:
-    """Replaces what the evaluator and the journal use, as a careless mock or monkey patch does."""
+    """Replace functions that the evaluator and the journal use, like a careless monkey patch."""
     import json
     import time
 

@@ -1,4 +1,4 @@
-"""One attempt over a study, on a real Spark: two slots on this machine."""
+"""One attempt at a study on a real Spark with two local slots."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def spec(**given: Any) -> Spec:
 
 @contextmanager
 def beside(what: Callable[[], None], *, once: Callable[[], bool]) -> Iterator[None]:
-    """Let `what` happen in another thread as soon as `once` holds; the thread is over when this is."""
+    """Call `what` in another thread as soon as `once` is true; join the thread at the end."""
 
     def watch() -> None:
         until = time.monotonic() + PATIENCE_S
@@ -119,10 +119,10 @@ def test_another_space_is_another_study_and_the_log_says_so(
 
 
 def test_a_study_that_was_cleared_before_its_verdict_is_taken_over(tmp_path: Path) -> None:
-    """The trials of g0, where it was killed, are the first of g1."""
+    """The trials of g0, whose driver was killed, are the first of g1."""
     older, newer = tmp_path / "g0", tmp_path / "g1"
     assert attempt(older) == DONE
-    for segment in (older / "attempts").glob("*/*"):  # as if the driver had been killed before the end
+    for segment in (older / "attempts").glob("*/*"):  # simulate a driver that was killed before the end
         events = [json.loads(line) for line in segment.read_text().splitlines()]
         kept = [json.dumps(event) for event in events if event["event"] != "closed"]
         segment.unlink()
@@ -149,10 +149,10 @@ def test_a_space_that_is_not_there(tmp_path: Path) -> None:
 
 def test_when_everything_fails_the_verdict_has_the_first_traceback(tmp_path: Path) -> None:
     assert attempt(tmp_path, objective=f"{HERE}:broken", max_evals=100) == FAILED
-    told = str(verdict(tmp_path))
-    assert "all 5 that ended have failed" in told or "all 6 that ended have failed" in told
-    assert "ValueError: the data is not there" in told
-    assert "spark_objectives.py" in told
+    message = str(verdict(tmp_path))
+    assert "all 5 that ended have failed" in message or "all 6 that ended have failed" in message
+    assert "ValueError: the data is not there" in message
+    assert "spark_objectives.py" in message
     assert TrialState.RUNNING not in {trial.state for trial in study(tmp_path).trials.values()}
 
 
@@ -175,16 +175,16 @@ def test_shared_data_is_made_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("NUMBER", "shared_data .* must be a function that returns the data, got int"),
         ("gives_up", "must return the data, but it exited: no data"),
         ("numbres", "has no 'numbres'"),
     ],
 )
-def test_shared_data_that_cannot_be_made(tmp_path: Path, name: str, told: str) -> None:
+def test_shared_data_that_cannot_be_made(tmp_path: Path, name: str, message: str) -> None:
     assert attempt(tmp_path, objective=f"{HERE}:shared", shared_data=f"{HERE}:{name}") == FAILED
-    assert re.search(told, str(verdict(tmp_path)))
+    assert re.search(message, str(verdict(tmp_path)))
 
 
 @pytest.mark.parametrize("where", ["executors", "driver"])
@@ -249,14 +249,14 @@ def test_a_newer_attempt_ends_one_that_waits_for_an_executor(
 def test_no_executor_within_the_studys_timeout(tmp_path: Path, busy: SparkContext) -> None:
     assert attempt(tmp_path / "study", timeout=1.0) == FAILED
     error = verdict(tmp_path / "study")
-    assert re.search(r"timeout \(1 s\), but no executor has taken the first job", str(error))
+    assert re.search(r"timeout \(1 s\), but no executor has started the first job", str(error))
     assert not error.retryable  # type: ignore[attr-defined]
 
 
 def test_a_study_with_nothing_left_to_run_needs_no_executor(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """As where a driver was killed between its last trial's end and its own."""
+    """This happens if a driver is killed between the end of its last trial and its own."""
     folder = tmp_path / "study"
     assert attempt(folder) == DONE
     request.getfixturevalue("busy")
@@ -293,5 +293,5 @@ def test_more_parallelism_than_slots_is_said(tmp_path: Path, caplog: pytest.LogC
 def test_shared_data_that_cannot_travel(tmp_path: Path) -> None:
     assert attempt(tmp_path, objective=f"{HERE}:shared", shared_data=f"{HERE}:locked") == FAILED
     error = verdict(tmp_path)
-    assert re.search(r"shared_data must return what can be pickled.*lock", str(error))
+    assert re.search(r"shared_data must return a picklable value.*lock", str(error))
     assert not error.retryable  # type: ignore[attr-defined]

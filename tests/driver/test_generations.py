@@ -1,4 +1,4 @@
-"""A study that was cleared begins with what the one before it had finished, where that had no verdict."""
+"""A study takes over the finished trials of the study that was cleared before it had a result."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def open_generation(root: Path, generation: int, **given: Any) -> Recorder:
 
 
 def open_at(address: Path, *rows: Dimension, **given: Any) -> Recorder:
-    """Open an attempt; without rows as one whose sampler could not be made."""
+    """Open an attempt; without rows, like one whose sampler could not be created."""
     sampler: Any = SimpleNamespace(dimensions=rows) if rows else None
     return Attempt(SpecPlan(spec(**given)), LocalStorage(address), str(address))._open(sampler)
 
 
 def began(root: Path, closed: Mapping[str, Any] | None) -> Study:
-    """The study of g0 with a trial that has ended and one that runs, and its end if it has one."""
+    """Write a study g0 with an ended and a running trial, and its end if given."""
     recorder = open_generation(root, 0)
     for number in range(2):
         recorder.trial(Trial(number=number, params={"x": 0.5}, point={"x": 0.5}))
@@ -95,7 +95,7 @@ def test_one_that_was_cleared_before_it_began_is_passed_over(tmp_path: Path) -> 
 
 
 def test_a_driver_that_dies_as_it_opens_has_taken_over_all_or_nothing(tmp_path: Path) -> None:
-    """The next attempt goes on from an attempt that has opened, and looks no further back."""
+    """An attempt that has opened is continued, and earlier generations are not read."""
     began(tmp_path, None)
     open_generation(tmp_path, 1)
     (first, *others) = sorted((tmp_path / "g1" / "attempts").glob("*/*"))

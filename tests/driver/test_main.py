@@ -12,7 +12,7 @@ from airflow_sparktune.driver import main
 
 
 @pytest.mark.parametrize(
-    ("ending", "code", "told"),
+    ("ending", "code", "message"),
     [
         ("pass", 0, ""),
         ("sys.exit()", 0, ""),
@@ -26,7 +26,7 @@ def test_a_script_ends_as_python_would_end_it(
     caplog: pytest.LogCaptureFixture,
     ending: str,
     code: int,
-    told: str,
+    message: str,
 ) -> None:
     script = tmp_path / "script.py"
     script.write_text(f"import sys\nassert sys.argv[1:] == ['--fast']\n{ending}\n")
@@ -35,7 +35,7 @@ def test_a_script_ends_as_python_would_end_it(
     monkeypatch.setenv("SPARKTUNE_STUDY", "")
     with caplog.at_level(logging.ERROR):
         assert main._run_script("/studies/s", [str(script), "--fast"]) == code
-    assert told in caplog.text
+    assert message in caplog.text
     assert os.environ["SPARKTUNE_STUDY"] == "/studies/s"
 
 

@@ -1,4 +1,4 @@
-"""A storage that does not answer for a while costs no result, and holds no study up."""
+"""An outage of the storage loses no result and does not stop the study."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.driver.world import World, by_x
 
 
 class Away:
-    """Makes the storage of a world fail between two moments of its clock."""
+    """A context in which the storage of a world fails between two times of its clock."""
 
     def __init__(self, world: World, *, since: float, until: float) -> None:
         self.failed = 0
@@ -43,7 +43,7 @@ class TestOutage:
         away = Away(world, since=1_012.0, until=1_200.0)
         assert world.attempt(lasting, capacity=2, max_evals=100) is StopReason.MAX_EVALS
         assert world.numbers(TrialState.OK) == list(range(100))
-        # 100 trials of 5 s on two slots take 250 s, the outage included.
+        # 100 trials of 5 s on two slots take 250 s, including the outage.
         assert world.clock() - 1_000.0 < 260.0
         assert 1 < away.failed < 12
 
@@ -85,7 +85,7 @@ class TestOutage:
 
 
 class Hanging(MemoryStorage):
-    """Hangs in each read until it is released."""
+    """A storage whose reads hang until they are released."""
 
     def __init__(self) -> None:
         super().__init__({"a": b"1"})

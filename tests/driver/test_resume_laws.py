@@ -1,4 +1,4 @@
-"""A driver may die between any two events: what the next ones make of the journal, as laws."""
+"""However often a driver dies between two events, the next attempts complete the study."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from airflow_sparktune.study.trial import TrialState
 from tests.driver.world import MemoryStorage, World, raises
 
 MAX_EVALS = 12
-# More tries than there are deaths: no trial is taken for what killed its drivers.
+# More tries than deaths, so that no trial counts as the cause of its drivers' deaths.
 LIMITS = {"max_evals": MAX_EVALS, "max_trial_retries": 9}
 
 
 def eventful(call: Call) -> Ending:
-    """Trials of different lengths, of which some fail, some lose their worker once, and one takes long."""
+    """Play trials of different lengths: some fail, some lose their worker once, and one is long."""
     number = call.trial.number
     if number % 5 == 2:
         return raises(after_s=1.0 + number % 2)
@@ -30,7 +30,7 @@ def eventful(call: Call) -> Ending:
 
 
 def cut(world: World, events: int) -> World:
-    """The world as it is when the newest driver has died after its first `events` events."""
+    """Return the world after a driver has died with only its first `events` events durable."""
     storage = MemoryStorage(world.storage.files)
     stream = max(storage.names(FOLDER))
     lines = [

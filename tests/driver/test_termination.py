@@ -15,7 +15,7 @@ from airflow_sparktune.driver.termination import Killed, terminable
 
 @pytest.fixture(autouse=True)
 def _own_handler() -> Iterator[None]:
-    """Restore SIGTERM after each test."""
+    """Restore the SIGTERM handler after each test."""
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGTERM, before)
@@ -29,7 +29,7 @@ def test_it_is_raised_at_once_where_nobody_takes_it() -> None:
     with terminable():
         with pytest.raises(Killed):
             terminate()
-        terminate()  # while the last words are written
+        terminate()  # while the end is being recorded
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
@@ -43,7 +43,7 @@ def test_it_is_given_to_the_one_who_takes_it() -> None:
 
 
 def test_one_that_was_swallowed_is_given_later() -> None:
-    """As happens to what is raised in a destructor."""
+    """An exception raised in a destructor is swallowed, for example."""
     taken: list[BaseException] = []
     with terminable() as termination:
         with suppress(Killed):
@@ -55,7 +55,7 @@ def test_one_that_was_swallowed_is_given_later() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="forks, and waits for no signal")
 @pytest.mark.parametrize("asked", [False, True])
 def test_children_end_by_it(asked: bool) -> None:
-    """multiprocessing.Pool ends its workers by SIGTERM and waits for them."""
+    """multiprocessing.Pool ends its workers with SIGTERM and waits for them."""
     with terminable() as termination:
         if asked:
             termination.hand_to(lambda _: None)
@@ -67,7 +67,7 @@ def test_children_end_by_it(asked: bool) -> None:
                 signal.sigtimedwait([], 10)
             finally:
                 os._exit(0)
-        os.read(ready, 1)  # one that comes while Python still forks is lost
+        os.read(ready, 1)  # a signal sent while Python still forks is lost
         started = subprocess.Popen(["sleep", "60"])
         os.kill(forked, signal.SIGTERM)
         started.terminate()

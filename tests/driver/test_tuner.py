@@ -28,7 +28,7 @@ OK, FAILED, CANCELLED, RUNNING = TrialState.OK, TrialState.FAILED, TrialState.CA
 
 
 def lasting(call: Call) -> Ending:
-    """Trials of 1, 2, 3, 1, 2, 3, ... seconds."""
+    """Play trials of 1, 2, 3, 1, 2, 3, ... seconds."""
     return Ending.ok(call.params["x"], after_s=1.0 + call.trial.number % 3)
 
 
@@ -69,7 +69,7 @@ class TestSlots:
         assert max(running for _, running in at_once) == 4
 
     def test_many_asks_do_not_keep_the_first_trial_waiting(self) -> None:
-        """A commit is shared by trials whose points come quickly, not by those that take their time."""
+        """Trials share a commit only if their suggestions come quickly."""
         world = World()
 
         class Slow(DigestSampler):
@@ -83,7 +83,7 @@ class TestSlots:
         assert world.recorder.study.timing["ask_s"] == 2.0
 
     def test_asks_that_take_long_keep_no_result_waiting(self) -> None:
-        """While slots are being filled, ends are recorded and trial_timeout strikes between two asks."""
+        """While slots are filled, ends are recorded and trial_timeout expires between two asks."""
         world = World()
 
         class Slow(DigestSampler):
@@ -128,7 +128,7 @@ class TestOrder:
 
         class Counting(DigestSampler):
             def ask(self, number: int, *, seed: int) -> object:  # type: ignore[override]
-                seen.append(sum(state == "running" for state, _ in self.told.values()))
+                seen.append(sum(state == "running" for state, _ in self.trials.values()))
                 return super().ask(number, seed=seed)
 
         World().attempt(capacity=3, max_evals=6, sampler=Counting())
@@ -192,7 +192,7 @@ class TestLimits:
         stop_after(slots, 3)
         with pytest.raises(EngineGone):
             tuner.run()
-        world.clock.pass_to(5_000)  # nobody works on it for a while
+        world.clock.pass_to(5_000)  # no driver runs for a while
         assert world.attempt(timeout=5.0) is StopReason.TIMEOUT
         assert world.numbers(OK) == [0, 1, 2, 3, 4]
 
@@ -200,7 +200,7 @@ class TestLimits:
     def test_the_timeout_counts_what_an_attempt_ran_before_it_was_killed_in_a_long_trial(
         self, set_by_s: float
     ) -> None:
-        """Whatever the wall clock was set by meanwhile."""
+        """Changes of the wall clock do not matter."""
         world = World()
         slots = SimulatedBackend(world.clock, lambda _: Ending.ok(0.5, after_s=7_200.0), capacity=1)
         tuner = world.tuner(slots, timeout=7_000.0)
@@ -244,7 +244,7 @@ class TestLimits:
         )
         assert world.numbers(FAILED) == [3]
 
-    def test_a_trial_that_is_run_again_has_its_trial_timeout_anew(self) -> None:
+    def test_a_trial_that_runs_again_has_a_new_trial_timeout(self) -> None:
         world = World()
 
         def play(call: Call) -> Ending:
@@ -281,11 +281,11 @@ class TestLimits:
             lambda call: Ending.ok(losses[call.trial.number]), no_progress=3, min_improvement=0.1
         )
         assert reason is StopReason.NO_PROGRESS
-        # 0.85 is the last that is better by 0.1 than what was counted as better before.
+        # 0.85 is the last value that is better by 0.1 than the last improvement.
         assert world.numbers(OK) == [0, 1, 2, 3, 4, 5]
 
     def test_an_improvement_of_just_that_much_is_one(self) -> None:
-        """1.0 - 0.9 is less than 0.1 by a hair."""
+        """1.0 - 0.9 is slightly less than 0.1 as a float."""
         world = World()
         losses = [1.0, 0.9, 0.9]
         world.attempt(
@@ -310,7 +310,7 @@ class TestLimits:
         assert len(world.trials) == ended
 
     def test_a_share_of_failures_is_counted_as_people_do(self) -> None:
-        """0.29 * 100 is less than 29 by a hair."""
+        """0.29 * 100 is slightly less than 29 as a float."""
         world = World()
 
         def play(call: Call) -> Ending:
@@ -334,7 +334,7 @@ class TestLimits:
         assert len(world.trials) == 7
 
     def test_limits_know_what_ended_in_earlier_attempts_in_the_order_of_the_ends(self) -> None:
-        """Trial 0 ends last: what was best by then came before it."""
+        """Trial 0 ends last, so the best loss at that time came before it."""
         world = World()
         losses = {0: 0.9, 1: 0.1, 2: 0.5, 3: 0.6}
 
@@ -375,7 +375,7 @@ class TestFailures:
         assert "in each of 2 tries: out of memory" in error.message
 
     def test_a_lost_worker_is_not_replaced_where_there_is_no_room(self) -> None:
-        """An executor takes its slots with it."""
+        """A lost executor takes its slots with it."""
         world = World()
         running: list[int] = []
 
@@ -464,7 +464,7 @@ class TestFailures:
     def test_a_success_that_comes_while_the_verdict_is_on_its_way_counts(
         self, limit: dict[str, float], then: StopReason | None
     ) -> None:
-        """Trial 5 succeeds when five have failed, or when time is up, and before anybody has said so."""
+        """Trial 5 succeeds after five failures or the timeout, but before the study has ended."""
         world = World()
 
         def play(call: Call) -> Ending:
@@ -472,7 +472,7 @@ class TestFailures:
 
         class Late(SimulatedBackend):
             def events(self, *, wait_s: float | None) -> Sequence[BackendEvent]:
-                if wait_s == 0:  # the last look
+                if wait_s == 0:  # the last call
                     world.clock.pass_to(world.clock() + 1.0)
                 return super().events(wait_s=wait_s)
 
@@ -497,12 +497,12 @@ class TestFailures:
         assert world.numbers(OK) == [0, 1]
         assert [trial.end for trial in world.trials.values()] == [1_005.0, 1_010.0]
         starts = [json.loads(line) for data in world.storage.files.values() for line in data.splitlines()]
-        told = [event["trial"] for event in starts if event["event"] == "trial"]
-        assert [(one["start"], one["slot"]) for one in told if one["number"] == 1][1] == (None, None)
+        trials = [event["trial"] for event in starts if event["event"] == "trial"]
+        assert [(one["start"], one["slot"]) for one in trials if one["number"] == 1][1] == (None, None)
 
 
 class Short(DigestSampler):
-    """Has four points, in whatever attempt."""
+    """A sampler with four points over all attempts."""
 
     def ask(self, number: int, *, seed: int) -> Suggestion:
         if number >= 4:
@@ -554,7 +554,7 @@ class EngineGone(Exception):
 
 
 def stop_after(slots: SimulatedBackend, ends: int) -> None:
-    """Let the engine die at the call of `events` that comes after so many trials."""
+    """Make the engine fail in the call of `events` after a number of trials."""
     count = 0
     events = slots.events
 
@@ -570,7 +570,7 @@ def stop_after(slots: SimulatedBackend, ends: int) -> None:
 
 
 def stop_at(slots: SimulatedBackend, clock: VirtualClock, at: float) -> None:
-    """Let the engine die at the first call of `events` from that moment on."""
+    """Make the engine fail in the first call of `events` after a time."""
     events = slots.events
 
     def dying(*, wait_s: float | None) -> object:
@@ -652,7 +652,7 @@ class TestEngine:
 
 
 class TestDriversThatDie:
-    """A trial that takes its driver along must not be run for ever, nor take others along."""
+    """A trial that kills its driver neither runs forever nor makes other trials fail."""
 
     def kills(self, number: int) -> Callable[[Call], Ending]:
         def play(call: Call) -> Ending:
@@ -688,7 +688,7 @@ class TestDriversThatDie:
 
 
 class TestStarts:
-    """Configurations that a person gives come before those of the sampler, each once."""
+    """Given configurations run before the sampler's, each once."""
 
     STARTS = tuple(Start(Suggestion({"x": x}, {"x": x}), TrialOrigin.GIVEN) for x in (0.75, 0.25, 0.75))
 
@@ -766,7 +766,7 @@ class TestResume:
         cancelled = world.numbers(CANCELLED)
         world.attempt(lasting, capacity=3, timeout=100)
         assert cancelled
-        assert not set(cancelled) & set(world.sampler.told)
+        assert not set(cancelled) & set(world.sampler.trials)
         assert len(world.numbers(OK)) == 10
         assert world.numbers(CANCELLED) == cancelled
 
@@ -785,7 +785,7 @@ class TestResume:
 
 class TestTime:
     def test_a_trial_starts_when_it_is_handed_to_its_slot(self) -> None:
-        """Not when it was asked for: others share its commit, and the commit takes its time."""
+        """Its start is not the time of ask, because trials share a commit, which takes time."""
         world = World()
 
         class Slow(MemoryStorage):
@@ -797,12 +797,12 @@ class TestTime:
         world.attempt(max_evals=3)
         took = [(trial.end or 0) - (trial.start or 0) for trial in world.trials.values()]
         assert took == [1.0, 1.0, 1.0]
-        told = summary(world.storage.study())
-        assert told["trials_s"] == 3.0
-        assert told["timing"]["journal_s"] >= 6 * 2.0
+        result = summary(world.storage.study())
+        assert result["trials_s"] == 3.0
+        assert result["timing"]["journal_s"] >= 6 * 2.0
 
     def test_slots_count_while_they_are_there(self) -> None:
-        """One for 20 s, four for 10 s, never idle; then half of the time."""
+        """One slot for 20 s and four for 10 s are fully used, then half of them."""
         world = World()
         slots = SimulatedBackend(world.clock, by_x, capacity=lambda now: 1 if now < 1_020 else 4)
         world.attempt(slots=slots, max_evals=60)
@@ -818,9 +818,9 @@ class TestTime:
         with world.recorder.watch.on("prepare"):
             world.clock.pass_to(world.clock() + 3_600.0)
         world.recorder.close(tuner.run())
-        told = summary(world.storage.study())
-        assert told["timing"] == {"prepare_s": 3_600.0, "ask_s": 0.0, "wait_s": 2.0, "journal_s": 0.0}
-        assert (told["elapsed_s"], told["utilisation"]) == (3_602.0, 1.0)
+        result = summary(world.storage.study())
+        assert result["timing"] == {"prepare_s": 3_600.0, "ask_s": 0.0, "wait_s": 2.0, "journal_s": 0.0}
+        assert (result["elapsed_s"], result["utilisation"]) == (3_602.0, 1.0)
 
     def test_it_is_summed_over_all_attempts_the_killed_ones_too(self) -> None:
         world = World()
@@ -830,14 +830,14 @@ class TestTime:
         with pytest.raises(EngineGone):
             tuner.run()
         world.attempt(max_evals=100)
-        told = summary(world.storage.study())
-        assert told["elapsed_s"] == 100.0
-        assert 100.0 - ALIVE_S <= told["timing"]["wait_s"] <= 100.0
+        result = summary(world.storage.study())
+        assert result["elapsed_s"] == 100.0
+        assert 100.0 - ALIVE_S <= result["timing"]["wait_s"] <= 100.0
 
 
 class TestClosing:
     def test_an_end_that_could_not_be_written_is_still_the_end(self) -> None:
-        """An error on the way of the last commit takes nobody's result away."""
+        """An error in the last commit does not lose the result."""
         world = World()
         tuner = world.tuner(SimulatedBackend(world.clock, by_x, capacity=1))
         reason = tuner.run()
@@ -854,7 +854,7 @@ class TestClosing:
 
 
 class Unwalkable(dict[int, Trial]):
-    """Trials by number, whose user never goes through all of them."""
+    """A dict of trials that raises if it is iterated."""
 
     def _refuse(self) -> NoReturn:
         raise AssertionError("a step went through all trials")
@@ -863,7 +863,7 @@ class Unwalkable(dict[int, Trial]):
 
 
 def test_a_step_costs_the_same_however_many_trials_there_are() -> None:
-    """Seen by what a step touches, not by the time it takes."""
+    """The test counts accesses, not time."""
     world = World()
     slots = SimulatedBackend(world.clock, lasting, capacity=50)
     tuner = world.tuner(slots, max_evals=500, trial_timeout=50.0, sampler=PlainSampler())

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for proce
 def test_a_process_that_cannot_be_killed_does_not_keep_the_others(
     monkeypatch: pytest.MonkeyPatch, error: type[OSError]
 ) -> None:
-    """An objective may have started one as another user."""
+    """An objective may have started a process as another user."""
     children = [subprocess.Popen(["sleep", "600"]) for _ in range(2)]
     kill, refused = os.kill, []
 
@@ -29,14 +29,14 @@ def test_a_process_that_cannot_be_killed_does_not_keep_the_others(
         kill(pid, sign)
 
     monkeypatch.setattr(os, "kill", refusing)
-    # Not Watchdog.end: the process that runs the tests must live.
+    # Not Watchdog.end, which would exit the test process.
     watchdog._kill([child.pid for child in children])
     assert children[1].wait(timeout=10) == -signal.SIGKILL
     kill(children[0].pid, signal.SIGKILL)
     children[0].wait(timeout=10)
 
 
-# A task, the JVM that it starts and that dies with it, and a driver that says its pid and its child's.
+# A task, its JVM that dies with it, and a driver that prints its pid and that of its child.
 TASK = """
 import subprocess, sys
 from airflow_sparktune.orchestrator.deploy.process import die_with_parent
@@ -60,14 +60,14 @@ while os.getppid() == jvm or sys.argv[2] == "waits":
 time.sleep(float(sys.argv[2]))
 watchdog.end(1)
 """
-# A name that is no text.
+# A name that is not valid text.
 ODD = "import ctypes; ctypes.CDLL(None).prctl(15, b'\\xff\\xfe'); print(flush=True); input()"
 
 
 @pytest.mark.integration
 @pytest.mark.parametrize(("main", "odd"), [("waits", False), ("waits", True), ("0", False), ("0.25", False)])
 def test_nothing_is_left_of_a_task_that_was_killed(tmp_path: Path, main: str, odd: bool) -> None:
-    """Neither processes nor the work folder, whoever finds out first: the watchdog, or the main thread."""
+    """No processes and no work folder are left, whether the watchdog or the main thread notices first."""
     work = tmp_path / "work"
     for number in range(300):
         (work / str(number)).mkdir(parents=True)
@@ -115,7 +115,7 @@ watchdog.end(0)
 @pytest.mark.integration
 @pytest.mark.parametrize("killed", [False, True])
 def test_what_trials_on_the_driver_have_started_ends_with_it(tmp_path: Path, killed: bool) -> None:
-    """Also what has left its group, its session or its parent; the driver stays in its own group."""
+    """Also processes that left their group, session or parent. The driver stays in its own group."""
     pipe = subprocess.PIPE
     command = [sys.executable, "-c", PARENT, str(tmp_path / "work")]
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as driver:

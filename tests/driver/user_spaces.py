@@ -1,4 +1,4 @@
-"""Spaces as people with a hyperopt script have them; read by the tests as `module:NAME`."""
+"""Spaces like those in hyperopt scripts; tests refer to them as `module:NAME`."""
 
 import numpy as np
 from hyperopt import hp

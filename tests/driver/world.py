@@ -1,4 +1,4 @@
-"""A study without Spark, hyperopt or waiting: memory for a disk, a virtual clock, a sampler with a memory."""
+"""Run studies without Spark, hyperopt or real time: memory storage, a virtual clock, a fake sampler."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class MemoryStorage(storage.MemoryStorage):
     """A study folder in memory."""
 
     def study(self) -> Study:
-        """What a reader sees now."""
+        """Return the study as a reader sees it now."""
         follower = StudyFollower(self)
         follower.refresh()
         assert follower.problems == []
@@ -38,29 +38,29 @@ class MemoryStorage(storage.MemoryStorage):
 
 
 class DigestSampler:
-    """Points that are a function of the seed and of everything told so far, as TPE's are."""
+    """Suggests points that depend on the seed and on all trials so far, as TPE does."""
 
     dimensions = ()
 
     def __init__(self) -> None:
-        self.told: dict[int, tuple[str, float | None]] = {}
+        self.trials: dict[int, tuple[str, float | None]] = {}
         self.asked: list[tuple[int, int]] = []
 
     def ask(self, number: int, *, seed: int) -> Suggestion:
         self.asked.append((number, seed))
-        said = json.dumps([seed, sorted(self.told.items())])
-        x = int.from_bytes(hashlib.sha256(said.encode()).digest()[:4], "big") / 2**32
+        state = json.dumps([seed, sorted(self.trials.items())])
+        x = int.from_bytes(hashlib.sha256(state.encode()).digest()[:4], "big") / 2**32
         return Suggestion({"x": x}, {"x": x}, by="digest")
 
     def given(self, params: Any) -> Suggestion:
         return Suggestion(dict(params), dict(params))
 
     def tell(self, trial: Trial) -> None:
-        self.told[trial.number] = (trial.state.value, trial.loss)
+        self.trials[trial.number] = (trial.state.value, trial.loss)
 
 
 class PlainSampler(DigestSampler):
-    """Points that cost nothing: the number itself."""
+    """A cheap sampler that suggests the trial's number."""
 
     def ask(self, number: int, *, seed: int) -> Suggestion:
         return Suggestion({"x": number}, {"x": number})
@@ -76,7 +76,7 @@ def spec(**given: Any) -> Spec:
 
 
 def by_x(call: Call) -> Ending:
-    """Trials of a second whose loss is x."""
+    """Play trials of one second whose loss is x."""
     return Ending.ok(call.params["x"])
 
 
@@ -86,7 +86,7 @@ def raises(message: str = "ValueError: no", *, after_s: float = 1.0, traceback: 
 
 @dataclass
 class World:
-    """A study folder and a clock that outlast attempts; the wall clock was set by `set_by_s` seconds."""
+    """A study folder and clocks that outlive attempts. The wall clock is off by `set_by_s` seconds."""
 
     storage: MemoryStorage = field(default_factory=MemoryStorage)
     clock: VirtualClock = field(default_factory=VirtualClock)
@@ -105,7 +105,7 @@ class World:
         sampler: DigestSampler | None = None,
         **given: Any,
     ) -> StopReason:
-        """One driver's life over the study, to its end."""
+        """Run one attempt at the study to its end."""
         self.slots = slots or SimulatedBackend(self.clock, play, capacity=capacity)
         tuner = self.tuner(self.slots, sampler=sampler, **given)
         reason = tuner.run()
@@ -123,7 +123,7 @@ class World:
         starts: Sequence[Start] = (),
         **given: Any,
     ) -> Tuner:
-        """A tuner over an attempt that was opened `prepare_s` ago."""
+        """Return a tuner for an attempt that was opened `prepare_s` seconds ago."""
         follower = StudyFollower(self.storage)
         follower.refresh()
         self.sampler = sampler or DigestSampler()

@@ -1,6 +1,6 @@
-"""Run trials in slots: one file per place where they can run.
+"""Backends run trials in slots; each file is one place to run them.
 
-A backend is made by `create`; a new one is a file here and an entry in it.
+To add a backend, write it in a file here and construct it in `create`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from airflow_sparktune.study.spec import RunTrialsOn, Spec
 
 
 def create(spec: Spec) -> Backend:
-    """Start Spark, and return what runs the trials of a spec there."""
+    """Start Spark, and return the backend that runs the trials of a spec."""
     from airflow_sparktune.driver.backends.on_driver import DriverBackend
     from airflow_sparktune.driver.backends.spark import SparkBackend
     from airflow_sparktune.driver.spark.session import start_context, start_session
@@ -47,5 +47,5 @@ def _shared_data(name: str) -> Any:
         )
     try:
         return make()
-    except SystemExit as error:  # it would end the driver without a word
+    except SystemExit as error:  # otherwise the driver would exit without a message
         raise ObjectiveError(f"shared_data {name!r} must return the data, but it exited: {error}") from error

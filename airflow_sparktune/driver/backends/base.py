@@ -1,4 +1,4 @@
-"""The contract of a backend: it runs trials in slots."""
+"""The protocol of a backend, which runs trials in slots."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A trial has no result, and its slot is free: its worker went away, or it was cancelled."""
+    """A trial has ended without a result, and its slot is free: its worker was lost, or it was cancelled."""
 
     number: int
     reason: str
@@ -32,11 +32,11 @@ BackendEvent = Ended | Lost
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """Limits the wait for the first slot, and says what to do meanwhile.
+    """Limits the wait for the first slot.
 
-    `timeout` is the study's, in seconds, `left_s` what is left of it. `has_result` tells whether the study
-    has a successful trial already, `wanted` how many trials are left to run. `look` is called about once a
-    second; what it raises ends the wait.
+    `timeout` is the study's, in seconds, and `left_s` the part that remains. `has_result` tells whether the
+    study already has a successful trial; `wanted` is the number of trials still to run. `look` is called
+    about once a second during the wait; an exception that it raises ends the wait.
     """
 
     timeout: float | None = None
@@ -49,40 +49,40 @@ class Patience:
 class Backend(Protocol):
     """Runs trials in slots.
 
-    One study does not own it: another study of the same application may use the same slots.
+    Other studies of the same application may use the same slots.
     """
 
     @property
     def capacity(self) -> int:
-        """The number of trials that can run at once, now."""
+        """Return the number of trials that can run at once now."""
 
     def describe(self) -> Mapping[str, str | None]:
-        """Facts for the journal: `application`, `master`, `ui` and `history`, where there are such."""
+        """Return facts for the journal: `application`, `master`, `ui` and `history`, as far as they exist."""
 
     def prepare(self, patience: Patience) -> None:
-        """Put in place what all trials share, and check that trials can run.
+        """Set up what all trials share, and check that trials can run.
 
-        Raises ObjectiveError or PlatformError where they cannot.
+        Raises ObjectiveError or PlatformError if they cannot.
         """
 
     def submit(self, call: Call) -> None:
         """Start a trial in a free slot."""
 
     def events(self, *, wait_s: float | None) -> Sequence[BackendEvent]:
-        """Return what has happened; wait up to `wait_s` seconds (None: without limit) for the first event.
+        """Return new events; wait up to `wait_s` seconds (None: without limit) for the first.
 
-        May return nothing early, when the capacity may have changed. Raises when the engine behind the
-        slots is gone, and the error given to `interrupt`.
+        May return an empty list early, when the capacity may have changed. Raises the error given to
+        `interrupt`, and an error if the engine behind the slots is gone.
         """
 
     def ran_s(self, number: int) -> float | None:
-        """Return how long a trial has been running, in seconds; None while it waits for a slot."""
+        """Return how long a trial has been running, in seconds, or None while it waits for a slot."""
 
     def cancel(self, number: int) -> None:
-        """End one trial; its slot still reports `Lost` through `events`."""
+        """End one trial; a `Lost` event then reports that its slot is free."""
 
     def interrupt(self, error: BaseException) -> None:
-        """Start nothing more, and let `events` raise `error`; safe in a signal handler."""
+        """Start no more trials, and make `events` raise `error`. Safe in a signal handler."""
 
     def close(self) -> None:
-        """Start nothing more, and let go of what trials share."""
+        """Start no more trials, and release what trials share."""

@@ -1,4 +1,4 @@
-"""Trials on the driver, for models that start Spark jobs themselves."""
+"""Run trials on the driver, for models that start Spark jobs themselves."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from airflow_sparktune.executor.reply import Reply
 
 
 class DriverBackend(ThreadedBackend):
-    """Runs trials on the driver, one at a time by default: each may use the whole cluster.
+    """Runs trials on the driver, by default one at a time, because each may use the whole cluster.
 
-    A cancelled trial loses its Spark jobs, and its Python code is interrupted at the next instruction;
-    its slot is free at once, for code that waits inside a library cannot be interrupted.
+    Cancelling a trial cancels its Spark jobs and interrupts its Python code at the next instruction. Its slot
+    is free at once, because code that waits inside a library cannot be interrupted.
     """
 
     def __init__(self, context: SparkContext, task: Callable[[], Task], *, parallelism: int | None) -> None:
@@ -38,7 +38,7 @@ class DriverBackend(ThreadedBackend):
     def describe(self) -> Mapping[str, str | None]:
         return describe(self._context)
 
-    def prepare(self, patience: Patience) -> None:  # noqa: ARG002 - the driver itself is there
+    def prepare(self, patience: Patience) -> None:  # noqa: ARG002 - the driver is running already
         """Load what trials share, and check that the objective can be called."""
         self._task = self._load_task()
         self._task.load()
@@ -46,7 +46,7 @@ class DriverBackend(ThreadedBackend):
     def _run(self, call: Call) -> Reply:
         number = call.trial.number
         with self._interrupting:
-            if number in self._cancelled:  # before it had begun
+            if number in self._cancelled:  # cancelled before it started
                 raise TrialCancelled
             self._thread_of[number] = threading.get_ident()
         try:
@@ -54,7 +54,7 @@ class DriverBackend(ThreadedBackend):
                 self._context.setJobGroup(self._groups.of(number), f"trial {number}", interruptOnCancel=True)
             reply, _ = run(self._task, call)
         finally:
-            # Under the lock, for the thread serves other trials afterwards.
+            # Under the lock, because the thread runs other trials later.
             with self._interrupting:
                 self._thread_of.pop(number, None)
         if reply.failure is not None:
@@ -67,7 +67,7 @@ class DriverBackend(ThreadedBackend):
             self._groups.cancel(self._context, number, runs=lambda: number in self._begun)
         with self._interrupting:
             if (thread := self._thread_of.get(number)) is not None:
-                # CPython's documented way to interrupt another thread.
+                # CPython's documented way to raise an exception in another thread.
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(
                     ctypes.c_ulong(thread), ctypes.py_object(TrialCancelled)
                 )

@@ -1,4 +1,4 @@
-"""Check a real executor before the first trial, and say in one sentence what is wrong."""
+"""Check an executor before the first trial, and report a problem in one sentence."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 _MISMATCH = re.compile(r"PYTHON_VERSION_MISMATCH|different version")
 _NOT_FOUND = re.compile(r'Cannot run program "([^"]*)"')
 
-# How often something else may be done meanwhile.
+# Seconds between two calls of `patience.look`.
 LOOK_S = 1.0
 
 
@@ -29,19 +29,19 @@ class Checkable(Protocol):
     """A backend that can ask a worker to describe itself."""
 
     def check(self) -> Future[dict[str, Any]]:
-        """Ask a worker."""
+        """Ask a worker to describe itself."""
 
     @property
     def check_waits(self) -> bool:
-        """Tell whether no executor has taken the question yet."""
+        """Return whether no executor has started the check yet."""
 
 
 def preflight(slots: Checkable, patience: Patience, *, say_s: float = FIRST_S) -> None:
-    """Wait for an executor, as long as `patience` allows, and look at a worker there.
+    """Wait for an executor as long as `patience` allows, and check a worker on it.
 
-    Raises PlatformError or ObjectiveError where trials could not run on it, and PlatformError where none
-    has answered in time; but a study that has a result by then, or has used its time up before, is left to
-    the tuner to end.
+    Raises PlatformError or ObjectiveError if trials cannot run there, PlatformError if no executor responds
+    in time. If the study has a result by then, or had no time left at the start, it returns and lets the
+    tuner end the study.
     """
     if patience.left_s <= 0:
         return
@@ -54,7 +54,7 @@ def preflight(slots: Checkable, patience: Patience, *, say_s: float = FIRST_S) -
             log.warning("the study's timeout (%g s) has passed, and %s", patience.timeout, error)
             return
         raise PlatformError(
-            f"an executor must answer the first job within the study's timeout ({patience.timeout:g} s), "
+            f"an executor must finish the first job within the study's timeout ({patience.timeout:g} s), "
             f"but {error}; or raise timeout"
         ) from None
     if report["python"] != here:
@@ -65,14 +65,14 @@ def preflight(slots: Checkable, patience: Patience, *, say_s: float = FIRST_S) -
     if report["package"] != __version__:
         raise PlatformError(
             f"driver and executors must run the same airflow-sparktune, got {__version__} on the driver and "
-            f"{report['package']} on the executors ({report['path']}); remove the one that is installed there"
+            f"{report['package']} on the executors ({report['path']}); uninstall the one on the executors"
         )
     if report["error"]:
         raise ObjectiveError(report["error"])
 
 
 def _answer(slots: Checkable, *, until: float, look: Callable[[], None], say_s: float) -> Mapping[str, Any]:
-    """Return a worker's description; raises TimeoutError, which says what takes so long."""
+    """Return a worker's description; raises TimeoutError with the reason of the wait."""
     check, reminder = slots.check(), Reminder(first_s=say_s)
     while not check.done():
         left_s = until - time.monotonic()
@@ -88,20 +88,20 @@ def _answer(slots: Checkable, *, until: float, look: Callable[[], None], say_s: 
 def _what_it_waits_for(slots: Checkable) -> str:
     if slots.check_waits:
         return (
-            "no executor has taken the first job yet; free the cluster, or ask for smaller executors "
+            "no executor has started the first job yet; free the cluster, or ask for smaller executors "
             "(spark.executor.memory, spark.executor.cores)"
         )
-    return "the first job, which loads the objective, still runs; load less where the objective is imported"
+    return "the first job, which imports the objective, is still running; do less when it is imported"
 
 
 def _report(ask: Callable[[], Mapping[str, Any]], here: str) -> Mapping[str, Any]:
-    """Return a worker's description; ask a second worker if the first is lost."""
+    """Return a worker's description; ask a second worker if the first one is lost."""
     try:
         return ask()
     except WorkerLost as error:
         if wrong := _wrong_interpreter(str(error), here):
             raise wrong from error
-        log.warning("the first Python worker was lost, another one is tried: %s", error)
+        log.warning("the first Python worker was lost; trying another one: %s", error)
     try:
         return ask()
     except WorkerLost as error:
@@ -112,13 +112,13 @@ def _report(ask: Callable[[], Mapping[str, Any]], here: str) -> Mapping[str, Any
 _WAY_OUT = "set spark.pyspark.python to an interpreter of that version there"
 
 
-def _wrong_interpreter(said: str, here: str) -> PlatformError | None:
-    if _MISMATCH.search(said):
+def _wrong_interpreter(message: str, here: str) -> PlatformError | None:
+    if _MISMATCH.search(message):
         return PlatformError(
             f"driver and executors must run the same Python, got {here} on the driver and another on the "
-            f"executors; {_WAY_OUT}. Spark said: {said}"
+            f"executors; {_WAY_OUT}. Spark said: {message}"
         )
-    if missing := _NOT_FOUND.search(said):
+    if missing := _NOT_FOUND.search(message):
         return PlatformError(
             f"executors must find the Python interpreter {missing[1]!r}, but it is not there; {_WAY_OUT}"
         )

@@ -1,4 +1,4 @@
-"""Trials as single-task Spark jobs on executors."""
+"""Run trials as single-task Spark jobs on executors."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ from airflow_sparktune.executor.reply import Reply
 
 log = logging.getLogger(__name__)
 
-# The jobs before the first trial: the check of one worker, and what warms up the others.
+# The jobs before the first trial: the check of one worker, and the warm-up of the others.
 PREFLIGHT, WARM_UP = "preflight", "warm-up"
-# More workers than this load the objective with their first trial.
+# Workers beyond this number import the objective with their first trial.
 MOST_WARMED = 64
 
 
 class SparkBackend(ThreadedBackend):
-    """Each trial is one single-task job in a job group of its own.
+    """Runs each trial as a single-task job in its own job group.
 
-    `task` makes what all trials share, when the backend is prepared.
-    `parallelism` None follows the cluster's task slots as executors come and go. `profile` says what a task
-    needs, where that is not what the application's settings say.
+    `task` creates what all trials share; it is called by `prepare`. With `parallelism` None, the number of
+    slots follows the cluster's task slots as executors come and go. `profile` states the resources of a task
+    if they differ from the application's settings.
     """
 
     def __init__(
@@ -71,10 +71,10 @@ class SparkBackend(ThreadedBackend):
         self._empty = Reminder()
         self._checking: Future[dict[str, Any]] | None = None
         self._warming: list[Future[dict[str, Any]]] = []
-        # Without it, what is set for one thread on this side may act in another thread of the JVM.
+        # Without pinned threads, local properties set by one Python thread may apply to another JVM thread.
         self._pinned = isinstance(context._gateway, ClientServer)
         if not self._pinned:
-            # Deprecated in favour of the pinned threads that somebody has switched off.
+            # PySpark recommends pinned threads in place of this method, but the user has disabled them.
             warnings.filterwarnings("ignore", "Deprecated in 3.1, Use pyspark", FutureWarning)
         self._load_task = task
         self._task: SharingBroadcast | None = None
@@ -87,27 +87,27 @@ class SparkBackend(ThreadedBackend):
         return describe(self._context)
 
     def prepare(self, patience: Patience) -> None:
-        """Send the task to executors, wait for one, and check that trials can run there."""
+        """Broadcast the task, wait for an executor, and check that trials can run there."""
         self.share()
         self._warm_up(int(min(self.capacity, patience.wanted, MOST_WARMED)) - 1)
         preflight(self, patience)
         self._warn_of_room()
 
     def _warm_up(self, workers: int) -> None:
-        """Let so many workers load the objective, beside the one that is checked."""
+        """Let this many workers import the objective, besides the one that is checked."""
         self._warming = [self._threads.submit(self._look_at_worker, WARM_UP) for _ in range(workers)]
 
     def share(self) -> None:
-        """Put what all trials share where executors find it."""
+        """Broadcast what all trials share, and prepare the RDD that runs them."""
         try:
             self._task = broadcast(self._context, self._load_task)
         except PicklingError as error:
             raise ObjectiveError(
-                f"shared_data must return what can be pickled, for it travels to executors, but: {error}; "
+                f"shared_data must return a picklable value, because it is sent to executors, but: {error}; "
                 "return plain data, and open files in the objective"
             ) from error
         self._prepared = self._one_task.mapPartitions(partial(evaluate_posted, self._task))
-        self._prepared.id()  # made in the JVM here, and not by each of the first trials' threads
+        self._prepared.id()  # creates the RDD in the JVM once, before the threads of trials need it
 
     @property
     def _sent_task(self) -> SharingBroadcast:
@@ -132,15 +132,16 @@ class SparkBackend(ThreadedBackend):
             self._empty.reset()
         elif (waited_s := self._empty.due()) is not None:
             log.warning(
-                "the cluster has had no executor for %.0f s: trials wait until it gives one, and a study "
-                "without a timeout waits as long as that takes", waited_s,
+                "the cluster has had no executor for %.0f s: trials wait for one, and a study without a "
+                "timeout waits without limit", waited_s,
             )  # fmt: skip
         return found
 
     def ran_s(self, number: int) -> float | None:
-        """Return how long a trial's task has been running: since it was sent, without its wait for a slot.
+        """Return how long a trial's task has been running, in seconds, without its wait for a slot.
 
-        Of the wall clock, which is all that Spark records, only that wait is taken: it may be set meanwhile.
+        Spark records only wall-clock times, and the wall clock may be adjusted. It is therefore used only to
+        measure the wait for the slot.
         """
         sent, began = self._begun.get(number), self._task_began(number)
         if sent is None or began is None:
@@ -148,14 +149,14 @@ class SparkBackend(ThreadedBackend):
         return max(monotonic() - sent.clock - max(began - sent.wall, 0.0), 0.0)
 
     def _task_began(self, jobs: int | str) -> float | None:
-        """Return when the task of a trial or a check began, in seconds since 1970, where it runs now."""
+        """Return when the running task of a trial or check started, in seconds since 1970, or None."""
         group = self._groups.of(jobs)
         with java_side():
             tracker, store = self._context.statusTracker(), self._context._jsc.sc().statusStore()
             found = tracker.getJobIdsForGroup(group)
             if not found or (job := tracker.getJobInfo(max(found))) is None:
                 return None
-            # Spark itself runs a task again whose executor was taken away.
+            # Spark itself reruns a task whose executor was removed, so there may be several.
             tasks = store.taskList(job.stageIds[0], 0, 1_000)
             for task in map(tasks.apply, range(tasks.size())):
                 if task.status() == "RUNNING":
@@ -164,19 +165,19 @@ class SparkBackend(ThreadedBackend):
             return None
 
     def check(self) -> Future[dict[str, Any]]:
-        """Ask a worker to describe itself (see executor.evaluate.check), by a job like any trial's."""
+        """Ask a worker to describe itself (see executor.evaluate.check), in a job like that of a trial."""
         self._checking = self._threads.submit(self._look_at_worker, PREFLIGHT)
         return self._checking
 
     @property
     def check_waits(self) -> bool:
-        """Tell whether no executor has taken the check yet."""
+        """Return whether no executor has started the check yet."""
         return self._task_began(PREFLIGHT) is None
 
     def close(self) -> None:
-        """Start nothing more, take back a check that was not answered, and let go of what trials share."""
+        """Start no more trials, cancel the jobs of `prepare` that still run, and release the broadcast."""
         if self._checking is not None:
-            # Where Spark is gone there is nothing to take back.
+            # If Spark is gone, so are its jobs.
             with suppress(Py4JError, OSError):
                 warming, checking = self._warming, self._checking
                 self._groups.cancel(
@@ -192,8 +193,8 @@ class SparkBackend(ThreadedBackend):
         room = cluster_slots(self._context)
         if (self._parallelism or 0) > room:
             log.warning(
-                "parallelism %d is more than the %d task slots that the cluster has now: the trials beyond "
-                "them wait inside Spark",
+                "parallelism %d is more than the %d task slots of the cluster: the trials beyond them wait "
+                "inside Spark",
                 self._parallelism,
                 room,
             )
@@ -205,24 +206,24 @@ class SparkBackend(ThreadedBackend):
         return found
 
     def _run(self, call: Call) -> Reply:
-        if call.trial.number in self._cancelled:  # before its job had begun
+        if call.trial.number in self._cancelled:  # cancelled before its job started
             raise TrialCancelled
         (reply,) = self._answer(call)
         return Reply.read(reply)
 
     def _answer(self, call: Call) -> list[Any]:
-        """Return the rows that a trial's job yields."""
-        # All tries of a trial share a group: a cancelled trial is not tried again.
+        """Return the rows of a trial's job."""
+        # All tries of a trial share a group, because a cancelled trial is not tried again.
         number = call.trial.number
         group, description = self._groups.of(number), f"trial {number}"
-        # A job's properties are its thread's, and only a pinned thread has any.
+        # Job properties belong to a thread; only pinned threads have them.
         posted = post(call) if self._pinned else None
 
         def job() -> RDD[Any]:
             if posted is None:
                 return self._one_task.mapPartitions(partial(evaluate, self._sent_task, call))
             self._context.setLocalProperty(PROPERTY, posted)
-            # An RDD of its own, for where a task fails Spark aborts all jobs whose RDD it is.
+            # Each trial has its own RDD, because a failed task aborts all jobs that share an RDD.
             return self._prepared.coalesce(1)
 
         return self._job(group, description, job)
@@ -236,7 +237,7 @@ class SparkBackend(ThreadedBackend):
             with java_side():
                 answer = self._collect(job(), group, description)
         except (Py4JJavaError, CapturedException) as error:
-            # Where a SparkSession exists, PySpark turns some of the JVM's exceptions into its own.
+            # With a SparkSession, PySpark converts some JVM exceptions into its own.
             java = isinstance(error, Py4JJavaError)
             text = str(error.java_exception.toString() if java else error)
             if tells_of_the_end(text):
@@ -244,7 +245,7 @@ class SparkBackend(ThreadedBackend):
             require_alive(self._context)
             raise WorkerLost(cause(text)) from error
         if not answer:
-            raise DriverLost("the Java side of the driver is gone: a job has ended without its answer")
+            raise DriverLost("the JVM of the driver is gone: a job ended without a result")
         return answer
 
     def _collect(self, job: RDD[Any], group: str, description: str) -> list[Any]:
@@ -257,10 +258,10 @@ class SparkBackend(ThreadedBackend):
 
 
 def _growth(context: SparkContext, profile: JavaObject) -> tuple[int, int]:
-    """Return how many trials to send beyond the slots there are, and the most slots there will ever be.
+    """Return how many trials to submit beyond the current slots, and the largest possible number of slots.
 
-    Where Spark allocates executors dynamically it adds them only for tasks that wait: one executor's worth
-    of trials does.
+    With dynamic allocation, Spark adds executors only for waiting tasks, so one executor's worth of trials is
+    submitted in advance.
     """
     spark = context._jsc.sc()
     if not spark.executorAllocationManager().isDefined():

@@ -1,1 +1,1 @@
-"""Everything for a script around `hyperopt.fmin`: SparkTrials and what only it needs."""
+"""SparkTrials for scripts around `hyperopt.fmin`, and code that only it needs."""

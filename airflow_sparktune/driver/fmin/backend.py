@@ -1,4 +1,4 @@
-"""Slots for an objective that is a live function: it travels pickled, once, and its parameters per trial."""
+"""Run an objective that is a live function: it is pickled once, its parameters for each trial."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ log = logging.getLogger(__name__)
 
 
 class FunctionBackend(SparkBackend):
-    """Each trial is one single-task job that calls `function` with what `value_of(number)` gives.
+    """Runs each trial as a single-task job that calls `function` with the result of `value_of(number)`.
 
-    The value is made here and pickled for its trial: executors need nothing of what made it, and a trial
-    that changes its parameters in place changes its own copy, although the worker is used again.
-    `answers` holds what came back whole, by the trial's number.
+    The value is computed on the driver and pickled for its trial, so executors do not need the code that
+    computes it. Each trial changes only its own copy, even in a reused worker. `answers` holds the results
+    that were sent back pickled, by trial number.
     """
 
     def __init__(
@@ -51,12 +51,12 @@ class FunctionBackend(SparkBackend):
         self._inside: set[int] = set()
 
     def submit(self, call: Call) -> None:
-        """Start a trial; one whose parameters cannot be made has failed at once."""
+        """Start a trial; it fails at once if its parameters cannot be computed."""
         number = call.trial.number
         self._inside.add(number)
         try:
             value = cloudpickle.dumps(self._value_of(number))
-        except Exception as error:  # noqa: BLE001 - a space may hold the user's own functions and objects
+        except Exception as error:  # noqa: BLE001 - a space may contain user functions and objects
             self._ready.put(Ended(number, Reply(0.0, failure=raised(error))))
             return
         super().submit(replace(call, params=value))
@@ -67,8 +67,8 @@ class FunctionBackend(SparkBackend):
         return found
 
     def close(self) -> None:
-        """End what still runs, and start nothing more."""
-        # Where Spark is gone there is nothing left to end.
+        """Cancel the running trials, and start no more."""
+        # If Spark is gone, no trial is running.
         with suppress(Py4JError, OSError, DriverLost):
             for number in self._inside:
                 self.cancel(number)
@@ -83,5 +83,5 @@ class FunctionBackend(SparkBackend):
     def _keep(self, number: int, answer: bytes) -> None:
         try:
             self.answers[number] = pickle.loads(answer)
-        except Exception as error:  # noqa: BLE001 - a loss must not be lost with what cannot be unpickled here
-            log.warning("what trial %d returned cannot be unpickled on the driver: %s", number, error)
+        except Exception as error:  # noqa: BLE001 - keep the loss even if the result cannot be unpickled
+            log.warning("the result of trial %d cannot be unpickled on the driver: %s", number, error)

@@ -1,4 +1,4 @@
-"""Trials as the documents that users of hyperopt know."""
+"""Convert trials to hyperopt documents and back."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from airflow_sparktune.study.plain import scalar
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
 
-# What the journal's info of a trial holds besides the keys of the user's own result.
+# Keys of a trial's info in the journal that are not keys of the user's result.
 _NOT_THE_RESULTS = ("attachments", OURS)
 
 
 class Documents:
-    """Keeps hyperopt's `trials` in step with a study, and asks the script's own rule when to stop.
+    """Keeps hyperopt's `trials` up to date with a study, and calls the script's early_stop_fn.
 
-    While the study runs `trials` holds what has ended, in that order: the last one is the one that an
-    early_stop_fn looks at. `answers` is what objectives returned whole, by number; the journal's part of
-    it stands in for the rest.
+    While the study runs, `trials` holds the ended trials in the order of their ends, because an early_stop_fn
+    looks at the last one. `answers` holds complete results by trial number; for other trials, the result is
+    restored from the journal.
     """
 
     def __init__(
@@ -50,14 +50,14 @@ class Documents:
         self._best: float | None = None
 
     def begin(self) -> None:
-        """Forget what was seen."""
+        """Remove all trials from `trials`."""
         self._trials._dynamic_trials = []
         self._trials.refresh()
         self._early_stop_args = ()
         self._ended = 0
 
     def ended(self, trial: Trial, answer: Mapping[str, Any] | None = None) -> bool:
-        """Take in a trial that has ended, and what it returned; return whether the study ends."""
+        """Add an ended trial and its result; return whether early_stop_fn ends the study."""
         if answer is not None:
             self._answers[trial.number] = answer
         doc = self._put(trial)
@@ -68,7 +68,7 @@ class Documents:
         return bool(stop)
 
     def settle(self, study: Study) -> None:
-        """Write all trials of the study, in the order of their numbers."""
+        """Replace `trials` by all ended trials of the study, in the order of their numbers."""
         self.begin()
         for trial in study.searched:
             if trial.state is not TrialState.RUNNING:
@@ -76,12 +76,12 @@ class Documents:
                 self._show(trial)
 
     def inserted(self, docs: Sequence[Mapping[str, Any]]) -> list[Trial]:
-        """Return the trials of documents that were inserted by hand and have ended."""
+        """Return the trials of ended documents that a user inserted into `trials`."""
         self._inserted = [(trial_of(doc), doc["result"]) for doc in docs]
         return [trial for trial, _ in self._inserted]
 
     def keep(self, study: Study) -> None:
-        """Keep what trials of the study returned; forget that of others, and their attachments."""
+        """Keep the results of the study's trials; remove those of other trials, and their attachments."""
         for number in {doc["tid"] for doc in self._trials._dynamic_trials} - set(study.trials):
             self._answers.pop(number, None)
             name = self._trials.aname({"tid": number}, "")
@@ -95,7 +95,7 @@ class Documents:
         answer = self._answers.get(trial.number)
         doc = fmin_document(trial, self._labels, answer)
         self._trials._dynamic_trials.append(doc)
-        if doc["state"] in base.JOB_VALID_STATES:  # what refresh() would do, without looking at all others
+        if doc["state"] in base.JOB_VALID_STATES:  # as refresh() does, but without a pass over all trials
             self._trials._trials.append(doc)
             self._trials._ids.add(trial.number)
         found = answer.get("attachments") if answer else _decoded(trial.info.get("attachments"))
@@ -104,7 +104,7 @@ class Documents:
         return doc
 
     def _show(self, trial: Trial) -> None:
-        """Move the progress bar; trials that are seen again do not count twice."""
+        """Advance the progress bar; a replayed trial does not count twice."""
         self._ended += trial.counts
         if trial.loss is not None and (self._best is None or trial.loss < self._best):
             self._best = trial.loss
@@ -115,7 +115,7 @@ class Documents:
 
 
 def trial_of(doc: Mapping[str, Any]) -> Trial:
-    """Return a document that was inserted by hand and has ended, as a trial."""
+    """Return the trial of an ended document that a user inserted."""
     vals = {label: scalar(value) for label, value in base.spec_from_misc(doc["misc"]).items()}
     start, end = _seconds(doc["book_time"]), _seconds(doc["refresh_time"])
     trial = Trial(number=doc["tid"], params=vals, point=vals, start=start, end=end)
@@ -125,14 +125,14 @@ def trial_of(doc: Mapping[str, Any]) -> Trial:
         return replace(trial, state=TrialState.FAILED, error=failure)
     try:
         reply = reply_to(result_of(doc["result"]), run_s=0.0)
-    except Exception as error:  # noqa: BLE001 - what is no result is a failed trial here too
+    except Exception as error:  # noqa: BLE001 - an invalid result is a failed trial here too
         reply = Reply(0.0, failure=raised(error))
     state = TrialState.OK if reply.failure is None else TrialState.FAILED
     return replace(trial, state=state, loss=reply.loss, error=reply.failure, info=reply.info or {})
 
 
 def fmin_document(trial: Trial, labels: list[str], answer: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return a trial that has ended, as hyperopt's SparkTrials writes it down."""
+    """Return the document of an ended trial, in the form that hyperopt's SparkTrials writes."""
     doc = document(trial, labels)
     doc["misc"].update(cmd=("domain_attachment", "FMinIter_Domain"), workdir=None)
     doc.update(book_time=_moment(trial.start), refresh_time=_moment(trial.end))
@@ -152,7 +152,7 @@ def fmin_document(trial: Trial, labels: list[str], answer: Mapping[str, Any] | N
 
 
 def _error(failure: Failure) -> tuple[str, str]:
-    """Return the type of the exception and the traceback; for a lost trial, what Spark said."""
+    """Return the exception type and the traceback; for a lost trial, its kind and Spark's message."""
     if failure.traceback is None:
         return failure.kind.value, failure.message
     return f"<class '{failure.message.partition(':')[0]}'>", failure.traceback
@@ -181,5 +181,5 @@ def _seconds(moment: datetime | None) -> float | None:
 
 
 def _moment(seconds: float | None) -> datetime | None:
-    """Return a time as hyperopt writes it: UTC, without saying so."""
+    """Return a time in hyperopt's form: UTC, without a time zone."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)

@@ -1,6 +1,6 @@
-"""Describe live objects in words that stay the same from one run of a script to the next.
+"""Describe live objects by text that is equal in every run of a script.
 
-Their text and their pickles do not: both hold addresses in memory, or the order of a set.
+repr and pickle are not: they contain memory addresses, or depend on the order of a set.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ _SCALARS = (type(None), type(...), bool, int, float, complex, str)
 
 
 class Fingerprint:
-    """Describes values: containers by items, functions by code, objects by what pickle writes of them.
+    """Describes values: containers by their items, functions by their code, objects by their pickled state.
 
-    A value that cannot be described counts by its type alone, which is logged once.
+    A value that cannot be described is represented by its type only, which is logged once per type.
     """
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[Any, str]] = {}  # with the objects, which keep their address meanwhile
+        self._known: dict[int, tuple[Any, str]] = {}  # holds the objects, so that their ids stay unique
         self._unknown: set[type] = set()
 
     def of(self, value: Any) -> str:
-        """
+        """Return the description of a value.
+
         >>> Fingerprint().of([1, {"b", "a"}])
         "list[1, set['a', 'b']]"
         """
@@ -44,13 +45,13 @@ class Fingerprint:
             return digest(bytes(value))
         known = self._known.get(id(value))
         if known is None:
-            # Meanwhile it stands for itself, wherever it holds itself.
+            # A placeholder, in case the value contains itself.
             self._known[id(value)] = value, "itself"
             known = self._known[id(value)] = value, self._taken_apart(value)
         return known[1]
 
     def code(self, function: Any) -> Iterator[str]:
-        """Yield what a function does: its compiled code, its defaults, and the functions that it names."""
+        """Yield descriptions of a function's compiled code, its defaults, and the functions that it names."""
         yield from self._instructions(function.__code__)
         yield self.of(function.__defaults__)
         yield self.of(function.__kwdefaults__)
@@ -69,14 +70,14 @@ class Fingerprint:
             return digest("\n".join((value.__module__ or "", value.__qualname__, *self.code(value))).encode())
         try:
             return digest("\n".join(self._parts(value)).encode())
-        except Exception:  # noqa: BLE001 - any class has its own reasons not to be pickled
+        except Exception:  # noqa: BLE001 - pickling a user's object may raise anything
             if kind not in self._unknown:
                 self._unknown.add(kind)
-                log.info("what a %s holds does not count in what makes a study the same", kind.__qualname__)
+                log.info("the content of a %s is not part of the study's identity", kind.__qualname__)
             return self.of(kind)
 
     def _parts(self, value: Any) -> Iterator[str]:
-        """Yield what pickle would write of an object."""
+        """Yield descriptions of an object's pickled state."""
         yield self.of(type(value))
         reduced = value.__reduce_ex__(4)
         if isinstance(reduced, str):  # a name in its module
@@ -100,7 +101,7 @@ def digest(content: bytes) -> str:
 
 
 def settings(function: Any) -> Iterator[dict[str, Any]]:
-    """Yield the arguments of a partial, from the outermost on."""
+    """Yield the arguments of a partial and of the partials inside it."""
     while isinstance(function, partial):
         yield {**{str(at): value for at, value in enumerate(function.args)}, **function.keywords}
         function = function.func
@@ -114,7 +115,7 @@ def _helpers(function: FunctionType) -> list[FunctionType]:
     """Return the functions of the same module that a function names, in the order of their names."""
     around = {name: function.__globals__.get(name) for name in _names(function.__code__)}
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        with suppress(ValueError):  # it is not filled yet
+        with suppress(ValueError):  # an empty cell
             around[name] = cell.cell_contents
     found = (value for _, value in sorted(around.items()) if isinstance(value, FunctionType))
     return [value for value in found if value.__module__ == function.__module__]

@@ -1,4 +1,4 @@
-"""The plan of a study that a script around `hyperopt.fmin` describes."""
+"""The plan of a study that a script around `hyperopt.fmin` defines."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from airflow_sparktune.study.trial import Trial, TrialOrigin
 
 
 class Watch(Protocol):
-    """Sees the trials as they end, those of earlier attempts first."""
+    """Observes the trials as they end, starting with those of earlier attempts."""
 
     def begin(self) -> None:
-        """Forget what was seen."""
+        """Forget all trials."""
 
     def keep(self, study: Study) -> None:
-        """Keep what trials of the study returned, and forget what others did."""
+        """Keep the results of the study's trials, and forget those of others."""
 
     def ended(self, trial: Trial, answer: Mapping[str, Any] | None = None) -> bool:
-        """Take in a trial that has ended, and what it returned; return whether the study ends."""
+        """Record an ended trial and its result; return whether the study ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """A script's search: its function, its space, its algorithm, its limits."""
+    """The search that a script defines: function, space, algorithm and limits."""
 
     spec: Spec
     function: Callable[[Any], Any]
@@ -47,16 +47,16 @@ class Search:
     watch: Watch
     raw_params: bool = False
     points: Sequence[Mapping[str, Any]] = ()
-    inserted: Sequence[Trial] = ()  # trials of other studies that were handed in
-    drawn: int = 0  # how many of the trials got their seeds from this very generator before
+    inserted: Sequence[Trial] = ()  # trials of other studies that the user inserted
+    drawn: int = 0  # number of trials whose seeds this generator has already drawn
     profile: ResourceProfile | None = None
 
 
 class FminPlan:
     """Runs a script's live function over its live space.
 
-    Failures alone never end the study; the script's own rule may. Where the study is the script's `own`, the
-    trials of the same SparkTrials, they are kept even where the search has changed.
+    Failures alone never end the study, but the script's early_stop_fn may. With `own`, the journal holds
+    trials of the same SparkTrials object, which are kept even if the search has changed.
     """
 
     def __init__(self, search: Search, context: SparkContext, *, starts_over: bool, own: bool) -> None:
@@ -82,7 +82,7 @@ class FminPlan:
 
     def sampler(self) -> Sampler:
         search = self._search
-        # Drawn even where it is not needed: what the script uses the generator for next stays the same.
+        # Drawn even if unused, so that the state of the script's generator is the same in every run.
         self._drawn_seed = None if self.spec.seed is not None else next_seed(search.generator)
         self._sampler = FminSampler(
             search.domain, search.suggest, generator=search.generator, drawn=search.drawn
@@ -93,7 +93,7 @@ class FminPlan:
         return [Start(point, TrialOrigin.GIVEN) for point in self._sampler.starts(self._search.points)]
 
     def seed(self, earlier: Study | None) -> int:
-        """Return the given seed, the one drawn by an earlier attempt, or the one drawn now."""
+        """Return the given seed, else the seed of an earlier attempt, else a new one."""
         if self._drawn_seed is None:
             return self.spec.seed or 0
         seed = self._drawn_seed if earlier is None or earlier.seed is None else earlier.seed
@@ -116,7 +116,7 @@ class FminPlan:
         return [EarlyStop(self._ended), *limits]
 
     def pass_over(self) -> None:
-        """Leave the script's generator as the study's trials left it, points that were given included."""
+        """Advance the script's generator as far as the study's trials, given points included, would have."""
         if self.study is not None and self._drawn_seed is None:
             self._sampler.pass_over(max(self.study.trials, default=-1) + 1)
 
@@ -127,34 +127,34 @@ class FminPlan:
         if self.study is None:
             raise RuntimeError("a trial cannot run before its study is open")
         trial = self.study.trials[number]
-        if trial.origin is TrialOrigin.INCUMBENT and not trial.point:  # the space does not hold it
+        if trial.origin is TrialOrigin.INCUMBENT and not trial.point:  # outside the space
             return trial.params
         point = trial.point
         return point if self._search.raw_params else self._sampler.space.value(point)
 
 
 def stands(study: Study, search: Search) -> bool:
-    """Return whether a study ended with what is asked for now: no limit has changed that lets it go on."""
+    """Return whether a study has ended with the requested result, and no changed limit lets it continue."""
     if study.closed is None or not study.answers(search.spec):
         return False
     if new_among(search.inserted, study.trials.values()):
         return False
     if study.closed.reason is StopReason.EARLY_STOP:
-        # The script's rule is no part of the spec: ask it again.
+        # The script's early_stop_fn is not part of the spec, so it is called again.
         search.watch.begin()
         return any(search.watch.ended(trial) for trial in study.ended if trial.counts)
     return True
 
 
 def pass_by(search: Search, study: Study) -> None:
-    """Leave the script's generator as running the study would have left it."""
+    """Advance the script's generator as far as a run of the study would have."""
     draws = 1 if search.spec.seed is None else max(study.trials, default=-1) + 1 - search.drawn
     for _ in range(draws):
         next_seed(search.generator)
 
 
 def new_among(inserted: Iterable[Trial], known: Iterable[Trial]) -> list[Trial]:
-    """Return the inserted trials that are not known yet, under numbers that are free."""
+    """Return the inserted trials that are not known yet, renumbered if their number is taken."""
     trials = {trial.number: trial for trial in known}
     found = [(trial.point, trial.loss) for trial in trials.values()]
     new = [trial for trial in inserted if (trial.point, trial.loss) not in found]

@@ -1,4 +1,4 @@
-"""Search as `hyperopt.fmin` does: any domain, any suggest function, hyperopt's seeds."""
+"""A sampler that works as `hyperopt.fmin` does: any domain, any suggest function, hyperopt's seeds."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from airflow_sparktune.study.trial import Trial
 
 log = logging.getLogger(__name__)
 
-# What people write as a seed; a generator without one is seeded with 128 random bits.
+# Larger values are not seeds that a person chose: numpy seeds an unseeded generator with 128 random bits.
 _SEED_LIMIT = 2**32
 
 
 class FminSampler(SuggestSampler):
-    """The points that hyperopt's own fmin would evaluate, as far as it asks at the same moments.
+    """Suggests the points that hyperopt's fmin would evaluate, if it asked at the same moments.
 
-    `generator` gives each trial a seed; the first `drawn` trials got theirs before. A point whose values
-    JSON cannot hold is journalled as it is.
+    `generator` draws a seed for each trial; the seeds of the first `drawn` trials are drawn already. If the
+    values of a point are not JSON, the journal holds the point in their place.
     """
 
     def __init__(
@@ -39,45 +39,45 @@ class FminSampler(SuggestSampler):
         self._generator = generator
         self._drawn = drawn
 
-    def ask(self, number: int, *, seed: int) -> Suggestion:  # noqa: ARG002 - hyperopt's own seeds are used instead
-        """Return the configuration of trial `number`; raises Exhausted where the algorithm suggests none."""
+    def ask(self, number: int, *, seed: int) -> Suggestion:  # noqa: ARG002 - hyperopt's seeds are used instead
+        """Return the configuration of trial `number`; raises Exhausted if the algorithm has no more."""
         self.pass_over(number)
         self._drawn += 1
         return super().ask(number, seed=next_seed(self._generator))
 
     def seed_with(self, seed: int) -> None:
-        """Draw from a generator of the study's own from now on, which an earlier attempt had too."""
+        """Draw seeds from a new generator with this seed, as an earlier attempt did."""
         self._generator, self._drawn = np.random.default_rng(seed), 0
 
     def pass_over(self, number: int) -> None:
-        """Leave out the seeds of the trials before `number` that were not drawn yet."""
+        """Skip the seeds of trials before `number` that were not drawn yet."""
         while self._drawn < number:
             self._drawn += 1
             next_seed(self._generator)
 
     def starts(self, points: Sequence[Any]) -> list[Suggestion]:
-        """Return points to start with, given by label; raises SpecError for one outside the space."""
+        """Return the suggestions of points given by label; raises SpecError for one outside the space."""
         return [Suggestion(point, self.resolve(point)) for point in map(self._checked, points)]
 
     def usable(self, trials: Sequence[Trial]) -> list[Trial]:
-        """Return the trials of another study whose points are points of this space too."""
+        """Return the trials of another study whose points are valid in this space."""
         found = [trial for trial in trials if self._fits(trial.point)]
         if left_out := len(trials) - len(found):
-            log.warning("left out %d earlier trials: they are no points of the space as it is now", left_out)
+            log.warning("left out %d earlier trials: their points are not in the current space", left_out)
         return found
 
     def resolve(self, point: Mapping[str, Any]) -> Any:
-        """Return what the journal shows of a point: its values in JSON, or else the point."""
+        """Return the params for the journal: the values of a point if they are JSON, else the point."""
         try:
             return super().resolve(point)
-        except Exception:  # noqa: BLE001 - a space may call the user's functions; the trial reports it
+        except Exception:  # noqa: BLE001 - a space may call user functions; the trial reports the error
             return dict(point)
 
     def _fits(self, point: Mapping[str, Any]) -> bool:
         rows = {item.label: item for item in self.dimensions}
         if set(point) - set(rows):
             return False
-        # A number beyond its bounds still says something; an index does not.
+        # A number outside its bounds is still informative; an invalid index is not.
         indices = [label for label in point if self.space.whole(label)]
         if any(not within(rows[label], point[label]) for label in indices):
             return False
@@ -117,12 +117,12 @@ class FminSampler(SuggestSampler):
 
 
 def next_seed(generator: np.random.Generator) -> int:
-    """Return the seed that hyperopt would draw for its next trial."""
+    """Draw the seed of hyperopt's next trial."""
     return int(generator.integers(2**31 - 1))
 
 
 def given_seed(generator: np.random.Generator) -> int | None:
-    """Return the seed that numpy's `default_rng` was given; None unless it was a plain number.
+    """Return the seed passed to numpy's `default_rng`, or None if it was not a plain number.
 
     >>> given_seed(np.random.default_rng(7)), given_seed(np.random.default_rng())
     (7, None)

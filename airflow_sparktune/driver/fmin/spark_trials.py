@@ -1,4 +1,4 @@
-"""SparkTrials in place of hyperopt's: the same script, on this package's engine, with a journal."""
+"""A replacement for hyperopt's SparkTrials that runs the same scripts on this engine, with a journal."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import Storage
 from airflow_sparktune.study.study import Study
 
-# hyperopt's own: it speaks where the users of a script are used to look.
+# hyperopt's logger for SparkTrials, where users look for these messages.
 log = logging.getLogger("hyperopt-spark")
 
 _CANCELLED_REASONS: Mapping[StopReason, str] = {
@@ -48,34 +48,33 @@ _ENDED = (base.JOB_STATE_DONE, base.JOB_STATE_ERROR)
 
 
 class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
-    """Runs the trials of `hyperopt.fmin` as Spark tasks, as hyperopt's class of this name does.
+    """Runs the trials of `hyperopt.fmin` as Spark tasks. A replacement for hyperopt's class of the same name.
 
         fmin(loss, space, algo=tpe.suggest, max_evals=100, trials=SparkTrials(parallelism=8))
 
-    `parallelism` unset or not positive: every task slot of the cluster, as executors come and go; there is
-    no upper limit. `timeout` (seconds) and `loss_threshold` end the study. `points_to_evaluate` are raw
-    points by label (for a choice the index of its option) to start with. `resource_profile` is for
-    clusters with stage-level scheduling.
+    With `parallelism` unset or not positive, a trial runs in every task slot of the cluster, as executors
+    come and go, without an upper limit. `timeout` (seconds) and `loss_threshold` end the study.
+    `points_to_evaluate` are raw points by label (for a choice, the index of its option) to run first.
+    `resource_profile` is for clusters with stage-level scheduling.
 
-    `study` is the folder or URL of the journal. Unset, it is the Spark conf spark.sparktune.study, or the
-    environment's SPARKTUNE_STUDY (the second SparkTrials of a process that is used takes the folder
-    `fmin-2` below it, and so on); without any, the journal lives in memory. A script that is run again goes
-    on where its study stopped, and a study that has ended returns at once. What makes a study the same is
-    written in `driver.fmin.spec`. `timeout` sums the running time of all attempts.
+    `study` is the folder or URL of the journal. The default is the Spark conf spark.sparktune.study, else the
+    environment variable SPARKTUNE_STUDY. (The second SparkTrials of a process then uses the subfolder
+    `fmin-2`, and so on.) Without any of these, the journal is kept in memory. A script that runs again
+    continues its study; a study that has ended returns at once. `driver.fmin.spec` defines when two runs have
+    the same study. `timeout` limits the running time of all attempts together.
 
-    A second fmin with the same object goes on with its trials, as hyperopt does, even if the search has
-    changed; those that are no points of the new space (other labels, an option that is gone) are left out
-    with a warning.
-    Trials that were inserted by hand and have ended are kept too. The journal then holds the study of the
-    last fmin: where their objectives, spaces, algorithms or seeds differ, a second run of the script begins
-    anew.
+    A second fmin with the same object continues with its trials, as hyperopt does, even if the search has
+    changed. Trials whose points are invalid in the new space (other labels, a missing option) are left out
+    with a warning. Ended trials that a user inserted are kept too. The journal then holds the study of the
+    last fmin. If its objective, space, algorithm or seed differs from the first, a second run of the script
+    starts over.
 
-    A worker serves many trials: what the objective leaves in global variables is there in the next trial,
-    where hyperopt would start a new process. Parameters are fresh in each.
+    A worker runs many trials: global variables that the objective sets are visible to the next trial, while
+    hyperopt starts a new process for each. Parameters are fresh in each trial.
     """
 
     asynchronous = True
-    MAX_CONCURRENT_JOBS_ALLOWED = sys.maxsize  # hyperopt's has a limit here, which scripts ask for
+    MAX_CONCURRENT_JOBS_ALLOWED = sys.maxsize  # scripts read hyperopt's limit
 
     def __init__(
         self,
@@ -108,9 +107,9 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         self._address: str | None = None
         self._points = tuple(points_to_evaluate or ())
         self._answers: dict[int, Mapping[str, Any]] = {}
-        self._settled = self._drawn = 0  # how many documents are ours, how many seeds the generator gave
+        self._settled = self._drawn = 0  # number of documents from studies, of seeds drawn by the generator
         self._generator: np.random.Generator | None = None
-        self._began = self._anew = self._fmin_cancelled = False
+        self._began = self._starts_over = self._fmin_cancelled = False
         self._fmin_cancelled_reason: str | None = None
         self.refresh()
 
@@ -118,7 +117,7 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         return f"SparkTrials(trials={self.trials})"
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the trials alone: a Spark session cannot be pickled."""
+        """Return the state without the Spark session, which cannot be pickled."""
         return {**self.__dict__, "_spark": None, "_spark_context": None, "_profile": None}
 
     @property
@@ -127,29 +126,29 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         return self._fmin_cancelled_reason
 
     def count_successful_trials(self) -> int:
-        """Count the trials that ran to their end, with any status."""
+        """Return the number of trials that ran to their end, with any status."""
         return int(self.count_by_state_unsynced(base.JOB_STATE_DONE))
 
     def count_failed_trials(self) -> int:
-        """Count the trials that raised, or lost their worker too often."""
+        """Return the number of trials that raised, or lost their worker too often."""
         return int(self.count_by_state_unsynced(base.JOB_STATE_ERROR))
 
     def count_cancelled_trials(self) -> int:
-        """Count the trials that the end of the study cut off."""
+        """Return the number of trials that were cancelled at the end of the study."""
         return int(self.count_by_state_unsynced(base.JOB_STATE_CANCEL))
 
     def count_total_trials(self) -> int:
-        """Count the trials that have ended in any way."""
+        """Return the number of trials that have ended in any state."""
         ended = [base.JOB_STATE_DONE, base.JOB_STATE_ERROR, base.JOB_STATE_CANCEL]
         return int(self.count_by_state_unsynced(ended))
 
     def delete_all(self) -> None:
-        """Forget the trials; the next fmin begins a new study (the journal keeps the old one)."""
+        """Forget the trials. The next fmin starts a new study; the journal keeps the old one."""
         super().delete_all()
         self._answers.clear()
         self._settled, self._began = 0, False
         self._cancelled(None)
-        self._anew = True
+        self._starts_over = True
 
     def fmin(
         self,
@@ -159,31 +158,32 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         max_evals: int | None = None,
         timeout: float | None = None,
         loss_threshold: float | None = None,
-        max_queue_len: int = 1,  # noqa: ARG002 - a configuration is asked for when its slot is free
+        max_queue_len: int = 1,  # noqa: ARG002 - a configuration is requested when its slot is free
         rstate: np.random.Generator | None = None,
         verbose: bool = False,
         pass_expr_memo_ctrl: bool | None = None,
-        catch_eval_exceptions: bool = False,  # noqa: ARG002 - they always are
+        catch_eval_exceptions: bool = False,  # noqa: ARG002 - exceptions are always caught
         return_argmin: bool = True,
         show_progressbar: Any = True,
         early_stop_fn: Callable[..., tuple[bool, Sequence[Any]]] | None = None,
         trials_save_file: str = "",
     ) -> Any:
-        """Minimise `fn`: `hyperopt.fmin` calls this, see there for the arguments.
+        """Minimise `fn`. `hyperopt.fmin` calls this method; its documentation describes the arguments.
 
-        Raises AllTrialsFailed where `return_argmin` asks for the best of no successful trial.
+        Raises AllTrialsFailed if `return_argmin` is set and no trial was successful.
         """
         if timeout is not None and self.timeout is not None:
             log.warning(
-                "timeout is given to SparkTrials (%s s) and to fmin; SparkTrials' counts", self.timeout
+                "timeout is given to SparkTrials (%s s) and to fmin; that of SparkTrials is used",
+                self.timeout,
             )
         if trials_save_file:
-            log.warning("trials_save_file is not written; the journal of `study` keeps the trials")
+            log.warning("trials_save_file is ignored; the journal at `study` keeps the trials")
         base.validate_timeout(timeout)
         base.validate_loss_threshold(loss_threshold)
-        self._connect(self._spark)  # again, for trials that come out of a pickle or a copy
+        self._connect(self._spark)  # again, because a pickle or copy of this object has no session
         algo = algo or hyperopt.tpe.suggest
-        # hyperopt.fmin passes sys.maxsize where the script gives no number.
+        # hyperopt.fmin passes sys.maxsize if the script sets no limit.
         limit = None if max_evals is None or max_evals >= sys.maxsize else max_evals
         generator = np.random.default_rng() if rstate is None else rstate
         domain = base.Domain(fn, space, pass_expr_memo_ctrl=pass_expr_memo_ctrl)
@@ -201,7 +201,7 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         bar = progress.no_progress_callback
         if verbose and show_progressbar:
             bar = progress.default_callback if show_progressbar is True else show_progressbar
-        # Documents that were inserted by hand are one way to say where to start.
+        # Inserted documents that have not ended are points to start with.
         inserted = [doc for doc in self._dynamic_trials[self._settled :] if doc["state"] in _ENDED]
         waiting = (doc["misc"] for doc in self._dynamic_trials if doc["state"] == base.JOB_STATE_NEW)
         points = (*self._points, *map(base.spec_from_misc, waiting))
@@ -237,24 +237,24 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         self._spark_context = self._spark.sparkContext
 
     def _minimise(self, search: Search, documents: Documents) -> Study:
-        """Run the study, or read the result that it has already."""
+        """Run the study, or read the result of a study that has ended."""
         if self._storage is None:
             self._storage, self._address = storage_of(self._study, self._spark_context)
         search = replace(search, spec=with_retuning(search.spec, self._storage))
         follower = StudyFollower(self._storage)
         follower.refresh()
         study = follower.study
-        if not self._anew and stands(study, search):
-            log.info("the study has ended before: its result stands")
+        if not self._starts_over and stands(study, search):
+            log.info("the study has already ended; returning its result")
             pass_by(search, study)
             documents.keep(study)
             self._cancelled(study.closed.reason if study.closed else None)
             self._settle(documents, study, search)
             return study
-        plan = FminPlan(search, self._spark_context, starts_over=self._anew, own=self._began)
+        plan = FminPlan(search, self._spark_context, starts_over=self._starts_over, own=self._began)
         attempt = Attempt(plan, self._storage, self._address)
         try:
-            with suppress(NoSuccess):  # fmin decides whether it needs one
+            with suppress(NoSuccess):  # fmin decides whether this is an error
                 attempt.run()
             self._cancelled(attempt.reason)
         except KeyboardInterrupt:
@@ -264,11 +264,11 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
             raise SystemExit(KILLED) from error
         finally:
             if plan.study is not None:
-                study, self._anew = plan.study, False
+                study, self._starts_over = plan.study, False
                 plan.pass_over()
                 self._settle(documents, study, search)
                 self._log_counts()
-        if attempt.killed:  # too late for this study; but the script ends
+        if attempt.killed:  # SIGTERM arrived after the study's end: exit the script
             raise SystemExit(KILLED)
         return study
 
@@ -282,7 +282,7 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         )
 
     def _settle(self, documents: Documents, study: Study, search: Search) -> None:
-        """Keep the trials of a study, for readers and for the next fmin."""
+        """Keep the trials of a study for readers and for the next fmin."""
         documents.settle(study)
         self._began, self._settled = True, len(self._dynamic_trials)
         self._generator, self._drawn = search.generator, max(study.trials, default=-1) + 1
@@ -295,8 +295,8 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
 
 
 def _call_with_graph(domain: base.Domain, raw: Mapping[str, Any]) -> Any:
-    """Call a function marked with `fmin_pass_expr_memo_ctrl`: it evaluates the space itself.
+    """Call a function marked with `fmin_pass_expr_memo_ctrl`, which evaluates the space itself.
 
-    As with hyperopt's SparkTrials there is no Ctrl on an executor.
+    As with hyperopt's SparkTrials, executors have no Ctrl object.
     """
     return domain.fn(expr=domain.expr, memo=domain.memo_from_config(raw), ctrl=None)

@@ -1,15 +1,14 @@
 """The spec of a study whose objective, space and algorithm are live objects of a script.
 
-Such objects have no stable pickle, so the study's identity is made of what stays the same from one run
-of a script to the next:
+Such objects have no stable pickle. The study's identity is therefore made of the parts that stay the same
+in every run of a script:
 
-- the objective's module and qualified name, a hash of its compiled code and its defaults, that of the
-  functions in its module that it names, and the arguments of a partial: data counts by what it holds.
-  Other globals, the other values of a closure and imported modules do not count, nor do comments;
-- the space's expression in hyperopt's words: every label, distribution, bound and constant, objects by
-  what pickle would put down of them;
-- the algorithm's name, and the settings of a partial;
-- the seed, where the script gave one.
+- the objective's module and qualified name, a hash of its compiled code and defaults and of the functions in
+  its module that it names, and the arguments of a partial, including data in them. Other globals, other
+  values of a closure, imported modules and comments are not part of the identity;
+- the space's expression: every label, distribution, bound and constant; objects by their pickled state;
+- the algorithm's name, and the arguments of a partial;
+- the seed, if the script sets one.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from airflow_sparktune.study.spec import Spec
 
 
 def function_spec(function: Any, *, space: Any, algo: Any, **limits: Any) -> Spec:
-    """Return the spec that tunes `function` over the hyperopt space `space`; raises SpecError."""
+    """Return the spec for tuning `function` over the hyperopt space `space`; raises SpecError."""
     prints = Fingerprint()
     arguments = map(prints.of, (*settings(function), *settings(algo)))
     code = "\n".join((*_code(function, prints), *arguments))
@@ -42,14 +41,14 @@ def function_spec(function: Any, *, space: Any, algo: Any, **limits: Any) -> Spe
 
 
 def _core(function: Any) -> Any:
-    """Return the function that a person wrote, below partials, wrappers and hyperopt's own wrapper."""
+    """Return the user's function inside partials, wrappers and hyperopt's own wrapper."""
     while True:
         if isinstance(function, partial):
             function = function.func
         elif hasattr(function, "__wrapped__"):
             function = function.__wrapped__
         elif getattr(function, "__module__", None) == "hyperopt.fmin" and inspect.isfunction(function):
-            # fmin(space="annotated") calls the user's function from within one of its own.
+            # fmin(space="annotated") wraps the user's function.
             inner = inspect.getclosurevars(function).nonlocals.get("func")
             if inner is None:
                 return function
@@ -59,7 +58,7 @@ def _core(function: Any) -> Any:
 
 
 def _reference(function: Any) -> str:
-    """Return a readable name in the form of a reference, though nobody can import a lambda by it.
+    """Return a readable name in the form of a reference. It need not be importable, e.g. for a lambda.
 
     >>> _reference(inspect.isfunction), _reference(partial(_reference))
     ('inspect:isfunction', 'airflow_sparktune.driver.fmin.spec:_reference')
@@ -71,7 +70,8 @@ def _reference(function: Any) -> str:
 
 
 def _identifier(text: str) -> str:
-    """
+    """Return `text` as an identifier.
+
     >>> _identifier("<lambda>"), _identifier("Model.loss"), _identifier("2nd")
     ('lambda', 'Model_loss', '_2nd')
     """
@@ -80,10 +80,10 @@ def _identifier(text: str) -> str:
 
 
 def _code(function: Any, prints: Fingerprint) -> Iterator[str]:
-    """Yield a function's compiled code, without its file and line numbers."""
+    """Yield descriptions of a function's compiled code, without its file and line numbers."""
     core = _core(function)
     found = getattr(core, "__func__", core)
     if not inspect.isfunction(found):
         found = inspect.getattr_static(type(core), "__call__", None)
-    if inspect.isfunction(found):  # or else it is built in
+    if inspect.isfunction(found):  # False for a builtin
         yield from prints.code(found)

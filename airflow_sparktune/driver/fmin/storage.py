@@ -1,4 +1,4 @@
-"""Find the journal of a script's study: by an argument, Spark's conf or the environment."""
+"""Find the journal of a script's study by argument, Spark conf or environment variable."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from airflow_sparktune.study.storage import MemoryStorage, Storage, open_storage
 
 STUDY_CONF, STUDY_VARIABLE = "spark.sparktune.study", "SPARKTUNE_STUDY"
 
-# How many studies of this process have taken the address that the conf or the environment names.
+# How many studies of this process use the address from the conf or the environment.
 _taken: Counter[str] = Counter()
 
 
 def storage_of(study: str | os.PathLike[str] | None, context: SparkContext) -> tuple[Storage, str | None]:
-    """Return the storage at the address `study`, or at the one named for the whole script, and that address.
+    """Return the storage and address of a study: at `study`, else at the address set for the whole script.
 
-    Without any, the study lives in memory, and has no address.
+    Without an address, the study is kept in memory and the returned address is None.
     """
     if study is not None:
         address = os.fspath(study)
@@ -27,6 +27,6 @@ def storage_of(study: str | os.PathLike[str] | None, context: SparkContext) -> t
     if not named:
         return MemoryStorage(), None
     _taken[named] += 1
-    # Two searches of one script are two studies; in the order of the script, they meet theirs again.
+    # Each search of a script is its own study. The order of the searches assigns them in the next run.
     address = named if _taken[named] == 1 else f"{named}/fmin-{_taken[named]}"
     return open_storage(address), address

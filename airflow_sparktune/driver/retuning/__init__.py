@@ -1,1 +1,1 @@
-"""Retuning inside the driver: the incumbent, its confirmation against the search's best, the decision."""
+"""Retuning in the driver: the incumbent, its confirmation against the best of the search, the decision."""

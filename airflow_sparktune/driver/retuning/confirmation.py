@@ -1,4 +1,4 @@
-"""Confirmation: the repeats of the nominated trials, fed to the tuner, and read back as contenders."""
+"""The confirmation: feed repeats of the nominated trials to the tuner, and collect their results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from airflow_sparktune.study.trial import Trial, TrialOrigin, TrialPurpose, Tria
 
 
 def nominate(study: Study, *, incumbent: Any, top: int) -> list[Trial]:
-    """Return the best trials of a search, the best first: each configuration once, the incumbent's not."""
+    """Return the best distinct configurations of a search, best first, without the incumbent's."""
     seen = {_text(incumbent)}
     ok = (trial for trial in study.searched if trial.state is TrialState.OK)
     found: list[Trial] = []
@@ -30,7 +30,7 @@ def nominate(study: Study, *, incumbent: Any, top: int) -> list[Trial]:
 
 
 class Confirmation:
-    """The repeats of the nominated trials: what has come of them, and which are missing."""
+    """The repeats of the nominated trials: their results, and which are missing."""
 
     def __init__(self, study: Study, rule: DecisionRule) -> None:
         self._study = study
@@ -41,16 +41,16 @@ class Confirmation:
 
     @property
     def incumbent(self) -> Contender | None:
-        """The incumbent with its repeats so far."""
+        """Return the incumbent with its repeats so far."""
         return None if self._incumbent is None else self._contender(self._incumbent)
 
     @property
     def candidates(self) -> list[Contender]:
-        """The candidates with their repeats so far, in the order of their search losses."""
+        """Return the candidates with their repeats so far, in the order of their search losses."""
         return [self._contender(number) for number in self._candidates]
 
     def missing(self) -> list[tuple[int, int]]:
-        """Return the repeats that have not ended, as (trial of the search, repeat), the next one first."""
+        """Return the repeats that have not ended as (trial of the search, repeat), the next one first."""
         found = missing_repeats(self._rule, self.incumbent, self.candidates)
         return [(contender.number, repeat) for contender, repeat in found]
 
@@ -63,13 +63,13 @@ class Confirmation:
             and each.repeat is not None
             and each.state in (TrialState.OK, TrialState.FAILED)
         }
-        # On other data than the search's its loss says nothing of the repeats.
+        # Losses on other data than the search's are not comparable with the search loss.
         other_data = bool(self._rule.confirm.objective_kwargs)
         return Contender(number, trial.params, None if other_data else trial.loss, repeats)
 
 
 class RepeatQueue(TrialQueue):
-    """Feeds the tuner with the repeats that the decision still needs."""
+    """Feeds the tuner the repeats that the decision still needs."""
 
     def __init__(self, study: Study, confirmation: Confirmation) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class RepeatQueue(TrialQueue):
         }
 
     def fresh(self, number: int) -> Trial | None:
-        """Return the next repeat that has not begun yet."""
+        """Return the next repeat that has not started yet."""
         for repeated, repeat in self._confirmation.missing():
             if (repeated, repeat) not in self._begun:
                 self._begun.add((repeated, repeat))
@@ -101,19 +101,19 @@ class RepeatQueue(TrialQueue):
 
 
 class NoSuggestions:
-    """Stands in for the sampler in a confirmation, which asks for nothing and learns nothing."""
+    """A sampler for the confirmation, which suggests and learns nothing."""
 
     dimensions: tuple[Dimension, ...] = ()
 
-    def ask(self, number: int, *, seed: int) -> Suggestion:  # noqa: ARG002 - the contract's
-        """Raise Exhausted: a confirmation runs its repeats alone."""
+    def ask(self, number: int, *, seed: int) -> Suggestion:  # noqa: ARG002 - the protocol's
+        """Raise Exhausted: a confirmation runs only its repeats."""
         raise Exhausted
 
     def tell(self, trial: Trial) -> None:
-        """Nothing to learn."""
+        """Do nothing."""
 
     def given(self, params: Any) -> Suggestion:
-        """Return params that nobody checks."""
+        """Return the params without a check."""
         return Suggestion({}, params)
 
 
@@ -134,7 +134,7 @@ class BrokenIncumbent(Rule):
 
 
 class EnoughRepeats(Rule):
-    """Ends the confirmation when the decision can be taken."""
+    """Ends the confirmation when the decision can be made."""
 
     reason = StopReason.MAX_EVALS
 

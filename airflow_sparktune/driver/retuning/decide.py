@@ -1,9 +1,9 @@
-"""The decision: whether a candidate replaces the incumbent, from paired repeats with fresh seeds.
+"""The decision whether a candidate replaces the incumbent, based on paired repeats with new seeds.
 
-Search losses only nominate. Candidate i passes where the mean of d_ij = (incumbent's loss - candidate's
-loss - margin) in the repeats j exceeds 0 in a one-sided t test at 1 - alpha/m, with m the number of
-candidates: the best of several is chosen by the repeats that test it, and without that correction the
-choice itself would be a winner's curse. docs/explanation/deciding.md has the simulation.
+Search losses only nominate candidates. Candidate i passes if the mean over the repeats j of d_ij =
+(incumbent's loss - candidate's loss - margin) exceeds 0 in a one-sided t test at 1 - alpha/m, with m
+candidates. The correction is needed because the best candidate is chosen on the same repeats that test it:
+otherwise the choice would suffer from the winner's curse. docs/explanation/deciding.md has the simulation.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from airflow_sparktune.study.retuning.rule import LEAST_REPEATS, Rule
 def missing_repeats(
     rule: Rule, incumbent: Contender | None, candidates: Sequence[Contender]
 ) -> list[tuple[Contender, int]]:
-    """The repeats that the decision still needs, in the order to run them; none where it can be taken.
+    """Return the repeats that the decision still needs, in the order to run them; none if it can be made.
 
-    The first repeat of all comes first, then the second: what drops a candidate early is known early.
+    The first repeat of all configurations comes first, then the second, so that a bad candidate is dropped
+    early.
     """
     repeats = rule.confirm.repeats
     racing = [item for item in candidates if _standing(rule, incumbent, item) is Standing.UNFINISHED]
@@ -40,10 +41,10 @@ def missing_repeats(
 
 
 def decide(rule: Rule, incumbent: Contender, candidates: Sequence[Contender]) -> Decision:
-    """Whether one of the candidates replaces the incumbent; a pure function of the repeats.
+    """Return the decision whether one of the candidates replaces the incumbent. A pure function.
 
-    Raises IncumbentBroken where fewer than three repeats of the incumbent succeeded, SpecError for a
-    relative margin where losses have both signs.
+    Raises IncumbentBroken if fewer than three repeats of the incumbent succeeded, SpecError for a relative
+    margin if losses have both signs.
     """
     if _broken(rule, incumbent):
         raise IncumbentBroken(
@@ -78,10 +79,10 @@ def decide(rule: Rule, incumbent: Contender, candidates: Sequence[Contender]) ->
 def choose(
     rule: Rule, candidates: Sequence[Contender], *, outcome: Outcome = Outcome.FIRST, why: str | None = None
 ) -> Decision | None:
-    """The best mean of the repeats, where there is no incumbent to compare with.
+    """Return the decision for the best mean of the repeats, without an incumbent to compare with.
 
-    None where no candidate ran without a failure and holds the guardrails. Where the confirmation was cut
-    off, the best of the search is chosen. `why` says what became of the incumbent.
+    Return None if no candidate ran without a failure and within the guardrails. If the confirmation was cut
+    off, the best trial of the search is chosen. `why` explains why there is no incumbent.
     """
     judged = []
     for item in candidates:
@@ -96,7 +97,7 @@ def choose(
     running = [item for item in judged if item.standing in (Standing.PASSED, Standing.UNFINISHED)]
     if not running:
         return None
-    # Candidates come in the order of their search losses.
+    # Candidates are in the order of their search losses.
     best = running[0] if unfinished else min(running, key=_mean)
     winner = replace(best, standing=Standing.WON)
     return Decision(
@@ -110,7 +111,7 @@ def choose(
 
 
 def _entered(incumbent: Contender | None, candidates: Sequence[Contender]) -> list[Contender]:
-    """Those that are compared: a candidate with a failed repeat is out."""
+    """Return the configurations to compare, without candidates that have a failed repeat."""
     entered = [item for item in candidates if not item.failures]
     return entered if incumbent is None else [incumbent, *entered]
 
@@ -120,7 +121,7 @@ def _broken(rule: Rule, incumbent: Contender) -> bool:
 
 
 def _standing(rule: Rule, incumbent: Contender | None, candidate: Contender) -> Standing:
-    """How far a candidate has come: PASSED where it only lacks the test."""
+    """Return the progress of a candidate; PASSED means that only the test is missing."""
     repeats = rule.confirm.repeats
     if candidate.failures:
         return Standing.FAILED
@@ -133,7 +134,7 @@ def _standing(rule: Rule, incumbent: Contender | None, candidate: Contender) -> 
 def _judge(
     rule: Rule, incumbent: Contender, candidate: Contender, *, of: int, noise: bool, stand_in_sd: float
 ) -> Measured:
-    """A candidate's figures and standing; PASSED for each that the test passes."""
+    """Return the measurements and standing of a candidate; PASSED if it passes the test."""
     standing = _standing(rule, incumbent, candidate)
     pairs = Paired.of(
         incumbent,
@@ -144,10 +145,10 @@ def _judge(
     )
     if not pairs.n or standing is Standing.FAILED:
         return candidate.measured(standing=standing, pairs=pairs.n)
-    # A single pair, before the confirmation was cut off, says nothing of the noise.
+    # A single pair, from a confirmation that was cut off, contains no information about noise.
     bound = pairs.lower(1 - (1 - rule.confirm.confidence) / of) if pairs.n > 1 else None
     why = None
-    # Without noise two repeats are all that it takes.
+    # Without noise, two repeats are enough.
     if standing is Standing.PASSED or (standing is Standing.UNFINISHED and not noise):
         standing = Standing.PASSED if bound is not None and bound > 0 else Standing.NOT_BETTER
     if standing is Standing.PASSED and (why := broken_guardrail(rule.guardrails, candidate, incumbent)):
@@ -163,7 +164,7 @@ def _judge(
 
 
 def _pick(judged: list[Measured]) -> tuple[list[Measured], Measured | None]:
-    """The one with the best mean among those that passed, marked as the winner."""
+    """Mark the candidate with the best mean among those that passed as the winner, and return it."""
     passed = [item for item in judged if item.standing is Standing.PASSED]
     if not passed:
         return judged, None

@@ -1,4 +1,4 @@
-"""Guardrails: bounds on other metrics, held by a candidate's mean over the confirmation's repeats."""
+"""Guardrails: limits on the means of other metrics over a candidate's repeats."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from airflow_sparktune.study.retuning.rule import Guardrail
 def broken_guardrail(
     guardrails: Sequence[Guardrail], candidate: Contender, incumbent: Contender | None
 ) -> str | None:
-    """The first bound that the candidate breaks, in words; bounds against an incumbent need one."""
+    """Return a description of the first limit that the candidate violates, or None.
+
+    Limits relative to the incumbent are skipped without one.
+    """
     return next(_broken(guardrails, candidate, incumbent), None)
 
 
@@ -42,13 +45,11 @@ def _broken(
 
 
 def require_metrics(guardrails: Sequence[Guardrail], metrics: Mapping[str, Any]) -> None:
-    """Raise ObjectiveError where a successful trial did not return a metric that a guardrail bounds."""
+    """Raise ObjectiveError if a successful trial did not return a metric that a guardrail limits."""
     for rail in guardrails:
         if not shape.number(metrics.get(rail.metric)):
             near = difflib.get_close_matches(rail.metric, metrics, n=1)
-            hint = (
-                f"did you mean {near[0]!r}?" if near else "return it beside the loss, or drop the guardrail"
-            )
+            hint = f"did you mean {near[0]!r}?" if near else "return it with the loss, or drop the guardrail"
             returned = ", ".join(sorted(name for name in metrics if shape.number(metrics[name]))) or "none"
             raise ObjectiveError(
                 f"guardrails must name numbers that the objective returns, got {rail.metric!r}, but besides "

@@ -1,4 +1,4 @@
-"""Find what is in production, and see whether the space still holds it."""
+"""Find the configuration in production, and check whether it fits the space."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ log = logging.getLogger(__name__)
 def resolve_incumbent(
     spec: Spec, champions: Champions | None, sampler: Sampler, *, study: str | None
 ) -> Incumbent:
-    """Return the incumbent that a spec asks for, as this study will know it from now on.
+    """Return the incumbent that a spec asks for; the study keeps it from now on.
 
-    `study` is this study's own address. Raises SpecError for one that does not fit the space where
-    `incumbent_mismatch` is `fail`, StorageError for a record of champions that cannot be read.
+    `study` is this study's own address. Raises SpecError if the incumbent does not fit the space and
+    `incumbent_mismatch` is `fail`, RecordError if the record of champions cannot be read.
     """
     found = _find(spec, champions, study)
     if found.params is None:
-        log.info("no incumbent: the record of champions is empty, this study finds the first")
+        log.info("no incumbent: the record of champions is empty, so this study finds the first")
         return found
     try:
         suggestion = sampler.given(found.params)
@@ -39,7 +39,7 @@ def resolve_incumbent(
 
 
 def incumbent_suggestion(incumbent: Incumbent) -> Suggestion:
-    """Return the incumbent as the queue takes it; without a point where the space does not hold it."""
+    """Return the suggestion of the incumbent; its point is empty if it does not fit the space."""
     return Suggestion(incumbent.point or {}, incumbent.params)
 
 
@@ -48,8 +48,8 @@ def _find(spec: Spec, champions: Champions | None, study: str | None) -> Incumbe
         case "champion" | "previous" as source:
             if champions is None:
                 raise SpecError(
-                    f"incumbent {source!r} must have a record of champions, got a study in memory; give the "
-                    "study a folder"
+                    f"incumbent {source!r} needs a record of champions, but a study in memory has none; give "
+                    "the study a folder"
                 )
             if source == "champion":
                 entry = champions.in_office()

@@ -1,4 +1,4 @@
-"""Paired differences between the incumbent and a candidate, and what they say with confidence."""
+"""Paired differences between the incumbent and a candidate, with confidence bounds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_sparktune.driver.retuning.contender import Contender
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.retuning.rule import LEAST_REPEATS, Margin
 
-# A candidate is dropped where even its 90 % upper bound lies below 0.
+# A candidate is dropped if even its one-sided 90 % upper bound is below 0.
 RACING_CONFIDENCE = 0.9
 
 
@@ -20,8 +20,8 @@ RACING_CONFIDENCE = 0.9
 class Paired:
     """d_j = incumbent's loss - candidate's loss - margin, over the repeats j that both have.
 
-    `stand_in_sd` takes the place of a standard deviation of 0, which a few equal differences of discrete
-    losses can have.
+    `stand_in_sd` replaces a standard deviation of 0, which can occur by chance if there are few differences
+    of discrete losses.
     """
 
     gains: tuple[float, ...]
@@ -38,7 +38,7 @@ class Paired:
         upto: int,
         stand_in_sd: float = 0.0,
     ) -> Paired:
-        """The pairs among the repeats 1 to `upto`."""
+        """Return the pairs among the repeats 1 to `upto`."""
         theirs, ours = incumbent.losses, candidate.losses
         shared = [number for number in theirs if number in ours and number <= upto]
         return cls(
@@ -53,20 +53,20 @@ class Paired:
 
     @property
     def gain(self) -> float:
-        """By how much the candidate's loss is lower, in the mean; the margin is not taken off."""
+        """Return by how much the candidate's mean loss is lower, without the margin."""
         return fmean(self.gains)
 
     @property
     def std_error(self) -> float:
-        """The standard error of the mean difference."""
+        """Return the standard error of the mean difference."""
         return self._sd / math.sqrt(self.n)
 
     def lower(self, confidence: float) -> float:
-        """What the mean of d exceeds with this one-sided confidence, by Student's t."""
+        """Return the one-sided lower confidence bound of the mean of d, by Student's t."""
         return self._mean - self._reach(confidence)
 
     def upper(self, confidence: float) -> float:
-        """What the mean of d stays below with this one-sided confidence."""
+        """Return the one-sided upper confidence bound of the mean of d."""
         return self._mean + self._reach(confidence)
 
     @cached_property
@@ -89,21 +89,21 @@ class Paired:
 
 @cache
 def quantile(confidence: float, freedom: int) -> float:
-    """The quantile of Student's t distribution.
+    """Return a quantile of Student's t distribution.
 
     >>> round(quantile(0.95, 4), 4)
     2.1318
     """
-    from scipy.special import stdtrit  # takes half a second to import, and only a decision needs it
+    from scipy.special import stdtrit  # imported here: it takes half a second, and only a decision needs it
 
     return float(stdtrit(freedom, confidence))
 
 
 def dropped_after(incumbent: Contender, candidate: Contender, margin: Margin, *, repeats: int) -> int | None:
-    """After how many of the repeats the candidate was so far behind that the others are not run, if so.
+    """Return after how many repeats the candidate was so far behind that the rest are not run, or None.
 
-    Racing may only drop: a candidate that is ahead runs all its repeats. Looks at the repeats in their
-    order, so that the answer does not depend on which of them happened to end first.
+    Only bad candidates are dropped early; one that is ahead runs all its repeats. The repeats are evaluated
+    in order, so that the result does not depend on which of them ended first.
     """
     both = next(
         (
@@ -121,10 +121,10 @@ def dropped_after(incumbent: Contender, candidate: Contender, margin: Margin, *,
 
 
 def refuse_mixed_signs(margin: Margin, contenders: Sequence[Contender]) -> None:
-    """Raise SpecError for a relative margin where losses have both signs: a share of them means nothing."""
+    """Raise SpecError for a relative margin if losses have both signs: a share of them is undefined."""
     losses = [loss for item in contenders for loss in item.all_losses]
     if margin.relative and losses and min(losses) < 0 < max(losses):
         raise SpecError(
-            f"replace_margin must be a number in units of the loss where losses have both signs, got "
+            f"replace_margin must be a number in units of the loss if losses have both signs, got "
             f"{margin.to_json()!r} with losses from {min(losses):.6g} to {max(losses):.6g}"
         )

@@ -1,4 +1,4 @@
-"""A study's comparison with production: what it begins with, its confirmation, decision and record."""
+"""The comparison of a study with production: its starting points, confirmation, decision and record."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ class Repeat(Protocol):
     def __call__(self, *, queue: TrialQueue, rules: Sequence[Rule]) -> StopReason: ...
 
 
-# How an incumbent's trial ends where it says something of the incumbent.
+# The final states of an incumbent's trial that count as a measurement.
 _MEASURED = (TrialState.OK, TrialState.FAILED)
 
 
 class Retuning:
-    """Of a study whose spec names an incumbent or a warm start; does nothing for others.
+    """Retunes a study whose spec has an incumbent or a warm start; does nothing for other studies.
 
-    `address` is where the study lies, None in memory. All that is resolved or decided is journalled first,
-    and read from there by a retry.
+    `address` is the address of the study, None in memory. Everything resolved or decided is journalled first,
+    and read from the journal by a retry.
     """
 
     def __init__(self, spec: Spec, recorder: Recorder, sampler: Sampler, address: str | None) -> None:
@@ -62,7 +62,7 @@ class Retuning:
         self._champions = _record_of(spec, address)
 
     def starts(self, given: Sequence[Start]) -> list[Start]:
-        """Return what the study begins with: the incumbent, the points of a person, those of a warm start."""
+        """Return the configurations to run first: the incumbent, the given points, the warm-start points."""
         self._resolve()
         incumbent, warm = self._incumbent, self._study.starts.warm_start if self._study.starts else ()
         first = [] if incumbent is None else [Start(incumbent_suggestion(incumbent), TrialOrigin.INCUMBENT)]
@@ -75,7 +75,7 @@ class Retuning:
         ]
 
     def search_rules(self, rules: Sequence[Rule]) -> list[Rule]:
-        """Return what ends the search: it leaves a share of the time to the confirmation."""
+        """Return the rules that end the search, with a share of the time reserved for the confirmation."""
         if self._spec.incumbent is None:
             return list(rules)
         share = 1 - self._rule.confirm.timeout_share
@@ -84,16 +84,16 @@ class Retuning:
 
     @property
     def search_ended(self) -> StopReason | None:
-        """Why the search has ended in an earlier attempt; None while it goes on."""
+        """Return the reason for which an earlier attempt ended the search, or None."""
         return self._study.nominated.reason if self._study.nominated else None
 
     def look(self, trial: Trial) -> None:
-        """Look at a trial that has ended: raises ObjectiveError where a guardrail has no metric to bound."""
+        """Check an ended trial: raises ObjectiveError if it lacks a metric that a guardrail needs."""
         if trial.state is TrialState.OK:
             require_metrics(self._rule.guardrails, trial.info)
 
     def require_incumbent(self) -> None:
-        """Raise IncumbentBroken where the incumbent has failed and nobody asked to replace it then."""
+        """Raise IncumbentBroken if the incumbent has failed, unless it may then be replaced."""
         failure = _failure_of(self._incumbent_trial())
         if failure is not None and self._spec.on_broken_incumbent == "fail":
             raise IncumbentBroken(
@@ -101,10 +101,10 @@ class Retuning:
             )
 
     def conclude(self, reason: StopReason, repeat: Repeat) -> None:
-        """Confirm, decide, and put the decision on record; what an earlier attempt has done stays.
+        """Confirm, decide and record the decision, except for the steps that an earlier attempt completed.
 
-        `reason` is why the search has ended; `repeat` runs the trials of a queue until a rule ends them.
-        Raises IncumbentBroken, SpecError or ObjectiveError where no decision can be taken.
+        `reason` is why the search ended; `repeat` runs the trials of a queue until a rule ends them.
+        Raises IncumbentBroken, SpecError or ObjectiveError if no decision can be made.
         """
         if self._spec.incumbent is not None and self._study.decision is None:
             decision = self._decide(reason, repeat)
@@ -114,7 +114,7 @@ class Retuning:
 
     @property
     def _incumbent(self) -> Incumbent | None:
-        """The incumbent that runs, if there is one."""
+        """Return the incumbent to measure, or None."""
         found = self._study.starts.incumbent if self._study.starts else None
         return found if found is not None and found.runs else None
 
@@ -151,7 +151,7 @@ class Retuning:
             return self._choose(confirmation, str(error))
 
     def _nominate(self, reason: StopReason, incumbent: Trial | None) -> None:
-        """Journal which trials are confirmed, unless an earlier attempt has."""
+        """Journal which trials are confirmed, unless an earlier attempt did."""
         if self._study.nominated is not None:
             return
         params = None if incumbent is None else incumbent.params
@@ -174,7 +174,7 @@ class Retuning:
         return next(found, None)
 
     def _why_without(self, trial: Trial | None) -> str | None:
-        """Return why there is no incumbent to compare with, None where there is one."""
+        """Return why there is no incumbent to compare with, or None if there is one."""
         found = self._study.starts.incumbent if self._study.starts else None
         if found is None or found.params is None:
             return "there was no champion yet"
@@ -183,10 +183,10 @@ class Retuning:
         return _failure_of(trial)
 
     def _kept_unmeasured(self, trial: Trial | None) -> Decision:
-        """Return the decision of a search that ended before its incumbent: there is nothing to compare."""
+        """Return the decision to keep an incumbent that was not measured before the study ended."""
         return Decision(
             outcome=Outcome.KEPT,
-            reason="the study ended before the incumbent was measured; raise its limits to have it decided",
+            reason="the study ended before the incumbent was measured; raise its limits to get a decision",
             params=self._incumbent.params if self._incumbent else None,
             number=None if trial is None else trial.number,
         )
@@ -197,14 +197,14 @@ class Retuning:
         decision = choose(self._rule, confirmation.candidates, outcome=outcome, why=why)
         if decision is None:
             raise ObjectiveError(
-                f"at least one candidate must run all its repeats and hold the guardrails, but none of "
+                f"at least one candidate must complete its repeats within the guardrails, but none of "
                 f"{len(confirmation.candidates)} did; {why}"
             )
         return decision
 
 
 def _record_of(spec: Spec, address: str | None) -> Champions | None:
-    """Return the record of the task's champions: the one named in the spec, or one beside the study."""
+    """Return the task's record of champions: at the address in the spec, else beside the study."""
     if spec.champions is not None:
         return Champions(spec.champions, spec.segment)
     if address is None or (spec.incumbent is None and spec.warm_start is None):
@@ -213,7 +213,7 @@ def _record_of(spec: Spec, address: str | None) -> Champions | None:
 
 
 def _failure_of(incumbent: Trial | None) -> str | None:
-    """Return why the incumbent's trial failed, None where it did not."""
+    """Return why the incumbent's trial failed, or None if it did not."""
     if incumbent is None or incumbent.state is not TrialState.FAILED:
         return None
     return (

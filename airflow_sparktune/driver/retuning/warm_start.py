@@ -1,4 +1,4 @@
-"""Points of earlier studies to begin with: never their losses, which were measured on other data."""
+"""Starting points from earlier studies, without their losses, which were measured on other data."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from airflow_sparktune.study.trial import TrialState
 
 log = logging.getLogger(__name__)
 
-# How many points there are at most, where max_evals gives no share.
+# The largest number of points if max_evals is unset.
 WITHOUT_MAX_EVALS = 10
-# How many reasons the log gives for points that were left out.
+# The largest number of reasons in the log for points that were left out.
 REASONS = 3
 
 
 def warm_points(
     spec: Spec, champions: Champions | None, sampler: Sampler, *, study: str | None
 ) -> list[WarmPoint]:
-    """Return the points that a spec asks to begin with, the best first, as many as their share allows.
+    """Return the starting points that a spec asks for, best first, as many as their share allows.
 
-    `study` is this study's own address. Points that the space does not hold are left out, which the log
-    says. Raises SpecError for an address without a study that can be read, or none of whose points fits.
+    `study` is this study's own address. Points that do not fit the space are left out and logged. Raises
+    SpecError if the address has no readable study, or if none of its points fits.
     """
     if spec.warm_start is None:
         return []
@@ -44,12 +44,12 @@ def warm_points(
         if not fitting and not _of_last_studies(spec):
             raise SpecError(f"warm_start must name points of the space, but {said}")
         log.warning("%s", said)
-    log.info("beginning with %d points of warm_start", len(fitting[:most]))
+    log.info("starting with %d points of warm_start", len(fitting[:most]))
     return fitting[:most]
 
 
 def _of_last_studies(spec: Spec) -> bool:
-    """Return whether the points come from this task's own past, whose space may have changed."""
+    """Return whether the points come from earlier studies of this task, whose space may have changed."""
     return spec.warm_start == "previous" or isinstance(spec.warm_start, int)
 
 
@@ -58,10 +58,11 @@ def _offered(spec: Spec, champions: Champions | None, study: str | None) -> Iter
         case "previous" | int() as last:
             if champions is None:
                 raise SpecError(
-                    "warm_start must have earlier studies, got a study in memory; give it a folder"
+                    "warm_start needs earlier studies, but a study in memory has none; give it a folder"
                 )
             entries = champions.previous(1 if last == "previous" else int(last), but=study)
-            # Losses of two studies cannot be compared: the best of each comes first, then the second.
+            # Losses of different studies are not comparable, so the best of each comes first, then the
+            # second.
             columns = [_points_of(entry.study or "", required=False) for entry in entries]
             yield from (point for point in chain.from_iterable(zip_longest(*columns)) if point is not None)
         case str() as address:
@@ -71,7 +72,7 @@ def _offered(spec: Spec, champions: Champions | None, study: str | None) -> Iter
 
 
 def _points_of(address: str, *, required: bool) -> list[WarmPoint]:
-    """Return the configurations of a study's search, the best first."""
+    """Return the configurations of a study's search, best first."""
     follower = read_study(address)
     found = follower.study
     if not found.attempts:

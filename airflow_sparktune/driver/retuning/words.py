@@ -1,4 +1,4 @@
-"""A decision in one sentence."""
+"""Describe a decision in one sentence."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from airflow_sparktune.study.retuning.rule import Rule
 
 
 def replaced_reason(winner: Measured) -> str:
-    """Why the incumbent is replaced."""
+    """Return why the incumbent is replaced."""
     return f"trial {winner.number} is {_difference(winner)}"
 
 
 def kept_reason(rule: Rule, candidates: Sequence[Measured]) -> str:
-    """Why the incumbent is kept: of the candidate that came closest, what it lacks."""
+    """Return why the incumbent is kept: what the closest candidate lacks."""
     if not candidates:
         return "no other configuration succeeded"
     if any(item.standing is Standing.UNFINISHED for item in candidates):
         done = sum(item.n for item in candidates)
         return (
             f"the timeout cut the confirmation off after {done} repeats of {len(candidates)} candidates; "
-            "raise timeout or confirm.timeout_share to have it decided"
+            "raise timeout or confirm.timeout_share to get a decision"
         )
     measured = [item for item in candidates if item.difference is not None]
     if not measured:
@@ -38,7 +38,7 @@ def kept_reason(rule: Rule, candidates: Sequence[Measured]) -> str:
 
 
 def first_reason(winner: Measured, *, why: str | None, unfinished: bool) -> str:
-    """Why a configuration was chosen where there was no incumbent to compare with."""
+    """Return why a configuration was chosen without an incumbent to compare with."""
     because = why or "there was no champion yet"
     if unfinished:
         said = "is the best of the search; the timeout cut the confirmation off"
@@ -50,7 +50,7 @@ def first_reason(winner: Measured, *, why: str | None, unfinished: bool) -> str:
 
 
 def with_error(value: float, std_error: float | None) -> str:
-    """A value with its standard error, both with the digits that matter.
+    """Return a value with its standard error, rounded to the significant digits.
 
     >>> with_error(0.0214, 0.00312), with_error(0.5, None)
     ('0.0214 ± 0.0031', '0.5')

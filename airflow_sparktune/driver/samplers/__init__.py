@@ -1,6 +1,6 @@
-"""Suggest the next configuration: one file per sampler.
+"""Samplers suggest the next configuration; each file is one sampler.
 
-A sampler is made by `create`; a new one is a file here and an entry in it.
+To add a sampler, write it in a file here and construct it in `create`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from airflow_sparktune.study.spec import Spec
 
 
 def create(spec: Spec) -> Sampler:
-    """Return the sampler of a spec's space and algorithm.
+    """Return the sampler for a spec's space and algorithm.
 
-    Raises SpecError for a space that cannot be searched, ObjectiveError for an algorithm that is not found.
+    Raises SpecError for an invalid space, ObjectiveError if the algorithm cannot be imported.
     """
     from airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler
 

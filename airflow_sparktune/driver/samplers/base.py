@@ -1,4 +1,4 @@
-"""The contract of a sampler: it suggests the next configuration."""
+"""The protocol of a sampler, which suggests the next configuration."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from airflow_sparktune.study.trial import Trial
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A configuration: one number for each active label, and the plain values made of them.
+    """A configuration: `point` has a number for each active label, `params` the plain values derived from it.
 
-    `by` names the algorithm that found it, and how, as far as that is known.
+    `by` names the algorithm and the method that suggested it, if known.
     """
 
     point: Mapping[str, Any]
@@ -23,24 +23,24 @@ class Suggestion:
 
 
 class Exhausted(Exception):
-    """A sampler has nothing more to suggest."""
+    """The sampler has no more suggestions."""
 
 
 class Sampler(Protocol):
-    """Suggests configurations from the results of earlier ones."""
+    """Suggests configurations based on the results of earlier ones."""
 
     @property
     def dimensions(self) -> tuple[Dimension, ...]:
-        """The table of the space's dimensions, in the order of the space."""
+        """Return the dimensions of the space, in the order of the space."""
 
     def ask(self, number: int, *, seed: int) -> Suggestion:
-        """Return the configuration of trial `number`: a function of the seed and the trials seen so far.
+        """Return the configuration of trial `number`, which depends only on the seed and the known trials.
 
-        Raises Exhausted where there is none.
+        Raises Exhausted if there is no more.
         """
 
     def tell(self, trial: Trial) -> None:
-        """Take in where a trial stands: running ones too, so that parallel suggestions spread out."""
+        """Record the state of a trial. Running trials count too, so that parallel suggestions spread out."""
 
     def given(self, params: Any) -> Suggestion:
-        """Return params that a person gives as a suggestion; raises SpecError where they do not fit."""
+        """Return the suggestion for a user's params; raises SpecError if they do not fit the space."""

@@ -1,4 +1,4 @@
-"""A module that costs nothing where it is only imported, and not used."""
+"""Defer the import of a module until one of its attributes is used."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 
 @contextmanager
 def deferred(name: str) -> Iterator[None]:
-    """Let the imports of module `name` in here load it only when something in it is looked up.
+    """Make imports of module `name` in this context load it only when an attribute is looked up.
 
-    importlib's own LazyLoader would load it at the second import, which asks for the module's spec.
+    importlib's LazyLoader would load the module at its second import, which reads the module's spec.
     """
     if name in sys.modules:
         yield
@@ -24,7 +24,7 @@ def deferred(name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        # Whoever imports it from now on shall find nothing but the module.
+        # Later imports must get the module itself.
         if sys.modules.get(name) is placeholder:
             del sys.modules[name]
 

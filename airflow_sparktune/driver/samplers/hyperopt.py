@@ -1,4 +1,4 @@
-"""hyperopt's algorithms behind `ask` and `tell`."""
+"""A sampler over hyperopt's suggest functions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy
 
 from airflow_sparktune.driver.samplers.deferred import deferred
 
-# hyperopt imports it for atpe alone, and spends more than half of its own import on it.
+# hyperopt needs scipy.stats only for atpe, but spends more than half of its import time on it.
 with deferred("scipy.stats"):
     import hyperopt
     from hyperopt import anneal, rand, tpe
@@ -32,9 +32,9 @@ TPE_SETTINGS: Mapping[str, Any] = {"n_startup_jobs": 10, "gamma": 1.0, "verbose"
 
 
 class SuggestSampler:
-    """A search space and a suggest function of hyperopt's signature.
+    """Combines a search space with a suggest function of hyperopt's signature.
 
-    The function's documents may say how they were found, in `misc["suggested_by"]`; else `name` is taken.
+    The function may name the method of a suggestion in `misc["suggested_by"]`; the default is `name`.
     """
 
     def __init__(self, space: SearchSpace, suggest: Suggest, *, name: str | None = None) -> None:
@@ -48,7 +48,7 @@ class SuggestSampler:
         return self.space.dimensions
 
     def ask(self, number: int, *, seed: int) -> Suggestion:
-        """Return the configuration of trial `number`; raises Exhausted where the algorithm suggests none."""
+        """Return the configuration of trial `number`; raises Exhausted if the algorithm has no more."""
         docs = self._suggest([number], self.space.domain, self._history, seed)
         if not docs:
             raise Exhausted
@@ -61,32 +61,32 @@ class SuggestSampler:
         return Suggestion(point, self.resolve(point), by=doc["misc"].get("suggested_by", self._name))
 
     def given(self, params: Any) -> Suggestion:
-        """Return params that a person gives as a suggestion."""
+        """Return the suggestion for a user's params."""
         return self.space.given(params)
 
     def resolve(self, point: Mapping[str, Any]) -> Any:
-        """Return the plain values that a point stands for."""
+        """Return the plain values of a point."""
         return self.space.params(point)
 
     def tell(self, trial: Trial) -> None:
-        """Take in where a trial stands."""
+        """Record the state of a trial."""
         self._history.put(trial, list(self.space.domain.params))
 
 
 class HyperoptSampler(SuggestSampler):
-    """A spec's search space and algorithm. Raises SpecError for a space whose values JSON cannot hold."""
+    """Samples a spec's space with its algorithm. Raises SpecError if values of the space are not JSON."""
 
     def __init__(self, space: Any, algo: str) -> None:
         super().__init__(SearchSpace.of(space), _algorithm(algo), name=algo)
 
 
 class _History(hyperopt.Trials):  # type: ignore[misc]  # hyperopt is untyped
-    """The history as hyperopt's suggest functions read it."""
+    """The history in the form that hyperopt's suggest functions read."""
 
     def __init__(self) -> None:
         super().__init__(refresh=False)
         self._index: dict[int, int] = {}
-        # A suggest function of the user's own may count either list.
+        # A user's suggest function may read either list.
         self._trials: list[dict[str, Any]] = self._dynamic_trials
 
     def put(self, trial: Trial, labels: list[str]) -> None:
@@ -95,11 +95,11 @@ class _History(hyperopt.Trials):  # type: ignore[misc]  # hyperopt is untyped
         self._trials[at : at + 1] = [doc]
 
     def refresh(self) -> None:
-        """Nothing to do: `put` keeps the view up to date."""
+        """Do nothing: `put` keeps the view up to date."""
 
 
 def document(trial: Trial, labels: list[str]) -> dict[str, Any]:
-    """Return a trial as hyperopt's suggest functions read it; without a loss it counts as infinitely bad."""
+    """Return a trial as a hyperopt document; a trial without a loss counts as failed."""
     if trial.state is TrialState.OK:
         state, result = hyperopt.JOB_STATE_DONE, {"status": hyperopt.STATUS_OK, "loss": trial.loss}
     elif trial.state is TrialState.RUNNING:
@@ -151,17 +151,17 @@ def _algorithm(name: str) -> Suggest:
 
 
 def guarded_atpe() -> Suggest:
-    """Return hyperopt's atpe, repeatable, and usable before a loss; raises SpecError without lightgbm."""
+    """Return hyperopt's atpe made repeatable and safe without losses; raises SpecError without lightgbm."""
     try:
         from hyperopt import atpe  # needs lightgbm
     except ImportError as error:
         raise SpecError(
-            f"algo 'atpe' needs more than hyperopt brings, got: {error}; "
+            f"algo 'atpe' needs packages beyond hyperopt, got: {error}; "
             "install airflow-sparktune[atpe] where the driver runs, or use algo='tpe'"
         ) from None
 
     def suggest(new_ids: list[int], domain: Any, trials: Any, seed: int) -> list[dict[str, Any]]:
-        # It takes the smallest of the losses before it asks whether there are any.
+        # atpe takes the minimum of the losses before it checks whether there are any.
         known = any(loss is not None for loss in trials.losses())
         chosen = atpe.suggest if known else rand.suggest
         with _global_seed(seed):
@@ -173,7 +173,7 @@ def guarded_atpe() -> Suggest:
 
 @contextmanager
 def _global_seed(seed: int) -> Iterator[None]:
-    """Seed the global random states for a while: atpe draws from them and ignores the seed it is given."""
+    """Seed the global random states in this context: atpe draws from them and ignores its seed."""
     python, numpy_ = random.getstate(), numpy.random.get_state()
     random.seed(seed)
     numpy.random.seed(seed)

@@ -1,6 +1,6 @@
-"""Search spaces as hyperopt's expressions: write ours as one, read a user's own.
+"""Convert search spaces to hyperopt expressions, and read the dimensions of hyperopt expressions.
 
-Only this file and `search_space` know the form of hyperopt's graphs.
+Only this file and `search_space` depend on the structure of hyperopt's graphs.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from airflow_sparktune.study.space.dimensions import Dimension, dimensions, name
 
 
 def hyperopt_space(space: Any) -> tuple[Any, tuple[Dimension, ...]]:
-    """Return hyperopt's expression of a spec's `space`, and the table of its dimensions.
+    """Return the hyperopt expression of a spec's `space`, and its dimensions.
 
-    Raises SpecError for a user's space with two parameters of one label, with none, or with options
-    that JSON cannot hold.
+    Raises SpecError for a hyperopt space with duplicate labels, without parameters, or with options that are
+    not JSON.
     """
     if isinstance(space, str):
         reference, space = space, load(space)
@@ -37,12 +37,12 @@ def hyperopt_space(space: Any) -> tuple[Any, tuple[Dimension, ...]]:
 
 
 def read_dimensions(expression: Any) -> tuple[Dimension, ...]:
-    """Return the table of the dimensions of a hyperopt expression, which may offer any objects."""
+    """Return the dimensions of a hyperopt expression, whose options may be any objects."""
     return _table(_read(expression, any_value=True))
 
 
 def graph_lines(expression: Any, *, words: Callable[[Any], str]) -> Iterator[str]:
-    """Yield a line for each node of an expression: it refers to inputs by their lines."""
+    """Yield a line for each node of an expression; a node refers to its inputs by their line numbers."""
     lines: dict[int, int] = {}
     for node in pyll.dfs(expression):
         inputs = [lines[id(item)] for item in node.inputs()]
@@ -64,13 +64,13 @@ def _holds_hyperopt(found: Any) -> bool:
 
 
 def _write(tree: Any, path: str = "") -> Any:
-    """Our space as hyperopt's; labels are the paths that `spaces.walk` gives."""
+    """Return our space as a hyperopt expression; labels are the paths of `spaces.walk`."""
     label = path or "value"
     match tree:
         case Number(kind, args):
-            if kind == "uniformint":  # hp.uniformint, in the one form that atpe can read too
+            if kind == "uniformint":  # the only form of hp.uniformint that atpe can read
                 return pyll.scope.int(hp.quniform(label, *args, 1))
-            # hyperopt takes the logarithms of the bounds.
+            # hyperopt takes the logarithms of the bounds as arguments.
             if kind in ("loguniform", "qloguniform"):
                 args = (math.log(args[0]), math.log(args[1]), *args[2:])
             return getattr(hp, kind)(label, *args)
@@ -97,7 +97,7 @@ def _read(
 ) -> Iterator[Dimension]:
     """Yield the dimensions below a node of hyperopt's graph, in the order of the space.
 
-    Raises SpecError for what JSON cannot hold, unless `any_value`.
+    Raises SpecError for values that are not JSON, unless `any_value`.
     """
     name_option = _kind_of_option if any_value else _option_name
     match node.name:
@@ -120,7 +120,7 @@ def _read(
 
 
 def _read_number(label: str, node: Any, parent: str | None, branch: int | None, *, whole: bool) -> Dimension:
-    # Bounds are often computed with numpy, which the journal cannot hold.
+    # Bounds may be numpy scalars, which the journal cannot hold.
     given = {name: scalar(arg.obj) for name, arg in node.arg.items() if isinstance(arg, pyll.Literal)}
     low, high = given.get("low"), given.get("high")
     if node.name == "randint":
@@ -136,19 +136,19 @@ def _read_number(label: str, node: Any, parent: str | None, branch: int | None, 
 
 
 def _exp(bound: float) -> float | None:
-    """Return a bound in natural units, rounded where it was stored as a logarithm; None for infinity.
+    """Return a bound in natural units, without the rounding error of its logarithm; None for infinity.
 
     >>> _exp(math.log(1e-4)), _exp(1000)
     (0.0001, None)
     """
     try:
         return float(f"{math.exp(bound):.12g}")
-    except OverflowError:  # most often 1000 was meant itself; hyperopt takes it
+    except OverflowError:  # usually the bound itself was given instead of its logarithm; hyperopt accepts it
         return None
 
 
 def _option_name(option: Any, index: int, *, label: str) -> str:
-    """Return an option's name; raises SpecError for an object."""
+    """Return the name of an option; raises SpecError if the option is not JSON."""
     if option.name == "literal":
         return name_of(_constant(option.obj, label=label))
     labels = [item.label for item in _read(option, label)]
@@ -158,7 +158,7 @@ def _option_name(option: Any, index: int, *, label: str) -> str:
 
 
 def _kind_of_option(option: Any, index: int, *, label: str) -> str:
-    """Return the name of an option that may be any object, without its address, which changes at each run."""
+    """Return the name of any option, without its memory address, which differs between runs."""
     if option.name != "literal":
         labels = [item.label for item in _read(option, any_value=True)]
         return f"{index}: {', '.join(labels) or option.name}"
@@ -169,19 +169,19 @@ def _kind_of_option(option: Any, index: int, *, label: str) -> str:
 
 
 def _constant(value: Any, *, label: str | None) -> Any:
-    """Return a value that the space offers as it is, in JSON; `label` is the choice that offers it."""
+    """Return a constant of the space as JSON; `label` is the choice that contains it."""
     try:
         return plain(value, what="it")
     except SpecError:
         where = f"the options of {label!r}" if label else "the constants of a space"
         raise SpecError(
             f"{where} must be plain JSON, got {type(value).__name__}; "
-            "offer names, and build the object from its name inside the objective"
+            "use names as options, and build the object from its name inside the objective"
         ) from None
 
 
 def _checked(expression: Any, reference: str) -> tuple[Dimension, ...]:
-    """Return the table of a user's space; refuses two parameters of one label, and none at all."""
+    """Return the dimensions of a user's space; raises SpecError for duplicate labels and an empty space."""
     found = _table(_read(expression))
     nodes = Counter(node.arg["label"].obj for node in pyll.dfs(expression) if node.name == "hyperopt_param")
     if not nodes:
@@ -189,17 +189,17 @@ def _checked(expression: Any, reference: str) -> tuple[Dimension, ...]:
     for label, times in nodes.items():
         if times > 1:
             raise SpecError(
-                f"each parameter of a space needs a label of its own, got {label!r} twice in {reference!r}; "
+                f"each parameter of a space needs its own label, got {label!r} twice in {reference!r}; "
                 "rename one"
             )
     return found
 
 
 def _table(rows: Iterator[Dimension]) -> tuple[Dimension, ...]:
-    """Return each parameter once, however many places use it."""
+    """Return each parameter once, even if several places use it."""
     found: dict[str, Dimension] = {}
     for item in rows:
-        # In two places it is active under either: it hangs under none.
+        # A parameter used in two branches gets no parent, because either branch activates it.
         same = found.get(item.label)
         found[item.label] = item if same in (None, item) else replace(item, parent=None, branch=None)
     return tuple(found.values())

@@ -1,9 +1,9 @@
-"""hyperopt's TPE with a memory: the same suggestions, without preparing the whole history for each of them.
+"""hyperopt's TPE with a cache: the same suggestions, without processing the whole history for each.
 
-`tpe.suggest` builds its inference graph again for each suggestion, and copies and splits every trial of the
-history by loops in Python. The graph depends on the space alone, and of the history one trial changes at a
-time. Here both are kept, and the split is handed to the graph as a value. The likelihoods under a mixture,
-most of what is left, are computed by `mixtures`; all else that the graph computes is hyperopt's own.
+For each suggestion, `tpe.suggest` rebuilds its inference graph, and copies and splits all trials of the
+history in Python loops. But the graph depends only on the space, and few trials change between suggestions.
+This module caches both, and passes the split to the graph as a value. `mixtures` computes the likelihoods
+under a mixture, which take most of the remaining time. hyperopt computes everything else.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _DEFAULTS = {
 
 
 def remembering(suggest: Suggest) -> Suggest:
-    """Return `suggest` with a memory if it is hyperopt's TPE, with any settings; another as it is.
+    """Return a cached version of `suggest` if it is hyperopt's TPE with any settings, else `suggest` itself.
 
-    The memory takes a document of the history for unchanged as long as it is the same object.
+    The cache considers a document of the history unchanged as long as it is the same object.
     """
     if suggest is tpe.suggest:
         return RememberingTpe({})
@@ -45,7 +45,7 @@ def remembering(suggest: Suggest) -> Suggest:
 
 
 class RememberingTpe:
-    """`tpe.suggest` with these settings, for one domain and one history that grows."""
+    """Runs `tpe.suggest` with fixed settings, for one domain and one growing history."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._plain = partial(tpe.suggest, **settings)
@@ -54,7 +54,7 @@ class RememberingTpe:
         self._columns = _Columns()
 
     def __call__(self, new_ids: Sequence[int], domain: Any, trials: Any, seed: int) -> list[dict[str, Any]]:
-        """Return the document of the next trial, as hyperopt would suggest it."""
+        """Return the document of the next trial, equal to hyperopt's suggestion."""
         at_least = max(1, self._settings["n_startup_jobs"])
         if not self._columns.follow(trials.trials) or len(trials.trials) < at_least:
             plain: list[dict[str, Any]] = self._plain(new_ids, domain, trials, seed)
@@ -74,7 +74,7 @@ class RememberingTpe:
 
 
 class _Graph:
-    """The posterior of a space: hyperopt's graph, and its nodes that split the observations of a label."""
+    """hyperopt's graph of the posterior of a space, and the nodes that split the observations of a label."""
 
     def __init__(self, domain: Any, prior_weight: float, gamma: float) -> None:
         self.domain = domain
@@ -89,11 +89,11 @@ class _Graph:
         for node in nodes:
             if node.name in _LIKELIHOODS:
                 _call(_LIKELIHOODS[node.name], node)
-        # The label's graph asks for these; with the splits given, nothing reads them.
+        # The graph refers to these nodes, but with the splits given nothing reads them.
         self._unread: dict[Any, Any] = {observed["idxs"]: {}, observed["vals"]: {}}
 
     def evaluate(self, candidates: Sequence[int], split: Callable[[str], Split], seed: int) -> Any:
-        """hyperopt's idxs and vals by label: those of the best candidate under every candidate's number."""
+        """Return hyperopt's idxs and vals by label, with the best candidate's values for every number."""
         given = {
             self.domain.s_new_ids: list(candidates),
             self.domain.s_rng: np.random.default_rng(seed),
@@ -102,19 +102,19 @@ class _Graph:
         }
         idxs, vals = pyll.rec_eval(self._posterior, memo=given, print_node_on_error=False)
         for label, node in self.domain.params.items():
-            if node.name == "randint" and len(node.pos_args) == 2:  # drawn from 0 on
+            if node.name == "randint" and len(node.pos_args) == 2:  # the graph draws from 0 on
                 vals[label] = [value + node.pos_args[0].obj for value in vals[label]]
         return idxs, vals
 
 
 def _call(function: Callable[..., Any], node: Any) -> None:
-    """Let a node of a graph call this function with the arguments that it has."""
+    """Make a graph node call `function` with the node's arguments."""
     arguments = [pyll.Literal(function), tuple(node.pos_args), dict(node.named_args)]
     node.name, node.pos_args, node.named_args = "call", [pyll.as_apply(item) for item in arguments], []
 
 
 class _Columns:
-    """The documents of a history as columns, kept in step with it."""
+    """The documents of a history as columns, updated incrementally."""
 
     def __init__(self) -> None:
         self._forget()
@@ -127,7 +127,7 @@ class _Columns:
         self._in_order = True
 
     def follow(self, docs: Sequence[Document]) -> bool:
-        """Take in what has changed; False for a history that has to be sorted first."""
+        """Apply the changes of the history; return False if the history is not sorted by trial number."""
         if len(docs) < len(self._docs):
             self._forget()
         for row, (known, doc) in enumerate(zip(self._docs, docs, strict=False)):
@@ -142,7 +142,7 @@ class _Columns:
         return self._in_order
 
     def split(self, gamma: float) -> Callable[[str], Split]:
-        """Gives the values of a label in the good trials and in the others, as `tpe.ap_split_trials` does."""
+        """Return a function that splits a label's values into good trials and others, as hyperopt does."""
         losses = np.asarray(self._losses)
         count = min(math.ceil(gamma * math.sqrt(len(losses))), tpe.DEFAULT_LF)
         good = np.zeros(len(losses), bool)
@@ -150,7 +150,7 @@ class _Columns:
 
         def of(label: str) -> Split:
             values, chosen = np.asarray(self._vals[label]), good[self._rows[label]]
-            # Where there is none, hyperopt has an empty list, without the type of the others.
+            # For an empty part hyperopt has an untyped empty list.
             below, above = values[chosen], values[~chosen]
             return (below if len(below) else np.asarray([])), (above if len(above) else np.asarray([]))
 

@@ -1,8 +1,8 @@
-"""Compute the log-likelihoods of hyperopt's mixtures: equal to hyperopt's to the bit, in less time.
+"""Compute the log-likelihoods of hyperopt's mixtures faster, with bit-identical results.
 
-The formulas, and the order in which they add up, are those of `hyperopt.tpe.GMM1_lpdf` and `LGMM1_lpdf`.
-Where there is a step `q` these loop over the components in Python, and where there is none they take a new
-array for each operation; here an array holds all components, and is changed in place.
+The formulas and the order of summation are those of `hyperopt.tpe.GMM1_lpdf` and `LGMM1_lpdf`. With a step
+`q`, hyperopt loops over the components in Python; without one, it allocates an array for each operation.
+Here one array holds all components and is modified in place.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def gmm1_lpdf(
     high: float | None = None,
     q: float | None = None,
 ) -> Array:
-    """Return the log-likelihoods under normal distributions, cut off at `low` and `high`, in steps of `q`."""
+    """Return log-likelihoods under normal distributions truncated at `low` and `high`, in steps of `q`."""
     samples = np.asarray(samples)
     if not samples.size:
         return np.asarray([])
@@ -56,7 +56,7 @@ def lgmm1_lpdf(
     if not samples.size:
         return np.asarray([])
     points = samples.flatten()
-    if q is None:  # hyperopt does not cut this one off
+    if q is None:  # hyperopt does not truncate here
         terms = _exponents(np.log(points), mus, sigmas)
         scales = np.maximum(sigmas, tpe.EPS) * points[:, None]
         scales *= np.sqrt(2 * np.pi)
@@ -72,14 +72,14 @@ def lgmm1_lpdf(
 
 
 def _accepted(weights: Array, mus: Array, sigmas: Array, low: float | None, high: float | None) -> Any:
-    """Return the part of the mixture that lies between the bounds."""
+    """Return the probability mass of the mixture between the bounds."""
     if low is None and high is None:
         return 1
     return np.sum(weights * (tpe.normal_cdf(high, mus, sigmas) - tpe.normal_cdf(low, mus, sigmas)))
 
 
 def _exponents(points: Array, mus: Array, sigmas: Array) -> Array:
-    """Return the exponents of the normal density, points by components."""
+    """Return the exponents of the normal densities, points by components."""
     terms = points[:, None] - mus
     terms /= np.maximum(sigmas, tpe.EPS)
     np.square(terms, out=terms)
@@ -88,7 +88,7 @@ def _exponents(points: Array, mus: Array, sigmas: Array) -> Array:
 
 
 def _log_of_sums(terms: Array) -> Array:
-    """`tpe.logsum_rows`; uses up `terms`."""
+    """Return `tpe.logsum_rows(terms)`; overwrites `terms`."""
     highest = terms.max(axis=1)
     terms -= highest[:, None]
     logs: Array = np.log(np.exp(terms, out=terms).sum(axis=1)) + highest
@@ -99,7 +99,7 @@ def _mass(
     cdf: Callable[..., Array], below: Array, above: Array, weights: Array, mus: Array, sigmas: Array
 ) -> Array:
     """Return the mass of the mixture between `below` and `above`, for each point."""
-    # Observations in steps repeat themselves: sorted by mu, equal components are neighbours.
+    # Observations on a grid repeat: in the order of mu, equal components are adjacent.
     first = np.ones(len(mus), bool)
     first[1:] = (mus[1:] != mus[:-1]) | (sigmas[1:] != sigmas[:-1])
     group = np.cumsum(first) - 1
@@ -109,6 +109,6 @@ def _mass(
     lower = cdf(below, mu, sigma)[group]
     lower *= weight
     mass -= lower
-    # One component after the other, as a loop adds them; a sum would add them in pairs.
+    # Added one by one as hyperopt's loop does; np.sum would add in pairs and round differently.
     total: Array = np.add.accumulate(mass, axis=0, out=mass)[-1]
     return total

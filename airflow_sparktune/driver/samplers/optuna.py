@@ -1,7 +1,7 @@
-"""Any sampler of Optuna as a suggest function of hyperopt's: `algo="optuna:TPESampler"`.
+"""Optuna's samplers as hyperopt suggest functions: `algo="optuna:TPESampler"`.
 
-Optuna builds a search space as it asks for values, so the parameters of a branch are asked for when their
-choice has been made.
+Optuna builds its search space from the calls that suggest values, so the parameters of a branch are
+suggested after the choice of that branch.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from airflow_sparktune.driver.samplers.gp.space import EncodedSpace, Parameter, 
 from airflow_sparktune.errors import SpecError
 
 PREFIX = "optuna:"
-# Optuna has no normal distributions.
+# Optuna has no normal distribution: it is replaced by a uniform one within this many standard deviations.
 _SIGMAS = 3
 
 
 def optuna_suggest(name: str) -> Callable[..., list[dict[str, Any]]]:
     """Return the suggest function of a sampler by its name, such as `TPESampler(n_startup_trials=20)`.
 
-    Optuna is imported when the first suggestion is asked for. Samplers that keep state of their own in
-    Optuna's storage (CMA-ES) begin anew in a study that is resumed. Raises SpecError for what is no sampler.
+    Samplers that keep state in Optuna's storage (CMA-ES) start from scratch when a study is resumed. Raises
+    SpecError if `name` is not a sampler.
     """
     make = _maker(name)
     searches: WeakKeyDictionary[Any, _Search] = WeakKeyDictionary()
@@ -56,7 +56,7 @@ def optuna_suggest(name: str) -> Callable[..., list[dict[str, Any]]]:
 
 
 class _Search:
-    """A study of Optuna's in memory, kept in step with a history of hyperopt's."""
+    """An in-memory Optuna study that mirrors a hyperopt history."""
 
     def __init__(self, space: EncodedSpace) -> None:
         import optuna
@@ -64,12 +64,12 @@ class _Search:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._space = space
         self._study = optuna.create_study()
-        self._numbers: dict[int, int] = {}  # hyperopt's number of a trial -> Optuna's
+        self._numbers: dict[int, int] = {}  # hyperopt's trial number -> Optuna's
         self._ended: set[int] = set()
         self._distributions = {item.label: _distribution(item) for item in space.parameters}
 
     def follow(self, documents: Sequence[Mapping[str, Any]]) -> None:
-        """Take in what is new in the history; what was asked for and never began counts as failed."""
+        """Apply the changes of the history; a suggestion that never became a trial counts as failed."""
         known = set()
         for document in documents:
             known.add(document["tid"])
@@ -124,9 +124,9 @@ class _Search:
 
 
 def _maker(name: str) -> Callable[[int], Any]:
-    """Makes the sampler that `name` describes, with a seed where it takes one."""
+    """Return a function that creates the sampler `name` with a seed, if the sampler takes one."""
     wrong = SpecError(
-        f"an algo of Optuna's must be a sampler with plain arguments by name, such as "
+        f"an Optuna algo must be a sampler with plain keyword arguments, such as "
         f"'optuna:TPESampler(n_startup_trials=20)', got {PREFIX + name!r}"
     )
     try:
@@ -150,7 +150,7 @@ def _maker(name: str) -> Callable[[int], Any]:
     found = getattr(optuna.samplers, call.id, None)
     if not (inspect.isclass(found) and issubclass(found, optuna.samplers.BaseSampler)):
         known = ", ".join(sorted(item for item in optuna.samplers.__all__ if item.endswith("Sampler")))
-        raise SpecError(f"algo must name a sampler of Optuna {optuna.__version__} ({known}), got {call.id!r}")
+        raise SpecError(f"algo must name an Optuna {optuna.__version__} sampler ({known}), got {call.id!r}")
     takes_seed = "seed" in inspect.signature(found).parameters and "seed" not in arguments
 
     def make(seed: int) -> Any:
@@ -164,7 +164,7 @@ def _maker(name: str) -> Callable[[int], Any]:
 
 
 def _distribution(item: Parameter) -> Any:
-    """Return a parameter as an Optuna distribution; a normal one is uniform within three sigmas."""
+    """Return the Optuna distribution of a parameter; a normal one becomes uniform within three sigmas."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     axis = item.axis
@@ -196,7 +196,7 @@ def _suggested(trial: Any, label: str, distribution: Any) -> Any:
 
 
 def _from_optuna(item: Parameter, given: Any) -> Any:
-    """hyperopt's raw number for Optuna's value."""
+    """Return hyperopt's raw number for a value of Optuna's."""
     axis = item.axis
     if axis is None:
         return int(given) + item.offset
@@ -205,7 +205,7 @@ def _from_optuna(item: Parameter, given: Any) -> Any:
 
 
 def _to_optuna(item: Parameter, value: Any, distribution: Any) -> Any:
-    """Optuna's value for hyperopt's raw number; one beyond the bounds is taken for the bound."""
+    """Return Optuna's value for a raw number of hyperopt's, clipped to the bounds."""
     axis = item.axis
     if axis is None:
         return int(value) - item.offset

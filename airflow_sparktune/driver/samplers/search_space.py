@@ -1,4 +1,4 @@
-"""A search space as samplers use it: points to params and back."""
+"""A search space for samplers: converts points to params and params to points."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.plain import plain
 from airflow_sparktune.study.space.dimensions import Dimension
 
-# Steps between a leaf's value and its parameter that change the type only.
+# Nodes between a value and its parameter that change only the type.
 _CASTS = ("float", "int")
 
 
 class SearchSpace:
-    """The dimensions of a space, the params that a point stands for, and the point of given params.
+    """The dimensions of a space, and the conversion between points and params.
 
-    A point holds one number for each active label: the index of the option for a choice.
+    A point has one number for each active label; the number of a choice is the index of its option.
     """
 
     def __init__(self, domain: Any, dimensions: tuple[Dimension, ...]) -> None:
@@ -31,7 +31,7 @@ class SearchSpace:
 
     @classmethod
     def of(cls, space: Any) -> SearchSpace:
-        """Build the space of a spec. Raises SpecError for a space whose values JSON cannot hold.
+        """Return the space of a spec. Raises SpecError if values of the space are not JSON.
 
         >>> space = SearchSpace.of({"lr": {"uniform": [0, 1]}, "booster": {"choice": ["gbtree", "dart"]}})
         >>> space.params({"lr": 0.5, "booster": 1})
@@ -43,26 +43,26 @@ class SearchSpace:
         return cls(hyperopt.base.Domain(None, expression), dimensions)
 
     def whole(self, label: str) -> bool:
-        """Return whether a label's number is an index or a randint, kept as an int in a point."""
+        """Return whether a label's number is an index or a randint, which a point holds as an int."""
         return self._rows[label].kind in ("randint", "choice")
 
     def value(self, point: Mapping[str, Any]) -> Any:
-        """Return the value that the space gives at a point; it may hold any objects."""
+        """Return the value of the space at a point; it may contain any objects."""
         memo = self.domain.memo_from_config(point)
         return pyll.rec_eval(self.domain.expr, memo=memo, print_node_on_error=False)
 
     def params(self, point: Mapping[str, Any]) -> Any:
-        """Return the plain values that a point stands for."""
+        """Return the plain values of a point."""
         return plain(self.value(point), what="params")
 
     def suggestion(self, point: Mapping[str, Any]) -> Suggestion:
-        """Return a point with its params."""
+        """Return the suggestion of a point."""
         return Suggestion(point, self.params(point))
 
     def given(self, params: Any) -> Suggestion:
-        """Return params that a person gives, in the form that the objective gets, as a suggestion.
+        """Return the suggestion for a user's params, in the form that the objective gets.
 
-        Raises SpecError that names the parameter and its bounds, or the options of a choice.
+        Raises SpecError with the name of the parameter and its bounds or options.
         """
         point: dict[str, Any] = {}
         _match(self.domain.expr, plain(params, what="params"), point, self._rows, at="params")
@@ -70,24 +70,24 @@ class SearchSpace:
 
 
 def within(row: Dimension, value: Any) -> bool:
-    """Return whether a number lies in its dimension, as far as that knows its bounds."""
+    """Return whether a number is within the known bounds of its dimension."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
     if row.kind in ("choice", "randint", "uniformint") and value != int(value):
         return False
     low, high = bounds(row)
-    # A quantised number may be rounded beyond a bound, and a bound was rounded itself.
+    # A quantised number may be rounded past a bound, and bounds have rounding errors.
     room = (row.step or 0.0) + 1e-9 * max(abs(low or 0.0), abs(high or 0.0))
     return (low is None or low - room <= value) and (high is None or value <= high + room)
 
 
 def bounds(row: Dimension) -> tuple[float | None, float | None]:
-    """Return the smallest and the largest number of a dimension; indices for a choice."""
+    """Return the smallest and the largest number of a dimension; for a choice, indices."""
     return (0, len(row.options) - 1) if row.options is not None else (row.low, row.high)
 
 
 def _match(node: Any, value: Any, point: dict[str, Any], rows: Mapping[str, Dimension], *, at: str) -> None:
-    """Fill `point` with the numbers by which a node of hyperopt's graph gives `value`; raises SpecError."""
+    """Set the numbers in `point` for which a node of hyperopt's graph yields `value`; raises SpecError."""
     match node.name:
         case "switch" if node.pos_args[0].name == "hyperopt_param":
             _match_choice(node, value, point, rows, at=at)
@@ -112,7 +112,7 @@ def _match(node: Any, value: Any, point: dict[str, Any], rows: Mapping[str, Dime
                 _match(item, each, point, rows, at=f"{at}[{index}]")
         case name:
             raise SpecError(
-                f"{at} is computed in the space (by {name!r}), so no point can be found for a given value; "
+                f"{at} is computed in the space (by {name!r}), so a given value has no point; "
                 "build the value from plain parameters inside the objective"
             )
 
@@ -137,7 +137,7 @@ def _match_choice(
         try:
             _match(option, value, found, rows, at=at)
         except SpecError as error:
-            # Of several options, the one that fits best is the one of which most was matched.
+            # Report the option for which most parameters matched.
             misfits.append((len(found), str(error)))
             continue
         point[label] = index

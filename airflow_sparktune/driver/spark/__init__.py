@@ -1,1 +1,1 @@
-"""The Spark session and context that a driver works with."""
+"""The Spark session and context of the driver."""

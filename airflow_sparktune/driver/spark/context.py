@@ -1,4 +1,4 @@
-"""Ask a Spark context: its free slots, whether it lives, and job groups to cancel by."""
+"""Query a Spark context: its slots, whether it is alive, and job groups for cancelling."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def cluster_slots(context: SparkContext, profile: JavaObject | None = None) -> i
 
 
 def describe(context: SparkContext) -> Mapping[str, str | None]:
-    """Facts of the application for the journal: its id, its master, and where its UI can be seen."""
+    """Return facts about the application for the journal: its id, its master and the address of its UI."""
     return {
         "application": context.applicationId,
         "master": context.master,
@@ -36,23 +36,23 @@ def describe(context: SparkContext) -> Mapping[str, str | None]:
 
 
 def default_profile(context: SparkContext) -> JavaObject:
-    """Return the resources that a task needs by the application's settings."""
+    """Return the resources of a task according to the application's settings."""
     return context._jsc.sc().resourceProfileManager().defaultResourceProfile()
 
 
 @contextmanager
 def java_side() -> Iterator[None]:
-    """Turn errors that mean that the JVM is gone into DriverLost; errors of the JVM itself pass."""
+    """Raise DriverLost for errors that mean that the JVM is gone; other JVM errors pass through."""
     try:
         yield
     except Py4JJavaError:
         raise
     except (Py4JError, OSError) as error:
-        raise DriverLost(f"the Java side of the driver is gone: {error}") from error
+        raise DriverLost(f"the JVM of the driver is gone: {error}") from error
 
 
 def require_alive(context: SparkContext) -> None:
-    """Raise DriverLost where Spark is gone: what fails then is no trial's result."""
+    """Raise DriverLost if Spark is gone, because a failure is then not the trial's."""
     try:
         alive = context._jsc is not None and not context._jsc.sc().isStopped()
     except (Py4JError, OSError):
@@ -65,23 +65,23 @@ def require_alive(context: SparkContext) -> None:
 
 
 class Groups:
-    """The job groups of one study: one for each trial, and those of the jobs before the first trial.
+    """The job groups of one study: one per trial, and one per kind of job before the first trial.
 
-    A group that was cancelled stays so for its future jobs, so another study of the same Spark
-    application must not meet its names again.
+    Cancelling a group also cancels its future jobs, so the names contain a random part: another study of the
+    same Spark application must not reuse them.
     """
 
     def __init__(self) -> None:
         self._study = secrets.token_hex(4)
 
     def of(self, jobs: int | str) -> str:
-        """Return the group of a trial's jobs, by its number, or of other jobs by their name."""
+        """Return the group of a trial's jobs by its number, or of other jobs by their name."""
         return f"sparktune {self._study}: {jobs if isinstance(jobs, str) else f'trial {jobs}'}"
 
     def cancel(self, context: SparkContext, jobs: int | str, *, runs: Callable[[], bool]) -> None:
-        """Cancel a group, also jobs that a trial's thread is about to start.
+        """Cancel a group, including jobs that a trial's thread is about to start.
 
-        `runs` tells whether such a thread still waits for its job.
+        `runs` returns whether such a thread still waits for its job.
         """
         spark, group = context._jsc.sc(), self.of(jobs)
         if _CANCELS_FUTURE_JOBS:
@@ -93,7 +93,7 @@ class Groups:
 
 
 def _cancel_while(runs: Callable[[], bool], spark: JavaObject, group: str) -> None:
-    """Cancel a group until nobody waits for its jobs: Spark before 4.0 cancels no future ones."""
+    """Cancel a group until its threads have ended: Spark before 4.0 does not cancel future jobs."""
     with suppress(Py4JError, OSError):  # Spark is gone, and its jobs with it
         while runs():
             spark.cancelJobGroup(group)

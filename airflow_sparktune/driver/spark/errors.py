@@ -1,10 +1,10 @@
-"""Read what Spark says of a failed job: did the application end, and why was a worker lost."""
+"""Parse Spark's error messages: whether the application has ended, and why a worker was lost."""
 
 from __future__ import annotations
 
 import re
 
-# What Spark says when it is the application that ends, not a trial.
+# Messages of Spark that mean that the application has ended, not just a trial.
 _ENGINE_GONE = (
     "SparkContext was shut down",
     "SparkContext has been shutdown",
@@ -13,22 +13,22 @@ _ENGINE_GONE = (
     "All masters are unresponsive",
 )
 
-# The line of a Python traceback that names the error.
+# The line of a Python traceback with the error.
 _PYTHON_ERROR = re.compile(r"^[\w.]+(?:Error|Exception|Exit|Interrupt)\b.*", re.MULTILINE)
 
 
 def tells_of_the_end(text: str) -> bool:
-    """Return whether a text says that the application has ended, and not a trial."""
+    """Return whether a message means that the application has ended, not just a trial."""
     return any(sign in text for sign in _ENGINE_GONE)
 
 
 def first_line(text: str) -> str:
-    """Return the first line of a text, if it has any."""
+    """Return the first line of a text, or "no reason given"."""
     return text.strip().splitlines()[0] if text.strip() else "no reason given"
 
 
 def cause(text: str) -> str:
-    r"""Return what Spark says of a failed job, without the stack traces.
+    r"""Return the cause in Spark's message about a failed job, without stack traces.
 
     >>> cause("org.apache.spark.SparkException: Job aborted due to stage failure: lost")
     'lost'

@@ -1,4 +1,4 @@
-"""Spark's two halves must be one release: the Python package, and the JVM that it drives."""
+"""Check that pyspark and the JVM of Spark are the same release."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from pyspark import SparkContext
 
 from airflow_sparktune.errors import PlatformError
 
-# Of the Python half, as numbers: (3, 5, 1) for 3.5.1-amzn-0.
+# The release of pyspark as numbers: (3, 5, 1) for 3.5.1-amzn-0.
 PYTHON_RELEASE = tuple(map(int, re.findall(r"\d+", pyspark.__version__)[:3]))
 EXTRA = "pip install 'airflow-sparktune[pyspark]'"
 
 
 def check_releases() -> None:
-    """Raise PlatformError where the halves differ, or two distributions share pyspark's folder.
+    """Raise PlatformError if pyspark and the JVM differ, or two distributions share pyspark's folder.
 
-    Starts the JVM, if nobody has.
+    Starts the JVM if it is not running.
     """
     folder = Path(pyspark.__file__).parent
     refuse_mixed_folder(folder, {name: _installed(name, folder) for name in ("pyspark", "pyspark-client")})
     SparkContext._ensure_initialized()
-    # The package object of org.apache.spark; its name is a keyword to Java, but not to py4j.
+    # The package object of org.apache.spark. Its name is a keyword in Java, but not for py4j.
     jvm = getattr(SparkContext._jvm.org.apache.spark, "package").SPARK_VERSION()  # noqa: B009
     refuse_other_jvm(pyspark.__version__, jvm, folder=folder, home=_spark_home())
 
 
 def refuse_mixed_folder(folder: Path, installed: dict[str, str | None]) -> None:
-    """Raise PlatformError where distributions of different releases wrote into `folder`.
+    """Raise PlatformError if distributions of different releases are installed in `folder`.
 
     >>> refuse_mixed_folder(Path("/site/pyspark"), {"pyspark": "4.2.0", "pyspark-client": None})
     """
@@ -38,25 +38,25 @@ def refuse_mixed_folder(folder: Path, installed: dict[str, str | None]) -> None:
     if len(set(releases.values())) > 1:
         found = " and ".join(f"{name} {release}" for name, release in releases.items())
         raise PlatformError(
-            f"pyspark and pyspark-client must be one release, got {found}, which write the same files "
+            f"pyspark and pyspark-client must be one release, got {found}, which install the same files "
             f"in {folder}; {EXTRA}, or uninstall pyspark and set SPARK_HOME"
         )
 
 
 def refuse_other_jvm(python: str, jvm: str, *, folder: Path, home: str) -> None:
-    """Raise PlatformError where the releases of the two halves differ.
+    """Raise PlatformError if the releases of pyspark and the JVM differ.
 
     >>> refuse_other_jvm("4.2.0", "4.2.0-vendor.1", folder=Path("/site/pyspark"), home="/opt/spark")
     """
     if _numbers(python) != _numbers(jvm):
         raise PlatformError(
-            f"Spark's Python half and its JVM must be one release, got {python} from {folder} and {jvm} from "
-            f"{home}; start the program by that Spark's spark-submit, or unset SPARK_HOME"
+            f"pyspark and Spark's JVM must be one release, got {python} from {folder} and {jvm} from {home}; "
+            "start the program with that Spark's spark-submit, or unset SPARK_HOME"
         )
 
 
 def _numbers(release: str) -> list[str]:
-    """Return the release without a vendor's suffix.
+    """Return the numbers of a release, without a vendor's suffix.
 
     >>> _numbers("3.5.1-amzn-0"), _numbers("4.2.0.dev1")
     (['3', '5', '1'], ['4', '2', '0'])
@@ -65,7 +65,7 @@ def _numbers(release: str) -> list[str]:
 
 
 def _installed(name: str, folder: Path) -> str | None:
-    """Return the release of a distribution that lies in `folder`; None where it does not."""
+    """Return the release of a distribution, or None if it is not installed in `folder`."""
     try:
         found = distribution(name)
     except PackageNotFoundError:

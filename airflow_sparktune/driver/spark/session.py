@@ -1,4 +1,4 @@
-"""The application's Spark session, with the settings that trials do best with."""
+"""Start the application's Spark session with settings that suit trials."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_sparktune.driver.spark.release import check_releases
 def start_session(
     name: str, *, trials_on_executors: bool = True, fresh_workers: bool = False
 ) -> SparkSession:
-    """Return the application's session, with the settings that cost nothing and win unless somebody set them.
+    """Return the application's session, with defaults for trials; settings of the user have precedence.
 
     `fresh_workers` gives each trial a new Python process.
     """
@@ -22,9 +22,9 @@ def start_session(
 
 
 def start_context(name: str, *, fresh_workers: bool = False) -> SparkContext:
-    """Start a plain context for trials on executors, with the same settings.
+    """Start a context without a session for trials on executors, with the same settings.
 
-    Trials need no session, whose start takes a second more.
+    A session would take another second to start.
     """
     return SparkContext.getOrCreate(_conf(name, trials_on_executors=True, fresh_workers=fresh_workers))
 
@@ -40,9 +40,9 @@ def _conf(name: str, *, trials_on_executors: bool, fresh_workers: bool) -> Spark
 
 
 def offer_settings() -> None:
-    """Give a session that others will start the same settings, each unless somebody set it.
+    """Offer the same defaults to a session that user code will start; settings of the user have precedence.
 
-    Spark's own tries of a task stay as they are: the session may have other work than trials.
+    The number of tries of a task is left alone, because the session may run other work than trials.
     """
     conf = _submitted()
     system = SparkContext._jvm.java.lang.System
@@ -52,7 +52,7 @@ def offer_settings() -> None:
 
 
 def _submitted() -> SparkConf:
-    # Before the JVM is there a SparkConf is empty, and would overwrite what was submitted. This starts it.
+    # Before the JVM has started, a SparkConf is empty and would override the submitted one. This starts it.
     check_releases()
     return SparkConf()
 
@@ -63,15 +63,15 @@ def _defaults(conf: SparkConf, *, trials_on_executors: bool) -> Mapping[str, str
         # A job over a Unix socket takes half the time of one over loopback TCP.
         "spark.python.unix.domain.socket.enabled": "true",
         "spark.python.worker.reuse": "true",
-        # A cancelled trial keeps its slot until its worker is killed; nobody waits for what it may still say.
+        # A cancelled trial keeps its slot until its worker is killed, and its result is ignored.
         "spark.python.task.killTimeout": "200ms",
         "spark.ui.showConsoleProgress": "false",
-        # Trials share a machine: each keeps to its own cores, in local mode too.
+        # Trials share a machine, so each uses only its own cores, also in local mode.
         "spark.executorEnv.OMP_NUM_THREADS": threads,
         "spark.executorEnv.OPENBLAS_NUM_THREADS": threads,
         "spark.executorEnv.MKL_NUM_THREADS": threads,
     }
     if trials_on_executors:
-        # A trial whose worker was lost is run again by the tuner; Spark would multiply that by its own tries.
+        # The tuner reruns a trial whose worker was lost; tries of Spark's own would multiply that.
         settings["spark.task.maxFailures"] = "1"
     return settings

@@ -1,4 +1,4 @@
-"""Broadcast a task whose large values reach each host once (see executor.shared)."""
+"""Broadcast a task so that its large values reach each host once (see executor.shared)."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from pyspark.cloudpickle import CloudPickler
 
 from airflow_sparktune.executor.shared import Parcel, Span, as_tensor, packing
 
-# Smaller buffers stay in the pickle; a value whose buffers are together smaller than a file is worth, too.
+# Smaller buffers stay in the pickle. So do all buffers of a value that add up to less than MIN_VALUE_BYTES.
 MIN_BUFFER_BYTES = 65_536
 MIN_VALUE_BYTES = 1_048_576
-# What processors and numpy like their data to be aligned to.
+# The alignment of data that processors and numpy prefer.
 _ALIGNMENT = 64
 
 
 def broadcast(context: SparkContext, make_task: Callable[[], Any]) -> SharingBroadcast:
-    """Make a task and broadcast it; raises PicklingError."""
+    """Create a task and broadcast it; raises PicklingError."""
     buffers = _Buffers()
-    # What is encrypted cannot be mapped: there all of it is in the pickle.
+    # An encrypted file cannot be mapped, so everything stays in the pickle.
     with nullcontext() if context._encryption_enabled else packing(buffers.pack):
         return SharingBroadcast(context, make_task(), buffers)
 
 
 class SharingBroadcast(Broadcast[Any]):  # type: ignore[misc]  # pyspark's, without types
-    """One whose file holds the buffers behind the pickle; with a local master they have a file of their own.
+    """A broadcast whose file holds the buffers after the pickle; with a local master, in a file of their own.
 
-    That one is not read by the JVM, which would keep a copy of it for executors on other hosts.
+    The JVM does not read that file. It would otherwise keep a copy of it for executors on other hosts.
     """
 
     def __init__(self, context: SparkContext, task: Any, buffers: _Buffers) -> None:
@@ -42,10 +42,10 @@ class SharingBroadcast(Broadcast[Any]):  # type: ignore[misc]  # pyspark's, with
         self._own_file: Path | None = None
         self._folder = context._temp_dir if context.master.startswith("local") else None
         super().__init__(context, task, context._pickled_broadcast_vars)
-        del self._buffers  # and with it the driver's last hold of the values themselves
+        del self._buffers  # the driver's last reference to the values
 
     def dump(self, value: Any, f: BinaryIO) -> None:
-        """Write the broadcast's file, and close it."""
+        """Write the file of the broadcast, and close it."""
         try:
             head = pickle.dumps(value, protocol=5)
         except Exception as error:
@@ -65,7 +65,7 @@ class SharingBroadcast(Broadcast[Any]):  # type: ignore[misc]  # pyspark's, with
         f.close()
 
     def close(self) -> None:
-        """Remove the file that only this broadcast uses; who has mapped it keeps its view."""
+        """Remove the separate file of the buffers. Processes that have mapped it keep their view."""
         if self._own_file is not None:
             self._own_file.unlink(missing_ok=True)
 
@@ -79,7 +79,7 @@ class _Buffers:
         self._contents: list[memoryview] = []
 
     def pack(self, value: Any) -> tuple[bytes, int] | None:
-        """Pickle a value, all but its large buffers; None if they are small."""
+        """Return a pickle without the value's large buffers and its first buffer's index; None if small."""
         pickled = io.BytesIO()
         pickler = _Pickler(pickled)
         pickler.dump(value)
@@ -93,14 +93,14 @@ class _Buffers:
         return pickled.getvalue(), first
 
     def write(self, file: Any) -> None:
-        """Write the buffers, each aligned."""
+        """Write the aligned buffers."""
         for content in self._contents:
             file.write(content)
             file.write(bytes(-content.nbytes % _ALIGNMENT))
 
 
 class _Pickler(CloudPickler):  # type: ignore[misc]  # as above
-    """Keeps large buffers out of the pickle, in `kept`: each with whether it may be written to."""
+    """Moves large buffers from the pickle to `kept`, each with a flag that says if it is writable."""
 
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file, protocol=5, buffer_callback=self._keep)
@@ -108,7 +108,7 @@ class _Pickler(CloudPickler):  # type: ignore[misc]  # as above
         self._tensors: set[int] = set()
 
     def reducer_override(self, obj: Any) -> Any:
-        """Torch's own pickles hold a tensor's bytes; here it is made of a buffer."""
+        """Reduce a torch tensor to a buffer; torch's own pickle would contain the tensor's bytes."""
         torch = sys.modules.get("torch")
         if torch is None or type(obj) is not torch.Tensor or not _is_plain(obj, torch):
             return super().reducer_override(obj)

@@ -1,4 +1,4 @@
-"""Every backend of the package keeps the contract."""
+"""Every backend of the package passes BackendSuite."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TASK = ImportedTask("airflow_sparktune.testing.backend:objective", {})
 
 
 def play(call: Call) -> Ending:
-    """What the objective would do, on the virtual clock."""
+    """Return the ending that `objective` would have, on the virtual clock."""
     after_s = call.params.pop("after_s", 1.0)
     return Ending(after_s, reply=run(TASK, call)[0])
 
@@ -48,7 +48,7 @@ class TestOnTheDriver(BackendSuite):
 
 @pytest.mark.integration
 class TestOfAScript(BackendSuite):
-    """Its trials get what the script's space makes of a trial's number, so each test says what that is."""
+    """The backend of fmin scripts, whose trials get their values from `value_of`."""
 
     @pytest.fixture
     def make_backend(self, spark: SparkContext) -> Callable[[], Backend]:

@@ -18,7 +18,7 @@ GOOD = {"python": HERE, "executable": "/usr/bin/python3", "package": __version__
 
 
 class Worker:
-    """A worker that says of itself what a test gives it, or cannot start."""
+    """A worker whose check returns a given description, or fails."""
 
     def __init__(self, said: Any) -> None:
         self._said = said
@@ -35,7 +35,7 @@ class Worker:
 
 
 class Silent(Worker):
-    """A worker that says nothing until somebody has asked so many times what it is at."""
+    """A worker that answers only after a number of calls of `check_waits`."""
 
     def __init__(self, *, waits: bool = True, asked: float = float("inf")) -> None:
         self.checks: list[Future[Any]] = []
@@ -69,7 +69,7 @@ def test_an_executor_that_is_lost_meanwhile_is_no_verdict() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "error", "told"),
+    ("said", "error", "message"),
     [
         (
             GOOD | {"python": "3.9"},
@@ -83,35 +83,35 @@ def test_an_executor_that_is_lost_meanwhile_is_no_verdict() -> None:
         (WorkerLost("exited"), PlatformError, "a Python worker must start on an executor, but: exited"),
     ],
 )
-def test_one_sentence_for_each_thing_that_is_wrong(said: Any, error: type[Exception], told: str) -> None:
-    with pytest.raises(error, match=told) as raised:
+def test_one_sentence_for_each_thing_that_is_wrong(said: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message) as raised:
         preflight(Worker(said), Patience())
     assert not raised.value.retryable  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
-    ("waits", "told"),
+    ("waits", "message"),
     [
-        (True, "no executor has taken the first job yet; free the cluster"),
-        (False, "the first job, which loads the objective, still runs; load less"),
+        (True, "no executor has started the first job yet; free the cluster"),
+        (False, "the first job, which imports the objective, is still running; do less"),
     ],
 )
 class TestWaiting:
     def test_the_log_says_so_again_and_again(
-        self, caplog: pytest.LogCaptureFixture, waits: bool, told: str
+        self, caplog: pytest.LogCaptureFixture, waits: bool, message: str
     ) -> None:
         preflight(Silent(waits=waits, asked=3), Patience(), say_s=0.001)
-        assert [record.message.count(told) for record in caplog.records] == [1, 1, 1]
+        assert [record.message.count(message) for record in caplog.records] == [1, 1, 1]
         assert {record.levelno for record in caplog.records} == {logging.WARNING}
 
-    def test_the_studys_timeout_ends_it(self, waits: bool, told: str) -> None:
+    def test_the_studys_timeout_ends_it(self, waits: bool, message: str) -> None:
         with pytest.raises(
-            PlatformError, match=rf"timeout \(600 s\), but {told}.*; or raise timeout"
+            PlatformError, match=rf"timeout \(600 s\), but {message}.*; or raise timeout"
         ) as raised:
             preflight(Silent(waits=waits), Patience(timeout=600.0, left_s=0.001))
         assert not raised.value.retryable
 
-    def test_a_study_that_has_a_result_is_left_to_end_with_it(self, waits: bool, told: str) -> None:
+    def test_a_study_that_has_a_result_is_left_to_end_with_it(self, waits: bool, message: str) -> None:
         preflight(Silent(waits=waits), Patience(timeout=600.0, left_s=0.001, has_result=True))
 
 

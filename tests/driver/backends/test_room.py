@@ -16,10 +16,10 @@ pytestmark = pytest.mark.integration
 def test_more_parallelism_than_the_cluster_has_slots_is_logged(
     spark: SparkContext, caplog: pytest.LogCaptureFixture, parallelism: int | None, warnings: int
 ) -> None:
-    """The cluster of the tests has two slots."""
+    """The Spark of the tests has two slots."""
     task = ImportedTask("tests.driver.spark_objectives:echo", {})
     backend = SparkBackend(spark, lambda: task, parallelism=parallelism)
     with caplog.at_level(logging.WARNING):
         backend.prepare(Patience())
     backend.close()
-    assert sum("task slots that the cluster has now" in each.message for each in caplog.records) == warnings
+    assert sum("task slots of the cluster" in each.message for each in caplog.records) == warnings

@@ -1,4 +1,4 @@
-"""Trials on a real Spark: two slots on this machine."""
+"""SparkBackend on a real Spark with two local slots."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def info(item: BackendEvent) -> Any:
 
 
 def pids(folder: Path) -> list[int]:
-    """The worker's pid and those of its children, once it has said them."""
+    """Return the pid of the worker and those of its children, once it has written them."""
     until = time.monotonic() + PATIENCE_S
     while not (said := list(folder.glob("*.pids"))):
         assert time.monotonic() < until, "no trial has begun"
@@ -80,7 +80,7 @@ def pids(folder: Path) -> list[int]:
 
 
 def alive(processes: Sequence[int], *, after_s: float = 10.0) -> list[int]:
-    """Which of the processes still live after having had some time to end."""
+    """Return the processes that are still alive after a grace period."""
     until = time.monotonic() + after_s
     while left := [pid for pid in processes if _lives(pid)]:
         if time.monotonic() > until:
@@ -103,7 +103,7 @@ class TestWorkers:
         for number in range(20):
             slots.submit(call(number))
             found.append(info(ends(slots)[0]))
-        # Two, where other tests have left a worker for each slot.
+        # Two, because other tests may have left a worker for each slot.
         workers = Counter(one["pid"] for one in found)
         assert len(workers) <= 2
         assert max(one["count"] for one in found) >= 10
@@ -129,7 +129,7 @@ class TestWorkers:
             assert len({(one["pid"], one["at"]) for one in study}) == len({one["pid"] for one in study})
 
     def test_large_shared_data_is_one_file_for_all_workers(self, spark: SparkContext, slots_of: Any) -> None:
-        """Of a study: another one has its own, workers that come later map it too, and it goes with it."""
+        """Each study has its own file. Workers that start later map it too. It is removed with the study."""
         files = set()
         for total in (1.0, 2.0):
             slots = slots_of("shared_array", parallelism=2, shared_data=np.full(250_000, total / 250_000))
@@ -155,7 +155,7 @@ class TestWorkers:
         (end,) = ends(slots)
         assert isinstance(end, Ended)
         assert end.reply.failure is not None
-        assert "change a copy of your own" in end.reply.failure.message
+        assert "change a copy in the objective" in end.reply.failure.message
         slots.submit(call(1))
         (end,) = ends(slots)
         assert isinstance(end, Ended)
@@ -276,7 +276,7 @@ class TestEndings:
 
         monkeypatch.setattr(spark, "setLocalProperty", gone)
         slots.submit(call(0))
-        with pytest.raises(DriverLost, match="the Java side of the driver is gone"):
+        with pytest.raises(DriverLost, match="the JVM of the driver is gone"):
             ends(slots)
 
     def test_a_lost_worker_takes_no_other_trial_along(self, slots_of: Any, tmp_path: Path) -> None:
@@ -316,7 +316,7 @@ class TestEndings:
 
 
 class TestHostileObjectives:
-    """What an objective does to Python's modules costs at most its own trial."""
+    """An objective that replaces attributes of Python's modules affects only its own trial."""
 
     @pytest.mark.parametrize("way", ["json", "nan", "backwards"])
     def test_a_replaced_function_costs_nothing(self, slots_of: Any, way: str) -> None:
@@ -351,7 +351,7 @@ class TestOnTheDriver:
 
 
 class Given(PlainSampler):
-    """Gives each trial the params that the test says."""
+    """Suggests the params that the test gives for each trial."""
 
     def __init__(self, params: Callable[[int], Any]) -> None:
         super().__init__()
@@ -383,7 +383,7 @@ class TestTheTunerOnSpark:
         for number in range(6):
             (tmp_path / str(number)).mkdir()
         sampler = Given(lambda number: {"folder": str(tmp_path / str(number)), "s": 1.5})
-        # Three rounds on the two slots there are: the last ones wait for three seconds.
+        # Three rounds on two slots: the last trials wait for three seconds.
         world.attempt(slots=slots_of("sleeps", parallelism=6), sampler=sampler, max_evals=6, trial_timeout=3)
         assert world.numbers(TrialState.OK) == [0, 1, 2, 3, 4, 5]
 

@@ -21,7 +21,7 @@ PATIENCE_S = 10.0
 
 
 class FakeBackend(ThreadedBackend):
-    """Trials that do what `run` does, and end when their number is cancelled."""
+    """Runs `run` for each trial, and ends the trials whose numbers are cancelled."""
 
     capacity = 2
 
@@ -164,7 +164,7 @@ def test_whatever_a_cancelled_trial_raises_is_its_cancellation(slots_of: SlotsOf
 @pytest.mark.parametrize("stopped", [True, ConnectionRefusedError()])
 def test_what_fails_on_the_driver_once_spark_is_gone_is_no_trials_result(stopped: object) -> None:
     class Gone:
-        """As much of a SparkContext as is asked."""
+        """The parts of a SparkContext that the test needs, with the JVM gone."""
 
         _jsc = property(lambda self: self)
 

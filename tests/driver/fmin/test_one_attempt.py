@@ -1,4 +1,4 @@
-"""A script's study is recorded, and taken over, as that of a spec."""
+"""A script's study is recorded and taken over like that of a spec."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def search(folder: Path, *, max_evals: int, **given: Any) -> Study:
 
 
 def cut_off(folder: Path) -> None:
-    """Leave the journal as a driver leaves it that was killed before its end."""
+    """Leave the journal as a killed driver does."""
     for segment in (folder / "attempts").glob("*/*"):
         events = [json.loads(line) for line in segment.read_text().splitlines()]
         kept = [json.dumps(event) for event in events if event["event"] != "closed"]
@@ -44,7 +44,7 @@ def cut_off(folder: Path) -> None:
 
 
 def test_the_history_server_is_on_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The application's own UI ends with it; on YARN the link leads to the history server then."""
+    """On YARN, the application's UI ends with it, and the link leads to the history server."""
     facts = {"application": "a", "master": "m", "ui": None, "history": "http://history:18080"}
     monkeypatch.setattr("airflow_sparktune.driver.backends.spark.describe", lambda _: facts)
     study = search(tmp_path / "study", max_evals=1)

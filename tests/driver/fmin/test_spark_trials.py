@@ -1,4 +1,4 @@
-"""What scripts written for hyperopt's SparkTrials rely on, and what that one never kept."""
+"""SparkTrials keeps the behaviour that scripts for hyperopt's SparkTrials rely on, and adds its own."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("spark")]
 
 
 class Box:
-    """An object that a space may offer, though JSON cannot hold it."""
+    """An object that a space may contain, but JSON cannot hold."""
 
     def __init__(self) -> None:
         self.held: list[int] = []
@@ -148,7 +148,7 @@ class TestSpaces:
         assert trials.count_successful_trials() == 6
         study = read_study(str(tmp_path)).study
         assert study.best is not None
-        # Where JSON cannot hold the values, the point stands in for them.
+        # If JSON cannot hold the values, the journal has the point in their place.
         assert study.best.params == study.best.point == trials.argmin
 
     def test_the_parameters_that_travel_name_no_hyperopt(self) -> None:
@@ -183,7 +183,7 @@ class TestSpaces:
             {"x": 1.0, "kind": 2},
             {"x": 9.0, "kind": 0},
             {"x": "1", "kind": 0},
-            "x",  # where a point is given in place of a list of them
+            "x",  # a point in place of a list of points
         ],
     )
     def test_a_start_that_is_no_point_of_the_space_is_refused(self, point: Any) -> None:
@@ -245,7 +245,7 @@ class TestFailures:
         assert any(np.isnan(loss) for loss in trials.losses() if loss is not None)
         again = SparkTrials(study=str(tmp_path))
         minimise(again, moody, hp.uniform("x", 0, 3), max_evals=10, rstate=seeded(3))
-        # A NaN equals nothing, but its text does.
+        # NaN is not equal to itself, but its text is.
         assert [str(sorted(result.items())) for result in again.results] == [
             str(sorted(result.items())) for result in trials.results
         ]
@@ -333,7 +333,7 @@ class TestLimits:
             time.sleep(0 if x < 0 else 60)
             return x
 
-        minimise(SparkTrials(parallelism=2), max_evals=2)  # starting Python workers counts too
+        minimise(SparkTrials(parallelism=2), max_evals=2)  # the first call also starts Python workers
         trials = SparkTrials(parallelism=2, timeout=4)
         start = time.monotonic()
         minimise(trials, slow_or_quick, hp.uniform("x", -0.3, 0.7), max_evals=100)
@@ -349,7 +349,7 @@ class TestLimits:
         assert "timeout is given to SparkTrials" in caplog.text
 
     def test_a_cluster_that_gives_no_executor_ends_it_in_time(self, busy: SparkContext) -> None:
-        with pytest.raises(PlatformError, match="no executor has taken the first job"):
+        with pytest.raises(PlatformError, match="no executor has started the first job"):
             minimise(SparkTrials(parallelism=2, timeout=1))
 
     @pytest.mark.parametrize("place", ["constructor", "fmin"])
@@ -433,7 +433,7 @@ class TestLimits:
         minimise(trials, verbose=True, show_progressbar=shown)
         assert (bar.moved, bar.postfix) == (4, f"best loss: {min(trials.losses())}")
         bar.moved = 0
-        minimise(trials, verbose=True, show_progressbar=shown)  # a study that stands
+        minimise(trials, verbose=True, show_progressbar=shown)  # a study that has ended
         assert (bar.moved, bar.postfix) == (4, f"best loss: {min(trials.losses())}")
 
 
@@ -474,7 +474,7 @@ class TestResuming:
         folder = tmp_path / "study"
 
         def last_one_waits(x: float) -> float:
-            # The first time it waits to be interrupted, the second time there is no need to.
+            # The first run waits to be interrupted; the second runs to the end.
             if x == 1 and not (tmp_path / "interrupted").exists():
                 (tmp_path / "waiting").touch()
                 time.sleep(60)

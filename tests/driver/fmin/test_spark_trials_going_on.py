@@ -1,4 +1,4 @@
-"""One fmin after another: the trials of an object stay with it, and a generator goes on where it would."""
+"""A second fmin with the same object continues its trials, and the generator continues its sequence."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def seeded(seed: int = 7) -> np.random.Generator:
 
 
 def minimise(trials: Trials, fn: Any = bowl, space: Any = SPACE, **given: Any) -> list[float]:
-    """The values of x that were tried."""
+    """Run fmin and return the values of x that were tried."""
     settings = {"algo": rand.suggest, "rstate": seeded(), "show_progressbar": False, "verbose": False}
     fmin(fn, space, trials=trials, **(settings | given))
     return [float(doc["misc"]["vals"]["x"][0]) for doc in trials.trials]
@@ -70,7 +70,7 @@ def test_trials_that_are_no_points_of_the_new_space_are_left_out(caplog: pytest.
     kept = [x for x in minimise(trials, lambda p: 2.0, few, max_evals=8) if x < 2]
     assert len(kept) == len(trials.trials) == 8
     assert 0 < trials.losses().count(1.0) < 8
-    assert "earlier trials: they are no points of the space as it is now" in caplog.text
+    assert "earlier trials: their points are not in the current space" in caplog.text
 
 
 def test_nothing_is_left_of_trials_that_are_left_out() -> None:

@@ -1,4 +1,4 @@
-"""Which study a script means: the same from one run to the next, another one when what is tuned changes."""
+"""Runs of a script have the same identity, unless the objective, space or algorithm changes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SPACE = {"x": hp.uniform("x", 0, 1)}
 
 
 class Model:
-    """Its default text holds its address in memory."""
+    """An object whose repr contains its address."""
 
     def __init__(self, depth: int = 1) -> None:
         self.depth = depth
@@ -41,7 +41,7 @@ def spec_of(function: Any, space: Any = SPACE, algo: Any = rand.suggest, **limit
 
 
 def written(source: str) -> FunctionType:
-    """The objective of a script, as each of its runs makes it."""
+    """Return a new copy of an objective, as each run of a script creates it."""
     names: dict[str, Any] = {"__name__": "__main__"}
     exec(source, names)
     return names["loss"]
@@ -98,7 +98,7 @@ def test_the_function_below_partials_and_wrappers_counts() -> None:
     assert spec_of(partial(loss, data="a")).objective == spec_of(loss).objective
     assert spec_of(partial(loss, data="a")) == spec_of(partial(loss, data="a"))
     assert spec_of(partial(loss, data="a")) != spec_of(partial(loss, data="b"))
-    # What cannot be taken apart counts by its type.
+    # An object that cannot be described is represented by its type.
     assert spec_of(partial(loss, data=Lock())) == spec_of(partial(loss, data=Lock()))
     assert spec_of(partial(loss, data=Lock())) != spec_of(partial(loss, data=object()))
 
@@ -125,7 +125,7 @@ def test_the_functions_beside_it_count_and_other_globals_do_not() -> None:
 
 @pytest.mark.integration
 def test_the_identity_is_the_same_in_every_process() -> None:
-    """Neither the order of a set nor an address in memory, wherever it is held, makes another study."""
+    """Neither the order of a set nor a memory address changes the identity."""
     script = textwrap.dedent("""
         import numpy as np
         from functools import partial
@@ -146,7 +146,7 @@ def test_the_identity_is_the_same_in_every_process() -> None:
         tuned = partial(loss, box={1: Box(), "f": len})
         print(function_spec(tuned, space=pyll.as_apply(space), algo=rand.suggest, max_evals=1).to_json())
     """)
-    told = [
+    specs = [
         subprocess.run(
             [sys.executable, "-c", script],
             check=True,
@@ -155,7 +155,7 @@ def test_the_identity_is_the_same_in_every_process() -> None:
         ).stdout
         for seed in ("1", "2")
     ]
-    assert told[0] == told[1]
+    assert specs[0] == specs[1]
 
 
 def test_methods_and_callable_objects_have_code_too() -> None:

@@ -1,4 +1,4 @@
-"""A whole script with SparkTrials, in a process of its own."""
+"""A complete script with SparkTrials, in a separate process."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_killed_script_goes_on_where_it_stopped(tmp_path: Path) -> None:
     until = time.monotonic() + 60
     while read_study(address).study.finished < 2 and time.monotonic() < until:
         time.sleep(0.2)
-    # Both slots are held by a trial that sleeps, sooner or later.
+    # At some point, sleeping trials occupy both slots.
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     before = read_study(address).study

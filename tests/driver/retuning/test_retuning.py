@@ -256,7 +256,7 @@ def test_a_torn_record_fails_the_study(tmp_path: Path) -> None:
     weeks.run("w1")
     folder = Path(weeks.record().address)
     (folder / "00000002-abcdef01.json").write_bytes(b"{")
-    with pytest.raises(RecordError, match="the record of champions must be whole"):
+    with pytest.raises(RecordError, match="an entry of the record of champions must be valid"):
         weeks.run("w2", seed=4)
     error: Any = weeks.study("w2").closed.error  # type: ignore[union-attr]
     assert (error["type"], error["retryable"]) == ("RecordError", False)

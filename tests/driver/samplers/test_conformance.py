@@ -1,4 +1,4 @@
-"""Every sampler of the package keeps the contract."""
+"""Every sampler of the package passes SamplerSuite."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class TestOfASpec(SamplerSuite):
     @pytest.fixture(
         params=[
             *("gp", "tpe", "random", "anneal", "hyperopt.tpe:suggest", "optuna:TPESampler"),
-            pytest.param("atpe", marks=pytest.mark.integration),  # takes long for each suggestion
+            pytest.param("atpe", marks=pytest.mark.integration),  # slow for each suggestion
         ]
     )
     def make_sampler(self, request: pytest.FixtureRequest) -> MakeSampler:

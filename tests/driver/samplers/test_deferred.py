@@ -5,14 +5,14 @@ import sys
 
 import pytest
 
-# Each test is a fresh interpreter that imports hyperopt, most of them scipy.stats as well.
+# Each test starts an interpreter that imports hyperopt, and most import scipy.stats.
 pytestmark = pytest.mark.integration
 
 LOADED = "'scipy.stats._continuous_distns' in sys.modules"
 
 
 def run(code: str) -> None:
-    """In a fresh interpreter, after the import of the sampler."""
+    """Run code in a new interpreter after the import of the sampler."""
     begin = "import sys\nfrom airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler\n"
     subprocess.run([sys.executable, "-c", begin + code], check=True)
 

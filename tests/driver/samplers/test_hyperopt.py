@@ -126,7 +126,7 @@ class TestDimensions:
         named = {item.label: item.to_json() for item in theirs}
         for item in mine:
             row = named[item.label]
-            if item.label == "choice":  # hyperopt keeps no text of an option that holds parameters
+            if item.label == "choice":  # hyperopt has no text for an option with parameters
                 assert row.pop("options") == ("a", "1: choice[1].C", "[1, null]")
                 assert row == {"label": "choice", "kind": "choice"}
             else:
@@ -145,20 +145,20 @@ class TestDimensions:
 
 class TestRefusals:
     @pytest.mark.parametrize(
-        ("name", "told"),
+        ("name", "message"),
         [
-            ("TWICE", "a label of its own, got 'x' twice"),
+            ("TWICE", "its own label, got 'x' twice"),
             ("NOTHING", "at least one parameter to tune"),
             ("NO_SPACE", "at least one parameter to tune, got 5"),
-            ("OBJECTS", "the options of 'model' must be plain JSON, got Model; offer names"),
-            ("NESTED_OBJECTS", "the options of 'kind' must be plain JSON, got Model; offer names"),
-            ("CLASSES", "the options of 'model' must be plain JSON, got type; offer names"),
-            ("CONSTANT_OBJECT", "the constants of a space must be plain JSON, got Model; offer names"),
+            ("OBJECTS", "the options of 'model' must be plain JSON, got Model; use names"),
+            ("NESTED_OBJECTS", "the options of 'kind' must be plain JSON, got Model; use names"),
+            ("CLASSES", "the options of 'model' must be plain JSON, got type; use names"),
+            ("CONSTANT_OBJECT", "the constants of a space must be plain JSON, got Model; use names"),
             ("INFINITE", "the options of 'bound' must be plain JSON, got float"),
         ],
     )
-    def test_a_space_that_cannot_be(self, name: str, told: str) -> None:
-        with pytest.raises(SpecError, match=told):
+    def test_a_space_that_cannot_be(self, name: str, message: str) -> None:
+        with pytest.raises(SpecError, match=message):
             HyperoptSampler(f"{THEIRS}:{name}", "tpe")
 
     def test_a_space_that_is_not_there(self) -> None:
@@ -185,7 +185,7 @@ def test_atpe_itself_may_begin_while_no_loss_is_known() -> None:
 
 
 def tell_some(sampler: HyperoptSampler, space: Any, numbers: range) -> None:
-    """Trials that succeed, fail and still run, with points drawn at random: atpe takes long for each."""
+    """Tell the sampler of random trials that succeed, fail or still run; asking would be slow for atpe."""
     rng, drawn = random.Random(3), HyperoptSampler(space, "random")
     for number in numbers:
         point = drawn.ask(number, seed=trial_seed(1, number))
@@ -228,9 +228,9 @@ class TestAlgorithms:
     def test_the_same_history_and_seed_give_the_same_point(self, algo: str) -> None:
         one, other = HyperoptSampler(self.SPACE, algo), HyperoptSampler(self.SPACE, algo)
         tell_some(one, self.SPACE, range(25))
-        for number in range(25):  # as after a resume: told once, with what they ended with
-            other.tell(told(one, number))
-        random.seed(4)  # global random states have no part in it
+        for number in range(25):  # after a resume, the sampler gets each trial once, in its final state
+            other.tell(last_state(one, number))
+        random.seed(4)  # suggestions do not depend on global random states
         first = one.ask(25, seed=11)
         random.seed(5)
         assert other.ask(25, seed=11) == first
@@ -244,12 +244,12 @@ class TestAlgorithms:
             drawn.append(point.params["x"])
             trial = Trial(number=number, params=point.params, point=point.point)
             sampler.tell(trial.ended(TrialState.OK, end=1.0, loss=abs(drawn[-1] - 0.3)))
-        # One in five would be so near by chance.
+        # By chance, one in five would be so near.
         assert sum(abs(x - 0.3) < 0.1 for x in drawn[15:]) >= 12
 
 
-def told(sampler: HyperoptSampler, number: int) -> Trial:
-    """The trial that a sampler was told of last under that number."""
+def last_state(sampler: HyperoptSampler, number: int) -> Trial:
+    """Return the last state of trial `number` in the sampler's history."""
     doc = next(doc for doc in sampler._history.trials if doc["tid"] == number)
     point = {label: values[0] for label, values in doc["misc"]["vals"].items() if values}
     trial = Trial(number=number, params=None, point=point, start=1_000.0 + number)

@@ -1,4 +1,4 @@
-"""The memory changes what a suggestion costs, never what it is."""
+"""The cache makes hyperopt's TPE faster and does not change its suggestions."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ KINDS: dict[str, Any] = {
 
 
 def dimension(label: str, chance: random.Random) -> Any:
-    """A dimension of any kind but the last, which is a choice of them."""
+    """Return a random dimension; a choice contains dimensions of the other kinds."""
     return KINDS[chance.choice(list(KINDS)[:-1])](label, chance)
 
 
@@ -74,7 +74,7 @@ def sampler(space: Any, suggest: Any) -> SuggestSampler:
 
 
 def hyperopts(settings: dict[str, Any]) -> Any:
-    """hyperopt's own function, so wrapped that a sampler does not give it a memory."""
+    """Return hyperopt's own function, wrapped so that the sampler does not add the cache."""
     return lambda *asked: tpe.suggest(*asked, **settings)
 
 
@@ -82,7 +82,7 @@ def hyperopts(settings: dict[str, Any]) -> Any:
 @pytest.mark.parametrize("space", SPACES)
 @pytest.mark.parametrize("seed", range(2))
 def test_suggestions_are_those_of_hyperopt(space: str, settings: dict[str, Any], seed: int) -> None:
-    """After any history: trials that run, fail, tie and end out of order, on every kind of space."""
+    """Holds after any history: trials that run, fail, tie and end out of order, in every kind of space."""
     chance = random.Random(seed)
     plain = sampler(SPACES[space], hyperopts({"verbose": False, **settings}))
     ours = sampler(SPACES[space], RememberingTpe({"verbose": False, **settings}))
@@ -93,18 +93,18 @@ def test_suggestions_are_those_of_hyperopt(space: str, settings: dict[str, Any],
         assert ours.ask(number, seed=1000 * seed + number) == expected
         raw = expected.point if chance.random() < 0.3 else blind.ask(number, seed=number).point
         running.append(Trial(number=number, params=None, point=raw))
-        told = [running[-1]]
+        updates = [running[-1]]
         while len(running) > chance.randint(0, 4):
             ended = running.pop(chance.randrange(len(running)))
-            told.append(outcome(ended, chance))
-        for trial in told:
+            updates.append(outcome(ended, chance))
+        for trial in updates:
             plain.tell(trial)
             ours.tell(trial)
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_suggestions_are_those_of_hyperopt_on_any_space(seed: int) -> None:
-    """Spaces of ten dimensions drawn at random, after more trials than count in full."""
+    """Holds for random spaces of ten dimensions, after more trials than TPE counts in full."""
     chance = random.Random(seed)
     kinds = [chance.choice(list(KINDS)) for _ in range(10)]
     space = {f"{at}-{kind}": KINDS[kind](f"{at}-{kind}", chance) for at, kind in enumerate(kinds)}
@@ -113,9 +113,9 @@ def test_suggestions_are_those_of_hyperopt_on_any_space(seed: int) -> None:
     blind = sampler(space, rand.suggest)
     for number in range(120):
         trial = Trial(number=number, params=None, point=blind.ask(number, seed=number).point)
-        told = trial if chance.random() < 0.1 else outcome(trial, chance)
-        plain.tell(told)
-        ours.tell(told)
+        update = trial if chance.random() < 0.1 else outcome(trial, chance)
+        plain.tell(update)
+        ours.tell(update)
         if number % 20 == 19:
             assert ours.ask(1000, seed=number) == plain.ask(1000, seed=number)
 
@@ -126,8 +126,8 @@ def outcome(trial: Trial, chance: random.Random) -> Trial:
     return replace(trial, state=TrialState.OK, loss=round(chance.gauss(0, 1), 1))
 
 
-def test_a_history_that_begins_anew_is_followed() -> None:
-    """One memory, asked with two histories in turns, mistakes neither for the other."""
+def test_two_alternating_histories_are_not_confused() -> None:
+    """One cache used alternately with two histories does not confuse them."""
     space, settings = SPACES["branches"], {"n_startup_jobs": 3, "verbose": False}
     memory = RememberingTpe(settings)
     pairs = [(sampler(space, memory), sampler(space, hyperopts(settings))) for _ in range(2)]
@@ -144,7 +144,7 @@ def test_a_history_that_begins_anew_is_followed() -> None:
 
 
 def test_a_history_out_of_order_is_left_to_hyperopt() -> None:
-    """Numbers that do not rise (told by somebody else's script) give hyperopt's own suggestion."""
+    """Numbers that do not increase (in a history of another script) give hyperopt's own suggestion."""
     settings = {"n_startup_jobs": 3, "verbose": False}
     ours = sampler(SPACES["numbers"], RememberingTpe(settings))
     plain = sampler(SPACES["numbers"], hyperopts(settings))
@@ -158,7 +158,7 @@ def test_a_history_out_of_order_is_left_to_hyperopt() -> None:
 
 
 def test_only_tpe_is_given_a_memory() -> None:
-    """Any other suggest function stays as it is."""
+    """Other suggest functions are returned unchanged."""
     assert isinstance(remembering(tpe.suggest), RememberingTpe)
     assert isinstance(remembering(partial(tpe.suggest, gamma=0.5)), RememberingTpe)
     assert remembering(rand.suggest) is rand.suggest

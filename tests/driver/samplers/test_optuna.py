@@ -1,4 +1,4 @@
-"""Optuna's samplers over our spaces: conditional, with pending and failed trials, and repeatable."""
+"""Optuna's samplers work with conditional spaces, running and failed trials, and are repeatable."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BRANCHES = {
 
 
 def run(sampler: HyperoptSampler, trials: int, loss: Any) -> list[Trial]:
-    """Two trials at a time; None as a loss is a failure."""
+    """Run two trials at a time; a loss of None is a failure."""
     ended: list[Trial] = []
     running: list[Trial] = []
     for number in range(trials):
@@ -97,17 +97,17 @@ def test_pending_trials_are_known_to_optuna(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(
-    ("algo", "told"),
+    ("algo", "message"),
     [
-        ("optuna:TPESampel", r"must name a sampler of Optuna .*TPESampler.*got 'TPESampel'"),
+        ("optuna:TPESampel", r"must name an Optuna .* sampler .*TPESampler.*got 'TPESampel'"),
         ("optuna:create_study", "got 'create_study'"),
-        ("optuna:TPESampler(20)", "plain arguments by name"),
-        ("optuna:TPESampler(gamma=len)", "plain arguments by name"),
-        ("optuna:TPESampler(**{'seed': 1})", "plain arguments by name"),
-        ("optuna:TPESampler(", "plain arguments by name"),
+        ("optuna:TPESampler(20)", "plain keyword arguments"),
+        ("optuna:TPESampler(gamma=len)", "plain keyword arguments"),
+        ("optuna:TPESampler(**{'seed': 1})", "plain keyword arguments"),
+        ("optuna:TPESampler(", "plain keyword arguments"),
         ("optuna:TPESampler(startups=20)", "unexpected keyword argument 'startups'"),
     ],
 )
-def test_what_is_no_sampler_is_refused(algo: str, told: str) -> None:
-    with pytest.raises(SpecError, match=told):
+def test_what_is_no_sampler_is_refused(algo: str, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
         HyperoptSampler(BRANCHES, algo)

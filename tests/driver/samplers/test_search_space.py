@@ -1,4 +1,4 @@
-"""Params that a person gives become the point that stands for them, or one sentence says why not."""
+"""A user's params are converted to their point, or rejected with a reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Job groups are cancelled on every release of Spark."""
+"""Job groups can be cancelled on every release of Spark."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def sleep(rows: Iterator[int]) -> list[int]:
 def test_a_job_that_begins_after_its_cancellation_ends_before_spark_4_too(
     spark: SparkContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Spark 3.5 cancels the jobs that run at that moment only, so it is done until the thread ends."""
+    """Spark 3.5 cancels only the running jobs of a group, so cancelling repeats until the thread ends."""
     monkeypatch.setattr(context, "_CANCELS_FUTURE_JOBS", False)
     groups, runs = Groups(), [True]
     groups.cancel(spark, 7, runs=lambda: bool(runs))

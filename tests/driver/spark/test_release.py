@@ -1,4 +1,4 @@
-"""Spark's two halves of different releases are refused in one sentence."""
+"""Different releases of pyspark and the JVM are rejected with one sentence."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ FOLDER = Path("/site/pyspark")
 
 @pytest.mark.integration
 def test_this_spark_is_one_release(spark: SparkContext) -> None:
-    """As `make install` leaves it."""
+    """The environment of `make install` passes the check."""
     check_releases()
 
 
 def test_two_distributions_in_one_folder() -> None:
-    """The message names both, the folder and the extra."""
+    """The message names both distributions, the folder and the extra."""
     with pytest.raises(
         PlatformError, match=r"got pyspark 4\.3\.0 and pyspark-client 4\.2\.0, .* in /site/pyspark"
     ):
@@ -29,12 +29,12 @@ def test_two_distributions_in_one_folder() -> None:
 
 @pytest.mark.parametrize("installed", [{"pyspark": "4.2.0", "pyspark-client": "4.2.0"}, {"pyspark": None}])
 def test_one_release_in_a_folder(installed: dict[str, str | None]) -> None:
-    """Twice the same release, or a Spark that pip knows nothing of."""
+    """Two distributions of the same release pass, and so does a Spark that pip did not install."""
     refuse_mixed_folder(FOLDER, installed)
 
 
 def test_a_python_half_and_a_jvm_of_different_releases() -> None:
-    """As a script run by plain Python with SPARK_HOME set would have."""
+    """A script run by plain Python with SPARK_HOME set has this problem."""
     with pytest.raises(
         PlatformError, match=r"got 4\.2\.0 from /site/pyspark and 3\.5\.9 from /opt/spark; start"
     ):

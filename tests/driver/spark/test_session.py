@@ -1,4 +1,4 @@
-"""The session's settings: defaults that whoever submits can override."""
+"""The session has defaults for trials, which the user's settings override."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Path(sys.argv[1]).write_text(json.dumps(dict(spark.sparkContext.getConf().getAll
 
 
 def test_a_script_that_makes_its_own_session(tmp_path: Path) -> None:
-    """It gets our settings too; what it sets itself wins, and what was submitted."""
+    """A script's own session gets the defaults; settings of the script and of spark-submit override them."""
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     target = Target(
@@ -45,7 +45,7 @@ def test_a_script_that_makes_its_own_session(tmp_path: Path) -> None:
     job = Job(address=str(tmp_path / "study"), script=(str(script), str(tmp_path / "conf.json")))
     submission = Client(target).submission(job, tmp_path)
     write_properties(submission.properties, submission.conf)
-    told = subprocess.run(
+    completed = subprocess.run(
         submission.command(str(Path(sys.executable).parent / "spark-submit"), "local[2]"),
         env={**os.environ, **submission.environment},
         capture_output=True,
@@ -53,22 +53,22 @@ def test_a_script_that_makes_its_own_session(tmp_path: Path) -> None:
         timeout=120,
         check=False,
     )
-    assert told.returncode == 0, told.stdout + told.stderr
+    assert completed.returncode == 0, completed.stdout + completed.stderr
     conf = json.loads((tmp_path / "conf.json").read_text())
     assert conf["spark.python.task.killTimeout"] == "5s"
     assert conf["spark.executorEnv.OMP_NUM_THREADS"] == "7"
     assert conf["spark.executorEnv.MKL_NUM_THREADS"] == "1"
-    assert "spark.task.maxFailures" not in conf  # it may have other work than trials
+    assert "spark.task.maxFailures" not in conf  # the session may run other work than trials
     assert conf["spark.python.unix.domain.socket.enabled"] == "true"
 
 
 def test_what_was_submitted_wins() -> None:
-    """A conf or a name given to spark-submit is left alone; what nobody set is ours."""
+    """Settings given to spark-submit are kept; unset ones get the defaults."""
     given = (
         "--master local[2] --name theirs --conf spark.task.cpus=2 --conf spark.python.worker.reuse=false "
         "--conf spark.executorEnv.OMP_NUM_THREADS=7 --conf spark.ui.enabled=false pyspark-shell"
     )
-    told = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         env={**os.environ, "PYSPARK_SUBMIT_ARGS": given},
         capture_output=True,
@@ -76,10 +76,10 @@ def test_what_was_submitted_wins() -> None:
         timeout=120,
         check=False,
     )
-    assert told.returncode == 0, told.stderr
-    conf = json.loads(told.stdout.splitlines()[-1])
+    assert completed.returncode == 0, completed.stderr
+    conf = json.loads(completed.stdout.splitlines()[-1])
     assert conf["spark.app.name"] == "theirs"
     assert conf["spark.python.worker.reuse"] == "false"
     assert conf["spark.executorEnv.OMP_NUM_THREADS"] == "7"
-    assert conf["spark.executorEnv.OPENBLAS_NUM_THREADS"] == "2"  # as many as a trial has cores
+    assert conf["spark.executorEnv.OPENBLAS_NUM_THREADS"] == "2"  # the number of cores of a trial
     assert conf["spark.python.unix.domain.socket.enabled"] == "true"

@@ -1,4 +1,4 @@
-"""What a broadcast's file holds of a task with large values, and what a worker makes of it."""
+"""Large values of a task are in the broadcast's file once, and workers map them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MEGABYTE = 1_048_576
 
 
 class Worker:
-    """A broadcast as a worker sees it: PySpark has put the driver's file there, and tells where."""
+    """A broadcast in a worker, to which PySpark gives the path of the driver's file."""
 
     def __init__(self, path: Path) -> None:
         self._path = str(path)
@@ -36,7 +36,7 @@ class Worker:
 
 @pytest.fixture(params=["on this machine", "on a cluster"])
 def sent(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Broadcast a task, without a JVM: it only carries the file."""
+    """Broadcast a task without a JVM, which would only transfer the file."""
     cluster = request.param == "on a cluster"
     context: Any = SimpleNamespace(
         _encryption_enabled=False,
@@ -76,14 +76,14 @@ def reply(worker: Worker, **params: Any) -> Reply:
 
 
 def is_mapped(array: Any) -> bool:
-    """Whether its memory is the file's, of the task that is open."""
+    """Return whether an array's memory is the file of the open task."""
     at = array.ctypes.data
     buffers = [np.frombuffer(buffer, dtype="uint8") for buffer in shared_module._buffers.get()]
     return any(each.ctypes.data <= at < each.ctypes.data + each.nbytes for each in buffers)
 
 
 def test_arrays_are_mapped_and_read_only(sent: Any) -> None:
-    """Whatever their order and their kind, next to values that have no buffers."""
+    """Holds for every memory order and dtype, and beside values without buffers."""
     value = {
         "x": np.arange(MEGABYTE, dtype="float64"),
         "order": np.asfortranarray(np.ones((500, 600))),
@@ -103,7 +103,7 @@ def test_arrays_are_mapped_and_read_only(sent: Any) -> None:
 
 
 def test_frames_share_pages_too(sent: Any) -> None:
-    """Of pandas, and of Arrow."""
+    """Frames of pandas and tables of Arrow share pages too."""
     pa = pytest.importorskip("pyarrow")
     frame = pd.DataFrame({"a": np.arange(MEGABYTE), "b": np.random.default_rng(1).normal(size=MEGABYTE)})
     table = pa.table({"a": np.arange(MEGABYTE)})
@@ -116,7 +116,7 @@ def test_frames_share_pages_too(sent: Any) -> None:
 
 
 def test_tensors_are_private_where_they_are_written_to(sent: Any) -> None:
-    """A write reaches neither the file nor another worker."""
+    """A write changes neither the file nor the tensor of another worker."""
     torch = pytest.importorskip("torch")
     values = [torch.ones(600, 600), torch.zeros(MEGABYTE, dtype=torch.bfloat16), torch.arange(MEGABYTE)[::2]]
     worker = sent(spec_task(values))
@@ -130,7 +130,7 @@ def test_tensors_are_private_where_they_are_written_to(sent: Any) -> None:
 
 
 def test_a_trial_that_writes_into_an_array_is_told_how_to_copy(sent: Any) -> None:
-    """It fails alone; others go on with what was there."""
+    """Only the trial that writes fails, with advice to copy; other trials read the original data."""
     worker = sent(spec_task(np.zeros(MEGABYTE)))
     failure = reply(worker, write=True).failure
     assert failure is not None
@@ -141,19 +141,19 @@ def test_a_trial_that_writes_into_an_array_is_told_how_to_copy(sent: Any) -> Non
 
 
 def test_small_values_travel_inside_the_task(sent: Any) -> None:
-    """They are the trial's own, and can be written to."""
+    """Small values belong to the trial and are writable."""
     worker = sent(spec_task(np.zeros(100)))
     assert not isinstance(worker.value, Parcel)
     assert reply(worker, write=True).info == {"writeable": True}
 
 
 def test_values_without_buffers_travel_inside_the_task(sent: Any) -> None:
-    """However large they are."""
+    """Values without buffers are pickled with the task, at any size."""
     assert not isinstance(sent(spec_task(["x" * 100] * 100_000)).value, Parcel)
 
 
 def test_the_functions_of_scripts_close_over_shared_values(sent: Any) -> None:
-    """Several of them; other arrays are the function's own, as they always were."""
+    """A function may close over several shared values; other arrays stay part of the function."""
     import pyspark.cloudpickle as cloudpickle
 
     first, second = shared(np.arange(MEGABYTE)), shared({"y": np.ones(MEGABYTE)})
@@ -171,23 +171,23 @@ def test_the_functions_of_scripts_close_over_shared_values(sent: Any) -> None:
         text, answer = evaluate(worker, call, iter([0]))
         assert Reply.from_json(text).loss == 4.0
         assert pickle.loads(answer)["mapped"]
-    assert objective({})["loss"] == 4.0  # and on the driver it is what it was
+    assert objective({})["loss"] == 4.0  # on the driver the value is unchanged
 
 
 def test_a_shared_value_that_is_pickled_by_somebody_else() -> None:
-    """It is all in the pickle."""
+    """Outside of a broadcast, the pickle contains the whole value."""
     again = pickle.loads(pickle.dumps(shared(np.arange(MEGABYTE))))
     np.testing.assert_array_equal(again.value, np.arange(MEGABYTE))
 
 
 def test_what_cannot_be_pickled(sent: Any) -> None:
-    """The error says what it is."""
+    """The error names the type that cannot be pickled."""
     with pytest.raises(pickle.PicklingError, match="TypeError: cannot pickle"):
         sent(spec_task(open(__file__)))  # noqa: PTH123, SIM115
 
 
 def test_the_drivers_copy_is_let_go(sent: Any) -> None:
-    """The file is the only one, once it is written."""
+    """After the file is written, the driver keeps no other copy."""
     import gc
     import weakref
 

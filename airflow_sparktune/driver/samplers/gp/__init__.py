@@ -1,7 +1,7 @@
-"""A Gaussian process that suggests for many trials at once.
+"""A Gaussian process sampler for many parallel trials.
 
-`suggest` is the way in, a suggest function of hyperopt's. `space` encodes configurations as rows of numbers,
-`history` is what a suggestion is made from, `start` spreads the first ones. Then `fits` says when `model` is
-fitted, `candidates` makes rows, `acquisition` says what each promises, `escape` leaves a region that no
-longer improves, and `proposal` puts these together.
+The entry point is `suggest`, a hyperopt suggest function. `space` encodes configurations as rows of numbers,
+`history` holds the data for a suggestion, and `start` spreads the first configurations. `fits` decides when
+`model` is fitted, `candidates` creates rows, and `acquisition` rates them. `escape` leaves a region that no
+longer improves. `proposal` combines them.
 """

@@ -1,7 +1,7 @@
-"""What a candidate promises: the logarithm of its expected improvement.
+"""The acquisition function: the logarithm of the expected improvement.
 
-The logarithm keeps its slope where the improvement itself is too small for a float (Ament et al., Unexpected
-improvements to expected improvement, 2023).
+The logarithm keeps a gradient where the improvement itself underflows (Ament et al., Unexpected improvements
+to expected improvement, 2023).
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _ITERATIONS = 15
 
 
 def log_expected_improvement(means: Array, deviations: Array, best: float) -> Array:
-    """log E max(best - f, 0) for f normal with these means and standard deviations."""
+    """Return log E max(best - f, 0) for f normal with these means and standard deviations."""
     return np.asarray(_log_h((best - means) / deviations) + np.log(deviations))
 
 
 def _log_h(z: Array) -> Array:
-    """log(phi(z) + z Phi(z)), without cancellation for any z.
+    """Return log(phi(z) + z Phi(z)), stable for all z.
 
     >>> [round(float(value), 6) for value in _log_h(np.array([0.0, -1.0, -50.0, -2000.0]))]
     [-0.918939, -2.485121, -1258.744183, -2000016.120743]
@@ -42,7 +42,7 @@ def _log_h(z: Array) -> Array:
 
 
 def polish(posterior: Posterior, row: Array, columns: Array, best: float, low: Array, high: Array) -> Array:
-    """Return the row moved along continuous `columns` to where it promises most, between `low` and `high`."""
+    """Return the row with the continuous `columns` moved to a local maximum between `low` and `high`."""
     if not len(columns):
         return row
 

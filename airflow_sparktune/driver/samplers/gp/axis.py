@@ -1,4 +1,4 @@
-"""One numeric parameter on the unit interval, and back."""
+"""Map a numeric parameter to the unit interval and back."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from scipy.special import ndtr, ndtri
 
 Array = np.ndarray[Any, Any]
 
-# Normals have no bounds. Their interval ends where a thousandth of their draws lies beyond (at three standard
-# deviations), for its ends are tried more often than they are drawn.
+# Normals have no bounds. Their interval leaves out a thousandth of the draws at each end (three standard
+# deviations), because the ends of the interval are suggested more often than they are drawn.
 _TAIL = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A numeric parameter: its values map to [0, 1] so that its prior is uniform there.
+    """A numeric parameter, mapped to [0, 1] so that its prior is uniform there.
 
-    `low` and `high` bound the values, or are mu and sigma where it is `normal`; with `log` they are those of
-    the logarithm. Values are multiples of `step`, if there is one.
+    `low` and `high` are the bounds of the values, or mu and sigma if `normal`; with `log`, they are those of
+    the logarithm. Values are multiples of `step`, if set.
 
     >>> Axis(low=0.0, high=10.0, step=2.0).decode(np.array([0.0, 0.34, 1.0])).tolist()
     [0.0, 4.0, 10.0]
@@ -33,9 +33,9 @@ class Axis:
     normal: bool = False
 
     def encode(self, values: Array) -> Array:
-        """Positions in [0, 1]; values beyond the bounds are at the ends."""
+        """Return positions in [0, 1]; values outside the bounds are clipped."""
         if self.log:
-            # Rounding to a step may have made it 0.
+            # A value may be 0 after rounding to a step.
             values = np.log(np.maximum(values, self.step / 4 if self.step else np.finfo(float).tiny))
         if self.normal:
             quantiles = ndtr((values - self.low) / self.high)
@@ -54,11 +54,11 @@ class Axis:
         return np.asarray(np.round(values / self.step) * self.step if self.step else values)
 
     def snap(self, positions: Array) -> Array:
-        """Return the nearest positions that values of the step have."""
+        """Return the positions of the nearest multiples of the step."""
         return self.encode(self.decode(positions)) if self.step else positions
 
     def spacing(self, positions: Array) -> Array:
-        """Return the distance to the next value of the step; 0 where there is none."""
+        """Return the distance to the next multiple of the step, 0 without a step."""
         if self.step is None:
             return np.zeros(np.shape(positions))
         values = self.decode(positions)
@@ -68,5 +68,5 @@ class Axis:
 
 
 def grid_bounds(low: float, high: float, step: float) -> tuple[float, float]:
-    """Return the first and last multiple of `step` that numbers from `low` to `high` round to."""
+    """Return the smallest and largest multiples of `step` that numbers from `low` to `high` round to."""
     return float(np.round(low / step) * step), float(np.round(high / step) * step)

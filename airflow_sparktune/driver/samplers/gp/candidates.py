@@ -1,4 +1,4 @@
-"""Candidates for the next trial: draws from the whole space, and variations of good configurations."""
+"""Create candidates for the next trial: draws from the space, and variations of good configurations."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 from airflow_sparktune.driver.samplers.gp.axis import Array
 from airflow_sparktune.driver.samplers.gp.space import EncodedSpace, Way
 
-# An int moves at least so many of its steps, or it would not move.
+# The least step size of an integer, in its steps. A smaller one would rarely change the value.
 _LEAST_STEPS = 0.7
 _COPIED = 0.6
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Where candidates may lie: numbers from `low` to `high` by column, categories that lead `way`.
+    """The range of candidates: numbers from `low` to `high` per column, categories as `way` requires.
 
-    `centre` is what candidates are made from; None for the whole space.
+    `centre` is the row that candidates vary, None for the whole space.
     """
 
     low: Array
@@ -28,12 +28,12 @@ class Region:
 
     @classmethod
     def whole(cls, space: EncodedSpace, way: Way = ()) -> Region:
-        """No restriction, but for the branch that `way` leads to."""
+        """Return the whole space, or the whole branch that `way` leads to."""
         return cls(np.zeros(space.size), np.ones(space.size), way=way)
 
     @classmethod
     def around(cls, space: EncodedSpace, centre: Array, weights: Array, rng: np.random.Generator) -> Region:
-        """Return a box of random size, longer where the function changes slowly.
+        """Return a box of random size around `centre`, longer along parameters with less influence.
 
         As in TuRBO (Eriksson et al., Scalable global optimization via local Bayesian optimization, 2019).
         """
@@ -47,7 +47,7 @@ class Region:
 
 
 class Candidates:
-    """Makes rows for one suggestion; `donors` are good rows, whose values a new branch may copy."""
+    """Creates rows for one suggestion. `donors` are good rows, from which inactive columns are filled."""
 
     def __init__(self, space: EncodedSpace, donors: Array, region: Region, rng: np.random.Generator) -> None:
         self._space = space
@@ -57,7 +57,7 @@ class Candidates:
         self._rng = rng
 
     def spread(self, count: int) -> Array:
-        """Draws from the prior; in a region, variations of its centre."""
+        """Return draws from the prior, or variations of the centre if the region has one."""
         space, rng, region = self._space, self._rng, self._region
         drawn = space.draw(rng, count)
         if region.centre is None:
@@ -70,7 +70,7 @@ class Candidates:
         return self._settled(chosen)
 
     def children(self, parents: Array, each: int, *, smallest: float, largest: float) -> Array:
-        """Vary each parent `each` times: numbers move by a normal step, categories are drawn again."""
+        """Return `each` variations of each parent: numbers move by a normal step, categories are redrawn."""
         space, rng, region = self._space, self._rng, self._region
         steps = np.stack([space.spacing(parent) for parent in parents]).repeat(each, axis=0)
         active = space.active(parents).repeat(each, axis=0)
@@ -93,7 +93,7 @@ class Candidates:
         return self._space.settle(rows)
 
     def _completed(self, rows: Array) -> Array:
-        """Rows with a value in every column: where inactive, a donor's or one from the prior."""
+        """Return rows with a value in every column: inactive ones get a donor's value or a prior draw."""
         space, rng = self._space, self._rng
         if not any(space.groups):
             return rows
@@ -104,7 +104,7 @@ class Candidates:
 
 
 def _reflected(positions: Array, low: Array, high: Array) -> Array:
-    """Positions thrown back at the bounds.
+    """Return positions reflected at the bounds.
 
     >>> _reflected(np.array([-0.2, 0.5, 1.3]), np.zeros(3), np.ones(3)).round(6).tolist()
     [0.2, 0.5, 0.7]

@@ -1,7 +1,7 @@
-"""A joint TPE for suggestions that shall not follow the process's idea of the function.
+"""A multivariate TPE, for suggestions that are independent of the Gaussian process.
 
 Like Optuna's multivariate TPE (Falkner et al., BOHB, 2018; Watanabe, Tree-structured Parzen estimator, 2023):
-a mixture with one component for each good trial, over all the parameters that are active together.
+a mixture with a component for each good trial, over all parameters that are active together.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from airflow_sparktune.driver.samplers.gp.space import EncodedSpace
 _CANDIDATES = 128
 _MOST_GOOD = 25
 _LEAST_BANDWIDTH = 0.03
-# A component that covers everything evenly.
+# The weight of the component that covers the whole range evenly.
 _PRIOR_WEIGHT = 1.0
 
 
 def tpe_candidates(space: EncodedSpace, history: History, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Candidates (128, parameters) and how much more likely each is among good rows than among others."""
+    """Return candidates (128, parameters) and the log density ratio of good to other rows for each."""
     rows, losses, count = history.rows, history.filled, len(history.rows)
     wanted = math.ceil(0.15 * count) if rng.random() < 0.5 else math.ceil(math.sqrt(count))
     wanted = min(wanted, _MOST_GOOD, count - 1)
     order = np.argsort(losses, kind="stable")
     gaps = losses[order[wanted]] - losses[order[:wanted]]
-    # A loss far below the boundary weighs more.
+    # Losses far below the boundary weigh more.
     weights = 0.5 + 0.5 * gaps / gaps.mean() if gaps.mean() > 0 else np.ones(wanted)
     good, bad = rows[order[:wanted]], np.concatenate([rows[order[wanted:]], history.pending])
     found = space.draw(rng, _CANDIDATES)
     good_active, bad_active = space.active(good), space.active(bad)
     pairs = []
-    # Parents stand before what hangs under them, so a group's columns follow the choices that lead there.
+    # Parents come before their children, so a group's columns follow the choices that activate it.
     for columns in space.groups.values():
         has = good_active[:, columns[0]]
         below = _Mixture(space, columns, good[has], weights[has])
@@ -53,7 +53,7 @@ def tpe_candidates(space: EncodedSpace, history: History, rng: np.random.Generat
 
 
 class _Mixture:
-    """A density over some columns: a component around each row, and one for the prior."""
+    """A density over some columns: one component per row, and one for the prior."""
 
     def __init__(self, space: EncodedSpace, columns: Array, rows: Array, weights: Array) -> None:
         self._columns = columns
@@ -69,7 +69,7 @@ class _Mixture:
         }
 
     def sample(self, count: int, rng: np.random.Generator) -> Array:
-        """Rows of `columns` only."""
+        """Return `count` samples of the mixture's columns."""
         chosen = rng.choice(len(self._weights), size=count, p=self._weights)
         from_prior = chosen == len(self._centres)
         chosen = np.where(from_prior, 0, chosen)
@@ -93,14 +93,14 @@ class _Mixture:
         return found
 
     def log_density(self, rows: Array) -> Array:
-        """Return the logarithm of the density at full rows."""
+        """Return the log density at full rows."""
         logs = np.zeros((len(rows), len(self._weights)))
         for column in self._columns:
             values = rows[:, column][:, None]
             centres = self._centres[:, column]
             if column in self._priors:
                 prior = self._priors[column]
-                # A row that does not have the column is masked by the caller.
+                # The caller masks rows in which the column is inactive.
                 own_prior = prior[np.clip(values[:, 0].astype(int), 0, len(prior) - 1)][:, None]
                 even = self._even_share(len(prior))
                 logs[:, :-1] += np.log(
@@ -116,7 +116,7 @@ class _Mixture:
         return found
 
     def _even_share(self, options: int) -> float:
-        """Return how much of a component over categories is spread over all of them."""
+        """Return the share of a categorical component that is spread over all options."""
         return min(0.5, 1 / (1 + len(self._weights) / options))
 
 

@@ -1,4 +1,4 @@
-"""When the process is fitted: at fixed counts of results, so that a resumed study has the same fits."""
+"""Fit the process at fixed numbers of results, so that a resumed study has the same fits."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from airflow_sparktune.driver.samplers.gp.history import History
 from airflow_sparktune.driver.samplers.gp.model import Settings, fit
 from airflow_sparktune.driver.samplers.gp.space import EncodedSpace
 
-# A fit sees at most so many results; one of a branch alone, which is made for each suggestion, fewer.
+# The largest number of results in a fit. Fits of a branch use fewer, because each suggestion makes one.
 _MOST, _MOST_IN_BRANCH = 200, 64
 _FIRST_ITERATIONS, _ITERATIONS = 30, 12
 _FEWEST = 4
-# The last one is needed, and its base; those before may still be asked for by a study beside it.
+# The latest fit and its base are needed; earlier ones may be requested by a study that runs in parallel.
 _KEPT = 4
 
 
 class Fits:
-    """Fits of one space, kept for the next suggestion; each is a function of the results it was given."""
+    """Caches the fits of one space. Each fit depends only on its results."""
 
     def __init__(self, space: EncodedSpace) -> None:
         self._space = space
         self._kept: dict[tuple[int, bytes, bytes], Settings] = {}
 
     def latest(self, history: History) -> Settings:
-        """Return the fit that is due after so many results.
+        """Return the fit for the number of results in the history.
 
-        It starts from the fit at the power of two below, and that one from the means of the priors: any
-        history takes two fits, however it came to be.
+        It starts from the fit at the largest power of two below, which starts from the prior means. Any
+        history therefore needs two fits, independent of earlier calls.
         """
         count = last_fit(len(history.losses))
         base = _power_of_two(count)
@@ -35,7 +35,7 @@ class Fits:
         return start if count == base else self._fit(history.first(count), start, _ITERATIONS)
 
     def of_branch(self, history: History, rng: np.random.Generator) -> Settings:
-        """Return a fit of the results in one branch, for one suggestion."""
+        """Return a fit to the results in one branch, for one suggestion."""
         start = Settings.typical(self._space)
         kept = history.chosen(_MOST_IN_BRANCH, rng)
         rows, targets = history.rows[kept], history.targets[kept]
@@ -56,12 +56,12 @@ class Fits:
 
 
 def worth_a_fit(history: History) -> bool:
-    """Return whether the losses tell more than that all configurations are alike."""
+    """Return whether there are enough losses, with differences, to fit a process."""
     return history.informs and history.finite >= _FEWEST
 
 
 def last_fit(count: int) -> int:
-    """Return the last count of results, up to `count`, at which the process is fitted: each, later fewer.
+    """Return the last number of results, up to `count`, at which the process is fitted.
 
     >>> [last_fit(count) for count in (7, 39, 66, 100, 103, 530)]
     [7, 39, 64, 100, 103, 512]
@@ -72,5 +72,5 @@ def last_fit(count: int) -> int:
 
 
 def _power_of_two(count: int) -> int:
-    """Return the largest one that is at most `count`."""
+    """Return the largest power of two that is at most `count`."""
     return 1 << (count.bit_length() - 1)

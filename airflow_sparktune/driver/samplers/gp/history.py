@@ -1,4 +1,4 @@
-"""What a suggestion is made from: results in the order in which they ended, and trials that are running."""
+"""The data for a suggestion: results in the order in which trials ended, and running trials."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SAME = 9  # decimals
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Rows (n, parameters) that ended with `losses` (n,), nan for failures, and rows that are `pending`."""
+    """The `rows` (n, parameters) of ended trials, their `losses` (nan for failures), and `pending` rows."""
 
     rows: Array
     losses: Array
@@ -21,40 +21,40 @@ class History:
 
     @property
     def informs(self) -> bool:
-        """Return whether the losses tell configurations apart."""
+        """Return whether the losses differ."""
         finite = self.losses[~np.isnan(self.losses)]
         return len(finite) > 1 and bool(finite.min() < finite.max())
 
     @property
     def finite(self) -> int:
-        """Return how many results have a loss."""
+        """Return the number of results with a loss."""
         return int((~np.isnan(self.losses)).sum())
 
     @property
     def filled(self) -> Array:
-        """Losses without gaps: a failure counts as the worst loss."""
+        """Return the losses, with the worst loss in place of failures."""
         return np.where(np.isnan(self.losses), np.nanmax(self.losses), self.losses)
 
     @property
     def targets(self) -> Array:
-        """Return what a process is fitted to: `transformed` losses."""
+        """Return the `transformed` losses, to which a process is fitted."""
         return transformed(self.filled)
 
     @property
     def since_best(self) -> int:
-        """Return how many results have come since the best one."""
+        """Return the number of results since the best one."""
         return len(self.losses) - 1 - int(np.nanargmin(self.losses))
 
     def first(self, count: int) -> History:
-        """Return the first results alone."""
+        """Return the first `count` results, without pending rows."""
         return History(self.rows[:count], self.losses[:count], self.pending[:0])
 
     def where(self, ended: Array, pending: Array) -> History:
-        """Some of the rows, by a mask for each kind."""
+        """Return the rows that two masks select."""
         return History(self.rows[ended], self.losses[ended], self.pending[pending])
 
     def chosen(self, most: int, rng: np.random.Generator) -> Array:
-        """At most so many results, in their order: the best half, and others by chance."""
+        """Return the indices of at most `most` results: the best, and a random sample of the others."""
         if len(self.losses) <= most:
             return np.arange(len(self.losses))
         order = np.argsort(self.filled, kind="stable")
@@ -62,11 +62,11 @@ class History:
         return np.sort(np.concatenate([order[: most // 2], others]))
 
     def asked(self) -> set[bytes]:
-        """Return the keys of all configurations that were suggested."""
+        """Return the keys of all configurations suggested so far."""
         return {*keys(self.rows), *keys(self.pending)}
 
     def repeats_are_equal(self) -> bool:
-        """Return whether some configuration was tried more than once, and none of them had two losses."""
+        """Return whether there are repeated configurations, and each had the same loss every time."""
         found: dict[bytes, list[float]] = {}
         for key, loss in zip(keys(self.rows), self.losses, strict=True):
             found.setdefault(key, []).append(float(loss))
@@ -75,14 +75,14 @@ class History:
 
 
 def keys(rows: Array) -> list[bytes]:
-    """Return what tells rows apart, as far as a suggestion is concerned."""
+    """Return hashable keys of rows; rows that differ only by rounding have equal keys."""
     return [row.tobytes() for row in np.round(rows, _SAME) + 0.0]
 
 
 def transformed(losses: Array) -> Array:
-    """Losses with mean 0 and deviation 1: the best fifth keep their differences, others their logarithms.
+    """Return losses with mean 0 and deviation 1; losses worse than the best fifth are compressed by a log.
 
-    A process is to know where the good ones are; how bad the bad ones are would dominate it.
+    The process should resolve good configurations; differences between bad losses would dominate the fit.
     """
     ordered = np.sort(losses)
     count = len(losses)

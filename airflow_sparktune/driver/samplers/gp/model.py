@@ -1,4 +1,4 @@
-"""The Gaussian process: a Matern 5/2 kernel with a length-scale for each parameter, fitted by MAP.
+"""The Gaussian process: a Matern 5/2 kernel with a length scale per parameter, fitted by MAP.
 
 Formulas: Rasmussen and Williams, Gaussian Processes for Machine Learning (2006), chapters 2, 4 and 5.
 """
@@ -19,7 +19,7 @@ from airflow_sparktune.driver.samplers.gp.space import EncodedSpace
 _JITTER = 1e-8
 _BLOCK = 96
 # Priors: means and standard deviations of the logarithms. The mean weight falls with the number of
-# parameters, so that distances stay of one size (Hvarfner et al., Vanilla BO performs great in high
+# parameters, so that distances keep their scale (Hvarfner et al., Vanilla BO performs great in high
 # dimensions, 2024).
 _WEIGHT_MEAN, _WEIGHT_SD = 2.0, 2.0
 _SIGNAL_SD = 1.0
@@ -30,7 +30,7 @@ _NOISE_BOUNDS = (float(np.log(1e-6)), 0.0)
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The kernel's parameters as logarithms: a weight for each parameter, the signal, the noise."""
+    """The logarithms of the kernel's parameters: a weight for each parameter, the signal, the noise."""
 
     weights: Array
     signal: float = 0.0
@@ -38,18 +38,18 @@ class Settings:
 
     @classmethod
     def typical(cls, space: EncodedSpace) -> Settings:
-        """Return the means of the priors."""
+        """Return the prior means."""
         return cls(np.full(space.size, _weight_mean(space)))
 
     def jittered(self, rng: np.random.Generator, *, size: float) -> Settings:
-        """Other weights nearby: parallel suggestions differ, and a wrong fit does not mislead them all."""
+        """Return random weights nearby: parallel suggestions differ, and a bad fit misleads only some."""
         together, alone = rng.standard_normal(), rng.standard_normal(len(self.weights))
         weights = self.weights + size * (together + 0.5 * alone)
         return Settings(weights, self.signal, self.noise)
 
 
 def fit(space: EncodedSpace, rows: Array, targets: Array, *, start: Settings, iterations: int) -> Settings:
-    """Return the most probable settings given `rows` (n, parameters) and their `targets` (n,)."""
+    """Return the MAP settings for `rows` (n, parameters) and their `targets` (n,)."""
     features = space.features(rows)
     mean = _weight_mean(space)
 
@@ -72,7 +72,7 @@ def fit(space: EncodedSpace, rows: Array, targets: Array, *, start: Settings, it
 
 
 def _misfit(space: EncodedSpace, features: Array, targets: Array, settings: Settings) -> tuple[float, Array]:
-    """Return the negative log likelihood, and its slope along the settings."""
+    """Return the negative log likelihood and its gradient with respect to the settings."""
     signal, noise = np.exp(settings.signal), np.exp(settings.noise)
     scaled = features * np.exp(0.5 * settings.weights)[space.owner]
     kernel, slope = _matern(_squared_distances(scaled, scaled), slope=True)
@@ -82,7 +82,7 @@ def _misfit(space: EncodedSpace, features: Array, targets: Array, settings: Sett
     solved = dpotrs(lower, targets, lower=1)[0]
     inverse = dpotri(lower, lower=1)[0]
     value = 0.5 * targets @ solved + np.log(np.diagonal(lower)).sum()
-    # dpotri fills one half only; symmetric sums need no more than twice the other.
+    # dpotri fills only the lower triangle.
     inner = np.tril(inverse) + np.tril(inverse, -1).T - np.outer(solved, solved)
     pull = inner * slope * signal
     by_feature = pull.sum(axis=1) @ scaled**2 - np.einsum("if,if->f", scaled, pull @ scaled)
@@ -93,10 +93,10 @@ def _misfit(space: EncodedSpace, features: Array, targets: Array, settings: Sett
 
 
 class Posterior:
-    """What the process says of any row, given the targets of `rows`; the noise is left out.
+    """The posterior of the process at any row, given the targets of `rows`; without observation noise.
 
-    `pending` rows count as observed exactly where the process expects them ("kriging believer", Ginsbourger
-    et al. 2010): that leaves its mean as it is, and takes away the doubt around them.
+    `pending` rows count as observed at the posterior mean ("kriging believer", Ginsbourger et al. 2010),
+    which keeps the mean and removes the uncertainty around them.
     """
 
     def __init__(
@@ -115,17 +115,17 @@ class Posterior:
         count = len(rows)
         self._lower = _cholesky(covariance, self._noise)
         self._solved = np.zeros(len(self._known))
-        # The leading part of a Cholesky factor is the factor of the leading part.
+        # The leading block of a Cholesky factor is the factor of the leading block.
         self._solved[:count] = dpotrs(np.asfortranarray(self._lower[:count, :count]), targets, lower=1)[0]
-        # The covariance with the observed points is known up to the noise on its diagonal.
+        # K alpha = targets - noise alpha, so the posterior means at the rows need no further product.
         self.means = targets - (self._noise + _JITTER) * self._solved[:count]
 
     def predict(self, rows: Array) -> tuple[Array, Array]:
-        """Mean and standard deviation of rows."""
+        """Return the means and standard deviations at rows."""
         scaled = self.space.features(rows) * self._scale
         means, variances = np.empty(len(rows)), np.empty(len(rows))
         for block in _blocks(len(rows)):
-            # A row for each candidate: to LAPACK, which counts by columns, the right side as it wants it.
+            # Candidates are rows, so that the transpose is in the column order that LAPACK expects.
             cross = self.signal * _matern(_squared_distances(scaled[block], self._known))[0]
             means[block] = cross @ self._solved
             explained = dtrtrs(self._lower, cross.T, lower=1, overwrite_b=1)[0].T
@@ -133,7 +133,7 @@ class Posterior:
         return means, np.sqrt(np.maximum(variances, 1e-10))
 
     def slopes(self, row: Array, columns: Array) -> tuple[float, float, Array, Array]:
-        """Mean and standard deviation of one row, and their slopes along numeric `columns`."""
+        """Return mean and standard deviation at one row, and their gradients along numeric `columns`."""
         scaled = self.space.features(row[None])[0] * self._scale
         gaps = scaled - self._known
         cross, slope = _matern(np.einsum("if,if->i", gaps, gaps)[:, None], slope=True)
@@ -151,7 +151,7 @@ def _weight_mean(space: EncodedSpace) -> float:
 
 
 def _blocks(count: int) -> Iterator[slice]:
-    """So many rows at a time that what is computed for them stays in the processor's cache."""
+    """Yield slices of rows that are small enough for their results to stay in the processor's cache."""
     return (slice(begin, begin + _BLOCK) for begin in range(0, count, _BLOCK))
 
 
@@ -162,11 +162,11 @@ def _squared_distances(ours: Array, theirs: Array) -> Array:
 
 
 def _matern(squared: Array, *, slope: bool = False) -> tuple[Array, Any]:
-    """Return the Matern 5/2 correlation at squared distances, and its slope along them where it is wanted."""
+    """Return the Matern 5/2 correlation at squared distances, and its derivative if `slope`."""
     distance = np.sqrt(5.0 * squared)
     decay = np.exp(-distance)
     derivative = (-5.0 / 6.0) * (1.0 + distance) * decay if slope else None
-    # (1 + d + d^2 / 3) exp(-d), in place: these arrays are the largest there are.
+    # (1 + d + d^2 / 3) exp(-d) in place, because these arrays are the largest.
     correlation = distance / 3.0
     correlation += 1.0
     correlation *= distance
@@ -176,7 +176,7 @@ def _matern(squared: Array, *, slope: bool = False) -> tuple[Array, Any]:
 
 
 def _cholesky(covariance: Array, noise: float) -> Array:
-    """Return the lower factor of a covariance with noise on its diagonal; as much more as it takes."""
+    """Return the lower Cholesky factor of the covariance plus noise, with more noise if needed."""
     extra = noise + _JITTER
     while True:
         np.fill_diagonal(covariance, np.diagonal(covariance) + extra)

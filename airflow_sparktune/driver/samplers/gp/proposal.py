@@ -1,4 +1,4 @@
-"""One suggestion of the Gaussian process, from the results so far and the trials that are running."""
+"""Make one suggestion of the Gaussian process from the results and the running trials."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from airflow_sparktune.driver.samplers.gp.start import distances
 
 log = logging.getLogger(__name__)
 
-# A suggestion is conditioned on at most so many results.
+# The largest number of results that a suggestion is conditioned on.
 _MOST = 500
 _JITTER = 0.7
 _REGION_SHARE, _FROM_BEST = 0.4, 0.8
@@ -31,7 +31,7 @@ _NEW_DRAWS = 64
 
 
 class Proposer:
-    """Suggests rows of a space. What it keeps saves time and changes no suggestion."""
+    """Suggests rows of a space. Its caches save time and do not affect suggestions."""
 
     def __init__(self, space: EncodedSpace) -> None:
         self._space = space
@@ -40,9 +40,9 @@ class Proposer:
         self._threads = ThreadpoolController()
 
     def propose(self, history: History, rng: np.random.Generator) -> tuple[Array, str]:
-        """Return the next row, and how it was found: by `gp`, `gp: branch` or `gp: tpe`."""
-        # Threads would spend more on waiting for each other than matrices this small are worth, on cores
-        # that trials may be using.
+        """Return the next row, and its method: `gp`, `gp: branch` or `gp: tpe`."""
+        # For matrices this small, threads cost more in synchronisation than they gain, and they would take
+        # cores from trials.
         with self._threads.limit(limits=1, user_api="blas"):
             if way := self._other_branch(history, rng):
                 found, scores = self._in_branch(way, history, rng)
@@ -56,8 +56,8 @@ class Proposer:
             return self._first_new(found[np.argsort(-scores, kind="stable")], history, rng), how
 
     def _anywhere(self, history: History, rng: np.random.Generator) -> tuple[Array, Array]:
-        """Candidates of the whole space, and what each promises."""
-        # Other weights for each suggestion: those that run at once differ, and no wrong fit misleads all.
+        """Return candidates from the whole space, and their scores."""
+        # Different weights per suggestion, so that parallel ones differ and a bad fit misleads only some.
         settings = self._fits.latest(history).jittered(rng, size=_JITTER)
         kept = history.chosen(_MOST, rng)
         rows, targets = history.rows[kept], history.targets[kept]
@@ -66,15 +66,15 @@ class Proposer:
         )
 
     def _other_branch(self, history: History, rng: np.random.Generator) -> Way:
-        """Now and then the way to a branch in which the best result is not."""
+        """Return a branch without the best result in a share of the calls, else an empty way."""
         space, best = self._space, history.rows[[np.nanargmin(history.losses)]]
         others = [way for way in space.branches if not space.leads(best, way)[0]]
         return others[rng.integers(len(others))] if others and rng.random() < _BRANCH_SHARE else ()
 
     def _in_branch(self, way: Way, history: History, rng: np.random.Generator) -> tuple[Array, Array]:
-        """Candidates within a branch, as if it were a space of its own.
+        """Return candidates within a branch, modelled as a separate space, and their scores.
 
-        Beside a branch that is tuned no other one promises an improvement before it is tuned as well.
+        Compared with a tuned branch, an untuned one would never promise an improvement.
         """
         space = self._space
         inside = history.where(space.leads(history.rows, way), space.leads(history.pending, way))
@@ -89,7 +89,7 @@ class Proposer:
     def _promising(
         self, posterior: Posterior, rows: Array, way: Way, rng: np.random.Generator
     ) -> tuple[Array, Array]:
-        """Candidates, and the logarithm of the improvement on `rows` that each promises."""
+        """Return candidates, and the log expected improvement over `rows` of each."""
         space, best = self._space, float(posterior.means.min())
         order = np.argsort(posterior.means, kind="stable")
         region = Region.whole(space, way)
@@ -113,7 +113,7 @@ class Proposer:
         return np.concatenate([polished[None], found]), np.append(scores.max(), scores)
 
     def _first_new(self, candidates: Array, history: History, rng: np.random.Generator) -> Array:
-        """Return the first candidate that was never suggested; the first of all where there is none."""
+        """Return the first candidate that was never suggested, or the first of all if there is none."""
         asked = history.asked()
         for row in (*candidates, *self._space.settle(self._space.draw(rng, _NEW_DRAWS))):
             (key,) = keys(row[None])
@@ -122,13 +122,13 @@ class Proposer:
         if not self._said_exhausted and history.repeats_are_equal():
             self._said_exhausted = True
             log.warning(
-                "no configuration is new after %d, and repeats give the same loss: "
-                "more trials find nothing new; lower max_evals or widen the space",
+                "no new configuration is left after %d, and repeats give the same loss: "
+                "more trials gain nothing; lower max_evals or widen the space",
                 len(asked),
             )
         return np.asarray(candidates[0])
 
 
 def _escape_share(history: History) -> float:
-    """Return the chance of an escape: none while results improve, then growing."""
+    """Return the probability of an escape: zero while results improve, then growing."""
     return _ESCAPE_SHARE * float(np.clip((history.since_best - _ESCAPE_AFTER) / _ESCAPE_OVER, 0.0, 1.0))

@@ -1,7 +1,7 @@
 """A search space as a matrix: a row is a configuration, a column a parameter.
 
-Numbers lie in [0, 1], categories are codes from 0 on. An inactive number is 0.5, an inactive category -1: the
-codes of the choices it hangs under keep such rows apart from others.
+Numbers are in [0, 1]; categories are codes from 0. An inactive number is 0.5, an inactive category -1; such
+rows differ from others in the codes of the choices above.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from hyperopt import pyll
 from airflow_sparktune.driver.samplers.gp.axis import Array, Axis, grid_bounds
 from airflow_sparktune.errors import SpecError
 
-# What makes a parameter active: (column of a choice, code of its option), all needed at once.
+# The choices that make a parameter active: pairs (column of the choice, code of its option), all required.
 Way = tuple[tuple[int, int], ...]
-# Any of these ways does; none for a parameter that always is.
+# Alternative ways, any of which makes a parameter active. Empty for a parameter that is always active.
 Conditions = tuple[Way, ...]
-# The same by labels, as read from hyperopt's graph.
+# A way with labels in place of columns, as read from hyperopt's graph.
 LabelledWay = tuple[tuple[str, int], ...]
 
-# A randint has no order, up to so many values; beyond that nothing could be learned without one.
+# A randint is unordered up to this many values. With more, nothing could be learned without an order.
 MOST_CATEGORIES = 64
-# Two different categories are as far apart as the two ends of a number's interval.
+# Two different categories are as far apart as the two ends of a numeric interval.
 _CATEGORY_SCALE = math.sqrt(0.5)
 _INACTIVE_NUMBER, _INACTIVE_CATEGORY = 0.5, -1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of a space: a number with an `axis`, or a category with its `weights` a priori.
+    """A parameter of a space: a number with an `axis`, or a category with prior `weights`.
 
     The value of a category is its code plus `offset`.
     """
@@ -48,7 +48,7 @@ class Parameter:
 
 
 class EncodedSpace:
-    """A search space's rows: drawn from the prior, completed, rounded, and read back as points."""
+    """Encodes configurations as rows, draws rows from the prior, and decodes rows to points."""
 
     def __init__(self, parameters: tuple[Parameter, ...]) -> None:
         self.parameters = parameters
@@ -58,7 +58,7 @@ class EncodedSpace:
         self._inactive = np.where(self.numeric, _INACTIVE_NUMBER, _INACTIVE_CATEGORY)
         self._categories = [column for column in range(self.size) if not self.numeric[column]]
         self._grids = [column for column in range(self.size) if self.gridded[column]]
-        # Column by column: the feature's own parameter, and for a category the code that it stands for.
+        # Per feature: its parameter, and for a category the code that the feature stands for.
         codes = [(column, code) for column in self._categories for code in range(len(self.prior(column)))]
         self._numbers = np.flatnonzero(self.numeric)
         self._coded = np.array([column for column, _ in codes], dtype=int)
@@ -70,17 +70,17 @@ class EncodedSpace:
         self.groups = {conditions: np.array(columns) for conditions, columns in groups.items()}
 
     def prior(self, column: int) -> tuple[float, ...]:
-        """Return the weights of a category's codes."""
+        """Return the prior weights of a category's codes."""
         return self.parameters[column].weights
 
     @cached_property
     def mean_active(self) -> float:
-        """Return how many parameters a configuration has, on the average of the prior."""
+        """Return the expected number of active parameters under the prior."""
         drawn = self.draw(np.random.default_rng(0), 256)
         return float(self.active(drawn).sum(axis=1).mean())
 
     def draw(self, rng: np.random.Generator, count: int) -> Array:
-        """Rows from the prior with a value in every column, active or not; not rounded yet."""
+        """Return rows drawn from the prior, with a value in every column, neither rounded nor masked."""
         rows = rng.random((count, self.size))
         for column in self._categories:
             edges = np.cumsum(self.prior(column))
@@ -88,7 +88,7 @@ class EncodedSpace:
         return rows
 
     def settle(self, rows: Array) -> Array:
-        """Full rows as configurations: numbers rounded to their steps, inactive parameters blank."""
+        """Return full rows as configurations: rounded to steps, with inactive columns masked."""
         rows = rows.copy()
         for column in self._grids:
             axis = self.parameters[column].axis
@@ -97,7 +97,7 @@ class EncodedSpace:
         return np.where(self.active(rows), rows, self._inactive)
 
     def active(self, rows: Array) -> Array:
-        """Return which parameters of each row are active."""
+        """Return a mask of the parameters that are active in each row."""
         mask = np.ones(rows.shape, bool)
         for conditions, columns in self.groups.items():
             if conditions:
@@ -105,12 +105,12 @@ class EncodedSpace:
         return mask
 
     def leads(self, rows: Array, way: Way) -> Array:
-        """Return which rows make all the choices of a way."""
+        """Return a mask of the rows that make all choices of a way."""
         return np.asarray(np.all([rows[:, choice] == code for choice, code in way], axis=0))
 
     @cached_property
     def branches(self) -> tuple[Way, ...]:
-        """The ways to parameters that are not always active."""
+        """Return the ways to all parameters that are not always active."""
         return tuple(dict.fromkeys(way for conditions in self.groups for way in conditions))
 
     def spacing(self, row: Array) -> Array:
@@ -123,14 +123,14 @@ class EncodedSpace:
         return steps
 
     def features(self, rows: Array) -> Array:
-        """Return the kernel's columns: numbers as they are, one column for each code of a category."""
+        """Return the kernel's features: numbers unchanged, a column for each code of a category."""
         found = np.empty((len(rows), len(self.owner)))
         found[:, : len(self._numbers)] = rows[:, self._numbers]
         found[:, len(self._numbers) :] = (rows[:, self._coded] == self._codes) * _CATEGORY_SCALE
         return found
 
     def encode(self, point: Mapping[str, Any]) -> Array:
-        """Return the row of a point: raw numbers by label, those that are active."""
+        """Return the row of a point, which has the raw numbers of the active labels."""
         row = self._inactive.copy()
         for column, item in enumerate(self.parameters):
             value = point.get(item.label)
@@ -142,7 +142,7 @@ class EncodedSpace:
         return row
 
     def decode(self, row: Array) -> dict[str, Any]:
-        """Return the point of a row: raw numbers by label, those that are active."""
+        """Return the point of a row, which has the raw numbers of the active labels."""
         point: dict[str, Any] = {}
         for column in np.flatnonzero(self.active(row[None])[0]):
             item = self.parameters[column]
@@ -155,9 +155,9 @@ class EncodedSpace:
 
 
 def encoded_space(domain: Any) -> EncodedSpace:
-    """Return the space of a hyperopt domain.
+    """Return the encoded space of a hyperopt domain.
 
-    Raises SpecError for a distribution that is no builder's.
+    Raises SpecError for an unknown distribution.
     """
     ways: dict[str, list[LabelledWay]] = {}
     choices: set[str] = set()
@@ -167,7 +167,7 @@ def encoded_space(domain: Any) -> EncodedSpace:
             found.append(way)
         if is_choice:
             choices.add(label)
-    # A choice stands before what hangs under it, whichever of them the space names first.
+    # Choices come before the parameters below them, regardless of the order in the space.
     ways = dict(sorted(ways.items(), key=lambda item: max(map(len, item[1]))))
     columns = {label: column for column, label in enumerate(ways)}
     return EncodedSpace(
@@ -176,7 +176,7 @@ def encoded_space(domain: Any) -> EncodedSpace:
                 label,
                 domain.params[label],
                 is_choice=label in choices,
-                # What is active in any case hangs under nothing.
+                # A parameter that is active in any case has no conditions.
                 conditions=()
                 if () in every
                 else tuple(tuple((columns[choice], code) for choice, code in way) for way in every),
@@ -187,7 +187,7 @@ def encoded_space(domain: Any) -> EncodedSpace:
 
 
 def _walk(node: Any, way: LabelledWay) -> Iterator[tuple[str, bool, LabelledWay]]:
-    """Yield each use of a parameter in hyperopt's graph: its label, whether it is a choice, the way to it.
+    """Yield each use of a parameter in hyperopt's graph: its label, whether it is a choice, and its way.
 
     hyperopt's own `expr_to_config` fails on pchoice.
     """
@@ -206,7 +206,7 @@ def _walk(node: Any, way: LabelledWay) -> Iterator[tuple[str, bool, LabelledWay]
 
 
 def _parameter(label: str, node: Any, *, is_choice: bool, conditions: Conditions) -> Parameter:
-    """Return a parameter as hyperopt's graph describes its distribution."""
+    """Return the parameter for a distribution in hyperopt's graph."""
     given = {
         name: pyll.rec_eval(arg) for name, arg in node.arg.items() if arg is not pyll.base.MissingArgument
     }
@@ -222,7 +222,7 @@ def _parameter(label: str, node: Any, *, is_choice: bool, conditions: Conditions
         return Parameter(label, axis=axis, whole=True, conditions=conditions)
     if node.name.removeprefix("q").removeprefix("log") not in ("uniform", "normal"):
         raise SpecError(
-            f"algo 'gp' knows the distributions of hyperopt.hp, got {node.name!r} for {label!r}; "
+            f"algo 'gp' supports the distributions of hyperopt.hp, got {node.name!r} for {label!r}; "
             "use algo='random' for others"
         )
     is_normal, is_log, step = node.name.endswith("normal"), "log" in node.name, given.get("q")

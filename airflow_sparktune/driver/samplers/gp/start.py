@@ -1,4 +1,4 @@
-"""The first configurations, before there are losses to learn from: far from each other."""
+"""The first configurations, before there are losses to learn from: far apart from each other."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ _CANDIDATES = 32
 
 
 def wanted(space: EncodedSpace) -> int:
-    """Return how many losses it takes before a model is worth its name.
+    """Return the number of losses needed before the model is used.
 
-    About one for each parameter of a configuration, at least 6 and at most 12.
+    About one per active parameter, at least 6 and at most 12.
     """
     return int(np.clip(1 + round(space.mean_active), 6, 12))
 
 
 def spread(space: EncodedSpace, rows: Array, rng: np.random.Generator) -> Array:
-    """Of some draws from the prior the one farthest from all `rows` (Mitchell's best candidate).
+    """Return the draw from the prior that is farthest from all `rows` (Mitchell's best candidate).
 
-    It needs no memory of a sequence, and respects points that were given or came from an earlier attempt.
+    Unlike a low-discrepancy sequence, this needs no state, and takes given and earlier points into account.
     """
     drawn = space.settle(space.draw(rng, _CANDIDATES))
     return np.asarray(drawn[np.argmax(distances(space, drawn, rows))])
 
 
 def distances(space: EncodedSpace, candidates: Array, rows: Array) -> Array:
-    """Return the squared distance of each candidate to the nearest of `rows`; ones if there are none."""
+    """Return the squared distance of each candidate to the nearest of `rows`; zeros without rows."""
     if not len(rows):
         return np.zeros(len(candidates))
     mine, theirs = space.features(candidates), space.features(rows)

@@ -1,4 +1,4 @@
-"""The Gaussian process as a hyperopt suggest function: for `fmin`, SparkTrials and our own studies."""
+"""The Gaussian process as a hyperopt suggest function, for `fmin`, SparkTrials and studies."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from airflow_sparktune.driver.samplers.gp.axis import Array
 from airflow_sparktune.driver.samplers.gp.history import History
 from airflow_sparktune.driver.samplers.gp.space import EncodedSpace, encoded_space
 
-# Differences of losses beyond this would be infinite.
+# Losses are clipped to this size, so that their differences stay finite.
 _HUGE = 1e150
 _MODEL = "airflow_sparktune.driver.samplers.gp.proposal"
 _PENDING = (hyperopt.JOB_STATE_NEW, hyperopt.JOB_STATE_RUNNING)
 
 
 def suggest(new_ids: Sequence[int], domain: Any, trials: Any, seed: int) -> list[dict[str, Any]]:
-    """Suggest the next trials by a Gaussian process, from the history and the seed alone.
+    """Suggest the next trials by a Gaussian process, based only on the history and the seed.
 
-    Raises SpecError for a space with distributions other than hyperopt.hp's.
+    Raises SpecError for a space with distributions other than those of hyperopt.hp.
     """
     search = _SEARCHES.get(domain)
     if search is None:
@@ -50,7 +50,7 @@ def suggest(new_ids: Sequence[int], domain: Any, trials: Any, seed: int) -> list
 
 
 class _Search:
-    """A space, with what was computed for it: nothing in here changes a suggestion."""
+    """A space with its caches, which do not affect suggestions."""
 
     def __init__(self, space: EncodedSpace) -> None:
         self._space = space
@@ -62,11 +62,11 @@ class _Search:
     def suggest(
         self, documents: Sequence[Mapping[str, Any]], asked: Sequence[Array], *, seed: Any
     ) -> tuple[Array, str]:
-        """Return the next row, and how it was found."""
+        """Return the next row and its method."""
         rng = np.random.default_rng(seed)
         ended = [document for document in documents if document["state"] not in _PENDING]
-        # In the order in which they ended: which results a fit has seen must not depend on the trials that
-        # are still running.
+        # In the order in which they ended, so that the results of a fit do not depend on the trials that are
+        # still running.
         ended.sort(key=_end)
         pending = [document for document in documents if document["state"] in _PENDING]
         history = History(
@@ -87,17 +87,16 @@ class _Search:
         return row, how
 
     def _load_model(self) -> None:
-        """Begin to import the model, which loads scipy's optimizers.
+        """Start to import the model and scipy's optimizers in a thread.
 
-        The start-up need not wait for that, and neither need the first suggestion that uses it: there is time
-        while the first trials run.
+        The import takes place while the first trials run, so that neither the start nor a suggestion waits.
         """
         if self._loading is None:
             self._loading = Thread(target=import_module, args=[_MODEL], daemon=True)
             self._loading.start()
 
     def values(self, row: Array) -> dict[str, list[Any]]:
-        """Return the raw values of a row by label, empty where it is not active."""
+        """Return the raw values of a row by label, empty for inactive labels."""
         point = self._space.decode(row)
         return {
             item.label: [point[item.label]] if item.label in point else [] for item in self._space.parameters
@@ -116,13 +115,13 @@ class _Search:
 
 
 def _end(document: Mapping[str, Any]) -> tuple[bool, Any, int]:
-    """Return when a trial ended, to sort by."""
+    """Return a sort key for the time at which a trial ended."""
     moment = document["refresh_time"]
     return moment is not None, moment, document["tid"]
 
 
 def _loss(document: Mapping[str, Any]) -> float:
-    """Return the loss of a trial that ended; nan where there is none."""
+    """Return the loss of an ended trial, or nan without one."""
     if document["state"] != hyperopt.JOB_STATE_DONE or document["result"].get("status") != hyperopt.STATUS_OK:
         return math.nan
     loss = document["result"].get("loss")

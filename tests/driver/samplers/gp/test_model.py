@@ -1,4 +1,4 @@
-"""The process and what it promises, against differences and closed forms."""
+"""The model and the acquisition function agree with finite differences and closed forms."""
 
 from __future__ import annotations
 

@@ -37,12 +37,12 @@ def value(domain: Any, point: Any) -> Any:
 
 @pytest.mark.parametrize("space", [EVERYTHING, NESTED, "tests.driver.user_spaces:SHARED"])
 def test_rows_are_points_of_hyperopts_and_back(space: Any) -> None:
-    """What a row stands for is complete, and encoding it gives the row again."""
+    """Decoding a row gives a complete point, and encoding the point gives the row again."""
     ours, domain = encoded(space)
     rows = ours.settle(ours.draw(np.random.default_rng(1), 300))
     for row in rows:
         point = ours.decode(row)
-        value(domain, point)  # fails where an active parameter is missing
+        value(domain, point)  # raises if an active parameter is missing
         np.testing.assert_allclose(ours.encode(point), row, atol=1e-9)
     np.testing.assert_allclose(ours.settle(rows), rows, atol=1e-9)
 
@@ -58,7 +58,7 @@ def test_every_distribution_keeps_its_bounds_and_steps() -> None:
 
 
 def test_draws_follow_the_prior() -> None:
-    """Weights of pchoice, and normals by their quantiles."""
+    """Draws have the weights of pchoice, and the quantiles of normals."""
     ours, _ = encoded({"p": EVERYTHING["pchoice"], "n": EVERYTHING["normal"], "l": EVERYTHING["lognormal"]})
     points = [ours.decode(row) for row in ours.settle(ours.draw(np.random.default_rng(3), 2_000))]
     codes = [point["p"] for point in points]
@@ -83,7 +83,7 @@ def test_only_the_branch_that_was_chosen_is_active() -> None:
 
 
 def test_a_parameter_of_two_branches_is_active_in_either() -> None:
-    """And stands behind both choices, though the space names it between them."""
+    """Its column comes after both choices, even if the space names it between them."""
     shared = hp.uniform("shared", 0, 1)
     first, second = hp.choice("first", [shared, 0]), hp.choice("second", [shared, 0])
     space = encoded_space(Domain(None, pyll.as_apply([first, second])))

@@ -1,4 +1,4 @@
-"""What the Gaussian process suggests: good points, and the same ones for the same history."""
+"""The Gaussian process suggests good points, and the same points for the same history."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def run(
     slots: int = 1,
     algo: str = "gp",
 ) -> tuple[HyperoptSampler, list[Trial]]:
-    """A study whose trials end in a shuffled order; None as a loss is a failure."""
+    """Run a study whose trials end in a shuffled order; a loss of None is a failure."""
     sampler, chance = HyperoptSampler(space, algo), random.Random(5)
     running: list[Trial] = []
     ended: list[Trial] = []
@@ -88,7 +88,7 @@ class TestSearch:
         assert lowest(trials) < 0.1
 
     def test_a_branch_that_looks_worse_is_tuned_too(self) -> None:
-        """The better one is behind until four of its parameters fit; without help, nobody goes there."""
+        """The better branch looks worse until four of its parameters fit, but it is tuned too."""
         rest = {name: ours.uniform(0, 1) for name in "pqrs"}
         space = {"m": ours.choice([{"a": ours.uniform(0, 1)}, rest])}
 
@@ -118,7 +118,7 @@ class TestSearch:
 
 class TestHistory:
     def test_a_resumed_study_goes_on_as_it_would_have(self) -> None:
-        """However the trials are told: a suggestion depends on nothing but the journal."""
+        """A suggestion does not depend on the order of tell, only on the journal."""
         for count in (9, 37, 70):
             sampler, trials = run(MIXED, lambda params: params["lr"], trials=count, slots=5)
             resumed = HyperoptSampler(MIXED, "gp")
@@ -194,7 +194,7 @@ class TestHardHistories:
     def test_an_exhausted_space_is_said_once(self, caplog: pytest.LogCaptureFixture) -> None:
         _, trials = run({"a": ours.uniformint(1, 8)}, lambda params: (params["a"] - 3) ** 2, trials=20)
         assert {trial.params["a"] for trial in trials} == set(range(1, 9))
-        assert caplog.text.count("no configuration is new after 8") == 1
+        assert caplog.text.count("no new configuration is left after 8") == 1
 
     def test_where_repeats_differ_the_best_is_measured_again(self, caplog: pytest.LogCaptureFixture) -> None:
         chance = random.Random(3)
@@ -205,7 +205,7 @@ class TestHardHistories:
         )
         asked = [trial.params["a"] for trial in trials]
         assert max(asked, key=asked.count) == 3
-        assert "no configuration is new" not in caplog.text
+        assert "no new configuration is left" not in caplog.text
 
     def test_a_hundred_parameters(self) -> None:
         space = {f"x{at}": ours.uniform(0, 1) for at in range(100)}
