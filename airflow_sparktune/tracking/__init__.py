@@ -1,1 +1,1 @@
-"""Readers of the journal that mirror a study into another system."""
+"""Mirror a study's journal into another system."""

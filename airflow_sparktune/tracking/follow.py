@@ -1,4 +1,4 @@
-"""Follow a journal, and keep a tracker up to date with it."""
+"""Follow a journal and keep a tracker up to date with it."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from airflow_sparktune.study.study import Study
 log = logging.getLogger(__name__)
 
 PERIOD_S = 2.0
-# A server that does not answer is asked less and less often, up to this pause.
+# The pause between tries doubles up to this value while the server does not respond.
 LONGEST_PAUSE_S = 60.0
 
 
 class Tracker(Protocol):
-    """Another system that a study is mirrored into."""
+    """A system into which a study is mirrored."""
 
     def mirror(self, study: Study) -> None:
-        """Send what is new in the study; calling it again with the same study changes nothing.
+        """Send the changes of the study; calling it again with the same study changes nothing.
 
-        Raises whatever keeps it from that, after which it can be called again.
+        Raises the error of a failed request, after which it can be called again.
         """
 
 
 def mirror_while(
     follower: StudyFollower, tracker: Tracker, *, wait: Callable[[float], bool], period_s: float = PERIOD_S
 ) -> Exception | None:
-    """Mirror the study until `wait(seconds)` returns True, and once more after that.
+    """Mirror the study until `wait(seconds)` returns True, then one last time.
 
-    A tracker that fails is reported once, and again when it is back. Returns the error of the last try.
+    The first of several failures is logged, and the recovery. Returns the error of the last try, or None.
     """
     trouble: Exception | None = None
     pause_s = period_s
@@ -42,19 +42,19 @@ def mirror_while(
         if trouble is None:
             pause_s = period_s
             if failed_before:
-                log.info("the tracker has caught up; nothing is missing there")
+                log.info("the tracker has caught up and is complete")
             continue
         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
         if not failed_before:
             log.warning(
-                "tracking fails: %s; the study is not affected, and what is missing there is sent as soon as "
-                "that works again", first_line(trouble),
+                "tracking fails: %s; the study is not affected, and missing parts are sent when the tracker "
+                "responds again", first_line(trouble),
             )  # fmt: skip
     return trouble
 
 
 def first_line(error: Exception) -> str:
-    """The error in one line."""
+    """Return the error in one line."""
     lines = str(error).splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
@@ -63,6 +63,6 @@ def _mirror(follower: StudyFollower, tracker: Tracker) -> Exception | None:
     try:
         follower.refresh()
         tracker.mirror(follower.study)
-    except Exception as error:  # noqa: BLE001 - whatever fails here, the study is not affected
+    except Exception as error:  # noqa: BLE001 - no failure of the tracker may affect the study
         return error
     return None

@@ -1,6 +1,6 @@
-"""MLflow as a tracker: a parent run for the study, a child run for each trial.
+"""The MLflow tracker: a parent run for the study, and a child run for each trial.
 
-A trial costs three requests: create its run, log what it came to, end it.
+A trial takes three requests: create its run, log its result, end it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 REPORT = "report.html"
 
-# MLflow knows no pruned runs; its own integrations call them killed too.
+# MLflow has no state for pruned runs; its own integrations use KILLED too.
 _STATUS: Mapping[TrialState, str] = {
     TrialState.RUNNING: "RUNNING",
     TrialState.OK: "FINISHED",
@@ -36,11 +36,12 @@ _STATUS: Mapping[TrialState, str] = {
     TrialState.CANCELLED: "KILLED",
 }
 
-# What MLflow answers if it will not have what was sent, however often; anything else may pass.
+# MLflow's error codes for data that it will never accept. Other errors may be temporary.
 _REFUSALS = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
 
-# For a process that does nothing else. The tracker itself tries again, from what the server has then: the
-# client's own retries could create a run twice. Nothing is printed, or sent to anyone else.
+# For a process that does nothing else. The client's own retries are off, because they could create a run
+# twice: the tracker itself retries from the server's current state. Nothing is printed or sent to third
+# parties.
 _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
@@ -50,14 +51,14 @@ _ENVIRONMENT = {
 
 
 def connect() -> MlflowClient:
-    """A client of the server that MLFLOW_TRACKING_URI names; raises PlatformError.
+    """Return a client for the server in MLFLOW_TRACKING_URI; raises PlatformError.
 
-    It sets up MLflow for the whole process, through its environment.
+    Configures MLflow for the whole process through environment variables.
     """
     if not os.environ.get("MLFLOW_TRACKING_URI"):
         raise PlatformError(
-            "MLFLOW_TRACKING_URI must name the tracking server, got nothing; set it (such as "
-            "http://mlflow:5000), or name an Airflow connection in the operator's `tracking`"
+            "MLFLOW_TRACKING_URI must be the address of the tracking server, but is unset; set it (such as "
+            "http://mlflow:5000), or set the operator's `tracking` to an Airflow connection"
         )
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -74,8 +75,8 @@ def connect() -> MlflowClient:
 class MlflowTracker:
     """Mirrors one study into an experiment.
 
-    `report` makes the study's page as HTML, which becomes an artifact of the parent run. The experiment is
-    named after the task by default, or after the objective of a study that no task has started.
+    `report` returns the study's page as HTML, which becomes an artifact of the parent run. By default, the
+    experiment is named after the task, or after the objective if no task has started the study.
     """
 
     def __init__(
@@ -98,10 +99,10 @@ class MlflowTracker:
         self._refused: set[int] = set()
 
     def mirror(self, study: Study) -> None:
-        """Send what is new; raises what MLflow's client raises."""
+        """Send the changes of the study; raises the errors of MLflow's client."""
         if not study.attempts:
             return
-        if study is not self._study:  # a newer attempt: what an older one has said may not count any more
+        if study is not self._study:  # a newer attempt: results of an older one may no longer count
             self._study, self._seen, self._runs = study, 0, None
         if self._seen == study.changes:
             return
@@ -109,7 +110,7 @@ class MlflowTracker:
         try:
             self._mirror(study)
         except Exception:
-            # The server may have carried out a request whose answer was lost: look at what it has first.
+            # The request may have succeeded although its response was lost, so read the server's state first.
             self._runs, self._seen = None, 0
             raise
         self._seen = changes
@@ -146,7 +147,7 @@ class MlflowTracker:
             if self._task is not None and self._task.url:
                 tags["mlflow.note.content"] = f"[This task in Airflow]({self._task.url})"
             runs.log(None, params=settings, tags=tags, point=values.digest(settings))
-        if study.closed is None:  # it may have been, before a later attempt went on
+        if study.closed is None:  # it may have been closed before a later attempt continued it
             runs.set_status(None, "RUNNING", end=None)
 
     def _mirror_trial(self, trial: Trial, study: Study, runs: StudyRuns) -> None:
@@ -158,7 +159,7 @@ class MlflowTracker:
             if getattr(error, "error_code", None) not in _REFUSALS:
                 raise
             self._refused.add(trial.number)
-            log.warning("MLflow refuses trial %d, which is left out there: %s", trial.number, error)
+            log.warning("MLflow rejects trial %d, which is left out there: %s", trial.number, error)
 
     def _send_trial(self, trial: Trial, study: Study, runs: StudyRuns) -> None:
         number = trial.number
@@ -166,7 +167,7 @@ class MlflowTracker:
         result = None if trial.state is TrialState.RUNNING else values.result_digest(trial)
         sent = runs.get(number)
         if sent is not None and (sent.point != point or sent.result not in (None, result)):
-            # An older driver had another result, which no later attempt took over.
+            # The run has a result of an older driver that no later attempt took over.
             runs.delete(number)
             sent = None
         if sent is None:
@@ -209,7 +210,7 @@ class MlflowTracker:
         killed = closed.reason is StopReason.KILLED
         failed = closed.error is not None or closed.reason is StopReason.ERROR
         runs.set_status(None, "KILLED" if killed else "FAILED" if failed else "FINISHED", end=closed.at)
-        # Last, since artifacts have a store of their own, which may be out of reach.
+        # Last, because artifacts are in a separate store, which may be out of reach.
         runs.log_page(None, self._report(study), REPORT)
         runs.log(None, result=result)
 

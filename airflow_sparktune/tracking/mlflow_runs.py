@@ -1,4 +1,4 @@
-"""The MLflow runs of one study, found again by their tags."""
+"""The MLflow runs of one study, found by their tags."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-# The study that a run belongs to, and the trial; the parent run has no trial.
+# Tags for the study and the trial of a run. The parent run has no trial.
 KEY, TRIAL = "sparktune.key", "sparktune.trial"
-# Hashes of what was sent: the trial's configuration, and how the trial or the study ended.
+# Tags with hashes of the data sent: the trial's configuration, and the result of the trial or study.
 POINT, RESULT = "sparktune.point", "sparktune.result"
 PARENT = "mlflow.parentRunId"
-# The metric of the parent run that falls with each improvement.
+# The metric of the parent run with a point for each improvement.
 BEST = "best_loss"
 
 # MLflow's limits: https://mlflow.org/docs/latest/rest-api.html
@@ -27,7 +27,7 @@ _NOT_IN_NAMES = re.compile(r"[^\w\-. /]", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A run as MLflow has it."""
+    """The state of a run in MLflow."""
 
     run_id: str
     status: str
@@ -60,9 +60,9 @@ class Point:
 
 
 class StudyRuns:
-    """Reads and writes the runs that carry the study's key; each verb is one request.
+    """Reads and writes the runs with the study's key; each method makes one request.
 
-    A run is named by its trial's number, the parent run by None. Times are seconds since 1970.
+    A trial's run is identified by the trial's number, the parent run by None. Times are seconds since 1970.
     """
 
     def __init__(self, client: MlflowClient, *, experiment_id: str, key: str, study: str) -> None:
@@ -72,9 +72,9 @@ class StudyRuns:
         self._sent: dict[int | None, Sent] = {}
 
     def find(self) -> None:
-        """Learn which runs there are, one request for each thousand; a run that is there twice is deleted.
+        """Read the existing runs, a thousand per request, and delete duplicates.
 
-        It is there twice if the answer to its creation was lost, or if two trackers were at work.
+        Duplicates occur if the response to a creation was lost, or if two trackers ran at once.
         """
         found: dict[int | None, list[Run]] = {}
         token: str | None = None
@@ -91,18 +91,18 @@ class StudyRuns:
             token = page.token or ""
         self._sent = {}
         for number, runs in found.items():
-            # Any tracker keeps the same one of them.
+            # All trackers keep the same one.
             kept, *others = sorted(runs, key=lambda run: (RESULT not in run.data.tags, run.info.run_id))
             self._sent[number] = Sent.of(kept)
             for run in others:
                 self._client.delete_run(run.info.run_id)
 
     def get(self, number: int | None) -> Sent | None:
-        """The run as MLflow has it, or None."""
+        """Return the state of a run, or None if it does not exist."""
         return self._sent.get(number)
 
     def sent(self, number: int | None) -> Sent:
-        """The run as MLflow has it; raises KeyError where it has none."""
+        """Return the state of a run; raises KeyError if it does not exist."""
         return self._sent[number]
 
     def create(
@@ -114,7 +114,7 @@ class StudyRuns:
         tags: Mapping[str, str],
         point: str | None = None,
     ) -> None:
-        """Create a run; one of a trial becomes a child of the parent run."""
+        """Create a run; a trial's run becomes a child of the parent run."""
         own = dict(self._tags)
         if number is not None:
             own |= {TRIAL: str(number), PARENT: self._sent[None].run_id}
@@ -129,7 +129,7 @@ class StudyRuns:
         self._sent[number] = Sent.of(run)
 
     def adopt(self, number: int) -> None:
-        """Make the run of a trial a child of the parent run that was kept."""
+        """Make a trial's run a child of the parent run that was kept."""
         sent, parent = self._sent[number], self._sent[None].run_id
         self._client.set_tag(sent.run_id, PARENT, parent)
         self._sent[number] = replace(sent, parent=parent)
@@ -144,7 +144,7 @@ class StudyRuns:
         point: str | None = None,
         result: str | None = None,
     ) -> None:
-        """Log all of it at once; `point` and `result` are what the run stands for from then on."""
+        """Log the data in one request; `point` and `result` are the hashes of the data."""
         from mlflow.entities import Metric, Param, RunTag
 
         own = {key: value for key, value in ((POINT, point), (RESULT, result)) if value is not None}
@@ -165,11 +165,11 @@ class StudyRuns:
         )
 
     def log_page(self, number: int | None, page: str, file: str) -> None:
-        """Keep an HTML page as an artifact of the run."""
+        """Store an HTML page as an artifact of the run."""
         self._client.log_text(self._sent[number].run_id, page, file)
 
     def set_status(self, number: int | None, status: str, *, end: float | None) -> None:
-        """Say how the run stands, unless MLflow knows; `end` is when it ended, None while it goes on."""
+        """Set the status of a run if it differs; `end` is its end, None while it is running."""
         sent = self._sent[number]
         if sent.status == status:
             return
@@ -180,7 +180,7 @@ class StudyRuns:
         self._sent[number] = replace(sent, status=status)
 
     def delete(self, number: int) -> None:
-        """Remove the run of a trial."""
+        """Delete the run of a trial."""
         self._client.delete_run(self._sent.pop(number).run_id)
 
 

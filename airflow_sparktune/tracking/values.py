@@ -1,4 +1,4 @@
-"""What a tracker records of a study and its trials, as flat names and values."""
+"""The data that a tracker records about a study and its trials, as flat names and values."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from airflow_sparktune.study.trial import Trial, TrialPurpose, TrialState
 
 
 def study_key(study: Study) -> str:
-    """What tells a study from all others, wherever its folder is seen from: how its first attempt began."""
+    """Return a key of the study that does not depend on its address, made from its first Opened event."""
     first = study.attempts[0]
     return digest([first.opened, first.host, first.pid, study.seed])
 
 
 def digest(value: Any) -> str:
-    """A short hash of plain JSON."""
+    """Return a short hash of plain JSON."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def result_digest(trial: Trial) -> str:
-    """A hash of what became of a trial; a field that a later version adds does not change it."""
+    """Return a hash of a trial's result; fields of later versions do not change it."""
     return digest([trial.state.value, trial.loss, trial.end])
 
 
 def flat(values: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """The leaves of nested objects, named by their path; an unnamed value is called `value`.
+    """Yield the leaves of nested objects, named by their path; an unnamed value is called `value`.
 
     >>> dict(flat({"svm": {"C": 1.0, "kernels": ["rbf"]}, "seed": 3}))
     {'svm.C': 1.0, 'svm.kernels': ['rbf'], 'seed': 3}
@@ -42,31 +42,31 @@ def flat(values: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def text(value: Any) -> str:
-    """A value as text: a string as it is, anything else as JSON."""
+    """Return a string unchanged, and any other value as JSON."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def trial_name(trial: Trial) -> str:
-    """What people call the trial."""
+    """Return the display name of the trial."""
     if trial.purpose is TrialPurpose.SEARCH:
         return f"trial {trial.number}"
     return f"repeat {trial.repeat} of trial {trial.repeats}"
 
 
 def params(trial: Trial) -> dict[str, str]:
-    """The trial's hyperparameters as text."""
+    """Return the trial's hyperparameters as text."""
     return {name: text(value) for name, value in flat(trial.params)}
 
 
 def metrics(trial: Trial) -> dict[str, float]:
-    """The loss, the objective's running time in seconds, and every number that the objective returned."""
+    """Return the loss, the objective's run time in seconds, and all numbers that the objective returned."""
     known = {"loss": trial.loss, "run_s": trial.run_s}
     given = {name: value for name, value in flat(trial.info) if _is_number(value)}
     return {**given, **{name: value for name, value in known.items() if value is not None}}
 
 
 def facts(trial: Trial) -> dict[str, str]:
-    """The rest of the trial as text: state, origin, attempt, error, and what it returned beside numbers."""
+    """Return the trial's other facts as text: state, origin, attempt, error, and returned non-numbers."""
     found = {"state": trial.state.value, "origin": trial.origin.value, "attempt": str(trial.attempt)}
     if trial.purpose is not TrialPurpose.SEARCH:
         found |= {
@@ -81,7 +81,7 @@ def facts(trial: Trial) -> dict[str, str]:
 
 
 def settings(study: Study) -> dict[str, str]:
-    """What the study was asked for, as text: the spec's keys, its space in one."""
+    """Return the spec of the study as text by key; the space is one value."""
     if study.spec is None:
         return {}
     spec = {**study.spec.to_json(), "seed": study.seed}
@@ -89,7 +89,7 @@ def settings(study: Study) -> dict[str, str]:
 
 
 def improvements(study: Study) -> list[tuple[int, Trial]]:
-    """Each trial of the search that was the best when it ended, and how many of them had ended by then."""
+    """Return each trial of the search that improved the best loss, with the number of ended ones by then."""
     found: list[tuple[int, Trial]] = []
     best = float("inf")
     searched = [trial for trial in study.ended if trial.purpose is TrialPurpose.SEARCH]
@@ -101,14 +101,13 @@ def improvements(study: Study) -> list[tuple[int, Trial]]:
 
 
 def totals(study: Study) -> dict[str, float]:
-    """The study's numbers once it has ended: trials in each state, seconds, the use of its slots.
+    """Return the numbers of an ended study: trials per state, seconds, utilisation of the slots.
 
-    Of a retuning also the mean losses over the confirmation's repeats: of the incumbent, and of what goes to
-    production.
+    After a retuning, also the mean losses over the repeats of the incumbent and of the new production.
     """
-    told = summary(study)
-    numbers = {name: told[name] for name in ("elapsed_s", "trials_s", "utilisation", "slots", "attempts")}
-    numbers |= {f"trials_{state}": count for state, count in told["counts"].items()}
+    result = summary(study)
+    numbers = {name: result[name] for name in ("elapsed_s", "trials_s", "utilisation", "slots", "attempts")}
+    numbers |= {f"trials_{state}": count for state, count in result["counts"].items()}
     if study.decision is not None:
         incumbent = study.decision.incumbent
         numbers |= {"production_loss": study.decision.loss, "incumbent_loss": incumbent and incumbent.mean}
@@ -116,14 +115,14 @@ def totals(study: Study) -> dict[str, float]:
 
 
 def outcome(study: Study) -> dict[str, str]:
-    """How the study ended, as text: why it stopped, its best trial or what it decided on, its error."""
-    told = summary(study)
+    """Return how the study ended, as text: the stop reason, the best trial or the decision, the error."""
+    result = summary(study)
     names = ("stop_reason", "best_number", "best_params", "segment", "decision", "decision_reason")
-    found = {name: told[name] for name in names}
+    found = {name: result[name] for name in names}
     if study.starts is not None and study.starts.incumbent is not None:
         found["incumbent_params"] = study.starts.incumbent.params
-    if told["error"] is not None:
-        found["error"] = told["error"].get("message")
+    if result["error"] is not None:
+        found["error"] = result["error"].get("message")
     return {name: text(value) for name, value in found.items() if value is not None}
 
 

@@ -268,7 +268,7 @@ def test_what_mlflow_refuses_is_left_out_and_reported(
     tracker(client).mirror(finished.study)
     assert set(client.children) == {1, 2}
     assert client.parent.info.status == "FINISHED"
-    assert caplog.text.count("MLflow refuses trial 0") == 1
+    assert caplog.text.count("MLflow rejects trial 0") == 1
 
 
 def test_a_server_that_is_down_is_asked_less_and_less_often(finished: StudyFollower) -> None:
@@ -303,5 +303,5 @@ def test_more_trials_than_fit_on_a_page() -> None:
 def test_where_the_server_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """MLflow itself would make a database in the current folder."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    with pytest.raises(PlatformError, match="MLFLOW_TRACKING_URI must name"):
+    with pytest.raises(PlatformError, match="MLFLOW_TRACKING_URI must be the address"):
         connect()
