@@ -1,4 +1,4 @@
-"""`sparktune`: the same studies from a shell."""
+"""`sparktune`: run and inspect studies from a shell."""
 
 from airflow_sparktune.cli.app import main
 

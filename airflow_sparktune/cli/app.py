@@ -1,4 +1,4 @@
-"""The program: its commands, loaded when one is used, and the exit code of each way to end."""
+"""The command-line program: its commands, which are imported on use, and its exit codes."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ import click
 from airflow_sparktune import __version__, connections
 from airflow_sparktune.errors import SparktuneError
 
-# Each in the module of this folder that has a command of the same name, with its line in the list.
+# Name -> (the module of this folder with the command, its line in the help).
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("init", "Write a spec and an objective to start from."),
-    "run": ("run", "Run a study, or go on with it."),
+    "run": ("run", "Run a study, or continue it."),
     "show": ("show", "Print the trials and the result of a study."),
     "list": ("studies", "List the studies below a folder or URL."),
-    "compare": ("studies", "Print two studies side by side: their results, and where their specs differ."),
-    "prune": ("studies", "Remove old studies below a folder or URL; asks first."),
-    "champion": ("champion", "Print the champion of a task, its history, or bring an earlier one back."),
-    "stop": ("stop", "Ask a running study to end with what it has found."),
+    "compare": (
+        "studies",
+        "Print two studies side by side: their results and the differences of their specs.",
+    ),
+    "prune": ("studies", "Remove old studies below a folder or URL; asks for confirmation."),
+    "champion": ("champion", "Print the champion of a task or its history, or restore an earlier one."),
+    "stop": ("stop", "Ask a running study to end with its best result so far."),
     "ui": ("page", "Serve the page of Airflow's Tuning tab for one study."),
-    "report": ("page", "Write the page of a study into one HTML file that needs no server."),
-    "track": ("track", "Send to a tracker what it lacks of a study."),
+    "report": ("page", "Write the page of a study into a standalone HTML file."),
+    "track": ("track", "Send a study to a tracker, or what is missing there."),
     "completion": ("completion", "Print the completion script of a shell."),
 }
 
@@ -30,10 +33,10 @@ INTERRUPTED = 130
 
 
 class Commands(click.Group):
-    """Commands by name; listing them imports none, so that help appears at once."""
+    """The commands by name. Listing them imports none, so that the help appears at once."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Return all names, in the order in which a user needs them."""
+        """Return all names, in the order of a typical workflow."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
@@ -58,15 +61,16 @@ def cli() -> None:
     \b
     sparktune init                                a spec and an objective to start from
     sparktune run spec.yaml                       on this machine
-    sparktune run spec.yaml --max-evals 200       run again, it goes further
+    sparktune run spec.yaml --max-evals 200       continue with a higher limit
     sparktune show spec.study                     every trial and the result
     """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; returns its exit code.
+    """Run a command; return its exit code.
 
-    0 done, 1 another try can help, 2 something has to be repaired first, 130 Ctrl-C, 143 SIGTERM.
+    0: success. 1: failed, a retry may help. 2: failed, something must be fixed first. 130: Ctrl-C.
+    143: SIGTERM.
     """
     connections.register()
     try:
@@ -83,5 +87,5 @@ def main(argv: Sequence[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("sparktune: interrupted; the same command goes on where it stopped", err=True)
+        click.echo("sparktune: interrupted; run the same command to continue", err=True)
         return INTERRUPTED

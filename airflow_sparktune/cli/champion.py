@@ -1,4 +1,4 @@
-"""`sparktune champion`: what is in production by the record, how it came there, and the way back."""
+"""`sparktune champion`: the configuration in production as recorded, its history, and rollback."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from airflow_sparktune.study.rounded import number, params
 
 @click.command()
 @click.argument("root")
-@click.option("--segment", help="Of this segment alone; unset: of all.")
-@click.option("--history", is_flag=True, help="Every entry of the record, the newest last.")
-@click.option("--restore", type=int, metavar="N", help="Bring entry N back; the rollback is on record too.")
-@click.option("--json", "as_json", is_flag=True, help="Entries exactly, as JSON, one a line.")
+@click.option("--segment", help="The segment. Unset: all segments.")
+@click.option("--history", is_flag=True, help="Print every entry of the record, newest last.")
+@click.option("--restore", type=int, metavar="N", help="Restore entry N; the record gets an entry about it.")
+@click.option("--json", "as_json", is_flag=True, help="Print unrounded entries as JSON, one per line.")
 def champion_command(
     root: str, segment: str | None, history: bool, restore: int | None, as_json: bool
 ) -> None:
-    """Print the champion of a task, its history, or bring an earlier one back.
+    """Print the champion of a task or its history, or restore an earlier one.
 
     ROOT is the folder or URL that holds the task's studies.
 
@@ -42,7 +42,7 @@ def champion_command(
     if segment is not None:
         if segment not in names:
             known = ", ".join(sorted(str(name) for name in names if name is not None)) or "none"
-            raise SpecError(f"--segment must have a champion, got {segment!r}; those with one are {known}")
+            raise SpecError(f"--segment must have a champion, got {segment!r}; segments with one: {known}")
         names = [segment]
     if restore is not None:
         if len(names) > 1:

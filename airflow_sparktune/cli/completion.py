@@ -1,4 +1,4 @@
-"""`sparktune completion`: what a shell needs to complete commands and options."""
+"""`sparktune completion`: shell completion of commands and options."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ def completion_command(ctx: click.Context, shell: str) -> None:
     """
     kind = get_completion_class(shell)
     if kind is None:
-        raise click.UsageError(f"no completion for {shell}")
+        raise click.UsageError(f"completion is not available for {shell}")
     click.echo(kind(ctx.find_root().command, {}, "sparktune", "_SPARKTUNE_COMPLETE").source())

@@ -1,4 +1,4 @@
-"""`sparktune init`: a spec and an objective to start from."""
+"""`sparktune init`: write a spec and an objective to start from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from airflow_sparktune.errors import SpecError
 
 SPEC = """\
-# Every key: sparktune run --help, or the reference of the documentation.
+# For all keys, see sparktune run --help or the reference documentation.
 objective: objective:loss        # the function loss in objective.py beside this file
 space:
   lr: {loguniform: [0.0001, 1.0]}
@@ -24,12 +24,12 @@ seed: 7                          # makes the study repeatable
 """
 
 OBJECTIVE = '''\
-"""What is tuned: params in, loss out. Runs in Spark's Python workers, many times in one process."""
+"""The objective: params in, loss out. It runs in Spark's Python workers, many times per process."""
 
 
 def loss(params: dict) -> float:
-    """Lower is better; an exception fails this trial only."""
-    # Train here with params, and return the validation loss.
+    """Return the loss, lower is better; an exception fails only this trial."""
+    # Train a model with params here, and return its validation loss.
     penalty = 0.1 if params["booster"] == "dart" else 0.0
     return (params["lr"] - 0.1) ** 2 + abs(params["depth"] - 6) / 100 + penalty
 '''
@@ -37,7 +37,7 @@ def loss(params: dict) -> float:
 
 @click.command()
 @click.argument("folder", default=".", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--force", is_flag=True, help="Replace files that are there.")
+@click.option("--force", is_flag=True, help="Replace existing files.")
 def init_command(folder: Path, force: bool) -> None:
     """Write a spec and an objective to start from.
 
@@ -48,7 +48,7 @@ def init_command(folder: Path, force: bool) -> None:
     taken = [path for path in files if path.exists()]
     if taken and not force:
         raise SpecError(
-            f"init must not replace a file, but {taken[0]} is there; name another folder, or add --force"
+            f"init must not replace a file, but {taken[0]} exists; name another folder, or add --force"
         )
     folder.mkdir(parents=True, exist_ok=True)
     for path, text in files.items():

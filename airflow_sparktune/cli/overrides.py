@@ -1,4 +1,4 @@
-"""Makes an option for each argument of a spec, which replaces the value of the spec file."""
+"""Add an option for each argument of a spec, which overrides the value in the spec file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def spec_options(command: Command) -> Command:
 
 
 def overridden(written: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of the spec file, replaced by the options that were given."""
+    """Return the values of the spec file, with those of the given options in their place."""
     given = {name: _value(name, value) for name, value in options.items() if value is not None}
     return {**written, **given}
 
@@ -43,7 +43,7 @@ def _help(item: SpecField) -> str:
 
 
 def _value(name: str, value: Any) -> Any:
-    """Parse JSON of an object or a list; leave other text to the field's check."""
+    """Parse an object or a list as JSON; leave other text to the field's check."""
     if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
         return value
     try:
@@ -51,5 +51,5 @@ def _value(name: str, value: Any) -> Any:
     except ValueError as error:
         option = name.replace("_", "-")
         raise SpecError(
-            f"--{option} must be JSON where it is an object or a list, got {value!r}: {error}"
+            f"--{option} must be valid JSON if it is an object or a list, got {value!r}: {error}"
         ) from None

@@ -1,4 +1,4 @@
-"""`sparktune ui` and `report`: the page of Airflow's Tuning tab, without Airflow."""
+"""`sparktune ui` and `sparktune report`: the page of Airflow's Tuning tab, without Airflow."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from airflow_sparktune.cli.words import existing
 
 @click.command()
 @click.argument("study")
-@click.option("--port", type=int, default=8501, show_default=True, help="On this machine.")
+@click.option("--port", type=int, default=8501, show_default=True, help="The port on this machine.")
 def ui_command(study: str, port: int) -> None:
     """Serve the page of Airflow's Tuning tab for one study."""
     from airflow_sparktune.dashboard.server import serve
 
     existing(study)
-    click.echo(f"http://127.0.0.1:{port} (Ctrl-C ends it)")
+    click.echo(f"http://127.0.0.1:{port} (press Ctrl-C to stop)")
     serve(study, port=port)
 
 
@@ -28,7 +28,7 @@ def ui_command(study: str, port: int) -> None:
     show_default=True, help="The file; - is standard output.",
 )  # fmt: skip
 def report_command(study: str, output: IO[str]) -> None:
-    """Write the page of a study into one HTML file that needs no server.
+    """Write the page of a study into a standalone HTML file.
 
     \b
     sparktune report spec.study

@@ -1,4 +1,4 @@
-"""`sparktune run`: a study on this machine or on a cluster, submitted from this shell."""
+"""`sparktune run`: run a study on this machine or on a cluster, submitted from this shell."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _MASTER = re.compile(r"local(\[.+\])?|local-cluster\[.+\]|spark://.+:\d+(,.+)?|y
 )
 @click.option("--master", default="local[*]", show_default=True, help="The Spark master.")
 @click.option(
-    "--open-spark-ui", is_flag=True, help="Let other machines reach the Spark UI of a local master."
+    "--open-spark-ui", is_flag=True, help="Make the Spark UI of a local master reachable from other machines."
 )
 @spec_options
 def run_command(spec: Path, study: str | None, master: str, open_spark_ui: bool, **options: Any) -> int:
-    """Run a study, or go on with it.
+    """Run a study, or continue it.
 
-    SPEC is a JSON or YAML file whose keys are the operator's arguments, and conf for Spark's settings. A
-    SPEC named - is read from standard input. Options take the place of what it says.
+    SPEC is a JSON or YAML file. Its keys are the operator's arguments, and conf for Spark's settings. With -
+    as SPEC, standard input is read. Options override the file.
 
     \b
     sparktune run spec.yaml
@@ -45,7 +45,7 @@ def run_command(spec: Path, study: str | None, master: str, open_spark_ui: bool,
         with terminable():
             return _run(spec, study, master, open_ui=open_spark_ui, options=options)
     except Killed:
-        click.echo("sparktune: killed; the same command goes on where it stopped", err=True)
+        click.echo("sparktune: killed; run the same command to continue", err=True)
         return KILLED
 
 
@@ -67,7 +67,7 @@ def _run(file: Path, study: str | None, master: str, *, open_ui: bool, options: 
     check_references(named, code)
     address = _address(file, study)
     if named.get("incumbent") is not None or named.get("warm_start") is not None:
-        # One folder may hold the studies of several specs.
+        # By default each spec has its own segment, because one folder may hold the studies of several specs.
         named.setdefault("segment", file.stem)
         named["champions"] = folder_of(address)
     spec = Spec.of(**named, code=code.sha256 if code else None)

@@ -1,4 +1,4 @@
-"""`sparktune show`: a study's trials and its result."""
+"""`sparktune show`: print a study's trials and its result."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from airflow_sparktune.study.trial import Trial
 
 @click.command()
 @click.argument("study")
-@click.option("--json", "as_json", is_flag=True, help="Everything, exactly, as JSON.")
-@click.option("--output", metavar="N", type=int, help="The lines that trial N printed.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything unrounded as JSON.")
+@click.option("--output", metavar="N", type=int, help="Print the output of trial N.")
 def show_command(study: str, as_json: bool, output: int | None) -> None:
     """Print the trials and the result of a study.
 
@@ -62,15 +62,15 @@ def _print_trials(study: Study) -> None:
         table.add_row(*(Text(printable(cell)) for cell in _cells(study.trials[key])))
     for column in table.columns:
         column.no_wrap = True
-    # Into a pipe goes a trial a line, however long.
+    # In a pipe, each trial is one line of any length.
     Console(width=None if sys.stdout.isatty() else 1_000).print(table)
 
 
 def _cells(trial: Trial) -> tuple[str, ...]:
     took = f"{trial.end - trial.start:.1f}" if trial.end is not None and trial.start is not None else ""
-    said = params(trial.params) if trial.error is None else _first_line(trial.error.message)
+    text = params(trial.params) if trial.error is None else _first_line(trial.error.message)
     slot = "" if trial.slot is None else str(trial.slot)
-    return str(trial.number), trial.state.value, number(trial.loss), took, slot, str(trial.attempt), said
+    return str(trial.number), trial.state.value, number(trial.loss), took, slot, str(trial.attempt), text
 
 
 def _first_line(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A spec as a person writes it: a JSON or YAML file whose keys are the operator's argument names."""
+"""Read a spec file: JSON or YAML whose keys are the operator's argument names."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 
 from airflow_sparktune.errors import SpecError
 
-# A number to JSON and to people; YAML 1.1, which PyYAML reads, takes it for text.
+# PyYAML follows YAML 1.1, which reads such numbers as text.
 _EXPONENT = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$")
 
 
 def read_written_spec(path: Path) -> dict[str, Any]:
-    """Read keys and values from the file; raises SpecError where it has none.
+    """Read keys and values from the file, or from standard input if it is `-`.
 
-    `-` is standard input.
+    Raises SpecError if the file cannot be read, or does not hold keys and values.
     """
     try:
         text = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
@@ -36,7 +36,7 @@ def _read_yaml(text: bytes) -> Any:
     import yaml
 
     class Loader(yaml.SafeLoader):
-        """With numbers as JSON has them."""
+        """A loader that reads numbers as JSON does."""
 
     Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+0123456789"))
     try:

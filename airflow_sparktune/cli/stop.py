@@ -1,4 +1,4 @@
-"""`sparktune stop`: end a study early and keep the best."""
+"""`sparktune stop`: end a study early and keep its best result."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from airflow_sparktune.study.storage import open_storage
 @click.command()
 @click.argument("study")
 def stop_command(study: str) -> None:
-    """Ask a running study to end with what it has found.
+    """Ask a running study to end with its best result so far.
 
-    Its driver cancels what runs and closes the study with its best trial, so the Airflow task succeeds and
-    the tasks behind it run.
+    The driver cancels the running trials and closes the study with its best trial. The Airflow task succeeds,
+    and its downstream tasks run.
     """
     found = existing(study)
     if found.closed is not None:

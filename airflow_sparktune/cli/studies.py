@@ -1,4 +1,4 @@
-"""`sparktune list`, `compare` and `prune`: several studies at once."""
+"""`sparktune list`, `sparktune compare` and `sparktune prune`: commands for several studies."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def list_command(root: str) -> None:
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
 def compare_command(first: str, second: str) -> None:
-    """Print two studies side by side: their results, and where their specs differ."""
+    """Print two studies side by side: their results and the differences of their specs."""
     studies = [existing(first), existing(second)]
     rows = [("", first, second), *_results(*studies), *_differences(*studies)]
     left = max(len(row[0]) for row in rows)

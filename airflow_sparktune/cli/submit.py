@@ -1,4 +1,4 @@
-"""Submits a job from this shell: with a live bar in a terminal, with the driver's log elsewhere."""
+"""Submit a job from this shell: with a progress bar in a terminal, else with the driver's log."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
 
-# How often the progress bar looks at the journal.
+# Seconds between two updates of the progress bar.
 REFRESH_S = 0.25
 
 
 def shell_target(master: str, conf: Mapping[str, Any]) -> Callable[[], Target]:
-    """Return a function that finds the Spark of this shell, for when there is something to run."""
+    """Return a function that finds this shell's Spark. It is called only if there is something to run."""
     return lambda: Target(
         master=master, deploy_mode="client", install=SparkInstall.find("spark-submit"), conf=conf
     )
 
 
 def submit(job: Job, *, before: Study, target: Callable[[], Target]) -> int:
-    """Run a job to its end and print its result once; return the exit code."""
+    """Run a job to its end and print its result; return the exit code."""
     live = sys.stdout.isatty()
     found: list[Target] = []
 
@@ -50,27 +50,29 @@ def submit(job: Job, *, before: Study, target: Callable[[], Target]) -> int:
 
     outcome = run_job(job, before=before, target=finding, launch=launch, again="the same command")
     if outcome.known_before:
-        click.echo(f"the study at {job.address} has a result already")
+        click.echo(f"the study at {job.address} already has a result")
     if outcome.within_other_limits:
-        note = "this result was found within other limits; the same command goes on within these"
+        note = "this result was found with other limits; run the same command to continue with these"
         click.echo(f"sparktune: {note}", err=True)
-    if live or outcome.known_before:  # otherwise the driver's log, which ends with it, was printed
+    if (
+        live or outcome.known_before
+    ):  # otherwise the driver's log has been printed, which ends with the result
         print_result(outcome.study)
     return 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Child:
-    """spark-submit as a child of this shell; nothing of it runs in a cluster."""
+    """spark-submit as a child process of this shell, in client mode."""
 
     pid: int
 
     def end_in_cluster(self) -> None:
-        """Nothing to do in client mode."""
+        """Do nothing: in client mode, nothing runs in a cluster."""
 
 
 def _follow(way: Way, submission: Submission, master: str, job: Job, *, live: bool) -> Exception | None:
-    """Run spark-submit to its end; return its error, if there is one."""
+    """Run spark-submit to its end; return its error, or None."""
     write_properties(submission.properties, submission.conf)
     with (submission.folder / "driver.log").open("w+") as output:
         process = subprocess.Popen(
@@ -95,7 +97,7 @@ def _follow(way: Way, submission: Submission, master: str, job: Job, *, live: bo
 
 
 def _draw(process: subprocess.Popen[bytes], job: Job) -> None:
-    """Draw a progress bar that follows the journal until the driver has ended."""
+    """Draw a progress bar from the journal until the driver has ended."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))

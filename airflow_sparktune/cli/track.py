@@ -1,4 +1,4 @@
-"""`sparktune track`: send to a tracker what it lacks of a study."""
+"""`sparktune track`: send a study to a tracker."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from airflow_sparktune.track import TRACKERS, track
 @click.command()
 @click.argument("study")
 @click.option("--to", type=click.Choice(TRACKERS), required=True, help="The tracker.")
-@click.option("--experiment", help="MLflow's experiment; by default DAG.TASK, or the objective.")
+@click.option("--experiment", help="MLflow's experiment. Default: DAG.TASK, or the objective.")
 def track_command(study: str, to: str, experiment: str | None) -> int:
-    """Send to a tracker what it lacks of a study.
+    """Send a study to a tracker, or what is missing there.
 
-    Sending it twice changes nothing. The environment says where the tracker is:
+    Sending a study twice changes nothing. The environment sets the tracker's address:
 
     \b
     MLFLOW_TRACKING_URI=http://mlflow:5000 sparktune track spec.study --to mlflow

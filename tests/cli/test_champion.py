@@ -54,8 +54,8 @@ def test_a_rollback(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "message"),
     [
         (["--restore", "1"], "--restore must name one champion; add --segment NAME"),
-        (["--segment", "de"], "--segment must have a champion, got 'de'; those with one are fr"),
-        (["--segment", "fr", "--restore", "9"], "must have an entry 9 to go back to"),
+        (["--segment", "de"], "--segment must have a champion, got 'de'; segments with one: fr"),
+        (["--segment", "fr", "--restore", "9"], "must have an entry 9 to restore"),
     ],
 )
 def test_what_cannot_be(

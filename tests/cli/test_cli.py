@@ -210,7 +210,7 @@ def test_an_older_result_is_not_passed_off_as_a_new_one(
     (tmp_path / "spec.yaml").write_text("objective: m:f\nspace: {x: {uniform: [0, 1]}}\nmax_evals: 9")
     assert main(["run", str(tmp_path / "spec.yaml"), "--study", study]) == 1
     printed = capsys.readouterr()
-    assert "none has in this try; spark-submit ended with code 3" in printed.err
+    assert "none did in this try; spark-submit ended with code 3" in printed.err
     assert "best" not in printed.out
 
 
@@ -218,11 +218,11 @@ def test_an_older_result_is_not_passed_off_as_a_new_one(
     ("asked", "code", "said"),
     [
         ("max_evals: 2", 0, ""),
-        ("max_evals: 9", 0, "found within other limits; the same command goes on within these"),
+        ("max_evals: 9", 0, "found with other limits; run the same command to continue with these"),
         (
             "max_evals: 2\nobjective_kwargs: {rows: 5}",
             1,
-            "another one now (objective_kwargs['rows'] changed); the same command starts from zero there",
+            "now holds another study (objective_kwargs['rows'] changed); the same command starts over",
         ),
     ],
 )
@@ -251,7 +251,7 @@ def test_interrupted(
     spark_submit("kill -INT $PPID\nsleep 30")
     (tmp_path / "spec.yaml").write_text("objective: m:f\nspace: {x: {uniform: [0, 1]}}\nmax_evals: 9")
     assert main(["run", str(tmp_path / "spec.yaml"), "--study", str(tmp_path / "study")]) == 130
-    assert "the same command goes on where it stopped" in capsys.readouterr().err
+    assert "run the same command to continue" in capsys.readouterr().err
 
 
 def test_no_spec_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -297,7 +297,7 @@ def test_every_argument_of_a_spec_is_an_option(capsys: pytest.CaptureFixture[str
     ("options", "message"),
     [
         (["--max-evals", "many"], "max_evals must be a whole number of at least 1, got 'many'"),
-        (["--objective-kwargs", "{rows: 5}"], "--objective-kwargs must be JSON where it is an object"),
+        (["--objective-kwargs", "{rows: 5}"], "--objective-kwargs must be valid JSON if it is an object"),
         (["--objective-kwargs", "5"], "objective_kwargs must be an object"),
         (
             ["--master", "sparc://host:7077"],
@@ -335,7 +335,7 @@ def test_a_result_that_is_there_is_printed(
     (tmp_path / "spec.yaml").write_text("objective: m:f\nspace: {x: {uniform: [0, 1]}}\nmax_evals: 2")
     assert main(["run", str(tmp_path / "spec.yaml"), "--study", study]) == 0
     said = capsys.readouterr().out
-    assert "has a result already" in said
+    assert "already has a result" in said
     assert said.count("best params  x=0.5") == 1
 
 
@@ -352,7 +352,7 @@ def test_init_writes_what_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str
     (folder / "spec.yaml").unlink()
     (folder / "objective.py").write_text("mine")
     assert main(["init", str(folder)]) == 2
-    assert "objective.py is there; name another folder, or add --force" in capsys.readouterr().err
+    assert "objective.py exists; name another folder, or add --force" in capsys.readouterr().err
     assert not (folder / "spec.yaml").exists()
     assert main(["init", str(folder), "--force"]) == 0
 
