@@ -1,1 +1,1 @@
-"""Inside Airflow: the operator, the decorator and what they need to reach the driver."""
+"""Code that runs inside Airflow: the operator, the decorator, and the submission of the driver."""

@@ -1,4 +1,4 @@
-"""`@task.sparktune`: the decorated function is the objective."""
+"""`@task.sparktune`: use the decorated function as the objective."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from airflow_sparktune.study.signature import EXTRAS
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-# The module that the function's source becomes.
+# The name of the module that the function's source becomes.
 MODULE = "sparktune_objective"
 
 
 def sparktune_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
-    """Make the decorated function the objective of a SparkTuneOperator.
+    """Use the decorated function as the objective of a SparkTuneOperator.
 
-    As with Airflow's other decorators that run elsewhere, the function's source travels: it imports what
-    it needs inside. Its first parameter gets the params, one named `trial` the trial; the others are
-    given where the task is called.
+    As with Airflow's other decorators for remote execution, the source of the function is sent, so the
+    function must import what it needs inside. Its first parameter gets the params; a parameter named `trial`
+    gets the trial. The other arguments are given where the task is called.
     """
 
     def decorate(function: Callable[..., Any]) -> TaskDecorator:
         function.__signature__ = _signature_to_call(function)  # type: ignore[attr-defined]
         return task_decorator_factory(
             python_callable=function,
-            # The best params are one value, whatever the function's annotation says.
+            # The best params are one value, even if the function's return annotation is a dict.
             multiple_outputs=False,
             decorated_operator_class=DecoratedSparkTuneOperator,
             **kwargs,
         )
 
     if python_callable is None:
-        return decorate  # type: ignore[return-value]  # Airflow's own factories return one here too
+        return decorate  # type: ignore[return-value]  # as Airflow's own factories do
     return decorate(python_callable)
 
 
 def _signature_to_call(function: Callable[..., Any]) -> inspect.Signature:
-    """Return the function's signature as a DAG calls it: without what the executor fills in."""
+    """Return the function's signature for calls in a DAG: without the parameters filled in on executors."""
     signature = inspect.signature(function)
     first, *others = signature.parameters.values() or [None]
     kept = [parameter for parameter in others if parameter is not None and parameter.name not in EXTRAS]
@@ -55,7 +55,7 @@ def _signature_to_call(function: Callable[..., Any]) -> inspect.Signature:
 
 
 class DecoratedSparkTuneOperator(DecoratedOperator, SparkTuneOperator):
-    """The task that `@task.sparktune` makes."""
+    """The operator of a `@task.sparktune` task."""
 
     custom_operator_name = "@task.sparktune"
     template_fields: Sequence[str] = (*DecoratedOperator.template_fields, *SparkTuneOperator.template_fields)
@@ -74,7 +74,7 @@ class DecoratedSparkTuneOperator(DecoratedOperator, SparkTuneOperator):
         others = {name: value for name, value in given.items() if name != "objective"}
         named, code = super()._gather_code(others, context)
         function: str = self.get_python_source()  # type: ignore[no-untyped-call]  # Airflow's
-        # An annotation may name what only the DAG file imports: none is evaluated.
+        # Annotations may refer to imports of the DAG file, so they must not be evaluated.
         source = f"from __future__ import annotations\n\n\n{function}"
         own = with_imports({f"{MODULE}.py": source.encode()}, bases=tuple(code_bases(context)))
         files = {**(code.files if code is not None else {}), **own}
@@ -85,7 +85,7 @@ class DecoratedSparkTuneOperator(DecoratedOperator, SparkTuneOperator):
         return {**others, "op_kwargs": dict(self.op_kwargs)}
 
     def _arguments(self, context: Context) -> dict[str, Any]:
-        """Return the call's arguments by name, and the context values that the function asks for."""
+        """Return the arguments of the call by name, with the context values that the function asks for."""
         signature = inspect.signature(self.python_callable)
         wanted = [name for name in signature.parameters if name in KNOWN_CONTEXT_KEYS]
         from_context = {name: context[name] for name in wanted if name in context}  # type: ignore[literal-required]

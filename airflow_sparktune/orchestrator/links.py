@@ -1,4 +1,4 @@
-"""The operator link "Tuning": leads users to the page whose role gets no plugin tabs."""
+"""The operator link "Tuning", for users whose role does not show plugin tabs."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
 
 class TuningLink(BaseOperatorLink):
-    """A link that works during the run and after: the API server builds it from the ids at each request."""
+    """A link to the Tuning page. The API server builds it from ids, so it works during the run and after."""
 
     name = "Tuning"
 
     @property
     def operators(self) -> list[type[Any]]:  # type: ignore[override]
-        """Return the classes that have the link; Airflow compares exactly, so each subclass is named."""
-        # Imported here: only the API server asks, and no other process shall load Spark's provider.
+        """Return the classes with this link. Airflow compares exactly, so each subclass is listed."""
+        # Imported here because only the API server calls this; others must not load Spark's provider.
         from airflow_sparktune.orchestrator.decorator import DecoratedSparkTuneOperator
         from airflow_sparktune.orchestrator.operator import SparkTuneOperator
 
         return [SparkTuneOperator, DecoratedSparkTuneOperator]
 
     def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:  # type: ignore[override]  # noqa: ARG002
-        """Return the page's path under `[api] base_url`."""
+        """Return the path of the page under `[api] base_url`."""
         from airflow.configuration import conf
 
         base = urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
@@ -36,7 +36,7 @@ class TuningLink(BaseOperatorLink):
 
 
 class SparktuneLinks(AirflowPlugin):
-    """Registers the link, so that it needs no XCom of a finished task."""
+    """Registers the link with Airflow, so that it needs no XCom of a finished task."""
 
     name = "sparktune_links"
-    operator_extra_links = [TuningLink()]  # noqa: RUF012  (Airflow's own declaration of it is an instance variable)
+    operator_extra_links = [TuningLink()]  # noqa: RUF012 - Airflow declares it as an instance variable

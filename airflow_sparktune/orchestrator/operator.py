@@ -1,4 +1,4 @@
-"""SparkTuneOperator: submits the driver program, and brings the best hyperparameters to XCom."""
+"""SparkTuneOperator: submit the driver program, and push the best hyperparameters to XCom."""
 
 from __future__ import annotations
 
@@ -68,34 +68,35 @@ _CHOICES = {
 # The arguments that make up the spec; each is templated.
 SPEC_FIELDS = tuple(item.name for item in ARGUMENTS)
 
-_DOC = """Tune hyperparameters on Spark; XCom gets the best ones.
+_DOC = """Tune hyperparameters on Spark, and push the best ones to XCom.
 
-Takes everything that SparkSubmitOperator takes. The arguments of the spec are checked when the task runs,
-after templating, so templates, XComArgs and mapped values work.
+Accepts all arguments of SparkSubmitOperator. The arguments of the spec are checked when the task runs, after
+templating, so templates, XComArgs and mapped values work.
 
-A script around `hyperopt.fmin` with this package's SparkTrials runs too: give it as `application`, in
-place of objective, space and limits.
+To run a script around `hyperopt.fmin` with this package's SparkTrials, pass it as `application` instead of
+objective, space and limits.
 
 {spec}
-:param storage: a folder or URL that Airflow and the driver both reach; unset: `[sparktune] storage`
-:param tracking: mirror the study into MLflow: `mlflow` for the server that the worker's MLFLOW_TRACKING_URI
-    names, or the id of a connection to one
-:param keep_studies: how many studies of this task to keep, or for how long (`30d`): after a success older
-    ones are removed, never that of the champion. Unset: all
-:param production: the asset that a new champion changes; an event of it goes out then, and only then
-:param on_no_improvement: what a kept incumbent means: `keep` returns its params, `skip` skips, `fail` fails
+:param storage: a folder or URL that Airflow and the driver both reach; default: `[sparktune] storage`
+:param tracking: mirror the study into MLflow: `mlflow` for the server in the worker's MLFLOW_TRACKING_URI, or
+    the id of a connection to a server
+:param keep_studies: how many studies of this task to keep, or for how long (`30d`). Older ones are removed
+    after a success, except the champion's. Unset: keep all
+:param production: the asset that changes with a new champion; it gets an event only when that happens
+:param on_no_improvement: what to do if the incumbent is kept: `keep` returns its params, `skip` skips the
+    task, `fail` fails it
 :param xcom_return: `params`, or `summary` for DAGs that compare or map over segments
-:param on_replaced: Airflow's notifiers to call when the champion changes; their templates know `tuning`
-:param on_broken: the same when the incumbent fails on today's data
-:param log_level: `trials` keeps Spark's own lines out of the task's log, `spark` brings them back
-:param open_spark_ui: let other machines reach the Spark UI of a local master; it asks nobody for a password
+:param on_replaced: Airflow notifiers to call when the champion changes; their templates can use `tuning`
+:param on_broken: Airflow notifiers to call when the incumbent fails on today's data
+:param log_level: `trials` leaves Spark's own lines out of the task's log, `spark` includes them
+:param open_spark_ui: make the Spark UI of a local master reachable from other machines, without a password
 """
 
 
 class SparkTuneOperator(SubmissionOperator):
     __doc__ = _DOC.format(spec="\n".join(f":param {item.name}: {item.doc}" for item in ARGUMENTS))
 
-    # Set, as all arguments of the spec, from the constructor's; the decorator names these.
+    # Attributes that __init__ sets in a loop, and that the decorator uses.
     objective: str | None
     objective_kwargs: Mapping[str, Any] | None
     incumbent: Any
@@ -186,7 +187,7 @@ class SparkTuneOperator(SubmissionOperator):
         self.study_address: str | None = None
 
     def execute(self, context: Context) -> Any:
-        """Run or resume the study, or deliver the result that it has; returns the best params."""
+        """Run or resume the study, or return the result that it already has; returns the best params."""
         try:
             self._check_ours(context)
             self.study_address = address = address_of(context, self.storage)
@@ -215,7 +216,7 @@ class SparkTuneOperator(SubmissionOperator):
         return study_facets(self.study_address)
 
     def _check_ours(self, context: Context) -> None:
-        """Check the arguments that are not the spec's; raises SpecError."""
+        """Check the arguments that are not part of the spec; raises SpecError."""
         for name, words in _CHOICES.items():
             if getattr(self, name) not in words:
                 raise SpecError(f"{name} must be one of {', '.join(words)}, got {getattr(self, name)!r}")
@@ -224,13 +225,13 @@ class SparkTuneOperator(SubmissionOperator):
         if self.production is not None:
             if self.incumbent is None:
                 raise SpecError(
-                    "production must go with an incumbent, which it is decided against; add "
+                    "production must go with an incumbent, against which the decision is made; add "
                     "incumbent='champion'"
                 )
             require_alias(context, self.production)
 
     def _act_on(self, study: Study, result: Mapping[str, Any], context: Context) -> None:
-        """Let Airflow know what was decided; raises what skips or fails a task that kept its incumbent."""
+        """Act on the decision: emit events, or skip or fail a task that kept its incumbent."""
         self.log.info("%s", in_words(study))
         if study.decision is None or study.decision.outcome is Outcome.KEPT:
             match self.on_no_improvement:
@@ -240,7 +241,7 @@ class SparkTuneOperator(SubmissionOperator):
                     raise AirflowFailException(f"the incumbent is {in_words(study)}")
             return
         notify(self.on_replaced, context, tuning=result)
-        # With promote="manual" production changes when promote_champion says so.
+        # With promote="manual", production changes when promote_champion runs.
         if self.production is not None and study.spec is not None and study.spec.promote == "decision":
             emit_change(context, self.production, result)
 
@@ -260,11 +261,11 @@ class SparkTuneOperator(SubmissionOperator):
                 job, before=before.study, target=self.target, launch=partial(self._launch, job, context)
             )
         if outcome.known_before:
-            self.log.info("the study at %s has a result already; delivering it", address)
+            self.log.info("the study at %s already has a result; returning it", address)
         if outcome.within_other_limits:
-            self.log.warning("this result was found within other limits; clear the task to tune within these")
+            self.log.warning("this result was found with other limits; clear the task to tune with these")
         if job.script and outcome.failure is not None:
-            raise outcome.failure  # the study has a result, but the script went on and failed
+            raise outcome.failure  # the study has a result, but the script failed afterwards
         return outcome.study
 
     def _launch(
@@ -277,7 +278,7 @@ class SparkTuneOperator(SubmissionOperator):
             return self.launch(way, submission, start, reconnection=reconnection, context=context)
 
     def _job(self, address: str, context: Context) -> Job:
-        """Return the work of the driver: the user's own program, or a spec and the code that it names."""
+        """Return the driver's job: the user's script, or a spec and the code that it names."""
         job = partial(Job, address=address, quiet=self.log_level == "trials", open_ui=self.open_spark_ui)
         if self.application:
             given = [name for name in SPEC_FIELDS if getattr(self, name) is not None]
@@ -293,7 +294,7 @@ class SparkTuneOperator(SubmissionOperator):
         return job(spec=spec, code=code)
 
     def _retuning(self, context: Context) -> dict[str, Any]:
-        """Return what a script's search is compared with, checked; nothing where nobody asks for that."""
+        """Return the checked retuning fields for a script; empty if none is set."""
         given = {name: value for name in RETUNING_FIELDS if (value := getattr(self, name)) is not None}
         if not given:
             return {}
@@ -302,8 +303,8 @@ class SparkTuneOperator(SubmissionOperator):
         checked = Spec.unbounded(objective="script:fmin", space="script:SPACE", **given)
         if checked.rule.confirm.objective_kwargs:
             raise SpecError(
-                "confirm.objective_kwargs must be left out with an application: a script gives its "
-                "objective the arguments itself"
+                "confirm.objective_kwargs must be left out with an application, because a script passes "
+                "the objective's arguments itself"
             )
         refuse_secrets(checked.to_json())
         return {name: checked.to_json()[name] for name in given}
@@ -312,7 +313,7 @@ class SparkTuneOperator(SubmissionOperator):
         if self.application_args:
             raise SpecError(
                 f"application_args must go with an application, got {self.application_args!r} without one; "
-                "what an objective gets is its objective_kwargs"
+                "pass arguments of an objective as objective_kwargs"
             )
         given = {name: getattr(self, name) for name in SPEC_FIELDS}
         named, code = self._gather_code(given, context)
@@ -331,13 +332,13 @@ class SparkTuneOperator(SubmissionOperator):
         return found
 
     def _segment_arguments(self) -> dict[str, Any]:
-        """Return the arguments by which one instance of a mapped task differs from another."""
+        """Return the arguments that identify an instance of a mapped task."""
         return {name: getattr(self, name) for name in SPEC_FIELDS}
 
     def _gather_code(
         self, given: Mapping[str, Any], context: Context
     ) -> tuple[dict[str, Any], UserCode | None]:
-        """Return the arguments with `module:name` for each reference, and the code that travels."""
+        """Return the arguments with each reference as `module:name`, and the code to ship."""
         return gather_code(given, bases=tuple(code_bases(context)))
 
     def _tell(self, study: Study, context: Context) -> None:

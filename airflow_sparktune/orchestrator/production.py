@@ -1,4 +1,4 @@
-"""What Airflow hears of a retuning: an asset event where production changes, metrics, notifications."""
+"""Inform Airflow of a retuning: an asset event when production changes, metrics, and notifications."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ Notifier = Callable[["Context"], Any]
 
 
 def alias_among(outlets: Sequence[Any], production: Asset) -> AssetAlias:
-    """Return the alias through which an event reaches `production`.
+    """Return the alias through which events reach `production`.
 
-    Airflow emits an event for every concrete outlet of a task that succeeds. Only an alias is silent until
-    an asset is added to it.
+    Airflow emits an event for every concrete outlet of a successful task. An alias emits one only for the
+    assets that the task adds to it.
     """
     for outlet in outlets:
         if isinstance(outlet, AssetAlias):
@@ -31,40 +31,40 @@ def alias_among(outlets: Sequence[Any], production: Asset) -> AssetAlias:
         if isinstance(outlet, Asset) and outlet.name == production.name:
             raise SpecError(
                 f"production must not be among the outlets, got {production.name!r} there: Airflow would "
-                "emit its event whatever was decided; leave it out, the task adds an alias by itself"
+                "emit its event after every decision; leave it out, because the task adds an alias itself"
             )
     return AssetAlias(f"{production.name}-retuned")
 
 
 def require_alias(context: Context, production: Asset) -> None:
-    """Raise SpecError where the DAG, as it was parsed, does not know the alias of the events.
+    """Raise SpecError if the parsed DAG does not have the alias of the events.
 
-    A mapped task is made when it runs, too late to add an outlet to the DAG.
+    A mapped task is created at run time, when outlets can no longer be added to the DAG.
     """
     alias = alias_among(context["task"].outlets, production)
     parsed = context["dag"].task_dict[context["ti"].task_id]
     if alias not in parsed.outlets:
         raise SpecError(
-            f"a mapped task with production must name the alias of its events itself, got none among the "
-            f"outlets; add outlets=[AssetAlias({alias.name!r})] to partial()"
+            f"a mapped task with production must have the alias of its events among its outlets, got none "
+            f"there; add outlets=[AssetAlias({alias.name!r})] to partial()"
         )
 
 
 def emit_change(context: Context, production: Asset, result: Mapping[str, Any]) -> None:
-    """Emit the event that production has changed; Airflow sends it when the task succeeds, once.
+    """Emit the event that production has changed. Airflow sends it once, when the task succeeds.
 
-    `result` is the summary of the study that found the new champion.
+    `result` is the summary of the study with the new champion.
     """
     alias = alias_among(context["task"].outlets, production)
     context["outlet_events"][alias].add(production, extra=event_extra(result))
-    log.info("production has changed: an event of %r goes out with this task's success", production.name)
+    log.info("production has changed: %r gets an event when this task succeeds", production.name)
 
 
 def event_extra(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an event carries: small and plain.
+    """Return the content of an event as plain JSON.
 
-    `params` are the hyperparameters to train with, `difference` is how much lower the new champion's loss
-    is than the old one's, each with its standard error.
+    `params` are the hyperparameters to train with. `difference` is by how much the new champion's loss is
+    lower than the old one's. `loss_error` and `difference_error` are standard errors.
     """
     candidates = (result.get("confirmation") or {}).get("candidates") or ()
     winner: Mapping[str, Any] = next(
@@ -84,7 +84,7 @@ def event_extra(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def count(context: Context, result: Mapping[str, Any]) -> None:
-    """Send the metrics for alerting: the decision as a counter, loss and slot-hours as gauges."""
+    """Emit metrics for alerting: the decision as a counter, loss and slot-hours as gauges."""
     ti = context["ti"]
     tags = {"dag_id": ti.dag_id, "task_id": ti.task_id}
     if result["segment"] is not None:
@@ -97,13 +97,13 @@ def count(context: Context, result: Mapping[str, Any]) -> None:
 
 
 def notify(notifiers: Any, context: Context, **facts: Any) -> None:
-    """Call Airflow's notifiers, one or several; their templates find `facts` in the context.
+    """Call one or several Airflow notifiers; their templates find `facts` in the context.
 
-    A notifier that fails is logged: a mail server that is down must not cost a decision.
+    Errors of a notifier are logged only, because a mail server that is down must not discard a decision.
     """
     several = notifiers if isinstance(notifiers, (list, tuple)) else [notifiers] if notifiers else []
     for notifier in several:
         try:
             notifier({**context, **facts})
         except Exception:
-            log.exception("a notifier failed; the decision stands")
+            log.exception("a notifier failed; the decision is not affected")

@@ -1,4 +1,4 @@
-"""`promote_champion`: the task that puts a confirmed winner into office, after training or an approval."""
+"""`promote_champion`: a task that makes a confirmed winner the champion, after training or an approval."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ connections.register()
 
 
 class PromoteChampionOperator(BaseOperator):
-    """Put the winner of a study with `promote="manual"` on record as the champion; returns its params.
+    """Make the winner of a study with `promote="manual"` the champion on record; returns its params.
 
-    A study that kept its incumbent changes nothing. Runs twice without doing it twice.
+    Does nothing if the study kept its incumbent. A second run does not promote again.
 
     :param study: the study's address, which SparkTuneOperator pushes to XCom as `study`
-    :param production: the asset of which an event tells that production has changed
+    :param production: the asset that gets an event when production changes
     """
 
     template_fields: Sequence[str] = ("study",)
@@ -54,7 +54,7 @@ class PromoteChampionOperator(BaseOperator):
         study = read_study(self.study).study
         if study.decision is None:
             raise SpecError(
-                f"study must be the address of a study that has decided, got {self.study!r}; give it "
+                f"study must be the address of a study with a decision, got {self.study!r}; pass "
                 "tune.output['study'] of a task with an incumbent"
             )
         ti = context["ti"]
@@ -62,7 +62,9 @@ class PromoteChampionOperator(BaseOperator):
         if entry is None:
             self.log.info("the incumbent was kept: nothing to promote")
             return study.decision.params
-        self.log.info("entry %d of the record of champions is in office: %s", entry.number, entry.params)
+        self.log.info(
+            "entry %d of the record of champions is the champion now: %s", entry.number, entry.params
+        )
         if self.production is not None:
             emit_change(context, self.production, {"study": self.study, **summary(study)})
         return entry.params

@@ -8,8 +8,8 @@ from typing import Any
 def get_provider_info() -> dict[str, Any]:
     """Return the provider metadata; `package-name` must be the distribution's canonical name.
 
-    The plugins are registered by their entry points. Named here too, Airflow would report each as a duplicate
-    where `[core] lazy_load_providers` is off.
+    Plugins are registered by entry points and not here: with `[core] lazy_load_providers` off, Airflow would
+    report duplicates.
     """
     return {
         "package-name": "airflow-sparktune",
@@ -37,13 +37,13 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "config": {
             "sparktune": {
-                "description": "Where tuning studies are kept.",
+                "description": "The storage of tuning studies.",
                 "options": {
                     "storage": {
                         "description": (
-                            "The folder, or the URL that fsspec knows, under which each tuning task has "
-                            "its study. Workers, Spark driver and API server must all reach it. "
-                            "Left empty: the folder sparktune in AIRFLOW_HOME."
+                            "The folder or fsspec URL that holds the studies of all tuning tasks. Workers, "
+                            "the Spark driver and the API server must all reach it. "
+                            "Default: the folder sparktune in AIRFLOW_HOME."
                         ),
                         "type": "string",
                         "version_added": "0.1.0",
@@ -52,8 +52,8 @@ def get_provider_info() -> dict[str, Any]:
                     },
                     "more_storage": {
                         "description": (
-                            "Further storage roots, separated by commas, that operators name with storage=; "
-                            "the Tuning page opens studies under the roots that are named here only."
+                            "Further storage roots, separated by commas, for operators with storage=. The "
+                            "Tuning page opens only studies under the roots listed here and in storage."
                         ),
                         "type": "string",
                         "version_added": "0.1.0",

@@ -1,23 +1,23 @@
-"""Keeps secrets out of a spec, which is a plain file."""
+"""Keep secrets out of a spec, which is a plain file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-# The masker that this process's log goes through (see airflow.sdk.log.mask_secret).
+# The masker of this process's log (see airflow.sdk.log.mask_secret).
 from airflow.sdk._shared.secrets_masker import redact
 
 from airflow_sparktune.errors import SpecError
 
 
 def refuse_secrets(spec: Mapping[str, Any]) -> None:
-    """Raise SpecError where a text in the spec holds a value that Airflow masks in logs."""
+    """Raise SpecError if a text in the spec contains a value that Airflow masks in logs."""
     for place, text in _texts(spec, ""):
         if redact(text) != text:
             raise SpecError(
-                f"{place} must not hold a secret, but holds what Airflow masks: the spec is a plain file; "
-                "give the path of a file that the objective reads (docs/guides/secrets.md has more ways)"
+                f"{place} must not hold a secret, but holds a value that Airflow masks: the spec is a plain "
+                "file; pass the path of a file that the objective reads (see docs/guides/secrets.md)"
             )
 
 

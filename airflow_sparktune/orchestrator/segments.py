@@ -1,4 +1,4 @@
-"""The name of the segment that a mapped task instance tunes."""
+"""The segment that a mapped task instance tunes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def segment_of(context: Context, given: str | None, arguments: dict[str, Any]) -> str | None:
-    """Return the segment's name: the given one, or a digest of the mapped arguments; None where unmapped.
+    """Return the given name, or a digest of the mapped arguments; None if the task is not mapped.
 
-    Never the map index: lists change their order and their length, and a champion must not change its owner.
-    `arguments` are those of this instance by name.
+    The map index is no part of it: lists change their order and length, and a champion must stay with its
+    segment. `arguments` are those of this instance by name.
     """
     if given is not None:
         return given
@@ -27,11 +27,11 @@ def segment_of(context: Context, given: str | None, arguments: dict[str, Any]) -
 
 
 def _mapped(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments that the DAG maps: those that are not the same for all instances."""
-    task = context["dag"].task_dict.get(context["ti"].task_id)  # as parsed, before it was expanded
+    """Return the arguments that the DAG maps, i.e. those that differ between instances."""
+    task = context["dag"].task_dict.get(context["ti"].task_id)  # as parsed, before its expansion
     fixed = getattr(task, "partial_kwargs", {})
     mapped = {name: value for name, value in arguments.items() if name not in fixed and value is not None}
-    if "op_kwargs" in arguments:  # of a decorated task: one dict of arguments, mapped one by one
+    if "op_kwargs" in arguments:  # a decorated task: one dict of arguments that are mapped individually
         common = fixed.get("op_kwargs") or {}
         mapped["op_kwargs"] = {
             name: value for name, value in (arguments["op_kwargs"] or {}).items() if name not in common

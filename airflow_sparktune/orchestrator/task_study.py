@@ -1,4 +1,4 @@
-"""Finds the study of a task instance: its address, its generation, the code beside its DAG."""
+"""The study of a task instance: its address, its generation, and the code beside its DAG."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def generation_of(context: Context) -> int:
 
 
 def storage_root(storage: str | None) -> str:
-    """Return the storage root; raises SpecError for a relative one, which means another to each process."""
+    """Return the storage root; raises SpecError if it is a relative path."""
     root = storage or default_storage()
     if "://" not in root and not Path(root).is_absolute():
         raise SpecError(
             f"storage must be a URL or an absolute path, got {root!r}; "
-            "the Spark driver and the API server run in folders of their own"
+            "the Spark driver and the API server run in other working directories"
         )
     return root
 
@@ -52,7 +52,7 @@ def share_storage(storage: str | None) -> None:
 
 
 def champions_of(context: Context, storage: str | None) -> str:
-    """Return the folder that holds the task's studies, and the record of its champions."""
+    """Return the folder that holds the task's studies and the record of its champions."""
     ti = context["ti"]
     return task_folder(storage_root(storage), dag_id=ti.dag_id, task_id=ti.task_id)
 
@@ -72,9 +72,9 @@ def address_of(context: Context, storage: str | None) -> str:
 
 
 def airflow_task_of(context: Context) -> AirflowTask:
-    """Return the task instance, and its page in Airflow, as readers outside Airflow know it."""
+    """Return the task instance with its page in Airflow, for readers outside Airflow."""
     ti = context["ti"]
-    url = getattr(ti, "log_url", None)  # a task that `dag.test()` runs has none
+    url = getattr(ti, "log_url", None)  # missing in `dag.test()`
     return AirflowTask(
         dag_id=ti.dag_id,
         task_id=ti.task_id,
@@ -85,27 +85,27 @@ def airflow_task_of(context: Context) -> AirflowTask:
 
 
 def warn_of_local_storage(address: str, *, in_cluster: bool) -> None:
-    """Warn where the driver, or a retry on another machine, would not find the study."""
+    """Warn if the driver, or a retry on another machine, may not find the study."""
     if "://" in address and not address.startswith("file://"):
         return
     if in_cluster:
         log.warning(
-            "the study lies in a local folder (%s) and the driver runs in the cluster: it fails unless it "
-            "reaches that folder; set [sparktune] storage to one that both reach, or to a URL",
+            "the study is in a local folder (%s), but the driver runs in the cluster and fails unless it "
+            "reaches that folder; set [sparktune] storage to a folder that both reach, or to a URL",
             address,
         )
     executor = conf.get("core", "executor", fallback="LocalExecutor")
     if not all(name.strip().endswith("LocalExecutor") for name in executor.split(",")):
         log.warning(
-            "the study lies in a local folder (%s) and the executor is %s: unless all workers share that "
-            "folder, a retry elsewhere starts from zero; set [sparktune] storage to one that they share",
+            "the study is in a local folder (%s), and the executor is %s: unless all workers share the "
+            "folder, a retry on another worker starts over; set [sparktune] storage to a shared one",
             address,
             executor,
         )
 
 
 def code_bases(context: Context) -> Iterator[Path]:
-    """Yield the folders to look for modules in: that of the DAG file, then those on sys.path above it."""
+    """Yield the folders to search for modules: the DAG file's folder, then its ancestors on sys.path."""
     dag_file = Path(context["dag"].fileloc)
     yield dag_file.parent
     for entry in sys.path:

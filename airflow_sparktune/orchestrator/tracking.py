@@ -1,4 +1,4 @@
-"""Tracking a study while its task runs, by a process beside it."""
+"""Track a study while its task runs, in a separate process."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ from airflow_sparktune.orchestrator.deploy.process import die_with_parent
 
 log = logging.getLogger(__name__)
 
-# How long a task whose driver has ended waits for what the tracker still lacks.
+# How long a task whose driver has ended waits for the tracker to catch up.
 CATCH_UP_S = 30.0
 
 
 def tracking_environment(tracking: str) -> dict[str, str]:
-    """Return what the tracker's process needs in its environment; raises PlatformError.
+    """Return environment variables for the tracker's process; raises PlatformError.
 
-    `mlflow` is the server that this worker's own MLFLOW_TRACKING_URI names; anything else is the id of an
-    Airflow connection: schema, host and port make the server's URL, login and password (or a password alone,
-    as a token) are its credentials, and `experiment` in the extra names the experiment.
+    `mlflow` is the server in this worker's MLFLOW_TRACKING_URI. Any other value is the id of an Airflow
+    connection: schema, host and port form the server's URL, login and password (or only a password, as a
+    token) are the credentials, and `experiment` in the extra is the experiment's name.
     """
     if find_spec("mlflow") is None:
         raise PlatformError(
-            f"tracking={tracking!r} must find MLflow's client on this worker, got none; "
+            f"tracking={tracking!r} needs MLflow's client, which this worker does not have; "
             "pip install 'airflow-sparktune[mlflow]'"
         )
     if tracking == "mlflow":
         if not os.environ.get("MLFLOW_TRACKING_URI"):
             raise PlatformError(
-                "tracking='mlflow' must find MLFLOW_TRACKING_URI in the worker's environment, got none; "
-                "set it there, or give tracking the id of a connection to the server"
+                "tracking='mlflow' needs MLFLOW_TRACKING_URI in the worker's environment, which is unset; "
+                "set it, or set tracking to the id of a connection to the server"
             )
         return {}
     try:
         connection = BaseHook.get_connection(tracking)
     except AirflowNotFoundException:
         raise PlatformError(
-            f"tracking must be 'mlflow' or the id of a connection that exists, got {tracking!r}; create it "
+            f"tracking must be 'mlflow' or the id of an existing connection, got {tracking!r}; create it "
             f"with: airflow connections add {tracking} --conn-type http --conn-host mlflow --conn-port 5000"
         ) from None
     host = connection.host or ""
@@ -66,10 +66,10 @@ def tracking_environment(tracking: str) -> dict[str, str]:
 
 @contextmanager
 def tracked(address: str, environment: Mapping[str, str] | None) -> Iterator[None]:
-    """Track the study at `address` while this is open; None tracks nothing.
+    """Track the study at `address` in this context; do nothing if `environment` is None.
 
-    Whatever becomes of the tracker, the study is not affected. To be opened by the main thread: the process
-    ends with the thread that has started it.
+    Errors of the tracker do not affect the study. Enter it from the main thread, because the process ends
+    with the thread that started it.
     """
     if environment is None:
         yield
@@ -94,7 +94,7 @@ def tracked(address: str, environment: Mapping[str, str] | None) -> Iterator[Non
 
 
 def _relay(process: subprocess.Popen[str]) -> None:
-    """Pass on to the task's log what the tracker has to say."""
+    """Relay the tracker's messages to the task's log."""
     levels = logging.getLevelNamesMapping()
     for line in process.stderr or ():
         level, found, message = line.rstrip().partition(":")
@@ -114,5 +114,6 @@ def _end(process: subprocess.Popen[str], address: str) -> None:
         code = process.wait()
     if code:
         log.warning(
-            "the tracker lacks something of this study; send it with: sparktune track %s --to mlflow", address
+            "the tracker is missing parts of this study; send them with: sparktune track %s --to mlflow",
+            address,
         )

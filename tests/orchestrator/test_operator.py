@@ -175,7 +175,7 @@ def test_the_operator_takes_every_argument_of_a_spec() -> None:
 def test_retry_goes_on(operator, run, spark_submit, storage) -> None:
     """A driver that ended without a verdict is retried, and the next attempt adds what is missing."""
     spark_submit("dies at the second trial")
-    with pytest.raises(DriverLost, match="after 2 finished trials; a retry goes on from there"):
+    with pytest.raises(DriverLost, match="after 2 finished trials; a retry continues the study"):
         run(operator())
     spark_submit("works")
     run(operator())
@@ -301,7 +301,7 @@ def test_an_older_result_is_not_passed_off_as_a_new_one(operator, run, spark_sub
         run(operator(max_evals=5))
 
 
-def test_a_verdict_on_a_study_that_starts_anew(operator, run, spark_submit) -> None:
+def test_a_verdict_on_a_study_that_starts_over(operator, run, spark_submit) -> None:
     """It takes over no earlier attempt, and its verdict is found all the same."""
     spark_submit("dies at the second trial")
     with pytest.raises(DriverLost):
@@ -322,7 +322,7 @@ def test_what_the_provider_refuses_is_not_retried(operator, run, spark_submit) -
 def test_a_connection_that_cannot_be_used(operator, run, spark_submit) -> None:
     """The task is not retried for a connection that the provider's hook refuses."""
     spark_submit("works", **{"spark-binary": "spark9-submit"})
-    with pytest.raises(AirflowFailException, match="'spark_default' must be one that this worker can use"):
+    with pytest.raises(AirflowFailException, match="'spark_default' must be usable on this worker"):
         run(operator())
 
 
@@ -358,7 +358,7 @@ def test_python_in_cluster_mode_on_a_standalone_master(operator, run, spark_subm
         ({"objective_kwargs": {"model": object()}}, r"objective_kwargs\['model'\] must be plain JSON"),
         ({"space": {"x": {"unifrom": [0, 1]}}}, "did you mean 'uniform'"),
         ({"objective": "train"}, "objective must be 'module:name'"),
-        ({"objective": "train.py:loss"}, "a file that is named must exist, got 'train.py'"),
+        ({"objective": "train.py:loss"}, "a named file must exist, got 'train.py'"),
         ({"run_trials_on": "moon"}, "run_trials_on must be 'executors'"),
         ({"algo": "magic"}, "algo must be one of gp, tpe, random, anneal, atpe"),
     ],
@@ -415,7 +415,7 @@ def test_local_storage_where_a_retry_may_run_elsewhere(
     """The task warns where one of the executors runs tasks on other machines."""
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
     warn_of_local_storage(f"{storage}/churn/tune/r1/g0", in_cluster=False)
-    assert ("a retry elsewhere starts from zero" in caplog.text) is warned
+    assert ("a retry on another worker starts over" in caplog.text) is warned
 
 
 def test_options_of_the_machine_stay(operator, run, spark_submit, monkeypatch) -> None:
@@ -538,7 +538,7 @@ def test_an_application_at_work_is_kept_whatever_the_limits(
     when_it_waits(lambda: setattr(resource_manager, "finished", True))
     ti = durable(max_evals=5)
     assert ti.pushed["tuning_result"]["counts"]["ok"] == 3
-    assert "within other limits; clear the task" in capsys.readouterr().out
+    assert "with other limits; clear the task" in capsys.readouterr().out
 
 
 def test_an_application_that_has_ended_is_not(durable) -> None:
@@ -623,7 +623,7 @@ def test_a_task_that_is_killed_while_it_prepares_starts_nothing(
         return real(*args, **kwargs)
 
     monkeypatch.setattr(owner, name, killed)
-    with pytest.raises(DriverLost, match="was killed before that started"):
+    with pytest.raises(DriverLost, match="was killed before that"):
         run(task)
     assert note() is None
 
@@ -648,7 +648,7 @@ def test_yarn_application_that_cannot_be_ended(
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))  # no yarn in it
     killed_meanwhile(operator(deploy_mode="cluster", durable=False), "_yarn_application_id")
-    assert "the YARN application application_1_0001 must be ended by hand" in capsys.readouterr().out
+    assert "the YARN application application_1_0001 must be stopped by hand" in capsys.readouterr().out
 
 
 def test_yarn_application_by_its_resource_manager(

@@ -131,11 +131,11 @@ def test_another_alias_is_used_where_there_is_one(retune) -> None:
     assert event.source_alias_name == "news"
 
 
-@pytest.mark.parametrize(("decision", "heard"), [("replaces", 1), ("keeps", 0)])
-def test_notifiers_hear_of_a_replacement(retune, decision: str, heard: int) -> None:
-    told: list[str] = []
-    retune(decision, on_replaced=[lambda context: told.append(context["tuning"]["decision_reason"])])
-    assert told == ["trial 1 is better by 0.1"] * heard
+@pytest.mark.parametrize(("decision", "calls"), [("replaces", 1), ("keeps", 0)])
+def test_notifiers_are_called_for_a_replacement(retune, decision: str, calls: int) -> None:
+    reasons: list[str] = []
+    retune(decision, on_replaced=[lambda context: reasons.append(context["tuning"]["decision_reason"])])
+    assert reasons == ["trial 1 is better by 0.1"] * calls
 
 
 def test_a_notifier_that_fails_costs_no_decision(retune) -> None:
@@ -145,11 +145,11 @@ def test_a_notifier_that_fails_costs_no_decision(retune) -> None:
     assert retune("replaces", on_replaced=broken)[0] == {"x": 1}
 
 
-def test_notifiers_hear_of_a_broken_incumbent(retune) -> None:
-    told: list[str] = []
+def test_notifiers_are_called_for_a_broken_incumbent(retune) -> None:
+    errors: list[str] = []
     with pytest.raises(AirflowFailException, match="the incumbent failed on today's data"):
-        retune("breaks the incumbent", on_broken=lambda context: told.append(context["tuning"]["error"]))
-    assert told == ["the incumbent failed on today's data: KeyError: 'age'"]
+        retune("breaks the incumbent", on_broken=lambda context: errors.append(context["tuning"]["error"]))
+    assert errors == ["the incumbent failed on today's data: KeyError: 'age'"]
 
 
 def test_metrics(retune, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +185,7 @@ class TestPromotion:
         assert sent(events) == []
 
     def test_a_study_without_a_decision(self, run, tmp_path) -> None:
-        with pytest.raises(AirflowFailException, match=r"study must be .* that has decided"):
+        with pytest.raises(AirflowFailException, match=r"study must be .* with a decision"):
             run(promote_champion(str(tmp_path)))
 
 

@@ -51,7 +51,7 @@ def test_a_result_that_stood_before_counts_if_nothing_failed(address: str) -> No
     """A script that finds its study done opens none."""
     finish(opened(address))
     assert verdict(address, spec=None, before=read_study(address).study, failure=None).best.loss == 0.25
-    with pytest.raises(DriverLost, match="none has in this try; application_1"):
+    with pytest.raises(DriverLost, match="none did in this try; application_1"):
         verdict(address, spec=None, before=read_study(address).study, failure=FAILURE)
 
 
@@ -73,7 +73,9 @@ def test_an_error_of_before_is_not_told_again(address: str) -> None:
 
 def test_an_application_that_leaves_nothing(address: str) -> None:
     """A script without SparkTrials ends well every time: no retry helps."""
-    with pytest.raises(SpecError, match=r"got none there; a script must tune with airflow_sparktune\.Spark"):
+    with pytest.raises(
+        SpecError, match=r"but there is none; a script must tune with airflow_sparktune\.Spark"
+    ):
         verdict(address, spec=None, before=Study(), failure=None)
 
 
@@ -86,7 +88,9 @@ def test_the_result_of_another_study(address: str, failure: Exception | None) ->
     recorder = opened(address)
     before = read_study(address).study
     finish(recorder)
-    with pytest.raises(DriverLost, match=r"another one now \(objective_kwargs\['try'\] changed\); a retry"):
+    with pytest.raises(
+        DriverLost, match=r"now holds another study \(objective_kwargs\['try'\] changed\); a retry"
+    ):
         verdict(address, spec=spec(**OTHER), before=before, failure=failure)
 
 
@@ -95,7 +99,7 @@ def test_the_error_of_another_study(address: str) -> None:
     recorder = opened(address)
     before = read_study(address).study
     recorder.close(StopReason.ERROR, error=describe(ObjectiveError("no such module")))
-    with pytest.raises(DriverLost, match="holds another one now"):
+    with pytest.raises(DriverLost, match="now holds another study"):
         verdict(address, spec=spec(**OTHER), before=before, failure=FAILURE)
 
 
@@ -103,7 +107,7 @@ def test_another_study_of_before(address: str) -> None:
     """An application that ended well and left nothing has not answered by what lay there."""
     finish(opened(address))
     before = read_study(address).study
-    with pytest.raises(DriverLost, match="holds another one now"):
+    with pytest.raises(DriverLost, match="now holds another study"):
         verdict(address, spec=spec(**OTHER), before=before, failure=None)
-    with pytest.raises(DriverLost, match="none has in this try; application_1"):
+    with pytest.raises(DriverLost, match="none did in this try; application_1"):
         verdict(address, spec=spec(**OTHER), before=before, failure=FAILURE)

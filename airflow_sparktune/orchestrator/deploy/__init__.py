@@ -1,1 +1,1 @@
-"""Reach a Spark driver: what is packed, how it is submitted, followed and ended."""
+"""Submit a Spark driver: pack its files, start it, follow it and stop it."""

@@ -1,4 +1,4 @@
-"""Client mode: the driver is a process of this machine, and lives and dies with whoever submitted it."""
+"""Client mode: the driver is a process on this machine, and ends with the process that submitted it."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from airflow_sparktune.orchestrator.deploy.spark_conf import conf_of
 from airflow_sparktune.study.spec import RunTrialsOn
 from airflow_sparktune.study.spec.file import spec_sha256
 
-# The longest path of a folder for Unix sockets, which Spark names `.<uuid>.sock`: some systems allow 104
-# bytes in all.
+# The longest usable path of a folder for Unix sockets: Spark names them `.<uuid>.sock`, and some systems
+# limit the whole path to 104 bytes.
 SOCKET_FOLDER = 60
 LOOPBACK = "127.0.0.1"
-# The driver's JVM only schedules where trials run on executors: the first compiler alone and the simplest
-# collector start it in two thirds of the time, and a job takes no longer after a thousand of them.
+# With trials on executors, the driver's JVM only schedules. With only the first compiler and the simplest
+# collector, it starts in two thirds of the time, and jobs take no longer even after a thousand of them.
 QUICK_START = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 
 
 class Client:
-    """Runs spark-submit as long as the study; whoever submits follows its output."""
+    """Runs spark-submit as long as the study; the submitter reads its output."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
         self._local = target.master.startswith("local")
 
     def submission(self, job: Job, folder: Path) -> Submission:
-        """Return the launcher of the driver program, with the work folder that it removes at its end."""
+        """Return the submission of the driver program, which removes its work folder when it ends."""
         parcel = Parcel.pack(folder, job.code)
         arguments = ["--study", job.drivers_address, "--work", str(folder)]
         settings = {
-            # Otherwise the first python3 on PATH drives, which need not have hyperopt.
+            # Otherwise Spark uses the first python3 on PATH, which may not have hyperopt.
             "spark.pyspark.driver.python": sys.executable,
             "spark.local.dir": str(parcel.scratch),
         }
         fallbacks: dict[str, str] = {}
         if self._local:
             settings["spark.pyspark.python"] = sys.executable
-            # Nobody else has a reason to reach a driver whose executors are threads of it.
+            # Only local threads need to reach this driver, because they are its executors.
             fallbacks |= {"spark.driver.host": LOOPBACK, "spark.driver.bindAddress": LOOPBACK}
         if job.script:
             settings["spark.sparktune.study"] = job.drivers_address
@@ -61,10 +61,10 @@ class Client:
         )
 
     def reconnection(self, job: Job, *, generation: int) -> None:
-        """Return None: the driver ends with the process that submitted it. A retry resumes its journal."""
+        """Return None: the driver ends with the submitting process, and a retry resumes the journal."""
 
     def kill(self, application: Application, submission: Submission) -> None:
-        """Give the driver a moment to write that it was killed, then end spark-submit and its children."""
+        """Let the driver record that it was killed, then kill spark-submit and its children."""
         members = family(application.pid)
         end_driver(members, submission.application)
         end_family(members)
@@ -75,16 +75,16 @@ class Client:
         quick = QUICK_START if on_executors and not _chooses_collector(conf) else ()
         environment["SPARK_SUBMIT_OPTS"] = _jvm_options(parcel, quick, quiet=job.quiet)
         if self._local:
-            # The Spark UI binds to this address; there is no setting for it.
+            # The Spark UI binds to this address; there is no other setting for it.
             name, value = "SPARK_LOCAL_IP", LOOPBACK
-            if job.open_ui:  # its link must lead here from elsewhere too
+            if job.open_ui:  # the link to the UI must work from other machines
                 name, value = "SPARK_PUBLIC_DNS", socket.gethostname()
             environment[name] = os.environ.get(name, value)
         return environment
 
 
 def _chooses_collector(conf: Mapping[str, str]) -> bool:
-    """Return whether somebody has chosen a garbage collector: a JVM does not start with two of them."""
+    """Return whether the user has chosen a garbage collector; a JVM does not start with two."""
     names = ("SPARK_SUBMIT_OPTS", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")
     given = [os.environ.get(name, "") for name in names]
     given += [conf.get("spark.driver.extraJavaOptions", ""), conf.get("spark.driver.defaultJavaOptions", "")]
@@ -92,11 +92,11 @@ def _chooses_collector(conf: Mapping[str, str]) -> bool:
 
 
 def _jvm_options(parcel: Parcel, quick: Sequence[str], *, quiet: bool) -> str:
-    """Return the options of the driver's JVM; those of the machine (a proxy, say) come last and win."""
+    """Return options for the driver's JVM; those of the machine (such as a proxy) come last and win."""
     options = [*quick]
     if quiet:
         options.append(f"-Dlog4j2.configurationFile=file:{parcel.log4j}")
     if len(os.fsencode(parcel.scratch)) <= SOCKET_FOLDER:
-        # Sockets, libraries and all that a JVM leaves behind go with the work folder.
+        # Sockets, libraries and other leftovers of the JVM are removed with the work folder.
         options.append(f"-Djava.io.tmpdir={parcel.scratch}")
     return " ".join([*options, os.environ.get("SPARK_SUBMIT_OPTS", "")]).rstrip()

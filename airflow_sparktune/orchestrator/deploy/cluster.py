@@ -12,13 +12,13 @@ from airflow_sparktune.study.spec.file import spec_sha256
 
 
 class Cluster:
-    """Runs the driver in the cluster; the provider follows it there, or by spark-submit's output."""
+    """Runs the driver in the cluster; the provider polls it there, or follows spark-submit's output."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
 
     def submission(self, job: Job, folder: Path) -> Submission:
-        """Return the launcher of the driver program, or the script, which finds its study by a setting."""
+        """Return the submission of the driver program, or of a script, which finds its study by a setting."""
         parcel = Parcel.pack(folder, job.code)
         settings = {}
         if job.spec is not None:
@@ -28,7 +28,7 @@ class Cluster:
             application, *arguments = job.script
             settings = {
                 "spark.sparktune.study": job.drivers_address,
-                # Its session is its own; in client mode the driver program offers it these, and more.
+                # A script starts its own session; in client mode the driver program sets these defaults.
                 "spark.python.unix.domain.socket.enabled": "true",
                 "spark.ui.showConsoleProgress": "false",
             }
@@ -44,14 +44,14 @@ class Cluster:
     def reconnection(self, job: Job, *, generation: int) -> str:
         """Return a key for each generation and identity.
 
-        Neither a task that was cleared nor one that now asks something else may reconnect to the application
-        before it, which a newer driver makes stop.
+        A task that was cleared, or whose spec has changed, must not reconnect to the earlier application. The
+        newer driver makes that application stop.
         """
         return f"g{generation}_{job.spec.identity if job.spec is not None else 'script'}"
 
-    def kill(self, application: Application, submission: Submission) -> None:  # noqa: ARG002 - the way's contract
+    def kill(self, application: Application, submission: Submission) -> None:  # noqa: ARG002 - the protocol's
         """End the application in the cluster, then spark-submit."""
-        # In this order: the provider ends what runs in a cluster only while spark-submit lives.
+        # In this order, because the provider needs spark-submit alive to end the application.
         members = family(application.pid)
         try:
             application.end_in_cluster()

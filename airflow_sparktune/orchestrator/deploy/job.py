@@ -1,4 +1,4 @@
-"""A job, its target and its submission as plain data, for an Airflow task and for the shell alike."""
+"""A job, its target and its submission as plain data, shared by the Airflow task and the shell."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from airflow_sparktune.study.storage import without_connection
 class Job:
     """The work of a driver for the study at `address`: a spec with the code it names, or a user's script.
 
-    `script` is the program and its arguments, `retuning` what its search is compared with (see
-    study.spec.file). With `quiet`, Spark's own lines go to a file and only its
-    warnings to the output. `open_ui` lets other machines reach the Spark UI of a local master.
+    `script` is the program and its arguments; `retuning` are the retuning fields for it (see
+    study.spec.file). With `quiet`, Spark's log goes to a file, and only its warnings to the output.
+    `open_ui` makes the Spark UI of a local master reachable from other machines.
     """
 
     address: str
@@ -38,7 +38,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """The Spark that a job is submitted to, and the user's settings for it."""
+    """The Spark to which a job is submitted, with the user's settings for it."""
 
     master: str
     deploy_mode: str | None = None
@@ -50,7 +50,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """The input of spark-submit: an application, its arguments, its files, its settings."""
+    """The input of spark-submit: an application, its arguments, its files and its settings."""
 
     folder: Path
     application: str
@@ -61,10 +61,10 @@ class Submission:
 
     @property
     def properties(self) -> Path:
-        """The file of the settings; whoever starts spark-submit writes it before."""
+        """Return the path of the settings file, which the submitter writes before it starts spark-submit."""
         return self.folder / "spark.properties"
 
     def command(self, binary: str, master: str) -> list[str]:
-        """Return the command line of spark-submit; no setting is on it."""
+        """Return the command line of spark-submit; settings are not on it."""
         files = ["--properties-file", str(self.properties), "--py-files", ",".join(self.py_files)]
         return [binary, "--master", master, *files, self.application, *self.arguments]

@@ -1,4 +1,4 @@
-"""Finds misspelled references before Spark starts: the shipped modules are parsed, not imported."""
+"""Find misspelled references before Spark starts, by parsing the shipped modules without importing them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from airflow_sparktune.study.signature import extras_wanted
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
-# With one of these, a module may have names that its text does not show.
+# A module that uses one of these may define names that parsing does not find.
 _DYNAMIC = frozenset({"globals", "exec", "setattr", "vars", "__import__"})
 
 
 def check_references(named: Mapping[str, Any], code: UserCode | None) -> None:
-    """Raise ObjectiveError for a `module:name` in the shipped code that does not exist, or takes no params.
+    """Raise ObjectiveError for a `module:name` in shipped code that is missing or has a wrong signature.
 
-    A module whose text leaves its names open passes: the driver imports it and reports the error.
+    A module that may define more names than parsing finds is accepted: the driver imports it and reports
+    errors.
     """
     files = code.files if code is not None else {}
     for argument in REFERENCES:
@@ -33,7 +34,7 @@ def check_references(named: Mapping[str, Any], code: UserCode | None) -> None:
 
 
 def _source(module: str, name: str, files: Mapping[str, bytes]) -> bytes | None:
-    """Return the text of a module that is shipped; None for one that is installed where trials run."""
+    """Return the source of a shipped module, or None for a module that is installed where trials run."""
     path = module.replace(".", "/")
     for file in (f"{path}.py", f"{path}/__init__.py"):
         if file in files:
@@ -43,7 +44,7 @@ def _source(module: str, name: str, files: Mapping[str, bytes]) -> bytes | None:
         paths = [file.removesuffix(".py").removesuffix("/__init__") for file in files if file.endswith(".py")]
         modules = [path.replace("/", ".") for path in paths]
         raise ObjectiveError(
-            f"'{module}:{name}' must exist, but no module {module!r} is there{_near(module, modules)}"
+            f"'{module}:{name}' must exist, but there is no module {module!r}{_near(module, modules)}"
         )
     return None
 
@@ -52,7 +53,7 @@ def _check(argument: str, reference: str, name: str, source: bytes, kwargs: Any)
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
-        return  # the driver says what is wrong, with the line; its Python may be newer
+        return  # the driver reports the error with its line; its Python may be newer
     bound = _bindings(tree)
     if bound is None:
         return
@@ -81,9 +82,10 @@ def _near(name: str, known: Iterable[str]) -> str:
 
 
 def _bindings(tree: ast.Module) -> dict[str, ast.AST | None] | None:
-    """Return the names of a module with the node that binds each; None where it may have other names.
+    """Return the names of a module with the node that binds each, or None if it may have other names.
 
-    A name that is bound more than once has None: only running the module shows which binding lasts.
+    A name that is bound more than once maps to None, because only running the module shows which binding
+    lasts.
     """
     found: dict[str, ast.AST | None] = {}
     for node in ast.walk(tree):
@@ -100,7 +102,7 @@ def _bindings(tree: ast.Module) -> dict[str, ast.AST | None] | None:
 
 
 def _bound(scope: ast.AST) -> Iterator[tuple[str, ast.AST]]:
-    """Yield each name that statements of a scope bind, with the node that does."""
+    """Yield each name that statements of a scope bind, with its node."""
     for node in ast.iter_child_nodes(scope):
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
@@ -120,7 +122,7 @@ def _bound(scope: ast.AST) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _signature(node: _Function) -> inspect.Signature:
-    """Return a function's signature from its text; evaluate no default and no annotation."""
+    """Return a function's signature from its syntax tree, without evaluating defaults and annotations."""
     kind, empty = inspect.Parameter, inspect.Parameter.empty
     given = node.args
     positional = [*given.posonlyargs, *given.args]

@@ -1,8 +1,8 @@
-"""Packs what travels to the driver into a work folder: this package's part for it, and the user's code.
+"""Pack the files for the driver into a work folder: parts of this package, and the user's code.
 
-The folder is made for one attempt and removed whole after it: launcher, zips, log settings, Spark's
-scratch space. It lies outside any DAG bundle (a bundle may be read-only), and it is the neutral folder
-that spark-submit runs in (a package lying in the current folder would win over the shipped one).
+The folder belongs to one attempt and is removed with it. It holds the launcher, zips, log settings and
+Spark's scratch space. It is outside any DAG bundle, because a bundle may be read-only. It is also the working
+directory of spark-submit, because a package in the current folder would take precedence over the shipped one.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from pathlib import Path
 import airflow_sparktune
 from airflow_sparktune.orchestrator.deploy.user_code import UserCode
 
-# The folders whose code runs inside Spark, and what they import; a user's module may import space.py.
+# The files and folders that run inside Spark, and what they import. User code may import space.py.
 FILES = ("__init__.py", "errors.py", "space.py")
 ROOMS = ("study", "driver", "executor")
-# Zips cannot hold dates before 1980; a fixed one makes equal code an equal zip.
+# Zips cannot hold dates before 1980. The date is fixed so that equal code gives an equal zip.
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 _LAUNCHER = '''\
-"""Starts the driver program of airflow-sparktune from the package that is shipped beside it."""
+"""Starts the driver program of airflow-sparktune from the package shipped with it."""
 from airflow_sparktune.driver.main import main
 
 main()
 '''
 
-# Warnings go to the task's log (four lines of a quiet application remain of eighty-eight), the rest to a
-# file whose end is shown after a failure. The driver itself reports failed tasks.
+# Warnings go to the task's log (4 of 88 lines of a quiet application), other messages to a file. The end of
+# the file is logged after a failure. The driver itself reports failed tasks.
 _LOG4J = """\
 rootLogger.level = info
 rootLogger.appenderRef.console.ref = console
@@ -65,7 +65,7 @@ SPARK_LOG = "spark.log"
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """The files for spark-submit."""
+    """The files for spark-submit in a work folder."""
 
     folder: Path
     launcher: Path
@@ -74,8 +74,8 @@ class Parcel:
 
     @classmethod
     def pack(cls, folder: Path, code: UserCode | None) -> Parcel:
-        """Write everything that travels into `folder`."""
-        # A program started by path puts its folder at the front of sys.path: it gets one of its own.
+        """Write all files into `folder`."""
+        # Python puts the folder of a program at the front of sys.path, so the launcher has its own folder.
         launcher = folder / "launch" / "sparktune_launcher.py"
         launcher.parent.mkdir()
         launcher.write_text(_LAUNCHER)

@@ -1,4 +1,4 @@
-"""Starts the driver as a process of this machine, and ends all of it with its task."""
+"""Start the driver as a process on this machine, and end its whole process family with the task."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from typing import Protocol
 
 import psutil
 
-# How long a driver gets to write that it was killed.
+# How long a driver may take to record that it was killed.
 GRACE_S = 3.0
 
 _PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent() -> Callable[[], None] | None:
-    """Return a preexec function for Popen, by which a child dies when its parent does.
+    """Return a preexec function for Popen that kills the child when its parent dies; None if unsupported.
 
-    It follows the thread that forks: submit from the main one. None where the platform has no such thing.
+    The child is bound to the thread that forks, so fork from the main thread.
     """
     if sys.platform != "linux":
         return None
-    libc = ctypes.CDLL(None, use_errno=True)  # loaded here: after a fork there must be no surprises
+    libc = ctypes.CDLL(None, use_errno=True)  # loaded before the fork, because little is safe after it
 
     def set_death_signal() -> None:
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -34,7 +34,7 @@ def die_with_parent() -> Callable[[], None] | None:
 
 
 def family(spark_submit: int | None) -> list[psutil.Process]:
-    """Return the process `spark_submit` and its descendants; none where it has ended."""
+    """Return the process `spark_submit` and its descendants, or an empty list if it has ended."""
     if spark_submit is None:
         return []
     try:
@@ -45,7 +45,7 @@ def family(spark_submit: int | None) -> list[psutil.Process]:
 
 
 def end_driver(members: Sequence[psutil.Process], launcher: str) -> None:
-    """Ask the driver among `members` to end, and wait a moment for it to write that."""
+    """Send SIGTERM to the driver among `members`, and wait for it to record that."""
     drivers = []
     for process in members[1:]:  # the JVM's own command line names the launcher too
         with suppress(psutil.Error):
@@ -56,26 +56,26 @@ def end_driver(members: Sequence[psutil.Process], launcher: str) -> None:
 
 
 def end_family(members: Iterable[psutil.Process]) -> None:
-    """Kill every process of `members` that still runs."""
+    """Kill every process of `members` that is still running."""
     for process in members:
         with suppress(psutil.Error):
             process.kill()
 
 
 class Application(Protocol):
-    """A submitted application, as far as whoever submitted it can reach it."""
+    """A submitted application, as its submitter can control it."""
 
     @property
     def pid(self) -> int | None:
-        """The process id of spark-submit; None where there is none."""
+        """Return the process id of spark-submit, or None without one."""
 
     def end_in_cluster(self) -> None:
-        """End what runs in the cluster, if its name is known."""
+        """End the application in the cluster, if its name is known."""
 
 
 @contextmanager
 def environment(added: Mapping[str, str]) -> Iterator[None]:
-    """Add variables to this process's environment while spark-submit runs."""
+    """Add variables to this process's environment in this context."""
     before = {name: os.environ.get(name) for name in added}
     os.environ.update(added)
     try:

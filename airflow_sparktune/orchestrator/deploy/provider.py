@@ -1,4 +1,4 @@
-"""Submits through Airflow's Spark provider; only this file uses the provider's private attributes."""
+"""Submit through Airflow's Spark provider. Only this file uses the provider's private attributes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from pydantic import JsonValue
 
-# The settings that the provider itself looks at. It puts them on the command line; none of them is a secret.
+# Settings that the provider itself reads. It puts them on the command line; none of them is a secret.
 _READ_BY_PROVIDER = (
     "spark.kubernetes.namespace",
     "spark.kubernetes.submission.waitAppCompletion",
@@ -37,7 +37,7 @@ _READ_BY_PROVIDER = (
 
 
 class SubmissionOperator(SparkSubmitOperator):
-    """Submits as the provider's operator does, with no setting on a command line and no process left over."""
+    """Submits as the provider's operator does, but with no settings on the command line, and no orphans."""
 
     _way: Way | None = None
     _submission: Submission | None = None
@@ -45,27 +45,27 @@ class SubmissionOperator(SparkSubmitOperator):
     _killed = False
 
     def target(self) -> Target:
-        """Return the master and settings of the task's connection; raises PlatformError for a bad one.
+        """Return the master and settings of the task's connection; raises PlatformError if it is unusable.
 
-        The provider alone would take YARN where there is no such connection.
+        Without the connection, the provider would silently use YARN.
         """
         try:
             BaseHook.get_connection(self._conn_id)
         except AirflowNotFoundException:
             raise PlatformError(
-                f"conn_id must name a Spark connection that exists, got {self._conn_id!r}; create it with: "
+                f"conn_id must name an existing Spark connection, got {self._conn_id!r}; create it with: "
                 f"airflow connections add {self._conn_id} --conn-type spark --conn-host 'local[2]'"
             ) from None
         try:
             connection: Mapping[str, Any] = self._get_hook()._connection
-        except NameError:  # the provider looks for a module that it could not import
+        except NameError:  # raised by the provider if its import of the Kubernetes provider failed
             raise PlatformError(
                 "a Kubernetes master needs Airflow's Kubernetes provider, which is not installed; "
                 "pip install apache-airflow-providers-cncf-kubernetes"
             ) from None
         except (ValueError, RuntimeError) as error:
             raise PlatformError(
-                f"the Spark connection {self._conn_id!r} must be one that this worker can use, but: {error}"
+                f"the Spark connection {self._conn_id!r} must be usable on this worker, but: {error}"
             ) from error
         return Target(
             master=connection["master"],
@@ -85,12 +85,12 @@ class SubmissionOperator(SparkSubmitOperator):
         reconnection: str | None,
         context: Context,
     ) -> Exception | None:
-        """Run the application to its end; returns the provider's error, if there is one.
+        """Run the application to its end; return the provider's error, or None.
 
-        A retry reconnects to an application of an earlier try that was submitted under the same
-        `reconnection` key and is still at work; `start` is called where one is submitted. One that has ended
-        is submitted again: a result of it that answers this try would have been delivered before. A script,
-        which alone knows what it asks, runs again, as in client mode.
+        A retry reconnects to the application of an earlier try if it was submitted with the same
+        `reconnection` key and is still running. Otherwise it submits a new one and calls `start`. An
+        application that has ended is submitted again, because a valid result of it would have been returned
+        before. A script always runs again, as in client mode, because only the script knows its spec.
         """
         self._require_alive()
         self._way, self._submission, self._start = way, submission, start
@@ -105,10 +105,8 @@ class SubmissionOperator(SparkSubmitOperator):
         except SparktuneError:
             raise
         except ValueError as error:
-            raise PlatformError(
-                f"Spark's provider must accept how the task is set up, but: {error}"
-            ) from error
-        except Exception as error:  # noqa: BLE001 - each mode has its own; what it means, the journal says
+            raise PlatformError(f"Spark's provider must accept the task's settings, but: {error}") from error
+        except Exception as error:  # noqa: BLE001 - errors differ by mode; the journal tells what they mean
             self._show_end_of(submission.folder / SPARK_LOG)
             return error
         return None
@@ -120,7 +118,7 @@ class SubmissionOperator(SparkSubmitOperator):
         return process.pid if process is not None else None
 
     def on_kill(self) -> None:
-        """End the submitted application, as its way does."""
+        """Stop the submitted application."""
         self._killed = self.pid is None
         if self._way is not None and self._submission is not None:
             self._way.kill(self, self._submission)
@@ -128,7 +126,7 @@ class SubmissionOperator(SparkSubmitOperator):
             self.end_in_cluster()
 
     def end_in_cluster(self) -> None:
-        """End it as the provider does; by the command yarn where the connection names no ResourceManager."""
+        """Stop the application as the provider does; with the yarn command if no ResourceManager is set."""
         hook = self._hook
         if hook is None:
             return
@@ -136,48 +134,48 @@ class SubmissionOperator(SparkSubmitOperator):
             super().on_kill()
             return
         try:
-            hook.on_kill()  # the provider's operator would ask the ResourceManager only
+            hook.on_kill()  # the provider's operator would call only the ResourceManager
         except OSError as error:
             self.log.error(
-                "the YARN application %s must be ended by hand, as this worker cannot (%s): put the command "
-                "yarn on its PATH, or yarn_resourcemanager_webapp_address into the extra of connection %r",
+                "the YARN application %s must be stopped by hand, because this worker failed to (%s); put "
+                "yarn on its PATH, or set yarn_resourcemanager_webapp_address in the extra of connection %r",
                 hook._yarn_application_id,
                 error,
                 self._conn_id,
             )
 
-    def is_job_succeeded(self, status: str) -> bool:  # noqa: ARG002 - of any status
-        """Return False: an application that has ended is no result of this try; the study has that."""
+    def is_job_succeeded(self, status: str) -> bool:  # noqa: ARG002 - independent of the status
+        """Return False: the status of an ended application is no result; the result is in the study."""
         return False
 
     def submit_job(self, context: Context) -> str | None:
-        """Submit, and drop the provider's note that an earlier pod has succeeded."""
+        """Submit, and delete the provider's record that an earlier pod has succeeded."""
         if (store := context.get("task_state_store")) is not None:
             store.delete(self._K8S_DRIVER_STATUS_KEY)
         return super().submit_job(context)
 
     def poll_until_complete(self, external_id: JsonValue, context: Context) -> None:
-        """Follow the application; give its id to the hook, so that on_kill can end it after a reconnect."""
+        """Poll the application, and pass its id to the hook, so that on_kill works after a reconnect."""
         if self._hook is not None and self._hook._is_yarn_cluster_mode:
             self._hook._yarn_application_id = str(external_id)
         super().poll_until_complete(external_id, context)
 
     def _get_hook(self) -> SparkSubmitHook:
-        """Return the provider's hook; for a submission, one that gets all settings by a file."""
+        """Return the provider's hook; for a submission, one that passes all settings in a file."""
         submission = self._submission
         if submission is None:
             return super()._get_hook()
-        # Here and not before: OpenLineage's settings have come into self.conf since.
+        # Read here and not earlier, because OpenLineage adds its settings to self.conf.
         conf = {**submission.conf, **{str(key): str(value) for key, value in (self.conf or {}).items()}}
         write_properties(submission.properties, conf)
         with self._without_settings(conf, submission.properties):
             hook = super()._get_hook()
         if hook._is_yarn or not hook._is_kubernetes:
-            # Of spark-submit itself. Local executors inherit it, and have no use for connections.
+            # For spark-submit itself. Local executors inherit it, and must not get connections.
             connections = {name: "" for name in os.environ if name.startswith("AIRFLOW_CONN_")}
             hook._env = {**connections, **(self.env_vars or {})} or None
         if hook._is_yarn_cluster_mode:
-            # Kept by the hook for on_kill: a signal handler must not ask Airflow for the connection.
+            # Cached by the hook for on_kill, because a signal handler must not request the connection.
             with suppress(ValueError):
                 hook._get_yarn_rm_base_url()
         hook.submit = self._starting(hook, submission.folder)  # type: ignore[method-assign]
@@ -185,7 +183,7 @@ class SubmissionOperator(SparkSubmitOperator):
 
     @contextmanager
     def _without_settings(self, conf: Mapping[str, str], file: Path) -> Iterator[None]:
-        """Hide this operator's settings from the provider, which would put them on the command line."""
+        """Hide the operator's settings from the provider, which would put them on the command line."""
         kept = self.conf, self.env_vars, self.properties_file
         self.conf = {key: conf[key] for key in _READ_BY_PROVIDER if key in conf}
         self.env_vars, self.properties_file = None, str(file)
@@ -195,13 +193,13 @@ class SubmissionOperator(SparkSubmitOperator):
             self.conf, self.env_vars, self.properties_file = kept
 
     def _starting(self, hook: SparkSubmitHook, folder: Path) -> Callable[..., str | None]:
-        """Return the hook's submit with the arguments of Popen that the provider does not give."""
+        """Return the hook's submit method with further arguments of Popen."""
         submit = partial(
             hook.submit,
-            stdin=subprocess.DEVNULL,  # it would be the socket to the task's supervisor
-            cwd=folder,  # nothing lies there that could be imported
+            stdin=subprocess.DEVNULL,  # otherwise the socket to the task's supervisor
+            cwd=folder,  # contains nothing that could be imported
             preexec_fn=die_with_parent(),
-            errors="replace",  # what a trial prints need not be text
+            errors="replace",  # the output of a trial need not be valid text
         )
 
         def start(application: str = "", **_: Any) -> str | None:
@@ -213,13 +211,13 @@ class SubmissionOperator(SparkSubmitOperator):
         return start
 
     def _require_alive(self) -> None:
-        """Raise DriverLost for a task that was killed while it prepared."""
+        """Raise DriverLost if the task was killed before the driver started."""
         if self._killed:
-            self._killed = False  # the next try may be made with the same operator
-            raise DriverLost("the task must outlive its driver, but it was killed before that started")
+            self._killed = False  # the next try may use the same operator object
+            raise DriverLost("the task must live until its driver starts, but it was killed before that")
 
     def _show_end_of(self, file: Path, lines: int = 30) -> None:
-        """Log the end of Spark's own log, which goes to a file while all is well."""
+        """Log the end of Spark's own log, which otherwise goes only to a file."""
         if file.exists():
             end = file.read_text(errors="replace").splitlines()[-lines:]
             self.log.info("the last lines of Spark's own log:\n%s", "\n".join(end))

@@ -1,4 +1,4 @@
-"""The user's own `py_files`: wheels among them are sent as what executors can import."""
+"""Prepare the user's `py_files`: executors cannot import wheels, so these are sent as zips."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from airflow_sparktune.errors import PlatformError
 
 
 def importable(py_files: str | None, *, folder: Path) -> list[str]:
-    """Return the paths of a comma-separated list, each wheel as a copy in `folder` named .zip.
+    """Return the paths of a comma-separated list, with each wheel replaced by a copy in `folder` named .zip.
 
-    Spark puts zips and eggs on sys.path, but a wheel on the driver's alone: trials would miss it. A wheel of
-    pure Python is a zip that can be imported as it is; of one with compiled parts Python could not load them.
-    Raises PlatformError for such a wheel, and for one that is not a local file.
+    Spark adds zips and eggs to sys.path on executors, but wheels only on the driver. A pure Python wheel can
+    be imported as a zip; compiled parts could not be loaded from one. Raises PlatformError for a wheel with
+    compiled parts, and for one that is not a local file.
     """
     paths = [path.strip() for path in (py_files or "").split(",")]
     return [_as_zip(path, folder) if path.endswith(".whl") else path for path in paths if path]
@@ -24,7 +24,7 @@ def _as_zip(wheel: str, folder: Path) -> str:
     if not source.stem.endswith("-any"):
         raise PlatformError(
             f"a wheel in py_files must be pure Python (its name ends with -none-any.whl), got {source.name}; "
-            "install it into an environment and send that as archives"
+            "install it into an environment and send the environment as archives"
         )
     if not source.is_file():
         raise PlatformError(

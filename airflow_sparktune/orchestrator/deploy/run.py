@@ -1,4 +1,4 @@
-"""Runs a job to its result, by the same steps for an Airflow task and for the shell."""
+"""Run a job to its result, in the same steps for the Airflow task and the shell."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from airflow_sparktune.orchestrator.verdict import verdict
 from airflow_sparktune.study.spec.file import write_retuning, write_spec
 from airflow_sparktune.study.study import Study
 
-# Runs spark-submit to its end and returns its error, if there is one. It calls its last argument right before
-# an application starts, and not where it reconnects to one.
+# Runs spark-submit to its end and returns its error or None. Calls its last argument right before it starts
+# an application, but not if it reconnects to one.
 Launch = Callable[[Way, Submission, Callable[[], None]], Exception | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The result of a job; `failure` is an error of the submission that came beside it."""
+    """The result of a job. `failure` is an error of the submission despite the result."""
 
     study: Study
     failure: Exception | None = None
@@ -30,10 +30,10 @@ class Outcome:
 def run_job(
     job: Job, *, before: Study, target: Callable[[], Target], launch: Launch, again: str = "a retry"
 ) -> Outcome:
-    """Submit a job and return its result, or the result that the study has already.
+    """Submit a job and return its result, or the result that the study already has.
 
-    `before` is the study as it stands, `target` is asked only where there is something to run, `again` says
-    in an error how to try again. Raises the error that the driver wrote down, or DriverLost.
+    `before` is the current study. `target` is called only if there is something to run. `again` describes in
+    errors how to retry. Raises the error that the driver recorded, or DriverLost.
     """
     if job.spec is not None and before.answers(job.spec):
         return Outcome(study=before, known_before=True)

@@ -1,4 +1,4 @@
-"""Finds the Spark and the Java of this machine."""
+"""Find Spark and Java on this machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from airflow_sparktune.errors import PlatformError
 
-# Spark 4 asks for it.
+# Required by Spark 4.
 OLDEST_JAVA = 17
 
 _VERSION = re.compile(r'version "(?P<version>[^"]+)"')
@@ -22,17 +22,17 @@ _VERSION = re.compile(r'version "(?P<version>[^"]+)"')
 
 @dataclass(frozen=True, slots=True)
 class SparkInstall:
-    """An installation of Spark: the environment that spark-submit needs, and its folder."""
+    """An installation of Spark: its folder, and the environment for spark-submit."""
 
     environment: Mapping[str, str]
     home: Path
 
     @classmethod
     def find(cls, binary: str, *, environment: Mapping[str, str] | None = None) -> SparkInstall:
-        """Find the installation that `binary` (spark-submit, or a path) belongs to.
+        """Find the installation of `binary` (spark-submit, or a path).
 
-        One on PATH wins, then the one in SPARK_HOME, then pyspark's beside this Python. Raises PlatformError
-        where there is none, or Java is missing or too old.
+        Searches PATH, then SPARK_HOME, then the pyspark package beside this Python. Raises PlatformError if
+        there is none, or if Java is missing or too old.
         """
         given = dict(os.environ if environment is None else environment)
         beside = Path(sys.executable).parent
@@ -43,11 +43,11 @@ class SparkInstall:
         found = next(filter(None, (shutil.which(binary, path=folder) for folder in folders)), None)
         if found is None:
             raise PlatformError(
-                f"{binary} must be on PATH, in SPARK_HOME or beside {sys.executable}, found in none of them; "
+                f"{binary} must be on PATH, in SPARK_HOME or beside {sys.executable}, but was not found; "
                 "set SPARK_HOME, or pip install 'airflow-sparktune[pyspark]' into Airflow's environment"
             )
         check_java(given)
-        # Spark's own scripts look for `python3` and for each other on PATH.
+        # Spark's scripts look for `python3` and for each other on PATH.
         added = {"PATH": f"{Path(found).parent}{os.pathsep}{path}", "PYTHONUNBUFFERED": "1"}
         home = given.get("SPARK_HOME")
         if home is None and Path(found).parent == beside:
@@ -63,7 +63,7 @@ class SparkInstall:
 
 
 def check_java(environment: Mapping[str, str]) -> None:
-    """Raise PlatformError where the Java that Spark will start is missing or too old."""
+    """Raise PlatformError if the Java that Spark will use is missing or too old."""
     home = environment.get("JAVA_HOME")
     java = str(Path(home, "bin", "java")) if home else "java"
     way_out = f"install Java {OLDEST_JAVA} or newer and point JAVA_HOME at it"
@@ -79,12 +79,12 @@ def check_java(environment: Mapping[str, str]) -> None:
     except OSError:
         where = f"JAVA_HOME is {home}" if home else "JAVA_HOME is unset and PATH has none"
         raise PlatformError(
-            f"Spark must have Java {OLDEST_JAVA} or newer, found none ({where}); {way_out}"
+            f"Spark needs Java {OLDEST_JAVA} or newer, found none ({where}); {way_out}"
         ) from None
     match = _VERSION.search(output)
     if match is not None and java_release(match["version"]) < OLDEST_JAVA:
         raise PlatformError(
-            f"Spark must have Java {OLDEST_JAVA} or newer, got {match['version']} from {java}; {way_out}"
+            f"Spark needs Java {OLDEST_JAVA} or newer, got {match['version']} from {java}; {way_out}"
         )
 
 
@@ -99,7 +99,7 @@ def java_release(version: str) -> int:
 
 
 def _pyspark_home() -> Path:
-    """Find the folder of the pyspark package without importing it."""
+    """Return the folder of the pyspark package without importing it."""
     spec = find_spec("pyspark")
     if spec is None or spec.origin is None:
         raise PlatformError(f"pyspark must be installed beside {sys.executable}; pip install pyspark")

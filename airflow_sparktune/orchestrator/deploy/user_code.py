@@ -1,4 +1,4 @@
-"""Gathers the user's code that travels: the modules that a spec names, and those that they import."""
+"""Collect the user's code to ship: the modules that a spec names, and the modules that they import."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from typing import Any
 
 from airflow_sparktune.errors import ObjectiveError, SpecError
 
-# The arguments of a spec that may name code of the user's.
+# The arguments of a spec that may refer to user code.
 REFERENCES = ("objective", "space", "shared_data", "algo")
 
 
 @dataclass(frozen=True, slots=True)
 class UserCode:
-    """The user's code that is shipped: files by their path in the zip."""
+    """The user's code to ship: files by their path in the zip."""
 
     files: Mapping[str, bytes]
 
     @property
     def sha256(self) -> str:
-        """Return the hash that is part of a study's identity."""
+        """Return the hash of the files, which is part of a study's identity."""
         digest = hashlib.sha256()
         for name, data in sorted(self.files.items()):
             digest.update(f"{name}\0{len(data)}\0".encode())
@@ -33,11 +33,11 @@ class UserCode:
 
 
 def gather_code(given: Mapping[str, Any], *, bases: Sequence[Path]) -> tuple[dict[str, Any], UserCode | None]:
-    """Return a spec's arguments with `module:name` for each reference, and the code to ship for them.
+    """Return a spec's arguments with each reference as `module:name`, and the code to ship for them.
 
-    `path/to/file.py:name` ships that file. Of `package.module:name` the top-level module or package is
-    shipped from the first of `bases` in which it lies, and so is what it imports from there; what lies in
-    none must be importable where trials run.
+    `path/to/file.py:name` ships that file. `package.module:name` ships the top-level module or package from
+    the first of `bases` that contains it. The modules in `bases` that shipped code imports are shipped too. A
+    module in none of them must be importable where trials run.
     """
     named, files = dict(given), dict[str, bytes]()
     for argument in REFERENCES:
@@ -56,13 +56,13 @@ def gather_code(given: Mapping[str, Any], *, bases: Sequence[Path]) -> tuple[dic
 def find_script(
     application: str, arguments: Sequence[Any], *, beside: Sequence[str], bases: Sequence[Path]
 ) -> tuple[str, ...]:
-    """Return the program, from the first of `bases` that has it, and its arguments; a URL stays one.
+    """Return a script, from the first of `bases` that contains it, and its arguments; a URL stays as it is.
 
-    `beside` names the arguments of a spec that were given too: a script would ignore them. Raises SpecError.
+    `beside` names arguments of a spec that were given too, which a script would ignore. Raises SpecError.
     """
     if beside:
         raise SpecError(
-            f"application must stand alone, got {application!r} beside {', '.join(beside)}; "
+            f"application must stand alone, got {application!r} together with {', '.join(beside)}; "
             "a script sets its own objective, space and limits"
         )
     tried = [Path(base, application) for base in bases]
@@ -76,7 +76,7 @@ def find_script(
 
 
 def script_imports(script: str, *, bases: Sequence[Path]) -> UserCode | None:
-    """Return the code in `bases` that a program imports, to ship where its trials run; None for none."""
+    """Return the code in `bases` that a script imports, to ship for its trials; None if there is none."""
     path = Path(script)
     if not path.is_file():
         return None
@@ -86,7 +86,7 @@ def script_imports(script: str, *, bases: Sequence[Path]) -> UserCode | None:
 
 
 def with_imports(files: Mapping[str, bytes], *, bases: Sequence[Path]) -> dict[str, bytes]:
-    """Return the files and every module in `bases` that they import, directly or through one another."""
+    """Return the files and all modules in `bases` that they import, directly or indirectly."""
     found = dict(files)
     todo = list(files)
     while todo:
@@ -100,12 +100,12 @@ def with_imports(files: Mapping[str, bytes], *, bases: Sequence[Path]) -> dict[s
 
 
 def _module(top: str, bases: Sequence[Path]) -> dict[str, bytes]:
-    """Return the files of a top-level module or package; none where no base has it."""
+    """Return the files of a top-level module or package; none if no base contains it."""
     for base in bases:
         if (base / f"{top}.py").is_file():
             _check_name(top)
             return {f"{top}.py": (base / f"{top}.py").read_bytes()}
-        # A folder without Python files is data.
+        # A folder without Python files is data, not a package.
         if top.isidentifier() and any((base / top).rglob("*.py")):
             _check_name(top)
             files = sorted(path for path in (base / top).rglob("*") if path.is_file() and _ships(path))
@@ -114,11 +114,11 @@ def _module(top: str, bases: Sequence[Path]) -> dict[str, bytes]:
 
 
 def _imported(source: bytes) -> Iterator[str]:
-    """Yield the top-level modules that a source file imports; none where it does not parse."""
+    """Yield the top-level modules that a source file imports; none if it does not parse."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
-        return  # the driver says what is wrong, with the line
+        return  # the driver reports the error with its line
     for node in ast.walk(tree):
         match node:
             case ast.Import():
@@ -134,7 +134,7 @@ def _named_file(where: str, bases: Sequence[Path]) -> Path:
             _check_name(path.stem)
             return path
     raise ObjectiveError(
-        f"a file that is named must exist, got {where!r} and found none of {', '.join(map(str, tried))}; "
+        f"a named file must exist, got {where!r} and found none of {', '.join(map(str, tried))}; "
         "give a path relative to the DAG file's folder, or an absolute one"
     )
 
@@ -142,7 +142,7 @@ def _named_file(where: str, bases: Sequence[Path]) -> Path:
 def _check_name(name: str) -> None:
     if name in sys.stdlib_module_names:
         raise ObjectiveError(
-            f"a module that is shipped must not be named like one of Python's own, got {name!r}; "
+            f"a shipped module must not have the name of a standard library module, got {name!r}; "
             "rename the file"
         )
 

@@ -1,6 +1,6 @@
-"""The ways to a driver: `Way` is the contract, `way_to` chooses one.
+"""The ways to run a driver: `Way` is the protocol, `way_to` chooses one.
 
-A new way is one file and one line here.
+To add a way, write it in a file here and construct it in `way_to`.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from airflow_sparktune.orchestrator.deploy.process import Application
 
 
 class Way(Protocol):
-    """Brings a job to a driver, finds it again and ends it."""
+    """Submits a job to a driver, reconnects to it and stops it."""
 
     def submission(self, job: Job, folder: Path) -> Submission:
-        """Pack what travels into `folder` and return what is submitted; starts nothing."""
+        """Pack the files into `folder` and return what to submit; starts nothing."""
 
     def reconnection(self, job: Job, *, generation: int) -> str | None:
-        """Return the key by which a retry finds a lost worker's application; None where none survives."""
+        """Return the key by which a retry finds a running application, or None if none can survive."""
 
     def kill(self, application: Application, submission: Submission) -> None:
-        """End the application; let the driver write that it was killed, where that is possible."""
+        """End the application; let the driver record that it was killed, if possible."""
 
 
 def way_to(target: Target) -> Way:
-    """Return the way to a target; raises PlatformError where Spark has none."""
+    """Return the way for a target; raises PlatformError if Spark supports none."""
     if target.deploy_mode != "cluster":
         return Client(target)
     if target.master.startswith("spark://"):
         raise PlatformError(
             f"Python needs deploy mode 'client' on a standalone master, got 'cluster' with {target.master}; "
-            "set deploy_mode='client' (Spark supports cluster mode for Python on YARN and Kubernetes only)"
+            "set deploy_mode='client' (for Python, Spark supports cluster mode only on YARN and Kubernetes)"
         )
     return Cluster(target)

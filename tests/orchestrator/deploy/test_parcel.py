@@ -92,7 +92,9 @@ def test_hash_follows_the_code(tmp_path: Path) -> None:
 def test_a_module_named_like_pythons_own(tmp_path: Path) -> None:
     """It would shadow the standard library in every process it travels to."""
     (tmp_path / "queue.py").write_text("")
-    with pytest.raises(ObjectiveError, match="must not be named like one of Python's own, got 'queue'"):
+    with pytest.raises(
+        ObjectiveError, match="must not have the name of a standard library module, got 'queue'"
+    ):
         find_code("queue:loss", bases=[tmp_path])
 
 
