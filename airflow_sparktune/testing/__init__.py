@@ -1,12 +1,12 @@
-"""Conformance suites for whoever writes a storage, a sampler or a backend.
+"""Conformance suites for implementations of a storage, a sampler or a backend.
 
-Subclass a suite in a test module and supply its fixture; pytest does the rest. Nothing else in the package
-imports this one, so pytest is needed for tests only.
+Subclass a suite in a test module and supply its fixture. Nothing else in the package imports this one, so
+pytest is needed only for tests.
 """
 
 import pytest
 
-pytest.register_assert_rewrite(  # shows values where an assert fails
+pytest.register_assert_rewrite(  # shows values when an assert fails
     f"{__name__}.backend", f"{__name__}.journal", f"{__name__}.sampler"
 )
 

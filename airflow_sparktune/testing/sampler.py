@@ -1,4 +1,4 @@
-"""What the tuner needs of a sampler."""
+"""Conformance tests of a sampler."""
 
 from __future__ import annotations
 
@@ -26,11 +26,10 @@ _ENDS = (TrialState.OK, TrialState.OK, TrialState.OK, TrialState.FAILED, TrialSt
 
 
 class SamplerSuite:
-    """Tests that a sampler can lead a search.
+    """Tests that a sampler can run a search.
 
-    A sampler supplies one fixture, `make_sampler`: a function that returns a new one for a space, which is
-    made of the builders in airflow_sparktune.space. A sampler that draws at random must draw by the seed that
-    it is given.
+    A sampler supplies one fixture, `make_sampler`: a function that returns a new sampler for a space from
+    airflow_sparktune.space. A sampler that draws random numbers must use the seed passed to `ask`.
 
         class TestMySampler(SamplerSuite):
             @pytest.fixture
@@ -39,7 +38,7 @@ class SamplerSuite:
     """
 
     def test_it_knows_its_dimensions(self, make_sampler: MakeSampler) -> None:
-        """There is a row for each label, a dimension of a branch with its parent."""
+        """There is a row for each label; a dimension in a branch has its parent."""
         rows = {row.label: row for row in make_sampler(SPACE).dimensions}
         assert len(rows) == 4
         assert sum(row.parent is not None for row in rows.values()) == 1
@@ -47,7 +46,7 @@ class SamplerSuite:
             json.dumps(row.to_json(), allow_nan=False)
 
     def test_suggestions_lie_in_the_space(self, make_sampler: MakeSampler) -> None:
-        """Each is plain JSON, within bounds, and has a number for each active label."""
+        """Each suggestion is plain JSON, within bounds, and has a number for each active label."""
         sampler = make_sampler(SPACE)
         labels = {row.label: row for row in sampler.dimensions}
         for trial in search(sampler, 30):
@@ -61,18 +60,18 @@ class SamplerSuite:
             assert active <= set(trial.point)
 
     def test_both_branches_are_tried(self, make_sampler: MakeSampler) -> None:
-        """A search looks at more than one part of the space before it settles."""
+        """A search tries several values of a number and both options of a choice."""
         found = search(make_sampler(SPACE), 30)
         assert len({str(trial.params["lr"]) for trial in found}) > 20
         assert {trial.params["model"] == "svm" for trial in found} == {True, False}
 
     def test_a_suggestion_follows_from_the_trials_and_the_seed(self, make_sampler: MakeSampler) -> None:
-        """Two samplers that see the same suggest the same."""
+        """Two samplers with equal seeds and trials make equal suggestions."""
         first, second = (search(make_sampler(SPACE), 25) for _ in range(2))
         assert [trial.params for trial in first] == [trial.params for trial in second]
 
     def test_a_new_attempt_goes_on_with_the_sequence(self, make_sampler: MakeSampler) -> None:
-        """A sampler that is told where a study stands goes on as the one that lived through it."""
+        """A new sampler that is given the trials so far continues as the original one."""
         lived = make_sampler(SPACE)
         trials = search(lived, 25)
         resumed = make_sampler(SPACE)
@@ -86,7 +85,7 @@ class SamplerSuite:
                 sampler.tell(running)
 
     def test_parallel_suggestions_differ(self, make_sampler: MakeSampler) -> None:
-        """Trials that run at the same time are not the same configuration, whatever is known by then."""
+        """Configurations that run at the same time differ."""
         sampler = make_sampler(SPACE)
         search(sampler, 25)
         points = []
@@ -97,7 +96,7 @@ class SamplerSuite:
         assert len(set(points)) == len(points)
 
     def test_a_trial_may_run_again(self, make_sampler: MakeSampler) -> None:
-        """A trial that ends, runs again and ends otherwise counts as it stands last."""
+        """A trial that ends, runs again and ends again counts with its last state."""
         sampler = make_sampler(SPACE)
         *_, last = search(sampler, 5)
         for trial in (replace(last, state=TrialState.RUNNING, loss=None), last):
@@ -105,7 +104,7 @@ class SamplerSuite:
         sampler.ask(5, seed=5)
 
     def test_studies_without_a_success_go_on(self, make_sampler: MakeSampler) -> None:
-        """Failed trials alone, more of them than a search begins with, keep nothing from being suggested."""
+        """With only failed trials, the sampler keeps making suggestions."""
         sampler = make_sampler(SPACE)
         for number in range(25):
             suggestion = sampler.ask(number, seed=number)
@@ -114,7 +113,7 @@ class SamplerSuite:
             sampler.tell(trial.ended(TrialState.FAILED, end=1.0, error=_FAILURE))
 
     def test_given_params_become_their_point(self, make_sampler: MakeSampler) -> None:
-        """What a person gives comes back as params, and as a point that the sampler can be told of."""
+        """A user's params are returned unchanged, with a point that the sampler accepts in tell."""
         sampler = make_sampler(SPACE)
         params = {"lr": 0.5, "depth": 7, "model": {"boost": {"rounds": 20}}}
         suggestion = sampler.given(params)
@@ -134,13 +133,13 @@ class SamplerSuite:
         ],
     )
     def test_params_outside_the_space_are_refused(self, make_sampler: MakeSampler, params: Any) -> None:
-        """What a person gives by mistake is told before anything runs."""
+        """Params outside the space raise SpecError in given."""
         with pytest.raises(SpecError):
             make_sampler(SPACE).given(params)
 
 
 def search(sampler: Sampler, trials: int) -> list[Trial]:
-    """Run a search of one trial at a time, of which some fail or are pruned."""
+    """Run a search with one trial at a time, some of which fail or are pruned."""
     found = []
     for number in range(trials):
         suggestion = sampler.ask(number, seed=number)

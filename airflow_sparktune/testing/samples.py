@@ -1,6 +1,4 @@
-"""Events and journals to test with.
-Events that read well in a test, and the raw lines of malformed ones.
-"""
+"""Events and journals for tests: short constructors, and raw lines of malformed events."""
 
 from __future__ import annotations
 
@@ -25,7 +23,7 @@ BEGAN = 1_700_000_000.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Raw(Event):
-    """An event of whatever data; one of a kind that no version knows can be appended as others are."""
+    """An event with arbitrary data, e.g. of an unknown kind, that can be appended like others."""
 
     data: Mapping[str, Any]
 
@@ -48,7 +46,7 @@ def opened(
 
 
 def trial(number: int, loss: float | None = None, *, at: float | None = None, **more: Any) -> TrialChanged:
-    """Return a trial that runs, or that has ended with a loss."""
+    """Return an event of a running trial, or of one that has ended with a loss."""
     when = BEGAN + number if at is None else at
     made = Trial(number=number, params={"lr": 0.1}, point={"lr": 0.1}, start=when, slot=0, **more)
     if loss is not None:
@@ -61,12 +59,12 @@ def closed(reason: str = "max_evals", *, at: float = BEGAN + 100, **more: Any) -
 
 
 def data(event: Event) -> dict[str, Any]:
-    """Return the event as its line in a segment has it."""
+    """Return the event in the form of its line in a segment."""
     return {"v": SCHEMA, **events.to_json(event)}
 
 
 def trial_data(**changed: Any) -> dict[str, Any]:
-    """Return the data of an event about trial 1, which runs, with some of the trial's own keys changed."""
+    """Return the data of an event about a running trial 1, with some of the trial's keys changed."""
     made = data(trial(1))
     return {**made, "trial": {**made["trial"], **changed}}
 
@@ -77,7 +75,7 @@ def write(
     *commits: Sequence[Event | Mapping[str, Any]],
     stream: str | None = None,
 ) -> StreamWriter:
-    """Return a stream with one segment for each of `commits`."""
+    """Write a stream with one segment for each of `commits`."""
     writer = StreamWriter(storage, attempt)
     writer.stream = stream or writer.stream
     for commit in commits:
@@ -91,7 +89,7 @@ def write(
 
 
 def line(event: Event | Mapping[str, Any]) -> bytes:
-    """Return the line of an event, or of data that may be none, without its end."""
+    """Return the line of an event, or of arbitrary data, without the line break."""
     return json.dumps(data(event) if isinstance(event, Event) else event).encode()
 
 

@@ -1,4 +1,4 @@
-"""What a journal needs of a storage."""
+"""Conformance tests of a storage."""
 
 from airflow_sparktune.testing.journal.files import FilesSuite
 from airflow_sparktune.testing.journal.foreign import ForeignSuite
@@ -13,7 +13,7 @@ __all__ = ["JournalSuite"]
 class JournalSuite(FilesSuite, StreamSuite, RollingSuite, TakeoverSuite, MalformedSuite, ForeignSuite):
     """Tests that a storage can hold a study's journal.
 
-    A storage supplies one fixture, `storage`: an empty one for each test.
+    A storage supplies one fixture, `storage`: an empty storage for each test.
 
         class TestOnDisk(JournalSuite):
             @pytest.fixture

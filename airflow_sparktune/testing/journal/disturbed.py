@@ -1,4 +1,4 @@
-"""A storage whose listings are out of date."""
+"""A storage with outdated listings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from airflow_sparktune.study.storage import Storage
 
 
 class Disturbed:
-    """A storage on which something happens between a listing and what the reader does with it."""
+    """A storage that changes between a listing and the reads that follow."""
 
     def __init__(self, storage: Storage, after_listing: Callable[[list[str]], list[str]]) -> None:
         self._storage = storage

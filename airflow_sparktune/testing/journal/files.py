@@ -1,4 +1,4 @@
-"""A storage keeps whole files by name."""
+"""A storage keeps complete files by name."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from airflow_sparktune.study.storage import Storage
 
 
 class FilesSuite:
-    """The four verbs of a storage."""
+    """Tests of the four methods of a storage."""
 
     def test_what_was_written_reads_back(self, storage: Storage) -> None:
-        """A file is there as soon as write returns, byte for byte, and can be replaced whole."""
+        """A file can be read byte for byte as soon as write returns, and can be replaced."""
         storage.write("spec.json", b"\x00\xff one\n")
         assert storage.read("spec.json") == b"\x00\xff one\n"
         storage.write("spec.json", b"")
         assert storage.read("spec.json") == b""
 
     def test_a_file_is_never_seen_half(self, storage: Storage) -> None:
-        """Readers of a file that is being replaced see one version or the other, whole."""
+        """Readers of a file that is being replaced see one version or the other, never a mixture."""
         versions = [bytes([65 + index]) * (100_000 + index) for index in range(8)]
         storage.write("spec.json", versions[0])
         done, seen = threading.Event(), set()
@@ -40,25 +40,25 @@ class FilesSuite:
         assert seen <= set(versions)
 
     def test_names_are_sorted_and_direct(self, storage: Storage) -> None:
-        """A listing has the files and folders directly in a folder, in order, and nothing unfinished."""
+        """A listing contains the files and folders directly in a folder, in order, and no unfinished ones."""
         for name in ("f/b", "f/a", "f/c/deep", "g"):
             storage.write(name, b"x")
         assert storage.names("f") == ["a", "b", "c"]
 
     def test_nothing_is_listed_where_nothing_is(self, storage: Storage) -> None:
-        """A folder that does not exist lists as empty; neither does looking make it."""
+        """A folder that does not exist lists as empty, and listing does not create it."""
         assert storage.names("nowhere") == []
         assert storage.names("") == []
 
     def test_a_missing_file_is_file_not_found(self, storage: Storage) -> None:
-        """Reading what is not there, or a folder, raises FileNotFoundError, as the protocol says."""
+        """Reading a missing file, or a folder, raises FileNotFoundError."""
         storage.write("folder/file", b"x")
         for name in ("nothing", "no/where", "folder"):
             with pytest.raises(FileNotFoundError):
                 storage.read(name)
 
     def test_removing_is_idempotent(self, storage: Storage) -> None:
-        """Removed files are gone; removing them again, or some that never were, is no error."""
+        """Removed files are gone. Removing missing files is not an error."""
         for name in ("b", "c", "d"):
             storage.write(f"a/{name}", b"x")
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""Files of others in a study folder are skipped."""
+"""Foreign files in a study folder are skipped."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OLDER, NEWER = "0002-00000000", "0002-ffffffff"
 
 
 class ForeignSuite:
-    """Files and folders that no driver wrote, and files that somebody deleted."""
+    """Tests with files and folders that no driver wrote, and with deleted files."""
 
     @pytest.mark.parametrize(
         "name",
@@ -29,7 +29,7 @@ class ForeignSuite:
         ],
     )
     def test_a_foreign_file_in_a_stream(self, storage: Storage, name: str) -> None:
-        """What has no segment's name is reported once and never read as one."""
+        """A file without a segment's name is reported once and not read."""
         write(storage, 1, [opened()], stream=STREAM)
         storage.write(f"{FOLDER}/{STREAM}/{name}", line(trial(0, -9.0)))
         follower = follow(storage)
@@ -39,7 +39,7 @@ class ForeignSuite:
         assert name.split("/")[0] in follower.problems[0]
 
     def test_a_folder_that_has_a_segments_name(self, storage: Storage) -> None:
-        """A segment that is listed but is no file is reported; what follows counts."""
+        """A folder with a segment's name is reported, and later segments count."""
         write(storage, 1, [opened()], stream=STREAM)
         storage.write(f"{segment(STREAM, 2)}/inside", b"")
         storage.write(segment(STREAM, 3), line(trial(0, 0.5)))
@@ -48,7 +48,7 @@ class ForeignSuite:
         assert segment(STREAM, 2) in " ".join(follower.problems)
 
     def test_a_segment_that_is_missing(self, storage: Storage) -> None:
-        """Events that somebody deleted are reported by number; what follows counts."""
+        """Deleted events are reported by number, and later events count."""
         writer = write(storage, 1, [opened()], [trial(0, 0.5)], [trial(1, 0.25)], [trial(2, 0.125)])
         storage.remove([segment(writer.stream, 2), segment(writer.stream, 3)])
         follower = follow(storage)
@@ -56,7 +56,7 @@ class ForeignSuite:
         assert "events 2 to 3" in " ".join(follower.problems)
 
     def test_foreign_names_among_the_streams(self, storage: Storage) -> None:
-        """Folders and files that are no attempt's stream are reported, once, and hide nothing."""
+        """Folders and files that are not streams are reported once, and the study is still read."""
         write(storage, 1, [opened()], [trial(0, 0.5)])
         storage.write(f"{FOLDER}/lost+found/00000001-00000001.jsonl", line(opened(9)))
         storage.write(f"{FOLDER}/0009-notahash/00000001-00000001.jsonl", line(opened(9)))
@@ -69,7 +69,7 @@ class ForeignSuite:
             assert sum(name in problem for problem in follower.problems) == 1
 
     def test_many_foreign_files_are_one_problem(self, storage: Storage) -> None:
-        """However many lie in a folder, and however often it is listed."""
+        """The number of foreign files and of listings does not matter."""
         write(storage, 1, [opened()], [trial(0, 0.5)], stream=STREAM)
         for number in range(100):
             storage.write(f"{FOLDER}/{STREAM}/{number}.txt", b"")
@@ -81,7 +81,7 @@ class ForeignSuite:
         assert len(problem) < 300
 
     def test_a_segment_is_worth_its_lines_and_not_its_name(self, storage: Storage) -> None:
-        """A name that claims ten million events costs nothing, and hides none that were written."""
+        """A name that claims ten million events does not hide events that are written later."""
         writer = write(storage, 1, [opened()], [trial(0, 0.5)], stream=STREAM)
         storage.write(segment(STREAM, 2, 99_999_999), b"{}")
         follower = follow(storage)
@@ -92,14 +92,14 @@ class ForeignSuite:
         assert losses(follower.study) == {1: 0.25}
 
     def test_an_attempt_is_numbered_after_those_that_have_opened(self, storage: Storage) -> None:
-        """A folder of any name and without an attempt in it does not decide what the next one is called."""
+        """A folder with a higher number but without an opened attempt does not affect the next number."""
         write(storage, 7, [opened(7)])
         storage.write(f"{FOLDER}/999999-0a0b0c0d/notes.txt", b"")
         storage.write(f"{FOLDER}/{'9' * 240}-0a0b0c0d/00000001-00000001.jsonl", line(opened(9)))
         assert next_attempt(storage) == 8
 
     def test_a_study_without_a_number_left_says_what_to_remove(self, storage: Storage) -> None:
-        """Only somebody else's folder can have the last number."""
+        """If a foreign folder has the last number, the error says to remove it."""
         write(storage, MOST_ATTEMPTS, [opened(MOST_ATTEMPTS)])
-        with pytest.raises(StorageError, match="remove it, no driver made it"):
+        with pytest.raises(StorageError, match="remove it, because no driver made it"):
             next_attempt(storage)

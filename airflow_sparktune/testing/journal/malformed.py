@@ -1,4 +1,4 @@
-"""A malformed event costs that event."""
+"""A malformed event is skipped, and the other events count."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ STREAM = "0001-0a0b0c0d"
 
 
 class MalformedSuite:
-    """Torn segments, garbage, events of the wrong shape, and those of later versions."""
+    """Tests with torn segments, garbage, events of the wrong shape, and events of later versions."""
 
     @pytest.mark.parametrize("keep", range(0, 120, 17))
     def test_a_torn_segment(self, storage: Storage, keep: int) -> None:
-        """A segment cut at any byte: its whole events count, the rest is skipped, what follows counts."""
+        """A segment cut at any byte: its complete events count, the rest is skipped, later segments count."""
         lines = line(trial(0, 0.5)) + b"\n" + line(trial(1, 0.25)) + b"\n"
         write(storage, 1, [opened()], stream=STREAM)
         storage.write(segment(STREAM, 2, 3), lines[: len(lines) - keep - 2])
@@ -57,7 +57,7 @@ class MalformedSuite:
         ],
     )
     def test_garbage_in_a_segment(self, storage: Storage, garbage: bytes) -> None:
-        """What is no event is reported with its file and skipped; what follows counts."""
+        """Lines that are not events are reported with their file and skipped; later segments count."""
         write(storage, 1, [opened()], stream=STREAM)
         storage.write(segment(STREAM, 2), garbage)
         storage.write(segment(STREAM, 3), line(trial(0, 0.5)))
@@ -102,7 +102,7 @@ class MalformedSuite:
         ids=lambda event: str(event)[:60],
     )
     def test_an_event_of_the_wrong_shape(self, storage: Storage, event: dict[str, object]) -> None:
-        """An event that is not what its kind should be changes nothing, is reported, and ends nothing."""
+        """An event of the wrong shape is reported, changes nothing, and does not end the study."""
         writer = write(storage, 1, [opened()], [trial(0, 0.5)])
         follower = follow(storage)
         before = {**vars(follower.study), "trials": dict(follower.study.trials)}
@@ -131,7 +131,7 @@ class MalformedSuite:
         ids=str,
     )
     def test_an_attempt_that_does_not_begin_as_one(self, storage: Storage, wrong: dict[str, object]) -> None:
-        """A stream whose first event cannot be followed is reported, and the one before it still counts."""
+        """A stream without a valid first event is reported, and the stream before it still counts."""
         write(storage, 1, [opened()], [trial(0, 0.5)], stream=STREAM)
         write(storage, 2, [{**data(opened(2)), **wrong}], [trial(0, -9.0)], stream="0002-ffffffff")
         follower = follow(storage)
@@ -139,7 +139,7 @@ class MalformedSuite:
         assert "0002-ffffffff" in " ".join(follower.problems)
 
     def test_an_event_of_a_later_version(self, storage: Storage) -> None:
-        """What a later schema means is not guessed: reported with the way out, and skipped."""
+        """An event of a later schema is skipped, and the report says to upgrade."""
         write(storage, 1, [opened()], [{**data(trial(0, 0.5)), "v": 2}], [trial(1, 0.25)])
         follower = follow(storage)
         assert losses(follower.study) == {1: 0.25}
@@ -147,7 +147,7 @@ class MalformedSuite:
         assert "upgrade" in follower.problems[0]
 
     def test_an_event_of_an_unknown_kind(self, storage: Storage) -> None:
-        """A kind or a key that a later version added within the schema changes nothing, and is no problem."""
+        """An unknown kind or key within the schema changes nothing, and is not reported."""
         write(
             storage,
             1,

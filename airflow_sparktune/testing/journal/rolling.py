@@ -1,4 +1,4 @@
-"""A stream may be rolled into one segment while it is read."""
+"""A stream can be rolled into one segment while it is read."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ OLDER, NEWER = "0002-00000000", "0002-ffffffff"
 
 
 class RollingSuite:
-    """Rolling and gathering segments, under readers with listings that are out of date."""
+    """Tests of rolling and gathering segments while readers have outdated listings."""
 
     def test_rolling_keeps_the_events(self, storage: Storage) -> None:
-        """A rolled stream is one segment that reads as the many did."""
+        """A rolled stream is one segment with the same events."""
         writer = write(storage, 1, [opened()], [trial(0)], [trial(0, 0.5)], [closed()])
         before = follow(storage)
         writer.roll()
@@ -27,7 +27,7 @@ class RollingSuite:
         assert (after.prefix, after.problems) == (before.prefix, [])
 
     def test_rolling_under_a_reader_that_holds_its_place(self, storage: Storage) -> None:
-        """A follower in the middle of a stream goes on in the rolled segment, and reads nothing twice."""
+        """A follower in the middle of a stream continues in the rolled segment, and reads nothing twice."""
         writer = write(storage, 1, [opened()], [trial(0)])
         follower = follow(storage)
         writer.append(trial(0, 0.5))
@@ -38,7 +38,7 @@ class RollingSuite:
         assert follower.study.changes == 3
 
     def test_writing_goes_on_after_a_roll(self, storage: Storage) -> None:
-        """A stream may be rolled in the middle of its life, and again."""
+        """A stream can be rolled in the middle and appended to afterwards, repeatedly."""
         writer = write(storage, 1, [opened()], [trial(0)])
         for number in (1, 2):
             writer.roll()
@@ -50,7 +50,7 @@ class RollingSuite:
 
     @pytest.mark.parametrize("at_listing", [1, 2])
     def test_rolling_between_a_listing_and_its_reading(self, storage: Storage, at_listing: int) -> None:
-        """A reader whose listing is out of date, for its files were rolled up, looks again."""
+        """A reader with an outdated listing, whose files were rolled up, lists again."""
         writer = write(storage, 1, [opened()], [trial(0)], [trial(0, 0.5)])
 
         def roll(found: list[str]) -> list[str]:
@@ -71,7 +71,7 @@ class RollingSuite:
         assert counted.reads == 1
 
     def test_rolling_that_was_cut_short(self, storage: Storage) -> None:
-        """A driver killed between writing the rolled segment and removing the old ones: nothing is twice."""
+        """If a driver is killed before it removes the old segments, no event counts twice."""
         writer = write(storage, 1, [opened()], [trial(0)], [trial(0, 0.5)])
         old = [segment(writer.stream, number) for number in (1, 3)]
         leftovers = {name: storage.read(name) for name in old}
@@ -83,7 +83,7 @@ class RollingSuite:
         assert follower.problems == []
 
     def test_a_long_stream_that_was_never_closed_takes_few_reads(self, storage: Storage) -> None:
-        """Its segments were gathered while it was written; a follower on its way reads nothing twice."""
+        """Segments are gathered while they are written, and a follower in the middle reads nothing twice."""
         writer = write(storage, 1, [opened()], *([trial(number)] for number in range(3 * GATHER // 2)))
         early = follow(storage)
         for number in range(3 * GATHER // 2):
@@ -101,7 +101,7 @@ class RollingSuite:
     def test_a_rolled_stream_is_whole_whatever_was_gathered_before(
         self, storage: Storage, commits: int
     ) -> None:
-        """Rolling leaves every event, also where the last commit gathered all of it."""
+        """Rolling keeps every event, even if the last commit gathered the whole stream."""
         writer = write(storage, 1, [opened()], *([trial(number)] for number in range(commits - 1)))
         writer.roll()
         assert sorted(follow(storage).study.trials) == list(range(commits - 1))
@@ -109,7 +109,7 @@ class RollingSuite:
 
     @pytest.mark.parametrize("lacks", [1, 2])
     def test_a_listing_that_lacks_a_segment(self, storage: Storage, lacks: int) -> None:
-        """A listing taken while files come and go may lack one: the reader looks again, and loses nothing."""
+        """A listing taken during changes may lack a segment: the reader lists again, and loses nothing."""
         write(storage, 1, [opened()], [trial(0)], [trial(0, 0.5)], [trial(1)])
 
         def lack(found: list[str]) -> list[str]:
@@ -121,7 +121,7 @@ class RollingSuite:
         assert follower.problems == []
 
     def test_a_prefix_whose_listing_lacks_its_end(self, storage: Storage) -> None:
-        """What an attempt takes over is known to exist: a listing that lacks the end of it is not enough."""
+        """A reader lists again if a listing lacks the end of a prefix that an attempt takes over."""
         older = write(storage, 1, [opened()], [trial(0, 0.5)], [trial(1, 0.25)])
         write(storage, 2, [opened(2, takes=(Prefix(older.stream, 3),))])
 

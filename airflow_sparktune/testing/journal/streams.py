@@ -17,10 +17,10 @@ OLDER, NEWER = "0002-00000000", "0002-ffffffff"
 
 
 class StreamSuite:
-    """Writing and reading one stream."""
+    """Tests of writing and reading one stream."""
 
     def test_committed_events_read_back_in_order(self, storage: Storage) -> None:
-        """What was committed is read, in the order it was appended; what was not is not."""
+        """Committed events are read in the order of append; others are not read."""
         writer = write(storage, 1, [opened()], [trial(0), trial(1)], [trial(0, 0.5)])
         writer.append(trial(1, 0.25))
         assert losses(follow(storage).study) == {0: 0.5, 1: None}
@@ -28,7 +28,7 @@ class StreamSuite:
         assert losses(follow(storage).study) == {0: 0.5, 1: 0.25}
 
     def test_a_commit_is_one_segment(self, storage: Storage) -> None:
-        """What is ready is written together; a commit of nothing writes nothing."""
+        """A commit writes all appended events as one segment, and nothing if there are none."""
         writer = write(storage, 1, [opened()], [trial(number) for number in range(5)], [])
         assert storage.names(f"{FOLDER}/{writer.stream}") == [
             "00000001-00000001.jsonl",
@@ -36,7 +36,7 @@ class StreamSuite:
         ]
 
     def test_a_follower_reads_on_where_it_stopped(self, storage: Storage) -> None:
-        """Refreshing brings what is new, and the prefix counts what was read."""
+        """refresh reads the new events, and the prefix counts all events read."""
         writer = write(storage, 1, [opened()], [trial(0)])
         follower = follow(storage)
         study = follower.study
@@ -48,19 +48,19 @@ class StreamSuite:
         assert follower.prefix == (Prefix(writer.stream, 3),)
 
     def test_a_missing_folder_is_an_empty_study(self, storage: Storage) -> None:
-        """A study that has not begun reads as one without trials, and without problems."""
+        """A study without a journal reads as empty, without problems."""
         follower = follow(storage)
         assert (follower.study.trials, follower.study.spec, follower.prefix) == ({}, None, ())
         assert follower.problems == []
 
     def test_an_attempt_that_has_not_opened_is_passed_over(self, storage: Storage) -> None:
-        """A driver that died before its first event became durable hides nothing."""
+        """A stream without its first event is ignored."""
         write(storage, 1, [opened()], [trial(0, 0.5)])
         storage.write(f"{FOLDER}/0002-0a0b0c0d/placeholder", b"")
         assert losses(follow(storage).study) == {0: 0.5}
 
     def test_a_reader_alone(self, storage: Storage) -> None:
-        """poll gives each event once, and with `upto` no further than asked."""
+        """poll yields each event once, and with `upto` no later event."""
         writer = write(storage, 1, [opened(), trial(0)], [trial(0, 0.5)])
         reader = StreamReader(storage, writer.stream, problems=Problems())
         assert [type(event) for event in reader.poll(upto=1)] == [Opened]
@@ -69,7 +69,7 @@ class StreamSuite:
         assert (list(reader.poll()), reader.seen) == ([], 3)
 
     def test_what_json_cannot_hold_does_not_enter(self, storage: Storage) -> None:
-        """append refuses what no reader would take; the stream goes on without the event."""
+        """append rejects events that readers would reject, and the stream continues without them."""
         writer = StreamWriter(storage, 1)
         writer.append(opened())
         for value in (float("nan"), float("inf"), object(), {1, 2}, b"x", 10**400, _nested(600)):

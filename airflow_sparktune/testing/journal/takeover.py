@@ -1,4 +1,4 @@
-"""An attempt goes on from a prefix of the one before it."""
+"""An attempt continues from a prefix of an earlier one."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ OLDER, NEWER = "0002-00000000", "0002-ffffffff"
 
 
 class TakeoverSuite:
-    """Several attempts, and drivers that are superseded."""
+    """Tests of several attempts, and of drivers that are superseded."""
 
     def test_a_takeover_ignores_what_the_older_driver_writes_beyond(self, storage: Storage) -> None:
-        """What counts of an older stream is the prefix that was taken over, whichever wrote last."""
+        """Only the prefix that was taken over counts, even if the older driver writes last."""
         older = write(storage, 1, [opened()], [trial(0, 0.5)], [trial(1)])
         follower = follow(storage)
         newer = write(storage, 2, [opened(2, takes=follower.prefix)], [trial(1, 0.25)])
@@ -33,7 +33,7 @@ class TakeoverSuite:
             assert [attempt.number for attempt in reader.study.attempts] == [1, 2]
 
     def test_a_takeover_of_takeovers(self, storage: Storage) -> None:
-        """A third attempt stands on the prefixes of both before it; a prefix may end within a segment."""
+        """A third attempt continues the prefixes of both earlier ones; a prefix may end within a segment."""
         first = write(storage, 1, [opened(), trial(0, 0.5), trial(1, -9.0)])
         second = write(
             storage, 2, [opened(2, takes=(Prefix(first.stream, 2),)), trial(1, 0.25), trial(2, -9.0)]
@@ -41,8 +41,8 @@ class TakeoverSuite:
         write(storage, 3, [opened(3, takes=(Prefix(first.stream, 2), Prefix(second.stream, 2)))])
         assert losses(follow(storage).study) == {0: 0.5, 1: 0.25}
 
-    def test_a_takeover_of_nothing_starts_anew(self, storage: Storage) -> None:
-        """Another study in the same folder begins empty, and its attempts are counted from it."""
+    def test_an_attempt_that_takes_over_nothing_starts_over(self, storage: Storage) -> None:
+        """Another study in the same folder starts empty, and counts only its own attempts."""
         write(storage, 1, [opened()], [trial(0, 0.5)])
         write(storage, 2, [opened(2)])
         follower = follow(storage)
@@ -57,7 +57,7 @@ class TakeoverSuite:
         assert follow(storage).study.attempts[-1].number == 10_000
 
     def test_two_drivers_that_claim_one_number(self, storage: Storage) -> None:
-        """Both drivers and every reader agree on who goes on, whichever wrote last."""
+        """Both drivers and every reader agree which of the two continues."""
         first = write(storage, 1, [opened()], [trial(0, 0.5)])
         takes = (Prefix(first.stream, 2),)
         one = write(storage, 2, [opened(2, takes=takes)], [trial(1, 0.1)], stream=NEWER)
@@ -67,8 +67,8 @@ class TakeoverSuite:
             other.check_newest()
         assert losses(follow(storage).study) == {0: 0.5, 1: 0.1}
 
-    def test_a_driver_that_was_superseded_is_told(self, storage: Storage) -> None:
-        """check_newest raises Superseded once a newer attempt has opened, and says where to look."""
+    def test_a_superseded_driver_raises(self, storage: Storage) -> None:
+        """check_newest raises Superseded once a newer attempt has opened, and names its stream."""
         older = write(storage, 1, [opened()])
         older.check_newest()
         newer = write(storage, 2, [opened(2)])
@@ -77,15 +77,15 @@ class TakeoverSuite:
         newer.check_newest()
 
     def test_a_driver_that_died_before_it_opened_supersedes_nobody(self, storage: Storage) -> None:
-        """A claim without its first event took nothing over, so the driver that runs goes on."""
+        """A stream without its first event does not supersede the running driver."""
         older = write(storage, 1, [opened()])
         storage.write(f"{FOLDER}/0002-0a0b0c0d/placeholder", b"")
         older.check_newest()
 
     def test_a_prefix_that_is_gone_is_reported(self, storage: Storage) -> None:
-        """An attempt that stands on events which cannot be found says so, with how many are left."""
+        """Missing events of a prefix are reported, with the number of events that were found."""
         older = write(storage, 1, [opened(), trial(0, 0.5)])
         write(storage, 2, [opened(2, takes=(Prefix(older.stream, 5),))])
         follower = follow(storage)
         assert losses(follower.study) == {0: 0.5}
-        assert f"event 5 of {older.stream}, of which only 2" in " ".join(follower.problems)
+        assert f"from event 5 of {older.stream}, but only 2" in " ".join(follower.problems)
