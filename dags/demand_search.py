@@ -1,4 +1,4 @@
-"""A hyperopt script of one's own: it knows nothing of champions, and can be run by hand."""
+"""An ordinary hyperopt script: it does not use champions, and can also be run by hand."""
 
 from __future__ import annotations
 

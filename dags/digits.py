@@ -13,15 +13,15 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
 EPOCHS = 30
-# Stopping after EPOCHS is meant, so sklearn need not warn that it has not converged.
+# Stopping after EPOCHS is intended, so sklearn's convergence warning is ignored.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
-DEFAULTS = {"batch_size": 200, "learning_rate": 0.001, "momentum": 0.9}  # scikit-learn's own
+DEFAULTS = {"batch_size": 200, "learning_rate": 0.001, "momentum": 0.9}  # scikit-learn's defaults
 
 
 @cache
 def splits() -> tuple[np.ndarray, ...]:
-    """Training, validation and test images and labels: 60, 20 and 20 percent."""
+    """Return training, validation and test images and labels: 60, 20 and 20 percent."""
     images, labels = load_digits(return_X_y=True)
     images = images / 16.0
     rest, test, rest_labels, test_labels = train_test_split(
@@ -34,7 +34,7 @@ def splits() -> tuple[np.ndarray, ...]:
 
 
 def network(*, batch_size: int, learning_rate: float, momentum: float) -> MLPClassifier:
-    """A multilayer perceptron with one hidden layer, trained by stochastic gradient descent."""
+    """Return an untrained perceptron with one hidden layer, for stochastic gradient descent."""
     return MLPClassifier(
         hidden_layer_sizes=(64,),
         solver="sgd",
@@ -47,14 +47,14 @@ def network(*, batch_size: int, learning_rate: float, momentum: float) -> MLPCla
 
 
 def validation_loss(params: dict) -> float:
-    """The negative log-likelihood of held-out images, which the tuning minimises."""
+    """Return the negative log-likelihood of held-out images, which the tuning minimises."""
     train, train_labels, valid, valid_labels, _, _ = splits()
     model = network(**params).fit(train, train_labels)
     return log_loss(valid_labels, model.predict_proba(valid), labels=model.classes_)
 
 
 def fit_and_test(**params: float) -> tuple[MLPClassifier, float]:
-    """Train on everything but the test set; returns the model and its test accuracy."""
+    """Train on all images outside the test set; return the model and its test accuracy."""
     train, train_labels, valid, valid_labels, test, test_labels = splits()
     model = network(**{**DEFAULTS, **params})
     model.fit(np.concatenate([train, valid]), np.concatenate([train_labels, valid_labels]))

@@ -1,7 +1,7 @@
-"""Retune a hyperopt script as it is, against a champion.
+"""Retune an unchanged hyperopt script against a champion.
 
-The script minimises its loss by `fmin`; the task compares its best trials with the champion on record, by
-repeats that the script knows nothing of.
+The script minimises its loss by `fmin`. The task then compares its best trials with the champion on record,
+by repeats that do not involve the script.
 """
 
 from __future__ import annotations

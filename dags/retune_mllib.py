@@ -1,8 +1,8 @@
 """Retune a Spark MLlib model: each trial trains with the whole cluster, so trials run on the driver.
 
-The data are scikit-learn's breast cancer measurements (569 rows, they come with the package). Trials on
-executors suit models that fit one machine; MLlib's estimators start Spark jobs themselves, which only the
-driver can do: `run_trials_on="driver"`.
+The data are scikit-learn's breast cancer measurements (569 rows, included in the package). MLlib's estimators
+start Spark jobs, which is possible only on the driver: `run_trials_on="driver"`. Trials on executors are for
+models that fit on one machine.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def retune_mllib():
         import cancer
         from pyspark.sql import SparkSession
 
-        os.environ["PYSPARK_PYTHON"] = sys.executable  # the session's workers run this task's Python
+        os.environ["PYSPARK_PYTHON"] = sys.executable  # Spark's workers use this task's Python
         with SparkSession.builder.master("local[2]").getOrCreate() as spark:
             area = cancer.fit_and_test(spark, **hparams)
         print(f"best hyperparameters: {hparams}")

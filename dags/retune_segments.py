@@ -1,7 +1,7 @@
-"""Retune one model per shop: the same tuning over all segments, each with a champion of its own.
+"""Retune one model per shop: the same tuning for all segments, each with its own champion.
 
-A segment goes by its name, never by its place in the list, so shops may come, go and change their order. A
-shop that keeps its champion is skipped; what is trained says itself which shop it is for.
+A segment is identified by its name, not by its index, so that shops can be added, removed and reordered. A
+shop that keeps its champion is skipped; each training task gets the name of its shop with the result.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def retune_segments():
         confirm={"repeats": 3, "top": 2, "objective_kwargs": {"rows": "holdout"}},
         on_no_improvement="skip",
         xcom_return="summary",
-        max_active_tis_per_dagrun=2,  # each segment starts a JVM of its own
+        max_active_tis_per_dagrun=2,  # each segment starts a JVM
         map_index_template="{{ task.segment }}",
     ).expand_kwargs(shops())
 

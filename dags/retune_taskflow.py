@@ -1,6 +1,6 @@
-"""Retune a random forest with the decorator: the function is the objective, and its source travels.
+"""Retune a random forest with the decorator: the function is the objective, and its source is shipped.
 
-The data are scikit-learn's wines (178 of them, they come with the package).
+The data are scikit-learn's wines (178 rows, included in the package).
 """
 
 from __future__ import annotations

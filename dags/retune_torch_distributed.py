@@ -1,8 +1,8 @@
 """Retune a PyTorch network that several processes train together.
 
-Spark's TorchDistributor starts the processes of a trial, which only the driver can ask it to:
-`run_trials_on="driver"`. Here they run beside the driver (`local_mode=True`); on a cluster,
-`local_mode=False` makes them tasks on executors.
+Spark's TorchDistributor starts the processes of a trial, which is possible only on the driver:
+`run_trials_on="driver"`. Here they run on the driver's machine (`local_mode=True`); on a cluster,
+`local_mode=False` runs them as tasks on executors.
 """
 
 from __future__ import annotations

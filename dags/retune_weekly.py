@@ -1,9 +1,9 @@
-"""Retune what is in production every week, and change it only when this week's data ask for it.
+"""Retune the production model every week, and change it only if this week's data show an improvement.
 
-The champion on record runs again on this week's data, first of all trials. The best trials of the search
-and the champion then run five more times each, on rows that the search has not seen, in a new split each
-time. The champion is replaced where one of them is better by more than chance and 2 %. Only then does an
-event of the asset go out, which starts `train_production`.
+The champion on record runs first, on this week's data. The best trials of the search and the champion then
+run five more times each, on rows that the search has not seen, in a new split each time. The champion is
+replaced if one of them is better by more than noise and 2 %. Only then does the asset get an event, which
+starts `train_production`.
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ DEFAULTS = {"batch_size": 64, "learning_rate": 0.01, "momentum": 0.0}
 
 
 def splits() -> dict[str, tuple[Tensor, Tensor]]:
-    """Images and labels: 60 percent to train with, 20 to validate, 20 to test.
+    """Return images and labels: 60 percent for training, 20 for validation, 20 for testing.
 
-    Each image to train with is there five times, four times shifted by a pixel.
+    Each training image occurs five times, four of them shifted by a pixel.
     """
     images, labels = load_digits(return_X_y=True)
     images = (images / 16.0).reshape(-1, 8, 8).astype("float32")
@@ -34,7 +34,7 @@ def splits() -> dict[str, tuple[Tensor, Tensor]]:
 
 
 def network() -> nn.Module:
-    """A perceptron with one hidden layer."""
+    """Return a perceptron with one hidden layer."""
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))
 
 
@@ -53,7 +53,7 @@ def fit(
 
 
 def validation_loss(params: dict, shared_data: dict[str, tuple[Tensor, Tensor]]) -> dict:
-    """The negative log-likelihood of held-out images, and how many of them are recognised."""
+    """Return the negative log-likelihood of held-out images, and the accuracy."""
     torch.set_num_threads(1)  # a trial has one core
     model = fit(*shared_data["train"], **params)
     images, labels = shared_data["valid"]
@@ -66,7 +66,7 @@ def validation_loss(params: dict, shared_data: dict[str, tuple[Tensor, Tensor]])
 
 
 def fit_and_test(**params: float) -> tuple[nn.Module, float]:
-    """Train on everything but the test set; returns the model and its test accuracy."""
+    """Train on all images outside the test set; return the model and its test accuracy."""
     torch.manual_seed(0)
     data = splits()
     images, labels = (torch.cat(each) for each in zip(data["train"], data["valid"], strict=True))

@@ -10,7 +10,7 @@ PROCESSES = 2
 
 
 def validation_loss(params: dict) -> float:
-    """The negative log-likelihood of held-out images, of a network that processes train together."""
+    """Return the negative log-likelihood of held-out images, for a network that several processes train."""
     from pyspark.ml.torch.distributor import TorchDistributor
 
     together = TorchDistributor(num_processes=PROCESSES, local_mode=True, use_gpu=False)
@@ -18,7 +18,7 @@ def validation_loss(params: dict) -> float:
 
 
 def train_together(params: dict) -> float:
-    """Runs in each process: its share of the images, gradients averaged over all; returns the first one's."""
+    """Train in each process on its share of the images, averaging gradients; return the validation loss."""
     import torch.distributed as group
     from torch.nn.parallel import DistributedDataParallel
 

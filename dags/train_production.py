@@ -1,7 +1,7 @@
-"""Train the model for production when `retune_weekly` has replaced its champion, and at no other time.
+"""Train the production model when, and only when, `retune_weekly` has replaced its champion.
 
-The asset's event carries the hyperparameters, what they are better by, and the address of the study that
-found them.
+The asset's event contains the hyperparameters, their improvement, and the address of the study that found
+them.
 """
 
 from __future__ import annotations
