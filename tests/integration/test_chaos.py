@@ -176,7 +176,7 @@ class TestOnSpark:
         newer = start(parallelism=2, max_evals=100_000)
         newer.wait_until(lambda study: in_a_trial(study, 2, 1))
         assert older.wait() == 1
-        assert "attempt 1 must leave the study alone: attempt 2" in older.log
+        assert "attempt 1 must not write to the study any more: attempt 2" in older.log
         assert older.left() == []
         seen = newer.wait_until(lambda study: in_a_trial(study, 2, 6))
         newer.driver.terminate()

@@ -85,7 +85,7 @@ def test_killed_and_gone_on(start: Start, tmp_path: Path) -> None:
     for process in psutil.Process(first.pid).children(recursive=True):
         if "python" in process.name() and study(tmp_path) in process.cmdline():
             os.kill(process.pid, signal.SIGKILL)
-    assert "the same command goes on from there" in output(first)
+    assert "the same command continues the study" in output(first)
     before = {row["number"]: row for row in show(tmp_path)["trials"] if row["state"] == "ok"}
     assert first.returncode == 1
     again = start(**spec)
@@ -100,7 +100,7 @@ def test_killed_and_gone_on(start: Start, tmp_path: Path) -> None:
     assert {number: rows[number] for number in before} == before
     assert len(before) >= 11
     assert after["best_loss"] == min(row["loss"] for row in rows)
-    assert "has a result already" in output(start(**spec))
+    assert "already has a result" in output(start(**spec))
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def test_terminated(at_work: subprocess.Popen[str], tmp_path: Path, temporary: P
     """The driver is asked to end, and nothing is left of the run."""
     process, family = at_work, psutil.Process(at_work.pid).children(recursive=True)
     process.terminate()
-    assert "killed; the same command goes on where it stopped" in output(process)
+    assert "killed; run the same command to continue" in output(process)
     assert process.returncode == 143
     closed = read_study(study(tmp_path)).study.closed
     assert closed is not None
