@@ -55,11 +55,11 @@ def _line(name: str, study: Study) -> str:
 @click.command()
 @click.argument("root", default=".")
 @click.option(
-    "--keep", required=True, metavar="N|AGE", help="So many studies of a task, or an age: 12h, 30d, 8w."
+    "--keep", required=True, metavar="N|AGE", help="How many studies of a task to keep, or an age: 12h, 30d, 8w."
 )
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def prune_command(root: str, keep: str, yes: bool) -> None:
-    """Remove old studies below a folder or URL; asks first.
+    """Remove old studies below a folder or URL; asks for confirmation.
 
     The newest N of each task stay, or those that are younger. A study whose driver is at work stays, and so
     does what the record of champions needs.

@@ -193,7 +193,7 @@ def test_a_guardrail_needs_a_metric_of_the_objective(weeks: Weeks) -> None:
 
 def test_a_first_champion_holds_the_guardrails(weeks: Weeks) -> None:
     with pytest.raises(
-        ObjectiveError, match=r"at least one candidate must .* hold the guardrails, but none of 3"
+        ObjectiveError, match=r"at least one candidate must .* within the guardrails, but none of 3"
     ):
         weeks.run("w1", noisy(0.5, latency=9.0), guardrails={"latency": {"max": 5}})
 
