@@ -55,7 +55,10 @@ def _line(name: str, study: Study) -> str:
 @click.command()
 @click.argument("root", default=".")
 @click.option(
-    "--keep", required=True, metavar="N|AGE", help="How many studies of a task to keep, or an age: 12h, 30d, 8w."
+    "--keep",
+    required=True,
+    metavar="N|AGE",
+    help="How many studies of a task to keep, or an age: 12h, 30d, 8w.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def prune_command(root: str, keep: str, yes: bool) -> None:

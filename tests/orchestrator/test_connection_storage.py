@@ -91,7 +91,7 @@ def test_a_tracker_opens_the_storage_by_the_same_connection(lake: set[str], tmp_
         text=True,
         check=False,
     )
-    assert "airflow.json must hold what a task instance is known by" in done.stderr
+    assert "airflow.json must hold the fields of a task instance" in done.stderr
     assert lake == {KEY}
 
 
