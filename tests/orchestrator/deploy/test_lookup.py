@@ -79,7 +79,7 @@ def test_what_a_module_has_passes(name: str) -> None:
         ("train:method", "has no 'method'"),
         ("train:inner", "has no 'inner'"),
         ("train:frobnicate", "has no 'frobnicate'; check the spelling"),
-        ("pkg.model:loss", "no module 'pkg.model' is there; did you mean 'pkg.models'"),
+        ("pkg.model:loss", "there is no module 'pkg.model'; did you mean 'pkg.models'"),
         ("train:fallback", "must take the params as its first argument"),
         ("train:nothing", r"must take the params as its first argument, got train:nothing\(\)"),
         ("train:keywords", "must take the params as its first argument"),
@@ -87,7 +87,7 @@ def test_what_a_module_has_passes(name: str) -> None:
         ("pkg.models:loss", "must fit its arguments, got got an unexpected keyword argument 'rows'"),
     ],
 )
-def test_what_it_has_not_is_told(objective: str, message: str) -> None:
+def test_missing_names_are_reported(objective: str, message: str) -> None:
     """With the name that was probably meant."""
     with pytest.raises(ObjectiveError, match=message):
         check(objective)
