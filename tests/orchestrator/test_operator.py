@@ -699,8 +699,8 @@ SCRIPT = {"objective": None, "space": None, "max_evals": None, "seed": None, "ap
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"objective": "m:f"}, "'search.py' beside objective; a script sets its own"),
-        ({"timeout": 60, "parallelism": 2}, "'search.py' beside parallelism, timeout"),
+        ({"objective": "m:f"}, "'search.py' together with objective; a script sets its own"),
+        ({"timeout": 60, "parallelism": 2}, "'search.py' together with parallelism, timeout"),
         ({}, "application must be a file, got 'search.py' and found none of .*/dags/search.py"),
         ({"log_level": "loud"}, "log_level must be one of trials, spark, got 'loud'"),
         ({"application": "", "application_args": ["--rows"]}, "application_args must go with an application"),

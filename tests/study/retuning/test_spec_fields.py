@@ -53,7 +53,7 @@ def test_a_retuning_is_the_same_study_whatever_it_compares_with() -> None:
         ({"incumbent_mismatch": "ignore"}, "incumbent_mismatch must be one of evaluate, drop, fail"),
         ({"on_broken_incumbent": "keep"}, "on_broken_incumbent must be one of fail, replace"),
         ({"promote": "later"}, "promote must be one of decision, manual"),
-        ({"warm_start": "best"}, "warm_start must be 'previous', a number of the last studies, a study's"),
+        ({"warm_start": "best"}, "warm_start must be 'previous', a number of earlier studies, a study's"),
         ({"warm_start": 0}, "warm_start must be a whole number of at least 1"),
         ({"warm_start": [3]}, r"warm_start\[0\] must be an object of params"),
         ({"warm_start_share": 2}, "warm_start_share must be a share above 0 and at most 1"),
