@@ -106,11 +106,11 @@ class Attempt:
                 return reason
             except Superseded:
                 raise
-            except (Killed, KeyboardInterrupt, Exception) as error:
+            except (Killed, KeyboardInterrupt, SystemExit, Exception) as error:
                 self.killed = termination.asked  # user code may have replaced Killed by another error
                 try:
                     self._close_with(error)
-                except SparktuneError as second:
+                except Exception as second:  # noqa: BLE001 - the first error is the one to raise
                     log.error("the end of the attempt could not be written: %s", second)
                 if self.killed:
                     raise Killed from error
@@ -139,10 +139,10 @@ class Attempt:
                 own = retuning.search_rules(rules)
                 reason = run(TrialPurpose.SEARCH, sampler=sampler, queue=queue, rules=own)
             retuning.require_incumbent()
+            self.reason = reason
             if recorder.study.best is None:
                 raise no_success(recorder.study, reason)
             retuning.conclude(reason, partial(run, TrialPurpose.CONFIRM, sampler=NoSuggestions()))
-            self.reason = reason
             recorder.close(reason)
         log_end(recorder.study)
         return reason

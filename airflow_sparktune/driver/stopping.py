@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from airflow_sparktune.errors import NoSuccess
 from airflow_sparktune.study.stopping import EndOfSuggestions, Rule, StopReason, label
 from airflow_sparktune.study.study import Study
-from airflow_sparktune.study.trial import Trial
+from airflow_sparktune.study.trial import Trial, TrialOrigin
 
 
 class StoppingRules:
@@ -76,8 +76,10 @@ def no_success(study: Study, reason: StopReason) -> NoSuccess:
             f"at least one trial must succeed, but none of {len(study.trials)} did before the study "
             f"ended{limit}; {way_out}"
         )
-    newest = max(trial.attempt for trial in failed)
-    first = min((trial for trial in failed if trial.attempt == newest), key=lambda trial: trial.number).error
+    # The attempts of adopted trials are another study's.
+    own = [trial for trial in failed if trial.origin is not TrialOrigin.ADOPTED] or failed
+    newest = max(trial.attempt for trial in own)
+    first = min((trial for trial in own if trial.attempt == newest), key=lambda trial: trial.number).error
     shown = f"{first.message}\n{first.traceback or ''}".rstrip() if first else ""
     return NoSuccess(
         f"at least one trial must succeed, but all {len(failed)} that ended have failed, for example with: "

@@ -9,7 +9,7 @@ import hashlib
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from airflow_sparktune.driver.backends.base import Backend, BackendEvent, Ended, Lost
@@ -18,6 +18,7 @@ from airflow_sparktune.driver.samplers.base import Exhausted, Sampler
 from airflow_sparktune.driver.slot_numbers import SlotNumbers
 from airflow_sparktune.driver.stopping import StoppingRules
 from airflow_sparktune.driver.trial_queue import TrialQueue
+from airflow_sparktune.errors import DriverLost
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.objective import TrialContext
 from airflow_sparktune.study.spec import Spec
@@ -258,8 +259,15 @@ class Tuner:
 
     def _collect(self, events: Sequence[BackendEvent]) -> None:
         """Record the trials that have ended, then learn from them."""
-        ended = [trial for event in events if (trial := self._take_back(event)) is not None]
-        ended += map(self._time_out, self._overdue())
+        self._record(trial for event in events if (trial := self._take_back(event)) is not None)
+        # Asking the backend about overdue trials may raise; those that have ended are on record by now.
+        self._record(map(self._time_out, self._overdue()))
+        self._recorder.commit()
+
+    def _record(self, trials: Iterable[Trial]) -> None:
+        ended = list(trials)
+        if not ended:
+            return
         for trial in ended:
             self._recorder.trial(trial)
         self._recorder.commit()
@@ -330,15 +338,17 @@ class Tuner:
 
     def _cancel_rest(self) -> None:
         """Cancel the running trials at the end of the study; drop those that wait to run again."""
-        rest = [*map(self._of, self._running), *self._queue.again]
-        for number in list(self._running):
-            self._let_go(number)
-        for trial in rest:
+        for trial in [*map(self._of, self._running), *self._queue.again]:
             self._recorder.trial(trial.ended(TrialState.CANCELLED, end=self._recorder.now))
         self._recorder.commit()
-        patience = self._clock() + CANCEL_GRACE_S
-        while self._leaving and (left := patience - self._clock()) > 0:
-            self._leaving.difference_update(event.number for event in self._backend.events(wait_s=left))
+        try:
+            for number in list(self._running):
+                self._let_go(number)
+            patience = self._clock() + CANCEL_GRACE_S
+            while self._leaving and (left := patience - self._clock()) > 0:
+                self._leaving.difference_update(event.number for event in self._backend.events(wait_s=left))
+        except DriverLost as error:  # the result stands without Spark
+            log.warning("the trials that still ran could not be cancelled: %s", error)
 
 
 def _without_slot(trial: Trial) -> Trial:

@@ -72,7 +72,7 @@ def _run(task: Task, call: Call) -> tuple[Reply, Any]:
         objective = task.bind(call)
     except ObjectiveError as error:
         return Reply(0.0, failure=Failure(FailureKind.RAISED, str(error))), None
-    except Exception as error:  # noqa: BLE001 - loading an objective may run any user code
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - loading an objective may run any user code
         return Reply(0.0, failure=raised(error)), None
     guard_children()
     seed_globals(call.trial.seed)

@@ -40,7 +40,7 @@ class PickledTask:
         """Unpickle the function, which imports what it needs."""
         try:
             _loaded(self.function)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ObjectiveError(
                 f"the objective must be loadable where trials run, got {type(error).__name__}: {error}; "
                 "install what it imports on the executors, or ship it with --py-files"

@@ -117,8 +117,12 @@ def fitting(values: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:
             kept[str(key)] = plain(value, what=str(key))
         except (SpecError, RecursionError):
             left_out.append(str(key))
-    while kept and len(dumps(kept)) > INFO_LIMIT_BYTES:
-        largest = max(kept, key=lambda key: len(dumps(kept[key])))
+    sizes = {key: len(dumps({key: value})) for key, value in kept.items()}
+    total = sum(sizes.values())
+    for largest in sorted(sizes, key=lambda key: sizes[key], reverse=True):
+        if total <= INFO_LIMIT_BYTES:
+            break
+        total -= sizes[largest]
         left_out.append(largest)
         del kept[largest]
     return kept, left_out

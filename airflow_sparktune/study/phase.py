@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import TrialOrigin
 
 # A running driver writes at least every 30 s; after three missed writes it counts as lost.
 SILENT_S = 90.0
@@ -47,7 +48,10 @@ def phase_of(study: Study, *, now: float, task_state: str | None = None) -> Phas
     attempt = study.attempts[-1]
     if now - attempt.last > SILENT_S or task_state in _TASK_ENDED:
         return Phase.LOST
-    handed_out = any(trial.attempt >= attempt.number for trial in study.trials.values())
+    handed_out = any(
+        trial.attempt >= attempt.number and trial.origin is not TrialOrigin.ADOPTED
+        for trial in study.trials.values()
+    )
     return Phase.RUNNING if handed_out else Phase.STARTING
 
 

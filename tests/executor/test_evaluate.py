@@ -148,6 +148,12 @@ class TestInfo:
     def test_what_holds_itself_is_left_out(self) -> None:
         assert reply_of("returns", "loop").info == {OURS: {"left_out": ["info"]}}
 
+    def test_many_metrics_take_no_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What does not fit is found in one pass over the values."""
+        reply = answering(monkeypatch, {"loss": 1, **{f"metric {at}": at for at in range(20_000)}})
+        assert reply.loss == 1
+        assert len(json.dumps({k: v for k, v in (reply.info or {}).items() if k != OURS})) < INFO_LIMIT_BYTES
+
     def test_what_is_too_large_is_left_out_the_largest_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
         answer = {"loss": 1, "curve": [0.1] * 10_000, "note": "x" * 20_000, "small": 1}
         reply = answering(monkeypatch, answer)

@@ -66,7 +66,9 @@ class FminPlan:
         self._search = search
         self._context = context
         self._own = own
-        self._sampler: FminSampler
+        self._sampler: FminSampler | None = None
+        # Drawn even if unused, so that the state of the script's generator is the same in every run.
+        self._drawn_seed = None if self.spec.seed is not None else next_seed(search.generator)
         self._backend: FunctionBackend
 
     def backend(self) -> Backend:
@@ -82,27 +84,29 @@ class FminPlan:
 
     def sampler(self) -> Sampler:
         search = self._search
-        # Drawn even if unused, so that the state of the script's generator is the same in every run.
-        self._drawn_seed = None if self.spec.seed is not None else next_seed(search.generator)
         self._sampler = FminSampler(
             search.domain, search.suggest, generator=search.generator, drawn=search.drawn
         )
         return self._sampler
 
     def starts(self, sampler: Sampler) -> Sequence[Start]:  # noqa: ARG002 - the plan's own
-        return [Start(point, TrialOrigin.GIVEN) for point in self._sampler.starts(self._search.points)]
+        return [Start(point, TrialOrigin.GIVEN) for point in self._started.starts(self._search.points)]
 
     def seed(self, earlier: Study | None) -> int:
         """Return the given seed, else the seed of an earlier attempt, else a new one."""
         if self._drawn_seed is None:
             return self.spec.seed or 0
         seed = self._drawn_seed if earlier is None or earlier.seed is None else earlier.seed
-        self._sampler.seed_with(seed)
+        if self._sampler is not None:  # else the attempt has failed before it had one
+            self._sampler.seed_with(seed)
         return seed
 
     def adopts(self, earlier: Study, cleared: Sequence[Trial], *, goes_on: bool) -> Sequence[Trial]:
+        adopted = [replace(trial, origin=TrialOrigin.ADOPTED) for trial in cleared]
+        if self._sampler is None:
+            return adopted
         kept = [trial for trial in earlier.ended if trial.counts] if self._own and not goes_on else []
-        kept += [replace(trial, origin=TrialOrigin.ADOPTED) for trial in cleared]
+        kept += adopted
         kept += new_among(self._search.inserted, earlier.trials.values() if goes_on else kept)
         return self._sampler.usable(kept)
 
@@ -118,7 +122,13 @@ class FminPlan:
     def pass_over(self) -> None:
         """Advance the script's generator as far as the study's trials, given points included, would have."""
         if self.study is not None and self._drawn_seed is None:
-            self._sampler.pass_over(max(self.study.trials, default=-1) + 1)
+            self._started.pass_over(max(self.study.trials, default=-1) + 1)
+
+    @property
+    def _started(self) -> FminSampler:
+        if self._sampler is None:
+            raise RuntimeError("a study cannot run before its sampler is made")
+        return self._sampler
 
     def _ended(self, trial: Trial) -> bool:
         return self._search.watch.ended(trial, self._backend.answers.get(trial.number))
@@ -130,7 +140,7 @@ class FminPlan:
         if trial.origin is TrialOrigin.INCUMBENT and not trial.point:  # outside the space
             return trial.params
         point = trial.point
-        return point if self._search.raw_params else self._sampler.space.value(point)
+        return point if self._search.raw_params else self._started.space.value(point)
 
 
 def stands(study: Study, search: Search) -> bool:

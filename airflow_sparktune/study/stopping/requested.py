@@ -19,7 +19,7 @@ class StopRequested(Rule):
 
     reason = StopReason.STOPPED
     # Raising one of these limits lets a stopped study continue.
-    fields = ("max_evals", "timeout", "loss_threshold", "no_progress")
+    fields = ("max_evals", "timeout", "budget_slot_hours", "loss_threshold", "no_progress", "min_improvement")
 
     def __init__(self, asked: Callable[[], bool]) -> None:
         self._asked = asked
