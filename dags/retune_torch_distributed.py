@@ -17,7 +17,7 @@ from airflow_sparktune.space import choice, loguniform
 def retune_torch_distributed():
     SparkTuneOperator(
         task_id="tune",
-        objective="torch_processes:validation_loss",
+        objective="torch_digits:distributed_loss",
         space={"batch_size": choice([32, 64, 128]), "learning_rate": loguniform(1e-3, 1.0)},
         max_evals=3,
         seed=7,

@@ -1,4 +1,4 @@
-"""The network that `retune_torch` tunes: plain PyTorch, without Airflow or Spark."""
+"""The network that `retune_torch` and `retune_torch_distributed` tune: plain PyTorch, without Airflow."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
 EPOCHS = 8
+# How many processes train a network together in `distributed_loss`.
+PROCESSES = 2
 DEFAULTS = {"batch_size": 64, "learning_rate": 0.01, "momentum": 0.0}
 
 
@@ -75,3 +77,42 @@ def fit_and_test(**params: float) -> tuple[nn.Module, float]:
         test_images, test_labels = data["test"]
         accuracy = (model(test_images).argmax(1) == test_labels).float().mean().item()
     return model, accuracy
+
+
+def distributed_loss(params: dict) -> float:
+    """Return the negative log-likelihood of held-out images, for a network that several processes train."""
+    from pyspark.ml.torch.distributor import TorchDistributor
+
+    together = TorchDistributor(num_processes=PROCESSES, local_mode=True, use_gpu=False)
+    return together.run(train_together, params)
+
+
+def train_together(params: dict) -> float:
+    """Train in each process on its share of the images, averaging gradients; return the validation loss."""
+    import torch.distributed as group
+    from torch.nn.parallel import DistributedDataParallel
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    group.init_process_group("gloo")
+    try:
+        data = splits()
+        images, labels = (each[group.get_rank() :: PROCESSES] for each in data["train"])
+        model = DistributedDataParallel(network())
+        _train_share(model, images, labels, **params)
+        valid, valid_labels = data["valid"]
+        with torch.no_grad():
+            return nn.functional.cross_entropy(model.module(valid), valid_labels).item()
+    finally:
+        group.destroy_process_group()
+
+
+def _train_share(
+    model: nn.Module, images: Tensor, labels: Tensor, *, batch_size: int, learning_rate: float
+) -> None:
+    optimizer = torch.optim.SGD(model.parameters(), lr=learning_rate, momentum=0.9)
+    for _ in range(EPOCHS):
+        for batch in torch.randperm(len(images)).split(batch_size // PROCESSES):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(images[batch]), labels[batch]).backward()
+            optimizer.step()

@@ -42,7 +42,7 @@ def study_facets(address: str | None) -> Any:
     try:
         from airflow.providers.openlineage.extractors import OperatorLineage
 
-        from airflow_sparktune.orchestrator.openlineage_facet import StudyRunFacet
+        from airflow_sparktune.orchestrator.lineage.facet import StudyRunFacet
     except ImportError:
         return None
     study = read_study(address).study if address else None
