@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ LIMIT_S = 15.0
 MOST_HANGING = 4
 
 T = TypeVar("T")
+_Calls = queue.SimpleQueue[Callable[[], None] | None]  # None ends the thread
 
 
 class DeadlineStorage:
@@ -30,7 +32,7 @@ class DeadlineStorage:
         self._storage = storage
         self._limit_s = limit_s
         self._hanging: list[Future[Any]] = []
-        self._calls: queue.SimpleQueue[Callable[[], None]] | None = None
+        self._calls: _Calls | None = None
 
     def write(self, name: str, data: bytes) -> None:
         self._call(lambda: self._storage.write(name, data))
@@ -63,6 +65,7 @@ class DeadlineStorage:
             self._calls = queue.SimpleQueue()
             # A daemon: a call that hangs must not keep the process.
             threading.Thread(target=_serve, args=(self._calls,), daemon=True, name="storage").start()
+            weakref.finalize(self, self._calls.put, None)
         self._calls.put(run)
         try:
             return answer.result(self._limit_s)
@@ -70,13 +73,15 @@ class DeadlineStorage:
             if answer.done():  # the storage's own
                 raise
             self._hanging.append(answer)
-            self._calls = None  # its thread hangs with it
+            self._calls.put(None)  # its thread hangs with the call, and ends after it
+            self._calls = None
             raise StorageUnavailable(
                 f"the storage must answer within {self._limit_s:g} s, but a call has no answer; "
                 "check that it can be reached from here"
             ) from None
 
 
-def _serve(calls: queue.SimpleQueue[Callable[[], None]]) -> None:
-    while True:
-        calls.get()()
+def _serve(calls: _Calls) -> None:
+    while (call := calls.get()) is not None:
+        call()
+        del call  # it refers to the storage, whose end puts None
