@@ -10,6 +10,8 @@ from airflow_sparktune.study.trial import TrialOrigin
 
 # A running driver writes at least every 30 s; after three missed writes it counts as lost.
 SILENT_S = 90.0
+# Before the first trial it writes nothing while it loads shared data and waits for an executor.
+SILENT_STARTING_S = 900.0
 
 # Airflow's task instance states in which no driver of the task can be running.
 _TASK_ENDED = frozenset({"success", "failed", "up_for_retry", "upstream_failed", "skipped", "removed"})
@@ -46,12 +48,13 @@ def phase_of(study: Study, *, now: float, task_state: str | None = None) -> Phas
     if not study.attempts:
         return Phase.WAITING
     attempt = study.attempts[-1]
-    if now - attempt.last > SILENT_S or task_state in _TASK_ENDED:
-        return Phase.LOST
     handed_out = any(
         trial.attempt >= attempt.number and trial.origin is not TrialOrigin.ADOPTED
         for trial in study.trials.values()
     )
+    patience_s = SILENT_S if handed_out else SILENT_STARTING_S
+    if now - attempt.last > patience_s or task_state in _TASK_ENDED:
+        return Phase.LOST
     return Phase.RUNNING if handed_out else Phase.STARTING
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from airflow_sparktune.study.journal.follow import read_study
-from airflow_sparktune.study.phase import SILENT_S, Phase, phase_of, stage_of
+from airflow_sparktune.study.phase import SILENT_S, SILENT_STARTING_S, Phase, phase_of, stage_of
 from airflow_sparktune.study.study import Study
 from tests.dashboard.helpers.synthetic import Writer
 
@@ -29,6 +29,18 @@ def test_without_a_driver_it_waits() -> None:
 
 def test_without_a_trial_it_starts(tmp_path: Path) -> None:
     assert phase_of(study(tmp_path), now=1010.0) is Phase.STARTING
+
+
+@pytest.mark.parametrize(
+    ("silent_s", "phase"), [(SILENT_STARTING_S - 5, Phase.STARTING), (SILENT_STARTING_S + 5, Phase.LOST)]
+)
+def test_before_its_first_trial_a_driver_may_be_silent_for_longer(
+    tmp_path: Path, silent_s: float, phase: Phase
+) -> None:
+    """It may load gigabytes of shared data, and writes nothing meanwhile."""
+    found = study(tmp_path)
+
+    assert phase_of(found, now=found.attempts[-1].last + silent_s) is phase
 
 
 def test_a_second_attempt_starts_too_whatever_the_first_has_done(tmp_path: Path) -> None:
