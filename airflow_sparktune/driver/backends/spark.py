@@ -89,7 +89,8 @@ class SparkBackend(ThreadedBackend):
     def prepare(self, patience: Patience) -> None:
         """Broadcast the task, wait for an executor, and check that trials can run there."""
         self.share()
-        self._warm_up(int(min(self.capacity, patience.wanted, MOST_WARMED)) - 1)
+        if patience.left_s > 0:  # otherwise the study is over before a warm worker could help
+            self._warm_up(int(min(self.capacity, patience.wanted, MOST_WARMED)) - 1)
         preflight(self, patience)
         self._warn_of_room()
 
