@@ -27,7 +27,7 @@ from airflow_sparktune.errors import DriverLost, StorageError
 from airflow_sparktune.orchestrator.deploy.parcel import Parcel
 from airflow_sparktune.orchestrator.task_study import warn_of_local_storage
 from airflow_sparktune.study.journal.follow import read_study
-from airflow_sparktune.study.spec import ARGUMENTS
+from airflow_sparktune.study.spec import ALGORITHMS, ARGUMENTS
 
 RUN = "churn/tune/manual__2026-01-01T00_00_00_00_00-1e8dc70c"
 
@@ -360,7 +360,7 @@ def test_python_in_cluster_mode_on_a_standalone_master(operator, run, spark_subm
         ({"objective": "train"}, "objective must be 'module:name'"),
         ({"objective": "train.py:loss"}, "a named file must exist, got 'train.py'"),
         ({"run_trials_on": "moon"}, "run_trials_on must be 'executors'"),
-        ({"algo": "magic"}, "algo must be one of gp, tpe, random, anneal, atpe"),
+        ({"algo": "magic"}, f"algo must be one of {', '.join(ALGORITHMS)}"),
     ],
 )
 def test_bad_input_is_told_before_anything_is_submitted(operator, run, spark_submit, given, message) -> None:

@@ -1,6 +1,6 @@
 """Samplers suggest the next configuration; each file is one sampler.
 
-To add a sampler, write it in a file here and construct it in `create`.
+To add a sampler, write it in a file here and construct it in `create`; CONTRIBUTING lists the other places.
 """
 
 from __future__ import annotations

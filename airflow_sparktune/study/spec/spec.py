@@ -51,7 +51,7 @@ class Spec:
         checks.whole(1, "it is the number of trials to finish"),
         takes="count",
         doc="The study stops when this many trials have ended. May be unset if `timeout`, "
-        "`loss_threshold` or `no_progress` is set.",
+        "`loss_threshold`, `no_progress` or `budget_slot_hours` is set.",
         default=None,
         example="50",
         bounds=True,

@@ -1,7 +1,7 @@
 """Rules that end a study. Each class owns its reason, its label and the spec fields that it depends on.
 
-To add a rule, write its class in a file of this folder, add its reason to `base.StopReason`, and list it in
-`RULES`.
+To add a rule, write its class in a file of this folder and list it in `RULES`; CONTRIBUTING lists the other
+places.
 """
 
 from __future__ import annotations

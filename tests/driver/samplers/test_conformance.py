@@ -10,6 +10,7 @@ from airflow_sparktune.driver.fmin.sampler import FminSampler
 from airflow_sparktune.driver.samplers import create
 from airflow_sparktune.driver.samplers.search_space import SearchSpace
 from airflow_sparktune.study.space import to_json
+from airflow_sparktune.study.spec import ALGORITHMS
 from airflow_sparktune.testing import SamplerSuite
 from airflow_sparktune.testing.sampler import MakeSampler
 from tests.driver.world import spec
@@ -18,8 +19,10 @@ from tests.driver.world import spec
 class TestOfASpec(SamplerSuite):
     @pytest.fixture(
         params=[
-            *("gp", "tpe", "random", "anneal", "hyperopt.tpe:suggest", "optuna:TPESampler"),
+            *(name for name in ALGORITHMS if name != "atpe"),
             pytest.param("atpe", marks=pytest.mark.integration),  # slow for each suggestion
+            "hyperopt.tpe:suggest",
+            "optuna:TPESampler",
         ]
     )
     def make_sampler(self, request: pytest.FixtureRequest) -> MakeSampler:

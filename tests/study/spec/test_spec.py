@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.space import randint, uniform
-from airflow_sparktune.study.spec import ARGUMENTS, FIELDS, IDENTITY, RunTrialsOn, Spec, reference
+from airflow_sparktune.study.spec import ALGORITHMS, ARGUMENTS, FIELDS, IDENTITY, RunTrialsOn, Spec, reference
 
 REQUIRED: dict[str, Any] = {"objective": "churn.train:loss", "space": {"x": uniform(0, 1)}}
 
@@ -189,7 +189,7 @@ REFUSED = [
     (
         "algo",
         "tpee",
-        r"one of gp, tpe, random, anneal, atpe, an Optuna sampler.*or 'module:function'.*got 'tpee'",
+        rf"one of {', '.join(ALGORITHMS)}, an Optuna sampler.*or 'module:function'.*got 'tpee'",
     ),
     ("algo", 3, "got 3"),
     ("objective", "churn.train", r"must be 'module:name' \(such as .*got 'churn.train'"),
