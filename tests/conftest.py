@@ -5,6 +5,7 @@ import os
 import signal
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -20,6 +21,15 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # No deadline: how long one example takes depends on what else the machine does.
 settings.register_profile("sparktune", deadline=None, max_examples=50)
 settings.load_profile("sparktune")
+
+
+@pytest.fixture(autouse=True)
+def _package_logger_unchanged() -> Iterator[None]:
+    """Fail a test that leaves the package's logger changed: later tests would miss what is logged."""
+    logger = logging.getLogger("airflow_sparktune")
+    before = logger.level, logger.disabled, logger.propagate
+    yield
+    assert (logger.level, logger.disabled, logger.propagate) == before
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -6,17 +6,15 @@ import json
 import re
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from benchmarks.__main__ import MODULES, main
-from benchmarks.report import picture, table
+from benchmarks.report import table
 
 REPOSITORY = Path(__file__).parents[2]
-WITHOUT_SPARK = ("loop", "ask", "replay", "retuning", "warm_start", "suggest", "search")
 
 # Where hyperopt's SparkTrials is measured too.
 WITH_PEERS = ("utilisation",)
@@ -37,20 +35,12 @@ print(json.dumps([list(findings.columns), [list(row) for row in findings.rows]])
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("name", WITHOUT_SPARK)
-def test_a_benchmark_fills_its_table(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every row has a value for every column, and there is a picture."""
-    monkeypatch.setattr("benchmarks.report.OUT", tmp_path)
-    benchmark = import_module(MODULES[name])
-    findings = benchmark.measure(benchmark.TINY, peers=False)
-    check(findings.columns, findings.rows)
-    assert picture(name, benchmark.QUESTION, findings.draw).stat().st_size > 0
+@pytest.mark.parametrize("name", MODULES)
+def test_a_benchmark_fills_its_table(name: str, tmp_path: Path) -> None:
+    """Every row has a value for every column, there is a picture, and the log stays out of the table.
 
-
-@pytest.mark.integration
-@pytest.mark.parametrize("name", [name for name in MODULES if name not in WITHOUT_SPARK])
-def test_a_benchmark_on_spark_fills_its_table(name: str, tmp_path: Path) -> None:
-    """The same in a process of its own, for it chooses its Spark settings; the log stays out of the table."""
+    A process of its own for each, because a benchmark chooses log levels and Spark's settings.
+    """
     if name.endswith("torch"):
         pytest.importorskip("torch", reason="PyTorch is not installed here: tools/torch.sh .venv installs it")
     peers = name in WITH_PEERS
