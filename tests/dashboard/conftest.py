@@ -27,8 +27,9 @@ def client(tmp_path: Path) -> TestClient:
     return client_of(tmp_path)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """A browser for the tests of this folder. While it is open, no other test can start an event loop."""
     with a_browser() as browser:
         yield browser
 

@@ -234,6 +234,7 @@ def test_it_fits_a_narrow_screen(page: Page, site: str, address: str) -> None:
     page.set_viewport_size({"width": 380, "height": 800})
     page.goto(f"{site}{RUN}/")
 
+    page.locator("#losses").scroll_into_view_if_needed()  # a chart is drawn when it is in sight
     expect(page.locator("#losses .scatterlayer .trace")).to_have_count(4)
     assert page.evaluate("document.documentElement.scrollWidth") == 380
 

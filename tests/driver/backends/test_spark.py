@@ -181,9 +181,13 @@ class TestWorkers:
         assert check.exception(PATIENCE_S) is not None
 
     @pytest.mark.usefixtures("busy")
-    def test_a_check_that_an_executor_has_taken_waits_no_longer(self, slots_of: Any, tmp_path: Path) -> None:
+    def test_a_check_that_an_executor_has_taken_waits_no_longer(
+        self, slots_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         slots = slots_of("pid")
-        slots._look = lambda *_: hold(tmp_path, 0) or iter(["{}"])
+        monkeypatch.setattr(
+            "airflow_sparktune.driver.backends.spark.check", lambda *_: hold(tmp_path, 0) or iter(["{}"])
+        )
         check = slots.check()
         (tmp_path / "busy" / "enough").touch()
         until = time.monotonic() + PATIENCE_S
