@@ -135,12 +135,12 @@ class Champions:
         return entries
 
     def newest(self, most: int) -> tuple[list[Entry], int]:
-        """The newest entries, the latest first, and how many older ones there are; raises RecordError."""
+        """Return the newest entries, newest first, and the number of older ones; raises RecordError."""
         names = self._names()
         return [self._read(name) for name in names[::-1][:most]], max(len(names) - most, 0)
 
     def numbers(self) -> list[int]:
-        """The numbers of all entries, without reading them."""
+        """Return the numbers of all entries, without reading the entries."""
         return list(map(_number, self._names()))
 
     def entry(self, number: int) -> Entry:

@@ -52,7 +52,7 @@ def _add(
 ) -> Entry:
     decision = study.decision
     if decision is None:
-        raise ValueError("a study without a decision has none to record")
+        raise ValueError("a study without a decision has no decision to record")
     trial = None if decision.number is None else study.trials.get(decision.number)
     return champions.add(
         action,

@@ -1,4 +1,4 @@
-"""Which studies are kept, and which may go: the newest ones, and those of what is in production, stay."""
+"""Remove old studies; keep the newest ones, and those that the record of champions needs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from airflow_sparktune.study.phase import phase_of
 from airflow_sparktune.study.retuning.champions import Action, Champions, Entry, segments
 from airflow_sparktune.study.storage import Storage, clear, open_storage, without_connection
 
-# Airflow's studies lie five folders below their root.
+# The studies of Airflow are five folders below their root.
 _DEEPEST = 6
 _AGE = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>[hdw])")
 _UNITS_S = {"h": 3_600, "d": 86_400, "w": 604_800}
@@ -30,7 +30,7 @@ _INDEX = re.compile(r"[0-9]{1,9}")
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """What is kept: the `newest` studies of a task, or those younger than `age_s` seconds.
+    """The studies to keep: the `newest` ones of a task, or those younger than `age_s` seconds.
 
     >>> Keep.of("keep_studies", 20), Keep.of("keep_studies", "30d")
     (Keep(newest=20, age_s=None), Keep(newest=None, age_s=2592000.0))
@@ -41,7 +41,7 @@ class Keep:
 
     @classmethod
     def of(cls, name: str, value: Any) -> Keep:
-        """Return what a person wrote; raises SpecError for anything but a number or an age."""
+        """Return the rule that a user wrote; raises SpecError unless it is a number or an age."""
         if isinstance(value, timedelta) and value > timedelta():
             return cls(age_s=value.total_seconds())
         text = str(value).strip() if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
@@ -58,7 +58,7 @@ class Keep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A study: `heard` is when its driver last wrote, in seconds since 1970; `over` that none is at work."""
+    """A study; `heard` is the time of its last event in seconds since 1970, `over` if no driver runs it."""
 
     address: str
     heard: float
@@ -66,7 +66,7 @@ class Found:
 
     @property
     def _parts(self) -> tuple[str, str]:
-        """The folder of its task, and the map index; of a study that Airflow did not name, its folder."""
+        """Return the task's folder and the map index; for a study outside Airflow, its parent folder."""
         folder, _, name = self.address.rpartition("/")
         if not is_generation(name):
             return folder, ""
@@ -75,19 +75,19 @@ class Found:
 
     @property
     def task(self) -> str:
-        """The folder that holds the studies of its task."""
+        """Return the folder of the task's studies."""
         return self._parts[0]
 
     @property
     def series(self) -> tuple[str, str]:
-        """What is the same for the studies of one task, or of one map index of it."""
+        """Return a key that is equal for the studies of one task and map index."""
         return self._parts
 
 
 def find(root: str, *, now: float) -> list[Found]:
-    """Return the studies below a folder or URL; one without a readable event is not among them.
+    """Return the studies below a folder or URL that have a readable event.
 
-    What is left of a study that was removed in part is old: its `heard` is 0.
+    The remains of a study whose removal was interrupted are included, with `heard` = 0.
     """
     found = []
     for address in addresses(root):
@@ -101,17 +101,17 @@ def find(root: str, *, now: float) -> list[Found]:
 
 
 def addresses(root: str) -> Iterator[str]:
-    """Yield the addresses of the folders below `root`, or of itself, that hold a journal."""
+    """Yield the addresses of the folders with a journal: `root` and those below it."""
     for folder in _folders(open_storage(root), "", _DEEPEST):
         yield f"{root.rstrip('/')}/{folder}".rstrip("/")
 
 
 def superfluous(found: Iterable[Found], keep: Keep, *, now: float) -> list[Found]:
-    """Return what is not kept, the oldest first.
+    """Return the studies that may be removed, oldest first.
 
-    A study whose driver is at work stays, and so does each that the record of champions needs: the one that
-    found the champion, the one that confirmed it last, and one that waits to be promoted. Raises RecordError
-    where the record cannot be read.
+    Running studies are kept, and those that the record of champions needs: the one that found the champion,
+    the one that last confirmed it, and the one whose winner waits for promotion. Raises RecordError if the
+    record cannot be read.
     """
     studies = sorted(found, key=lambda each: each.series)
     tasks = {each.task for each in studies}
@@ -139,7 +139,7 @@ def in_production(task: str) -> set[str]:
 
 
 def remove(study: Found) -> None:
-    """Remove a study; where that is interrupted, the folder holds no study any more."""
+    """Remove a study; the first segment of each stream goes first, so that no half of a study is readable."""
     storage = open_storage(study.address)
     beginnings = [
         f"{ATTEMPTS}/{stream}/{segment.name}"
@@ -153,7 +153,7 @@ def remove(study: Found) -> None:
 
 
 def prune(found: Iterable[Found], problems: list[str]) -> list[str]:
-    """Remove studies and return their addresses; what cannot be removed is said in `problems`."""
+    """Remove studies and return their addresses; add the errors of the others to `problems`."""
     removed = []
     for each in found:
         try:
@@ -166,7 +166,7 @@ def prune(found: Iterable[Found], problems: list[str]) -> list[str]:
 
 
 def _needed(entries: list[Entry]) -> Iterator[Entry]:
-    """Yield the newest entry of each kind that matters."""
+    """Yield the newest entry in office, the newest change of production, and the newest proposal."""
     last = {entry.action: entry for entry in entries}
     in_office = [entry for entry in entries if entry.action.in_office]
     changes = [entry for entry in entries if entry.action.changes_production]
@@ -176,12 +176,12 @@ def _needed(entries: list[Entry]) -> Iterator[Entry]:
 
 
 def _place(address: str) -> str:
-    """Return the one name of a place that may be written in several ways."""
+    """Return the canonical form of an address."""
     return without_connection(address).rstrip("/") if "://" in address else str(Path(address).resolve())
 
 
 def _is_remains(storage: Storage) -> bool:
-    """Tell whether a folder holds segments, but none that begins a stream."""
+    """Return whether a folder has segments, but not the first of any stream."""
     found = [segment for stream in streams(storage) for segment in segments_of(storage, stream)]
     return bool(found) and all(segment.first > 1 for segment in found)
 

@@ -180,8 +180,8 @@ def _kwargs(name: str, value: Any) -> dict[str, Any]:
 
 
 _CONFIRM: Mapping[str, Any] = {
-    "top": _whole(1, "it is how many of the best trials are candidates"),
-    "repeats": _whole(LEAST_REPEATS, "fewer cannot tell a difference from noise"),
+    "top": _whole(1, "it is the number of best trials that become candidates"),
+    "repeats": _whole(LEAST_REPEATS, "fewer cannot distinguish a difference from noise"),
     "confidence": _share,
     "objective_kwargs": _kwargs,
     "timeout_share": _share,

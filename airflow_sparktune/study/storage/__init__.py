@@ -1,6 +1,6 @@
-"""Where the files of a study are kept: a local folder, or any URL that fsspec knows.
+"""The storages for the files of a study: a local folder, or any URL that fsspec supports.
 
-Files are written once, whole, and not changed afterwards (`spec.json` is replaced, whole).
+A file is written once, atomically, and not changed afterwards. Only `spec.json` may be replaced, atomically.
 """
 
 from airflow_sparktune.study.storage.base import Storage
@@ -21,16 +21,16 @@ __all__ = [
 
 
 def open_storage(address: str) -> Storage:
-    """The storage of a study's address: a URL for fsspec, or a path."""
-    # fsspec writes a local file in place, where a reader could see half of it.
+    """Return the storage for a study's address, which is a URL for fsspec or a path."""
+    # fsspec does not write local files atomically: a reader could see half of one.
     path = address.removeprefix("file://")
     return FsspecStorage(path) if "://" in path else LocalStorage(path)
 
 
 def clear(address: str, *, within: str) -> None:
-    """Remove the folder or prefix at an address with all that it holds.
+    """Remove the folder or prefix at an address with its contents.
 
-    Folders below `within` that are empty then go too.
+    Also remove its parent folders below `within` if they are empty then.
     """
     path = address.removeprefix("file://")
     if "://" in path:

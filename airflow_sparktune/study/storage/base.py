@@ -1,4 +1,4 @@
-"""The contract of a storage, and how its failures are told apart."""
+"""The protocol of a storage, and the classification of its errors."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from typing import Protocol
 
 from airflow_sparktune.errors import StorageError, StorageUnavailable
 
-# The most that is read of one file; a writer of segments stays far below it.
+# Larger files are not read. Segments are far smaller.
 MOST_BYTES = 256 * 2**20
 
-# What goes on until a person changes something.
+# Errors that remain until a person changes something.
 _LASTING = (PermissionError, FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError)
 _LASTING_CODES = (errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL)
 
 
 class Storage(Protocol):
-    """The four verbs that a journal needs; names are relative paths with `/`.
+    """The four operations that a journal needs; names are relative paths with `/`.
 
-    Each may raise StorageError, or StorageUnavailable where trying again later can help.
+    Each may raise StorageError, or StorageUnavailable if a later retry can help.
     """
 
     def write(self, name: str, data: bytes) -> None:
-        """Put the whole file in place at once, durably: a reader sees all of it or nothing of it."""
+        """Write the file durably and atomically: a reader sees all of it or nothing."""
 
     def read(self, name: str) -> bytes:
-        """Return the whole file; raises FileNotFoundError where there is none."""
+        """Return the content of the file; raises FileNotFoundError if it does not exist."""
 
     def names(self, folder: str) -> list[str]:
-        """List the files and folders directly in a folder, sorted; empty where there is no folder."""
+        """List the files and folders directly in a folder, sorted; empty if the folder does not exist."""
 
     def remove(self, names: Sequence[str]) -> None:
-        """Remove the files, in as few requests as possible; one that is missing is no error."""
+        """Remove the files in as few requests as possible; a missing file is not an error."""
 
 
 @contextmanager
 def readable(path: str | Path) -> Iterator[None]:
-    """Raise as StorageError what keeps a file from being read, other than that it is missing."""
+    """Raise StorageError if a file cannot be read; FileNotFoundError passes through."""
     try:
         yield
     except FileNotFoundError:
@@ -52,7 +52,7 @@ def readable(path: str | Path) -> Iterator[None]:
 
 
 def kind_of(error: OSError) -> type[StorageError]:
-    """Tell a storage that is set up wrongly from one that is out of reach for now."""
+    """Return StorageError for a wrong setup, StorageUnavailable for a temporary failure."""
     return (
         StorageError if isinstance(error, _LASTING) or error.errno in _LASTING_CODES else StorageUnavailable
     )

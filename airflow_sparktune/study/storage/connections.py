@@ -1,4 +1,4 @@
-"""Addresses that name a connection of Airflow's: `s3://conn_id@bucket/prefix`.
+"""Addresses that name an Airflow connection: `s3://conn_id@bucket/prefix`.
 
 Airflow's processes open them with the connection's credentials. The driver gets the address without the
 connection, and uses the credentials of the cluster that it runs on.
@@ -12,16 +12,16 @@ from typing import Any
 
 from airflow_sparktune.errors import StorageError
 
-# Of other kinds of storage the part before the @ is a user or a container.
+# In other schemes, the part before the @ is a user or a container.
 _ADDRESS = re.compile(r"(?P<scheme>s3a?|gs|gcs)://(?P<conn_id>[^/@]+)@(?P<rest>.*)", re.DOTALL)
 
-# Makes the fsspec file system of a scheme with the credentials of a connection.
+# Returns the fsspec file system for a scheme and a connection id.
 Opener = Callable[[str, str], Any]
 _opener: Opener | None = None
 
 
 def use_connections(opener: Opener) -> None:
-    """Open addresses with a connection by `opener`, in this process."""
+    """Let this process open addresses with a connection, by `opener`."""
     global _opener
     _opener = opener
 
@@ -37,7 +37,7 @@ def connection_of(address: str) -> str | None:
 
 
 def without_connection(address: str) -> str:
-    """Return an address as other processes than Airflow's open it.
+    """Return the address for processes outside Airflow.
 
     >>> without_connection("s3://aws_lake@bucket/sparktune"), without_connection("sftp://me@host/studies")
     ('s3://bucket/sparktune', 'sftp://me@host/studies')
@@ -47,7 +47,7 @@ def without_connection(address: str) -> str:
 
 
 def with_connection_of(address: str, other: str) -> str:
-    """Return `address` with the connection by which `other` is opened, where both are of one scheme.
+    """Return `address` with the connection of `other`, if both have the same scheme.
 
     >>> with_connection_of("s3://bucket/churn", "s3://aws_lake@bucket/churn/g0")
     's3://aws_lake@bucket/churn'
@@ -60,16 +60,16 @@ def with_connection_of(address: str, other: str) -> str:
 
 
 def opened(address: str) -> Any:
-    """Return the file system of an address with a connection, None for one without.
+    """Return the file system for an address with a connection, None for one without.
 
-    Raises StorageError where this process has no connections, or cannot use that one.
+    Raises StorageError if this process has no connections, or cannot use that one.
     """
     found = _ADDRESS.fullmatch(address)
     if found is None:
         return None
     if _opener is None:
         raise StorageError(
-            f"{address} names a connection of Airflow's, which only Airflow's processes have; "
+            f"{address} names an Airflow connection, which only Airflow's processes have; "
             f"use {without_connection(address)} here, with credentials in the environment"
         )
     return _opener(found["scheme"], found["conn_id"])

@@ -17,24 +17,24 @@ from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.storage.base import MOST_BYTES, kind_of, readable
 
 _TEMPORARY = ".tmp-"
-# A temporary file this old belongs to a writer that was killed: writing one takes seconds at most.
+# A temporary file this old was left by a killed writer: writing one takes seconds at most.
 _ABANDONED_S = 600.0
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-# Not blocking: opening a FIFO for reading would wait for a writer.
+# O_NONBLOCK, because opening a FIFO for reading would wait for a writer.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-# A folder's group may read there, and owns what is made in it.
+# The folder's group may read it, and new files in it belong to that group.
 _SHARED = stat.S_ISGID | stat.S_IRGRP | stat.S_IXGRP
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-# Something is there, but no file or folder of ours: a link, a socket.
+# The name exists, but is not a regular file or folder: e.g. a link or a socket.
 _FOREIGN = (errno.ELOOP, errno.ENXIO)
 
 
 class LocalStorage:
-    """A folder on disk: temporary file, fsync, rename.
+    """A folder on disk; a file is written to a temporary name, synced and renamed.
 
-    Others may write into the folder too. No link below it is followed, and only regular files are read. New
-    files and folders get the access rights of the folder that they lie in, less the umask. In a folder with
-    the setgid bit (see `share`) they belong to its group, whose rights the umask leaves alone.
+    Others may write into the folder too, so no link below it is followed, and only regular files are read.
+    New files and folders get the access rights of their parent folder minus the umask. In a folder with the
+    setgid bit (see `share`) they belong to its group, whose rights the umask does not reduce.
     """
 
     def __init__(self, root: str | Path) -> None:
@@ -68,7 +68,7 @@ class LocalStorage:
         with readable(self._root / folder):
             try:
                 with self._folder(PurePosixPath(folder)) as opened:
-                    found = os.listdir(opened)  # noqa: PTH208 - pathlib knows no open folders
+                    found = os.listdir(opened)  # noqa: PTH208 - pathlib takes no file descriptors
             except OSError as error:
                 if isinstance(error, (FileNotFoundError, NotADirectoryError)) or error.errno in _FOREIGN:
                     return []
@@ -86,13 +86,13 @@ class LocalStorage:
                 ) from error
 
     def clear(self, *, within: str | Path) -> None:
-        """Remove the folder with all that it holds, and empty ones above it, as far as below `within`."""
+        """Remove the folder with its contents, and its parent folders below `within` if they are empty."""
         try:
-            shutil.rmtree(self._root)  # follows no link
+            shutil.rmtree(self._root)  # does not follow links
         except OSError as error:
             if not isinstance(error, FileNotFoundError):
                 raise kind_of(error)(f"cannot remove {self._root}: {error.strerror or error}") from error
-        with suppress(OSError):  # one that is not empty
+        with suppress(OSError):  # a folder that is not empty
             for above in self._root.parents:
                 if Path(within) not in above.parents:
                     break
@@ -100,7 +100,7 @@ class LocalStorage:
 
     @contextmanager
     def _folder(self, path: PurePosixPath, *, create: bool = False) -> Iterator[int]:
-        """Open a folder below the root, step by step, so that no link can lead out of it."""
+        """Open a folder below the root, one path component at a time, so that no link is followed."""
         if create:
             _make_folders(self._root)
         folder = os.open(self._root, _FOLDER)
@@ -116,21 +116,21 @@ class LocalStorage:
             os.close(folder)
 
     def _sweep(self) -> None:
-        """Remove what killed writers left, before this object's first write."""
+        """Remove the temporary files of killed writers, before this object's first write."""
         if self._swept:
             return
         self._swept = True
         for path in [*self._root.glob(f"{_TEMPORARY}*"), *self._root.glob(f"*/*/{_TEMPORARY}*")]:
-            # Another attempt may sweep at the same time; one that cannot does no harm.
+            # Another attempt may remove them at the same time, and a failure does no harm.
             with suppress(OSError):
                 if time.time() - path.lstat().st_mtime > _ABANDONED_S:
                     self.remove([str(path.relative_to(self._root))])
 
 
 def share(root: str | Path, group: str) -> None:
-    """Let a group of users read a folder and all that is made in it from now on.
+    """Let a group of users read a folder and everything that is created in it from now on.
 
-    Raises StorageError where there is no such group, or where this user may not give the folder to it.
+    Raises StorageError if there is no such group, or if this user may not change the folder's group.
     """
     path = Path(root)
     try:
@@ -144,17 +144,17 @@ def share(root: str | Path, group: str) -> None:
     except KeyError:
         raise StorageError(
             f"the group that a storage is shared with must be one of this machine's, got {group!r}; "
-            "make it on each machine that runs tasks, or name another one"
+            "create it on each machine that runs tasks, or set another group"
         ) from None
     except OSError as error:
         raise kind_of(error)(
             f"the storage must be shared with the group {group}, got {error.strerror or error} for {path}; "
-            f"let its owner run: chgrp {group} {path} && chmod g+rxs {path}"
+            f"have its owner run: chgrp {group} {path} && chmod g+rxs {path}"
         ) from error
 
 
 def _make_folders(path: Path) -> None:
-    """Make a folder and those above it that are missing."""
+    """Make a folder and its missing parents."""
     if path.is_dir():
         return
     _make_folders(path.parent)
@@ -178,7 +178,7 @@ def _make_folder(above: int, name: str) -> None:
 
 
 def _share_like(folder: int, made: int, most: int) -> None:
-    """Give the group of a shared folder its rights to what was made there, whatever the umask took."""
+    """Give the group of a shared folder its rights to a new entry, regardless of the umask."""
     mode = os.fstat(folder).st_mode
     if mode & stat.S_ISGID:
         os.fchmod(made, stat.S_IMODE(os.fstat(made).st_mode) | mode & most)
@@ -198,7 +198,7 @@ def _write(folder: int, name: str, data: bytes) -> None:
         with suppress(OSError):
             os.unlink(temporary, dir_fd=folder)
         raise
-    with suppress(OSError):  # makes the rename outlast a power cut, where the file system can
+    with suppress(OSError):  # the rename survives a power cut, if the file system supports that
         os.fsync(folder)
 
 
@@ -212,11 +212,11 @@ def _read(folder: int, name: str) -> bytes:
         if status.st_size > MOST_BYTES:
             raise StorageError(
                 f"a file of a study must have at most {MOST_BYTES} bytes, got {status.st_size} for {name}; "
-                "remove it, no driver wrote it"
+                "remove it: no driver wrote it"
             )
         return file.read()
 
 
 def _rights(folder: int, most: int) -> int:
-    """Return the access rights of a folder for what is made in it; the umask takes its part of them."""
+    """Return the access rights for a new entry of a folder, before the umask."""
     return os.fstat(folder).st_mode & most | (most & 0o600)

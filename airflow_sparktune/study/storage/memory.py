@@ -1,4 +1,4 @@
-"""A study in memory, for scripts and tests that keep nothing."""
+"""A study in memory, for scripts and tests that do not keep it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 
 class MemoryStorage:
-    """Files, by name, that live as long as this object: a study that nobody asked to keep."""
+    """Files by name that exist as long as this object."""
 
     def __init__(self, files: Mapping[str, bytes] | None = None) -> None:
         self.files = dict(files or {})

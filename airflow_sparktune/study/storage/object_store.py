@@ -1,4 +1,4 @@
-"""A study at a URL, by fsspec."""
+"""A study at a URL, through fsspec."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from airflow_sparktune.errors import StorageError, StorageUnavailable
 from airflow_sparktune.study.storage import connections
 from airflow_sparktune.study.storage.base import MOST_BYTES, kind_of, readable
 
-# Their PUT puts an object in place whole.
+# Their PUT is atomic.
 _WHOLE = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory"})
-# Their rename replaces a file that is there.
+# Their rename replaces an existing file.
 _REPLACING = frozenset({"sftp", "ssh"})
 _TEMPORARY = ".tmp-"
-# As S3's servers call credentials that were good for some time.
+# S3's error codes for expired credentials.
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
 
 
 class FsspecStorage:
     """A URL such as `s3://bucket/study` or `sftp://host/study`.
 
-    On object stores a file is one PUT to write and one GET to read. Where files are written in place (sftp,
-    hdfs) a file is written beside its place and renamed.
+    On an object store, a write is one PUT and a read one GET. On storages that write files in place (sftp,
+    hdfs), a file is written to a temporary name and renamed.
     """
 
     def __init__(self, url: str) -> None:
@@ -53,7 +53,7 @@ class FsspecStorage:
         if len(data) > MOST_BYTES:
             raise StorageError(
                 f"a file of a study must have at most {MOST_BYTES} bytes, got more for {path}; "
-                "remove it, no driver wrote it"
+                "remove it: no driver wrote it"
             )
         return data
 
@@ -73,8 +73,8 @@ class FsspecStorage:
         try:
             with self._call():
                 try:
-                    self._files.rm(paths)  # S3 takes a thousand a request
-                except FileNotFoundError:  # some backends end at the first that is missing
+                    self._files.rm(paths)  # on S3, a thousand files per request
+                except FileNotFoundError:  # some backends stop at the first missing file
                     for path in paths:
                         with suppress(FileNotFoundError):
                             self._files.rm_file(path)
@@ -90,13 +90,16 @@ class FsspecStorage:
             raise kind_of(error)(f"cannot remove {self._url}: {error}") from error
 
     def _read(self, path: str) -> bytes:
-        """Read a file in one request: without a range clients ask for its size first, and read all."""
+        """Read a file in one request, and at most MOST_BYTES + 1 of it.
+
+        Without a range, clients request the size first, and then read the whole file.
+        """
         try:
             data: bytes = self._files.cat_file(path, start=0, end=MOST_BYTES + 1)
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise
-            data = self._files.cat_file(path)  # an empty object has no such range
+            data = self._files.cat_file(path)  # the range is invalid for an empty object
         return data
 
     def _write(self, path: str, data: bytes) -> None:
@@ -106,7 +109,7 @@ class FsspecStorage:
             self._files.pipe_file(path, data)
         elif "ftp" in self._protocols:
             raise StorageError(
-                f"a storage must put files in place whole, which FTP does not promise: {self._url}; "
+                f"a storage must write files atomically, which FTP does not guarantee: {self._url}; "
                 "use sftp, an object store, or a folder that both sides mount"
             )
         else:
@@ -121,7 +124,7 @@ class FsspecStorage:
         try:
             self._files.pipe_file(temporary, data)
             if not self._protocols & _REPLACING:
-                # For an instant a file that is replaced is missing; a segment is never replaced.
+                # A file that is replaced is missing for a moment; segments are never replaced.
                 with suppress(FileNotFoundError):
                     self._files.rm_file(path)
             self._files.mv(temporary, path)
@@ -132,9 +135,9 @@ class FsspecStorage:
 
     @contextmanager
     def _call(self) -> Iterator[None]:
-        """Raise what a backend raises as OSError; expired credentials as StorageUnavailable."""
+        """Raise OSError for a backend's error, StorageUnavailable if its credentials have expired."""
         if self._expired:
-            # Clients keep the credentials that they began with.
+            # A client keeps its first credentials, so a new one is opened.
             self._files, self._root = _open(self._url, skip_instance_cache=True)
             self._expired = False
         try:
@@ -146,18 +149,18 @@ class FsspecStorage:
             self._expired = True
             raise StorageUnavailable(
                 f"the credentials for {self._url} must be valid, but have expired ({error}); renew them: "
-                "they are read again at the next try"
+                "the next try reads them again"
             ) from error
 
 
 def _open(url: str, **options: Any) -> tuple[Any, str]:
-    """Return the file system of a URL, and the path of the URL in it."""
+    """Return the file system of a URL, and the URL's path in it."""
     try:
-        import fsspec  # only a URL needs it; a cluster image may lack it
+        import fsspec  # only URLs need it; a cluster image may lack it
     except ImportError:
         raise StorageError(
             f"a study at a URL needs fsspec, which this Python lacks: {url}; "
-            "install fsspec there, or use a path that both sides can reach"
+            "install fsspec into it, or use a path that all sides can reach"
         ) from None
     try:
         with _own_errors(known=(OSError, ImportError, ValueError, StorageError)):
@@ -166,9 +169,9 @@ def _open(url: str, **options: Any) -> tuple[Any, str]:
                 root = files._strip_protocol(path)
             else:
                 files, root = fsspec.url_to_fs(path, use_listings_cache=False, **options)
-    except (ImportError, ValueError) as error:  # a backend that is missing, a URL that is none
+    except (ImportError, ValueError) as error:  # a missing backend, an invalid URL
         raise StorageError(f"storage {url} cannot be opened: {error}") from error
-    except OSError as error:  # some backends connect already (sftp)
+    except OSError as error:  # some backends (sftp) connect here
         raise kind_of(error)(f"storage {url} cannot be opened: {error}") from error
     return files, root.rstrip("/")
 
@@ -178,7 +181,7 @@ def _protocols(files: Any) -> tuple[str, ...]:
 
 
 def _has_expired(error: BaseException | None) -> bool:
-    """Tell whether botocore said that credentials have expired."""
+    """Return whether a botocore error in the chain reports expired credentials."""
     while error is not None:
         answer = getattr(error, "response", None)
         if isinstance(answer, dict) and answer.get("Error", {}).get("Code") in _EXPIRED:
@@ -189,7 +192,7 @@ def _has_expired(error: BaseException | None) -> bool:
 
 @contextmanager
 def _own_errors(*, known: tuple[type[Exception], ...] = (OSError, StorageError)) -> Iterator[None]:
-    """Raise a backend's own errors (botocore's, aiohttp's, Azure's) as OSError."""
+    """Raise OSError for a backend's other exceptions (of botocore, aiohttp, Azure)."""
     try:
         yield
     except known:

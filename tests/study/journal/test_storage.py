@@ -429,7 +429,7 @@ def test_a_write_beside_that_fails_leaves_nothing(monkeypatch: pytest.MonkeyPatc
 def test_ftp_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(InPlace, "protocol", "ftp")
     fsspec.register_implementation("inplaceftp", InPlace, clobber=True)
-    with pytest.raises(StorageError, match=r"which FTP does not promise.*use sftp"):
+    with pytest.raises(StorageError, match=r"which FTP does not guarantee.*use sftp"):
         FsspecStorage("inplaceftp://study").write("file", b"x")
 
 
@@ -496,7 +496,7 @@ def test_what_a_backend_does_not_find(out_of_reach: FsspecStorage, monkeypatch: 
 def test_a_url_without_fsspec(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cluster image without fsspec is told what to do; a path works there."""
     monkeypatch.setitem(sys.modules, "fsspec", None)
-    with pytest.raises(StorageError, match=r"needs fsspec.*install fsspec there, or use a path"):
+    with pytest.raises(StorageError, match=r"needs fsspec.*install fsspec into it, or use a path"):
         open_storage("s3://bucket/study")
     assert isinstance(open_storage("/data"), LocalStorage)
 

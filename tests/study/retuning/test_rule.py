@@ -35,7 +35,7 @@ def test_confirm_is_a_number_of_repeats_or_an_object() -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (2, "confirm.repeats must be a whole number of at least 3, got 2; fewer cannot tell"),
+        (2, "confirm.repeats must be a whole number of at least 3, got 2; fewer cannot distinguish"),
         ({"repeats": 2.5}, "confirm.repeats must be a whole number"),
         ({"repeat": 5}, "confirm must have known keys only, got 'repeat'; they are top, repeats"),
         ({"confidence": 95}, "confirm.confidence must lie between 0 and 1, got 95"),
