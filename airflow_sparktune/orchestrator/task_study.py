@@ -45,7 +45,7 @@ def storage_root(storage: str | None) -> str:
 
 
 def share_storage(storage: str | None) -> None:
-    """Let `[sparktune] storage_group` read a local storage; raises StorageError where that cannot be."""
+    """Let `[sparktune] storage_group` read a local storage; raises StorageError if that fails."""
     group, root = conf.get("sparktune", "storage_group", fallback=""), storage_root(storage)
     if group and ("://" not in root or root.startswith("file://")):
         share(root.removeprefix("file://"), group)

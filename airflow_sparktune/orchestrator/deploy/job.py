@@ -32,7 +32,7 @@ class Job:
 
     @property
     def drivers_address(self) -> str:
-        """The study's address as the driver opens it: with credentials of its own."""
+        """Return the study's address for the driver, which uses its own credentials."""
         return without_connection(self.address)
 
 

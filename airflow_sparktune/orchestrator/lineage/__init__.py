@@ -1,7 +1,7 @@
-"""Tell Airflow's lineage what a study was tuned on, and what it came to.
+"""Report the data sets and the result of a study to Airflow's lineage.
 
-Data sets go to Airflow's own collector; a facet of the run needs the provider of OpenLineage, without which
-nothing happens.
+Data sets go to Airflow's own collector. The facet of the run needs the OpenLineage provider, and is omitted
+without it.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ log = logging.getLogger(__name__)
 
 
 def collect_inputs(operator: BaseOperator, arguments: Mapping[str, Any]) -> None:
-    """Report the data sets of a study: the inlets of its task, and the addresses among its arguments.
+    """Report the data sets of a study: the inlets of its task, and the URLs in the objective's arguments.
 
-    A data set that Airflow does not take by its address is left out: lineage must not fail a task.
+    A URL that Airflow rejects is left out, because lineage must not fail a task.
     """
     collector = get_hook_lineage_collector()
     inlets = [inlet.uri for inlet in operator.inlets if isinstance(inlet, Asset)]
     for uri in dict.fromkeys([*inlets, *_addresses(arguments)]):
         try:
-            # Airflow's type names hooks only; it keeps whatever has seen the data set.
+            # Airflow's annotation allows only hooks, but it accepts any object as the context.
             collector.add_input_asset(operator, uri=uri)  # type: ignore[arg-type]
         except ValueError as error:
             log.info("%s is left out of the lineage: %s", uri, error)
 
 
 def study_facets(address: str | None) -> Any:
-    """Return what OpenLineage is told of the study at an address: its objective, space, result and decision.
+    """Return the OpenLineage facet of the study at an address: objective, space, result and decision.
 
-    None where there is no study, or no provider of OpenLineage.
+    None if there is no study, or if the OpenLineage provider is not installed.
     """
     try:
         from airflow.providers.openlineage.extractors import OperatorLineage

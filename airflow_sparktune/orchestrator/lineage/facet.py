@@ -1,4 +1,4 @@
-"""The facet of an OpenLineage run; only imported where the provider of OpenLineage is installed."""
+"""The facet of an OpenLineage run; imported only if the OpenLineage provider is installed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from openlineage.client.facet_v2 import RunFacet
 
 @define
 class StudyRunFacet(RunFacet):
-    """What a run has tuned, over which space, and what came of it. Names are in OpenLineage's case."""
+    """The objective, space and result of a run's study. Names are in camel case, as OpenLineage requires."""
 
     study: str | None
     objective: str
