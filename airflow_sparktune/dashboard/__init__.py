@@ -1,1 +1,1 @@
-"""Inside Airflow's API server: the Tuning tab, and the same page for a study outside Airflow."""
+"""The Tuning tab inside Airflow's API server, and the same page for a study outside Airflow."""

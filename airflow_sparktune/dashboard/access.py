@@ -1,4 +1,4 @@
-"""Let users see and change a study as they may see and change the task instances of the DAG in the path."""
+"""Access to a study: users may see and change it if they may do so with the DAG's task instances."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _KEY = re.compile(r"[\w.-]+")  # what Airflow allows in DAG and task ids
 _RUN = re.compile(r"[^\x00-\x1f\x7f/\\]+")
 _INDEX = re.compile(r"[0-9]{1,9}")
 _MOST_RUNS = 500
-_UNMAPPED = ("", "-1", "{MAP_INDEX}")  # the UI leaves the last as it is on an unmapped task
+_UNMAPPED = ("", "-1", "{MAP_INDEX}")  # on an unmapped task, the UI does not replace the placeholder
 
 
 def may_read_task_instances() -> Callable[..., Any]:
-    """Airflow's own check; it reads the path parameter named exactly `dag_id`."""
+    """Return Airflow's own check, which reads the path parameter `dag_id` (exactly that name)."""
     from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
     from airflow.api_fastapi.core_api.security import requires_access_dag
 
@@ -31,7 +31,7 @@ def may_read_task_instances() -> Callable[..., Any]:
 
 
 def may_edit_task_instances() -> Callable[..., Any]:
-    """Airflow's check for changing a task instance, as a dependency that returns the user's name."""
+    """Return Airflow's check for changing a task instance, as a dependency that returns the user's name."""
     from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
     from airflow.api_fastapi.core_api.security import get_user, requires_access_dag
 
@@ -41,36 +41,36 @@ def may_edit_task_instances() -> Callable[..., Any]:
         check(request, user)
         return str(user.get_name())
 
-    # FastAPI looks for the names in annotations among the module's, where get_user must not be imported.
+    # FastAPI resolves annotations in the module's namespace, where get_user must not be imported.
     editor.__annotations__ = {"request": Request, "user": Annotated[Any, Depends(get_user)], "return": str}
     return editor
 
 
 async def from_this_page(request: Request) -> None:
-    """Refuse what another site's page could send with the user's cookie.
+    """Reject a request that another site's page could send with the user's cookie.
 
-    A form cannot send JSON, and a script of another origin cannot send it without being asked for its origin.
+    A form cannot send JSON, and a script of another origin cannot send it without a CORS preflight.
     """
     if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
         raise HTTPException(415, "A request that changes something must be JSON.")
     origin = urlsplit(request.headers.get("origin", ""))
     if origin.scheme not in ("http", "https") or origin.netloc != request.headers.get("host"):
-        log.warning("Refused a request to change something from the origin %r", origin.geturl()[:250])
+        log.warning("Rejected a request to change something from the origin %r", origin.geturl()[:250])
         raise HTTPException(403, "A request that changes something must come from a page of this server.")
 
 
 async def checked_dag(dag_id: str) -> str:
-    """The DAG's id; refuses `~`, which means "no DAG in particular" to Airflow's check."""
+    """Return the DAG's id; rejects `~`, which stands for all DAGs in Airflow's check."""
     return _checked("dag_id", dag_id, _KEY)
 
 
 async def checked_task(dag_id: str, task_id: str) -> Place:
-    """The task in the path."""
+    """Return the task in the path."""
     return _task(dag_id, task_id)
 
 
 async def checked_place(dag_id: str, task_id: str, run_id: str, map_index: str = "") -> Place:
-    """The task instance in the path."""
+    """Return the task instance in the path."""
     index = -1 if map_index in _UNMAPPED else int(_checked("map_index", map_index, _INDEX))
     run = _checked("run_id", run_id, _RUN)
     return replace(_task(dag_id, task_id), run_id=run, map_index=index)
@@ -79,7 +79,7 @@ async def checked_place(dag_id: str, task_id: str, run_id: str, map_index: str =
 async def checked_runs(
     run: Annotated[list[str] | None, Query(max_length=_MOST_RUNS)] = None,
 ) -> tuple[str, ...]:
-    """The ids of runs that the page knows from Airflow, in the query."""
+    """Return the run ids in the query, which the page got from Airflow."""
     return tuple(_checked("run_id", each, _RUN) for each in run or ())
 
 
@@ -88,8 +88,8 @@ def _task(dag_id: str, task_id: str) -> Place:
 
 
 def _checked(what: str, value: str, pattern: re.Pattern[str]) -> str:
-    # A name of dots only would climb out of the storage.
+    # A name of dots only would leave the storage folder.
     if len(value) <= 250 and pattern.fullmatch(value) and value.strip("."):
         return value
-    log.warning("Refused a request for a study: %s %r", what, value[:250])
-    raise HTTPException(400, f"{what} must name one {what.removesuffix('_id')} as Airflow does")
+    log.warning("Rejected a request for a study: %s %r", what, value[:250])
+    raise HTTPException(400, f"{what} must be the id of a {what.removesuffix('_id')} in Airflow")

@@ -1,4 +1,4 @@
-"""The web application: every route behind the guard, the page's own files too."""
+"""The web application; every route is behind the guard, including the page's own files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from airflow_sparktune.errors import StorageError
 
 log = logging.getLogger(__name__)
 
-# The page runs its own scripts only; plotly sets styles from its script.
+# The page may run its own scripts only; plotly needs inline styles.
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -45,10 +45,10 @@ def create_app(
     shelf: Shelf | None = None,
     workers: Workers | None = None,
 ) -> FastAPI:
-    """The page's application.
+    """Return the page's application.
 
-    `guard` is a FastAPI dependency that raises for users who may not see the DAG's task instances, `editor`
-    one that returns the name of a user who may change them, and raises for others.
+    `guard` is a FastAPI dependency that raises for users who may not see the DAG's task instances. `editor`
+    is one that returns the name of a user who may change them, and raises for others.
     """
     app = FastAPI(title="Sparktune", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.middleware("http")(_with_headers)
@@ -85,7 +85,7 @@ def _add_pages(router: APIRouter, workers: Workers) -> None:
 
 def _file(name: str, request: Request) -> Response:
     found = assets.asset(name)
-    # plotly's address carries its version; of the page's own files the browser asks whether they changed.
+    # plotly's URL has its version, so it may be cached; the browser revalidates the page's own files.
     age = "private, max-age=604800" if name == assets.PLOTLY else "no-cache"
     headers = {"Cache-Control": age, "ETag": found.tag, "Vary": "Accept-Encoding"}
     if found.tag in request.headers.get("if-none-match", ""):
@@ -110,12 +110,12 @@ async def _unavailable(request: Request, error: Exception) -> Response:
 
 
 def _detail(error: Exception) -> str:
-    """Describe an error without paths: a viewer of a DAG need not know the server's folders."""
+    """Describe an error without paths, because viewers of a DAG need not know the server's folders."""
     if isinstance(error, Busy):
-        return f"The study cannot be read just now: {error}. The page tries again."
+        return f"The study cannot be read at the moment: {error}. The page tries again."
     if isinstance(error, PermissionError) or isinstance(error.__cause__, PermissionError):
         return (
-            "The API server's user may not read this study's folder. Give it the right to read there; "
+            "The API server's user may not read this study's folder. Give it the right to read the folder; "
             "the API server's log names the path."
         )
-    return "The study's storage does not answer. The page tries again; the API server's log says more."
+    return "The study's storage does not respond. The page tries again; the API server's log has the details."

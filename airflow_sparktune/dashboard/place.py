@@ -1,4 +1,4 @@
-"""Name the study that a page is about, and find its folder in a catalogue."""
+"""The task instance that a page is about, and the catalogue that finds its study folders."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A task instance; without a run it is the task."""
+    """A task instance, or the task if `run_id` is empty."""
 
     dag_id: str
     task_id: str
@@ -18,19 +18,19 @@ class Place:
 
 
 class Catalogue(Protocol):
-    """Finds study folders; a folder that it does not name is never opened."""
+    """Finds study folders; the page opens no other folders."""
 
     def title(self, place: Place) -> str:
-        """The title of a page about `place`."""
+        """Return the title of a page about `place`."""
 
     def generations(self, place: Place) -> Mapping[int, str]:
-        """The addresses of a task instance's studies by generation, the newest first."""
+        """Return the addresses of a task instance's studies by generation, newest first."""
 
     def runs(self, task: Place, *, most: int) -> tuple[Sequence[Place], int]:
-        """The newest task instances of a task that have studies, and how many older runs were left out."""
+        """Return the newest task instances of a task that have studies, and the number of older runs."""
 
     def record(self, task: Place) -> str | None:
-        """The folder that holds the champions of a task on record; None where it has none."""
+        """Return the folder with the task's record of champions, or None if there is no record."""
 
     def trouble(self) -> str | None:
-        """Why no study can be found at all, in words; None where nothing is wrong."""
+        """Return the reason why no study can be found at all, or None."""

@@ -1,4 +1,4 @@
-"""The Airflow plugin that adds the page to the UI: a tab on the task instance, a history on the task."""
+"""The Airflow plugin that adds the page to the UI: a tab for the task instance, a history for the task."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 PREFIX = "/sparktune"
 
-# Relative: the UI's <base href> carries the path of [api] base_url. {MAP_INDEX} stays literal on an
-# unmapped task. The ids arrive URL-encoded.
+# Relative, because the UI's <base href> has the path of [api] base_url. On an unmapped task, {MAP_INDEX} is
+# not replaced. The ids are URL-encoded.
 _TASK = "sparktune/dags/{DAG_ID}/tasks/{TASK_ID}/"
 
 
 class SparktuneViews(AirflowPlugin):
-    """The views. The app is built when the API server asks for it: every Airflow process loads plugins."""
+    """The views. The app is created on request, because every Airflow process loads plugins."""
 
     name = "sparktune_views"
-    external_views = [  # noqa: RUF012  (Airflow's own declaration of it is an instance variable)
+    external_views = [  # noqa: RUF012  (Airflow declares it as an instance variable)
         {
             "name": "Tuning",
             "href": f"{_TASK}runs/{{RUN_ID}}/?map_index={{MAP_INDEX}}",
@@ -38,7 +38,7 @@ class SparktuneViews(AirflowPlugin):
 
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
-        """The application, and where the API server mounts it."""
+        """Return the application and the URL prefix at which the API server mounts it."""
         return [{"app": _app(), "url_prefix": PREFIX, "name": "Sparktune"}]
 
 

@@ -1,4 +1,4 @@
-"""Let a user bring an earlier champion back into production."""
+"""The routes by which a user restores an earlier champion."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Segment = Annotated[str | None, Query(max_length=250)]
 
 
 class RestoreReply(BaseModel):
-    """What has happened, in words."""
+    """A message about the result."""
 
     message: str
 
@@ -31,9 +31,9 @@ class RestoreReply(BaseModel):
 def add_restore(
     router: APIRouter, catalogue: Catalogue, *, editor: Callable[..., Any], workers: Workers
 ) -> None:
-    """Put the routes into the router of a DAG.
+    """Add the routes to the router of a DAG.
 
-    `editor` is as for the route that stops a study. The page asks by GET whether to offer the buttons.
+    `editor` is the same as in `add_stop`. The page offers the buttons if GET succeeds.
     """
     path = "/tasks/{task_id}/restore"
 
@@ -41,7 +41,7 @@ def add_restore(
     async def may_restore() -> RestoreReply:
         return RestoreReply(message="You may restore champions of this task.")
 
-    # The editor is asked after the origin: a page of another site learns nothing of the user's rights.
+    # The origin is checked before the editor, so that another site's page cannot learn the user's rights.
     @router.put(path, dependencies=[Depends(from_this_page)])
     async def restore(
         task: Task, entry: int, segment: Segment = None, by: str = Depends(editor)
@@ -51,32 +51,32 @@ def add_restore(
 
 def _restore(catalogue: Catalogue, task: Place, segment: str | None, number: int, by: str) -> RestoreReply:
     root = catalogue.record(task)
-    # A name that is not on record would begin a record of its own.
+    # An unknown segment would start a new record.
     if root is None or segment not in segments(root):
-        raise HTTPException(404, "This task has no such champion on record.")
+        raise HTTPException(404, "This task has no such record of champions.")
     champions = Champions(root, segment)
     if number not in champions.numbers():
         raise HTTPException(404, f"This record has no entry {number}.")
     try:
         if not champions.entry(number).action.in_office:
             raise HTTPException(
-                409, f"Entry {number} was never in production; promote_champion() puts it there."
+                409, f"Entry {number} was never in production; promote_champion() promotes it."
             )
         entry = champions.restore(number, at=time.time(), by=by)
     except RecordError:
         log.exception("Entry %d of %s cannot be restored", number, champions.address)
         raise HTTPException(
-            409, "This entry cannot be read, so it cannot be restored; the API server's log says more."
+            409, "This entry cannot be read, so it cannot be restored; the API server's log has the details."
         ) from None
     except StorageError as error:
         log.warning("%s could not be written to: %s", champions.address, error)
         raise HTTPException(
             409,
-            "The API server may not write into the record of champions. Run `sparktune champion --restore` "
-            "where you have the right to, or give it to the API server's user.",
+            "The API server may not write to the record of champions. Run `sparktune champion --restore` as "
+            "a user with that right, or give the right to the API server's user.",
         ) from None
     log.info("%s restored entry %d of %s as entry %d", by, number, champions.address, entry.number)
     return RestoreReply(
-        message=f"Entry {number} is the champion again, as entry {entry.number}; the next retuning compares "
+        message=f"Entry {number} is the champion again, as entry {entry.number}. The next retuning compares "
         "with it. No training was started."
     )

@@ -16,24 +16,27 @@ from airflow_sparktune.study.storage import open_storage
 
 log = logging.getLogger(__name__)
 
-# Clearing a task begins the next generation. A longer number is a name that somebody gave, not a count.
+# Clearing a task starts the next generation. A folder with a longer number is not a generation.
 _GENERATION = re.compile(r"g(0|[1-9][0-9]{0,4})")
 _MAP_INDEX = re.compile(r"[0-9]{1,9}")
 _FOLDER = re.compile(r"[A-Za-z0-9._-]+")
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT.*")
-# The page offers the newest studies of a task instance that was cleared often.
+# If a task instance was cleared more often, the page offers only its newest studies.
 _MOST_GENERATIONS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class StorageRoots:
-    """Study folders under `roots`, and nowhere else; the first root that has a study wins."""
+    """The catalogue of the study folders under `roots`; the first root with a study of the task wins."""
 
     roots: tuple[str, ...]
 
     @classmethod
     def configured(cls) -> StorageRoots:
-        """`[sparktune] storage`, and the comma-separated `more_storage` for operators with their own."""
+        """Return the roots in `[sparktune] storage` and in `more_storage`, which is comma-separated.
+
+        `more_storage` is for operators with their own storage.
+        """
         from airflow.configuration import AIRFLOW_HOME, conf
 
         first = conf.get("sparktune", "storage", fallback="") or f"{AIRFLOW_HOME}/sparktune"
@@ -41,12 +44,12 @@ class StorageRoots:
         return cls(tuple(root.strip() for root in (first, *more.split(",")) if root.strip()))
 
     def title(self, place: Place) -> str:
-        """The title of a page about `place`."""
+        """Return the title of a page about `place`."""
         index = f", map index {place.map_index}" if place.map_index >= 0 else ""
         return f"{place.dag_id}.{place.task_id}, {place.run_id}{index}"
 
     def generations(self, place: Place) -> Mapping[int, str]:
-        """The addresses of a task instance's studies by generation, the newest first."""
+        """Return the addresses of a task instance's studies by generation, newest first."""
         for root in self.roots:
             for folder in _folders(root, place):
                 numbers = _generations(folder) if _inside(root, folder) else []
@@ -57,9 +60,9 @@ class StorageRoots:
         return {}
 
     def runs(self, task: Place, *, most: int) -> tuple[Sequence[Place], int]:
-        """The newest task instances of a task that have studies, and how many older runs were left out.
+        """Return the newest task instances of a task that have studies, and the number of older runs.
 
-        A run goes by the name of its folder. Only the newest `most` runs are looked into.
+        A run is identified by the name of its folder. Only the newest `most` folders are listed.
         """
         folders: dict[str, str] = {}
         for root in self.roots:
@@ -72,7 +75,7 @@ class StorageRoots:
         return found, max(0, len(folders) - len(newest))
 
     def record(self, task: Place) -> str | None:
-        """The folder that holds the champions of a task on record; None where it has none."""
+        """Return the folder with the task's record of champions, or None if there is no record."""
         for root in self.roots:
             folder = task_folder(root, dag_id=task.dag_id, task_id=task.task_id)
             above = f"{folder}/{RECORD}"
@@ -82,15 +85,15 @@ class StorageRoots:
         return None
 
     def trouble(self) -> str | None:
-        """Why no study can be found at all; None where nothing is wrong."""
+        """Return the reason why no study can be found at all, or None."""
         missing = [root for root in self.roots if "://" not in root and not Path(root).is_dir()]
         if len(missing) < len(self.roots):
             return None
-        # The path is for the log: a viewer of a DAG need not know the server's folders.
-        log.warning("No storage root is there: %s", ", ".join(missing))
+        # Only the log has the path, because viewers of a DAG need not know the server's folders.
+        log.warning("No storage root exists: %s", ", ".join(missing))
         return (
-            "The storage that [sparktune] storage names is not there on the API server. It appears with "
-            "the first tuning; where tunings have run, the API server and the workers must share it."
+            "The folder in [sparktune] storage does not exist on the API server. The first tuning creates "
+            "it; if tunings have run already, the API server and the workers must share it."
         )
 
 
@@ -106,33 +109,36 @@ def _instances(task: Place, run: str, folder: str, *, most: int) -> Iterable[Pla
 
 
 def _by_date(run: str) -> tuple[str, str]:
-    """Airflow's run ids end in a date; others sort by name."""
+    """Return a sort key: the date at the end of Airflow's run ids, then the name."""
     date = _DATE.search(run)
     return (date[0] if date else "", run)
 
 
 def _inside(root: str, address: str) -> bool:
-    """Whether no link leads away from the address: another path would be another task's study.
+    """Return whether the path below the root has no link, which could lead to another task's study.
 
-    The root itself may be a link, and lie below one.
+    The root itself may be a link or below one.
     """
     if "://" in root:
         return True
     expected = Path(root).resolve() / Path(address).relative_to(Path(root))
     if Path(address).resolve() == expected:
         return True
-    log.warning("Refused to open %s: a link below the storage root %s leads elsewhere", address, root)
+    log.warning("Did not open %s, because a link below the storage root %s leads elsewhere", address, root)
     return False
 
 
 def _folders(root: str, place: Place) -> Iterator[str]:
-    """Where the generations of a task instance may lie: by its run's id, else by its run's folder name."""
+    """Yield the folders that may hold the generations of a task instance.
+
+    The first is that of its run id, the second that of its run's folder name.
+    """
     first = study_address(
         root, dag_id=place.dag_id, task_id=place.task_id, run_id=place.run_id, map_index=place.map_index
     )
     by_id = first.rpartition("/")[0]
     yield by_id
-    # The history may know a run by its folder alone, whose name may hold a hash.
+    # The history may know only a run's folder, whose name may contain a hash.
     if _FOLDER.fullmatch(place.run_id) and place.run_id.strip("."):
         parts = by_id.split("/")
         parts[-1 if place.map_index < 0 else -2] = place.run_id

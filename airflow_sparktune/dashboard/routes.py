@@ -1,4 +1,4 @@
-"""Answer what the page asks about a study or a task; `app` checks access before."""
+"""The routes by which the page reads a study or the history of a task; `app` checks access first."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ TaskInstance = Annotated[Place, Depends(checked_place)]
 Runs = Annotated[tuple[str, ...], Depends(checked_runs)]
 TaskState = Annotated[str | None, Query(max_length=40)]
 
-# For what takes arithmetic besides reading: the importance imports scikit-learn the first time.
+# For requests that compute, too: the first importance imports optuna.
 _LONG_S = 90.0
-# What a study raises that holds what no driver of ours writes.
+# Errors from a journal with contents that no driver writes.
 _UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 class StudyRoutes:
-    """The answers; `shelf` holds the studies that are being looked at."""
+    """The routes; `shelf` caches the studies that pages show."""
 
     def __init__(self, catalogue: Catalogue, *, mask: Mask, shelf: Shelf, workers: Workers) -> None:
         self._catalogue = catalogue
@@ -55,7 +55,7 @@ class StudyRoutes:
         self._history = History(mask)
 
     def add_to(self, router: APIRouter) -> None:
-        """Put the routes into the router of a DAG."""
+        """Add the routes to the router of a DAG."""
         run = "/tasks/{task_id}/runs/{run_id}"
         router.get(f"{run}/study")(self.study)
         router.get(f"{run}/trials/{{number}}")(self.trial)
@@ -73,7 +73,7 @@ class StudyRoutes:
         generation: int | None = None,
         task_state: TaskState = None,
     ) -> Response:
-        """The study, with the trials that changed after event `after` of `stream`."""
+        """Return the study, with the trials that changed after event `after` of `stream`."""
 
         def read() -> Response:
             title, found = self._catalogue.title(place), self._catalogue.generations(place)
@@ -102,7 +102,7 @@ class StudyRoutes:
         return await self._answer(read, request)
 
     async def trial(self, request: Request, place: TaskInstance, number: int, generation: int) -> Response:
-        """Everything about one trial."""
+        """Return the details of one trial."""
 
         def read() -> Response:
             with self._shelf.look(self._find(place, generation)) as follower:
@@ -117,7 +117,7 @@ class StudyRoutes:
         return await self._answer(read, request)
 
     async def output(self, request: Request, place: TaskInstance, number: int, generation: int) -> Response:
-        """The lines that a trial printed."""
+        """Return the output of a trial."""
 
         def read() -> Response:
             address = self._find(place, generation)
@@ -133,7 +133,7 @@ class StudyRoutes:
         return await self._answer(read, request)
 
     async def importance(self, request: Request, place: TaskInstance, generation: int) -> Response:
-        """How much each parameter matters."""
+        """Return the importance of each parameter."""
 
         def read() -> Response:
             address = self._find(place, generation)
@@ -145,7 +145,7 @@ class StudyRoutes:
         return await self._answer(read, request, deadline_s=_LONG_S)
 
     async def report(self, request: Request, place: TaskInstance, generation: int) -> Response:
-        """The page as one file, to be kept."""
+        """Return the page as one self-contained file."""
 
         def read() -> Response:
             title = self._catalogue.title(place)
@@ -158,7 +158,7 @@ class StudyRoutes:
         return await self._answer(read, request, deadline_s=_LONG_S)
 
     async def history(self, request: Request, task: Task, runs: Runs) -> Response:
-        """What the task's runs came to; `run` names runs by their ids, where the page knows them."""
+        """Return the results of the task's runs; `run` has the run ids that the page knows."""
         return await self._answer(
             lambda: json_response(self._history.of(self._catalogue, task, run_ids=runs), request), request
         )
@@ -171,7 +171,7 @@ class StudyRoutes:
         except _UNREADABLE:
             log.exception("The study of %s cannot be shown", request.url.path)
             raise HTTPException(
-                422, "This study's journal holds what no driver writes; the API server's log says more."
+                422, "This study's journal is invalid; the API server's log has the details."
             ) from None
 
     def _find(self, place: Place, generation: int) -> str:

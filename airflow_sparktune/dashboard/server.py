@@ -17,43 +17,43 @@ from airflow_sparktune.study.address import folder_of
 from airflow_sparktune.study.retuning.champions import segments
 
 HOST = "127.0.0.1"
-# The page's address has the form that it has in Airflow, so that one page serves both.
+# The page's URL has the same form as in Airflow, so that both use the same page.
 RUN = "here"
 PAGE = f"/dags/local/tasks/study/runs/{RUN}/"
 
 
 @dataclass(frozen=True, slots=True)
 class OneStudy:
-    """The catalogue of a single study, which every request gets."""
+    """The catalogue of a single study, which it returns for every request."""
 
     address: str
 
     def title(self, place: Place) -> str:  # noqa: ARG002
-        """The study's address."""
+        """Return the study's address."""
         return self.address
 
     def generations(self, place: Place) -> Mapping[int, str]:  # noqa: ARG002
-        """The one address."""
+        """Return the study's address as generation 0."""
         return {0: self.address}
 
     def runs(self, task: Place, *, most: int) -> tuple[Sequence[Place], int]:  # noqa: ARG002
-        """The one run."""
+        """Return the only run."""
         return (replace(task, run_id=RUN),), 0
 
     def record(self, task: Place) -> str | None:  # noqa: ARG002
-        """The folder beside the study, if it has a record."""
+        """Return the folder that holds the study, if it has a record of champions."""
         folder = folder_of(self.address)
         return folder if segments(folder) else None
 
     def trouble(self) -> str | None:
-        """Nothing: the address was given."""
+        """Return None."""
         return None
 
 
 def local_app(address: str, *, mask: Mask | None = None) -> FastAPI:
-    """The application for one study, without a login; it answers to this machine's names only."""
+    """Return the application for one study, without a login, reachable by this machine's names only."""
     app = create_app(OneStudy(address), guard=_everybody, editor=_this_user, mask=mask)
-    # Without it any web page could reach a page on loopback by rebinding its own name to 127.0.0.1.
+    # Protects against DNS rebinding: any web page could map its own name to 127.0.0.1.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
 
     @app.get("/")
@@ -71,9 +71,9 @@ def serve(address: str, *, port: int) -> None:
 
 
 def _everybody() -> None:
-    """No check: every user of this machine can reach the port."""
+    """Accept everyone: every user of this machine can reach the port."""
 
 
 def _this_user() -> str:
-    """The user who has started the server."""
+    """Return the user who started the server."""
     return getpass.getuser()

@@ -1,4 +1,4 @@
-"""The studies that are being looked at: a bounded shelf of followers, each of which reads a file once."""
+"""A bounded cache of the studies that pages show; their followers read each file once."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class _Kept:
     follower: StudyFollower
     lock: Lock = field(default_factory=Lock)
     read_at: float = float("-inf")
-    held_since: float | None = None  # when the request that holds the lock got it
+    held_since: float | None = None  # when the current request acquired the lock
 
 
 class Shelf:
-    """At most `studies` followers and about `trials` trials; the least recently used one is dropped.
+    """Caches at most `studies` followers and about `trials` trials; drops the least recently used one.
 
-    Many pages may watch one study: its folder is listed at most once in `pause_s` seconds. A study whose
-    storage hangs must not take every thread: who waits longer than `patience_s` for another request's read
-    gets Busy, at once where that read has taken so long already.
+    Many pages may show one study, but its folder is listed at most once in `pause_s` seconds. A study whose
+    storage hangs must not occupy every thread: a request that waits longer than `patience_s` for another
+    request's read gets Busy, and gets it at once if that read has taken longer already.
     """
 
     def __init__(
@@ -49,9 +49,9 @@ class Shelf:
 
     @contextmanager
     def look(self, address: str) -> Iterator[StudyFollower]:
-        """The study as it stands now, unchanged until the block ends.
+        """Yield the follower of the study, up to date; it does not change until the block ends.
 
-        Raises Busy, and what its storage raises.
+        Raises Busy, and the errors of the storage.
         """
         kept = self._take(address)
         with self._held(kept):
@@ -86,7 +86,7 @@ class Shelf:
                 self._kept.move_to_end(address)
                 self._make_room()
                 return kept
-        # Opening some kinds of storage connects to a server: not while every other study waits.
+        # Without the lock, because opening some kinds of storage connects to a server.
         opened = _Kept(StudyFollower(open_storage(address)))
         with self._lock:
             kept = self._kept.setdefault(address, opened)
@@ -96,7 +96,7 @@ class Shelf:
 
     def _make_room(self) -> None:
         trials = sum(len(kept.follower.study.trials) for kept in self._kept.values())
-        # One study stays whatever its size: without it every request would read the journal from its start.
+        # One study is kept whatever its size, or every request would read its journal from the start.
         while len(self._kept) > 1 and (len(self._kept) > self._studies or trials > self._trials):
             _, gone = self._kept.popitem(last=False)
             trials -= len(gone.follower.study.trials)

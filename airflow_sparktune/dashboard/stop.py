@@ -1,4 +1,4 @@
-"""Let a user ask a running study to stop and keep the best."""
+"""The routes by which a user stops a running study, which keeps its best trial."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TaskInstance = Annotated[Place, Depends(checked_place)]
 
 
 class StopReply(BaseModel):
-    """What happens next, in words."""
+    """A message about what happens next."""
 
     message: str
 
@@ -33,10 +33,10 @@ class StopReply(BaseModel):
 def add_stop(
     router: APIRouter, catalogue: Catalogue, *, editor: Callable[..., Any], shelf: Shelf, workers: Workers
 ) -> None:
-    """Put the routes into the router of a DAG.
+    """Add the routes to the router of a DAG.
 
     `editor` is a FastAPI dependency that returns the name of a user who may edit task instances, and raises
-    for others. The page asks by GET whether to offer the button.
+    for others. The page offers the button if GET succeeds.
     """
     path = "/tasks/{task_id}/runs/{run_id}/stop"
 
@@ -44,7 +44,7 @@ def add_stop(
     async def may_stop() -> StopReply:
         return StopReply(message="You may stop this study.")
 
-    # The editor is asked after the origin: a page of another site learns nothing of the user's rights.
+    # The origin is checked before the editor, so that another site's page cannot learn the user's rights.
     @router.put(path, dependencies=[Depends(from_this_page)])
     async def stop(place: TaskInstance, generation: int, by: str = Depends(editor)) -> StopReply:
         return await workers.run(lambda: _stop(catalogue, shelf, place, generation, by))
@@ -65,8 +65,8 @@ def _stop(catalogue: Catalogue, shelf: Shelf, place: Place, generation: int, by:
         log.warning("%s could not be asked to stop: %s", place, error)
         raise HTTPException(
             409,
-            "The API server may not write into this study's folder. "
-            "Run `sparktune stop` where you have the right to, or give it to the API server's user.",
+            "The API server may not write to this study's folder. "
+            "Run `sparktune stop` as a user with that right, or give the right to the API server's user.",
         ) from None
     log.info("%s was asked to stop by %s", place, by)
-    return StopReply(message="The study ends when its driver sees the request, and keeps the best so far.")
+    return StopReply(message="The study ends when its driver reads the request, and keeps the best trial.")

@@ -1,4 +1,4 @@
-"""Threads of the page's own: a read that hangs must not use up those that all of the API server shares."""
+"""The page's own threads, so that a read that hangs does not use up the API server's shared threads."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ T = TypeVar("T")
 
 
 class Busy(Exception):
-    """The page cannot answer now: too many reads are under way, or the storage takes too long."""
+    """The page cannot respond now: too many reads are running, or the storage is too slow."""
 
 
 class Workers:
     """Runs blocking reads in at most `threads` threads; at most `waiting` more wait for one.
 
-    FastAPI runs synchronous routes in one pool of 40 threads, which Airflow's own routes use too. The threads
-    are daemons: a read that hangs does not keep the API server from stopping.
+    FastAPI runs synchronous routes in one pool of 40 threads, which Airflow's own routes use too. These
+    threads are daemons, so a read that hangs does not keep the API server from stopping.
     """
 
     def __init__(self, *, threads: int = 8, waiting: int = 64, deadline_s: float = 5.0) -> None:
@@ -31,9 +31,9 @@ class Workers:
         self._lock = Lock()
 
     async def run(self, read: Callable[[], T], *, deadline_s: float | None = None) -> T:
-        """The result of `read`, or what it raises; Busy where it is not there within the deadline.
+        """Return the result of `read`, or raise its error; raises Busy after the deadline.
 
-        A read that misses the deadline goes on in its thread: the next request may find its work done.
+        A read that misses the deadline continues in its thread, so the next request may find the study read.
         """
         self._start()
         future: Future[T] = Future()
@@ -46,11 +46,11 @@ class Workers:
         await asyncio.wait([waited], timeout=deadline_s)
         if not waited.done():
             waited.cancel()
-            raise Busy(f"the study's storage has not answered within {deadline_s:.0f} s")
+            raise Busy(f"the study's storage has not responded within {deadline_s:.0f} s")
         return waited.result()
 
     def _start(self) -> None:
-        # Not in the constructor: a server may fork its workers after it has made the application.
+        # Not in the constructor, because a server may fork its workers after creating the application.
         with self._lock:
             while self._started < self._threads:
                 Thread(target=self._work, name=f"sparktune-page-{self._started}", daemon=True).start()
@@ -63,6 +63,6 @@ class Workers:
                 continue
             try:
                 future.set_result(read())
-            except BaseException as error:  # noqa: BLE001 - it belongs to the one who asked
+            except BaseException as error:  # noqa: BLE001 - raised in the caller
                 future.set_exception(error)
-            del future, read  # a thread that waits for work keeps no study alive
+            del future, read  # an idle thread must not keep a study in memory

@@ -71,7 +71,7 @@ def test_ids_that_are_none_are_refused_and_logged(
     client: TestClient, path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert client.get(path).status_code == 400
-    assert "Refused a request for a study" in caplog.text
+    assert "Rejected a request for a study" in caplog.text
 
 
 def test_an_encoded_slash_is_no_way_out(client: TestClient, address: str) -> None:
@@ -166,7 +166,7 @@ def test_a_storage_that_does_not_answer_asks_for_no_rights(
     answer = client.get(f"{RUN}/study")
 
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
-    assert "does not answer" in answer.json()["detail"]
+    assert "does not respond" in answer.json()["detail"]
     assert "right" not in answer.json()["detail"]
 
 

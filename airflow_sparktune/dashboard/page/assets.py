@@ -1,4 +1,4 @@
-"""The files of the page: its own, and plotly's JavaScript out of the installed wheel."""
+"""The files of the page: its own, and plotly's JavaScript from the installed wheel."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=ut
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A file as it is served: as it is and compressed, with a tag by which a browser asks for changes."""
+    """A file that is served, uncompressed and compressed, with its ETag."""
 
     data: bytes
     packed: bytes
@@ -28,25 +28,25 @@ class Asset:
 
 @cache
 def files() -> dict[str, Path]:
-    """Every file that may be served, by name; a name that is not in here has no way to the disk."""
+    """Return every file that may be served, by name; other names are never looked up on disk."""
     own = {path.name: path for path in STATIC.iterdir() if path.suffix in _TYPES}
     return {**own, PLOTLY: plotly_path()}
 
 
 def asset(name: str) -> Asset:
-    """The file called `name`, which must be one of `files()`; compressed once."""
+    """Return the file with this name, which must be in `files()`; a file is compressed once."""
     path = files()[name]
     return _read(path, path.stat().st_mtime_ns)
 
 
 def page(name: str) -> str:
-    """An HTML page; the version in plotly's address lets the browser keep it."""
+    """Return an HTML page; plotly's URL has its version, so that the browser can cache it."""
     text = (STATIC / name).read_text(encoding="utf-8")
     return text.replace("{plotly_version}", version("plotly"))
 
 
 def plotly_path() -> Path:
-    """The path of plotly's JavaScript; found without importing plotly."""
+    """Return the path of plotly's JavaScript, without importing plotly."""
     spec = find_spec("plotly")
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError("the page needs plotly, which this Python lacks; install plotly")
@@ -54,7 +54,7 @@ def plotly_path() -> Path:
 
 
 @lru_cache(maxsize=64)
-def _read(path: Path, changed_ns: int) -> Asset:  # noqa: ARG001 - a changed file is another entry
+def _read(path: Path, changed_ns: int) -> Asset:  # noqa: ARG001 - part of the cache key
     data = path.read_bytes()
     tag = f'"{hashlib.sha256(data).hexdigest()[:16]}"'
     return Asset(data, gzip.compress(data, 9), tag, _TYPES[path.suffix])

@@ -1,4 +1,4 @@
-"""The page's modules as one script, for a report: a single file cannot import others."""
+"""The page's modules as one script, because a report is a single file and cannot import others."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 
 from airflow_sparktune.dashboard.page.assets import STATIC
 
-# The forms that static/*.js keep to: one import a line, names in braces; exports of declarations only.
+# The forms that static/*.js use: one import per line, names in braces, exports of declarations only.
 _IMPORT = re.compile(r'^import \{ (?P<names>[\w, ]+) \} from "\./(?P<module>[\w-]+\.js)";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) (?P<name>\w+))", re.MULTILINE)
 
 
 def bundle(entry: str) -> str:
-    """The module and all that it imports, each in a function of its own, in the order they need."""
+    """Return the module and its imports as one script: a function for each, dependencies first."""
     modules: dict[str, str] = {}
     _collect(entry, modules)
     return "\n".join(["const modules = {};", *modules.values()])

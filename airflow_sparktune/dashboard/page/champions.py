@@ -1,4 +1,4 @@
-"""Show the champions of a task on record, and the way back to an earlier one."""
+"""The rows of a task's record of champions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_sparktune.study.retuning.decision import Decision, Measured
 
 log = logging.getLogger(__name__)
 
-# A year of weeks; the shell lists older ones. A table of many segments needs less of each.
+# A year of weekly retunings; the shell lists older entries. Tables of many segments have fewer entries each.
 MOST_ENTRIES = 60
 _FEW_ENTRIES = 10
 _KEPT = 5_000
@@ -27,7 +27,7 @@ class ChampionHistory:
         self._known: dict[str, Entry] = {}
 
     def of(self, root: str | None) -> list[SegmentRow]:
-        """Return the segments of a record by their names; none where there is no record."""
+        """Return the segments of a record, sorted by name; an empty list if there is no record."""
         names = segments(root) if root is not None else []
         if len(self._known) > _KEPT:
             self._known.clear()
@@ -42,8 +42,8 @@ class ChampionHistory:
         except RecordError:
             log.exception("The record of champions at %s cannot be read", champions.address)
             problem = (
-                "This record cannot be read: an entry is torn, or a later version wrote it. A retuning fails "
-                "until it is put right; the API server's log says more."
+                "This record cannot be read: an entry is torn, or a later version wrote it. Retunings fail "
+                "until it is repaired; the API server's log has the details."
             )
             return SegmentRow(segment=champions.segment, entries=[], problem=problem)
         number = champion.number if champion else None
@@ -71,7 +71,7 @@ class ChampionHistory:
 
 
 def _decision(entry: Entry) -> Decision | None:
-    """Return the decision that an entry holds; None for a rollback, and for what a later version wrote."""
+    """Return the decision in an entry; None for a rollback, and for an unknown form of a later version."""
     if entry.evidence is None or entry.action is Action.RESTORED:
         return None
     try:
@@ -81,7 +81,7 @@ def _decision(entry: Entry) -> Decision | None:
 
 
 def _challenger(decision: Decision) -> Measured | None:
-    """Return the candidate that won; else the one that came closest."""
+    """Return the candidate that won, or else the one with the lowest mean loss."""
     measured = [item for item in decision.candidates if item.mean is not None]
     return decision.winner or min(measured, key=lambda item: item.mean or 0.0, default=None)
 

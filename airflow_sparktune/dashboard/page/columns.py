@@ -1,4 +1,4 @@
-"""The trials of a study in columns, few enough for a browser: what the table and the charts draw."""
+"""The trials of a study as columns for the table and the charts, limited to what a browser can draw."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airflow_sparktune.dashboard.page.masking import Mask
 from airflow_sparktune.dashboard.page.schemas import Columns
 from airflow_sparktune.study.trial import Failure, Trial, TrialOrigin, TrialState
 
-# A chart has some hundred pixels a side: more dots than this look the same.
+# A chart has some hundred pixels per side, so more dots look the same.
 MOST_TRIALS = 10_000
 _MOST_METRICS = 20
 _LONGEST_FAILURE = 200
@@ -19,7 +19,7 @@ _LONGEST_FAILURE = 200
 def columns(
     trials: Sequence[Trial], dimensions: Sequence[Mapping[str, Any]], *, since: float, mask: Mask
 ) -> Columns:
-    """The trials, one list a field; times are seconds after `since`."""
+    """Return the trials, one list per field; times are seconds after `since`."""
     labels = [str(dimension["label"]) for dimension in dimensions]
     metrics = _metrics(trials)
     return Columns(
@@ -46,9 +46,9 @@ def columns(
 
 
 def sample(trials: Sequence[Trial], most: int = MOST_TRIALS) -> list[Trial]:
-    """All trials, or of too many those that a chart needs: each new best, what runs, failures, an even rest.
+    """Return all trials, or about `most` of them: all new bests, all running ones, and samples of the others.
 
-    A tenth is left to the newest, and to failures.
+    A tenth are the newest trials, up to a tenth are failures, and the rest are evenly spaced.
     """
     if len(trials) <= most:
         return list(trials)
@@ -75,7 +75,7 @@ def _running_best(trials: Sequence[Trial]) -> list[Trial]:
 
 
 def _metrics(trials: Sequence[Trial]) -> list[str]:
-    """The names of the numbers that the objective returned beside the loss, in the order they came up."""
+    """Return the names of the numbers that the objective returned besides the loss, as they first appear."""
     found: dict[str, None] = {}
     for trial in trials:
         for name in trial.info:
@@ -92,7 +92,7 @@ def _metric(trial: Trial, name: str) -> float | None:
 
 
 def _rounded(value: Any) -> Any:
-    """Seven digits, for drawing and for tables: the panel of a trial has the exact number."""
+    """Return a number with seven digits for charts and tables; the panel of a trial has the exact number."""
     return float(f"{value:.7g}") if isinstance(value, float) else value
 
 

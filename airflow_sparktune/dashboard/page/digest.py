@@ -1,4 +1,4 @@
-"""Sum up failed trials: one sentence for each kind of failure."""
+"""A summary of failed trials: one line for each kind of failure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialStat
 
 _CLASS = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Warning|Interrupt|Iteration)\b")
 _MOST_LINES = 5
-# With fewer failures of a kind, any parameter seems to explain them.
+# With fewer failures of a kind, a parameter would often separate them by chance.
 _FEWEST = 3
 _WORDS = {
     FailureKind.NONSENSE: "returned no finite loss",
@@ -21,9 +21,9 @@ _WORDS = {
 
 
 def failure_digest(trials: Sequence[Trial], dimensions: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A line for each kind of failure, the most frequent first.
+    """Return a line for each kind of failure, most frequent first.
 
-    An example: "6 failed, all with depth > 9: ValueError".
+    An example is "6 failed, all with depth > 9: ValueError".
     """
     by_kind: dict[str, list[Trial]] = defaultdict(list)
     for trial in trials:
@@ -39,7 +39,7 @@ def failure_digest(trials: Sequence[Trial], dimensions: Sequence[Mapping[str, An
 
 def _kind(error: Failure | None) -> str:
     if error is None:
-        return "no reason is on record"
+        return "no reason recorded"
     if error.kind in _WORDS:
         return _WORDS[error.kind]
     found = _CLASS.match(error.message)
@@ -49,7 +49,7 @@ def _kind(error: Failure | None) -> str:
 def _cause(
     failed: Sequence[Trial], done: Sequence[Trial], dimensions: Sequence[Mapping[str, Any]]
 ) -> str | None:
-    """The condition on one parameter that all of `failed` meet and none of `done` does."""
+    """Return a condition on one parameter that all of `failed` meet and none of `done`, or None."""
     for dimension in dimensions:
         label, path = str(dimension["label"]), dimension["path"]
         bad = _values(failed, label)
@@ -70,5 +70,5 @@ def _cause(
 
 
 def _values(trials: Sequence[Trial], label: str) -> list[float]:
-    """The numbers of a parameter in the trials in which it was active."""
+    """Return the values of a parameter in the trials in which it was active."""
     return [value for trial in trials if isinstance(value := trial.point.get(label), (int, float))]

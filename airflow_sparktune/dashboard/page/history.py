@@ -1,4 +1,4 @@
-"""A task's tunings over its runs: the result of each, and what changed between them."""
+"""The history of a task: the result of each run's study."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _KEPT = 1000
 
 
 class History:
-    """Reads each study that has closed once, and keeps its row until a newer attempt opens it."""
+    """Reads each closed study once, and caches its row until a newer attempt opens."""
 
     def __init__(self, mask: Mask) -> None:
         self._mask = mask
@@ -40,7 +40,7 @@ class History:
         self._lock = Lock()
 
     def of(self, catalogue: Catalogue, task: Place, *, run_ids: Sequence[str] = ()) -> HistoryReply:
-        """The newest runs of a task, the latest first; `run_ids` gives the runs' folders their ids back."""
+        """Return the newest runs of a task, newest first; `run_ids` maps the runs' folders to their ids."""
         places, left_out = catalogue.runs(task, most=MOST_RUNS)
         ids = {part(run_id): run_id for run_id in run_ids}
         shown = sorted(places[:MOST_RUNS], key=lambda place: place.map_index)
@@ -55,7 +55,7 @@ class History:
         )
 
     def _row(self, catalogue: Catalogue, place: Place) -> RunRow | None:
-        """The row of one run; of a study that cannot be read a row that says so."""
+        """Return the row of one run; if its study cannot be read, a row with the problem."""
         generation = 0
         try:
             found = catalogue.generations(place)
@@ -71,7 +71,7 @@ class History:
                 map_index=place.map_index,
                 generation=generation,
                 phase="none",
-                problem="This study cannot be read; the API server's log says more.",
+                problem="This study cannot be read; the API server's log has the details.",
             )
 
     def _known(self, place: Place, generation: int, address: str) -> RunRow:
@@ -118,5 +118,5 @@ class History:
 
 
 def _fingerprint(value: object) -> str:
-    """A short text that differs where the values do."""
+    """Return a short hash of the value."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]

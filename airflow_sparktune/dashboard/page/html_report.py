@@ -1,4 +1,4 @@
-"""The report: the page of a study as one self-contained file that can be mailed."""
+"""The report: the page of a study as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from airflow_sparktune.dashboard.page.masking import Mask, airflow_mask, study_m
 from airflow_sparktune.dashboard.page.view import importance_reply, study_reply, trial_reply
 from airflow_sparktune.study.study import Study
 
-# A trial's details may hold a traceback of some kilobytes.
+# A trial's details may include a traceback of some kilobytes.
 _MOST_DETAILS = 2_000
 _HEAD = re.compile(r"\s*<link [^>]*>|\s*<script [^>]*></script>")
 
 
 def report(study: Study, *, title: str, problems: Sequence[str] = (), mask: Mask | None = None) -> str:
-    """The study's page with everything in it: data, plots, tracebacks; it sends no request.
+    """Return the study's page with its data, plots and tracebacks; it sends no requests.
 
-    Of very many trials it holds the sample that the page draws, and the details of the best, the latest and
-    the failed among them.
+    A large study is reduced to the sample of trials that the page draws, and to the details of fewer of them:
+    the new bests, the newest, and some of the failed and the others.
     """
     mask = study_mask(mask or airflow_mask(), study)
     reply = study_reply(study, stream="report", problems=problems, now=time.time(), mask=mask, title=title)
@@ -52,7 +52,7 @@ def report(study: Study, *, title: str, problems: Sequence[str] = (), mask: Mask
             f"<style>{(STATIC / 'style.css').read_text(encoding='utf-8')}</style>\n</head>",
             body,
             f'<script type="application/json" id="report">{_data(data)}</script>\n',
-            # Compressed, for it is most of the file; the page unpacks it.
+            # Compressed, because it is most of the file; the page unpacks it.
             f'<script type="text/plain" id="plotly">{b64encode(plotly.packed).decode()}</script>\n',
             f"<script>{script}</script>\n",
             f"</body>{end}",
@@ -61,7 +61,7 @@ def report(study: Study, *, title: str, problems: Sequence[str] = (), mask: Mask
 
 
 def _data(value: object) -> str:
-    # With no `<` in it, no text of a user can end the element it stands in.
+    # Without `<`, a user's text cannot end the script element.
     return json.dumps(value, allow_nan=False).replace("<", "\\u003c")
 
 
@@ -70,7 +70,7 @@ def _closed(script: str) -> str:
 
 
 def _policy(*scripts: bytes) -> str:
-    """These scripts and no others, and nothing from the network."""
+    """Return a content security policy that allows only these scripts, and no network."""
     hashes = [b64encode(hashlib.sha256(script).digest()).decode() for script in scripts]
     allowed = " ".join(f"'sha256-{each}'" for each in hashes)
     return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:"

@@ -1,8 +1,8 @@
-"""How much each parameter decides whether a trial is among the best: PED-ANOVA, as optuna has it.
+"""The importance of each parameter for whether a trial is among the best: PED-ANOVA, by optuna.
 
 Watanabe, Bansal, Hutter: PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in Arbitrary
-Subspaces (IJCAI 2023). It needs numpy alone, where fANOVA would bring scikit-learn into every API
-server, and it is made for samples that a tuner has drawn unevenly.
+Subspaces (IJCAI 2023). It needs only numpy, whereas fANOVA would need scikit-learn in every API server, and
+it is designed for the uneven samples of a tuner.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 # With fewer, "the best tenth" is one or two trials, and the shares are noise.
 FEWEST_TRIALS = 20
-# Evenly taken from more: the shares hardly move, the time would grow on.
+# Of more trials, an even sample is used: the shares hardly change, but the time would grow.
 MOST_TRIALS = 2000
 
 
 def importance(dimensions: Sequence[Mapping[str, Any]], trials: Sequence[Trial]) -> dict[str, float]:
-    """Each parameter's share of the importance, the largest first; they add up to 1.
+    """Return each parameter's share of the importance, largest first; the shares add up to 1.
 
-    A conditional parameter is judged among the trials in which it was active. Empty where fewer than
-    FEWEST_TRIALS trials are ok.
+    A conditional parameter is evaluated on the trials in which it was active. Returns an empty dict if fewer
+    than FEWEST_TRIALS trials are ok.
     """
     done = [trial for trial in trials if trial.state is TrialState.OK and trial.loss is not None]
     if len(done) < FEWEST_TRIALS:
@@ -41,18 +41,18 @@ def importance(dimensions: Sequence[Mapping[str, Any]], trials: Sequence[Trial])
 
 
 class Importances:
-    """The importance in the studies asked for last; computed again when a trial has ended since."""
+    """Caches the importance of recently requested studies; computes it again after a trial has ended."""
 
     def __init__(self, *, studies: int = 32) -> None:
         self._studies = studies
         self._known: OrderedDict[str, tuple[int, dict[str, float]]] = OrderedDict()
-        # One at a time: it is arithmetic, and many pages may ask at the same moment.
+        # One computation at a time: it is CPU-bound, and many pages may request it at once.
         self._lock = Lock()
 
     def of(
         self, name: str, dimensions: Sequence[Mapping[str, Any]], trials: Sequence[Trial]
     ) -> dict[str, float]:
-        """As `importance`, for the study called `name`."""
+        """Return the `importance` for the study with this name."""
         ended = sum(trial.end is not None for trial in trials)
         with self._lock:
             known = self._known.get(name)
@@ -66,7 +66,7 @@ class Importances:
 
 
 def _of_one(dimension: Mapping[str, Any], done: Sequence[Trial]) -> float:
-    import optuna  # slow to import: only who asks for the importance waits for it
+    import optuna  # slow to import, so only requests for the importance do it
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     label = str(dimension["label"])
@@ -88,7 +88,7 @@ def _of_one(dimension: Mapping[str, Any], done: Sequence[Trial]) -> float:
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         evaluator = optuna.importance.PedAnovaImportanceEvaluator()
         found = evaluator.evaluate(study, params=[label])
-    # A share of all trials: a parameter that is rarely active decides rarely.
+    # Weighted by the share of trials in which the parameter was active.
     return max(0.0, float(found[label])) * len(active) / len(done)
 
 
@@ -98,7 +98,7 @@ def _distribution(dimension: Mapping[str, Any], values: Sequence[float]) -> Base
     options = dimension.get("options")
     if options is not None:
         return CategoricalDistribution(list(range(len(options))))
-    # A normal dimension has no bounds, a rounded value may lie beside them.
+    # A normal dimension has no bounds, and a rounded value may be outside of them.
     low = min([*values, *filter(None, [dimension.get("low")])])
     high = max([*values, *filter(None, [dimension.get("high")])])
     return FloatDistribution(low, high, log=bool(dimension.get("log")) and low > 0)

@@ -1,4 +1,4 @@
-"""Hiding secrets: by the name of their key as Airflow does, and the same values wherever they turn up."""
+"""Masking of secrets: by the name of their key as in Airflow, and the same values inside other texts."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from typing import Any, Protocol
 from airflow_sparktune.study.study import Study
 
 HIDDEN = "***"
-# Shorter values are words of everyday ("on", "root"): replacing them would make a traceback unreadable.
+# Shorter values may be common words ("on", "root"), without which a traceback would be unreadable.
 _SHORTEST = 5
 _DEEPEST = 40
 
 
 class Mask(Protocol):
-    """`value` with secrets replaced; `name` is the key it stands under."""
+    """Returns `value` with its secrets replaced; `name` is its key."""
 
     def __call__(self, value: Any, name: str | None = None) -> Any: ...
 
 
 def airflow_mask() -> Mask:
-    """Airflow's `redact`: text under a telling key becomes `***`; numbers stay.
+    """Return Airflow's `redact`, which replaces text under a sensitive key by `***`, but not numbers.
 
     A number under such a key (`max_tokens`) is a parameter, not a secret.
     """
-    from airflow._shared.secrets_masker import redact  # where the API server's own routes have it from
+    from airflow._shared.secrets_masker import redact  # the API server's own routes use the same import
 
-    return partial(redact, max_depth=_DEEPEST)  # its default leaves alone what lies deeper than 5 levels
+    return partial(redact, max_depth=_DEEPEST)  # by default, it does not mask below 5 levels
 
 
 def study_mask(mask: Mask, study: Study) -> Mask:
-    """`mask` for what one study says: it also hides the values of the spec's secrets inside other texts.
+    """Return a mask for one study, which also hides the spec's secrets inside other texts.
 
-    A traceback shows the arguments of the call that failed.
+    A traceback may contain the arguments of the failed call.
     """
     if study.spec is None:
         return mask
@@ -52,7 +52,7 @@ def study_mask(mask: Mask, study: Study) -> Mask:
 
 
 def _hidden(value: Any, shown: Any) -> Iterator[str]:
-    """The texts in `value` that are not in its masked form `shown`."""
+    """Yield the texts in `value` that are replaced in its masked form `shown`."""
     match value:
         case Mapping():
             for key, item in value.items():
@@ -66,7 +66,7 @@ def _hidden(value: Any, shown: Any) -> Iterator[str]:
 
 
 def _forms(secret: str) -> tuple[str, ...]:
-    """The secret as it is, and as `repr` and JSON write it."""
+    """Return the secret unchanged, and as `repr` and JSON escape it."""
     return tuple(dict.fromkeys((secret, repr(secret)[1:-1], json.dumps(secret)[1:-1])))
 
 

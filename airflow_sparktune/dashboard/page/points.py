@@ -1,4 +1,4 @@
-"""Give the parameters of a study their readable names."""
+"""Readable names for the parameters of a study."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from airflow_sparktune.study.study import Study
 
 
 def named_dimensions(study: Study, mask: Mask) -> list[dict[str, Any]]:
-    """The study's dimensions, each with its readable `path`, and readable options where it is a choice.
+    """Return the study's dimensions with a readable `path` each, and readable options for choices.
 
-    The names come from the masked space: an option may be named by a secret.
+    The names come from the masked space, because an option's name may be a secret.
     """
     known = _names(study, mask)
     return [_named(dimension, known.get(str(dimension["label"])), mask) for dimension in study.dimensions]
 
 
 def named_point(point: Mapping[str, Any], dimensions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The active parameters by their readable names, choices by the names of their options."""
+    """Return the values of the active parameters by readable name; for a choice, the name of its option."""
     found = {}
     for dimension in dimensions:
         raw = point.get(str(dimension["label"]))
@@ -34,7 +34,7 @@ def named_point(point: Mapping[str, Any], dimensions: Sequence[Mapping[str, Any]
 def _names(study: Study, mask: Mask) -> dict[str, Name]:
     try:
         return names(parse(mask(study.spec.space))) if study.spec else {}
-    except SpecError:  # no space after masking; the labels of the dimensions are names too
+    except SpecError:  # the masked space may be invalid; then the dimensions' labels are used
         return {}
 
 

@@ -1,4 +1,4 @@
-"""HTTP answers made in the page's own threads: encoded and compressed away from the server's event loop."""
+"""HTTP responses, encoded and compressed in the page's threads and not in the server's event loop."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 from fastapi import Request, Response
 from pydantic import BaseModel
 
-# A smaller answer fits into one packet anyway.
+# A smaller response fits into one packet anyway.
 _SMALL = 1_400
 _LEVEL = 5
 
 
 def json_response(reply: BaseModel, request: Request) -> Response:
-    """The reply as JSON; what JSON cannot hold raises ValueError or RecursionError.
+    """Return the reply as JSON; raises ValueError or RecursionError if JSON cannot express it.
 
-    Python's encoder writes a lone surrogate, which a file's name may bring into a message, as an escape;
-    pydantic's own refuses it. FastAPI's response_model would check 10,000 trials a second time.
+    Python's encoder escapes a lone surrogate, which a message may have from a file's name; pydantic's encoder
+    rejects it. FastAPI's response_model would validate 10,000 trials a second time.
     """
     text = json.dumps(reply.model_dump(mode="python"), allow_nan=False, separators=(",", ":"))
     return packed(
@@ -27,7 +27,7 @@ def json_response(reply: BaseModel, request: Request) -> Response:
 
 
 def packed(data: bytes, request: Request, **given: Any) -> Response:
-    """The data, compressed for a browser that takes that."""
+    """Return the data as a response, compressed if the browser accepts that."""
     response = Response(data, **given)
     if len(data) > _SMALL and accepts_gzip(request):
         response = Response(gzip.compress(data, _LEVEL), **given)
@@ -37,5 +37,5 @@ def packed(data: bytes, request: Request, **given: Any) -> Response:
 
 
 def accepts_gzip(request: Request) -> bool:
-    """Return whether the browser takes compressed answers."""
+    """Return whether the browser accepts compressed responses."""
     return "gzip" in request.headers.get("accept-encoding", "")

@@ -1,4 +1,4 @@
-"""Show how a study compares with what is in production: incumbent, confirmation, decision."""
+"""The comparison of a study with production: incumbent, confirmation, decision."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from airflow_sparktune.study.trial import TrialOrigin
 def retuning_reply(
     study: Study, dimensions: Sequence[Mapping[str, Any]], *, mask: Mask
 ) -> RetuningReply | None:
-    """Return the comparison as far as it has come; None for a study without an incumbent."""
+    """Return the comparison so far; None for a study without an incumbent."""
     spec, decision = study.spec, study.decision
     if spec is None or spec.incumbent is None:
         return None
@@ -58,7 +58,7 @@ def contenders(study: Study, *, mask: Mask) -> list[ContenderRow]:
 def _row(study: Study, number: int, judged: Measured | None, *, incumbent: bool, mask: Mask) -> ContenderRow:
     by_repeat = {each.repeat: each.loss for each in study.trials.values() if each.repeats == number}
     losses = [by_repeat.get(repeat) for repeat in range(1, max(filter(None, by_repeat), default=0) + 1)]
-    if judged is None:  # the confirmation goes on
+    if judged is None:  # the confirmation is still running
         known = [loss for loss in losses if loss is not None]
         return ContenderRow(
             number=number,
@@ -93,7 +93,7 @@ def _changed(study: Study, dimensions: Sequence[Mapping[str, Any]]) -> dict[str,
         named_point(study.trials[number].point, dimensions) if number in study.trials else {}
         for number in (decision.incumbent.number, decision.winner.number)
     )
-    if not old:  # it does not fit the space: its params have no names in it
+    if not old:  # the incumbent does not fit the space, so its params have no names
         return {}
     names = dict.fromkeys([*old, *new])
     return {name: (old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)}

@@ -1,4 +1,4 @@
-"""Define the JSON that the page gets from the server."""
+"""The schemas of the JSON that the server sends to the page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from airflow_sparktune.study.phase import Phase
 
-# "none": there is no study folder. The task is no tuning, or has not begun.
+# "none": there is no study folder. The task does not tune, or has not started.
 PagePhase = Phase | Literal["none"]
 
 
@@ -17,13 +17,13 @@ class _Reply(BaseModel):
 
 
 class Columns(_Reply):
-    """Trials as the table and the charts need them: a list for each field, in the order of `number`.
+    """Trials for the table and the charts: a list for each field, in the order of `number`.
 
-    `points` has a list for each of the study's dimensions, with null where the dimension was not active;
-    `metrics` a list for each number that the objective returned beside the loss; `origin` says of a trial
-    where its configuration comes from, if not from the sampler; `repeats` of a confirmation's trial which
-    trial it repeats, and the number of the repeat. `start` and `end` are seconds after the reply's `since`,
-    by the driver's clock.
+    `points` has a list for each of the study's dimensions, with null if the dimension was not active.
+    `metrics` has a list for each number that the objective returned besides the loss. `origin` is the source
+    of a trial's configuration, unless that is the sampler. `repeats` has, for a trial of a confirmation, the
+    trial that it repeats and the number of the repeat. `start` and `end` are seconds after the reply's
+    `since`, by the driver's clock.
     """
 
     number: list[int] = []
@@ -42,11 +42,10 @@ class Columns(_Reply):
 
 
 class ContenderRow(_Reply):
-    """A configuration under confirmation; `number` is its trial in the search.
+    """A configuration in the confirmation; `number` is its trial in the search.
 
-    `losses` has a place for each repeat, null where it failed or has not ended. The figures are those of the
-    decision: of a candidate, `difference` is how much lower its loss is than the incumbent's, in the mean of
-    the `pairs`, and `bound` what that exceeds beyond the margin.
+    `losses` has an item for each repeat, null if it failed or has not ended. The other numbers are those of
+    `Measured`.
     """
 
     number: int
@@ -64,10 +63,10 @@ class ContenderRow(_Reply):
 
 
 class RetuningReply(_Reply):
-    """How a study compares with what is in production; `said` is its decision in words.
+    """The comparison of a study with production; `said` is its decision in words.
 
-    `incumbent` is the trial of what is in production, `problem` why that does not fit the space. `changed`
-    has the parameters in which the winner differs from it, as a pair of old and new.
+    `incumbent` is the trial of the production configuration, `problem` the reason why that does not fit the
+    space. `changed` has the parameters in which the winner differs from it, as pairs of old and new value.
     """
 
     said: str | None = None
@@ -84,7 +83,7 @@ class RetuningReply(_Reply):
 
 
 class AttemptRow(_Reply):
-    """One driver's life over the study; times are seconds since 1970."""
+    """An attempt of the study; times are seconds since 1970."""
 
     number: int
     opened: float
@@ -94,10 +93,10 @@ class AttemptRow(_Reply):
 
 
 class StudyReply(_Reply):
-    """A study, and those of its trials that changed after what the page already has.
+    """A study, with the trials that changed since the page's last request.
 
-    `stream` is the one whose events `changes` counts. A page that knows another gets all trials and
-    starts over. Of very many trials a sample is sent: `sampled_from` says of how many.
+    `stream` is the stream whose events `changes` counts. A page that has another stream gets all trials, and
+    starts over. If there are very many trials, a sample is sent, and `sampled_from` is their number.
     """
 
     phase: PagePhase
@@ -124,10 +123,10 @@ class StudyReply(_Reply):
 
 
 class RunRow(_Reply):
-    """What the study of one run came to; `best` has the params that it came to by their readable names.
+    """The result of one run's study; `best` has its best params by readable name.
 
-    `code` and `space` tell whether these have changed since another run. Of a retuning, `said` is its
-    decision in words.
+    `code` and `space` are hashes, by which runs can be compared. `said` is the decision of a retuning in
+    words.
     """
 
     run_id: str
@@ -164,8 +163,8 @@ class Mean(_Reply):
 class ChampionRow(_Reply):
     """An entry of the record of champions; times are seconds since 1970.
 
-    `incumbent` and `challenger` are what its study compared, `difference` by how much the challenger is
-    better.
+    `incumbent` and `challenger` are the losses that its study compared, `difference` is the incumbent's minus
+    the challenger's.
     """
 
     number: int
@@ -183,9 +182,10 @@ class ChampionRow(_Reply):
 
 
 class SegmentRow(_Reply):
-    """The champion of a segment, and the newest entries of its record, the latest first.
+    """The newest entries in the record of a segment, newest first.
 
-    `left_out` older entries were not read; `problem` says what of the record cannot be read.
+    `left_out` is the number of older entries, which were not read. `problem` is set if the record cannot be
+    read.
     """
 
     segment: str | None
@@ -195,9 +195,9 @@ class SegmentRow(_Reply):
 
 
 class HistoryReply(_Reply):
-    """The studies of a task, the latest run first, and its champions.
+    """The studies of a task, newest run first, and its champions.
 
-    `left_out` older runs were not read.
+    `left_out` is the number of older runs, which were not read.
     """
 
     title: str
@@ -208,20 +208,20 @@ class HistoryReply(_Reply):
 
 
 class ImportanceReply(_Reply):
-    """Each parameter's share, the largest first; a message where there are none."""
+    """Each parameter's share, largest first; a message if there are none."""
 
     shares: dict[str, float]
     message: str | None = None
 
 
 class OutputReply(_Reply):
-    """The lines that a trial printed; None where nothing is kept."""
+    """The output of a trial; None if none was kept."""
 
     text: str | None
 
 
 class TrialReply(_Reply):
-    """Everything about one trial."""
+    """The details of one trial."""
 
     number: int
     state: str

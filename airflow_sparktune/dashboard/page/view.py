@@ -1,4 +1,4 @@
-"""From a study to the page's replies: pure functions, no web server."""
+"""The page's replies for a study, as pure functions without a web server."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def study_reply(
     generations: Sequence[int] = (),
     task_state: str | None = None,
 ) -> StudyReply:
-    """The study as it stands, with the trials that changed after event `after` of `stream`."""
+    """Return the study, with the trials that changed after event `after` of `stream`."""
     mask = study_mask(mask, study)
     phase = phase_of(study, now=now, task_state=task_state)
     changed = [study.trials[number] for number, at in sorted(study.changed.items()) if at > after]
@@ -78,26 +78,26 @@ def study_reply(
 
 
 def trial_reply(trial: Trial, dimensions: Sequence[Mapping[str, Any]], *, mask: Mask) -> TrialReply:
-    """Everything about one trial; `dimensions` are the named ones of its study."""
+    """Return the details of one trial; `dimensions` are those of its study, from `named_dimensions`."""
     return TrialReply(**mask(trial_row(trial)), named=named_point(trial.point, dimensions))
 
 
 def importance_reply(shares: Mapping[str, float]) -> ImportanceReply:
-    """The shares, or why there are none."""
+    """Return the shares, or a message if there are none."""
     if shares:
         return ImportanceReply(shares=dict(shares))
-    message = f"Too few trials: the importance needs {FEWEST_TRIALS} successful ones."
+    message = f"Too few trials: the importance needs {FEWEST_TRIALS} successful trials."
     return ImportanceReply(shares={}, message=message)
 
 
 def ended_by(study: Study) -> str | None:
-    """Why the study ended, in words; None while it goes on."""
+    """Return the reason why the study ended, in words; None if it has not."""
     if study.closed is None or study.spec is None:
         return None
     return label(study.closed.reason, study.spec)
 
 
 def stream_of(follower: StudyFollower) -> str:
-    """The stream that is followed; the same in every process of the API server."""
+    """Return the followed stream, which is the same in every process of the API server."""
     prefix = follower.prefix
     return prefix[-1].stream if prefix else ""

@@ -1,4 +1,4 @@
-// What Airflow's own REST API says about the task instances, asked as the user who looks at the page.
+// Task instances from Airflow's REST API, with the rights of the page's user.
 
 const PLACE = /^(?<base>.*)\/sparktune\/dags\/(?<dag>[^/]+)\/tasks\/(?<task>[^/]+)\/(?:runs\/(?<run>[^/]+)\/)?$/;
 const ASK_AGAIN_MS = 10_000;
@@ -12,7 +12,7 @@ async function ask(path) {
   }
 }
 
-// The task instance of the page: `current` is the last answer, null outside Airflow and where the user may not see it.
+// The task instance of the page. `current` is the last response: null outside Airflow, and if the user may not see it.
 export class TaskInstance {
   constructor(parameters) {
     this.current = null;

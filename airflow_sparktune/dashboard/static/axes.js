@@ -1,4 +1,4 @@
-// An axis for a dimension: raw numbers to places between 0 and 1 and back, with ticks in words.
+// An axis for a dimension: maps raw numbers to positions between 0 and 1 and back, and has labelled ticks.
 import { number, short, valueOf } from "./format.js";
 
 export function axesOf(model) {
@@ -35,7 +35,7 @@ function axis({ label, options, low, high, log, read, words }, trials) {
   };
 }
 
-// Options one by one, whole decades of a wide log axis, quarters otherwise.
+// Each option, the powers of ten on a wide log axis, or else quarters.
 function ticksOf(options, from, to, logarithmic, raw) {
   if (options) return options.map((_, each) => each);
   if (logarithmic && to / from >= 100) {
@@ -45,7 +45,7 @@ function ticksOf(options, from, to, logarithmic, raw) {
   return [0, 0.25, 0.5, 0.75, 1].map(raw);
 }
 
-// The bounds of the space; a normal dimension has none, and a rounded value may lie outside.
+// The bounds of the space. A normal dimension has no bounds, and a rounded value may be outside of them.
 function bounds(low, high, trials, read) {
   let [from, to] = [low ?? Infinity, high ?? -Infinity];
   for (const trial of trials) {

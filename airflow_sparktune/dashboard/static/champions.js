@@ -1,4 +1,4 @@
-// The champions on record: what is in production, how it came there, and the way back.
+// The record of champions: the production configuration, its history, and rollbacks.
 import { draw } from "./chart.js";
 import { byId, el } from "./dom.js";
 import { moment, number, plain, short, withError } from "./format.js";
@@ -16,11 +16,11 @@ const ACTIONS = {
 };
 const HEAD = ["Entry", "When", "What", "Loss", "Better by", "Why", "By", "Params", ""];
 const SEGMENT_HEAD = ["Segment", "Champion's loss", "Since", "Last", "Params"];
-// In production after such an entry is what the entry names.
+// The actions after which the entry's params are in production.
 const IN_OFFICE = ["first", "kept", "replaced", "promoted", "restored"];
 
 export class Champions {
-  // `changed` is called after a rollback, to load the history again.
+  // `changed` is called after a rollback, and reloads the history.
   constructor(source, changed) {
     this.source = source;
     this.changed = changed;
@@ -84,7 +84,7 @@ export class Champions {
     const champion = entries.find((entry) => entry.in_office);
     byId("champion-text").replaceChildren(...(problem ? [el("span", { class: "strong" }, problem)] : headline(champion, entries)));
     fill("entries", HEAD, entries.map((entry) => this.entryRow(entry)));
-    if (leftOut) byId("entries").tBodies[0].append(row([`and ${leftOut} older entries: \`sparktune champion --history\` lists them`]));
+    if (leftOut) byId("entries").tBodies[0].append(row([`and ${leftOut} older entries; \`sparktune champion --history\` lists them`]));
   }
 
   entryRow(entry) {
@@ -103,7 +103,7 @@ export class Champions {
     return node;
   }
 
-  // The first click asks, the second one does it: a rollback changes what the next retuning compares with.
+  // The first click asks, the second one restores: a rollback changes the next retuning's incumbent.
   restoreButton(entry) {
     const button = el("button", { type: "button", class: "small", "aria-label": `Restore entry ${entry.number}` }, "Restore");
     let asked = false;
@@ -130,7 +130,7 @@ export class Champions {
     await this.changed();
   }
 
-  // A place for each entry, the oldest first.
+  // A position on the x axis for each entry, oldest first.
   chart() {
     const entries = this.segments.length ? this.current.entries.filter((entry) => entry.action !== "tuned").reverse() : [];
     const node = byId("champion");
@@ -190,7 +190,7 @@ function rollbacks(places) {
   };
 }
 
-// The entry by which the champion came into office: kept entries after it changed nothing.
+// The entry that made the params the champion; kept entries after it changed nothing.
 function sinceOf(entries) {
   const from = entries.findIndex((entry) => entry.in_office);
   return entries.slice(from).find((entry) => IN_OFFICE.includes(entry.action) && entry.action !== "kept") ?? entries.at(-1);

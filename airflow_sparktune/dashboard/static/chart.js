@@ -1,9 +1,9 @@
-// plotly with the page's colours. It is large: the page shows its words first, and runs it for the first chart.
+// plotly with the page's colours. It is large, so it is loaded for the first chart, after the page's texts.
 import { byId, el } from "./dom.js";
 import { number } from "./format.js";
 import { colour } from "./theme.js";
 
-// The buttons are named one by one: plotly's own set has one that sends the chart to its maker's cloud.
+// The buttons are listed explicitly, because plotly's default set may upload the chart to plotly's cloud.
 const CONFIG = {
   responsive: true,
   displaylogo: false,
@@ -26,7 +26,7 @@ function fetched(address) {
   });
 }
 
-// A report holds plotly compressed, in base64.
+// A report contains plotly compressed, in base64.
 async function unpacked(text) {
   const bytes = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
@@ -52,7 +52,7 @@ export async function draw(node, traces, layout, config = {}) {
       hovermode: "closest",
       showlegend: true,
       legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
-      uirevision: "kept", // a zoom survives an update
+      uirevision: "kept", // updates keep the zoom
       ...layout,
       xaxis: { ...axis, ...layout.xaxis },
       yaxis: { ...axis, ...layout.yaxis },
@@ -61,7 +61,7 @@ export async function draw(node, traces, layout, config = {}) {
   );
 }
 
-// Call `open` with a trial's number when its mark is clicked: each trace has the numbers in `customdata`.
+// Call `open` with the trial's number when its mark is clicked; each trace has the numbers in `customdata`.
 export function onClick(node, open) {
   node.removeAllListeners("plotly_click");
   node.on("plotly_click", ({ points }) => {
@@ -70,7 +70,7 @@ export function onClick(node, open) {
   });
 }
 
-// A log axis as people read it: decades as powers; below two decades full numbers at 1, 2 and 5.
+// A log axis with a tick per power of ten, or below two decades with ticks at 1, 2, 3, 5 and 7.
 export function logAxis(values) {
   const [least, most] = extent(values);
   if (!(least > 0)) return { type: "linear" };
@@ -94,8 +94,8 @@ export function extent(values) {
   return [least, most];
 }
 
-// Every k-th of too many trials, the ones in `keep` always: thousands of SVG dots make a page slow and show
-// no more than hundreds do.
+// Every k-th trial if there are too many, and always those in `keep`: thousands of SVG dots make a page slow and
+// show no more than hundreds do.
 export function thin(trials, most, keep = new Set()) {
   if (trials.length <= most) return trials;
   const step = Math.ceil(trials.length / most);

@@ -1,5 +1,5 @@
-// When charts are drawn: those in sight, each in a task of its own, so that a page with 10,000 trials stays
-// responsive. One out of sight is drawn when it comes into sight.
+// Schedules the charts: only visible ones are drawn, each in a separate task, so that a page with 10,000 trials
+// stays responsive. The others are drawn when they become visible.
 import { byId } from "./dom.js";
 
 function shown() {
@@ -8,7 +8,7 @@ function shown() {
 
 export class Charts {
   constructor(painters) {
-    this.painters = painters; // a node's id -> what draws it
+    this.painters = painters; // node id -> function that draws it
     this.visible = new Set();
     this.stale = new Set();
     this.busy = false;
@@ -31,7 +31,7 @@ export class Charts {
     this.busy = true;
     for (let id = this.next(); id; id = this.next()) {
       this.stale.delete(id);
-      await shown(); // the browser draws what is ready first
+      await shown(); // let the browser render first
       await this.painters[id]();
     }
     this.busy = false;

@@ -1,17 +1,17 @@
-// The decision's evidence as a table: each candidate beside the incumbent, and what has changed.
+// The decision's evidence as a table: the incumbent, each candidate, and the params that change in production.
 import { byId, el } from "./dom.js";
 import { number, withError } from "./format.js";
 
 const STANDINGS = {
   won: "wins",
   passed: "better, but not the best",
-  not_better: "not better for sure",
-  dropped: "dropped early: it was behind",
-  failed: "out: a repeat failed",
-  guardrail: "out: breaks a guardrail",
+  not_better: "not significantly better",
+  dropped: "dropped early: clearly worse",
+  failed: "excluded: a repeat failed",
+  guardrail: "excluded: violates a guardrail",
   unfinished: "cut off",
 };
-// Where there was no incumbent to compare with.
+// The standings if there was no incumbent to compare with.
 const ALONE = { ...STANDINGS, won: "first champion", passed: "not the best" };
 
 const HEAD = ["Configuration", "Mean loss", "Better by", "At least", "Repeats", "Standing"];
@@ -54,11 +54,11 @@ function words({ contenders, repeats, confidence, margin, noise, problem }) {
   const incumbent = contenders.some((each) => each.incumbent);
   const parts = [
     incumbent
-      ? `${contenders.length - 1} candidates and the incumbent ran up to ${repeats} more times, with the same fresh seeds.`
+      ? `${contenders.length - 1} candidates and the incumbent ran up to ${repeats} more times, with the same new seeds.`
       : `${contenders.length} candidates ran up to ${repeats} more times; there was no incumbent to compare with.`,
   ];
-  if (incumbent) parts.push(`A candidate replaces it where its difference exceeds ${marginWords(margin)} with ${number(100 * confidence)} % confidence.`);
-  if (!noise) parts.push("Every configuration gave the same loss each time, so differences are compared as they are.");
+  if (incumbent) parts.push(`A candidate replaces it if the difference exceeds ${marginWords(margin)} with ${number(100 * confidence)} % confidence.`);
+  if (!noise) parts.push("Every configuration had the same loss in all repeats, so differences are compared without a test.");
   if (problem) parts.push(`The incumbent does not fit the space: ${problem}.`);
   return parts.join(" ");
 }
@@ -69,8 +69,8 @@ function marginWords(margin) {
 
 function differenceWords({ contenders, margin }) {
   if (!contenders.some((each) => each.difference !== null)) return "";
-  const beyond = margin === 0 ? "" : ", the margin taken off";
-  return `How much lower the loss is than the incumbent's. The thick bar is the standard error, the tick what the difference exceeds${beyond}: right of 0 it replaces.`;
+  const less = margin === 0 ? "" : " minus the margin";
+  return `The incumbent's loss minus the candidate's. The thick bar is the standard error, the tick the lower confidence bound${less}: a candidate with a bound above 0 passes.`;
 }
 
 function showChanged(changed) {

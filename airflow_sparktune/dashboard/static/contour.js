@@ -1,4 +1,4 @@
-// Two parameters against each other: the loss as a landscape between the trials.
+// A contour plot of the loss over two parameters.
 import { draw, logAxis, onClick, thin } from "./chart.js";
 import { byId, el } from "./dom.js";
 import { number, plain, short } from "./format.js";
@@ -18,7 +18,7 @@ export class Contour {
     byId("contour-controls").append(...this.boxes);
   }
 
-  // Numeric parameters can be chosen; without two of them, or with few trials, there is no chart.
+  // Offer the numeric parameters; without two of them, or with too few trials, hide the chart.
   offer(axes, successful) {
     const numeric = axes.filter((axis) => !axis.options);
     byId("contour-section").hidden = numeric.length < 2 || successful < FEWEST_TRIALS;
@@ -42,8 +42,8 @@ export class Contour {
     const trials = thin(both, MOST_TRIALS);
     byId("contour-text").textContent =
       trials.length < FEWEST_TRIALS
-        ? `Too few trials: ${FEWEST_TRIALS} with both parameters are needed.`
-        : `${trials.length} trials; between them the loss is interpolated.`;
+        ? `Too few trials: the chart needs ${FEWEST_TRIALS} with both parameters.`
+        : `${trials.length} trials; the loss between them is interpolated.`;
     const node = byId("contour");
     await draw(node, [...landscape(trials, across, up), dots(trials, across, up, model)], {
       height: 380,
@@ -72,8 +72,8 @@ function dots(trials, across, up, model) {
   };
 }
 
-// The loss in each cell of a grid: the mean of all trials, weighted by the inverse square of their distance. Ranks
-// in place of losses, so that a few bad trials do not hide what is between the good ones.
+// The loss in each cell of a grid: the mean of all trials, weighted by a negative power of their distance. Ranks
+// are used in place of losses, so that a few bad trials do not hide the differences between good ones.
 function landscape(trials, across, up) {
   if (trials.length < FEWEST_TRIALS) return [];
   const sorted = [...trials].sort((one, other) => one.loss - other.loss);

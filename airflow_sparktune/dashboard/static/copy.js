@@ -10,7 +10,7 @@ export function copyButtons(value) {
   );
 }
 
-// A JSON value as a Python literal.
+// Returns a JSON value as a Python literal.
 export function python(value) {
   if (value === null || value === undefined) return "None";
   if (value === true) return "True";
@@ -35,7 +35,7 @@ async function copied(text) {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    // No clipboard API on plain http: the older way.
+    // There is no clipboard API on plain http, so use the older way.
     const area = el("textarea", {}, text);
     document.body.append(area);
     area.select();

@@ -1,4 +1,4 @@
-// Elements from data. Text goes in as text nodes only: names, values and tracebacks are user input.
+// Creates elements. Text is added only as text nodes, because names, values and tracebacks are user input.
 
 export function el(tag, properties = {}, ...children) {
   const node = document.createElement(tag);
@@ -15,7 +15,7 @@ export function byId(id) {
   return document.getElementById(id);
 }
 
-// A link to another site, in a new tab. Airflow's frame may not open tabs, so there the page around it does.
+// A link to another site, in a new tab. A page in Airflow's frame may not open tabs, so its parent page does.
 export function outwardLink(href, text) {
   const properties = { href, target: "_blank", rel: "noopener noreferrer" };
   const link = el("a", properties, text);
@@ -29,8 +29,8 @@ export function outwardLink(href, text) {
   return link;
 }
 
-// Put `nodes` into `parent` in this order; what is in its place already is not touched, so that focus and
-// a selection survive an update.
+// Put `nodes` into `parent` in this order, without touching those in place, so that updates keep the focus and
+// the selection.
 export function reconcile(parent, nodes) {
   const wanted = new Set(nodes);
   for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();

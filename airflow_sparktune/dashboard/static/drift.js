@@ -1,4 +1,4 @@
-// How the best params have moved from run to run.
+// The best params over the runs.
 import { draw, logAxis } from "./chart.js";
 import { byId, el } from "./dom.js";
 import { moment, number, plain } from "./format.js";
@@ -7,7 +7,7 @@ import { colour } from "./theme.js";
 
 const MOST_CHARTS = 24;
 
-// Of an unmapped task: the params of different map indices belong to different problems.
+// For unmapped tasks only, because each map index is a separate problem.
 export function showDrift(runs, { address }) {
   const own = runs.filter((run) => run.map_index < 0 && run.phase === "done" && run.at !== null).reverse();
   const names = [...new Set(own.flatMap((run) => Object.keys(run.best)))].slice(0, MOST_CHARTS);
@@ -40,7 +40,7 @@ async function chart(node, own, name, address) {
     height: 180,
     showlegend: false,
     margin: { l: 56, r: 8, t: 8, b: 30 },
-    // The same dates in every chart, also where a param was active in one run only.
+    // Every chart has the same dates, even if a param was active in only one run.
     xaxis: { type: "date", range: [own[0].at, own.at(-1).at].map((at, side) => moment(at + (side ? margin : -margin))) },
     yaxis: wide ? logAxis(values) : { type: numeric ? "linear" : "category" },
     shapes: changeMarks(own),

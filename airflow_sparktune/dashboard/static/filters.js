@@ -1,4 +1,4 @@
-// The brushes: a range for an axis. Drawn in the plot or filled in as a form, shown as buttons to remove.
+// The filters: a range for an axis, drawn in the plot or entered in a form. Buttons remove them.
 import { byId, el } from "./dom.js";
 import { number } from "./format.js";
 
@@ -15,7 +15,7 @@ export class Filters {
     });
   }
 
-  // The axes by which trials can be filtered, the loss among them.
+  // Offer the axes by which trials can be filtered, including the loss.
   offer(axes) {
     this.axes = axes;
     const signature = JSON.stringify(axes.map((axis) => [axis.label, axis.options]));
@@ -72,7 +72,7 @@ export class Filters {
     this.changed();
   }
 
-  // True where every brush lets the trial through; the brush of a parameter that was not active does not.
+  // True if every filter accepts the trial; one of a parameter that was not active rejects it.
   kept(trial) {
     for (const [label, [from, to]] of this.ranges) {
       const value = this.axes.find((axis) => axis.label === label)?.read(trial) ?? null;

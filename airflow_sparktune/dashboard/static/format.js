@@ -1,4 +1,4 @@
-// Numbers, durations, times and values for people.
+// Formats numbers, durations, times and values.
 
 export const STATES = ["ok", "failed", "pruned", "cancelled", "running"];
 export const SIGNS = { ok: "✓", failed: "✕", pruned: "◆", cancelled: "–", running: "▶" };
@@ -13,13 +13,13 @@ export function number(value) {
 
 export const ORIGINS = { given: "given", incumbent: "incumbent", warm_start: "earlier study", adopted: "cleared study" };
 
-// Where a trial comes from: its configuration's origin, or which trial it repeats.
+// The origin of a trial's configuration, or the trial that it repeats.
 export function originOf(trial) {
   if (trial.repeats) return `repeat ${trial.repeats[1]} of trial ${trial.repeats[0]}`;
   return ORIGINS[trial.origin] ?? "";
 }
 
-// A value with its standard error, both down to the second digit of the error.
+// A value with its standard error, both rounded to the second digit of the error.
 export function withError(value, error) {
   if (value === null || value === undefined) return "–";
   if (!error) return number(value);
@@ -37,7 +37,7 @@ export function duration(seconds) {
   return `${Math.floor(minutes / 1440)} d ${Math.floor(minutes / 60) % 24} h`;
 }
 
-// In the viewer's zone, the largest unit first: 2026-01-31 08:15:02. Takes seconds since 1970 or ISO text.
+// A time in the viewer's time zone: 2026-01-31 08:15:02. Takes seconds since 1970, or ISO text.
 export function moment(at) {
   if (at === null || at === undefined) return "–";
   const date = new Date(typeof at === "number" ? at * 1000 : at);
@@ -46,14 +46,14 @@ export function moment(at) {
   return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":")}`;
 }
 
-// The meaning of a dimension's raw number: the option of a choice by name, a number as it is.
+// The value of a dimension's raw number: the name of a choice's option, or the number.
 export function valueOf(dimension, raw) {
   if (raw === null || raw === undefined) return "";
   if (!dimension.options) return number(raw);
   return Array.isArray(dimension.options) ? (dimension.options[raw] ?? String(raw)) : String(dimension.options);
 }
 
-// plotly reads its texts as a kind of HTML.
+// Escapes a text for plotly, which interprets some HTML.
 export function plain(text) {
   return String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

@@ -1,4 +1,4 @@
-// A task's tunings over its runs; of a mapped task each map index by itself, for it is another problem.
+// The history of a task. Each map index of a mapped task is a separate problem.
 import { taskInstances } from "./airflow.js";
 import { Champions } from "./champions.js";
 import { byId, el } from "./dom.js";
@@ -13,7 +13,7 @@ const source = new LiveSource({});
 const champions = new Champions(source, load);
 let runs = [];
 
-// Each run with the run before it of the same map index, what changed between them, and Airflow's names.
+// Add to each run the previous one of the same map index, the changes since then, and Airflow's names.
 function connect(reply, instances) {
   const known = new Map(instances.map((each) => [`${each.dag_run_id} ${each.map_index}`, each]));
   return reply.runs.map((run, index) => {
@@ -41,7 +41,7 @@ function show(reply, instances) {
   document.title = byId("title").textContent = `Tuning history: ${reply.title}`;
   byId("history").hidden = !reply.runs.length;
   if (!reply.runs.length) {
-    notice("No tuning yet", "This page shows the results of this task's tunings, run by run.", reply.message);
+    notice("No tuning yet", "This page shows the result of each run's tuning.", reply.message);
     return;
   }
   runs = connect(reply, instances);
@@ -62,7 +62,7 @@ function showCharts() {
 
 function words(reply) {
   const done = runs.filter((run) => run.best_loss !== null && run.phase === "done");
-  const left = reply.left_out ? ` ${reply.left_out} older runs are left out.` : "";
+  const left = reply.left_out ? ` ${reply.left_out} older runs are not shown.` : "";
   const spent = runs.reduce((sum, run) => sum + run.trials_s, 0);
   const compared = done.length > 1 ? " Losses of different runs may have been measured on different data." : "";
   return `${done.length} of ${runs.length} runs ended with a result; their trials took ${duration(spent)}.${compared}${left}`;

@@ -1,12 +1,12 @@
-// Loss by trial, with the running best as a line; or another number that the objective returned.
+// The loss by trial, or another number that the objective returned, with the best so far as a line.
 import { draw, extent, logAxis, onClick, thin } from "./chart.js";
 import { byId, el } from "./dom.js";
 import { number, originOf, plain, short, STATE_WORDS, valueOf } from "./format.js";
 import { colour } from "./theme.js";
 
 const MOST_DOTS = 1500;
-const MARKED = ["warm_start", "incumbent"]; // origins with marks of their own
-const NAMED_PARAMS = 8; // in the text under the pointer
+const MARKED = ["warm_start", "incumbent"]; // origins with separate marks
+const NAMED_PARAMS = 8; // in the hover text
 
 let logChosen = null; // null until the user decides
 let shown = ""; // the metric on the y axis; "" is the loss
@@ -47,12 +47,12 @@ export function showLosses(model, open) {
   return draw(node, traces.filter((trace) => trace.x.length), {
     xaxis: { title: { text: "trial" }, rangemode: "nonnegative" },
     yaxis: { title: { text: plain(short(shown || "loss")) }, ...(log ? logAxis(done.map(read)) : { type: "linear" }) },
-    // Failed trials have no loss: their marks stand at the lower edge.
+    // Failed trials have no loss: their marks are at the lower edge.
     yaxis2: { overlaying: "y", range: [0, 1], visible: false, fixedrange: true },
   }).then(() => onClick(node, open));
 }
 
-// A trial in words, for the pointer.
+// The hover text of a trial.
 export function hoverText(trial, dimensions) {
   const lines = [`trial ${trial.number}${trial.loss === null ? "" : `: loss ${number(trial.loss)}`}`];
   if (originOf(trial)) lines.push(originOf(trial));
@@ -166,7 +166,7 @@ function level(name, from, to, at, line) {
 }
 
 function words(done, winners, dots, failed) {
-  const thinned = dots.length < done.length ? ` Drawn: ${dots.length} of ${done.length} trials.` : "";
+  const thinned = dots.length < done.length ? ` The chart shows ${dots.length} of ${done.length} trials.` : "";
   const crosses = failed.length ? ` Trials without a loss (${failed.length}) are marked at the lower edge.` : "";
   if (!winners.length) return `${done.length} trials with a value.${thinned}${crosses}`;
   const best = winners.at(-1);

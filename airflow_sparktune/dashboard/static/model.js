@@ -1,7 +1,7 @@
-// The study as the page knows it: replies are merged, trials by number.
+// The study in the page: merges the replies, trials by number.
 
 const ACTIVE = ["running", "starting"];
-// The pace is taken from this many of the latest trials that ended.
+// The pace is computed from this many of the latest ended trials.
 const PACE = 50;
 
 export class StudyModel {
@@ -9,15 +9,15 @@ export class StudyModel {
     this.reply = null;
     this.trials = new Map();
     this.ordered = []; // the same, by number
-    this.searched = []; // those of the search, without the repeats of a confirmation
-    this.metrics = []; // names of the numbers that the objective returned beside the loss
+    this.searched = []; // the trials of the search, without the repeats of a confirmation
+    this.metrics = []; // names of the numbers that the objective returned besides the loss
     this.stream = "";
     this.changes = 0;
     this.generation = null;
   }
 
-  // True where there was something new. A reply from a server process that has read less than the page knows
-  // is left out: it would turn ended trials back into running ones.
+  // Returns true if the reply has news. A reply from a server process that has read fewer events than the page
+  // is ignored, because it would turn ended trials back into running ones.
   merge(reply) {
     const restart = reply.stream !== this.stream || reply.generation !== this.generation;
     if (!restart && reply.changes < this.changes) return false;
@@ -47,7 +47,7 @@ export class StudyModel {
     return ACTIVE.includes(this.reply?.phase);
   }
 
-  // The repeats run: the search is over, the decision is not taken.
+  // True while the repeats run: the search has ended, and there is no decision yet.
   get confirming() {
     const { retuning, phase } = this.reply;
     return phase === "running" && Boolean(retuning?.contenders.length) && retuning.decision === null;
@@ -57,7 +57,7 @@ export class StudyModel {
     return this.reply?.attempts[0]?.opened ?? null;
   }
 
-  // How many trials of the budget are done; null budget: the study ends by another limit.
+  // The number of trials that count towards the budget. `budget` is null if the study has another limit.
   get done() {
     const { counts } = this.reply.summary;
     return counts.ok + counts.failed + counts.pruned;
@@ -79,8 +79,8 @@ export class StudyModel {
     return this.active ? seconds + this.silence : seconds;
   }
 
-  // The expected seconds to the end: by the pace of the latest trials, preparation left out, and no longer than
-  // the time limit. Null where it cannot be estimated yet.
+  // The expected seconds to the end, from the pace of the latest trials without the preparation, at most to the
+  // time limit. Null if it cannot be estimated yet.
   get rest() {
     const { limits, phase } = this.reply;
     if (phase !== "running" || this.confirming) return null;
@@ -90,7 +90,7 @@ export class StudyModel {
     return Number.isFinite(rest) ? rest : null;
   }
 
-  // How often a trial ends, from the trials of the attempt at work.
+  // The mean seconds between the ends of two trials, from the trials of the running attempt.
   secondsPerTrial() {
     const attempt = this.reply.attempts.at(-1);
     const own = this.ordered.filter((trial) => trial.attempt === attempt.number && trial.start !== null);
@@ -98,7 +98,7 @@ export class StudyModel {
     const slots = Math.max(this.reply.summary.slots ?? 1, 1);
     if (!ended.length) return Infinity;
     const latest = ended.slice(-PACE);
-    // The first trials end together: until every slot has ended several, their mean length says more.
+    // The first trials end together, so until each slot has ended several, their mean length is a better estimate.
     if (ended.length < 3 * slots) {
       const mean = latest.reduce((sum, trial) => sum + trial.end - trial.start, 0) / latest.length;
       return mean / Math.min(slots, this.budget ?? slots);

@@ -1,14 +1,14 @@
-// What is wrong, in words, above everything else.
+// The notices about problems at the top of the page.
 import { byId, el } from "./dom.js";
 
 const AT_WORK = ["scheduled", "queued", "running", "deferred", "restarting"];
 const FAILED = ["failed", "upstream_failed", "up_for_retry"];
 
-// A page without trials: what is missing, and where to look. `task` is Airflow's task instance, if known.
+// The notice of a page without trials. `task` is Airflow's task instance, if known.
 function empty(reply, task) {
   if (reply.phase === "none") return noStudy(task);
   if (reply.phase === "waiting") {
-    return ["Waiting for the driver", "The study's folder is there; Spark is starting. The task's log says more."];
+    return ["Waiting for the driver", "The study's folder exists; Spark is starting. The task's log has the details."];
   }
   if (reply.phase === "starting" && !reply.summary?.trials) {
     return ["Starting", `${capital(reply.stage)}. The first trial begins when the workers are ready.`];
@@ -22,12 +22,12 @@ function noStudy(task) {
     return ["Failed before a driver started", "The task ended before it opened a study. Its log has the error."];
   }
   if (isTuning && AT_WORK.includes(task.state)) {
-    return ["Waiting for the driver", `The task is ${task.state}; its study appears as soon as its driver has opened it.`];
+    return ["Waiting for the driver", `The task is ${task.state}; its study appears when the driver has opened it.`];
   }
   return [
     "No tuning here",
-    "This page shows the tunings of a SparkTuneOperator or a @task.sparktune task. If this task is one, " +
-      "its study appears as soon as its driver has opened it.",
+    "This page shows the studies of SparkTuneOperator and @task.sparktune tasks. If this is such a task, " +
+      "its study appears when the driver has opened it.",
   ];
 }
 
@@ -42,7 +42,7 @@ export function showNotices(reply, trouble, task = null) {
     if (reply.message) body.push(el("p", { class: "quiet" }, reply.message));
     nodes.push(el("div", { class: "notice empty" }, ...body));
   }
-  // Unchanged notices stay: a screen reader would read them out at every poll.
+  // Unchanged notices are kept, or a screen reader would read them at every poll.
   const host = byId("notices");
   const text = nodes.map((node) => node.textContent).join("\n");
   if (host.dataset.text === text) return;
@@ -56,7 +56,7 @@ function problems(lines) {
   return el(
     "div",
     { class: "notice bad" },
-    el("p", {}, "Some of this study could not be read. What is shown is the rest."),
+    el("p", {}, "Parts of this study cannot be read. The page shows the rest."),
     el("ul", {}, ...shown),
   );
 }

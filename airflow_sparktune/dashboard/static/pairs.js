@@ -1,4 +1,4 @@
-// The repeats of a confirmation as pairs, and the differences that decide.
+// The charts of a confirmation: the repeats as pairs, and the differences.
 import { nameOf } from "./confirmation.js";
 import { draw, onClick } from "./chart.js";
 import { byId } from "./dom.js";
@@ -7,7 +7,7 @@ import { colour } from "./theme.js";
 
 const HEIGHT = 260;
 
-// A column a configuration; a thin line joins the repeats with one seed.
+// One column per configuration; a thin line joins the repeats with the same seed.
 export function showPairs({ reply }, open) {
   const { contenders } = reply.retuning;
   const most = Math.max(0, ...contenders.map((each) => each.losses.length));
@@ -57,7 +57,7 @@ function meanTrace(each, at) {
   };
 }
 
-// A row a candidate: the mean difference, its standard error, and the bound that decides.
+// One row per candidate: the mean difference, its standard error, and the bound that decides.
 export function showDifferences({ reply }, open) {
   const compared = reply.retuning.contenders.filter((each) => each.difference !== null).reverse();
   const node = byId("confirmation-differences");

@@ -1,18 +1,18 @@
-// One panel for one trial, whatever was clicked: params, metrics, curves, the failure, timing.
+// The panel of a trial: params, metrics, curves, the failure, timing.
 import { copyButtons } from "./copy.js";
 import { byId, el } from "./dom.js";
 import { duration, moment, number, SIGNS, STATE_WORDS } from "./format.js";
 
 const ORIGIN_WORDS = {
-  given: "given by a person",
+  given: "given by a user",
   incumbent: "the incumbent, in production today",
   warm_start: "good in an earlier study",
-  adopted: "taken over from a study that was cleared",
-  cut_off: "cut off when its driver died, and run again",
+  adopted: "taken over from a cleared study",
+  cut_off: "interrupted when its driver died, and run again",
 };
 
 export class Panel {
-  // `load(number)` fetches a trial's details, `output(number)` what it printed; `changed()` is called when
+  // `load(number)` fetches a trial's details, `output(number)` its output; `changed()` is called when
   // another trial is shown, or none.
   constructor({ load, output, changed }) {
     this.load = load;
@@ -105,7 +105,7 @@ function failure(error) {
   );
 }
 
-// What the objective returned beside the loss: numbers as a list, lists of numbers as curves, the rest as JSON.
+// The other returned values of the objective: numbers as a list, lists of numbers as curves, the rest as JSON.
 function reported(info) {
   const entries = Object.entries(info);
   if (!entries.length) return [];
@@ -122,7 +122,7 @@ function reported(info) {
   return parts;
 }
 
-// A list of numbers that the objective returned, such as its loss epoch by epoch.
+// A curve of the numbers in a list, such as the loss per epoch.
 function sparkline(values) {
   const least = values.reduce((one, other) => Math.min(one, other));
   const span = values.reduce((one, other) => Math.max(one, other)) - least || 1;

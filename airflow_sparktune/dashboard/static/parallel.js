@@ -1,5 +1,5 @@
-// Parallel coordinates: an axis a parameter, a line a trial in the colour of its loss. A box drawn over an
-// axis is a brush. plotly's own `parcoords` needs WebGL and a page that may evaluate text as code; lines do not.
+// Parallel coordinates: one axis per parameter, one line per trial in the colour of its loss. A box drawn over an
+// axis is a filter. plotly's own `parcoords` needs WebGL and a policy that allows eval; plain lines do not.
 import { draw, onClick, thin } from "./chart.js";
 import { byId, el } from "./dom.js";
 import { number, plain, short } from "./format.js";
@@ -7,7 +7,7 @@ import { hoverText } from "./losses.js";
 import { colour } from "./theme.js";
 
 const MOST_LINES = 1000;
-const STUB = 0.07; // a value between two inactive neighbours would have no line to be seen by
+const STUB = 0.07; // without it, a value between two inactive neighbours would have no visible line
 const COLOURS = {
   light: ["#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#d2c220"],
   dark: ["#fde725", "#7ad151", "#22a884", "#2a9d9e", "#5c7fc0", "#7a6bb5"],
@@ -47,9 +47,9 @@ export function showParallel(model, axes, filters, open) {
     yaxis: { range: [-0.05, 1.05], visible: false, fixedrange: true },
     annotations: axes.flatMap(ticksOf),
     shapes: axes.flatMap((axis, index) => brushOf(axis, index, filters)),
-    selectionrevision: (drawings += 1), // the box has become a brush, and goes
+    selectionrevision: (drawings += 1), // removes the box, which is a filter now
   };
-  // The worst first: the best lines lie on top.
+  // The worst trials first, so that the best lines are on top.
   return draw(node, traces.reverse(), layout, { displayModeBar: false }).then(() => {
     node.removeAllListeners("plotly_selected");
     node.on("plotly_selected", (event) => event?.range && brushed(event.range, axes, filters));
@@ -79,7 +79,7 @@ function lines(trials, axes, shade, width, model) {
   return { type: "scatter", mode: "lines", x, y, text, customdata, line, opacity: 0.75, hovertemplate };
 }
 
-// What the colours mean: from the best loss to the worst.
+// The legend of the colours, from the best loss to the worst.
 function showLegend(palette, kept) {
   const host = byId("parallel-legend");
   if (!kept.length) return host.replaceChildren();
@@ -130,7 +130,7 @@ function numbersIn(axis, low, high) {
   return [axis.raw(Math.max(low, -0.05)), axis.raw(Math.min(high, 1.05))];
 }
 
-// The options whose ticks lie in the box; a box between two ticks means the nearest.
+// The options whose ticks are in the box, or else the nearest option.
 function optionsIn(axis, low, high) {
   const inside = axis.options.map((_, index) => index).filter((index) => axis.place(index) >= low - 0.04 && axis.place(index) <= high + 0.04);
   if (inside.length) return [inside[0], inside.at(-1)];
@@ -139,8 +139,8 @@ function optionsIn(axis, low, high) {
 }
 
 function words(done, kept, drawn) {
-  const some = drawn.length < kept.length ? ` Drawn: ${drawn.length} of them.` : "";
+  const some = drawn.length < kept.length ? ` The chart shows ${drawn.length} of them.` : "";
   const filtered = kept.length < done.length ? `, ${kept.length} within the filters` : "";
-  const advice = "Draw a box over an axis to filter, or use the fields above.";
+  const advice = "To filter, draw a box over an axis or use the fields above.";
   return `${done.length} successful trials${filtered}, the best on top.${some} ${advice}`;
 }

@@ -1,4 +1,4 @@
-// For each parameter: how much it matters, and its values against the loss.
+// For each parameter, its importance and a chart of the loss by its value.
 import { draw, logAxis, onClick, thin } from "./chart.js";
 import { byId, el } from "./dom.js";
 import { plain, short } from "./format.js";
@@ -9,7 +9,7 @@ const MOST_DOTS = 6000; // over all charts
 const BARE = { showlegend: false, height: 220, margin: { l: 48, r: 8, t: 8, b: 44 } };
 
 export class Parameters {
-  // `load` fetches the shares; with `askable` they can be computed again; `open` shows a trial's panel.
+  // `load` fetches the shares; if `askable`, the user can recompute them; `open` shows a trial's panel.
   constructor(load, { askable, open }) {
     this.load = load;
     this.open = open;
@@ -37,7 +37,7 @@ export class Parameters {
     for (const node of this.charts.values()) this.watcher.observe(node);
   }
 
-  // Charts below the fold are drawn when they come into sight, and the server works when somebody looks.
+  // Charts are drawn, and the importance is requested, when they become visible.
   seen(entries) {
     for (const { target, isIntersecting } of entries) {
       if (target.id === "importance") {
@@ -93,7 +93,7 @@ export class Parameters {
   }
 }
 
-// Options on top of each other would hide how many there are; by the trial's number, so that it stays put.
+// Spreads the dots of an option, so that their number is visible; by trial number, so that they do not move.
 function jitter(trial) {
   return (((trial.number * 0.618034) % 1) - 0.5) * 0.5;
 }

@@ -1,4 +1,4 @@
-// The best loss over the runs: one chart, or for a mapped task a small one for each map index.
+// The best loss over the runs: one chart, or a small one for each map index of a mapped task.
 import { draw } from "./chart.js";
 import { byId, el } from "./dom.js";
 import { moment, number, plain } from "./format.js";
@@ -21,7 +21,7 @@ function figure(own, name, address, small) {
   const last = own.at(-1);
   const caption = el("figcaption", {}, [name, last && `${number(last.best_loss)}${gain(own)}`].filter(Boolean).join(": "));
   if (!own.length) return el("figure", {}, caption, el("p", { class: "quiet" }, "no result yet"));
-  // One run is a number; a line needs two.
+  // A single run is shown as a number; a line needs two.
   if (own.length === 1) return el("figure", {}, small ? caption : null, el("p", { class: "single-number" }, number(last.best_loss)));
   const node = el("div", { class: small ? "chart small" : "chart" });
   chart(node, own, address, small);
@@ -58,7 +58,7 @@ async function chart(node, own, address, small) {
   node.on("plotly_click", ({ points }) => (location.href = address(own[points[0].pointNumber])));
 }
 
-// A dotted line where the objective's code or the space changed.
+// A dotted line for each change of the objective's code or of the space.
 export function changeMarks(own) {
   const line = { color: colour("quiet"), width: 1, dash: "dot" };
   return own

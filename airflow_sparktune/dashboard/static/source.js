@@ -1,4 +1,4 @@
-// Where replies come from: the server, asked for what is new only, or the data inside a report.
+// The sources of replies: the server, which sends only the changes, or the data in a report.
 
 const POLL_MS = 2000;
 const IDLE_POLL_MS = 5_000;
@@ -12,9 +12,9 @@ export class Lost extends Error {
 }
 
 export class LiveSource {
-  // `task` is the task instance in Airflow, if any: its state helps to tell a lost driver.
+  // `task` is the task instance in Airflow, if any: its state helps to detect a lost driver.
   constructor(parameters, task = null) {
-    this.parameters = parameters; // map_index, generation: as in the page's own address
+    this.parameters = parameters; // map_index, generation: as in the page's URL
     this.task = task;
   }
 
@@ -37,7 +37,7 @@ export class LiveSource {
     return this.patient("importance", { generation: model.generation });
   }
 
-  // Ask again while the server is busy.
+  // Retry while the server is busy.
   async patient(path, query) {
     for (let tries = 1; ; tries += 1) {
       try {
@@ -65,17 +65,17 @@ export class LiveSource {
     throw new Lost(explain(response.status, body.detail), Number(response.headers.get("retry-after")) || 0);
   }
 
-  // Ask the driver to stop; resolves to the server's answer in words.
+  // Ask the driver to stop; resolves to the server's response with a message.
   stop(model) {
     return this.put("stop", { generation: model.generation });
   }
 
-  // Bring an earlier champion back; resolves to the server's answer in words.
+  // Restore an earlier champion; resolves to the server's response with a message.
   restore(entry, segment) {
     return this.put("restore", segment === null ? { entry } : { entry, segment });
   }
 
-  // Whether the user may do what `path` does: the server answers a GET only then.
+  // Resolves to true if the user may use `path`: only then does a GET succeed.
   async may(path) {
     return this.get(path, {}).then(
       () => true,
@@ -98,7 +98,7 @@ export class LiveSource {
   }
 }
 
-// A report has everything in it.
+// The data in a report.
 export class ReportSource {
   constructor(data) {
     this.data = data;
@@ -111,11 +111,11 @@ export class ReportSource {
 
   async trial(model, trialNumber) {
     const found = this.data.trials[trialNumber];
-    if (!found) throw new Lost("This report has no details of this trial; `sparktune show --json` has all.");
+    if (!found) throw new Lost("This report has no details of this trial; `sparktune show --json` prints all trials.");
     return found;
   }
 
-  // A report leaves out what trials printed.
+  // A report does not include the trials' output.
   async output() {
     return null;
   }
@@ -126,20 +126,20 @@ export class ReportSource {
 }
 
 function explain(status, detail, verb = "read") {
-  if (status === 401) return "Your login has ended. Sign in to Airflow again, then reload this page.";
+  if (status === 401) return "Your login has expired. Sign in to Airflow again, then reload this page.";
   if (status === 403) return `You may not ${verb} the task instances of this DAG. Ask an administrator for access.`;
-  return typeof detail === "string" ? detail : `Airflow answered with an error (${status}); trying again.`;
+  return typeof detail === "string" ? detail : `Airflow responded with an error (${status}); trying again.`;
 }
 
 function pause(milliseconds) {
   return new Promise((resume) => setTimeout(resume, milliseconds));
 }
 
-// A driver that was killed or lost gave no result: the task's retry may go on with the study.
+// After a killed or lost driver the study is not settled: a retry of the task may continue it.
 const settled = ({ phase, summary }) => phase === "done" || (phase === "failed" && !summary.error?.retryable);
 const idle = ({ phase }) => ["failed", "killed", "lost", "none"].includes(phase);
 
-// Ask, hand over, wait, ask again, until the study is settled. A hidden page waits.
+// Poll until the study is settled. A hidden page pauses.
 export async function follow(source, model, { news, trouble }) {
   for (;;) {
     let waitMs = POLL_MS;

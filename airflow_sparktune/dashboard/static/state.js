@@ -1,4 +1,4 @@
-// Where the study stands: a sentence, a banner where it went wrong, and a few cards.
+// The state of the study: a sentence, a banner with errors, and cards.
 import { copyButtons } from "./copy.js";
 import { byId, el, outwardLink } from "./dom.js";
 import { duration, moment, number, plural, SIGNS, STATE_WORDS, STATES, valueOf } from "./format.js";
@@ -25,7 +25,7 @@ export function showState(model, task) {
   replace(byId("state"), [progress(model), best(model), time(model), cluster(model, task)]);
 }
 
-// What a retuning has decided, or how far it has come.
+// The decision of a retuning, or its progress.
 function showDecision({ reply, confirming }) {
   const { retuning } = reply;
   const [word, text] = retuning?.said ? split(retuning.said) : confirming ? ["confirming", confirmingWords(retuning)] : [];
@@ -41,10 +41,10 @@ function split(said) {
 
 function confirmingWords({ contenders, repeats }) {
   const done = contenders.reduce((sum, each) => sum + each.losses.filter((loss) => loss !== null).length, 0);
-  return `the best of the search against what is in production, ${done} of at most ${repeats * contenders.length} repeats done`;
+  return `comparing the best of the search with production, ${done} of at most ${repeats * contenders.length} repeats done`;
 }
 
-// A part that has not changed keeps its focus, its selection and its opened traceback.
+// Parts that have not changed are kept, with their focus, selection and opened traceback.
 function replace(host, nodes) {
   nodes.forEach((node, index) => {
     const old = host.children[index];
@@ -66,12 +66,12 @@ function showBanner(model) {
   if (phase === "failed" && summary.error) nodes.push(...errorLines(summary.error));
   else if (phase === "failed") nodes.push(el("p", { class: "strong" }, "The driver ended with an error."));
   if (phase === "killed") {
-    nodes.push(el("p", { class: "strong" }, "The driver was killed. A retry of the task goes on where it stopped."));
+    nodes.push(el("p", { class: "strong" }, "The driver was killed. A retry of the task continues the study."));
   }
   if (phase === "lost") {
     nodes.push(
       el("p", { class: "strong" }, `The driver died: its last update was ${moment(model.reply.attempts.at(-1).last)}.`),
-      el("p", {}, "It left no error. A retry of the task goes on where it stopped; the task's log may say what happened."),
+      el("p", {}, "It recorded no error. A retry of the task continues the study; the task's log may have the cause."),
     );
   }
   if (failures.length) nodes.push(el("ul", { class: "digest" }, ...failures.map((line) => el("li", {}, line))));

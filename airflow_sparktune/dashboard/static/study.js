@@ -62,7 +62,7 @@ function showCharts() {
   const axes = axesOf(model);
   filters.offer([...axes, lossAxis(model)]);
   contour.offer(axes, successful);
-  // Beside each other the axes need room; on a narrow screen they scroll.
+  // The axes need a minimum width; on a narrow screen they scroll.
   byId("parallel").style.setProperty("--wide", `${filters.axes.length * 5.5}rem`);
   charts.refresh();
   parameters.show(model, axes);
@@ -82,7 +82,7 @@ function showAll(changed) {
   showCharts();
 }
 
-// With Airflow's name of a mapped task instance, and the date of its run.
+// The title, with Airflow's name of a mapped task instance, and the date of its run.
 function showTitle() {
   const { rendered_map_index: mapped, run_after: runAfter } = task?.current ?? {};
   const text = `Tuning: ${model.reply.title}${mapped ? ` (${mapped})` : ""}`;
@@ -128,12 +128,12 @@ function downloadLink(generation) {
 }
 
 function generationBox(generations, shown) {
-  // Clearing a task begins a new study; the older ones stay.
+  // Clearing a task starts a new study, and the older ones are kept.
   const name = (each, index) => (index === 0 ? "newest study" : `before clearing: study g${each}`);
   const options = generations.map((each, index) =>
     el("option", { value: each, selected: each === shown }, name(each, index)),
   );
-  const box = el("select", { "aria-label": "Which study" }, ...options);
+  const box = el("select", { "aria-label": "Choose a study" }, ...options);
   box.addEventListener("change", () => {
     query.set("generation", box.value);
     location.search = query;
@@ -142,7 +142,7 @@ function generationBox(generations, shown) {
 }
 
 initLosses(showCharts);
-// A user who may not edit the task instance gets no button.
+// Only users who may edit the task instance get the button.
 if (!inside) {
   source.may("stop").then((may) => (mayStop = may));
 }

@@ -1,11 +1,11 @@
-// The trials as a table: sort, filter by state, search; a click on a row opens the trial's panel.
+// The table of trials, with sorting, a filter by state, and search; a click on a row opens the trial's panel.
 import { byId, el, reconcile } from "./dom.js";
 import { duration, number, originOf, SIGNS, STATE_WORDS, STATES, valueOf } from "./format.js";
 
 const PAGE = 100;
 
 export class TrialTable {
-  // `open(number)` shows a trial's panel; `kept(trial)` says whether the brushes let it through.
+  // `open(number)` shows a trial's panel; `kept(trial)` is true if the filters accept it.
   constructor({ open, kept }) {
     this.open = open;
     this.kept = kept;
@@ -54,7 +54,7 @@ export class TrialTable {
     const { trials, sampledFrom } = this.model;
     const listed = found > shown ? `, the first ${shown} are listed` : "";
     const sampled = sampledFrom
-      ? `. A sample of ${sampledFrom} trials: each new best, failures, the newest, an even share of the rest; ` +
+      ? `. This is a sample of ${sampledFrom} trials: new bests, failures, the newest, and evenly spaced others; ` +
         "`sparktune show --json` prints all"
       : "";
     return `${found} of ${trials.size} trials${listed}${sampled}`;
@@ -74,7 +74,7 @@ export class TrialTable {
     return trials.sort((one, other) => {
       const [left, right] = [column.value(one), column.value(other)];
       if (left === right) return other.number - one.number;
-      // A trial without a value goes to the end, whichever way the column is sorted.
+      // Trials without a value are last in both directions.
       if (left === null) return 1;
       if (right === null) return -1;
       return left < right ? -sign : sign;

@@ -1,5 +1,5 @@
-// The page follows Airflow's theme: the class of the parent page in a tab, its stored choice when the page
-// stands alone on the same origin, the system's wish otherwise.
+// The page follows Airflow's theme: the class of the parent page in a tab, or the stored choice of a page on the
+// same origin, or the system's setting.
 
 const system = matchMedia("(prefers-color-scheme: dark)");
 
@@ -15,7 +15,7 @@ function storedTheme() {
   try {
     return localStorage.getItem("theme");
   } catch {
-    return null; // storage switched off
+    return null; // storage is disabled
   }
 }
 

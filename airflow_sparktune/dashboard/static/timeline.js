@@ -1,4 +1,4 @@
-// Slots down, time across, a bar a trial in the colour of its state: idle slots are the gaps.
+// The timeline: one row per slot, one bar per trial in the colour of its state; gaps are idle slots.
 import { draw, onClick } from "./chart.js";
 import { byId } from "./dom.js";
 import { duration, number, originOf, plain, STATE_WORDS, STATES } from "./format.js";
@@ -6,7 +6,7 @@ import { colour } from "./theme.js";
 
 // `open` is called with the number of the trial that was clicked.
 export async function showTimeline(model, open) {
-  // Trials taken over from a study that was cleared ran before this one began.
+  // Trials taken over from a cleared study ran before this study started.
   const placed = model.ordered.filter((trial) => trial.slot !== null && trial.start >= model.started);
   const slots = Math.max(model.reply.summary?.slots ?? 0, ...highest(placed));
   const unit = unitOf(model.elapsed);
@@ -42,7 +42,7 @@ function unitOf(seconds) {
   return seconds < 3 * 3600 ? { name: "minutes", seconds: 60 } : { name: "hours", seconds: 3600 };
 }
 
-// One filled path holds all bars of a state: 10,000 single bars would make 10,000 elements.
+// One filled path has all bars of a state, because 10,000 bars would be 10,000 elements.
 function bars(state, trials, origin, until, unit) {
   const gap = (until - origin) / unit.seconds / 1000; // between two trials that follow each other
   const x = [];
@@ -66,7 +66,7 @@ function bars(state, trials, origin, until, unit) {
   return {
     name: STATE_WORDS[state],
     type: "scatter",
-    mode: "none", // with lines plotly would draw a path a bar
+    mode: "none", // with lines, plotly would draw a path for each bar
     fill: "toself",
     hoveron: "points",
     x,
@@ -94,6 +94,6 @@ function words(model, placed, slots) {
   if (!placed.length) return "No trial has run yet.";
   const busy = model.reply.summary?.utilisation;
   const share = busy === null || busy === undefined ? "" : ` They were busy ${Math.round(busy * 100)} % of the time.`;
-  const attempts = model.reply.attempts.length > 1 ? " A dotted line marks where another driver attempt went on." : "";
+  const attempts = model.reply.attempts.length > 1 ? " A dotted line marks the start of another driver attempt." : "";
   return `${placed.length} trials on ${slots} slots.${share}${attempts}`;
 }

@@ -1,4 +1,4 @@
-// A conditional search space as a tree: each choice with its options, how many trials each has had, and its best.
+// A conditional search space as a tree: each choice with its options, their numbers of trials and best losses.
 import { byId, el } from "./dom.js";
 import { number, plural } from "./format.js";
 

@@ -254,7 +254,7 @@ def test_a_lost_connection_is_reported_and_found_again(page: Page, site: str, ad
     expect(page.locator("#notices")).not_to_contain_text("lost")
 
 
-@pytest.mark.parametrize(("status", "words"), [(401, "Your login has ended"), (403, "You may not read")])
+@pytest.mark.parametrize(("status", "words"), [(401, "Your login has expired"), (403, "You may not read")])
 def test_a_refusal_is_explained(page: Page, site: str, status: int, words: str) -> None:
     page.route("**/study?*", lambda route: route.fulfill(status=status, json={"detail": "no"}))
 
@@ -366,6 +366,6 @@ def test_an_older_study_of_a_cleared_task_can_be_chosen(page: Page, site: str, a
     page.goto(f"{site}{RUN}/")
     expect(page.locator("#state")).to_contain_text("8 of 8 trials")
 
-    page.get_by_label("Which study").select_option("0")
+    page.get_by_label("Choose a study").select_option("0")
 
     expect(page.locator("#state")).to_contain_text("6 of 6 trials")

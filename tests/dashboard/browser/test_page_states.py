@@ -216,7 +216,7 @@ def test_a_user_who_may_edit_the_task_stops_the_study(page: Page, site: str, add
 
     page.get_by_role("button", name="Stop and keep the best").click()
 
-    expect(page.locator("#notices")).to_contain_text("keeps the best so far")
+    expect(page.locator("#notices")).to_contain_text("keeps the best trial")
     assert stop_requested(open_storage(address), attempt=1) is not None
 
 
