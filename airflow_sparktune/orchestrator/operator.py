@@ -212,7 +212,7 @@ class SparkTuneOperator(SubmissionOperator):
         return result if self.xcom_return == "summary" else result["best_params"]
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:  # noqa: ARG002 - Airflow's own
-        """Return what OpenLineage is told of the study; None where its provider is absent."""
+        """Return the OpenLineage facet of the study; None without the OpenLineage provider."""
         return study_facets(self.study_address)
 
     def _check_ours(self, context: Context) -> None:

@@ -65,7 +65,7 @@ def with_retuning(spec: Spec, storage: Storage) -> Spec:
 
 
 def _read(data: bytes, name: str, *, known: Mapping[str, Any] | None = None) -> Spec:
-    """Return the spec of a file's fields and of those that are known; raises SpecError for anything else."""
+    """Return the spec from the fields of a file and those that are `known`; raises SpecError."""
     try:
         fields = decoded(data)
         if not shape.group(fields):
@@ -75,7 +75,7 @@ def _read(data: bytes, name: str, *, known: Mapping[str, Any] | None = None) -> 
         raise
     except (ValueError, TypeError, LookupError) as error:
         raise SpecError(
-            f"{name} of a study must hold the fields of a spec, got what is none ({error}); submit it again"
+            f"{name} of a study must hold the fields of a spec, but is invalid ({error}); submit it again"
         ) from error
 
 
