@@ -1,4 +1,4 @@
-"""Sphinx directives that print what the package declares, so that no table is written twice.
+"""A Sphinx directive that prints the package's own declarations, so that no table is written twice.
 
 ```{generated} spec-fields
 ```
@@ -26,13 +26,13 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 class Generated(SphinxDirective):
-    """Markdown that a function of `tables` returns."""
+    """Inserts the Markdown that a function of `tables` returns."""
 
     required_arguments = 1
     option_spec: ClassVar[dict[str, Any]] = {}
 
     def run(self) -> list[nodes.Node]:
-        """The nodes of the text."""
+        """Return the nodes of the text."""
         name = self.arguments[0]
         if name not in TABLES:
             raise self.error(f"the argument must be one of {', '.join(TABLES)}, got {name!r}")

@@ -1,4 +1,4 @@
-"""What the reference pages show, as Markdown made from the package's own declarations."""
+"""The tables of the reference pages, as Markdown made from the package's own declarations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from airflow_sparktune.study.spec import ARGUMENTS, IDENTITY
 
 
 def spec_fields() -> str:
-    """The arguments that make up a spec."""
+    """Return the table of the arguments of a spec."""
     rows = [
         (f"`{item.name}`", item.takes, "required" if item.required else _default(item.default), item.doc)
         for item in ARGUMENTS
@@ -25,7 +25,7 @@ def spec_fields() -> str:
 
 
 def operator_arguments() -> str:
-    """The operator's arguments that are not in the spec."""
+    """Return the table of the operator's arguments that are not in the spec."""
     documented = dict(
         re.findall(r"^:param (\w+): (.*(?:\n +.*)*)", SparkTuneOperator.__doc__ or "", re.MULTILINE)
     )
@@ -40,12 +40,12 @@ def operator_arguments() -> str:
 
 
 def identity() -> str:
-    """The names of the fields of which another value makes another study."""
+    """Return the names of the fields that identify a study."""
     return ", ".join(f"`{name}`" for name in IDENTITY)
 
 
 def configuration() -> str:
-    """The section of Airflow's configuration."""
+    """Return the table of the options in Airflow's configuration."""
     options = get_provider_info()["config"]["sparktune"]["options"]
     rows = [
         (
@@ -59,19 +59,19 @@ def configuration() -> str:
 
 
 def _error_rows() -> Iterable[tuple[str, str, str]]:
-    """Each deliberate error: its name, whether a retry can help, its docstring."""
+    """Yield the name of each error, whether it is retried, and its docstring."""
     for kind in vars(package_errors).values():
         if isinstance(kind, type) and issubclass(kind, package_errors.SparktuneError):
             yield kind.__name__, "yes" if kind.retryable else "no", " ".join((kind.__doc__ or "").split())
 
 
 def errors() -> str:
-    """The table of errors."""
+    """Return the table of errors."""
     return _table(("error", "retried", "meaning"), [(f"`{name}`", *rest) for name, *rest in _error_rows()])
 
 
 def commands() -> str:
-    """Each command of `sparktune` with its arguments; those of a spec have a page of their own."""
+    """Return a section for each command of `sparktune`; arguments of the spec are on a separate page."""
     context, in_spec = click.Context(cli), {item.name for item in ARGUMENTS}
     sections = []
     for name in COMMANDS:
@@ -79,14 +79,14 @@ def commands() -> str:
         assert command is not None
         rows = [(f"`{_usage(item)}`", _meaning(item)) for item in command.params if item.name not in in_spec]
         if any(item.name in in_spec for item in command.params):
-            every = "Every argument of a [spec](spec-file.md), in place of the file's."
+            every = "All arguments of a [spec](spec-file.md); they override the file."
             rows.append(("`--max-evals`, `--parallelism`, ...", every))
         sections.append(f"### `sparktune {name}`\n\n{_prose(command.help or '')}\n\n{_options(rows)}")
     return "\n\n".join(sections)
 
 
 def _prose(text: str) -> str:
-    """A command's help; click's mark for lines to keep makes a block of examples."""
+    """Return a command's help as Markdown; paragraphs with click's mark `\\b` become blocks of examples."""
     paragraphs = inspect.cleandoc(text).split("\n\n")
     return "\n\n".join(
         f"```console\n{part[1:].strip()}\n```" if part.startswith("\b") else part for part in paragraphs
@@ -94,8 +94,8 @@ def _prose(text: str) -> str:
 
 
 def _options(rows: Sequence[tuple[str, str]]) -> str:
-    told = [row for row in rows if row[1]]
-    return _table(("option", "meaning"), told) if told else ""
+    described = [row for row in rows if row[1]]
+    return _table(("option", "meaning"), described) if described else ""
 
 
 def _usage(item: click.Parameter) -> str:

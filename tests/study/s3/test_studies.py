@@ -107,7 +107,7 @@ def late(s: float) -> Callable[[Request], Fault | None]:
 
 FAULTS: dict[str, tuple[int, Callable[[FaultyProxy], None]]] = {
     "no fault": (40, lambda proxy: None),
-    "2 s an answer": (4, lambda proxy: setattr(proxy, "delay_s", 2.0)),
+    "2 s per response": (4, lambda proxy: setattr(proxy, "delay_s", 2.0)),
     "503 SlowDown, one in four": (
         40,
         lambda proxy: setattr(proxy, "choose", every(4, Fault.SLOW_DOWN, "PUT", "GET", "LIST")),
@@ -116,7 +116,7 @@ FAULTS: dict[str, tuple[int, Callable[[FaultyProxy], None]]] = {
         40,
         lambda proxy: setattr(proxy, "choose", outage(Fault.UNAVAILABLE, for_s=20)),
     ),
-    "reset in the middle of a PUT, one in four": (
+    "reset during a PUT, one in four": (
         40,
         lambda proxy: setattr(proxy, "choose", every(4, Fault.RESET_BEFORE, "PUT")),
     ),
