@@ -86,7 +86,7 @@ def commands() -> str:
 
 
 def _prose(text: str) -> str:
-    """Return a command's help as Markdown; paragraphs with click's mark `\\b` become blocks of examples."""
+    """Return a command's help as Markdown; paragraphs marked for click become blocks of examples."""
     paragraphs = inspect.cleandoc(text).split("\n\n")
     return "\n\n".join(
         f"```console\n{part[1:].strip()}\n```" if part.startswith("\b") else part for part in paragraphs

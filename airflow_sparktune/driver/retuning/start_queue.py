@@ -1,4 +1,4 @@
-"""Feed a study with its starts, and stop the warm points where they bring nothing more."""
+"""The queue of a study's starts, which drops the remaining warm points when they stop improving."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from airflow_sparktune.study.trial import Trial, TrialOrigin
 
 log = logging.getLogger(__name__)
 
-# So many warm points in a row that are worse than an earlier one end them: they come the best first, and
-# crowd around last week's optimum. Chosen on the benchmark `warm_start`.
+# After this many warm points in a row that are worse than an earlier one, the others are dropped: they are
+# ordered by loss, and close to last week's optimum. Chosen on the benchmark `warm_start`.
 PATIENCE = 3
 
 
 class StartQueue(TrialQueue):
     """The queue of a search: trials that run again, then its starts in their order.
 
-    It looks at what the warm points have come to in the journal, so a retry drops the same ones. A person's
-    own list of points runs whole: it need not begin with the best.
+    It reads the results of the warm points from the journal, so a retry drops the same ones. A user's own
+    list of points runs completely, because it need not begin with the best.
     """
 
     def __init__(self, starts: Iterable[Start], *, study: Study) -> None:
@@ -29,7 +29,7 @@ class StartQueue(TrialQueue):
         self._study = study
 
     def fresh(self, number: int) -> Trial | None:
-        """Return the next trial that has not begun yet; a warm point only while they improve."""
+        """Return the next trial that has not started yet; a warm point only while warm points improve."""
         if self._no_longer_improves() and (dropped := self.drop(TrialOrigin.WARM_START)):
             log.info("leaving out %d points of warm_start: the last %d brought nothing", dropped, PATIENCE)
         return super().fresh(number)
