@@ -19,7 +19,7 @@ from airflow_sparktune.space import uniform
 
 
 class TaskInstance:
-    """As much of a task instance as the operator looks at."""
+    """The part of a task instance that the operator uses."""
 
     def __init__(self, *, max_tries: int = 0, map_index: int = -1) -> None:
         self.dag_id, self.task_id, self.run_id = "churn", "tune", "manual__2026-01-01T00:00:00+00:00"
@@ -39,7 +39,7 @@ def storage(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def operator(storage: Path) -> Callable[..., SparkTuneOperator]:
-    """A valid operator, but for what a test gives it."""
+    """Return an operator with valid arguments, which a test can override."""
 
     def make(**given: Any) -> SparkTuneOperator:
         arguments = {"objective": "m:f", "space": {"x": uniform(0, 1)}, "max_evals": 3, "seed": 1}
@@ -50,7 +50,7 @@ def operator(storage: Path) -> Callable[..., SparkTuneOperator]:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., Any]:
-    """Execute an operator as a task would; returns (result, task instance)."""
+    """Execute an operator as a task would; returns the result and the task instance."""
 
     def execute(
         task: Any, *, store: Any = None, events: Any = None, parsed: Any = None, **instance: Any
@@ -73,7 +73,7 @@ def run(tmp_path: Path) -> Callable[..., Any]:
 
 @pytest.fixture
 def spark_submit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Callable[[], Any]]:
-    """Put the stand-in on PATH with a behaviour; returns what reads its note of how it was started."""
+    """Put the stand-in on PATH with a behaviour; returns a function that reads how it was started."""
 
     def install(behaviour: str, *, master: str = "local[2]", **extra: Any) -> Callable[[], Any]:
         folder = tmp_path / "bin"
@@ -94,7 +94,7 @@ def spark_submit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[s
 
 
 class ResourceManager(ThreadingHTTPServer):
-    """Stands in for YARN's: an application runs until somebody kills it, or `finished` says that it has."""
+    """Stands in for YARN's resource manager; an application runs until it is killed, or until `finished`."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), ApplicationPage)
@@ -104,7 +104,7 @@ class ResourceManager(ThreadingHTTPServer):
 
 
 class ApplicationPage(BaseHTTPRequestHandler):
-    """`GET /ws/v1/cluster/apps/ID`, `PUT /ws/v1/cluster/apps/ID/state`."""
+    """Serves `GET /ws/v1/cluster/apps/ID` and `PUT /ws/v1/cluster/apps/ID/state`."""
 
     server: ResourceManager
 
@@ -120,7 +120,7 @@ class ApplicationPage(BaseHTTPRequestHandler):
         self._answer({"state": "KILLED"})
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Keep quiet."""
+        """Log nothing."""
 
     def _answer(self, body: Any) -> None:
         data = json.dumps(body).encode()
@@ -132,7 +132,7 @@ class ApplicationPage(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def resource_manager() -> Iterator[ResourceManager]:
-    """A running stand-in."""
+    """Yield a running stand-in."""
     with ResourceManager() as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server

@@ -1,6 +1,6 @@
-"""Stands in for spark-submit: behaves as the environment variable STAND_IN says, without a JVM.
+"""Stands in for spark-submit without a JVM; the environment variable STAND_IN sets its behaviour.
 
-It writes the journal that a driver would have written.
+It writes the journal that a driver would write.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.trial import Trial, TrialState
 
-# What spark-submit says once the application is in the cluster.
+# spark-submit's output once the application is in the cluster.
 SAID = {
     "waits on Kubernetes": "pod name: sparktune-1-driver",
     "waits on YARN": "Submitted application application_1_0001",
@@ -81,7 +81,7 @@ def main(arguments: list[str], behaviour: str) -> int:
         return 1
     if behaviour == "fails with escapes":
         error = ObjectiveError("no\x1b[31m such\x07 module")
-        # As a journal that somebody else has written would hold it.
+        # A journal that was written by others may contain this.
         recorder.close(StopReason.ERROR, error={**describe(error), "message": "no\x1b[31m such\x07 module"})
         return 1
     if behaviour == "fails":

@@ -1,4 +1,4 @@
-"""A storage by a connection of Airflow's: Airflow's side has its credentials, and nobody else."""
+"""A storage with an Airflow connection, whose credentials only Airflow's side has."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from tests.study.s3.conftest import BUCKET, proxy, s3_server  # noqa: F401 - fix
 from tests.study.s3.faulty_proxy import FaultyProxy, Request
 
 KEY, SECRET = "AKIALAKE", "secret-of-the-lake"
-DRIVERS_KEY = "test"  # that of the environment, see the fixture `proxy`
+DRIVERS_KEY = "test"  # set in the environment by the fixture `proxy`
 
 
 @pytest.fixture
 def lake(proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:  # noqa: F811
-    """The connection `lake`; yields who has signed requests."""
+    """Create the connection `lake`; yields the keys that have signed requests."""
     extra = {"endpoint_url": proxy.url, "region_name": "us-east-1"}
     connection = {"conn_type": "aws", "login": KEY, "password": SECRET, "extra": extra}
     monkeypatch.setenv("AIRFLOW_CONN_LAKE", json.dumps(connection))
@@ -37,7 +37,7 @@ def lake(proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[set[st
 
     proxy.choose = note
     yield seen
-    # The keys may be others in the next test.
+    # The next test may use other keys.
     fsspec.get_filesystem_class("s3").clear_instance_cache()
 
 
@@ -45,7 +45,7 @@ def lake(proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[set[st
 def test_airflow_uses_the_connection_and_the_driver_its_own_credentials(
     operator, run, spark_submit, lake: set[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """No secret of the connection is on the command line, in the settings, in the study or in a log."""
+    """The command line, the settings, the study and the logs contain no secret of the connection."""
     note = spark_submit("works")
     storage = f"s3://lake@{BUCKET}/sparktune"
     best, ti = run(operator(storage=storage, warm_start=f"s3://lake@{BUCKET}/other/g0"))
@@ -72,7 +72,7 @@ def test_airflow_uses_the_connection_and_the_driver_its_own_credentials(
 
 @pytest.mark.integration
 def test_a_tracker_opens_the_storage_by_the_same_connection(lake: set[str], tmp_path: Path) -> None:
-    """It is a process of its own, which has its connections from the environment alone."""
+    """The tracker is a separate process that gets its connections only by its environment."""
     open_storage(f"s3://{BUCKET}/tracked").write("airflow.json", b"no task")
     lake.clear()
     address = f"s3://lake@{BUCKET}/tracked"
@@ -97,7 +97,7 @@ def test_a_tracker_opens_the_storage_by_the_same_connection(lake: set[str], tmp_
 
 @pytest.mark.integration
 def test_listings_are_never_old(lake: set[str]) -> None:
-    """Airflow's own file system would keep them."""
+    """Airflow's own file system would cache the listings."""
     connections.register()
     reader = open_storage(f"s3://lake@{BUCKET}/fresh")
     assert reader.names("") == []
@@ -108,7 +108,7 @@ def test_listings_are_never_old(lake: set[str]) -> None:
 
 
 def test_a_connection_that_is_not_there(operator, run, spark_submit) -> None:
-    """The command that makes it is in the message, and nothing is submitted."""
+    """The message has the command that creates the connection, and nothing is submitted."""
     note = spark_submit("works")
     with pytest.raises(AirflowFailException, match=r"got 'nowhere'; .*airflow connections add nowhere"):
         run(operator(storage="s3://nowhere@bucket/sparktune"))
@@ -128,7 +128,7 @@ def test_without_the_extra_one_sentence_says_so(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_driver_has_no_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is told which address to use there."""
+    """The error has the address to use in the driver."""
     monkeypatch.setattr(opened_by, "_opener", None)
     with pytest.raises(
         StorageError, match="use s3://bucket/sparktune here, with credentials in the environment"

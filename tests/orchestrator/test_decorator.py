@@ -1,4 +1,4 @@
-"""`@task.sparktune`: what of the decorated function travels, and what it is called with."""
+"""`@task.sparktune`: how the decorated function is shipped and called."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SPACE = {"x": uniform(0, 1)}
 
 @pytest.fixture
 def submitted(run, spark_submit, storage, tmp_path) -> Callable[..., tuple[Spec, Any]]:
-    """Run the task that a call of a decorated function makes; returns spec and shipped objective."""
+    """Run the task of a decorated function's call; returns the spec and the shipped objective."""
     note = spark_submit("keeps the code")
 
     def submit(call: Callable[[], Any]) -> tuple[Spec, Any]:
@@ -40,7 +40,7 @@ def submitted(run, spark_submit, storage, tmp_path) -> Callable[..., tuple[Spec,
 
 
 def test_the_function_is_the_objective(submitted) -> None:
-    """Its source travels, its annotations are not evaluated, and the call's arguments are its kwargs."""
+    """The source is shipped, annotations are not evaluated, and the call's arguments are the kwargs."""
 
     @task.sparktune(space=SPACE, max_evals=3, seed=1)
     def tune(params: NotHere, by, trial, folds=5):  # noqa: F821
@@ -52,7 +52,7 @@ def test_the_function_is_the_objective(submitted) -> None:
 
 
 def test_the_params_may_have_any_name(submitted) -> None:
-    """The first parameter is not the caller's, whatever it is called."""
+    """The first parameter receives the params, whatever its name."""
 
     @task.sparktune(space=SPACE, max_evals=3, seed=1)
     def tune(ti, *, by):
@@ -63,7 +63,7 @@ def test_the_params_may_have_any_name(submitted) -> None:
 
 
 def test_arguments_of_the_decorator_and_of_the_call_meet(submitted) -> None:
-    """Arguments common to all calls may stand with the decorator; the call wins."""
+    """Arguments of the decorator are defaults; those of the call override them."""
 
     @task.sparktune(space=SPACE, max_evals=3, seed=1, objective_kwargs={"folds": 3, "by": 0})
     def tune(params, by, folds=5):
@@ -74,7 +74,7 @@ def test_arguments_of_the_decorator_and_of_the_call_meet(submitted) -> None:
 
 
 def test_a_call_that_does_not_fit(submitted) -> None:
-    """Parsing the DAG fails, with the argument that the author has to give."""
+    """Parsing the DAG fails with the name of the missing argument."""
 
     @task.sparktune(space=SPACE, max_evals=3)
     def tune(params, by, trial):

@@ -1,4 +1,4 @@
-"""The letter of a replaced champion: Airflow's SMTP notifier, and a conversation with a mail server."""
+"""Airflow's SMTP notifier for a replaced champion, with a mail server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from airflow_sparktune.orchestrator.production import notify
 
 
 class MailServer(socketserver.ThreadingTCPServer):
-    """Takes letters on loopback."""
+    """Receives mail on loopback."""
 
     daemon_threads = True
 
@@ -60,7 +60,7 @@ def mail_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[MailServer]:
 
 
 def test_it_says_what_was_decided(mail_server: MailServer) -> None:
-    """The example of the guide; its templates know the result as `tuning`."""
+    """The example of the guide works; its templates have the result as `tuning`."""
     letter = SmtpNotifier(
         to="owner@example.com",
         subject="Champion replaced",

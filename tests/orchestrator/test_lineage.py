@@ -1,4 +1,4 @@
-"""Lineage: what a study was tuned on, and what it came to."""
+"""Lineage: the data sets and the result of a study."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_sparktune.orchestrator import lineage
 
 @pytest.fixture
 def collector(monkeypatch: pytest.MonkeyPatch) -> HookLineageCollector:
-    """Airflow's own, as it is where some plugin reads the lineage."""
+    """Return Airflow's own collector, as if a plugin reads the lineage."""
     collector = HookLineageCollector()
     monkeypatch.setattr(lineage, "get_hook_lineage_collector", lambda: collector)
     return collector
@@ -26,7 +26,7 @@ def inputs(collector: HookLineageCollector) -> list[str]:
 
 
 def test_the_data_sets_are_the_inlets_and_the_addresses(operator, run, spark_submit, collector) -> None:
-    """Whatever else the objective's arguments hold is no data set."""
+    """Other values in the objective's arguments are not data sets."""
     spark_submit("works")
     kwargs = {"rows": "s3://lake/orders", "week": "2026-11-02", "others": ["file://data/shops.csv"], "n": 3}
     run(operator(inlets=[Asset("s3://lake/customers")], objective_kwargs=kwargs))
@@ -44,7 +44,7 @@ def test_an_address_that_airflow_refuses_fails_nothing(
 
 
 def test_an_event_says_what_was_tuned_and_decided(operator, run, spark_submit) -> None:
-    """As the provider of OpenLineage asks for it when the task has succeeded."""
+    """The OpenLineage provider requests the facet after the task has succeeded."""
     from airflow.providers.openlineage.extractors.manager import ExtractorManager
     from openlineage.client.serde import Serde
 

@@ -1,4 +1,4 @@
-"""SparkTuneOperator around a stand-in for spark-submit: what it checks, submits and delivers."""
+"""SparkTuneOperator with a stand-in for spark-submit: its checks, submissions and results."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ RUN = "churn/tune/manual__2026-01-01T00_00_00_00_00-1e8dc70c"
 
 
 def test_delivers_the_best_params(operator, run, spark_submit, storage) -> None:
-    """The best params are the return value; loss, summary and address stand beside it in XCom."""
+    """The best params are the return value; loss, summary and address are other XCom keys."""
     spark_submit("works")
     best, ti = run(operator())
     assert best == {"x": 0}
@@ -48,7 +48,7 @@ def test_delivers_the_best_params(operator, run, spark_submit, storage) -> None:
 
 
 def test_submission(operator, run, spark_submit) -> None:
-    """The task submits our launcher and zip with this Python, no stdin, in a folder that it removes."""
+    """The task submits the launcher and the zip with this Python, no stdin, in a folder that it removes."""
     note = spark_submit("works")
     run(operator(conf={"spark.executor.memory": "2g"}, py_files="/lib/own.zip", name="nightly"))
     started = note()
@@ -64,7 +64,7 @@ def test_submission(operator, run, spark_submit) -> None:
 
 
 def test_the_cluster_decides_about_its_own_python(operator, run, spark_submit) -> None:
-    """On a cluster only the driver's Python is ours to say."""
+    """On a cluster, only the driver's Python is set."""
     note = spark_submit("works", master="spark://master:7077")
     run(operator())
     assert note()["conf"]["spark.pyspark.driver.python"] == sys.executable
@@ -72,14 +72,14 @@ def test_the_cluster_decides_about_its_own_python(operator, run, spark_submit) -
 
 
 def test_what_the_user_sets_wins(operator, run, spark_submit) -> None:
-    """A conf that somebody set is left alone."""
+    """Settings in the user's conf are not changed."""
     note = spark_submit("works")
     run(operator(conf={"spark.pyspark.python": "/opt/py/bin/python"}))
     assert note()["conf"]["spark.pyspark.python"] == "/opt/py/bin/python"
 
 
 def test_no_secret_is_on_the_command_line(operator, run, spark_submit) -> None:
-    """The settings go by a file that only this user reads; the environment of a local driver stays one."""
+    """Settings are in a file that only this user can read; a local driver gets its environment directly."""
     note = spark_submit("works")
     task = operator(conf={"spark.executorEnv.DB_PW": "hunter2"}, env_vars={"API_TOKEN": "hunter3"})
     run(task)
@@ -101,7 +101,7 @@ def test_no_secret_is_on_the_command_line(operator, run, spark_submit) -> None:
 def test_no_environment_of_a_cluster_is_on_the_command_line(
     operator, run, spark_submit, monkeypatch, master, behaviour, prefix
 ) -> None:
-    """The provider would write it there on YARN and Kubernetes."""
+    """On YARN and Kubernetes, the provider would put it there."""
     monkeypatch.setattr(spark_hook, "kube_client", types.SimpleNamespace(ApiException=OSError), raising=False)
     note = spark_submit(behaviour, master=master)
     with suppress(DriverLost):  # on Kubernetes the provider looks for an exit code in the output
@@ -115,7 +115,7 @@ def test_no_environment_of_a_cluster_is_on_the_command_line(
 def test_settings_of_openlineage_are_not_on_the_command_line(
     operator, run, spark_submit, monkeypatch
 ) -> None:
-    """The provider adds them to the task's conf just before it submits; they may hold a key."""
+    """The provider adds them to the task's conf just before it submits, and they may contain a key."""
     key = "spark.openlineage.transport.auth.apiKey"
     monkeypatch.setattr(
         spark_operator,
@@ -129,7 +129,7 @@ def test_settings_of_openlineage_are_not_on_the_command_line(
 
 
 def test_sparks_defaults_stay(operator, run, spark_submit, tmp_path) -> None:
-    """A properties file makes spark-submit pass over spark-defaults.conf: its settings are in that file."""
+    """With a properties file, spark-submit ignores spark-defaults.conf, so the file includes its settings."""
     note = spark_submit("works")
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf" / "spark-defaults.conf").write_text("spark.eventLog.dir  hdfs:///logs\n")
@@ -138,7 +138,7 @@ def test_sparks_defaults_stay(operator, run, spark_submit, tmp_path) -> None:
 
 
 def test_the_spec_is_the_one_that_was_submitted(operator, run, spark_submit) -> None:
-    """Its hash is on the driver's command line."""
+    """The hash of the spec is on the driver's command line."""
     note = spark_submit("works")
     _, ti = run(operator())
     line = note()["arguments"]
@@ -147,7 +147,7 @@ def test_the_spec_is_the_one_that_was_submitted(operator, run, spark_submit) -> 
 
 
 def test_templated_budgets(operator, run, spark_submit, storage) -> None:
-    """Text from a template is as good as a number."""
+    """Texts from templates are accepted as numbers."""
     spark_submit("works")
     run(operator(max_evals="4", parallelism="2", timeout=timedelta(minutes=1), seed="7"))
     spec = read_study(str(storage / RUN / "g0")).study.spec
@@ -155,13 +155,13 @@ def test_templated_budgets(operator, run, spark_submit, storage) -> None:
 
 
 def test_all_arguments_of_the_spec_are_templated() -> None:
-    """Budgets, arguments and paths may be templates, and the provider's own template fields stay."""
+    """Budgets, arguments and paths may be templates; the provider's template fields are kept."""
     fields = set(SparkTuneOperator.template_fields)
     assert {"objective", "objective_kwargs", "space", "max_evals", "timeout", "storage", "conf"} <= fields
 
 
 def test_the_operator_takes_every_argument_of_a_spec() -> None:
-    """One argument a field of the spec: in the constructor, templated, documented; unset by default."""
+    """The constructor has each field of the spec: templated, documented, unset by default."""
     found = inspect.signature(SparkTuneOperator.__init__).parameters
     for item in ARGUMENTS:
         assert found[item.name].default is None, item.name
@@ -173,7 +173,7 @@ def test_the_operator_takes_every_argument_of_a_spec() -> None:
 
 
 def test_retry_goes_on(operator, run, spark_submit, storage) -> None:
-    """A driver that ended without a verdict is retried, and the next attempt adds what is missing."""
+    """A driver that ended without a verdict is retried, and the next attempt runs the missing trials."""
     spark_submit("dies at the second trial")
     with pytest.raises(DriverLost, match="after 2 finished trials; a retry continues the study"):
         run(operator())
@@ -184,7 +184,7 @@ def test_retry_goes_on(operator, run, spark_submit, storage) -> None:
 
 
 def test_a_result_is_delivered_without_another_driver(operator, run, spark_submit) -> None:
-    """The retry of a task whose study was closed with a result submits nothing."""
+    """A retry submits nothing if the study already has a result."""
     spark_submit("works")
     first, _ = run(operator())
     spark_submit("dies early")
@@ -195,7 +195,7 @@ def test_a_result_is_delivered_without_another_driver(operator, run, spark_submi
 
 
 def test_another_generation_is_another_study(operator, run, spark_submit, storage) -> None:
-    """Clearing raises max_tries: the study lies elsewhere, and the old one stays."""
+    """Clearing raises max_tries, so the study has another folder, and the old one is kept."""
     spark_submit("works")
     run(operator())
     run(operator(), max_tries=1)
@@ -206,14 +206,14 @@ def test_another_generation_is_another_study(operator, run, spark_submit, storag
 
 
 def test_a_verdict_of_the_driver_is_not_retried(operator, run, spark_submit) -> None:
-    """An error that the user has to correct fails the task for good, with the driver's message."""
+    """An error that the user must fix fails the task permanently, with the driver's message."""
     spark_submit("fails")
     with pytest.raises(AirflowFailException, match="the objective 'm:f' must be callable, got int"):
         run(operator())
 
 
 def test_older_studies_go_after_a_success(operator, run, spark_submit, storage, caplog) -> None:
-    """And not after a failure; the study of this run stays, however many are kept."""
+    """Older studies are removed only after a success; this run's study is always kept."""
     spark_submit("works")
     for clear in range(3):
         run(operator(keep_studies=None), max_tries=clear)
@@ -251,7 +251,7 @@ def test_a_number_of_studies_that_is_none_is_told_at_once(operator, run, spark_s
 
 
 def test_a_verdict_does_not_drive_a_terminal(operator, run, spark_submit) -> None:
-    """What a journal holds ends in Airflow's log and in the exception: escape sequences are taken out."""
+    """Escape sequences from a journal are removed from Airflow's log and from the exception."""
     spark_submit("fails with escapes")
     with pytest.raises(AirflowFailException) as raised:
         run(operator())
@@ -260,7 +260,7 @@ def test_a_verdict_does_not_drive_a_terminal(operator, run, spark_submit) -> Non
 
 
 def test_a_storage_group_may_read_the_study(operator, run, spark_submit, storage, monkeypatch) -> None:
-    """`[sparktune] storage_group`: for an API server that runs as another user."""
+    """`[sparktune] storage_group` is for an API server that runs as another user."""
     group = grp.getgrgid(max(os.getgroups(), default=os.getgid()))
     monkeypatch.setenv("AIRFLOW__SPARKTUNE__STORAGE_GROUP", group.gr_name)
     spark_submit("works")
@@ -286,14 +286,14 @@ def test_a_storage_group_that_is_not_there(operator, run, spark_submit, monkeypa
 
 
 def test_a_driver_that_never_opened_the_study(operator, run, spark_submit) -> None:
-    """spark-submit's last lines are in the error."""
+    """The error has the last lines of spark-submit."""
     spark_submit("dies early")
     with pytest.raises(DriverLost, match="no such thing as a master"):
         run(operator())
 
 
 def test_an_older_result_is_not_passed_off_as_a_new_one(operator, run, spark_submit) -> None:
-    """A result that the study held before is none of a driver that has died since."""
+    """An earlier result does not count as the result of a driver that has died since."""
     spark_submit("works")
     run(operator())
     spark_submit("dies early")
@@ -302,7 +302,7 @@ def test_an_older_result_is_not_passed_off_as_a_new_one(operator, run, spark_sub
 
 
 def test_a_verdict_on_a_study_that_starts_over(operator, run, spark_submit) -> None:
-    """It takes over no earlier attempt, and its verdict is found all the same."""
+    """An attempt that takes over no earlier attempt still delivers its verdict."""
     spark_submit("dies at the second trial")
     with pytest.raises(DriverLost):
         run(operator())
@@ -312,7 +312,7 @@ def test_a_verdict_on_a_study_that_starts_over(operator, run, spark_submit) -> N
 
 
 def test_what_the_provider_refuses_is_not_retried(operator, run, spark_submit) -> None:
-    """YARN's cluster mode needs a setting that the provider checks: its words, and no further tries."""
+    """YARN's cluster mode needs a setting; the provider's message fails the task permanently."""
     note = spark_submit("works", master="yarn")
     with pytest.raises(AirflowFailException, match="requires yarn_track_via_rm_api=True"):
         run(operator(deploy_mode="cluster"))
@@ -320,21 +320,21 @@ def test_what_the_provider_refuses_is_not_retried(operator, run, spark_submit) -
 
 
 def test_a_connection_that_cannot_be_used(operator, run, spark_submit) -> None:
-    """The task is not retried for a connection that the provider's hook refuses."""
+    """A connection that the provider's hook rejects fails the task permanently."""
     spark_submit("works", **{"spark-binary": "spark9-submit"})
     with pytest.raises(AirflowFailException, match="'spark_default' must be usable on this worker"):
         run(operator())
 
 
 def test_output_that_is_no_text(operator, run, spark_submit) -> None:
-    """A trial may print bytes that are no text."""
+    """A trial may print bytes that are not text."""
     spark_submit("prints no text")
     best, _ = run(operator())
     assert best == {"x": 0}
 
 
 def test_missing_connection(operator, run, spark_submit, monkeypatch) -> None:
-    """No silent YARN: the error names the connection and the command that makes it."""
+    """YARN is not used silently: the error has the connection and the command that creates it."""
     spark_submit("works")
     monkeypatch.delenv("AIRFLOW_CONN_SPARK_DEFAULT")
     with pytest.raises(AirflowFailException, match=r"got 'spark_default'; create it with: airflow"):
@@ -342,7 +342,7 @@ def test_missing_connection(operator, run, spark_submit, monkeypatch) -> None:
 
 
 def test_python_in_cluster_mode_on_a_standalone_master(operator, run, spark_submit) -> None:
-    """Spark does not support it: said before anything is submitted."""
+    """Spark does not support it, and the error is raised before anything is submitted."""
     note = spark_submit("works", master="spark://master:7077")
     with pytest.raises(AirflowFailException, match=r"set deploy_mode='client'"):
         run(operator(deploy_mode="cluster"))
@@ -364,7 +364,7 @@ def test_python_in_cluster_mode_on_a_standalone_master(operator, run, spark_subm
     ],
 )
 def test_bad_input_is_told_before_anything_is_submitted(operator, run, spark_submit, given, message) -> None:
-    """Rule, value and way out; no retry, for it would be the same again."""
+    """The error has rule, value and way out, and is not retried."""
     note = spark_submit("works")
     with pytest.raises(AirflowFailException, match=message):
         run(operator(**given))
@@ -372,7 +372,7 @@ def test_bad_input_is_told_before_anything_is_submitted(operator, run, spark_sub
 
 
 def test_a_misspelled_objective_costs_no_spark(operator, run, spark_submit, tmp_path) -> None:
-    """It is looked up in the file beside the DAG, whose code is not run."""
+    """The objective is looked up in the source beside the DAG, which is not run."""
     note = spark_submit("works")
     (tmp_path / "dags").mkdir()
     (tmp_path / "dags" / "train.py").write_text("raise SystemExit\ndef loss(params, rows=1): ...\n")
@@ -384,7 +384,7 @@ def test_a_misspelled_objective_costs_no_spark(operator, run, spark_submit, tmp_
 
 
 def test_storage_that_cannot_be_written(operator, run, spark_submit, tmp_path) -> None:
-    """A folder below a file can be written by nobody."""
+    """No user can write to a folder below a file."""
     spark_submit("works")
     (tmp_path / "file").write_text("")
     with pytest.raises(AirflowFailException, match="the study folder must be"):
@@ -392,7 +392,7 @@ def test_storage_that_cannot_be_written(operator, run, spark_submit, tmp_path) -
 
 
 def test_storage_that_means_another_folder_to_each_process(operator, run, spark_submit) -> None:
-    """The driver would look below its own working folder."""
+    """The driver would resolve a relative path in its own working folder."""
     note = spark_submit("works")
     with pytest.raises(AirflowFailException, match=r"absolute path, got 'studies'; the Spark driver"):
         run(operator(storage="studies"))
@@ -412,14 +412,14 @@ def test_storage_that_means_another_folder_to_each_process(operator, run, spark_
 def test_local_storage_where_a_retry_may_run_elsewhere(
     monkeypatch, caplog, executor: str, storage: str, warned: bool
 ) -> None:
-    """The task warns where one of the executors runs tasks on other machines."""
+    """The task warns if one of Airflow's executors runs tasks on other machines."""
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
     warn_of_local_storage(f"{storage}/churn/tune/r1/g0", in_cluster=False)
     assert ("a retry on another worker starts over" in caplog.text) is warned
 
 
 def test_options_of_the_machine_stay(operator, run, spark_submit, monkeypatch) -> None:
-    """A proxy in SPARK_SUBMIT_OPTS is there beside our own settings, and wins."""
+    """A proxy in SPARK_SUBMIT_OPTS is kept and has precedence."""
     monkeypatch.setenv("SPARK_SUBMIT_OPTS", "-Dhttps.proxyHost=proxy")
     note = spark_submit("works")
     run(operator())
@@ -431,7 +431,7 @@ def test_options_of_the_machine_stay(operator, run, spark_submit, monkeypatch) -
 
 
 def test_a_temporary_folder_too_deep_for_sockets(operator, run, spark_submit, monkeypatch, tmp_path) -> None:
-    """There the JVM keeps its own."""
+    """The JVM then uses its default temporary folder."""
     deep = tmp_path / ("d" * 60)
     deep.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(deep))
@@ -442,7 +442,7 @@ def test_a_temporary_folder_too_deep_for_sockets(operator, run, spark_submit, mo
 
 
 def test_secrets_stay_out_of_the_spec(operator, run, spark_submit, storage) -> None:
-    """A value or key that Airflow masks is refused by its place; the message does not repeat it."""
+    """A value or key that Airflow masks is rejected; the message has its place but not the value."""
     spark_submit("works")
     mask_secret("correct-horse-battery")
     with pytest.raises(AirflowFailException, match=r"\['dsn'\] must not hold a secret") as caught:
@@ -455,12 +455,12 @@ def test_secrets_stay_out_of_the_spec(operator, run, spark_submit, storage) -> N
 
 
 def test_construction_checks_nothing(operator) -> None:
-    """Checks happen when the task runs: an XComArg or a template has no value yet."""
+    """Arguments are checked when the task runs, because XComArgs and templates have no value before."""
     assert operator(max_evals="{{ 0 }}", parallelism=None).max_evals == "{{ 0 }}"
 
 
 def test_connections_are_looked_up_once_there_is_something_to_run(operator, run, spark_submit) -> None:
-    """A result that stands is delivered even if the connection has gone since."""
+    """An existing result is delivered even if the connection no longer exists."""
     spark_submit("works")
     run(operator())
     best, _ = run(operator(conn_id="gone"))
@@ -468,13 +468,13 @@ def test_connections_are_looked_up_once_there_is_something_to_run(operator, run,
 
 
 def test_yarn_application_is_killed_after_a_reconnect(operator, monkeypatch, resource_manager) -> None:
-    """A task that reconnected to its application ends it when it is killed."""
+    """A task that has reconnected to its application ends it when it is killed."""
     extra = {"yarn_resourcemanager_webapp_address": resource_manager.address}
     connection = {"conn_type": "spark", "host": "yarn", "extra": extra}
     monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", json.dumps(connection))
     task = operator(deploy_mode="cluster", yarn_track_via_rm_api=True)
-    task._hook = task._get_hook()  # as execute makes it
-    # The kill comes while the task waits for its next look at the application.
+    task._hook = task._get_hook()  # as in execute
+    # The kill comes between two polls of the application.
     monkeypatch.setattr("time.sleep", lambda _: task.on_kill())
     with pytest.raises(RuntimeError, match="KILLED"):
         task.poll_until_complete("application_1_0001", {})
@@ -483,14 +483,14 @@ def test_yarn_application_is_killed_after_a_reconnect(operator, monkeypatch, res
 
 @pytest.fixture
 def store() -> types.SimpleNamespace:
-    """The state store that a task's tries share."""
+    """Return the state store that the tries of a task share."""
     kept: dict[str, Any] = {}
     return types.SimpleNamespace(get=kept.get, set=kept.__setitem__, delete=lambda key: kept.pop(key, None))
 
 
 @pytest.fixture
 def durable(run, operator, spark_submit, resource_manager, store) -> Callable[..., Any]:
-    """Run one try of a task whose application YARN runs, and runs well."""
+    """Run one try of a task whose YARN application succeeds."""
     extra = {"yarn_resourcemanager_webapp_address": resource_manager.address}
     spark_submit("works on YARN", master="yarn", **extra)
     resource_manager.finished = True
@@ -500,12 +500,12 @@ def durable(run, operator, spark_submit, resource_manager, store) -> Callable[..
 
 
 class WorkerGone(BaseException):
-    """The task's process ends here."""
+    """Simulates the end of the task's process."""
 
 
 @pytest.fixture
 def when_it_waits(monkeypatch) -> Callable[[Callable[[], Any]], None]:
-    """Set what happens while the provider waits for its next look at the application."""
+    """Set a callback for when the provider waits between two polls of the application."""
 
     def install(action: Callable[[], Any]) -> None:
         clock = types.SimpleNamespace(sleep=lambda _: action())
@@ -519,7 +519,7 @@ def die() -> None:
 
 
 def test_a_try_that_asks_something_else_has_an_application_of_its_own(durable, storage) -> None:
-    """The application of an earlier try answers an earlier question, also where it is asked again later."""
+    """A try does not reconnect to an application with another identity, even if an earlier try had it."""
     for rows in (1, 2, 1):
         durable(objective_kwargs={"rows": rows})
         study = read_study(str(storage / RUN / "g0")).study
@@ -530,7 +530,7 @@ def test_a_try_that_asks_something_else_has_an_application_of_its_own(durable, s
 def test_an_application_at_work_is_kept_whatever_the_limits(
     durable, resource_manager, when_it_waits, capsys
 ) -> None:
-    """Its result within the older limits is delivered, with a warning."""
+    """The result of a running application is delivered with its older limits, and a warning."""
     resource_manager.finished = False
     when_it_waits(die)
     with pytest.raises(WorkerGone):
@@ -542,7 +542,7 @@ def test_an_application_at_work_is_kept_whatever_the_limits(
 
 
 def test_an_application_that_has_ended_is_not(durable) -> None:
-    """A larger max_evals goes further."""
+    """With a larger max_evals, the study continues."""
     durable()
     assert durable(max_evals=5).pushed["tuning_result"]["counts"]["ok"] == 5
 
@@ -550,7 +550,7 @@ def test_an_application_that_has_ended_is_not(durable) -> None:
 def test_a_pod_at_work_is_kept_after_one_that_has_succeeded(
     operator, run, store, spark_submit, when_it_waits, monkeypatch
 ) -> None:
-    """The provider notes that a pod has succeeded: not so the next one."""
+    """The provider's record of a succeeded pod does not apply to the next one."""
     status = types.SimpleNamespace(phase="Succeeded", container_statuses=None)
     client = types.SimpleNamespace(read_namespaced_pod=lambda *_: types.SimpleNamespace(status=status))
     kubernetes = types.SimpleNamespace(get_kube_client=lambda: client, ApiException=OSError)
@@ -573,7 +573,7 @@ def test_a_pod_at_work_is_kept_after_one_that_has_succeeded(
 
 @pytest.fixture
 def killed_meanwhile(run) -> Callable[[SparkTuneOperator, str], None]:
-    """Run a task that somebody ends as soon as its hook knows the name of what runs in the cluster."""
+    """Run a task, and kill it as soon as its hook has the name of the application in the cluster."""
 
     def kill_once_known(task: SparkTuneOperator, name: str) -> None:
         ended = threading.Event()
@@ -612,7 +612,7 @@ KILLED_IN = {
 def test_a_task_that_is_killed_while_it_prepares_starts_nothing(
     operator, run, spark_submit, monkeypatch, meanwhile
 ) -> None:
-    """Airflow calls on_kill in a signal handler, and the task goes on."""
+    """Airflow calls on_kill in a signal handler, after which the task continues."""
     note = spark_submit("works")
     task = operator()
     owner, name = KILLED_IN[meanwhile]
@@ -631,7 +631,7 @@ def test_a_task_that_is_killed_while_it_prepares_starts_nothing(
 def test_yarn_application_without_a_resource_manager(
     operator, spark_submit, killed_meanwhile, tmp_path
 ) -> None:
-    """Where the connection names none, YARN's own command ends the application."""
+    """If the connection has no resource manager, the `yarn` command ends the application."""
     spark_submit("waits on YARN", master="yarn")
     said = tmp_path / "yarn.txt"
     program(tmp_path / "bin" / "yarn", f'echo "$@" >> "{said}"')
@@ -642,7 +642,7 @@ def test_yarn_application_without_a_resource_manager(
 def test_yarn_application_that_cannot_be_ended(
     operator, spark_submit, killed_meanwhile, tmp_path, monkeypatch, capsys
 ) -> None:
-    """The log names its id and the missing program; spark-submit is ended all the same."""
+    """The log has its id and the missing program; spark-submit is still ended."""
     spark_submit("waits on YARN", master="yarn")
     program(tmp_path / "bin" / "java", "exit 0")
     monkeypatch.delenv("JAVA_HOME", raising=False)
@@ -654,7 +654,7 @@ def test_yarn_application_that_cannot_be_ended(
 def test_yarn_application_by_its_resource_manager(
     operator, spark_submit, killed_meanwhile, resource_manager
 ) -> None:
-    """The task asks it where the connection names one, also if it does not follow there."""
+    """The task uses the connection's resource manager, even if it does not track the application there."""
     extra = {"yarn_resourcemanager_webapp_address": resource_manager.address}
     spark_submit("waits on YARN", master="yarn", **extra)
     killed_meanwhile(operator(deploy_mode="cluster", durable=False), "_yarn_application_id")
@@ -662,7 +662,7 @@ def test_yarn_application_by_its_resource_manager(
 
 
 def test_driver_pod_is_deleted(operator, spark_submit, killed_meanwhile, monkeypatch) -> None:
-    """The provider does it, if it finds spark-submit alive; nothing of that is left either."""
+    """The provider deletes it while spark-submit is alive; then spark-submit is ended too."""
     deleted = []
     client = types.SimpleNamespace(delete_namespaced_pod=lambda pod, *_, **__: deleted.append(pod))
     kubernetes = types.SimpleNamespace(get_kube_client=lambda: client, ApiException=OSError)
@@ -675,14 +675,14 @@ def test_driver_pod_is_deleted(operator, spark_submit, killed_meanwhile, monkeyp
 
 
 def test_kubernetes_without_its_provider(operator, run, spark_submit) -> None:
-    """The error names the package to install."""
+    """The error has the package to install."""
     spark_submit("works", master="k8s://https://cluster:443")
     with pytest.raises(AirflowFailException, match="pip install apache-airflow-providers-cncf-kubernetes"):
         run(operator())
 
 
 def test_script_takes_the_place_of_a_spec(operator, run, spark_submit, tmp_path) -> None:
-    """A script beside the DAG runs under our launcher, with its arguments and its study's address."""
+    """A script beside the DAG runs under the launcher, with its arguments and its study's address."""
     note = spark_submit("dies early")
     (tmp_path / "dags").mkdir()
     (tmp_path / "dags" / "search.py").write_text("")
@@ -715,13 +715,13 @@ def test_scripts_that_cannot_be_run(operator, run, spark_submit, given, message)
 
 
 def test_nothing_to_run(run, storage) -> None:
-    """Without a script an objective is needed, and that is said."""
+    """The error says that an objective or a script is needed."""
     with pytest.raises(AirflowFailException, match="a spec must have objective, got none"):
         run(SparkTuneOperator(task_id="tune", storage=str(storage)))
 
 
 @pytest.mark.parametrize(("storage", "warned"), [("/data", True), ("s3://bucket/studies", False)])
 def test_local_storage_and_a_driver_in_the_cluster(caplog, storage, warned) -> None:
-    """The driver may not reach a folder of the worker's: said before it fails there."""
+    """The task warns that the driver may not reach a folder of the worker."""
     warn_of_local_storage(f"{storage}/churn/tune/r1/g0", in_cluster=True)
     assert ("the driver runs in the cluster" in caplog.text) == warned

@@ -1,4 +1,4 @@
-"""What Airflow hears of a retuning: events, XComs, skips, metrics, notifications, segments."""
+"""The effects of a retuning in Airflow: events, XComs, skips, metrics, notifications, segments."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ ALIAS = AssetAlias("churn-retuned")
 
 
 def sent(events: OutletEventAccessors) -> list[Any]:
-    """The asset events that would go out with the task's success."""
+    """Return the asset events that the task's success would emit."""
     return [event for alias in events for event in events[alias].asset_alias_events]
 
 
 @pytest.fixture
 def retune(operator, run, spark_submit):
-    """Run a retuning that comes to a decision; returns its result, task instance and events."""
+    """Run a retuning to its decision; returns its result, task instance and events."""
 
     def execute(decision: str, **given: Any) -> tuple[Any, Any, list[Any]]:
         spark_submit(decision)
@@ -41,7 +41,7 @@ def retune(operator, run, spark_submit):
 
 
 def test_only_a_change_is_an_event(retune) -> None:
-    """It carries the params with their evidence, small and plain; a kept champion succeeds without one."""
+    """The event has the params and the evidence as small JSON; a kept champion emits no event."""
     result, ti, events = retune("replaces")
     assert result == {"x": 1}
     (event,) = events
@@ -67,7 +67,7 @@ def test_a_kept_champion_is_no_event(retune) -> None:
 
 
 def test_a_retry_emits_the_event_of_the_study_that_has_decided(retune, operator, run, spark_submit) -> None:
-    """A task that dies between the decision and its success has sent nothing; its retry sends it."""
+    """If a task dies between the decision and its success, the retry emits the event."""
     retune("replaces")
     spark_submit("dies early")
     events = OutletEventAccessors()
@@ -112,13 +112,13 @@ def test_what_cannot_be_is_refused(operator, run, given: dict[str, Any], message
 
 
 def test_the_asset_itself_must_not_be_an_outlet(operator) -> None:
-    """Airflow would tell of a change every week."""
+    """Airflow would emit an event every week."""
     with pytest.raises(ValueError, match="production must not be among the outlets, got 'churn' there"):
         operator(incumbent="champion", production=CHURN, outlets=[CHURN])
 
 
 def test_a_mapped_task_names_its_alias(operator, run) -> None:
-    """What a task adds when it is made is too late for the DAG that the scheduler knows."""
+    """The scheduler does not see an alias that the task adds when it runs."""
     parsed = types.SimpleNamespace(outlets=[], partial_kwargs={})
     with pytest.raises(
         AirflowFailException, match=r"add outlets=\[AssetAlias\('churn-retuned'\)\] to partial"
@@ -165,7 +165,7 @@ def test_metrics(retune, monkeypatch: pytest.MonkeyPatch) -> None:
 
 class TestPromotion:
     def test_a_person_promotes_once(self, retune, run) -> None:
-        """The winner goes into office with an event; doing it again changes nothing."""
+        """The winner becomes the champion with an event; repeating the promotion changes nothing."""
         _, ti, _ = retune("replaces", promote="manual")
         events = OutletEventAccessors()
         task = promote_champion(ti.pushed["study"], production=CHURN)
@@ -190,7 +190,7 @@ class TestPromotion:
 
 
 class TestSegments:
-    """The name of a mapped instance's segment is made of what is mapped, never of its place in the list."""
+    """A mapped instance's segment depends on its mapped arguments, not on its position in the list."""
 
     @staticmethod
     def name(arguments: dict[str, Any], *, index: int = 0, **partial: Any) -> str | None:
@@ -207,7 +207,7 @@ class TestSegments:
         assert self.name(fr, index=0) == self.name(fr, index=7) != self.name(de, index=0)
 
     def test_what_all_instances_share_does_not_count(self) -> None:
-        """Such as a date in a template, which changes every week."""
+        """A shared argument may be a date in a template, which changes every week."""
         this = self.name({"objective_kwargs": {"c": 1}, "seed": 1}, seed=1)
         assert this == self.name({"objective_kwargs": {"c": 1}, "seed": 2}, seed=2)
         decorated = self.name({"op_kwargs": {"c": 1, "week": "w1"}}, op_kwargs={"week": "{{ ds }}"})

@@ -31,14 +31,14 @@ class Store:
 
 
 class Refusing(Store):
-    """One whose API server is gone."""
+    """A store whose API server is gone."""
 
     def set(self, key: str, value: Any) -> None:
         raise ConnectionError("no API server")
 
 
 def test_a_task_shows_its_progress(operator, run, spark_submit) -> None:
-    """The last value says how the study ended, in small JSON."""
+    """The last value has the end of the study, as small JSON."""
     spark_submit("works")
     store = Store()
     run(operator(), store=store)
@@ -53,7 +53,7 @@ def test_a_task_shows_its_progress(operator, run, spark_submit) -> None:
 
 
 def test_a_store_that_fails_costs_nobody_a_study(operator, run, spark_submit, monkeypatch, caplog) -> None:
-    """It is said once, and the task goes on."""
+    """The failure is logged once, and the task continues."""
     monkeypatch.setattr(module, "PERIOD_S", 0.01)
     spark_submit("works")
     best, _ = run(operator(), store=Refusing())
@@ -62,7 +62,7 @@ def test_a_store_that_fails_costs_nobody_a_study(operator, run, spark_submit, mo
 
 
 def test_a_storage_that_does_not_answer_for_a_moment(tmp_path, monkeypatch) -> None:
-    """The next look finds out what has become of the study."""
+    """The next poll reads the study."""
     write(LocalStorage(tmp_path), 1, [opened(), trial(0, 0.5)])
     answers = iter([StorageUnavailable("503"), None])
     refresh = StudyFollower.refresh
@@ -82,13 +82,13 @@ def test_a_storage_that_does_not_answer_for_a_moment(tmp_path, monkeypatch) -> N
 
 
 def test_a_study_that_has_not_begun() -> None:
-    """Nothing is known, and that is what is said."""
+    """The progress is 0 trials, and there is no link."""
     assert progress(Study())["trials"] == "0"
     assert spark_ui(Study()) is None
 
 
 def test_link_to_spark(operator, run, spark_submit) -> None:
-    """It is pushed while the task runs, and is there for Airflow to write when it ends."""
+    """The link is pushed while the task runs, and Airflow can store it when the task ends."""
     spark_submit("works")
     task = operator()
     _, ti = run(task)
@@ -98,7 +98,7 @@ def test_link_to_spark(operator, run, spark_submit) -> None:
 
 @pytest.mark.parametrize("ui", ["javascript:alert(1)", "http://[x", "data:text/html,x", None])
 def test_only_a_web_address_becomes_a_link(ui: str | None) -> None:
-    """A journal may be written by others."""
+    """Others may have written the journal."""
     study = Study()
     spec = Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=1)
     study.apply(Opened(at=1.0, attempt=1, spec=spec, seed=1))
@@ -107,7 +107,7 @@ def test_only_a_web_address_becomes_a_link(ui: str | None) -> None:
 
 
 def test_link_to_the_history_server() -> None:
-    """Once the application has ended, where the cluster has one."""
+    """After the application has ended, the link leads to the history server, if there is one."""
     study = Study()
     spec = Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=1)
     study.apply(Opened(at=1.0, attempt=1, spec=spec, seed=1))

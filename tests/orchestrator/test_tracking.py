@@ -1,4 +1,4 @@
-"""`tracking=`: the process beside a task, and the connection that it is given."""
+"""`tracking=`: the tracker process of a task, and its connection."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ DOWN = "http://127.0.0.1:9"
 
 @pytest.fixture
 def connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One whose server is down."""
+    """Set a connection whose server is down."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     value = {"conn_type": "http", "host": "127.0.0.1", "port": 9, "login": "me", "password": "secret"}
     monkeypatch.setenv("AIRFLOW_CONN_MY_MLFLOW", json.dumps(value))
 
 
 def test_a_connection_becomes_the_environment_of_the_tracker_alone(connection: None) -> None:
-    """The Spark driver inherits this process's environment, where none of it is."""
+    """The Spark driver inherits this process's environment, which does not have it."""
     found = tracking_environment("my_mlflow")
     assert found == {
         "MLFLOW_TRACKING_URI": DOWN,
@@ -38,7 +38,7 @@ def test_a_connection_becomes_the_environment_of_the_tracker_alone(connection: N
 
 
 def test_a_token_and_an_experiment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A password without a login; a server by its whole URL."""
+    """A password without a login is a token; the server may be a complete URL."""
     value = {
         "conn_type": "http",
         "host": "https://mlflow.example",
@@ -54,7 +54,7 @@ def test_a_token_and_an_experiment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_servers_own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`mlflow` adds nothing to it, and needs the server's name there."""
+    """`mlflow` adds nothing to the environment, which must have the server's address."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", DOWN)
     assert tracking_environment("mlflow") == {}
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
@@ -65,7 +65,7 @@ def test_the_servers_own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_connection_that_is_not_there_fails_the_task_before_anything_starts(
     operator, run, spark_submit
 ) -> None:
-    """It is a slip of the pen, which no retry mends."""
+    """It is a misspelled name, which no retry can fix."""
     note = spark_submit("works")
     with pytest.raises(AirflowFailException, match="airflow connections add my_mlfow"):
         run(operator(tracking="my_mlfow"))
@@ -73,7 +73,7 @@ def test_a_connection_that_is_not_there_fails_the_task_before_anything_starts(
 
 
 def test_a_study_knows_its_task(operator, run, spark_submit) -> None:
-    """Readers outside the task find it in the study's folder."""
+    """The task instance is recorded in the study's folder for other readers."""
     spark_submit("works")
     _, ti = run(operator(), map_index=3)
     assert read_task(ti.pushed["study"]) == AirflowTask(
@@ -83,7 +83,7 @@ def test_a_study_knows_its_task(operator, run, spark_submit) -> None:
 
 @pytest.mark.integration
 def test_a_server_that_is_down_costs_nobody_a_study(operator, run, spark_submit, connection, caplog) -> None:
-    """It is said once, with the command that sends what is missing; the driver sees no credentials."""
+    """The log has one warning, with the command that sends the rest; the driver gets no credentials."""
     note = spark_submit("works")
     best, ti = run(operator(tracking="my_mlflow"))
     assert best == {"x": 0}
@@ -94,7 +94,7 @@ def test_a_server_that_is_down_costs_nobody_a_study(operator, run, spark_submit,
 
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Put another program in the tracker's place."""
+    """Replace the tracker by another program."""
 
     def install(source: str) -> None:
         package = tmp_path / "airflow_sparktune"
@@ -107,7 +107,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 
 
 def test_a_tracker_that_hangs_is_ended(program, monkeypatch: pytest.MonkeyPatch, caplog) -> None:
-    """After a moment, and the task goes on."""
+    """It is ended after a short wait, and the task continues."""
     monkeypatch.setattr(module, "CATCH_UP_S", 0.1)
     program("time.sleep(600)")
     with tracked("/study", {}):
@@ -116,7 +116,7 @@ def test_a_tracker_that_hangs_is_ended(program, monkeypatch: pytest.MonkeyPatch,
 
 
 def test_what_the_tracker_says_goes_into_the_log(program, caplog) -> None:
-    """At the level it said it; what is no line of ours at all, as a warning."""
+    """Its messages keep their level; other lines of output are warnings."""
     caplog.set_level("INFO")
     program("sys.stdin.read()\nprint('INFO:caught up', file=sys.stderr)\nprint('Boom', file=sys.stderr)")
     with tracked("/study", {}):

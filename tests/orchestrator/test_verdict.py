@@ -1,4 +1,4 @@
-"""The meaning of an application's end, by the journal before and after it."""
+"""The result of an application, from the journal before and after it."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def finish(recorder: Recorder) -> None:
 
 @pytest.mark.parametrize("failure", [None, FAILURE])
 def test_a_new_result_counts_whatever_the_provider_says(address: str, failure: Exception | None) -> None:
-    """The journal is the truth."""
+    """The journal has precedence."""
     finish(opened(address))
     assert verdict(address, spec=spec(), before=Study(), failure=failure).best.loss == 0.25
 
 
 def test_a_result_that_stood_before_counts_if_nothing_failed(address: str) -> None:
-    """A script that finds its study done opens none."""
+    """A script that finds an existing result opens no attempt."""
     finish(opened(address))
     assert verdict(address, spec=None, before=read_study(address).study, failure=None).best.loss == 0.25
     with pytest.raises(DriverLost, match="none did in this try; application_1"):
@@ -56,7 +56,7 @@ def test_a_result_that_stood_before_counts_if_nothing_failed(address: str) -> No
 
 
 def test_the_error_of_a_driver_that_was_met_at_work(address: str) -> None:
-    """After a reconnect the attempt is not new, but what it has written since is."""
+    """After a reconnect, the attempt is not new, but events since then count."""
     recorder = opened(address)
     before = read_study(address).study
     recorder.close(StopReason.ERROR, error=describe(ObjectiveError("no such module")))
@@ -65,14 +65,14 @@ def test_the_error_of_a_driver_that_was_met_at_work(address: str) -> None:
 
 
 def test_an_error_of_before_is_not_told_again(address: str) -> None:
-    """An error of an earlier try is not raised again when another one follows."""
+    """An error of an earlier try is not raised again."""
     opened(address).close(StopReason.ERROR, error=describe(ObjectiveError("no such module")))
     with pytest.raises(DriverLost, match="application_1 ended"):
         verdict(address, spec=spec(), before=read_study(address).study, failure=FAILURE)
 
 
 def test_an_application_that_leaves_nothing(address: str) -> None:
-    """A script without SparkTrials ends well every time: no retry helps."""
+    """A script without SparkTrials leaves no study every time, so no retry helps."""
     with pytest.raises(
         SpecError, match=r"but there is none; a script must tune with airflow_sparktune\.Spark"
     ):
@@ -84,7 +84,7 @@ OTHER = {"objective_kwargs": {"try": 2}}
 
 @pytest.mark.parametrize("failure", [None, FAILURE])
 def test_the_result_of_another_study(address: str, failure: Exception | None) -> None:
-    """Another driver was at work there, and answers what it was asked; a retry can help."""
+    """The folder has the result of another driver's spec; a retry can help."""
     recorder = opened(address)
     before = read_study(address).study
     finish(recorder)
@@ -95,7 +95,7 @@ def test_the_result_of_another_study(address: str, failure: Exception | None) ->
 
 
 def test_the_error_of_another_study(address: str) -> None:
-    """It says nothing against this one."""
+    """The error of another study does not count for this one."""
     recorder = opened(address)
     before = read_study(address).study
     recorder.close(StopReason.ERROR, error=describe(ObjectiveError("no such module")))
@@ -104,7 +104,7 @@ def test_the_error_of_another_study(address: str) -> None:
 
 
 def test_another_study_of_before(address: str) -> None:
-    """An application that ended well and left nothing has not answered by what lay there."""
+    """An older result of another study does not count for an application that left nothing."""
     finish(opened(address))
     before = read_study(address).study
     with pytest.raises(DriverLost, match="now holds another study"):

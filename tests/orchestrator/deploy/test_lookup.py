@@ -1,4 +1,4 @@
-"""References that cannot work are found before Spark starts, and others are left alone."""
+"""References that cannot work are found before Spark starts; others pass."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def check(objective: str = "train:loss", files: dict[str, bytes] = FILES, **name
      "os", "from_within"],
 )  # fmt: skip
 def test_what_a_module_has_passes(name: str) -> None:
-    """Functions with fitting arguments, and all that only running the module would tell."""
+    """Functions with fitting arguments pass, and names that only the running module could check."""
     check(f"train:{name}")
 
 
@@ -88,13 +88,13 @@ def test_what_a_module_has_passes(name: str) -> None:
     ],
 )
 def test_missing_names_are_reported(objective: str, message: str) -> None:
-    """With the name that was probably meant."""
+    """The error suggests the nearest name."""
     with pytest.raises(ObjectiveError, match=message):
         check(objective)
 
 
 def test_arguments_that_are_missing() -> None:
-    """As the executor would say it, without one."""
+    """The message is the same as the executor's."""
     with pytest.raises(ObjectiveError, match="missing a required argument: 'rows'"):
         check(objective_kwargs={})
     with pytest.raises(ObjectiveError, match="missing a required argument: 'rows'"):
@@ -102,7 +102,7 @@ def test_arguments_that_are_missing() -> None:
 
 
 def test_the_other_references_are_looked_up_too() -> None:
-    """Space, data and algorithm; one that is no reference is none of ours."""
+    """The space, the shared data and the algorithm are checked too; a plain name is not a reference."""
     check(space="train:SPACE", shared_data="train:load", algo="tpe")
     for argument in ("space", "shared_data", "algo"):
         with pytest.raises(ObjectiveError, match="has no 'SPAC'; did you mean 'SPACE'"):
@@ -123,10 +123,10 @@ def test_the_other_references_are_looked_up_too() -> None:
     ],
 )
 def test_a_module_that_does_not_tell_passes(source: bytes) -> None:
-    """Its names are known only when it is imported; a syntax error the driver tells, with its line."""
+    """Its names are known only after its import; the driver reports a syntax error with its line."""
     check("train:loss", {"train.py": source})
 
 
 def test_a_module_that_is_installed_passes() -> None:
-    """It is not beside the DAG: what it has is known where trials run."""
+    """A module that is not beside the DAG is checked only where trials run."""
     check("sklearn.metrics:log_los")

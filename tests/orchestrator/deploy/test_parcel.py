@@ -1,4 +1,4 @@
-"""The files that travel to the driver."""
+"""The files that are shipped to the driver."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def find_code(objective: str, *, bases: list[Path]) -> tuple[str, UserCode | Non
 
 
 def test_zip_holds_what_runs_inside_spark_and_no_more(tmp_path: Path) -> None:
-    """The package's rooms for driver and executor; nothing of Airflow's side."""
+    """The zip has the packages for driver and executor, and nothing of Airflow's side."""
     parcel = Parcel.pack(tmp_path, None)
     names = zipfile.ZipFile(parcel.py_files[0]).namelist()
     rooms = {name.split("/")[1] for name in names}
@@ -28,7 +28,7 @@ def test_zip_holds_what_runs_inside_spark_and_no_more(tmp_path: Path) -> None:
 
 
 def test_the_zip_can_be_imported_from(tmp_path: Path) -> None:
-    """The language works out of the zip alone."""
+    """`study` can be imported from the zip alone."""
     parcel = Parcel.pack(tmp_path, None)
     code = "import airflow_sparktune.executor.evaluate as e; print(e.__file__)"
     environment = {"PYTHONPATH": str(parcel.py_files[0])}
@@ -44,14 +44,14 @@ def test_the_zip_can_be_imported_from(tmp_path: Path) -> None:
 
 
 def test_a_module_beside_the_dag_travels(tmp_path: Path) -> None:
-    """`module:function` is shipped from the first folder in which the module lies."""
+    """The module of `module:function` is shipped from the first folder that has it."""
     (tmp_path / "train.py").write_text("def loss(params): ...\n")
     objective, code = find_code("train:loss", bases=[tmp_path / "elsewhere", tmp_path])
     assert (objective, list(code.files)) == ("train:loss", ["train.py"])
 
 
 def test_a_package_travels_whole(tmp_path: Path) -> None:
-    """The top-level package with its data files, without byte code."""
+    """The top-level package is shipped with its data files, without byte code."""
     inner = tmp_path / "churn" / "models" / "__pycache__"
     inner.mkdir(parents=True)
     for name in (
@@ -66,12 +66,12 @@ def test_a_package_travels_whole(tmp_path: Path) -> None:
 
 
 def test_what_lies_nowhere_is_not_shipped(tmp_path: Path) -> None:
-    """It must be importable where trials run."""
+    """A module that is not found must be importable where trials run."""
     assert find_code("sklearn.metrics:log_loss", bases=[tmp_path]) == ("sklearn.metrics:log_loss", None)
 
 
 def test_a_file_by_path(tmp_path: Path) -> None:
-    """`path/to/file.py:function`, relative to a base or absolute."""
+    """`path/to/file.py:function` may be absolute, or relative to a base folder."""
     (tmp_path / "jobs").mkdir()
     (tmp_path / "jobs" / "train.py").write_text("x = 1\n")
     relative = find_code("jobs/train.py:loss", bases=[tmp_path])
@@ -81,7 +81,7 @@ def test_a_file_by_path(tmp_path: Path) -> None:
 
 
 def test_hash_follows_the_code(tmp_path: Path) -> None:
-    """Equal code is an equal identity, changed code another one."""
+    """Equal code has the same hash, changed code another one."""
     (tmp_path / "train.py").write_text("x = 1\n")
     first = find_code("train:loss", bases=[tmp_path])[1].sha256
     assert find_code("train:loss", bases=[tmp_path])[1].sha256 == first
@@ -90,7 +90,7 @@ def test_hash_follows_the_code(tmp_path: Path) -> None:
 
 
 def test_a_module_named_like_pythons_own(tmp_path: Path) -> None:
-    """It would shadow the standard library in every process it travels to."""
+    """A shipped module must not shadow the standard library."""
     (tmp_path / "queue.py").write_text("")
     with pytest.raises(
         ObjectiveError, match="must not have the name of a standard library module, got 'queue'"
@@ -99,7 +99,7 @@ def test_a_module_named_like_pythons_own(tmp_path: Path) -> None:
 
 
 def test_space_data_and_algorithm_travel_too(tmp_path: Path) -> None:
-    """Every module that the spec names is shipped, in one zip with one hash."""
+    """All modules that the spec names are shipped in one zip with one hash."""
     for name in ("train", "spaces", "data", "search"):
         (tmp_path / f"{name}.py").write_text("")
     given = {
@@ -115,7 +115,7 @@ def test_space_data_and_algorithm_travel_too(tmp_path: Path) -> None:
 
 
 def test_what_the_code_imports_from_beside_it_travels_too(tmp_path: Path) -> None:
-    """Helpers beside the objective's module are shipped, through one another; libraries are not."""
+    """Helpers that the objective's module imports, also indirectly, are shipped; libraries are not."""
     (tmp_path / "helpers").mkdir()
     (tmp_path / "train.py").write_text("import json, numpy\nfrom helpers.clean import tidy\n")
     (tmp_path / "helpers" / "__init__.py").write_text("")

@@ -11,7 +11,7 @@ from airflow_sparktune.orchestrator.deploy.py_files import importable
 
 
 def test_a_wheel_is_sent_as_a_zip(tmp_path: Path) -> None:
-    """Executors import from zips and eggs only; everything else is left as it is."""
+    """Executors import only from zips and eggs; other files are not changed."""
     wheel = tmp_path / "blend-1.0-py3-none-any.whl"
     wheel.write_bytes(b"a zip")
     folder = tmp_path / "work"

@@ -1,4 +1,4 @@
-"""The driver's JVM starts quickly where it only schedules, and as its user says where he says so."""
+"""The driver's JVM gets options for a quick start if it only schedules, unless the user sets others."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def test_trials_on_executors_get_it(tmp_path: Path) -> None:
 
 
 def test_trials_on_the_driver_keep_the_jvms_own_compilers(tmp_path: Path) -> None:
-    """Their work, such as MLlib's, is done in that JVM."""
+    """Trials on the driver may work in its JVM, for example with MLlib."""
     assert not any(option in options(tmp_path, run_trials_on="driver") for option in QUICK_START)
 
 
 @pytest.mark.parametrize("name", ["spark.driver.extraJavaOptions", "SPARK_SUBMIT_OPTS"])
 def test_a_chosen_collector_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """A JVM with two collectors does not start."""
+    """A JVM with two garbage collectors does not start."""
     conf = {}
     if name.isupper():
         monkeypatch.setenv(name, "-XX:+UseG1GC")

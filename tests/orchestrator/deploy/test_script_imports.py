@@ -1,4 +1,4 @@
-"""A script's trials run on executors, which get what the script imports from beside it."""
+"""The modules that a script imports from beside it are shipped to the executors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from airflow_sparktune.orchestrator.deploy.user_code import script_imports
 
 
 def test_what_a_script_imports_is_shipped_without_the_script(tmp_path: Path) -> None:
-    """Modules are followed; libraries and the program itself are left out."""
+    """Imports are followed; libraries and the script itself are not shipped."""
     (tmp_path / "search.py").write_text("import json\nimport numpy\nfrom demand import loss\n")
     (tmp_path / "demand.py").write_text("import shops\n")
     (tmp_path / "shops.py").write_text("")

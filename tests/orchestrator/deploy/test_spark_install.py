@@ -1,4 +1,4 @@
-"""Finding Spark and Java on the machine that submits."""
+"""Find Spark and Java on the machine that submits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def fake_java(home: Path, version: str) -> str:
 
 
 def test_java_missing(tmp_path: Path) -> None:
-    """Neither JAVA_HOME nor PATH leads to one."""
+    """An error is raised if neither JAVA_HOME nor PATH has Java."""
     with pytest.raises(PlatformError, match=r"Java 17 or newer, found none .*; install Java 17 or newer"):
         check_java({"PATH": str(tmp_path)})
     with pytest.raises(PlatformError, match=f"JAVA_HOME is {tmp_path}"):
@@ -28,19 +28,19 @@ def test_java_missing(tmp_path: Path) -> None:
 
 
 def test_java_too_old(tmp_path: Path) -> None:
-    """The version is named, and which Java it is."""
+    """The error names the version and the path of Java."""
     home = fake_java(tmp_path, "11.0.22")
     with pytest.raises(PlatformError, match=f"got 11.0.22 from {home}/bin/java"):
         check_java({"JAVA_HOME": home})
 
 
 def test_java_new_enough(tmp_path: Path) -> None:
-    """Nothing is said."""
+    """No error is raised."""
     check_java({"JAVA_HOME": fake_java(tmp_path, "21.0.2")})
 
 
 def test_spark_beside_this_python(tmp_path: Path) -> None:
-    """With no venv on PATH, the one that Airflow runs in is found, with its SPARK_HOME."""
+    """Without a venv on PATH, the Spark of Airflow's own venv is found, with its SPARK_HOME."""
     environment = {"PATH": "/usr/bin", "JAVA_HOME": fake_java(tmp_path, "17.0.1")}
     install = SparkInstall.find("spark-submit", environment=environment)
     assert install.environment["PATH"].split(":")[0] == str(Path(sys.executable).parent)
@@ -48,7 +48,7 @@ def test_spark_beside_this_python(tmp_path: Path) -> None:
 
 
 def test_spark_on_path_wins(tmp_path: Path) -> None:
-    """Somebody's own installation is used as it is."""
+    """A user's installation on PATH has precedence."""
     program = tmp_path / "bin" / "spark-submit"
     program.parent.mkdir()
     program.write_text("#!/bin/sh\n")
@@ -58,7 +58,7 @@ def test_spark_on_path_wins(tmp_path: Path) -> None:
 
 
 def test_spark_home_is_used_where_path_has_none(tmp_path: Path) -> None:
-    """Before pyspark's own beside this Python, and its scripts find each other on PATH."""
+    """SPARK_HOME has precedence over pyspark, and its bin folder is put on PATH."""
     program = tmp_path / "spark" / "bin" / "spark-submit"
     program.parent.mkdir(parents=True)
     program.write_text("#!/bin/sh\n")
@@ -74,6 +74,6 @@ def test_spark_home_is_used_where_path_has_none(tmp_path: Path) -> None:
 
 
 def test_spark_missing(tmp_path: Path) -> None:
-    """The way out is named."""
+    """The error says how to install Spark."""
     with pytest.raises(PlatformError, match="spark9-submit must be on PATH, in SPARK_HOME or beside"):
         SparkInstall.find("spark9-submit", environment={"PATH": str(tmp_path)})

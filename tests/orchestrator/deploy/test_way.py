@@ -1,4 +1,4 @@
-"""The submission of each way to a driver, as plain data and without a cluster."""
+"""The submission of each way to a driver, as plain data without a cluster."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SPEC = Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=3)
 
 @pytest.fixture
 def spark_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A Spark installation's folder; what this machine has set for its own is out of the way."""
+    """Return the folder of a Spark installation; this machine's settings are unset."""
     for name in ("SPARK_HOME", "SPARK_CONF_DIR", "SPARK_LOCAL_IP", "SPARK_PUBLIC_DNS"):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "spark" / "conf").mkdir(parents=True)
@@ -32,7 +32,7 @@ def spark_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def submission(spark_home: Path, tmp_path: Path) -> Callable[..., Submission]:
-    """Return what a job submits to a master."""
+    """Return the submission of a job to a master."""
 
     def make(
         master: str = "local[2]", mode: str | None = None, *, job: Job | None = None, **given: Any
@@ -48,7 +48,7 @@ def submission(spark_home: Path, tmp_path: Path) -> Callable[..., Submission]:
 def test_the_driver_gets_the_hash_of_its_spec_by_its_command_line(
     submission: Callable[..., Submission],
 ) -> None:
-    """In both modes: whoever may write to the study folder does not choose what is run."""
+    """In both modes, users who may write to the study folder cannot choose what is run."""
     for way in (("local[2]", None), ("yarn", "cluster")):
         arguments = submission(*way).arguments
         assert arguments[arguments.index("--spec-sha256") + 1] == spec_sha256(SPEC)
@@ -61,7 +61,7 @@ def test_the_driver_gets_the_hash_of_its_spec_by_its_command_line(
 def test_a_local_driver_is_reached_from_its_machine_only(
     submission: Callable[..., Submission], master: str, mode: str | None, closed: bool
 ) -> None:
-    """RPC, block manager and UI bind to loopback, where no executor runs elsewhere."""
+    """RPC, block manager and UI bind to loopback if no executors run elsewhere."""
     made = submission(master, mode)
     found = [made.conf.get("spark.driver.host"), made.conf.get("spark.driver.bindAddress")]
     found.append(made.environment.get("SPARK_LOCAL_IP"))
@@ -70,7 +70,7 @@ def test_a_local_driver_is_reached_from_its_machine_only(
 
 
 def test_the_ui_can_be_opened(submission: Callable[..., Submission]) -> None:
-    """By a switch; RPC and block manager stay closed."""
+    """`open_ui` opens the UI, but not RPC and block manager."""
     made = submission(job=Job(address="/s", spec=SPEC, open_ui=True))
     assert "SPARK_LOCAL_IP" not in made.environment
     assert made.conf["spark.driver.bindAddress"] == "127.0.0.1"
@@ -90,12 +90,12 @@ def test_the_ui_can_be_opened(submission: Callable[..., Submission]) -> None:
 def test_where_spark_makes_the_secret_its_processes_authenticate(
     submission: Callable[..., Submission], master: str, conf: dict[str, str], authenticates: str | None
 ) -> None:
-    """Elsewhere one secret would have to be shared with the cluster, which is not ours to set."""
+    """On other masters, the cluster's owner must configure the secret."""
     assert submission(master, conf=conf).conf.get("spark.authenticate") == authenticates
 
 
 def test_whose_setting_wins(submission: Callable[..., Submission], spark_home: Path, tmp_path: Path) -> None:
-    """The task's conf, the user's file, what this package needs, spark-defaults.conf, what it suggests."""
+    """Precedence: task's conf, user's file, required settings, spark-defaults.conf, suggested settings."""
     (spark_home / "conf" / "spark-defaults.conf").write_text(
         "spark.a defaults\nspark.b defaults\nspark.c=defaults\nnot.sparks x\n"
         "spark.local.dir /defaults\nspark.ui.killEnabled true\n"
@@ -113,7 +113,7 @@ def test_whose_setting_wins(submission: Callable[..., Submission], spark_home: P
 def test_the_folder_of_sparks_defaults_can_be_named(
     submission: Callable[..., Submission], spark_home: Path, tmp_path: Path
 ) -> None:
-    """As for spark-submit: SPARK_CONF_DIR, also where the task sets it."""
+    """SPARK_CONF_DIR is used as in spark-submit, also if the task sets it."""
     (spark_home / "conf" / "spark-defaults.conf").write_text("spark.a home\n")
     (tmp_path / "spark-defaults.conf").write_text("spark.a named\n")
     assert submission().conf["spark.a"] == "home"
@@ -121,7 +121,7 @@ def test_the_folder_of_sparks_defaults_can_be_named(
 
 
 def test_environment_of_a_driver_in_the_cluster(submission: Callable[..., Submission]) -> None:
-    """It is a setting there, and travels with the others."""
+    """The environment of a driver in the cluster is passed by Spark settings."""
     env_vars = {"DB_PW": "hunter2"}
     on_yarn = submission("yarn", "cluster", env_vars=env_vars).conf
     assert on_yarn["spark.yarn.appMasterEnv.DB_PW"] == "hunter2"
@@ -130,7 +130,7 @@ def test_environment_of_a_driver_in_the_cluster(submission: Callable[..., Submis
 
 
 def test_no_setting_is_on_the_command_line(submission: Callable[..., Submission]) -> None:
-    """The shell's spark-submit gets a file, as Airflow's does."""
+    """The shell's spark-submit gets the settings in a file, as Airflow's does."""
     made = submission(conf={"spark.executorEnv.DB_PW": "hunter2"})
     line = made.command("spark-submit", "local[2]")
     assert line[:5] == ["spark-submit", "--master", "local[2]", "--properties-file", str(made.properties)]
@@ -139,7 +139,7 @@ def test_no_setting_is_on_the_command_line(submission: Callable[..., Submission]
 
 
 def test_a_script_in_the_cluster_is_the_application(submission: Callable[..., Submission]) -> None:
-    """The launcher would not find it there; it finds its study by a setting."""
+    """Without the launcher, the script gets its study by a setting."""
     job = Job(address="s3://b/s", script=("s3://b/search.py", "--rows", "5"))
     made = submission("yarn", "cluster", job=job)
     assert (made.application, made.arguments) == ("s3://b/search.py", ("--rows", "5"))
@@ -147,7 +147,7 @@ def test_a_script_in_the_cluster_is_the_application(submission: Callable[..., Su
 
 
 def test_what_a_retry_reconnects_to(spark_home: Path) -> None:
-    """A driver in the cluster that was asked the same; one on this machine died with the worker."""
+    """A retry reconnects to a driver in the cluster with the same identity, never to a local driver."""
     install = SparkInstall({}, spark_home)
     job = Job(address="/s", spec=SPEC)
     cluster = way_to(Target(master="yarn", deploy_mode="cluster", install=install))
@@ -158,7 +158,7 @@ def test_what_a_retry_reconnects_to(spark_home: Path) -> None:
 
 
 def test_cluster_mode_on_a_standalone_master(spark_home: Path) -> None:
-    """Spark has none for Python."""
+    """Spark does not support it for Python."""
     with pytest.raises(PlatformError, match="needs deploy mode 'client' on a standalone master"):
         way_to(Target(master="spark://m:7077", deploy_mode="cluster", install=SparkInstall({}, spark_home)))
 
@@ -168,7 +168,7 @@ def test_cluster_mode_on_a_standalone_master(spark_home: Path) -> None:
 
 @pytest.mark.parametrize("value", ["", "a b", "x=y:z#!", "C:\\data", "päss", "line\none", "{{ x }}"])
 def test_a_setting_comes_back_as_it_was(tmp_path: Path, value: str) -> None:
-    """The format has its own escapes; nobody but the user may read the file."""
+    """Values are escaped in the file, and only the user may read it."""
     file = tmp_path / "spark.properties"
     write_properties(file, {"spark.x": value, "spark.y": "1"})
     assert read_properties(file) == {"spark.x": value, "spark.y": "1"}
@@ -193,11 +193,11 @@ SHOWN = (
 
 @pytest.mark.parametrize("name", SECRET.split())
 def test_settings_that_hold_secrets_are_redacted(name: str) -> None:
-    """Spark's UI and event log leave out what the names of settings say to be secret."""
+    """Spark's UI and event log hide settings whose names suggest secrets."""
     assert re.search(REDACTION, f"spark.executorEnv.{name}")
 
 
 @pytest.mark.parametrize("setting", SHOWN.split())
 def test_others_are_shown(setting: str) -> None:
-    """Settings without a secret stay visible, for whoever examines an application."""
+    """Settings without secrets remain visible for debugging."""
     assert not re.search(REDACTION, setting)

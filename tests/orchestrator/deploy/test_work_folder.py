@@ -1,4 +1,4 @@
-"""Nothing is left of an attempt in the temporary folder, at the latest when the next one begins."""
+"""The temporary folders of ended attempts are removed, at the latest by the next attempt."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_it_is_removed_at_the_end(temporary: Path) -> None:
 
 
 def test_one_whose_owner_was_killed_goes_when_the_next_is_made(temporary: Path) -> None:
-    """One whose owner lives stays."""
+    """The folder of a running owner is kept."""
     pipe = subprocess.PIPE
     (temporary / "sparktune-of-somebody-else").mkdir()
     with subprocess.Popen(
