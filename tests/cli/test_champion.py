@@ -1,4 +1,4 @@
-"""`sparktune champion`: what is in production, its history, and the way back."""
+"""`sparktune champion`: the champion, its history, and rollbacks."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_history_as_json(root: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_a_rollback(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It says who did it, and is what the next retuning finds."""
+    """The entry names the user, and the next retuning compares with the restored champion."""
     assert main(["champion", str(root), "--segment", "fr", "--restore", "1"]) == 0
     assert "restored  loss 0.5  lr=0.3333  restored entry 1 (first) (by " in capsys.readouterr().out
     champion = Champions(str(root), "fr").in_office()

@@ -38,7 +38,7 @@ SPACE = {"x": {"uniform": [0, 1]}}
 
 @pytest.fixture
 def study(tmp_path: Path) -> str:
-    """Two trials, one of them failed."""
+    """Write a study of two trials, one of them failed."""
     storage = open_storage(str(tmp_path))
     spec = Spec.of(objective="m:f", space=SPACE, max_evals=2)
     recorder = Recorder.open(
@@ -55,7 +55,7 @@ def study(tmp_path: Path) -> str:
 
 
 def test_show(study: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A line a trial, the error in place of the params, nothing of it taken for markup; then the result."""
+    """One line per trial, with the error in place of the params and without markup; then the result."""
     assert main(["show", study]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "ValueError: too [bold]small[/bold]" in lines[2]
@@ -70,7 +70,7 @@ def test_show(study: str, capsys: pytest.CaptureFixture[str]) -> None:
 def test_show_says_what_was_decided_and_what_it_cost(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In one line each, as the page and the log do; as data in JSON."""
+    """Each is one line, as on the page and in the log, and data in JSON."""
     weeks = Weeks(str(tmp_path))
 
     def slow(call: Call) -> Ending:
@@ -93,7 +93,7 @@ def test_show_says_what_was_decided_and_what_it_cost(
 
 
 def test_a_spec_file_may_name_an_incumbent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the operator does; the champions of several specs in one folder are kept apart."""
+    """It works as in the operator; specs in one folder have separate records of champions."""
     jobs: list[Any] = []
     monkeypatch.setattr("airflow_sparktune.cli.submit.submit", lambda job, **_: jobs.append(job) or 0)
     (tmp_path / "churn.yaml").write_text(
@@ -117,7 +117,7 @@ def test_show_what_a_trial_printed(study: str, capsys: pytest.CaptureFixture[str
 
 
 def test_show_json(study: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """The summary, and each trial with every field."""
+    """The output has the summary, and each trial with all fields."""
     assert main(["show", study, "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert (printed["best_loss"], printed["stop_reason"]) == (0.25, "max_evals")
@@ -134,7 +134,7 @@ def test_show_json(study: str, capsys: pytest.CaptureFixture[str]) -> None:
 def test_show_says_when_a_study_that_has_no_end_was_last_heard_of(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """By its driver's clock: whether that is long ago is for the reader to say."""
+    """The time of the last event is by the driver's clock; the user judges whether that is long ago."""
     storage = open_storage(str(tmp_path))
     spec = Spec.of(objective="m:f", space=SPACE, max_evals=2)
     Recorder.open(
@@ -145,7 +145,7 @@ def test_show_says_when_a_study_that_has_no_end_was_last_heard_of(
 
 
 def test_report(study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """One file that stands by itself."""
+    """The report is one self-contained file."""
     assert main(["report", study, "--output", str(tmp_path / "r.html")]) == 0
     page = (tmp_path / "r.html").read_text()
     assert page.startswith("<!doctype html>")
@@ -174,7 +174,7 @@ def test_report(study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     ],
 )
 def test_bad_specs(spec: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Rule, value and way out on stderr, before anything starts; exit code 2."""
+    """stderr has rule, value and way out before anything starts; the exit code is 2."""
     (tmp_path / "spec.yaml").write_text(spec)
     assert main(["run", str(tmp_path / "spec.yaml"), "--study", str(tmp_path / "study")]) == 2
     assert message in capsys.readouterr().err
@@ -183,7 +183,7 @@ def test_bad_specs(spec: str, message: str, tmp_path: Path, capsys: pytest.Captu
 
 @pytest.mark.parametrize("command", ["show", "ui", "report"])
 def test_no_study_there(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The error names the path."""
+    """The error has the path."""
     assert main([command, str(tmp_path / "nothing")]) == 2
     assert f"found none at {tmp_path}/nothing" in capsys.readouterr().err
 
@@ -205,7 +205,7 @@ def spark_submit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[s
 def test_an_older_result_is_not_passed_off_as_a_new_one(
     study: str, spark_submit: Callable[[str], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A larger max_evals needs a driver; where none comes up, that is said."""
+    """A larger max_evals needs a driver; an error is printed if none starts."""
     spark_submit("exit 3")
     (tmp_path / "spec.yaml").write_text("objective: m:f\nspace: {x: {uniform: [0, 1]}}\nmax_evals: 9")
     assert main(["run", str(tmp_path / "spec.yaml"), "--study", study]) == 1
@@ -235,7 +235,7 @@ def test_what_somebody_else_found_there_meanwhile(
     code: int,
     said: str,
 ) -> None:
-    """Delivered where it answers what was asked; where not, or not quite, that is said."""
+    """A result of the same spec is delivered; if limits or identity differ, a message says so."""
     spark_submit(f'while [ "$1" != --study ]; do shift; done; cp -r "{study}/attempts" "$2"')
     (tmp_path / "spec.yaml").write_text(f"objective: m:f\nspace: {{x: {{uniform: [0, 1]}}}}\n{asked}")
     assert main(["run", str(tmp_path / "spec.yaml"), "--study", str(tmp_path / "mine")]) == code
@@ -247,7 +247,7 @@ def test_what_somebody_else_found_there_meanwhile(
 def test_interrupted(
     spark_submit: Callable[[str], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Ctrl-C is no fault of anybody's: no traceback, and what to do next."""
+    """After Ctrl-C, the message says how to continue, without a traceback."""
     spark_submit("kill -INT $PPID\nsleep 30")
     (tmp_path / "spec.yaml").write_text("objective: m:f\nspace: {x: {uniform: [0, 1]}}\nmax_evals: 9")
     assert main(["run", str(tmp_path / "spec.yaml"), "--study", str(tmp_path / "study")]) == 130
@@ -255,7 +255,7 @@ def test_interrupted(
 
 
 def test_no_spec_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The error names the path."""
+    """The error has the path."""
     assert main(["run", str(tmp_path / "spec.yaml")]) == 2
     assert "the spec file must be readable, got No such file" in capsys.readouterr().err
 
@@ -263,7 +263,7 @@ def test_no_spec_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 def test_options_take_the_place_of_the_file(
     spark_submit: Callable[[str], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each argument of a spec is one, objects as JSON; the spec that is submitted is the sum of both."""
+    """Each argument of a spec is an option, with JSON for objects; options override the file."""
     spark_submit("exit 3")
     (tmp_path / "spec.yaml").write_text(
         "objective: m:f\nspace: {x: {uniform: [0, 1]}}\nmax_evals: 9\nseed: 1"
@@ -285,7 +285,7 @@ def test_options_take_the_place_of_the_file(
 
 
 def test_every_argument_of_a_spec_is_an_option(capsys: pytest.CaptureFixture[str]) -> None:
-    """None is forgotten, and the help says what each means."""
+    """All arguments are options, and the help describes each."""
     assert main(["run", "--help"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     for item in ARGUMENTS:
@@ -309,7 +309,7 @@ def test_every_argument_of_a_spec_is_an_option(capsys: pytest.CaptureFixture[str
 def test_bad_options(
     options: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One sentence before anything starts."""
+    """One sentence is printed before anything starts."""
     (tmp_path / "spec.yaml").write_text("objective: m:f\nspace: {x: {uniform: [0, 1]}}\nmax_evals: 9")
     assert main(["run", str(tmp_path / "spec.yaml"), *options]) == 2
     assert message in capsys.readouterr().err
@@ -318,7 +318,7 @@ def test_bad_options(
 def test_a_spec_from_standard_input(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its study must be named, for there is no file to name it after."""
+    """The study must be named, because there is no file to name it after."""
     text = b"objective: m:f\nspace: {x: {uniform: [0, 1]}}\nmax_evals: 0"
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text)))
     assert main(["run", "-", "--study", str(tmp_path / "s")]) == 2
@@ -331,7 +331,7 @@ def test_a_spec_from_standard_input(
 def test_a_result_that_is_there_is_printed(
     study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nothing is submitted, so nobody else has printed it."""
+    """Nothing is submitted, so no driver prints the result."""
     (tmp_path / "spec.yaml").write_text("objective: m:f\nspace: {x: {uniform: [0, 1]}}\nmax_evals: 2")
     assert main(["run", str(tmp_path / "spec.yaml"), "--study", study]) == 0
     said = capsys.readouterr().out
@@ -340,7 +340,7 @@ def test_a_result_that_is_there_is_printed(
 
 
 def test_init_writes_what_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A spec and an objective that fit each other; nothing is replaced unasked."""
+    """The spec and the objective fit each other; existing files are not replaced."""
     folder = tmp_path / "churn"
     assert main(["init", str(folder)]) == 0
     assert f"next: sparktune run {folder / 'spec.yaml'}" in capsys.readouterr().out
@@ -358,7 +358,7 @@ def test_init_writes_what_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_list(study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A line a study, however deep; other folders are passed by."""
+    """There is one line per study at any depth; other folders are skipped."""
     deep = tmp_path / "root" / "dag" / "task" / "run" / "g0"
     shutil.copytree(Path(study) / "attempts", deep / "attempts")
     (tmp_path / "root" / "data").mkdir()
@@ -368,7 +368,7 @@ def test_list(study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_compare(study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Results and best params side by side, and where the specs differ."""
+    """Results, best params and differences of the specs are side by side."""
     storage = open_storage(str(tmp_path / "other"))
     spec = Spec.of(objective="m:f", space=SPACE, max_evals=5, algo="random")
     recorder = Recorder.open(
@@ -387,7 +387,7 @@ def test_compare(study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 @pytest.fixture
 def weeks(study: str, tmp_path: Path) -> Path:
-    """Three copies of a study, as one task has them; the first has the champion."""
+    """Write three copies of a study, as for one task; the first has the champion."""
     task = tmp_path / "root" / "churn" / "tune"
     for run in range(3):
         shutil.copytree(Path(study) / "attempts", task / f"r{run}" / "g0" / "attempts")
@@ -404,7 +404,7 @@ def test_prune_asks_first(
     answer: str,
     removed: bool,
 ) -> None:
-    """It lists what it would remove; the study of the champion is not among that."""
+    """The command lists the studies to remove, without that of the champion."""
     monkeypatch.setattr("sys.stdin", io.StringIO(answer))
     assert main(["prune", str(weeks), "--keep", "1h"]) == 0
     out = capsys.readouterr().out
@@ -425,14 +425,14 @@ def test_prune_without_a_question(weeks: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_prune_where_one_stands(weeks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A path that is not absolute names the champion's study too."""
+    """The study of the champion is also recognised by a relative path."""
     monkeypatch.chdir(weeks / "churn" / "tune")
     assert main(["prune", "--keep", "1h", "--yes"]) == 0
     assert (weeks / "churn" / "tune" / "r0").exists()
 
 
 def test_stop(study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The attempt at work is asked; a study that has ended is not."""
+    """The running attempt gets the request; a study that has ended gets none."""
     assert main(["stop", study]) == 2
     assert "only a running study can be stopped" in capsys.readouterr().err
     storage = open_storage(str(tmp_path / "open"))
@@ -447,7 +447,7 @@ def test_stop(study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_report_to_standard_output(study: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """The page and nothing else."""
+    """Only the page is printed."""
     assert main(["report", study, "--output", "-"]) == 0
     assert capsys.readouterr().out.startswith("<!doctype html>")
 
@@ -460,13 +460,13 @@ def test_completion(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
-    """The package's."""
+    """The version is that of the package."""
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"sparktune, version {__version__}\n"
 
 
 def test_the_list_of_commands_says_what_their_help_says() -> None:
-    """Listing imports no command, so the texts stand twice."""
+    """The list imports no command, so it has copies of the texts."""
     for name, (_, text) in COMMANDS.items():
         command = cli.get_command(click.Context(cli), name)
         assert command is not None
