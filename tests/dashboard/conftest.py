@@ -11,19 +11,19 @@ from airflow_sparktune.study.address import study_address
 from tests.dashboard.helpers.browsers import a_browser
 from tests.dashboard.helpers.pages import client_of
 
-collect_ignore = ["site"]  # what the real Airflow of the browser tests loads
+collect_ignore = ["site"]  # loaded by the real Airflow of the browser tests
 ARTIFACTS = Path(__file__).parent.parent / "artifacts"
 
 
 @pytest.fixture
 def address(tmp_path: Path) -> str:
-    """Where the study of the page under RUN lies."""
+    """Return the address of the study of the page at RUN."""
     return study_address(str(tmp_path), dag_id="churn", task_id="tune", run_id="r1")
 
 
 @pytest.fixture
 def client(tmp_path: Path) -> TestClient:
-    """The page's application, with everybody let in and no pause between two reads."""
+    """Return the page's application, which accepts every user and does not pause between two reads."""
     return client_of(tmp_path)
 
 
@@ -36,7 +36,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A page on which nothing may go wrong unseen; its last picture is kept in tests/artifacts."""
+    """Yield a browser page; any error in it fails the test. A screenshot is stored in tests/artifacts."""
     context = browser.new_context(viewport={"width": 1300, "height": 950}, color_scheme="light")
     page = context.new_page()
     errors: list[str] = []

@@ -1,6 +1,6 @@
-"""Take the README's picture of the page: `python -m tests.dashboard.take_screenshot STUDY PICTURE.png`.
+"""Take the README's screenshot of the page: `python -m tests.dashboard.take_screenshot STUDY PICTURE.png`.
 
-STUDY is any study's folder, such as the one that `make demo` leaves behind.
+STUDY is the folder of any study, such as the one of `make demo`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A journal that no driver writes costs its own row or a message, and never a 500."""
+"""A journal that no driver wrote affects only its own row, or shows a message; it never causes a 500."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def surrogate(line: str) -> str:
 
 
 def write_changed(address: str, *changes: tuple[str, str]) -> None:
-    """A study whose journal's text is changed after it was written."""
+    """Write a study, and change the text of its journal."""
     writer = Writer(address)
     writer.open()
     writer.run(6)

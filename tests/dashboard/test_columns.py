@@ -1,4 +1,4 @@
-"""The page stays small however many trials there are, and a sample keeps what the eye looks for."""
+"""The page's data are limited however many trials there are, and a sample keeps the important ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.dashboard.helpers.synthetic import Writer
 
 
 def trials(count: int) -> list[Trial]:
-    """The loss falls at the trials 0, 777 and 1554; every 50th fails; the last three run."""
+    """Return trials whose loss falls at 0, 777 and 1554; every 50th fails; the last three run."""
     made = []
     for number in range(count):
         trial = Trial(number=number, params={}, point={"x": number / 3})
@@ -118,13 +118,13 @@ def test_the_history_looks_into_the_newest_runs_only(client: TestClient, tmp_pat
 
 @pytest.mark.integration
 def test_a_hundred_thousand_trials_stay_small(tmp_path: Path, address: str) -> None:
-    """The page's data below 3 MB, a report below 15 MB, however long a study is."""
+    """For studies of any length, the page's data are below 3 MB, and a report is below 15 MB."""
     app = create_app(
         StorageRoots((str(tmp_path),)),
         guard=everybody,
         editor=somebody,
         mask=as_it_is,
-        workers=Workers(deadline_s=120),  # however busy the machine is
+        workers=Workers(deadline_s=120),  # the machine may be busy
     )
     client = TestClient(app)
     writer = Writer(address)

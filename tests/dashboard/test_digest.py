@@ -1,4 +1,4 @@
-"""What failed trials have in common."""
+"""The summary of failed trials."""
 
 from __future__ import annotations
 

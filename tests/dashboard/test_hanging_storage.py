@@ -1,4 +1,4 @@
-"""A storage that hangs: other studies and the rest of the server go on."""
+"""A storage that hangs does not block other studies or the rest of the server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OTHER = RUN.replace("/r1", "/r2")
 
 
 class Stuck:
-    """Reads below r1 hang until `go_on` is set; `reached` says that one does."""
+    """Reads below r1 hang until `go_on` is set; `reached` is set when a read hangs."""
 
     def __init__(self) -> None:
         self.go_on = threading.Event()

@@ -1,4 +1,4 @@
-"""A task's tunings over its runs."""
+"""The history of a task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The importance finds what matters."""
+"""The importance of the parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`sparktune ui` and `sparktune report`, and what the plugins cost a process that shows no page."""
+"""`sparktune ui` and `sparktune report`, and the cost of the plugins for other processes."""
 
 from __future__ import annotations
 

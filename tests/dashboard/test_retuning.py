@@ -1,4 +1,4 @@
-"""The page of a study that compares with what is in production, and of its task's champions."""
+"""The page of a retuning study, and its task's champions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SAME = {"Origin": "http://testserver", "Content-Type": "application/json"}
 
 @pytest.fixture
 def weeks(tmp_path: Path) -> Weeks:
-    """A task that is retuned: a first champion, then one that replaces it."""
+    """Write the retunings of a task: a first champion, then one that replaces it."""
     weeks = Weeks(str(tmp_path / "churn" / "tune"))
     weeks.run("w1")
     weeks.run("w2", noisy(0.05), seed=4, warm_start="previous", capacity=1)
@@ -36,7 +36,7 @@ def restore(client: TestClient, headers: dict[str, str] = SAME, **query: Any) ->
 
 
 def test_the_decision_with_its_evidence(client: TestClient, weeks: Weeks) -> None:
-    """What the journal holds: the incumbent first, each repeat in its place, and what changes."""
+    """The reply has the incumbent first, each repeat by its number, and the params that change."""
     decided = weeks.study("w2").decision
     assert decided is not None
     found = study(client, "w2")["retuning"]
@@ -51,7 +51,7 @@ def test_the_decision_with_its_evidence(client: TestClient, weeks: Weeks) -> Non
 
 
 def test_repeats_are_no_trials_of_the_search(client: TestClient, weeks: Weeks) -> None:
-    """They are sent with what they repeat; counts and the best are the search's."""
+    """They are sent with the trial that they repeat; counts and best are those of the search."""
     reply = study(client, "w2")
     assert reply["summary"]["trials"] == reply["summary"]["counts"]["ok"] == 12
     assert reply["summary"]["repeats"] == len(reply["columns"]["repeats"])
@@ -94,7 +94,7 @@ def test_a_report_holds_the_decision(weeks: Weeks) -> None:
 
 
 def test_the_history_has_the_record(client: TestClient, weeks: Weeks) -> None:
-    """The latest entry first; a rollback is in it, and what is in production is marked."""
+    """Entries are newest first, including a rollback; the entry in production is marked."""
     weeks.record().restore(1, at=2e9, by="ada")
     reply = client.get(f"{TASK}/history").json()
     (record,) = reply["champions"]
@@ -160,14 +160,14 @@ class TestRestore:
         assert len(weeks.record().history()) == (3 if status == 200 else 2)
 
     def test_what_is_not_there(self, client: TestClient, weeks: Weeks) -> None:
-        """A name that is not on record begins no record of its own."""
+        """An unknown segment does not start a new record."""
         assert restore(client, entry=9).status_code == 404
         assert restore(client, segment="../../other").status_code == 404
         assert restore(client, segment="lyon").status_code == 404
         assert len(weeks.record().history()) == 2
 
     def test_a_challenger_that_nobody_has_promoted(self, client: TestClient, weeks: Weeks) -> None:
-        """The way into production that a person has to agree to is not gone round."""
+        """Restoring must not bypass a manual promotion."""
         weeks.run("w3", noisy(0.9), seed=5, promote="manual")
         assert weeks.actions()[-1] is Action.PROPOSED
         answer = restore(client, entry=3)
@@ -186,7 +186,7 @@ class TestRestore:
     def test_a_link_out_of_the_record_is_not_followed(
         self, client: TestClient, tmp_path: Path, weeks: Weeks
     ) -> None:
-        """Who may edit this DAG may not write into another one's record."""
+        """A user who may edit this DAG must not write to another DAG's record."""
         other = tmp_path / "other" / "tune"
         theirs = Champions(str(other), "fr")
         theirs.add(Action.FIRST, cause="a", at=1.0, params={"x": 1}, reason="because")

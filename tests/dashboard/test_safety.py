@@ -1,4 +1,4 @@
-"""Who gets in, and where no request leads."""
+"""Access to the page, and requests that must not leave the storage."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_link_out_of_the_storage_is_not_followed(
 def test_a_link_to_another_tasks_study_is_not_followed(
     client: TestClient, tmp_path: Path, address: str, below: str
 ) -> None:
-    """Also not within the storage: who may read this DAG may not read that one."""
+    """This also holds within the storage: a user who may read this DAG may not read another one."""
     secret = tmp_path / "secret" / "tune"
     Writer(str(secret / "r1" / "g0")).open()
     task = Path(address).parent.parent

@@ -1,4 +1,4 @@
-"""The server keeps no unbounded state and reads no file twice."""
+"""The server's state is bounded, and it reads each file once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stopping a study from the page: who may, from where, and what it writes."""
+"""Stopping a study from the page: access, origin, and the request that is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the server sends about a study: all of it once, then what is new."""
+"""The server sends a whole study first, then its changes."""
 
 from __future__ import annotations
 

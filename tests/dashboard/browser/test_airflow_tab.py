@@ -1,4 +1,4 @@
-"""The Tuning tab inside a real Airflow: while trials run, for whom, and under which address."""
+"""The Tuning tab inside a real Airflow: while trials run, for different users, and below a path."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def server(airflow: Site) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def watched(airflow: Site) -> Run:
-    """A run of the made-up tuning that has ended."""
+    """Return an ended run of the synthetic tuning."""
     run = airflow.trigger("watched", "manual__2026-01-01T00:00:00+00:00")
     run.wait("success", "failed")
     return run
@@ -66,7 +66,7 @@ def test_the_tab_fills_while_the_demo_runs_on_spark(page: Page, airflow: Site) -
 
 
 def test_the_operators_link_leads_to_the_page(page: Page, airflow: Site) -> None:
-    """For users whose role gets no tab; it needs no finished task."""
+    """The link is for users whose role has no tab; the task need not have ended."""
     log_in(page, airflow.url, "admin", PASSWORD)
 
     links = airflow.call("GET", "dags/retune_digits/dagRuns/demo/taskInstances/tune/links")["extra_links"]

@@ -1,4 +1,4 @@
-"""The page inside a real API server: what a hanging storage costs, and who may stop a study."""
+"""The page inside a real API server: the effect of a hanging storage, and who may stop a study."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An AIRFLOW_HOME with a database."""
+    """Return an AIRFLOW_HOME with a database."""
     home = tmp_path_factory.mktemp("airflow")
     airflow = Path(sys.executable).parent / "airflow"
     environment = {**os.environ, "AIRFLOW_HOME": str(home)}
@@ -42,7 +42,7 @@ def api_server(home: Path, storage: str) -> Iterator[Server]:
 
 
 def test_a_hundred_hanging_requests_leave_airflow_alone(home: Path) -> None:
-    """The storage is a server that accepts connections and never answers."""
+    """The storage is a server that accepts connections and never responds."""
     with socket.create_server(("127.0.0.1", 0), backlog=200) as silent:
         storage = f"http://127.0.0.1:{silent.getsockname()[1]}/studies"
         with api_server(home, storage) as server:

@@ -1,4 +1,4 @@
-"""The page in a real browser, over studies that are made up: what people see and do."""
+"""The page in a real browser with synthetic studies."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_a_failed_trial_opens_with_its_traceback_by_keyboard(page: Page, site: s
 
 
 def test_a_bar_of_the_timeline_opens_its_trial(page: Page, site: str, address: str) -> None:
-    """Also one that is not among the hundred that the table lists; the panel has what the trial printed."""
+    """It works for a trial that the table does not list; the panel has the trial's output."""
     writer = Writer(address)
     writer.open(max_evals=150)
     writer.run(150)
@@ -294,7 +294,7 @@ def evil_study(address: str) -> None:
 
 
 def test_script_tags_are_text_in_the_page(page: Page, site: str, address: str) -> None:
-    """In a label, a value, a failure and a traceback; a dialog would fail the test."""
+    """They are in a label, a value, a failure and a traceback; a dialog would fail the test."""
     evil_study(address)
 
     page.goto(f"{site}{RUN}/")

@@ -1,4 +1,4 @@
-"""The page tells where a study stands and what went wrong: states, names, panel, button."""
+"""The page shows the state of a study and its errors: states, names, panel, button."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SPACE = {
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[str]:
-    """The page where Airflow mounts it."""
+    """Serve the page at the path where Airflow mounts it."""
     app = FastAPI()
     app.mount("/sparktune", client_of(tmp_path).app)
     with served(app) as url:
@@ -45,7 +45,7 @@ def site(tmp_path: Path) -> Iterator[str]:
 
 
 def task_is(page: Page, **instance: Any) -> None:
-    """Airflow's REST API knows the task instance."""
+    """Let Airflow's REST API return this task instance."""
     known = {"try_number": 3, "rendered_map_index": None, "operator_name": "SparkTuneOperator", **instance}
     known.setdefault("run_after", "2026-01-31T08:00:00Z")
     page.route("**/api/v2/**/taskInstances/tune*", lambda route: route.fulfill(json=known))

@@ -1,4 +1,4 @@
-"""A retuning in a real browser: the decision, its pairs, the champions, the way back."""
+"""A retuning in a real browser: the decision, its pairs, the champions, a rollback."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def weeks(tmp_path: Path) -> Weeks:
-    """Three weeks: first, kept, replaced."""
+    """Write three weeks: first, kept, replaced."""
     weeks = Weeks(str(tmp_path / "churn" / "tune"))
     for number, optimum in enumerate((0.5, 0.5, 0.05)):
         weeks.run(f"w{number + 1}", noisy(optimum), seed=number + 3, warm_start="previous")

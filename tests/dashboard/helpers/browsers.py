@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-expect.set_options(timeout=120_000)  # a busy machine takes its time to run plotly
+expect.set_options(timeout=120_000)  # plotly is slow on a busy machine
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 QUIET = [
     "--no-sandbox",
@@ -25,7 +25,7 @@ ADVICE = "no browser found: install Chromium (apt-get install chromium) to run t
 
 @contextmanager
 def a_browser() -> Iterator[Browser]:
-    """A browser; without one the test is skipped, or fails where SPARKTUNE_REQUIRE_BROWSER=1 demands it."""
+    """Yield a browser, or else skip the test, or fail it if SPARKTUNE_REQUIRE_BROWSER=1."""
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None and os.environ.get("SPARKTUNE_REQUIRE_BROWSER") == "1":
         pytest.fail(ADVICE)

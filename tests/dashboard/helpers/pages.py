@@ -1,4 +1,4 @@
-"""The page's application as the tests ask it."""
+"""The page's application for the tests."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ RUN = f"{TASK}/runs/r1"
 
 
 def everybody() -> None:
-    """A guard that lets everybody in."""
+    """Accept every user, as a guard."""
 
 
 def nobody() -> None:
-    """A guard that lets nobody in."""
+    """Reject every user, as a guard."""
     raise HTTPException(403, "Forbidden")
 
 
 def somebody() -> str:
-    """An editor."""
+    """Return the name of a user, as an editor."""
     return "ada"
 
 
 def as_it_is(value: Any, name: str | None = None) -> Any:
-    """A mask that hides nothing."""
+    """Return the value unchanged, as a mask."""
     return value
 
 
 def client_of(
     root: Path, guard: Callable[..., Any] = everybody, editor: Callable[..., Any] = somebody
 ) -> TestClient:
-    """The application over a storage root; every request reads the storage."""
+    """Return a client of the application for a storage root; every request reads the storage."""
     app = create_app(
         StorageRoots((str(root),)), guard=guard, editor=editor, mask=as_it_is, shelf=Shelf(pause_s=0)
     )

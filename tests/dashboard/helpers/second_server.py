@@ -1,4 +1,4 @@
-"""An API server of its own over a home of Airflow: under a path, for users with and without rights."""
+"""A second API server for an AIRFLOW_HOME: below a path, for users with and without rights."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Server:
 
 @contextmanager
 def second_server(first: Site, **settings: str) -> Iterator[Server]:
-    """The server, until it is left; `settings` are environment variables."""
+    """Run the server in this context; `settings` are environment variables."""
     server = Server(f"http://localhost:{free_port()}/airflow")
     environment = {
         **os.environ,
-        "PYTHONPATH": str(Path(__file__).parent.parent / "site"),  # where picky.py lies
+        "PYTHONPATH": str(Path(__file__).parent.parent / "site"),  # the folder of picky.py
         "AIRFLOW__CORE__AUTH_MANAGER": "picky.PickyAuthManager",
         **settings,
     }

@@ -1,4 +1,4 @@
-"""The page's application on loopback, for a browser."""
+"""Serve the page's application on loopback for a browser."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.integration.airflow_site import free_port, wait_for
 
 @contextmanager
 def served(app: FastAPI) -> Iterator[str]:
-    """The application's address, until it is left."""
+    """Yield the address of the application, which runs in this context."""
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
     thread = Thread(target=server.run, daemon=True)

@@ -1,4 +1,4 @@
-"""Studies made up for tests: written through the journal as a driver writes them."""
+"""Synthetic studies for tests, written to the journal as a driver writes them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TRACEBACK = (
 
 
 class Writer:
-    """A driver that only pretends: `open`, then `run` trials, then `close`."""
+    """A simulated driver: `open`, then `run` trials, then `close`."""
 
     def __init__(
         self, address: str, *, space: Any = SPACE, slots: int = 4, attempt: int = 1, seed: int = 7
@@ -37,7 +37,7 @@ class Writer:
         self.space = spaces.parse(space)
         self.dimensions = dimensions(self.space)
         self.slots = slots
-        self.now = time.time() - 60  # a driver that was heard lately
+        self.now = time.time() - 60  # a driver that wrote recently
         self._random = random.Random(seed)
 
     def open(self, *, max_evals: int = 20, takes: list[list[Any]] | None = None, **limits: Any) -> None:
@@ -113,12 +113,12 @@ class Writer:
 
 
 def _squashed(value: float) -> float:
-    """A number between 0 and 1 out of any parameter."""
+    """Return a number between 0 and 1 for any parameter."""
     return abs(math.tanh(value / 3))
 
 
 def live_study(address: str, *, trials: int, pause_s: float, slots: int = 3) -> None:
-    """Write a study in real time, several trials at once, as a page sees it grow."""
+    """Write a study in real time with several trials at once, so that a page can watch it."""
     writer = Writer(address, slots=slots)
     writer.now = time.time()
     writer.open(max_evals=trials)

@@ -1,4 +1,4 @@
-"""A DAG whose task writes a study as a driver does, slowly enough to watch it."""
+"""A DAG whose task writes a study as a driver does, slowly enough for a page to watch it."""
 
 from __future__ import annotations
 
