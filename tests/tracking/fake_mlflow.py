@@ -1,4 +1,4 @@
-"""Stands in for MLflow's client and server: runs in memory, every request counted, faults on demand."""
+"""Stands in for MLflow's client and server: in memory, counts every request, injects faults."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Refusal(Exception):
-    """What MLflow answers to data that it will not have."""
+    """MLflow's response to data that it rejects."""
 
     error_code = "INVALID_PARAMETER_VALUE"
 
@@ -18,7 +18,7 @@ class Page(list[Any]):
 
 
 class FakeMlflow:
-    """The verbs of MlflowClient that are used; `fault(verb)` may raise before, `lost(verb)` after the act."""
+    """The used methods of MlflowClient; `fault(method)` may raise before, `lost(method)` after an action."""
 
     def __init__(self) -> None:
         self.experiments: dict[str, str] = {}
@@ -103,13 +103,13 @@ class FakeMlflow:
 
     @property
     def parent(self) -> Any:
-        """The one parent run."""
+        """Return the only parent run."""
         (found,) = (run for run in self.live() if "sparktune.trial" not in run.data.tags)
         return found
 
     @property
     def children(self) -> dict[int, Any]:
-        """The runs of trials by number, each there once and under the parent run."""
+        """Return the runs of trials by number; checks that each exists once, below the parent run."""
         found = [run for run in self.live() if "sparktune.trial" in run.data.tags]
         numbered = {int(run.data.tags["sparktune.trial"]): run for run in found}
         assert len(numbered) == len(found)

@@ -1,4 +1,4 @@
-"""A real MLflow server on loopback, and a proxy in front of it that breaks it on demand."""
+"""A real MLflow server on loopback, and a proxy in front of it that injects faults."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STARTS_WITHIN_S = 240
 
 @contextmanager
 def mlflow_server(folder: Path) -> Iterator[str]:
-    """A server with an SQLite store in `folder`; yields its URL."""
+    """Run a server with an SQLite store in `folder`; yields its URL."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -55,7 +55,7 @@ def mlflow_server(folder: Path) -> Iterator[str]:
 
 
 def runs_of(server: str, experiment: str) -> tuple[Any, Mapping[int, Any]]:
-    """The parent run and the children by trial number, by a client that knows nothing of ours."""
+    """Return the parent run and the children by trial number, read by an independent client."""
     from mlflow import MlflowClient
 
     client = MlflowClient(server)
@@ -80,10 +80,10 @@ def _answers(url: str) -> bool:
 
 
 class Proxy(ThreadingHTTPServer):
-    """Passes requests on: the next `passes` of them, or all (None); `counts` counts them by path.
+    """Passes on the next `passes` requests, or all (None); `counts` has their numbers by path.
 
-    `mode` says what becomes of the others: `fails` (they are answered by 500), `swallows` (the server acts,
-    but its answer is lost), `hangs`.
+    The others fail according to `mode`: `fails` (a response of 500), `swallows` (the server acts, but its
+    response is lost), `hangs`.
     """
 
     daemon_threads = True
@@ -114,7 +114,7 @@ class _Passing(BaseHTTPRequestHandler):
         self._pass()
 
     def log_message(self, format: str, *args: object) -> None:
-        """Keep quiet."""
+        """Log nothing."""
 
     def _pass(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -159,7 +159,7 @@ class _Passing(BaseHTTPRequestHandler):
 
 @contextmanager
 def proxy_of(server: str) -> Iterator[Proxy]:
-    """A running proxy in front of `server`."""
+    """Yield a running proxy in front of `server`."""
     with Proxy(server) as proxy:
         thread = threading.Thread(target=proxy.serve_forever, daemon=True)
         thread.start()

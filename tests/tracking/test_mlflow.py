@@ -1,4 +1,4 @@
-"""What MLflow is told of a study, against a stand-in for its client."""
+"""Mirroring a study into MLflow, with a stand-in for its client."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def changed(event: TrialChanged, **facts: Any) -> TrialChanged:
 
 @pytest.fixture
 def finished() -> StudyFollower:
-    """Three trials: one worse, one failed, one best."""
+    """Write three trials: one worse, one failed, one best."""
     storage = MemoryStorage()
     error = Failure(FailureKind.RAISED, "ValueError: singular")
     failed = changed(trial(1), state=TrialState.FAILED, end=BEGAN + 2, error=error)
@@ -52,7 +52,7 @@ def finished() -> StudyFollower:
 
 
 def test_a_study_becomes_a_parent_run_and_a_child_run_for_each_trial(finished: StudyFollower) -> None:
-    """With params, metrics, states, the way back to the task, and the report."""
+    """They have params, metrics, states, a link to the task, and the report."""
     client = FakeMlflow()
     tracker(client).mirror(finished.study)
     parent, children = client.parent, client.children
@@ -85,7 +85,7 @@ def test_a_study_becomes_a_parent_run_and_a_child_run_for_each_trial(finished: S
 
 
 def test_a_retuning_with_its_incumbent_and_its_decision() -> None:
-    """The repeats are runs too, and are not taken for improvements of the search."""
+    """The repeats are runs too, but do not count as improvements of the search."""
     storage, client = MemoryStorage(), FakeMlflow()
     repeat = {"purpose": TrialPurpose.CONFIRM, "repeat": 1}
     decision = Decision(
@@ -123,7 +123,7 @@ def test_a_retuning_with_its_incumbent_and_its_decision() -> None:
 
 
 def test_mirroring_again_changes_nothing(finished: StudyFollower) -> None:
-    """Neither by the same tracker, which asks for nothing, nor by one that knows nothing yet."""
+    """The same tracker sends no requests, and a new one changes nothing."""
     client = FakeMlflow()
     first = tracker(client)
     first.mirror(finished.study)
@@ -135,7 +135,7 @@ def test_mirroring_again_changes_nothing(finished: StudyFollower) -> None:
 
 
 def test_a_trial_costs_three_requests_whether_it_is_seen_running_or_not() -> None:
-    """However often the journal is looked at meanwhile."""
+    """The number does not depend on how often the journal is read."""
     storage, client = MemoryStorage(), FakeMlflow()
     writer = write(storage, 1, [opened(), trial(0), trial(1)])
     follower = follow(storage)
@@ -157,7 +157,7 @@ def test_a_trial_costs_three_requests_whether_it_is_seen_running_or_not() -> Non
 
 
 def test_the_same_runs_go_on_after_a_resume() -> None:
-    """A trial that was cut off ends in the run that it began in, and the study is running again."""
+    """An interrupted trial ends in its first run, and the study is running again."""
     storage, client = MemoryStorage(), FakeMlflow()
     first = write(storage, 1, [opened(), trial(0, 0.5), trial(1), closed("killed")])
     tracker(client).mirror(follow(storage).study)
@@ -180,7 +180,7 @@ def test_the_same_runs_go_on_after_a_resume() -> None:
 
 
 def test_a_result_that_no_later_attempt_took_over_is_replaced() -> None:
-    """MLflow's params cannot be changed, so that trial gets another run."""
+    """MLflow's params cannot be changed, so the trial gets a new run."""
     storage, client = MemoryStorage(), FakeMlflow()
     first = write(storage, 1, [opened()], [trial(0, 0.5)], [trial(1, 0.9)])
     told = tracker(client)
@@ -196,7 +196,7 @@ def test_a_result_that_no_later_attempt_took_over_is_replaced() -> None:
 def test_a_server_that_fails_is_reported_once_and_caught_up_with(
     finished: StudyFollower, verb: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whatever it fails at, and however often; nothing is there twice afterwards."""
+    """This holds for any request and number of failures; nothing is duplicated."""
     client = FakeMlflow()
     failing = iter([True] * 3)
 
@@ -219,7 +219,7 @@ def test_a_server_that_fails_is_reported_once_and_caught_up_with(
 
 
 def test_a_run_whose_creation_was_not_answered_is_there_once(finished: StudyFollower) -> None:
-    """The server has created it, and says so when it is asked."""
+    """The tracker asks the server, which has created the run."""
     client = FakeMlflow()
     lost = iter([False, True])
 
@@ -237,7 +237,7 @@ def test_a_run_whose_creation_was_not_answered_is_there_once(finished: StudyFoll
 
 
 def test_two_trackers_at_once_leave_each_run_once(finished: StudyFollower) -> None:
-    """The second has looked before the first had created anything."""
+    """The second tracker searches before the first has created anything."""
     client = FakeMlflow()
     storage = MemoryStorage()
     write(storage, 1, [opened(), trial(0, 0.5), trial(1, 0.6)])
@@ -256,7 +256,7 @@ def test_two_trackers_at_once_leave_each_run_once(finished: StudyFollower) -> No
 def test_what_mlflow_refuses_is_left_out_and_reported(
     finished: StudyFollower, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The other trials are there."""
+    """The other trials are mirrored."""
     client = FakeMlflow()
     creations = iter([False, True, False])
 
@@ -272,7 +272,7 @@ def test_what_mlflow_refuses_is_left_out_and_reported(
 
 
 def test_a_server_that_is_down_is_asked_less_and_less_often(finished: StudyFollower) -> None:
-    """Up to a minute apart."""
+    """The pause grows to a minute."""
     client = FakeMlflow()
 
     def down(_: str) -> None:
@@ -290,7 +290,7 @@ def test_a_server_that_is_down_is_asked_less_and_less_often(finished: StudyFollo
 
 
 def test_more_trials_than_fit_on_a_page() -> None:
-    """Each page is asked for once."""
+    """Each page is requested once."""
     storage, client = MemoryStorage(), FakeMlflow()
     write(storage, 1, [opened(), *(trial(number, 1.0 + number) for number in range(1_200)), closed()])
     study = follow(storage).study
@@ -301,7 +301,7 @@ def test_more_trials_than_fit_on_a_page() -> None:
 
 
 def test_where_the_server_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """MLflow itself would make a database in the current folder."""
+    """MLflow itself would create a database in the current folder."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with pytest.raises(PlatformError, match="MLFLOW_TRACKING_URI must be the address"):
         connect()

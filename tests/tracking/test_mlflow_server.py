@@ -1,4 +1,4 @@
-"""Tracking with a real MLflow server, which a proxy breaks."""
+"""Tracking with a real MLflow server behind a proxy that injects faults."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def proxy(server: str) -> Iterator[Proxy]:
 
 @pytest.fixture
 def study(tmp_path: Path) -> str:
-    """Fourteen trials, of which the fourth failed and the twelfth was pruned."""
+    """Write fourteen trials, of which the fourth failed and the twelfth was pruned."""
     trials = [trial(number, 1.0 / (1 + number)) for number in range(14)]
     for number, state in ((4, TrialState.FAILED), (12, TrialState.PRUNED)):
         ended = replace(trials[number].trial, state=state, loss=None, end=BEGAN + number + 0.5)
@@ -46,7 +46,7 @@ def study(tmp_path: Path) -> str:
 
 
 def track(study: str, address: str, *, timeout_s: str = "2") -> subprocess.CompletedProcess[str]:
-    """`sparktune track` as a person runs it."""
+    """Run `sparktune track` as a user would."""
     return subprocess.run(
         [
             SPARKTUNE,
@@ -65,7 +65,7 @@ def track(study: str, address: str, *, timeout_s: str = "2") -> subprocess.Compl
 
 
 def test_a_study_is_mirrored_in_three_requests_a_trial(study: str, server: str, proxy: Proxy) -> None:
-    """Params, losses, states and the report are there; the second time there is nothing to send."""
+    """Params, losses, states and the report are complete; a second call sends nothing."""
     done = track(study, proxy.address, timeout_s="60")
     assert done.returncode == 0, done.stderr
     parent, children = runs_of(server, study)
@@ -86,7 +86,7 @@ def test_a_study_is_mirrored_in_three_requests_a_trial(study: str, server: str, 
 
 @pytest.mark.parametrize("mode", ["fails", "swallows", "hangs"])
 def test_a_server_that_breaks_is_caught_up_with(study: str, server: str, proxy: Proxy, mode: str) -> None:
-    """It is said in a sentence, without a traceback; the next time everything is there, each run once."""
+    """One sentence reports the failure; the next call completes the runs without duplicates."""
     proxy.mode, proxy.passes = mode, 0
     done = track(study, proxy.address)
     assert done.returncode == 1
@@ -99,13 +99,13 @@ def test_a_server_that_breaks_is_caught_up_with(study: str, server: str, proxy: 
 
 
 def test_no_server_at_all(study: str) -> None:
-    """The same."""
+    """The result is the same."""
     done = track(study, "http://127.0.0.1:9")
     assert (done.returncode, done.stderr.count("tracking fails")) == (1, 1)
 
 
 def test_a_server_that_breaks_while_trials_are_sent(study: str, server: str, proxy: Proxy) -> None:
-    """Answers are lost in the middle, again and again; in the end each trial is there once."""
+    """Responses are lost repeatedly; in the end, each trial has one run."""
     proxy.mode = "swallows"
     for passes in (5, 12, 20):
         proxy.passes = passes
