@@ -1,4 +1,4 @@
-"""A real Airflow on loopback: scheduler, API server and DAG processor with a home of their own."""
+"""A real Airflow on loopback: scheduler, API server and DAG processor with a separate home."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ SPARK = {"AIRFLOW_CONN_SPARK_DEFAULT": '{"conn_type": "spark", "host": "local[2]
 
 @dataclass(frozen=True)
 class Run:
-    """A DAG run and what its tasks came to."""
+    """A DAG run and the states of its tasks."""
 
     site: Site
     dag: str
     run: str
 
     def state(self, task: str = "tune", index: int = -1) -> str | None:
-        """The task instance's state; None before it exists (a mapped one is made when it can run)."""
+        """Return the task instance's state; None before it exists (a mapped one is created late)."""
         try:
             return str(self._instance(task, index)["state"])
         except httpx.HTTPStatusError as error:
@@ -48,7 +48,7 @@ class Run:
         wait_for(lambda: self.state(task, index) in states, within_s=within_s)
 
     def wait_for_end(self, *, within_s: float = 180) -> None:
-        """Until the scheduler has seen that all tasks have ended."""
+        """Wait until the scheduler has recorded the end of all tasks."""
         path = f"dags/{self.dag}/dagRuns/{self.run}"
         wait_for(lambda: self.site.call("GET", path)["state"] in ("success", "failed"), within_s=within_s)
 
@@ -67,10 +67,10 @@ class Run:
         self.site.call("PATCH", self.path(task), new_state="failed")
 
     def question(self, task: str) -> Any:
-        """What a task asks a person, once an answer finds it waiting.
+        """Return a task's question to a user, once the task can be answered.
 
-        Airflow fails a task that is answered before its scheduler has heard that the process which asked is
-        done: it takes the answered task's queued state for a crash. Only its log tells that it has.
+        Airflow fails a task that is answered before its scheduler has recorded the end of the process that
+        asked: it mistakes the answered task's queued state for a crash. Only its log shows the recording.
         """
         self.wait("awaiting_input", "failed", "skipped", "upstream_failed", task=task, within_s=600)
         heard = f"TaskInstance Finished: dag_id={self.dag}, task_id={task}, run_id={self.run}"
@@ -98,9 +98,9 @@ class Site:
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def call(self, method: str, path: str, **data: Any) -> Any:
-        """Airflow's API, as the administrator.
+        """Call Airflow's API as the administrator.
 
-        Airflow answers 500 where its SQLite stays locked for too long; what may be said twice is said again.
+        Airflow responds with 500 if its SQLite is locked for too long; idempotent requests are retried.
         """
         headers = logged_in(self.url, "admin", self.password)
         for left in (3, 2, 1, 0):
@@ -114,34 +114,34 @@ class Site:
         return answer.json()
 
     def trigger(self, dag: str, run: str = "r1", *, date: str | None = None) -> Run:
-        """Start a run of a DAG, of a logical date if one is given, as soon as its file has been parsed."""
+        """Start a run of a DAG, optionally for a logical date, as soon as its file has been parsed."""
         self.unpause(dag)
         moment = None if date is None else f"{date}T00:00:00Z"
         self.call("POST", f"dags/{dag}/dagRuns", dag_run_id=run, logical_date=moment)
         return Run(self, dag, run)
 
     def unpause(self, dag: str) -> None:
-        """Let a DAG run as soon as its file has been parsed."""
+        """Unpause a DAG as soon as its file has been parsed."""
         wait_for(lambda: any(each["dag_id"] == dag for each in self.call("GET", "dags")["dags"]), within_s=90)
         self.call("PATCH", f"dags/{dag}", is_paused=False)
 
     def runs(self, dag: str) -> list[Run]:
-        """The runs of a DAG, the oldest first."""
+        """Return the runs of a DAG, oldest first."""
         found = self.call("GET", f"dags/{dag}/dagRuns?order_by=run_after")["dag_runs"]
         return [Run(self, dag, each["dag_run_id"]) for each in found]
 
     def scheduler_has_said(self, text: str) -> bool:
-        """Whether a line of any scheduler's log holds the text."""
+        """Return whether a line in any scheduler's log contains the text."""
         logs = (self.home / name for name in ("standalone.log", SECOND_LOG))
         return any(text in log.read_text(errors="replace") for log in logs if log.exists())
 
     def scheduler(self) -> psutil.Process:
-        """The process of the scheduler that was started first."""
+        """Return the process of the first scheduler."""
         (found,) = filter(self._is_scheduler, psutil.process_iter())
         return found
 
     def start_scheduler(self, like: psutil.Process) -> Callable[[], None]:
-        """What starts another scheduler over the same database, as `like` was started."""
+        """Start another scheduler on the same database, in the same way as `like` was started."""
         command, environment = like.cmdline(), like.environ()
 
         def start() -> None:
@@ -165,12 +165,12 @@ class Site:
                 return False
             above = process.parent()
             return "scheduler" in process.cmdline() and "standalone" in (above.cmdline() if above else ())
-        except psutil.Error:  # ended while we looked, or another user's
+        except psutil.Error:  # it has ended, or belongs to another user
             return False
 
 
 def wait_for(ready: Callable[[], bool], *, within_s: float, every_s: float = 0.2) -> None:
-    """Until `ready()` holds; TimeoutError after that long."""
+    """Wait until `ready()` holds; raises TimeoutError after that long."""
     end = time.monotonic() + within_s
     while not ready():
         if time.monotonic() > end:
@@ -180,14 +180,14 @@ def wait_for(ready: Callable[[], bool], *, within_s: float, every_s: float = 0.2
 
 @contextmanager
 def standalone(home: Path, *, bundles: Mapping[str, Path]) -> Iterator[Site]:
-    """`airflow standalone` over some folders of DAGs, found by its path: no venv is on PATH."""
+    """Run `airflow standalone` with folders of DAGs, by its path, without a venv on PATH."""
     site = Site(f"http://localhost:{free_port()}", home)
     local = "airflow.dag_processing.bundles.local.LocalDagBundle"
     folders = [
         {"name": name, "classpath": local, "kwargs": {"path": str(path)}} for name, path in bundles.items()
     ]
     environment = {
-        # `airflow standalone` starts `airflow` by name, and nothing else of the venv is named like a tool.
+        # `airflow standalone` starts `airflow` by name; no other program of the venv may be on PATH.
         "PATH": f"{_only_airflow(home)}:/usr/local/bin:/usr/bin:/bin",
         "HOME": os.environ["HOME"],
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -207,7 +207,7 @@ def standalone(home: Path, *, bundles: Mapping[str, Path]) -> Iterator[Site]:
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
-    """End what leads a session, and all that it has started."""
+    """End a session leader and all processes that it has started."""
     os.killpg(process.pid, signal.SIGINT)
     try:
         process.wait(timeout=30)
@@ -225,7 +225,7 @@ def running(
     role: str,
     environment: Mapping[str, str],
 ) -> Iterator[None]:
-    """The `airflow` command with its API server at `url`, for users by password, until it is left."""
+    """Run the `airflow` command in this context, with its API server at `url`, for users by password."""
     passwords_file = home / f"{command}-passwords.json"
     passwords_file.write_text(json.dumps(passwords))
     settings = {
@@ -240,7 +240,7 @@ def running(
         "AIRFLOW__API_AUTH__JWT_SECRET": "for tests only, nothing behind it, and long enough for the hash",
     }
     log = home / f"{command}.log"
-    # A session of its own: SIGINT to the group is how Airflow is stopped as a whole.
+    # A new session, because a SIGINT to its process group stops all of Airflow.
     with log.open("wb") as out:
         process = subprocess.Popen(
             [str(Path(sys.executable).parent / "airflow"), command],
@@ -260,7 +260,7 @@ def running(
 
 
 def logged_in(url: str, user: str, password: str) -> dict[str, str]:
-    """The headers of a request by somebody who has logged in."""
+    """Return the headers for requests of a user who has logged in."""
     login = {"username": user, "password": password}
     token = httpx.post(f"{url}/auth/token", json=login, timeout=30).json()["access_token"]
     return {"Authorization": f"Bearer {token}"}

@@ -1,4 +1,4 @@
-"""A driver without Spark, quick to start and to kill.
+"""A driver without Spark, which starts and dies quickly.
 
 python chaos_driver.py ADDRESS SLOTS MAX_EVALS [GRACE_S] [TRIAL_S]
 """
@@ -26,7 +26,7 @@ from tests.driver.world import SEED, DigestSampler, by_x, spec
 
 
 class ThreadBackend(ThreadedBackend):
-    """Trials of `trial_s` seconds, more or less."""
+    """Runs trials of about `trial_s` seconds."""
 
     def __init__(self, capacity: int, trial_s: float) -> None:
         super().__init__()

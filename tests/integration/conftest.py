@@ -11,13 +11,13 @@ sys.path.insert(0, str(Path(__file__).parent))  # the helpers beside the tests, 
 from airflow_site import Site, standalone
 from standalone_cluster import standalone_cluster
 
-collect_ignore = ["dags"]  # what the real Airflow loads
+collect_ignore = ["dags"]  # loaded by the real Airflow
 ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture(scope="session")
 def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """One Airflow for all: the examples and the scenarios."""
+    """Run one Airflow for all tests, with the examples and the scenarios."""
     bundles = {"examples": ROOT / "dags", "scenarios": Path(__file__).parent / "dags"}
     with standalone(tmp_path_factory.mktemp("airflow"), bundles=bundles) as site:
         yield site
@@ -25,6 +25,6 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The master's URL of one Spark cluster for all: two workers of one core."""
+    """Run one Spark cluster for all tests, with two workers of one core; yields the master's URL."""
     with standalone_cluster(tmp_path_factory.mktemp("cluster")) as master:
         yield master

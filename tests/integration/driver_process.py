@@ -1,4 +1,4 @@
-"""The driver program as a task would start it, to be killed at will."""
+"""The driver program, started as a task starts it, for tests that kill it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from airflow_sparktune.study.study import Study
 
 PATIENCE_S = 240.0
 _MARK = "SPARKTUNE_TEST_MARK"
-# As the operator starts spark-submit.
+# In the same way as the operator starts spark-submit.
 _TASK = """
 import subprocess, sys
 from airflow_sparktune.orchestrator.deploy.process import die_with_parent
@@ -35,10 +35,10 @@ sys.exit(subprocess.run(sys.argv[1:], preexec_fn=die_with_parent()).returncode)
 
 
 class DriverProcess:
-    """One spark-submit over a study folder, with everything that it starts.
+    """One spark-submit on a study folder, with all processes that it starts.
 
-    Its processes are known by a mark in their environment, which every child inherits, orphans too.
-    With `in_a_task` the process `submit` is a task, and spark-submit its child.
+    The processes are found by a mark in their environment, which every child inherits, including orphans.
+    With `in_a_task`, the process `submit` is a task, and spark-submit is its child.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class DriverProcess:
 
     @property
     def driver(self) -> psutil.Process:
-        """The Python driver below the JVM."""
+        """Return the Python driver below the JVM."""
         for process in psutil.Process(self.submit.pid).children(recursive=True):
             with suppress(psutil.Error):
                 if self._launcher in process.cmdline():
@@ -93,13 +93,13 @@ class DriverProcess:
         raise AssertionError(f"no driver runs:\n{self.log}")
 
     def journal(self) -> Study:
-        """The study as a reader sees it now."""
+        """Return the study as a reader sees it now."""
         follower = read_study(str(self.study))
         assert follower.problems == []
         return follower.study
 
     def wait_until(self, condition: Callable[[Study], Any]) -> Study:
-        """Wait for the journal to tell what `condition` asks for."""
+        """Wait until the study meets `condition`."""
         until = time.monotonic() + PATIENCE_S
         while not condition(study := self.journal()):
             assert self.submit.poll() is None, f"the driver has ended:\n{self.log}"
@@ -108,18 +108,18 @@ class DriverProcess:
         return study
 
     def wait(self) -> int:
-        """The exit code of spark-submit."""
+        """Wait for spark-submit; returns its exit code."""
         return self.submit.wait(timeout=PATIENCE_S)
 
     def left(self, *, after_s: float = 15.0) -> list[str]:
-        """The command lines of what still runs of it, after it has had some time to end."""
+        """Return the command lines of the processes that still run after some time to end."""
         until = time.monotonic() + after_s
         while (found := self.processes()) and time.monotonic() < until:
             time.sleep(0.2)
         return [" ".join(process.info["cmdline"] or ()) for process in found]
 
     def end(self) -> None:
-        """Kill whatever is left of it."""
+        """Kill all remaining processes."""
         for process in self.processes():
             with suppress(psutil.NoSuchProcess):
                 process.kill()

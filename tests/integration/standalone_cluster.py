@@ -18,7 +18,7 @@ DEPLOY = "org.apache.spark.deploy"
 
 @contextmanager
 def standalone_cluster(folder: Path) -> Iterator[str]:
-    """The master's URL, once both workers have registered; logs and work folders lie in `folder`."""
+    """Yield the master's URL once both workers have registered; logs and work folders are in `folder`."""
     port, host = free_port(), ["--host", "127.0.0.1"]
     master = f"spark://127.0.0.1:{port}"
     with ExitStack() as stack:

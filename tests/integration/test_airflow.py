@@ -1,4 +1,4 @@
-"""Tuning tasks under a real scheduler: what people see when they run, retry, clear, map and kill them."""
+"""Tuning tasks under a real scheduler: run, retry, clear, map and kill."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def study(run: Run, **where: int) -> Study:
 
 
 def family(run: Run) -> list[psutil.Process]:
-    """The JVM and the Python driver of a run's study."""
+    """Return the JVM and the Python driver of a run's study."""
     return [
         process
         for process in psutil.process_iter(["cmdline"])
@@ -47,7 +47,7 @@ EXAMPLES = ["retune_digits", "retune_mllib", "retune_taskflow", "retune_torch", 
 
 @pytest.mark.parametrize("dag", EXAMPLES)
 def test_example(airflow: Site, dag: str) -> None:
-    """Each example DAG runs to its end, started as Airflow starts it."""
+    """Each example DAG succeeds when Airflow runs it."""
     if "torch" in dag:
         pytest.importorskip("torch", reason="PyTorch is not installed here: tools/torch.sh .venv installs it")
     run = airflow.trigger(dag)
@@ -63,7 +63,7 @@ def test_example(airflow: Site, dag: str) -> None:
 
 
 def test_killed_driver_is_resumed(airflow: Site) -> None:
-    """Kill -9 of the driver at trial 12: the retry ends with exactly 30, and those before are kept."""
+    """After kill -9 of the driver at trial 12, the retry ends with exactly 30 and keeps the earlier ones."""
     run = airflow.trigger("resumed")
     wait_for(lambda: study(run).finished >= 11, within_s=120)
     (driver,) = drivers(run)
@@ -81,7 +81,7 @@ def test_killed_driver_is_resumed(airflow: Site) -> None:
 
 
 def test_misspelled_module_is_told_in_one_sentence_and_not_retried(airflow: Site) -> None:
-    """A typo fails the first of seven tries for good."""
+    """A misspelled module fails the task permanently at the first of seven tries."""
     run = airflow.trigger("misspelled")
     run.wait("failed", within_s=90)
     assert run.tries() == 1
@@ -89,14 +89,14 @@ def test_misspelled_module_is_told_in_one_sentence_and_not_retried(airflow: Site
 
 
 def test_decorated_objective_and_clear(airflow: Site) -> None:
-    """XComs flow in and out of a decorated task; clearing it starts a new study and keeps the old one."""
+    """A decorated task takes and returns XComs; clearing it starts a new study and keeps the old one."""
     run = airflow.trigger("chained")
     run.wait("success", "failed", "upstream_failed", task="consume")
     first = study(run)
     assert first.finished == 6, run.log()
     assert run.xcom(task="consume") == first.best.params["x"]
     assert {trial.info["number"] for trial in first.trials.values()} == set(range(6))
-    run.wait_for_end()  # what is cleared while the scheduler ends the run stays cleared
+    run.wait_for_end()  # a task that is cleared while the scheduler ends the run is not run again
     run.clear("tune")
     wait_for(lambda: study(run, generation=1).result_stands, within_s=120)
     run.wait("success")
@@ -107,7 +107,7 @@ def test_decorated_objective_and_clear(airflow: Site) -> None:
 
 
 def test_mapped(airflow: Site) -> None:
-    """Two map indexes have a study each, and a task can be mapped over their results."""
+    """Each of two map indexes has a study, and a task can be mapped over their results."""
     run = airflow.trigger("mapped")
     for index in (0, 1):
         run.wait("success", "failed", task="tune", index=index)
@@ -120,7 +120,7 @@ def test_mapped(airflow: Site) -> None:
 
 
 def test_script_around_fmin(airflow: Site) -> None:
-    """A script as application: its study's best params land in XCom, its own output in the log."""
+    """The best params of a script are pushed to XCom, and its output is in the log."""
     run = airflow.trigger("scripted")
     run.wait("success", "failed")
     found = study(run)
@@ -131,7 +131,7 @@ def test_script_around_fmin(airflow: Site) -> None:
 
 
 def test_task_marked_failed_leaves_nothing(airflow: Site) -> None:
-    """The driver writes that it was killed, then no process of it is left, nor its work folder."""
+    """The driver records that it was killed; no process and no work folder remains."""
     run = airflow.trigger("endless")
     wait_for(lambda: study(run).finished >= 2, within_s=120)
     members = family(run)
@@ -148,7 +148,7 @@ def test_task_marked_failed_leaves_nothing(airflow: Site) -> None:
 
 
 def test_killed_task_process_leaves_nothing(airflow: Site) -> None:
-    """SIGKILL of the task's own process: JVM, driver and workers go with it, and no failure is recorded."""
+    """SIGKILL of the task's process ends JVM, driver and workers; no failed trial is recorded."""
     run = airflow.trigger("endless", run="r2")
     wait_for(lambda: study(run).finished >= 2, within_s=120)
     (driver,) = drivers(run)

@@ -1,4 +1,4 @@
-"""Whatever is killed, at any moment: each finished trial is there once, and nothing is left running."""
+"""After a kill of any process at any moment, each finished trial exists once, and no process remains."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.integration
 
 CHAOS_DRIVER = Path(__file__).parent / "chaos_driver.py"
 SEED = 11
-# Every trial has a child, which a trial that is cut off cannot end.
+# Every trial has a child process, which an interrupted trial cannot end.
 OBJECTIVE = b"""
 import subprocess, time
 
@@ -48,7 +48,7 @@ def ended(study: Study) -> dict[int, Trial]:
 
 
 class TestAnEngineWithoutSpark:
-    """Quick to start, so it can be killed often; the journal lies on a real disk."""
+    """It starts quickly, so it can be killed often; the journal is on a real disk."""
 
     @pytest.mark.parametrize("slots", [1, 4])
     def test_killed_at_random_moments(self, tmp_path: Path, slots: int) -> None:
@@ -85,7 +85,7 @@ def kill_often(folder: Path, *, slots: int, max_evals: int, kills: int, rng: ran
 
 
 def goes_on_from(before: Study, folder: Path) -> Study:
-    """The study now: every end that was on record is there as it was, every number has its params."""
+    """Return the study now; checks that recorded ends are unchanged, and that numbers keep their params."""
     follower = read_study(str(folder))
     assert follower.problems == []
     after = follower.study.trials
@@ -100,7 +100,7 @@ Start = Callable[..., DriverProcess]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts a driver on the test's one study folder."""
+    """Return a function that starts a driver on the test's study folder."""
     started: list[DriverProcess] = []
 
     def begin(*, in_a_task: bool = False, **given: Any) -> DriverProcess:
@@ -122,7 +122,7 @@ def spec(**given: Any) -> Spec:
 
 
 def uninterrupted(asked: Spec) -> list[Any]:
-    """The params of the study as it is without Spark and without a death."""
+    """Return the params of the same study without Spark and without a kill."""
     clock, storage = VirtualClock(), MemoryStorage()
     sampler = HyperoptSampler(asked.space, asked.algo)
     recorder = Recorder.open(
@@ -143,7 +143,7 @@ def uninterrupted(asked: Spec) -> list[Any]:
 
 class TestOnSpark:
     def test_a_study_goes_on_whatever_is_killed(self, start: Start) -> None:
-        """The driver, then the JVM, then the driver politely; each time in the middle of a trial."""
+        """The driver gets SIGKILL, then the JVM, then the driver SIGTERM, each during a trial."""
         known = Study()
         for attempt, kill in enumerate((kill_driver, kill_jvm, terminate_driver), start=1):
             process = start()
@@ -184,12 +184,12 @@ class TestOnSpark:
         study = goes_on_from(seen, newer.study)
         assert [attempt.number for attempt in study.attempts] == [1, 2]
         assert sorted(study.trials) == list(range(len(study.trials)))
-        # What the older one was at when the newer one opened was run again by that.
+        # The newer attempt has run the trials again that the older one was running.
         assert all(trial.counts for trial in study.trials.values() if trial.attempt == 1)
 
 
 def in_a_trial(study: Study, attempt: int, finished: int) -> bool:
-    """Whether that attempt has finished so many trials and runs another."""
+    """Return whether the attempt has finished that many trials and runs another."""
     own = [trial for trial in study.trials.values() if trial.attempt == attempt]
     return sum(trial.counts for trial in own) >= finished and any(not trial.counts for trial in own)
 

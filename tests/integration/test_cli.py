@@ -1,4 +1,4 @@
-"""`sparktune` against real Spark: run, kill, go on, show; and what a broken platform is told."""
+"""`sparktune` with real Spark: run, kill, continue, show, and the errors of broken platforms."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Start = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Start:
-    """Start `sparktune run` on a spec that works but for what a test gives it."""
+    """Start `sparktune run` with a valid spec, which a test can override."""
 
     def run(*, master: str = "local[2]", **given: Any) -> subprocess.Popen[str]:
         spec = {
@@ -78,7 +78,7 @@ def show(folder: Path) -> Any:
 
 
 def test_killed_and_gone_on(start: Start, tmp_path: Path) -> None:
-    """30 trials on 2 slots, kill -9 at trial 12: the same command ends it with 30, the first 11 the same."""
+    """30 trials on 2 slots, kill -9 at trial 12: the same command completes 30 and keeps the first 11."""
     spec = {"max_evals": 30, "parallelism": 2, "objective_kwargs": {"sleep": 0.2}}
     first = start(**spec)
     wait_for(lambda: read_study(study(tmp_path)).study.finished >= 11, within_s=120)
@@ -105,7 +105,7 @@ def test_killed_and_gone_on(start: Start, tmp_path: Path) -> None:
 
 @pytest.fixture
 def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where Python and Java keep temporary files; not in tmp_path, which is too deep for sockets."""
+    """Set the temporary folder of Python and Java; tmp_path is too deep for sockets."""
     with tempfile.TemporaryDirectory() as name:
         monkeypatch.setenv("TMPDIR", name)
         monkeypatch.setenv("JAVA_TOOL_OPTIONS", f"-Djava.io.tmpdir={name}")
@@ -113,7 +113,7 @@ def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def left_in(folder: Path) -> list[str]:
-    # What a JVM publishes of its own performance goes when the next JVM starts.
+    # A JVM's performance data are removed when the next JVM starts.
     return [path.name for path in folder.iterdir() if not path.name.startswith("hsperfdata_")]
 
 
@@ -126,14 +126,14 @@ def test_nothing_is_left_in_the_temporary_folder(start: Start, temporary: Path) 
 
 @pytest.fixture
 def at_work(start: Start, tmp_path: Path, temporary: Path) -> subprocess.Popen[str]:
-    """A run without an end in sight, which has finished a trial."""
+    """Start a run without an end that has finished a trial."""
     process = start(max_evals=10_000, objective_kwargs={"sleep": 0.2})
     wait_for(lambda: read_study(study(tmp_path)).study.finished >= 1, within_s=120)
     return process
 
 
 def test_terminated(at_work: subprocess.Popen[str], tmp_path: Path, temporary: Path) -> None:
-    """The driver is asked to end, and nothing is left of the run."""
+    """After SIGTERM, nothing of the run remains."""
     process, family = at_work, psutil.Process(at_work.pid).children(recursive=True)
     process.terminate()
     assert "killed; run the same command to continue" in output(process)
@@ -146,7 +146,7 @@ def test_terminated(at_work: subprocess.Popen[str], tmp_path: Path, temporary: P
 
 
 def test_killed_at_once(at_work: subprocess.Popen[str], temporary: Path) -> None:
-    """By SIGKILL: the driver ends by itself, and removes what is left."""
+    """After SIGKILL, the driver ends by itself and removes its files."""
     process, family = at_work, psutil.Process(at_work.pid).children(recursive=True)
     process.kill()
     output(process)
@@ -155,7 +155,7 @@ def test_killed_at_once(at_work: subprocess.Popen[str], temporary: Path) -> None
 
 
 def test_objective_that_returns_nothing(start: Start) -> None:
-    """The study stops after the first five trials, or six where one more was about to end, and says why."""
+    """The study stops after five trials, or six if one more was about to end, with the reason."""
     process = start(objective="objectives:none", max_evals=50)
     told = output(process)
     assert process.returncode == 2
@@ -164,7 +164,7 @@ def test_objective_that_returns_nothing(start: Start) -> None:
 
 
 def test_objective_that_is_not_there(start: Start) -> None:
-    """One sentence with the nearest name, before Spark starts."""
+    """One sentence with the nearest name is printed before Spark starts."""
     process = start(objective="objectives:quadratik")
     told = output(process)
     assert process.returncode == 2
@@ -173,9 +173,9 @@ def test_objective_that_is_not_there(start: Start) -> None:
 
 
 def test_another_python_on_the_executors(start: Start, tmp_path: Path) -> None:
-    """Said in one sentence with both versions' places, not as one traceback a trial."""
+    """One sentence names both versions and their places, in place of a traceback per trial."""
     (tmp_path / "other").mkdir()
-    # A worker that says it is another release: PySpark compares sys.version_info.
+    # This worker claims to be another release: PySpark compares sys.version_info.
     (tmp_path / "other" / "sitecustomize.py").write_text(
         "import sys, collections\n"
         "Info = collections.namedtuple('Info', 'major minor micro releaselevel serial')\n"
@@ -192,7 +192,7 @@ def test_another_python_on_the_executors(start: Start, tmp_path: Path) -> None:
 
 
 def test_no_python_on_the_executors(start: Start) -> None:
-    """The interpreter that is missing is named."""
+    """The error names the missing interpreter."""
     process = start(conf={"spark.pyspark.python": "/nowhere/python3"})
     told = output(process)
     assert process.returncode == 2

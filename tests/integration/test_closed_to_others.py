@@ -1,4 +1,4 @@
-"""A running driver is closed to others on the machine, on the network and in the study folder."""
+"""A running driver is protected from others on the machine, on the network and in the study folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.integration.driver_process import DriverProcess
 
 pytestmark = pytest.mark.integration
 
-# A file that only this user reads, and the environment that a setting gives to executors.
+# A secret in a file that only this user can read, and one in a setting for the executors' environment.
 OBJECTIVE = b"""
 import os
 import time
@@ -56,7 +56,7 @@ def driver(tmp_path: Path, key_file: Path) -> Iterator[DriverProcess]:
 
 
 def test_a_secret_shows_nowhere(driver: DriverProcess, tmp_path: Path) -> None:
-    """Not in the process list, on the Spark UI's pages, in spec and journal, in the logs."""
+    """It is not in the process list, on the Spark UI's pages, in spec and journal, or in the logs."""
     study = driver.wait_until(lambda study: study.finished >= 1)
     spark = study.attempts[-1].spark
     assert spark is not None
@@ -79,7 +79,7 @@ def test_a_secret_shows_nowhere(driver: DriverProcess, tmp_path: Path) -> None:
 
 
 def test_a_local_driver_listens_on_loopback_only(driver: DriverProcess, tmp_path: Path) -> None:
-    """RPC, block manager and UI; and the UI ends no job."""
+    """This holds for RPC, block manager and UI, and the UI cannot end jobs."""
     study = driver.wait_until(lambda study: study.finished >= 1)
     own = {process.pid for process in driver.processes()}
     listening = {
@@ -102,7 +102,7 @@ def test_a_local_driver_listens_on_loopback_only(driver: DriverProcess, tmp_path
 
 
 def test_a_spec_that_was_replaced_is_not_run(tmp_path: Path) -> None:
-    """Whoever may write to the study folder does not choose what runs as the driver's user."""
+    """Users who may write to the study folder cannot choose what the driver runs."""
     spec = Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=2)
     driver = DriverProcess(tmp_path / "study", tmp_path / "work", spec, code={"m.py": b"def f(p): return 0"})
     try:

@@ -1,4 +1,4 @@
-"""What only the driver program as a whole can show, on a real Spark."""
+"""Properties that only the complete driver program on a real Spark can show."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ Start = Callable[..., DriverProcess]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts a study."""
+    """Return a function that starts a study."""
     made: list[DriverProcess] = []
 
     def begin(*, master: str = "local[2]", **given: Any) -> DriverProcess:
@@ -91,7 +91,7 @@ def test_trials_on_the_driver_that_hang_neither_keep_the_study_nor_outlive_it(st
 
 
 def test_one_retry_policy_on_a_cluster(start: Start, tmp_path: Path) -> None:
-    """A worker that dies each time is not tried four times as often; a lost executor is no failure."""
+    """A trial that kills its worker is not retried by Spark too; a lost executor is not a failure."""
     process = start(
         objective="objectives_of_a_test:slow",
         objective_kwargs={"tries": str(tmp_path / "tries")},
@@ -104,7 +104,7 @@ def test_one_retry_policy_on_a_cluster(start: Start, tmp_path: Path) -> None:
     executor.kill()
     assert process.wait() == 0, process.log
     study = process.journal()
-    # Where a cluster of that kind keeps its logs, whatever folder it is started in.
+    # A cluster of that kind keeps its logs there, whatever folder it is started in.
     application = study.attempts[0].spark
     assert application is not None
     shutil.rmtree(Path(pyspark.__file__).parent / "work" / str(application.application))
@@ -114,6 +114,6 @@ def test_one_retry_policy_on_a_cluster(start: Start, tmp_path: Path) -> None:
     assert (tmp_path / "tries").read_text() == "xx"
     others = [trial for trial in trials.values() if trial.number > 0]
     assert {trial.state for trial in others} == {TrialState.OK}
-    # Spark starts a task again by itself where it does not hold the loss against the application.
+    # Spark itself retries a task if it does not count the loss as the application's failure.
     assert sorted(trial.tries for trial in others)[:-1] == [1] * 8
     assert process.left() == []

@@ -1,4 +1,4 @@
-"""Which processes import what a spec names as `module:name`."""
+"""The processes that import the modules in a spec's `module:name` references."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.integration
 
 
 def test_only_driver_and_executors_import_user_code(airflow: Site) -> None:
-    """Not the DAG processor that parses the DAG, the scheduler, the task, or the API server that shows it."""
+    """DAG processor, scheduler, task and API server do not import user code."""
     run = airflow.trigger("recorded")
     run.wait("success", "failed")
     assert run.state() == "success", run.log()

@@ -1,4 +1,4 @@
-"""Retuning through a real Airflow: weeks of a champion, its page, an approval, segments, a script."""
+"""Retuning in a real Airflow: weeks of a champion, its page, an approval, segments, a script."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WEEKS = ("2026-11-02", "2026-11-09", "2026-11-16")
 
 @contextmanager
 def logged_in_page(browser: Browser, airflow: Site) -> Iterator[Page]:
-    """A page of the administrator."""
+    """Yield a browser page of the administrator."""
     context = browser.new_context(viewport={"width": 1280, "height": 1200}, color_scheme="light")
     context.set_default_timeout(120_000)
     page = context.new_page()
@@ -33,13 +33,13 @@ def logged_in_page(browser: Browser, airflow: Site) -> Iterator[Page]:
 
 
 def open_tab(page: Page, airflow: Site, path: str) -> FrameLocator:
-    """The package's page, inside Airflow's."""
+    """Open the package's page inside Airflow's."""
     page.goto(f"{airflow.url}/{path}")
     return page.frame_locator("iframe[title^=Tuning]")
 
 
 def take(page: Page, name: str) -> None:
-    """Keep a picture of what is seen, once its first chart is drawn."""
+    """Store a screenshot once the first chart in it is drawn."""
     tab = page.frame_locator("iframe[title^=Tuning]")
     expect(tab.locator(".scatterlayer .trace").first).to_be_attached(timeout=60_000)
     PICTURES.mkdir(exist_ok=True)
@@ -56,16 +56,16 @@ def actions(champions: Champions) -> list[Action]:
 
 
 def week(airflow: Site, dag: str, date: str, *, task: str = "tune") -> Run:
-    """Run a DAG for a week to the end of a task."""
+    """Run a DAG for a week until a task has ended."""
     run = airflow.trigger(dag, f"week-{date}", date=date)
     run.wait("success", "failed", "skipped", "upstream_failed", task=task, within_s=600)
     return run
 
 
 def test_three_weeks_of_a_champion(airflow: Site) -> None:
-    """First a champion, then it is kept, then drift replaces it; only a change trains for production.
+    """The first week has a champion, the second keeps it, drift in the third replaces it.
 
-    The page says the same, week by week; its pictures are those of the documentation.
+    Only a change triggers the training. The page shows the same; its screenshots are in the documentation.
     """
     airflow.unpause("train_production")
     decisions = []
@@ -99,8 +99,10 @@ def test_three_weeks_of_a_champion(airflow: Site) -> None:
 
 
 def test_a_rollback_then_a_scheduler_that_is_killed(airflow: Site) -> None:
-    """The next week compares with the restored champion. Kill -9 of the scheduler in the middle of it, and
-    another one completes it: the champion is replaced, and one event has come of it.
+    """The week after a rollback compares with the restored champion.
+
+    The scheduler gets kill -9 during that week, and another one completes it: the champion is replaced, and
+    one event is emitted.
     """
     champions = record(airflow, "retune_weekly")
     with a_browser() as browser, logged_in_page(browser, airflow) as page:
@@ -135,7 +137,7 @@ def test_a_rollback_then_a_scheduler_that_is_killed(airflow: Site) -> None:
 
 
 def test_a_person_approves(airflow: Site) -> None:
-    """Only what was approved and trained comes into office, not what was rejected or failed to train."""
+    """Only an approved and trained winner becomes the champion, not a rejected or untrained one."""
     champions = record(airflow, "approve_production")
 
     approved = airflow.trigger("approve_production", "week-1", date=WEEKS[0])
@@ -175,7 +177,7 @@ def test_a_person_approves(airflow: Site) -> None:
 
 
 def test_segments_keep_their_champions(airflow: Site) -> None:
-    """Each shop has its own, by its name; what is trained is what was found for that shop."""
+    """Each shop has its own champion by name, with which its training runs."""
     run = week(airflow, "retune_segments", WEEKS[0], task="shops")
     for index in range(3):
         run.wait("success", "failed", task="train", index=index, within_s=600)
@@ -186,7 +188,7 @@ def test_segments_keep_their_champions(airflow: Site) -> None:
 
 
 def test_a_script_has_a_champion_too(airflow: Site) -> None:
-    """An unchanged search by fmin is compared with what its task found before."""
+    """An unchanged script with fmin is compared with the champion of its task."""
     first = week(airflow, "retune_existing_script", WEEKS[0], task="train")
     assert first.state(task="train") == "success", first.log()
     second = week(airflow, "retune_existing_script", WEEKS[2], task="train")

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.integration
 
 
 def test_study_on_a_cluster(cluster: str, tmp_path: Path) -> None:
-    """Both executors run trials at once, on code that was shipped to them."""
+    """Both executors run trials at the same time, with the shipped code."""
     study = _run(cluster, tmp_path, conf={})
     assert study.finished == 12
     assert study.slots == 2
@@ -27,7 +27,7 @@ def test_study_on_a_cluster(cluster: str, tmp_path: Path) -> None:
 
 
 def test_dynamic_allocation_grows_with_the_study(cluster: str, tmp_path: Path) -> None:
-    """It begins with one executor; Spark adds the other because a trial waits for it."""
+    """It starts with one executor; Spark adds the other because a trial waits for it."""
     conf = {
         "spark.dynamicAllocation.enabled": "true",
         "spark.dynamicAllocation.shuffleTracking.enabled": "true",
@@ -42,7 +42,7 @@ def test_dynamic_allocation_grows_with_the_study(cluster: str, tmp_path: Path) -
 
 
 def test_large_shared_data_is_a_file_of_each_executor(cluster: str, tmp_path: Path) -> None:
-    """Spark brings it there, and workers map it."""
+    """Spark distributes the file, and workers map it."""
     study = _run(cluster, tmp_path, objective="model:sums", shared_data="model:load", conf={})
     assert {trial.loss for trial in study.trials.values()} == {1_000_000.0}
     files = {trial.info["file"] for trial in study.trials.values()}

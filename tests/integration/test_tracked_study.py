@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 
 def test_mlflow_shows_each_trial_once_whatever_is_killed(airflow: Site, tmp_path: Path) -> None:
-    """Kill -9 of the driver, then of the task: the third try ends with exactly max_evals."""
+    """After kill -9 of the driver, then of the task, the third try ends with exactly max_evals."""
     with mlflow_server(tmp_path) as server:
         where = urlsplit(server)
         connection = {"connection_id": "mlflow_test", "conn_type": "http"}
@@ -52,7 +52,7 @@ def test_mlflow_shows_each_trial_once_whatever_is_killed(airflow: Site, tmp_path
 
 
 def _send_what_is_missing(run: Run, server: str) -> None:
-    """By the command that the log names: on a slow machine a task ends before its tracker has caught up."""
+    """Run the command in the log: on a slow machine, a task ends before its tracker is complete."""
     sparktune = str(Path(sys.executable).with_name("sparktune"))
     subprocess.run(
         [sparktune, "track", _address(run), "--to", "mlflow"],
@@ -71,7 +71,7 @@ def _address(run: Run) -> str:
 
 
 def _drivers(run: Run) -> list[psutil.Process]:
-    """The Python drivers of a run's study, whose parent is the JVM."""
+    """Return the Python drivers of a run's study, whose parent is the JVM."""
     found = [
         each for each in psutil.process_iter(["cmdline"]) if _address(run) in (each.info["cmdline"] or [])
     ]

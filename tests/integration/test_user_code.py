@@ -1,4 +1,4 @@
-"""docs/guides/your-code.md: its examples on a cluster whose Python has nothing installed."""
+"""The examples of docs/guides/your-code.md on a cluster whose Python has no libraries."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 @pytest.fixture
 def examples(cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The guide's files beside each other, and a bare Python for the executors of `cluster`."""
+    """Write the guide's files into one folder; the executors of `cluster` get a bare Python."""
     dags = tmp_path / "dags"
     dags.mkdir()
     for block in blocks(GUIDE):
@@ -46,7 +46,7 @@ def test_a_module_beside_the_dag(examples: Path) -> None:
 
 
 def test_a_wheel_in_py_files(examples: Path) -> None:
-    """The objective and all it needs lie in the wheel."""
+    """The wheel contains the objective and its dependencies."""
     _build_wheel(examples)
     assert set(_tuned(examples / "retune_wheel.py")) == {"x"}
 
@@ -73,7 +73,7 @@ def test_a_missing_library_is_named_with_the_ways_out(examples: Path, where: str
 
 
 class TaskInstance:
-    """As much of one as the operator looks at."""
+    """The part of a task instance that the operator uses."""
 
     run_id, max_tries, map_index = "manual", 0, -1
     stats_tags: dict[str, str] = {}  # noqa: RUF012 - never filled
@@ -82,11 +82,11 @@ class TaskInstance:
         self.dag_id, self.task_id = dag_id, task_id
 
     def xcom_push(self, *, key: str, value: Any) -> None:
-        """Nobody looks."""
+        """Do nothing."""
 
 
 def _tuned(file: Path) -> Any:
-    """What the task `tune` of the file's DAG returns."""
+    """Run the task `tune` of the file's DAG; returns its result."""
     bag = DagBag(dag_folder=str(file))
     assert bag.import_errors == {}
     (dag,) = bag.dags.values()
@@ -102,14 +102,14 @@ def _tuned(file: Path) -> Any:
 
 
 def _environment(folder: Path) -> Path:
-    """A virtual environment with nothing in it, not even pip."""
+    """Create a virtual environment without any packages, not even pip."""
     python = os.path.realpath(sys.executable)
     subprocess.run([python, "-m", "venv", "--without-pip", str(folder)], check=True)
     return folder
 
 
 def _build_wheel(folder: Path) -> Path:
-    """The library `blend`, as a build tool would pack it."""
+    """Build a wheel of the library `blend`."""
     info = "blend-1.0.dist-info"
     files = {
         "blend/__init__.py": "",

@@ -1,4 +1,4 @@
-"""A hyperopt script as people have it; one import is ours."""
+"""A typical hyperopt script, in which one import is changed."""
 
 import sys
 

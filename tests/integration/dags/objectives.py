@@ -1,4 +1,4 @@
-"""Objectives of the scenarios: as small as can be."""
+"""Minimal objectives for the scenarios."""
 
 import time
 

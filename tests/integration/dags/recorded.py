@@ -1,4 +1,4 @@
-"""A tuning all of whose references lead to a module that records who imports it."""
+"""A tuning whose references all lead to a module that records which processes import it."""
 
 from __future__ import annotations
 

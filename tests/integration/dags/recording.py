@@ -1,4 +1,4 @@
-"""Writes down each process that imports it, before anything else."""
+"""Records each process that imports this module, first of all."""
 
 from __future__ import annotations
 

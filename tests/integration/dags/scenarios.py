@@ -1,4 +1,4 @@
-"""What the integration tests make Airflow do, a DAG a scenario."""
+"""The scenarios of the integration tests, one DAG each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AT_ONCE = timedelta(seconds=0)
 
 @dag(schedule=None)
 def resumed():
-    """Long enough to be killed in the middle."""
+    """Run long enough to be killed halfway."""
     SparkTuneOperator(
         task_id="tune",
         objective="objectives:quadratic",
@@ -31,7 +31,7 @@ def resumed():
 
 @dag(schedule=None)
 def tracked():
-    """Mirrored into MLflow, and long enough to be killed twice."""
+    """Run with a mirror in MLflow, long enough to be killed twice."""
     SparkTuneOperator(
         task_id="tune",
         objective="objectives:quadratic",
@@ -72,7 +72,7 @@ def misspelled():
 
 @dag(schedule=None)
 def chained():
-    """A decorated objective whose argument comes from a task, mapped downstream, cleared by the test."""
+    """Run a decorated objective with an argument from a task, and a mapped downstream task."""
 
     @task
     def target() -> float:
@@ -91,7 +91,7 @@ def chained():
 
 @dag(schedule=None)
 def mapped():
-    """Two map indexes at once, and a task that is mapped over what they found."""
+    """Run two map indexes at once, and a task that is mapped over their results."""
     tune = SparkTuneOperator.partial(
         task_id="tune", objective="objectives:shifted", space=SPACE, max_evals=4, parallelism=1, seed=1
     ).expand(objective_kwargs=[{"by": 0.1}, {"by": 0.9}])
@@ -105,7 +105,7 @@ def mapped():
 
 @dag(schedule=None)
 def scripted():
-    """A hyperopt script of the user's own as the application."""
+    """Run a user's hyperopt script as the application."""
     SparkTuneOperator(task_id="tune", application="fmin_script.py", application_args=["0.4"])
 
 
