@@ -13,7 +13,7 @@ from tests.study.s3.faulty_proxy import faulty_proxy
 
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Place]]:
-    """A disk, a small disk, and an S3 server, which this process reaches directly and others by a proxy."""
+    """Yield a disk, a small disk, and an S3 server that other processes reach through a proxy."""
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -22,7 +22,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Pla
     for name, value in {**keys, "AWS_ENDPOINT_URL": url}.items():
         monkeypatch.setenv(name, value)
     files = fsspec.get_filesystem_class("s3")
-    files.clear_instance_cache()  # fsspec keeps clients, whatever the environment has become
+    files.clear_instance_cache()  # fsspec caches clients although the environment has changed
     files().makedirs(BUCKET, exist_ok=True)
     (tmp_path / "disk").mkdir()
     with faulty_proxy(url) as proxy, small_disk(tmp_path / "small") as small:

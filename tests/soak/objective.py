@@ -1,4 +1,4 @@
-"""The objective of the soak: what it does to its worker is one of its hyperparameters."""
+"""The objective of the soak; one of its hyperparameters chooses what it does to its worker."""
 
 import json
 import os
@@ -68,7 +68,7 @@ def loss(params):
             os.chdir("/")
         case "empties its environment":
             for name in list(os.environ):
-                if not name.startswith("SPARKTUNE_"):  # by which processes are known
+                if not name.startswith("SPARKTUNE_"):  # these identify processes
                     del os.environ[name]
     return good
 
@@ -77,7 +77,7 @@ def loss_of_a_deep_call(depth):
     return loss_of_a_deep_call(depth + 1)
 
 
-# These may end a worker, or the whole driver where trials run there.
+# These may end a worker, or the driver if trials run there.
 FATAL = ("exits", "ends its process", "kills its process")
 WAYS = (
     "raises",

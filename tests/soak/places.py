@@ -1,4 +1,4 @@
-"""Where the studies of the soak lie, and what happens to each storage meanwhile."""
+"""The storages of the soak's studies, and their faults."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from typing import Protocol
 from tests.study.s3.faulty_proxy import Fault, FaultyProxy, Request
 
 BUCKET = "studies"
-# A file takes a page of 4 kB there: room for a thousand segments and as many of earlier attempts, twice over.
+# A file takes a page of 4 kB there: twice the room for a thousand segments and as many of earlier attempts.
 DISK_MB = 32
 
 
 class Place(Protocol):
-    """A storage: `environment` is what programs that use it need, `troubles` counts what was done to it."""
+    """A storage; programs that use it need `environment`, and `troubles` counts its faults."""
 
     name: str
     environment: Mapping[str, str]
     troubles: Counter[str]
 
     def new_address(self) -> str:
-        """Return where a new study may lie."""
+        """Return an address for a new study."""
 
     def disturb(self, rng: random.Random, stop: threading.Event) -> None:
-        """Make trouble until `stop` is set; whole again when this returns."""
+        """Inject faults until `stop` is set; the storage works again when this returns."""
 
     @property
     def settle_s(self) -> float:
-        """How long after a kill the storage may still show what was before."""
+        """Return for how long after a kill the storage may show an older state."""
 
 
 class Disk:
-    """A folder that nothing happens to."""
+    """A folder without faults."""
 
     name = "disk"
     environment: Mapping[str, str] = {}
@@ -57,14 +57,14 @@ class Disk:
 
 
 class SmallDisk(Disk):
-    """A file system of some megabytes, which somebody else fills up now and then."""
+    """A file system of some megabytes, which is full from time to time."""
 
     name = "full disk"
 
     def disturb(self, rng: random.Random, stop: threading.Event) -> None:
         ballast = self._root / "ballast"
         while not stop.wait(rng.uniform(1, 8)):
-            # Unbuffered: what is in a buffer would be written, in vain, when the file is closed.
+            # Unbuffered, because closing the file would try to write the buffer again.
             with ballast.open("wb", buffering=0) as file:
                 for piece in (2**16, 2**12):
                     with suppress(OSError):
@@ -77,7 +77,7 @@ class SmallDisk(Disk):
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[SmallDisk]:
-    """A tmpfs in `folder`; mounting takes root."""
+    """Yield a tmpfs in `folder`; mounting it needs root."""
     folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "tmpfs", folder], check=True)
     try:
@@ -87,10 +87,10 @@ def small_disk(folder: Path) -> Iterator[SmallDisk]:
 
 
 class S3:
-    """An S3 server behind a proxy: single faults all the time, and phases in which nothing works."""
+    """An S3 server behind a proxy, with single faults all the time and phases in which all requests fail."""
 
     name = "S3"
-    # How far listings lag: no attempt begins sooner after the one before.
+    # The lag of listings; the next attempt must not start sooner.
     settle_s = 2.0
 
     def __init__(self, proxy: FaultyProxy, environment: Mapping[str, str]) -> None:
@@ -139,7 +139,7 @@ class S3:
 
 @contextmanager
 def in_trouble(place: Place, rng: random.Random) -> Iterator[None]:
-    """Disturb a storage while this runs."""
+    """Inject faults into a storage in this context."""
     stop = threading.Event()
     thread = threading.Thread(target=place.disturb, args=(rng, stop))
     thread.start()

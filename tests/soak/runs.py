@@ -25,7 +25,7 @@ SPARKTUNE = Path(sys.executable).parent / "sparktune"
 
 
 class Run:
-    """A program over a study with all that it starts, known by a mark in the environment."""
+    """A program on a study with all processes that it starts, found by a mark in their environment."""
 
     def __init__(self, command: list[str], environment: Mapping[str, str], log: Path) -> None:
         self._mark = secrets.token_hex(8)
@@ -44,7 +44,7 @@ class Run:
         return self.process.poll() is not None
 
     def family(self) -> list[psutil.Process]:
-        """All that runs of it, orphans too."""
+        """Return all its running processes, including orphans."""
         found = []
         for process in psutil.process_iter(["environ", "cmdline", "status"]):
             alive = process.info["status"] != psutil.STATUS_ZOMBIE
@@ -53,11 +53,11 @@ class Run:
         return found
 
     def role(self, name: str) -> list[psutil.Process]:
-        """Its processes of one role: shell, jvm, driver or worker."""
+        """Return its processes with one role: shell, jvm, driver or worker."""
         return [process for process in self.family() if _role(process) == name]
 
     def left(self, *, after_s: float = 20.0) -> list[str]:
-        """The command lines of what still runs, after it has had some time to end; that is killed then."""
+        """Return the command lines of the processes that still run after some time to end, and kill them."""
         until = time.monotonic() + after_s
         while (found := self.family()) and time.monotonic() < until:
             time.sleep(0.2)
@@ -81,13 +81,13 @@ def _role(process: psutil.Process) -> str:
 
 
 def start_engine(address: str, environment: Mapping[str, str], log: Path, study: Mapping[str, Any]) -> Run:
-    """A driver without Spark."""
+    """Start a driver without Spark."""
     arguments = [str(study["parallelism"]), str(study["max_evals"]), str(study["storage_grace"])]
     return Run([sys.executable, str(ENGINE), address, *arguments], environment, log)
 
 
 def start_shell(address: str, environment: Mapping[str, str], log: Path, study: Mapping[str, Any]) -> Run:
-    """`sparktune run`: a shell, a JVM, a driver, Python workers."""
+    """Start `sparktune run`: a shell, a JVM, a driver, Python workers."""
     folder = log.parent
     (folder / "soak_objective.py").write_bytes((Path(__file__).parent / "objective.py").read_bytes())
     (folder / "spec.yaml").write_text(yaml.safe_dump(dict(study)))
@@ -96,13 +96,13 @@ def start_shell(address: str, environment: Mapping[str, str], log: Path, study: 
 
 
 def shell_study(rng: random.Random) -> dict[str, Any]:
-    """The spec of a study whose objective misbehaves in every second trial."""
+    """Return the spec of a study whose objective misbehaves in every second trial."""
     share = round(0.5 / len(WAYS), 6)
     ways = [[share, way] for way in WAYS]
     return {
         "objective": "soak_objective:loss",
         "space": {"x": {"uniform": [0, 1]}, "way": {"pchoice": [[1 - share * len(WAYS), "behaves"], *ways]}},
-        # Where the first trials of a study all fail it ends, rightly.
+        # A study ends if its first trials all fail.
         "points_to_evaluate": [{"x": 0.5, "way": "behaves"}],
         "algo": rng.choice(["random", "tpe"]),
         "max_evals": rng.randint(20, 40),
@@ -117,7 +117,7 @@ def shell_study(rng: random.Random) -> dict[str, Any]:
 
 
 def engine_study(rng: random.Random) -> dict[str, Any]:
-    """A study of quick trials that behave."""
+    """Return the spec of a study with short trials that all succeed."""
     return {
         "max_evals": rng.choice([50, 100, 200]),
         "parallelism": rng.choice([1, 2, 8]),
@@ -126,7 +126,7 @@ def engine_study(rng: random.Random) -> dict[str, Any]:
 
 
 def disturb(run: Run, kind: str) -> None:
-    """Do to a run what `kind` says; one that has ended meanwhile feels nothing."""
+    """Do to a run what `kind` says, unless it has ended."""
     what, _, role = kind.partition(" ")
     for process in run.role(role)[:1]:
         with suppress(psutil.NoSuchProcess):
@@ -145,7 +145,7 @@ def disturb(run: Run, kind: str) -> None:
                     process.send_signal(signal.SIGKILL)
 
 
-# What ends a run, and what it must live through.
+# The kinds that end a run, and those that it must survive.
 KINDS = {
     "engine": ["kill driver", "kill driver", "freeze driver", "freeze-kill driver"],
     "shell": [

@@ -1,9 +1,9 @@
-"""Studies that are killed, starved of disk, cut off from S3 and given objectives that misbehave, for long.
+"""Long tests: studies with kills, full disks, S3 faults and misbehaving objectives.
 
     SPARKTUNE_SOAK_S=3600 SPARKTUNE_SOAK_LOG=soak.jsonl pytest -m soak tests/soak
 
-The log gets a line a study: what was done to it, and what came of it. A seed in SPARKTUNE_SOAK_SEED repeats
-what was chosen; when things happen depends on the machine.
+The log has a line per study with its faults and its result. A seed in SPARKTUNE_SOAK_SEED repeats the random
+choices, but their timing depends on the machine.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.soak, pytest.mark.timeout(0)]
 FOR_S = float(os.environ.get("SPARKTUNE_SOAK_S", "3600"))
 LOG = os.environ.get("SPARKTUNE_SOAK_LOG")
 SEED = int(os.environ.get("SPARKTUNE_SOAK_SEED", str(time.time_ns() % 10**9)))
-# A run of so long is stuck: a study's limits are minutes at most, on a machine that has nothing else to do.
+# A run that takes longer is stuck: a study's limits are minutes at most on an idle machine.
 STUCK_S = 1_800.0
 MOST_RUNS = 40
 
@@ -38,7 +38,7 @@ def test_studies_outlive_everything(places: list[Place], tmp_path: Path) -> None
     until = time.monotonic() + FOR_S
     _say(log, seed=SEED, for_s=FOR_S)
     while time.monotonic() < until:
-        # Now and then one by the shell: a run with Spark takes as long as twenty without.
+        # Few studies use the shell, because a run with Spark takes as long as twenty without.
         place, engine = rng.choice(places), "shell" if studies % 5 == 2 else "engine"
         began = time.monotonic()
         folder = tmp_path / f"study{studies}"
@@ -57,7 +57,7 @@ def test_studies_outlive_everything(places: list[Place], tmp_path: Path) -> None
 
 
 def _one_study(place: Place, engine: str, rng: random.Random, folder: Path) -> Counter[str]:
-    """Run a study to its end, by as many runs as that takes, and look at it as everybody would."""
+    """Run a study to its end, with as many runs as that takes, and read it in all ways that users have."""
     figures, address, log = Counter[str](), place.new_address(), folder / "runs.log"
     study = shell_study(rng) if engine == "shell" else engine_study(rng)
     start = start_shell if engine == "shell" else start_engine

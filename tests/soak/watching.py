@@ -1,4 +1,4 @@
-"""What must hold of every study of the soak, whatever was done to it."""
+"""The properties that every study of the soak must have."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from tests.soak.runs import SPARKTUNE
 
 
 class Witness:
-    """Reads a study again and again, as a page does, and finds what has been taken back.
+    """Reads a study repeatedly, as a page does, and finds what has changed illegally.
 
-    `broken` counts finished trials that were lost, numbers that were used twice, and so on.
+    `broken` counts lost finished trials, numbers that were used twice, and other violations.
     """
 
     def __init__(self, address: str) -> None:
@@ -33,7 +33,7 @@ class Witness:
         self._finished: dict[int, Trial] = {}
 
     def look(self) -> Study:
-        """Read the study anew; every trial that has once finished must still be there as it was."""
+        """Read the study from its start; every finished trial must still be there, unchanged."""
         follower = StudyFollower(open_storage(self._address))
         follower.refresh()
         study = follower.study
@@ -46,7 +46,7 @@ class Witness:
         return study
 
     def audit(self) -> None:
-        """Read each event that counts: a number has one configuration, and ends once."""
+        """Read each event that counts; a number must have one configuration and end once."""
         storage = open_storage(self._address)
         follower = StudyFollower(storage)
         follower.refresh()
@@ -89,5 +89,5 @@ class Witness:
 
 
 def tail(log: Path, lines: int = 30) -> str:
-    """The end of a log, for a message."""
+    """Return the end of a log, for a message."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
