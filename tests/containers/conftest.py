@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-# The helpers beside the tests, and those of a real Airflow, under every import mode.
+# The helpers beside the tests and those of a real Airflow, for every import mode.
 sys.path.insert(0, str(Path(__file__).parent.parent / "integration"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from engine import docker_engine
 from stack import Stack, running_stack
 
-for name in ("httpx", "botocore", "aiobotocore"):  # each request; what was started is to be read in the log
+for name in ("httpx", "botocore", "aiobotocore"):  # they log each request
     logging.getLogger(name).setLevel(logging.WARNING)
 
-collect_ignore = ["stand_ins"]  # what runs inside containers
+collect_ignore = ["stand_ins"]  # files that run inside containers
 
 
 @pytest.fixture(scope="session")

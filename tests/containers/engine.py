@@ -1,4 +1,4 @@
-"""A Docker engine for the tests: the one that answers, or one of their own."""
+"""A Docker engine for the tests: the running one, or one that is started for them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ ROOT = Path(__file__).parent.parent.parent
 
 @contextmanager
 def docker_engine() -> Iterator[None]:
-    """While this is open, `docker` reaches an engine; one that was started here is stopped and removed."""
+    """Provide an engine for `docker` in this context; one that was started here is stopped and removed."""
     subprocess.run([str(ROOT / "tools" / "docker.sh")], check=True, timeout=900, stdin=subprocess.DEVNULL)
     if _answers():
         yield
         return
-    # Not below pytest's own folder, which is kept: images take gigabytes.
+    # Not below pytest's own folder, which is not removed: images take gigabytes.
     with tempfile.TemporaryDirectory(prefix="sparktune-engine-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         before = os.environ.get("DOCKER_HOST")
@@ -39,7 +39,7 @@ def docker_engine() -> Iterator[None]:
             yield
         finally:
             _stop(process)
-            # The engine mounts its data onto themselves, and leaves that behind.
+            # The engine mounts its data folder onto itself, and leaves the mount behind.
             subprocess.run(["umount", str(folder / "data")], check=False, capture_output=True, timeout=60)
             if before is None:
                 del os.environ["DOCKER_HOST"]
@@ -48,9 +48,9 @@ def docker_engine() -> Iterator[None]:
 
 
 def docker(*arguments: str, timeout: float = 60) -> str:
-    """The output of a docker command.
+    """Return the output of a docker command.
 
-    Raises RuntimeError with what the command printed where it fails, TimeoutExpired after `timeout` seconds.
+    Raises RuntimeError with the command's output if it fails, TimeoutExpired after `timeout` seconds.
     """
     done = subprocess.run(
         ["docker", *arguments],

@@ -1,4 +1,4 @@
-"""The stack of docker/compose.yaml under a name and with passwords of its own."""
+"""The stack of docker/compose.yaml with its own name and passwords."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PROJECT = "sparktune-test"
 
 @dataclass(frozen=True)
 class Stack:
-    """Its services, by their names in compose.yaml; `secrets` are the values of .env by name."""
+    """Its services by their names in compose.yaml; `secrets` has the values of .env by name."""
 
     env_file: Path
     port: int
@@ -40,7 +40,7 @@ class Stack:
 
     @property
     def airflow(self) -> Site:
-        """Airflow, by the one port that is published."""
+        """Return Airflow at the only published port."""
         return Site(f"http://127.0.0.1:{self.port}", Path("/opt/airflow"), self.secrets["AIRFLOW_PASSWORD"])
 
     def compose(self, *arguments: str, timeout: float = 120) -> str:
@@ -52,18 +52,18 @@ class Stack:
         return ["compose", "--project-name", PROJECT, *files]
 
     def run_in(self, service: str, *command: str) -> str:
-        """The output of a command inside a service's container."""
+        """Run a command inside a service's container; returns its output."""
         return self.compose("exec", "-T", service, *command)
 
     def container(self, service: str) -> dict[str, Any]:
-        """What the engine knows of a service's container."""
+        """Return the engine's data about a service's container."""
         name = self.compose("ps", "--all", "--quiet", service)
         (found,) = json.loads(docker("inspect", name))
         return found
 
     @property
     def s3(self) -> str:
-        """The object storage from this machine, which reaches containers by their addresses."""
+        """Return the object storage's URL for this machine, which reaches containers by their addresses."""
         (network,) = self.container("s3")["NetworkSettings"]["Networks"].values()
         return f"http://{network['IPAddress']}:8333"
 
@@ -72,10 +72,10 @@ class Stack:
 
     @contextmanager
     def killer(self, service: str) -> Iterator[Callable[[], None]]:
-        """A function that kills everything in the container at once, as when its machine dies.
+        """Yield a function that kills all processes in the container at once, as if its machine dies.
 
-        The engine then starts the container again. What kills waits inside already: to start a command there
-        takes longer than many a trial.
+        The engine then restarts the container. The killing process already waits inside, because starting a
+        command there takes longer than many trials.
         """
         command = ["exec", "-T", service, "bash", "-c", "read && kill -9 -1"]
         waiting = subprocess.Popen(
@@ -94,7 +94,7 @@ class Stack:
 
     @contextmanager
     def slowed(self, *services: str, cores: float) -> Iterator[None]:
-        """Give the services so much of a core for a while, so that studies last longer."""
+        """Limit the services to a share of a core in this context, so that studies last longer."""
         names = [self.container(service)["Id"] for service in services]
         docker("update", "--cpus", str(cores), *names)
         try:
@@ -103,7 +103,7 @@ class Stack:
             docker("update", "--cpus", str(os.cpu_count()), *names)
 
     def wait_for_return(self, service: str, *, within_s: float) -> None:
-        """Until the engine has started the container once more and finds it healthy."""
+        """Wait until the engine has restarted the container and it is healthy."""
         with _timed(f"{service} is back"):
             wait_for(
                 lambda: self.container(service)["RestartCount"] > 0 and self.is_healthy(service),
@@ -113,9 +113,9 @@ class Stack:
 
 @contextmanager
 def running_stack(folder: Path) -> Iterator[Stack]:
-    """Built, up and healthy; afterwards nothing of it is left. What it did and how long is logged."""
+    """Build and start the stack, and remove it after the context; logs the steps with their durations."""
     stack = Stack(_passwords(folder), free_port())
-    os.environ["AIRFLOW_PORT"] = str(stack.port)  # wins over .env
+    os.environ["AIRFLOW_PORT"] = str(stack.port)  # overrides .env
     try:
         _provide_images(stack)
         with _timed("the stack is up"):
@@ -138,7 +138,7 @@ def running_stack(folder: Path) -> Iterator[Stack]:
 
 
 def _provide_images(stack: Stack) -> None:
-    """Ours, built by their Dockerfiles; meanwhile those of others, pulled or made here."""
+    """Build our images by their Dockerfiles, and meanwhile pull or create those of others."""
     services = json.loads(stack.compose("config", "--format", "json"))["services"]
     others = sorted({each["image"] for each in services.values() if not _is_ours(each["image"])})
     with _timed("the Python that our images stand on"):
@@ -151,11 +151,11 @@ def _provide_images(stack: Stack) -> None:
             for each in waiting:
                 each.result()
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)  # a build that goes on ends with its engine
+        pool.shutdown(wait=False, cancel_futures=True)  # a running build ends with its engine
 
 
 def _passwords(folder: Path) -> Path:
-    """An .env, made by the command that .env.example gives."""
+    """Write an .env by the command in .env.example."""
     example = (DOCKER / ".env.example").read_text()
     (command,) = re.findall("^# +(while read .*)$", example, flags=re.MULTILINE)
     (folder / ".env.example").write_text(example)
@@ -164,7 +164,7 @@ def _passwords(folder: Path) -> Path:
 
 
 def _base_image() -> str:
-    """What both Dockerfiles stand on."""
+    """Return the base image of both Dockerfiles."""
     files = [(DOCKER / name / "Dockerfile").read_text() for name in ("airflow", "spark")]
     (image,) = {re.findall("^ARG PYTHON_IMAGE=(.+)$", text, flags=re.MULTILINE)[0] for text in files}
     return image

@@ -1,4 +1,4 @@
-"""The stack of docker/: our two images beside PostgreSQL and object storage."""
+"""The stack of docker/: the package's two images with PostgreSQL and object storage."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_only_the_ui_is_published_and_nothing_runs_as_root(stack: Stack) -> None
 
 
 def test_keys_are_only_where_they_are_needed(stack: Stack) -> None:
-    """The cluster knows its own secret and no other; what only parses DAGs cannot read studies."""
+    """The cluster knows only its own secret; processes that only parse DAGs cannot read studies."""
     secrets = stack.secrets
     for service in (*WORKERS, "spark-master"):
         everything = _processes_of(stack, service)
@@ -59,9 +59,9 @@ def test_keys_are_only_where_they_are_needed(stack: Stack) -> None:
 
 
 def test_studies_outlive_the_scheduler_and_a_worker(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both are killed while trials run, and come back; the run ends well and no finished trial is lost.
+    """Both are killed while trials run, and restart; no finished trial is lost.
 
-    While Airflow has not yet noticed that the task is gone, another DAG retunes what is in production.
+    While Airflow has not yet noticed that the task is gone, another DAG retunes production.
     """
     journal = _journal(stack, monkeypatch)
     with stack.slowed(*WORKERS, cores=0.3):
@@ -98,7 +98,7 @@ def test_studies_outlive_the_scheduler_and_a_worker(stack: Stack, monkeypatch: p
 
 
 def _journal(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> StudyFollower:
-    """The study's journal on the stack's object storage."""
+    """Return the study in the journal on the stack's object storage."""
     keys = {"AWS_ACCESS_KEY_ID": "sparktune", "AWS_SECRET_ACCESS_KEY": stack.secrets["S3_SECRET_KEY"]}
     for name, value in {**keys, "AWS_ENDPOINT_URL": stack.s3, "AWS_DEFAULT_REGION": "us-east-1"}.items():
         monkeypatch.setenv(name, value)
@@ -121,7 +121,7 @@ def _wait_for_success(run: Run, task: str) -> None:
 
 
 def _check_what_people_see(stack: Stack, run: Run, study: Study) -> None:
-    """XCom, the Tuning tab and the command line agree with the journal."""
+    """Check that XCom, the Tuning tab and the command line agree with the journal."""
     assert study.best is not None
     assert run.xcom() == run.xcom(key="tuning_result")["best_params"] == study.best.params
     assert run.xcom(key="study") == STUDY
@@ -138,7 +138,7 @@ def _check_what_people_see(stack: Stack, run: Run, study: Study) -> None:
 
 
 def _check_retuning(stack: Stack, run: Run) -> None:
-    """The first champion is on record, and its event has trained for production."""
+    """Check that the first champion is recorded, and that its event has triggered the training."""
     _wait_for_success(run, "tune")
     assert run.xcom(key="tuning_result")["decision"] == "first"
     wait_for(lambda: bool(stack.airflow.runs("train_production")), within_s=120)
@@ -149,27 +149,27 @@ def _check_retuning(stack: Stack, run: Run) -> None:
 
 
 def _check_secrets_while_it_runs(stack: Stack) -> None:
-    """A driver and executors are there now: no command line has a secret, no executor a key."""
+    """Check that no command line has a secret and no executor a key, while a study runs."""
     secrets = stack.secrets
     with ThreadPoolExecutor() as pool:  # a study does not last long
         driver = pool.submit(_processes_of, stack, "scheduler", "cmdline")
         executors = list(pool.map(partial(_processes_of, stack), WORKERS))
     assert "org.apache.spark.deploy.SparkSubmit" in driver.result()
     assert [name for name, value in secrets.items() if value in driver.result()] == []
-    # Spark hands its own secret to executors by their environment.
+    # Spark passes its own secret to executors in their environment.
     others = {name: value for name, value in secrets.items() if name != "SPARK_SECRET"}
     for everything in executors:
         assert [name for name, value in others.items() if value in everything] == []
 
 
 def _trials_run_on(stack: Stack, worker: str) -> int:
-    """How many tasks the executors of a worker have finished, by Spark's own log of them."""
+    """Return the number of tasks that a worker's executors have finished, by Spark's log of them."""
     found = stack.run_in(worker, "sh", "-c", "cat /opt/spark/work/*/*/stderr")
     return found.count("Finished task ")
 
 
 def _processes_of(stack: Stack, service: str, *files: str) -> str:
-    """The command lines and environments, or one of them, of all processes in a container."""
+    """Return the command lines and environments, or one of them, of all processes in a container."""
     paths = " ".join(f"/proc/[0-9]*/{file}" for file in files or ("cmdline", "environ"))
-    # One that ends meanwhile is nothing to stumble over.
+    # A process may end meanwhile.
     return stack.run_in(service, "sh", "-c", f"cat {paths} 2>/dev/null || true")

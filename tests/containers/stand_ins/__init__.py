@@ -15,17 +15,17 @@ from engine import docker
 log = logging.getLogger(__name__)
 
 HERE = Path(__file__).parent
-# The public images by name, without their tags, and the folder of what takes their place.
+# The public images by name, without their tags, and the folders of their stand-ins.
 FOLDERS = {"python": "python", "postgres": "postgres", "chrislusf/seaweedfs": "s3"}
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-# Besides a Python: what the health check of the object storage is written with.
+# Packages besides Python, which the health check of the object storage needs.
 DEBIAN_PACKAGES = "ca-certificates,python3,python3-venv,wget"
 
-_debian = Lock()  # images are provided side by side
+_debian = Lock()  # images are provided concurrently
 
 
 def provide(image: str) -> None:
-    """Have the image, pulled from its registry where that answers, otherwise a stand-in of the same name."""
+    """Pull an image from its registry, or else build a stand-in with the same name."""
     if _is_there(image):
         return
     try:
@@ -49,7 +49,7 @@ def _build(image: str, folder: str) -> None:
 
 
 def _provide_debian() -> None:
-    """A root file system of Debian stable's packages, as the image stand-in/debian."""
+    """Build the image stand-in/debian, a root file system of Debian stable's packages."""
     with _debian:
         if _is_there("stand-in/debian"):
             return
