@@ -1,4 +1,4 @@
-"""Storages by connections of Airflow's, for its own processes and for shells and notebooks beside them."""
+"""Storages with Airflow connections, for Airflow's processes, and for shells and notebooks with Airflow."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from airflow_sparktune.study.storage import connection_of, use_connections
 
 
 def register() -> None:
-    """Let this process open addresses such as `s3://conn_id@bucket/prefix`; imports nothing before."""
+    """Let this process open addresses such as `s3://conn_id@bucket/prefix`; Airflow is imported on use."""
     use_connections(_files)
 
 
 def environment_of(address: str) -> dict[str, str]:
-    """Return the environment by which a child of a task opens an address: it cannot ask Airflow itself.
+    """Return the environment by which a task's child process opens an address, without asking Airflow.
 
-    Empty where the address names none.
+    The result is empty if the address has no connection.
     """
     conn_id = connection_of(address)
     if conn_id is None:
@@ -29,7 +29,8 @@ def environment_of(address: str) -> dict[str, str]:
 def _files(scheme: str, conn_id: str) -> Any:
     """Return the file system that ObjectStoragePath uses for that scheme and connection.
 
-    Raises StorageError with what to install or to create, StorageUnavailable where Airflow cannot be asked.
+    Raises StorageError if something must be installed or created, StorageUnavailable if Airflow does not
+    respond.
     """
     place = f"{scheme}://{conn_id}@..."
     try:
@@ -38,13 +39,13 @@ def _files(scheme: str, conn_id: str) -> Any:
         from airflow.sdk.io import get_fs
     except ImportError:
         raise StorageError(
-            f"a storage with a connection ({place}) needs Airflow, which this Python lacks; leave the "
-            "connection out, and put credentials into the environment"
+            f"a storage with a connection ({place}) needs Airflow, which this Python lacks; omit the "
+            "connection, and put credentials into the environment"
         ) from None
     try:
-        # Amazon's hook passes over one that is missing, and goes on without credentials.
+        # Amazon's hook ignores a missing connection, and continues without credentials.
         BaseHook.get_connection(conn_id)
-        # Not by a path's own store, which keeps its credentials as long as the process lives.
+        # Not through ObjectStoragePath, which caches the credentials for the life of the process.
         files = get_fs(scheme, conn_id)
     except (ImportError, ValueError) as error:  # no provider has that scheme, or its library is missing
         extra = "s3" if scheme.startswith("s3") else "all"
@@ -61,10 +62,10 @@ def _files(scheme: str, conn_id: str) -> Any:
         raise StorageUnavailable(
             f"the connection {conn_id!r} of the storage cannot be used now: {type(error).__name__}: {error}"
         ) from error
-    # Listings have to show what others have just written.
+    # Listings must show the files that other processes have just written.
     if hasattr(files, "dircache"):
         files.dircache.use_listings_cache = False
     return files
 
 
-_INSTALL = {"s3": "pip install 'airflow-sparktune[s3]'", "all": "install the provider that brings it"}
+_INSTALL = {"s3": "pip install 'airflow-sparktune[s3]'", "all": "install the provider that has it"}

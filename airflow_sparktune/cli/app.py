@@ -25,7 +25,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "stop": ("stop", "Ask a running study to end with its best result so far."),
     "ui": ("page", "Serve the page of Airflow's Tuning tab for one study."),
     "report": ("page", "Write the page of a study into a standalone HTML file."),
-    "track": ("track", "Send a study to a tracker, or what is missing there."),
+    "track": ("track", "Send a study, or the parts that are missing, to a tracker."),
     "completion": ("completion", "Print the completion script of a shell."),
 }
 

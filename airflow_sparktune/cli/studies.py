@@ -64,8 +64,8 @@ def _line(name: str, study: Study) -> str:
 def prune_command(root: str, keep: str, yes: bool) -> None:
     """Remove old studies below a folder or URL; asks for confirmation.
 
-    The newest N of each task stay, or those that are younger. A study whose driver is at work stays, and so
-    does what the record of champions needs.
+    Keeps the newest N studies of each task, or those that are younger than the age. Running studies are kept,
+    and those that the record of champions needs.
 
     \b
     sparktune prune ~/airflow/sparktune --keep 30d
@@ -75,7 +75,7 @@ def prune_command(root: str, keep: str, yes: bool) -> None:
     found = find(root, now=now)
     extra = superfluous(found, kept, now=now)
     for each in extra:
-        heard = (iso(each.heard) or "")[:16].replace("T", " ") if each.heard else "in part removed "
+        heard = (iso(each.heard) or "")[:16].replace("T", " ") if each.heard else "partly removed  "
         click.echo(printable(f"{heard}  {_below(root, each.address)}"))
     if not extra:
         click.echo(f"nothing to remove: {len(found)} studies, all kept")

@@ -13,7 +13,7 @@ from airflow_sparktune.track import TRACKERS, track
 @click.option("--to", type=click.Choice(TRACKERS), required=True, help="The tracker.")
 @click.option("--experiment", help="MLflow's experiment. Default: DAG.TASK, or the objective.")
 def track_command(study: str, to: str, experiment: str | None) -> int:
-    """Send a study to a tracker, or what is missing there.
+    """Send a study, or the parts that are missing, to a tracker.
 
     Sending a study twice changes nothing. The environment sets the tracker's address:
 

@@ -64,7 +64,7 @@ class Plan(Protocol):
         """
 
     def opened(self, study: Study) -> None:
-        """Called once the study is open; `study` reflects its journal from then on."""
+        """Receive the study once it is open; `study` follows its journal from then on."""
 
     def rules(self) -> Sequence[Rule]:
         """Return the rules that end the study, in the order of evaluation."""

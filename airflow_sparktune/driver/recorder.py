@@ -145,7 +145,7 @@ class Recorder:
         self._record(TrialChanged(**self._stamp(), trial=trial))
 
     def output(self, number: int, text: str) -> None:
-        """Keep what a trial printed, beside the journal."""
+        """Keep the output of a trial, beside the journal."""
         self._output.keep(number, text)
 
     def slots(self, slots: int) -> None:

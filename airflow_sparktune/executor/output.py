@@ -1,4 +1,4 @@
-"""Mark each line that a trial prints with the trial's number, and keep a part of them for the driver."""
+"""Mark each line of a trial's output with the trial's number, and keep part of the output for the driver."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-# The most that is kept of one trial, in characters: half from its beginning, half from its end.
+# The largest output of a trial that is kept, in characters: half from its start, half from its end.
 KEPT_CHARS = 32_768
-# A longer line is marked again every so many characters.
+# A longer line gets another mark after this many characters.
 LINE_CHARS = 8_192
 
 
@@ -30,7 +30,7 @@ class TrialOutput:
         return f"{self._head}\n... {self._left_out} characters left out ...\n{self._tail}"
 
     def lines(self, written: str) -> str:
-        """Keep what was written, and return the lines that are complete, each with the trial's mark."""
+        """Keep the written text, and return its complete lines, each with the trial's mark."""
         complete, newline, rest = (self._unfinished + written).rpartition("\n")
         if not newline and len(rest) > LINE_CHARS:
             complete, newline, rest = rest, "\n", ""
@@ -38,12 +38,12 @@ class TrialOutput:
         return self._marked(complete) if newline else ""
 
     def end(self) -> str:
-        """Return the last line with its mark, if it has no end of its own."""
+        """Return the last line with its mark, if it does not end with a line break."""
         rest, self._unfinished = self._unfinished, ""
         return self._marked(rest) if rest else ""
 
     def _marked(self, text: str) -> str:
-        # A progress bar writes over its line again and again: only what it shows last is a line.
+        # A progress bar overwrites its line repeatedly; only its last state counts as a line.
         lines = [line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")]
         self._keep("".join(f"{line}\n" for line in lines))
         return "".join(f"{self._mark}{line}\n" for line in lines)
@@ -57,7 +57,7 @@ class TrialOutput:
 
 
 class MarkedStream:
-    """Stands in for `sys.stdout` or `sys.stderr`. Outside of trials it writes through."""
+    """Replaces `sys.stdout` or `sys.stderr`; outside of trials, it does not change the text."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -74,23 +74,23 @@ class MarkedStream:
             self.write(line)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # copy and pickle ask before there is a stream
+        if name.startswith("__"):  # copy and pickle look these up before `_stream` is set
             raise AttributeError(name)
         return getattr(self._stream, name)
 
 
-# The trials that run in this process, by the thread that runs each.
+# The outputs of the trials in this process, by thread.
 _outputs: dict[int, TrialOutput] = {}
 
 
 @contextmanager
 def captured(number: int) -> Iterator[TrialOutput]:
-    """Mark and keep what Python code prints while the block runs.
+    """Mark and keep the output of Python code in this context.
 
-    A line belongs to the trial whose thread prints it, or to the only trial in the process. What programs and
-    libraries write past `sys.stdout` and `sys.stderr` stays as it is.
+    A line belongs to the trial whose thread prints it, or to the only trial in the process. Output that does
+    not go through `sys.stdout` and `sys.stderr`, such as that of programs, is not changed.
     """
-    # They stay installed: a logging handler that a trial has made holds on to them.
+    # They remain installed, because logging handlers that a trial has created refer to them.
     if not isinstance(sys.stdout, MarkedStream):
         sys.stdout = MarkedStream(sys.stdout)
     if not isinstance(sys.stderr, MarkedStream):

@@ -1,4 +1,4 @@
-"""Removes the studies of a task that are no longer kept, once a newer one has succeeded."""
+"""Remove old studies of a task after a newer one has succeeded."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ log = logging.getLogger(__name__)
 
 
 def remove_superfluous(task: str, keep: Keep, *, but: str) -> None:
-    """Remove what `keep` leaves over of the studies below a task's folder; `but` stays.
+    """Remove the studies below a task's folder that `keep` does not keep, except the study `but`.
 
-    What cannot be removed is logged: the result of a task does not depend on it.
+    Failures are logged and not raised, because the result of the task does not depend on them.
     """
     now, problems = time.time(), list[str]()
     try:
@@ -26,4 +26,4 @@ def remove_superfluous(task: str, keep: Keep, *, but: str) -> None:
     for problem in problems:
         log.warning("an older study was not removed: %s", problem)
     if removed:
-        log.info("removed %d studies that keep_studies leaves over, such as %s", len(removed), removed[0])
+        log.info("removed %d studies that keep_studies does not keep, such as %s", len(removed), removed[0])

@@ -11,7 +11,7 @@ _GENERATION = re.compile(r"g(0|[1-9][0-9]{0,3})")
 
 
 def is_generation(name: str) -> bool:
-    """Tell whether a folder's name is that of a generation.
+    """Return whether a folder has the name of a generation.
 
     >>> is_generation("g0"), is_generation("g20261124")
     (True, False)

@@ -79,7 +79,7 @@ def in_words(study: Study) -> str | None:
 
 
 def cost_in_words(study: Study) -> str | None:
-    """Return what a study's slots cost in one line; None where that is too little to be billed."""
+    """Return the cost of a study's slots in one line; None if it is too small to matter."""
     hours, last = study.slots_s / 3600, study.last_improvement_s / 3600
     if hours < 0.005:
         return None

@@ -1,4 +1,4 @@
-"""JSON as it is read from a study folder, which is open to others too."""
+"""Decode JSON from a study folder, to which others may write too."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_BYTES = 16 * 2**20
 
 
 def decoded(text: bytes) -> Any:
-    """Return the values of a JSON text; raises ValueError for what is no JSON, or not within bounds.
+    """Return the value of a JSON text; raises ValueError if it is invalid or exceeds the bounds.
 
     >>> decoded(b"[" * 100_000)
     Traceback (most recent call last):
@@ -31,18 +31,18 @@ def decoded(text: bytes) -> Any:
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not valid JSON")
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError(f"{text} is beyond any float")
+        raise ValueError(f"{text} is too large for a float")
     return number
 
 
-# Made here, and not when it is used: an objective that runs in the driver may replace what json offers.
+# Created at import, because an objective that runs in the driver may patch the json module.
 _decode = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite).decode
-# Texts that may hold what has to be looked for in all of their values; most hold neither.
+# Only texts with these patterns need a check of all their values; most have neither.
 _LONG_NUMBER = re.compile(rb"[0-9]{300}")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")

@@ -97,10 +97,10 @@ def _why_no_beginning(event: Event, *, by: str) -> str | None:
 
 
 def read_whole(storage: Storage, *, sleep: Callable[[float], None] = time.sleep) -> StudyFollower:
-    """Read a study as a driver does that goes on with it.
+    """Read a study for a driver that continues it.
 
-    An object store may list an object before it can be read. What an attempt has not read when it opens is
-    lost for good, so files that are missing are looked for again for some seconds.
+    An object store may list an object before it can be read. Events that an attempt has not read when it
+    opens are lost, so missing files are retried for some seconds.
     """
     for pause_s in (*_LOOK_AGAIN_S, None):
         follower = StudyFollower(storage)

@@ -1,7 +1,7 @@
-"""What trials print, kept beside the journal: files of one JSON line a trial, a folder for each attempt.
+"""The trials' output, stored beside the journal: one JSON line per trial, one folder per attempt.
 
-It is not a part of the journal: no result depends on it, and a file that cannot be written or read costs what
-it holds alone.
+It is not part of the journal: no result depends on it, and a file that cannot be written or read loses only
+its own lines.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from airflow_sparktune.study.storage import Storage
 log = logging.getLogger(__name__)
 
 FOLDER = "output"
-# The most that one attempt writes.
+# The largest output of one attempt that is kept.
 MOST_BYTES = 64 * 2**20
-# A file is written once this much waits, or once it has waited this long.
+# A file is written once this many bytes wait, or once the first of them has waited this many seconds.
 FILE_BYTES, FILE_S = 262_144, 5.0
-# The most files of an attempt that are looked at for one trial.
+# The largest number of an attempt's files that are searched for one trial.
 MOST_FILES = 1_000
 
-# A running number, and the least and the greatest number of a trial in the file.
+# A serial number, and the smallest and the largest number of a trial in the file.
 _NAME = re.compile(r"([0-9]{1,9})-([0-9]{1,9})-([0-9]{1,9})\.jsonl")
 
 
@@ -45,13 +45,13 @@ class OutputWriter:
         self._since = 0.0
 
     def keep(self, number: int, text: str) -> None:
-        """Keep what a trial printed; it is written with the next `flush` that is due."""
+        """Keep the output of a trial; the next `flush` that is due writes it."""
         line = json.dumps({"trial": number, "text": without_surrogates(text)}).encode()
         if not self._left:
             return
         if len(line) > self._left:
             self._left = 0
-            log.warning("trials have printed %d MB; the log alone has what follows", MOST_BYTES >> 20)
+            log.warning("trials have printed %d MB; further output is only in the log", MOST_BYTES >> 20)
             return
         if not self._lines:
             self._since = self._clock()
@@ -60,7 +60,7 @@ class OutputWriter:
         self._numbers.append(number)
 
     def flush(self, *, now: bool = False) -> None:
-        """Write what waits, if there is enough of it or if it has waited long; `now` writes it anyway."""
+        """Write the waiting output if it is large or old enough, or if `now` is set."""
         if not self._lines:
             return
         waits = sum(map(len, self._lines))
@@ -71,14 +71,14 @@ class OutputWriter:
         try:
             self._storage.write(f"{self._folder}/{name}", b"\n".join(self._lines) + b"\n")
         except StorageError as error:
-            log.warning("what %d trials printed is in the log alone: %s", len(self._lines), error)
+            log.warning("the output of %d trials is only in the log: %s", len(self._lines), error)
         self._lines, self._numbers = [], []
 
 
 def read_output(storage: Storage, *, attempt: int, number: int) -> str | None:
-    """Return what a trial printed in an attempt, None where nothing is kept; raises StorageError.
+    """Return the output of a trial in an attempt, None if none was kept; raises StorageError.
 
-    A trial that ran more than once in that attempt has the output of its last run.
+    If the trial ran more than once in that attempt, this is the output of its last run.
     """
     folders = [name for name in storage.names(FOLDER) if attempt_of(name) == attempt]
     for folder in (f"{FOLDER}/{name}" for name in folders):
@@ -102,7 +102,7 @@ def _find(storage: Storage, name: str, number: int) -> str | None:
 
 
 def _text(line: bytes, number: int) -> str | None:
-    """Return the text of a line that is the trial's; a damaged line is nobody's."""
+    """Return the text of a line if it is valid and belongs to the trial."""
     try:
         data = json.loads(line)
     except (ValueError, RecursionError):
