@@ -170,7 +170,7 @@ def test_metrics_are_columns_and_can_be_the_y_axis(page: Page, site: str, addres
     page.goto(f"{site}{RUN}/")
 
     expect(page.locator("#trials thead")).to_contain_text("auc")
-    page.get_by_label("y axis", exact=True).select_option("auc")
+    page.locator("#y-axis").select_option("auc")
     expect(page.locator("#losses-title")).to_have_text("auc by trial")
     expect(page.locator("#losses .ytitle")).to_have_text("auc")
     page.locator("tr[data-trial='7']").click()
