@@ -45,9 +45,10 @@ class LoadedStudy:
     def trials_dataframe(self) -> pandas.DataFrame:
         """Return a pandas DataFrame with a row for each trial.
 
-        Columns are `number`, `state`, `loss`, a column `params.<name>` for each hyperparameter (nested names
-        are joined by dots; empty if the trial does not have it), `start` and `end` in UTC, `run_s` in
-        seconds, `slot`, `attempt`, `tries`, `origin` and `error`. Raises ImportError without pandas.
+        Columns are `number`, `state`, `loss`, `score` if the spec has `maximize`, a column `params.<name>`
+        for each hyperparameter (nested names are joined by dots; empty if the trial does not have it),
+        `start` and `end` in UTC, `run_s` in seconds, `slot`, `attempt`, `tries`, `origin` and `error`. Raises
+        ImportError without pandas.
         """
         try:
             import pandas
@@ -55,10 +56,12 @@ class LoadedStudy:
             raise ImportError(
                 "trials_dataframe needs pandas, which is not installed here; install pandas, or read .trials"
             ) from None
-        rows = [_row(trial) for trial in self.trials]
+        metric = self.spec.metric
+        rows = [{**_row(trial), "score": metric.shown(trial.loss)} for trial in self.trials]
         hyperparameters = sorted({name for row in rows for name in row if name.startswith(_PARAMS)})
-        columns = [*_FIRST, *hyperparameters, *_LAST]
-        return pandas.DataFrame(rows, columns=columns).astype({"loss": float, "run_s": float})
+        numbers = ["loss", *(["score"] if metric.maximized else [])]
+        columns = [*_FIRST, *numbers, *hyperparameters, *_LAST]
+        return pandas.DataFrame(rows, columns=columns).astype(dict.fromkeys([*numbers, "run_s"], float))
 
 
 def load_study(address: str) -> LoadedStudy:
@@ -93,7 +96,7 @@ def _loaded(address: str, study: Study, spec: Spec, problems: list[str]) -> Load
 
 
 _PARAMS = "params"
-_FIRST = ("number", "state", "loss")
+_FIRST = ("number", "state")
 _LAST = ("start", "end", "run_s", "slot", "attempt", "tries", "origin", "error")
 
 

@@ -78,7 +78,7 @@ def test_airflow_knows_the_decorator() -> None:
 @pytest.mark.integration
 def test_importing_the_operator_is_cheap() -> None:
     """A DAG file pays for the provider's operator, and for nothing heavy of ours."""
-    heavy = ("pyspark", "hyperopt", "scipy", "plotly", "pandas", "numpy")
+    heavy = ("pyspark", "hyperopt", "scipy", "pandas", "numpy")
     code = (
         "import json, sys\n"
         "from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator\n"

@@ -18,22 +18,22 @@ PACKAGE = REPOSITORY / "airflow_sparktune"
 # Rooms by folder, TOP for the files beside them; and what importing any of their modules must not load.
 TOP = "."
 ROOMS = {
-    "cli": "airflow pyspark hyperopt numpy pandas scipy plotly fsspec optuna yaml rich fastapi",
+    "cli": "airflow pyspark hyperopt numpy pandas scipy fsspec optuna yaml rich fastapi",
     TOP: (
-        "airflow pyspark hyperopt numpy pandas scipy plotly fsspec optuna yaml rich fastapi "
+        "airflow pyspark hyperopt numpy pandas scipy fsspec optuna yaml rich fastapi "
         "airflow_sparktune.orchestrator airflow_sparktune.dashboard airflow_sparktune.driver "
         "airflow_sparktune.executor airflow_sparktune.tracking mlflow"
     ),
-    "study": "airflow pyspark hyperopt numpy pandas scipy plotly fsspec",
-    "orchestrator": "pyspark hyperopt scipy plotly pandas mlflow",
-    "dashboard": "pyspark hyperopt scipy plotly pandas optuna",
-    "driver": "airflow plotly",
+    "study": "airflow pyspark hyperopt numpy pandas scipy fsspec",
+    "orchestrator": "pyspark hyperopt scipy pandas mlflow",
+    "dashboard": "pyspark hyperopt scipy pandas optuna",
+    "driver": "airflow",
     "tracking": (
-        "airflow pyspark hyperopt numpy pandas scipy plotly fsspec mlflow airflow_sparktune.orchestrator "
+        "airflow pyspark hyperopt numpy pandas scipy fsspec mlflow airflow_sparktune.orchestrator "
         "airflow_sparktune.dashboard airflow_sparktune.driver airflow_sparktune.executor"
     ),
-    "executor": "airflow pyspark hyperopt numpy pandas scipy plotly",
-    "testing": "airflow pyspark hyperopt pandas scipy plotly",
+    "executor": "airflow pyspark hyperopt numpy pandas scipy",
+    "testing": "airflow pyspark hyperopt pandas scipy",
 }
 
 IMPORT_EACH = """

@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,14 @@ def test_a_folder_without_a_study_is_refused(tmp_path: Path) -> None:
     """With the address, and where to find the right one."""
     with pytest.raises(StorageError, match=rf"found none at {tmp_path}; check the address"):
         load_study(str(tmp_path))
+
+
+def test_a_table_has_a_column_for_the_score(tmp_path: Path) -> None:
+    """Beside the loss, which is the score with the other sign."""
+    write(LocalStorage(tmp_path), 1, [opened(spec=replace(SPEC, maximize="auc")), trial(0, -0.5), trial(1)])
+    frame = load_study(str(tmp_path)).trials_dataframe()
+    assert list(frame.columns)[:4] == ["number", "state", "loss", "score"]
+    assert (frame["score"][0], frame["loss"][0]) == (0.5, -0.5)
 
 
 def test_a_table_has_a_column_for_each_hyperparameter(tmp_path: Path) -> None:

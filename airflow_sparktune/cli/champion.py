@@ -69,7 +69,8 @@ def _entries(champions: Champions, *, history: bool) -> list[Entry]:
 def _line(entry: Entry) -> str:
     when = (iso(entry.at) or "")[:16]
     segment = "" if entry.segment is None else f"{entry.segment}  "
-    loss = "" if entry.loss is None else f"  loss {number(entry.loss)}"
+    metric = entry.metric
+    loss = "" if entry.loss is None else f"  {metric.name} {number(metric.shown(entry.loss))}"
     by = "" if entry.by is None else f" (by {entry.by})"
     what = f"{segment}{entry.action.value:<8}{loss}  {params(entry.params)}"
     return f"{entry.number:>3}  {when}  {what}  {entry.reason}{by}"

@@ -11,6 +11,7 @@ from airflow_sparktune.cli.words import existing, print_result
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.journal.bounds import printable
 from airflow_sparktune.study.journal.output import read_output
+from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.result import summary, trial_row
 from airflow_sparktune.study.rounded import number, params
 from airflow_sparktune.study.storage import open_storage
@@ -54,23 +55,24 @@ def _output(address: str, study: Study, number: int) -> str:
 
 def _print_trials(study: Study) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
-    table = Table("#", "state", "loss", "seconds", "slot", "attempt", "params", box=None)
+    metric = study.metric
+    head = ("#", "state", printable(metric.name), "seconds", "slot", "attempt", "params")
+    table = Table(*(Column(Text(name), no_wrap=True) for name in head), box=None)
     for key in sorted(study.trials):
-        table.add_row(*(Text(printable(cell)) for cell in _cells(study.trials[key])))
-    for column in table.columns:
-        column.no_wrap = True
+        table.add_row(*(Text(printable(cell)) for cell in _cells(study.trials[key], metric)))
     # In a pipe, each trial is one line of any length.
     Console(width=None if sys.stdout.isatty() else 1_000).print(table)
 
 
-def _cells(trial: Trial) -> tuple[str, ...]:
+def _cells(trial: Trial, metric: Metric) -> tuple[str, ...]:
     took = f"{trial.end - trial.start:.1f}" if trial.end is not None and trial.start is not None else ""
     text = params(trial.params) if trial.error is None else _first_line(trial.error.message)
     slot = "" if trial.slot is None else str(trial.slot)
-    return str(trial.number), trial.state.value, number(trial.loss), took, slot, str(trial.attempt), text
+    loss = number(metric.shown(trial.loss))
+    return str(trial.number), trial.state.value, loss, took, slot, str(trial.attempt), text
 
 
 def _first_line(text: str) -> str:

@@ -27,7 +27,7 @@ def stop_command(study: str) -> None:
     attempt = found.attempts[-1].number
     request_stop(open_storage(study), attempt=attempt, by=getpass.getuser())
     best = (
-        f"its best loss is {number(found.best.loss)}"
+        f"its best {found.metric.name} is {number(found.metric.shown(found.best.loss))}"
         if found.best
         else "none of its trials has succeeded yet"
     )

@@ -31,7 +31,7 @@ def standing(study: Study) -> str:
     if not study.attempts:
         return "starting Spark"
     best, failed = study.best, count_by_state(study)["failed"]
-    text = f"best {number(best.loss)} (trial {best.number})" if best else "no result yet"
+    text = f"best {number(study.metric.shown(best.loss))} (trial {best.number})" if best else "no result yet"
     return f"{text}, {failed} failed" if failed else text
 
 
@@ -46,8 +46,8 @@ def ending(study: Study) -> str:
 
 def facts(study: Study) -> dict[str, str]:
     """Return the lines that describe a study's result, by name."""
-    found = summary(study)
-    loss = found["best_loss"]
+    found, metric = summary(study), study.metric
+    loss = metric.shown(found["best_loss"])
     states = ", ".join(f"{count} {state}" for state, count in count_by_state(study).items() if count)
     if found["repeats"]:
         states += f", and {found['repeats']} repeats"
@@ -57,12 +57,14 @@ def facts(study: Study) -> dict[str, str]:
         "ended" if study.closed else "state": ending(study),
         **({"decision": decision} if decision else {}),
         **({"cost": cost} if cost else {}),
-        "best loss": "none" if loss is None else f"{number(loss)} (trial {found['best_number']})",
+        f"best {metric.name}": "none" if loss is None else f"{number(loss)} (trial {found['best_number']})",
         "best params": "none" if found["best_params"] is None else params(found["best_params"]),
     }
 
 
 def print_result(study: Study) -> None:
     """Print the result of a study."""
-    for name, text in facts(study).items():
-        click.echo(f"{name:<12} {printable(text)}")
+    found = facts(study)
+    width = max(map(len, found)) + 2
+    for name, text in found.items():
+        click.echo(printable(f"{name:<{width}}{text}"))

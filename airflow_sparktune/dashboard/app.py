@@ -23,11 +23,10 @@ from airflow_sparktune.errors import StorageError
 
 log = logging.getLogger(__name__)
 
-# The page may run its own scripts only; plotly needs inline styles.
+# The page may run its own scripts only.
 _HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-        "img-src 'self' data: blob:; connect-src 'self'; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
         "frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
@@ -85,9 +84,8 @@ def _add_pages(router: APIRouter, workers: Workers) -> None:
 
 def _file(name: str, request: Request) -> Response:
     found = assets.asset(name)
-    # plotly's URL has its version, so it may be cached; the browser revalidates the page's own files.
-    age = "private, max-age=604800" if name == assets.PLOTLY else "no-cache"
-    headers = {"Cache-Control": age, "ETag": found.tag, "Vary": "Accept-Encoding"}
+    # The browser caches a file, and revalidates it.
+    headers = {"Cache-Control": "no-cache", "ETag": found.tag, "Vary": "Accept-Encoding"}
     if found.tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     if accepts_gzip(request):

@@ -49,7 +49,7 @@ class ProgressLog:
         """Log one line for a trial that has ended."""
         self._finished += trial.counts
         if trial.purpose is TrialPurpose.CONFIRM:
-            loss = "" if trial.loss is None else f" loss={number(trial.loss)}"
+            loss = "" if trial.loss is None else f" {self._loss(trial.loss)}"
             log.info("repeat %s of trial %s %s%s", trial.repeat, trial.repeats, trial.state.value, loss)
             return
         spec, best = self._study.spec, self._study.best
@@ -63,7 +63,7 @@ class ProgressLog:
             log.warning("%s (%s) %s: %s", head, trial.error.kind.value, tail, trial.error.message)
         elif trial.loss is not None:
             is_best = " (best)" if best is not None and best.number == trial.number else ""
-            log.info("%s loss=%s%s %s", head, number(trial.loss), is_best, tail)
+            log.info("%s %s%s %s", head, self._loss(trial.loss), is_best, tail)
         else:
             log.info("%s %s", head, tail)
         if left_out := set(trial.info.get(OURS, {}).get("left_out", ())) - self._left_out:
@@ -73,6 +73,10 @@ class ProgressLog:
                 ", ".join(sorted(left_out)),
             )
 
+    def _loss(self, loss: float) -> str:
+        metric = self._study.metric
+        return f"{metric.name}={number(metric.shown(loss))}"
+
 
 def _short(text: str) -> str:
     return text if len(text) <= MOST_CHARS else f"{text[: MOST_CHARS - 1]}…"
@@ -80,16 +84,16 @@ def _short(text: str) -> str:
 
 def log_end(study: Study) -> None:
     """Log the summary as an aligned table."""
-    found = summary(study)
+    found, metric = summary(study), study.metric
     counts = ", ".join(f"{count} {state}" for state, count in found["counts"].items() if count)
     if found["repeats"]:
         counts += f", and {found['repeats']} repeats"
-    loss = found["best_loss"]
+    loss = metric.shown(found["best_loss"])
     rows = {
         "stopped by": found["stop_reason"],
         "trials": counts,
         "decision": in_words(study),
-        "best loss": "none" if loss is None else f"{loss:.6g} (trial {found['best_number']})",
+        f"best {metric.name}": "none" if loss is None else f"{loss:.6g} (trial {found['best_number']})",
         "best params": json.dumps(found["best_params"]),
         "elapsed": f"{found['elapsed_s']:.1f} s in {found['attempts']} attempt(s)",
         "slots": f"{found['slots']}, {found['utilisation'] or 0:.0%} used",

@@ -13,6 +13,7 @@ from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.objective import Objective, TrialContext, load_objective
 from airflow_sparktune.executor.reply import Reply, no_loss, small_info
 from airflow_sparktune.executor.shared import Shared
+from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.plain import plain
 from airflow_sparktune.study.signature import EXTRAS
 from airflow_sparktune.study.trial import Failure, FailureKind, TrialPurpose
@@ -20,12 +21,16 @@ from airflow_sparktune.study.trial import Failure, FailureKind, TrialPurpose
 
 @dataclass(frozen=True, slots=True)
 class ImportedTask:
-    """Calls the function `objective`; `confirm_kwargs` override `kwargs` in confirmation repeats."""
+    """Calls the function `objective`; `confirm_kwargs` override `kwargs` in confirmation repeats.
+
+    `metric` is what the objective returns.
+    """
 
     objective: str
     kwargs: Mapping[str, Any]
     shared_data: Shared[Any] | None = None
     confirm_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    metric: Metric = field(default_factory=Metric)
 
     def load(self) -> None:
         """Check that the objective accepts the arguments of the search and of the confirmation."""
@@ -41,18 +46,19 @@ class ImportedTask:
         return lambda: objective(params, kwargs=kwargs, trial=call.trial, shared_data=shared_data)
 
     def reply(self, returned: Any, run_s: float) -> Reply:
-        """Return the reply for a loss, or for a dict with `loss` as hyperopt's objectives return it."""
-        result = returned if isinstance(returned, Mapping) else {"loss": returned}
+        """Return the reply for a number, or for a dict with one as hyperopt's objectives return it."""
+        name = self.metric.name
+        result = returned if isinstance(returned, Mapping) else {name: returned}
         if result.get("status") == "fail":
             failure = Failure(FailureKind.RAISED, "the objective reported status 'fail'")
-            return Reply(run_s, failure=failure, info=small_info(result))
+            return Reply(run_s, failure=failure, info=small_info(result, without=name))
         try:
-            loss = plain(result.get("loss"), what="loss")
+            value = plain(result.get(name), what=name)
         except SpecError:
-            loss = None
-        if isinstance(loss, bool) or not isinstance(loss, (int, float)):
-            return Reply(run_s, failure=Failure(FailureKind.NONSENSE, no_loss(returned)))
-        return Reply(run_s, loss=float(loss), info=small_info(result))
+            value = None
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return Reply(run_s, failure=Failure(FailureKind.NONSENSE, no_loss(returned, self.metric)))
+        return Reply(run_s, loss=self.metric.loss(float(value)), info=small_info(result, without=name))
 
     def pickled(self, returned: Any) -> None:  # noqa: ARG002 - the reply holds everything
         return None

@@ -14,6 +14,7 @@ from typing import Any
 
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.executor.objective import WAYS
+from airflow_sparktune.study.metric import LOSS, Metric
 from airflow_sparktune.study.plain import plain
 from airflow_sparktune.study.trial import Failure, FailureKind
 
@@ -21,6 +22,7 @@ from airflow_sparktune.study.trial import Failure, FailureKind
 INFO_LIMIT_BYTES = 16_384
 # The key in a trial's info that is reserved for this package. A user's value under that key is left out.
 OURS = "sparktune"
+_AS_LOSS = Metric()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +87,23 @@ def raised(error: BaseException) -> Failure:
     return Failure(FailureKind.RAISED, message, trace)
 
 
-def no_loss(returned: Any) -> str:
-    """Return the error message for a result without a loss."""
+def no_loss(returned: Any, metric: Metric = _AS_LOSS) -> str:
+    """Return the error message for a result without a loss or score."""
     return (
-        "the objective must return a finite loss, or a dict with one as 'loss', got "
-        f"{reprlib.repr(returned)}; return a number that is smaller for better models"
+        f"the objective must return a finite {metric.name}, or a dict with one as {metric.name!r}, got "
+        f"{reprlib.repr(returned)}; return a number that is {'larger' if metric.maximized else 'smaller'} "
+        "for better models"
     )
 
 
-def small_info(result: Mapping[str, Any], *, left_out: Iterable[str] = (), **ours: Any) -> dict[str, Any]:
-    """Return the result dict without the loss, without values that are too large or not JSON.
+def small_info(
+    result: Mapping[str, Any], *, without: str = LOSS, left_out: Iterable[str] = (), **ours: Any
+) -> dict[str, Any]:
+    """Return the result dict without the loss or score `without`, and without what is too large or not JSON.
 
     The key `OURS` lists the names of left-out values, and holds `ours`.
     """
-    beside = {key: value for key, value in result.items() if key not in ("loss", "status")}
+    beside = {key: value for key, value in result.items() if key not in (without, "status")}
     kept, too_much = fitting(beside)
     if OURS in kept:
         too_much.append(OURS)

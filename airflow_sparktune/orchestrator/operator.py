@@ -128,6 +128,7 @@ class SparkTuneOperator(SubmissionOperator):
         space: Any = None,
         max_evals: int | str | None = None,
         objective_kwargs: Mapping[str, Any] | None = None,
+        maximize: str | None = None,
         algo: str | None = None,
         parallelism: int | str | None = None,
         timeout: Any = None,
@@ -202,6 +203,8 @@ class SparkTuneOperator(SubmissionOperator):
         result = {"study": address, **summary(study)}
         ti = context["ti"]
         ti.xcom_push(key="best_loss", value=result["best_loss"])
+        if result["best_score"] is not None:
+            ti.xcom_push(key="best_score", value=result["best_score"])
         ti.xcom_push(key="tuning_result", value=result)
         count(context, result)
         if self.keep_studies is not None:

@@ -63,8 +63,9 @@ def emit_change(context: Context, production: Asset, result: Mapping[str, Any]) 
 def event_extra(result: Mapping[str, Any]) -> dict[str, Any]:
     """Return the content of an event as plain JSON.
 
-    `params` are the hyperparameters to train with. `difference` is by how much the new champion's loss is
-    lower than the old one's. `loss_error` and `difference_error` are standard errors.
+    `params` are the hyperparameters to train with. `score` is None without `maximize`. `difference` is by how
+    much the new champion's loss is lower than the old one's, or its score higher. `loss_error` and
+    `difference_error` are standard errors.
     """
     candidates = (result.get("confirmation") or {}).get("candidates") or ()
     winner: Mapping[str, Any] = next(
@@ -75,6 +76,7 @@ def event_extra(result: Mapping[str, Any]) -> dict[str, Any]:
         "reason": result["decision_reason"],
         "params": result["best_params"],
         "loss": result["best_loss"],
+        "score": result["best_score"],
         "loss_error": winner.get("std_error"),
         "difference": winner.get("difference"),
         "difference_error": winner.get("difference_error"),
@@ -84,7 +86,7 @@ def event_extra(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def count(context: Context, result: Mapping[str, Any]) -> None:
-    """Emit metrics for alerting: the decision as a counter, loss and slot-hours as gauges."""
+    """Emit metrics for alerting: the decision as a counter, loss, score and slot-hours as gauges."""
     ti = context["ti"]
     tags = {"dag_id": ti.dag_id, "task_id": ti.task_id}
     if result["segment"] is not None:
@@ -93,6 +95,8 @@ def count(context: Context, result: Mapping[str, Any]) -> None:
         stats.incr(f"sparktune.decision.{result['decision']}", tags=tags)
     if result["best_loss"] is not None:
         stats.gauge("sparktune.loss", result["best_loss"], tags=tags)
+    if result["best_score"] is not None:
+        stats.gauge("sparktune.score", result["best_score"], tags=tags)
     stats.gauge("sparktune.slot_hours", result["slot_hours"], tags=tags)
 
 

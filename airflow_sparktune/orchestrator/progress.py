@@ -41,11 +41,12 @@ def followed(address: str, tell: Callable[[Study], None]) -> Iterator[None]:
 def progress(study: Study) -> dict[str, Any]:
     """Return a short description of the study's progress as JSON."""
     limit = study.spec.max_evals if study.spec else None
+    metric, best = study.metric, study.best
     return {
         "trials": f"{study.finished}/{limit}" if limit else str(study.finished),
         "failed": count_by_state(study)["failed"],
-        "best_loss": study.best.loss if study.best else None,
-        "best_params": study.best.params if study.best else None,
+        "best_score" if metric.maximized else "best_loss": metric.shown(best.loss) if best else None,
+        "best_params": best.params if best else None,
         "attempt": len(study.attempts),
         **({"decision": decision} if (decision := in_words(study)) else {}),
         "stopped_by": study.closed.reason.value if study.closed else None,

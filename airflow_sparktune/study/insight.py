@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState
 
@@ -21,20 +22,20 @@ def verdict(study: Study) -> str | None:
         return None
     ended = [trial for trial in study.ended if trial.counts]
     parts = [
-        f"{study.best.loss:.4g}{_gain(study.best, ended)}",
+        f"{study.metric.shown(study.best.loss):.4g}{_gain(study.best, ended, study.metric)}",
         *_staleness(study.best, ended),
         *_idleness(study),
     ]
     return "; ".join(parts)
 
 
-def _gain(best: Trial, ended: list[Trial]) -> str:
+def _gain(best: Trial, ended: list[Trial], metric: Metric) -> str:
     first = next((trial for trial in ended if trial.state is TrialState.OK), best)
     if first.loss is None or best.loss is None or first.number == best.number:
         return ", the first trial's own" if len(ended) > 1 else ""
     share = 100 * (first.loss - best.loss) / abs(first.loss) if first.loss else math.inf
     if not math.isfinite(share) or share > 999:
-        return f", from {first.loss:.4g} in the first trial"
+        return f", from {metric.shown(first.loss):.4g} in the first trial"
     return (
         f", {share:.2g} % better than the first trial"
         if share < 1

@@ -41,11 +41,14 @@ def summary(study: Study) -> dict[str, Any]:
 
     After a retuning, `best_params` go to production: those of the winner, or those of an incumbent that was
     kept. `best_loss` is then their mean loss over the repeats of the confirmation.
+
+    With `maximize`, `best_score` is what people read for `best_loss`; without it is None.
     """
     spec, closed = study.spec, study.closed
     return {
         "objective": spec.objective if spec else None,
         "algo": spec.algo if spec else None,
+        "maximize": spec.maximize if spec else None,
         "max_evals": spec.max_evals if spec else None,
         "seed": study.seed,
         "trials": len(study.searched),
@@ -98,6 +101,7 @@ def _result(study: Study) -> dict[str, Any]:
     return {
         "best_number": number,
         "best_loss": loss,
+        "best_score": study.metric.shown(loss) if study.metric.maximized else None,
         "best_params": params,
         "best_point": dict(trial.point) if trial else None,
     }

@@ -21,6 +21,7 @@ from airflow_sparktune.study.journal.events import (
     StartsResolved,
     TrialChanged,
 )
+from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.retuning.decision import Decision
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason, still_ends
@@ -99,6 +100,11 @@ class Study:
         self.changes += 1
         if self.attempts:
             self._pass_time(self.attempts[-1], event, open_slots)
+
+    @property
+    def metric(self) -> Metric:
+        """Return what people read for a loss of this study."""
+        return Metric() if self.spec is None else self.spec.metric
 
     @property
     def result_stands(self) -> bool:

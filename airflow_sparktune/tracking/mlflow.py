@@ -18,7 +18,7 @@ from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState
 from airflow_sparktune.tracking import values
-from airflow_sparktune.tracking.mlflow_runs import BEST, Point, StudyRuns
+from airflow_sparktune.tracking.mlflow_runs import Point, StudyRuns
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -132,7 +132,11 @@ class MlflowTracker:
         found = self._client.get_experiment_by_name(name)
         experiment_id = found.experiment_id if found is not None else self._client.create_experiment(name)
         runs = StudyRuns(
-            self._client, experiment_id=experiment_id, key=values.study_key(study), study=self._address
+            self._client,
+            experiment_id=experiment_id,
+            key=values.study_key(study),
+            study=self._address,
+            best=_best_name(study),
         )
         runs.find()
         return runs
@@ -178,7 +182,7 @@ class MlflowTracker:
             runs.adopt(number)
         if result is not None and (sent is None or sent.result is None):
             at = trial.end or study.attempts[-1].last
-            metrics = [Point(name, value, at) for name, value in values.metrics(trial).items()]
+            metrics = [Point(name, value, at) for name, value in values.metrics(trial, study.metric).items()]
             tags = {f"sparktune.{name}": value for name, value in values.facts(trial).items()}
             runs.log(number, params=values.params(trial), metrics=metrics, tags=tags, result=result)
         if result is None and study.closed is not None:  # its driver has ended
@@ -187,10 +191,10 @@ class MlflowTracker:
             runs.set_status(number, _STATUS[trial.state], end=trial.end)
 
     def _log_best(self, study: Study, runs: StudyRuns) -> None:
-        sent = runs.sent(None).best
-        best = math.inf if sent is None else sent
+        sent, metric, name = runs.sent(None).best, study.metric, _best_name(study)
+        best = math.inf if sent is None else metric.loss(sent)
         points = [
-            Point(BEST, trial.loss, trial.end or study.attempts[-1].last, step=count)
+            Point(name, metric.shown(trial.loss), trial.end or study.attempts[-1].last, step=count)
             for count, trial in values.improvements(study)
             if trial.loss is not None and trial.loss < best
         ]
@@ -218,6 +222,11 @@ class MlflowTracker:
         if self._task is None:
             return {}
         return {f"airflow.{name}": str(value) for name, value in asdict(self._task).items() if value}
+
+
+def _best_name(study: Study) -> str:
+    """Return the name of the parent run's metric with a point for each improvement."""
+    return f"best_{study.metric.name}"
 
 
 def _experiment_of(study: Study, task: AirflowTask | None) -> str:

@@ -16,8 +16,6 @@ KEY, TRIAL = "sparktune.key", "sparktune.trial"
 # Tags with hashes of the data sent: the trial's configuration, and the result of the trial or study.
 POINT, RESULT = "sparktune.point", "sparktune.result"
 PARENT = "mlflow.parentRunId"
-# The metric of the parent run with a point for each improvement.
-BEST = "best_loss"
 
 # MLflow's limits: https://mlflow.org/docs/latest/rest-api.html
 _PAGE = 1_000
@@ -37,7 +35,8 @@ class Sent:
     best: float | None = None
 
     @classmethod
-    def of(cls, run: Run) -> Sent:
+    def of(cls, run: Run, best: str) -> Sent:
+        """Return the state of a run; `best` is the name of the metric with a point for each improvement."""
         tags = run.data.tags
         return cls(
             run.info.run_id,
@@ -45,7 +44,7 @@ class Sent:
             parent=tags.get(PARENT),
             point=tags.get(POINT),
             result=tags.get(RESULT),
-            best=run.data.metrics.get(BEST),
+            best=run.data.metrics.get(best),
         )
 
 
@@ -62,10 +61,13 @@ class Point:
 class StudyRuns:
     """Reads and writes the runs with the study's key; each method makes one request.
 
+    `best` is the name of the parent run's metric with a point for each improvement.
+
     A trial's run is identified by the trial's number, the parent run by None. Times are seconds since 1970.
     """
 
-    def __init__(self, client: MlflowClient, *, experiment_id: str, key: str, study: str) -> None:
+    def __init__(self, client: MlflowClient, *, experiment_id: str, key: str, study: str, best: str) -> None:
+        self._best = _name(best)
         self._client = client
         self._experiment_id = experiment_id
         self._tags = {KEY: key, "sparktune.study": study}
@@ -93,7 +95,7 @@ class StudyRuns:
         for number, runs in found.items():
             # All trackers keep the same one.
             kept, *others = sorted(runs, key=lambda run: (RESULT not in run.data.tags, run.info.run_id))
-            self._sent[number] = Sent.of(kept)
+            self._sent[number] = Sent.of(kept, self._best)
             for run in others:
                 self._client.delete_run(run.info.run_id)
 
@@ -126,7 +128,7 @@ class StudyRuns:
             tags={**_fitting(tags), **own},
             run_name=name,
         )
-        self._sent[number] = Sent.of(run)
+        self._sent[number] = Sent.of(run, self._best)
 
     def adopt(self, number: int) -> None:
         """Make a trial's run a child of the parent run that was kept."""
@@ -149,6 +151,7 @@ class StudyRuns:
 
         own = {key: value for key, value in ((POINT, point), (RESULT, result)) if value is not None}
         sent = self._sent[number]
+        improvements = [each.value for each in metrics if _name(each.name) == self._best]
         self._client.log_batch(
             sent.run_id,
             params=[Param(_name(key), value[:_PARAM_LENGTH]) for key, value in (params or {}).items()],
@@ -161,7 +164,7 @@ class StudyRuns:
             sent,
             point=point or sent.point,
             result=result or sent.result,
-            best=min((each.value for each in metrics if each.name == BEST), default=sent.best),
+            best=improvements[-1] if improvements else sent.best,
         )
 
     def log_page(self, number: int | None, page: str, file: str) -> None:

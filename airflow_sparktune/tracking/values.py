@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialPurpose, TrialState
@@ -58,9 +59,9 @@ def params(trial: Trial) -> dict[str, str]:
     return {name: text(value) for name, value in flat(trial.params)}
 
 
-def metrics(trial: Trial) -> dict[str, float]:
-    """Return the loss, the objective's run time in seconds, and all numbers that the objective returned."""
-    known = {"loss": trial.loss, "run_s": trial.run_s}
+def metrics(trial: Trial, metric: Metric) -> dict[str, float]:
+    """Return the loss or score, the objective's run time in seconds, and the other numbers it returned."""
+    known = {metric.name: metric.shown(trial.loss), "run_s": trial.run_s}
     given = {name: value for name, value in flat(trial.info) if _is_number(value)}
     return {**given, **{name: value for name, value in known.items() if value is not None}}
 
@@ -103,14 +104,15 @@ def improvements(study: Study) -> list[tuple[int, Trial]]:
 def totals(study: Study) -> dict[str, float]:
     """Return the numbers of an ended study: trials per state, seconds, utilisation of the slots.
 
-    After a retuning, also the mean losses over the repeats of the incumbent and of the new production.
+    After a retuning, also the mean loss or score over the repeats of the incumbent and of the new production.
     """
     result = summary(study)
     numbers = {name: result[name] for name in ("elapsed_s", "trials_s", "utilisation", "slots", "attempts")}
     numbers |= {f"trials_{state}": count for state, count in result["counts"].items()}
     if study.decision is not None:
-        incumbent = study.decision.incumbent
-        numbers |= {"production_loss": study.decision.loss, "incumbent_loss": incumbent and incumbent.mean}
+        incumbent, metric = study.decision.incumbent, study.metric
+        means = {"production": study.decision.loss, "incumbent": incumbent.mean if incumbent else None}
+        numbers |= {f"{name}_{metric.name}": metric.shown(mean) for name, mean in means.items()}
     return {name: value for name, value in numbers.items() if value is not None}
 
 

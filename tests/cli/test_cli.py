@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,9 @@ from airflow_sparktune.study.retuning.champions import Action, Champions
 from airflow_sparktune.study.spec import ARGUMENTS, Spec
 from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.stopping import StopReason
-from airflow_sparktune.study.storage import open_storage
+from airflow_sparktune.study.storage import LocalStorage, open_storage
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
+from airflow_sparktune.testing.samples import SPEC, closed, opened, trial, write
 from tests.driver.retuning.weeks import Weeks, noisy
 
 SPACE = {"x": {"uniform": [0, 1]}}
@@ -65,6 +67,20 @@ def test_show(study: str, capsys: pytest.CaptureFixture[str]) -> None:
         "best loss    0.25 (trial 0)",
         "best params  x=0.5",
     ]
+
+
+def test_a_score_is_printed_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The journal has it with the other sign; JSON has both."""
+    spec = replace(SPEC, maximize="accuracy")
+    write(LocalStorage(tmp_path), 1, [opened(spec=spec), trial(0, -0.5), trial(1, -0.75), closed()])
+    assert main(["show", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[2] == "accuracy"
+    assert lines[2].split()[2] == "0.75"
+    assert "best accuracy  0.75 (trial 1)" in lines
+    assert main(["show", str(tmp_path), "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert [printed[name] for name in ("maximize", "best_score", "best_loss")] == ["accuracy", 0.75, -0.75]
 
 
 def test_show_says_what_was_decided_and_what_it_cost(

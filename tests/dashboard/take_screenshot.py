@@ -18,7 +18,7 @@ def take(study: str, picture: Path) -> None:
         page = browser.new_page(viewport={"width": 1200, "height": 1120}, device_scale_factor=1.5)
         page.goto(f"{url}{PAGE}")
         for chart in ("losses", "timeline"):
-            page.locator(f"#{chart} .scatterlayer path").first.wait_for(state="attached")
+            page.locator(f"#{chart} .axis").first.wait_for(state="attached")
         page.screenshot(path=picture)
 
 

@@ -39,7 +39,7 @@ def test_few_failures_and_mixed_ones_claim_no_cause() -> None:
     trials = [ok(1, x=0.1, m=0), ok(2, x=0.9, m=1), failed(3, "KeyError: 1", x=0.95, m=0)]
     trials += [failed(4 + n, "nan", FailureKind.NONSENSE, x=n / 2, m=n % 2) for n in range(3)]
 
-    assert failure_digest(trials, DIMENSIONS) == ["3 failed: returned no finite loss", "1 failed: KeyError"]
+    assert failure_digest(trials, DIMENSIONS) == ["3 failed: returned no finite number", "1 failed: KeyError"]
 
 
 def test_no_failure_no_line() -> None:

@@ -124,7 +124,6 @@ def test_a_folder_with_a_date_for_a_name_is_no_generation(client: TestClient, ad
 
 def test_only_the_pages_own_files_are_served(client: TestClient) -> None:
     assert client.get("/dags/churn/static/style.css").status_code == 200
-    assert client.get("/dags/churn/static/plotly.min.js").headers["cache-control"].startswith("private")
     for name in ("study.html", "..%2Fapp.py", "app.py", "nothing.js"):
         assert client.get(f"/dags/churn/static/{name}").status_code == 404
 
@@ -133,7 +132,7 @@ def test_every_answer_forbids_foreign_scripts(client: TestClient) -> None:
     for path in (f"{RUN}/", f"{RUN}/study", "/dags/churn/static/study.js", "/dags/~/static/study.js"):
         policy = client.get(path).headers["content-security-policy"]
         assert "default-src 'none'; script-src 'self'" in policy
-        assert "unsafe-eval" not in policy
+        assert "unsafe-" not in policy
 
 
 def test_a_storage_that_fails_is_reported_without_its_path(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from airflow_sparktune.driver.progress_log import ProgressLog
 from airflow_sparktune.study.journal.events import TrialChanged
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
+from airflow_sparktune.testing.samples import SPEC, opened
 
 
 def logged(caplog: pytest.LogCaptureFixture, study: Study, number: int, **ended: Any) -> tuple[str, str]:
@@ -31,6 +33,13 @@ def test_a_trial_is_one_line_with_its_number_and_its_params(caplog: pytest.LogCa
     )  # fmt: skip
     level, line = logged(caplog, study, 11, state=TrialState.OK, loss=0.5)
     assert "(best)" not in line
+
+
+def test_a_score_has_its_name(caplog: pytest.LogCaptureFixture) -> None:
+    study = Study()
+    study.apply(opened(spec=replace(SPEC, maximize="accuracy")))
+    _, line = logged(caplog, study, 3, state=TrialState.OK, loss=-0.9351234)
+    assert "trial 3 ok accuracy=0.9351 (best) 0.4 s" in line
 
 
 def test_a_failed_trial_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:

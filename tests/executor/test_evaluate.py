@@ -17,10 +17,12 @@ from airflow_sparktune.executor.imported import ImportedTask
 from airflow_sparktune.executor.objective import TrialContext
 from airflow_sparktune.executor.reply import INFO_LIMIT_BYTES, OURS, Reply
 from airflow_sparktune.executor.shared import Shared
+from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.trial import FailureKind
 from tests.executor import user_code
 
 HERE = "tests.executor.user_code"
+SCORED = ImportedTask(f"{HERE}:returns", {}, metric=Metric("auc", maximized=True))
 TRIAL = TrialContext(number=3, seed=99, attempt=1, tries=1)
 
 
@@ -76,6 +78,25 @@ class TestLosses:
         reply = answering(monkeypatch, answer)
         assert (reply.loss, reply.failure) == (0.5, None)
         assert reply.run_s >= 0
+
+    @pytest.mark.parametrize(
+        ("answer", "info"),
+        [
+            (0.9, {}),
+            ({"auc": 0.9, "latency_ms": 3}, {"latency_ms": 3}),
+            ({"auc": 0.9, "loss": 0.3, "status": "ok"}, {"loss": 0.3}),
+        ],
+    )
+    def test_a_score_becomes_a_loss_with_the_other_sign(self, answer: Any, info: dict[str, Any]) -> None:
+        reply = SCORED.reply(answer, 1.0)
+        assert (reply.loss, reply.info, reply.failure) == (-0.9, info, None)
+
+    @pytest.mark.parametrize("answer", [{"loss": 0.3}, None, float("nan")])
+    def test_a_result_without_the_score_fails(self, answer: Any) -> None:
+        failure = SCORED.reply(answer, 1.0).failure
+        assert failure is not None
+        assert "must return a finite auc, or a dict with one as 'auc'" in failure.message
+        assert failure.message.endswith("return a number that is larger for better models")
 
     def test_a_whole_number_becomes_a_float(self, monkeypatch: pytest.MonkeyPatch) -> None:
         reply = answering(monkeypatch, np.int64(2))

@@ -41,7 +41,7 @@ def open_tab(page: Page, airflow: Site, path: str) -> FrameLocator:
 def take(page: Page, name: str) -> None:
     """Store a screenshot once the first chart in it is drawn."""
     tab = page.frame_locator("iframe[title^=Tuning]")
-    expect(tab.locator(".scatterlayer .trace").first).to_be_attached(timeout=60_000)
+    expect(tab.locator(".plot .axis").first).to_be_attached(timeout=60_000)
     PICTURES.mkdir(exist_ok=True)
     page.screenshot(path=PICTURES / f"{name}.png")
 

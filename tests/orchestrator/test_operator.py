@@ -47,6 +47,14 @@ def test_delivers_the_best_params(operator, run, spark_submit, storage) -> None:
     ]
 
 
+def test_a_score_is_delivered_with_its_own_sign(operator, run, spark_submit) -> None:
+    """The loss beside it is what the journal holds."""
+    spark_submit("works")
+    _, ti = run(operator(maximize="accuracy", max_evals=3))
+    assert (ti.pushed["best_score"], ti.pushed["best_loss"]) == (0.0, 0.0)
+    assert ti.pushed["tuning_result"]["maximize"] == "accuracy"
+
+
 def test_submission(operator, run, spark_submit) -> None:
     """The task submits the launcher and the zip with this Python, no stdin, in a folder that it removes."""
     note = spark_submit("works")

@@ -51,6 +51,7 @@ def test_only_a_change_is_an_event(retune) -> None:
         "reason": "trial 1 is better by 0.1",
         "params": {"x": 1},
         "loss": 0.4,
+        "score": None,
         "loss_error": 0.01,
         "difference": 0.1,
         "difference_error": 0.01,

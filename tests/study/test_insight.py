@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from airflow_sparktune.study.insight import verdict
 from airflow_sparktune.study.journal.follow import read_study
@@ -11,9 +12,9 @@ from airflow_sparktune.study.trial import Trial, TrialState
 from tests.dashboard.helpers.synthetic import Writer
 
 
-def study(tmp_path: Path, losses: list[float], *, slots: int = 4, run_s: float = 1.0) -> Study:
+def study(tmp_path: Path, losses: list[float], *, slots: int = 4, run_s: float = 1.0, **spec: Any) -> Study:
     writer = Writer(str(tmp_path), slots=slots)
-    writer.open(max_evals=len(losses))
+    writer.open(max_evals=len(losses), **spec)
     for number, loss in enumerate(losses):
         trial = Trial(number=number, params={}, point={}, start=writer.now, slot=0)
         writer.put(trial)
@@ -33,6 +34,12 @@ def test_gain_staleness_and_idle_slots(tmp_path: Path) -> None:
         "1.5, 25 % better than the first trial; no gain in the last 14 trials; "
         "slots idle 75 % of the time: parallelism 1 would fit"
     )
+
+
+def test_a_score_is_shown_as_it_is(tmp_path: Path) -> None:
+    """The journal has the score with the other sign."""
+    found = verdict(study(tmp_path, [-0.5, -0.75], slots=1, maximize="accuracy"))
+    assert found == "0.75, 50 % better than the first trial"
 
 
 def test_busy_slots_and_a_fresh_gain_need_no_words(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from airflow_sparktune.study.retuning.decision import Decision, Measured, Outcom
 from airflow_sparktune.study.retuning.starts import Incumbent
 from airflow_sparktune.study.storage import MemoryStorage
 from airflow_sparktune.study.trial import Failure, FailureKind, TrialOrigin, TrialPurpose, TrialState
-from airflow_sparktune.testing.samples import BEGAN, TrialChanged, closed, follow, opened, trial, write
+from airflow_sparktune.testing.samples import BEGAN, SPEC, TrialChanged, closed, follow, opened, trial, write
 from airflow_sparktune.tracking.follow import mirror_while
 from airflow_sparktune.tracking.mlflow import MlflowTracker, connect
 from tests.tracking.fake_mlflow import FakeMlflow, Refusal
@@ -82,6 +82,22 @@ def test_a_study_becomes_a_parent_run_and_a_child_run_for_each_trial(finished: S
             "url": "http://airflow/x",
         }
         assert tags(run)["sparktune.study"] == ADDRESS
+
+
+def test_a_score_has_its_name_and_sign() -> None:
+    """Improvements are not sent again by a tracker that starts anew."""
+    storage, client = MemoryStorage(), FakeMlflow()
+    spec = replace(SPEC, maximize="auc")
+    writer = write(storage, 1, [opened(spec=spec), trial(0, -0.5), trial(1, -0.75), trial(2, -0.6)])
+    tracker(client).mirror(follow(storage).study)
+    assert client.children[1].data.metrics == {"auc": 0.75}
+    assert client.parent.data.metrics["best_auc"] == 0.75
+    writer.append(trial(3, -0.7))
+    writer.append(closed())
+    writer.commit()
+    tracker(client).mirror(follow(storage).study)
+    assert client.parent.data.metrics["best_auc"] == 0.75
+    assert "best_loss" not in client.parent.data.metrics
 
 
 def test_a_retuning_with_its_incumbent_and_its_decision() -> None:

@@ -1,4 +1,4 @@
-"""The files of the page: its own, and plotly's JavaScript from the installed wheel."""
+"""The files of the page: its scripts and its style sheet."""
 
 from __future__ import annotations
 
@@ -6,11 +6,7 @@ import gzip
 import hashlib
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
-
-PLOTLY = "plotly.min.js"
 
 STATIC = Path(__file__).parents[1] / "static"
 _TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
@@ -29,8 +25,7 @@ class Asset:
 @cache
 def files() -> dict[str, Path]:
     """Return every file that may be served, by name; other names are never looked up on disk."""
-    own = {path.name: path for path in STATIC.iterdir() if path.suffix in _TYPES}
-    return {**own, PLOTLY: plotly_path()}
+    return {path.name: path for path in STATIC.iterdir() if path.suffix in _TYPES}
 
 
 def asset(name: str) -> Asset:
@@ -40,17 +35,8 @@ def asset(name: str) -> Asset:
 
 
 def page(name: str) -> str:
-    """Return an HTML page; plotly's URL has its version, so that the browser can cache it."""
-    text = (STATIC / name).read_text(encoding="utf-8")
-    return text.replace("{plotly_version}", version("plotly"))
-
-
-def plotly_path() -> Path:
-    """Return the path of plotly's JavaScript, without importing plotly."""
-    spec = find_spec("plotly")
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError("the page needs plotly, which this Python lacks; install plotly")
-    return Path(spec.submodule_search_locations[0]) / "package_data" / PLOTLY
+    """Return an HTML page."""
+    return (STATIC / name).read_text(encoding="utf-8")
 
 
 @lru_cache(maxsize=64)

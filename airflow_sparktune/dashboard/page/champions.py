@@ -61,6 +61,7 @@ class ChampionHistory:
             at=entry.at,
             params=self._mask(entry.params),
             loss=entry.loss,
+            maximize=entry.maximize,
             reason=self._mask(entry.reason),
             by=entry.by,
             restores=entry.restores,

@@ -14,7 +14,7 @@ _MOST_LINES = 5
 # With fewer failures of a kind, a parameter would often separate them by chance.
 _FEWEST = 3
 _WORDS = {
-    FailureKind.NONSENSE: "returned no finite loss",
+    FailureKind.NONSENSE: "returned no finite number",
     FailureKind.TIMEOUT: "ran longer than trial_timeout",
     FailureKind.LOST: "lost their worker",
 }

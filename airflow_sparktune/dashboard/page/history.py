@@ -104,6 +104,7 @@ class History:
             trials=result["trials"],
             trials_s=result["trials_s"],
             counts=result["counts"],
+            maximize=result["maximize"],
             best_loss=result["best_loss"],
             best=named_point(result["best_point"] or {}, named_dimensions(study, mask)),
             code=study.spec.code if study.spec else None,

@@ -9,7 +9,7 @@ import time
 from base64 import b64encode
 from collections.abc import Sequence
 
-from airflow_sparktune.dashboard.page.assets import PLOTLY, STATIC, asset
+from airflow_sparktune.dashboard.page.assets import STATIC, page
 from airflow_sparktune.dashboard.page.bundle import bundle
 from airflow_sparktune.dashboard.page.columns import sample
 from airflow_sparktune.dashboard.page.importance import importance
@@ -40,20 +40,16 @@ def report(study: Study, *, title: str, problems: Sequence[str] = (), mask: Mask
         },
         "importance": shares.model_dump(mode="json"),
     }
-    plotly, script = asset(PLOTLY), _closed(bundle("study.js"))
-    page = _HEAD.sub("", (STATIC / "study.html").read_text(encoding="utf-8"))
-    head, rest = page.split("</head>")
+    script = _closed(bundle("study.js"))
+    head, rest = _HEAD.sub("", page("study.html")).split("</head>")
     body, end = rest.split("</body>")
-    policy = _policy(plotly.data, script.encode())
     return "".join(
         [
             head,
-            f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n',
+            f'<meta http-equiv="Content-Security-Policy" content="{_policy(script)}">\n',
             f"<style>{(STATIC / 'style.css').read_text(encoding='utf-8')}</style>\n</head>",
             body,
             f'<script type="application/json" id="report">{_data(data)}</script>\n',
-            # Compressed, because it is most of the file; the page unpacks it.
-            f'<script type="text/plain" id="plotly">{b64encode(plotly.packed).decode()}</script>\n',
             f"<script>{script}</script>\n",
             f"</body>{end}",
         ]
@@ -69,8 +65,7 @@ def _closed(script: str) -> str:
     return script.replace("</script", "<\\/script")
 
 
-def _policy(*scripts: bytes) -> str:
-    """Return a content security policy that allows only these scripts, and no network."""
-    hashes = [b64encode(hashlib.sha256(script).digest()).decode() for script in scripts]
-    allowed = " ".join(f"'sha256-{each}'" for each in hashes)
-    return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:"
+def _policy(script: str) -> str:
+    """Return a content security policy that allows only this script, and no network."""
+    digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:"

@@ -96,7 +96,8 @@ class StudyReply(_Reply):
     """A study, with the trials that changed since the page's last request.
 
     `stream` is the stream whose events `changes` counts. A page that has another stream gets all trials, and
-    starts over. If there are very many trials, a sample is sent, and `sampled_from` is their number.
+    starts over. With `maximize`, losses are the negative of the score with this name. If there are very many
+    trials, a sample is sent, and `sampled_from` is their number.
     """
 
     phase: PagePhase
@@ -114,6 +115,7 @@ class StudyReply(_Reply):
     ended_by: str | None = None
     failures: list[str] = []
     limits: dict[str, Any] = {}
+    maximize: str | None = None
     dimensions: list[dict[str, Any]] = []
     attempts: list[AttemptRow] = []
     problems: list[str] = []
@@ -139,6 +141,7 @@ class RunRow(_Reply):
     elapsed_s: float = 0.0
     trials: int = 0
     trials_s: float = 0.0
+    maximize: str | None = None
     counts: dict[str, int] = {}
     best_loss: float | None = None
     best: dict[str, Any] = {}
@@ -173,6 +176,7 @@ class ChampionRow(_Reply):
     at: float
     params: Any
     loss: float | None
+    maximize: str | None
     reason: str
     by: str | None
     restores: int | None

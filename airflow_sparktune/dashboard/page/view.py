@@ -59,6 +59,7 @@ def study_reply(
         ended_by=ended_by(study),
         failures=[mask(line) for line in failure_digest(tuple(study.trials.values()), dimensions)],
         limits={name: getattr(study.spec, name) for name in _LIMITS} if study.spec else {},
+        maximize=study.spec.maximize if study.spec else None,
         dimensions=dimensions,
         attempts=[
             AttemptRow(

@@ -12,7 +12,8 @@ export function axesOf(model) {
 
 export function lossAxis(model) {
   const trials = model.searched.filter((trial) => trial.state === "ok");
-  return axis({ label: "loss", read: (trial) => (trial.state === "ok" ? trial.loss : null), words: number }, trials);
+  const read = (trial) => (trial.state === "ok" ? trial.value : null);
+  return axis({ label: model.metric.name, read, words: number }, trials);
 }
 
 function axis({ label, options, low, high, log, read, words }, trials) {

@@ -1,7 +1,8 @@
 // The record of champions: the production configuration, its history, and rollbacks.
 import { draw } from "./chart.js";
 import { byId, el } from "./dom.js";
-import { moment, number, plain, short, withError } from "./format.js";
+import { moment, number, short, withError } from "./format.js";
+import { metricOf, title } from "./metric.js";
 import { Lost } from "./source.js";
 import { colour } from "./theme.js";
 
@@ -14,8 +15,8 @@ const ACTIONS = {
   promoted: "promoted",
   restored: "rolled back",
 };
-const HEAD = ["Entry", "When", "What", "Loss", "Better by", "Why", "By", "Params", ""];
-const SEGMENT_HEAD = ["Segment", "Champion's loss", "Since", "Last", "Params"];
+const head = (name) => ["Entry", "When", "What", title(name), "Better by", "Why", "By", "Params", ""];
+const segmentHead = (name) => ["Segment", `Champion's ${name}`, "Since", "Last", "Params"];
 // The actions after which the entry's params are in production.
 const IN_OFFICE = ["first", "kept", "replaced", "promoted", "restored"];
 
@@ -51,6 +52,11 @@ export class Champions {
     return this.segments.find((each) => each.segment === this.chosen) ?? this.segments[0];
   }
 
+  // What people read for a loss, by the newest entry.
+  get name() {
+    return metricOf(this.current.entries[0]?.maximize).name;
+  }
+
   showSegments() {
     const rows = this.segments.map((each) => {
       const champion = each.entries.find((entry) => entry.in_office);
@@ -59,13 +65,13 @@ export class Champions {
       button.addEventListener("click", () => this.choose(each.segment));
       return row([
         button,
-        champion ? number(champion.loss) : "–",
+        champion ? number(shown(champion, champion.loss)) : "–",
         champion ? moment(sinceOf(each.entries).at) : "",
         each.problem ?? (last ? `${ACTIONS[last.action]}, ${moment(last.at)}` : ""),
         champion ? params(champion.params) : "",
       ]);
     });
-    fill("segments", SEGMENT_HEAD, rows);
+    fill("segments", segmentHead(this.name), rows);
     const box = el("select", { "aria-label": "Segment" });
     box.append(...this.segments.map((each) => el("option", { value: each.segment ?? "", selected: each === this.current }, each.segment ?? "all")));
     box.addEventListener("change", () => this.choose(box.value || null));
@@ -83,7 +89,7 @@ export class Champions {
     const { entries, problem, left_out: leftOut } = this.current;
     const champion = entries.find((entry) => entry.in_office);
     byId("champion-text").replaceChildren(...(problem ? [el("span", { class: "strong" }, problem)] : headline(champion, entries)));
-    fill("entries", HEAD, entries.map((entry) => this.entryRow(entry)));
+    fill("entries", head(this.name), entries.map((entry) => this.entryRow(entry)));
     if (leftOut) byId("entries").tBodies[0].append(row([`and ${leftOut} older entries; \`sparktune champion --history\` lists them`]));
   }
 
@@ -92,7 +98,7 @@ export class Champions {
       `${entry.number}${entry.in_office ? ", in production" : ""}`,
       moment(entry.at),
       el("span", { class: "state" }, ACTIONS[entry.action] ?? entry.action),
-      number(entry.loss),
+      number(shown(entry, entry.loss)),
       entry.difference ? withError(entry.difference.mean, entry.difference.error) : "",
       el("p", { class: "reason" }, entry.reason),
       entry.by ?? "",
@@ -137,56 +143,38 @@ export class Champions {
     node.parentElement.hidden = !entries.length;
     if (!entries.length) return;
     const places = entries.map((entry, at) => ({ ...entry, at }));
-    const challengers = (actions, name, marker) => means(places.filter((each) => actions.includes(each.action)), "challenger", name, marker, 0.1);
-    const traces = [
-      means(places, "incumbent", "champion", { color: colour("incumbent"), symbol: "star", size: 11 }, -0.1),
+    const challengers = (actions, name, dots) => means(places.filter((each) => actions.includes(each.action)), "challenger", name, dots, 0.1);
+    const series = [
+      means(places, "incumbent", "champion", { color: colour("incumbent"), shape: "star", size: 11 }, -0.1),
       challengers(["first", "replaced", "promoted"], "challenger that went to production", { color: colour("best"), size: 10 }),
-      challengers(["kept", "proposed"], "challenger", { color: colour("accent"), symbol: "circle-open", size: 10 }),
+      challengers(["kept", "proposed"], "challenger", { color: colour("accent"), shape: "ring", size: 10 }),
     ];
-    draw(node, traces.filter((trace) => trace.x.length), {
-      height: 300,
-      xaxis: {
-        tickvals: places.map((each) => each.at),
-        ticktext: places.map((each) => `${each.number}: ${each.action}`),
-        range: [-0.6, entries.length - 0.4],
-        zeroline: false,
-      },
-      yaxis: { title: { text: "mean loss" } },
-      ...rollbacks(places),
+    const names = places.map(({ at, number: entry, action }) => ({ at, text: `${entry}: ${action}` }));
+    const rollbacks = places.filter((each) => each.restores !== null);
+    draw(node, series, {
+      x: { ticks: names, range: [-0.6, entries.length - 0.4] },
+      y: { title: `mean ${this.name}` },
+      verticals: rollbacks.map(({ at, restores }) => ({ at, text: `back to ${restores}` })),
+      fixed: true,
     });
   }
 }
 
-function means(places, what, name, marker, beside) {
-  const own = places.filter((each) => each[what]);
-  return {
-    name,
-    type: "scatter",
-    mode: "markers",
-    x: own.map((each) => each.at + beside),
-    y: own.map((each) => each[what].mean),
-    text: own.map((each) => plain(`entry ${each.number}, ${moment(each.at)}: ${short(each.reason, 90)}`)),
-    marker,
-    error_y: { type: "data", array: own.map((each) => each[what].error ?? 0), color: marker.color, thickness: 2, width: 5 },
-    hovertemplate: "%{text}<br>%{y}<extra></extra>",
-  };
+function shown(entry, loss) {
+  return metricOf(entry.maximize).shown(loss);
 }
 
-function rollbacks(places) {
-  const own = places.filter((each) => each.restores !== null);
-  const line = { color: colour("quiet"), width: 1, dash: "dot" };
+function means(places, what, name, dots, beside) {
+  const value = (entry) => shown(entry, entry[what].mean);
+  const when = (entry) => `entry ${entry.number}, ${moment(entry.at)}: ${short(entry.reason, 90)}`;
   return {
-    shapes: own.map(({ at }) => ({ type: "line", x0: at, x1: at, y0: 0, y1: 1, yref: "paper", line })),
-    annotations: own.map(({ at, restores }) => ({
-      x: at,
-      y: 1,
-      yref: "paper",
-      yanchor: "top",
-      xanchor: "left",
-      showarrow: false,
-      text: ` back to ${restores}`,
-      font: { color: colour("quiet") },
-    })),
+    name,
+    items: places.filter((each) => each[what]),
+    x: ({ at }) => at + beside,
+    y: value,
+    dots,
+    errors: { color: dots.color, y: (entry) => entry[what].error ?? 0 },
+    text: (entry) => [when(entry), number(value(entry))],
   };
 }
 
@@ -199,7 +187,7 @@ function sinceOf(entries) {
 function headline(champion, entries) {
   if (!champion) return [el("span", {}, "No champion yet.")];
   const since = sinceOf(entries);
-  const said = `${params(champion.params)}, loss ${number(champion.loss)}; since ${moment(since.at)}`;
+  const said = `${params(champion.params)}, ${metricOf(champion.maximize).name} ${number(shown(champion, champion.loss))}; since ${moment(since.at)}`;
   const by = since.by ? `, by ${since.by}` : "";
   return [el("span", { class: `phase ${champion.action}` }, ACTIONS[champion.action]), el("span", {}, `${said}${by}`)];
 }

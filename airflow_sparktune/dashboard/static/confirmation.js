@@ -14,20 +14,20 @@ const STANDINGS = {
 // The standings if there was no incumbent to compare with.
 const ALONE = { ...STANDINGS, won: "first champion", passed: "not the best" };
 
-const HEAD = ["Configuration", "Mean loss", "Better by", "At least", "Repeats", "Standing"];
+const head = (metric) => ["Configuration", `Mean ${metric.name}`, "Better by", "At least", "Repeats", "Standing"];
 
 // `open` is called with the trial whose name was clicked.
 export function showConfirmation(model, open) {
-  const { retuning } = model.reply;
+  const { reply: { retuning }, metric } = model;
   const contenders = retuning?.contenders ?? [];
   byId("confirmation-section").hidden = !contenders.length;
   if (!contenders.length) return;
-  byId("confirmation-text").textContent = words(retuning);
-  byId("differences-text").textContent = differenceWords(retuning);
+  byId("confirmation-text").textContent = words(retuning, metric);
+  byId("differences-text").textContent = differenceWords(retuning, metric);
   const table = byId("contenders");
-  table.tHead.replaceChildren(el("tr", {}, ...HEAD.map((name) => el("th", { scope: "col" }, name))));
+  table.tHead.replaceChildren(el("tr", {}, ...head(metric).map((name) => el("th", { scope: "col" }, name))));
   const standings = contenders.some((each) => each.incumbent) ? STANDINGS : ALONE;
-  table.tBodies[0].replaceChildren(...contenders.map((each) => row(each, standings, open)));
+  table.tBodies[0].replaceChildren(...contenders.map((each) => row(each, standings, metric, open)));
   showChanged(retuning.changed);
 }
 
@@ -35,13 +35,13 @@ export function nameOf(contender) {
   return contender.incumbent ? "incumbent" : `trial ${contender.number}`;
 }
 
-function row(each, standings, open) {
+function row(each, standings, metric, open) {
   const button = el("button", { type: "button", class: "plain" }, nameOf(each));
   button.addEventListener("click", () => open(each.number));
   const standing = each.incumbent ? "in production today" : (standings[each.standing] ?? "");
   const cells = [
     button,
-    withError(each.mean, each.std_error),
+    withError(metric.shown(each.mean), each.std_error),
     each.incumbent ? "" : withError(each.difference, each.difference_error),
     each.bound === null ? "" : number(each.bound),
     each.incumbent ? String(each.n) : `${each.n}${each.pairs && each.pairs !== each.n ? `, ${each.pairs} pairs` : ""}`,
@@ -50,7 +50,7 @@ function row(each, standings, open) {
   return el("tr", { class: each.standing === "won" ? "best" : null }, ...cells.map((cell) => el("td", {}, cell)));
 }
 
-function words({ contenders, repeats, confidence, margin, noise, problem }) {
+function words({ contenders, repeats, confidence, margin, noise, problem }, metric) {
   const incumbent = contenders.some((each) => each.incumbent);
   const parts = [
     incumbent
@@ -58,7 +58,7 @@ function words({ contenders, repeats, confidence, margin, noise, problem }) {
       : `${contenders.length} candidates ran up to ${repeats} more times; there was no incumbent to compare with.`,
   ];
   if (incumbent) parts.push(`A candidate replaces it if the difference exceeds ${marginWords(margin)} with ${number(100 * confidence)} % confidence.`);
-  if (!noise) parts.push("Every configuration had the same loss in all repeats, so differences are compared without a test.");
+  if (!noise) parts.push(`Every configuration had the same ${metric.name} in all repeats, so differences are compared without a test.`);
   if (problem) parts.push(`The incumbent does not fit the space: ${problem}.`);
   return parts.join(" ");
 }
@@ -67,10 +67,11 @@ function marginWords(margin) {
   return margin === 0 ? "0" : `the margin of ${margin}`;
 }
 
-function differenceWords({ contenders, margin }) {
+function differenceWords({ contenders, margin }, metric) {
   if (!contenders.some((each) => each.difference !== null)) return "";
   const less = margin === 0 ? "" : " minus the margin";
-  return `The incumbent's loss minus the candidate's. The thick bar is the standard error, the tick the lower confidence bound${less}: a candidate with a bound above 0 passes.`;
+  const [one, other] = metric.maximized ? ["candidate", "incumbent"] : ["incumbent", "candidate"];
+  return `The ${one}'s ${metric.name} minus the ${other}'s. The thick bar is the standard error, the tick the lower confidence bound${less}: a candidate with a bound above 0 passes.`;
 }
 
 function showChanged(changed) {

@@ -1,14 +1,15 @@
-// A contour plot of the loss over two parameters.
-import { draw, logAxis, onClick, thin } from "./chart.js";
+// The loss over two parameters, interpolated between the trials.
+import { draw, thin } from "./chart.js";
 import { byId, el } from "./dom.js";
-import { number, plain, short } from "./format.js";
+import { number } from "./format.js";
 import { hoverText } from "./losses.js";
 import { colour } from "./theme.js";
 
 const CELLS = 24;
 const MOST_TRIALS = 400;
 const FEWEST_TRIALS = 8;
-const SCALE = [[0, "#440154"], [0.25, "#3b528b"], [0.5, "#21918c"], [0.75, "#5ec962"], [1, "#fde725"]];
+// From the best rank to the worst; colours between them are interpolated.
+const SHADES = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
 
 export class Contour {
   constructor(open) {
@@ -31,7 +32,7 @@ export class Contour {
     });
   }
 
-  async show(model, axes) {
+  show(model, axes) {
     this.model = model;
     this.axes = axes;
     const [across, up] = this.boxes.map((box) => axes.find((axis) => axis.label === box.value));
@@ -43,57 +44,52 @@ export class Contour {
     byId("contour-text").textContent =
       trials.length < FEWEST_TRIALS
         ? `Too few trials: the chart needs ${FEWEST_TRIALS} with both parameters.`
-        : `${trials.length} trials; the loss between them is interpolated.`;
-    const node = byId("contour");
-    await draw(node, [...landscape(trials, across, up), dots(trials, across, up, model)], {
+        : `${trials.length} trials; the ${model.metric.name} between them is interpolated.`;
+    showLegend(trials, model.metric);
+    const dots = { size: 6, color: colour("paper"), edge: colour("ink") };
+    const series = { items: trials, x: across.read, y: up.read, dots, text: (trial) => hoverText(trial, model) };
+    const layout = {
       height: 380,
-      showlegend: false,
-      xaxis: { title: { text: plain(short(across.label, 40)) }, ...scaleOf(across) },
-      yaxis: { title: { text: plain(short(up.label, 40)) }, ...scaleOf(up) },
-    });
-    onClick(node, this.open);
+      x: { title: across.label, ...scaleFor(across) },
+      y: { title: up.label, ...scaleFor(up) },
+      field: landscape(trials, across, up),
+      fixed: true,
+    };
+    draw(byId("contour"), [series], layout, { click: (trial) => this.open(trial.number) });
   }
 }
 
-function scaleOf(axis) {
-  return axis.log ? logAxis(axis.bounds) : { type: "linear" };
+function scaleFor(axis) {
+  return { kind: axis.log ? "log" : "linear", range: axis.bounds };
 }
 
-function dots(trials, across, up, model) {
-  return {
-    type: "scatter",
-    mode: "markers",
-    x: trials.map(across.read),
-    y: trials.map(up.read),
-    text: trials.map((trial) => hoverText(trial, model.dimensions)),
-    customdata: trials.map((trial) => trial.number),
-    marker: { size: 6, color: colour("paper"), line: { color: colour("ink"), width: 1 } },
-    hovertemplate: "%{text}<extra></extra>",
-  };
+function showLegend(trials, metric) {
+  const host = byId("contour-legend");
+  if (trials.length < FEWEST_TRIALS) return host.replaceChildren();
+  const sorted = byLoss(trials);
+  const bar = el("span", { class: "shades" });
+  bar.style.background = `linear-gradient(to right, ${SHADES.map((shade) => `rgb(${shade})`).join(", ")})`;
+  return host.replaceChildren(`best ${number(sorted[0].value)} `, bar, ` worst ${number(sorted.at(-1).value)}`);
 }
 
-// The loss in each cell of a grid: the mean of all trials, weighted by a negative power of their distance. Ranks
+function byLoss(trials) {
+  return [...trials].sort((one, other) => one.loss - other.loss);
+}
+
+// The colour in each cell of a grid: the mean of all trials, weighted by a negative power of their distance. Ranks
 // are used in place of losses, so that a few bad trials do not hide the differences between good ones.
 function landscape(trials, across, up) {
-  if (trials.length < FEWEST_TRIALS) return [];
-  const sorted = [...trials].sort((one, other) => one.loss - other.loss);
-  const places = sorted.map((trial, rank) => [across.place(across.read(trial)), up.place(up.read(trial)), rank]);
-  const steps = Array.from({ length: CELLS }, (_, index) => index / (CELLS - 1));
-  const z = steps.map((y) => steps.map((x) => weighted(places, x, y)));
-  const label = (rank) => number(sorted[Math.min(sorted.length - 1, Math.round(rank))].loss);
-  const ticks = [0, 0.5, 1].map((share) => share * (sorted.length - 1));
-  return [
-    {
-      type: "contour",
-      x: steps.map(across.raw),
-      y: steps.map(up.raw),
-      z,
-      colorscale: SCALE,
-      contours: { showlines: false, start: 0, end: sorted.length - 1, size: sorted.length / 12 },
-      colorbar: { title: { text: "loss" }, tickvals: ticks, ticktext: ticks.map(label), thickness: 12 },
-      hoverinfo: "skip",
-    },
-  ];
+  if (trials.length < FEWEST_TRIALS) return null;
+  const places = byLoss(trials).map((trial, rank) => [across.place(across.read(trial)), up.place(up.read(trial)), rank]);
+  const steps = Array.from({ length: CELLS }, (_, index) => (index + 0.5) / CELLS);
+  return steps.map((y) => steps.map((x) => shadeOf(weighted(places, x, y) / (trials.length - 1))));
+}
+
+function shadeOf(share) {
+  const at = share * (SHADES.length - 1);
+  const below = Math.min(Math.floor(at), SHADES.length - 2);
+  const mixed = SHADES[below].map((part, index) => Math.round(part + (at - below) * (SHADES[below + 1][index] - part)));
+  return `rgb(${mixed})`;
 }
 
 function weighted(places, x, y) {

@@ -1,7 +1,7 @@
 // The best params over the runs.
-import { draw, logAxis } from "./chart.js";
+import { draw } from "./chart.js";
 import { byId, el } from "./dom.js";
-import { moment, number, plain } from "./format.js";
+import { number } from "./format.js";
 import { changeMarks } from "./series.js";
 import { colour } from "./theme.js";
 
@@ -20,31 +20,28 @@ export function showDrift(runs, { address }) {
   names.forEach((name, index) => chart(nodes[index], own, name, address));
 }
 
-async function chart(node, own, name, address) {
-  const active = own.filter((run) => run.best[name] !== undefined);
-  const values = active.map((run) => run.best[name]);
+function chart(node, own, name, address) {
+  const items = own.filter((run) => run.best[name] !== undefined);
+  const values = items.map((run) => run.best[name]);
   const numeric = values.every((value) => typeof value === "number");
+  const names = numeric ? [] : [...new Set(values.map(String))];
   const wide = numeric && values.every((value) => value > 0) && Math.max(...values) / Math.min(...values) > 20;
   const margin = (own.at(-1).at - own[0].at) / 20 + 1;
-  const trace = {
-    type: "scatter",
-    mode: "lines+markers",
-    x: active.map((run) => moment(run.at)),
-    y: numeric ? values : values.map((value) => plain(value)),
-    text: active.map((run) => `${plain(run.run_id)}<br>${plain(name)} = ${plain(number(run.best[name]))}`),
-    marker: { color: colour("accent"), size: 6 },
-    line: { color: colour("accent"), width: 1, shape: "hv" },
-    hovertemplate: "%{text}<extra></extra>",
+  const series = {
+    items,
+    x: (run) => run.at,
+    y: (run) => (numeric ? run.best[name] : names.indexOf(String(run.best[name]))),
+    line: { color: colour("accent"), steps: true },
+    dots: { color: colour("accent"), size: 6 },
+    text: (run) => [run.run_id, `${name} = ${number(run.best[name])}`],
   };
-  await draw(node, [trace], {
+  const named = { ticks: names.map((text, at) => ({ at, text })), range: [-0.6, names.length - 0.4] };
+  const layout = {
     height: 180,
-    showlegend: false,
-    margin: { l: 56, r: 8, t: 8, b: 30 },
     // Every chart has the same dates, even if a param was active in only one run.
-    xaxis: { type: "date", range: [own[0].at, own.at(-1).at].map((at, side) => moment(at + (side ? margin : -margin))) },
-    yaxis: wide ? logAxis(values) : { type: numeric ? "linear" : "category" },
-    shapes: changeMarks(own),
-  });
-  node.removeAllListeners("plotly_click");
-  node.on("plotly_click", ({ points }) => (location.href = address(active[points[0].pointNumber])));
+    x: { kind: "date", range: [own[0].at - margin, own.at(-1).at + margin] },
+    y: numeric ? { kind: wide ? "log" : "linear" } : named,
+    verticals: changeMarks(own),
+  };
+  draw(node, [series], layout, { click: (run) => (location.href = address(run)) });
 }

@@ -53,11 +53,6 @@ export function valueOf(dimension, raw) {
   return Array.isArray(dimension.options) ? (dimension.options[raw] ?? String(raw)) : String(dimension.options);
 }
 
-// Escapes a text for plotly, which interprets some HTML.
-export function plain(text) {
-  return String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-}
-
 export function short(text, most = 24) {
   return text.length > most ? `${text.slice(0, most - 1)}…` : text;
 }

@@ -4,6 +4,7 @@ import { Champions } from "./champions.js";
 import { byId, el } from "./dom.js";
 import { showDrift } from "./drift.js";
 import { duration, moment, number, STATE_WORDS, STATES } from "./format.js";
+import { metricOf } from "./metric.js";
 import { LiveSource, Lost } from "./source.js";
 import { showSeries } from "./series.js";
 import { followTheme } from "./theme.js";
@@ -16,11 +17,13 @@ let runs = [];
 // Add to each run the previous one of the same map index, the changes since then, and Airflow's names.
 function connect(reply, instances) {
   const known = new Map(instances.map((each) => [`${each.dag_run_id} ${each.map_index}`, each]));
-  return reply.runs.map((run, index) => {
-    const before = reply.runs.slice(index + 1).find((each) => each.map_index === run.map_index) ?? null;
+  const measured = reply.runs.map((run) => ({ ...run, metric: metricOf(run.maximize) }));
+  return measured.map((run, index) => {
+    const before = measured.slice(index + 1).find((each) => each.map_index === run.map_index) ?? null;
     const instance = known.get(`${run.run_id} ${run.map_index}`);
     const at = instance ? Date.parse(instance.run_after) / 1000 : run.started;
-    return { ...run, before, at, changed: changes(run, before), mapped: instance?.rendered_map_index ?? null };
+    const value = run.metric.shown(run.best_loss);
+    return { ...run, value, before, at, changed: changes(run, before), mapped: instance?.rendered_map_index ?? null };
   });
 }
 
@@ -29,6 +32,7 @@ function changes(run, before) {
   const found = [];
   if (run.code !== before.code) found.push("code");
   if (run.space !== before.space) found.push("space");
+  if (run.maximize !== before.maximize) found.push("metric");
   return found;
 }
 
@@ -49,6 +53,7 @@ function show(reply, instances) {
   const columns = columnsOf(mapped);
   byId("runs").tHead.replaceChildren(el("tr", {}, ...columns.map(([name]) => el("th", { scope: "col" }, name))));
   byId("runs").tBodies[0].replaceChildren(...runs.map((run) => el("tr", {}, ...columns.map(([, cell]) => td(cell(run))))));
+  byId("best-title").textContent = `Best ${runs[0].metric.name} of each run`;
   byId("best-text").textContent = words(reply);
   champions.show(reply.champions);
   showCharts();
@@ -64,7 +69,7 @@ function words(reply) {
   const done = runs.filter((run) => run.best_loss !== null && run.phase === "done");
   const left = reply.left_out ? ` ${reply.left_out} older runs are not shown.` : "";
   const spent = runs.reduce((sum, run) => sum + run.trials_s, 0);
-  const compared = done.length > 1 ? " Losses of different runs may have been measured on different data." : "";
+  const compared = done.length > 1 ? " Results of different runs may have been measured on different data." : "";
   return `${done.length} of ${runs.length} runs ended with a result; their trials took ${duration(spent)}.${compared}${left}`;
 }
 
@@ -73,7 +78,7 @@ function columnsOf(mapped) {
     ["Run", (run) => el("a", { href: address(run) }, run.run_id)],
     ["Run date", (run) => moment(run.at)],
     ["State", stateOf],
-    ["Best loss", (run) => (run.best_loss === null ? "" : number(run.best_loss))],
+    [`Best ${runs[0].metric.name}`, (run) => (run.value === null ? "" : number(run.value))],
     ["vs. previous run", change],
     ["Changed", (run) => run.changed.join(", ")],
     ["Trials", counts],
@@ -115,6 +120,7 @@ function stateOf(run) {
 
 function change(run) {
   if (run.best_loss === null || !run.before || run.before.best_loss === null) return "";
+  if (run.maximize !== run.before.maximize) return "";
   const difference = run.best_loss - run.before.best_loss;
   if (difference === 0) return "the same";
   return `${difference < 0 ? "▼ better by" : "▲ worse by"} ${number(Math.abs(difference))}`;

@@ -1,10 +1,10 @@
-// The loss by trial, or another number that the objective returned, with the best so far as a line.
-import { draw, extent, logAxis, onClick, thin } from "./chart.js";
+// The loss or score by trial, or another number that the objective returned, with the best so far as a line.
+import { draw, extent, logKind } from "./chart.js";
 import { byId, el } from "./dom.js";
-import { number, originOf, plain, short, STATE_WORDS, valueOf } from "./format.js";
+import { number, originOf, short, STATE_WORDS, valueOf } from "./format.js";
+import { title } from "./metric.js";
 import { colour } from "./theme.js";
 
-const MOST_DOTS = 1500;
 const MARKED = ["warm_start", "incumbent"]; // origins with separate marks
 const NAMED_PARAMS = 8; // in the hover text
 
@@ -23,38 +23,41 @@ export function initLosses(redraw) {
 }
 
 export function showLosses(model, open) {
-  offerMetrics(model.metrics);
-  const read = shown ? (trial) => trial.metrics[shown] ?? null : (trial) => trial.loss;
+  const { metric } = model;
+  offerMetrics(model.metrics, metric.name);
+  const read = shown ? (trial) => trial.metrics[shown] ?? null : (trial) => trial.value;
   const done = model.searched.filter((trial) => read(trial) !== null && trial.state !== "running");
   const failed = model.searched.filter((trial) => trial.state === "failed" || trial.state === "cancelled");
   const winners = shown ? [] : runningBest(done);
   const log = logScale(done.map(read));
-  const dots = thin(done, MOST_DOTS, new Set(winners.map((trial) => trial.number)));
-  const from = (origin) => dots.filter((trial) => trial.origin === origin);
-  const others = dots.filter((trial) => !MARKED.includes(trial.origin));
-  const traces = [
-    dotTrace("ok", "circle", others, read, model),
-    dotTrace("ok", "square-open", from("warm_start"), read, model, "from an earlier study"),
-    dotTrace("ok", "star", from("incumbent"), read, model, "incumbent"),
-    dotTrace("pruned", "diamond", dots, read, model),
-    failedTrace(thin(failed, MOST_DOTS), model),
-    bestTrace(winners, model.searched.at(-1)),
+  const from = (origin) => done.filter((trial) => trial.origin === origin);
+  const others = done.filter((trial) => !MARKED.includes(trial.origin));
+  const text = (trial) => hoverText(trial, model);
+  const dotsOf = (state, trials, dots, name = STATE_WORDS[state]) => {
+    const items = trials.filter((trial) => trial.state === state);
+    return { name, items, x: numberOf, y: read, dots: { color: colour(state), ...dots }, opacity: 0.7, text };
+  };
+  const series = [
+    dotsOf("ok", others, {}),
+    dotsOf("ok", from("warm_start"), { shape: "square", size: 9 }, "from an earlier study"),
+    dotsOf("ok", from("incumbent"), { shape: "star", size: 12, color: colour("incumbent") }, "incumbent"),
+    dotsOf("pruned", done, { shape: "diamond" }),
+    failedSeries(failed, text),
+    bestSeries(winners, model.searched.at(-1)),
     ...(shown ? [] : levels(model)),
   ];
-  byId("losses-title").textContent = `${shown || "Loss"} by trial`;
-  byId("losses-text").textContent = words(done, winners, dots, failed);
-  const node = byId("losses");
-  return draw(node, traces.filter((trace) => trace.x.length), {
-    xaxis: { title: { text: "trial" }, rangemode: "nonnegative" },
-    yaxis: { title: { text: plain(short(shown || "loss")) }, ...(log ? logAxis(done.map(read)) : { type: "linear" }) },
-    // Failed trials have no loss: their marks are at the lower edge.
-    yaxis2: { overlaying: "y", range: [0, 1], visible: false, fixedrange: true },
-  }).then(() => onClick(node, open));
+  byId("losses-title").textContent = `${shown || title(metric.name)} by trial`;
+  byId("losses-text").textContent = words(done, winners, failed, metric);
+  const layout = {
+    x: { title: "trial", least: 0 },
+    y: { title: shown || metric.name, kind: log ? logKind(done.map(read)) : "linear" },
+  };
+  draw(byId("losses"), series, layout, { click: (trial) => open(trial.number) });
 }
 
-// The hover text of a trial.
-export function hoverText(trial, dimensions) {
-  const lines = [`trial ${trial.number}${trial.loss === null ? "" : `: loss ${number(trial.loss)}`}`];
+// The hover text of a trial, as lines.
+export function hoverText(trial, { dimensions, metric }) {
+  const lines = [`trial ${trial.number}${trial.value === null ? "" : `: ${metric.name} ${number(trial.value)}`}`];
   if (originOf(trial)) lines.push(originOf(trial));
   const active = dimensions.map((each, index) => [each, trial.point[index]]).filter(([, raw]) => raw !== null);
   for (const [dimension, raw] of active.slice(0, NAMED_PARAMS)) {
@@ -62,15 +65,19 @@ export function hoverText(trial, dimensions) {
   }
   if (active.length > NAMED_PARAMS) lines.push(`and ${active.length - NAMED_PARAMS} more`);
   if (trial.failure) lines.push(short(trial.failure, 80));
-  return lines.map(plain).join("<br>");
+  return lines;
 }
 
-function offerMetrics(metrics) {
+function numberOf(trial) {
+  return trial.number;
+}
+
+function offerMetrics(metrics, first) {
   const box = byId("y-axis");
   box.parentElement.hidden = !metrics.length;
-  if (box.options.length === metrics.length + 1) return;
+  if (box.options.length === metrics.length + 1 && box.options[0].text === first) return;
   const names = ["", ...metrics];
-  box.replaceChildren(...names.map((name) => el("option", { value: name, selected: name === shown }, name || "loss")));
+  box.replaceChildren(...names.map((name) => el("option", { value: name, selected: name === shown }, name || first)));
 }
 
 function runningBest(done) {
@@ -90,86 +97,43 @@ function logScale(values) {
   return box.checked;
 }
 
-function dotTrace(state, symbol, trials, read, model, name = STATE_WORDS[state]) {
-  const own = trials.filter((trial) => trial.state === state);
-  return {
-    name,
-    type: "scatter",
-    mode: "markers",
-    x: own.map((trial) => trial.number),
-    y: own.map(read),
-    text: own.map((trial) => hoverText(trial, model.dimensions)),
-    customdata: own.map((trial) => trial.number),
-    marker: markerOf(state, symbol),
-    hovertemplate: "%{text}<extra></extra>",
-  };
+// Failed trials have no value: their marks are at the lower edge.
+function failedSeries(items, text) {
+  const dots = { shape: "cross", size: 8, color: colour("failed") };
+  return { name: "failed or cut off", items, x: numberOf, y: () => 0.02, edge: true, dots, text };
 }
 
-function markerOf(state, symbol) {
-  if (symbol === "star") return { color: colour("incumbent"), symbol, size: 12 };
-  if (symbol === "square-open") return { color: colour(state), symbol, size: 9, line: { width: 2 } };
-  return { color: colour(state), symbol, size: 7, opacity: 0.7 };
+function bestSeries(winners, last) {
+  const items = winners.map((trial) => ({ at: trial.number, value: trial.value }));
+  if (winners.length) items.push({ at: last.number, value: items.at(-1).value });
+  const line = { color: colour("best"), width: 2, steps: true };
+  return { name: "best so far", items, x: ({ at }) => at, y: ({ value }) => value, line };
 }
 
-function failedTrace(failed, model) {
-  return {
-    name: "failed or cut off",
-    type: "scatter",
-    mode: "markers",
-    yaxis: "y2",
-    x: failed.map((trial) => trial.number),
-    y: failed.map(() => 0.02),
-    text: failed.map((trial) => hoverText(trial, model.dimensions)),
-    customdata: failed.map((trial) => trial.number),
-    marker: { color: colour("failed"), symbol: "x-thin", size: 8, line: { color: colour("failed"), width: 2 } },
-    hovertemplate: "%{text}<extra></extra>",
-  };
-}
-
-function bestTrace(winners, last) {
-  const x = winners.map((trial) => trial.number);
-  const y = winners.map((trial) => trial.loss);
-  if (winners.length) {
-    x.push(last.number);
-    y.push(y.at(-1));
-  }
-  return {
-    name: "best so far",
-    type: "scatter",
-    mode: "lines",
-    x,
-    y,
-    line: { color: colour("best"), width: 2, shape: "hv" },
-    hoverinfo: "skip",
-  };
-}
-
-function levels({ reply, searched }) {
+function levels({ reply, searched, metric }) {
   if (!searched.length) return [];
   const last = searched.at(-1).number;
   const { loss_threshold: threshold } = reply.limits;
   const { incumbent = null, incumbent_loss: inProduction = null } = reply.retuning ?? {};
-  const traces = [];
+  const found = [];
   if (threshold !== null && threshold !== undefined) {
-    traces.push(level("loss threshold", 0, last, threshold, { color: colour("quiet"), width: 1, dash: "dash" }));
+    found.push(level(`${metric.name} threshold`, 0, last, threshold, { color: colour("quiet"), dash: [6, 4] }));
   }
   if (incumbent !== null && inProduction !== null) {
-    const line = { color: colour("incumbent"), width: 1.5, dash: "dot" };
-    traces.push(level("in production today", incumbent, last, inProduction, line));
+    const line = { color: colour("incumbent"), width: 1.5, dash: [2, 3] };
+    found.push(level("in production today", incumbent, last, metric.shown(inProduction), line));
   }
-  return traces;
+  return found;
 }
 
 function level(name, from, to, at, line) {
-  const hovertemplate = `${name} %{y}<extra></extra>`;
-  return { name, type: "scatter", mode: "lines", x: [from, to], y: [at, at], line, hovertemplate };
+  return { name, items: [from, to], x: (place) => place, y: () => at, line };
 }
 
-function words(done, winners, dots, failed) {
-  const thinned = dots.length < done.length ? ` The chart shows ${dots.length} of ${done.length} trials.` : "";
-  const crosses = failed.length ? ` Trials without a loss (${failed.length}) are marked at the lower edge.` : "";
-  if (!winners.length) return `${done.length} trials with a value.${thinned}${crosses}`;
+function words(done, winners, failed, metric) {
+  const crosses = failed.length ? ` Trials without a ${metric.name} (${failed.length}) are marked at the lower edge.` : "";
+  if (!winners.length) return `${done.length} trials with a value.${crosses}`;
   const best = winners.at(-1);
   const times = winners.length === 2 ? "once" : `${winners.length - 1} times`;
-  return `Best loss ${number(best.loss)} at trial ${best.number}; it improved ${times}.${crosses}${thinned}`;
+  return `Best ${metric.name} ${number(best.value)} at trial ${best.number}; it improved ${times}.${crosses}`;
 }

@@ -1,4 +1,5 @@
 // The study in the page: merges the replies, trials by number.
+import { metricOf } from "./metric.js";
 
 const ACTIVE = ["running", "starting"];
 // The pace is computed from this many of the latest ended trials.
@@ -7,6 +8,7 @@ const PACE = 50;
 export class StudyModel {
   constructor() {
     this.reply = null;
+    this.metric = metricOf(null);
     this.trials = new Map();
     this.ordered = []; // the same, by number
     this.searched = []; // the trials of the search, without the repeats of a confirmation
@@ -27,7 +29,8 @@ export class StudyModel {
       this.metrics = [];
       this.sampledFrom = null;
     }
-    for (const trial of trialsOf(reply)) this.trials.set(trial.number, trial);
+    this.metric = metricOf(reply.maximize);
+    for (const trial of trialsOf(reply, this.metric)) this.trials.set(trial.number, trial);
     for (const name of Object.keys(reply.columns.metrics)) if (!this.metrics.includes(name)) this.metrics.push(name);
     this.ordered = [...this.trials.values()].sort((one, other) => one.number - other.number);
     this.searched = this.ordered.filter((trial) => !trial.repeats);
@@ -108,13 +111,15 @@ export class StudyModel {
   }
 }
 
-function trialsOf({ columns, since }) {
+// Trials are ordered by `loss`; `value` is the loss or score that the page shows.
+function trialsOf({ columns, since }, metric) {
   const names = Object.keys(columns.metrics);
   const time = (seconds) => (seconds === null ? null : since + seconds);
   return columns.number.map((number, row) => ({
     number,
     state: columns.state[row],
     loss: columns.loss[row],
+    value: metric.shown(columns.loss[row]),
     start: time(columns.start[row]),
     end: time(columns.end[row]),
     run_s: columns.run_s[row],

@@ -1,6 +1,6 @@
 // The charts of a confirmation: the repeats as pairs, and the differences.
 import { nameOf } from "./confirmation.js";
-import { draw, onClick } from "./chart.js";
+import { draw } from "./chart.js";
 import { byId } from "./dom.js";
 import { number } from "./format.js";
 import { colour } from "./theme.js";
@@ -8,52 +8,44 @@ import { colour } from "./theme.js";
 const HEIGHT = 260;
 
 // One column per configuration; a thin line joins the repeats with the same seed.
-export function showPairs({ reply }, open) {
-  const { contenders } = reply.retuning;
-  const most = Math.max(0, ...contenders.map((each) => each.losses.length));
-  const repeats = Array.from({ length: most }, (_, repeat) => pairTrace(contenders, repeat));
-  const node = byId("confirmation-pairs");
-  const layout = { height: HEIGHT, showlegend: false, xaxis: columns(contenders), yaxis: { title: { text: "loss" } } };
-  return draw(node, [...repeats, ...contenders.map(meanTrace)], layout).then(() => onClick(node, open));
-}
-
-function columns(contenders) {
-  return {
-    tickvals: contenders.map((_, at) => at),
-    ticktext: contenders.map(nameOf),
-    range: [-0.5, contenders.length - 0.5],
-    zeroline: false,
+export function showPairs({ reply, metric }, open) {
+  const columns = reply.retuning.contenders.map((each, at) => ({ each, at }));
+  const most = Math.max(0, ...columns.map(({ each }) => each.losses.length));
+  const repeats = Array.from({ length: most }, (_, repeat) => repeatSeries(columns, repeat, metric));
+  const means = columns.map((column) => meanSeries(column, metric));
+  const layout = {
+    height: HEIGHT,
+    x: { ticks: columns.map(({ each, at }) => ({ at, text: nameOf(each) })), range: [-0.5, columns.length - 0.5] },
+    y: { title: metric.name },
+    fixed: true,
   };
+  draw(byId("confirmation-pairs"), [...repeats, ...means], layout, { click: ({ each }) => open(each.number) });
 }
 
-function pairTrace(contenders, repeat) {
-  const own = contenders.map((each, at) => [each, at]).filter(([each]) => (each.losses[repeat] ?? null) !== null);
+function repeatSeries(columns, repeat, metric) {
+  const value = ({ each }) => metric.shown(each.losses[repeat]);
   return {
-    type: "scatter",
-    mode: "lines+markers",
-    x: own.map(([, at]) => at - 0.12),
-    y: own.map(([each]) => each.losses[repeat]),
-    customdata: own.map(([each]) => each.number),
-    text: own.map(([each]) => `${nameOf(each)}, repeat ${repeat + 1}`),
+    items: columns.filter((column) => value(column) !== null),
+    x: ({ at }) => at - 0.12,
+    y: value,
     line: { color: colour("quiet"), width: 0.7 },
-    marker: { color: colour("quiet"), size: 5 },
+    dots: { color: colour("quiet"), size: 5 },
     opacity: 0.6,
-    hovertemplate: "%{text}: %{y}<extra></extra>",
+    text: (column) => [`${nameOf(column.each)}, repeat ${repeat + 1}: ${number(value(column))}`],
   };
 }
 
-function meanTrace(each, at) {
+function meanSeries(column, metric) {
+  const { each } = column;
   const color = colour(each.incumbent ? "incumbent" : each.standing === "won" ? "best" : "accent");
+  const mean = metric.shown(each.mean);
   return {
-    type: "scatter",
-    mode: "markers",
-    x: each.mean === null ? [] : [at + 0.12],
-    y: each.mean === null ? [] : [each.mean],
-    customdata: [each.number],
-    text: [`${nameOf(each)}: mean of ${each.n}`],
-    marker: { color, size: 10, symbol: each.incumbent ? "star" : "circle" },
-    error_y: { type: "data", array: [each.std_error ?? 0], color, thickness: 2, width: 6 },
-    hovertemplate: "%{text}: %{y}<extra></extra>",
+    items: mean === null ? [] : [column],
+    x: ({ at }) => at + 0.12,
+    y: () => mean,
+    dots: { color, size: 10, shape: each.incumbent ? "star" : "circle" },
+    errors: { color, y: () => each.std_error ?? 0 },
+    text: () => [`${nameOf(each)}: mean of ${each.n}: ${number(mean)}`],
   };
 }
 
@@ -62,42 +54,33 @@ export function showDifferences({ reply }, open) {
   const compared = reply.retuning.contenders.filter((each) => each.difference !== null).reverse();
   const node = byId("confirmation-differences");
   node.parentElement.hidden = !compared.length;
-  if (!compared.length) return undefined;
-  const zero = { type: "line", x0: 0, x1: 0, y0: 0, y1: 1, yref: "paper", line: { color: colour("ink"), width: 1 } };
+  if (!compared.length) return;
+  const rows = compared.map((each, at) => ({ each, at }));
   const layout = {
     height: HEIGHT,
-    showlegend: false,
-    shapes: [zero],
-    xaxis: { title: { text: "better by" }, zeroline: false },
-    yaxis: { tickvals: compared.map((_, at) => at), ticktext: compared.map(nameOf), range: [-0.6, compared.length - 0.4], zeroline: false },
+    x: { title: "better by" },
+    y: { ticks: rows.map(({ each, at }) => ({ at, text: nameOf(each) })), range: [-0.6, rows.length - 0.4] },
+    verticals: [{ at: 0, solid: true }],
+    fixed: true,
   };
-  return draw(node, compared.flatMap(differenceTraces), layout).then(() => onClick(node, open));
+  draw(node, rows.flatMap(differenceSeries), layout, { click: ({ each }) => open(each.number) });
 }
 
-function differenceTraces(each, at) {
+function differenceSeries(row) {
+  const { each, at } = row;
   const color = colour(each.standing === "won" ? "best" : "accent");
   const bound = each.bound ?? each.difference;
-  const text = `${nameOf(each)}: ${number(each.difference)}, at least ${number(each.bound)}`;
+  const [x, y] = [(value) => value, () => at];
   return [
+    { items: [bound, each.difference], x, y, line: { color } },
+    { items: [bound], x, y, dots: { color, shape: "tick", size: 14 } },
     {
-      type: "scatter",
-      mode: "lines+markers",
-      x: [bound, each.difference],
-      y: [at, at],
-      line: { color, width: 1 },
-      marker: { color, symbol: "line-ns", size: 14, line: { color, width: [2, 0] } },
-      hoverinfo: "skip",
-    },
-    {
-      type: "scatter",
-      mode: "markers",
-      x: [each.difference],
-      y: [at],
-      customdata: [each.number],
-      text: [text],
-      marker: { color, size: 9 },
-      error_x: { type: "data", array: [each.difference_error ?? 0], color, thickness: 4, width: 0 },
-      hovertemplate: "%{text}<extra></extra>",
+      items: [row],
+      x: () => each.difference,
+      y,
+      dots: { color, size: 9 },
+      errors: { color, width: 4, x: () => each.difference_error ?? 0 },
+      text: () => [`${nameOf(each)}: ${number(each.difference)}, at least ${number(each.bound)}`],
     },
   ];
 }

@@ -13,11 +13,12 @@ const ORIGIN_WORDS = {
 
 export class Panel {
   // `load(number)` fetches a trial's details, `output(number)` its output; `changed()` is called when
-  // another trial is shown, or none.
-  constructor({ load, output, changed }) {
+  // another trial is shown, or none; `metric()` returns the study's metric.
+  constructor({ load, output, changed, metric }) {
     this.load = load;
     this.output = output;
     this.changed = changed;
+    this.metric = metric;
     this.shown = null; // the trial's number
     document.addEventListener("keydown", (event) => event.key === "Escape" && this.close());
   }
@@ -29,7 +30,7 @@ export class Panel {
     this.put(trialNumber, [el("p", {}, "Loading…")]);
     let parts;
     try {
-      parts = describe(await this.load(trialNumber));
+      parts = describe(await this.load(trialNumber), this.metric());
     } catch (error) {
       parts = [el("p", {}, error.message)];
     }
@@ -64,13 +65,13 @@ export class Panel {
   }
 }
 
-function describe(trial) {
+function describe(trial, metric) {
   const parts = [
     el(
       "p",
       {},
       el("span", { class: `state ${trial.state}` }, `${SIGNS[trial.state]} ${STATE_WORDS[trial.state]}`),
-      trial.loss === null ? "" : `, loss ${number(trial.loss)}`,
+      trial.loss === null ? "" : `, ${metric.name} ${number(metric.shown(trial.loss))}`,
     ),
   ];
   if (trial.error) parts.push(failure(trial.error));

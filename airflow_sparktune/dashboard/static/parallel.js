@@ -1,19 +1,18 @@
 // Parallel coordinates: one axis per parameter, one line per trial in the colour of its loss. A box drawn over an
-// axis is a filter. plotly's own `parcoords` needs WebGL and a policy that allows eval; plain lines do not.
-import { draw, onClick, thin } from "./chart.js";
+// axis is a filter.
+import { draw, thin } from "./chart.js";
 import { byId, el } from "./dom.js";
-import { number, plain, short } from "./format.js";
+import { number } from "./format.js";
 import { hoverText } from "./losses.js";
 import { colour } from "./theme.js";
 
 const MOST_LINES = 1000;
+const MOST_OTHERS = 400; // outside the filters
 const STUB = 0.07; // without it, a value between two inactive neighbours would have no visible line
 const COLOURS = {
   light: ["#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#d2c220"],
   dark: ["#fde725", "#7ad151", "#22a884", "#2a9d9e", "#5c7fc0", "#7a6bb5"],
 };
-
-let drawings = 0;
 
 export function showParallel(model, axes, filters, open) {
   const done = model.searched.filter((trial) => trial.state === "ok").sort((one, other) => one.loss - other.loss);
@@ -21,62 +20,40 @@ export function showParallel(model, axes, filters, open) {
   const drawn = thin(kept, MOST_LINES);
   const palette = COLOURS[document.documentElement.dataset.theme] ?? COLOURS.light;
   const size = Math.max(1, Math.ceil(drawn.length / palette.length));
-  const others = thin(done.filter((trial) => !filters.kept(trial)), 400);
-  const traces = [
+  const others = thin(done.filter((trial) => !filters.kept(trial)), MOST_OTHERS);
+  const series = [
     ...palette.map((shade, index) => lines(drawn.slice(index * size, (index + 1) * size), axes, shade, 1.3, model)),
     lines(others, axes, colour("line"), 0.6, model),
-  ].filter((trace) => trace.x.length);
+  ];
   byId("parallel-text").textContent = words(done, kept, drawn);
   showLegend(palette, kept);
-  const node = byId("parallel");
   const layout = {
     height: 380,
-    showlegend: false,
-    dragmode: "select",
-    hovermode: "closest",
-    hoverdistance: 12,
-    margin: { l: 30, r: 30, t: 12, b: 36 },
-    xaxis: {
-      range: [-0.5, axes.length - 0.5],
-      fixedrange: true,
-      tickvals: axes.map((_, index) => index),
-      ticktext: axes.map((axis) => plain(short(axis.label, 20))),
-      zeroline: false,
-      gridcolor: colour("quiet"),
-    },
-    yaxis: { range: [-0.05, 1.05], visible: false, fixedrange: true },
-    annotations: axes.flatMap(ticksOf),
-    shapes: axes.flatMap((axis, index) => brushOf(axis, index, filters)),
-    selectionrevision: (drawings += 1), // removes the box, which is a filter now
+    x: { range: [-0.5, axes.length - 0.5], ticks: axes.map((axis, at) => ({ at, text: axis.label })) },
+    y: { range: [-0.05, 1.05], hidden: true },
+    notes: axes.flatMap((axis, index) => axis.ticks.map(({ at, text }) => ({ x: index, y: at, text }))),
+    boxes: axes.flatMap((axis, index) => brushOf(axis, index, filters)),
   };
   // The worst trials first, so that the best lines are on top.
-  return draw(node, traces.reverse(), layout, { displayModeBar: false }).then(() => {
-    node.removeAllListeners("plotly_selected");
-    node.on("plotly_selected", (event) => event?.range && brushed(event.range, axes, filters));
-    onClick(node, open);
+  draw(byId("parallel"), series.reverse(), layout, {
+    click: ({ trial }) => open(trial.number),
+    brush: (across, up) => brushed(across, up, axes, filters),
   });
 }
 
-function lines(trials, axes, shade, width, model) {
-  const [x, y, text, customdata] = [[], [], [], []];
-  const put = (at, value, words, trialNumber) => {
-    x.push(at);
-    y.push(value);
-    text.push(words);
-    customdata.push(trialNumber);
-  };
+// An item without a place ends a line.
+function lines(trials, axes, color, width, model) {
+  const items = [];
   for (const trial of trials) {
-    const words = hoverText(trial, model.dimensions);
     axes.forEach((axis, index) => {
       const value = axis.read(trial);
-      if (value === null) return put(null, null, "", undefined);
-      for (const at of [index - STUB, index, index + STUB]) put(at, axis.place(value), words, trial.number);
+      const place = value === null ? null : axis.place(value);
+      for (const at of [index - STUB, index, index + STUB]) items.push({ trial, at, place });
     });
-    put(null, null, "", undefined);
+    items.push({ trial, at: null, place: null });
   }
-  const line = { color: shade, width, simplify: false };
-  const hovertemplate = "%{text}<extra></extra>";
-  return { type: "scatter", mode: "lines", x, y, text, customdata, line, opacity: 0.75, hovertemplate };
+  const text = ({ trial }) => hoverText(trial, model);
+  return { items, x: ({ at }) => at, y: ({ place }) => place, line: { color, width }, opacity: 0.75, text };
 }
 
 // The legend of the colours, from the best loss to the worst.
@@ -88,21 +65,7 @@ function showLegend(palette, kept) {
     box.style.background = shade;
     return box;
   });
-  return host.replaceChildren(`best ${number(kept[0].loss)} `, ...shades, ` worst ${number(kept.at(-1).loss)}`);
-}
-
-function ticksOf(axis, index) {
-  return axis.ticks.map(({ at, text }) => ({
-    x: index,
-    y: at,
-    text: plain(text),
-    showarrow: false,
-    xanchor: "left",
-    xshift: 4,
-    font: { size: 10, color: colour("quiet") },
-    bgcolor: colour("paper"),
-    opacity: 0.85,
-  }));
+  return host.replaceChildren(`best ${number(kept[0].value)} `, ...shades, ` worst ${number(kept.at(-1).value)}`);
 }
 
 function brushOf(axis, index, filters) {
@@ -110,17 +73,14 @@ function brushOf(axis, index, filters) {
   if (!range) return [];
   const place = (raw) => (Number.isFinite(raw) ? axis.place(raw) : raw > 0 ? 1 : 0);
   const [low, high] = range.map((raw) => within(-0.03, place(raw), 1.03));
-  const edge = { color: colour("accent"), width: 2 };
-  return [{ type: "rect", x0: index - 0.12, x1: index + 0.12, y0: low - 0.015, y1: high + 0.015, line: edge }];
+  return [{ x: [index - 0.12, index + 0.12], y: [low - 0.015, high + 0.015] }];
 }
 
 function within(least, value, most) {
   return Math.min(most, Math.max(least, value));
 }
 
-function brushed(range, axes, filters) {
-  const [left, right] = range.x.toSorted((one, other) => one - other);
-  const [low, high] = range.y.toSorted((one, other) => one - other);
+function brushed([left, right], [low, high], axes, filters) {
   let hit = axes.filter((_, index) => index >= left && index <= right);
   if (!hit.length) hit = [axes[within(0, Math.round((left + right) / 2), axes.length - 1)]];
   for (const axis of hit) filters.set(axis, axis.options ? optionsIn(axis, low, high) : numbersIn(axis, low, high));

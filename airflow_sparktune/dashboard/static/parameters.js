@@ -1,12 +1,9 @@
 // For each parameter, its importance and a chart of the loss by its value.
-import { draw, logAxis, onClick, thin } from "./chart.js";
+import { draw, logKind } from "./chart.js";
 import { byId, el } from "./dom.js";
-import { plain, short } from "./format.js";
+import { short } from "./format.js";
 import { hoverText } from "./losses.js";
 import { colour } from "./theme.js";
-
-const MOST_DOTS = 6000; // over all charts
-const BARE = { showlegend: false, height: 220, margin: { l: 48, r: 8, t: 8, b: 44 } };
 
 export class Parameters {
   // `load` fetches the shares; if `askable`, the user can recompute them; `open` shows a trial's panel.
@@ -52,33 +49,27 @@ export class Parameters {
   }
 
   chart(label) {
-    const axis = this.axes.find((each) => each.label === label);
-    const active = this.model.searched.filter((trial) => trial.state === "ok" && axis.read(trial) !== null);
-    const trials = thin(active, Math.max(300, MOST_DOTS / this.axes.length));
-    this.charts.get(label).parentElement.hidden = !trials.length;
+    const { model, axes, open } = this;
+    const axis = axes.find((each) => each.label === label);
+    const items = model.searched.filter((trial) => trial.state === "ok" && axis.read(trial) !== null);
     const node = this.charts.get(label);
-    const trace = {
-      type: "scatter",
-      mode: "markers",
-      x: trials.map((trial) => (axis.options ? axis.read(trial) + jitter(trial) : axis.read(trial))),
-      y: trials.map((trial) => trial.loss),
-      text: trials.map((trial) => hoverText(trial, this.model.dimensions)),
-      customdata: trials.map((trial) => trial.number),
-      marker: { size: 6, opacity: 0.6, color: colour("accent") },
-      hovertemplate: "%{text}<extra></extra>",
+    node.parentElement.hidden = !items.length;
+    const series = {
+      items,
+      x: axis.options ? (trial) => axis.read(trial) + jitter(trial) : axis.read,
+      y: (trial) => trial.value,
+      dots: { size: 6, color: colour("accent") },
+      opacity: 0.6,
+      text: (trial) => hoverText(trial, model),
     };
     const named = axis.options && {
-      tickvals: axis.options.map((_, index) => index),
-      ticktext: axis.options.map((name) => plain(short(name, 14))),
+      ticks: axis.options.map((name, at) => ({ at, text: short(name, 14) })),
       range: [-0.6, axis.options.length - 0.4],
     };
-    const losses = trials.map((trial) => trial.loss);
-    const logLoss = byId("log-loss").checked && losses.length;
-    draw(node, [trace], {
-      ...BARE,
-      xaxis: { ...(axis.log ? logAxis(axis.bounds) : { type: "linear" }), ...named },
-      yaxis: { title: { text: "loss" }, ...(logLoss ? logAxis(losses) : { type: "linear" }) },
-    }).then(() => onClick(node, this.open));
+    const kind = byId("log-loss").checked ? logKind(items.map((trial) => trial.value)) : "linear";
+    const x = { kind: axis.log ? "log" : "linear", ...named };
+    const layout = { height: 220, x, y: { title: model.metric.name, kind } };
+    draw(node, [series], layout, { click: (trial) => open(trial.number) });
   }
 
   async askImportance() {

@@ -1,7 +1,7 @@
-// The best loss over the runs: one chart, or a small one for each map index of a mapped task.
+// The best result over the runs: one chart, or a small one for each map index of a mapped task.
 import { draw } from "./chart.js";
 import { byId, el } from "./dom.js";
-import { moment, number, plain } from "./format.js";
+import { moment, number } from "./format.js";
 import { colour } from "./theme.js";
 
 const MOST_CHARTS = 24;
@@ -11,18 +11,20 @@ export function showSeries(runs, { address, nameOf }) {
   const host = byId("best");
   host.classList.toggle("single", indices.length === 1);
   host.replaceChildren(...indices.slice(0, MOST_CHARTS).map((index) => {
+    const newest = runs.find((run) => run.map_index === index);
     const own = runs.filter((run) => run.map_index === index && run.best_loss !== null && run.at !== null).reverse();
-    return figure(own, nameOf(runs.find((run) => run.map_index === index)), address, indices.length > 1);
+    const alike = own.filter((run) => run.maximize === newest.maximize);
+    return figure(alike, nameOf(newest), address, indices.length > 1);
   }));
   if (indices.length > MOST_CHARTS) host.append(el("p", { class: "quiet" }, `and ${indices.length - MOST_CHARTS} more map indices`));
 }
 
 function figure(own, name, address, small) {
   const last = own.at(-1);
-  const caption = el("figcaption", {}, [name, last && `${number(last.best_loss)}${gain(own)}`].filter(Boolean).join(": "));
+  const caption = el("figcaption", {}, [name, last && `${number(last.value)}${gain(own)}`].filter(Boolean).join(": "));
   if (!own.length) return el("figure", {}, caption, el("p", { class: "quiet" }, "no result yet"));
   // A single run is shown as a number; a line needs two.
-  if (own.length === 1) return el("figure", {}, small ? caption : null, el("p", { class: "single-number" }, number(last.best_loss)));
+  if (own.length === 1) return el("figure", {}, small ? caption : null, el("p", { class: "single-number" }, number(last.value)));
   const node = el("div", { class: small ? "chart small" : "chart" });
   chart(node, own, address, small);
   return el("figure", {}, caption, node);
@@ -36,32 +38,26 @@ function gain(own) {
   return share === 0 ? ", as before" : `, ${Math.abs(share).toPrecision(2)} % ${share > 0 ? "better" : "worse"} than the run before`;
 }
 
-async function chart(node, own, address, small) {
-  const trace = {
-    type: "scatter",
-    mode: "lines+markers",
-    x: own.map((run) => moment(run.at)),
-    y: own.map((run) => run.best_loss),
-    text: own.map((run) => plain(`${run.run_id}\n${moment(run.at)}`).replace("\n", "<br>")),
-    marker: { color: colour("best"), size: small ? 6 : 9 },
-    line: { color: colour("best"), width: 1 },
-    hovertemplate: "%{text}<br>best loss %{y}<extra></extra>",
+function chart(node, own, address, small) {
+  const name = `best ${own[0].metric.name}`;
+  const series = {
+    items: own,
+    x: (run) => run.at,
+    y: (run) => run.value,
+    line: { color: colour("best") },
+    dots: { color: colour("best"), size: small ? 6 : 9 },
+    text: (run) => [run.run_id, moment(run.at), `${name} ${number(run.value)}`],
   };
-  await draw(node, [trace], {
+  const layout = {
     height: small ? 180 : 300,
-    showlegend: false,
-    xaxis: { type: "date" },
-    yaxis: small ? {} : { title: { text: "best loss" } },
-    shapes: changeMarks(own),
-  });
-  node.removeAllListeners("plotly_click");
-  node.on("plotly_click", ({ points }) => (location.href = address(own[points[0].pointNumber])));
+    x: { kind: "date" },
+    y: { title: small ? null : name },
+    verticals: changeMarks(own),
+  };
+  draw(node, [series], layout, { click: (run) => (location.href = address(run)) });
 }
 
-// A dotted line for each change of the objective's code or of the space.
+// A dotted line for each change of the objective's code, of the space or of the metric.
 export function changeMarks(own) {
-  const line = { color: colour("quiet"), width: 1, dash: "dot" };
-  return own
-    .filter((run) => run.changed.length)
-    .map((run) => ({ type: "line", x0: moment(run.at), x1: moment(run.at), y0: 0, y1: 1, yref: "paper", line }));
+  return own.filter((run) => run.changed.length).map((run) => ({ at: run.at }));
 }

@@ -115,16 +115,17 @@ function segment(state, count, all) {
 }
 
 function best(model) {
-  const { summary } = model.reply;
+  const { reply: { summary }, metric } = model;
+  const name = `Best ${metric.name}`;
   if (summary.best_number === null) {
-    return card("Best loss", el("p", { class: "big" }, "–"), el("p", {}, "no successful trial yet"));
+    return card(name, el("p", { class: "big" }, "–"), el("p", {}, "no successful trial yet"));
   }
   const point = summary.best_point ?? {};
   const active = model.dimensions.filter(({ label }) => point[label] !== null && point[label] !== undefined);
   const list = active.flatMap((each) => [el("dt", {}, each.path), el("dd", {}, valueOf(each, point[each.label]))]);
   return card(
-    "Best loss",
-    el("p", { class: "big" }, number(summary.best_loss)),
+    name,
+    el("p", { class: "big" }, number(metric.shown(summary.best_loss))),
     el("dl", {}, el("dt", {}, "trial"), el("dd", {}, String(summary.best_number)), ...list),
     copyButtons(summary.best_params),
   );

@@ -8,6 +8,7 @@ import { byId, el } from "./dom.js";
 import { Filters } from "./filters.js";
 import { moment } from "./format.js";
 import { initLosses, showLosses } from "./losses.js";
+import { title } from "./metric.js";
 import { StudyModel } from "./model.js";
 import { showNotices } from "./notices.js";
 import { showDifferences, showPairs } from "./pairs.js";
@@ -35,6 +36,7 @@ const panel = new Panel({
   load: (chosen) => source.trial(model, chosen),
   output: (chosen) => source.output(model, chosen),
   changed: () => table.choose(panel.shown),
+  metric: () => model.metric,
 });
 const table = new TrialTable({ open, kept: (trial) => filters.kept(trial) });
 const parameters = new Parameters(() => source.importance(model), { askable: !inside, open });
@@ -68,6 +70,12 @@ function showCharts() {
   parameters.show(model, axes);
 }
 
+function showMetric({ name }) {
+  byId("slices-title").textContent = `${title(name)} by parameter`;
+  byId("contour-title").textContent = `${title(name)} by two parameters`;
+  byId("pairs-text").textContent = `${title(name)} in each repeat, joined where the seed is the same; the bars are the mean and its standard error.`;
+}
+
 function showAll(changed) {
   const known = Boolean(model.reply.summary?.attempts);
   byId("study").hidden = !known;
@@ -76,6 +84,7 @@ function showAll(changed) {
   showTitle();
   if (!known) return;
   showState(model, task?.current);
+  showMetric(model.metric);
   if (!changed) return;
   showConfirmation(model, open);
   table.show(model);

@@ -1,6 +1,7 @@
 // The table of trials, with sorting, a filter by state, and search; a click on a row opens the trial's panel.
 import { byId, el, reconcile } from "./dom.js";
 import { duration, number, originOf, SIGNS, STATE_WORDS, STATES, valueOf } from "./format.js";
+import { title } from "./metric.js";
 
 const PAGE = 100;
 
@@ -82,13 +83,13 @@ export class TrialTable {
   }
 
   head() {
-    const { dimensions, metrics, reply, ordered } = this.model;
+    const { dimensions, metrics, metric, reply, ordered } = this.model;
     const some = { failures: ordered.some((trial) => trial.failure), attempts: reply.attempts.length > 1 };
     some.origins = ordered.some(originOf);
-    const signature = JSON.stringify([dimensions, metrics, some, this.sort]);
+    const signature = JSON.stringify([dimensions, metrics, metric, some, this.sort]);
     if (signature === this.signature) return;
     this.signature = signature;
-    this.columns = columnsOf(dimensions, metrics, some);
+    this.columns = columnsOf(dimensions, metrics, metric, some);
     this.rows.clear();
     const focused = document.activeElement?.dataset?.column;
     const cells = this.columns.map((column) => this.headCell(column));
@@ -127,7 +128,7 @@ export class TrialTable {
   }
 }
 
-function columnsOf(dimensions, metrics, some) {
+function columnsOf(dimensions, metrics, metric, some) {
   const plainCell = (text, wide) => (trial) => {
     const words = String(text(trial));
     return el("td", { class: wide ? "text" : null, title: wide && words.length > 24 ? words : null }, words);
@@ -135,7 +136,7 @@ function columnsOf(dimensions, metrics, some) {
   const columns = [
     { key: "number", title: "Trial", value: (trial) => trial.number, text: (trial) => trial.number },
     { key: "state", title: "State", value: (trial) => trial.state, text: (trial) => STATE_WORDS[trial.state], cell: stateCell },
-    { key: "loss", title: "Loss", value: (trial) => trial.loss, text: (trial) => blank(trial.loss) },
+    { key: "loss", title: title(metric.name), value: (trial) => trial.value, text: (trial) => blank(trial.value) },
     ...metrics.map((name) => ({
       key: `metric ${name}`,
       title: name,

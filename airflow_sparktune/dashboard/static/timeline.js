@@ -1,36 +1,41 @@
 // The timeline: one row per slot, one bar per trial in the colour of its state; gaps are idle slots.
-import { draw, onClick } from "./chart.js";
+import { draw } from "./chart.js";
 import { byId } from "./dom.js";
-import { duration, number, originOf, plain, STATE_WORDS, STATES } from "./format.js";
+import { duration, number, originOf, STATE_WORDS, STATES } from "./format.js";
 import { colour } from "./theme.js";
 
 // `open` is called with the number of the trial that was clicked.
-export async function showTimeline(model, open) {
+export function showTimeline(model, open) {
   // Trials taken over from a cleared study ran before this study started.
   const placed = model.ordered.filter((trial) => trial.slot !== null && trial.start >= model.started);
   const slots = Math.max(model.reply.summary?.slots ?? 0, ...highest(placed));
   const unit = unitOf(model.elapsed);
   const until = model.active ? model.reply.now : (model.reply.attempts.at(-1)?.last ?? 0);
-  const node = byId("timeline");
   byId("timeline-text").textContent = words(model, placed, slots);
-  const traces = STATES.map((state) => {
-    const own = placed.filter((trial) => trial.state === state);
-    return bars(state, own, model.started, until, unit);
+  const after = (at) => (at - model.started) / unit.seconds;
+  const series = STATES.map((state) => {
+    const items = placed.filter((trial) => trial.state === state);
+    const bars = {
+      color: colour(state),
+      from: (trial) => after(trial.start),
+      to: (trial) => after(trial.end ?? until),
+      row: (trial) => trial.slot,
+    };
+    const text = (trial) => describe(trial, (trial.end ?? until) - trial.start, model.metric);
+    return { name: STATE_WORDS[state], items, bars, text };
   });
-  await draw(node, traces.filter((trace) => trace.x.length), {
-    height: Math.min(640, 90 + slots * Math.max(8, Math.min(24, 400 / Math.max(slots, 1)))),
-    hoverdistance: 40,
-    xaxis: { title: { text: `${unit.name} since the start` }, rangemode: "tozero", zeroline: false },
-    yaxis: {
-      title: { text: "slot" },
-      range: [slots - 0.5, -0.5],
-      dtick: slots > 20 ? undefined : 1,
-      zeroline: false,
-      showgrid: false,
-    },
-    shapes: model.reply.attempts.slice(1).map((attempt) => border((attempt.opened - model.started) / unit.seconds)),
-  });
-  onClick(node, open);
+  const layout = {
+    height: Math.min(640, 60 + slots * Math.max(8, Math.min(24, 400 / Math.max(slots, 1)))),
+    x: { title: `${unit.name} since the start`, least: 0 },
+    y: { title: "slot", range: [slots - 0.5, -0.5], ticks: slotTicks(slots) },
+    verticals: model.reply.attempts.slice(1).map((attempt) => ({ at: after(attempt.opened) })),
+  };
+  draw(byId("timeline"), series, layout, { click: (trial) => open(trial.number) });
+}
+
+function slotTicks(slots) {
+  const step = Math.ceil(slots / 20);
+  return Array.from({ length: Math.ceil(slots / step) }, (_, index) => ({ at: index * step, text: String(index * step) }));
 }
 
 function highest(placed) {
@@ -42,52 +47,11 @@ function unitOf(seconds) {
   return seconds < 3 * 3600 ? { name: "minutes", seconds: 60 } : { name: "hours", seconds: 3600 };
 }
 
-// One filled path has all bars of a state, because 10,000 bars would be 10,000 elements.
-function bars(state, trials, origin, until, unit) {
-  const gap = (until - origin) / unit.seconds / 1000; // between two trials that follow each other
-  const x = [];
-  const y = [];
-  const text = [];
-  const customdata = [];
-  for (const trial of trials) {
-    const start = (trial.start - origin) / unit.seconds;
-    const whole = ((trial.end ?? until) - origin) / unit.seconds;
-    const end = whole - Math.min(gap, (whole - start) / 4);
-    const middle = (start + end) / 2;
-    const [top, bottom] = [trial.slot - 0.4, trial.slot + 0.4];
-    x.push(start, middle, end, end, middle, start, start, null);
-    y.push(top, top, top, bottom, bottom, bottom, top, null);
-    const label = describe(trial, (trial.end ?? until) - trial.start);
-    for (let corner = 0; corner < 8; corner += 1) {
-      text.push(label);
-      customdata.push(trial.number);
-    }
-  }
-  return {
-    name: STATE_WORDS[state],
-    type: "scatter",
-    mode: "none", // with lines, plotly would draw a path for each bar
-    fill: "toself",
-    hoveron: "points",
-    x,
-    y,
-    text,
-    customdata,
-    fillcolor: colour(state),
-    hovertemplate: "%{text}<extra></extra>",
-  };
-}
-
-function describe(trial, seconds) {
-  const loss = trial.loss === null ? "" : `, loss ${number(trial.loss)}`;
-  const failure = trial.failure ? `<br>${plain(trial.failure)}` : "";
+function describe(trial, seconds, metric) {
+  const value = trial.value === null ? "" : `, ${metric.name} ${number(trial.value)}`;
   const origin = originOf(trial) ? ` (${originOf(trial)})` : "";
-  return `trial ${trial.number}${origin}: ${STATE_WORDS[trial.state]}, ${duration(seconds)}${loss}${failure}`;
-}
-
-function border(at) {
-  const line = { color: colour("quiet"), width: 1, dash: "dot" };
-  return { type: "line", x0: at, x1: at, y0: 0, y1: 1, yref: "paper", line };
+  const line = `trial ${trial.number}${origin}: ${STATE_WORDS[trial.state]}, ${duration(seconds)}${value}`;
+  return trial.failure ? [line, trial.failure] : [line];
 }
 
 function words(model, placed, slots) {

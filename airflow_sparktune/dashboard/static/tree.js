@@ -19,14 +19,14 @@ function entry(model, dimension, index) {
   if (!Array.isArray(dimension.options)) return el("li", {}, dimension.path, " ", range(dimension));
   const options = dimension.options.map((name, option) => {
     const own = model.searched.filter((trial) => trial.point[index] === option);
-    return el("li", {}, el("strong", {}, name), `: ${summary(own)}`, level(model, dimension.label, option));
+    return el("li", {}, el("strong", {}, name), `: ${summary(own, model.metric)}`, level(model, dimension.label, option));
   });
   return el("li", {}, dimension.path, el("ul", {}, ...options));
 }
 
-function summary(trials) {
+function summary(trials, metric) {
   const losses = trials.filter((trial) => trial.state === "ok").map((trial) => trial.loss);
-  const best = losses.length ? `, best ${number(losses.reduce((one, other) => Math.min(one, other)))}` : "";
+  const best = losses.length ? `, best ${number(metric.shown(losses.reduce((one, other) => Math.min(one, other))))}` : "";
   return `${plural(trials.length, "trial")}${best}`;
 }
 

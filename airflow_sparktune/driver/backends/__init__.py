@@ -36,7 +36,13 @@ def create(spec: Spec) -> Backend:
 
 def _task(spec: Spec) -> ImportedTask:
     shared = Shared(_shared_data(spec.shared_data)) if spec.shared_data else None
-    return ImportedTask(spec.objective, spec.objective_kwargs, shared, spec.rule.confirm.objective_kwargs)
+    return ImportedTask(
+        spec.objective,
+        spec.objective_kwargs,
+        shared,
+        confirm_kwargs=spec.rule.confirm.objective_kwargs,
+        metric=spec.metric,
+    )
 
 
 def _shared_data(name: str) -> Any:

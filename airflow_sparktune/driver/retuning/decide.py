@@ -51,7 +51,7 @@ def decide(rule: Rule, incumbent: Contender, candidates: Sequence[Contender]) ->
             f"the incumbent must run on today's data, but {incumbent.failures} of "
             f"{rule.confirm.repeats} repeats of it failed"
         )
-    refuse_mixed_signs(rule.margin, [incumbent, *candidates])
+    refuse_mixed_signs(rule, [incumbent, *candidates])
     entered = _entered(incumbent, candidates)
     noise = not deterministic(entered, repeats=rule.confirm.repeats)
     stand_in_sd = 2**0.5 * residual_sd(entered)
@@ -102,7 +102,7 @@ def choose(
     winner = replace(best, standing=Standing.WON)
     return Decision(
         outcome=outcome,
-        reason=first_reason(winner, why=why, unfinished=unfinished),
+        reason=first_reason(winner, rule.metric, why=why, unfinished=unfinished),
         params=winner.params,
         number=winner.number,
         candidates=tuple(winner if item is best else item for item in judged),

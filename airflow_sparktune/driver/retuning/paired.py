@@ -10,7 +10,7 @@ from statistics import fmean, stdev
 
 from airflow_sparktune.driver.retuning.contender import Contender
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.retuning.rule import LEAST_REPEATS, Margin
+from airflow_sparktune.study.retuning.rule import LEAST_REPEATS, Margin, Rule
 
 # A candidate is dropped if even its one-sided 90 % upper bound is below 0.
 RACING_CONFIDENCE = 0.9
@@ -120,11 +120,12 @@ def dropped_after(incumbent: Contender, candidate: Contender, margin: Margin, *,
     return None
 
 
-def refuse_mixed_signs(margin: Margin, contenders: Sequence[Contender]) -> None:
+def refuse_mixed_signs(rule: Rule, contenders: Sequence[Contender]) -> None:
     """Raise SpecError for a relative margin if losses have both signs: a share of them is undefined."""
-    losses = [loss for item in contenders for loss in item.all_losses]
-    if margin.relative and losses and min(losses) < 0 < max(losses):
+    name = rule.metric.name
+    values = [rule.metric.shown(loss) for item in contenders for loss in item.all_losses]
+    if rule.margin.relative and values and min(values) < 0 < max(values):
         raise SpecError(
-            f"replace_margin must be a number in units of the loss if losses have both signs, got "
-            f"{margin.to_json()!r} with losses from {min(losses):.6g} to {max(losses):.6g}"
+            f"replace_margin must be a number in units of the {name} if its values have both signs, got "
+            f"{rule.margin.to_json()!r} with values from {min(values):.6g} to {max(values):.6g}"
         )

@@ -136,7 +136,7 @@ class Retuning:
         self._nominate(reason, trial if why is None else None)
         confirmation = Confirmation(self._study, self._rule)
         if confirmation.incumbent is not None:
-            refuse_mixed_signs(self._rule.margin, [confirmation.incumbent, *confirmation.candidates])
+            refuse_mixed_signs(self._rule, [confirmation.incumbent, *confirmation.candidates])
         if confirmation.missing():
             limits = [rule for rule in rules_of(self._spec) if isinstance(rule, (Timeout, SlotHours))]
             queue = RepeatQueue(self._study, confirmation)

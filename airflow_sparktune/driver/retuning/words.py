@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.retuning.decision import Measured, Standing
 from airflow_sparktune.study.retuning.rule import Rule
 
@@ -37,7 +38,7 @@ def kept_reason(rule: Rule, candidates: Sequence[Measured]) -> str:
     return f"{said}: too little to be sure{margin}"
 
 
-def first_reason(winner: Measured, *, why: str | None, unfinished: bool) -> str:
+def first_reason(winner: Measured, metric: Metric, *, why: str | None, unfinished: bool) -> str:
     """Return why a configuration was chosen without an incumbent to compare with."""
     because = why or "there was no champion yet"
     if unfinished:
@@ -45,8 +46,8 @@ def first_reason(winner: Measured, *, why: str | None, unfinished: bool) -> str:
         return f"{because}; trial {winner.number} {said}"
     if winner.mean is None:
         return f"{because}; trial {winner.number} is the best of the search"
-    mean = with_error(winner.mean, winner.std_error)
-    return f"{because}; trial {winner.number} has the best mean loss, {mean}"
+    mean = with_error(metric.shown(winner.mean), winner.std_error)
+    return f"{because}; trial {winner.number} has the best mean {metric.name}, {mean}"
 
 
 def with_error(value: float, std_error: float | None) -> str:

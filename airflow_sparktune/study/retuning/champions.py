@@ -21,6 +21,7 @@ from airflow_sparktune.errors import RecordError
 from airflow_sparktune.study.address import part
 from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.journal.decode import decoded
+from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.retuning.decision import Outcome
 from airflow_sparktune.study.storage import Storage, open_storage
 
@@ -60,7 +61,8 @@ class Entry:
     """One entry of the record.
 
     `at` is in seconds since 1970. `study` is the address of the study that found `params`, and `point` the
-    sampler's raw form of them. `by` names the run or user that wrote the entry. `evidence` is the decision as
+    sampler's raw form of them. `maximize` is the name of the score whose negative `loss` is, None for a loss.
+    `by` names the run or user that wrote the entry. `evidence` is the decision as
     JSON. `restores` is the number of the entry that a rollback restored.
     """
 
@@ -71,11 +73,17 @@ class Entry:
     reason: str
     point: Mapping[str, Any] | None = None
     loss: float | None = None
+    maximize: str | None = None
     study: str | None = None
     by: str | None = None
     segment: str | None = None
     evidence: Mapping[str, Any] | None = None
     restores: int | None = None
+
+    @property
+    def metric(self) -> Metric:
+        """Return what people read for the loss."""
+        return Metric.of(self.maximize)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Entry:
@@ -176,6 +184,7 @@ class Champions:
             params=old.params,
             point=old.point,
             loss=old.loss,
+            maximize=old.maximize,
             study=old.study,
             by=by,
             reason=f"restored entry {number} ({old.action.value})",
@@ -243,6 +252,7 @@ _ENTRY: Mapping[str, shape.Fits] = {
     "reason": shape.text,
     "point": shape.optional(shape.group),
     "loss": shape.optional(shape.number),
+    "maximize": shape.optional(shape.text),
     "study": shape.optional(shape.text),
     "by": shape.optional(shape.text),
     "segment": shape.optional(shape.text),

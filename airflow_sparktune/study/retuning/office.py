@@ -26,8 +26,10 @@ def put_on_record(study: Study, address: str, champions: Champions, *, at: float
             params=best.params,
             point=best.point,
             loss=best.loss,
+            maximize=study.spec.maximize,
             study=address,
-            reason=f"trial {best.number} has the best loss; there was no incumbent to compare with",
+            reason=f"trial {best.number} has the best {study.metric.name}; "
+            "there was no incumbent to compare with",
         )
     manual = study.spec.promote == "manual" and decision.outcome is not Outcome.KEPT
     return _add(champions, Action.PROPOSED if manual else Action.of(decision.outcome), study, address, at=at)
@@ -61,6 +63,7 @@ def _add(
         params=decision.params,
         point=trial.point if trial else None,
         loss=decision.loss,
+        maximize=study.spec.maximize if study.spec else None,
         study=address,
         by=by,
         reason=decision.reason,

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.plain import plain, scalar
 
 # With fewer pairs, the standard deviation is too uncertain to be useful.
@@ -134,6 +135,7 @@ class Rule:
     confirm: Confirm = field(default_factory=Confirm)
     margin: Margin = field(default_factory=lambda: Margin(0.0))
     guardrails: tuple[Guardrail, ...] = ()
+    metric: Metric = field(default_factory=Metric)
 
 
 def _real(value: Any) -> float | None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study import space as spaces
+from airflow_sparktune.study.metric import LOSS
 from airflow_sparktune.study.plain import plain, scalar
 
 ALGORITHMS = ("gp", "tpe", "random", "anneal", "atpe")
@@ -139,6 +140,16 @@ def points(name: str, value: Any) -> list[dict[str, Any]]:
             raise SpecError(f"{name}[{index}] must be an object of params by name, got {point!r}; {example}")
     checked: list[dict[str, Any]] = plain(value, what=name)
     return checked
+
+
+def score(name: str, value: Any) -> str:
+    """Require the name of a score."""
+    if not isinstance(value, str) or not value or value in (LOSS, "status"):
+        raise SpecError(
+            f"{name} must be the name of a score (such as 'accuracy'), got {value!r}; leave it unset for an "
+            "objective that returns a loss"
+        )
+    return value
 
 
 def flag(name: str, value: Any) -> bool:

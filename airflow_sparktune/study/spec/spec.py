@@ -10,6 +10,7 @@ from math import floor
 from typing import Any
 
 from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.retuning.rule import Confirm, Guardrail, Margin, Rule
 from airflow_sparktune.study.spec import checks, retuning
 from airflow_sparktune.study.spec.checks import RunTrialsOn
@@ -64,6 +65,15 @@ class Spec:
         example='{"data": "s3://lake/churn/today"}',
         identity=True,
     )
+    maximize: str | None = declared(
+        checks.score,
+        takes="name",
+        doc="The name of the score that the objective returns instead of a loss, as a number or as this key "
+        "of a dict; larger is better.",
+        default=None,
+        example="accuracy",
+        identity=True,
+    )
     algo: str = declared(
         checks.algorithm,
         takes="name",
@@ -98,7 +108,8 @@ class Spec:
     loss_threshold: float | None = declared(
         checks.finite,
         takes="number",
-        doc="The study stops when a trial's loss is at most this value.",
+        doc="The study stops when a trial's loss is at most this value; with `maximize`, when its score is "
+        "at least this value.",
         default=None,
         example="0.05",
         bounds=True,
@@ -114,7 +125,7 @@ class Spec:
     min_improvement: float = declared(
         checks.not_negative,
         takes="number",
-        doc="How much lower a loss must be to count as progress for `no_progress`.",
+        doc="How much better a loss or score must be to count as progress for `no_progress`.",
         default=0.0,
         example="0.001",
     )
@@ -212,8 +223,8 @@ class Spec:
     replace_margin: float | str = declared(
         retuning.margin,
         takes="number or percentage",
-        doc="The least improvement over the incumbent that a candidate needs: in units of the loss, or a "
-        "share of the incumbent's loss such as `2%`.",
+        doc="The least improvement over the incumbent that a candidate needs: in units of the loss or score, "
+        "or a share of the incumbent's such as `2%`.",
         default=0.0,
         example="2%",
     )
@@ -371,7 +382,13 @@ class Spec:
             confirm=Confirm.parse("confirm", self.confirm or {}),
             margin=Margin.parse("replace_margin", self.replace_margin),
             guardrails=Guardrail.parse_all("guardrails", self.guardrails),
+            metric=self.metric,
         )
+
+    @property
+    def metric(self) -> Metric:
+        """Return what people read for a loss of this study."""
+        return Metric.of(self.maximize)
 
     def _check_together(self) -> None:
         """Raise SpecError if fields contradict each other."""

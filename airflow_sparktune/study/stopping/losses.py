@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class LossThreshold(Rule):
-    """Ends a study when a loss is low enough."""
+    """Ends a study when a loss is low enough, or a score high enough."""
 
     reason = StopReason.LOSS_THRESHOLD
     fields = ("loss_threshold",)
@@ -24,7 +24,7 @@ class LossThreshold(Rule):
 
     @classmethod
     def of(cls, spec: Spec) -> Self | None:
-        return None if spec.loss_threshold is None else cls(spec.loss_threshold)
+        return None if spec.loss_threshold is None else cls(spec.metric.loss(spec.loss_threshold))
 
     def tell(self, trial: Trial) -> None:
         # The incumbent does not count: it may be below the threshold already.

@@ -60,7 +60,7 @@ def test_the_tab_fills_while_the_demo_runs_on_spark(page: Page, airflow: Site) -
     expect(tab.locator("#headline")).to_contain_text("Done", timeout=30_000)
     for label in ("batch_size", "learning_rate", "momentum"):
         expect(tab.locator("#trials thead")).to_contain_text(label)
-    expect(tab.locator("#losses .scatterlayer .trace").first).to_be_attached()
+    expect(tab.locator("#losses .axis").first).to_be_attached()
     tab.locator("#importance-title").scroll_into_view_if_needed()
     expect(tab.locator("#importance")).to_contain_text("learning_rate", timeout=30_000)
 

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from airflow_sparktune.study.journal.output import OutputWriter
 from airflow_sparktune.study.space import choice, uniform
 from airflow_sparktune.study.storage import open_storage
+from tests.dashboard.helpers.browsers import first_mark
 from tests.dashboard.helpers.pages import RUN, TASK, client_of
 from tests.dashboard.helpers.serving import served
 from tests.dashboard.helpers.synthetic import Writer
@@ -48,7 +49,7 @@ def test_a_finished_study_shows_its_state_and_is_asked_for_once(page: Page, site
     expect(page.locator("#state")).to_contain_text("40 of 40 trials")
     expect(page.locator("#state")).to_contain_text("40 of 40")
     expect(page.locator("#headline")).to_contain_text("reached max_evals (40)")
-    expect(page.locator("#losses .scatterlayer .trace")).to_have_count(4)
+    expect(page.locator("#losses .legend li")).to_have_count(4)
     page.wait_for_timeout(2500)
     assert len(asked) == 1
 
@@ -153,8 +154,8 @@ def test_a_bar_of_the_timeline_opens_its_trial(page: Page, site: str, address: s
     writer.close()
     page.goto(f"{site}{RUN}/")
     scroll_to(page, "#timeline")
-    expect(page.locator("#timeline .scatterlayer .trace").first).to_be_attached()
-    box = page.locator("#timeline .draglayer .nsewdrag").first.bounding_box()
+    expect(page.locator("#timeline .axis").first).to_be_attached()
+    box = page.locator("#timeline .area").bounding_box()
     assert box
 
     page.mouse.click(box["x"] + 2, box["y"] + box["height"] / 8)  # the first bar in the first of four slots
@@ -170,7 +171,7 @@ def test_a_box_over_an_axis_filters_the_table(page: Page, site: str, address: st
     finished(address)
     page.goto(f"{site}{RUN}/")
     scroll_to(page, "#parallel")
-    plot = page.locator("#parallel .draglayer .nsewdrag").first
+    plot = page.locator("#parallel .area")
     box = plot.bounding_box()
     assert box
     axis = box["x"] + box["width"] * 1.5 / 5  # the second of five
@@ -206,16 +207,41 @@ def test_importance_and_slices_come_into_sight(page: Page, site: str, address: s
     expect(page.locator("#importance dt")).to_have_count(4, timeout=30_000)
     expect(page.locator("#importance")).to_contain_text("%")
     scroll_to(page, "#slices")
-    expect(page.locator("#slices .scatterlayer")).to_have_count(4)
+    expect(page.locator("#slices canvas")).to_have_count(4)
 
 
-def test_no_chart_offers_to_send_data_away(page: Page, site: str, address: str) -> None:
+def test_a_box_zooms_and_a_button_zooms_out(page: Page, site: str, address: str) -> None:
     finished(address)
     page.goto(f"{site}{RUN}/")
+    area = page.locator("#losses .area")
+    expect(area).to_be_visible()
+    ticks = page.locator("#losses text")
+    before = ticks.all_inner_texts()
+    box = area.bounding_box()
+    assert box
 
-    expect(page.locator("#losses .modebar-btn").first).to_be_attached()
-    titles = page.locator(".modebar-btn").evaluate_all("nodes => nodes.map(node => node.dataset.title)")
-    assert not [title for title in titles if re.search(r"share|cloud|studio|edit", title, re.IGNORECASE)]
+    page.mouse.move(box["x"] + 40, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 240, box["y"] + 140, steps=4)
+    page.mouse.up()
+
+    reset = page.get_by_role("button", name="Reset zoom").first
+    expect(reset).to_be_visible()
+    assert ticks.all_inner_texts() != before
+    reset.click()
+    expect(reset).to_be_hidden()
+    assert ticks.all_inner_texts() == before
+
+
+def test_the_pointer_names_a_trial_and_the_legend_hides_a_state(page: Page, site: str, address: str) -> None:
+    finished(address)
+    page.goto(f"{site}{RUN}/")
+    first_mark(page, "#losses")
+
+    expect(page.locator("#losses .tip")).to_contain_text("depth = ")
+    name = page.locator("#losses .legend").get_by_role("button", name="pruned")
+    name.click()
+    expect(name).to_have_attribute("aria-pressed", "false")
 
 
 def test_it_follows_the_systems_theme_when_it_stands_alone(page: Page, site: str, address: str) -> None:
@@ -226,16 +252,16 @@ def test_it_follows_the_systems_theme_when_it_stands_alone(page: Page, site: str
     page.emulate_media(color_scheme="dark")
 
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
-    expect(page.locator("#losses .main-svg").first).to_have_css("background-color", "rgb(23, 30, 45)")
+    expect(page.locator("#losses text").first).to_have_css("fill", "rgb(230, 234, 240)")
 
 
 def test_it_fits_a_narrow_screen(page: Page, site: str, address: str) -> None:
     finished(address)
     page.set_viewport_size({"width": 380, "height": 800})
     page.goto(f"{site}{RUN}/")
+    scroll_to(page, "#losses-title")
 
-    page.locator("#losses").scroll_into_view_if_needed()  # a chart is drawn when it is in sight
-    expect(page.locator("#losses .scatterlayer .trace")).to_have_count(4)
+    expect(page.locator("#losses .legend li")).to_have_count(4)
     assert page.evaluate("document.documentElement.scrollWidth") == 380
 
 
@@ -320,7 +346,7 @@ def test_script_tags_are_text_in_the_report(page: Page, site: str, address: str,
     page.goto(report.as_uri())
 
     expect(page.locator("#banner")).to_contain_text(EVIL)
-    expect(page.locator("#losses .scatterlayer .trace").first).to_be_attached()
+    expect(page.locator("#losses .axis").first).to_be_attached()
     assert page.locator("img").count() == 0
 
 

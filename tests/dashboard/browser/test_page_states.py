@@ -18,6 +18,7 @@ from airflow_sparktune.study.space import choice, loguniform, uniform, uniformin
 from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.trial import TrialState
+from tests.dashboard.helpers.browsers import first_mark
 from tests.dashboard.helpers.pages import RUN, TASK, client_of, nobody
 from tests.dashboard.helpers.serving import served
 from tests.dashboard.helpers.synthetic import TRACEBACK, Writer
@@ -97,6 +98,30 @@ def test_a_task_without_a_study_says_what_airflow_knows(
     expect(page.locator("#notices")).to_contain_text(title)
 
 
+def test_a_study_that_maximises_speaks_of_its_score(page: Page, site: str, address: str) -> None:
+    """The journal has the score with the other sign; best is what is largest."""
+    writer = Writer(address, space=SPACE)
+    writer.open(max_evals=4, maximize="accuracy", loss_threshold=0.99)
+    for trial, score in zip(writer.trials(4), (0.5, 0.75, 0.625, 0.25), strict=True):
+        writer.put(trial.ended(TrialState.OK, end=writer.now, run_s=1.0, loss=-score))
+    writer.close()
+    page.goto(f"{site}{RUN}/")
+
+    expect(page.locator("#headline")).to_contain_text("0.75, 50 % better than the first trial")
+    expect(page.locator("#state")).to_contain_text("Best accuracy")
+    expect(page.locator("#losses-title")).to_have_text("Accuracy by trial")
+    expect(page.locator("#losses-text")).to_contain_text("Best accuracy 0.75 at trial 1; it improved once.")
+    expect(page.locator("#losses")).to_contain_text("accuracy threshold")
+    expect(page.locator("#parallel-legend")).to_contain_text(re.compile(r"best 0.75\s+worst 0.25"))
+    page.get_by_role("button", name="Accuracy", exact=True).click()
+    expect(page.locator("#trials tbody tr").first).to_contain_text("0.25")
+    page.get_by_role("button", name="Trial 1", exact=True).click()
+    expect(page.locator("#panel")).to_contain_text("ok, accuracy 0.75")
+    page.goto(f"{site}{TASK}/")
+    expect(page.locator("#best-title")).to_have_text("Best accuracy of each run")
+    expect(page.locator("#best")).to_contain_text("0.75")
+
+
 def test_a_failure_is_a_banner_with_its_traceback_folded(page: Page, site: str, address: str) -> None:
     writer = Writer(address, space=SPACE)
     writer.open(max_evals=40)
@@ -172,7 +197,7 @@ def test_metrics_are_columns_and_can_be_the_y_axis(page: Page, site: str, addres
     expect(page.locator("#trials thead")).to_contain_text("auc")
     page.locator("#y-axis").select_option("auc")
     expect(page.locator("#losses-title")).to_have_text("auc by trial")
-    expect(page.locator("#losses .ytitle")).to_have_text("auc")
+    expect(page.locator("#losses .front")).to_contain_text("auc")
     page.locator("tr[data-trial='7']").click()
     expect(page.locator("#panel")).to_contain_text("curve: 3 values, the last 1")
     expect(page.locator("#panel .sparkline")).to_be_visible()
@@ -181,14 +206,9 @@ def test_metrics_are_columns_and_can_be_the_y_axis(page: Page, site: str, addres
 def test_a_dot_of_the_losses_opens_its_trial(page: Page, site: str, address: str) -> None:
     write(address, trials=30).close()
     page.goto(f"{site}{RUN}/")
-    dot = page.locator("#losses .scatterlayer .points path").nth(3)
-    dot.wait_for(state="attached")
-    box = dot.bounding_box()
-    assert box
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    x, y = first_mark(page, "#losses")
 
-    page.mouse.move(x, y)
-    expect(page.locator("#losses .hoverlayer")).to_contain_text("lr = ")
+    expect(page.locator("#losses .tip")).to_contain_text("lr = ")
     page.mouse.click(x, y)
 
     expect(page.locator("#panel h2")).to_have_text(re.compile(r"Trial \d+"))
@@ -278,5 +298,5 @@ def test_the_history_of_one_run_is_a_number(page: Page, site: str, address: str)
     page.goto(f"{site}{TASK}/")
 
     expect(page.locator("#best .single-number")).to_have_text(re.compile(r"^0\.\d+$"))
-    expect(page.locator("#best .plotly")).to_have_count(0)
+    expect(page.locator("#best canvas")).to_have_count(0)
     expect(page.locator("#drift-section")).to_be_hidden()

@@ -45,8 +45,8 @@ def test_the_decision_stands_at_the_top_with_its_evidence(
     expect(rows.first).to_contain_text("in production today")
     expect(page.locator("#contenders tr.best")).to_contain_text("wins")
     expect(page.locator("#changed")).to_contain_text("→")
-    expect(page.locator("#confirmation-pairs .errorbar")).to_have_count(4)
-    expect(page.locator("#confirmation-differences .errorbar")).to_have_count(3)
+    expect(page.locator("#confirmation-pairs .error")).to_have_count(4)
+    expect(page.locator("#confirmation-differences .error")).to_have_count(3)
     legend = page.locator("#losses .legend")
     for words in ("incumbent", "from an earlier study", "in production today"):
         expect(legend).to_contain_text(words)
@@ -82,7 +82,7 @@ def test_the_history_tells_champion_and_challenger_apart(page: Page, site: str, 
 
     expect(page.locator("#champion-text")).to_contain_text("replaced")
     expect(page.locator("#entries tbody tr")).to_have_count(3)
-    expect(page.locator("#champion .errorbar")).to_have_count(5)
+    expect(page.locator("#champion .error")).to_have_count(5)
     expect(page.locator("#runs thead")).to_contain_text("Slot-hours")
     expect(page.locator("#runs tbody tr").nth(1)).to_contain_text("kept: ")
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-expect.set_options(timeout=120_000)  # plotly is slow on a busy machine
+expect.set_options(timeout=120_000)  # for a busy machine
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 QUIET = [
     "--no-sandbox",
@@ -44,3 +44,18 @@ def log_in(page: Page, url: str, user: str, password: str) -> None:
     page.fill("input[name=password]", password)
     page.keyboard.press("Enter")
     expect(page.get_by_role("link", name="Dags").first).to_be_visible()
+
+
+def first_mark(page: Page, chart: str) -> tuple[float, float]:
+    """Move the pointer over a chart until it is on a mark; return the place."""
+    area = page.locator(f"{chart} .area")
+    area.scroll_into_view_if_needed()
+    box = area.bounding_box()
+    assert box
+    for down in range(1, 20):
+        for across in range(1, 60):
+            x, y = box["x"] + box["width"] * across / 60, box["y"] + box["height"] * down / 20
+            page.mouse.move(x, y)
+            if page.locator(f"{chart} .tip").is_visible():
+                return x, y
+    pytest.fail(f"{chart} has no mark under the pointer")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,11 +12,12 @@ import pytest
 from airflow_sparktune.driver.backends.simulated import Ending
 from airflow_sparktune.errors import IncumbentBroken, ObjectiveError, RecordError, SpecError, revive
 from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.executor.reply import Reply
 from airflow_sparktune.study.retuning.champions import Action
 from airflow_sparktune.study.retuning.decision import Outcome
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.trial import TrialOrigin, TrialState
-from tests.driver.retuning.weeks import Weeks, failing, noisy, repeats
+from tests.driver.retuning.weeks import Play, Weeks, failing, noisy, repeats
 
 
 @pytest.fixture
@@ -45,6 +48,37 @@ def test_three_weeks(weeks: Weeks) -> None:
     assert (champion.params, champion.study) == (third.decision.params, weeks.address("w3"))
     assert champion.evidence == third.decision.to_json()
     assert champion.loss == third.decision.winner.mean  # type: ignore[union-attr]
+
+
+def test_a_score_is_compared_and_recorded_as_one(weeks: Weeks) -> None:
+    """Words and the record's metric speak of the score; numbers in the record are losses."""
+
+    def scored(optimum: float) -> Play:
+        def play(call: Call) -> Ending:
+            reply = noisy(optimum)(call).reply
+            return Ending(1.0, reply=replace(reply, loss=reply.loss - 3))  # type: ignore[type-var, union-attr]
+
+        return play
+
+    first = weeks.run("w1", scored(0.5), maximize="auc")
+    assert first.decision is not None
+    assert re.search(r"has the best mean auc, (1\.99\d?|2) ±", first.decision.reason)
+    third = weeks.run("w3", scored(0.05), seed=5, maximize="auc", replace_margin="1%")
+    assert third.decision is not None
+    assert third.decision.outcome is Outcome.REPLACED
+    champion = weeks.record().in_office()
+    assert champion is not None
+    assert champion.metric.shown(champion.loss) == pytest.approx(2, abs=0.05)
+    assert weeks.record().restore(1, at=1.8e9, by="ada").maximize == "auc"
+
+
+def test_a_relative_margin_of_a_score_with_both_signs_is_refused(weeks: Weeks) -> None:
+    def around_zero(call: Call) -> Ending:
+        return Ending(1.0, reply=Reply(1.0, loss=call.params["x"] - 0.5))
+
+    weeks.run("w1", around_zero, maximize="r2", max_evals=20)
+    with pytest.raises(SpecError, match=r"in units of the r2 if its values have both signs, got '2%' with"):
+        weeks.run("w2", around_zero, maximize="r2", incumbent={"x": 0.9}, replace_margin="2%", max_evals=20)
 
 
 def test_the_incumbent_runs_first_on_todays_data(weeks: Weeks) -> None:

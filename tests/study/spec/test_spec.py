@@ -170,6 +170,8 @@ REFUSED = [
     ("loss_threshold", "-inf", "must be a finite number, got '-inf'"),
     ("loss_threshold", -(10**400), "must be a finite number"),
     ("loss_threshold", False, "got False"),
+    ("maximize", "loss", "got 'loss'; leave it unset for an objective that returns a loss"),
+    ("maximize", "", "must be the name of a score"),
     ("min_improvement", -0.1, "at least 0, got -0.1; it is a difference of losses"),
     ("min_improvement", "nan", "finite number, got 'nan'"),
     ("no_progress", 0, "at least 1, got 0; it is a number of trials"),
@@ -319,6 +321,7 @@ CHANGES: dict[str, Any] = {
     "objective_kwargs": {"data": "2026-01-02"},
     "space": {"x": uniform(0, 2)},
     "algo": "random",
+    "maximize": "accuracy",
     "run_trials_on": "driver",
     "shared_data": "churn.data:load",
 }

@@ -8,6 +8,8 @@ import pytest
 
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import RULES, StopReason, StopRequested, label, rules_of, still_ends
+from airflow_sparktune.study.stopping.losses import LossThreshold
+from airflow_sparktune.testing.samples import trial
 
 
 def spec(**given: Any) -> Spec:
@@ -34,6 +36,15 @@ def spec(**given: Any) -> Spec:
 def test_a_reason_is_said_in_words(reason: StopReason, given: dict[str, Any], words: str) -> None:
     """The log, the shell and the page show the same label."""
     assert label(reason, spec(**given)) == words
+
+
+def test_a_threshold_is_given_as_the_score() -> None:
+    """With maximize, a person gives the score; the rule compares losses."""
+    rule = LossThreshold.of(spec(maximize="accuracy", loss_threshold=0.9))
+    assert rule is not None
+    for loss, reached in ((-0.89, False), (-0.9, True)):
+        rule.tell(trial(0, loss).trial)
+        assert rule.reached(ran_s=1.0) is reached
 
 
 def test_every_reason_has_words() -> None:
