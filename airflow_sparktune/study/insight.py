@@ -15,14 +15,14 @@ _IDLE = 0.2
 def verdict(study: Study) -> str | None:
     """Return the sentence, or None before the first successful trial.
 
-    Example: "0.0334, 13 % better than the first trial; no gain in the last 14 trials; slots idle 26 % of
-    the time: parallelism 3 would fit".
+    Example: "best loss 0.0334, 13 % better than the first trial; no gain in the last 14 trials; slots idle
+    26 % of the time: parallelism 3 would fit".
     """
     if study.best is None or study.best.loss is None:
         return None
-    ended = [trial for trial in study.ended if trial.counts]
+    ended, metric = [trial for trial in study.ended if trial.counts], study.metric
     parts = [
-        f"{study.metric.shown(study.best.loss):.4g}{_gain(study.best, ended, study.metric)}",
+        f"best {metric.name} {metric.shown(study.best.loss):.4g}{_gain(study.best, ended, metric)}",
         *_staleness(study.best, ended),
         *_idleness(study),
     ]

@@ -31,7 +31,7 @@ def test_gain_staleness_and_idle_slots(tmp_path: Path) -> None:
     found = verdict(study(tmp_path, [2.0, 1.5, *[1.8] * 14]))
 
     assert found == (
-        "1.5, 25 % better than the first trial; no gain in the last 14 trials; "
+        "best loss 1.5, 25 % better than the first trial; no gain in the last 14 trials; "
         "slots idle 75 % of the time: parallelism 1 would fit"
     )
 
@@ -39,12 +39,14 @@ def test_gain_staleness_and_idle_slots(tmp_path: Path) -> None:
 def test_a_score_is_shown_as_it_is(tmp_path: Path) -> None:
     """The journal has the score with the other sign."""
     found = verdict(study(tmp_path, [-0.5, -0.75], slots=1, maximize="accuracy"))
-    assert found == "0.75, 50 % better than the first trial"
+    assert found == "best accuracy 0.75, 50 % better than the first trial"
 
 
 def test_busy_slots_and_a_fresh_gain_need_no_words(tmp_path: Path) -> None:
-    assert verdict(study(tmp_path, [2.0, 1.9, 1.0], slots=1)) == "1, 50 % better than the first trial"
+    assert (
+        verdict(study(tmp_path, [2.0, 1.9, 1.0], slots=1)) == "best loss 1, 50 % better than the first trial"
+    )
 
 
 def test_a_first_loss_of_zero_has_no_percentage(tmp_path: Path) -> None:
-    assert verdict(study(tmp_path, [0.0, -3.0], slots=1)) == "-3, from 0 in the first trial"
+    assert verdict(study(tmp_path, [0.0, -3.0], slots=1)) == "best loss -3, from 0 in the first trial"

@@ -62,13 +62,18 @@ function frameOf(state, series, height) {
   const bottom = height - (xAxis.title ? 40 : 24);
   const [xs, ys] = extents(series);
   const y = scaleOf({ room: 36, ...yAxis }, ys, [bottom, top]);
-  const context = canvas.getContext("2d");
-  context.font = "12px system-ui, sans-serif";
-  const labels = yAxis.hidden ? 0 : Math.max(0, ...y.ticks.map(({ text }) => context.measureText(short(text)).width));
+  const labels = yAxis.hidden ? 0 : Math.max(0, ...y.ticks.map(({ text }) => measured(canvas, short(text))));
   const left = yAxis.hidden ? 24 : Math.ceil(labels) + (yAxis.title ? 30 : 14);
   const right = width - (yAxis.hidden ? 24 : 12);
   const x = scaleOf({ room: 80, ...xAxis }, xs, [left, right]);
   return { left, top, width: right - left, height: bottom - top, x, y };
+}
+
+// The width of a text, with the font of the style sheet.
+function measured(canvas, text) {
+  const context = canvas.getContext("2d");
+  context.font = "12px system-ui, sans-serif";
+  return context.measureText(text).width;
 }
 
 function extents(series) {
@@ -92,14 +97,15 @@ function extents(series) {
   return [xs, ys];
 }
 
-function drawAxes({ back, front, layout, width }, series, frame, height) {
+function drawAxes({ back, front, canvas, layout, width }, series, frame, height) {
   const { left, top, x, y } = frame;
   const [right, bottom] = [left + frame.width, top + frame.height];
   const lines = [];
   const words = [];
   for (const { at, text } of x.ticks) {
     lines.push(lineTo(layout.y?.hidden ? "axis" : "grid", x.pixel(at), top, x.pixel(at), bottom));
-    words.push(label(short(text), x.pixel(at), bottom + 16, "middle"));
+    const half = measured(canvas, short(text)) / 2;
+    words.push(label(short(text), Math.min(x.pixel(at), width - half - 2), bottom + 16, "middle"));
   }
   for (const { at, text } of layout.y?.hidden ? [] : y.ticks) {
     lines.push(lineTo("grid", left, y.pixel(at), right, y.pixel(at)));

@@ -17,13 +17,15 @@ let runs = [];
 // Add to each run the previous one of the same map index, the changes since then, and Airflow's names.
 function connect(reply, instances) {
   const known = new Map(instances.map((each) => [`${each.dag_run_id} ${each.map_index}`, each]));
-  const measured = reply.runs.map((run) => ({ ...run, metric: metricOf(run.maximize) }));
+  const measured = reply.runs.map((run) => {
+    const metric = metricOf(run.maximize);
+    return { ...run, metric, value: metric.shown(run.best_loss) };
+  });
   return measured.map((run, index) => {
     const before = measured.slice(index + 1).find((each) => each.map_index === run.map_index) ?? null;
     const instance = known.get(`${run.run_id} ${run.map_index}`);
     const at = instance ? Date.parse(instance.run_after) / 1000 : run.started;
-    const value = run.metric.shown(run.best_loss);
-    return { ...run, value, before, at, changed: changes(run, before), mapped: instance?.rendered_map_index ?? null };
+    return { ...run, before, at, changed: changes(run, before), mapped: instance?.rendered_map_index ?? null };
   });
 }
 
@@ -75,7 +77,7 @@ function words(reply) {
 
 function columnsOf(mapped) {
   const columns = [
-    ["Run", (run) => el("a", { href: address(run) }, run.run_id)],
+    ["Run", (run) => el("a", { href: address(run), title: run.run_id }, run.run_id)],
     ["Run date", (run) => moment(run.at)],
     ["State", stateOf],
     [`Best ${runs[0].metric.name}`, (run) => (run.value === null ? "" : number(run.value))],
@@ -123,7 +125,8 @@ function change(run) {
   if (run.maximize !== run.before.maximize) return "";
   const difference = run.best_loss - run.before.best_loss;
   if (difference === 0) return "the same";
-  return `${difference < 0 ? "▼ better by" : "▲ worse by"} ${number(Math.abs(difference))}`;
+  const arrow = run.value < run.before.value ? "▼" : "▲";
+  return `${arrow} ${difference < 0 ? "better" : "worse"} by ${number(Math.abs(difference))}`;
 }
 
 function counts(run) {

@@ -32,7 +32,8 @@ export class StudyModel {
     this.metric = metricOf(reply.maximize);
     for (const trial of trialsOf(reply, this.metric)) this.trials.set(trial.number, trial);
     for (const name of Object.keys(reply.columns.metrics)) if (!this.metrics.includes(name)) this.metrics.push(name);
-    this.ordered = [...this.trials.values()].sort((one, other) => one.number - other.number);
+    const trials = [...this.trials.values()].sort((one, other) => one.number - other.number);
+    this.ordered = ACTIVE.includes(reply.phase) ? trials : trials.map(cutOff);
     this.searched = this.ordered.filter((trial) => !trial.repeats);
     this.sampledFrom = reply.sampled_from ?? this.sampledFrom;
     this.stream = reply.stream;
@@ -58,6 +59,12 @@ export class StudyModel {
 
   get started() {
     return this.reply?.attempts[0]?.opened ?? null;
+  }
+
+  // The trials by state; without a driver, none is running.
+  get counts() {
+    const { counts } = this.reply.summary;
+    return this.active ? counts : { ...counts, running: 0, cancelled: counts.cancelled + counts.running };
   }
 
   // The number of trials that count towards the budget. `budget` is null if the study has another limit.
@@ -109,6 +116,11 @@ export class StudyModel {
     const since = ended.length > PACE ? ended.at(-PACE - 1).end : Math.min(...own.map((trial) => trial.start));
     return (latest.at(-1).end - since) / latest.length;
   }
+}
+
+// A trial that was running when its driver ended.
+function cutOff(trial) {
+  return trial.state === "running" ? { ...trial, state: "cancelled" } : trial;
 }
 
 // Trials are ordered by `loss`; `value` is the loss or score that the page shows.

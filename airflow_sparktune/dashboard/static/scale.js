@@ -3,7 +3,7 @@ import { moment, number } from "./format.js";
 
 const POWERS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 const PAD = 0.05;
-const DATE_STEPS_S = [1, 5, 15, 60, 300, 900, 3600, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 1_209_600, 2_592_000, 7_776_000, 31_536_000];
+const DATE_STEPS_S = [1, 5, 15, 60, 300, 900, 3600, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 1_209_600, 2_592_000, 5_184_000, 7_776_000, 31_536_000];
 
 // `axis` has a kind (linear, log or date), and may have a range or a least value, and ticks [{ at, text }]. `extent` is the
 // extent of the data, `pixels` the two ends of the axis.

@@ -54,10 +54,14 @@ function replace(host, nodes) {
   while (host.children.length > nodes.length) host.lastChild.remove();
 }
 
-function sentence({ reply }) {
+function sentence({ reply, active }) {
   const { verdict, phase, stage, ended_by: endedBy } = reply;
   if (phase === "starting") return stage;
-  return [verdict ?? "no successful trial yet", phase === "done" && endedBy].filter(Boolean).join("; ");
+  return [verdict ?? noSuccess(active), phase === "done" && endedBy].filter(Boolean).join("; ");
+}
+
+function noSuccess(active) {
+  return active ? "no successful trial yet" : "no successful trial";
 }
 
 function showBanner(model) {
@@ -90,7 +94,7 @@ function errorLines(error) {
 }
 
 function progress(model) {
-  const { counts } = model.reply.summary;
+  const { counts } = model;
   const { done, budget } = model;
   const text = budget === null ? plural(done, "trial") : `${done} of ${budget} trials`;
   const parts = STATES.filter((state) => counts[state]);
@@ -118,7 +122,7 @@ function best(model) {
   const { reply: { summary }, metric } = model;
   const name = `Best ${metric.name}`;
   if (summary.best_number === null) {
-    return card(name, el("p", { class: "big" }, "–"), el("p", {}, "no successful trial yet"));
+    return card(name, el("p", { class: "big" }, "–"), el("p", {}, noSuccess(model.active)));
   }
   const point = summary.best_point ?? {};
   const active = model.dimensions.filter(({ label }) => point[label] !== null && point[label] !== undefined);

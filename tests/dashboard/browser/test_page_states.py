@@ -76,12 +76,17 @@ def test_a_study_is_lost_as_soon_as_airflow_says_that_its_task_has_ended(
     page: Page, site: str, address: str
 ) -> None:
     task_is(page, state="failed")
-    write(address)
+    writer = write(address)
+    for trial in writer.trials(3, first=20):
+        writer.put(trial)
     page.goto(f"{site}{RUN}/")
 
     expect(page.locator("#headline")).to_contain_text("Lost")
     expect(page.locator("#banner")).to_contain_text("The driver died: its last update was 20")
     expect(page.locator("#state")).not_to_contain_text("to go")
+    expect(page.locator("#state")).to_contain_text("3 cut off")
+    expect(page.locator("tr[data-trial='21']")).to_contain_text("cut off")
+    expect(page.locator("#state")).not_to_contain_text("running")
     expect(page.locator("#state")).to_contain_text("Airflow try 3, driver attempt 1")
 
 
@@ -107,7 +112,7 @@ def test_a_study_that_maximises_speaks_of_its_score(page: Page, site: str, addre
     writer.close()
     page.goto(f"{site}{RUN}/")
 
-    expect(page.locator("#headline")).to_contain_text("0.75, 50 % better than the first trial")
+    expect(page.locator("#headline")).to_contain_text("best accuracy 0.75, 50 % better than the first trial")
     expect(page.locator("#state")).to_contain_text("Best accuracy")
     expect(page.locator("#losses-title")).to_have_text("Accuracy by trial")
     expect(page.locator("#losses-text")).to_contain_text("Best accuracy 0.75 at trial 1; it improved once.")
