@@ -1,43 +1,51 @@
 // Schedules the charts: only visible ones are drawn, each in a separate task, so that a page with 10,000 trials
 // stays responsive. The others are drawn when they become visible.
-import { byId } from "./dom.js";
 
 function shown() {
   return new Promise((resume) => requestAnimationFrame(() => setTimeout(resume)));
 }
 
 export class Charts {
-  constructor(painters) {
-    this.painters = painters; // node id -> function that draws it
+  constructor() {
+    this.painters = new Map(); // node -> function that draws it
     this.visible = new Set();
     this.stale = new Set();
     this.busy = false;
-    const watcher = new IntersectionObserver((entries) => this.seen(entries), { rootMargin: "200px" });
-    for (const id of Object.keys(painters)) watcher.observe(byId(id));
+    this.watcher = new IntersectionObserver((entries) => this.seen(entries), { rootMargin: "200px" });
   }
 
-  refresh() {
-    this.stale = new Set(Object.keys(this.painters));
-    return this.paint();
+  add(node, paint) {
+    this.painters.set(node, paint);
+    this.watcher.observe(node);
+  }
+
+  remove(node) {
+    for (const each of [this.painters, this.visible, this.stale]) each.delete(node);
+    this.watcher.unobserve(node);
+  }
+
+  refresh(nodes = this.painters.keys()) {
+    for (const node of nodes) this.stale.add(node);
+    this.paint();
   }
 
   seen(entries) {
-    for (const { target, isIntersecting } of entries) this.visible[isIntersecting ? "add" : "delete"](target.id);
+    for (const { target, isIntersecting } of entries) this.visible[isIntersecting ? "add" : "delete"](target);
     this.paint();
   }
 
   async paint() {
     if (this.busy) return;
     this.busy = true;
-    for (let id = this.next(); id; id = this.next()) {
-      this.stale.delete(id);
+    for (let node = this.next(); node; node = this.next()) {
+      this.stale.delete(node);
       await shown(); // let the browser render first
-      await this.painters[id]();
+      this.painters.get(node)?.();
     }
     this.busy = false;
   }
 
   next() {
-    return Object.keys(this.painters).find((id) => this.stale.has(id) && this.visible.has(id));
+    return [...this.painters.keys()].find((node) => this.stale.has(node) && this.visible.has(node));
   }
 }

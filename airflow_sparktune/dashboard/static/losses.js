@@ -49,7 +49,7 @@ export function showLosses(model, open) {
   byId("losses-title").textContent = `${shown || title(metric.name)} by trial`;
   byId("losses-text").textContent = words(done, winners, failed, metric);
   const layout = {
-    x: { title: "trial", least: 0 },
+    x: { title: "trial", start: 0 },
     y: { title: shown || metric.name, kind: log ? logKind(done.map(read)) : "linear" },
   };
   draw(byId("losses"), series, layout, { click: (trial) => open(trial.number) });

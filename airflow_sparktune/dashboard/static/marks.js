@@ -70,7 +70,7 @@ function drawBars(context, { items, bars }, x, y) {
     const [left, right] = [x.pixel(bars.from(item)), x.pixel(bars.to(item))];
     const [top, bottom] = [y.pixel(bars.row(item) - 0.4), y.pixel(bars.row(item) + 0.4)];
     // A gap between consecutive bars; a short bar stays visible.
-    context.fillRect(left, Math.min(top, bottom), Math.max(right - left - 0.5, 0.75), Math.abs(bottom - top));
+    context.fillRect(left, Math.min(top, bottom), Math.max(right - left - 1, 0.75), Math.abs(bottom - top));
   }
 }
 

@@ -6,15 +6,16 @@ import { hoverText } from "./losses.js";
 import { colour } from "./theme.js";
 
 export class Parameters {
-  // `load` fetches the shares; if `askable`, the user can recompute them; `open` shows a trial's panel.
-  constructor(load, { askable, open }) {
+  // `load` fetches the shares; if `askable`, the user can recompute them; `charts` schedules the charts; `open` shows a
+  // trial's panel.
+  constructor(load, { askable, charts, open }) {
     this.load = load;
+    this.charts = charts;
     this.open = open;
-    this.charts = new Map(); // axis label -> its chart's node
-    this.visible = new Set();
+    this.nodes = new Map(); // axis label -> its chart's node
     this.asked = null;
-    this.watcher = new IntersectionObserver((entries) => this.seen(entries), { rootMargin: "200px" });
-    this.watcher.observe(byId("importance"));
+    const watcher = new IntersectionObserver((entries) => this.seen(entries), { rootMargin: "200px" });
+    watcher.observe(byId("importance"));
     byId("importance-again").addEventListener("click", () => this.askImportance());
     byId("importance-again").hidden = !askable;
   }
@@ -22,38 +23,32 @@ export class Parameters {
   show(model, axes) {
     this.model = model;
     this.axes = axes;
-    if (axes.map((axis) => axis.label).join("\n") !== [...this.charts.keys()].join("\n")) this.lay();
-    for (const label of this.visible) this.chart(label);
+    if (axes.map((axis) => axis.label).join("\n") !== [...this.nodes.keys()].join("\n")) this.lay();
+    for (const axis of axes) this.nodes.get(axis.label).parentElement.hidden = !this.active(axis).length;
     if (this.asked !== null && this.asked !== "done" && model.reply.phase === "done") this.askImportance();
   }
 
   lay() {
-    this.charts = new Map(this.axes.map((axis) => [axis.label, el("div", { class: "chart small" })]));
-    const figures = [...this.charts].map(([label, node]) => el("figure", {}, el("figcaption", {}, label), node));
+    for (const node of this.nodes.values()) this.charts.remove(node);
+    this.nodes = new Map(this.axes.map((axis) => [axis.label, el("div", { class: "chart small" })]));
+    const figures = [...this.nodes].map(([label, node]) => el("figure", {}, el("figcaption", {}, label), node));
     byId("slices").replaceChildren(...figures);
-    for (const node of this.charts.values()) this.watcher.observe(node);
+    for (const [label, node] of this.nodes) this.charts.add(node, () => this.chart(label));
   }
 
-  // Charts are drawn, and the importance is requested, when they become visible.
+  // The importance is requested when it becomes visible.
   seen(entries) {
-    for (const { target, isIntersecting } of entries) {
-      if (target.id === "importance") {
-        if (isIntersecting && this.asked === null && this.model) this.askImportance();
-        continue;
-      }
-      const label = [...this.charts].find(([, node]) => node === target)?.[0];
-      if (label === undefined) continue;
-      this.visible[isIntersecting ? "add" : "delete"](label);
-      if (isIntersecting) this.chart(label);
-    }
+    if (entries.some((entry) => entry.isIntersecting) && this.asked === null && this.model) this.askImportance();
+  }
+
+  active(axis) {
+    return this.model.searched.filter((trial) => trial.state === "ok" && axis.read(trial) !== null);
   }
 
   chart(label) {
     const { model, axes, open } = this;
     const axis = axes.find((each) => each.label === label);
-    const items = model.searched.filter((trial) => trial.state === "ok" && axis.read(trial) !== null);
-    const node = this.charts.get(label);
-    node.parentElement.hidden = !items.length;
+    const items = this.active(axis);
     const series = {
       items,
       x: axis.options ? (trial) => axis.read(trial) + jitter(trial) : axis.read,
@@ -69,7 +64,7 @@ export class Parameters {
     const kind = byId("log-loss").checked ? logKind(items.map((trial) => trial.value)) : "linear";
     const x = { kind: axis.log ? "log" : "linear", ...named };
     const layout = { height: 220, x, y: { title: model.metric.name, kind } };
-    draw(node, [series], layout, { click: (trial) => open(trial.number) });
+    draw(this.nodes.get(label), [series], layout, { click: (trial) => open(trial.number) });
   }
 
   async askImportance() {

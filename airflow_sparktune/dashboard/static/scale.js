@@ -5,7 +5,7 @@ const POWERS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 const PAD = 0.05;
 const DATE_STEPS_S = [1, 5, 15, 60, 300, 900, 3600, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 1_209_600, 2_592_000, 5_184_000, 7_776_000, 31_536_000];
 
-// `axis` has a kind (linear, log or date), and may have a range or a least value, and ticks [{ at, text }]. `extent` is the
+// `axis` has a kind (linear, log or date), and may have a range or a start, and ticks [{ at, text }]. `extent` is the
 // extent of the data, `pixels` the two ends of the axis.
 export function scaleOf(axis, extent, pixels) {
   const log = axis.kind === "log";
@@ -30,8 +30,7 @@ function rangeOf(axis, [low, high], into) {
   if (axis.range) return axis.range.map(into);
   if (!(low <= high)) return [0, 1];
   const pad = low === high ? Math.abs(low) * 0.1 || 0.5 : (high - low) * PAD;
-  const from = low - pad;
-  return [axis.least === undefined ? from : Math.max(from, Math.min(axis.least, low)), high + pad];
+  return [axis.start === undefined ? low - pad : Math.min(axis.start, low), high + pad];
 }
 
 function ticksOf(kind, low, high, most) {

@@ -156,11 +156,15 @@ function cluster({ reply, active }, task) {
     "Slots",
     el("p", { class: "big" }, summary.utilisation === null ? "–" : `${Math.round(summary.utilisation * 100)} % busy`),
     el("p", {}, summary.slots === null ? "slots not known yet" : plural(summary.slots, "slot")),
-    summary.slot_hours >= 0.01 && el("p", {}, `${number(summary.slot_hours)} slot-hours, ${number(summary.last_improvement_slot_hours)} of them for the last improvement`),
+    summary.slot_hours >= 0.01 && el("p", {}, costWords(summary)),
     el("p", {}, `${tries}driver attempt ${attempt?.number ?? "–"}`, attempt?.host ? ` on ${attempt.host}` : ""),
     attempt?.spark_ui && active && el("p", {}, outwardLink(attempt.spark_ui, "Spark UI")),
     el("p", { class: "quiet" }, `${summary.objective}, ${summary.algo}, seed ${summary.seed}`),
   );
+}
+
+function costWords({ slot_hours: all, last_improvement_slot_hours: last }) {
+  return `${number(all)} slot-hours${last ? `, ${number(last)} of them for the last improvement` : ""}`;
 }
 
 function card(title, ...children) {

@@ -29,7 +29,7 @@ const source = inside ? new ReportSource(JSON.parse(inside.textContent)) : new L
 const model = new StudyModel();
 const filters = new Filters(() => {
   table.restart();
-  charts.refresh();
+  charts.refresh([byId("parallel")]);
 });
 const open = (chosen) => panel.open(chosen);
 const panel = new Panel({
@@ -39,16 +39,18 @@ const panel = new Panel({
   metric: () => model.metric,
 });
 const table = new TrialTable({ open, kept: (trial) => filters.kept(trial) });
-const parameters = new Parameters(() => source.importance(model), { askable: !inside, open });
+const charts = new Charts();
+const parameters = new Parameters(() => source.importance(model), { askable: !inside, charts, open });
 const contour = new Contour(open);
-const charts = new Charts({
+const painters = {
   "confirmation-pairs": () => showPairs(model, open),
   "confirmation-differences": () => showDifferences(model, open),
   losses: () => showLosses(model, open),
   timeline: () => showTimeline(model, open),
   parallel: () => showParallel(model, filters.axes, filters, open),
   contour: () => contour.show(model, filters.axes),
-});
+};
+for (const [id, paint] of Object.entries(painters)) charts.add(byId(id), paint);
 let trouble = null;
 let mayStop = false;
 
@@ -66,8 +68,8 @@ function showCharts() {
   contour.offer(axes, successful);
   // The axes need a minimum width; on a narrow screen they scroll.
   byId("parallel").style.setProperty("--wide", `${filters.axes.length * 5.5}rem`);
-  charts.refresh();
   parameters.show(model, axes);
+  charts.refresh();
 }
 
 function showMetric({ name }) {

@@ -26,7 +26,7 @@ export function showTimeline(model, open) {
   });
   const layout = {
     height: Math.min(640, 60 + slots * Math.max(8, Math.min(24, 400 / Math.max(slots, 1)))),
-    x: { title: `${unit.name} since the start`, least: 0 },
+    x: { title: `${unit.name} since the start`, start: 0 },
     y: { title: "slot", range: [slots - 0.5, -0.5], ticks: slotTicks(slots) },
     verticals: model.reply.attempts.slice(1).map((attempt) => ({ at: after(attempt.opened) })),
   };

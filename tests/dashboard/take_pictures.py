@@ -1,0 +1,154 @@
+"""Take the documentation's pictures of the page, over studies that are made up.
+
+    python -m tests.dashboard.take_pictures docs
+
+Writes tuning.png, tuning-running.png, tuning-failed.png, tuning-lost.png and tuning-history.png.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from playwright.sync_api import Browser
+
+from airflow_sparktune.study.address import study_address
+from airflow_sparktune.study.space import choice, loguniform, uniform, uniformint
+from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
+from tests.dashboard.helpers.browsers import a_browser
+from tests.dashboard.helpers.pages import client_of
+from tests.dashboard.helpers.serving import served
+from tests.dashboard.helpers.synthetic import Writer
+
+SPACE = {
+    "learning_rate": loguniform(1e-4, 1.0),
+    "model": choice(
+        [
+            {"kind": "forest", "depth": uniformint(2, 12), "max_features": uniform(0, 1)},
+            {"kind": "boosting", "shrinkage": loguniform(1e-3, 1.0)},
+        ]
+    ),
+}
+REGIONS = ("north", "south", "west")
+FAILURE = Failure(
+    FailureKind.RAISED,
+    "MemoryError: cannot allocate 3.2 GiB",
+    'Traceback (most recent call last):\n  File "train.py", line 41, in loss\nMemoryError',
+)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A study in which `trials` began; the last `running` of them have not ended. All fail with `broken`."""
+
+    trials: int
+    running: int = 0
+    ended_s_ago: float = 0.0
+    broken: bool = False
+    max_evals: int = 60
+    seed: int = 7
+
+    def write(self, address: str) -> Writer:
+        """Write it as a driver with 4 slots; the search gets better with time."""
+        luck = random.Random(self.seed)
+        writer = Writer(address, space=SPACE, seed=self.seed)
+        longest = 3.0 if self.broken else 9.0
+        lengths = [luck.uniform(longest / 2, longest) for _ in range(self.trials)]
+        writer.now = time.time() - self.ended_s_ago - sum(lengths) / 4 - 8
+        writer.open(max_evals=self.max_evals)
+        writer.now += 6
+        free, ending = [(writer.now, slot) for slot in range(4)], []
+        for trial, length in zip(writer.trials(self.trials), lengths, strict=True):
+            start, slot = heapq.heappop(free)
+            heapq.heappush(free, (start + length, slot))
+            ending.append((start + length, replace(trial, start=start, slot=slot)))
+        for index, (end, trial) in enumerate(sorted(ending, key=lambda each: each[0])):
+            writer.now = max(writer.now, trial.start or 0.0)
+            writer.put(trial, commit=False)
+            if index < self.trials - self.running:
+                writer.now = end
+                writer.put(self._ended(trial, end, luck), commit=False)
+        writer.stream.commit()
+        return writer
+
+    def _ended(self, trial: Trial, end: float, luck: random.Random) -> Trial:
+        run_s = end - (trial.start or end) - 0.1
+        crowded = any(value > 0.9 for label, value in trial.point.items() if label.endswith("max_features"))
+        if self.broken or crowded:
+            return trial.ended(TrialState.FAILED, end=end, run_s=run_s, error=FAILURE)
+        loss = round(0.045 + luck.expovariate(1 / 0.05) * (1 - trial.number / 120), 4)
+        return trial.ended(TrialState.OK, end=end, run_s=run_s, loss=loss, info={"auc": 1 - loss})
+
+
+def main(folder: Path) -> None:
+    """Write all pictures into a folder."""
+    root = Path(tempfile.mkdtemp())
+
+    def address(run: str, task: str = "tune", **place: Any) -> str:
+        return study_address(str(root), dag_id="churn", task_id=task, run_id=run, **place)
+
+    Made(60).write(address("done")).close()
+    Made(38, running=4).write(address("running"))
+    Made(38, running=4, ended_s_ago=1200).write(address("lost"))
+    error = {
+        "type": "ObjectiveError",
+        "message": "all of the first 5 trials failed, the last with MemoryError: cannot allocate 3.2 GiB",
+        "retryable": False,
+        "traceback": FAILURE.traceback,
+    }
+    Made(5, broken=True).write(address("failed")).close("error", error=error)
+    for month in range(1, 7):
+        for index in range(len(REGIONS)):
+            made = Made(20, max_evals=20, ended_s_ago=(7 - month) * 30 * 86_400, seed=10 * month + index)
+            made.write(address(run(month), "regions", map_index=index)).close()
+    app = FastAPI()
+    app.mount("/sparktune", client_of(root).app)
+    with served(app) as url, a_browser() as browser:
+        tune = f"{url}/sparktune/dags/churn/tasks/tune/runs"
+        picture(browser, f"{tune}/done/", folder / "tuning.png", height=1120, scale=1.25)
+        for state in ("running", "failed", "lost"):
+            picture(browser, f"{tune}/{state}/", folder / f"tuning-{state}.png", state=state)
+        history = f"{url}/sparktune/dags/churn/tasks/regions/"
+        picture(browser, history, folder / "tuning-history.png", height=620)
+
+
+def run(month: int) -> str:
+    """Return the id of a month's run."""
+    return f"scheduled__2026-0{month}-01"
+
+
+def day(month: int) -> str:
+    """Return the date of a month's run."""
+    return f"2026-0{month}-01T00:00:00Z"
+
+
+def picture(
+    browser: Browser, url: str, file: Path, *, height: int = 760, scale: float = 1.0, state: str = "success"
+) -> None:
+    """Take one picture; `state` is that of the task instance in Airflow."""
+    page = browser.new_page(viewport={"width": 1200, "height": height}, device_scale_factor=scale)
+    known = {"try_number": 1, "rendered_map_index": None, "operator_name": "SparkTuneOperator"}
+    known |= {"state": "running" if state == "running" else "failed", "run_after": "2026-11-25T00:00:00Z"}
+    instances = [
+        {"dag_run_id": run(month), "map_index": index, "rendered_map_index": name, "run_after": day(month)}
+        for month in range(1, 7)
+        for index, name in enumerate(REGIONS)
+    ]
+    page.route("**/taskInstances/tune*", lambda route: route.fulfill(json=known))
+    page.route("**/taskInstances?*", lambda route: route.fulfill(json={"task_instances": instances}))
+    page.goto(url)
+    page.locator(".plot .axis").first.wait_for(state="attached")
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=file)
+    page.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
