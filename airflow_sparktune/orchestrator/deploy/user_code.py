@@ -14,6 +14,8 @@ from airflow_sparktune.errors import ObjectiveError, SpecError
 
 # The arguments of a spec that may refer to user code.
 REFERENCES = ("objective", "space", "shared_data", "algo")
+# Folders of installed libraries, which may be beside a DAG file that is installed too.
+INSTALLED = ("site-packages", "dist-packages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,8 @@ def gather_code(given: Mapping[str, Any], *, bases: Sequence[Path]) -> tuple[dic
 
     `path/to/file.py:name` ships that file. `package.module:name` ships the top-level module or package from
     the first of `bases` that contains it. The modules in `bases` that shipped code imports are shipped too. A
-    module in none of them must be importable where trials run.
+    module in none of them must be importable where trials run. Of installed packages only the one that
+    contains the first base is shipped.
     """
     named, files = dict(given), dict[str, bytes]()
     for argument in REFERENCES:
@@ -102,6 +105,8 @@ def with_imports(files: Mapping[str, bytes], *, bases: Sequence[Path]) -> dict[s
 def _module(top: str, bases: Sequence[Path]) -> dict[str, bytes]:
     """Return the files of a top-level module or package; none if no base contains it."""
     for base in bases:
+        if base.name in INSTALLED and not bases[0].resolve().is_relative_to(base.resolve() / top):
+            continue
         if (base / f"{top}.py").is_file():
             _check_name(top)
             return {f"{top}.py": (base / f"{top}.py").read_bytes()}

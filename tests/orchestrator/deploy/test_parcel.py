@@ -124,3 +124,16 @@ def test_what_the_code_imports_from_beside_it_travels_too(tmp_path: Path) -> Non
     (tmp_path / "unrelated.py").write_text("")
     _, code = find_code("train:loss", bases=[tmp_path])
     assert sorted(code.files) == ["helpers/__init__.py", "helpers/clean.py", "rules.py", "train.py"]
+
+
+def test_libraries_beside_an_installed_dag_stay_where_they_are(tmp_path: Path) -> None:
+    """A DAG in an installed package ships that package, not all that is installed there and imported."""
+    packages = tmp_path / "site-packages"
+    for package in ("acme", "numpy"):
+        (packages / package).mkdir(parents=True)
+        (packages / package / "__init__.py").write_text("")
+    (packages / "acme" / "model.py").write_text("import numpy\ndef loss(params): ...\n")
+    given = {"objective": "acme.model:loss", "algo": "numpy:search"}
+    _, code = gather_code(given, bases=[packages / "acme", packages])
+    assert code is not None
+    assert sorted(code.files) == ["acme/__init__.py", "acme/model.py"]
