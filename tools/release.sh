@@ -23,6 +23,7 @@ with zipfile.ZipFile(sys.argv[1]) as wheel:
     Metadata.from_email(wheel.read(name))  # raises for what a package index would refuse
 CHECK
 
+unset PYTHONPATH # the wheel alone, whatever else the caller can import
 cd build/release
 wheel=$(echo ../../dist/*.whl)
 if command -v uv >/dev/null; then
