@@ -29,8 +29,8 @@ test-spark: install ## Run the tests that need Spark with another release (SPARK
 	JAVA_HOME="$$(cat $(JAVA))" tools/test_spark.sh $(SPARK) $(ARGS)
 
 containers: install ## Build the images and test the whole stack of docker/, with an engine of its own where none runs
-	SPARKTUNE_REQUIRE_CONTAINERS=1 $(RUN) timeout --signal=INT --kill-after=180 1500 \
-		pytest tests/containers -o log_cli=true -o log_cli_level=INFO
+	SPARKTUNE_REQUIRE_CONTAINERS=1 $(RUN) timeout --signal=INT --kill-after=300 1200 \
+		pytest tests/containers --durations=0 -o log_cli=true -o log_cli_level=INFO
 
 unit: install ## Run the tests that start neither Spark, nor Airflow, nor a browser
 	$(RUN) pytest -n auto -m 'not integration and not soak'

@@ -8,7 +8,7 @@ if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 {
-    timeout 300 apt-get update -q
-    timeout 600 apt-get install -qy --no-install-recommends \
-        docker.io docker-cli docker-buildx docker-compose iptables
+    timeout 300 apt-get -o Acquire::Retries=3 update -q
+    timeout 600 apt-get -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 install -qy --no-install-recommends \
+        docker.io docker-cli docker-buildx docker-compose iptables iproute2
 } >&2

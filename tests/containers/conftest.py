@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,10 +23,14 @@ collect_ignore = ["stand_ins"]  # files that run inside containers
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     if not os.environ.get("SPARKTUNE_REQUIRE_CONTAINERS"):
         pytest.skip(
             "the whole stack in containers takes some minutes; SPARKTUNE_REQUIRE_CONTAINERS=1 brings it up"
         )
+    # A CI that gives up sends SIGTERM: clean up as after SIGINT.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with docker_engine(), running_stack(tmp_path_factory.mktemp("stack")) as stack:
         yield stack
+        if request.session.testsfailed:
+            logging.getLogger(__name__).error(stack.compose("logs", "--tail", "60"))

@@ -2,49 +2,91 @@
 
 from __future__ import annotations
 
-import os
+import logging
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from airflow_site import wait_for
 
+log = logging.getLogger(__name__)
+
 ROOT = Path(__file__).parent.parent.parent
+FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 
 
 @contextmanager
 def docker_engine() -> Iterator[None]:
-    """Provide an engine for `docker` in this context; one that was started here is stopped and removed."""
+    """Provide an engine for `docker` in this context; what was started or made is removed afterwards."""
     subprocess.run([str(ROOT / "tools" / "docker.sh")], check=True, timeout=900, stdin=subprocess.DEVNULL)
     if _answers():
-        yield
-        return
-    # Not below pytest's own folder, which is not removed: images take gigabytes.
-    with tempfile.TemporaryDirectory(prefix="sparktune-engine-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        before = os.environ.get("DOCKER_HOST")
-        os.environ["DOCKER_HOST"] = socket = f"unix://{folder}/docker.sock"
-        command = ["dockerd", "--host", socket, "--pidfile", str(folder / "pid")]
-        command += ["--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")]
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        before = _images()
         try:
+            yield
+        finally:
+            if made := _images() - before:
+                docker("image", "rm", "--force", *made)
+        return
+    # Images take gigabytes: not below /tmp, which may be in memory, nor in pytest's folder, which is kept.
+    with (
+        _network_restored(),
+        tempfile.TemporaryDirectory(
+            prefix="sparktune-engine-", dir="/var/tmp", ignore_cleanup_errors=True
+        ) as name,
+        _own_engine(Path(name)),
+    ):
+        yield
+
+
+@contextmanager
+def _own_engine(folder: Path) -> Iterator[None]:
+    """Start an engine with all its state in `folder`, and set DOCKER_HOST in this context."""
+    socket = f"unix://{folder}/docker.sock"
+    command = ["setpriv", "--pdeathsig", "TERM"]  # stop it even if pytest is killed
+    command += ["dockerd", "--host", socket, "--pidfile", str(folder / "pid")]
+    command += ["--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")]
+    # In its own session, so that Ctrl-C reaches only pytest, which first removes the stack.
+    with (folder / "log").open("wb") as out:
+        process = subprocess.Popen(
+            command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, start_new_session=True
+        )
+    started = time.monotonic()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("DOCKER_HOST", socket)
+            patch.setenv("BUILDX_CONFIG", str(folder / "buildx"))  # default: the home folder
             wait_for(lambda: process.poll() is not None or _answers(), within_s=60)
             if process.poll() is not None:
                 raise RuntimeError(
                     f"no Docker engine could be started:\n{(folder / 'log').read_text()[-3000:]}"
                 )
+            log.info("dockerd, process %d, answers after %.0f s", process.pid, time.monotonic() - started)
             yield
-        finally:
-            _stop(process)
-            # The engine mounts its data folder onto itself, and leaves the mount behind.
-            subprocess.run(["umount", str(folder / "data")], check=False, capture_output=True, timeout=60)
-            if before is None:
-                del os.environ["DOCKER_HOST"]
-            else:
-                os.environ["DOCKER_HOST"] = before
+    finally:
+        _stop(process)
+        # The engine mounts its data folder onto itself, and leaves the mount behind.
+        subprocess.run(["umount", str(folder / "data")], check=False, capture_output=True, timeout=60)
+        log.info("dockerd has ended")
+
+
+@contextmanager
+def _network_restored() -> Iterator[None]:
+    """Restore what an engine changes and does not undo: bridges, firewall rules, IP forwarding."""
+    rules = [run("iptables-save", "--table", table) for table in ("filter", "nat")]
+    forwards = FORWARDING.read_text()
+    links = _bridges()
+    try:
+        yield
+    finally:
+        for link in _bridges() - links:
+            run("ip", "link", "delete", link)
+        for table in rules:
+            run("iptables-restore", given=table)
+        FORWARDING.write_text(forwards)
 
 
 def docker(*arguments: str, timeout: float = 60) -> str:
@@ -52,17 +94,15 @@ def docker(*arguments: str, timeout: float = 60) -> str:
 
     Raises RuntimeError with the command's output if it fails, TimeoutExpired after `timeout` seconds.
     """
-    done = subprocess.run(
-        ["docker", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=timeout,
-        stdin=subprocess.DEVNULL,
-    )
+    return run("docker", *arguments, timeout=timeout)
+
+
+def run(*command: str, given: str = "", timeout: float = 60) -> str:
+    """Return the output of a command with the input `given`; raises as `docker` does."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout, input=given)
     if done.returncode:
         said = "\n".join((done.stdout + done.stderr).splitlines()[-60:])
-        raise RuntimeError(f"docker {' '.join(arguments)} failed:\n{said}")
+        raise RuntimeError(f"{' '.join(command)} failed:\n{said}")
     return done.stdout.strip()
 
 
@@ -77,3 +117,14 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def _images() -> set[str]:
+    """Return the names of the engine's images."""
+    return set(docker("images", "--filter", "dangling=false", "--format", "{{.Repository}}:{{.Tag}}").split())
+
+
+def _bridges() -> set[str]:
+    """Return the names of this machine's Docker bridges."""
+    names = (link.name for link in Path("/sys/class/net").iterdir())
+    return {name for name in names if name.startswith(("docker0", "br-"))}

@@ -104,7 +104,7 @@ class Stack:
 
     def wait_for_return(self, service: str, *, within_s: float) -> None:
         """Wait until the engine has restarted the container and it is healthy."""
-        with _timed(f"{service} is back"):
+        with timed(f"{service} is back"):
             wait_for(
                 lambda: self.container(service)["RestartCount"] > 0 and self.is_healthy(service),
                 within_s=within_s,
@@ -118,7 +118,7 @@ def running_stack(folder: Path) -> Iterator[Stack]:
     os.environ["AIRFLOW_PORT"] = str(stack.port)  # overrides .env
     try:
         _provide_images(stack)
-        with _timed("the stack is up"):
+        with timed("the stack is up"):
             stack.compose("up", "--detach", "--no-build", "--wait", "--wait-timeout", "420", timeout=480)
         log.info(
             "started:\n%s",
@@ -129,7 +129,7 @@ def running_stack(folder: Path) -> Iterator[Stack]:
     except (RuntimeError, subprocess.TimeoutExpired) as error:
         raise RuntimeError(f"{error}\n{stack.compose('logs', '--tail', '40')}") from None
     finally:
-        with _timed("the stack is gone"):
+        with timed("the stack is gone"):
             stack.compose("down", "--volumes", timeout=180)
         del os.environ["AIRFLOW_PORT"]
     ours = f"label=com.docker.compose.project={PROJECT}"
@@ -141,11 +141,11 @@ def _provide_images(stack: Stack) -> None:
     """Build our images by their Dockerfiles, and meanwhile pull or create those of others."""
     services = json.loads(stack.compose("config", "--format", "json"))["services"]
     others = sorted({each["image"] for each in services.values() if not _is_ours(each["image"])})
-    with _timed("the Python that our images stand on"):
+    with timed("the Python that our images stand on"):
         provide(_base_image())
     pool = ThreadPoolExecutor()
     try:
-        with _timed("images"):
+        with timed("images"):
             waiting = [pool.submit(provide, image) for image in others]
             waiting.append(pool.submit(stack.compose, "build", timeout=1200))
             for each in waiting:
@@ -175,7 +175,7 @@ def _is_ours(image: str) -> bool:
 
 
 @contextmanager
-def _timed(what: str) -> Iterator[None]:
+def timed(what: str) -> Iterator[None]:
     started = time.monotonic()
     yield
     log.info("%s after %.0f s", what, time.monotonic() - started)

@@ -11,14 +11,14 @@ from typing import Any
 import httpx
 import pytest
 from airflow_site import Run, logged_in, wait_for
-from stack import Stack
+from stack import Stack, timed
 
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import TrialState
 
-pytestmark = [pytest.mark.containers, pytest.mark.integration, pytest.mark.timeout(1080)]
+pytestmark = [pytest.mark.containers, pytest.mark.integration, pytest.mark.timeout(900)]
 
 OURS = (
     "api-server",
@@ -67,7 +67,8 @@ def test_studies_outlive_the_scheduler_and_a_worker(stack: Stack, monkeypatch: p
     with stack.slowed(*WORKERS, cores=0.3):
         run = stack.airflow.trigger("retune_digits", "weekly")
         with stack.killer("scheduler") as kill:
-            _wait_for(journal, lambda study: study.finished >= 1, within_s=240)
+            with timed("a trial has ended"):
+                _wait_for(journal, lambda study: study.finished >= 1, within_s=240)
             _check_secrets_while_it_runs(stack)
             _wait_for(journal, lambda study: study.finished >= 2)
             kill()
@@ -80,7 +81,8 @@ def test_studies_outlive_the_scheduler_and_a_worker(stack: Stack, monkeypatch: p
         retuning = stack.airflow.trigger("retune_weekly", "week", date="2026-11-02")
 
         with stack.killer("spark-worker-1") as kill:
-            _wait_for(journal, lambda study: study.finished > len(finished), within_s=420)
+            with timed("the next attempt has ended a trial"):
+                _wait_for(journal, lambda study: study.finished > len(finished), within_s=420)
             kill()
         assert _read(journal).closed is None
     stack.wait_for_return("spark-worker-1", within_s=180)
@@ -116,7 +118,8 @@ def _wait_for(journal: StudyFollower, holds: Callable[[Study], Any], *, within_s
 
 def _wait_for_success(run: Run, task: str) -> None:
     ended = ("success", "failed", "upstream_failed", "skipped")
-    wait_for(lambda: run.state(task=task) in ended, within_s=420, every_s=2)
+    with timed(f"{run.dag}.{task} has ended"):
+        wait_for(lambda: run.state(task=task) in ended, within_s=420, every_s=2)
     assert run.state(task=task) == "success", run.log(attempt=run.tries())
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import shutil
-import subprocess
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
+from subprocess import TimeoutExpired
 from threading import Lock
 
-from engine import docker
+from engine import docker, run
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +20,8 @@ FOLDERS = {"python": "python", "postgres": "postgres", "chrislusf/seaweedfs": "s
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 # Packages besides Python, which the health check of the object storage needs.
 DEBIAN_PACKAGES = "ca-certificates,python3,python3-venv,wget"
+# For mirrors that fail now and then, or are older than the machine's clock allows. Signatures are checked.
+APT = ('Acquire::Retries "3"', 'Acquire::Check-Valid-Until "false"', 'Acquire::Check-Date "false"')
 
 _debian = Lock()  # images are provided concurrently
 
@@ -30,7 +32,7 @@ def provide(image: str) -> None:
         return
     try:
         docker("pull", "--quiet", image, timeout=300)
-    except (RuntimeError, subprocess.TimeoutExpired):
+    except (RuntimeError, TimeoutExpired):
         log.warning("%s cannot be pulled; a stand-in takes its place", image)
         _build(image, FOLDERS[image.rpartition(":")[0]])
 
@@ -44,8 +46,9 @@ def _build(image: str, folder: str) -> None:
         shutil.copytree(HERE / folder, context)
         if folder == "python":
             shutil.copy(CERTIFICATES, context)
-        moto = ["--build-arg", f"MOTO={version('moto')}"] if folder == "s3" else []
-        docker("build", "--quiet", *moto, "--tag", image, str(context), timeout=900)
+        # Without a value: that of this process, if it is set.
+        values = ["--build-arg", "PIP_INDEX_URL", "--build-arg", f"MOTO={version('moto')}"]
+        docker("build", "--quiet", *values, "--tag", image, str(context), timeout=900)
 
 
 def _provide_debian() -> None:
@@ -54,12 +57,16 @@ def _provide_debian() -> None:
         if _is_there("stand-in/debian"):
             return
         if shutil.which("mmdebstrap") is None:
-            install = ["apt-get", "install", "-qy", "--no-install-recommends", "mmdebstrap"]
-            subprocess.run(install, check=True, timeout=300, stdout=subprocess.DEVNULL)
+            run("apt-get", "update", "-q", timeout=300)
+            run("apt-get", "install", "-qy", "--no-install-recommends", "mmdebstrap", timeout=300)
         with tempfile.TemporaryDirectory() as folder:
             archive = str(Path(folder, "debian.tar"))
-            what = ["--variant=minbase", f"--include={DEBIAN_PACKAGES}", "trixie"]
-            subprocess.run(["mmdebstrap", "--quiet", *what, archive], check=True, timeout=600)
+            what = [
+                "--variant=minbase",
+                f"--include={DEBIAN_PACKAGES}",
+                *(f"--aptopt={line}" for line in APT),
+            ]
+            run("mmdebstrap", "--quiet", *what, "trixie", archive, timeout=600)
             docker("import", archive, "stand-in/debian", timeout=300)
 
 
