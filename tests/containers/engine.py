@@ -32,14 +32,13 @@ def docker_engine() -> Iterator[None]:
                 docker("image", "rm", "--force", *made)
         return
     # Images take gigabytes: not below /tmp, which may be in memory, nor in pytest's folder, which is kept.
-    with (
-        _network_restored(),
-        tempfile.TemporaryDirectory(
-            prefix="sparktune-engine-", dir="/var/tmp", ignore_cleanup_errors=True
-        ) as name,
-        _own_engine(Path(name)),
-    ):
-        yield
+    folder = Path(tempfile.mkdtemp(prefix="sparktune-engine-", dir="/var/tmp"))
+    try:
+        with _network_restored(), _own_engine(folder):
+            yield
+    finally:
+        run("rm", "-rf", str(folder), timeout=240)
+        log.info("nothing is left of the engine")
 
 
 @contextmanager
@@ -70,7 +69,6 @@ def _own_engine(folder: Path) -> Iterator[None]:
         _stop(process)
         # The engine mounts its data folder onto itself, and leaves the mount behind.
         subprocess.run(["umount", str(folder / "data")], check=False, capture_output=True, timeout=60)
-        log.info("dockerd has ended")
 
 
 @contextmanager
