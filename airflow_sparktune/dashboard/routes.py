@@ -138,9 +138,11 @@ class StudyRoutes:
         def read() -> Response:
             address = self._find(place, generation)
             with self._shelf.look(address) as follower:
-                dimensions, trials = follower.study.dimensions, tuple(follower.study.searched)
+                study, trials = follower.study, tuple(follower.study.searched)
+                dimensions, named = study.dimensions, named_dimensions(study, study_mask(self._mask, study))
                 name = f"{address} {stream_of(follower)}"
-            return json_response(importance_reply(self._importances.of(name, dimensions, trials)), request)
+            shares = self._importances.of(name, dimensions, trials)
+            return json_response(importance_reply(shares, named), request)
 
         return await self._answer(read, request, deadline_s=_LONG_S)
 

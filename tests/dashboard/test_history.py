@@ -75,4 +75,4 @@ def test_the_importance_is_given_or_why_not(client: TestClient, address: str) ->
 
     assert few["shares"] == {}
     assert "20 successful" in few["message"]
-    assert len(many["shares"]) == 4
+    assert set(many["shares"]) == {"lr", "depth", "booster", "linear.l2"}  # as everywhere on the page

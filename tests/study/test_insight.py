@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow_sparktune.study.insight import verdict
 from airflow_sparktune.study.journal.follow import read_study
+from airflow_sparktune.study.retuning.decision import Decision, Outcome
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState
 from tests.dashboard.helpers.synthetic import Writer
@@ -40,6 +41,14 @@ def test_a_score_is_shown_as_it_is(tmp_path: Path) -> None:
     """The journal has the score with the other sign."""
     found = verdict(study(tmp_path, [-0.5, -0.75], slots=1, maximize="accuracy"))
     assert found == "best accuracy 0.75, 50 % better than the first trial"
+
+
+def test_with_a_decision_the_losses_are_those_of_the_search(tmp_path: Path) -> None:
+    """The result is then the mean of the winner's repeats, which the page shows beside the sentence."""
+    found = study(tmp_path, [2.0, 1.9, 1.0], slots=1)
+    found.decision = Decision(outcome=Outcome.FIRST, reason="there was no champion yet", params={}, number=2)
+
+    assert verdict(found) == "best loss of the search 1, 50 % better than the first trial"
 
 
 def test_busy_slots_and_a_fresh_gain_need_no_words(tmp_path: Path) -> None:

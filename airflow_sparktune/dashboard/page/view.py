@@ -83,10 +83,14 @@ def trial_reply(trial: Trial, dimensions: Sequence[Mapping[str, Any]], *, mask: 
     return TrialReply(**mask(trial_row(trial)), named=named_point(trial.point, dimensions))
 
 
-def importance_reply(shares: Mapping[str, float]) -> ImportanceReply:
-    """Return the shares, or a message if there are none."""
+def importance_reply(shares: Mapping[str, float], dimensions: Sequence[Mapping[str, Any]]) -> ImportanceReply:
+    """Return the shares by readable names, or a message if there are none.
+
+    `dimensions` are those of the study, from `named_dimensions`.
+    """
     if shares:
-        return ImportanceReply(shares=dict(shares))
+        paths = {str(row["label"]): str(row["path"]) for row in dimensions}
+        return ImportanceReply(shares={paths.get(label, label): share for label, share in shares.items()})
     message = f"Too few trials: the importance needs {FEWEST_TRIALS} successful trials."
     return ImportanceReply(shares={}, message=message)
 
