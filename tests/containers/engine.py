@@ -37,8 +37,7 @@ def docker_engine() -> Iterator[None]:
         with _network_restored(), _own_engine(folder):
             yield
     finally:
-        run("rm", "-rf", str(folder), timeout=240)
-        log.info("nothing is left of the engine")
+        _remove(folder)
 
 
 @contextmanager
@@ -126,3 +125,14 @@ def _bridges() -> set[str]:
     """Return the names of this machine's Docker bridges."""
     names = (link.name for link in Path("/sys/class/net").iterdir())
     return {name for name in names if name.startswith(("docker0", "br-"))}
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder of some gigabytes; on a busy disk that takes minutes, and may go on after the tests."""
+    removal = subprocess.Popen(["rm", "-rf", str(folder)], start_new_session=True, stdin=subprocess.DEVNULL)
+    try:
+        removal.wait(timeout=180)
+    except subprocess.TimeoutExpired:
+        log.warning("%s is still being removed, by process %d", folder, removal.pid)
+    else:
+        log.info("dockerd has ended, and %s is removed", folder)
