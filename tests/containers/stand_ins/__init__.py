@@ -66,7 +66,8 @@ def _provide_debian() -> None:
                 f"--include={DEBIAN_PACKAGES}",
                 *(f"--aptopt={line}" for line in APT),
             ]
-            run("mmdebstrap", "--quiet", *what, "trixie", archive, timeout=600)
+            # It leaves its files behind if it is interrupted.
+            run("env", f"TMPDIR={folder}", "mmdebstrap", "--quiet", *what, "trixie", archive, timeout=600)
             docker("import", archive, "stand-in/debian", timeout=300)
 
 
