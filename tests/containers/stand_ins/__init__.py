@@ -66,8 +66,7 @@ def _provide_debian() -> None:
                 f"--include={DEBIAN_PACKAGES}",
                 *(f"--aptopt={line}" for line in APT),
             ]
-            # It leaves its files behind if it is interrupted.
-            run("env", f"TMPDIR={folder}", "mmdebstrap", "--quiet", *what, "trixie", archive, timeout=600)
+            run("mmdebstrap", "--quiet", *what, "trixie", archive, timeout=600)
             docker("import", archive, "stand-in/debian", timeout=300)
 
 
