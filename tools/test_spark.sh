@@ -11,7 +11,7 @@ if [ ! -e "$venv/.installed" ]; then
     mkdir -p .spark
     # The versions that CI installs, but for Spark's own.
     grep -vE '^(pyspark|pyspark-client|py4j|googleapis-common-protos|grpcio.*|protobuf)==' constraints.txt > .spark/constraints.txt
-    libraries='hyperopt fsspec javaproperties numpy optuna psutil pyyaml rich setuptools'
+    libraries='click hyperopt fsspec javaproperties numpy optuna psutil pyyaml rich setuptools'
     tests='hypothesis httpx pytest pytest-timeout pandas lightgbm scikit-learn'
     if command -v uv >/dev/null; then
         uv venv --quiet --allow-existing --python "$python" "$venv"

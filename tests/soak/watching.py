@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -84,8 +85,16 @@ class Witness:
             local_app(self._address), base_url="http://localhost", raise_server_exceptions=False
         )
         for path in ("study", "report?generation=0", "importance?generation=0"):
-            if page.get(f"{PAGE}{path}").status_code != 200:
+            if _status(page, f"{PAGE}{path}") != 200:
                 self.broken[f"studies unreadable: page's {path}"] += 1
+
+
+def _status(page: TestClient, path: str) -> int:
+    """Return the status of the page's answer; ask again, as a browser does, while it says when to."""
+    until = time.monotonic() + 60
+    while (answer := page.get(path)).status_code == 503 and time.monotonic() < until:
+        time.sleep(float(answer.headers["Retry-After"]))
+    return answer.status_code
 
 
 def tail(log: Path, lines: int = 30) -> str:
