@@ -178,9 +178,9 @@ def test_a_budget_keeps_a_share_for_the_confirmation(weeks: Weeks) -> None:
 
 
 def test_a_budget_of_slot_hours(weeks: Weeks) -> None:
-    """Four slots for a quarter of an hour are one slot-hour, whether they had something to do or not."""
-    study = weeks.run("w1", incumbent=None, max_evals=None, budget_slot_hours=1)
+    """Four slots for a sixteenth of an hour are a quarter of a slot-hour, busy or not."""
+    study = weeks.run("w1", incumbent=None, max_evals=None, budget_slot_hours=0.25)
     assert study.closed.reason is StopReason.BUDGET  # type: ignore[union-attr]
-    assert study.elapsed_s == pytest.approx(900, abs=2)
-    assert study.slots_s == pytest.approx(3600, abs=8)
+    assert study.elapsed_s == pytest.approx(225, abs=2)
+    assert study.slots_s == pytest.approx(900, abs=8)
     assert 0 < study.last_improvement_s < study.slots_s
