@@ -46,7 +46,10 @@ class Workers:
         await asyncio.wait([waited], timeout=deadline_s)
         if not waited.done():
             waited.cancel()
-            raise Busy(f"the study's storage has not responded within {deadline_s:.0f} s")
+            raise Busy(
+                f"the study has not been read within {deadline_s:.0f} s: its storage is slow, or it has very "
+                "many trials; the page asks again"
+            )
         return waited.result()
 
     def _start(self) -> None:
