@@ -4,6 +4,7 @@ import { draw, thin } from "./chart.js";
 import { byId, el } from "./dom.js";
 import { number } from "./format.js";
 import { hoverText } from "./losses.js";
+import { within } from "./scale.js";
 import { colour } from "./theme.js";
 
 const MOST_LINES = 1000;
@@ -74,10 +75,6 @@ function brushOf(axis, index, filters) {
   const place = (raw) => (Number.isFinite(raw) ? axis.place(raw) : raw > 0 ? 1 : 0);
   const [low, high] = range.map((raw) => within(-0.03, place(raw), 1.03));
   return [{ x: [index - 0.12, index + 0.12], y: [low - 0.015, high + 0.015] }];
-}
-
-function within(least, value, most) {
-  return Math.min(most, Math.max(least, value));
 }
 
 function brushed([left, right], [low, high], axes, filters) {

@@ -1,5 +1,6 @@
 // The pointer over a chart: the hover text of the nearest mark, clicks, and boxes that zoom or filter.
 import { el } from "./dom.js";
+import { within } from "./scale.js";
 
 const NEAR = 12; // pixels
 const DRAGGED = 5;
@@ -100,8 +101,4 @@ function showTip(tip, hit, { left, top }, { area, width, act }) {
   tip.replaceChildren(...hit.series.text(hit.item).map((line) => el("div", {}, line)));
   const side = left > width / 2 ? { right: `${width - left + 12}px`, left: "" } : { left: `${left + 12}px`, right: "" };
   Object.assign(tip.style, { ...side, top: `${top + 8}px` });
-}
-
-function within(least, value, most) {
-  return Math.min(most, Math.max(least, value));
 }

@@ -78,3 +78,8 @@ function dateTicks(low, high, most) {
   const places = steps(low - shift, high - shift, step).map((at) => at + shift);
   return places.map((at) => ({ at, text: step >= 86_400 ? moment(at).slice(0, 10) : moment(at).slice(5, step < 60 ? 19 : 16) }));
 }
+
+// The value, or the nearest bound.
+export function within(least, value, most) {
+  return Math.min(most, Math.max(least, value));
+}
