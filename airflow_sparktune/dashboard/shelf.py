@@ -96,7 +96,7 @@ class Shelf:
 
     def _make_room(self) -> None:
         trials = sum(len(kept.follower.study.trials) for kept in self._kept.values())
-        # One study is kept whatever its size, or every request would read its journal from the start.
+        # Keep one study even if it is very large; otherwise each request would read its whole journal.
         while len(self._kept) > 1 and (len(self._kept) > self._studies or trials > self._trials):
             _, gone = self._kept.popitem(last=False)
             trials -= len(gone.follower.study.trials)

@@ -1,4 +1,4 @@
-"""How people read the losses of a study: as they are, or as the score that the study maximises."""
+"""Convert between losses, which the journal holds, and scores, which people read if a study maximises one."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ LOSS = "loss"
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """What the objective returns; the journal, the sampler and the rules know only its loss.
+    """The number that the objective returns: a loss, or a score to maximise.
 
-    The loss of a score is the score with the other sign, so differences are the same in both.
+    The loss of a score is its negative. The journal, the sampler and the rules use only losses.
 
     >>> Metric("accuracy", maximized=True).shown(-0.9), Metric().shown(0.1)
     (0.9, 0.1)
@@ -33,9 +33,9 @@ class Metric:
     def shown(self, loss: float | None) -> float | None: ...
 
     def shown(self, loss: float | None) -> float | None:
-        """Return what people read for a loss."""
+        """Return the loss, or the score that belongs to it."""
         return -loss if self.maximized and loss is not None else loss
 
     def loss(self, value: float) -> float:
-        """Return the loss of a value that the objective returned or a person gave."""
+        """Return the loss that belongs to a value of this metric."""
         return -value if self.maximized else value

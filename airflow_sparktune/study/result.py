@@ -42,7 +42,7 @@ def summary(study: Study) -> dict[str, Any]:
     After a retuning, `best_params` go to production: those of the winner, or those of an incumbent that was
     kept. `best_loss` is then their mean loss over the repeats of the confirmation.
 
-    With `maximize`, `best_score` is what people read for `best_loss`; without it is None.
+    With `maximize`, `best_score` is the score that belongs to `best_loss`; otherwise it is None.
     """
     spec, closed = study.spec, study.closed
     return {

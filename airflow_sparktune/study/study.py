@@ -103,7 +103,7 @@ class Study:
 
     @property
     def metric(self) -> Metric:
-        """Return what people read for a loss of this study."""
+        """Return the metric that the objective returns."""
         return Metric() if self.spec is None else self.spec.metric
 
     @property

@@ -82,7 +82,7 @@ class Entry:
 
     @property
     def metric(self) -> Metric:
-        """Return what people read for the loss."""
+        """Return the metric of `loss`."""
         return Metric.of(self.maximize)
 
     @classmethod

@@ -387,7 +387,7 @@ class Spec:
 
     @property
     def metric(self) -> Metric:
-        """Return what people read for a loss of this study."""
+        """Return the metric that the objective returns."""
         return Metric.of(self.maximize)
 
     def _check_together(self) -> None:
