@@ -15,7 +15,7 @@ from dataclasses import replace
 from airflow_sparktune.driver.backends.base import Backend, BackendEvent, Ended, Lost
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.samplers.base import Exhausted, Sampler
-from airflow_sparktune.driver.slot_numbers import SlotNumbers
+from airflow_sparktune.driver.slots import Slots
 from airflow_sparktune.driver.stopping import StoppingRules
 from airflow_sparktune.driver.trial_queue import TrialQueue
 from airflow_sparktune.errors import DriverLost
@@ -87,24 +87,21 @@ class Tuner:
         self._queue = queue or TrialQueue()
         self._purpose = purpose
         self._next = max(self._study.trials, default=-1) + 1
-        self._running: dict[int, float] = {}  # number -> the time of its trial_timeout
-        self._launched: dict[int, float] = {}  # number -> its start in the slot, by the wall clock
-        self._leaving: set[int] = set()  # cancelled trials whose slot is not free yet
-        self._slot_numbers = SlotNumbers()
+        self._slots = Slots(trial_timeout=spec.trial_timeout, clock=clock)
 
     def run(self) -> StopReason:
         """Run until a stopping rule is reached, and return its reason."""
         self._replay()
         while (reason := self._reached()) is None:
             filled = self._fill()
-            patience = min(self._rules.deadline, self._next_strike()) if filled else self._clock()
+            patience = min(self._rules.deadline, self._slots.next_due) if filled else self._clock()
             self._collect(self._wait(until=patience))
         self._cancel_rest()
         return reason
 
     def _reached(self) -> StopReason | None:
         """Return the reason that ends the study, if any; trials that have finished by now still count."""
-        if self._rules.reached() is not None and self._running:
+        if self._rules.reached() is not None and self._slots.running:
             self._collect(self._backend.events(wait_s=0))
         return self._rules.reached()
 
@@ -149,12 +146,11 @@ class Tuner:
         capacity = self._backend.capacity
         self._recorder.slots(capacity)
         self._rules.spend(self._study.slots_s, ran_s=self._study.elapsed_s, slots=capacity)
-        room = capacity - len(self._running) - len(self._leaving)
-        wanted = self._rules.wanted - len(self._running)
-        most = int(min(room, wanted))
+        running = self._slots.running
+        most = int(min(capacity - self._slots.occupied, self._rules.wanted - len(running)))
         if self._queue.next_runs_alone:
-            most = 0 if self._running or self._leaving else min(most, 1)
-        elif any(map(self._queue.runs_alone, self._running)):
+            most = 0 if self._slots.occupied else min(most, 1)
+        elif any(self._queue.runs_alone(trial.number) for trial in running):
             most = 0
         starts = self._starts(most) if most > 0 else []
         # Trial numbers are durable before their trials start, so that no number is used twice.
@@ -171,7 +167,7 @@ class Tuner:
                 starts.append(self._start())
         except Exhausted:
             log.warning("the algorithm has no more suggestions: the study ends after the running trials")
-            self._rules.exhaust(len(self._running) + len(starts))
+            self._rules.exhaust(len(self._slots.running) + len(starts))
         return starts
 
     def _start(self) -> Trial:
@@ -180,7 +176,7 @@ class Tuner:
         trial = replace(
             trial,
             start=self._recorder.now,
-            slot=self._slot_numbers.take(),
+            slot=self._slots.take(),
             attempt=self._recorder.attempt,
             tries=trial.tries + 1,
         )
@@ -207,34 +203,15 @@ class Tuner:
 
     def _launch(self, starts: Sequence[Trial]) -> None:
         """Start trials in their slots; queue them again if the deadline has passed."""
-        limit = math.inf if self._spec.trial_timeout is None else self._spec.trial_timeout
         for trial in starts:
-            now = self._clock()
-            if now >= self._rules.deadline:
-                self._slot_numbers.give_back(trial.slot)
+            if self._clock() >= self._rules.deadline:
+                self._slots.give_back(trial.slot)
                 self._queue.run_again(_without_slot(trial))
                 continue
-            self._running[trial.number] = now + limit
-            self._launched[trial.number] = self._recorder.now
+            self._slots.start(replace(trial, start=self._recorder.now))
             seed = seed_of(self._seed, trial)
             info = TrialContext(trial.number, seed, trial.attempt, trial.tries, trial.purpose.value)
             self._backend.submit(Call(trial.params, info))
-
-    def _next_strike(self) -> float:
-        """Return the time at which the first trial_timeout expires."""
-        return math.inf if self._spec.trial_timeout is None else min(self._running.values(), default=math.inf)
-
-    def _overdue(self) -> list[int]:
-        """Return the trials that have run for trial_timeout, not counting their wait inside Spark."""
-        limit, now = self._spec.trial_timeout, self._clock()
-        if limit is None:
-            return []
-        struck = [number for number, strike in self._running.items() if strike <= now]
-        # Kept as times: a remainder too small to advance the clock counts as zero.
-        self._running.update(
-            (number, now + limit - (self._backend.ran_s(number) or 0.0)) for number in struck
-        )
-        return [number for number in struck if self._running[number] <= now]
 
     def _wait(self, *, until: float) -> Sequence[BackendEvent]:
         wait_s = None if until == math.inf else max(until - self._clock(), 0.0)
@@ -248,7 +225,7 @@ class Tuner:
         if commit_s < GROUP_S:
             return events
         until = min(self._clock() + min(GATHER_COMMITS * commit_s, GATHER_S), self._rules.deadline)
-        enough = (len(self._running) - FEW) // 2
+        enough = (len(self._slots.running) - FEW) // 2
         try:
             while len(events) < enough and (left := until - self._clock()) > 0:
                 events += self._backend.events(wait_s=left)
@@ -261,7 +238,7 @@ class Tuner:
         """Record the trials that have ended, then learn from them."""
         self._record(trial for event in events if (trial := self._take_back(event)) is not None)
         # Asking the backend about overdue trials may raise; those that have ended are on record by now.
-        self._record(map(self._time_out, self._overdue()))
+        self._record(map(self._time_out, self._slots.overdue(self._backend.ran_s)))
         self._recorder.commit()
 
     def _record(self, trials: Iterable[Trial]) -> None:
@@ -278,17 +255,9 @@ class Tuner:
 
     def _take_back(self, event: BackendEvent) -> Trial | None:
         """Free the slot of a trial; return the trial in its final state, or None if it has not ended."""
-        if event.number not in self._launched:  # cancelled at the end of the search
+        trial = self._slots.vacate(event.number)
+        if trial is None:  # cancelled before it reported
             return None
-        trial = self._of(event.number)
-        if event.number in self._leaving:
-            self._leaving.discard(event.number)
-            self._slot_numbers.give_back(trial.slot)
-            return None
-        # A cancelled trial may report after its slot was given up.
-        if self._running.pop(event.number, None) is None:
-            return None
-        self._slot_numbers.give_back(trial.slot)
         match event:
             case Ended(reply=reply):
                 if reply.output is not None:
@@ -319,34 +288,32 @@ class Tuner:
         """Return the trial as failed now, without a reply from its objective."""
         return trial.ended(TrialState.FAILED, end=self._recorder.now, error=Failure(kind, message))
 
-    def _of(self, number: int) -> Trial:
-        """Return a launched trial with the time at which it started in its slot."""
-        return replace(self._study.trials[number], start=self._launched[number])
-
     def _time_out(self, number: int) -> Trial:
-        self._let_go(number)
+        trial = self._cancel(number)
         message = (
             f"it ran longer than trial_timeout ({self._spec.trial_timeout:g} s); raise it if that is normal"
         )
-        return self._failed(self._of(number), FailureKind.TIMEOUT, message)
+        return self._failed(trial, FailureKind.TIMEOUT, message)
 
-    def _let_go(self, number: int) -> None:
-        """Cancel a trial, and ignore any result that its slot still reports."""
-        del self._running[number]
-        self._leaving.add(number)
+    def _cancel(self, number: int) -> Trial:
+        """Cancel a trial and return it; any result that its slot still reports is ignored."""
+        trial = self._slots.cancel(number)
         self._backend.cancel(number)
+        return trial
 
     def _cancel_rest(self) -> None:
         """Cancel the running trials at the end of the study; drop those that wait to run again."""
-        for trial in [*map(self._of, self._running), *self._queue.again]:
+        running = list(self._slots.running)
+        for trial in [*running, *self._queue.again]:
             self._recorder.trial(trial.ended(TrialState.CANCELLED, end=self._recorder.now))
         self._recorder.commit()
         try:
-            for number in list(self._running):
-                self._let_go(number)
+            for trial in running:
+                self._cancel(trial.number)
             patience = self._clock() + CANCEL_GRACE_S
-            while self._leaving and (left := patience - self._clock()) > 0:
-                self._leaving.difference_update(event.number for event in self._backend.events(wait_s=left))
+            while self._slots.occupied and (left := patience - self._clock()) > 0:
+                for event in self._backend.events(wait_s=left):
+                    self._slots.vacate(event.number)
         except DriverLost as error:  # the result stands without Spark
             log.warning("the trials that still ran could not be cancelled: %s", error)
 

@@ -872,5 +872,5 @@ def test_a_step_costs_the_same_however_many_trials_there_are() -> None:
     trials = world.recorder.study.trials = Unwalkable()
     while tuner._rules.reached() is None:
         tuner._fill()
-        tuner._collect(tuner._wait(until=tuner._next_strike()))
+        tuner._collect(tuner._wait(until=tuner._slots.next_due))
     assert len(trials) == 500
