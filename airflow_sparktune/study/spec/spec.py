@@ -14,6 +14,7 @@ from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.retuning.rule import Confirm, Guardrail, Margin, Rule
 from airflow_sparktune.study.spec import checks, retuning
 from airflow_sparktune.study.spec.checks import RunTrialsOn
+from airflow_sparktune.study.spec.combinations import check_combinations
 from airflow_sparktune.study.spec.field import SpecField, declaration_of, declared
 from airflow_sparktune.study.spec.texts import texts
 
@@ -319,7 +320,7 @@ class Spec:
             if given.get(item.name) is not None
         }
         spec = cls(**checked)
-        spec._check_together()
+        check_combinations(spec)
         return spec
 
     @classmethod
@@ -340,7 +341,7 @@ class Spec:
         29
         """
         if isinstance(self.max_failures, float):
-            # For the type checker: _check_together rejects a share without max_evals.
+            # For the type checker: check_combinations rejects a share without max_evals.
             return None if self.max_evals is None else floor(self.max_failures * self.max_evals + _DUST)
         return self.max_failures
 
@@ -389,31 +390,6 @@ class Spec:
     def metric(self) -> Metric:
         """Return the metric that the objective returns."""
         return Metric.of(self.maximize)
-
-    def _check_together(self) -> None:
-        """Raise SpecError if fields contradict each other."""
-        if self.incumbent is None:
-            for name in ("confirm", "replace_margin", "guardrails"):
-                if getattr(self, name):
-                    raise SpecError(
-                        f"{name} must go with an incumbent, got {getattr(self, name)!r} without one; add "
-                        "incumbent: champion"
-                    )
-        elif self.confirm and self.max_evals is not None and self.rule.confirm.top >= self.max_evals:
-            raise SpecError(
-                f"confirm.top must be below max_evals because the incumbent is one of the trials, got "
-                f"{self.rule.confirm.top} candidates of {self.max_evals} trials"
-            )
-        if self.run_trials_on is RunTrialsOn.DRIVER and self.fresh_workers:
-            raise SpecError(
-                "fresh_workers must be left unset with run_trials_on='driver', got True; "
-                "trials on the driver use no Python worker of Spark"
-            )
-        if isinstance(self.max_failures, float) and self.max_evals is None:
-            raise SpecError(
-                f"max_failures must be a count where max_evals is unset, got the share {self.max_failures}; "
-                "set max_evals, or write a whole number"
-            )
 
 
 FIELDS: tuple[SpecField, ...] = tuple(map(declaration_of, fields(Spec)))
