@@ -167,7 +167,7 @@ class Attempt:
             )
         goes_on = not changed and not plan.starts_over
         cleared = None if earlier.attempts else self._cleared()
-        finished = [trial for trial in cleared.ended if trial.counts] if cleared else []
+        finished = [trial for trial in cleared.ended_trials if trial.counts] if cleared else []
         if finished:
             log.info("taking over %d finished trials of the cleared study", len(finished))
         known = earlier.dimensions if goes_on else ()

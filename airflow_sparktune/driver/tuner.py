@@ -113,7 +113,7 @@ class Tuner:
             # A trial cancelled at the end of an earlier attempt has nothing to learn from.
             if trial.state is not TrialState.CANCELLED:
                 self._learn(trial)
-        self._rules.replay(self._study.ended)
+        self._rules.replay(self._study.ended_trials)
         for trial in known:
             if trial.state is TrialState.RUNNING:
                 self._resume(trial)

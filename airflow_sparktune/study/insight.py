@@ -20,7 +20,7 @@ def verdict(study: Study) -> str | None:
     """
     if study.best is None or study.best.loss is None:
         return None
-    ended, metric = [trial for trial in study.ended if trial.counts], study.metric
+    ended, metric = [trial for trial in study.ended_trials if trial.counts], study.metric
     # With a decision, the result is the mean of the winner's repeats, which is another number.
     name = f"best {metric.name}" if study.decision is None else f"best {metric.name} of the search"
     parts = [

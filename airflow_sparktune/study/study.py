@@ -29,8 +29,8 @@ from airflow_sparktune.study.trial import Trial, TrialPurpose, TrialState
 
 
 @dataclass(slots=True)
-class Attempt:
-    """An attempt as its events describe it.
+class AttemptRecord:
+    """The record of an attempt, computed from its events.
 
     `ran_s` is its running time and `timing` how it was spent, in seconds by the driver's monotonic clock.
     """
@@ -61,7 +61,7 @@ class Study:
         self.seed: int | None = None
         self.dimensions: tuple[Mapping[str, Any], ...] = ()
         self.versions: Mapping[str, str] = {}
-        self.attempts: list[Attempt] = []
+        self.attempts: list[AttemptRecord] = []
         self.trials: dict[int, Trial] = {}
         self.best: Trial | None = None
         self.slots: int | None = None
@@ -155,7 +155,7 @@ class Study:
         return {name: round(spent, 3) for name, spent in total.items()}
 
     @property
-    def ended(self) -> list[Trial]:
+    def ended_trials(self) -> list[Trial]:
         """Return the trials that have ended, in the order in which they ended."""
         ended = (trial for trial in self.trials.values() if trial.state is not TrialState.RUNNING)
         return sorted(ended, key=lambda trial: self.changed[trial.number])
@@ -167,7 +167,7 @@ class Study:
         self.versions = event.versions
         self.closed = None
         self._open_slots = 0
-        self.attempts.append(Attempt(event.attempt, event.at, event.at, host=event.host, pid=event.pid))
+        self.attempts.append(AttemptRecord(event.attempt, event.at, event.at, host=event.host, pid=event.pid))
 
     def _close(self, event: Closed) -> None:
         self.closed = event
@@ -179,7 +179,7 @@ class Study:
         if event.timing is not None and self.attempts:
             self.attempts[-1].timing = event.timing
 
-    def _pass_time(self, attempt: Attempt, event: Event, open_slots: int) -> None:
+    def _pass_time(self, attempt: AttemptRecord, event: Event, open_slots: int) -> None:
         """Add the time since the previous event. `open_slots` is the number of slots during that time."""
         if event.at is not None:
             attempt.last = max(attempt.last, event.at)

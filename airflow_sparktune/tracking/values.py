@@ -93,7 +93,7 @@ def improvements(study: Study) -> list[tuple[int, Trial]]:
     """Return each trial of the search that improved the best loss, with the number of ended ones by then."""
     found: list[tuple[int, Trial]] = []
     best = float("inf")
-    searched = [trial for trial in study.ended if trial.purpose is TrialPurpose.SEARCH]
+    searched = [trial for trial in study.ended_trials if trial.purpose is TrialPurpose.SEARCH]
     for count, trial in enumerate(searched, start=1):
         if trial.state is TrialState.OK and trial.loss is not None and trial.loss < best:
             best = trial.loss

@@ -15,7 +15,7 @@ import numpy
 from airflow_sparktune.driver.retuning.contender import Contender, Repeat
 from airflow_sparktune.driver.retuning.decide import decide
 from airflow_sparktune.study.retuning.decision import Decision, Outcome
-from airflow_sparktune.study.retuning.rule import Confirm, Rule
+from airflow_sparktune.study.retuning.rule import Confirm, DecisionRule
 from benchmarks.report import Findings
 
 QUESTION = "How often does a retuning decide wrongly?"
@@ -174,7 +174,7 @@ def _decide(search: Any, again: Any, repeats: int) -> int:
         )
         for number in (0, *nominated)
     )
-    decision: Decision = decide(Rule(confirm=Confirm(repeats=repeats)), incumbent, candidates)
+    decision: Decision = decide(DecisionRule(confirm=Confirm(repeats=repeats)), incumbent, candidates)
     return decision.number or 0 if decision.outcome is Outcome.REPLACED else 0
 
 

@@ -136,7 +136,7 @@ class _Plan(SpecPlan):
 def _outcome(study: Study, problem: Problem) -> Outcome:
     found: list[float] = []
     lowest = true = math.inf
-    for trial in study.ended:
+    for trial in study.ended_trials:
         if trial.purpose is not TrialPurpose.SEARCH or trial.loss is None:
             continue
         if trial.loss < lowest:

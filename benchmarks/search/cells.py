@@ -106,7 +106,7 @@ def _run(cell: Cell) -> Outcome:
         clock=clock,
     )
     tuner.run()
-    ended = sorted(recorder.study.ended, key=lambda trial: (trial.end, trial.number))
+    ended = sorted(recorder.study.ended_trials, key=lambda trial: (trial.end, trial.number))
     found, lowest = [], math.inf
     for trial in ended:
         if trial.loss is not None and trial.loss < lowest:

@@ -203,5 +203,5 @@ class Nobody:
     def keep(self, study: Study) -> None:
         pass
 
-    def ended(self, trial: Trial, answer: Any = None) -> bool:
+    def observe(self, trial: Trial, answer: Any = None) -> bool:
         return False

@@ -56,7 +56,7 @@ class Documents:
         self._early_stop_args = ()
         self._ended = 0
 
-    def ended(self, trial: Trial, answer: Mapping[str, Any] | None = None) -> bool:
+    def observe(self, trial: Trial, answer: Mapping[str, Any] | None = None) -> bool:
         """Add an ended trial and its result; return whether early_stop_fn ends the study."""
         if answer is not None:
             self._answers[trial.number] = answer

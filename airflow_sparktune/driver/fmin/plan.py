@@ -31,7 +31,7 @@ class Watch(Protocol):
     def keep(self, study: Study) -> None:
         """Keep the results of the study's trials, and forget those of others."""
 
-    def ended(self, trial: Trial, answer: Mapping[str, Any] | None = None) -> bool:
+    def observe(self, trial: Trial, answer: Mapping[str, Any] | None = None) -> bool:
         """Record an ended trial and its result; return whether the study ends."""
 
 
@@ -105,7 +105,7 @@ class FminPlan:
         adopted = [replace(trial, origin=TrialOrigin.ADOPTED) for trial in cleared]
         if self._sampler is None:
             return adopted
-        kept = [trial for trial in earlier.ended if trial.counts] if self._own and not goes_on else []
+        kept = [trial for trial in earlier.ended_trials if trial.counts] if self._own and not goes_on else []
         kept += adopted
         kept += new_among(self._search.inserted, earlier.trials.values() if goes_on else kept)
         return self._sampler.usable(kept)
@@ -117,12 +117,12 @@ class FminPlan:
 
     def rules(self) -> Sequence[Rule]:
         limits = (rule for rule in rules_of(self.spec) if not isinstance(rule, FirstFailures))
-        return [EarlyStop(self._ended), *limits]
+        return [EarlyStop(self._observe), *limits]
 
-    def pass_over(self) -> None:
+    def advance_generator(self) -> None:
         """Advance the script's generator as far as the study's trials, given points included, would have."""
         if self.study is not None and self._drawn_seed is None:
-            self._started.pass_over(max(self.study.trials, default=-1) + 1)
+            self._started.skip_seeds(max(self.study.trials, default=-1) + 1)
 
     @property
     def _started(self) -> FminSampler:
@@ -130,8 +130,8 @@ class FminPlan:
             raise RuntimeError("a study cannot run before its sampler is made")
         return self._sampler
 
-    def _ended(self, trial: Trial) -> bool:
-        return self._search.watch.ended(trial, self._backend.answers.get(trial.number))
+    def _observe(self, trial: Trial) -> bool:
+        return self._search.watch.observe(trial, self._backend.answers.get(trial.number))
 
     def _value_of(self, number: int) -> Any:
         if self.study is None:
@@ -152,11 +152,11 @@ def stands(study: Study, search: Search) -> bool:
     if study.closed.reason is StopReason.EARLY_STOP:
         # The script's early_stop_fn is not part of the spec, so it is called again.
         search.watch.begin()
-        return any(search.watch.ended(trial) for trial in study.ended if trial.counts)
+        return any(search.watch.observe(trial) for trial in study.ended_trials if trial.counts)
     return True
 
 
-def pass_by(search: Search, study: Study) -> None:
+def advance_generator(search: Search, study: Study) -> None:
     """Advance the script's generator as far as a run of the study would have."""
     draws = 1 if search.spec.seed is None else max(study.trials, default=-1) + 1 - search.drawn
     for _ in range(draws):

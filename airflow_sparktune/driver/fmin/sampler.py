@@ -41,7 +41,7 @@ class FminSampler(SuggestSampler):
 
     def ask(self, number: int, *, seed: int) -> Suggestion:  # noqa: ARG002 - hyperopt's seeds are used instead
         """Return the configuration of trial `number`; raises Exhausted if the algorithm has no more."""
-        self.pass_over(number)
+        self.skip_seeds(number)
         self._drawn += 1
         return super().ask(number, seed=next_seed(self._generator))
 
@@ -49,9 +49,9 @@ class FminSampler(SuggestSampler):
         """Draw seeds from a new generator with this seed, as an earlier attempt did."""
         self._generator, self._drawn = np.random.default_rng(seed), 0
 
-    def pass_over(self, number: int) -> None:
-        """Skip the seeds of trials before `number` that were not drawn yet."""
-        while self._drawn < number:
+    def skip_seeds(self, before: int) -> None:
+        """Skip the seeds of the trials numbered below `before` that were not drawn yet."""
+        while self._drawn < before:
             self._drawn += 1
             next_seed(self._generator)
 

@@ -20,7 +20,7 @@ from pyspark.sql import SparkSession
 
 from airflow_sparktune.driver.attempt import Attempt
 from airflow_sparktune.driver.fmin.documents import Documents
-from airflow_sparktune.driver.fmin.plan import FminPlan, Search, pass_by, stands
+from airflow_sparktune.driver.fmin.plan import FminPlan, Search, advance_generator, stands
 from airflow_sparktune.driver.fmin.sampler import given_seed
 from airflow_sparktune.driver.fmin.spec import function_spec
 from airflow_sparktune.driver.fmin.storage import storage_of
@@ -246,7 +246,7 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         study = follower.study
         if not self._starts_over and stands(study, search):
             log.info("the study has already ended; returning its result")
-            pass_by(search, study)
+            advance_generator(search, study)
             documents.keep(study)
             self._cancelled(study.closed.reason if study.closed else None)
             self._settle(documents, study, search)
@@ -265,7 +265,7 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         finally:
             if plan.study is not None:
                 study, self._starts_over = plan.study, False
-                plan.pass_over()
+                plan.advance_generator()
                 self._settle(documents, study, search)
                 self._log_counts()
         if attempt.killed:  # SIGTERM arrived after the study's end: exit the script

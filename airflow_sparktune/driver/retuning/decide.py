@@ -17,11 +17,11 @@ from airflow_sparktune.driver.retuning.paired import Paired, dropped_after, refu
 from airflow_sparktune.driver.retuning.words import first_reason, kept_reason, replaced_reason
 from airflow_sparktune.errors import IncumbentBroken
 from airflow_sparktune.study.retuning.decision import Decision, Measured, Outcome, Standing
-from airflow_sparktune.study.retuning.rule import LEAST_REPEATS, Rule
+from airflow_sparktune.study.retuning.rule import LEAST_REPEATS, DecisionRule
 
 
 def missing_repeats(
-    rule: Rule, incumbent: Contender | None, candidates: Sequence[Contender]
+    rule: DecisionRule, incumbent: Contender | None, candidates: Sequence[Contender]
 ) -> list[tuple[Contender, int]]:
     """Return the repeats that the decision still needs, in the order to run them; none if it can be made.
 
@@ -40,7 +40,7 @@ def missing_repeats(
     return [(item, number) for number, item in sorted(lacking, key=lambda pair: pair[0])]
 
 
-def decide(rule: Rule, incumbent: Contender, candidates: Sequence[Contender]) -> Decision:
+def decide(rule: DecisionRule, incumbent: Contender, candidates: Sequence[Contender]) -> Decision:
     """Return the decision whether one of the candidates replaces the incumbent. A pure function.
 
     Raises IncumbentBroken if fewer than three repeats of the incumbent succeeded, SpecError for a relative
@@ -77,7 +77,11 @@ def decide(rule: Rule, incumbent: Contender, candidates: Sequence[Contender]) ->
 
 
 def choose(
-    rule: Rule, candidates: Sequence[Contender], *, outcome: Outcome = Outcome.FIRST, why: str | None = None
+    rule: DecisionRule,
+    candidates: Sequence[Contender],
+    *,
+    outcome: Outcome = Outcome.FIRST,
+    why: str | None = None,
 ) -> Decision | None:
     """Return the decision for the best mean of the repeats, without an incumbent to compare with.
 
@@ -116,11 +120,11 @@ def _entered(incumbent: Contender | None, candidates: Sequence[Contender]) -> li
     return entered if incumbent is None else [incumbent, *entered]
 
 
-def _broken(rule: Rule, incumbent: Contender) -> bool:
+def _broken(rule: DecisionRule, incumbent: Contender) -> bool:
     return incumbent.failures > rule.confirm.repeats - LEAST_REPEATS
 
 
-def _standing(rule: Rule, incumbent: Contender | None, candidate: Contender) -> Standing:
+def _standing(rule: DecisionRule, incumbent: Contender | None, candidate: Contender) -> Standing:
     """Return the progress of a candidate; PASSED means that only the test is missing."""
     repeats = rule.confirm.repeats
     if candidate.failures:
@@ -132,7 +136,13 @@ def _standing(rule: Rule, incumbent: Contender | None, candidate: Contender) -> 
 
 
 def _judge(
-    rule: Rule, incumbent: Contender, candidate: Contender, *, of: int, noise: bool, stand_in_sd: float
+    rule: DecisionRule,
+    incumbent: Contender,
+    candidate: Contender,
+    *,
+    of: int,
+    noise: bool,
+    stand_in_sd: float,
 ) -> Measured:
     """Return the measurements and standing of a candidate; PASSED if it passes the test."""
     standing = _standing(rule, incumbent, candidate)

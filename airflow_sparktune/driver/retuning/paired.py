@@ -10,7 +10,7 @@ from statistics import fmean, stdev
 
 from airflow_sparktune.driver.retuning.contender import Contender
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.retuning.rule import LEAST_REPEATS, Margin, Rule
+from airflow_sparktune.study.retuning.rule import LEAST_REPEATS, DecisionRule, Margin
 
 # A candidate is dropped if even its one-sided 90 % upper bound is below 0.
 RACING_CONFIDENCE = 0.9
@@ -120,7 +120,7 @@ def dropped_after(incumbent: Contender, candidate: Contender, margin: Margin, *,
     return None
 
 
-def refuse_mixed_signs(rule: Rule, contenders: Sequence[Contender]) -> None:
+def refuse_mixed_signs(rule: DecisionRule, contenders: Sequence[Contender]) -> None:
     """Raise SpecError for a relative margin if losses have both signs: a share of them is undefined."""
     name = rule.metric.name
     values = [rule.metric.shown(loss) for item in contenders for loss in item.all_losses]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.retuning.decision import Measured, Standing
-from airflow_sparktune.study.retuning.rule import Rule
+from airflow_sparktune.study.retuning.rule import DecisionRule
 
 
 def replaced_reason(winner: Measured) -> str:
@@ -14,7 +14,7 @@ def replaced_reason(winner: Measured) -> str:
     return f"trial {winner.number} is {_difference(winner)}"
 
 
-def kept_reason(rule: Rule, candidates: Sequence[Measured]) -> str:
+def kept_reason(rule: DecisionRule, candidates: Sequence[Measured]) -> str:
     """Return why the incumbent is kept: what the closest candidate lacks."""
     if not candidates:
         return "no other configuration succeeded"

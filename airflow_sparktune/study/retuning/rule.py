@@ -129,7 +129,7 @@ class Guardrail:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class DecisionRule:
     """Everything besides the losses that a decision depends on."""
 
     confirm: Confirm = field(default_factory=Confirm)

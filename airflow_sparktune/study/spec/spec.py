@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.metric import Metric
-from airflow_sparktune.study.retuning.rule import Confirm, Guardrail, Margin, Rule
+from airflow_sparktune.study.retuning.rule import Confirm, DecisionRule, Guardrail, Margin
 from airflow_sparktune.study.spec import checks, retuning
 from airflow_sparktune.study.spec.checks import RunTrialsOn
 from airflow_sparktune.study.spec.combinations import check_combinations
@@ -377,9 +377,9 @@ class Spec:
         return tuple(changed)
 
     @property
-    def rule(self) -> Rule:
+    def rule(self) -> DecisionRule:
         """Return the rule for deciding whether to replace the incumbent."""
-        return Rule(
+        return DecisionRule(
             confirm=Confirm.parse("confirm", self.confirm or {}),
             margin=Margin.parse("replace_margin", self.replace_margin),
             guardrails=Guardrail.parse_all("guardrails", self.guardrails),

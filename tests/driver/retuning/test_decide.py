@@ -9,9 +9,9 @@ from airflow_sparktune.driver.retuning.decide import choose, decide, missing_rep
 from airflow_sparktune.driver.retuning.guardrails import require_metrics
 from airflow_sparktune.errors import IncumbentBroken, ObjectiveError, SpecError
 from airflow_sparktune.study.retuning.decision import Decision, Outcome, Standing
-from airflow_sparktune.study.retuning.rule import Confirm, Guardrail, Margin, Rule
+from airflow_sparktune.study.retuning.rule import Confirm, DecisionRule, Guardrail, Margin
 
-RULE = Rule()
+RULE = DecisionRule()
 NOISE = (0.01, -0.02, 0.015, -0.005, 0.0)
 
 
@@ -28,8 +28,8 @@ def around(
     return contender(number, *(mean + item for item in noise), search=search, **metrics)
 
 
-def rails(**bounds: object) -> Rule:
-    return Rule(guardrails=Guardrail.parse_all("guardrails", bounds))
+def rails(**bounds: object) -> DecisionRule:
+    return DecisionRule(guardrails=Guardrail.parse_all("guardrails", bounds))
 
 
 def test_a_clear_gain_replaces_the_incumbent() -> None:
@@ -71,7 +71,7 @@ def test_the_best_of_those_that_pass_wins() -> None:
 )
 def test_a_gain_must_exceed_the_margin(margin: object, outcome: Outcome) -> None:
     """In units of the loss, or as a share of the incumbent's loss in each repeat."""
-    rule = Rule(margin=Margin.parse("replace_margin", margin))
+    rule = DecisionRule(margin=Margin.parse("replace_margin", margin))
     assert decide(rule, around(0, 0.5), [around(1, 0.4, shift=2)]).outcome is outcome
 
 
@@ -84,13 +84,13 @@ def test_kept_says_how_close_it_was() -> None:
 
 
 def test_kept_names_the_margin_where_there_is_one() -> None:
-    rule = Rule(margin=Margin.parse("replace_margin", "50%"))
+    rule = DecisionRule(margin=Margin.parse("replace_margin", "50%"))
     reason = decide(rule, around(0, 0.5), [around(1, 0.4, shift=2)]).reason
     assert "beyond the margin of 50%" in reason
 
 
 def test_a_relative_margin_is_refused_where_losses_have_both_signs() -> None:
-    rule = Rule(margin=Margin.parse("replace_margin", "2%"))
+    rule = DecisionRule(margin=Margin.parse("replace_margin", "2%"))
     with pytest.raises(
         SpecError, match=r"replace_margin must be a number in units of the loss.*'2%'.*-0.3.*0.5"
     ):
@@ -279,5 +279,5 @@ def test_the_share_of_wrong_replacements_holds() -> None:
         incumbent, *candidates = (
             contender(at, *map(float, row), search=0.1 * at) for at, row in enumerate(losses)
         )
-        wrong += decide(Rule(confirm=Confirm()), incumbent, candidates).outcome is Outcome.REPLACED
+        wrong += decide(DecisionRule(confirm=Confirm()), incumbent, candidates).outcome is Outcome.REPLACED
     assert 10 <= wrong <= 50 + 2 * 7
