@@ -19,6 +19,7 @@ from airflow_sparktune.dashboard.page.replies import json_response, packed
 from airflow_sparktune.dashboard.page.schemas import OutputReply, StudyReply
 from airflow_sparktune.dashboard.page.view import (
     importance_reply,
+    reading_reply,
     stream_of,
     study_reply,
     trial_reply,
@@ -83,7 +84,9 @@ class StudyRoutes:
                     StudyReply(phase="none", title=title, message=message, now=time.time()), request
                 )
             chosen = next(iter(found)) if generation is None else generation
-            with self._shelf.look(_address(found, chosen)) as follower:
+            with self._shelf.look(_address(found, chosen), whole=False) as follower:
+                if follower.behind:
+                    return json_response(reading_reply(follower.study, title=title, now=time.time()), request)
                 current = stream_of(follower)
                 reply = study_reply(
                     follower.study,

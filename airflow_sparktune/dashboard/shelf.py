@@ -27,7 +27,8 @@ class Shelf:
 
     Many pages may show one study, but its folder is listed at most once in `pause_s` seconds. A study whose
     storage hangs must not occupy every thread: a request that waits longer than `patience_s` for another
-    request's read gets Busy, and gets it at once if that read has taken longer already.
+    request's read gets Busy, and gets it at once if that read has taken longer already. A study of very many
+    trials takes seconds to read, so a look can end after `read_s`.
     """
 
     def __init__(
@@ -37,27 +38,30 @@ class Shelf:
         trials: int = 100_000,
         pause_s: float = 1.0,
         patience_s: float = 3.0,
+        read_s: float = 1.5,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._studies = studies
         self._trials = trials
         self._pause_s = pause_s
         self._patience_s = patience_s
+        self._read_s = read_s
         self._clock = clock
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._lock = Lock()
 
     @contextmanager
-    def look(self, address: str) -> Iterator[StudyFollower]:
+    def look(self, address: str, *, whole: bool = True) -> Iterator[StudyFollower]:
         """Yield the follower of the study, up to date; it does not change until the block ends.
 
-        Raises Busy, and the errors of the storage.
+        Unless `whole`, it may be `behind` after `read_s` seconds; the next look continues. Raises Busy, and
+        the errors of the storage.
         """
         kept = self._take(address)
         with self._held(kept):
             now = self._clock()
-            if now - kept.read_at >= self._pause_s:
-                kept.follower.refresh()
+            if kept.follower.behind or now - kept.read_at >= self._pause_s:
+                kept.follower.refresh(enough=lambda: not whole and self._clock() - now >= self._read_s)
                 kept.read_at = self._clock()
             yield kept.follower
 

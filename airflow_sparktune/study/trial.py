@@ -139,8 +139,8 @@ class Trial:
         known["origin"] = TrialOrigin(data.get("origin", TrialOrigin.SAMPLER))  # 0.1.0 wrote none
         known["purpose"] = TrialPurpose(data.get("purpose", TrialPurpose.SEARCH))
         known["error"] = Failure.from_json(data["error"]) if data.get("error") else None
+        shape.require(_TRIAL, {**_DEFAULTS, **known}, what="a trial")
         trial = cls(**known)
-        shape.require(_TRIAL, {name: getattr(trial, name) for name in _TRIAL}, what="a trial")
         if trial.state is TrialState.OK and trial.loss is None:
             raise ValueError("a trial in state ok must have a loss")
         return trial
@@ -156,6 +156,7 @@ class Trial:
 
 
 _FAILURE: Mapping[str, shape.Fits] = {"message": shape.text, "traceback": shape.optional(shape.text)}
+_DEFAULTS: Mapping[str, Any] = {"attempt": 1, "tries": 1, "info": {}}  # of the keys that may be missing
 _TRIAL: Mapping[str, shape.Fits] = {
     "number": shape.whole,
     "point": shape.numbers,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from pathlib import Path
 
@@ -76,3 +77,18 @@ def test_many_pages_list_the_folder_once_a_pause(tmp_path: Path, monkeypatch: py
             pass
 
     assert lists.count("attempts") == 2
+
+
+def test_a_look_at_a_long_study_ends_early_and_the_next_continues(tmp_path: Path) -> None:
+    ticks = itertools.count()
+    shelf = Shelf(read_s=5.0, clock=lambda: float(next(ticks)))
+    address = study(tmp_path / "a", 8)
+
+    with shelf.look(address, whole=False) as kept:
+        assert kept.behind
+        first = kept.study.changes
+    with shelf.look(address, whole=False) as kept:
+        assert kept.study.changes > first
+    with shelf.look(address) as kept:
+        assert not kept.behind
+        assert len(kept.study.trials) == 8

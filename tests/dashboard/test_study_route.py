@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from fastapi.testclient import TestClient
 from airflow_sparktune.study.journal.events import Prefix
 from airflow_sparktune.study.journal.output import OutputWriter
 from airflow_sparktune.study.storage import open_storage
-from tests.dashboard.helpers.pages import RUN
+from tests.dashboard.helpers.pages import RUN, client_of
 from tests.dashboard.helpers.synthetic import TRACEBACK, Writer
 
 
@@ -167,3 +168,18 @@ def test_script_tags_stay_data(client: TestClient, address: str) -> None:
 
     assert answer.headers["content-type"] == "application/json"
     assert json.loads(answer.text)["dimensions"][0]["label"] == "<script>alert(1)</script>"
+
+
+def test_a_study_that_takes_long_to_read_is_sent_when_it_has_been_read(tmp_path: Path, address: str) -> None:
+    writer = Writer(address)
+    writer.open(max_evals=12)
+    writer.run(12)
+    writer.close()
+    client = client_of(tmp_path, read_s=0.0)  # reads one event a request
+
+    reading = list(takewhile(lambda reply: reply["phase"] == "reading", (ask(client) for _ in count())))
+    last = ask(client)
+
+    assert reading[-1]["message"] == "12 trials have been read so far."
+    assert not any(reply["columns"]["number"] for reply in reading)
+    assert (last["phase"], last["columns"]["number"]) == ("done", list(range(12)))

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from airflow_sparktune.study.phase import Phase
 
 # "none": there is no study folder. The task does not tune, or has not started.
-PagePhase = Phase | Literal["none"]
+PagePhase = Phase | Literal["none", "reading"]
 
 
 class _Reply(BaseModel):

@@ -78,6 +78,12 @@ def study_reply(
     )
 
 
+def reading_reply(study: Study, *, title: str, now: float) -> StudyReply:
+    """Return how much of a study has been read; the page asks again for all of it."""
+    message = f"{len(study.trials):,} trials have been read so far."
+    return StudyReply(phase="reading", title=title, message=message, now=now)
+
+
 def trial_reply(trial: Trial, dimensions: Sequence[Mapping[str, Any]], *, mask: Mask) -> TrialReply:
     """Return the details of one trial; `dimensions` are those of its study, from `named_dimensions`."""
     return TrialReply(**mask(trial_row(trial)), named=named_point(trial.point, dimensions))

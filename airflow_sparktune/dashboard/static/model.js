@@ -19,10 +19,11 @@ export class StudyModel {
   }
 
   // Returns true if the reply has news. A reply from a server process that has read fewer events than the page
-  // is ignored, because it would turn ended trials back into running ones.
+  // is ignored, because it would turn ended trials back into running ones, or hide them all.
   merge(reply) {
     const restart = reply.stream !== this.stream || reply.generation !== this.generation;
     if (!restart && reply.changes < this.changes) return false;
+    if (reply.phase === "reading" && this.stream) return false;
     const news = restart || reply.changes > this.changes || reply.phase !== this.reply?.phase;
     if (restart) {
       this.trials = new Map();

@@ -7,6 +7,9 @@ const FAILED = ["failed", "upstream_failed", "up_for_retry"];
 // The notice of a page without trials. `task` is Airflow's task instance, if known.
 function empty(reply, task) {
   if (reply.phase === "none") return noStudy(task);
+  if (reply.phase === "reading") {
+    return ["Reading the study", "This takes some seconds: it has very many trials, or its storage is slow."];
+  }
   if (reply.phase === "waiting") {
     return ["Waiting for the driver", "The study's folder exists; Spark is starting. The task's log has the details."];
   }

@@ -149,6 +149,7 @@ export async function follow(source, model, { news, trouble }) {
       news(changed);
       if (source.once || settled(model.reply)) return;
       if (idle(model.reply)) waitMs = IDLE_POLL_MS;
+      if (model.reply.phase === "reading") waitMs = 0; // the next request continues the reading
     } catch (error) {
       if (!(error instanceof Lost)) throw error;
       trouble(error.message);

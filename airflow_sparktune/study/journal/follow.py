@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 
 from airflow_sparktune.study.journal.events import Event, Opened, Prefix
 from airflow_sparktune.study.journal.problems import Problems
@@ -20,36 +20,36 @@ class StudyFollower:
 
     `problems` describes the data that was skipped; `unreadable` names files that this user may not read;
     `incomplete` tells that files were missing. When a newer attempt opens, `study` becomes a new object,
-    because events that the older driver wrote beyond the prefix taken over no longer count.
+    because events that the older driver wrote beyond the prefix taken over no longer count. `behind` tells
+    that the last refresh stopped early, so that `study` is what the journal's first events say.
     """
 
     def __init__(self, storage: Storage) -> None:
         self.study = Study()
         self.unreadable: list[str] = []
         self.incomplete = False
+        self.behind = False
         self._problems = Problems()
         self._storage = storage
         self._reader: StreamReader | None = None
         self._taken: tuple[Prefix, ...] = ()
+        self._reading: Iterator[Event] | None = None  # of a refresh that stopped early
 
     @property
     def problems(self) -> list[str]:
         """Return a sentence for each problem found so far."""
         return list(self._problems)
 
-    def refresh(self) -> None:
-        """Read the events added since the last call."""
-        for stream in reversed(streams(self._storage, self._problems)):
-            if self._reader is not None and not newer(stream, self._reader.stream):
+    def refresh(self, *, enough: Callable[[], bool] = lambda: False) -> None:
+        """Read the events added since the last call; stop early, after an event, once `enough` is true."""
+        reading = self._reading or self._events()
+        self._reading = None
+        for event in reading:
+            self.study.apply(event)
+            if enough():
+                self._reading = reading
                 break
-            if self._switch(stream):
-                break
-        if self._reader is not None:
-            for event in self._reader.poll():
-                self.study.apply(event)
-            self.unreadable += self._reader.unreadable
-            self._reader.unreadable.clear()
-            self.incomplete |= self._reader.incomplete
+        self.behind = self._reading is not None
 
     @property
     def prefix(self) -> tuple[Prefix, ...]:
@@ -58,8 +58,21 @@ class StudyFollower:
             return ()
         return (*self._taken, Prefix(self._reader.stream, self._reader.seen))
 
-    def _switch(self, stream: str) -> bool:
-        """Start again with a newer stream, if its `opened` event can be read."""
+    def _events(self) -> Iterator[Event]:
+        """Yield the events to apply next to `study`, which starts again when a newer attempt has opened."""
+        for stream in reversed(streams(self._storage, self._problems)):
+            if self._reader is not None and not newer(stream, self._reader.stream):
+                break
+            if (yield from self._switch(stream)):
+                break
+        if self._reader is not None:
+            yield from self._reader.poll()
+            self.unreadable += self._reader.unreadable
+            self._reader.unreadable.clear()
+            self.incomplete |= self._reader.incomplete
+
+    def _switch(self, stream: str) -> Generator[Event, None, bool]:
+        """Start again with a newer stream; return False if its `opened` event cannot be read."""
         reader = StreamReader(self._storage, stream, problems=self._problems)
         opened = next(reader.poll(upto=1), None)
         self.incomplete |= reader.incomplete
@@ -69,11 +82,11 @@ class StudyFollower:
         if problem is not None or not isinstance(opened, Opened):
             self._problems.add(f"{stream} must begin with a valid opened event, but {problem}; skipped")
             return False
-        study = Study()
+        # Without a reader until all prefixes are read: if one fails, the next refresh switches again.
+        self.study, self._taken, self._reader = Study(), (), None
         for prefix in opened.takes:
             older = StreamReader(self._storage, prefix.stream, problems=self._problems)
-            for event in older.poll(upto=prefix.events):
-                study.apply(event)
+            yield from older.poll(upto=prefix.events)
             self.unreadable += older.unreadable
             self.incomplete |= older.incomplete or older.seen < prefix.events
             if older.seen < prefix.events:
@@ -81,8 +94,8 @@ class StudyFollower:
                     f"{stream} continues from event {prefix.events} of {prefix.stream}, "
                     f"but only {older.seen} of its events were found"
                 )
-        study.apply(opened)
-        self.study, self._taken, self._reader = study, opened.takes, reader
+        self._taken, self._reader = opened.takes, reader
+        yield opened
         return True
 
 

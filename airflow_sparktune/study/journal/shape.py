@@ -45,7 +45,7 @@ def text(value: Any) -> bool:
 
 def group(value: Any) -> bool:
     """Accept an object (a mapping)."""
-    return isinstance(value, Mapping)
+    return type(value) is dict or isinstance(value, Mapping)  # the second check takes 4 times as long
 
 
 def seconds(value: Any) -> bool:

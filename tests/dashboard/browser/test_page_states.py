@@ -305,3 +305,27 @@ def test_the_history_of_one_run_is_a_number(page: Page, site: str, address: str)
     expect(page.locator("#best .single-number")).to_have_text(re.compile(r"^0\.\d+$"))
     expect(page.locator("#best canvas")).to_have_count(0)
     expect(page.locator("#drift-section")).to_be_hidden()
+
+
+def test_a_long_study_is_shown_when_it_has_been_read(page: Page, site: str, address: str) -> None:
+    write(address, ago_s=1)
+    message = "7 trials have been read so far."
+    reading = {"phase": "reading", "title": "tune", "message": message, "now": time.time(), "problems": []}
+    reading |= {"stream": "", "changes": 0, "generation": None, "generations": [], "summary": None}
+    reading |= {"maximize": None, "columns": {"number": [], "metrics": {}, "points": []}, "since": 0.0}
+    held = True
+    page.route("**/study?*", lambda route: route.fulfill(json=reading) if held else route.continue_())
+    page.goto(f"{site}{RUN}/")
+
+    expect(page.locator("#notices")).to_contain_text("Reading the study")
+    expect(page.locator("#notices")).to_contain_text(message)
+    held = False
+    expect(page.locator("#headline")).to_contain_text("Running")
+    expect(page.locator("#notices")).to_be_empty()
+
+    held = True  # another process of the API server has to read the study first
+    for _ in range(2):
+        with page.expect_response("**/study?*"):
+            pass
+    expect(page.locator("#headline")).to_contain_text("Running")
+    expect(page.locator("#notices")).to_be_empty()

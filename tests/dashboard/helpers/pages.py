@@ -37,10 +37,13 @@ def as_it_is(value: Any, name: str | None = None) -> Any:
 
 
 def client_of(
-    root: Path, guard: Callable[..., Any] = everybody, editor: Callable[..., Any] = somebody
+    root: Path,
+    guard: Callable[..., Any] = everybody,
+    editor: Callable[..., Any] = somebody,
+    *,
+    read_s: float = 60.0,
 ) -> TestClient:
-    """Return a client of the application for a storage root; every request reads the storage."""
-    app = create_app(
-        StorageRoots((str(root),)), guard=guard, editor=editor, mask=as_it_is, shelf=Shelf(pause_s=0)
-    )
+    """Return a client of the application for a storage root; every request reads it, for `read_s`."""
+    shelf = Shelf(pause_s=0, read_s=read_s)
+    app = create_app(StorageRoots((str(root),)), guard=guard, editor=editor, mask=as_it_is, shelf=shelf)
     return TestClient(app)
