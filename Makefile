@@ -13,9 +13,9 @@ RUN = JAVA_HOME="$$(cat $(JAVA))" PATH="$(CURDIR)/$(BIN):$$PATH"
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
-install: $(INSTALLED) $(JAVA) ## Make .venv, install into it, find Java 17 or newer
+install: $(INSTALLED) $(JAVA) ## Create .venv, install into it, find Java 17 or newer
 
-demo: install ## Let Airflow tune a model on Spark, and train it with what was found (DAG=retune_torch)
+demo: install ## Let Airflow tune a model on Spark, and train it with the result (DAG=retune_torch)
 	case $(DAG) in retune_torch*) tools/torch.sh $(VENV);; esac
 	AIRFLOW_HOME=$(CURDIR)/.demo/airflow; . ./tools/airflow_env.sh; $(RUN) python tools/demo.py $(DAG)
 
@@ -28,7 +28,7 @@ test: unit ## Run all tests
 test-spark: install ## Run the tests that need Spark with another release (SPARK=3.5.9), without Airflow
 	JAVA_HOME="$$(cat $(JAVA))" tools/test_spark.sh $(SPARK) $(ARGS)
 
-containers: install ## Build the images and test the whole stack of docker/, with an engine of its own where none runs
+containers: install ## Build the images and test the stack of docker/; starts a Docker engine if none runs
 	SPARKTUNE_REQUIRE_CONTAINERS=1 $(RUN) timeout --signal=INT --kill-after=300 1200 \
 		pytest tests/containers --durations=0 -o log_cli=true -o log_cli_level=INFO
 
@@ -46,17 +46,17 @@ docs: install ## Build the documentation into docs/_build/html, without network;
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 	@echo docs/_build/html/index.html
 
-bench: install ## Measure against the peers, side by side (ARGS=--quick for the short form)
+bench: install ## Run the benchmarks, peers included (ARGS=--quick for a short run)
 	$(RUN) python -m benchmarks $(ARGS)
 
 release: install ## Build the release files into dist/, and run the demo from the wheel alone
 	JAVA_HOME="$$(cat $(JAVA))" tools/release.sh $(BIN)
 
-format: install ## Put the code into shape
+format: install ## Format the code, and fix what ruff can fix
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-clean: ## Remove what the targets have made
+clean: ## Remove what the targets have created
 	rm -rf $(VENV) .spark .demo .airflow benchmarks/out build dist docs/_build tests/artifacts
 
 $(INSTALLED): pyproject.toml constraints.txt tools/install.sh

@@ -1,1 +1,1 @@
-"""How fast it is: each module measures one thing, beside its peers in the same run. See README.md."""
+"""Benchmarks: each module measures one thing, and its peers in the same run. See README.md."""

@@ -12,8 +12,8 @@ from importlib.util import find_spec
 from benchmarks.machine import machine
 from benchmarks.report import picture, table
 
-# A new benchmark is a module with QUESTION, TARGET, FULL, TINY and measure(), and its name here; QUICK is a
-# size for --quick, where leaving out the peers is not enough; without the library NEEDS names it is left out.
+# A benchmark is a module with QUESTION, TARGET, FULL, TINY and measure(), registered here. It may have QUICK,
+# the size for --quick if leaving out the peers is not enough, and NEEDS, a library without which it is skipped.
 MODULES = {
     "dispatch": "benchmarks.spark.dispatch",
     "utilisation": "benchmarks.spark.utilisation",
@@ -34,14 +34,16 @@ MODULES = {
 
 
 def main() -> int:
-    """Run what was asked for; returns the exit code."""
+    """Run the chosen benchmarks, and return the exit code."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("--only", choices=MODULES, action="append", help="this one (may be given again)")
+    parser.add_argument("--only", choices=MODULES, action="append", help="run this one (repeatable)")
     parser.add_argument(
         "--quick", action="store_true", help="leave out hyperopt's SparkTrials, search few problems"
     )
-    parser.add_argument("--tiny", action="store_true", help="a size at which the figures mean nothing")
-    parser.add_argument("--here", action="store_true", help="in this process, without describing the machine")
+    parser.add_argument("--tiny", action="store_true", help="run at a size at which the figures mean nothing")
+    parser.add_argument(
+        "--here", action="store_true", help="run in this process, without describing the machine"
+    )
     arguments = parser.parse_args()
     chosen = arguments.only or MODULES
     if arguments.here:

@@ -1,4 +1,4 @@
-"""Describes the machine that the figures were measured on."""
+"""Describe the machine that the figures were measured on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 
 def machine() -> str:
-    """The machine, and the releases of what runs on it, in a line."""
+    """Return one line: the machine, and the releases of Python, Java, Spark and hyperopt."""
     releases = {
         "Python": platform.python_version(),
         "Java": _java(),
@@ -22,7 +22,7 @@ def machine() -> str:
 
 
 def _java() -> str:
-    """The release of the Java that Spark starts; "unknown" where there is none: some benchmarks need none."""
+    """Return the release of the Java that Spark starts, or "unknown": some benchmarks need no Java."""
     home = os.environ.get("JAVA_HOME")
     try:
         told = subprocess.run(

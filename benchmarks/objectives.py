@@ -1,4 +1,4 @@
-"""Objectives of the benchmarks. They do next to nothing: the overhead around them is measured."""
+"""The objectives of the benchmarks. They do almost nothing, because the benchmarks measure overhead."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-# Four parameters of four kinds, as a gradient-boosted model has them.
+# Four parameters of four kinds, like those of a gradient-boosted model.
 SPACE: Mapping[str, Any] = {
     "lr": {"loguniform": [1e-4, 1.0]},
     "depth": {"randint": [2, 12]},
@@ -15,7 +15,7 @@ SPACE: Mapping[str, Any] = {
     "booster": {"choice": ["gbtree", "dart"]},
 }
 
-# Ten parameters, five of them in steps; `loss_of` looks at the first four only.
+# Ten parameters, five of them in steps. `loss_of` depends only on the first four.
 WIDE_SPACE: Mapping[str, Any] = {
     **SPACE,
     "l2": {"loguniform": [1e-6, 10.0]},
@@ -28,7 +28,7 @@ WIDE_SPACE: Mapping[str, Any] = {
 
 
 def loss_of(params: Mapping[str, Any]) -> float:
-    """A smooth valley over SPACE; its lowest point, 0, is at lr 0.01, depth 6, subsample 0.8, gbtree."""
+    """Return a smooth loss over SPACE; its minimum is 0, at lr 0.01, depth 6, subsample 0.8, gbtree."""
     return (
         math.log10(params["lr"] / 0.01) ** 2
         + ((params["depth"] - 6) / 3) ** 2
@@ -38,6 +38,6 @@ def loss_of(params: Mapping[str, Any]) -> float:
 
 
 def nap(params: Mapping[str, Any], seconds: float) -> float:
-    """Sleep as long as a training would take; it needs no core, so there can be more slots than cores."""
+    """Sleep as long as a training would take; sleeping needs no core, so slots may outnumber cores."""
     time.sleep(seconds)
     return loss_of(params)

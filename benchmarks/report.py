@@ -1,4 +1,4 @@
-"""The findings of a benchmark: rows under named columns, printed aligned, and a picture of them."""
+"""The findings of a benchmark, as a table of text and as a picture."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Row = Sequence[Any]
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The rows of a table, the notes below it, and a function that draws it onto matplotlib's axes."""
+    """The rows of a table, the notes below it, and a function that draws them on matplotlib's axes."""
 
     columns: Sequence[str]
     rows: Sequence[Row]
@@ -24,7 +24,7 @@ class Findings:
 
 
 def table(columns: Sequence[str], rows: Sequence[Row]) -> str:
-    """Format aligned columns: text to the left, numbers to the right, a dash for None.
+    """Return a table of aligned columns: text to the left, numbers to the right, a dash for None.
 
     >>> print(table(["who", "seconds"], [["pool", 9.5], ["sparktune", None]]))
     who        seconds
@@ -44,12 +44,12 @@ def table(columns: Sequence[str], rows: Sequence[Row]) -> str:
 
 
 def ratio(ours: float, theirs: float | None) -> float | None:
-    """Theirs divided by ours, as text; None where theirs was not measured."""
+    """Return ours divided by theirs, or None if theirs was not measured."""
     return ours / theirs if theirs else None
 
 
 def middle(values: Sequence[float]) -> float:
-    """The median: less disturbed by other work on the machine than the mean."""
+    """Return the median, which other work on the machine disturbs less than the mean."""
     return median(values)
 
 
@@ -60,7 +60,7 @@ def over_workers(axes: Any, workers: Sequence[int], *, ylabel: str) -> None:
 
 
 def picture(name: str, title: str, draw: Callable[[Any], None]) -> Path:
-    """Draw into out/<name>.png."""
+    """Draw the picture out/<name>.png, and return its path."""
     import matplotlib as mpl
 
     mpl.use("Agg")

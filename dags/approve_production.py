@@ -1,8 +1,8 @@
 """Let a person approve a new champion before it goes to production.
 
-The form shows the difference, and links to the Tuning tab. `promote="manual"` leaves the old champion in
-office until the last task says otherwise: a rejected challenger, or one whose training failed, never becomes
-what the next retuning compares with.
+The form shows the difference, and links to the Tuning tab. With `promote="manual"`, the old champion stays on
+record until the last task promotes the new one. A challenger that was rejected, or whose training failed, is
+therefore never the champion that the next retuning compares with.
 """
 
 from __future__ import annotations

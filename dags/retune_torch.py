@@ -1,9 +1,9 @@
-"""Retune a PyTorch network on handwritten digits, follow it in MLflow, then train it with the best.
+"""Retune a PyTorch network on handwritten digits, follow it in MLflow, then train it with the result.
 
-Batch size, learning rate and momentum are tuned on Spark, one single-task job per configuration. The data
-(scikit-learn's handwritten digits, which come with the package) are loaded once on the driver, and each host
-holds them once for all of its trials: `shared_data`. Where MLFLOW_TRACKING_URI names a server, the study is
-mirrored there.
+Batch size, learning rate and momentum are tuned on Spark, one single-task job per configuration. The data are
+scikit-learn's handwritten digits, which come with the package. They are `shared_data`: the driver loads them
+once, and each host keeps one copy for all of its trials. If MLFLOW_TRACKING_URI is set, the study is mirrored
+to that MLflow server.
 
 Needs PyTorch: pip install torch, or `make demo DAG=retune_torch`.
 """

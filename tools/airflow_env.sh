@@ -1,4 +1,4 @@
-# Sourced, after AIRFLOW_HOME is set: the settings with which the example DAGs run on this machine.
+# Settings to run the example DAGs on this machine. Source this file after setting AIRFLOW_HOME.
 export AIRFLOW_HOME
 export AIRFLOW__CORE__DAGS_FOLDER=$PWD/dags
 export AIRFLOW__CORE__LOAD_EXAMPLES=False

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Lint the Dockerfiles with the tools in $1, and compose.yaml where docker compose is installed.
+# Lint the Dockerfiles with the tools in $1, and compose.yaml if docker compose is installed.
 set -eu
 "$1/hadolint" docker/*/Dockerfile
 if docker compose version >/dev/null 2>&1; then

@@ -1,8 +1,8 @@
 """`make demo`: run an example DAG in Airflow, and print what its tasks log.
 
-    python tools/demo.py [DAG]    retune_digits, unless another one of dags/ is named
+    python tools/demo.py [DAG]    DAG is one of dags/, by default retune_digits
 
-The whole log is in .demo/demo.log. The Makefile says where Airflow's home is.
+The complete log is in .demo/demo.log. The Makefile sets AIRFLOW_HOME.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ LOG = ROOT / ".demo" / "demo.log"
 
 # A log line of Airflow: time, level, message, logger.
 LINE = re.compile(r"^\S+Z \[(?P<level>\w+) *\] (?P<message>.*?) *\[(?P<logger>[\w.]+)\] ?")
-# The loggers worth showing: the provider's hook, which logs the driver's lines, and the operator.
+# The loggers to show: the provider's hook, which logs the driver's lines, and the operator.
 SPEAKERS = ("SparkSubmitHook", "SparkTuneOperator")
 
 
 def main() -> int:
-    """Run the DAG; returns the exit code."""
+    """Run the DAG, and return the exit code."""
     dag = sys.argv[1] if len(sys.argv) > 1 else "retune_digits"
     LOG.parent.mkdir(exist_ok=True)
     with LOG.open("w") as log:
@@ -48,7 +48,7 @@ def main() -> int:
 
 
 def _said(line: str) -> str | None:
-    """The part of a log line to show; None for Airflow's own bookkeeping."""
+    """Return the part of a log line to show, or None for a line of Airflow itself."""
     match = LINE.match(line)
     if match is None:
         return line if line.startswith(("best hyperparameters", "test accuracy")) else None

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Install what runs containers, unless it is there: Debian's engine, client and compose, as root.
+# Install Docker's engine, client and compose from Debian's packages, as root, unless they are installed.
 set -eu
 command -v dockerd >/dev/null && docker compose version >/dev/null 2>&1 && exit 0
 if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
-    echo "Docker with compose is needed, and is not there; install it first" >&2
+    echo "Docker with compose is required, and was not found; install it first" >&2
     exit 1
 fi
 export DEBIAN_FRONTEND=noninteractive

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Make a virtual environment ($1) and install the package with what its tests need, at the versions in
-# constraints.txt: with uv where it is there, otherwise with pip.
+# Create a virtual environment ($1), and install the package with what its tests need, at the versions in
+# constraints.txt: with uv if it is installed, otherwise with pip.
 set -eu
 venv=$1
 what='.[atpe,examples,mlflow,pyspark,s3]'
@@ -15,7 +15,7 @@ for candidate in python3 python3.13 python3.12 python3.11; do
     fi
 done
 if [ -z "$python" ]; then
-    echo "Python 3.11, 3.12 or 3.13 is needed, and none of them is on PATH; install one of them first" >&2
+    echo "Python 3.11, 3.12 or 3.13 is required, and none of them is on PATH; install one of them first" >&2
     exit 1
 fi
 
@@ -25,6 +25,6 @@ if command -v uv >/dev/null; then
         --editable "$what" $groups
 else
     [ -x "$venv/bin/pip" ] || "$python" -m venv --clear "$venv"
-    "$venv/bin/pip" install --quiet --upgrade pip # older ones know no dependency groups
+    "$venv/bin/pip" install --quiet --upgrade pip # older ones do not know dependency groups
     "$venv/bin/pip" install --quiet --constraint constraints.txt --editable "$what" $groups
 fi

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Print the home of a Java 17 or newer: JAVA_HOME, the one on PATH, or one in the usual places. As root on a
-# Debian-like machine, install one if there is none.
+# Print the home of Java 17 or newer: from JAVA_HOME, PATH or the usual folders. As root on a Debian-like machine,
+# install Java if none is found.
 set -eu
 
-release() { # of the Java at home $1; 0 where there is none
+release() { # prints the release of the Java in folder $1, or 0 if there is none
     [ -x "$1/bin/java" ] || { echo 0; return; }
     "$1/bin/java" -version 2>&1 | sed -nE 's/.* version "(1\.)?([0-9]+).*/\2/p' | head -n 1 | grep . || echo 0
 }

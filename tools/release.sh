@@ -1,6 +1,6 @@
 #!/bin/sh
-# Build the release files into dist/ with the tools in $1. They are built twice and must be equal, their metadata
-# must be valid, and from the wheel alone, in an environment of its own, Airflow must run the demo.
+# Build the release files into dist/ with the tools in $1. Two builds must be equal, the metadata must be valid, and
+# Airflow must run the demo in a new environment that contains only the wheel and its dependencies.
 set -eu
 tools=$PWD/$1
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
@@ -20,10 +20,10 @@ from packaging.metadata import Metadata
 
 with zipfile.ZipFile(sys.argv[1]) as wheel:
     (name,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
-    Metadata.from_email(wheel.read(name))  # raises for what a package index would refuse
+    Metadata.from_email(wheel.read(name))  # raises for metadata that a package index would refuse
 CHECK
 
-unset PYTHONPATH # the wheel alone, whatever else the caller can import
+unset PYTHONPATH # or the demo might import the sources instead of the wheel
 cd build/release
 wheel=$(echo ../../dist/*.whl)
 if command -v uv >/dev/null; then

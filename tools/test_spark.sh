@@ -1,6 +1,6 @@
 #!/bin/sh
-# Run the tests of driver and executor that need Spark, and a standalone study, with another Spark release ($1),
-# in an environment without Airflow. Further arguments go to pytest in place of the selection.
+# Run the tests of driver and executor that need Spark, and a study on a standalone cluster, with another Spark
+# release ($1), in an environment without Airflow. Further arguments go to pytest in place of this selection.
 set -eu
 release=$1
 shift
@@ -9,7 +9,7 @@ python=${PYTHON:-$(.venv/bin/python -c 'import sys; print(sys.executable)')}
 
 if [ ! -e "$venv/.installed" ]; then
     mkdir -p .spark
-    # The versions that CI installs, but for Spark's own.
+    # The versions that CI installs, without those of Spark and its dependencies.
     grep -vE '^(pyspark|pyspark-client|py4j|googleapis-common-protos|grpcio.*|protobuf)==' constraints.txt > .spark/constraints.txt
     libraries='click hyperopt fsspec javaproperties numpy optuna psutil pyyaml rich setuptools'
     tests='hypothesis httpx pytest pytest-timeout pandas lightgbm scikit-learn'

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Install PyTorch into a virtual environment, unless it is there: torch.sh .venv
-# By pip and apart from all else, for it is large: constraints.txt, and whoever installs the rest, leave it out.
+# Install PyTorch into a virtual environment, unless it is installed: torch.sh .venv
+# It is installed separately, and not in constraints.txt, because it is large.
 set -eu
 python=$1/bin/python
 "$python" -c 'import torch' 2>/dev/null && exit 0

@@ -1,1 +1,1 @@
-"""Benchmarks of one part alone, without Spark."""
+"""Benchmarks of single components, without Spark."""

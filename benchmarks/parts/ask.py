@@ -1,4 +1,4 @@
-"""Measures a TPE suggestion as the history grows: hyperopt's own `tpe.suggest` beside our sampler."""
+"""Measure a TPE suggestion as the history grows: hyperopt's own `tpe.suggest` and our sampler."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SPACES = {"4 parameters": SPACE, "10, five in steps": WIDE_SPACE}
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """`asks` suggestions by each sampler, in turns, after each number of `trials`."""
+    """Ask each sampler in turn for `asks` suggestions, after each number of `trials`."""
 
     trials: tuple[int, ...]
     asks: int
@@ -35,7 +35,7 @@ TINY = Size(trials=(20,), asks=2)
 
 
 def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - the peer is the point
-    """Compare milliseconds of hyperopt and of ours, and whether their suggestions are the same."""
+    """Compare the milliseconds and the suggestions of hyperopt's sampler and ours."""
     rows = [(name, *_compare(SPACES[name], trials, size.asks)) for name in SPACES for trials in size.trials]
 
     def draw(axes: Any) -> None:
@@ -46,7 +46,7 @@ def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - the peer 
         axes.set(xlabel="finished trials", ylabel="ms per suggestion", xscale="log", yscale="log")
 
     columns = ("space", "trials", "hyperopt ms", "sparktune ms", "ratio", "difference ms", "same suggestions")
-    return Findings(columns, rows, draw, ["sparktune's milliseconds include telling it of the last trial"])
+    return Findings(columns, rows, draw, ["sparktune's milliseconds include passing it the last trial"])
 
 
 def _compare(space: Any, trials: int, asks: int) -> tuple[Any, ...]:
@@ -72,7 +72,7 @@ def _compare(space: Any, trials: int, asks: int) -> tuple[Any, ...]:
 
 
 class _Peer:
-    """Time hyperopt alone, called as its `fmin` calls it."""
+    """Asks hyperopt for suggestions as its `fmin` does."""
 
     def __init__(self, space: Any) -> None:
         expression, _ = hyperopt_space(space)
@@ -81,7 +81,7 @@ class _Peer:
         self._suggest = partial(tpe.suggest, **TPE_SETTINGS)
 
     def tell(self, trial: Trial) -> None:
-        # Not by insert_trial_docs, whose checks would make ten thousand take minutes.
+        # The checks of insert_trial_docs would take minutes for ten thousand trials.
         self._trials._dynamic_trials.append(document(trial, list(self._domain.params)))
         self._trials._trials = self._trials._dynamic_trials
 

@@ -1,4 +1,4 @@
-"""Counts the requests to a storage: on an object store each costs tens of milliseconds."""
+"""Count the requests to a storage. On an object store, each costs tens of milliseconds."""
 
 from __future__ import annotations
 

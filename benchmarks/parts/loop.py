@@ -1,4 +1,4 @@
-"""Measures the tuner's own time per trial as a study grows, on simulated slots with a real journal."""
+"""Measure the tuner's own time per trial as a study grows, on simulated slots with a real journal."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from benchmarks.report import Findings
 
 QUESTION = "What does the tuner itself cost per trial, as a study grows?"
 TARGET = (
-    "flat with the journal in memory: per trial at most 1.5 times from the smallest study to the largest; "
-    "on disk at most 2 writes a trial, each waiting for the disk"
+    "with the journal in memory, a trial of the largest study costs at most 1.5 times one of the smallest; "
+    "on disk at most 2 writes a trial, each of which waits for the disk"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Studies of each number of `trials` on `slots` slots."""
+    """Run a study of each number of `trials` on `slots` slots."""
 
     trials: tuple[int, ...]
     slots: int
@@ -40,14 +40,14 @@ class Size:
 
 FULL = Size(trials=(1_000, 3_000, 10_000, 30_000, 100_000), slots=1_000)
 TINY = Size(trials=(10, 20), slots=4)
-# Makes the journal's storage from a folder. On disk each write waits for the disk; in memory (the default of
-# SparkTrials) only the tuner's own time remains.
+# The journal's storage for a folder. On disk, each write waits for the disk; in memory (the default of
+# SparkTrials), only the tuner's own time remains.
 STORAGES: Mapping[str, Callable[[str], Storage]] = {"disk": LocalStorage, "memory": lambda _: MemoryStorage()}
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Per trial: milliseconds of the loop, the journal's share of them, and files written."""
+    """The cost of a trial: milliseconds of the loop, those of the journal among them, and files written."""
 
     total_ms: float
     journal_ms: float
@@ -57,14 +57,14 @@ class Cost:
 class FreeSampler:
     """Suggests points at no cost."""
 
-    def ask(self, number: int, *, seed: int) -> Suggestion:  # noqa: ARG002 - the role's signature
+    def ask(self, number: int, *, seed: int) -> Suggestion:  # noqa: ARG002 - the protocol's
         return Suggestion({"x": number}, {"x": number})
 
     def tell(self, trial: Trial) -> None:
-        """Learn nothing."""
+        """Do nothing."""
 
 
-def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - only we have this loop
+def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - there are no peers
     """Measure the cost of a trial in studies of each size."""
     rows: list[tuple[Any, ...]] = []
     for place, storage in STORAGES.items():
@@ -87,10 +87,12 @@ def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - only we h
         axes.set(xlabel="trials", ylabel="ms per trial", xscale="log", yscale="log")
 
     columns = (
-        "journal on", "trials", "ms per trial", "of it journal", "the rest", "writes", "ms per write",
-        "of the smallest",
+        "journal on", "trials", "ms per trial", "ms in journal", "ms elsewhere", "writes", "ms per write",
+        "times the smallest",
     )  # fmt: skip
-    note = f"{size.slots} slots; each trial ends at a moment of its own, so none shares its commit by chance"
+    note = (
+        f"{size.slots} slots; each trial ends at a different moment, so that none shares a commit by chance"
+    )
     return Findings(columns, rows, draw, [note])
 
 

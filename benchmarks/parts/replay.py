@@ -1,4 +1,4 @@
-"""Measures opening the journal of a large study, closed or with its driver killed."""
+"""Measure how long it takes to open the journal of a large study, whose driver closed it or was killed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TARGET = "under 2 s with 10,000 trials"
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Studies of each number of `trials`, opened `repeats` times."""
+    """Open a study of each number of `trials`, `repeats` times."""
 
     trials: tuple[int, ...]
     repeats: int
@@ -32,8 +32,8 @@ FULL = Size(trials=(100, 1_000, 10_000), repeats=5)
 TINY = Size(trials=(10,), repeats=1)
 
 
-def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - there is none
-    """Measure seconds and requests."""
+def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - there are no peers
+    """Measure the seconds and the requests."""
     rows = [_open(trials, closed, size.repeats) for closed in (True, False) for trials in size.trials]
 
     def draw(axes: Any) -> None:
@@ -61,7 +61,7 @@ def _open(trials: int, closed: bool, repeats: int) -> tuple[Any, ...]:
 
 
 def _write(storage: Storage, trials: int, *, closed: bool) -> None:
-    """Write a study as its driver does: each trial once as running, once with its end."""
+    """Write a study as its driver does: each trial first as running, then with its result."""
     spec = Spec.of(objective="benchmarks:none", space={"x": {"uniform": [0, 1]}}, max_evals=trials)
     recorder = Recorder.open(
         storage, StudyFollower(storage), spec=spec, seed=7, dimensions=(), take_over=True

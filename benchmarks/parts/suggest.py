@@ -1,4 +1,4 @@
-"""What a suggestion of each algorithm costs, as the history grows."""
+"""Measure a suggestion of each algorithm as the history grows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ALGORITHMS = ("tpe", "gp", "optuna:TPESampler")
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """`asks` suggestions, each after a new result, in spaces of (dimensions, results)."""
+    """Ask for `asks` suggestions, each after a new result, for each pair of (dimensions, results)."""
 
     spaces: tuple[tuple[int, int], ...]
     asks: int
@@ -32,8 +32,8 @@ FULL = Size(spaces=((10, 100), (10, 500), (10, 2_000), (10, 5_000), (100, 500)),
 TINY = Size(spaces=((2, 20),), asks=2)
 
 
-def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - the peers are the point
-    """Milliseconds of the processor: the median, and the most that one suggestion took."""
+def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - the peers always run
+    """Measure the milliseconds of processor time: the median, and the largest of one suggestion."""
     rows: list[tuple[Any, ...]] = []
     with threadpool_limits(1):
         for dimensions, results in size.spaces:
@@ -49,7 +49,7 @@ def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - the peers
         axes.set(xlabel="ms per suggestion (log)", xscale="log")
 
     columns = ("dimensions", "results", "algo", "median ms", "largest ms")
-    note = "the largest holds a fit of the process, which happens every twentieth result or so"
+    note = "the largest includes a fit of the Gaussian process, at about every twentieth result"
     return Findings(columns, rows, draw, [note])
 
 
@@ -66,11 +66,11 @@ def _costs(algo: str, dimensions: int, results: int, asks: int) -> list[float]:
 
     for number in range(results):
         tell(number)
-    sampler.ask(results, seed=0)  # imports, and what the history needs once
+    sampler.ask(results, seed=0)  # warms up: imports, and work done once for the history
     found = []
     for number in range(results, results + asks):
         tell(number)
-        # A busy machine's waiting is no part of it.
+        # Processor time does not include waiting on a busy machine.
         start = time.process_time()
         sampler.ask(number + 1, seed=number)
         found.append((time.process_time() - start) * 1000)

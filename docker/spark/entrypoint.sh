@@ -1,6 +1,6 @@
 #!/bin/bash
-# The roles of a Spark container: `master` and `worker MASTER` of a standalone cluster; `driver ...` and
-# `executor` as Spark on Kubernetes starts them; anything else is a command.
+# Start a Spark container in a role: `master` or `worker MASTER` of a standalone cluster; `driver ...` or
+# `executor`, as Spark on Kubernetes calls it. Anything else runs as a command.
 set -euo pipefail
 
 deploy=org.apache.spark.deploy
@@ -17,7 +17,7 @@ case $role in
         exec spark-submit --deploy-mode client --conf "spark.driver.bindAddress=$SPARK_DRIVER_BIND_ADDRESS" "${@:2}"
         ;;
     executor)
-        # Kubernetes gives the options of the JVM as SPARK_JAVA_OPT_0, SPARK_JAVA_OPT_1, ...
+        # Spark passes the JVM options as SPARK_JAVA_OPT_0, SPARK_JAVA_OPT_1, ...
         options=()
         for name in $(compgen -v | grep '^SPARK_JAVA_OPT_' | sort -t_ -k4n); do
             options+=("${!name}")
