@@ -12,8 +12,9 @@ from importlib.util import find_spec
 from benchmarks.machine import machine
 from benchmarks.report import picture, table
 
-# A benchmark is a module with QUESTION, TARGET, FULL, TINY and measure(), registered here. It may have QUICK,
-# the size for --quick if leaving out the peers is not enough, and NEEDS, a library without which it is skipped.
+# A benchmark is a module with QUESTION, TARGET, FULL, TINY and measure(), registered here. Optional names are
+# QUICK, the size for --quick if leaving out the peers is not enough, and NEEDS, a library without which the
+# benchmark is skipped.
 MODULES = {
     "dispatch": "benchmarks.spark.dispatch",
     "utilisation": "benchmarks.spark.utilisation",

@@ -36,7 +36,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkContext]:
 
 @pytest.fixture
 def busy(spark: SparkContext, tmp_path: Path) -> Iterator[SparkContext]:
-    """The same Spark without a free slot, like a cluster that gives no executor."""
+    """The same Spark without a free slot, like a cluster that starts no executor."""
     folder = tmp_path / "busy"
     folder.mkdir()
     hold = spark_objectives.hold

@@ -96,7 +96,7 @@ def test_a_study_to_its_end(tmp_path: Path, spark: SparkContext) -> None:
     assert [row["label"] for row in found.dimensions] == ["x"]
 
 
-def test_a_higher_limit_goes_on_and_the_seed_that_was_drawn_is_kept(tmp_path: Path) -> None:
+def test_a_higher_limit_continues_with_the_drawn_seed(tmp_path: Path) -> None:
     assert attempt(tmp_path, seed=None) == DONE
     first = study(tmp_path)
     assert attempt(tmp_path, seed=None, max_evals=7) == DONE
@@ -106,9 +106,7 @@ def test_a_higher_limit_goes_on_and_the_seed_that_was_drawn_is_kept(tmp_path: Pa
     assert {number: found.trials[number] for number in first.trials} == first.trials
 
 
-def test_another_space_is_another_study_and_the_log_says_so(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_another_space_starts_over_and_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert attempt(tmp_path) == DONE
     with caplog.at_level(logging.WARNING):
         assert attempt(tmp_path, space={"x": {"uniform": [5, 6]}}) == DONE
@@ -118,8 +116,8 @@ def test_another_space_is_another_study_and_the_log_says_so(
     assert all(trial.params["x"] >= 5 for trial in found.trials.values())
 
 
-def test_a_study_that_was_cleared_before_its_verdict_is_taken_over(tmp_path: Path) -> None:
-    """The trials of g0, whose driver was killed, are the first of g1."""
+def test_a_study_cleared_before_its_result_is_taken_over(tmp_path: Path) -> None:
+    """The trials of g0, whose driver was killed, are the first trials of g1."""
     older, newer = tmp_path / "g0", tmp_path / "g1"
     assert attempt(older) == DONE
     for segment in (older / "attempts").glob("*/*"):  # simulate a driver that was killed before the end
@@ -134,7 +132,7 @@ def test_a_study_that_was_cleared_before_its_verdict_is_taken_over(tmp_path: Pat
         assert found.trials[number] == replace(trial, origin=TrialOrigin.ADOPTED)
 
 
-def test_an_objective_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+def test_a_missing_objective_has_a_short_error(tmp_path: Path) -> None:
     assert attempt(tmp_path, objective=f"{HERE}:ehco") == FAILED
     error = verdict(tmp_path)
     assert re.search("must exist, but .* has no 'ehco'; check the spelling", str(error))
@@ -142,12 +140,12 @@ def test_an_objective_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     assert study(tmp_path).trials == {}
 
 
-def test_a_space_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_space(tmp_path: Path) -> None:
     assert attempt(tmp_path, space=f"{HERE}:SPACE") == FAILED
     assert "has no 'SPACE'" in str(verdict(tmp_path))
 
 
-def test_when_everything_fails_the_verdict_has_the_first_traceback(tmp_path: Path) -> None:
+def test_the_error_has_the_first_traceback_if_all_trials_fail(tmp_path: Path) -> None:
     assert attempt(tmp_path, objective=f"{HERE}:broken", max_evals=100) == FAILED
     message = str(verdict(tmp_path))
     assert "all 5 that ended have failed" in message or "all 6 that ended have failed" in message
@@ -156,7 +154,7 @@ def test_when_everything_fails_the_verdict_has_the_first_traceback(tmp_path: Pat
     assert TrialState.RUNNING not in {trial.state for trial in study(tmp_path).trials.values()}
 
 
-def test_an_algorithm_that_has_nothing_more_ends_the_study_with_what_it_has(tmp_path: Path) -> None:
+def test_an_exhausted_algorithm_ends_the_study_with_its_result(tmp_path: Path) -> None:
     assert attempt(tmp_path, algo=f"{HERE}:three", max_evals=10) == DONE
     found = study(tmp_path)
     assert found.closed is not None
@@ -164,12 +162,12 @@ def test_an_algorithm_that_has_nothing_more_ends_the_study_with_what_it_has(tmp_
     assert (found.finished, found.result_stands) == (3, True)
 
 
-def test_an_algorithm_that_suggests_nothing_at_all(tmp_path: Path) -> None:
+def test_an_algorithm_without_any_suggestion(tmp_path: Path) -> None:
     assert attempt(tmp_path, algo=f"{HERE}:nothing") == FAILED
     assert "none of 0 did before the study ended (stopped early" in str(verdict(tmp_path))
 
 
-def test_shared_data_is_made_once(tmp_path: Path) -> None:
+def test_shared_data_is_loaded_once(tmp_path: Path) -> None:
     assert attempt(tmp_path, objective=f"{HERE}:shared", shared_data=f"{HERE}:numbers") == DONE
     assert {trial.info["sum"] for trial in study(tmp_path).trials.values()} == {45}
 
@@ -182,13 +180,13 @@ def test_shared_data_is_made_once(tmp_path: Path) -> None:
         ("numbres", "has no 'numbres'"),
     ],
 )
-def test_shared_data_that_cannot_be_made(tmp_path: Path, name: str, message: str) -> None:
+def test_shared_data_that_cannot_be_loaded(tmp_path: Path, name: str, message: str) -> None:
     assert attempt(tmp_path, objective=f"{HERE}:shared", shared_data=f"{HERE}:{name}") == FAILED
     assert re.search(message, str(verdict(tmp_path)))
 
 
 @pytest.mark.parametrize("where", ["executors", "driver"])
-def test_killed_in_the_middle_it_starts_nothing_more_and_says_so(tmp_path: Path, where: str) -> None:
+def test_a_killed_driver_starts_no_more_trials_and_records_it(tmp_path: Path, where: str) -> None:
     begun = tmp_path / "begun"
     begun.mkdir()
     code = attempt(
@@ -211,7 +209,7 @@ def test_killed_before_the_first_trial(tmp_path: Path, data: str) -> None:
     assert study(tmp_path).finished == 0
 
 
-def test_killed_while_no_executor_comes(tmp_path: Path, busy: SparkContext) -> None:
+def test_killed_while_waiting_for_an_executor(tmp_path: Path, busy: SparkContext) -> None:
     def waits() -> bool:
         return len(busy.statusTracker().getActiveJobsIds()) >= 2
 
@@ -221,14 +219,14 @@ def test_killed_while_no_executor_comes(tmp_path: Path, busy: SparkContext) -> N
 
 
 @pytest.mark.usefixtures("busy")
-def test_killed_before_it_waits_for_an_executor(tmp_path: Path) -> None:
+def test_killed_before_waiting_for_an_executor(tmp_path: Path) -> None:
     folder = tmp_path / "study"
     given = {"objective": f"{HERE}:shared", "shared_data": f"{HERE}:terminated_and_lost"}
     assert attempt(folder, **given) == KILLED
     assert killed(folder)
 
 
-def test_a_newer_attempt_ends_one_that_waits_for_an_executor(
+def test_a_newer_attempt_ends_the_wait_for_an_executor(
     tmp_path: Path, busy: SparkContext, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = tmp_path / "study"
@@ -256,7 +254,7 @@ def test_no_executor_within_the_studys_timeout(tmp_path: Path, busy: SparkContex
 def test_a_study_with_nothing_left_to_run_needs_no_executor(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """This happens if a driver is killed between the end of its last trial and its own."""
+    """A driver may be killed after the end of its last trial, but before it has closed the study."""
     folder = tmp_path / "study"
     assert attempt(folder) == DONE
     request.getfixturevalue("busy")
@@ -264,7 +262,7 @@ def test_a_study_with_nothing_left_to_run_needs_no_executor(
     assert study(folder).finished == 4
 
 
-def test_what_an_earlier_attempt_found_stands_though_no_executor_comes(
+def test_an_earlier_result_stands_if_no_executor_starts(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     folder = tmp_path / "study"
@@ -284,13 +282,13 @@ def test_trials_on_the_driver(tmp_path: Path) -> None:
     assert {trial.info["rows"] for trial in found.trials.values()} == {100}
 
 
-def test_more_parallelism_than_slots_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_more_parallelism_than_slots_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         assert attempt(tmp_path, parallelism=3) == DONE
     assert "parallelism 3 is more than the 2 task slots" in caplog.text
 
 
-def test_shared_data_that_cannot_travel(tmp_path: Path) -> None:
+def test_shared_data_that_cannot_be_pickled(tmp_path: Path) -> None:
     assert attempt(tmp_path, objective=f"{HERE}:shared", shared_data=f"{HERE}:locked") == FAILED
     error = verdict(tmp_path)
     assert re.search(r"shared_data must return a picklable value.*lock", str(error))

@@ -59,9 +59,7 @@ DECIDED: list[Mapping[str, Any]] = [
 
 
 @pytest.mark.parametrize("closed", CUT_OFF)
-def test_what_was_cut_off_is_taken_over_with_its_seed(
-    tmp_path: Path, closed: Mapping[str, Any] | None
-) -> None:
+def test_a_killed_study_is_taken_over_with_its_seed(tmp_path: Path, closed: Mapping[str, Any] | None) -> None:
     older = began(tmp_path, closed)
     open_generation(tmp_path, 1)
     newer = read_study(str(tmp_path / "g1")).study
@@ -70,12 +68,12 @@ def test_what_was_cut_off_is_taken_over_with_its_seed(
 
 
 @pytest.mark.parametrize("closed", DECIDED)
-def test_a_study_with_a_verdict_is_not(tmp_path: Path, closed: Mapping[str, Any]) -> None:
+def test_a_study_with_a_result_is_not_taken_over(tmp_path: Path, closed: Mapping[str, Any]) -> None:
     began(tmp_path, closed)
     assert open_generation(tmp_path, 1).study.trials == {}
 
 
-def test_an_attempt_that_fails_as_it_starts_keeps_the_table_of_the_dimensions(tmp_path: Path) -> None:
+def test_an_attempt_that_fails_at_its_start_keeps_the_dimensions(tmp_path: Path) -> None:
     row = Dimension("x", "uniform")
     open_at(tmp_path, row)
     open_at(tmp_path)
@@ -84,17 +82,17 @@ def test_an_attempt_that_fails_as_it_starts_keeps_the_table_of_the_dimensions(tm
     assert read_study(str(tmp_path)).study.dimensions == ()
 
 
-def test_another_study_is_not(tmp_path: Path) -> None:
+def test_another_study_is_not_taken_over(tmp_path: Path) -> None:
     began(tmp_path, None)
     assert open_generation(tmp_path, 1, algo="random").study.trials == {}
 
 
-def test_one_that_was_cleared_before_it_began_is_passed_over(tmp_path: Path) -> None:
+def test_a_study_cleared_before_it_started_is_skipped(tmp_path: Path) -> None:
     began(tmp_path, None)
     assert sorted(open_generation(tmp_path, 2).study.trials) == [0]
 
 
-def test_a_driver_that_dies_as_it_opens_has_taken_over_all_or_nothing(tmp_path: Path) -> None:
+def test_a_driver_that_dies_while_opening_takes_over_all_or_nothing(tmp_path: Path) -> None:
     """An attempt that has opened is continued, and earlier generations are not read."""
     began(tmp_path, None)
     open_generation(tmp_path, 1)

@@ -20,7 +20,7 @@ from airflow_sparktune.driver import main
         ("sys.exit('the data is not there')", 1, "the data is not there"),
     ],
 )
-def test_a_script_ends_as_python_would_end_it(
+def test_a_script_exits_as_under_python(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -40,7 +40,7 @@ def test_a_script_ends_as_python_would_end_it(
 
 
 @pytest.mark.parametrize("closing", ["sys.stdout.close()", "os.close(1)", "sys.stdout = None"])
-def test_a_script_that_closes_its_output_ends_all_the_same(tmp_path: Path, closing: str) -> None:
+def test_a_script_may_close_its_output(tmp_path: Path, closing: str) -> None:
     script = tmp_path / "script.py"
     script.write_text(
         "import os, sys, threading, time\n"

@@ -38,7 +38,7 @@ def lasting(call: Call) -> Ending:
 
 
 class TestOutage:
-    def test_the_study_goes_on_and_loses_nothing(self) -> None:
+    def test_the_study_continues_and_loses_nothing(self) -> None:
         world = World(grace_s=600.0)
         away = Away(world, since=1_012.0, until=1_200.0)
         assert world.attempt(lasting, capacity=2, max_evals=100) is StopReason.MAX_EVALS
@@ -47,7 +47,7 @@ class TestOutage:
         assert world.clock() - 1_000.0 < 260.0
         assert 1 < away.failed < 12
 
-    def test_after_the_grace_it_ends_with_an_error_that_a_retry_helps(self) -> None:
+    def test_the_study_ends_with_a_retryable_error_after_the_grace_period(self) -> None:
         world = World(grace_s=60.0)
         Away(world, since=1_012.0, until=9_000.0)
         with pytest.raises(StorageUnavailable, match="503") as raised:
@@ -56,7 +56,7 @@ class TestOutage:
         assert 1_072.0 <= world.clock() < 1_120.0
         assert world.numbers(TrialState.OK) == [0, 1, 2, 3]
 
-    def test_the_timeout_holds_and_the_end_is_written_when_the_storage_is_back(self) -> None:
+    def test_the_timeout_applies_and_the_end_is_written_after_the_outage(self) -> None:
         world = World(grace_s=600.0)
         Away(world, since=1_007.0, until=1_040.0)
         assert world.attempt(lasting, max_evals=1_000, timeout=20.0) is StopReason.TIMEOUT
@@ -64,13 +64,13 @@ class TestOutage:
         assert world.storage.study().result_stands
         assert world.clock() < 1_080.0
 
-    def test_without_a_grace_the_first_failure_ends_it(self) -> None:
+    def test_without_a_grace_period_the_first_failure_ends_the_study(self) -> None:
         world = World()
         Away(world, since=1_007.0, until=1_040.0)
         with pytest.raises(StorageUnavailable):
             world.attempt(by_x, max_evals=100)
 
-    def test_a_look_for_a_newer_attempt_that_fails_once_ends_nothing(self) -> None:
+    def test_one_failed_check_for_a_newer_attempt_is_ignored(self) -> None:
         world = World(grace_s=600.0)
         names, looks = world.storage.names, iter(range(1_000))
 
@@ -103,14 +103,14 @@ class TestDeadline:
         yield storage
         storage.released.set()
 
-    def test_a_call_that_hangs_is_unavailable(self, storage: Hanging) -> None:
+    def test_a_hanging_call_raises_storage_unavailable(self, storage: Hanging) -> None:
         bounded = DeadlineStorage(storage, limit_s=0.05)
         with pytest.raises(StorageUnavailable, match=r"must answer within 0\.05 s") as raised:
             bounded.read("a")
         assert raised.value.retryable
         assert bounded.names("") == ["a"]
 
-    def test_only_so_many_calls_hang_at_once(self, storage: Hanging) -> None:
+    def test_the_number_of_hanging_calls_is_limited(self, storage: Hanging) -> None:
         bounded = DeadlineStorage(storage, limit_s=0.01)
         for _ in range(MOST_HANGING):
             with pytest.raises(StorageUnavailable, match="a call has no answer"):
@@ -122,7 +122,7 @@ class TestDeadline:
             call.result(10.0)
         assert bounded.read("a") == b"1"
 
-    def test_errors_come_through(self, storage: Hanging) -> None:
+    def test_errors_are_passed_on(self, storage: Hanging) -> None:
         storage.released.set()
         with pytest.raises(FileNotFoundError):
             DeadlineStorage(storage).read("missing")

@@ -25,7 +25,7 @@ def logged(caplog: pytest.LogCaptureFixture, study: Study, number: int, **ended:
     return record.levelname, record.getMessage()
 
 
-def test_a_trial_is_one_line_with_its_number_and_its_params(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_trial_is_one_line_with_its_number_and_params(caplog: pytest.LogCaptureFixture) -> None:
     study = Study()
     level, line = logged(caplog, study, 10, state=TrialState.OK, loss=0.0351234)
     assert (level, line.partition("]")[2]) == (
@@ -35,7 +35,7 @@ def test_a_trial_is_one_line_with_its_number_and_its_params(caplog: pytest.LogCa
     assert "(best)" not in line
 
 
-def test_a_score_has_its_name(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_score_is_shown_with_its_name(caplog: pytest.LogCaptureFixture) -> None:
     study = Study()
     study.apply(opened(spec=replace(SPEC, maximize="accuracy")))
     _, line = logged(caplog, study, 3, state=TrialState.OK, loss=-0.9351234)

@@ -37,7 +37,7 @@ from tests.driver.world import DigestSampler, MemoryStorage, World, by_x, raises
 
 @pytest.fixture(autouse=True)
 def _unsignalled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Handlers of signals are the main thread's; xdist may run tests in another one."""
+    """Install no signal handlers: only the main thread may, and xdist may run tests in another one."""
 
     @contextmanager
     def terminable() -> Iterator[Any]:
@@ -88,7 +88,7 @@ def run_plan(world: World, plan: Plan) -> Attempt:
     return found
 
 
-def test_a_trial_that_has_ended_is_on_record_before_the_backend_is_asked_about_others() -> None:
+def test_ended_trials_are_recorded_before_the_backend_is_asked_about_others() -> None:
     world = World()
 
     class Dies(SimulatedBackend):
@@ -103,7 +103,7 @@ def test_a_trial_that_has_ended_is_on_record_before_the_backend_is_asked_about_o
     assert world.storage.study().trials[0].loss == 0.5
 
 
-def test_a_study_that_has_reached_its_limit_ends_by_it_although_spark_dies() -> None:
+def test_a_reached_limit_ends_the_study_even_if_spark_dies() -> None:
     world = World()
 
     class Dies(SimulatedBackend):
@@ -118,13 +118,13 @@ def test_a_study_that_has_reached_its_limit_ends_by_it_although_spark_dies() -> 
     assert world.storage.study().trials[1].state is TrialState.CANCELLED
 
 
-def test_a_higher_budget_lets_a_study_that_a_person_stopped_go_on() -> None:
+def test_a_higher_budget_continues_a_stopped_study() -> None:
     old, new = (spec(max_evals=None, budget_slot_hours=hours) for hours in (1, 9))
     assert not still_ends(StopReason.STOPPED, old, new, counted=3)
     assert still_ends(StopReason.STOPPED, old, old, counted=3)
 
 
-def test_user_code_that_exits_in_the_driver_leaves_a_study_with_an_end() -> None:
+def test_user_code_that_exits_the_driver_closes_the_study() -> None:
     world = World()
     with pytest.raises(SystemExit):
         run_plan(world, Plan(world, Exits()))
@@ -133,7 +133,7 @@ def test_user_code_that_exits_in_the_driver_leaves_a_study_with_an_end() -> None
     assert closed.reason is StopReason.ERROR
 
 
-def test_an_attempt_without_a_success_knows_why_it_ended() -> None:
+def test_an_attempt_without_a_success_has_a_stop_reason() -> None:
     world = World()
     plan = Plan(world, play=lambda _: raises(), max_evals=3, max_failures=None)
     found = Attempt(plan, world.storage, None, clock=world.clock)
@@ -147,7 +147,7 @@ class Leaves:
         return sys.exit, ("no license",)
 
 
-def test_an_objective_that_exits_when_it_is_unpickled_is_a_failure() -> None:
+def test_an_objective_that_exits_while_unpickled_is_a_failure() -> None:
     task = PickledTask(pickle.dumps(Leaves()), pickle.dumps)
     reply, _ = run(task, Call(pickle.dumps(1), TrialContext(0, seed=1, attempt=1, tries=1)))
     assert reply.failure is not None
@@ -162,7 +162,7 @@ def adopted(number: int, *, attempt: int) -> Trial:
     return trial.ended(TrialState.FAILED, end=1.0, error=old)
 
 
-def test_adopted_trials_say_nothing_about_this_studys_attempts() -> None:
+def test_adopted_trials_do_not_count_for_attempts_of_this_study() -> None:
     world = World()
     world.tuner(SimulatedBackend(world.clock, by_x, capacity=1))
     study = world.recorder.study
@@ -174,7 +174,7 @@ def test_adopted_trials_say_nothing_about_this_studys_attempts() -> None:
     assert "NewError" in str(no_success(study, StopReason.MAX_EVALS))
 
 
-def test_a_script_whose_backend_does_not_start_has_that_error_in_its_journal() -> None:
+def test_the_error_of_a_backend_that_does_not_start_is_journalled() -> None:
     domain = Domain(lambda params: 0.0, {"x": hp.uniform("x", 0, 1)})
     unseeded = Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=3)
 

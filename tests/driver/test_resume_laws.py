@@ -67,7 +67,7 @@ def test_one_slot_gives_the_sequence_of_an_uninterrupted_run(deaths: list[int]) 
 
 
 @given(deaths)
-def test_several_slots_keep_every_end_and_run_the_rest_again(deaths: list[int]) -> None:
+def test_several_slots_keep_every_result_and_rerun_the_others(deaths: list[int]) -> None:
     world = FOUR
     for events in deaths:
         world = cut(world, events)

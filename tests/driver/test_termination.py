@@ -25,7 +25,7 @@ def terminate() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def test_it_is_raised_at_once_where_nobody_takes_it() -> None:
+def test_killed_is_raised_at_once_without_a_handler() -> None:
     with terminable():
         with pytest.raises(Killed):
             terminate()
@@ -33,7 +33,7 @@ def test_it_is_raised_at_once_where_nobody_takes_it() -> None:
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
-def test_it_is_given_to_the_one_who_takes_it() -> None:
+def test_killed_is_passed_to_the_handler_once() -> None:
     taken: list[BaseException] = []
     with terminable() as termination:
         termination.hand_to(taken.append)
@@ -42,7 +42,7 @@ def test_it_is_given_to_the_one_who_takes_it() -> None:
     assert [type(error) for error in taken] == [Killed]
 
 
-def test_one_that_was_swallowed_is_given_later() -> None:
+def test_a_swallowed_killed_is_passed_on_later() -> None:
     """An exception raised in a destructor is swallowed, for example."""
     taken: list[BaseException] = []
     with terminable() as termination:
@@ -54,7 +54,7 @@ def test_one_that_was_swallowed_is_given_later() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="forks, and waits for no signal")
 @pytest.mark.parametrize("asked", [False, True])
-def test_children_end_by_it(asked: bool) -> None:
+def test_sigterm_ends_children(asked: bool) -> None:
     """multiprocessing.Pool ends its workers with SIGTERM and waits for them."""
     with terminable() as termination:
         if asked:
@@ -75,7 +75,7 @@ def test_children_end_by_it(asked: bool) -> None:
         assert os.waitstatus_to_exitcode(os.waitpid(forked, 0)[1]) == -signal.SIGTERM
 
 
-def test_a_handler_of_the_users_own_stays() -> None:
+def test_a_users_own_handler_is_kept() -> None:
     heard: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
     with terminable():
@@ -83,7 +83,7 @@ def test_a_handler_of_the_users_own_stays() -> None:
     assert heard == [signal.SIGTERM]
 
 
-def test_another_thread_than_the_main_one_leaves_signals_alone() -> None:
+def test_other_threads_do_not_change_signal_handlers() -> None:
     def run() -> None:
         with terminable():
             handlers.append(signal.getsignal(signal.SIGTERM))

@@ -40,7 +40,7 @@ class TestSlots:
         assert world.numbers(OK) == list(range(17)) == sorted(world.trials)
         assert sorted(trial.number for trial in world.heard) == list(range(17))
 
-    def test_a_slot_is_filled_at_the_moment_it_is_free(self) -> None:
+    def test_a_free_slot_is_filled_at_once(self) -> None:
         world = World()
         world.attempt(lasting, capacity=4, max_evals=40)
         by_slot: dict[int | None, list[Trial]] = {}
@@ -68,7 +68,7 @@ class TestSlots:
         assert [started[at] for at in range(9)] == [1, 1, 4, 4, 4, 0, 0, 0, 2]
         assert max(running for _, running in at_once) == 4
 
-    def test_many_asks_do_not_keep_the_first_trial_waiting(self) -> None:
+    def test_many_suggestions_do_not_delay_the_first_trial(self) -> None:
         """Trials share a commit only if their suggestions come quickly."""
         world = World()
 
@@ -82,7 +82,7 @@ class TestSlots:
         assert starts == [1_000.5, 1_001.0, 1_001.5, 1_002.0]
         assert world.recorder.study.timing["ask_s"] == 2.0
 
-    def test_asks_that_take_long_keep_no_result_waiting(self) -> None:
+    def test_slow_suggestions_do_not_delay_results(self) -> None:
         """While slots are filled, ends are recorded and trial_timeout expires between two asks."""
         world = World()
 
@@ -102,7 +102,7 @@ class TestSlots:
 
 
 class TestOrder:
-    def test_an_end_is_on_record_before_the_sampler_hears_of_it_and_before_the_slot_is_filled(self) -> None:
+    def test_a_result_is_recorded_before_the_sampler_gets_it_and_the_slot_is_filled(self) -> None:
         world = World()
         ended: set[int] = set()
 
@@ -123,7 +123,7 @@ class TestOrder:
         world.attempt(play, capacity=3, sampler=Checking())
         assert len(ended) == 10
 
-    def test_the_sampler_knows_what_runs(self) -> None:
+    def test_the_sampler_knows_the_running_trials(self) -> None:
         seen: list[int] = []
 
         class Counting(DigestSampler):
@@ -134,7 +134,7 @@ class TestOrder:
         World().attempt(capacity=3, max_evals=6, sampler=Counting())
         assert seen == [0, 1, 2, 0, 1, 2]
 
-    def test_a_trial_has_a_seed_of_its_own_from_study_and_number(self) -> None:
+    def test_each_trial_has_a_seed_derived_from_study_and_number(self) -> None:
         world = World()
         world.attempt(capacity=2)
         assert world.slots is not None
@@ -145,7 +145,7 @@ class TestOrder:
 
 
 class TestLimits:
-    def test_at_the_deadline_what_runs_is_cancelled_and_what_finished_counts(self) -> None:
+    def test_running_trials_are_cancelled_at_the_deadline_and_finished_ones_count(self) -> None:
         world = World()
         assert world.attempt(lasting, capacity=3, timeout=3.5) is StopReason.TIMEOUT
         assert world.clock() == 1_003.5
@@ -160,7 +160,7 @@ class TestLimits:
         assert world.numbers(OK) == [0, 1, 2, 3]
         assert sorted(world.trials) == [0, 1, 2, 3]
 
-    def test_nothing_is_launched_after_the_deadline_however_long_an_ask_takes(self) -> None:
+    def test_no_trial_starts_after_the_deadline_even_if_a_suggestion_is_slow(self) -> None:
         world = World()
 
         class Slow(DigestSampler):
@@ -174,7 +174,7 @@ class TestLimits:
         assert [call.trial.number for call in world.slots.calls] == [0]
         assert world.trials[1].state is CANCELLED
 
-    def test_a_trial_that_loses_its_worker_at_the_deadline_is_not_run_again(self) -> None:
+    def test_a_trial_that_loses_its_worker_at_the_deadline_does_not_run_again(self) -> None:
         world = World()
 
         def play(call: Call) -> Ending:
@@ -197,9 +197,7 @@ class TestLimits:
         assert world.numbers(OK) == [0, 1, 2, 3, 4]
 
     @pytest.mark.parametrize("set_by_s", [0.0, -900.0])
-    def test_the_timeout_counts_what_an_attempt_ran_before_it_was_killed_in_a_long_trial(
-        self, set_by_s: float
-    ) -> None:
+    def test_the_timeout_counts_the_time_of_an_attempt_killed_in_a_long_trial(self, set_by_s: float) -> None:
         """Changes of the wall clock do not matter."""
         world = World()
         slots = SimulatedBackend(world.clock, lambda _: Ending.ok(0.5, after_s=7_200.0), capacity=1)
@@ -212,7 +210,7 @@ class TestLimits:
         assert world.attempt(max_evals=1_000_000, timeout=7_000.0) is StopReason.TIMEOUT
         assert 50_400 <= world.clock() <= 50_400 + ALIVE_S
 
-    def test_the_timeout_counts_what_an_attempt_prepares_before_its_first_trial(self) -> None:
+    def test_the_timeout_counts_the_preparation_before_the_first_trial(self) -> None:
         world = World()
         assert world.attempt(timeout=5.0, prepare_s=2.0) is StopReason.TIMEOUT
         assert world.clock() == 1_005
@@ -220,7 +218,7 @@ class TestLimits:
         assert world.clock() == 1_009
         assert world.numbers(OK) == [0, 1, 2, 3]
 
-    def test_trial_timeout_ends_that_trial_alone(self) -> None:
+    def test_trial_timeout_ends_only_that_trial(self) -> None:
         world = World()
 
         def play(call: Call) -> Ending:
@@ -235,7 +233,7 @@ class TestLimits:
         assert (one.end or 0) - (one.start or 0) == 2.5
 
     @pytest.mark.parametrize("limit", [2.3, 4.9, 0.1])
-    def test_trial_timeout_strikes_where_its_moment_is_no_round_number(self, limit: float) -> None:
+    def test_trial_timeout_expires_at_times_that_are_not_round_numbers(self, limit: float) -> None:
         world = World()
         world.attempt(
             lambda call: Ending.ok(0.5, after_s=100.0 if call.trial.number == 3 else 0.07),
@@ -253,7 +251,7 @@ class TestLimits:
         world.attempt(play, max_evals=2, trial_timeout=3.0)
         assert world.numbers(OK) == [0, 1]
 
-    def test_trial_timeout_does_not_run_while_a_trial_waits_for_room(self) -> None:
+    def test_trial_timeout_excludes_the_wait_for_a_slot(self) -> None:
         world = World()
 
         def play(call: Call) -> Ending:
@@ -265,7 +263,7 @@ class TestLimits:
         cut = world.trials[2]
         assert (cut.end or 0) - (cut.start or 0) == 8.0 + 3.0
 
-    def test_a_loss_of_the_threshold_ends_the_study(self) -> None:
+    def test_a_loss_equal_to_the_threshold_ends_the_study(self) -> None:
         world = World()
 
         def play(call: Call) -> Ending:
@@ -274,7 +272,7 @@ class TestLimits:
         assert world.attempt(play, capacity=2, loss_threshold=0.7) is StopReason.LOSS_THRESHOLD
         assert world.numbers(OK) == [0, 1, 2, 3]
 
-    def test_no_progress_counts_trials_without_an_improvement_of_that_much(self) -> None:
+    def test_no_progress_counts_trials_without_min_improvement(self) -> None:
         losses = [1.0, 0.95, 0.85, 0.8, 0.79, 0.78, 0.5]
         world = World()
         reason = world.attempt(
@@ -284,7 +282,7 @@ class TestLimits:
         # 0.85 is the last value that is better by 0.1 than the last improvement.
         assert world.numbers(OK) == [0, 1, 2, 3, 4, 5]
 
-    def test_an_improvement_of_just_that_much_is_one(self) -> None:
+    def test_an_improvement_of_exactly_min_improvement_counts(self) -> None:
         """1.0 - 0.9 is slightly less than 0.1 as a float."""
         world = World()
         losses = [1.0, 0.9, 0.9]
@@ -293,7 +291,7 @@ class TestLimits:
         )
         assert world.numbers(OK) == [0, 1, 2]
 
-    def test_failures_are_no_progress_either(self) -> None:
+    def test_failures_count_as_no_progress(self) -> None:
         world = World()
         reason = world.attempt(lambda call: raises() if call.trial.number else by_x(call), no_progress=3)
         assert reason is StopReason.NO_PROGRESS
@@ -309,7 +307,7 @@ class TestLimits:
         assert world.attempt(play, max_failures=max_failures) is StopReason.MAX_FAILURES
         assert len(world.trials) == ended
 
-    def test_a_share_of_failures_is_counted_as_people_do(self) -> None:
+    def test_a_share_of_failures_tolerates_rounding(self) -> None:
         """0.29 * 100 is slightly less than 29 as a float."""
         world = World()
 
@@ -319,7 +317,7 @@ class TestLimits:
         assert world.attempt(play, max_evals=100, max_failures=0.29) is StopReason.MAX_FAILURES
         assert len(world.numbers(FAILED)) == 30
 
-    def test_what_came_first_is_told_by_the_journal_and_not_by_a_clock_that_was_set(self) -> None:
+    def test_the_order_of_ends_is_that_of_the_journal_not_of_the_wall_clock(self) -> None:
         losses = [0.5, 0.4, 0.3, 0.2, 0.9, 0.9, 0.9, 0.9, 0.9]
         world = World()
 
@@ -333,7 +331,7 @@ class TestLimits:
         assert world.attempt(play, max_evals=9, no_progress=3) is StopReason.NO_PROGRESS
         assert len(world.trials) == 7
 
-    def test_limits_know_what_ended_in_earlier_attempts_in_the_order_of_the_ends(self) -> None:
+    def test_limits_replay_earlier_attempts_in_the_order_of_ends(self) -> None:
         """Trial 0 ends last, so the best loss at that time came before it."""
         world = World()
         losses = {0: 0.9, 1: 0.1, 2: 0.5, 3: 0.6}
@@ -347,7 +345,7 @@ class TestLimits:
 
 
 class TestFailures:
-    def test_a_lost_worker_is_tried_again_with_the_same_number_params_and_seed(self) -> None:
+    def test_a_lost_trial_runs_again_with_the_same_number_params_and_seed(self) -> None:
         world = World()
 
         def play(call: Call) -> Ending:
@@ -362,7 +360,7 @@ class TestFailures:
             assert world.trials[number].tries == 3
         assert world.numbers(OK) == [0, 1, 2]
 
-    def test_then_it_has_failed_and_says_what_spark_said(self) -> None:
+    def test_a_trial_lost_too_often_fails_with_the_message_of_spark(self) -> None:
         world = World()
 
         def play(call: Call) -> Ending:
@@ -374,7 +372,7 @@ class TestFailures:
         assert error.kind is FailureKind.LOST
         assert "in each of 2 tries: out of memory" in error.message
 
-    def test_a_lost_worker_is_not_replaced_where_there_is_no_room(self) -> None:
+    def test_a_lost_trial_waits_if_no_slot_is_free(self) -> None:
         """A lost executor takes its slots with it."""
         world = World()
         running: list[int] = []
@@ -394,7 +392,7 @@ class TestFailures:
         ends = sorted(trial.end or 0 for trial in world.trials.values())
         assert ends == [1_001.5 + after for after in range(6)]
 
-    def test_a_lost_worker_whose_trial_timeout_has_struck_too_is_run_again_and_not_failed_as_well(
+    def test_a_trial_that_is_both_lost_and_overdue_only_runs_again(
         self,
     ) -> None:
         world = World()
@@ -407,7 +405,7 @@ class TestFailures:
         assert [trial.state for trial in world.heard] == [OK]
 
     @pytest.mark.parametrize(("max_evals", "failed"), [(100, 5), (3, 3)])
-    def test_when_everything_fails_the_study_stops_with_the_first_traceback(
+    def test_the_study_stops_with_the_first_traceback_if_all_trials_fail(
         self, max_evals: int, failed: int
     ) -> None:
         world = World()
@@ -421,11 +419,11 @@ class TestFailures:
         assert len(world.trials) == failed
 
     @pytest.mark.parametrize("limit", [{"max_failures": 1}, {"no_progress": 2}, {"timeout": 2.0}])
-    def test_a_limit_does_not_hide_that_everything_failed(self, limit: dict[str, float]) -> None:
+    def test_a_limit_does_not_hide_that_all_trials_failed(self, limit: dict[str, float]) -> None:
         with pytest.raises(ObjectiveError, match="all 2 that ended have failed"):
             World().attempt(lambda _: raises(), **limit)
 
-    def test_what_runs_when_everything_fails_is_cancelled(self) -> None:
+    def test_running_trials_are_cancelled_if_all_others_fail(self) -> None:
         world = World()
 
         def play(call: Call) -> Ending:
@@ -436,7 +434,7 @@ class TestFailures:
         assert world.numbers(CANCELLED)[0] == 0
         assert world.numbers(RUNNING) == []
 
-    def test_failures_of_earlier_attempts_say_nothing_of_an_objective_that_was_mended(self) -> None:
+    def test_failures_of_earlier_attempts_do_not_stop_a_corrected_objective(self) -> None:
         world = World()
         for attempt in ("old", "new"):
             with pytest.raises(ObjectiveError, match=f"{attempt} news") as raised:
@@ -455,13 +453,13 @@ class TestFailures:
         assert world.slots is not None
         assert world.slots.calls == []
 
-    def test_a_success_among_the_first_failures_lets_the_study_go_on(self) -> None:
+    def test_a_success_among_the_first_failures_continues_the_study(self) -> None:
         world = World()
         world.attempt(lambda call: by_x(call) if call.trial.number == 3 else raises(), max_evals=12)
         assert len(world.numbers(FAILED)) == 11
 
     @pytest.mark.parametrize(("limit", "then"), [({}, None), ({"timeout": 1.0}, StopReason.TIMEOUT)])
-    def test_a_success_that_comes_while_the_verdict_is_on_its_way_counts(
+    def test_a_success_at_the_last_moment_counts(
         self, limit: dict[str, float], then: StopReason | None
     ) -> None:
         """Trial 5 succeeds after five failures or the timeout, but before the study has ended."""
@@ -480,7 +478,7 @@ class TestFailures:
         assert world.attempt(slots=slots, max_evals=7, **limit) is (then or StopReason.MAX_EVALS)
         assert world.numbers(OK) == [5]
 
-    def test_a_lost_trial_that_waits_for_room_has_no_slot(self) -> None:
+    def test_a_lost_trial_that_waits_for_a_slot_has_none(self) -> None:
         world = World()
 
         def capacity(now: float) -> int:
@@ -512,12 +510,12 @@ class Short(DigestSampler):
 
 class TestExhausted:
     @pytest.mark.parametrize("capacity", [1, 3, 20])
-    def test_an_algorithm_that_has_nothing_more_ends_the_study_with_what_runs(self, capacity: int) -> None:
+    def test_an_exhausted_algorithm_ends_the_study_after_the_running_trials(self, capacity: int) -> None:
         world = World()
         assert world.attempt(lasting, capacity=capacity, sampler=Short()) is StopReason.EARLY_STOP
         assert world.numbers(OK) == [0, 1, 2, 3] == sorted(world.trials)
 
-    def test_a_lost_worker_is_tried_again_all_the_same(self) -> None:
+    def test_a_lost_trial_still_runs_again(self) -> None:
         world = World()
 
         def play(call: Call) -> Ending:
@@ -527,12 +525,12 @@ class TestExhausted:
         assert world.attempt(play, capacity=2, sampler=Short()) is StopReason.EARLY_STOP
         assert (world.numbers(OK), world.trials[3].tries) == ([0, 1, 2, 3], 2)
 
-    def test_a_limit_may_come_first(self) -> None:
+    def test_a_limit_may_be_reached_first(self) -> None:
         world = World()
         assert world.attempt(lasting, capacity=20, sampler=Short(), timeout=2.5) is StopReason.TIMEOUT
         assert world.numbers(CANCELLED) == [2]
 
-    def test_the_next_attempt_asks_again_and_runs_what_was_cut_off(self) -> None:
+    def test_the_next_attempt_asks_again_and_reruns_interrupted_trials(self) -> None:
         world = World()
         slots = SimulatedBackend(world.clock, lasting, capacity=20)
         tuner = world.tuner(slots, sampler=Short())
@@ -544,7 +542,7 @@ class TestExhausted:
         assert world.numbers(OK) == [0, 1, 2, 3]
         assert world.attempt(lasting, max_evals=6) is StopReason.MAX_EVALS
 
-    def test_it_does_not_hide_that_everything_failed(self) -> None:
+    def test_exhaustion_does_not_hide_that_all_trials_failed(self) -> None:
         with pytest.raises(ObjectiveError, match="all 4 that ended have failed"):
             World().attempt(lambda _: raises(), sampler=Short())
 
@@ -583,12 +581,12 @@ def stop_at(slots: SimulatedBackend, clock: VirtualClock, at: float) -> None:
 
 class TestAlive:
     @pytest.mark.parametrize(("after_s", "max_evals"), [(100.0, 2), (0.5, 400)])
-    def test_a_driver_gives_a_sign_of_life_now_and_then(self, after_s: float, max_evals: int) -> None:
+    def test_a_driver_regularly_records_that_it_is_alive(self, after_s: float, max_evals: int) -> None:
         world = World()
         world.attempt(lambda _: Ending.ok(0.5, after_s=after_s), capacity=2, max_evals=max_evals)
         assert signs_of_life(world) == [1_030, 1_060, 1_090]
 
-    def test_it_gives_one_where_it_waits_for_a_slot(self) -> None:
+    def test_a_driver_without_slots_records_that_it_is_alive(self) -> None:
         world = World()
         world.attempt(capacity=lambda now: int(now >= 1_040), max_evals=1)
         assert signs_of_life(world) == [1_030]
@@ -600,7 +598,7 @@ def signs_of_life(world: World) -> list[float]:
 
 
 class TestEngine:
-    def test_an_exception_in_the_slots_ends_the_study_with_it(self) -> None:
+    def test_an_exception_in_the_backend_ends_the_study(self) -> None:
         world = World()
 
         def play(call: Call) -> Ending:
@@ -613,7 +611,7 @@ class TestEngine:
         assert FAILED not in {trial.state for trial in world.trials.values()}
 
     @pytest.mark.parametrize("method", ["ask", "tell"])
-    def test_an_exception_in_the_sampler_ends_the_study_with_it(self, method: str) -> None:
+    def test_an_exception_in_the_sampler_ends_the_study(self, method: str) -> None:
         world = World()
 
         class Broken(DigestSampler):
@@ -626,7 +624,7 @@ class TestEngine:
         with pytest.raises(ZeroDivisionError):
             world.attempt(sampler=Broken())
 
-    def test_slots_that_are_stuck_in_a_cancelled_trial_do_not_keep_the_study(self) -> None:
+    def test_a_cancelled_trial_that_does_not_end_does_not_block_the_study(self) -> None:
         world = World()
         slots = SimulatedBackend(
             world.clock, lambda call: Ending.ok(0.1, after_s=math.inf), capacity=1, cancel_s=math.inf
@@ -635,7 +633,7 @@ class TestEngine:
             world.attempt(slots=slots, timeout=3.0)
         assert world.numbers(CANCELLED) == [0]
 
-    def test_a_driver_that_was_superseded_stops(self) -> None:
+    def test_a_superseded_driver_stops(self) -> None:
         world = World()
 
         def play(call: Call) -> Ending:
@@ -662,7 +660,7 @@ class TestDriversThatDie:
 
         return play
 
-    def test_the_trial_fails_after_its_tries_and_the_study_goes_on(self) -> None:
+    def test_the_trial_fails_after_its_tries_and_the_study_continues(self) -> None:
         world = World()
         for _ in range(3):
             with pytest.raises(EngineGone):
@@ -675,7 +673,7 @@ class TestDriversThatDie:
         assert error.kind is FailureKind.LOST
         assert "its driver died in each of 3 tries" in error.message
 
-    def test_an_attempt_that_wrote_its_end_counts_for_no_trial(self) -> None:
+    def test_an_attempt_that_closed_in_order_counts_against_no_trial(self) -> None:
         world = World()
         for _ in range(5):
             tuner = world.tuner(SimulatedBackend(world.clock, self.kills(0), capacity=1))
@@ -692,7 +690,7 @@ class TestStarts:
 
     STARTS = tuple(Start(Suggestion({"x": x}, {"x": x}), TrialOrigin.GIVEN) for x in (0.75, 0.25, 0.75))
 
-    def test_they_run_first_and_say_where_they_come_from(self) -> None:
+    def test_they_run_first_and_record_their_origin(self) -> None:
         world = World()
         world.tuner(SimulatedBackend(world.clock, by_x, capacity=2), starts=self.STARTS, max_evals=5).run()
         assert [world.trials[number].params["x"] for number in range(3)] == [0.75, 0.25, 0.75]
@@ -714,7 +712,7 @@ class TestStarts:
 
 
 class TestResume:
-    def test_trials_that_ran_are_run_again_first_with_the_same_number_and_params(self) -> None:
+    def test_interrupted_trials_run_again_first_with_the_same_number_and_params(self) -> None:
         world = World()
         slots = SimulatedBackend(world.clock, lasting, capacity=3)
         tuner = world.tuner(slots)
@@ -733,7 +731,7 @@ class TestResume:
         kept = [number for number, trial in before.items() if trial.state is OK]
         assert all(world.trials[number] == before[number] for number in kept)
 
-    def test_a_study_that_has_all_its_trials_runs_none(self) -> None:
+    def test_a_complete_study_runs_no_trial(self) -> None:
         world = World()
         world.attempt()
         before = world.params
@@ -742,7 +740,7 @@ class TestResume:
         assert world.slots.calls == []
         assert world.params == before
 
-    def test_a_higher_max_evals_goes_on(self) -> None:
+    def test_a_higher_max_evals_continues_the_study(self) -> None:
         whole, parts = World(), World()
         whole.attempt(max_evals=10)
         parts.attempt(max_evals=4)
@@ -760,7 +758,7 @@ class TestResume:
         assert world.attempt(max_evals=5) is StopReason.MAX_EVALS
         assert (len(world.numbers(OK)), world.numbers(RUNNING)) == (6, [])
 
-    def test_a_trial_that_was_cut_off_by_the_end_is_not_held_against_its_region(self) -> None:
+    def test_the_sampler_ignores_trials_cancelled_at_the_end(self) -> None:
         world = World()
         world.attempt(lasting, capacity=3, timeout=3.5)
         cancelled = world.numbers(CANCELLED)
@@ -770,7 +768,7 @@ class TestResume:
         assert len(world.numbers(OK)) == 10
         assert world.numbers(CANCELLED) == cancelled
 
-    def test_the_sampler_hears_of_a_history_in_the_order_of_the_numbers(self) -> None:
+    def test_the_sampler_gets_the_history_in_order_of_numbers(self) -> None:
         world = World()
         world.attempt(lambda call: Ending.ok(0.5, after_s=10.0 - call.trial.number), capacity=5, max_evals=5)
         heard: list[int] = []
@@ -784,7 +782,7 @@ class TestResume:
 
 
 class TestTime:
-    def test_a_trial_starts_when_it_is_handed_to_its_slot(self) -> None:
+    def test_a_trial_starts_when_it_is_submitted(self) -> None:
         """Its start is not the time of ask, because trials share a commit, which takes time."""
         world = World()
 
@@ -801,7 +799,7 @@ class TestTime:
         assert result["trials_s"] == 3.0
         assert result["timing"]["journal_s"] >= 6 * 2.0
 
-    def test_slots_count_while_they_are_there(self) -> None:
+    def test_slots_count_while_they_exist(self) -> None:
         """One slot for 20 s and four for 10 s are fully used, then half of them."""
         world = World()
         slots = SimulatedBackend(world.clock, by_x, capacity=lambda now: 1 if now < 1_020 else 4)
@@ -812,7 +810,7 @@ class TestTime:
                       max_evals=120, max_trial_retries=100)  # fmt: skip
         assert summary(world.storage.study())["utilisation"] == round(120 / (60 + 120), 4)
 
-    def test_preparing_is_told_apart_and_uses_no_slots(self) -> None:
+    def test_preparation_is_timed_separately_and_uses_no_slots(self) -> None:
         world = World()
         tuner = world.tuner(SimulatedBackend(world.clock, by_x, capacity=2), max_evals=4)
         with world.recorder.watch.on("prepare"):
@@ -822,7 +820,7 @@ class TestTime:
         assert result["timing"] == {"prepare_s": 3_600.0, "ask_s": 0.0, "wait_s": 2.0, "journal_s": 0.0}
         assert (result["elapsed_s"], result["utilisation"]) == (3_602.0, 1.0)
 
-    def test_it_is_summed_over_all_attempts_the_killed_ones_too(self) -> None:
+    def test_time_is_summed_over_all_attempts_including_killed_ones(self) -> None:
         world = World()
         slots = SimulatedBackend(world.clock, by_x, capacity=1)
         tuner = world.tuner(slots, max_evals=100)
@@ -836,7 +834,7 @@ class TestTime:
 
 
 class TestClosing:
-    def test_an_end_that_could_not_be_written_is_still_the_end(self) -> None:
+    def test_an_end_that_could_not_be_written_at_once_still_counts(self) -> None:
         """An error in the last commit does not lose the result."""
         world = World()
         tuner = world.tuner(SimulatedBackend(world.clock, by_x, capacity=1))
@@ -862,7 +860,7 @@ class Unwalkable(dict[int, Trial]):
     __iter__ = values = items = keys = _refuse  # type: ignore[assignment]
 
 
-def test_a_step_costs_the_same_however_many_trials_there_are() -> None:
+def test_the_cost_of_a_step_does_not_grow_with_the_trials() -> None:
     """The test counts accesses, not time."""
     world = World()
     slots = SimulatedBackend(world.clock, lasting, capacity=50)

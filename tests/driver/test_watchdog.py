@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for proce
 
 
 @pytest.mark.parametrize("error", [PermissionError, ProcessLookupError])
-def test_a_process_that_cannot_be_killed_does_not_keep_the_others(
+def test_a_process_that_cannot_be_killed_does_not_protect_the_others(
     monkeypatch: pytest.MonkeyPatch, error: type[OSError]
 ) -> None:
     """An objective may have started a process as another user."""
@@ -66,7 +66,7 @@ ODD = "import ctypes; ctypes.CDLL(None).prctl(15, b'\\xff\\xfe'); print(flush=Tr
 
 @pytest.mark.integration
 @pytest.mark.parametrize(("main", "odd"), [("waits", False), ("waits", True), ("0", False), ("0.25", False)])
-def test_nothing_is_left_of_a_task_that_was_killed(tmp_path: Path, main: str, odd: bool) -> None:
+def test_a_killed_task_leaves_nothing_behind(tmp_path: Path, main: str, odd: bool) -> None:
     """No processes and no work folder are left, whether the watchdog or the main thread notices first."""
     work = tmp_path / "work"
     for number in range(300):
@@ -114,8 +114,8 @@ watchdog.end(0)
 
 @pytest.mark.integration
 @pytest.mark.parametrize("killed", [False, True])
-def test_what_trials_on_the_driver_have_started_ends_with_it(tmp_path: Path, killed: bool) -> None:
-    """Also processes that left their group, session or parent. The driver stays in its own group."""
+def test_processes_started_by_trials_on_the_driver_end_with_it(tmp_path: Path, killed: bool) -> None:
+    """This includes processes that left their group, session or parent. The driver keeps its own group."""
     pipe = subprocess.PIPE
     command = [sys.executable, "-c", PARENT, str(tmp_path / "work")]
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as driver:

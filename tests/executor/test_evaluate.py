@@ -74,7 +74,9 @@ class TestLosses:
         "answer",
         [0.5, np.float64(0.5), np.float32(0.5), np.array(0.5), {"loss": 0.5}, {"loss": 0.5, "status": "ok"}],
     )
-    def test_a_number_or_a_dict_with_one(self, monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
+    def test_a_loss_is_a_number_or_a_dict_with_one(
+        self, monkeypatch: pytest.MonkeyPatch, answer: Any
+    ) -> None:
         reply = answering(monkeypatch, answer)
         assert (reply.loss, reply.failure) == (0.5, None)
         assert reply.run_s >= 0
@@ -126,13 +128,13 @@ class TestLosses:
             {"loss": user_code.Hostile()},
         ],
     )
-    def test_anything_else_is_nonsense(self, monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
+    def test_any_other_result_is_nonsense(self, monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
         reply = answering(monkeypatch, answer)
         assert reply.failure is not None
         assert reply.failure.kind is FailureKind.NONSENSE
         assert reply.loss is None
 
-    def test_the_message_shows_the_value_and_the_way_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_message_shows_the_value_and_what_to_do(self, monkeypatch: pytest.MonkeyPatch) -> None:
         reply = answering(monkeypatch, "0.5")
         assert reply.failure is not None
         assert reply.failure.message == (
@@ -140,12 +142,12 @@ class TestLosses:
             "return a number that is smaller for better models"
         )
 
-    def test_a_large_value_is_shown_in_short(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_large_value_is_abbreviated(self, monkeypatch: pytest.MonkeyPatch) -> None:
         reply = answering(monkeypatch, ["x" * 1_000] * 1_000)
         assert reply.failure is not None
         assert len(reply.failure.message) < 500
 
-    def test_status_fail_is_a_failure_that_keeps_what_it_says(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_status_fail_is_a_failure_with_its_message(self, monkeypatch: pytest.MonkeyPatch) -> None:
         reply = answering(monkeypatch, {"status": "fail", "why": "no data"})
         assert reply.failure is not None
         assert reply.failure.kind is FailureKind.RAISED
@@ -153,29 +155,29 @@ class TestLosses:
 
 
 class TestInfo:
-    def test_what_stands_beside_the_loss_is_kept(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_other_keys_of_the_result_are_kept(self, monkeypatch: pytest.MonkeyPatch) -> None:
         reply = answering(monkeypatch, {"loss": 1, "status": "ok", "auc": np.float32(0.5), "shape": (2, 3)})
         assert reply.info == {"auc": 0.5, "shape": [2, 3]}
 
-    def test_what_is_no_json_is_left_out_and_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_values_that_are_not_json_are_left_out_and_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         answer = {"loss": 1, "model": object(), "nan": float("nan"), "ok": 1, 5: "five", "bytes": b"x"}
         reply = answering(monkeypatch, answer)
         assert reply.info == {"ok": 1, "5": "five", OURS: {"left_out": ["bytes", "model", "nan"]}}
 
-    def test_no_key_of_a_result_is_taken_for_ours(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_keys_of_a_result_never_clash_with_ours(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert answering(monkeypatch, {"loss": 1, "left_out": 5}).info == {"left_out": 5}
         assert answering(monkeypatch, {"loss": 1, OURS: 5}).info == {OURS: {"left_out": [OURS]}}
 
-    def test_what_holds_itself_is_left_out(self) -> None:
+    def test_a_value_that_contains_itself_is_left_out(self) -> None:
         assert reply_of("returns", "loop").info == {OURS: {"left_out": ["info"]}}
 
-    def test_many_metrics_take_no_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What does not fit is found in one pass over the values."""
+    def test_many_metrics_are_checked_in_one_pass(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The values that do not fit are found in one pass."""
         reply = answering(monkeypatch, {"loss": 1, **{f"metric {at}": at for at in range(20_000)}})
         assert reply.loss == 1
         assert len(json.dumps({k: v for k, v in (reply.info or {}).items() if k != OURS})) < INFO_LIMIT_BYTES
 
-    def test_what_is_too_large_is_left_out_the_largest_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_largest_values_are_left_out_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
         answer = {"loss": 1, "curve": [0.1] * 10_000, "note": "x" * 20_000, "small": 1}
         reply = answering(monkeypatch, answer)
         assert reply.info == {"small": 1, OURS: {"left_out": ["curve", "note"]}}
@@ -183,7 +185,7 @@ class TestInfo:
 
 
 class TestExceptions:
-    def test_the_traceback_begins_in_the_users_code(self) -> None:
+    def test_the_traceback_starts_in_user_code(self) -> None:
         failure = reply_of("deep", "value").failure
         assert failure is not None
         assert failure.kind is FailureKind.RAISED
@@ -203,7 +205,7 @@ class TestExceptions:
             ("recurses", "RecursionError: maximum recursion depth exceeded"),
         ],
     )
-    def test_whatever_is_raised_fails_the_trial_and_not_the_worker(self, name: str, told: str) -> None:
+    def test_any_exception_fails_the_trial_but_not_the_worker(self, name: str, told: str) -> None:
         failure = reply_of(name).failure
         assert failure is not None
         assert failure.kind is FailureKind.RAISED
@@ -216,24 +218,22 @@ class TestExceptions:
         assert named in failure.message
         assert "in deeper" in (failure.traceback or "")
 
-    def test_an_answer_that_ends_the_process_when_it_is_looked_at(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_result_that_exits_the_process_when_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
         failure = answering(monkeypatch, user_code.Quits()).failure
         assert failure is not None
         assert failure.kind is FailureKind.NONSENSE
 
-    def test_a_long_text_is_cut(self) -> None:
+    def test_a_long_text_is_truncated(self) -> None:
         failure = reply_of("deep", "long").failure
         assert failure is not None
         assert len(failure.message) + len(failure.traceback or "") < 40_000
 
-    def test_an_objective_that_cannot_be_loaded_fails_the_trial_with_the_sentence(self) -> None:
+    def test_an_objective_that_cannot_be_loaded_fails_the_trial(self) -> None:
         failure = reply_of("plian").failure
         assert failure is not None
         assert "has no 'plian'" in failure.message
 
-    def test_a_cancelled_trial_on_the_driver_has_no_outcome(self) -> None:
+    def test_a_cancelled_trial_on_the_driver_has_no_reply(self) -> None:
         def cancelled() -> None:
             raise TrialCancelled
 
@@ -242,19 +242,19 @@ class TestExceptions:
 
 
 class TestSeeds:
-    def test_a_reused_worker_starts_each_trial_with_the_trials_seed(self) -> None:
+    def test_a_reused_worker_seeds_each_trial(self) -> None:
         first = reply_of("draws").loss
         random.random()
         np.random.rand()
         again = reply_of("draws").loss
         assert first == again == random.Random(TRIAL.seed).random()
 
-    def test_numpy_too(self) -> None:
+    def test_numpy_is_seeded(self) -> None:
         one = loss_of(np.random.rand, seed=2**31 - 1)
         assert one is not None
         assert loss_of(np.random.rand, seed=2**31 - 1) == one
 
-    def test_torch_where_it_is_loaded(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_torch_is_seeded_if_it_is_loaded(self, monkeypatch: pytest.MonkeyPatch) -> None:
         seeds: list[int] = []
 
         class Torch:
@@ -264,7 +264,7 @@ class TestSeeds:
         loss_of(lambda: 0, seed=5)
         assert seeds == [5]
 
-    def test_a_library_that_the_objective_itself_imports_is_seeded_in_a_new_worker_too(self) -> None:
+    def test_a_library_imported_by_the_objective_is_seeded_in_a_new_worker(self) -> None:
         """The body of a decorated task imports its libraries itself."""
         code = (
             "import sys\n"
@@ -282,7 +282,7 @@ class TestSeeds:
 
 
 class TestTask:
-    def test_extras(self) -> None:
+    def test_the_objective_gets_the_extras_that_it_names(self) -> None:
         task = ImportedTask(f"{HERE}:with_extras", {"data": "d"}, shared_data=Shared({"rows": 3}))
         reply, _ = run(task, Call({}, TRIAL))
         assert reply.info == {"got": ["d", 3, 99, 1, 1, {"rows": 3}]}
@@ -293,7 +293,7 @@ class TestTask:
             reply, _ = run(task, Call({}, TRIAL))
             assert (reply.info or {})["got"][-1] == rows
 
-    def test_an_objective_that_changes_what_it_is_given_changes_its_own_copy(self) -> None:
+    def test_an_objective_changes_only_its_own_copy_of_its_arguments(self) -> None:
         task = ImportedTask(f"{HERE}:consumes", {"data": ["a", "b"]})
         call = Call({"x": {"y": 0.5}}, TRIAL)
         for _ in range(2):
@@ -301,7 +301,7 @@ class TestTask:
         assert (call.params, task.kwargs) == ({"x": {"y": 0.5}}, {"data": ["a", "b"]})
 
     @pytest.mark.parametrize(("name", "told"), [("plain", None), ("plian", "has no 'plian'")])
-    def test_check_says_what_is_wrong_with_the_objective(self, name: str, told: str | None) -> None:
+    def test_check_reports_the_problem_of_the_objective(self, name: str, told: str | None) -> None:
         (text,) = check(Sent(ImportedTask(f"{HERE}:{name}", {})), iter([0]))
         report = json.loads(text)
         assert report["python"] == f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -326,7 +326,7 @@ class TestTask:
         '{"loss": 0.5}',
     ],
 )
-def test_a_reply_of_another_form_is_a_failed_trial(text: Any) -> None:
+def test_an_invalid_reply_is_a_failed_trial(text: Any) -> None:
     """The trial fails with the reason, and the study continues."""
     reply = Reply.read(text)
     assert reply.loss is None

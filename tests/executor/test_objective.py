@@ -71,7 +71,7 @@ class TestLoading:
         with pytest.raises(ObjectiveError, match=rf"{told}.*train\.py, line 2\); correct what"):
             load("churn.train:loss")
 
-    def test_a_name_that_the_module_has_not(self) -> None:
+    def test_a_name_missing_in_the_module(self) -> None:
         with pytest.raises(ObjectiveError, match=r"but .*user_code.py\) has no 'plian'; check the spelling"):
             load(f"{HERE}:plian")
 
@@ -82,7 +82,7 @@ class TestSignatures:
             loaded("number")
 
     @pytest.mark.parametrize("name", ["nothing", "keyword_only"])
-    def test_no_place_for_the_params(self, name: str) -> None:
+    def test_a_function_without_a_parameter_for_the_params(self, name: str) -> None:
         with pytest.raises(ObjectiveError, match="must take the params as its first argument") as raised:
             loaded(name)
         assert "write def objective(params)" in str(raised.value)
@@ -96,7 +96,7 @@ class TestSignatures:
             loaded("plain", rows=5)
 
     @pytest.mark.parametrize("name", ["trial", "params"])
-    def test_an_argument_that_the_driver_gives(self, name: str) -> None:
+    def test_an_argument_reserved_for_the_driver(self, name: str) -> None:
         with pytest.raises(ObjectiveError, match=f"multiple values for .*argument '{name}'"):
             loaded("with_defaults", **{name: 5})
 
@@ -112,18 +112,20 @@ class TestSignatures:
             ("Callable", {}, None),
         ],
     )
-    def test_it_wants_what_it_names(self, name: str, kwargs: dict[str, Any], wants: set[str] | None) -> None:
+    def test_an_objective_wants_the_extras_that_it_names(
+        self, name: str, kwargs: dict[str, Any], wants: set[str] | None
+    ) -> None:
         if wants is None:
             with pytest.raises(ObjectiveError, match="must take the params"):
                 loaded(name)
         else:
             assert loaded(name, **kwargs).wants == wants
 
-    def test_it_gets_params_kwargs_and_extras(self) -> None:
+    def test_an_objective_gets_params_kwargs_and_extras(self) -> None:
         trial = TrialContext(4, 99, 2, 1)
         objective = loaded("with_extras", data="s3://lake")
         found = objective({"x": 1}, kwargs={"data": "s3://lake"}, trial=trial, shared_data=[7])
         assert found["got"] == ["s3://lake", 4, 99, 2, 1, [7]]
 
-    def test_a_builtin_without_a_signature_is_taken_as_it_is(self) -> None:
+    def test_a_builtin_without_a_signature_is_accepted(self) -> None:
         assert load_objective("builtins:max", kwargs={}, extras=EXTRAS).wants == set()

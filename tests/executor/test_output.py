@@ -10,7 +10,7 @@ import pytest
 from airflow_sparktune.executor.output import KEPT_CHARS, TrialOutput, captured
 
 
-def test_each_line_has_the_trials_number(capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_line_starts_with_the_trial_number(capsys: pytest.CaptureFixture[str]) -> None:
     print("before")
     with captured(12) as output:
         print("epoch 1")
@@ -41,12 +41,12 @@ def test_the_middle_of_a_long_output_is_left_out() -> None:
     assert len(output.text) < KEPT_CHARS + 100
 
 
-def test_a_line_without_end_is_cut() -> None:
+def test_an_endless_line_is_truncated() -> None:
     output = TrialOutput(1)
     assert output.lines("x" * 100_000).startswith("[trial 1] xxx")
 
 
-def test_trials_in_threads_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_output_of_trials_in_threads_is_separated(capsys: pytest.CaptureFixture[str]) -> None:
     both = threading.Barrier(2)
     texts: dict[int, str] = {}
 
@@ -66,7 +66,7 @@ def test_trials_in_threads_are_told_apart(capsys: pytest.CaptureFixture[str]) ->
     assert sorted(capsys.readouterr().out.splitlines()) == ["[trial 1] from 1", "[trial 2] from 2"]
 
 
-def test_a_thread_of_the_only_trial_prints_for_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_output_of_a_thread_belongs_to_the_only_trial(capsys: pytest.CaptureFixture[str]) -> None:
     with captured(3) as output:
         thread = threading.Thread(target=print, args=("loaded",))
         thread.start()
@@ -74,7 +74,7 @@ def test_a_thread_of_the_only_trial_prints_for_it(capsys: pytest.CaptureFixture[
     assert output.text == "loaded\n"
 
 
-def test_a_logger_that_a_trial_sets_up_goes_on_after_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_logger_configured_by_a_trial_works_after_it(capsys: pytest.CaptureFixture[str]) -> None:
     logger = logging.getLogger("tests.output")
     with captured(1) as first:
         handler = logging.StreamHandler(sys.stdout)

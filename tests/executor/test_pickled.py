@@ -37,19 +37,19 @@ def answering(monkeypatch: pytest.MonkeyPatch, answer: Any) -> tuple[Reply, Any]
     return Reply.from_json(text), pickle.loads(whole[0]) if whole else None
 
 
-def test_a_loss_alone_comes_back_as_the_reply(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plain_loss_is_part_of_the_reply(monkeypatch: pytest.MonkeyPatch) -> None:
     reply, whole = answering(monkeypatch, 0.5)
     assert (reply.loss, reply.failure, whole) == (0.5, None, None)
 
 
-def test_an_answer_that_says_more_comes_back_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_results_are_returned_completely(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = {"loss": 0.5, "status": "ok", "model": {1, 2}}
     reply, whole = answering(monkeypatch, answer)
     assert (reply.loss, reply.info, whole) == (0.5, {OURS: {"left_out": ["model"]}}, answer)
 
 
 @pytest.mark.parametrize("loss", ["0.5", Decimal("0.5"), Fraction(1, 2), np.array(0.5)])
-def test_a_loss_is_what_can_be_made_a_number(monkeypatch: pytest.MonkeyPatch, loss: Any) -> None:
+def test_a_loss_is_anything_that_converts_to_a_number(monkeypatch: pytest.MonkeyPatch, loss: Any) -> None:
     reply, _ = answering(monkeypatch, {"loss": loss, "status": "ok"})
     assert (reply.loss, reply.failure) == (0.5, None)
 
@@ -63,7 +63,7 @@ def test_a_loss_is_what_can_be_made_a_number(monkeypatch: pytest.MonkeyPatch, lo
         ({"loss": 1.0, "status": "ok", "attachments": [1]}, "attachments must be a dict of names and values"),
     ],
 )
-def test_an_answer_that_is_refused_hears_the_rule(
+def test_the_error_of_a_rejected_result_states_the_rule(
     monkeypatch: pytest.MonkeyPatch, answer: Any, rule: str
 ) -> None:
     reply, whole = answering(monkeypatch, answer)
@@ -72,7 +72,7 @@ def test_an_answer_that_is_refused_hears_the_rule(
     assert whole is None
 
 
-def test_each_attachment_is_kept_or_left_out_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_attachment_is_kept_or_left_out_independently(monkeypatch: pytest.MonkeyPatch) -> None:
     attachments = {"note": "fine", "raw": b"\x00", "model": b"0" * 20_000, "array": np.ones(3)}
     answer = {"loss": 1.0, "status": "ok", "auc": 0.5, "attachments": attachments}
     reply, whole = answering(monkeypatch, answer)
@@ -84,7 +84,7 @@ def test_each_attachment_is_kept_or_left_out_by_itself(monkeypatch: pytest.Monke
     assert set(whole["attachments"]) == set(attachments)
 
 
-def test_a_reported_failure_may_say_anything_of_its_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reported_failure_may_have_any_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     reply, _ = answering(monkeypatch, {"status": "fail", "loss": "none"})
     assert (reply.info or {})[OURS] == {"reported": {"status": "fail"}}
 
@@ -99,7 +99,7 @@ def test_a_reported_failure_may_say_anything_of_its_loss(monkeypatch: pytest.Mon
         ({"loss": 0.5, "status": "ok", "model": user_code.Hostile()}, FailureKind.NONSENSE),
     ],
 )
-def test_anything_else_fails_the_trial_and_not_the_worker(
+def test_any_other_result_fails_the_trial_but_not_the_worker(
     monkeypatch: pytest.MonkeyPatch, answer: Any, kind: FailureKind
 ) -> None:
     reply, _ = answering(monkeypatch, answer)
@@ -107,7 +107,7 @@ def test_anything_else_fails_the_trial_and_not_the_worker(
     assert reply.failure.kind is kind
 
 
-def test_check_says_why_an_objective_cannot_be_loaded() -> None:
+def test_check_reports_why_an_objective_cannot_be_loaded() -> None:
     broadcast = Sent(user_code.returns)
     broadcast.value = PickledTask(b"cno_such_module\nloss\n.", pickle.dumps)
     (good,) = check(Sent(user_code.returns), iter([0]))

@@ -27,7 +27,7 @@ def test_rows_are_consumed() -> None:
 
 
 @pytest.mark.usefixtures("fresh_worker")
-def test_what_the_first_two_trials_find_is_kept_out_of_garbage_collection() -> None:
+def test_objects_of_the_first_two_trials_are_frozen() -> None:
     """From the third trial on, nothing more is frozen, because frozen objects are never collected."""
     frozen, kept = [], []
     for _ in range(4):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from airflow_sparktune.study.address import part, study_address
 
-# Ids as Airflow has them, and ids that look like replaced ones.
+# Ids as Airflow creates them, and ids that look like replaced ones.
 IDS = st.one_of(
     st.text(min_size=1),
     st.text("ab:./-_0", min_size=1, max_size=12),
@@ -44,7 +44,7 @@ def test_different_ids_have_different_parts(one: str, other: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["churn", "tune", "group.tune", "manual__2026-01-01", "a-b_c.d", "x" * 100])
-def test_an_id_that_is_safe_stays_readable(text: str) -> None:
+def test_a_safe_id_is_unchanged(text: str) -> None:
     """Valid ids are unchanged."""
     assert part(text) == text
 
@@ -83,6 +83,6 @@ def test_different_task_instances_have_different_addresses(
         ("file:///", "file:///d/t/r/g0"),
     ],
 )
-def test_the_storage_comes_first(storage: str, folder: str) -> None:
+def test_an_address_starts_with_the_storage(storage: str, folder: str) -> None:
     """A slash at the end of the storage makes no difference; a scheme without a path stays valid."""
     assert study_address(storage, dag_id="d", task_id="t", run_id="r") == folder

@@ -22,7 +22,7 @@ def test_an_error_crosses_the_process_boundary(kind: type[SparktuneError]) -> No
     assert data["traceback"] == "Traceback"
 
 
-def test_an_error_that_nobody_meant_can_be_retried() -> None:
+def test_an_unexpected_error_is_retryable() -> None:
     """A bug or a lost machine comes back as DriverLost, with its type and message."""
     error = revive(describe(KeyError("lr")))
     assert isinstance(error, DriverLost)
@@ -30,12 +30,12 @@ def test_an_error_that_nobody_meant_can_be_retried() -> None:
     assert describe(KeyError("lr"))["retryable"] is error.retryable is True
 
 
-def test_an_error_without_a_message_is_told_by_its_name() -> None:
+def test_an_error_without_a_message_shows_its_class() -> None:
     """An error without a message gets its class name as message."""
     assert describe(MemoryError())["message"] == "MemoryError"
 
 
-def test_a_deliberate_error_of_a_class_unknown_here_is_not_retried() -> None:
+def test_an_unknown_deliberate_error_keeps_its_retryability() -> None:
     """An unknown subclass of SparktuneError keeps its retryability."""
 
     class Refined(errors.ObjectiveError):
@@ -46,13 +46,13 @@ def test_a_deliberate_error_of_a_class_unknown_here_is_not_retried() -> None:
     assert not error.retryable
 
 
-def test_an_error_as_damaged_data() -> None:
+def test_damaged_error_data() -> None:
     """Incomplete data revives as an error that a retry may fix."""
     assert isinstance(revive({}), DriverLost)
 
 
-def test_an_error_does_not_drive_the_terminal() -> None:
-    """What a journal or a server said ends in a log: of escape sequences the text is left."""
+def test_escape_sequences_are_removed_from_errors() -> None:
+    """Messages from a journal or a server are logged, so escape sequences are reduced to their text."""
     hostile = "no\x1b[31m such\x07 module\u202e"
     for error in (
         SparktuneError(hostile),

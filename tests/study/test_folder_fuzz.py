@@ -1,4 +1,4 @@
-"""Whatever lies in a study folder, under whatever name: nothing but the package's own errors."""
+"""Files with any name and content in a study folder cause only the package's own errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from airflow_sparktune.testing.samples import SPEC, follow, line, opened, trial
 from tests.study.test_hostile import JSON, ODD, STREAM, WHOLE, everything
 
 DEEPER = b"[" * 100_000
-# Keys that the files have, so that junk gets past the first look.
+# Keys that the files have, so that random content passes the first checks.
 KEYS = st.sampled_from(
     ["attempt", "by", "at", "dag_id", "task_id", "run_id", "map_index", "url", "objective", "space",
      "max_evals", "incumbent", "segment", "champions", "confirm", "warm_start", "guardrails", "number",
@@ -41,7 +41,7 @@ CONTENT = (
 
 @pytest.fixture
 def memory(monkeypatch: pytest.MonkeyPatch) -> MemoryStorage:
-    """A root in memory, which every address opens."""
+    """Return a root in memory, which every address opens."""
     storage = MemoryStorage()
 
     class Below:
@@ -90,10 +90,10 @@ READERS: dict[str, tuple[str, Callable[[Storage, bytes], Any]]] = {
 
 
 @pytest.mark.parametrize(("name", "read"), READERS.values(), ids=READERS.keys())
-def test_a_file_of_anything_is_read_or_refused(
+def test_a_file_with_any_content_is_read_or_rejected(
     memory: MemoryStorage, name: str, read: Callable[[Storage, bytes], Any]
 ) -> None:
-    """The files beside the journal, and the record of champions."""
+    """This covers the files beside the journal, and the record of champions."""
     memory.write("g0/" + f"{FOLDER}/{STREAM}/00000001-00000001.jsonl", line(opened()))
 
     @given(CONTENT)
@@ -127,8 +127,8 @@ LINES = st.lists(
 
 
 @given(st.dictionaries(NAMES, LINES, max_size=6))
-def test_a_folder_of_anything_is_read(files: dict[str, bytes]) -> None:
-    """Segments of any name and content, in any order; attempts that take over any other."""
+def test_a_folder_with_any_content_is_read(files: dict[str, bytes]) -> None:
+    """Segments may have any name, content and order, and attempts may take over any other."""
     storage = MemoryStorage()
     for name, content in files.items():
         storage.write(f"{FOLDER}/{name}", content)
@@ -139,7 +139,7 @@ def test_a_folder_of_anything_is_read(files: dict[str, bytes]) -> None:
 def test_a_study_with_flipped_bytes_keeps_its_other_segments(
     changes: list[tuple[int, bytes]], size: int
 ) -> None:
-    """Bytes put anywhere into a segment between two others, or its end cut off."""
+    """Bytes may be inserted anywhere into a segment between two others, or its end may be cut off."""
     storage = MemoryStorage()
     storage.write(f"{FOLDER}/{STREAM}/00000001-00000001.jsonl", line(opened()))
     bad = line(trial(0, 0.5))

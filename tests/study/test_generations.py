@@ -18,13 +18,13 @@ from airflow_sparktune.study.generations import earlier_generations
         ("study", []),
     ],
 )
-def test_the_generations_that_are_there(tmp_path: Path, name: str, earlier: list[str]) -> None:
+def test_existing_generations(tmp_path: Path, name: str, earlier: list[str]) -> None:
     """Only existing folders count, newest first; other names are ignored."""
     for folder in ("g0", "g1", "g3", "g4", "g12", "g05", "gold", "g20261123"):
         (tmp_path / folder).mkdir()
     assert earlier_generations(f"{tmp_path}/{name}/") == [f"{tmp_path}/{each}" for each in earlier]
 
 
-def test_a_name_alone_has_none() -> None:
+def test_a_name_without_a_folder_has_no_generations() -> None:
     """A study in the current folder has no generations."""
     assert earlier_generations("g5") == []

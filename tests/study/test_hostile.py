@@ -145,7 +145,7 @@ JSON = st.recursive(
 
 
 @given(st.sampled_from(["opened", "trial", "slots", "spark", "alive", "closed"]), JSON, JSON)
-def test_an_event_of_any_values_is_read(kind: str, one: Any, other: Any) -> None:
+def test_an_event_with_any_values_is_read(kind: str, one: Any, other: Any) -> None:
     """An event of a known kind may have any JSON as its fields."""
     storage = MemoryStorage()
     made = {"event": kind, kind: one, "at": 1.0, "trial": one, "spec": other, "reason": "error", "error": one}
@@ -167,14 +167,14 @@ def test_an_event_of_any_values_is_read(kind: str, one: Any, other: Any) -> None
         pytest.param("00000002-00000002.jsonl", b'{"event":"x","a":[' + b"[]," * 2**18 + b"0]}", id="lists"),
     ],
 )
-def test_a_file_costs_what_it_holds(tmp_path: Path, name: str, content: bytes) -> None:
-    """Reading a megabyte of anything takes at most seconds of CPU time, and 200 megabytes."""
+def test_the_cost_of_a_file_is_limited(tmp_path: Path, name: str, content: bytes) -> None:
+    """Reading a megabyte of any content takes at most seconds of CPU time, and 200 megabytes."""
     storage = LocalStorage(tmp_path)
     write(storage, 1, [opened()], stream=STREAM)
     storage.write(f"{FOLDER}/{STREAM}/{name}", content)
     start = time.process_time()
     everything(storage)
-    # Ten times the time of an idle machine, because other processes use its caches too.
+    # Ten times the time on an idle machine, because other processes use its caches too.
     assert time.process_time() - start < 10
     tracemalloc.start()
     try:
@@ -184,8 +184,8 @@ def test_a_file_costs_what_it_holds(tmp_path: Path, name: str, content: bytes) -
         tracemalloc.stop()
 
 
-def test_an_objective_that_replaces_json_does_not_garble_the_journal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where trials run on the driver, what they do to a module the driver uses too."""
+def test_an_objective_that_replaces_json_does_not_damage_the_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials on the driver can change modules that the driver uses."""
     storage = MemoryStorage()
     for name in ("dumps", "loads", "dump", "load"):
         monkeypatch.setattr(f"json.{name}", lambda *_, **__: "{")
@@ -226,7 +226,7 @@ def test_a_failure_has_a_headline(message: str, headline: str) -> None:
     assert Failure(FailureKind.RAISED, message).headline == headline
 
 
-def test_a_segment_without_the_right_to_read_is_skipped_and_said(
+def test_a_segment_without_read_permission_is_skipped_and_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reader continues without it; a driver refuses, because it would run unread trials again."""
@@ -250,7 +250,7 @@ def test_a_segment_without_the_right_to_read_is_skipped_and_said(
         Recorder.open(storage, follower, spec=SPEC, seed=1, dimensions=(), take_over=True)
 
 
-def test_links_and_pipes_among_the_segments_are_no_segments(tmp_path: Path) -> None:
+def test_links_and_pipes_are_not_read_as_segments(tmp_path: Path) -> None:
     """Trials of another study, system files and endless files are not read."""
     other = LocalStorage(tmp_path / "other")
     write(other, 1, [opened()], [trial(7, 0.1)], stream=STREAM)
@@ -270,7 +270,7 @@ def test_links_and_pipes_among_the_segments_are_no_segments(tmp_path: Path) -> N
     assert "passwd" not in " ".join(follower.problems)
 
 
-def test_many_problems_are_few_sentences(tmp_path: Path) -> None:
+def test_many_problems_are_summarised(tmp_path: Path) -> None:
     """The number of bad attempts, files and events does not matter."""
     storage = MemoryStorage()
     for attempt in range(1, 200):
@@ -280,7 +280,7 @@ def test_many_problems_are_few_sentences(tmp_path: Path) -> None:
     assert "more problems" in follow(storage).problems[-1]
 
 
-def test_a_study_of_hostile_texts_loads(tmp_path: Path) -> None:
+def test_a_study_with_hostile_texts_can_be_loaded(tmp_path: Path) -> None:
     """load_study works too."""
     texts = Spec.of(objective="m:f", space={"\x1b[2J": {"choice": ["\x1b", 1]}}, max_evals=3)
     write(LocalStorage(tmp_path), 1, [opened(spec=texts), trial(0, 0.5), closed()])

@@ -24,7 +24,7 @@ def study(tmp_path: Path, losses: list[float], *, slots: int = 4, run_s: float =
     return read_study(str(tmp_path)).study
 
 
-def test_without_a_result_there_is_nothing_to_say() -> None:
+def test_a_study_without_a_result_has_no_summary() -> None:
     assert verdict(Study()) is None
 
 
@@ -37,7 +37,7 @@ def test_gain_staleness_and_idle_slots(tmp_path: Path) -> None:
     )
 
 
-def test_a_score_is_shown_as_it_is(tmp_path: Path) -> None:
+def test_a_score_is_shown_with_its_own_sign(tmp_path: Path) -> None:
     """The journal has the score with the other sign."""
     found = verdict(study(tmp_path, [-0.5, -0.75], slots=1, maximize="accuracy"))
     assert found == "best accuracy 0.75, 50 % better than the first trial"
@@ -51,7 +51,7 @@ def test_with_a_decision_the_losses_are_those_of_the_search(tmp_path: Path) -> N
     assert verdict(found) == "best loss of the search 1, 50 % better than the first trial"
 
 
-def test_busy_slots_and_a_fresh_gain_need_no_words(tmp_path: Path) -> None:
+def test_busy_slots_and_a_recent_gain_are_not_mentioned(tmp_path: Path) -> None:
     assert (
         verdict(study(tmp_path, [2.0, 1.9, 1.0], slots=1)) == "best loss 1, 50 % better than the first trial"
     )

@@ -27,11 +27,11 @@ BOOSTING = {
         ([[1, 2], [3]], ("[1, 2]", "[3]")),
     ],
 )
-def test_options_are_told_apart(options: list[object], called: tuple[str, ...]) -> None:
+def test_options_have_different_names(options: list[object], called: tuple[str, ...]) -> None:
     assert option_names(options) == called
 
 
-def test_paths_read_as_people_say_them() -> None:
+def test_paths_are_readable() -> None:
     found = names(parse({"lr": uniform(0, 1), "model": choice([FOREST, BOOSTING])}))
 
     assert [name.path for name in found.values()] == [
@@ -44,7 +44,7 @@ def test_paths_read_as_people_say_them() -> None:
     ]
 
 
-def test_a_path_that_two_share_is_the_label() -> None:
+def test_a_shared_path_falls_back_to_the_label() -> None:
     found = names(parse({"a": choice([{"x": uniform(0, 1)}]), "b": choice([{"x": uniform(0, 1)}])}))
 
     assert [name.path for name in found.values()] == ["a", "a[0].x", "b", "b[0].x"]

@@ -22,12 +22,12 @@ def study(tmp_path: Path, *, trials: int = 0, close: str | None = None, **facts:
     return read_study(str(tmp_path)).study
 
 
-def test_without_a_driver_it_waits() -> None:
+def test_a_study_without_a_driver_is_waiting() -> None:
     assert phase_of(Study(), now=0.0) is Phase.WAITING
     assert stage_of(Study()) == "Spark is starting"
 
 
-def test_without_a_trial_it_starts(tmp_path: Path) -> None:
+def test_a_study_without_a_trial_is_starting(tmp_path: Path) -> None:
     assert phase_of(study(tmp_path), now=1010.0) is Phase.STARTING
 
 
@@ -43,7 +43,7 @@ def test_before_its_first_trial_a_driver_may_be_silent_for_longer(
     assert phase_of(found, now=found.attempts[-1].last + silent_s) is phase
 
 
-def test_a_second_attempt_starts_too_whatever_the_first_has_done(tmp_path: Path) -> None:
+def test_a_second_attempt_is_starting_too(tmp_path: Path) -> None:
     writer = Writer(str(tmp_path))
     writer.open()
     writer.run(3)
@@ -84,7 +84,7 @@ ERROR = {"type": "ObjectiveError", "message": "no", "retryable": False, "traceba
         ("timeout", {"error": ERROR}, Phase.FAILED),
     ],
 )
-def test_a_closed_study_says_how_it_ended(
+def test_a_closed_study_shows_how_it_ended(
     tmp_path: Path, reason: str, facts: dict[str, object], phase: Phase
 ) -> None:
     assert phase_of(study(tmp_path, trials=3, close=reason, **facts), now=1e9, task_state="failed") is phase

@@ -55,7 +55,7 @@ def only_json(value: Any) -> bool:
 
 
 @given(VALUES)
-def test_plain_is_what_json_gives_back(value: Any) -> None:
+def test_plain_survives_a_json_round_trip(value: Any) -> None:
     """`plain` returns only JSON types, survives a JSON round trip, and is idempotent."""
     made = plain(value, what="value")
     assert only_json(made)
@@ -64,7 +64,7 @@ def test_plain_is_what_json_gives_back(value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), np.float32("nan"), 1e400])
-def test_numbers_that_json_lacks(value: float) -> None:
+def test_numbers_without_a_json_form(value: float) -> None:
     """A number that is not finite is rejected with its place."""
     with pytest.raises(SpecError, match=r"kwargs\['a'\]\[1\] must be a finite number, got (nan|-?inf)"):
         plain({"a": [1, value]}, what="kwargs")
@@ -86,14 +86,14 @@ def test_numbers_that_json_lacks(value: float) -> None:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_what_json_lacks(value: Any) -> None:
+def test_values_without_a_json_form(value: Any) -> None:
     """An object is rejected with its place, its type and the way out."""
     message = rf"kwargs\['model'\] must be plain JSON .*got {type(value).__name__}; pass a name or a path"
     with pytest.raises(SpecError, match=message):
         plain({"model": value}, what="kwargs")
 
 
-def test_keys_that_json_lacks() -> None:
+def test_keys_without_a_json_form() -> None:
     """A key that is not text is rejected; the error shows how to write it."""
     with pytest.raises(SpecError, match=r"kwargs must have text keys, got 1; write '1'"):
         plain({1: "a"}, what="kwargs")

@@ -55,7 +55,7 @@ def test_which_ends_leave_a_result(reason: str, stands: bool) -> None:
         ("timeout", {"objective": "other:loss"}, False),
     ],
 )
-def test_for_whom_a_result_stands(reason: str, asked: dict[str, object], answers: bool) -> None:
+def test_for_which_specs_a_result_stands(reason: str, asked: dict[str, object], answers: bool) -> None:
     """A result is valid for the same identity, unless the limit that ended the study has changed."""
     spec = {**SPEC.to_json(), "max_failures": 0.25}
     study = replayed(opened(spec=Spec.of(**spec)), trial(0, 0.5), closed(reason))
@@ -76,7 +76,7 @@ def test_when_there_is_no_result(events: list[Event]) -> None:
     assert not replayed(opened(), *events).result_stands
 
 
-def test_a_trial_that_is_run_again_takes_its_old_loss_back() -> None:
+def test_a_trial_that_runs_again_loses_its_old_loss() -> None:
     """`best` follows the states of the trials, even if the best trial runs again."""
     study = replayed(opened(), trial(0, 0.5), trial(1, 0.25), trial(1))
     assert study.best is not None
@@ -100,7 +100,7 @@ def test_a_killed_attempt_ran_until_its_last_sign_of_life() -> None:
     assert study.trials == replayed(opened(), trial(0, at=BEGAN)).trials
 
 
-def test_a_clock_that_was_set_back_takes_no_time_away() -> None:
+def test_a_clock_set_back_does_not_shorten_an_attempt() -> None:
     """An event with an earlier timestamp than the previous one does not shorten an attempt."""
     assert replayed(opened(), trial(0, 0.5, at=BEGAN + 10), closed(at=BEGAN - 50)).elapsed_s == 10
 
@@ -115,7 +115,7 @@ def test_only_trials_that_ended_by_themselves_count() -> None:
     assert study.finished == 3
 
 
-def test_changes_say_what_is_new() -> None:
+def test_changes_identify_new_trials() -> None:
     """changed[n] > k holds for the trials that have changed since `changes` was k."""
     study = replayed(opened(), trial(0), trial(1))
     before = study.changes
@@ -132,7 +132,7 @@ def test_the_summary_of_an_empty_study() -> None:
     assert told["utilisation"] is None
 
 
-def test_the_summary_is_json_and_says_what_became_of_it() -> None:
+def test_the_summary_as_json() -> None:
     """The summary has counts, the best trial, the stop reason and the timing as JSON."""
     study = replayed(
         opened(),
@@ -158,7 +158,7 @@ def test_a_trial_that_never_started_used_no_time() -> None:
     assert summary(study)["trials_s"] == 0
 
 
-def test_a_trial_during_which_the_clock_was_set_back_took_no_time_away() -> None:
+def test_a_trial_that_ends_before_its_start_counts_as_zero_seconds() -> None:
     """A trial that ends before its start by the clock counts as zero seconds."""
     back = replace(trial(0).trial, end=BEGAN - 50, state=TrialState.CANCELLED)
     odd = from_json({"event": "weather", "at": BEGAN, "timing": "fine"})
@@ -166,7 +166,7 @@ def test_a_trial_during_which_the_clock_was_set_back_took_no_time_away() -> None
     assert (summary(study)["trials_s"], summary(study)["timing"]) == (0.0, {})
 
 
-def test_trials_of_another_study_used_none_of_this_ones_slots() -> None:
+def test_adopted_trials_use_no_slots() -> None:
     """Trials adopted from another study add no time to this one."""
     slots = SlotsChanged(at=BEGAN, slots=1)
     study = replayed(opened(), trial(0, 0.5), slots, closed(at=BEGAN + 100))
@@ -201,7 +201,7 @@ def test_a_trial_goes_to_json_and_back() -> None:
     assert (row["origin"], row["suggested_by"]) == ("given", "gp: branch")
 
 
-def test_a_trial_of_a_journal_without_origins_came_from_the_sampler() -> None:
+def test_trials_without_an_origin_came_from_the_sampler() -> None:
     """Trials in journals without origins come from the sampler."""
     data = trial(0, 0.5).trial.to_json()
     del data["origin"]

@@ -58,7 +58,7 @@ def test_a_worker_like_the_driver_passes() -> None:
     preflight(Worker(GOOD), Patience())
 
 
-def test_an_executor_that_is_lost_meanwhile_is_no_verdict() -> None:
+def test_a_lost_executor_does_not_fail_the_check() -> None:
     class LostOnce(Worker):
         def check(self) -> Future[Any]:
             check = super().check()
@@ -83,7 +83,7 @@ def test_an_executor_that_is_lost_meanwhile_is_no_verdict() -> None:
         (WorkerLost("exited"), PlatformError, "a Python worker must start on an executor, but: exited"),
     ],
 )
-def test_one_sentence_for_each_thing_that_is_wrong(said: Any, error: type[Exception], message: str) -> None:
+def test_each_problem_has_its_own_error(said: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message) as raised:
         preflight(Worker(said), Patience())
     assert not raised.value.retryable  # type: ignore[attr-defined]
@@ -97,25 +97,25 @@ def test_one_sentence_for_each_thing_that_is_wrong(said: Any, error: type[Except
     ],
 )
 class TestWaiting:
-    def test_the_log_says_so_again_and_again(
+    def test_a_long_wait_is_logged_repeatedly(
         self, caplog: pytest.LogCaptureFixture, waits: bool, message: str
     ) -> None:
         preflight(Silent(waits=waits, asked=3), Patience(), say_s=0.001)
         assert [record.message.count(message) for record in caplog.records] == [1, 1, 1]
         assert {record.levelno for record in caplog.records} == {logging.WARNING}
 
-    def test_the_studys_timeout_ends_it(self, waits: bool, message: str) -> None:
+    def test_the_timeout_of_the_study_ends_the_wait(self, waits: bool, message: str) -> None:
         with pytest.raises(
             PlatformError, match=rf"timeout \(600 s\), but {message}.*; or raise timeout"
         ) as raised:
             preflight(Silent(waits=waits), Patience(timeout=600.0, left_s=0.001))
         assert not raised.value.retryable
 
-    def test_a_study_that_has_a_result_is_left_to_end_with_it(self, waits: bool, message: str) -> None:
+    def test_a_study_with_a_result_ends_without_an_error(self, waits: bool, message: str) -> None:
         preflight(Silent(waits=waits), Patience(timeout=600.0, left_s=0.001, has_result=True))
 
 
-def test_a_study_whose_time_was_used_up_before_asks_no_worker() -> None:
+def test_a_study_without_remaining_time_does_not_check_workers() -> None:
     worker = Silent()
     preflight(worker, Patience(timeout=600.0, left_s=0.0))
     assert worker.checks == []

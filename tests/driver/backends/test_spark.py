@@ -97,7 +97,7 @@ def _lives(pid: int) -> bool:
 
 
 class TestWorkers:
-    def test_a_slots_python_worker_serves_trial_after_trial(self, slots_of: Any) -> None:
+    def test_the_python_worker_of_a_slot_is_reused(self, slots_of: Any) -> None:
         slots = slots_of("pid", parallelism=1)
         found = []
         for number in range(20):
@@ -108,16 +108,16 @@ class TestWorkers:
         assert len(workers) <= 2
         assert max(one["count"] for one in found) >= 10
 
-    def test_the_cluster_says_how_many_run_at_once(self, slots_of: Any) -> None:
+    def test_capacity_is_the_clusters_unless_given(self, slots_of: Any) -> None:
         assert slots_of("pid").capacity == 2
         assert slots_of("pid", parallelism=5).capacity == 5
 
-    def test_trials_keep_to_their_cores(self, slots_of: Any) -> None:
+    def test_trials_use_as_many_threads_as_cores(self, slots_of: Any) -> None:
         slots = slots_of("threads")
         slots.submit(call(0))
         assert info(ends(slots)[0])["threads"] == "1"
 
-    def test_shared_data_is_loaded_once_a_worker_and_belongs_to_its_study(self, slots_of: Any) -> None:
+    def test_each_worker_loads_shared_data_once_per_study(self, slots_of: Any) -> None:
         seen = []
         for data in ([1, 2], [3, 4]):
             slots = slots_of("shared", parallelism=1, shared_data=data)
@@ -149,7 +149,7 @@ class TestWorkers:
             assert not file.exists()
         assert len(files) == 2
 
-    def test_a_trial_that_writes_into_shared_data_fails_alone(self, slots_of: Any) -> None:
+    def test_only_the_trial_that_writes_to_shared_data_fails(self, slots_of: Any) -> None:
         slots = slots_of("shared_array", parallelism=1, shared_data=np.zeros(250_000))
         slots.submit(call(0, write=True))
         (end,) = ends(slots)
@@ -161,19 +161,17 @@ class TestWorkers:
         assert isinstance(end, Ended)
         assert end.reply.loss == 0.0
 
-    def test_params_may_be_of_any_size(self, slots_of: Any) -> None:
+    def test_params_may_have_any_size(self, slots_of: Any) -> None:
         slots = slots_of("size")
         for number, length in enumerate((10, 1_000_000)):
             slots.submit(call(number, text="x" * length))
             assert info(ends(slots)[0])["length"] == length
 
-    def test_the_preflight_says_what_a_worker_is(self, slots_of: Any) -> None:
+    def test_the_check_describes_a_worker(self, slots_of: Any) -> None:
         assert slots_of("pid").check().result(PATIENCE_S)["error"] is None
         assert "has no 'pdi'" in slots_of("pdi").check().result(PATIENCE_S)["error"]
 
-    def test_a_check_that_no_executor_takes_says_so_and_can_be_taken_back(
-        self, slots_of: Any, busy: SparkContext
-    ) -> None:
+    def test_a_waiting_check_reports_it_and_can_be_cancelled(self, slots_of: Any, busy: SparkContext) -> None:
         slots = slots_of("pid")
         check = slots.check()
         assert slots.check_waits
@@ -181,7 +179,7 @@ class TestWorkers:
         assert check.exception(PATIENCE_S) is not None
 
     @pytest.mark.usefixtures("busy")
-    def test_a_check_that_an_executor_has_taken_waits_no_longer(
+    def test_a_running_check_does_not_wait(
         self, slots_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         slots = slots_of("pid")
@@ -198,7 +196,7 @@ class TestWorkers:
         (tmp_path / "enough").touch()
         assert check.result(PATIENCE_S) == {}
 
-    def test_what_a_trial_ran_leaves_out_its_wait_and_whatever_the_wall_clock_says(
+    def test_ran_s_ignores_the_wait_and_the_wall_clock(
         self, slots_of: Any, busy: SparkContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         slots = slots_of("holds")
@@ -219,7 +217,7 @@ class TestWorkers:
         (tmp_path / "enough").touch()
         ends(slots)
 
-    def test_that_no_executor_is_left_is_said(
+    def test_the_loss_of_all_executors_is_logged(
         self, slots_of: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         slots = slots_of("pid")
@@ -231,7 +229,7 @@ class TestWorkers:
         slots.events(wait_s=0)
         assert "no executor for 0 s" in caplog.text
 
-    def test_an_objective_that_waits_for_all_its_children_waits_for_its_own_only(self, slots_of: Any) -> None:
+    def test_an_objective_sees_only_its_own_children(self, slots_of: Any) -> None:
         slots = slots_of("waits_for_all_its_children")
         slots.submit(call(0))
         (end,) = ends(slots)
@@ -240,7 +238,7 @@ class TestWorkers:
 
 
 class TestEndings:
-    def test_a_cancelled_trial_ends_alone_and_its_worker_is_gone(self, slots_of: Any, tmp_path: Path) -> None:
+    def test_cancelling_ends_only_that_trial_and_its_worker(self, slots_of: Any, tmp_path: Path) -> None:
         slots = slots_of("sleeps")
         (tmp_path / "one").mkdir()
         (tmp_path / "other").mkdir()
@@ -253,14 +251,14 @@ class TestEndings:
         assert found[2].reply is not None
         assert alive([worker]) == []
 
-    def test_a_trial_cancelled_before_its_job_never_begins(self, slots_of: Any, tmp_path: Path) -> None:
+    def test_a_trial_cancelled_before_its_job_does_not_start(self, slots_of: Any, tmp_path: Path) -> None:
         slots = slots_of("sleeps")
         slots.cancel(1)
         slots.submit(call(1, folder=str(tmp_path)))
         assert isinstance(ends(slots)[0], Lost)
         assert list(tmp_path.iterdir()) == []
 
-    def test_os_exit_is_a_lost_worker_told_in_one_line(self, slots_of: Any) -> None:
+    def test_os_exit_is_reported_as_a_lost_worker_in_one_line(self, slots_of: Any) -> None:
         slots = slots_of("exits")
         slots.submit(call(0))
         (end,) = ends(slots)
@@ -270,7 +268,7 @@ class TestEndings:
         slots.submit(call(1, die=False))
         assert isinstance(ends(slots)[0], Ended)
 
-    def test_a_jvm_that_goes_before_a_job_begins_is_a_lost_driver(
+    def test_a_jvm_lost_before_the_job_is_a_lost_driver(
         self, slots_of: Any, spark: SparkContext, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         slots = slots_of("pid")
@@ -283,7 +281,7 @@ class TestEndings:
         with pytest.raises(DriverLost, match="the JVM of the driver is gone"):
             ends(slots)
 
-    def test_a_lost_worker_takes_no_other_trial_along(self, slots_of: Any, tmp_path: Path) -> None:
+    def test_a_lost_worker_does_not_affect_other_trials(self, slots_of: Any, tmp_path: Path) -> None:
         slots = slots_of("waits_or_exits")
         slots.submit(call(0, folder=str(tmp_path)))
         pids(tmp_path)
@@ -293,7 +291,7 @@ class TestEndings:
         assert isinstance(ends(slots)[0], Ended)
 
     @pytest.mark.parametrize("then", ["sleep", "exit"])
-    def test_children_of_a_trial_that_was_cut_off_are_gone(
+    def test_children_of_an_interrupted_trial_are_killed(
         self, slots_of: Any, tmp_path: Path, then: str
     ) -> None:
         slots = slots_of("has_children")
@@ -306,9 +304,7 @@ class TestEndings:
         assert isinstance(ends(slots)[0], Lost)
         assert alive(family) == []
 
-    def test_children_of_a_trial_that_has_ended_stay_with_their_worker(
-        self, slots_of: Any, tmp_path: Path
-    ) -> None:
+    def test_children_of_an_ended_trial_stay_with_their_worker(self, slots_of: Any, tmp_path: Path) -> None:
         """joblib keeps its processes for the next call."""
         slots = slots_of("has_children")
         slots.submit(call(0, folder=str(tmp_path), then="return"))
@@ -318,14 +314,14 @@ class TestEndings:
         psutil.Process(family[0]).kill()
         assert alive(family) == []
         slots.submit(call(1, folder=str(tmp_path), then="return"))
-        ends(slots)  # Spark 3.5 may still give a trial to the worker that is gone; not one of another test
+        ends(slots)  # Spark 3.5 may still use the dead worker: it gets this trial, not one of another test
 
 
 class TestHostileObjectives:
     """An objective that replaces attributes of Python's modules affects only its own trial."""
 
     @pytest.mark.parametrize("way", ["json", "nan", "backwards"])
-    def test_a_replaced_function_costs_nothing(self, slots_of: Any, way: str) -> None:
+    def test_a_replaced_function_affects_no_other_trial(self, slots_of: Any, way: str) -> None:
         slots = slots_of("hostile", parallelism=1)
         for number in range(2):
             slots.submit(call(number, way=way))
@@ -336,7 +332,7 @@ class TestHostileObjectives:
 
 
 class TestOnTheDriver:
-    def test_a_cancelled_trial_is_interrupted_and_the_next_one_is_not(self, spark: SparkContext) -> None:
+    def test_only_the_cancelled_trial_is_interrupted(self, spark: SparkContext) -> None:
         slots = DriverBackend(spark, lambda: ImportedTask(f"{HERE}:spins", {}), parallelism=None)
         slots.prepare(Patience())
         assert slots.capacity == 1
@@ -368,7 +364,7 @@ class Given(PlainSampler):
 
 
 class TestTheTunerOnSpark:
-    def test_trial_timeout_takes_the_worker_along(self, slots_of: Any, tmp_path: Path) -> None:
+    def test_trial_timeout_ends_the_worker(self, slots_of: Any, tmp_path: Path) -> None:
         world = World(clock=time.monotonic)  # type: ignore[arg-type]
         folders = [tmp_path / "0", tmp_path / "1"]
         for folder in folders:
@@ -382,9 +378,7 @@ class TestTheTunerOnSpark:
         assert world.trials[1].state is TrialState.OK
         assert alive(pids(folders[0])) == []
 
-    def test_trial_timeout_does_not_run_while_a_trial_waits_inside_spark(
-        self, slots_of: Any, tmp_path: Path
-    ) -> None:
+    def test_trial_timeout_excludes_the_wait_inside_spark(self, slots_of: Any, tmp_path: Path) -> None:
         world = World(clock=time.monotonic)  # type: ignore[arg-type]
         for number in range(6):
             (tmp_path / str(number)).mkdir()
@@ -393,7 +387,7 @@ class TestTheTunerOnSpark:
         world.attempt(slots=slots_of("sleeps", parallelism=6), sampler=sampler, max_evals=6, trial_timeout=3)
         assert world.numbers(TrialState.OK) == [0, 1, 2, 3, 4, 5]
 
-    def test_a_worker_that_goes_away_again_and_again_is_a_failure_of_kind_lost(self, slots_of: Any) -> None:
+    def test_a_repeatedly_lost_worker_is_a_failure_of_kind_lost(self, slots_of: Any) -> None:
         world = World(clock=time.monotonic)  # type: ignore[arg-type]
         sampler = Given(lambda number: {"die": number == 0})
         world.attempt(slots=slots_of("exits"), sampler=sampler, max_evals=2, max_trial_retries=1)
@@ -405,9 +399,9 @@ class TestTheTunerOnSpark:
 
 
 class TestSettings:
-    def test_trials_on_executors_leave_trying_again_to_the_tuner(self, spark: SparkContext) -> None:
+    def test_spark_does_not_retry_trials_on_executors(self, spark: SparkContext) -> None:
         assert spark.getConf().get("spark.task.maxFailures") == "1"
         assert spark.getConf().get("spark.python.worker.reuse") == "true"
 
-    def test_the_session_is_one(self, spark: SparkContext) -> None:
+    def test_the_session_is_reused(self, spark: SparkContext) -> None:
         assert start_session("again").sparkContext is spark

@@ -72,14 +72,14 @@ def wait(slots: FakeBackend, count: int) -> list[BackendEvent]:
     return sorted(found, key=lambda item: item.number)
 
 
-def test_what_has_finished_wakes_the_one_who_waits(slots_of: SlotsOf) -> None:
+def test_a_finished_trial_ends_the_wait(slots_of: SlotsOf) -> None:
     slots = slots_of(lambda number: Reply(0.0, loss=float(number)))
     for number in range(3):
         slots.submit(call(number))
     assert wait(slots, 3) == [Ended(number, Reply(0.0, loss=float(number))) for number in range(3)]
 
 
-def test_a_lost_worker_is_reported_with_what_was_said(slots_of: SlotsOf) -> None:
+def test_a_lost_worker_is_reported_with_the_reason(slots_of: SlotsOf) -> None:
     def run(number: int) -> Reply:
         raise WorkerLost("exited unexpectedly")
 
@@ -89,7 +89,7 @@ def test_a_lost_worker_is_reported_with_what_was_said(slots_of: SlotsOf) -> None
 
 
 @pytest.mark.parametrize("error", [DriverLost("gone"), ZeroDivisionError(), KeyboardInterrupt()])
-def test_any_other_exception_comes_out_of_finished(slots_of: SlotsOf, error: BaseException) -> None:
+def test_events_raises_any_other_exception(slots_of: SlotsOf, error: BaseException) -> None:
     def run(number: int) -> Reply:
         raise error
 
@@ -99,7 +99,7 @@ def test_any_other_exception_comes_out_of_finished(slots_of: SlotsOf, error: Bas
         wait(slots, 1)
 
 
-def test_what_finished_before_the_engine_went_is_told_first(slots_of: SlotsOf) -> None:
+def test_results_before_the_engine_was_lost_are_reported_first(slots_of: SlotsOf) -> None:
     def run(number: int) -> Reply:
         if number == 2:
             raise DriverLost("gone")
@@ -115,7 +115,7 @@ def test_what_finished_before_the_engine_went_is_told_first(slots_of: SlotsOf) -
         slots.events(wait_s=0)
 
 
-def test_an_interrupt_starts_nothing_more_and_comes_after_what_has_finished(slots_of: SlotsOf) -> None:
+def test_an_interrupt_stops_new_trials_and_follows_finished_ones(slots_of: SlotsOf) -> None:
     begun: list[int] = []
 
     def run(number: int) -> Reply:
@@ -134,7 +134,7 @@ def test_an_interrupt_starts_nothing_more_and_comes_after_what_has_finished(slot
     assert begun == [0]
 
 
-def test_an_interrupt_by_a_signal_wakes_the_one_who_waits(slots_of: SlotsOf) -> None:
+def test_an_interrupt_from_a_signal_handler_ends_the_wait(slots_of: SlotsOf) -> None:
     def run(number: int) -> Reply:
         os.kill(os.getpid(), signal.SIGUSR1)
         slots.ended.wait(PATIENCE_S)
@@ -150,7 +150,7 @@ def test_an_interrupt_by_a_signal_wakes_the_one_who_waits(slots_of: SlotsOf) -> 
         signal.signal(signal.SIGUSR1, before)
 
 
-def test_whatever_a_cancelled_trial_raises_is_its_cancellation(slots_of: SlotsOf) -> None:
+def test_any_exception_of_a_cancelled_trial_counts_as_cancelled(slots_of: SlotsOf) -> None:
     def run(number: int) -> Reply:
         slots.ended.wait(PATIENCE_S)
         raise ZeroDivisionError
@@ -162,7 +162,7 @@ def test_whatever_a_cancelled_trial_raises_is_its_cancellation(slots_of: SlotsOf
 
 
 @pytest.mark.parametrize("stopped", [True, ConnectionRefusedError()])
-def test_what_fails_on_the_driver_once_spark_is_gone_is_no_trials_result(stopped: object) -> None:
+def test_a_failure_after_the_loss_of_spark_is_a_lost_driver(stopped: object) -> None:
     class Gone:
         """The parts of a SparkContext that the test needs, with the JVM gone."""
 
@@ -188,7 +188,7 @@ def test_what_fails_on_the_driver_once_spark_is_gone_is_no_trials_result(stopped
     slots.close()
 
 
-def test_waiting_ends_in_time_where_nothing_finishes(slots_of: SlotsOf) -> None:
+def test_the_wait_ends_in_time_without_events(slots_of: SlotsOf) -> None:
     slots = slots_of(lambda number: Reply(0.0, loss=0.0))
     assert slots.events(wait_s=0) == []
     assert slots.events(wait_s=0.01) == []

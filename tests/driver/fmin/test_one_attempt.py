@@ -43,7 +43,7 @@ def cut_off(folder: Path) -> None:
         segment.with_name(f"00000001-{len(kept):08d}.jsonl").write_text("\n".join(kept) + "\n")
 
 
-def test_the_history_server_is_on_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_history_server_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On YARN, the application's UI ends with it, and the link leads to the history server."""
     facts = {"application": "a", "master": "m", "ui": None, "history": "http://history:18080"}
     monkeypatch.setattr("airflow_sparktune.driver.backends.spark.describe", lambda _: facts)
@@ -53,7 +53,7 @@ def test_the_history_server_is_on_record(tmp_path: Path, monkeypatch: pytest.Mon
     assert spark.history == "http://history:18080"
 
 
-def test_the_finished_trials_of_a_study_that_was_cleared_are_taken_over(tmp_path: Path) -> None:
+def test_finished_trials_of_a_cleared_study_are_taken_over(tmp_path: Path) -> None:
     older = search(tmp_path / "g0", max_evals=3)
     cut_off(tmp_path / "g0")
     newer = search(tmp_path / "g1", max_evals=5)
@@ -64,7 +64,7 @@ def test_the_finished_trials_of_a_study_that_was_cleared_are_taken_over(tmp_path
     assert [trial.origin for trial in newer.trials.values()].count(TrialOrigin.ADOPTED) == 3
 
 
-def test_a_request_to_stop_ends_it_with_what_it_has(tmp_path: Path) -> None:
+def test_a_stop_request_ends_the_study_with_its_result_so_far(tmp_path: Path) -> None:
     folder = tmp_path / "study"
 
     def ask(*_: Any) -> tuple[bool, list[Any]]:

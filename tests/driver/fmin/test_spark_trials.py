@@ -76,7 +76,7 @@ def minimise(trials: SparkTrials, fn: Any = bowl, space: Any = SPACE, **given: A
 
 
 class TestResults:
-    def test_the_best_point_is_in_hyperopts_words(self) -> None:
+    def test_the_best_point_has_hyperopts_form(self) -> None:
         trials = SparkTrials(parallelism=2)
         best = minimise(trials, max_evals=6)
         assert best == trials.argmin
@@ -88,19 +88,19 @@ class TestResults:
         assert trials.results[0] == {"loss": trials.losses()[0], "status": STATUS_OK}
         assert trials.vals["x"] == [doc["misc"]["vals"]["x"][0] for doc in trials.trials]
 
-    def test_without_argmin_the_values_come_back(self) -> None:
+    def test_without_argmin_fmin_returns_the_values(self) -> None:
         trials = SparkTrials(parallelism=2)
         best = minimise(trials, return_argmin=False)
         assert best == space_eval(SPACE, trials.argmin)
 
-    def test_one_worker_gives_the_points_of_hyperopts_own_loop(self) -> None:
+    def test_one_worker_evaluates_the_points_of_hyperopts_own_loop(self) -> None:
         theirs, ours = Trials(), SparkTrials(parallelism=1)
         for trials in (theirs, ours):
             fmin(bowl, SPACE, tpe.suggest, max_evals=24, trials=trials, rstate=seeded(), **QUIET)
         assert ours.vals["kind"] == theirs.vals["kind"]
         assert ours.vals["x"] == pytest.approx(theirs.vals["x"])
 
-    def test_a_result_comes_back_whole_and_its_attachments_beside_it(self) -> None:
+    def test_a_result_is_returned_completely_with_its_attachments(self) -> None:
         def with_model(x: float) -> dict[str, Any]:
             return {
                 "loss": np.float64(x),
@@ -117,7 +117,7 @@ class TestResults:
         assert trials.trial_attachments(doc)["weights"] == b"\x00\x01"
         assert trials.trial_attachments(doc)["note"] == "fine"
 
-    def test_what_cannot_be_pickled_costs_no_loss(self) -> None:
+    def test_a_result_that_cannot_be_pickled_keeps_its_loss(self) -> None:
         def with_lock(x: float) -> dict[str, Any]:
             return {"loss": x, "status": STATUS_OK, "lock": threading.Lock(), "note": 1}
 
@@ -132,7 +132,7 @@ class TestResults:
 
 
 class TestSpaces:
-    def test_a_space_may_offer_any_object(self, tmp_path: Path) -> None:
+    def test_a_space_may_contain_any_object(self, tmp_path: Path) -> None:
         def fill(params: dict[str, Any]) -> float:
             params["box"].held.append(1)
             assert params["box"].held == [1], "the box of another trial"
@@ -148,16 +148,16 @@ class TestSpaces:
         assert trials.count_successful_trials() == 6
         study = read_study(str(tmp_path)).study
         assert study.best is not None
-        # If JSON cannot hold the values, the journal has the point in their place.
+        # If JSON cannot hold the values, the journal has the point instead.
         assert study.best.params == study.best.point == trials.argmin
 
-    def test_the_parameters_that_travel_name_no_hyperopt(self) -> None:
+    def test_params_are_sent_without_references_to_hyperopt(self) -> None:
         sampler = FminSampler(Domain(None, SPACE), rand.suggest, generator=seeded())
         travels = cloudpickle.dumps(sampler.space.value({"x": 1.0, "kind": 1}))
         assert pickle.loads(travels) == {"x": 1.0, "kind": "steep"}
         assert b"hyperopt" not in travels
 
-    def test_a_point_that_cannot_be_evaluated_is_a_failed_trial(self) -> None:
+    def test_a_point_that_cannot_be_evaluated_fails_its_trial(self) -> None:
         trials = SparkTrials(parallelism=2)
         lock = threading.Lock()
         minimise(
@@ -170,7 +170,7 @@ class TestSpaces:
             trials.count_failed_trials() == trials.count_total_trials() - trials.count_successful_trials() > 0
         )
 
-    def test_it_starts_where_it_is_told_to(self) -> None:
+    def test_points_to_evaluate_run_first(self) -> None:
         trials = SparkTrials(parallelism=1, points_to_evaluate=[{"x": 0.0, "kind": 1}, {"x": 1.0, "kind": 0}])
         assert minimise(trials, max_evals=3) == {"x": 0.0, "kind": 1}
         assert trials.vals["x"][:2] == [0.0, 1.0]
@@ -183,18 +183,16 @@ class TestSpaces:
             {"x": 1.0, "kind": 2},
             {"x": 9.0, "kind": 0},
             {"x": "1", "kind": 0},
-            "x",  # a point in place of a list of points
+            "x",  # a point instead of a list of points
         ],
     )
-    def test_a_start_that_is_no_point_of_the_space_is_refused(self, point: Any) -> None:
+    def test_a_point_to_evaluate_outside_the_space_is_rejected(self, point: Any) -> None:
         with pytest.raises(SpecError, match="points_to_evaluate must"):
             minimise(SparkTrials(points_to_evaluate=[point]))
 
 
 class TestFailures:
-    def test_trials_that_raise_are_counted_and_keep_their_traceback(
-        self, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    def test_failed_trials_count_and_keep_their_traceback(self, caplog: pytest.LogCaptureFixture) -> None:
         trials = SparkTrials(parallelism=2)
         with caplog.at_level(logging.INFO, logger="hyperopt-spark"):
             minimise(trials, picky, hp.uniform("x", -1, 1), max_evals=8, rstate=seeded(3))
@@ -210,7 +208,7 @@ class TestFailures:
             assert "in picky" in text
             assert "is negative" in text
 
-    def test_an_objective_runs_once_per_trial_though_it_raises(self, tmp_path: Path) -> None:
+    def test_an_objective_that_raises_runs_once_per_trial(self, tmp_path: Path) -> None:
         def leave_a_trace(x: float) -> float:
             (tmp_path / str(x)).touch()
             raise RuntimeError("no")
@@ -221,7 +219,7 @@ class TestFailures:
         )
         assert len(list(tmp_path.iterdir())) == 4
 
-    def test_when_all_fail_the_error_tells_the_first_failure(self, tmp_path: Path) -> None:
+    def test_the_error_shows_the_first_failure_if_all_trials_fail(self, tmp_path: Path) -> None:
         trials = SparkTrials(parallelism=2, study=str(tmp_path))
         with pytest.raises(AllTrialsFailed, match=r"There are no evaluation tasks[\s\S]*is negative"):
             minimise(trials, picky, hp.uniform("x", -2, -1), max_evals=7)
@@ -231,7 +229,7 @@ class TestFailures:
         assert study.closed.reason is StopReason.ERROR
         assert not study.result_stands
 
-    def test_a_reported_failure_and_nan_are_done_but_never_best(self, tmp_path: Path) -> None:
+    def test_reported_failures_and_nan_are_done_but_never_the_best(self, tmp_path: Path) -> None:
         def moody(x: float) -> Any:
             if x < 1:
                 return {"status": STATUS_FAIL, "why": "too small"}
@@ -250,12 +248,12 @@ class TestFailures:
             str(sorted(result.items())) for result in trials.results
         ]
 
-    def test_a_status_that_hyperopt_does_not_know_fails_the_trial(self) -> None:
+    def test_an_unknown_status_fails_the_trial(self) -> None:
         trials = SparkTrials(parallelism=2)
         with pytest.raises(AllTrialsFailed, match="must have a status"):
             minimise(trials, lambda p: {"loss": 1.0, "status": "great"}, max_evals=1)
 
-    def test_a_worker_that_dies_is_a_lost_trial(self, tmp_path: Path) -> None:
+    def test_a_dead_worker_is_a_lost_trial(self, tmp_path: Path) -> None:
         def fragile(x: float) -> float:
             if x > 0:
                 os._exit(1)
@@ -269,7 +267,7 @@ class TestFailures:
         assert lost.error is not None
         assert (lost.error.kind, lost.tries) == (FailureKind.LOST, 3)
 
-    def test_an_objective_that_no_worker_can_load_is_told_in_one_sentence(self) -> None:
+    def test_an_objective_that_no_worker_can_load_has_a_short_error(self) -> None:
         class Unloadable:
             def __reduce__(self) -> Any:
                 return __import__, ("no_such_module",)
@@ -295,7 +293,7 @@ class TestArguments:
     def test_parallelism_is_the_clusters_unless_given(self, parallelism: int | None) -> None:
         assert SparkTrials(parallelism=parallelism).parallelism == 2
 
-    def test_parallelism_has_no_cap_but_what_the_cluster_lacks_is_said(
+    def test_parallelism_has_no_limit_but_missing_slots_are_logged(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
         trials = SparkTrials(parallelism=1000, spark_session=SparkSession.getActiveSession())
@@ -304,11 +302,11 @@ class TestArguments:
         assert len(trials) == 4
         assert "parallelism 1000 is more than the 2 task slots" in caplog.text
 
-    def test_two_parameters_of_one_label_are_refused_as_hyperopt_does(self) -> None:
+    def test_duplicate_labels_are_rejected_as_by_hyperopt(self) -> None:
         with pytest.raises(DuplicateLabel):
             minimise(SparkTrials(), space=[hp.uniform("x", 0, 1), hp.uniform("x", 0, 2)])
 
-    def test_the_objective_may_take_the_graph_itself(self) -> None:
+    def test_an_objective_may_evaluate_the_expression_itself(self) -> None:
         from hyperopt import fmin_pass_expr_memo_ctrl, pyll
 
         @fmin_pass_expr_memo_ctrl
@@ -319,7 +317,7 @@ class TestArguments:
         minimise(trials, low_level, max_evals=2)
         assert trials.losses() == pytest.approx([x**2 for x in trials.vals["x"]])
 
-    def test_an_annotated_objective_brings_its_space(self) -> None:
+    def test_an_annotated_objective_provides_its_space(self) -> None:
         def annotated(x: hp.uniform("x", 1, 2)) -> float:  # type: ignore[valid-type]
             return float(x)
 
@@ -328,7 +326,7 @@ class TestArguments:
 
 
 class TestLimits:
-    def test_a_timeout_cancels_what_runs_and_keeps_what_has_ended(self) -> None:
+    def test_a_timeout_cancels_running_trials_and_keeps_ended_ones(self) -> None:
         def slow_or_quick(x: float) -> float:
             time.sleep(0 if x < 0 else 60)
             return x
@@ -342,39 +340,41 @@ class TestLimits:
         assert trials.count_cancelled_trials() == 2
         assert (trials._fmin_cancelled, trials.fmin_cancelled_reason) == (True, "fmin run timeout")
 
-    def test_fmins_timeout_yields_to_the_constructors(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_the_timeout_of_the_constructor_overrides_that_of_fmin(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
         trials = SparkTrials(parallelism=2, timeout=60)
         minimise(trials, max_evals=2, timeout=0.001)
         assert trials.count_successful_trials() == 2
         assert "timeout is given to SparkTrials" in caplog.text
 
-    def test_a_cluster_that_gives_no_executor_ends_it_in_time(self, busy: SparkContext) -> None:
+    def test_a_cluster_without_executors_ends_fmin_in_time(self, busy: SparkContext) -> None:
         with pytest.raises(PlatformError, match="no executor has started the first job"):
             minimise(SparkTrials(parallelism=2, timeout=1))
 
     @pytest.mark.parametrize("place", ["constructor", "fmin"])
-    def test_a_loss_threshold_ends_it(self, place: str) -> None:
+    def test_a_loss_threshold_ends_fmin(self, place: str) -> None:
         trials = SparkTrials(parallelism=1, loss_threshold=3.0 if place == "constructor" else None)
         minimise(trials, max_evals=200, **({"loss_threshold": 3.0} if place == "fmin" else {}))
         assert min(trials.losses()) <= 3.0
         assert all(loss > 3.0 for loss in trials.losses()[:-1])
         assert trials.fmin_cancelled_reason is None
 
-    def test_hyperopts_own_early_stop_works_though_a_trial_fails(self) -> None:
+    def test_hyperopts_own_early_stop_works_with_a_failed_trial(self) -> None:
         trials = SparkTrials(parallelism=2)
         space = hp.uniform("x", -1, 9)
         minimise(trials, picky, space, max_evals=200, early_stop_fn=no_progress_loss(5))
         assert trials.count_total_trials() < 60
         assert trials.fmin_cancelled_reason == "early stopping condition"
 
-    def test_an_fmin_without_a_limit_has_none_in_its_journal(self, tmp_path: Path) -> None:
+    def test_fmin_without_a_limit_has_none_in_its_journal(self, tmp_path: Path) -> None:
         trials = SparkTrials(parallelism=2, study=str(tmp_path))
         minimise(trials, max_evals=None, early_stop_fn=no_progress_loss(3))
         journals = "".join(path.read_text() for path in tmp_path.rglob("*.jsonl"))
         assert '"max_evals":null' in journals.replace(" ", "")
         assert str(sys.maxsize) not in journals
 
-    def test_a_rule_of_ones_own_sees_the_trials_that_have_ended(self) -> None:
+    def test_early_stop_fn_sees_the_ended_trials(self) -> None:
         seen: list[int] = []
 
         def after_three(trials: Any, *args: Any) -> tuple[bool, list[int]]:
@@ -388,14 +388,14 @@ class TestLimits:
         assert trials.count_successful_trials() == 3
         assert seen == [0, 1, 2]
 
-    def test_what_the_rule_raises_ends_fmin(self) -> None:
+    def test_an_exception_in_early_stop_fn_ends_fmin(self) -> None:
         def broken(trials: Any, *args: Any) -> tuple[bool, list[int]]:
             raise KeyError("loss")
 
         with pytest.raises(KeyError, match="loss"):
             minimise(SparkTrials(parallelism=2), max_evals=50, early_stop_fn=broken)
 
-    def test_sigterm_at_the_last_trial_ends_the_script_with_the_study_whole(self, tmp_path: Path) -> None:
+    def test_sigterm_at_the_last_trial_ends_the_script_after_the_study(self, tmp_path: Path) -> None:
         def terminated_at_last(trials: Any, *args: Any) -> tuple[bool, list[int]]:
             if len(trials.trials) == 4:
                 os.kill(os.getpid(), signal.SIGTERM)
@@ -405,7 +405,7 @@ class TestLimits:
             minimise(SparkTrials(parallelism=1, study=str(tmp_path)), early_stop_fn=terminated_at_last)
         assert read_study(str(tmp_path)).study.result_stands
 
-    def test_an_algorithm_that_has_nothing_more_ends_it_with_what_runs(self) -> None:
+    def test_an_exhausted_algorithm_ends_fmin_after_the_running_trials(self) -> None:
         def four(ids: list[int], *given: Any) -> Any:
             return rand.suggest(ids, *given) if ids[0] < 4 else []
 
@@ -413,7 +413,7 @@ class TestLimits:
         minimise(trials, algo=four, max_evals=50)
         assert (trials.count_successful_trials(), trials.count_total_trials()) == (4, 4)
 
-    def test_the_bar_moves_once_a_trial(self) -> None:
+    def test_the_progress_bar_advances_once_per_trial(self) -> None:
         from contextlib import contextmanager
 
         class Bar:
@@ -438,7 +438,7 @@ class TestLimits:
 
 
 class TestResuming:
-    def test_a_study_that_has_ended_returns_at_once(self, tmp_path: Path) -> None:
+    def test_an_ended_study_returns_at_once(self, tmp_path: Path) -> None:
         first, again = SparkTrials(2, study=str(tmp_path)), SparkTrials(2, study=str(tmp_path))
         best = minimise(first)
         assert minimise(again) == best
@@ -450,7 +450,7 @@ class TestResuming:
         assert study.best is not None
         assert study.best.params == space_eval(SPACE, best)
 
-    def test_a_larger_budget_goes_on(self, tmp_path: Path) -> None:
+    def test_a_larger_budget_continues_the_study(self, tmp_path: Path) -> None:
         minimise(SparkTrials(1, study=tmp_path), max_evals=3)
         trials = SparkTrials(1, study=str(tmp_path))
         minimise(trials, max_evals=6)
@@ -459,7 +459,7 @@ class TestResuming:
         assert trials.losses() == whole.losses()
         assert len(read_study(str(tmp_path)).study.attempts) == 2
 
-    def test_the_same_trials_go_on_in_a_second_fmin(self) -> None:
+    def test_a_second_fmin_continues_the_same_trials(self) -> None:
         trials = SparkTrials(parallelism=2)
         minimise(trials, max_evals=2)
         first = trials.losses()
@@ -470,7 +470,7 @@ class TestResuming:
         minimise(trials, max_evals=3)
         assert len(trials.trials) == 3
 
-    def test_an_interrupted_study_goes_on_with_what_ran(self, tmp_path: Path) -> None:
+    def test_an_interrupted_study_reruns_the_running_trials(self, tmp_path: Path) -> None:
         folder = tmp_path / "study"
 
         def last_one_waits(x: float) -> float:
@@ -513,7 +513,7 @@ class TestResuming:
             assert trials.count_total_trials() == 2
         assert len(read_study(str(tmp_path)).study.attempts) == 1
 
-    def test_an_early_stop_stands_when_the_rule_says_so_again(self, tmp_path: Path) -> None:
+    def test_an_early_stop_stands_if_early_stop_fn_confirms_it(self, tmp_path: Path) -> None:
         rule = no_progress_loss(2)
         minimise(SparkTrials(1, study=str(tmp_path)), max_evals=50, early_stop_fn=rule)
         trials = SparkTrials(1, study=str(tmp_path))
@@ -521,7 +521,7 @@ class TestResuming:
         assert len(read_study(str(tmp_path)).study.attempts) == 1
         assert trials.fmin_cancelled_reason == "early stopping condition"
 
-    def test_small_attachments_are_there_after_a_resume(self, tmp_path: Path) -> None:
+    def test_small_attachments_survive_a_resume(self, tmp_path: Path) -> None:
         def attach(x: float) -> dict[str, Any]:
             return {"loss": x, "status": STATUS_OK, "attachments": {"raw": b"\xff", "text": "a"}}
 
@@ -541,7 +541,7 @@ class TestResuming:
             minimise(trials, answer, hp.uniform("x", 0, 1), max_evals=1)
             assert trials.results == [answer(trials.losses()[0])]
 
-    def test_each_search_of_a_script_meets_its_own_study_again(
+    def test_each_search_of_a_script_resumes_its_own_study(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv(script_storage.STUDY_VARIABLE, str(tmp_path))

@@ -53,7 +53,7 @@ def minimise(trials: Trials, fn: Any = bowl, space: Any = SPACE, **given: Any) -
     ],
     ids=["seed", "algorithm", "objective", "space"],
 )
-def test_trials_are_kept_whatever_changes(other: dict[str, Any]) -> None:
+def test_trials_are_kept_after_any_change(other: dict[str, Any]) -> None:
     trials = SparkTrials(parallelism=2)
     minimise(trials, max_evals=3)
     first = trials.losses()
@@ -62,7 +62,7 @@ def test_trials_are_kept_whatever_changes(other: dict[str, Any]) -> None:
     assert trials.tids == [0, 1, 2, 3, 4]
 
 
-def test_trials_that_are_no_points_of_the_new_space_are_left_out(caplog: pytest.LogCaptureFixture) -> None:
+def test_trials_outside_the_new_space_are_left_out(caplog: pytest.LogCaptureFixture) -> None:
     trials = SparkTrials(parallelism=1)
     start = {"x": hp.choice("x", ["a", "b", "c"])}
     minimise(trials, lambda p: 1.0, start, max_evals=8)
@@ -73,7 +73,7 @@ def test_trials_that_are_no_points_of_the_new_space_are_left_out(caplog: pytest.
     assert "earlier trials: their points are not in the current space" in caplog.text
 
 
-def test_nothing_is_left_of_trials_that_are_left_out() -> None:
+def test_left_out_trials_leave_nothing_behind() -> None:
     trials = SparkTrials(parallelism=1)
     minimise(trials, noted, max_evals=2)
     minimise(trials, lambda p: p["y"], {"x": hp.uniform("x", 0, 1), "y": hp.uniform("y", 0, 1)}, max_evals=2)
@@ -81,7 +81,7 @@ def test_nothing_is_left_of_trials_that_are_left_out() -> None:
     assert trials.results == [{"loss": loss, "status": STATUS_OK} for loss in trials.losses()]
 
 
-def test_one_generator_serves_two_searches_as_hyperopts_does() -> None:
+def test_two_searches_share_a_generator_as_in_hyperopt() -> None:
     theirs, ours = Trials(), SparkTrials(parallelism=1)
     for trials in (theirs, ours):
         generator = seeded()
@@ -91,7 +91,7 @@ def test_one_generator_serves_two_searches_as_hyperopts_does() -> None:
 
 
 @pytest.mark.parametrize("again", [False, True])
-def test_two_searches_of_one_seed_are_one(again: bool) -> None:
+def test_two_searches_with_one_seed_are_the_same_study(again: bool) -> None:
     trials, generator = SparkTrials(parallelism=1), seeded()
     minimise(trials, rstate=generator, max_evals=3)
     found = minimise(trials, rstate=seeded() if again else generator, max_evals=6)
@@ -99,7 +99,7 @@ def test_two_searches_of_one_seed_are_one(again: bool) -> None:
 
 
 @pytest.mark.parametrize("seed", [7, [1, 2]])
-def test_a_study_that_stands_leaves_the_generator_where_it_would_be(tmp_path: Path, seed: Any) -> None:
+def test_an_ended_study_advances_the_generator_as_a_run_would(tmp_path: Path, seed: Any) -> None:
     def script(folder: Path, evals: int) -> list[float]:
         generator = np.random.default_rng(seed)
         minimise(SparkTrials(1, study=f"{folder}/a"), rstate=generator, max_evals=2)
@@ -111,7 +111,7 @@ def test_a_study_that_stands_leaves_the_generator_where_it_would_be(tmp_path: Pa
     assert script(tmp_path / "cut", 4) == whole
 
 
-def test_trials_that_are_inserted_with_their_ends_are_kept(tmp_path: Path) -> None:
+def test_inserted_ended_trials_are_kept(tmp_path: Path) -> None:
     old = Trials()
     minimise(old, lambda p: {"loss": p["x"], "status": STATUS_OK, "seen": {1, 2}}, max_evals=3)
     for _ in ("first run", "second run"):
@@ -123,7 +123,7 @@ def test_trials_that_are_inserted_with_their_ends_are_kept(tmp_path: Path) -> No
         assert trials.results[:3] == old.results
 
 
-def test_inserted_trials_take_no_others_number() -> None:
+def test_inserted_trials_never_share_a_number() -> None:
     old, trials = Trials(), SparkTrials(parallelism=1)
     minimise(old, rstate=seeded(1), max_evals=2)
     first = minimise(trials, max_evals=2)
@@ -132,7 +132,7 @@ def test_inserted_trials_take_no_others_number() -> None:
     assert minimise(trials, max_evals=4) == [*first, *old.vals["x"]]
 
 
-def test_a_start_that_is_given_later_comes_next(tmp_path: Path) -> None:
+def test_a_point_given_later_runs_next(tmp_path: Path) -> None:
     minimise(SparkTrials(1, study=str(tmp_path), points_to_evaluate=[{"x": 1.0}]), max_evals=2)
     points = [{"x": 1.0}, {"x": 2.0}]
     found = minimise(SparkTrials(1, study=str(tmp_path), points_to_evaluate=points), max_evals=4)
@@ -140,7 +140,7 @@ def test_a_start_that_is_given_later_comes_next(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda trials: pickle.loads(pickle.dumps(trials))])
-def test_a_copy_goes_on_too(copied: Callable[[SparkTrials], SparkTrials]) -> None:
+def test_a_copy_continues_the_trials_too(copied: Callable[[SparkTrials], SparkTrials]) -> None:
     trials = SparkTrials(parallelism=1, spark_session=SparkSession.getActiveSession())
     first = minimise(trials, max_evals=2)
     assert minimise(copied(trials), max_evals=3)[:2] == first

@@ -47,7 +47,7 @@ def written(source: str) -> FunctionType:
     return names["loss"]
 
 
-def test_a_script_that_is_run_again_means_the_same_study() -> None:
+def test_a_script_that_runs_again_continues_its_study() -> None:
     first = spec_of(written("def loss(p):\n    return p['x'] in {'a', 'b', 'c'}"))
     again = spec_of(
         written("\n# a remark\n\ndef loss(p):\n    return p['x'] in {'a', 'b', 'c'}  # as before")
@@ -68,25 +68,25 @@ def test_a_script_that_is_run_again_means_the_same_study() -> None:
         ({"seed": 8}, "seed"),
     ],
 )
-def test_what_is_tuned_makes_the_study(other: dict[str, Any], changed: str) -> None:
+def test_a_changed_objective_space_or_algorithm_is_another_study(other: dict[str, Any], changed: str) -> None:
     given = {"function": written("def loss(p):\n    return p['x'] + 1"), "seed": 7}
     assert spec_of(**given).changed_identity(spec_of(**(given | other))) == (changed,)
 
 
-def test_limits_may_change_beside_a_lambda() -> None:
+def test_limits_do_not_change_the_identity_of_a_lambda() -> None:
     specs = [spec_of(lambda p: p["x"], max_evals=n) for n in (3, 5)]
     assert specs[0].changed_identity(specs[1]) == ()
     assert specs[0].objective.endswith("_lambda")
 
 
-def test_objects_count_by_what_they_are_not_by_where_they_lie() -> None:
+def test_objects_are_compared_by_value_not_by_address() -> None:
     spaces = [{"model": hp.choice("model", [Model(), Model, len])} for _ in range(2)]
     assert spec_of(len, spaces[0]) == spec_of(len, spaces[1])
     (dimension,) = read_dimensions(pyll.as_apply(spaces[0]))
     assert dimension.options == ("Model", "Model", "len")
 
 
-def test_the_function_below_partials_and_wrappers_counts() -> None:
+def test_the_function_inside_partials_and_wrappers_counts() -> None:
     def loss(params: Any, data: str = "") -> float:
         return 1.0
 
@@ -103,7 +103,7 @@ def test_the_function_below_partials_and_wrappers_counts() -> None:
     assert spec_of(partial(loss, data=Lock())) != spec_of(partial(loss, data=object()))
 
 
-def test_data_counts_by_what_it_holds() -> None:
+def test_data_are_compared_by_content() -> None:
     def loss(params: Any, data: Any) -> float:
         return 1.0
 
@@ -116,7 +116,7 @@ def test_data_counts_by_what_it_holds() -> None:
     assert spec_of(len, {**SPACE, "model": Model()}) != spec_of(len, {**SPACE, "model": Model(2)})
 
 
-def test_the_functions_beside_it_count_and_other_globals_do_not() -> None:
+def test_functions_of_the_same_module_count_but_other_globals_do_not() -> None:
     source = "def helper(x):\n    return {}\nlimit = {}\ndef loss(p):\n    return max(map(helper, p)) + limit"
     first = spec_of(written(source.format("x + 1", 1)))
     assert spec_of(written(source.format("x + 1", 2))) == first
@@ -158,7 +158,7 @@ def test_the_identity_is_the_same_in_every_process() -> None:
     assert specs[0] == specs[1]
 
 
-def test_methods_and_callable_objects_have_code_too() -> None:
+def test_the_code_of_methods_and_callable_objects_counts() -> None:
     assert spec_of(Model().loss) == spec_of(Model().loss)
     assert spec_of(Model()) == spec_of(Model())
     assert spec_of(Model()).code != spec_of(Model().loss).code
@@ -176,5 +176,5 @@ def test_methods_and_callable_objects_have_code_too() -> None:
         (np.random.Generator(np.random.MT19937(3)), 3),
     ],
 )
-def test_a_seed_counts_where_somebody_gave_it(generator: np.random.Generator, seed: int | None) -> None:
+def test_a_seed_counts_only_if_it_was_given(generator: np.random.Generator, seed: int | None) -> None:
     assert given_seed(generator) == seed

@@ -59,7 +59,7 @@ def start(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen
     )
 
 
-def test_without_pinned_threads_the_timeout_cancels_all_that_runs(tmp_path: Path) -> None:
+def test_without_pinned_threads_the_timeout_cancels_all_running_trials(tmp_path: Path) -> None:
     process = start(tmp_path, "-0.2", "15", PYSPARK_PIN_THREAD="false", SPARKTUNE_STUDY=f"{tmp_path}/study")
     out, _ = process.communicate(timeout=90)
     _, succeeded, cancelled, gateway = out.splitlines()[-1].split()
@@ -71,7 +71,7 @@ def test_without_pinned_threads_the_timeout_cancels_all_that_runs(tmp_path: Path
     assert study.result_stands
 
 
-def test_a_killed_script_goes_on_where_it_stopped(tmp_path: Path) -> None:
+def test_a_killed_script_resumes(tmp_path: Path) -> None:
     address = f"{tmp_path}/study"
     conf = f"--conf spark.sparktune.study={address}"
     process = start(tmp_path, "-0.2", "600", conf=conf)

@@ -17,7 +17,7 @@ def run(code: str) -> None:
     subprocess.run([sys.executable, "-c", begin + code], check=True)
 
 
-def test_the_sampler_does_without_what_only_atpe_uses() -> None:
+def test_importing_the_sampler_loads_nothing_that_only_atpe_uses() -> None:
     run(f"HyperoptSampler({{'x': {{'lognormal': [0, 1]}}}}, 'tpe').ask(0, seed=1)\nassert not {LOADED}")
 
 
@@ -32,11 +32,11 @@ def test_the_sampler_does_without_what_only_atpe_uses() -> None:
         "assert isinstance(scipy.stats.norm(0, 1), rv_frozen)",
     ],
 )
-def test_it_is_there_when_it_is_used(use: str) -> None:
+def test_a_deferred_module_is_loaded_when_used(use: str) -> None:
     run(f"{use}\nassert {LOADED}\nimport scipy\nassert scipy.stats is sys.modules['scipy.stats']")
 
 
-def test_what_is_used_while_it_is_deferred_is_loaded() -> None:
+def test_a_module_used_during_the_import_is_loaded() -> None:
     run(
         "from airflow_sparktune.driver.samplers.deferred import deferred\n"
         "with deferred('wave'):\n"
@@ -47,7 +47,7 @@ def test_what_is_used_while_it_is_deferred_is_loaded() -> None:
     )
 
 
-def test_a_module_that_is_not_there_stays_so() -> None:
+def test_a_missing_module_stays_missing() -> None:
     run(
         "from airflow_sparktune.driver.samplers.deferred import deferred\n"
         "with deferred('no_such.module'):\n"

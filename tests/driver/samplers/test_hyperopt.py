@@ -77,7 +77,7 @@ class TestValues:
                 assert INSIDE[name](value), (name, value)
 
     @pytest.mark.parametrize("name", sorted(EVERYTHING))
-    def test_ours_and_theirs_give_the_same_numbers(self, name: str) -> None:
+    def test_our_space_draws_the_same_numbers_as_hyperopts(self, name: str) -> None:
         theirs = [params[name] for params in sample(f"{THEIRS}:EVERYTHING", 20)]
         drawn = [params[name] for params in sample(EVERYTHING, 20)]
         if isinstance(drawn[0], float):
@@ -85,13 +85,13 @@ class TestValues:
         else:
             assert drawn == theirs
 
-    def test_a_weight_belongs_to_the_option_beside_it(self) -> None:
+    def test_each_weight_applies_to_its_option(self) -> None:
         space = {"x": ours.pchoice([(0.9, "often"), (0.1, "seldom"), (0.0, "never")])}
         drawn = [params["x"] for params in sample(space, 200)]
         assert drawn.count("often") > 5 * drawn.count("seldom") > 0
         assert "never" not in drawn
 
-    def test_inactive_parameters_are_no_part_of_the_point(self) -> None:
+    def test_a_point_excludes_inactive_parameters(self) -> None:
         sampler = HyperoptSampler(
             {
                 "m": ours.choice(
@@ -115,7 +115,7 @@ class TestValues:
     def test_arithmetic_of_hyperopt_is_evaluated(self) -> None:
         assert all(1 <= params["x"] <= 101 for params in sample(f"{THEIRS}:ARITHMETIC", 20))
 
-    def test_a_module_may_hold_a_space_of_ours(self) -> None:
+    def test_a_module_may_contain_a_space_of_ours(self) -> None:
         assert all(0.001 <= params["lr"] <= 1 for params in sample(f"{THEIRS}:BUILT", 5))
 
 
@@ -132,7 +132,7 @@ class TestDimensions:
             else:
                 assert row == item.to_json()
 
-    def test_a_node_in_two_places_is_one_row_that_hangs_under_none(self) -> None:
+    def test_a_node_in_two_places_is_one_row_without_a_parent(self) -> None:
         _, found = hyperopt_space(f"{THEIRS}:SHARED")
         rows = {item.label: (item.parent, item.branch) for item in found}
         assert rows == {"rate": (None, None), "model": (None, None), "depth": ("model", 0)}
@@ -157,27 +157,27 @@ class TestRefusals:
             ("INFINITE", "the options of 'bound' must be plain JSON, got float"),
         ],
     )
-    def test_a_space_that_cannot_be(self, name: str, message: str) -> None:
+    def test_an_invalid_space_is_rejected(self, name: str, message: str) -> None:
         with pytest.raises(SpecError, match=message):
             HyperoptSampler(f"{THEIRS}:{name}", "tpe")
 
-    def test_a_space_that_is_not_there(self) -> None:
+    def test_a_missing_space(self) -> None:
         with pytest.raises(ObjectiveError, match="has no 'SPAEC'"):
             HyperoptSampler(f"{THEIRS}:SPAEC", "tpe")
 
-    def test_an_algorithm_that_is_no_function(self) -> None:
+    def test_an_algorithm_must_be_a_function(self) -> None:
         with pytest.raises(ObjectiveError, match="must be a suggest function, got dict"):
             HyperoptSampler(EVERYTHING, f"{THEIRS}:EVERYTHING")
 
 
-def test_bounds_whose_logs_were_forgotten_are_taken_as_hyperopt_takes_them() -> None:
+def test_log_bounds_without_logs_are_read_as_hyperopt_reads_them() -> None:
     space = [hp.loguniform("few", 10, 20), hp.loguniform("many", 10, 1000)]
     few, many = read_dimensions(pyll.as_apply(space))
     assert (few.low, few.high) == pytest.approx((math.exp(10), math.exp(20)))
     assert (many.low, many.high) == (few.low, None)
 
 
-def test_atpe_itself_may_begin_while_no_loss_is_known() -> None:
+def test_atpe_may_start_without_a_known_loss() -> None:
     space = hp.uniform("x", 0, 1)
     sampler = FminSampler(Domain(None, space), atpe.suggest, generator=np.random.default_rng(7))
     sampler.tell(Trial(number=0, params=0.5, point={"x": 0.5}))
@@ -185,7 +185,7 @@ def test_atpe_itself_may_begin_while_no_loss_is_known() -> None:
 
 
 def tell_some(sampler: HyperoptSampler, space: Any, numbers: range) -> None:
-    """Tell the sampler of random trials that succeed, fail or still run; asking would be slow for atpe."""
+    """Pass the sampler random trials that succeed, fail or still run; suggestions of atpe would be slow."""
     rng, drawn = random.Random(3), HyperoptSampler(space, "random")
     for number in numbers:
         point = drawn.ask(number, seed=trial_seed(1, number))
@@ -208,7 +208,7 @@ class TestAlgorithms:
     }
 
     @pytest.mark.parametrize("algo", EACH_ALGORITHM)
-    def test_runs_with_failures_and_running_trials_in_the_history(self, algo: str) -> None:
+    def test_suggests_with_failures_and_running_trials_in_the_history(self, algo: str) -> None:
         sampler = HyperoptSampler(self.SPACE, algo)
         tell_some(sampler, self.SPACE, range(30))
         params = sampler.ask(30, seed=9).params
@@ -216,7 +216,7 @@ class TestAlgorithms:
         assert type(params["depth"]) is int
 
     @pytest.mark.parametrize("algo", EACH_ALGORITHM)
-    def test_runs_where_nothing_has_succeeded(self, algo: str) -> None:
+    def test_suggests_before_any_trial_has_succeeded(self, algo: str) -> None:
         sampler = HyperoptSampler(self.SPACE, algo)
         error = Failure(FailureKind.RAISED, "ValueError: no")
         for number in range(25):
@@ -244,7 +244,7 @@ class TestAlgorithms:
             drawn.append(point.params["x"])
             trial = Trial(number=number, params=point.params, point=point.point)
             sampler.tell(trial.ended(TrialState.OK, end=1.0, loss=abs(drawn[-1] - 0.3)))
-        # By chance, one in five would be so near.
+        # One in five random points would be this close.
         assert sum(abs(x - 0.3) < 0.1 for x in drawn[15:]) >= 12
 
 

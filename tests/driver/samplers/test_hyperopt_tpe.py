@@ -143,7 +143,7 @@ def test_two_alternating_histories_are_not_confused() -> None:
             plain.tell(trial)
 
 
-def test_a_history_out_of_order_is_left_to_hyperopt() -> None:
+def test_a_history_out_of_order_is_delegated_to_hyperopt() -> None:
     """Numbers that do not increase (in a history of another script) give hyperopt's own suggestion."""
     settings = {"n_startup_jobs": 3, "verbose": False}
     ours = sampler(SPACES["numbers"], RememberingTpe(settings))
@@ -157,7 +157,7 @@ def test_a_history_out_of_order_is_left_to_hyperopt() -> None:
     assert ours.ask(5, seed=5) == plain.ask(5, seed=5)
 
 
-def test_only_tpe_is_given_a_memory() -> None:
+def test_only_tpe_gets_the_cache() -> None:
     """Other suggest functions are returned unchanged."""
     assert isinstance(remembering(tpe.suggest), RememberingTpe)
     assert isinstance(remembering(partial(tpe.suggest, gamma=0.5)), RememberingTpe)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from airflow_sparktune.driver.samplers.mixtures import gmm1_lpdf, lgmm1_lpdf
 
 STEPS = st.sampled_from([None, 0.001, 0.5, 1.0, 3.0, 7])
-# 0 points have nothing to compare; 1 component is the prior alone.
+# With 0 points there is nothing to compare; 1 component is only the prior.
 POINTS = st.sampled_from([0, 1, 2, 24, 100])
 COMPONENTS = st.one_of(st.integers(1, 40), st.sampled_from([129, 1000, 4001]))
 

@@ -60,7 +60,7 @@ def test_every_distribution_gives_values_inside_its_bounds(algo: str) -> None:
             assert INSIDE[name](value), (name, value)
 
 
-def test_a_branch_has_its_own_parameters_and_the_better_one_is_found() -> None:
+def test_each_branch_has_its_own_parameters_and_the_better_one_is_found() -> None:
     def loss(params: Any) -> float | None:
         model = params["model"]
         if model["kind"] == "svm":
@@ -73,7 +73,7 @@ def test_a_branch_has_its_own_parameters_and_the_better_one_is_found() -> None:
     assert min(trial.loss for trial in trials if trial.loss is not None) <= 1
 
 
-def test_a_resumed_study_goes_on_as_it_would_have() -> None:
+def test_a_resumed_study_suggests_the_same_points() -> None:
     sampler = HyperoptSampler(EVERYTHING, "optuna:TPESampler(n_startup_trials=5)")
     trials = run(sampler, 25, lambda params: params["normal"])
     resumed = HyperoptSampler(EVERYTHING, "optuna:TPESampler(n_startup_trials=5)")
@@ -82,7 +82,7 @@ def test_a_resumed_study_goes_on_as_it_would_have() -> None:
     assert resumed.ask(25, seed=4) == sampler.ask(25, seed=4)
 
 
-def test_pending_trials_are_known_to_optuna(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_optuna_knows_the_pending_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[list[optuna.trial.TrialState]] = []
 
     class Watching(optuna.samplers.RandomSampler):
@@ -108,6 +108,6 @@ def test_pending_trials_are_known_to_optuna(monkeypatch: pytest.MonkeyPatch) -> 
         ("optuna:TPESampler(startups=20)", "unexpected keyword argument 'startups'"),
     ],
 )
-def test_what_is_no_sampler_is_refused(algo: str, message: str) -> None:
+def test_an_invalid_sampler_is_rejected(algo: str, message: str) -> None:
     with pytest.raises(SpecError, match=message):
         HyperoptSampler(BRANCHES, algo)

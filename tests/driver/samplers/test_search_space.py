@@ -30,7 +30,7 @@ PARAMS = {
 
 @given(st.integers(0, 2**31 - 1))
 @settings(max_examples=50, deadline=None)
-def test_the_params_of_any_point_give_a_point_with_the_same_params(seed: int) -> None:
+def test_params_convert_to_a_point_with_the_same_params(seed: int) -> None:
     suggestion = HyperoptSampler(SPACE, "random").ask(0, seed=seed)
     found = SearchSpace.of(SPACE).given(suggestion.params)
     assert found.params == suggestion.params
@@ -52,7 +52,7 @@ def test_the_params_of_any_point_give_a_point_with_the_same_params(seed: int) ->
         ({"extra": 1}, r"params must be an object with the keys 'depth', 'hash', 'layers', 'lr', 'model'"),
     ],
 )
-def test_what_does_not_fit_is_named(change: dict[str, Any], message: str) -> None:
+def test_the_error_names_the_param_that_does_not_fit(change: dict[str, Any], message: str) -> None:
     with pytest.raises(SpecError, match=message):
         SearchSpace.of(SPACE).given({**PARAMS, **change})
 

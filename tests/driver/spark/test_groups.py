@@ -21,7 +21,7 @@ def sleep(rows: Iterator[int]) -> list[int]:
     return list(rows)
 
 
-def test_a_job_that_begins_after_its_cancellation_ends_before_spark_4_too(
+def test_a_job_that_starts_after_its_cancellation_ends_on_every_release(
     spark: SparkContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Spark 3.5 cancels only the running jobs of a group, so cancelling repeats until the thread ends."""

@@ -62,7 +62,7 @@ def test_a_script_that_makes_its_own_session(tmp_path: Path) -> None:
     assert conf["spark.python.unix.domain.socket.enabled"] == "true"
 
 
-def test_what_was_submitted_wins() -> None:
+def test_submitted_settings_override_the_defaults() -> None:
     """Settings given to spark-submit are kept; unset ones get the defaults."""
     given = (
         "--master local[2] --name theirs --conf spark.task.cpus=2 --conf spark.python.worker.reuse=false "

@@ -115,7 +115,7 @@ def test_frames_share_pages_too(sent: Any) -> None:
         assert is_mapped(arrow.column("a").chunk(0).to_numpy())
 
 
-def test_tensors_are_private_where_they_are_written_to(sent: Any) -> None:
+def test_writing_to_a_tensor_stays_private(sent: Any) -> None:
     """A write changes neither the file nor the tensor of another worker."""
     torch = pytest.importorskip("torch")
     values = [torch.ones(600, 600), torch.zeros(MEGABYTE, dtype=torch.bfloat16), torch.arange(MEGABYTE)[::2]]
@@ -129,7 +129,7 @@ def test_tensors_are_private_where_they_are_written_to(sent: Any) -> None:
         assert task.shared_data.value[0][0, 0] == 1
 
 
-def test_a_trial_that_writes_into_an_array_is_told_how_to_copy(sent: Any) -> None:
+def test_writing_to_an_array_fails_with_advice_to_copy(sent: Any) -> None:
     """Only the trial that writes fails, with advice to copy; other trials read the original data."""
     worker = sent(spec_task(np.zeros(MEGABYTE)))
     failure = reply(worker, write=True).failure
@@ -140,14 +140,14 @@ def test_a_trial_that_writes_into_an_array_is_told_how_to_copy(sent: Any) -> Non
     assert (good.loss, good.info) == (0.0, {"writeable": False})
 
 
-def test_small_values_travel_inside_the_task(sent: Any) -> None:
+def test_small_values_are_part_of_the_task(sent: Any) -> None:
     """Small values belong to the trial and are writable."""
     worker = sent(spec_task(np.zeros(100)))
     assert not isinstance(worker.value, Parcel)
     assert reply(worker, write=True).info == {"writeable": True}
 
 
-def test_values_without_buffers_travel_inside_the_task(sent: Any) -> None:
+def test_values_without_buffers_are_part_of_the_task(sent: Any) -> None:
     """Values without buffers are pickled with the task, at any size."""
     assert not isinstance(sent(spec_task(["x" * 100] * 100_000)).value, Parcel)
 
@@ -174,19 +174,19 @@ def test_the_functions_of_scripts_close_over_shared_values(sent: Any) -> None:
     assert objective({})["loss"] == 4.0  # on the driver the value is unchanged
 
 
-def test_a_shared_value_that_is_pickled_by_somebody_else() -> None:
+def test_a_shared_value_can_be_pickled_outside_a_broadcast() -> None:
     """Outside of a broadcast, the pickle contains the whole value."""
     again = pickle.loads(pickle.dumps(shared(np.arange(MEGABYTE))))
     np.testing.assert_array_equal(again.value, np.arange(MEGABYTE))
 
 
-def test_what_cannot_be_pickled(sent: Any) -> None:
+def test_a_value_that_cannot_be_pickled(sent: Any) -> None:
     """The error names the type that cannot be pickled."""
     with pytest.raises(pickle.PicklingError, match="TypeError: cannot pickle"):
         sent(spec_task(open(__file__)))  # noqa: PTH123, SIM115
 
 
-def test_the_drivers_copy_is_let_go(sent: Any) -> None:
+def test_the_driver_releases_its_copy(sent: Any) -> None:
     """After the file is written, the driver keeps no other copy."""
     import gc
     import weakref

@@ -26,7 +26,7 @@ def eventually(condition: Callable[[], bool]) -> bool:
 
 
 class HangingStorage(MemoryStorage):
-    """Answers no read before `released` is set."""
+    """Blocks each read until `released` is set."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,14 +49,14 @@ def test_the_thread_ends_with_the_storage() -> None:
     assert eventually(lambda: not storage_threads() - before)
 
 
-def test_the_thread_of_a_call_that_hung_ends_after_the_call() -> None:
+def test_the_thread_of_a_hanging_call_ends_after_the_call() -> None:
     before, hanging = storage_threads(), HangingStorage()
     storage = DeadlineStorage(hanging, limit_s=0.05)
     hanging.write("a", b"1")
     with pytest.raises(StorageUnavailable, match="no answer"):
         storage.read("a")
     (hung,) = storage_threads() - before
-    storage.write("b", b"2")  # by a new thread
+    storage.write("b", b"2")  # in a new thread
 
     hanging.released.set()
 

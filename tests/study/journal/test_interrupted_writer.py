@@ -58,7 +58,7 @@ def worlds(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[MemoryStorage, Str
 
 
 @pytest.mark.parametrize("step", ["commit", "roll"])
-def test_nothing_is_lost_wherever_a_signal_strikes(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+def test_a_signal_at_any_instruction_loses_nothing(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     for at, (storage, writer) in enumerate(worlds(monkeypatch), start=1):
         if step == "roll":
             writer.commit()

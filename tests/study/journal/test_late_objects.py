@@ -13,7 +13,7 @@ STREAM = "0002-0a0b0c0d"
 
 
 class Late(MemoryStorage):
-    """Lists a file that cannot be read before its time has come."""
+    """Lists a file that cannot be read before `until_s`."""
 
     def __init__(self, late: str, *, until_s: float) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Late(MemoryStorage):
 
 
 @pytest.mark.parametrize("late", [1, 2, 3], ids=["its opening", "a trial", "its newest trial"])
-def test_a_driver_waits_for_what_is_listed(late: int) -> None:
+def test_a_driver_waits_for_listed_files(late: int) -> None:
     storage = Late(segment(STREAM, late), until_s=3.0)
     write(storage, 1, [opened()], stream="0001-0a0b0c0d")
     write(storage, 2, [opened(2)], [trial(0, 0.5)], [trial(1, 0.25)], stream=STREAM)
@@ -42,8 +42,8 @@ def test_a_driver_waits_for_what_is_listed(late: int) -> None:
     assert found.prefix[-1].stream == STREAM
 
 
-def test_a_file_that_never_comes_holds_nobody_up_for_long() -> None:
-    """A link or a FIFO with a segment's name is listed for ever."""
+def test_the_wait_for_a_missing_file_is_short() -> None:
+    """A link or a FIFO with the name of a segment stays listed forever."""
     storage = Late(segment(STREAM, 2), until_s=1e9)
     write(storage, 2, [opened(2)], [trial(0, 0.5)], [trial(1, 0.25)], stream=STREAM)
     found = read_whole(storage, sleep=storage.sleep)

@@ -14,7 +14,7 @@ def read(storage: MemoryStorage, number: int, *, attempt: int = 3) -> str | None
     return read_output(storage, attempt=attempt, number=number)
 
 
-def test_what_is_kept_is_read_back() -> None:
+def test_kept_output_can_be_read() -> None:
     storage = MemoryStorage()
     writer = OutputWriter(storage, STREAM)
     writer.keep(4, "four\n")
@@ -25,7 +25,7 @@ def test_what_is_kept_is_read_back() -> None:
     assert read(storage, 4, attempt=2) is None
 
 
-def test_of_two_runs_the_last_one_counts() -> None:
+def test_the_last_of_two_runs_counts() -> None:
     storage = MemoryStorage()
     writer = OutputWriter(storage, STREAM)
     for text in ("lost\n", "done\n"):
@@ -34,7 +34,7 @@ def test_of_two_runs_the_last_one_counts() -> None:
     assert read(storage, 1) == "done\n"
 
 
-def test_files_are_written_now_and_then() -> None:
+def test_files_are_written_at_intervals() -> None:
     now = 0.0
     storage = MemoryStorage()
     writer = OutputWriter(storage, STREAM, clock=lambda: now)
@@ -48,7 +48,7 @@ def test_files_are_written_now_and_then() -> None:
     assert read(storage, 99) == "x\n"
 
 
-def test_an_attempt_writes_no_more_than_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_output_of_an_attempt_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output, "MOST_BYTES", 1_000)
     storage = MemoryStorage()
     writer = OutputWriter(storage, STREAM)
@@ -58,7 +58,7 @@ def test_an_attempt_writes_no_more_than_its_bound(monkeypatch: pytest.MonkeyPatc
     assert 500 < sum(map(len, storage.files.values())) <= 1_100
 
 
-def test_a_storage_that_fails_costs_the_output_alone() -> None:
+def test_a_failing_storage_loses_only_the_output() -> None:
     class Failing(MemoryStorage):
         def write(self, name: str, data: bytes) -> None:
             raise StorageUnavailable("no answer")
@@ -76,7 +76,7 @@ def test_a_storage_that_fails_costs_the_output_alone() -> None:
         ("odd", b""),
     ],
 )
-def test_damage_is_passed_over(name: str, data: bytes) -> None:
+def test_damaged_files_are_skipped(name: str, data: bytes) -> None:
     storage = MemoryStorage()
     writer = OutputWriter(storage, STREAM)
     writer.keep(1, "one\x1b[31m\n")

@@ -22,7 +22,7 @@ def test_an_attempt_is_asked_to_stop() -> None:
     [b"", b"{}", b"[1]", b"\xff", b"5", b'{"attempt": "x", "by": "a", "at": 1}', b"[" * 9_000, b" " * 20_000,
      b'{"attempt": 1e999, "by": "a", "at": 1}'],
 )  # fmt: skip
-def test_what_is_no_request_is_none(data: bytes) -> None:
+def test_an_invalid_request_is_ignored(data: bytes) -> None:
     """Invalid files are ignored, because anyone with access to the folder can write them."""
     storage = MemoryStorage()
     storage.write("stop.json", data)

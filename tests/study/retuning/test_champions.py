@@ -20,7 +20,7 @@ def root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(tmp_path) if request.param == "folder" else f"memory://{tmp_path}"
 
 
-def test_the_last_decision_is_in_office(root: str) -> None:
+def test_the_last_decision_sets_the_champion(root: str) -> None:
     record = Champions(root)
     assert record.in_office() is None
     add(record, Action.FIRST, "a", x=1)
@@ -31,8 +31,8 @@ def test_the_last_decision_is_in_office(root: str) -> None:
     assert (champion.number, champion.action, champion.params) == (3, Action.KEPT, {"x": 2})
 
 
-def test_a_proposal_changes_nothing(root: str) -> None:
-    """Until somebody promotes it; a study without an incumbent has no say either."""
+def test_a_proposal_does_not_change_the_champion(root: str) -> None:
+    """It must be promoted first; a study without an incumbent does not change the champion either."""
     record = Champions(root)
     add(record, Action.FIRST, "a", x=1)
     add(record, Action.PROPOSED, "b", x=2)
@@ -45,14 +45,14 @@ def test_a_proposal_changes_nothing(root: str) -> None:
 
 
 def test_the_same_cause_writes_once(root: str) -> None:
-    """A retry that repeats the write finds it there."""
+    """A retry that repeats the write finds the existing entry."""
     record = Champions(root)
     assert [add(record, Action.FIRST, "a", x=1), add(record, Action.FIRST, "a", x=1)] == [1, 1]
     assert add(record, Action.KEPT, "b", x=1) == 2
     assert len(record.history()) == 2
 
 
-def test_a_rollback_is_on_record(root: str) -> None:
+def test_a_rollback_is_recorded(root: str) -> None:
     record = Champions(root)
     add(record, Action.FIRST, "a", x=1)
     add(record, Action.REPLACED, "b", x=2)
@@ -65,8 +65,8 @@ def test_a_rollback_is_on_record(root: str) -> None:
         record.restore(9, at=6.0, by="ada")
 
 
-def test_segments_never_share_a_champion(root: str) -> None:
-    """Not even those whose names a folder cannot tell apart; nor does a segment called all or g0."""
+def test_each_segment_has_its_own_champion(root: str) -> None:
+    """This holds for names that map to the same folder name, and for segments called all or g0."""
     for number, name in enumerate(["fr", "FR/1", "FR:1", "all", "g0", None]):
         add(Champions(root, name), Action.FIRST, f"study {number}", x=number)
     for number, name in enumerate(["fr", "FR/1", "FR:1", "all", "g0", None]):
@@ -74,7 +74,7 @@ def test_segments_never_share_a_champion(root: str) -> None:
     assert sorted(map(str, segments(root))) == sorted(["fr", "FR/1", "FR:1", "all", "g0", "None"])
 
 
-def test_previous_studies_come_newest_first(root: str) -> None:
+def test_previous_studies_are_ordered_newest_first(root: str) -> None:
     record = Champions(root)
     for study in "abc":
         add(record, Action.TUNED, study, x=study)
@@ -87,7 +87,7 @@ def test_previous_studies_come_newest_first(root: str) -> None:
     "torn", [b"", b'{"number": 2, "act', b"[]", b'{"action": "promised", "at": 1, "reason": ""}']
 )
 def test_a_torn_newest_entry_is_an_error(tmp_path: Path, torn: bytes) -> None:
-    """To go on with the one before it would be a rollback that nobody asked for."""
+    """Using the entry before it would be a rollback that nobody asked for."""
     record = Champions(str(tmp_path))
     add(record, Action.FIRST, "a", x=1)
     folder = Path(record.address)
@@ -100,8 +100,8 @@ def test_a_torn_newest_entry_is_an_error(tmp_path: Path, torn: bytes) -> None:
     assert len(problems) == 1
 
 
-def test_a_restored_entry_lies_above_a_torn_one(tmp_path: Path) -> None:
-    """So a torn entry can be lived with, once a person has said what is in office."""
+def test_a_restored_entry_supersedes_a_torn_one(tmp_path: Path) -> None:
+    """A person can recover from a torn entry by restoring an earlier one."""
     record = Champions(str(tmp_path))
     add(record, Action.FIRST, "a", x=1)
     (Path(record.address) / "00000002-abcdef01.json").write_bytes(b"")
@@ -109,7 +109,7 @@ def test_a_restored_entry_lies_above_a_torn_one(tmp_path: Path) -> None:
     assert record.in_office().number == 3  # type: ignore[union-attr]
 
 
-def test_a_later_schema_is_refused(tmp_path: Path) -> None:
+def test_a_later_schema_is_rejected(tmp_path: Path) -> None:
     record = Champions(str(tmp_path))
     add(record, Action.FIRST, "a", x=1)
     (file,) = Path(record.address).iterdir()

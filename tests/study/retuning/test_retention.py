@@ -1,4 +1,4 @@
-"""Which studies go, and which stay whatever was asked."""
+"""Old studies are removed, except those that are running or that production needs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def study(root: str, path: str, *, day: int = 0, ended: bool = True) -> str:
-    """A study that was heard of last on a day."""
+    """Write a study whose last event is on a day, and return its address."""
     at = BEGAN + day * DAY_S
     end = [[closed(at=at)]] if ended else []
     write(open_storage(f"{root}/{path}"), 1, [opened(at=at)], [trial(0, 0.5, at=at)], *end)
@@ -33,7 +33,7 @@ def study(root: str, path: str, *, day: int = 0, ended: bool = True) -> str:
 
 
 def left_after(root: str, keep: Any, *, day: int = 100) -> list[str]:
-    """What stays of the studies below a root, by their paths."""
+    """Remove old studies, and return the paths of those that are left."""
     now = BEGAN + day * DAY_S
     problems: list[str] = []
     prune(superfluous(find(root, now=now), Keep.of("keep", keep), now=now), problems)
@@ -41,7 +41,7 @@ def left_after(root: str, keep: Any, *, day: int = 100) -> list[str]:
     return sorted(each.address.removeprefix(f"{root}/") for each in find(root, now=now))
 
 
-def test_the_newest_of_each_task_stay(root: str) -> None:
+def test_the_newest_studies_of_each_task_are_kept(root: str) -> None:
     for run in range(4):
         study(root, f"churn/tune/r{run}/g0", day=run)
         study(root, f"demand/tune/r{run}/g0", day=run)
@@ -50,34 +50,34 @@ def test_the_newest_of_each_task_stay(root: str) -> None:
         assert [path.name for path in Path(root, "churn", "tune").iterdir()] == ["r3"]
 
 
-def test_each_map_index_is_counted_by_itself(root: str) -> None:
+def test_each_map_index_is_counted_separately(root: str) -> None:
     for run in range(3):
         for index in range(2):
             study(root, f"churn/tune/r{run}/{index}/g0", day=run)
     assert left_after(root, "2") == [f"churn/tune/r{run}/{index}/g0" for run in (1, 2) for index in (0, 1)]
 
 
-def test_an_age(root: str) -> None:
+def test_studies_older_than_an_age_are_removed(root: str) -> None:
     for day in (10, 80, 99):
         study(root, f"churn/tune/r{day}/g0", day=day)
     assert left_after(root, "30d") == ["churn/tune/r80/g0", "churn/tune/r99/g0"]
 
 
-def test_studies_that_airflow_did_not_name(root: str) -> None:
+def test_studies_not_named_by_airflow_are_counted_together(root: str) -> None:
     for day in (1, 2, 3):
         study(root, f"{day}.study", day=day)
     assert left_after(root, 1) == ["3.study"]
 
 
-def test_a_study_at_work_stays(root: str) -> None:
+def test_a_running_study_is_kept(root: str) -> None:
     study(root, "churn/tune/r0/g0", day=99, ended=False)
     study(root, "churn/tune/r1/g0", day=100)
     study(root, "churn/tune/r2/g0", day=101)
     assert left_after(root, 1, day=99) == ["churn/tune/r0/g0", "churn/tune/r2/g0"]
 
 
-def test_what_production_needs_stays(root: str) -> None:
-    """The study that found the champion, the last that confirmed it, and the one that waits for a person."""
+def test_studies_that_production_needs_are_kept(root: str) -> None:
+    """Kept are the study that found the champion, the last that confirmed it, and an open proposal."""
     found = [study(root, f"churn/tune/r{run}/g0", day=run) for run in range(6)]
     record = Champions(f"{root}/churn/tune")
     actions = [Action.FIRST, Action.REPLACED, Action.KEPT, Action.KEPT, Action.PROPOSED]
@@ -87,7 +87,7 @@ def test_what_production_needs_stays(root: str) -> None:
     assert record.in_office() is not None
 
 
-def test_a_champion_that_is_written_in_another_way_stays(tmp_path: Path) -> None:
+def test_a_champion_recorded_under_another_path_is_kept(tmp_path: Path) -> None:
     """The record may name a path behind a link."""
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
@@ -100,8 +100,8 @@ def test_a_champion_that_is_written_in_another_way_stays(tmp_path: Path) -> None
     assert left_after(str(tmp_path / "real"), 1) == ["r0/g0", "r1/g0"]
 
 
-def test_a_record_that_cannot_be_read_keeps_everything(root: str) -> None:
-    """Who does not know what is in production removes nothing."""
+def test_an_unreadable_record_keeps_every_study(root: str) -> None:
+    """Nothing is removed while it is unknown what is in production."""
     for run in range(3):
         study(root, f"churn/tune/r{run}/g0", day=run)
     open_storage(root).write("churn/tune/@champions/all/00000001-5d41402a.json", b"torn")
@@ -110,10 +110,8 @@ def test_a_record_that_cannot_be_read_keeps_everything(root: str) -> None:
     assert len(find(root, now=BEGAN)) == 3
 
 
-def test_a_removal_that_was_interrupted_is_finished_by_the_next(
-    root: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Meanwhile nobody takes what is left for a study."""
+def test_the_next_removal_completes_an_interrupted_one(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In between, the remaining files do not read as a study."""
     address = study(root, "churn/tune/r0/g0", day=1)
     study(root, "churn/tune/r1/g0", day=2)
 
@@ -130,8 +128,8 @@ def test_a_removal_that_was_interrupted_is_finished_by_the_next(
     assert open_storage(address).names("") == []
 
 
-def test_a_study_that_its_driver_has_not_opened_stays(root: str) -> None:
-    """It has been submitted a moment ago."""
+def test_a_study_that_was_not_opened_yet_is_kept(root: str) -> None:
+    """It may have just been submitted."""
     open_storage(f"{root}/churn/tune/r0/g0").write("spec.json", b"{}")
     open_storage(f"{root}/churn/tune/r1/g0").write(segment("0001-0a0b0c0d", 1), b"")
     assert left_after(root, "1h") == []
@@ -148,11 +146,11 @@ def test_a_study_that_its_driver_has_not_opened_stays(root: str) -> None:
         (timedelta(weeks=1), Keep(age_s=604_800.0)),
     ],
 )
-def test_what_people_write(written: Any, keep: Keep) -> None:
+def test_valid_values_of_keep_studies(written: Any, keep: Keep) -> None:
     assert Keep.of("keep_studies", written) == keep
 
 
 @pytest.mark.parametrize("written", [0, -1, "", "all", True, 1.5, "0d", "3m", timedelta(0), None])
-def test_what_is_neither_number_nor_age(written: Any) -> None:
+def test_invalid_values_of_keep_studies(written: Any) -> None:
     with pytest.raises(SpecError, match="keep_studies must be a number of studies, or an age"):
         Keep.of("keep_studies", written)

@@ -17,7 +17,7 @@ def test_a_margin_is_a_number_or_a_percentage(value: object, amount: float, rela
 
 
 @pytest.mark.parametrize("value", ["2 %%", "two", -1, "-2%", True, float("nan"), None, [1]])
-def test_another_margin_is_refused(value: object) -> None:
+def test_an_invalid_margin_is_rejected(value: object) -> None:
     with pytest.raises(
         SpecError, match=r"replace_margin must be a number of at least 0.*or a percentage such as '2%', got"
     ):
@@ -44,7 +44,7 @@ def test_confirm_is_a_number_of_repeats_or_an_object() -> None:
         ("often", "confirm.repeats must be a whole number"),
     ],
 )
-def test_another_confirm_is_refused(value: object, message: str) -> None:
+def test_an_invalid_confirm_is_rejected(value: object, message: str) -> None:
     with pytest.raises(SpecError, match=message):
         Confirm.parse("confirm", value)
 
@@ -64,6 +64,6 @@ def test_guardrails_go_to_json_and_back() -> None:
         ({"latency": {"max": "x"}}, r"guardrails\['latency'\]\['max'\] must be a finite number"),
     ],
 )
-def test_other_guardrails_are_refused(value: object, message: str) -> None:
+def test_invalid_guardrails_are_rejected(value: object, message: str) -> None:
     with pytest.raises(SpecError, match=message):
         Guardrail.parse_all("guardrails", value)

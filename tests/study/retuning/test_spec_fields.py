@@ -1,4 +1,4 @@
-"""What a spec says of a retuning: the fields, and the messages of those that cannot be."""
+"""The fields of a spec for retuning, and the errors of invalid values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def spec(**more: Any) -> Spec:
     return Spec.of(**{**REQUIRED, **more})
 
 
-def test_the_rule_is_made_of_the_fields() -> None:
+def test_the_rule_is_built_from_the_fields() -> None:
     made = spec(
         incumbent="champion", confirm=8, replace_margin="2%", guardrails={"latency_ms": {"max": "50"}}
     )
@@ -27,8 +27,8 @@ def test_the_rule_is_made_of_the_fields() -> None:
     assert Spec.from_json(made.to_json()) == made
 
 
-def test_a_retuning_is_the_same_study_whatever_it_compares_with() -> None:
-    """The incumbent is resolved once and journalled, so a retry may be given another one."""
+def test_another_incumbent_does_not_change_the_identity() -> None:
+    """The incumbent is resolved once and journalled, so a retry may be called with another one."""
     assert spec(incumbent={"x": 1}).changed_identity(spec(incumbent="champion", confirm=9)) == ()
 
 
@@ -60,13 +60,13 @@ def test_a_retuning_is_the_same_study_whatever_it_compares_with() -> None:
         ({"budget_slot_hours": 0}, "budget_slot_hours must be above 0"),
     ],
 )
-def test_what_cannot_be_is_refused(given: dict[str, Any], message: str) -> None:
+def test_invalid_values_are_rejected(given: dict[str, Any], message: str) -> None:
     with pytest.raises(SpecError, match=message):
         spec(**given)
 
 
 @pytest.mark.parametrize("value", ["previous", 3, "3", "/studies/churn/tune/r1/g0", [{"x": 1}]])
-def test_points_to_begin_with_come_from_several_places(value: object) -> None:
+def test_warm_start_accepts_several_sources(value: object) -> None:
     made = spec(warm_start=value).warm_start
     assert made == (3 if value == "3" else value)
 

@@ -14,7 +14,7 @@ BUCKET = "studies"
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[str]:
-    """The URL of a real S3 server on loopback; it keeps objects in memory."""
+    """Return the URL of a real S3 server on loopback, which keeps objects in memory."""
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -24,7 +24,7 @@ def s3_server() -> Iterator[str]:
 
 @pytest.fixture
 def proxy(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyProxy]:
-    """What stands between this process and the server, by the environment that every S3 client reads."""
+    """Put a proxy between this process and the server, by environment variables of S3 clients."""
     with faulty_proxy(s3_server) as proxy:
         settings = {
             "AWS_ENDPOINT_URL": proxy.url,
@@ -35,7 +35,7 @@ def proxy(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyPro
         for name, value in settings.items():
             monkeypatch.setenv(name, value)
         files = fsspec.get_filesystem_class("s3")
-        files.clear_instance_cache()  # fsspec keeps clients, whatever the environment has become
+        files.clear_instance_cache()  # fsspec would reuse clients of the old environment
         files().makedirs(BUCKET, exist_ok=True)
         proxy.requests.clear()
         yield proxy
@@ -44,5 +44,5 @@ def proxy(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyPro
 
 @pytest.fixture
 def address(proxy: FaultyProxy) -> str:
-    """Where a new study may lie, behind the proxy."""
+    """Return an address for a new study, behind the proxy."""
     return f"s3://{BUCKET}/{uuid.uuid4().hex}"

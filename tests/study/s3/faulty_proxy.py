@@ -1,4 +1,4 @@
-"""A proxy before an S3 server that breaks requests as networks and servers do, and counts what it did."""
+"""A proxy for an S3 server that injects faults of networks and servers into requests, and counts both."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 
 class Fault(Enum):
-    """What becomes of a request."""
+    """A fault of a request."""
 
     SLOW_DOWN = "503 SlowDown, not executed"
     UNAVAILABLE = "503 ServiceUnavailable, not executed"
     EXPIRED = "403 ExpiredToken, not executed"
     RESET_BEFORE = "connection reset in the middle of the request, not executed"
-    RESET_AFTER = "executed, connection reset in place of the answer"
-    NOT_YET = "404 for an object that is there"
+    RESET_AFTER = "executed, connection reset instead of the answer"
+    NOT_YET = "404 for an object that exists"
 
 
 _ANSWERS = {
@@ -37,7 +37,7 @@ _ANSWERS = {
 }
 
 
-# An object or a folder of a listing.
+# An object or a folder in a listing.
 _ENTRY = re.compile(
     r"<(?P<kind>Contents|CommonPrefixes)>.*?<(Key|Prefix)>(?P<name>.*?)</(Key|Prefix)>.*?</(?P=kind)>",
     re.DOTALL,
@@ -46,22 +46,22 @@ _ENTRY = re.compile(
 
 @dataclass(frozen=True)
 class Request:
-    """What the faults are chosen by: `kind` is PUT, GET, HEAD, LIST, DELETE or POST, `key` whose it is."""
+    """A request: `kind` is PUT, GET, HEAD, LIST, DELETE or POST, `key` the access key of the client."""
 
     kind: str
     path: str
     key: str = ""
 
 
-# The fault of a request, or None for one that goes through.
+# Returns the fault of a request, or None to forward it.
 Chooser = Callable[[Request], Fault | None]
 
 
 @dataclass
 class FaultyProxy:
-    """What it does now: each value may be replaced at any time.
+    """The settings of the proxy, which may be replaced at any time, and its counters.
 
-    `delay_s` is added to each answer; a listing lacks what was written in the last `stale_s` seconds.
+    `delay_s` is added to each answer; a listing lacks the objects written in the last `stale_s` seconds.
     """
 
     url: str
@@ -76,7 +76,7 @@ class FaultyProxy:
 
 @contextmanager
 def faulty_proxy(server: str) -> Iterator[FaultyProxy]:
-    """A proxy on loopback before `server`, until it is left."""
+    """Run a proxy for `server` on loopback, until the context ends."""
 
     class Handler(_Handler):
         upstream = urlsplit(server).netloc
@@ -95,7 +95,7 @@ def faulty_proxy(server: str) -> Iterator[FaultyProxy]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # an answer in one piece: in two, the second waits for an acknowledgement
+    wbufsize = -1  # sends an answer in one piece, because a second one would wait for an acknowledgement
     proxy: FaultyProxy
     upstream: str
 
@@ -134,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = _serve  # noqa: N815 - the base class's names
 
     def handle_expect_100(self) -> bool:
-        """Let the client send its body now: it waits for this."""
+        """Send the response at once, because the client waits for it before it sends the body."""
         super().handle_expect_100()
         self.wfile.flush()
         return True
@@ -156,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
             connection.close()
 
     def _aged(self, answer: bytes) -> bytes:
-        """The listing without the objects, and the folders, that are younger than `stale_s`."""
+        """Return the listing without the objects and folders that are younger than `stale_s`."""
         since = time.monotonic() - self.proxy.stale_s
         written = dict(self.proxy.written)
 
@@ -178,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in headers:
             if name.lower() not in ("content-length", "transfer-encoding", "connection"):
                 self.send_header(name, value)
-        # The answer to HEAD tells the length of what is not sent.
+        # The answer to HEAD has the length of the object, which is not sent.
         length = dict(headers).get("Content-Length", "0") if self.command == "HEAD" else str(len(body))
         self.send_header("Content-Length", length)
         self.end_headers()
@@ -186,10 +186,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def _reset(self) -> None:
-        """Close the connection by a reset, with whatever of the request was not read."""
+        """Reset the connection, without reading the rest of the request."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
         self.connection.close()
 
     def log_message(self, format: str, *args: object) -> None:
-        """Keep quiet."""
+        """Log nothing."""

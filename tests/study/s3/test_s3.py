@@ -1,4 +1,4 @@
-"""Studies on a real S3 server, behind a proxy that breaks it."""
+"""Studies on a real S3 server, behind a proxy that injects faults."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class TestFaults:
     @pytest.mark.parametrize(
         "fault", [Fault.SLOW_DOWN, Fault.UNAVAILABLE, Fault.RESET_BEFORE, Fault.RESET_AFTER]
     )
-    def test_a_fault_that_passes_is_not_noticed(
+    def test_a_temporary_fault_is_not_noticed(
         self, storage: Storage, proxy: FaultyProxy, fault: Fault
     ) -> None:
-        """The S3 client tries again; the file is there, once and whole."""
+        """The S3 client retries; the file exists once and is complete."""
         proxy.choose = _first(2, fault)
         storage.write("journal/1", b"event\n")
         proxy.choose = _first(2, fault)
@@ -37,8 +37,8 @@ class TestFaults:
         assert storage.names("journal") == ["1"]
         assert proxy.injected[fault] >= 2
 
-    def test_an_outage_is_told_from_a_wrong_setting(self, storage: Storage, proxy: FaultyProxy) -> None:
-        """What waiting can mend is StorageUnavailable, which a retry of the task may find mended."""
+    def test_an_outage_raises_storage_unavailable(self, storage: Storage, proxy: FaultyProxy) -> None:
+        """A retry of the task can help, unlike after a wrong setting."""
         storage.write("spec.json", b"{}")
         proxy.choose = lambda request: Fault.UNAVAILABLE
         for attempt in (
@@ -51,13 +51,13 @@ class TestFaults:
         proxy.choose = lambda request: None
         assert storage.names("") == ["spec.json"]
 
-    def test_a_bucket_that_is_not_there(self, proxy: FaultyProxy) -> None:
+    def test_a_missing_bucket(self, proxy: FaultyProxy) -> None:
         with pytest.raises(StorageError, match="no-such-bucket"):
             open_storage("s3://no-such-bucket/study").write("spec.json", b"{}")
 
 
 def _first(number: int, fault: Fault):
-    """That many requests meet the fault, the others go through."""
+    """Return a chooser that gives the first `number` requests the fault."""
     left = [fault] * number
 
     def choose(request: Request) -> Fault | None:

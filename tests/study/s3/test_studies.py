@@ -1,6 +1,6 @@
-"""Whole studies on S3 while it misbehaves: nothing is lost, and requests are counted.
+"""Studies on S3 with injected faults lose no trial, and need few requests.
 
-SPARKTUNE_FAULT_TABLE names a file that gets a line a fault, for docs/guides/object-storage.md.
+SPARKTUNE_FAULT_TABLE names a file that gets a line for each fault, for docs/guides/object-storage.md.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Start = Callable[..., subprocess.Popen[bytes]]
 
 @pytest.fixture
 def start(address: str) -> Iterator[Start]:
-    """Start a driver on the test's study; none outlives the test."""
+    """Start drivers on the test's study, and end them with the test."""
     started: list[subprocess.Popen[bytes]] = []
 
     def driver(
@@ -51,7 +51,7 @@ def start(address: str) -> Iterator[Start]:
 
 @pytest.fixture
 def read(address: str, s3_server: str) -> Callable[[], Study]:
-    """Read the study past the proxy, which then counts what drivers ask for alone."""
+    """Read the study without the proxy, so that the proxy counts only the requests of drivers."""
     storage = FsspecStorage(address)
     storage._files = fsspec.filesystem("s3", endpoint_url=s3_server, use_listings_cache=False)
 
@@ -65,7 +65,7 @@ def read(address: str, s3_server: str) -> Callable[[], Study]:
 
 
 def every(number: int, fault: Fault, *kinds: str) -> Callable[[Request], Fault | None]:
-    """Each so-many-th request of some kinds meets the fault."""
+    """Return a chooser that gives every `number`-th request of some kinds the fault."""
     seen, lock = iter(range(10**9)), threading.Lock()
 
     def choose(request: Request) -> Fault | None:
@@ -78,7 +78,7 @@ def every(number: int, fault: Fault, *kinds: str) -> Callable[[Request], Fault |
 
 
 def outage(fault: Fault, *, for_s: float) -> Callable[[Request], Fault | None]:
-    """All requests meet the fault for some seconds, from the tenth PUT on."""
+    """Return a chooser that gives all requests the fault for `for_s` seconds, from the tenth PUT on."""
     puts, began = 0, float("inf")
 
     def choose(request: Request) -> Fault | None:
@@ -92,7 +92,7 @@ def outage(fault: Fault, *, for_s: float) -> Callable[[Request], Fault | None]:
 
 
 def late(s: float) -> Callable[[Request], Fault | None]:
-    """Each object is listed at once, and can be read some seconds after the first try."""
+    """Return a chooser that makes each object readable only `s` seconds after the first try."""
     first: dict[str, float] = {}
 
     def choose(request: Request) -> Fault | None:
@@ -143,7 +143,7 @@ def test_a_study_loses_nothing(
     trials: int,
     begin: Callable[[FaultyProxy], None],
 ) -> None:
-    """Its driver is killed in the middle, and the next one goes on with all that was on record."""
+    """After its driver was killed, the next one continues with all recorded trials."""
     began = time.monotonic()
     begin(proxy)
     first = start(slots=1, trials=trials)
@@ -153,7 +153,7 @@ def test_a_study_loses_nothing(
         known = {number: trial for number, trial in read().trials.items() if trial.counts}
     first.kill()
     first.wait()
-    time.sleep(proxy.stale_s)  # as long as Spark takes to start at least
+    time.sleep(proxy.stale_s)  # a real driver starts Spark first, which takes at least as long
     assert start(slots=1, trials=trials).wait(120) == 0
     study = read()
     lost = [number for number, trial in known.items() if study.trials.get(number) != trial]
@@ -171,19 +171,19 @@ def test_a_study_loses_nothing(
 
 
 def test_requests_at_parallelism_1(proxy: FaultyProxy, start: Start) -> None:
-    """Two PUTs a trial, one for its start and one for its end; what reads costs little beside."""
+    """Each trial takes two PUTs, one for its start and one for its end, and few requests for reading."""
     trials, began = 100, time.monotonic()
     assert start(slots=1, trials=trials, trial_s=0.1).wait(120) == 0
     took_s = time.monotonic() - began
     _tell(fault="none, parallelism 1, 0.1 s a trial", trials=trials, requests=dict(proxy.requests))
     assert proxy.requests["PUT"] <= 2 * trials + 10
-    # One listing a second at most, and some at the beginning and the end.
+    # At most one listing per second, and some at the start and the end.
     assert proxy.requests["LIST"] <= took_s + 25
     assert proxy.requests["HEAD"] == 0
 
 
-def test_requests_when_32_trials_a_second_end(proxy: FaultyProxy, start: Start) -> None:
-    """Trials share a PUT, at the 30 ms that S3 takes for one."""
+def test_requests_at_32_trials_per_second(proxy: FaultyProxy, start: Start) -> None:
+    """Trials share PUTs if a PUT takes 30 ms, as on S3."""
     trials = 600
     proxy.delay_s = 0.03
     assert start(slots=32, trials=trials, trial_s=0.95).wait(120) == 0
@@ -191,8 +191,8 @@ def test_requests_when_32_trials_a_second_end(proxy: FaultyProxy, start: Start) 
     assert proxy.requests["PUT"] < 0.2 * trials
 
 
-def test_a_long_wait_for_trials_costs_few_listings(proxy: FaultyProxy, start: Start) -> None:
-    """A driver that waits for its trials looks for a newer attempt now and then."""
+def test_a_long_wait_for_trials_needs_few_listings(proxy: FaultyProxy, start: Start) -> None:
+    """A driver that waits for its trials checks for a newer attempt only every few seconds."""
     began = time.monotonic()
     assert start(slots=1, trials=2, trial_s=12.0).wait(120) == 0
     assert proxy.requests["LIST"] <= (time.monotonic() - began) / 10 + 20

@@ -84,7 +84,7 @@ def test_labels_are_paths(space: Any, labels: list[str]) -> None:
     assert [row.label for row in dimensions(parse(space))] == labels
 
 
-def test_options_are_named_as_they_are_written() -> None:
+def test_options_keep_their_spelling() -> None:
     """The display name of an option keeps non-ASCII letters."""
     (row,) = dimensions(parse({"dish": choice([["Käse"], "Öl"])}))
     assert row.options == ('["Käse"]', "Öl")

@@ -108,7 +108,7 @@ def test_a_table_of_dimensions_has_a_row_for_each(space: Any) -> None:
     json.dumps([row.to_json() for row in rows], allow_nan=False)
 
 
-def test_a_space_as_a_person_writes_it() -> None:
+def test_ways_to_write_a_space() -> None:
     """JSON by hand, builders and a mixture of both give the same space."""
     by_hand = {
         "lr": {"loguniform": [0.0001, 1.0]},
@@ -190,7 +190,7 @@ def test_bounds_are_checked(kind: str, args: list[Any], message: str) -> None:
         (lambda: pchoice([(True, "a")]), "pairs of a probability and an option"),
     ],
 )
-def test_builders_check_at_once(call: Any, message: str) -> None:
+def test_builders_check_their_arguments_at_once(call: Any, message: str) -> None:
     """An invalid call raises in the line of the call."""
     with pytest.raises(SpecError, match=message):
         call()
@@ -228,7 +228,7 @@ def test_builders_check_at_once(call: Any, message: str) -> None:
         ({"lr": float("nan"), "x": uniform(0, 1)}, r"space\['lr'\] must be a finite number"),
     ],
 )
-def test_what_is_no_space(space: Any, message: str) -> None:
+def test_invalid_spaces(space: Any, message: str) -> None:
     """An invalid space is rejected with its place and the way out."""
     with pytest.raises(SpecError, match=message):
         parse(space)
@@ -248,7 +248,7 @@ class Model:
         (lambda: parse({"m": Model(), "x": uniform(0, 1)}), r"space\['m'\]"),
     ],
 )
-def test_objects_are_no_options(make: Any, place: str) -> None:
+def test_options_must_be_json(make: Any, place: str) -> None:
     """An option that JSON cannot hold is rejected with its place and the way out."""
     with pytest.raises(
         SpecError, match=f"^{place} must be plain JSON .*pass a name.*build the object inside"
@@ -261,7 +261,7 @@ def test_objects_are_no_options(make: Any, place: str) -> None:
     [{"lr": hp.uniform("lr", 0, 1)}, hp.choice("c", [1, 2]), [hp.randint("n", 5)]],
     ids=["a", "b", "c"],
 )
-def test_a_space_of_hyperopts_is_named(space: Any) -> None:
+def test_a_hyperopt_space_must_be_referenced_by_name(space: Any) -> None:
     """A hyperopt expression has no JSON form: the message says how to name such a space."""
     with pytest.raises(SpecError, match=r"got a hyperopt expression; .*space='module:SPACE'"):
         parse(space)
@@ -280,7 +280,7 @@ def test_a_space_of_hyperopts_is_named(space: Any) -> None:
     ],
     ids=str,
 )
-def test_what_only_looks_like_a_misspelled_builder(space: Any) -> None:
+def test_options_that_resemble_a_misspelled_builder(space: Any) -> None:
     """An option with a list of numbers under a key, and a parameter's own name, are accepted."""
     assert parse(to_json(parse(space))) == parse(space)
 

@@ -74,12 +74,12 @@ def test_a_spec_goes_to_json_and_back(given_: dict[str, Any]) -> None:
     assert made.changed_identity(Spec.of(**given_)) == ()
 
 
-def test_a_later_versions_keys_are_left_out() -> None:
+def test_keys_of_a_later_version_are_ignored() -> None:
     """Fields of a later version are ignored."""
     assert Spec.from_json({**spec().to_json(), "of_a_later_version": True}) == spec()
 
 
-def test_a_spec_keeps_no_hand_on_what_it_was_made_of() -> None:
+def test_a_spec_is_independent_of_its_arguments() -> None:
     """Later changes of the arguments, or of the returned JSON, do not change the spec."""
     kwargs = {"layers": [64]}
     made = spec(objective_kwargs=kwargs)
@@ -125,8 +125,8 @@ ACCEPTED = [
 
 
 @pytest.mark.parametrize(("name", "value", "kept"), ACCEPTED)
-def test_what_people_write_is_taken(name: str, value: Any, kept: Any) -> None:
-    """Text from a template, a timedelta and numpy's numbers become plain values."""
+def test_values_are_converted(name: str, value: Any, kept: Any) -> None:
+    """Text from a template, timedeltas and numpy's numbers become plain values."""
     found = getattr(spec(**{name: value}), name)
     assert (found, type(found)) == (kept, type(kept))
 
@@ -225,7 +225,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("name", "value", "message"), REFUSED)
-def test_what_cannot_be_is_refused(name: str, value: Any, message: str) -> None:
+def test_invalid_values_are_rejected(name: str, value: Any, message: str) -> None:
     """Invalid input raises SpecError with the argument, the rule, the value and the way out."""
     with pytest.raises(SpecError, match=message) as raised:
         spec(**{name: value})
@@ -234,7 +234,7 @@ def test_what_cannot_be_is_refused(name: str, value: Any, message: str) -> None:
 
 
 @pytest.mark.parametrize("name", REQUIRED)
-def test_a_key_that_is_missing(name: str) -> None:
+def test_a_missing_key(name: str) -> None:
     """If a required key is missing, the error says what to add."""
     given_ = {key: value for key, value in REQUIRED.items() if key != name} | {"max_evals": 20}
     for left_out in (given_, {**given_, name: None}):
@@ -250,19 +250,19 @@ def test_a_key_that_is_missing(name: str) -> None:
         ("x", "the keys are objective, space, max_evals"),
     ],
 )
-def test_a_key_that_is_unknown(key: str, hint: str) -> None:
+def test_an_unknown_key(key: str, hint: str) -> None:
     """The error names the unknown key and the most similar one, or all keys."""
     with pytest.raises(SpecError, match=f"known keys only, got .{key}.; {hint}"):
         spec(**{key: 1})
 
 
 @pytest.mark.parametrize("bound", [{"timeout": 60}, {"loss_threshold": 0}, {"no_progress": 9}], ids=str)
-def test_any_field_that_ends_the_study_stands_in_for_max_evals(bound: dict[str, Any]) -> None:
+def test_any_limit_replaces_max_evals(bound: dict[str, Any]) -> None:
     """max_evals may be unset if another field ends the study."""
     assert Spec.of(**REQUIRED, **bound).max_evals is None
 
 
-def test_a_study_without_an_end_is_refused() -> None:
+def test_a_study_without_a_limit_is_rejected() -> None:
     """The error names every field that can end a study."""
     bounds = "max_evals, timeout, loss_threshold, no_progress, budget_slot_hours"
     rule = f"must have one of {bounds}, got none.*add max_evals: 50"
@@ -270,14 +270,14 @@ def test_a_study_without_an_end_is_refused() -> None:
         Spec.of(**REQUIRED, max_failures=3, trial_timeout=9)
 
 
-def test_a_script_may_end_its_study_by_a_rule_of_its_own() -> None:
+def test_a_script_may_have_no_limit() -> None:
     """Its spec may have no limit, and survives a JSON round trip."""
     unlimited = Spec.unbounded(**REQUIRED)
     assert unlimited.to_json()["max_evals"] is None
     assert Spec.from_json(unlimited.to_json()) == unlimited
 
 
-def test_a_share_of_no_number() -> None:
+def test_a_share_of_failures_needs_max_evals() -> None:
     """max_failures as a share needs max_evals."""
     with pytest.raises(SpecError, match=r"max_failures must be a count where max_evals is unset.*share 0.25"):
         Spec.of(**REQUIRED, timeout=60, max_failures=0.25)
@@ -302,13 +302,13 @@ def test_examples_are_accepted() -> None:
             assert item.check(item.name, item.default) == item.default
 
 
-def test_fresh_workers_are_the_executors() -> None:
+def test_fresh_workers_require_trials_on_executors() -> None:
     """Two settings that contradict each other are rejected."""
     with pytest.raises(SpecError, match="fresh_workers must be left unset with run_trials_on='driver'"):
         spec(fresh_workers=True, run_trials_on="driver")
 
 
-def test_a_reference_is_checked_for_others_too() -> None:
+def test_reference_returns_a_valid_reference() -> None:
     """`reference` returns a valid module:name unchanged."""
     assert reference("space", "m.n:SPACE") == "m.n:SPACE"
 
@@ -331,7 +331,7 @@ NAMED = {"objective_kwargs": "objective_kwargs['data']"}
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_what_makes_another_study(name: str) -> None:
+def test_the_fields_of_the_identity(name: str) -> None:
     """The objective, its arguments and its code are the identity; the changed parts are named."""
     assert spec().changed_identity(spec(**{name: CHANGES[name]})) == (NAMED.get(name, name),)
     assert set(CHANGES) | {"seed"} == set(IDENTITY)
@@ -351,7 +351,7 @@ def test_what_makes_another_study(name: str) -> None:
     ],
     ids=str,
 )
-def test_limits_may_change_on_the_way(limits: dict[str, Any]) -> None:
+def test_limits_may_change_between_attempts(limits: dict[str, Any]) -> None:
     """Limits and parallelism are not part of the identity."""
     assert spec().changed_identity(spec(**limits)) == ()
 
@@ -360,14 +360,14 @@ def test_limits_may_change_on_the_way(limits: dict[str, Any]) -> None:
     ("before", "after", "changed"),
     [(None, None, ()), (None, 7, ()), (7, None, ()), (7, 7, ()), (7, 8, ("seed",))],
 )
-def test_a_seed_counts_where_both_are_given(
+def test_seeds_differ_only_if_both_are_given(
     before: int | None, after: int | None, changed: tuple[str, ...]
 ) -> None:
     """A drawn seed is not part of the identity."""
     assert spec(seed=before).changed_identity(spec(seed=after)) == changed
 
 
-def test_two_writings_of_one_space_are_one_study() -> None:
+def test_equal_spaces_have_the_same_identity() -> None:
     """Builders, JSON and another order of the keys give the same identity."""
     one = spec(space={"x": uniform(0, 1), "n": randint(2, 9)})
     other = spec(space={"n": {"randint": [2, 9]}, "x": {"uniform": (0, 1.0)}})
@@ -377,7 +377,7 @@ def test_two_writings_of_one_space_are_one_study() -> None:
 @pytest.mark.parametrize(
     "asked", [{"objective_kwargs": {"k": True}}, {"space": {"x": {"choice": [False, True]}}}]
 )
-def test_a_number_is_no_truth_value(asked: dict[str, object]) -> None:
+def test_a_number_differs_from_a_boolean(asked: dict[str, object]) -> None:
     """1 equals True in Python, but they are different arguments."""
     one = spec(objective_kwargs={"k": 1}, space={"x": {"choice": [0, 1]}})
     other = spec(**{"objective_kwargs": {"k": 1}, "space": {"x": {"choice": [0, 1]}}, **asked})

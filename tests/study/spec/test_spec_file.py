@@ -15,14 +15,14 @@ from airflow_sparktune.study.storage import open_storage
 SPEC = Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=3)
 
 
-def test_the_spec_that_was_written_is_read(tmp_path: Path) -> None:
+def test_the_submitted_spec_is_read(tmp_path: Path) -> None:
     """The hash that the submitter computes matches the file."""
     write_spec(str(tmp_path), SPEC)
     assert read_spec(open_storage(str(tmp_path)), str(tmp_path), sha256=spec_sha256(SPEC)) == SPEC
 
 
-def test_another_spec_is_refused(tmp_path: Path) -> None:
-    """A replaced spec would run as the driver's user; the error says that nothing of it was run."""
+def test_another_spec_is_rejected(tmp_path: Path) -> None:
+    """A replaced spec would run as the driver's user; the error says that nothing was run."""
     write_spec(str(tmp_path), SPEC)
     other = {**SPEC.to_json(), "objective": "subprocess:getoutput"}
     (tmp_path / "spec.json").write_text(json.dumps(other))
@@ -30,7 +30,7 @@ def test_another_spec_is_refused(tmp_path: Path) -> None:
         read_spec(open_storage(str(tmp_path)), str(tmp_path), sha256=spec_sha256(SPEC))
 
 
-def test_what_is_no_spec_at_all_is_refused_unread(tmp_path: Path) -> None:
+def test_an_invalid_spec_is_rejected_unread(tmp_path: Path) -> None:
     """The hash is compared before anything is parsed."""
     (tmp_path / "spec.json").write_bytes(b"\xff" * 9)
     with pytest.raises(SpecError, match="must be the one that was submitted"):

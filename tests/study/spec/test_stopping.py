@@ -33,12 +33,12 @@ def spec(**given: Any) -> Spec:
         (StopReason.KILLED, {}, "killed"),
     ],
 )
-def test_a_reason_is_said_in_words(reason: StopReason, given: dict[str, Any], words: str) -> None:
+def test_the_label_of_each_reason(reason: StopReason, given: dict[str, Any], words: str) -> None:
     """The log, the shell and the page show the same label."""
     assert label(reason, spec(**given)) == words
 
 
-def test_a_threshold_is_given_as_the_score() -> None:
+def test_the_threshold_is_a_score_with_maximize() -> None:
     """With maximize, a person gives the score; the rule compares losses."""
     rule = LossThreshold.of(spec(maximize="accuracy", loss_threshold=0.9))
     assert rule is not None
@@ -47,18 +47,18 @@ def test_a_threshold_is_given_as_the_score() -> None:
         assert rule.reached(ran_s=1.0) is reached
 
 
-def test_every_reason_has_words() -> None:
+def test_every_reason_has_a_label() -> None:
     assert all(label(reason, spec(timeout=1, no_progress=1, max_failures=1)) for reason in StopReason)
 
 
-def test_a_spec_gets_the_rules_that_it_asks_for() -> None:
+def test_the_rules_of_a_spec() -> None:
     """FirstFailures applies to every spec."""
     asked = [type(rule).__name__ for rule in rules_of(spec(timeout=5))]
     assert asked == ["MaxEvals", "Timeout", "FirstFailures"]
     assert len({rule.reason for rule in RULES}) == len(RULES)
 
 
-def test_a_result_stands_while_the_fields_of_its_rule_are_the_same() -> None:
+def test_a_result_stands_while_the_fields_of_its_rule_are_unchanged() -> None:
     old = spec(timeout=5, no_progress=3)
     assert still_ends(StopReason.TIMEOUT, old, spec(timeout=5, no_progress=9), counted=7)
     assert not still_ends(StopReason.TIMEOUT, old, spec(timeout=6), counted=7)
@@ -67,7 +67,7 @@ def test_a_result_stands_while_the_fields_of_its_rule_are_the_same() -> None:
     assert not still_ends(StopReason.STOPPED, old, spec(timeout=5, max_evals=99), counted=7)
 
 
-def test_a_request_is_looked_for_now_and_then() -> None:
+def test_stop_requests_are_checked_at_intervals() -> None:
     """Requests are checked only every few seconds, because each check reads the storage."""
     looks: list[float] = []
     rule = StopRequested(lambda: bool(looks.append(0.0)) or len(looks) == 3)
