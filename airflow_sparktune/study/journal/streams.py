@@ -4,8 +4,8 @@
     attempts/0001-9f2c41d0/00000002-00000003.jsonl
     attempts/0002-51b07be3/00000001-00000040.jsonl     a closed stream, rolled into one segment
 
-Segments may overlap, and then hold the same events: in a long stream, each run of segments is also written
-again as one larger segment.
+Segments may overlap, and then hold the same events: in a long stream, every 64th segment also holds the
+events of the 63 before it.
 
 Only the driver of an attempt writes to its stream. The first event of a stream, `opened`, names the prefix of
 each earlier stream that it takes over; events that an older driver writes beyond its prefix do not count.
@@ -31,8 +31,8 @@ from airflow_sparktune.study.storage import Storage
 
 SCHEMA = 1
 FOLDER = "attempts"
-# After this many segments a writer also writes their events as one segment. Reading a long study that was
-# never closed then takes few requests, and the writer makes one extra request per GATHER commits.
+# Each segment of this number also holds the events of the segments before it, back to the last such one.
+# Reading a long study that was never closed then takes few requests.
 GATHER = 64
 MOST_ATTEMPTS = 999_999  # the limit of the digits in STREAM_NAME
 MOST_JUNK = 100  # after this many invalid lines the rest of a segment is skipped
@@ -245,7 +245,7 @@ class StreamWriter:
         self._storage = storage
         self._segments: list[str] = []
         self._lines: list[bytes] = []  # the whole stream; the first `events` lines are durable
-        self._gathered = 0  # number of events in gathered segments
+        self._gathered = 0  # the last event of the last segment that holds those before it
         self._fresh = 0  # number of segments written since
 
     def append(self, event: Event) -> None:
@@ -269,14 +269,16 @@ class StreamWriter:
         If a signal's exception interrupts it, the next commit writes the same events under the same numbers
         again.
         """
-        first, last = self.events + 1, len(self._lines)
-        if first > last:
+        last = len(self._lines)
+        if self.events == last:
             return
-        self._segments.append(self._write(first, last, self._lines[self.events :]))
+        gathers = self._fresh + 1 >= GATHER
+        first = (self._gathered if gathers else self.events) + 1
+        self._segments.append(self._write(first, last, self._lines[first - 1 :]))
         self.events = last
-        self._fresh += 1
-        if self._fresh >= GATHER:
-            self._gather()
+        self._fresh = 0 if gathers else self._fresh + 1
+        if gathers:
+            self._gathered = last
 
     def roll(self) -> None:
         """Rewrite the whole stream as one segment, so that reading an old study takes few requests.
@@ -286,7 +288,7 @@ class StreamWriter:
         if len(self._segments) < 2:
             return
         rolled = [self._write(first, last, self._lines[first - 1 : last]) for first, last in self._pieces()]
-        # The last commit may have gathered the whole stream.
+        # The last commit may have written the whole stream.
         self._storage.remove([name for name in self._segments if name not in rolled])
         self._segments = rolled
         self._gathered, self._fresh = self.events, 0
@@ -300,12 +302,6 @@ class StreamWriter:
                 first, size = number, 0
             size += len(line) + 1
         yield first, self.events
-
-    def _gather(self) -> None:
-        """Write the latest segments again as one. They are not removed: that takes a request each."""
-        lines = self._lines[self._gathered : self.events]
-        self._segments.append(self._write(self._gathered + 1, self.events, lines))
-        self._gathered, self._fresh = self.events, 0
 
     def check_newest(self) -> None:
         """Raise Superseded if a newer attempt has opened the study."""
