@@ -1,4 +1,4 @@
-"""What has to hold of the installed environment and of the package's face to Airflow."""
+"""The installed environment is consistent, and Airflow finds the provider."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from airflow_sparktune.orchestrator.provider import get_provider_info
 ROOT = Path(__file__).parent.parent
 
 
-def test_pyspark_and_its_client_are_one_release() -> None:
-    """Both install the same files into pyspark/: at different releases the last one wins, silently."""
+def test_pyspark_and_its_client_have_the_same_release() -> None:
+    """Both install the same files into pyspark/, so at different releases the last one silently wins."""
     assert version("pyspark") == version("pyspark-client")
 
 
-def test_the_files_of_pyspark_are_those_of_its_release() -> None:
-    """What lies on disk is what pyspark's own record says, whichever of the two was installed last."""
+def test_the_files_of_pyspark_match_its_record() -> None:
+    """The files on disk match pyspark's own record, whichever of the two was installed last."""
     spark = distribution("pyspark")
     shared = {str(file) for file in spark.files} & {
         str(file) for file in distribution("pyspark-client").files
@@ -38,7 +38,7 @@ def test_the_files_of_pyspark_are_those_of_its_release() -> None:
 
 
 def test_airflow_finds_the_provider() -> None:
-    """The metadata names the canonical distribution, or every airflow command would crash."""
+    """With another name than the distribution's in the metadata, every airflow command would crash."""
     (entry,) = [
         item
         for item in entry_points(group="apache_airflow_provider")
@@ -49,8 +49,8 @@ def test_airflow_finds_the_provider() -> None:
     assert info["package-name"] == "airflow-sparktune"
 
 
-def test_everything_that_the_provider_names_is_there() -> None:
-    """Operators' modules, the link's class, the guides; and Airflow's own schema holds."""
+def test_everything_that_the_provider_lists_exists() -> None:
+    """Modules, classes and guides exist, and the data match Airflow's schema."""
     import airflow
     import jsonschema
 
@@ -67,7 +67,7 @@ def test_everything_that_the_provider_names_is_there() -> None:
 
 
 def test_airflow_knows_the_decorator() -> None:
-    """`@task.sparktune` is there by the provider's entry point."""
+    """`@task.sparktune` exists by the provider's entry point."""
     from airflow.sdk import task
 
     from airflow_sparktune.orchestrator.decorator import sparktune_task
@@ -77,7 +77,7 @@ def test_airflow_knows_the_decorator() -> None:
 
 @pytest.mark.integration
 def test_importing_the_operator_is_cheap() -> None:
-    """A DAG file pays for the provider's operator, and for nothing heavy of ours."""
+    """Besides the Spark provider's operator, it imports no heavy library."""
     heavy = ("pyspark", "hyperopt", "scipy", "pandas", "numpy")
     code = (
         "import json, sys\n"
@@ -91,8 +91,8 @@ def test_importing_the_operator_is_cheap() -> None:
     assert not [name for name in added if name.split(".")[0] in heavy]
 
 
-def test_constraints_name_no_address() -> None:
-    """Versions only: where packages come from is the installer's own business."""
+def test_constraints_contain_only_versions() -> None:
+    """The user chooses the index from which packages are installed."""
     constraints = (ROOT / "constraints.txt").read_text()
     assert "://" not in constraints
     assert "--" not in constraints

@@ -1,6 +1,6 @@
-"""What importing a room costs, by what it loads: each room is imported in a fresh interpreter.
+"""Importing a room loads no library that its process lacks. Each room is imported in a new interpreter.
 
-A room that comes later is added to ROOMS; a module that comes later is found by itself.
+A new room must be added to ROOMS; new modules are found automatically.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 REPOSITORY = Path(__file__).parents[1]
 PACKAGE = REPOSITORY / "airflow_sparktune"
 
-# Rooms by folder, TOP for the files beside them; and what importing any of their modules must not load.
+# The rooms by folder, and what importing their modules must not load. TOP is the files beside the folders.
 TOP = "."
 ROOMS = {
     "cli": "airflow pyspark hyperopt numpy pandas scipy fsspec optuna yaml rich fastapi",
@@ -50,7 +50,7 @@ print(json.dumps(guilty))
 
 
 def modules(room: str) -> list[str]:
-    """The modules of a room, by its files."""
+    """Return the modules of a room."""
     found = sorted(PACKAGE.glob("*.py") if room == TOP else (PACKAGE / room).rglob("*.py"))
     dotted = (".".join(path.relative_to(REPOSITORY).with_suffix("").parts) for path in found)
     return [name.removesuffix(".__init__") for name in dotted]
@@ -58,8 +58,8 @@ def modules(room: str) -> list[str]:
 
 @pytest.mark.integration
 @pytest.mark.parametrize("room", ROOMS)
-def test_importing_a_room_loads_no_more_than_it_needs(room: str) -> None:
-    """None of a room's modules loads a library that its process does not have, or should not wait for."""
+def test_importing_a_room_loads_only_what_it_needs(room: str) -> None:
+    """No module of a room loads a library that its process does not have, or that would slow its start."""
     done = subprocess.run(
         [sys.executable, "-c", IMPORT_EACH, json.dumps([modules(room), ROOMS[room].split()])],
         cwd=REPOSITORY,
@@ -73,10 +73,10 @@ def test_importing_a_room_loads_no_more_than_it_needs(room: str) -> None:
 
 
 def test_every_folder_with_modules_is_a_room() -> None:
-    """One that was added or renamed is not passed over in silence."""
+    """The test fails for a folder that was added or renamed."""
     assert {path.relative_to(PACKAGE).parts[0] for path in PACKAGE.glob("*/**/*.py")} == set(ROOMS) - {TOP}
 
 
-def test_modules_are_found_at_the_top_too() -> None:
-    """The shell, the builders of spaces, and whatever comes to lie beside them."""
+def test_top_level_modules_are_found() -> None:
+    """The files beside the folders are modules of the room TOP."""
     assert {"airflow_sparktune", "airflow_sparktune.errors", "airflow_sparktune.space"} <= set(modules(TOP))

@@ -22,8 +22,8 @@ REPOSITORY = Path(__file__).parents[1]
 GOLDEN = REPOSITORY / "tests" / "golden" / "0.1.0" / "study"
 
 
-def test_a_closed_study_is_read_with_its_end(tmp_path: Path) -> None:
-    """State, reason, trials by number and the best one, as plain values."""
+def test_a_closed_study(tmp_path: Path) -> None:
+    """It has the state, the stop reason, the trials by number and the best one, as plain values."""
     write(LocalStorage(tmp_path), 1, [opened(), trial(1, 0.25), trial(0, 0.5), trial(2), closed()])
     study = load_study(str(tmp_path))
     assert (study.spec, study.state, study.stop_reason) == (SPEC, "done", "max_evals")
@@ -33,8 +33,8 @@ def test_a_closed_study_is_read_with_its_end(tmp_path: Path) -> None:
     assert (study.error, study.problems) == (None, ())
 
 
-def test_a_study_at_work_is_running(tmp_path: Path) -> None:
-    """Nothing is known of its end, and what it has found so far can be read."""
+def test_a_running_study(tmp_path: Path) -> None:
+    """It has no stop reason, and its trials so far can be read."""
     now = time.time()
     write(LocalStorage(tmp_path), 1, [opened(at=now), trial(0, 0.5, at=now)])
     study = load_study(str(tmp_path))
@@ -42,8 +42,8 @@ def test_a_study_at_work_is_running(tmp_path: Path) -> None:
     assert study.best is not None
 
 
-def test_the_error_that_ended_a_study_is_an_exception(tmp_path: Path) -> None:
-    """Of the class that the driver raised, so that a notebook can raise it again."""
+def test_the_error_of_a_study_is_an_exception(tmp_path: Path) -> None:
+    """It has the class that the driver raised, so that a notebook can raise it again."""
     error = describe(ObjectiveError("no such module"))
     write(LocalStorage(tmp_path), 1, [opened(), closed("error", error=error)])
     found = load_study(str(tmp_path)).error
@@ -51,14 +51,14 @@ def test_the_error_that_ended_a_study_is_an_exception(tmp_path: Path) -> None:
     assert str(found) == "no such module"
 
 
-def test_a_folder_without_a_study_is_refused(tmp_path: Path) -> None:
-    """With the address, and where to find the right one."""
+def test_a_folder_without_a_study_is_rejected(tmp_path: Path) -> None:
+    """The error has the address, and says where to find the right one."""
     with pytest.raises(StorageError, match=rf"found none at {tmp_path}; check the address"):
         load_study(str(tmp_path))
 
 
 def test_a_table_has_a_column_for_the_score(tmp_path: Path) -> None:
-    """Beside the loss, which is the score with the other sign."""
+    """The loss is in another column; it is the score with the other sign."""
     write(LocalStorage(tmp_path), 1, [opened(spec=replace(SPEC, maximize="auc")), trial(0, -0.5), trial(1)])
     frame = load_study(str(tmp_path)).trials_dataframe()
     assert list(frame.columns)[:4] == ["number", "state", "loss", "score"]
@@ -66,7 +66,7 @@ def test_a_table_has_a_column_for_the_score(tmp_path: Path) -> None:
 
 
 def test_a_table_has_a_column_for_each_hyperparameter(tmp_path: Path) -> None:
-    """Nested ones by their path; where a trial lacks one, or a loss, the table has a gap."""
+    """Nested names are joined by dots; a missing value or loss is an empty cell."""
     frames = [
         trial(0, 0.5),
         TrialChanged(
@@ -98,13 +98,13 @@ def test_a_table_has_a_column_for_each_hyperparameter(tmp_path: Path) -> None:
 
 
 def test_a_study_without_trials_is_a_table_without_rows(tmp_path: Path) -> None:
-    """The columns are there all the same."""
+    """The table still has its columns."""
     write(LocalStorage(tmp_path), 1, [opened()])
     assert load_study(str(tmp_path)).trials_dataframe().columns[0] == "number"
 
 
-def test_a_table_without_pandas_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One sentence, and the trials themselves need no pandas."""
+def test_a_table_needs_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says what to do; the trials themselves need no pandas."""
     study = load_study(str(GOLDEN))
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match=r"install pandas, or read \.trials"):
@@ -112,7 +112,7 @@ def test_a_table_without_pandas_says_what_to_do(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_guide_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each block of the guide that needs no DAG run, on a study that an earlier version wrote."""
+    """The blocks of the guide that need no DAG run work with a study of an earlier version."""
     shutil.copytree(GOLDEN, tmp_path / "tuning.study")
     monkeypatch.chdir(tmp_path)
     page = (REPOSITORY / "docs" / "guides" / "notebook.md").read_text()
@@ -127,7 +127,7 @@ def test_the_guide_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize("name", ["SpecError", "StorageUnavailable", "load_study", "__version__"])
 def test_public_names_are_listed(name: str) -> None:
-    """What can be imported is what dir() and star imports show."""
+    """dir() and star imports show the names that can be imported."""
     assert name in airflow_sparktune.__all__
     assert name in dir(airflow_sparktune)
     assert getattr(airflow_sparktune, name) is not None

@@ -1,4 +1,4 @@
-"""Each benchmark runs and finds something, at a size at which its figures mean nothing."""
+"""Each benchmark runs and has findings, at a size at which the figures mean nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchmarks.report import table
 
 REPOSITORY = Path(__file__).parents[2]
 
-# Where hyperopt's SparkTrials is measured too.
+# Benchmarks that run here with hyperopt's SparkTrials.
 WITH_PEERS = ("utilisation",)
 
 MEASURE = """
@@ -37,9 +37,9 @@ print(json.dumps([list(findings.columns), [list(row) for row in findings.rows]])
 @pytest.mark.integration
 @pytest.mark.parametrize("name", MODULES)
 def test_a_benchmark_fills_its_table(name: str, tmp_path: Path) -> None:
-    """Every row has a value for every column, there is a picture, and the log stays out of the table.
+    """Every row has a value for every column, there is a picture, and stderr has no warnings.
 
-    A process of its own for each, because a benchmark chooses log levels and Spark's settings.
+    Each benchmark runs in its own process, because it sets log levels and Spark's settings.
     """
     if name.endswith("torch"):
         pytest.importorskip("torch", reason="PyTorch is not installed here: tools/torch.sh .venv installs it")
@@ -60,10 +60,10 @@ def test_a_benchmark_fills_its_table(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("flags", [[], ["--only", "replay"]])
-def test_the_machine_is_named_once(
+def test_the_machine_is_described_once(
     flags: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the releases of what runs on it, also where one benchmark alone was asked for."""
+    """The line has the releases in use; it is printed for a single benchmark too."""
     measured: list[list[str]] = []
     process = SimpleNamespace(
         run=lambda command, check: measured.append(command) or SimpleNamespace(returncode=0)

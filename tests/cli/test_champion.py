@@ -58,7 +58,7 @@ def test_a_rollback(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (["--segment", "fr", "--restore", "9"], "must have an entry 9 to restore"),
     ],
 )
-def test_what_cannot_be(
+def test_invalid_arguments(
     root: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["champion", str(root), *arguments]) == 2

@@ -69,7 +69,7 @@ def test_show(study: str, capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-def test_a_score_is_printed_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_score_is_printed_with_its_own_sign(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The journal has it with the other sign; JSON has both."""
     spec = replace(SPEC, maximize="accuracy")
     write(LocalStorage(tmp_path), 1, [opened(spec=spec), trial(0, -0.5), trial(1, -0.75), closed()])
@@ -83,9 +83,7 @@ def test_a_score_is_printed_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert [printed[name] for name in ("maximize", "best_score", "best_loss")] == ["accuracy", 0.75, -0.75]
 
 
-def test_show_says_what_was_decided_and_what_it_cost(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_show_prints_the_decision_and_the_cost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each is one line, as on the page and in the log, and data in JSON."""
     weeks = Weeks(str(tmp_path))
 
@@ -123,7 +121,7 @@ def test_a_spec_file_may_name_an_incumbent(tmp_path: Path, monkeypatch: pytest.M
     assert (job.spec.rule.confirm.repeats, job.spec.rule.margin.to_json()) == (8, "2%")
 
 
-def test_show_what_a_trial_printed(study: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_prints_the_output_of_a_trial(study: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", study, "--output", "1"]) == 0
     assert capsys.readouterr().out == "too small\n"
     assert main(["show", study, "--output", "0"]) == 2
@@ -147,7 +145,7 @@ def test_show_json(study: str, capsys: pytest.CaptureFixture[str]) -> None:
     }
 
 
-def test_show_says_when_a_study_that_has_no_end_was_last_heard_of(
+def test_show_prints_the_last_event_of_an_open_study(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The time of the last event is by the driver's clock; the user judges whether that is long ago."""
@@ -198,7 +196,7 @@ def test_bad_specs(spec: str, message: str, tmp_path: Path, capsys: pytest.Captu
 
 
 @pytest.mark.parametrize("command", ["show", "ui", "report"])
-def test_no_study_there(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_study(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The error has the path."""
     assert main([command, str(tmp_path / "nothing")]) == 2
     assert f"found none at {tmp_path}/nothing" in capsys.readouterr().err
@@ -218,7 +216,7 @@ def spark_submit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[s
     return install
 
 
-def test_an_older_result_is_not_passed_off_as_a_new_one(
+def test_an_older_result_is_not_reported_as_new(
     study: str, spark_submit: Callable[[str], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A larger max_evals needs a driver; an error is printed if none starts."""
@@ -242,7 +240,7 @@ def test_an_older_result_is_not_passed_off_as_a_new_one(
         ),
     ],
 )
-def test_what_somebody_else_found_there_meanwhile(
+def test_a_result_that_another_run_wrote_meanwhile(
     study: str,
     spark_submit: Callable[[str], None],
     tmp_path: Path,
@@ -276,7 +274,7 @@ def test_no_spec_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "the spec file must be readable, got No such file" in capsys.readouterr().err
 
 
-def test_options_take_the_place_of_the_file(
+def test_options_override_the_file(
     spark_submit: Callable[[str], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Each argument of a spec is an option, with JSON for objects; options override the file."""
@@ -344,7 +342,7 @@ def test_a_spec_from_standard_input(
     assert "standard input must come with --study" in capsys.readouterr().err
 
 
-def test_a_result_that_is_there_is_printed(
+def test_an_existing_result_is_printed(
     study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nothing is submitted, so no driver prints the result."""
@@ -355,7 +353,7 @@ def test_a_result_that_is_there_is_printed(
     assert said.count("best params  x=0.5") == 1
 
 
-def test_init_writes_what_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_init_writes_a_working_spec_and_objective(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The spec and the objective fit each other; existing files are not replaced."""
     folder = tmp_path / "churn"
     assert main(["init", str(folder)]) == 0
@@ -413,7 +411,7 @@ def weeks(study: str, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("answer", "removed"), [("y\n", True), ("n\n", False), ("\n", False)])
-def test_prune_asks_first(
+def test_prune_asks_for_confirmation(
     weeks: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -432,7 +430,7 @@ def test_prune_asks_first(
     assert runs == {"@champions", "r0", *(() if removed else ("r1", "r2"))}
 
 
-def test_prune_without_a_question(weeks: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_prune_without_confirmation(weeks: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["prune", str(weeks), "--keep", "1h", "--yes"]) == 0
     assert main(["prune", str(weeks), "--keep", "1h", "--yes"]) == 0
     assert "nothing to remove: 1 studies, all kept" in capsys.readouterr().out
@@ -440,7 +438,7 @@ def test_prune_without_a_question(weeks: Path, capsys: pytest.CaptureFixture[str
     assert "--keep must be a number of studies, or an age" in capsys.readouterr().err
 
 
-def test_prune_where_one_stands(weeks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prune_in_the_current_folder(weeks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The study of the champion is also recognised by a relative path."""
     monkeypatch.chdir(weeks / "churn" / "tune")
     assert main(["prune", "--keep", "1h", "--yes"]) == 0
@@ -481,7 +479,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"sparktune, version {__version__}\n"
 
 
-def test_the_list_of_commands_says_what_their_help_says() -> None:
+def test_the_list_of_commands_matches_their_help() -> None:
     """The list imports no command, so it has copies of the texts."""
     for name, (_, text) in COMMANDS.items():
         command = cli.get_command(click.Context(cli), name)
@@ -490,7 +488,7 @@ def test_the_list_of_commands_says_what_their_help_says() -> None:
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]], ids=str)
-def test_a_pipe_that_closes(study: str, options: list[str]) -> None:
+def test_a_closed_pipe(study: str, options: list[str]) -> None:
     """`sparktune show | head` ends without a traceback."""
     program = "import sys; from airflow_sparktune.cli import main; sys.exit(main(sys.argv[1:]))"
     read, write = os.pipe()
@@ -501,7 +499,9 @@ def test_a_pipe_that_closes(study: str, options: list[str]) -> None:
     assert done.stderr == b""
 
 
-def test_a_journal_does_not_drive_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_escape_sequences_of_a_journal_are_not_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Escape sequences in params and messages are not printed."""
     storage = open_storage(str(tmp_path))
     spec = Spec.of(objective="m:f", space=SPACE, max_evals=2)

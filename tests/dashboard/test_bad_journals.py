@@ -64,7 +64,7 @@ def test_nothing_in_a_journal_makes_the_page_answer_500(
 
 
 @pytest.mark.parametrize("ui", ["http://[x", "javascript:alert(1)", 7])
-def test_an_address_of_spark_that_is_none_becomes_no_link(client: TestClient, address: str, ui: Any) -> None:
+def test_an_invalid_address_of_spark_is_not_a_link(client: TestClient, address: str, ui: Any) -> None:
     writer = Writer(address)
     writer.open()
     writer.write(event="spark", spark={"ui": ui})
@@ -82,7 +82,7 @@ def test_a_lone_surrogate_reaches_the_page_as_a_question_mark(client: TestClient
     assert failure == "ValueError: row ?"
 
 
-def test_one_bad_run_costs_its_row_of_the_history(
+def test_a_damaged_run_affects_only_its_row_of_the_history(
     client: TestClient, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for run in ("r1", "r2"):

@@ -34,7 +34,7 @@ def test_few_trials_are_all_kept() -> None:
     assert sample(trials(500), 500) == trials(500)
 
 
-def test_of_many_trials_the_new_bests_the_newest_and_what_runs_are_kept() -> None:
+def test_a_sample_keeps_new_bests_the_newest_and_running_trials() -> None:
     kept = sample(trials(2000), 500)
     numbers = [trial.number for trial in kept]
 
@@ -45,7 +45,7 @@ def test_of_many_trials_the_new_bests_the_newest_and_what_runs_are_kept() -> Non
     assert sum(trial.state is TrialState.FAILED for trial in kept) >= 20
 
 
-def test_the_columns_hold_one_value_a_trial() -> None:
+def test_the_columns_have_one_value_per_trial() -> None:
     made = [replace(trial, info={"auc": 0.5, "note": "text"}) for trial in trials(60)]
 
     found = columns(made, [{"label": "x"}], since=0.0, mask=as_it_is)
@@ -57,7 +57,7 @@ def test_the_columns_hold_one_value_a_trial() -> None:
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "identity"])
-def test_a_browser_that_takes_it_gets_compressed_answers(
+def test_answers_are_compressed_if_the_browser_accepts_it(
     client: TestClient, address: str, encoding: str
 ) -> None:
     writer = Writer(address)
@@ -79,7 +79,7 @@ def test_a_file_that_the_browser_has_is_not_sent_again(client: TestClient) -> No
     assert (answer.status_code, answer.content) == (304, b"")
 
 
-def test_a_sampled_study_says_of_how_many(
+def test_a_sampled_study_shows_the_number_of_trials(
     client: TestClient, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("airflow_sparktune.dashboard.page.view.sample", lambda found: sample(found, 20))
@@ -94,7 +94,7 @@ def test_a_sampled_study_says_of_how_many(
     assert reply["summary"]["trials"] == 100
 
 
-def test_the_history_looks_into_the_newest_runs_only(client: TestClient, tmp_path: Path) -> None:
+def test_the_history_reads_only_the_newest_runs(client: TestClient, tmp_path: Path) -> None:
     from airflow_sparktune.dashboard.page.history import MOST_RUNS
     from airflow_sparktune.study.storage import LocalStorage
 

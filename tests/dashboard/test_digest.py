@@ -21,7 +21,7 @@ def failed(number: int, message: str, kind: FailureKind = FailureKind.RAISED, **
     return Trial(number=number, params={}, point=point, state=TrialState.FAILED, error=error)
 
 
-def test_a_threshold_that_parts_failures_from_the_rest_is_named() -> None:
+def test_a_threshold_that_separates_failures_is_named() -> None:
     trials = [ok(n, x=n / 10, m=1) for n in range(6)]
     trials += [failed(10 + n, "ValueError: row 3\nmore", x=0.6 + n / 100, m=1) for n in range(6)]
 
@@ -35,12 +35,12 @@ def test_an_option_that_only_failures_have_is_named() -> None:
     assert failure_digest(trials, DIMENSIONS) == ["3 failed, all with model = forest: lost their worker"]
 
 
-def test_few_failures_and_mixed_ones_claim_no_cause() -> None:
+def test_few_or_mixed_failures_have_no_cause() -> None:
     trials = [ok(1, x=0.1, m=0), ok(2, x=0.9, m=1), failed(3, "KeyError: 1", x=0.95, m=0)]
     trials += [failed(4 + n, "nan", FailureKind.NONSENSE, x=n / 2, m=n % 2) for n in range(3)]
 
     assert failure_digest(trials, DIMENSIONS) == ["3 failed: returned no finite number", "1 failed: KeyError"]
 
 
-def test_no_failure_no_line() -> None:
+def test_without_failures_there_is_no_line() -> None:
     assert failure_digest([ok(1, x=0.5)], DIMENSIONS) == []

@@ -80,7 +80,7 @@ def test_a_hundred_hanging_requests_leave_the_servers_own_routes_alone(app: Fast
         stuck.go_on.set()
 
 
-def test_a_study_whose_storage_answers_again_is_shown_again(app: FastAPI, stuck: Stuck) -> None:
+def test_a_study_is_shown_again_when_its_storage_responds(app: FastAPI, stuck: Stuck) -> None:
     with served(app) as url:
         assert httpx.get(f"{url}{RUN}/study", timeout=5).status_code == 503
         stuck.go_on.set()

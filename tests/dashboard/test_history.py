@@ -21,7 +21,7 @@ def tuning(root: Path, run: str, *, trials: int, begun: float, close: bool = Tru
         writer.close()
 
 
-def test_the_latest_run_comes_first_and_leads_to_its_page(client: TestClient, tmp_path: Path) -> None:
+def test_the_latest_run_is_first_and_links_to_its_page(client: TestClient, tmp_path: Path) -> None:
     tuning(tmp_path, "scheduled__2026-01-01T00_00_00_00_00-1e8dc70c", trials=3, begun=0)
     tuning(tmp_path, "r1", trials=4, begun=10, close=False)
     tuning(tmp_path, "mapped/2", trials=5, begun=20)
@@ -50,7 +50,7 @@ def test_a_closed_study_is_read_once(
     assert reads == []
 
 
-def test_a_study_that_goes_on_after_its_end_is_read_again(client: TestClient, address: str) -> None:
+def test_a_study_continued_after_its_end_is_read_again(client: TestClient, address: str) -> None:
     writer = Writer(address)
     writer.open()
     writer.close("killed")
@@ -65,7 +65,7 @@ def test_a_task_without_tunings_has_an_empty_history(client: TestClient) -> None
     assert client.get(f"{TASK}/history").json()["runs"] == []
 
 
-def test_the_importance_is_given_or_why_not(client: TestClient, address: str) -> None:
+def test_the_importance_or_the_reason_for_its_absence_is_given(client: TestClient, address: str) -> None:
     writer = Writer(address)
     writer.open()
     writer.run(5)

@@ -32,7 +32,7 @@ def trials(count: int) -> list[Trial]:
     return made
 
 
-def test_what_decides_has_the_largest_share() -> None:
+def test_the_decisive_parameter_has_the_largest_share() -> None:
     shares = importance(DIMENSIONS, trials(300))
 
     assert next(iter(shares)) == "momentum"
@@ -41,11 +41,11 @@ def test_what_decides_has_the_largest_share() -> None:
     assert set(shares) == {str(row["label"]) for row in DIMENSIONS}
 
 
-def test_few_trials_tell_nothing() -> None:
+def test_few_trials_have_no_importance() -> None:
     assert importance(DIMENSIONS, trials(FEWEST_TRIALS - 1)) == {}
 
 
-def test_it_is_worked_out_again_only_when_a_trial_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_computed_again_only_after_a_trial_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
     monkeypatch.setattr(
         "airflow_sparktune.dashboard.page.importance.importance",

@@ -34,13 +34,13 @@ def test_one_study_has_its_page_without_a_login(tmp_path: Path) -> None:
     assert client.get(f"{PAGE}../../history").json()["runs"][0]["run_id"] == "here"
 
 
-def test_a_name_that_was_rebound_to_this_machine_is_refused(tmp_path: Path) -> None:
+def test_dns_rebinding_is_rejected(tmp_path: Path) -> None:
     client = TestClient(local_app(study(tmp_path), mask=as_it_is), base_url="http://evil.example")
 
     assert client.get(f"{PAGE}study").status_code == 400
 
 
-def test_a_report_holds_its_data_where_no_text_can_end_it(tmp_path: Path) -> None:
+def test_no_text_can_end_the_data_of_a_report(tmp_path: Path) -> None:
     follower = read_study(study(tmp_path))
 
     text = report(follower.study, title="</script><script>alert(1)</script>", mask=as_it_is)

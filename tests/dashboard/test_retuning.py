@@ -50,7 +50,7 @@ def test_the_decision_with_its_evidence(client: TestClient, weeks: Weeks) -> Non
     assert found["changed"]["x"][1] == pytest.approx(decided.params["x"])
 
 
-def test_repeats_are_no_trials_of_the_search(client: TestClient, weeks: Weeks) -> None:
+def test_repeats_are_separate_from_trials_of_the_search(client: TestClient, weeks: Weeks) -> None:
     """They are sent with the trial that they repeat; counts and best are those of the search."""
     reply = study(client, "w2")
     assert reply["summary"]["trials"] == reply["summary"]["counts"]["ok"] == 12
@@ -62,13 +62,13 @@ def test_repeats_are_no_trials_of_the_search(client: TestClient, weeks: Weeks) -
     assert origins == {"incumbent", "warm_start"}
 
 
-def test_a_study_without_an_incumbent_has_none(client: TestClient, tmp_path: Path) -> None:
+def test_a_study_without_an_incumbent_has_no_decision(client: TestClient, tmp_path: Path) -> None:
     weeks = Weeks(str(tmp_path / "churn" / "tune"))
     weeks.run("w1", incumbent=None)
     assert study(client, "w1")["retuning"] is None
 
 
-def test_a_confirmation_that_goes_on_shows_its_repeats(client: TestClient, tmp_path: Path) -> None:
+def test_a_running_confirmation_shows_its_repeats(client: TestClient, tmp_path: Path) -> None:
     weeks = Weeks(str(tmp_path / "churn" / "tune"))
 
     def stops(call):  # type: ignore[no-untyped-def]
@@ -87,7 +87,7 @@ def test_a_confirmation_that_goes_on_shows_its_repeats(client: TestClient, tmp_p
     ]
 
 
-def test_a_report_holds_the_decision(weeks: Weeks) -> None:
+def test_a_report_contains_the_decision(weeks: Weeks) -> None:
     text = report(weeks.study("w2"), title="churn", mask=as_it_is)
     assert "replaced: trial" in text
     assert "What changes in production" in text
@@ -119,14 +119,14 @@ def test_every_segment_has_its_row(client: TestClient, tmp_path: Path) -> None:
     assert [each["segment"] for each in found] == ["lyon", "porto"]
 
 
-def test_a_torn_record_is_said(client: TestClient, weeks: Weeks) -> None:
+def test_a_torn_record_is_reported(client: TestClient, weeks: Weeks) -> None:
     (Path(weeks.record().address) / "00000003-abcdef01.json").write_bytes(b"{")
     (record,) = client.get(f"{TASK}/history").json()["champions"]
     assert "an entry is torn" in record["problem"]
 
 
 class TestRestore:
-    def test_it_is_on_record_with_who_has_done_it(self, client: TestClient, weeks: Weeks) -> None:
+    def test_a_rollback_is_recorded_with_its_user(self, client: TestClient, weeks: Weeks) -> None:
         first = weeks.record().in_office()
         answer = restore(client)
         assert (answer.status_code, "is the champion again" in answer.json()["message"]) == (200, True)
@@ -143,14 +143,14 @@ class TestRestore:
             ({**SAME, "Content-Type": "text/plain"}, 415),
         ],
     )
-    def test_another_sites_page_cannot_ask(
+    def test_requests_from_another_site_are_rejected(
         self, client: TestClient, weeks: Weeks, headers: dict[str, str], status: int
     ) -> None:
         assert restore(client, headers).status_code == status
         assert len(weeks.record().history()) == 2
 
     @pytest.mark.parametrize(("editor", "status"), [(nobody, 403), (somebody, 200)])
-    def test_who_may_look_only_may_not_restore(
+    def test_a_user_who_may_only_read_may_not_restore(
         self, tmp_path: Path, weeks: Weeks, editor: Callable[..., Any], status: int
     ) -> None:
         client = client_of(tmp_path, editor=editor)
@@ -159,14 +159,14 @@ class TestRestore:
         assert restore(client).status_code == status
         assert len(weeks.record().history()) == (3 if status == 200 else 2)
 
-    def test_what_is_not_there(self, client: TestClient, weeks: Weeks) -> None:
+    def test_a_missing_entry_or_segment(self, client: TestClient, weeks: Weeks) -> None:
         """An unknown segment does not start a new record."""
         assert restore(client, entry=9).status_code == 404
         assert restore(client, segment="../../other").status_code == 404
         assert restore(client, segment="lyon").status_code == 404
         assert len(weeks.record().history()) == 2
 
-    def test_a_challenger_that_nobody_has_promoted(self, client: TestClient, weeks: Weeks) -> None:
+    def test_an_unpromoted_challenger_cannot_be_restored(self, client: TestClient, weeks: Weeks) -> None:
         """Restoring must not bypass a manual promotion."""
         weeks.run("w3", noisy(0.9), seed=5, promote="manual")
         assert weeks.actions()[-1] is Action.PROPOSED

@@ -32,7 +32,7 @@ def routes() -> list[APIRoute]:
 
 
 @pytest.mark.parametrize("path", [route.path for route in routes()])
-def test_no_route_answers_whom_the_guard_refuses(path: str, tmp_path: Path) -> None:
+def test_no_route_answers_rejected_users(path: str, tmp_path: Path) -> None:
     filled = re.sub(r"\{\w+\}", "1", path)
 
     client = client_of(tmp_path, guard=nobody)
@@ -40,7 +40,7 @@ def test_no_route_answers_whom_the_guard_refuses(path: str, tmp_path: Path) -> N
     assert client.put(filled).status_code in (401, 405)
 
 
-def test_there_are_routes_and_only_two_change_anything() -> None:
+def test_only_two_routes_change_anything() -> None:
     assert len(routes()) >= 8
     changing = [route.path for route in routes() if route.methods != {"GET"}]
     assert changing == [
@@ -50,7 +50,7 @@ def test_there_are_routes_and_only_two_change_anything() -> None:
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/"])
-def test_nothing_describes_the_routes(client: TestClient, path: str) -> None:
+def test_there_is_no_description_of_the_routes(client: TestClient, path: str) -> None:
     assert client.get(path).status_code == 404
 
 
@@ -67,14 +67,14 @@ def test_nothing_describes_the_routes(client: TestClient, path: str) -> None:
         "/dags/churn/tasks/tune/runs/r1/study?map_index=-7",
     ],
 )
-def test_ids_that_are_none_are_refused_and_logged(
+def test_invalid_ids_are_rejected_and_logged(
     client: TestClient, path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert client.get(path).status_code == 400
     assert "Rejected a request for a study" in caplog.text
 
 
-def test_an_encoded_slash_is_no_way_out(client: TestClient, address: str) -> None:
+def test_an_encoded_slash_does_not_leave_the_storage(client: TestClient, address: str) -> None:
     Writer(address).open()
 
     assert client.get("/dags/other/tasks/..%2F..%2Fchurn%2Ftune/runs/r1/study").status_code in (400, 404)
@@ -108,14 +108,14 @@ def test_a_link_to_another_tasks_study_is_not_followed(
     assert all(row["phase"] == "none" for row in client.get(f"{TASK}/history").json()["runs"])
 
 
-def test_a_root_that_is_a_link_is_followed(tmp_path: Path) -> None:
+def test_a_root_may_be_a_link(tmp_path: Path) -> None:
     (tmp_path / "here").symlink_to(tmp_path / "there")
     Writer(str(tmp_path / "there" / "churn" / "tune" / "r1" / "g0")).open()
 
     assert client_of(tmp_path / "here").get(f"{RUN}/study").json()["phase"] == "starting"
 
 
-def test_a_folder_with_a_date_for_a_name_is_no_generation(client: TestClient, address: str) -> None:
+def test_a_folder_named_by_a_date_is_not_a_generation(client: TestClient, address: str) -> None:
     Writer(address).open()
     Writer(address.replace("/g0", "/g20261124")).open()
 
@@ -135,7 +135,7 @@ def test_every_answer_forbids_foreign_scripts(client: TestClient) -> None:
         assert "unsafe-" not in policy
 
 
-def test_a_storage_that_fails_is_reported_without_its_path(
+def test_a_failing_storage_is_reported_without_its_path(
     client: TestClient, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Writer(address).open()
@@ -152,7 +152,7 @@ def test_a_storage_that_fails_is_reported_without_its_path(
     assert address not in answer.text
 
 
-def test_a_storage_that_does_not_answer_asks_for_no_rights(
+def test_a_storage_that_does_not_respond_is_not_reported_as_missing_rights(
     client: TestClient, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Writer(address).open()
@@ -169,7 +169,7 @@ def test_a_storage_that_does_not_answer_asks_for_no_rights(
     assert "right" not in answer.json()["detail"]
 
 
-def test_text_under_a_telling_key_is_masked(tmp_path: Path, address: str) -> None:
+def test_text_under_a_secret_key_is_masked(tmp_path: Path, address: str) -> None:
     from airflow_sparktune.dashboard.page.masking import airflow_mask
     from airflow_sparktune.study.space import choice, uniformint
 
@@ -188,7 +188,7 @@ def test_text_under_a_telling_key_is_masked(tmp_path: Path, address: str) -> Non
     assert '"max_tokens":' in shown
 
 
-def test_a_secret_of_the_spec_is_hidden_in_tracebacks_too(tmp_path: Path, address: str) -> None:
+def test_a_secret_of_the_spec_is_masked_in_tracebacks(tmp_path: Path, address: str) -> None:
     from airflow_sparktune.dashboard.page.masking import airflow_mask
 
     writer = Writer(address)

@@ -20,7 +20,7 @@ def study(path: Path, trials: int) -> str:
     return str(path)
 
 
-def test_the_study_not_looked_at_for_longest_goes(tmp_path: Path) -> None:
+def test_the_least_recently_used_study_is_dropped(tmp_path: Path) -> None:
     shelf = Shelf(studies=2)
     addresses = [study(tmp_path / name, 1) for name in "abc"]
 
@@ -33,7 +33,7 @@ def test_the_study_not_looked_at_for_longest_goes(tmp_path: Path) -> None:
         assert kept.study.trials
 
 
-def test_trials_count_too_but_one_study_always_stays(tmp_path: Path) -> None:
+def test_trials_count_but_one_study_is_always_kept(tmp_path: Path) -> None:
     shelf = Shelf(trials=5)
 
     for name in "ab":
@@ -61,7 +61,7 @@ def test_an_unchanged_file_is_read_once(tmp_path: Path, monkeypatch: pytest.Monk
     assert set(reads.values()) == {1}
 
 
-def test_many_pages_list_the_folder_once_a_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_pages_share_one_listing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     shelf = Shelf(pause_s=1.0, clock=lambda: now[0])
     address = study(tmp_path / "a", 1)
@@ -79,7 +79,7 @@ def test_many_pages_list_the_folder_once_a_pause(tmp_path: Path, monkeypatch: py
     assert lists.count("attempts") == 2
 
 
-def test_a_look_at_a_long_study_ends_early_and_the_next_continues(tmp_path: Path) -> None:
+def test_reading_a_long_study_is_split_over_requests(tmp_path: Path) -> None:
     ticks = itertools.count()
     shelf = Shelf(read_s=5.0, clock=lambda: float(next(ticks)))
     address = study(tmp_path / "a", 8)

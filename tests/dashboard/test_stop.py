@@ -30,7 +30,7 @@ def put(client: TestClient, headers: dict[str, str] = SAME, **query: Any) -> Any
     return client.put(f"{RUN}/stop", params={"generation": 0, **query}, headers=headers, content="{}")
 
 
-def test_the_driver_finds_who_has_asked(client: TestClient, address: str, writer: Writer) -> None:
+def test_the_driver_gets_the_name_of_the_user(client: TestClient, address: str, writer: Writer) -> None:
     answer = put(client)
 
     assert (answer.status_code, "keeps the best" in answer.json()["message"]) == (200, True)
@@ -50,7 +50,7 @@ def test_the_driver_finds_who_has_asked(client: TestClient, address: str, writer
         ({**SAME, "Content-Type": "application/x-www-form-urlencoded"}, 415),
     ],
 )
-def test_another_sites_page_cannot_ask(
+def test_requests_from_another_site_are_rejected(
     client: TestClient, address: str, writer: Writer, headers: dict[str, str], status: int
 ) -> None:
     assert put(client, headers).status_code == status
@@ -58,7 +58,7 @@ def test_another_sites_page_cannot_ask(
 
 
 @pytest.mark.parametrize(("editor", "status"), [(nobody, 403), (somebody, 200)])
-def test_who_may_look_only_may_not_stop(
+def test_a_user_who_may_only_read_may_not_stop(
     tmp_path: Path, address: str, writer: Writer, editor: Callable[..., Any], status: int
 ) -> None:
     client = client_of(tmp_path, editor=editor)
@@ -69,7 +69,7 @@ def test_who_may_look_only_may_not_stop(
     assert (stop_requested(LocalStorage(address), attempt=1) is not None) is (status == 200)
 
 
-def test_no_dag_in_particular_is_refused(client: TestClient) -> None:
+def test_a_request_without_a_dag_is_rejected(client: TestClient) -> None:
     answer = client.put(
         "/dags/~/tasks/tune/runs/r1/stop", params={"generation": 0}, headers=SAME, content=json.dumps({})
     )
@@ -89,7 +89,7 @@ def test_a_study_that_has_ended_cannot_be_stopped(client: TestClient, writer: Wr
     assert put(client, generation=7).status_code == 404
 
 
-def test_a_folder_that_the_server_may_not_write_to_is_said(
+def test_a_folder_without_write_permission_is_reported(
     client: TestClient, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from airflow_sparktune.errors import StorageError

@@ -23,7 +23,7 @@ def ask(client: TestClient, **query: Any) -> dict[str, Any]:
     return reply
 
 
-def test_a_closed_study_is_sent_whole(client: TestClient, address: str) -> None:
+def test_a_closed_study_is_sent_completely(client: TestClient, address: str) -> None:
     writer = Writer(address)
     writer.open(max_evals=12)
     writer.run(12)
@@ -37,7 +37,7 @@ def test_a_closed_study_is_sent_whole(client: TestClient, address: str) -> None:
     assert len(reply["columns"]["points"]) == len(reply["dimensions"])
 
 
-def test_a_second_question_brings_what_changed_since(client: TestClient, address: str) -> None:
+def test_a_second_request_returns_only_changes(client: TestClient, address: str) -> None:
     writer = Writer(address)
     writer.open()
     writer.run(3)
@@ -50,7 +50,7 @@ def test_a_second_question_brings_what_changed_since(client: TestClient, address
     assert ask(client, after=second["changes"], stream=second["stream"])["columns"]["number"] == []
 
 
-def test_a_new_attempt_starts_the_page_over(client: TestClient, address: str) -> None:
+def test_a_new_attempt_resets_the_page(client: TestClient, address: str) -> None:
     writer = Writer(address)
     writer.open()
     writer.run(3)
@@ -80,7 +80,7 @@ def test_the_newest_generation_is_shown_and_an_older_one_can_be_chosen(
     assert client.get(f"{RUN}/study", params={"generation": 1}).status_code == 404
 
 
-def test_a_mapped_task_has_a_study_an_index(client: TestClient, address: str) -> None:
+def test_a_mapped_task_has_a_study_for_each_index(client: TestClient, address: str) -> None:
     writer = Writer(address.replace("/g0", "/2/g0"))
     writer.open()
 
@@ -88,7 +88,7 @@ def test_a_mapped_task_has_a_study_an_index(client: TestClient, address: str) ->
     assert ask(client, map_index="{MAP_INDEX}")["phase"] == "none"
 
 
-def test_no_study_is_no_error(client: TestClient, tmp_path: Path) -> None:
+def test_a_missing_study_is_not_an_error(client: TestClient, tmp_path: Path) -> None:
     assert ask(client)["phase"] == "none"
     assert ask(client)["message"] is None
 
@@ -102,13 +102,13 @@ def test_a_missing_storage_is_reported_without_its_path(client: TestClient, tmp_
     assert str(tmp_path) not in message
 
 
-def test_a_folder_without_a_journal_waits_for_its_driver(client: TestClient, address: str) -> None:
+def test_a_folder_without_a_journal_is_waiting(client: TestClient, address: str) -> None:
     Path(address).mkdir(parents=True)
 
     assert ask(client)["phase"] == "waiting"
 
 
-def test_a_torn_segment_is_reported_and_the_rest_shown(client: TestClient, address: str) -> None:
+def test_a_torn_segment_is_reported_and_the_others_are_shown(client: TestClient, address: str) -> None:
     writer = Writer(address)
     writer.open()
     writer.run(2)
@@ -121,7 +121,7 @@ def test_a_torn_segment_is_reported_and_the_rest_shown(client: TestClient, addre
     assert "torn" in reply["problems"][0]
 
 
-def test_a_later_versions_study_says_so(client: TestClient, address: str) -> None:
+def test_a_study_of_a_later_version_is_reported(client: TestClient, address: str) -> None:
     writer = Writer(address)
     writer.open()
     writer.write(event="promoted", v=99)
@@ -129,7 +129,7 @@ def test_a_later_versions_study_says_so(client: TestClient, address: str) -> Non
     assert "later version" in ask(client)["problems"][0]
 
 
-def test_a_trial_comes_with_its_traceback(client: TestClient, address: str) -> None:
+def test_a_trial_has_its_traceback(client: TestClient, address: str) -> None:
     writer = Writer(address)
     writer.open()
     writer.run(5)
@@ -170,7 +170,7 @@ def test_script_tags_stay_data(client: TestClient, address: str) -> None:
     assert json.loads(answer.text)["dimensions"][0]["label"] == "<script>alert(1)</script>"
 
 
-def test_a_study_that_takes_long_to_read_is_sent_when_it_has_been_read(tmp_path: Path, address: str) -> None:
+def test_a_study_that_takes_long_to_read_is_sent_afterwards(tmp_path: Path, address: str) -> None:
     writer = Writer(address)
     writer.open(max_evals=12)
     writer.run(12)

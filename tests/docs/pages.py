@@ -20,7 +20,7 @@ _FILE = re.compile(r"# (\S+\.(?:py|yaml|yml|json))\n")
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block; `note` is what the comment before it says."""
+    """A fenced block; `note` is the text of the comment before it."""
 
     page: Path
     language: str
@@ -29,13 +29,13 @@ class Block:
 
     @property
     def file(self) -> str | None:
-        """The file's name in the block's first line, where it has one."""
+        """Return the file name in the first line of the block, if there is one."""
         match = _FILE.match(self.text)
         return match[1] if match else None
 
     @property
     def is_dag(self) -> bool:
-        """Whether the block is a DAG file."""
+        """Return whether the block is a DAG file."""
         return self.file is not None and "\n@dag(" in self.text
 
     def __str__(self) -> str:
@@ -44,11 +44,11 @@ class Block:
 
 
 def blocks(page: Path) -> Iterator[Block]:
-    """The fenced blocks of a page that name a language, in order."""
+    """Yield the fenced blocks of a page that name a language, in order."""
     for match in _BLOCK.finditer(page.read_text()):
         yield Block(page, match["language"], match["text"], match["note"] or "")
 
 
 def all_blocks(*languages: str) -> list[Block]:
-    """The blocks of every page in these languages."""
+    """Return the blocks of all pages in these languages."""
     return [block for page in PAGES for block in blocks(page) if block.language in languages]

@@ -1,8 +1,8 @@
-"""Every code block of the documentation is run, or checked against the real signatures; every link leads on.
+"""Every code block of the documentation runs or is checked against the real signatures; every link works.
 
-A Python block runs, page by page in one namespace. The line before a block that starts Spark says so,
-`<!-- needs Spark -->`; before one that no test can run (it needs a cluster, a model) it says
-`<!-- not run: reason -->`, and the block is compiled and checked only. A block whose first line is
+The Python blocks of a page run in one namespace. The line before a block that starts Spark is
+`<!-- needs Spark -->`. Before a block that no test can run (it needs a cluster, a model) it is
+`<!-- not run: reason -->`; such a block is only compiled and checked. A block whose first line is
 `# name.py` or `# name.yaml` is a file that the page's other blocks may import.
 """
 
@@ -40,7 +40,7 @@ def of_page(page: Path) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder, from which modules can be imported; what a test imports there is forgotten."""
+    """Provide a current folder from which a test can import modules, and unload them afterwards."""
     before = set(sys.modules)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -58,7 +58,7 @@ def write_files(page: Path, folder: Path) -> None:
 
 
 def run(page: Path, folder: Path, *, spark: bool) -> None:
-    """Execute the page's blocks one after the other; those that start Spark only with `spark`."""
+    """Execute the page's blocks in order; those that start Spark run only with `spark`."""
     write_files(page, folder)
     namespace: dict[str, Any] = {"__name__": "page"}
     for block in blocks(page):
@@ -76,7 +76,7 @@ def run(page: Path, folder: Path, *, spark: bool) -> None:
 
 @pytest.mark.parametrize("page", RUN, ids=of_page)
 def test_python_blocks_run(page: Path, folder: Path) -> None:
-    """As a reader would type them, except what starts Spark."""
+    """They run in order, except those that start Spark."""
     run(page, folder, spark=False)
 
 
@@ -85,7 +85,7 @@ def test_python_blocks_run(page: Path, folder: Path) -> None:
     "page", [page for page in RUN if any(block.note == "needs Spark" for block in blocks(page))], ids=of_page
 )
 def test_python_blocks_that_start_spark_run(page: Path, folder: Path) -> None:
-    """In a local session that the test stops."""
+    """They use a local session, which the test stops."""
     from pyspark import SparkContext
 
     try:
@@ -96,7 +96,7 @@ def test_python_blocks_that_start_spark_run(page: Path, folder: Path) -> None:
 
 @pytest.mark.parametrize("block", [block for block in PYTHON if block.is_dag], ids=str)
 def test_dags_load(block: Block, folder: Path) -> None:
-    """Airflow finds the DAG and no error; the tuning task has a task or an asset behind it."""
+    """Airflow loads the DAG without an error; the tuning task has a downstream task or an outlet."""
     from airflow.dag_processing.dagbag import DagBag
 
     write_files(block.page, folder)
@@ -108,8 +108,8 @@ def test_dags_load(block: Block, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("block", [block for block in PYTHON if block.note], ids=str)
-def test_blocks_that_are_not_run_fit_the_signatures(block: Block) -> None:
-    """They compile, and calls of the package's own names bind to their signatures."""
+def test_calls_in_other_blocks_match_the_signatures(block: Block) -> None:
+    """The blocks compile, and calls of the package's names bind to their signatures."""
     imported: dict[str, Any] = {}
     for node in ast.walk(ast.parse(block.text)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("airflow_sparktune"):
@@ -132,7 +132,7 @@ def test_blocks_that_are_not_run_fit_the_signatures(block: Block) -> None:
 
 
 @pytest.mark.parametrize("block", all_blocks("yaml", "json"), ids=str)
-def test_data_blocks_parse(block: Block) -> None:
+def test_data_blocks_are_valid(block: Block) -> None:
     """YAML and JSON can be read; a file with an objective is a spec."""
     found = yaml.safe_load(block.text) if block.language == "yaml" else json.loads(block.text)
     if isinstance(found, dict) and "objective" in found:
@@ -142,7 +142,7 @@ def test_data_blocks_parse(block: Block) -> None:
 
 @pytest.mark.parametrize("block", all_blocks("console"), ids=str)
 def test_commands_exist(block: Block) -> None:
-    """`sparktune` takes the arguments, make has the target, pip's extras are declared."""
+    """`sparktune` accepts the arguments, make has the target, and the extras are declared."""
     makefile = (ROOT / "Makefile").read_text()
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     for line in block.text.splitlines():
@@ -158,14 +158,14 @@ def test_commands_exist(block: Block) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=of_page)
-def test_links_lead_to_files(page: Path) -> None:
-    """Sphinx checks the links of its pages; this checks README's, and pictures."""
+def test_links_point_to_files(page: Path) -> None:
+    """Sphinx checks the links of its pages; this test also checks the README and pictures."""
     for target in re.findall(r"\]\((?!https?://|#|mailto:)([^)#]+)", page.read_text()):
         assert (page.parent / target).exists(), target
 
 
-def test_every_page_of_a_fixed_list_is_linked() -> None:
-    """Pages outside guides/ and explanation/, which index.md lists by pattern, are named in it."""
+def test_every_page_is_in_a_toctree() -> None:
+    """index.md lists guides/ and explanation/ by pattern, and must name all other pages."""
     index = (ROOT / "docs" / "index.md").read_text()
     for page in PAGES[1:]:
         name = page.relative_to(ROOT / "docs").with_suffix("").as_posix()
@@ -174,7 +174,7 @@ def test_every_page_of_a_fixed_list_is_linked() -> None:
 
 
 def test_the_journal_page_names_every_event_with_its_fields() -> None:
-    """A kind of event or a field that is added must be described."""
+    """The page must describe new kinds of events and new fields."""
     page = (ROOT / "docs" / "reference" / "journal.md").read_text()
     rows = {line.split("`")[1]: line for line in page.splitlines() if line.startswith("| `")}
     for kind in (each for each in vars(events).values() if isinstance(each, type)):

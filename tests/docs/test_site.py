@@ -1,4 +1,4 @@
-"""The site that Sphinx builds."""
+"""Sphinx builds the site."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.integration
-def test_the_site_builds_and_its_tables_are_whole(tmp_path: Path) -> None:
-    """No warning, and the generated tables name every argument and every error."""
+def test_the_site_builds_with_complete_tables(tmp_path: Path) -> None:
+    """There are no warnings, and the generated tables have every argument and every error."""
     subprocess.run(
         [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html", str(ROOT / "docs"), str(tmp_path)],
         check=True,

@@ -80,7 +80,7 @@ def test_killed_driver_is_resumed(airflow: Site) -> None:
     assert run.xcom(key="tuning_result")["attempts"] == 2
 
 
-def test_misspelled_module_is_told_in_one_sentence_and_not_retried(airflow: Site) -> None:
+def test_misspelled_module_has_a_short_error_and_is_not_retried(airflow: Site) -> None:
     """A misspelled module fails the task permanently at the first of seven tries."""
     run = airflow.trigger("misspelled")
     run.wait("failed", within_s=90)

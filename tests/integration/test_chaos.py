@@ -142,7 +142,7 @@ def uninterrupted(asked: Spec) -> list[Any]:
 
 
 class TestOnSpark:
-    def test_a_study_goes_on_whatever_is_killed(self, start: Start) -> None:
+    def test_a_study_continues_after_any_kill(self, start: Start) -> None:
         """The driver gets SIGKILL, then the JVM, then the driver SIGTERM, each during a trial."""
         known = Study()
         for attempt, kill in enumerate((kill_driver, kill_jvm, terminate_driver), start=1):
@@ -163,14 +163,14 @@ class TestOnSpark:
         assert len(ended(study)) == len(study.trials) == 20
         assert [study.trials[number].params for number in range(20)] == uninterrupted(spec())
 
-    def test_a_task_that_was_killed_leaves_nothing(self, start: Start) -> None:
+    def test_a_killed_task_leaves_nothing(self, start: Start) -> None:
         process = start(in_a_task=True)
         process.wait_until(lambda study: in_a_trial(study, 1, 1))
         process.submit.kill()
         assert process.left() == []
         assert not process.work.exists()
 
-    def test_of_two_drivers_the_older_one_stops(self, start: Start) -> None:
+    def test_the_older_of_two_drivers_stops(self, start: Start) -> None:
         older = start(parallelism=2, max_evals=100_000)
         older.wait_until(lambda study: in_a_trial(study, 1, 2))
         newer = start(parallelism=2, max_evals=100_000)

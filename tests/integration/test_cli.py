@@ -77,7 +77,7 @@ def show(folder: Path) -> Any:
     return json.loads(subprocess.check_output([SPARKTUNE, "show", study(folder), "--json"], text=True))
 
 
-def test_killed_and_gone_on(start: Start, tmp_path: Path) -> None:
+def test_killed_and_continued(start: Start, tmp_path: Path) -> None:
     """30 trials on 2 slots, kill -9 at trial 12: the same command completes 30 and keeps the first 11."""
     spec = {"max_evals": 30, "parallelism": 2, "objective_kwargs": {"sleep": 0.2}}
     first = start(**spec)
@@ -163,7 +163,7 @@ def test_objective_that_returns_nothing(start: Start) -> None:
     assert re.search("all [56] that ended have failed", told)
 
 
-def test_objective_that_is_not_there(start: Start) -> None:
+def test_missing_objective(start: Start) -> None:
     """One sentence with the nearest name is printed before Spark starts."""
     process = start(objective="objectives:quadratik")
     told = output(process)

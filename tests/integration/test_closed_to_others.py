@@ -55,7 +55,7 @@ def driver(tmp_path: Path, key_file: Path) -> Iterator[DriverProcess]:
     process.end()
 
 
-def test_a_secret_shows_nowhere(driver: DriverProcess, tmp_path: Path) -> None:
+def test_a_secret_is_visible_nowhere(driver: DriverProcess, tmp_path: Path) -> None:
     """It is not in the process list, on the Spark UI's pages, in spec and journal, or in the logs."""
     study = driver.wait_until(lambda study: study.finished >= 1)
     spark = study.attempts[-1].spark
@@ -101,7 +101,7 @@ def test_a_local_driver_listens_on_loopback_only(driver: DriverProcess, tmp_path
     assert driver.journal().finished == 12
 
 
-def test_a_spec_that_was_replaced_is_not_run(tmp_path: Path) -> None:
+def test_a_replaced_spec_is_not_run(tmp_path: Path) -> None:
     """Users who may write to the study folder cannot choose what the driver runs."""
     spec = Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=2)
     driver = DriverProcess(tmp_path / "study", tmp_path / "work", spec, code={"m.py": b"def f(p): return 0"})

@@ -71,7 +71,7 @@ def test_fresh_workers_give_each_trial_a_new_process(start: Start) -> None:
     assert {trial.info["trials"] for trial in study.trials.values()} == {1}
 
 
-def test_trials_on_the_driver_that_hang_neither_keep_the_study_nor_outlive_it(start: Start) -> None:
+def test_hanging_trials_on_the_driver_end_with_the_study(start: Start) -> None:
     process = start(
         objective="objectives_of_a_test:stuck_when_small",
         max_evals=6,

@@ -187,7 +187,7 @@ def test_segments_keep_their_champions(airflow: Site) -> None:
     assert sorted(map(str, segments(root))) == ["berlin", "lyon", "porto"]
 
 
-def test_a_script_has_a_champion_too(airflow: Site) -> None:
+def test_a_script_has_a_champion(airflow: Site) -> None:
     """An unchanged script with fmin is compared with the champion of its task."""
     first = week(airflow, "retune_existing_script", WEEKS[0], task="train")
     assert first.state(task="train") == "success", first.log()

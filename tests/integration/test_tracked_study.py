@@ -21,7 +21,7 @@ from tests.tracking.servers import mlflow_server, runs_of
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 
-def test_mlflow_shows_each_trial_once_whatever_is_killed(airflow: Site, tmp_path: Path) -> None:
+def test_mlflow_shows_each_trial_once_after_kills(airflow: Site, tmp_path: Path) -> None:
     """After kill -9 of the driver, then of the task, the third try ends with exactly max_evals."""
     with mlflow_server(tmp_path) as server:
         where = urlsplit(server)

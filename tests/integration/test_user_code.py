@@ -62,7 +62,7 @@ def test_a_packed_environment(examples: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("where", ["in the module", "in the function"])
-def test_a_missing_library_is_named_with_the_ways_out(examples: Path, where: str) -> None:
+def test_the_error_of_a_missing_library_says_what_to_do(examples: Path, where: str) -> None:
     if where == "in the module":
         (examples / "bowl.py").write_text("import blend\ndef loss(params): return 0.0\n")
     else:

@@ -96,7 +96,7 @@ def test_a_tracker_opens_the_storage_by_the_same_connection(lake: set[str], tmp_
 
 
 @pytest.mark.integration
-def test_listings_are_never_old(lake: set[str]) -> None:
+def test_listings_are_not_cached(lake: set[str]) -> None:
     """Airflow's own file system would cache the listings."""
     connections.register()
     reader = open_storage(f"s3://lake@{BUCKET}/fresh")
@@ -107,7 +107,7 @@ def test_listings_are_never_old(lake: set[str]) -> None:
     assert reader.names("") == ["one", "two"]
 
 
-def test_a_connection_that_is_not_there(operator, run, spark_submit) -> None:
+def test_a_missing_connection(operator, run, spark_submit) -> None:
     """The message has the command that creates the connection, and nothing is submitted."""
     note = spark_submit("works")
     with pytest.raises(AirflowFailException, match=r"got 'nowhere'; .*airflow connections add nowhere"):
@@ -115,7 +115,7 @@ def test_a_connection_that_is_not_there(operator, run, spark_submit) -> None:
     assert note() is None
 
 
-def test_without_the_extra_one_sentence_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_file_system(scheme: str, conn_id: str) -> None:
         raise ValueError(f"No filesystem registered for scheme {scheme}")
 
@@ -137,6 +137,6 @@ def test_a_driver_has_no_connections(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("address", ["sftp://me@host/studies", "abfs://data@account.dfs.core.windows.net/x"])
-def test_an_at_sign_of_another_meaning_is_left_alone(address: str, tmp_path: Path) -> None:
+def test_an_unrelated_at_sign_is_kept(address: str, tmp_path: Path) -> None:
     assert opened_by.without_connection(address) == address
     assert opened_by.opened(address) is None

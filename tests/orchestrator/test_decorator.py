@@ -62,7 +62,7 @@ def test_the_params_may_have_any_name(submitted) -> None:
     assert spec.objective_kwargs == {"by": 1}
 
 
-def test_arguments_of_the_decorator_and_of_the_call_meet(submitted) -> None:
+def test_arguments_of_the_call_override_those_of_the_decorator(submitted) -> None:
     """Arguments of the decorator are defaults; those of the call override them."""
 
     @task.sparktune(space=SPACE, max_evals=3, seed=1, objective_kwargs={"folds": 3, "by": 0})
@@ -73,7 +73,7 @@ def test_arguments_of_the_decorator_and_of_the_call_meet(submitted) -> None:
     assert spec.objective_kwargs == {"folds": 3, "by": 1}
 
 
-def test_a_call_that_does_not_fit(submitted) -> None:
+def test_a_call_with_missing_arguments(submitted) -> None:
     """Parsing the DAG fails with the name of the missing argument."""
 
     @task.sparktune(space=SPACE, max_evals=3)

@@ -59,7 +59,7 @@ def mail_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[MailServer]:
         server.shutdown()
 
 
-def test_it_says_what_was_decided(mail_server: MailServer) -> None:
+def test_the_letter_has_the_decision(mail_server: MailServer) -> None:
     """The example of the guide works; its templates have the result as `tuning`."""
     letter = SmtpNotifier(
         to="owner@example.com",

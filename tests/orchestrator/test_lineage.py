@@ -33,9 +33,7 @@ def test_the_data_sets_are_the_inlets_and_the_addresses(operator, run, spark_sub
     assert inputs(collector) == ["s3://lake/customers", "s3://lake/orders", "file://data/shops.csv"]
 
 
-def test_an_address_that_airflow_refuses_fails_nothing(
-    operator, run, spark_submit, collector, caplog
-) -> None:
+def test_an_address_that_airflow_rejects_is_ignored(operator, run, spark_submit, collector, caplog) -> None:
     caplog.set_level("INFO")
     spark_submit("works")
     run(operator(objective_kwargs={"rows": "airflow://orders", "text": "see http://a.example and wait"}))
@@ -43,7 +41,7 @@ def test_an_address_that_airflow_refuses_fails_nothing(
     assert "airflow://orders is left out of the lineage" in caplog.text
 
 
-def test_an_event_says_what_was_tuned_and_decided(operator, run, spark_submit) -> None:
+def test_the_facet_has_the_study_and_the_decision(operator, run, spark_submit) -> None:
     """The OpenLineage provider requests the facet after the task has succeeded."""
     from airflow.providers.openlineage.extractors.manager import ExtractorManager
     from openlineage.client.serde import Serde
@@ -67,7 +65,7 @@ def test_an_event_says_what_was_tuned_and_decided(operator, run, spark_submit) -
     assert list(facet["space"]) == ["x"]
 
 
-def test_without_the_provider_there_is_nothing(
+def test_without_the_provider_there_is_no_facet(
     operator, run, spark_submit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "airflow.providers.openlineage.extractors", None)

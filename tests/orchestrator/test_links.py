@@ -17,7 +17,7 @@ KEY = SimpleNamespace(
 @pytest.mark.parametrize(
     ("base_url", "path"), [("", ""), ("http://airflow:8080", ""), ("https://airflow.example/team/", "/team")]
 )
-def test_the_link_is_made_of_the_ids(monkeypatch: pytest.MonkeyPatch, base_url: str, path: str) -> None:
+def test_the_link_contains_the_ids(monkeypatch: pytest.MonkeyPatch, base_url: str, path: str) -> None:
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", base_url)
 
     link = TuningLink().get_link(None, ti_key=KEY)
@@ -27,7 +27,7 @@ def test_the_link_is_made_of_the_ids(monkeypatch: pytest.MonkeyPatch, base_url: 
     assert conf.get("api", "base_url") == base_url
 
 
-def test_operator_and_decorator_have_it() -> None:
+def test_operator_and_decorator_have_the_link() -> None:
     (link,) = SparktuneLinks.operator_extra_links
 
     assert [each.__name__ for each in link.operators] == ["SparkTuneOperator", "DecoratedSparkTuneOperator"]

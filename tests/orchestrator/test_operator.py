@@ -79,7 +79,7 @@ def test_the_cluster_decides_about_its_own_python(operator, run, spark_submit) -
     assert "spark.pyspark.python" not in note()["conf"]
 
 
-def test_what_the_user_sets_wins(operator, run, spark_submit) -> None:
+def test_settings_of_the_user_are_kept(operator, run, spark_submit) -> None:
     """Settings in the user's conf are not changed."""
     note = spark_submit("works")
     run(operator(conf={"spark.pyspark.python": "/opt/py/bin/python"}))
@@ -136,7 +136,7 @@ def test_settings_of_openlineage_are_not_on_the_command_line(
     assert note()["conf"][key] == "hunter2"
 
 
-def test_sparks_defaults_stay(operator, run, spark_submit, tmp_path) -> None:
+def test_spark_defaults_are_kept(operator, run, spark_submit, tmp_path) -> None:
     """With a properties file, spark-submit ignores spark-defaults.conf, so the file includes its settings."""
     note = spark_submit("works")
     (tmp_path / "conf").mkdir()
@@ -145,7 +145,7 @@ def test_sparks_defaults_stay(operator, run, spark_submit, tmp_path) -> None:
     assert note()["conf"]["spark.eventLog.dir"] == "hdfs:///logs"
 
 
-def test_the_spec_is_the_one_that_was_submitted(operator, run, spark_submit) -> None:
+def test_the_driver_checks_the_submitted_spec(operator, run, spark_submit) -> None:
     """The hash of the spec is on the driver's command line."""
     note = spark_submit("works")
     _, ti = run(operator())
@@ -180,7 +180,7 @@ def test_the_operator_takes_every_argument_of_a_spec() -> None:
     assert {name: getattr(task, name) for name in given} == given
 
 
-def test_retry_goes_on(operator, run, spark_submit, storage) -> None:
+def test_retry_continues(operator, run, spark_submit, storage) -> None:
     """A driver that ended without a verdict is retried, and the next attempt runs the missing trials."""
     spark_submit("dies at the second trial")
     with pytest.raises(DriverLost, match="after 2 finished trials; a retry continues the study"):
@@ -213,14 +213,14 @@ def test_another_generation_is_another_study(operator, run, spark_submit, storag
     assert read_study(str(storage / RUN / "3" / "g1")).study.result_stands
 
 
-def test_a_verdict_of_the_driver_is_not_retried(operator, run, spark_submit) -> None:
+def test_an_error_that_the_user_must_fix_is_not_retried(operator, run, spark_submit) -> None:
     """An error that the user must fix fails the task permanently, with the driver's message."""
     spark_submit("fails")
     with pytest.raises(AirflowFailException, match="the objective 'm:f' must be callable, got int"):
         run(operator())
 
 
-def test_older_studies_go_after_a_success(operator, run, spark_submit, storage, caplog) -> None:
+def test_older_studies_are_removed_after_a_success(operator, run, spark_submit, storage, caplog) -> None:
     """Older studies are removed only after a success; this run's study is always kept."""
     spark_submit("works")
     for clear in range(3):
@@ -236,9 +236,7 @@ def test_older_studies_go_after_a_success(operator, run, spark_submit, storage, 
     assert ti.pushed["study"] == str(folder / "g4")
 
 
-def test_older_studies_that_cannot_be_removed_fail_no_task(
-    operator, run, spark_submit, monkeypatch, caplog
-) -> None:
+def test_a_failed_removal_does_not_fail_the_task(operator, run, spark_submit, monkeypatch, caplog) -> None:
     spark_submit("works")
     run(operator())
 
@@ -251,14 +249,14 @@ def test_older_studies_that_cannot_be_removed_fail_no_task(
     assert "an older study was not removed: cannot remove: Permission denied" in caplog.text
 
 
-def test_a_number_of_studies_that_is_none_is_told_at_once(operator, run, spark_submit) -> None:
+def test_an_invalid_number_of_studies_is_rejected_at_once(operator, run, spark_submit) -> None:
     note = spark_submit("works")
     with pytest.raises(AirflowFailException, match="keep_studies must be a number of studies, or an age"):
         run(operator(keep_studies="all"))
     assert note() is None
 
 
-def test_a_verdict_does_not_drive_a_terminal(operator, run, spark_submit) -> None:
+def test_escape_sequences_are_removed_from_the_error(operator, run, spark_submit) -> None:
     """Escape sequences from a journal are removed from Airflow's log and from the exception."""
     spark_submit("fails with escapes")
     with pytest.raises(AirflowFailException) as raised:
@@ -285,7 +283,7 @@ def test_a_storage_group_may_read_the_study(operator, run, spark_submit, storage
         assert status.st_mode & 0o077 == (0o040 if path.is_file() else 0o050), path
 
 
-def test_a_storage_group_that_is_not_there(operator, run, spark_submit, monkeypatch) -> None:
+def test_a_missing_storage_group(operator, run, spark_submit, monkeypatch) -> None:
     monkeypatch.setenv("AIRFLOW__SPARKTUNE__STORAGE_GROUP", "no-such-group")
     note = spark_submit("works")
     with pytest.raises(AirflowFailException, match="must be one of this machine's, got 'no-such-group'"):
@@ -300,7 +298,7 @@ def test_a_driver_that_never_opened_the_study(operator, run, spark_submit) -> No
         run(operator())
 
 
-def test_an_older_result_is_not_passed_off_as_a_new_one(operator, run, spark_submit) -> None:
+def test_an_older_result_is_not_reported_as_new(operator, run, spark_submit) -> None:
     """An earlier result does not count as the result of a driver that has died since."""
     spark_submit("works")
     run(operator())
@@ -319,7 +317,7 @@ def test_a_verdict_on_a_study_that_starts_over(operator, run, spark_submit) -> N
         run(operator(objective_kwargs={"rows": 5}))
 
 
-def test_what_the_provider_refuses_is_not_retried(operator, run, spark_submit) -> None:
+def test_an_error_of_the_provider_is_not_retried(operator, run, spark_submit) -> None:
     """YARN's cluster mode needs a setting; the provider's message fails the task permanently."""
     note = spark_submit("works", master="yarn")
     with pytest.raises(AirflowFailException, match="requires yarn_track_via_rm_api=True"):
@@ -327,14 +325,14 @@ def test_what_the_provider_refuses_is_not_retried(operator, run, spark_submit) -
     assert note() is None
 
 
-def test_a_connection_that_cannot_be_used(operator, run, spark_submit) -> None:
+def test_an_invalid_connection(operator, run, spark_submit) -> None:
     """A connection that the provider's hook rejects fails the task permanently."""
     spark_submit("works", **{"spark-binary": "spark9-submit"})
     with pytest.raises(AirflowFailException, match="'spark_default' must be usable on this worker"):
         run(operator())
 
 
-def test_output_that_is_no_text(operator, run, spark_submit) -> None:
+def test_output_that_is_not_text(operator, run, spark_submit) -> None:
     """A trial may print bytes that are not text."""
     spark_submit("prints no text")
     best, _ = run(operator())
@@ -371,7 +369,9 @@ def test_python_in_cluster_mode_on_a_standalone_master(operator, run, spark_subm
         ({"algo": "magic"}, f"algo must be one of {', '.join(ALGORITHMS)}"),
     ],
 )
-def test_bad_input_is_told_before_anything_is_submitted(operator, run, spark_submit, given, message) -> None:
+def test_invalid_input_is_rejected_before_anything_is_submitted(
+    operator, run, spark_submit, given, message
+) -> None:
     """The error has rule, value and way out, and is not retried."""
     note = spark_submit("works")
     with pytest.raises(AirflowFailException, match=message):
@@ -379,7 +379,7 @@ def test_bad_input_is_told_before_anything_is_submitted(operator, run, spark_sub
     assert note() is None
 
 
-def test_a_misspelled_objective_costs_no_spark(operator, run, spark_submit, tmp_path) -> None:
+def test_a_misspelled_objective_starts_no_spark(operator, run, spark_submit, tmp_path) -> None:
     """The objective is looked up in the source beside the DAG, which is not run."""
     note = spark_submit("works")
     (tmp_path / "dags").mkdir()
@@ -426,7 +426,7 @@ def test_local_storage_where_a_retry_may_run_elsewhere(
     assert ("a retry on another worker starts over" in caplog.text) is warned
 
 
-def test_options_of_the_machine_stay(operator, run, spark_submit, monkeypatch) -> None:
+def test_options_of_the_machine_are_kept(operator, run, spark_submit, monkeypatch) -> None:
     """A proxy in SPARK_SUBMIT_OPTS is kept and has precedence."""
     monkeypatch.setenv("SPARK_SUBMIT_OPTS", "-Dhttps.proxyHost=proxy")
     note = spark_submit("works")
@@ -467,7 +467,7 @@ def test_construction_checks_nothing(operator) -> None:
     assert operator(max_evals="{{ 0 }}", parallelism=None).max_evals == "{{ 0 }}"
 
 
-def test_connections_are_looked_up_once_there_is_something_to_run(operator, run, spark_submit) -> None:
+def test_connections_are_looked_up_only_to_submit(operator, run, spark_submit) -> None:
     """An existing result is delivered even if the connection no longer exists."""
     spark_submit("works")
     run(operator())
@@ -526,7 +526,7 @@ def die() -> None:
     raise WorkerGone
 
 
-def test_a_try_that_asks_something_else_has_an_application_of_its_own(durable, storage) -> None:
+def test_a_try_with_another_identity_starts_its_own_application(durable, storage) -> None:
     """A try does not reconnect to an application with another identity, even if an earlier try had it."""
     for rows in (1, 2, 1):
         durable(objective_kwargs={"rows": rows})
@@ -535,7 +535,7 @@ def test_a_try_that_asks_something_else_has_an_application_of_its_own(durable, s
         assert study.result_stands
 
 
-def test_an_application_at_work_is_kept_whatever_the_limits(
+def test_a_running_application_is_kept_after_a_change_of_limits(
     durable, resource_manager, when_it_waits, capsys
 ) -> None:
     """The result of a running application is delivered with its older limits, and a warning."""
@@ -549,13 +549,13 @@ def test_an_application_at_work_is_kept_whatever_the_limits(
     assert "with other limits; clear the task" in capsys.readouterr().out
 
 
-def test_an_application_that_has_ended_is_not(durable) -> None:
+def test_an_ended_application_is_not_kept(durable) -> None:
     """With a larger max_evals, the study continues."""
     durable()
     assert durable(max_evals=5).pushed["tuning_result"]["counts"]["ok"] == 5
 
 
-def test_a_pod_at_work_is_kept_after_one_that_has_succeeded(
+def test_a_running_pod_is_kept_after_a_succeeded_one(
     operator, run, store, spark_submit, when_it_waits, monkeypatch
 ) -> None:
     """The provider's record of a succeeded pod does not apply to the next one."""
@@ -617,7 +617,7 @@ KILLED_IN = {
 
 
 @pytest.mark.parametrize("meanwhile", ["packing", "asking for the connection"])
-def test_a_task_that_is_killed_while_it_prepares_starts_nothing(
+def test_a_task_killed_during_preparation_starts_nothing(
     operator, run, spark_submit, monkeypatch, meanwhile
 ) -> None:
     """Airflow calls on_kill in a signal handler, after which the task continues."""
@@ -689,7 +689,7 @@ def test_kubernetes_without_its_provider(operator, run, spark_submit) -> None:
         run(operator())
 
 
-def test_script_takes_the_place_of_a_spec(operator, run, spark_submit, tmp_path) -> None:
+def test_a_script_replaces_the_spec(operator, run, spark_submit, tmp_path) -> None:
     """A script beside the DAG runs under the launcher, with its arguments and its study's address."""
     note = spark_submit("dies early")
     (tmp_path / "dags").mkdir()

@@ -40,7 +40,7 @@ def retune(operator, run, spark_submit):
     return execute
 
 
-def test_only_a_change_is_an_event(retune) -> None:
+def test_only_a_change_emits_an_event(retune) -> None:
     """The event has the params and the evidence as small JSON; a kept champion emits no event."""
     result, ti, events = retune("replaces")
     assert result == {"x": 1}
@@ -60,14 +60,14 @@ def test_only_a_change_is_an_event(retune) -> None:
     }
 
 
-def test_a_kept_champion_is_no_event(retune) -> None:
+def test_a_kept_champion_emits_no_event(retune) -> None:
     result, ti, events = retune("keeps")
     assert (result, events) == ({"x": 0}, [])
     assert ti.pushed["tuning_result"]["decision"] == "kept"
     assert ti.pushed["best_loss"] == 0.5
 
 
-def test_a_retry_emits_the_event_of_the_study_that_has_decided(retune, operator, run, spark_submit) -> None:
+def test_a_retry_emits_the_event_of_an_earlier_decision(retune, operator, run, spark_submit) -> None:
     """If a task dies between the decision and its success, the retry emits the event."""
     retune("replaces")
     spark_submit("dies early")
@@ -76,19 +76,19 @@ def test_a_retry_emits_the_event_of_the_study_that_has_decided(retune, operator,
     assert len(sent(events)) == 1
 
 
-def test_manual_promotion_is_no_event_yet(retune) -> None:
+def test_a_winner_awaiting_promotion_emits_no_event(retune) -> None:
     _, _, events = retune("replaces", promote="manual")
     assert events == []
 
 
-def test_what_a_kept_champion_means_downstream(retune) -> None:
+def test_downstream_tasks_after_a_kept_champion(retune) -> None:
     with pytest.raises(AirflowSkipException, match="the incumbent is kept: too little"):
         retune("keeps", on_no_improvement="skip")
     with pytest.raises(AirflowFailException, match="the incumbent is kept"):
         retune("keeps", on_no_improvement="fail")
 
 
-def test_an_improvement_goes_on_downstream(retune) -> None:
+def test_downstream_tasks_run_after_an_improvement(retune) -> None:
     assert retune("replaces", on_no_improvement="skip")[0] == {"x": 1}
 
 
@@ -107,7 +107,7 @@ def test_the_summary_as_the_result(retune) -> None:
         ({"production": CHURN}, "production must go with an incumbent"),
     ],
 )
-def test_what_cannot_be_is_refused(operator, run, given: dict[str, Any], message: str) -> None:
+def test_invalid_arguments_are_rejected(operator, run, given: dict[str, Any], message: str) -> None:
     with pytest.raises(AirflowFailException, match=message):
         run(operator(**given))
 
@@ -118,7 +118,7 @@ def test_the_asset_itself_must_not_be_an_outlet(operator) -> None:
         operator(incumbent="champion", production=CHURN, outlets=[CHURN])
 
 
-def test_a_mapped_task_names_its_alias(operator, run) -> None:
+def test_a_mapped_task_declares_its_alias(operator, run) -> None:
     """The scheduler does not see an alias that the task adds when it runs."""
     parsed = types.SimpleNamespace(outlets=[], partial_kwargs={})
     with pytest.raises(
@@ -127,7 +127,7 @@ def test_a_mapped_task_names_its_alias(operator, run) -> None:
         run(operator(incumbent="champion", production=CHURN), parsed=parsed)
 
 
-def test_another_alias_is_used_where_there_is_one(retune) -> None:
+def test_an_existing_alias_is_used(retune) -> None:
     _, _, (event,) = retune("replaces", outlets=[Asset("report"), AssetAlias("news")])
     assert event.source_alias_name == "news"
 
@@ -139,7 +139,7 @@ def test_notifiers_are_called_for_a_replacement(retune, decision: str, calls: in
     assert reasons == ["trial 1 is better by 0.1"] * calls
 
 
-def test_a_notifier_that_fails_costs_no_decision(retune) -> None:
+def test_a_failing_notifier_does_not_affect_the_decision(retune) -> None:
     def broken(context: Any) -> None:
         raise OSError("no mail server")
 
@@ -165,7 +165,7 @@ def test_metrics(retune, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TestPromotion:
-    def test_a_person_promotes_once(self, retune, run) -> None:
+    def test_promotion_is_idempotent(self, retune, run) -> None:
         """The winner becomes the champion with an event; repeating the promotion changes nothing."""
         _, ti, _ = retune("replaces", promote="manual")
         events = OutletEventAccessors()
@@ -179,7 +179,7 @@ class TestPromotion:
         (entry,) = Champions(spec.champions).history()
         assert (entry.action, entry.by) == (Action.PROMOTED, f"churn.tune, {ti.run_id}")
 
-    def test_a_kept_champion_stays(self, retune, run) -> None:
+    def test_a_kept_champion_is_not_promoted(self, retune, run) -> None:
         _, ti, _ = retune("keeps", promote="manual")
         events = OutletEventAccessors()
         assert run(promote_champion(ti.pushed["study"], production=CHURN), events=events)[0] == {"x": 0}
@@ -200,14 +200,14 @@ class TestSegments:
         context: Any = {"ti": ti, "dag": types.SimpleNamespace(task_dict={"tune": parsed})}
         return segment_of(context, None, arguments)
 
-    def test_an_unmapped_task_has_none(self) -> None:
+    def test_an_unmapped_task_has_no_segment(self) -> None:
         assert self.name({"objective_kwargs": {"country": "fr"}}, index=-1) is None
 
     def test_the_order_of_the_list_does_not_matter(self) -> None:
         fr, de = {"objective_kwargs": {"country": "fr"}}, {"objective_kwargs": {"country": "de"}}
         assert self.name(fr, index=0) == self.name(fr, index=7) != self.name(de, index=0)
 
-    def test_what_all_instances_share_does_not_count(self) -> None:
+    def test_shared_arguments_do_not_count(self) -> None:
         """A shared argument may be a date in a template, which changes every week."""
         this = self.name({"objective_kwargs": {"c": 1}, "seed": 1}, seed=1)
         assert this == self.name({"objective_kwargs": {"c": 1}, "seed": 2}, seed=2)

@@ -52,7 +52,7 @@ def test_a_task_shows_its_progress(operator, run, spark_submit) -> None:
     }
 
 
-def test_a_store_that_fails_costs_nobody_a_study(operator, run, spark_submit, monkeypatch, caplog) -> None:
+def test_a_failing_store_does_not_affect_the_study(operator, run, spark_submit, monkeypatch, caplog) -> None:
     """The failure is logged once, and the task continues."""
     monkeypatch.setattr(module, "PERIOD_S", 0.01)
     spark_submit("works")
@@ -61,7 +61,7 @@ def test_a_store_that_fails_costs_nobody_a_study(operator, run, spark_submit, mo
     assert caplog.text.count("can no longer be shown in Airflow") == 1
 
 
-def test_a_storage_that_does_not_answer_for_a_moment(tmp_path, monkeypatch) -> None:
+def test_a_storage_that_briefly_does_not_respond(tmp_path, monkeypatch) -> None:
     """The next poll reads the study."""
     write(LocalStorage(tmp_path), 1, [opened(), trial(0, 0.5)])
     answers = iter([StorageUnavailable("503"), None])
@@ -81,7 +81,7 @@ def test_a_storage_that_does_not_answer_for_a_moment(tmp_path, monkeypatch) -> N
     assert [study.finished for study in found] == [1]
 
 
-def test_a_study_that_has_not_begun() -> None:
+def test_a_study_that_has_not_started() -> None:
     """The progress is 0 trials, and there is no link."""
     assert progress(Study())["trials"] == "0"
     assert spark_ui(Study()) is None

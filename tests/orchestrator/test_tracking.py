@@ -26,7 +26,7 @@ def connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_MY_MLFLOW", json.dumps(value))
 
 
-def test_a_connection_becomes_the_environment_of_the_tracker_alone(connection: None) -> None:
+def test_only_the_tracker_gets_the_connection_in_its_environment(connection: None) -> None:
     """The Spark driver inherits this process's environment, which does not have it."""
     found = tracking_environment("my_mlflow")
     assert found == {
@@ -62,9 +62,7 @@ def test_the_servers_own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         tracking_environment("mlflow")
 
 
-def test_a_connection_that_is_not_there_fails_the_task_before_anything_starts(
-    operator, run, spark_submit
-) -> None:
+def test_a_missing_connection_fails_the_task_before_anything_starts(operator, run, spark_submit) -> None:
     """It is a misspelled name, which no retry can fix."""
     note = spark_submit("works")
     with pytest.raises(AirflowFailException, match="airflow connections add my_mlfow"):
@@ -82,7 +80,9 @@ def test_a_study_knows_its_task(operator, run, spark_submit) -> None:
 
 
 @pytest.mark.integration
-def test_a_server_that_is_down_costs_nobody_a_study(operator, run, spark_submit, connection, caplog) -> None:
+def test_a_server_that_is_down_does_not_affect_the_study(
+    operator, run, spark_submit, connection, caplog
+) -> None:
     """The log has one warning, with the command that sends the rest; the driver gets no credentials."""
     note = spark_submit("works")
     best, ti = run(operator(tracking="my_mlflow"))
@@ -106,7 +106,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
     return install
 
 
-def test_a_tracker_that_hangs_is_ended(program, monkeypatch: pytest.MonkeyPatch, caplog) -> None:
+def test_a_hanging_tracker_is_ended(program, monkeypatch: pytest.MonkeyPatch, caplog) -> None:
     """It is ended after a short wait, and the task continues."""
     monkeypatch.setattr(module, "CATCH_UP_S", 0.1)
     program("time.sleep(600)")
@@ -115,7 +115,7 @@ def test_a_tracker_that_hangs_is_ended(program, monkeypatch: pytest.MonkeyPatch,
     assert "sparktune track /study" in caplog.text
 
 
-def test_what_the_tracker_says_goes_into_the_log(program, caplog) -> None:
+def test_the_output_of_the_tracker_is_logged(program, caplog) -> None:
     """Its messages keep their level; other lines of output are warnings."""
     caplog.set_level("INFO")
     program("sys.stdin.read()\nprint('INFO:caught up', file=sys.stderr)\nprint('Boom', file=sys.stderr)")

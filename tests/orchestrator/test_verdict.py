@@ -41,13 +41,13 @@ def finish(recorder: Recorder) -> None:
 
 
 @pytest.mark.parametrize("failure", [None, FAILURE])
-def test_a_new_result_counts_whatever_the_provider_says(address: str, failure: Exception | None) -> None:
+def test_a_new_result_overrides_the_provider(address: str, failure: Exception | None) -> None:
     """The journal has precedence."""
     finish(opened(address))
     assert verdict(address, spec=spec(), before=Study(), failure=failure).best.loss == 0.25
 
 
-def test_a_result_that_stood_before_counts_if_nothing_failed(address: str) -> None:
+def test_an_earlier_result_counts_if_nothing_failed(address: str) -> None:
     """A script that finds an existing result opens no attempt."""
     finish(opened(address))
     assert verdict(address, spec=None, before=read_study(address).study, failure=None).best.loss == 0.25
@@ -55,7 +55,7 @@ def test_a_result_that_stood_before_counts_if_nothing_failed(address: str) -> No
         verdict(address, spec=None, before=read_study(address).study, failure=FAILURE)
 
 
-def test_the_error_of_a_driver_that_was_met_at_work(address: str) -> None:
+def test_the_error_of_a_reconnected_driver(address: str) -> None:
     """After a reconnect, the attempt is not new, but events since then count."""
     recorder = opened(address)
     before = read_study(address).study
@@ -64,7 +64,7 @@ def test_the_error_of_a_driver_that_was_met_at_work(address: str) -> None:
         verdict(address, spec=spec(), before=before, failure=FAILURE)
 
 
-def test_an_error_of_before_is_not_told_again(address: str) -> None:
+def test_an_earlier_error_is_not_raised_again(address: str) -> None:
     """An error of an earlier try is not raised again."""
     opened(address).close(StopReason.ERROR, error=describe(ObjectiveError("no such module")))
     with pytest.raises(DriverLost, match="application_1 ended"):
@@ -103,7 +103,7 @@ def test_the_error_of_another_study(address: str) -> None:
         verdict(address, spec=spec(**OTHER), before=before, failure=FAILURE)
 
 
-def test_another_study_of_before(address: str) -> None:
+def test_an_earlier_result_of_another_study(address: str) -> None:
     """An older result of another study does not count for an application that left nothing."""
     finish(opened(address))
     before = read_study(address).study

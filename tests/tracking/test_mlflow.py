@@ -172,7 +172,7 @@ def test_a_trial_costs_three_requests_whether_it_is_seen_running_or_not() -> Non
     assert now["search"] == 1
 
 
-def test_the_same_runs_go_on_after_a_resume() -> None:
+def test_a_resumed_study_keeps_its_runs() -> None:
     """An interrupted trial ends in its first run, and the study is running again."""
     storage, client = MemoryStorage(), FakeMlflow()
     first = write(storage, 1, [opened(), trial(0, 0.5), trial(1), closed("killed")])
@@ -195,7 +195,7 @@ def test_the_same_runs_go_on_after_a_resume() -> None:
     assert (client.parent.info.status, client.children[1].info.status) == ("FINISHED", "FINISHED")
 
 
-def test_a_result_that_no_later_attempt_took_over_is_replaced() -> None:
+def test_a_result_that_was_not_taken_over_is_replaced() -> None:
     """MLflow's params cannot be changed, so the trial gets a new run."""
     storage, client = MemoryStorage(), FakeMlflow()
     first = write(storage, 1, [opened()], [trial(0, 0.5)], [trial(1, 0.9)])
@@ -209,7 +209,7 @@ def test_a_result_that_no_later_attempt_took_over_is_replaced() -> None:
 
 
 @pytest.mark.parametrize("verb", ["get_experiment", "search", "create", "log", "end", "artifact"])
-def test_a_server_that_fails_is_reported_once_and_caught_up_with(
+def test_failures_of_the_server_are_reported_once_and_repaired(
     finished: StudyFollower, verb: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """This holds for any request and number of failures; nothing is duplicated."""
@@ -234,7 +234,7 @@ def test_a_server_that_fails_is_reported_once_and_caught_up_with(
     assert (caplog.text.count("tracking fails"), caplog.text.count("has caught up")) == (1, 1)
 
 
-def test_a_run_whose_creation_was_not_answered_is_there_once(finished: StudyFollower) -> None:
+def test_a_run_is_created_once_if_the_response_is_lost(finished: StudyFollower) -> None:
     """The tracker asks the server, which has created the run."""
     client = FakeMlflow()
     lost = iter([False, True])
@@ -252,7 +252,7 @@ def test_a_run_whose_creation_was_not_answered_is_there_once(finished: StudyFoll
     assert len(client.runs) == 4
 
 
-def test_two_trackers_at_once_leave_each_run_once(finished: StudyFollower) -> None:
+def test_two_concurrent_trackers_create_each_run_once(finished: StudyFollower) -> None:
     """The second tracker searches before the first has created anything."""
     client = FakeMlflow()
     storage = MemoryStorage()
@@ -269,7 +269,7 @@ def test_two_trackers_at_once_leave_each_run_once(finished: StudyFollower) -> No
     assert set(client.children) == {0, 1}
 
 
-def test_what_mlflow_refuses_is_left_out_and_reported(
+def test_data_that_mlflow_rejects_is_left_out_and_reported(
     finished: StudyFollower, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The other trials are mirrored."""
@@ -287,7 +287,7 @@ def test_what_mlflow_refuses_is_left_out_and_reported(
     assert caplog.text.count("MLflow rejects trial 0") == 1
 
 
-def test_a_server_that_is_down_is_asked_less_and_less_often(finished: StudyFollower) -> None:
+def test_requests_to_a_server_that_is_down_become_rarer(finished: StudyFollower) -> None:
     """The pause grows to a minute."""
     client = FakeMlflow()
 
@@ -316,7 +316,7 @@ def test_more_trials_than_fit_on_a_page() -> None:
     assert client.requests[sent:] == ["get_experiment", "search", "search"]
 
 
-def test_where_the_server_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_address_of_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """MLflow itself would create a database in the current folder."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with pytest.raises(PlatformError, match="MLFLOW_TRACKING_URI must be the address"):

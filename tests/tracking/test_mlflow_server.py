@@ -85,7 +85,9 @@ def test_a_study_is_mirrored_in_three_requests_a_trial(study: str, server: str, 
 
 
 @pytest.mark.parametrize("mode", ["fails", "swallows", "hangs"])
-def test_a_server_that_breaks_is_caught_up_with(study: str, server: str, proxy: Proxy, mode: str) -> None:
+def test_a_failing_server_gets_the_missing_runs_later(
+    study: str, server: str, proxy: Proxy, mode: str
+) -> None:
     """One sentence reports the failure; the next call completes the runs without duplicates."""
     proxy.mode, proxy.passes = mode, 0
     done = track(study, proxy.address)
@@ -104,7 +106,7 @@ def test_no_server_at_all(study: str) -> None:
     assert (done.returncode, done.stderr.count("tracking fails")) == (1, 1)
 
 
-def test_a_server_that_breaks_while_trials_are_sent(study: str, server: str, proxy: Proxy) -> None:
+def test_a_server_that_fails_while_trials_are_sent(study: str, server: str, proxy: Proxy) -> None:
     """Responses are lost repeatedly; in the end, each trial has one run."""
     proxy.mode = "swallows"
     for passes in (5, 12, 20):

@@ -114,7 +114,7 @@ def test_the_history_is_a_tab_of_the_task(page: Page, server: Server, watched: R
     expect(history.locator("#state")).to_contain_text("30 of 30 trials")
 
 
-def test_a_task_that_is_no_tuning_says_so(page: Page, server: Server, watched: Run) -> None:
+def test_a_task_without_a_tuning(page: Page, server: Server, watched: Run) -> None:
     log_in(page, server.url, "reader", PASSWORDS["reader"])
 
     tab = tuning_tab(page, server.url, watched, task="train")
@@ -126,14 +126,14 @@ def test_a_task_that_is_no_tuning_says_so(page: Page, server: Server, watched: R
     "path",
     ["runs/r/", "runs/r/study", "runs/r/trials/1?generation=0", "runs/r/report?generation=0", "", "history"],
 )
-def test_who_may_not_read_the_dag_gets_nothing(server: Server, path: str) -> None:
+def test_a_user_without_access_to_the_dag_gets_nothing(server: Server, path: str) -> None:
     url = f"/sparktune/dags/watched/tasks/tune/{path}"
 
     assert server.get(url).status_code == httpx.codes.UNAUTHORIZED
     assert server.get(url, user="stranger").status_code == httpx.codes.FORBIDDEN
 
 
-def test_files_and_no_dag_in_particular_are_guarded_too(server: Server) -> None:
+def test_files_and_requests_without_a_dag_are_guarded(server: Server) -> None:
     assert server.get("/sparktune/dags/watched/static/study.js").status_code == httpx.codes.UNAUTHORIZED
     assert server.get("/sparktune/dags/watched/static/study.js", user="stranger").status_code == 403
     assert server.get("/sparktune/dags/~/tasks/tune/runs/r/study").status_code == httpx.codes.UNAUTHORIZED

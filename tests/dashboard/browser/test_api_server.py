@@ -59,7 +59,7 @@ def test_a_hundred_hanging_requests_leave_airflow_alone(home: Path) -> None:
                 assert {each.result().status_code for each in asked} == {503}
 
 
-def test_who_may_edit_the_task_instance_may_stop_its_study(home: Path, tmp_path: Path) -> None:
+def test_a_user_who_may_edit_the_task_instance_may_stop_its_study(home: Path, tmp_path: Path) -> None:
     address = study_address(str(tmp_path), dag_id="churn", task_id="tune", run_id="r")
     Writer(address).open()
     with api_server(home, str(tmp_path)) as server:

@@ -39,7 +39,7 @@ def scroll_to(page: Page, selector: str) -> None:
     page.locator(selector).scroll_into_view_if_needed()
 
 
-def test_a_finished_study_shows_its_state_and_is_asked_for_once(page: Page, site: str, address: str) -> None:
+def test_a_finished_study_shows_its_state_and_is_requested_once(page: Page, site: str, address: str) -> None:
     finished(address)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "/study?" in request.url else None)
@@ -70,9 +70,7 @@ def test_a_running_study_fills_the_page(page: Page, site: str, address: str) -> 
 
 
 @pytest.mark.parametrize(("silent_s", "phase"), [(65, "Running"), (100, "Lost")])
-def test_a_driver_that_misses_its_signs_of_life_is_lost(
-    page: Page, site: str, address: str, silent_s: float, phase: str
-) -> None:
+def test_a_silent_driver_is_lost(page: Page, site: str, address: str, silent_s: float, phase: str) -> None:
     writer = Writer(address)
     writer.now = time.time() - silent_s
     writer.open(max_evals=9)
@@ -83,7 +81,7 @@ def test_a_driver_that_misses_its_signs_of_life_is_lost(
     assert ("The driver died" in page.locator("#banner").inner_text()) is (phase == "Lost")
 
 
-def test_a_new_attempt_starts_the_page_over(page: Page, site: str, address: str) -> None:
+def test_a_new_attempt_resets_the_page(page: Page, site: str, address: str) -> None:
     writer = Writer(address)
     writer.open(max_evals=9)
     writer.run(3)
@@ -99,7 +97,7 @@ def test_a_new_attempt_starts_the_page_over(page: Page, site: str, address: str)
     expect(page.locator("#state")).to_contain_text("driver attempt 2")
 
 
-def test_a_killed_study_that_goes_on_is_followed(page: Page, site: str, address: str) -> None:
+def test_a_killed_study_that_continues_is_followed(page: Page, site: str, address: str) -> None:
     writer = Writer(address)
     writer.open(max_evals=9)
     writer.run(3)
@@ -199,7 +197,7 @@ def test_a_filter_can_be_filled_in_instead(page: Page, site: str, address: str) 
     expect(page.locator("#trials tbody tr")).to_have_count(10)
 
 
-def test_importance_and_slices_come_into_sight(page: Page, site: str, address: str) -> None:
+def test_importance_and_slices_are_drawn_when_visible(page: Page, site: str, address: str) -> None:
     finished(address)
     page.goto(f"{site}{RUN}/")
 
@@ -281,7 +279,7 @@ def test_a_lost_connection_is_reported_and_found_again(page: Page, site: str, ad
 
 
 @pytest.mark.parametrize(("status", "words"), [(401, "Your login has expired"), (403, "You may not read")])
-def test_a_refusal_is_explained(page: Page, site: str, status: int, words: str) -> None:
+def test_a_rejected_request_is_explained(page: Page, site: str, status: int, words: str) -> None:
     page.route("**/study?*", lambda route: route.fulfill(status=status, json={"detail": "no"}))
 
     page.goto(f"{site}{RUN}/")
@@ -289,14 +287,14 @@ def test_a_refusal_is_explained(page: Page, site: str, status: int, words: str) 
     expect(page.locator("#notices")).to_contain_text(words)
 
 
-def test_a_task_that_is_no_tuning_has_a_friendly_page(page: Page, site: str) -> None:
+def test_a_task_without_a_tuning_has_an_explanation(page: Page, site: str) -> None:
     page.goto(f"{site}{RUN}/")
 
     expect(page.locator("#notices")).to_contain_text("No tuning here")
     expect(page.locator("#study")).to_be_hidden()
 
 
-def test_what_could_not_be_read_is_reported(page: Page, site: str, address: str) -> None:
+def test_unreadable_files_are_reported(page: Page, site: str, address: str) -> None:
     writer = Writer(address)
     writer.open()
     writer.run(3)
@@ -350,7 +348,7 @@ def test_script_tags_are_text_in_the_report(page: Page, site: str, address: str,
     assert page.locator("img").count() == 0
 
 
-def test_the_report_needs_nothing_but_itself(page: Page, site: str, address: str, tmp_path: Path) -> None:
+def test_the_report_is_self_contained(page: Page, site: str, address: str, tmp_path: Path) -> None:
     finished(address)
     (tmp_path / "report.html").write_text(
         page.request.get(f"{site}{RUN}/report?generation=0", timeout=150_000).text()
@@ -368,7 +366,7 @@ def test_the_report_needs_nothing_but_itself(page: Page, site: str, address: str
     assert [url for url in asked if not url.startswith(("file:", "blob:", "data:"))] == []
 
 
-def test_the_history_leads_to_a_run(page: Page, site: str, address: str) -> None:
+def test_the_history_links_to_a_run(page: Page, site: str, address: str) -> None:
     for run, trials in (("scheduled__2026-01-01T00_00_00-1e8dc70c", 10), ("r1", 20)):
         writer = Writer(address.replace("/r1/", f"/{run}/"), seed=trials)
         writer.now += trials

@@ -60,7 +60,7 @@ def write(address: str, *, trials: int = 20, ago_s: float = 20, **opened: Any) -
     return writer
 
 
-def test_a_study_whose_driver_is_up_says_what_it_waits_for(page: Page, site: str, address: str) -> None:
+def test_a_study_without_trials_shows_what_it_waits_for(page: Page, site: str, address: str) -> None:
     task_is(page, state="running")
     writer = write(address, trials=0)
     writer.write(event="spark", spark={"ui": "http://driver:4040"})
@@ -72,9 +72,7 @@ def test_a_study_whose_driver_is_up_says_what_it_waits_for(page: Page, site: str
         expect(page.locator(f"#{chart}-section")).to_be_hidden()
 
 
-def test_a_study_is_lost_as_soon_as_airflow_says_that_its_task_has_ended(
-    page: Page, site: str, address: str
-) -> None:
+def test_a_study_is_lost_once_its_task_has_ended(page: Page, site: str, address: str) -> None:
     task_is(page, state="failed")
     writer = write(address)
     for trial in writer.trials(3, first=20):
@@ -94,16 +92,14 @@ def test_a_study_is_lost_as_soon_as_airflow_says_that_its_task_has_ended(
     ("state", "title"),
     [("failed", "Failed before a driver started"), ("running", "Waiting for the driver")],
 )
-def test_a_task_without_a_study_says_what_airflow_knows(
-    page: Page, site: str, state: str, title: str
-) -> None:
+def test_a_task_without_a_study_shows_its_state(page: Page, site: str, state: str, title: str) -> None:
     task_is(page, state=state)
     page.goto(f"{site}{RUN}/")
 
     expect(page.locator("#notices")).to_contain_text(title)
 
 
-def test_a_study_that_maximises_speaks_of_its_score(page: Page, site: str, address: str) -> None:
+def test_a_study_that_maximises_shows_its_score(page: Page, site: str, address: str) -> None:
     """The journal has the score with the other sign; best is what is largest."""
     writer = Writer(address, space=SPACE)
     writer.open(max_evals=4, maximize="accuracy", loss_threshold=0.99)
@@ -153,7 +149,7 @@ def test_a_failure_is_a_banner_with_its_traceback_folded(page: Page, site: str, 
     assert box["width"] > 1200
 
 
-def test_a_conditional_space_reads_by_names(page: Page, site: str, address: str) -> None:
+def test_a_conditional_space_is_shown_with_names(page: Page, site: str, address: str) -> None:
     write(address, trials=40).close()
     page.goto(f"{site}{RUN}/")
 
@@ -223,7 +219,7 @@ def test_a_dot_of_the_losses_opens_its_trial(page: Page, site: str, address: str
     expect(page.locator("#panel")).to_be_hidden()
 
 
-def test_the_expected_rest_follows_the_pace_of_the_trials(page: Page, site: str, address: str) -> None:
+def test_the_expected_time_follows_the_pace_of_the_trials(page: Page, site: str, address: str) -> None:
     """Preparation took 200 s; 20 of 40 trials took 0.3 s each: 6 s to go, not 200."""
     writer = Writer(address, space=SPACE, slots=1)
     writer.now = time.time() - 206
@@ -298,7 +294,7 @@ def test_the_history_of_a_mapped_task_has_a_series_for_each_index(
     expect(page.locator("#state")).to_contain_text("9 of 9 trials")
 
 
-def test_the_history_of_one_run_is_a_number(page: Page, site: str, address: str) -> None:
+def test_the_history_of_a_single_run_is_a_number(page: Page, site: str, address: str) -> None:
     write(address, trials=40).close()
     page.goto(f"{site}{TASK}/")
 

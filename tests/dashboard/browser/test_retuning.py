@@ -31,7 +31,7 @@ def site(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_decision_stands_at_the_top_with_its_evidence(
+def test_the_decision_is_at_the_top_with_its_evidence(
     page: Page, site: str, weeks: Weeks, theme: str
 ) -> None:
     page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
@@ -61,7 +61,7 @@ def test_a_first_champion_is_compared_with_nothing(page: Page, site: str, weeks:
     expect(page.locator("#confirmation-differences")).to_be_hidden()
 
 
-def test_the_table_says_where_each_trial_comes_from(page: Page, site: str, weeks: Weeks) -> None:
+def test_the_table_shows_the_origin_of_each_trial(page: Page, site: str, weeks: Weeks) -> None:
     page.goto(f"{site}{TASK}/runs/w2/")
     expect(page.locator("#decision")).to_contain_text("Kept")
 
@@ -77,7 +77,7 @@ def test_the_table_says_where_each_trial_comes_from(page: Page, site: str, weeks
     expect(row).to_have_count(1)
 
 
-def test_the_history_tells_champion_and_challenger_apart(page: Page, site: str, weeks: Weeks) -> None:
+def test_the_history_distinguishes_champion_and_challenger(page: Page, site: str, weeks: Weeks) -> None:
     page.goto(f"{site}{TASK}/")
 
     expect(page.locator("#champion-text")).to_contain_text("replaced")
@@ -87,7 +87,7 @@ def test_the_history_tells_champion_and_challenger_apart(page: Page, site: str, 
     expect(page.locator("#runs tbody tr").nth(1)).to_contain_text("kept: ")
 
 
-def test_a_rollback_asks_once_more_and_is_shown(page: Page, site: str, weeks: Weeks) -> None:
+def test_a_rollback_asks_for_confirmation_and_is_shown(page: Page, site: str, weeks: Weeks) -> None:
     page.goto(f"{site}{TASK}/")
     button = page.get_by_role("button", name="Restore entry 1")
     button.click()
@@ -103,7 +103,7 @@ def test_a_rollback_asks_once_more_and_is_shown(page: Page, site: str, weeks: We
     assert weeks.record().in_office().params == weeks.record().entry(1).params  # type: ignore[union-attr]
 
 
-def test_who_may_not_edit_gets_no_button(page: Page, tmp_path: Path, weeks: Weeks) -> None:
+def test_a_user_without_edit_rights_gets_no_button(page: Page, tmp_path: Path, weeks: Weeks) -> None:
     with served(client_of(tmp_path, editor=nobody).app) as url:  # type: ignore[arg-type]
         page.goto(f"{url}{TASK}/")
         expect(page.locator("#entries tbody tr")).to_have_count(3)

@@ -93,7 +93,7 @@ def test_missing_names_are_reported(objective: str, message: str) -> None:
         check(objective)
 
 
-def test_arguments_that_are_missing() -> None:
+def test_missing_arguments() -> None:
     """The message is the same as the executor's."""
     with pytest.raises(ObjectiveError, match="missing a required argument: 'rows'"):
         check(objective_kwargs={})
@@ -101,7 +101,7 @@ def test_arguments_that_are_missing() -> None:
         check(objective_kwargs=None)
 
 
-def test_the_other_references_are_looked_up_too() -> None:
+def test_all_references_are_looked_up() -> None:
     """The space, the shared data and the algorithm are checked too; a plain name is not a reference."""
     check(space="train:SPACE", shared_data="train:load", algo="tpe")
     for argument in ("space", "shared_data", "algo"):
@@ -122,11 +122,11 @@ def test_the_other_references_are_looked_up_too() -> None:
         b"\x00",
     ],
 )
-def test_a_module_that_does_not_tell_passes(source: bytes) -> None:
+def test_a_module_with_dynamic_names_passes(source: bytes) -> None:
     """Its names are known only after its import; the driver reports a syntax error with its line."""
     check("train:loss", {"train.py": source})
 
 
-def test_a_module_that_is_installed_passes() -> None:
+def test_an_installed_module_passes() -> None:
     """A module that is not beside the DAG is checked only where trials run."""
     check("sklearn.metrics:log_los")

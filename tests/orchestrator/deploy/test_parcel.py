@@ -19,7 +19,7 @@ def find_code(objective: str, *, bases: list[Path]) -> tuple[str, UserCode | Non
     return named["objective"], code
 
 
-def test_zip_holds_what_runs_inside_spark_and_no_more(tmp_path: Path) -> None:
+def test_zip_contains_only_what_runs_inside_spark(tmp_path: Path) -> None:
     """The zip has the packages for driver and executor, and nothing of Airflow's side."""
     parcel = Parcel.pack(tmp_path, None)
     names = zipfile.ZipFile(parcel.py_files[0]).namelist()
@@ -27,7 +27,7 @@ def test_zip_holds_what_runs_inside_spark_and_no_more(tmp_path: Path) -> None:
     assert rooms == {"__init__.py", "errors.py", "space.py", "study", "driver", "executor"}
 
 
-def test_the_zip_can_be_imported_from(tmp_path: Path) -> None:
+def test_modules_can_be_imported_from_the_zip(tmp_path: Path) -> None:
     """`study` can be imported from the zip alone."""
     parcel = Parcel.pack(tmp_path, None)
     code = "import airflow_sparktune.executor.evaluate as e; print(e.__file__)"
@@ -43,14 +43,14 @@ def test_the_zip_can_be_imported_from(tmp_path: Path) -> None:
     assert str(parcel.py_files[0]) in done.stdout
 
 
-def test_a_module_beside_the_dag_travels(tmp_path: Path) -> None:
+def test_a_module_beside_the_dag_is_shipped(tmp_path: Path) -> None:
     """The module of `module:function` is shipped from the first folder that has it."""
     (tmp_path / "train.py").write_text("def loss(params): ...\n")
     objective, code = find_code("train:loss", bases=[tmp_path / "elsewhere", tmp_path])
     assert (objective, list(code.files)) == ("train:loss", ["train.py"])
 
 
-def test_a_package_travels_whole(tmp_path: Path) -> None:
+def test_a_package_is_shipped_completely(tmp_path: Path) -> None:
     """The top-level package is shipped with its data files, without byte code."""
     inner = tmp_path / "churn" / "models" / "__pycache__"
     inner.mkdir(parents=True)
@@ -65,7 +65,7 @@ def test_a_package_travels_whole(tmp_path: Path) -> None:
     assert sorted(code.files) == ["churn/__init__.py", "churn/models/train.py", "churn/words.txt"]
 
 
-def test_what_lies_nowhere_is_not_shipped(tmp_path: Path) -> None:
+def test_a_module_that_is_not_found_is_not_shipped(tmp_path: Path) -> None:
     """A module that is not found must be importable where trials run."""
     assert find_code("sklearn.metrics:log_loss", bases=[tmp_path]) == ("sklearn.metrics:log_loss", None)
 
@@ -80,7 +80,7 @@ def test_a_file_by_path(tmp_path: Path) -> None:
     assert relative[0] == "train:loss"
 
 
-def test_hash_follows_the_code(tmp_path: Path) -> None:
+def test_the_hash_depends_on_the_code(tmp_path: Path) -> None:
     """Equal code has the same hash, changed code another one."""
     (tmp_path / "train.py").write_text("x = 1\n")
     first = find_code("train:loss", bases=[tmp_path])[1].sha256
@@ -98,7 +98,7 @@ def test_a_module_named_like_pythons_own(tmp_path: Path) -> None:
         find_code("queue:loss", bases=[tmp_path])
 
 
-def test_space_data_and_algorithm_travel_too(tmp_path: Path) -> None:
+def test_space_data_and_algorithm_are_shipped(tmp_path: Path) -> None:
     """All modules that the spec names are shipped in one zip with one hash."""
     for name in ("train", "spaces", "data", "search"):
         (tmp_path / f"{name}.py").write_text("")
@@ -114,7 +114,7 @@ def test_space_data_and_algorithm_travel_too(tmp_path: Path) -> None:
     assert sorted(code.files) == ["data.py", "search.py", "spaces.py", "train.py"]
 
 
-def test_what_the_code_imports_from_beside_it_travels_too(tmp_path: Path) -> None:
+def test_modules_imported_from_the_same_folder_are_shipped(tmp_path: Path) -> None:
     """Helpers that the objective's module imports, also indirectly, are shipped; libraries are not."""
     (tmp_path / "helpers").mkdir()
     (tmp_path / "train.py").write_text("import json, numpy\nfrom helpers.clean import tidy\n")
@@ -126,7 +126,7 @@ def test_what_the_code_imports_from_beside_it_travels_too(tmp_path: Path) -> Non
     assert sorted(code.files) == ["helpers/__init__.py", "helpers/clean.py", "rules.py", "train.py"]
 
 
-def test_libraries_beside_an_installed_dag_stay_where_they_are(tmp_path: Path) -> None:
+def test_libraries_beside_an_installed_dag_are_not_shipped(tmp_path: Path) -> None:
     """A DAG in an installed package ships that package, not all that is installed there and imported."""
     packages = tmp_path / "site-packages"
     for package in ("acme", "numpy"):

@@ -34,6 +34,6 @@ def test_nothing(tmp_path: Path, nothing: str | None) -> None:
         ("s3://lake/blend-1.0-py3-none-any.whl", "must be a file on this worker, got s3://lake"),
     ],
 )
-def test_a_wheel_that_cannot_be_sent(tmp_path: Path, wheel: str, rule: str) -> None:
+def test_an_invalid_wheel(tmp_path: Path, wheel: str, rule: str) -> None:
     with pytest.raises(PlatformError, match=rule):
         importable(wheel, folder=tmp_path)

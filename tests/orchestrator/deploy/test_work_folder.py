@@ -26,14 +26,14 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_it_is_removed_at_the_end(temporary: Path) -> None:
+def test_a_work_folder_is_removed_at_the_end(temporary: Path) -> None:
     with work_folder() as folder:
         (folder / "scratch").mkdir()
         assert folder.parent == temporary
     assert list(temporary.iterdir()) == []
 
 
-def test_one_whose_owner_was_killed_goes_when_the_next_is_made(temporary: Path) -> None:
+def test_the_work_folder_of_a_killed_owner_is_removed_by_the_next(temporary: Path) -> None:
     """The folder of a running owner is kept."""
     pipe = subprocess.PIPE
     (temporary / "sparktune-of-somebody-else").mkdir()
