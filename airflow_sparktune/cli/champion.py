@@ -57,7 +57,7 @@ def champion_command(
 
 def _entries(champions: Champions, *, history: bool) -> list[Entry]:
     if not history:
-        champion = champions.in_office()
+        champion = champions.current()
         return [] if champion is None else [champion]
     problems: list[str] = []
     found = champions.history(problems)

@@ -58,7 +58,7 @@ def _restore(catalogue: Catalogue, task: Place, segment: str | None, number: int
     if number not in champions.numbers():
         raise HTTPException(404, f"This record has no entry {number}.")
     try:
-        if not champions.entry(number).action.in_office:
+        if not champions.entry(number).action.sets_champion:
             raise HTTPException(
                 409, f"Entry {number} was never in production; promote_champion() promotes it."
             )

@@ -14,7 +14,7 @@ from airflow_sparktune.errors import SparktuneError, SpecError
 from airflow_sparktune.orchestrator.production import alias_among, emit_change
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.result import summary
-from airflow_sparktune.study.retuning.office import promote
+from airflow_sparktune.study.retuning.promotion import promote
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -44,10 +44,10 @@ def test_a_rollback(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The entry names the user, and the next retuning compares with the restored champion."""
     assert main(["champion", str(root), "--segment", "fr", "--restore", "1"]) == 0
     assert "restored  loss 0.5  lr=0.3333  restored entry 1 (first) (by " in capsys.readouterr().out
-    champion = Champions(str(root), "fr").in_office()
+    champion = Champions(str(root), "fr").current()
     assert champion is not None
     assert champion.params == {"lr": 1 / 3}
-    assert Champions(str(root)).in_office().number == 2  # type: ignore[union-attr]
+    assert Champions(str(root)).current().number == 2  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_the_history_has_the_record(client: TestClient, weeks: Weeks) -> None:
     reply = client.get(f"{TASK}/history").json()
     (record,) = reply["champions"]
     assert [entry["action"] for entry in record["entries"]] == ["restored", "replaced", "first"]
-    assert [entry["in_office"] for entry in record["entries"]] == [True, False, False]
+    assert [entry["in_production"] for entry in record["entries"]] == [True, False, False]
     restored, replaced, first = record["entries"]
     assert (restored["restores"], restored["by"], restored["challenger"]) == (1, "ada", None)
     assert replaced["difference"]["mean"] > 0
@@ -127,10 +127,10 @@ def test_a_torn_record_is_reported(client: TestClient, weeks: Weeks) -> None:
 
 class TestRestore:
     def test_a_rollback_is_recorded_with_its_user(self, client: TestClient, weeks: Weeks) -> None:
-        first = weeks.record().in_office()
+        first = weeks.record().current()
         answer = restore(client)
         assert (answer.status_code, "is the champion again" in answer.json()["message"]) == (200, True)
-        champion = weeks.record().in_office()
+        champion = weeks.record().current()
         assert champion is not None
         assert champion != first
         assert (champion.action, champion.restores, champion.by) == (Action.RESTORED, 1, "ada")

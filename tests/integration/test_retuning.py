@@ -81,7 +81,7 @@ def test_three_weeks_of_a_champion(airflow: Site) -> None:
     assert actions(champions) == [Action.FIRST, Action.KEPT, Action.REPLACED]
     last = airflow.runs("train_production")[-1]
     last.wait("success", "failed", task="train", within_s=300)
-    assert last.xcom(task="train")["params"] == champions.in_office().params
+    assert last.xcom(task="train")["params"] == champions.current().params
     assert Path(last.xcom(task="train")["model"]).is_file()
     confirmation = run.xcom(key="tuning_result")["confirmation"]
     assert confirmation["incumbent"]["n"] >= 3
@@ -111,7 +111,7 @@ def test_a_rollback_then_a_scheduler_that_is_killed(airflow: Site) -> None:
         history.get_by_role("button", name="Restore entry 1").click()
         expect(history.locator("#champion-text")).to_contain_text("rolled back")
         take(page, "retuning-rollback")
-    restored = champions.in_office()
+    restored = champions.current()
     assert (restored.action, restored.restores, restored.by) == (Action.RESTORED, 1, "admin")
     before = len(airflow.runs("train_production"))
     scheduler = airflow.scheduler()
@@ -147,7 +147,7 @@ def test_a_person_approves(airflow: Site) -> None:
     assert actions(champions) == [Action.PROPOSED]
     approved.answer("approve", "Approve")
     approved.wait_for_end(within_s=300)
-    first = champions.in_office()
+    first = champions.current()
     assert (first.action, first.params) == (Action.PROMOTED, approved.xcom())
 
     rejected = airflow.trigger("approve_production", "week-3", date=WEEKS[2])
@@ -155,7 +155,7 @@ def test_a_person_approves(airflow: Site) -> None:
     rejected.answer("approve", "Reject")
     rejected.wait_for_end(within_s=300)
     assert [rejected.state(task=task) for task in ("train", "promote_champion")] == ["skipped", "skipped"]
-    assert champions.in_office() == first
+    assert champions.current() == first
 
     models = airflow.home / "models"
     models.rename(airflow.home / "models-elsewhere")
@@ -172,7 +172,7 @@ def test_a_person_approves(airflow: Site) -> None:
         "failed",
         "upstream_failed",
     ]
-    assert champions.in_office() == first
+    assert champions.current() == first
     assert broken.xcom(key="tuning_result")["confirmation"]["incumbent"]["params"] == first.params
 
 
@@ -182,7 +182,7 @@ def test_segments_keep_their_champions(airflow: Site) -> None:
     for index in range(3):
         run.wait("success", "failed", task="train", index=index, within_s=600)
         trained = run.xcom(task="train", index=index)
-        assert trained["params"] == record(airflow, "retune_segments", trained["segment"]).in_office().params
+        assert trained["params"] == record(airflow, "retune_segments", trained["segment"]).current().params
     root = task_folder(str(airflow.home / "sparktune"), dag_id="retune_segments", task_id="tune")
     assert sorted(map(str, segments(root))) == ["berlin", "lyon", "porto"]
 

@@ -72,7 +72,7 @@ READERS: dict[str, tuple[str, Callable[[Storage, bytes], Any]]] = {
     "retuning.json": ("retuning.json", lambda storage, _: with_retuning(SPEC, storage)),
     "a champion": (
         "@champions/all/00000001-5d41402a.json",
-        lambda storage, _: Champions("memory://root").in_office(),
+        lambda storage, _: Champions("memory://root").current(),
     ),
     "the history of champions": (
         "@champions/all/00000001-5d41402a.json",

@@ -38,7 +38,7 @@ class ChampionHistory:
     def _segment(self, champions: Champions, most: int) -> SegmentRow:
         try:
             found, left_out = champions.newest(most)
-            champion = champions.in_office()
+            champion = champions.current()
         except RecordError:
             log.exception("The record of champions at %s cannot be read", champions.address)
             problem = (
@@ -47,17 +47,17 @@ class ChampionHistory:
             )
             return SegmentRow(segment=champions.segment, entries=[], problem=problem)
         number = champion.number if champion else None
-        rows = [self._row(entry, in_office=entry.number == number) for entry in found]
+        rows = [self._row(entry, in_production=entry.number == number) for entry in found]
         return SegmentRow(segment=champions.segment, entries=rows, left_out=left_out)
 
-    def _row(self, entry: Entry, *, in_office: bool) -> ChampionRow:
+    def _row(self, entry: Entry, *, in_production: bool) -> ChampionRow:
         decision = _decision(entry)
         challenger = _challenger(decision) if decision else None
         incumbent = decision.incumbent if decision else None
         return ChampionRow(
             number=entry.number,
             action=entry.action.value,
-            in_office=in_office,
+            in_production=in_production,
             at=entry.at,
             params=self._mask(entry.params),
             loss=entry.loss,

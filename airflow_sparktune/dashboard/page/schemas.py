@@ -172,7 +172,7 @@ class ChampionRow(_Reply):
 
     number: int
     action: str
-    in_office: bool
+    in_production: bool
     at: float
     params: Any
     loss: float | None

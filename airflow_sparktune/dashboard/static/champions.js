@@ -18,7 +18,7 @@ const ACTIONS = {
 const head = (name) => ["Entry", "When", "What", title(name), "Better by", "Why", "By", "Params", ""];
 const segmentHead = (name) => ["Segment", `Champion's ${name}`, "Since", "Last", "Params"];
 // The actions after which the entry's params are in production.
-const IN_OFFICE = ["first", "kept", "replaced", "promoted", "restored"];
+const SETS_CHAMPION = ["first", "kept", "replaced", "promoted", "restored"];
 
 export class Champions {
   // `changed` is called after a rollback, and reloads the history.
@@ -59,7 +59,7 @@ export class Champions {
 
   showSegments() {
     const rows = this.segments.map((each) => {
-      const champion = each.entries.find((entry) => entry.in_office);
+      const champion = each.entries.find((entry) => entry.in_production);
       const last = each.entries[0];
       const button = el("button", { type: "button", class: "plain" }, each.segment ?? "all");
       button.addEventListener("click", () => this.choose(each.segment));
@@ -87,7 +87,7 @@ export class Champions {
 
   showRecord() {
     const { entries, problem, left_out: leftOut } = this.current;
-    const champion = entries.find((entry) => entry.in_office);
+    const champion = entries.find((entry) => entry.in_production);
     byId("champion-text").replaceChildren(...(problem ? [el("span", { class: "strong" }, problem)] : headline(champion, entries)));
     fill("entries", head(this.name), entries.map((entry) => this.entryRow(entry)));
     if (leftOut) byId("entries").tBodies[0].append(row([`and ${leftOut} older entries; \`sparktune champion --history\` lists them`]));
@@ -95,7 +95,7 @@ export class Champions {
 
   entryRow(entry) {
     const node = row([
-      `${entry.number}${entry.in_office ? ", in production" : ""}`,
+      `${entry.number}${entry.in_production ? ", in production" : ""}`,
       moment(entry.at),
       el("span", { class: "state" }, ACTIONS[entry.action] ?? entry.action),
       number(shown(entry, entry.loss)),
@@ -103,9 +103,9 @@ export class Champions {
       el("p", { class: "reason" }, entry.reason),
       entry.by ?? "",
       params(entry.params),
-      this.mayRestore && !entry.in_office && IN_OFFICE.includes(entry.action) ? this.restoreButton(entry) : "",
+      this.mayRestore && !entry.in_production && SETS_CHAMPION.includes(entry.action) ? this.restoreButton(entry) : "",
     ]);
-    if (entry.in_office) node.className = "best";
+    if (entry.in_production) node.className = "best";
     return node;
   }
 
@@ -180,8 +180,8 @@ function means(places, what, name, dots, beside) {
 
 // The entry that made the params the champion; kept entries after it changed nothing.
 function sinceOf(entries) {
-  const from = entries.findIndex((entry) => entry.in_office);
-  return entries.slice(from).find((entry) => IN_OFFICE.includes(entry.action) && entry.action !== "kept") ?? entries.at(-1);
+  const from = entries.findIndex((entry) => entry.in_production);
+  return entries.slice(from).find((entry) => SETS_CHAMPION.includes(entry.action) && entry.action !== "kept") ?? entries.at(-1);
 }
 
 function headline(champion, entries) {

@@ -52,7 +52,7 @@ def _find(spec: Spec, champions: Champions | None, study: str | None) -> Incumbe
                     "the study a folder"
                 )
             if source == "champion":
-                entry = champions.in_office()
+                entry = champions.current()
             else:
                 entry = next(iter(champions.previous(but=study)), None)
             if entry is None:

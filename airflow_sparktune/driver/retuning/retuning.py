@@ -26,7 +26,7 @@ from airflow_sparktune.study.address import folder_of
 from airflow_sparktune.study.journal.events import Decided, Nominated, StartsResolved
 from airflow_sparktune.study.retuning.champions import Champions
 from airflow_sparktune.study.retuning.decision import Decision, Outcome
-from airflow_sparktune.study.retuning.office import put_on_record
+from airflow_sparktune.study.retuning.promotion import put_on_record
 from airflow_sparktune.study.retuning.starts import Incumbent
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import Rule, SlotHours, StopReason, Timeout, rules_of

@@ -42,13 +42,13 @@ class Action(StrEnum):
     RESTORED = "restored"  # a rollback to an earlier entry
 
     @property
-    def in_office(self) -> bool:
+    def sets_champion(self) -> bool:
         """Return whether the entry's params are in production from then on."""
         return self not in (Action.TUNED, Action.PROPOSED)
 
     @property
     def changes_production(self) -> bool:
-        return self.in_office and self is not Action.KEPT
+        return self.sets_champion and self is not Action.KEPT
 
     @classmethod
     def of(cls, outcome: Outcome) -> Action:
@@ -112,13 +112,13 @@ class Champions:
         self.address = f"{self.root}/{FOLDER}/{_folder(segment)}"
         self._storage: Storage = open_storage(self.address)
 
-    def in_office(self) -> Entry | None:
+    def current(self) -> Entry | None:
         """Return the entry whose params are in production, or None before the first.
 
         Raises RecordError if an entry that may be newer cannot be read, because falling back to an older
         champion would be a silent rollback.
         """
-        return next((entry for entry in self._newest_first() if entry.action.in_office), None)
+        return next((entry for entry in self._newest_first() if entry.action.sets_champion), None)
 
     def previous(self, most: int = 1, *, but: str | None = None) -> list[Entry]:
         """Return the entries of the last studies with a result, newest first, except that of study `but`."""

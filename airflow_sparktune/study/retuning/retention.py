@@ -166,11 +166,11 @@ def prune(found: Iterable[Found], problems: list[str]) -> list[str]:
 
 
 def _needed(entries: list[Entry]) -> Iterator[Entry]:
-    """Yield the newest entry in office, the newest change of production, and the newest proposal."""
+    """Yield the entry of the current champion, the newest change of production, and the newest proposal."""
     last = {entry.action: entry for entry in entries}
-    in_office = [entry for entry in entries if entry.action.in_office]
+    current = [entry for entry in entries if entry.action.sets_champion]
     changes = [entry for entry in entries if entry.action.changes_production]
-    yield from (*in_office[-1:], *changes[-1:])
+    yield from (*current[-1:], *changes[-1:])
     if Action.PROPOSED in last:
         yield last[Action.PROPOSED]
 

@@ -100,7 +100,7 @@ def test_a_rollback_asks_for_confirmation_and_is_shown(page: Page, site: str, we
     expect(page.locator("#champion-text")).to_contain_text("rolled back")
     expect(page.locator("#entries tbody tr")).to_have_count(4)
     expect(page.locator("#champion")).to_contain_text("back to 1")
-    assert weeks.record().in_office().params == weeks.record().entry(1).params  # type: ignore[union-attr]
+    assert weeks.record().current().params == weeks.record().entry(1).params  # type: ignore[union-attr]
 
 
 def test_a_user_without_edit_rights_gets_no_button(page: Page, tmp_path: Path, weeks: Weeks) -> None:

@@ -43,7 +43,7 @@ def test_three_weeks(weeks: Weeks) -> None:
     assert third.decision.outcome is Outcome.REPLACED
     assert abs(third.decision.params["x"] - 0.05) < abs(first.decision.params["x"] - 0.05)
     assert weeks.actions() == [Action.FIRST, Action.KEPT, Action.REPLACED]
-    champion = weeks.record().in_office()
+    champion = weeks.record().current()
     assert champion is not None
     assert (champion.params, champion.study) == (third.decision.params, weeks.address("w3"))
     assert champion.evidence == third.decision.to_json()
@@ -66,7 +66,7 @@ def test_a_score_is_compared_and_recorded_as_one(weeks: Weeks) -> None:
     third = weeks.run("w3", scored(0.05), seed=5, maximize="auc", replace_margin="1%")
     assert third.decision is not None
     assert third.decision.outcome is Outcome.REPLACED
-    champion = weeks.record().in_office()
+    champion = weeks.record().current()
     assert champion is not None
     assert champion.metric.shown(champion.loss) == pytest.approx(2, abs=0.05)
     assert weeks.record().restore(1, at=1.8e9, by="ada").maximize == "auc"
@@ -134,17 +134,17 @@ def test_segments_keep_their_own(weeks: Weeks) -> None:
     fr = weeks.run("w1", noisy(0.2), segment="fr")
     de = weeks.run("w2", noisy(0.8), segment="de", seed=4)
     assert (fr.decision.outcome, de.decision.outcome) == (Outcome.FIRST, Outcome.FIRST)  # type: ignore[union-attr]
-    assert weeks.record("fr").in_office().params == fr.decision.params  # type: ignore[union-attr]
-    assert weeks.record("de").in_office().params == de.decision.params  # type: ignore[union-attr]
+    assert weeks.record("fr").current().params == fr.decision.params  # type: ignore[union-attr]
+    assert weeks.record("de").current().params == de.decision.params  # type: ignore[union-attr]
 
 
-def test_promotion_by_hand_leaves_the_old_champion_in_office(weeks: Weeks) -> None:
+def test_promotion_by_hand_keeps_the_old_champion(weeks: Weeks) -> None:
     """What was proposed and never promoted does not become the incumbent."""
     weeks.run("w1")
-    champion = weeks.record().in_office()
+    champion = weeks.record().current()
     study = weeks.run("w2", noisy(0.05), seed=4, promote="manual")
     assert study.decision.outcome is Outcome.REPLACED  # type: ignore[union-attr]
-    assert weeks.record().in_office() == champion
+    assert weeks.record().current() == champion
     third = weeks.run("w3", noisy(0.05), seed=5)
     assert third.starts.incumbent.params == champion.params  # type: ignore[union-attr]
     assert weeks.actions() == [Action.FIRST, Action.PROPOSED, Action.REPLACED]

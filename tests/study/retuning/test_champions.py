@@ -22,11 +22,11 @@ def root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def test_the_last_decision_sets_the_champion(root: str) -> None:
     record = Champions(root)
-    assert record.in_office() is None
+    assert record.current() is None
     add(record, Action.FIRST, "a", x=1)
     add(record, Action.REPLACED, "b", x=2)
     add(record, Action.KEPT, "c", x=2)
-    champion = Champions(root).in_office()
+    champion = Champions(root).current()
     assert champion is not None
     assert (champion.number, champion.action, champion.params) == (3, Action.KEPT, {"x": 2})
 
@@ -37,11 +37,11 @@ def test_a_proposal_does_not_change_the_champion(root: str) -> None:
     add(record, Action.FIRST, "a", x=1)
     add(record, Action.PROPOSED, "b", x=2)
     add(record, Action.TUNED, "c", x=3)
-    champion = record.in_office()
+    champion = record.current()
     assert champion is not None
     assert champion.params == {"x": 1}
     add(record, Action.PROMOTED, "promote b", x=2)
-    assert record.in_office().params == {"x": 2}  # type: ignore[union-attr]
+    assert record.current().params == {"x": 2}  # type: ignore[union-attr]
 
 
 def test_the_same_cause_writes_once(root: str) -> None:
@@ -57,7 +57,7 @@ def test_a_rollback_is_recorded(root: str) -> None:
     add(record, Action.FIRST, "a", x=1)
     add(record, Action.REPLACED, "b", x=2)
     entry = record.restore(1, at=5.0, by="ada")
-    champion = record.in_office()
+    champion = record.current()
     assert champion == entry
     assert (champion.params, champion.restores, champion.by) == ({"x": 1}, 1, "ada")
     assert [item.action for item in record.history()] == [Action.FIRST, Action.REPLACED, Action.RESTORED]
@@ -70,7 +70,7 @@ def test_each_segment_has_its_own_champion(root: str) -> None:
     for number, name in enumerate(["fr", "FR/1", "FR:1", "all", "g0", None]):
         add(Champions(root, name), Action.FIRST, f"study {number}", x=number)
     for number, name in enumerate(["fr", "FR/1", "FR:1", "all", "g0", None]):
-        assert Champions(root, name).in_office().params == {"x": number}  # type: ignore[union-attr]
+        assert Champions(root, name).current().params == {"x": number}  # type: ignore[union-attr]
     assert sorted(map(str, segments(root))) == sorted(["fr", "FR/1", "FR:1", "all", "g0", "None"])
 
 
@@ -93,7 +93,7 @@ def test_a_torn_newest_entry_is_an_error(tmp_path: Path, torn: bytes) -> None:
     folder = Path(record.address)
     (folder / "00000002-abcdef01.json").write_bytes(torn)
     with pytest.raises(RecordError, match=r"must be valid, but .*00000002-abcdef01.json is torn") as caught:
-        record.in_office()
+        record.current()
     assert not caught.value.retryable
     problems: list[str] = []
     assert [entry.number for entry in record.history(problems)] == [1]
@@ -106,7 +106,7 @@ def test_a_restored_entry_supersedes_a_torn_one(tmp_path: Path) -> None:
     add(record, Action.FIRST, "a", x=1)
     (Path(record.address) / "00000002-abcdef01.json").write_bytes(b"")
     record.restore(1, at=2.0, by="ada")
-    assert record.in_office().number == 3  # type: ignore[union-attr]
+    assert record.current().number == 3  # type: ignore[union-attr]
 
 
 def test_a_later_schema_is_rejected(tmp_path: Path) -> None:
@@ -115,4 +115,4 @@ def test_a_later_schema_is_rejected(tmp_path: Path) -> None:
     (file,) = Path(record.address).iterdir()
     file.write_text(json.dumps({**json.loads(file.read_text()), "v": 2}))
     with pytest.raises(RecordError, match="a later version of airflow-sparktune wrote it; upgrade"):
-        record.in_office()
+        record.current()

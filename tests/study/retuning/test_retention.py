@@ -84,7 +84,7 @@ def test_studies_that_production_needs_are_kept(root: str) -> None:
     for action, address in zip(actions, found, strict=False):
         record.add(action, cause=address, at=1.0, params={}, reason="because", study=address)
     assert left_after(root, 1) == [f"churn/tune/r{run}/g0" for run in (1, 3, 4, 5)]
-    assert record.in_office() is not None
+    assert record.current() is not None
 
 
 def test_a_champion_recorded_under_another_path_is_kept(tmp_path: Path) -> None:
