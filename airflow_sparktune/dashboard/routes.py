@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 
 from airflow_sparktune.dashboard.access import checked_place, checked_runs, checked_task
-from airflow_sparktune.dashboard.page.history import History
+from airflow_sparktune.dashboard.page.history import RunHistory
 from airflow_sparktune.dashboard.page.html_report import report
 from airflow_sparktune.dashboard.page.importance import Importances
 from airflow_sparktune.dashboard.page.masking import Mask, study_mask
@@ -53,7 +53,7 @@ class StudyRoutes:
         self._shelf = shelf
         self._workers = workers
         self._importances = Importances()
-        self._history = History(mask)
+        self._history = RunHistory(mask)
 
     def add_to(self, router: APIRouter) -> None:
         """Add the routes to the router of a DAG."""

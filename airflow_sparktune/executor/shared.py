@@ -1,7 +1,7 @@
 """Large values that each host holds once: their buffers are in a file that Python workers map into memory.
 
-The buffers are pickled out of band (PEP 574). A broadcast's file begins with the pickle of a `Parcel` and
-ends with the buffers. PySpark writes that file to each executor once and sends its path to the workers.
+The buffers are pickled out of band (PEP 574). A broadcast's file begins with the pickle of a `BufferedTask`
+and ends with the buffers. PySpark writes that file to each executor once and sends its path to the workers.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Parcel:
+class BufferedTask:
     """The content of a broadcast whose task has large values.
 
     `head` is the task's pickle without the buffers. The buffers are the last `size` bytes of the file at
@@ -102,11 +102,11 @@ def packing(pack: Pack) -> Iterator[None]:
 @contextmanager
 def opened(task: Broadcast) -> Iterator[Any]:
     """Yield the task of a broadcast. Its buffers are mapped, also for values unpickled in this context."""
-    parcel = task.value
-    if not isinstance(parcel, Parcel):
-        yield parcel
+    content = task.value
+    if not isinstance(content, BufferedTask):
+        yield content
         return
-    value, buffers = _load(parcel, parcel.path or task._path)
+    value, buffers = _load(content, content.path or task._path)
     token = _buffers.set(buffers)
     try:
         yield value
@@ -116,7 +116,7 @@ def opened(task: Broadcast) -> Iterator[Any]:
 
 def explained(failure: Failure | None, task: Broadcast) -> Failure | None:
     """Return the failure, with advice added if the trial wrote to read-only shared data."""
-    if failure is None or "read-only" not in failure.message or not isinstance(task.value, Parcel):
+    if failure is None or "read-only" not in failure.message or not isinstance(task.value, BufferedTask):
         return failure
     return Failure(
         failure.kind,
@@ -127,17 +127,17 @@ def explained(failure: Failure | None, task: Broadcast) -> Failure | None:
 
 
 @lru_cache(maxsize=1)
-def _load(parcel: Parcel, path: str) -> tuple[Any, Sequence[memoryview]]:
+def _load(content: BufferedTask, path: str) -> tuple[Any, Sequence[memoryview]]:
     """Map the file and unpickle the task, once for all trials of a study in this worker."""
     with open(path, "rb") as file:  # noqa: PTH123 - mmap needs the descriptor
         # Private pages: other trials do not see what one trial writes.
         mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
-    data = mapped[len(mapped) - parcel.size :]
-    views = [(data[span.start : span.start + span.size], span.writable) for span in parcel.spans]
+    data = mapped[len(mapped) - content.size :]
+    views = [(data[span.start : span.start + span.size], span.writable) for span in content.spans]
     buffers = [view if writable else view.toreadonly() for view, writable in views]
     token = _buffers.set(buffers)
     try:
-        return pickle.loads(parcel.head), buffers
+        return pickle.loads(content.head), buffers
     finally:
         _buffers.reset(token)
 

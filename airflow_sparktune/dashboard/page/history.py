@@ -30,7 +30,7 @@ MOST_RUNS = 100
 _KEPT = 1000
 
 
-class History:
+class RunHistory:
     """Reads each closed study once, and caches its row until a newer attempt opens."""
 
     def __init__(self, mask: Mask) -> None:

@@ -35,7 +35,7 @@ from airflow_sparktune.study.trial import Trial, TrialOrigin, TrialState
 log = logging.getLogger(__name__)
 
 
-class Repeat(Protocol):
+class RunRepeats(Protocol):
     """Runs the trials of a queue until a rule ends them."""
 
     def __call__(self, *, queue: TrialQueue, rules: Sequence[Rule]) -> StopReason: ...
@@ -100,7 +100,7 @@ class Retuning:
                 f"{failure}; fix what the objective needs, or set on_broken_incumbent='replace'"
             )
 
-    def conclude(self, reason: StopReason, repeat: Repeat) -> None:
+    def conclude(self, reason: StopReason, repeat: RunRepeats) -> None:
         """Confirm, decide and record the decision, except for the steps that an earlier attempt completed.
 
         `reason` is why the search ended; `repeat` runs the trials of a queue until a rule ends them.
@@ -128,7 +128,7 @@ class Retuning:
         points = warm_points(spec, self._champions, self._sampler, study=self._address)
         self._recorder.note(StartsResolved, incumbent=incumbent, warm_start=tuple(points))
 
-    def _decide(self, reason: StopReason, repeat: Repeat) -> Decision:
+    def _decide(self, reason: StopReason, repeat: RunRepeats) -> Decision:
         trial = self._incumbent_trial()
         if self._incumbent is not None and (trial is None or trial.state not in _MEASURED):
             return self._kept_unmeasured(trial)

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from pyspark import Broadcast, SparkContext
 from pyspark.cloudpickle import CloudPickler
 
-from airflow_sparktune.executor.shared import Parcel, Span, as_tensor, packing
+from airflow_sparktune.executor.shared import BufferedTask, Span, as_tensor, packing
 
 # Smaller buffers stay in the pickle. So do all buffers of a value that add up to less than MIN_VALUE_BYTES.
 MIN_BUFFER_BYTES = 65_536
@@ -57,9 +57,9 @@ class SharingBroadcast(Broadcast[Any]):  # type: ignore[misc]  # pyspark's, with
             with NamedTemporaryFile(delete=False, dir=self._folder) as own:
                 buffers.write(own)
             self._own_file = Path(own.name)
-            pickle.dump(Parcel(head, tuple(buffers.spans), buffers.size, own.name), f, protocol=5)
+            pickle.dump(BufferedTask(head, tuple(buffers.spans), buffers.size, own.name), f, protocol=5)
         else:
-            header = pickle.dumps(Parcel(head, tuple(buffers.spans), buffers.size), protocol=5)
+            header = pickle.dumps(BufferedTask(head, tuple(buffers.spans), buffers.size), protocol=5)
             f.write(header + bytes(-len(header) % _ALIGNMENT))
             buffers.write(f)
         f.close()

@@ -20,7 +20,7 @@ from airflow_sparktune.executor.imported import ImportedTask
 from airflow_sparktune.executor.objective import TrialContext
 from airflow_sparktune.executor.pickled import PickledTask
 from airflow_sparktune.executor.reply import Reply
-from airflow_sparktune.executor.shared import Parcel, Shared, opened
+from airflow_sparktune.executor.shared import BufferedTask, Shared, opened
 
 MEGABYTE = 1_048_576
 
@@ -143,13 +143,13 @@ def test_writing_to_an_array_fails_with_advice_to_copy(sent: Any) -> None:
 def test_small_values_are_part_of_the_task(sent: Any) -> None:
     """Small values belong to the trial and are writable."""
     worker = sent(spec_task(np.zeros(100)))
-    assert not isinstance(worker.value, Parcel)
+    assert not isinstance(worker.value, BufferedTask)
     assert reply(worker, write=True).info == {"writeable": True}
 
 
 def test_values_without_buffers_are_part_of_the_task(sent: Any) -> None:
     """Values without buffers are pickled with the task, at any size."""
-    assert not isinstance(sent(spec_task(["x" * 100] * 100_000)).value, Parcel)
+    assert not isinstance(sent(spec_task(["x" * 100] * 100_000)).value, BufferedTask)
 
 
 def test_the_functions_of_scripts_close_over_shared_values(sent: Any) -> None:
@@ -165,7 +165,7 @@ def test_the_functions_of_scripts_close_over_shared_values(sent: Any) -> None:
         return {"loss": float(first.value[3] + second.value["y"][3]), "status": "ok", "mapped": mapped}
 
     worker = sent(lambda: PickledTask(cloudpickle.dumps(objective), cloudpickle.dumps))
-    assert isinstance(worker.value, Parcel)
+    assert isinstance(worker.value, BufferedTask)
     call = Call(pickle.dumps({}), TrialContext(number=0, seed=1, attempt=1, tries=1))
     for _ in range(2):  # the function is loaded once
         text, answer = evaluate(worker, call, iter([0]))
