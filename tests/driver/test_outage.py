@@ -17,8 +17,8 @@ from airflow_sparktune.study.trial import TrialState
 from tests.driver.world import World, by_x
 
 
-class Away:
-    """A context in which the storage of a world fails between two times of its clock."""
+class StorageOutage:
+    """Makes the storage of a world fail between two times of its clock; `failed` counts the writes."""
 
     def __init__(self, world: World, *, since: float, until: float) -> None:
         self.failed = 0
@@ -40,16 +40,16 @@ def lasting(call: Call) -> Ending:
 class TestOutage:
     def test_the_study_continues_and_loses_nothing(self) -> None:
         world = World(grace_s=600.0)
-        away = Away(world, since=1_012.0, until=1_200.0)
+        outage = StorageOutage(world, since=1_012.0, until=1_200.0)
         assert world.attempt(lasting, capacity=2, max_evals=100) is StopReason.MAX_EVALS
         assert world.numbers(TrialState.OK) == list(range(100))
         # 100 trials of 5 s on two slots take 250 s, including the outage.
         assert world.clock() - 1_000.0 < 260.0
-        assert 1 < away.failed < 12
+        assert 1 < outage.failed < 12
 
     def test_the_study_ends_with_a_retryable_error_after_the_grace_period(self) -> None:
         world = World(grace_s=60.0)
-        Away(world, since=1_012.0, until=9_000.0)
+        StorageOutage(world, since=1_012.0, until=9_000.0)
         with pytest.raises(StorageUnavailable, match="503") as raised:
             world.attempt(lasting, capacity=2, max_evals=1_000)
         assert raised.value.retryable
@@ -58,7 +58,7 @@ class TestOutage:
 
     def test_the_timeout_applies_and_the_end_is_written_after_the_outage(self) -> None:
         world = World(grace_s=600.0)
-        Away(world, since=1_007.0, until=1_040.0)
+        StorageOutage(world, since=1_007.0, until=1_040.0)
         assert world.attempt(lasting, max_evals=1_000, timeout=20.0) is StopReason.TIMEOUT
         assert world.numbers(TrialState.OK) == [0, 1, 2, 3]
         assert world.storage.study().result_stands
@@ -66,7 +66,7 @@ class TestOutage:
 
     def test_without_a_grace_period_the_first_failure_ends_the_study(self) -> None:
         world = World()
-        Away(world, since=1_007.0, until=1_040.0)
+        StorageOutage(world, since=1_007.0, until=1_040.0)
         with pytest.raises(StorageUnavailable):
             world.attempt(by_x, max_evals=100)
 
@@ -84,7 +84,7 @@ class TestOutage:
         assert tuner.run() is StopReason.MAX_EVALS
 
 
-class Hanging(MemoryStorage):
+class HangingStorage(MemoryStorage):
     """A storage whose reads hang until they are released."""
 
     def __init__(self) -> None:
@@ -98,19 +98,19 @@ class Hanging(MemoryStorage):
 
 class TestDeadline:
     @pytest.fixture
-    def storage(self) -> Iterator[Hanging]:
-        storage = Hanging()
+    def storage(self) -> Iterator[HangingStorage]:
+        storage = HangingStorage()
         yield storage
         storage.released.set()
 
-    def test_a_hanging_call_raises_storage_unavailable(self, storage: Hanging) -> None:
+    def test_a_hanging_call_raises_storage_unavailable(self, storage: HangingStorage) -> None:
         bounded = DeadlineStorage(storage, limit_s=0.05)
         with pytest.raises(StorageUnavailable, match=r"must answer within 0\.05 s") as raised:
             bounded.read("a")
         assert raised.value.retryable
         assert bounded.names("") == ["a"]
 
-    def test_the_number_of_hanging_calls_is_limited(self, storage: Hanging) -> None:
+    def test_the_number_of_hanging_calls_is_limited(self, storage: HangingStorage) -> None:
         bounded = DeadlineStorage(storage, limit_s=0.01)
         for _ in range(MOST_HANGING):
             with pytest.raises(StorageUnavailable, match="a call has no answer"):
@@ -122,7 +122,7 @@ class TestDeadline:
             call.result(10.0)
         assert bounded.read("a") == b"1"
 
-    def test_errors_are_passed_on(self, storage: Hanging) -> None:
+    def test_errors_are_passed_on(self, storage: HangingStorage) -> None:
         storage.released.set()
         with pytest.raises(FileNotFoundError):
             DeadlineStorage(storage).read("missing")

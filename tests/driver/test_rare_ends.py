@@ -36,7 +36,7 @@ from tests.driver.world import DigestSampler, MemoryStorage, World, by_x, raises
 
 
 @pytest.fixture(autouse=True)
-def _unsignalled(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_signal_handlers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Install no signal handlers: only the main thread may, and xdist may run tests in another one."""
 
     @contextmanager
@@ -77,7 +77,7 @@ class Plan:
         return rules_of(self.spec)
 
 
-class Exits(DigestSampler):
+class ExitingSampler(DigestSampler):
     def ask(self, number: int, *, seed: int) -> Suggestion:
         sys.exit("no license")
 
@@ -127,7 +127,7 @@ def test_a_higher_budget_continues_a_stopped_study() -> None:
 def test_user_code_that_exits_the_driver_closes_the_study() -> None:
     world = World()
     with pytest.raises(SystemExit):
-        run_plan(world, Plan(world, Exits()))
+        run_plan(world, Plan(world, ExitingSampler()))
     closed = world.storage.study().closed
     assert closed is not None
     assert closed.reason is StopReason.ERROR
@@ -142,13 +142,13 @@ def test_an_attempt_without_a_success_has_a_stop_reason() -> None:
     assert found.reason is not None
 
 
-class Leaves:
+class ExitsWhenUnpickled:
     def __reduce__(self) -> tuple[Any, ...]:
         return sys.exit, ("no license",)
 
 
 def test_an_objective_that_exits_while_unpickled_is_a_failure() -> None:
-    task = PickledTask(pickle.dumps(Leaves()), pickle.dumps)
+    task = PickledTask(pickle.dumps(ExitsWhenUnpickled()), pickle.dumps)
     reply, _ = run(task, Call(pickle.dumps(1), TrialContext(0, seed=1, attempt=1, tries=1)))
     assert reply.failure is not None
     assert "no license" in reply.failure.message
@@ -178,16 +178,16 @@ def test_the_error_of_a_backend_that_does_not_start_is_journalled() -> None:
     domain = Domain(lambda params: 0.0, {"x": hp.uniform("x", 0, 1)})
     unseeded = Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=3)
 
-    class NoBackend(FminPlan):
+    class BrokenPlan(FminPlan):
         def backend(self) -> Backend:
             raise RuntimeError("no cluster")
 
     search = Search(
         spec=unseeded, function=len, domain=domain, suggest=rand.suggest,
-        generator=np.random.default_rng(3), watch=Nobody(),
+        generator=np.random.default_rng(3), watch=NoWatch(),
     )  # fmt: skip
     storage = MemoryStorage()
-    plan = NoBackend(search, None, starts_over=False, own=False)  # type: ignore[arg-type]
+    plan = BrokenPlan(search, None, starts_over=False, own=False)  # type: ignore[arg-type]
     with pytest.raises(RuntimeError, match="no cluster"):
         Attempt(plan, storage, None).run()
     closed = storage.study().closed
@@ -196,7 +196,7 @@ def test_the_error_of_a_backend_that_does_not_start_is_journalled() -> None:
     assert "no cluster" in str(closed.error)
 
 
-class Nobody:
+class NoWatch:
     def begin(self) -> None:
         pass
 

@@ -76,11 +76,11 @@ def test_sigterm_ends_children(asked: bool) -> None:
 
 
 def test_a_users_own_handler_is_kept() -> None:
-    heard: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
+    received: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: received.append(number))
     with terminable():
         terminate()
-    assert heard == [signal.SIGTERM]
+    assert received == [signal.SIGTERM]
 
 
 def test_other_threads_do_not_change_signal_handlers() -> None:

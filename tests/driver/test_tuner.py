@@ -38,7 +38,7 @@ class TestSlots:
         world = World()
         assert world.attempt(lasting, capacity=capacity, max_evals=17) is StopReason.MAX_EVALS
         assert world.numbers(OK) == list(range(17)) == sorted(world.trials)
-        assert sorted(trial.number for trial in world.heard) == list(range(17))
+        assert sorted(trial.number for trial in world.reported) == list(range(17))
 
     def test_a_free_slot_is_filled_at_once(self) -> None:
         world = World()
@@ -402,7 +402,7 @@ class TestFailures:
 
         world.attempt(play, max_evals=1, trial_timeout=1.0)
         assert world.trials[0].state is OK
-        assert [trial.state for trial in world.heard] == [OK]
+        assert [trial.state for trial in world.reported] == [OK]
 
     @pytest.mark.parametrize(("max_evals", "failed"), [(100, 5), (3, 3)])
     def test_the_study_stops_with_the_first_traceback_if_all_trials_fail(
@@ -499,7 +499,7 @@ class TestFailures:
         assert [(one["start"], one["slot"]) for one in trials if one["number"] == 1][1] == (None, None)
 
 
-class Short(DigestSampler):
+class FourPoints(DigestSampler):
     """A sampler with four points over all attempts."""
 
     def ask(self, number: int, *, seed: int) -> Suggestion:
@@ -512,7 +512,7 @@ class TestExhausted:
     @pytest.mark.parametrize("capacity", [1, 3, 20])
     def test_an_exhausted_algorithm_ends_the_study_after_the_running_trials(self, capacity: int) -> None:
         world = World()
-        assert world.attempt(lasting, capacity=capacity, sampler=Short()) is StopReason.EARLY_STOP
+        assert world.attempt(lasting, capacity=capacity, sampler=FourPoints()) is StopReason.EARLY_STOP
         assert world.numbers(OK) == [0, 1, 2, 3] == sorted(world.trials)
 
     def test_a_lost_trial_still_runs_again(self) -> None:
@@ -522,29 +522,29 @@ class TestExhausted:
             lost = call.trial.number == 3 and call.trial.tries == 1
             return Ending(9.0, lost="gone") if lost else by_x(call)
 
-        assert world.attempt(play, capacity=2, sampler=Short()) is StopReason.EARLY_STOP
+        assert world.attempt(play, capacity=2, sampler=FourPoints()) is StopReason.EARLY_STOP
         assert (world.numbers(OK), world.trials[3].tries) == ([0, 1, 2, 3], 2)
 
     def test_a_limit_may_be_reached_first(self) -> None:
         world = World()
-        assert world.attempt(lasting, capacity=20, sampler=Short(), timeout=2.5) is StopReason.TIMEOUT
+        assert world.attempt(lasting, capacity=20, sampler=FourPoints(), timeout=2.5) is StopReason.TIMEOUT
         assert world.numbers(CANCELLED) == [2]
 
     def test_the_next_attempt_asks_again_and_reruns_interrupted_trials(self) -> None:
         world = World()
         slots = SimulatedBackend(world.clock, lasting, capacity=20)
-        tuner = world.tuner(slots, sampler=Short())
+        tuner = world.tuner(slots, sampler=FourPoints())
         stop_after(slots, 2)
         with pytest.raises(EngineGone):
             tuner.run()
         assert world.numbers(RUNNING)
-        assert world.attempt(lasting, capacity=20, sampler=Short()) is StopReason.EARLY_STOP
+        assert world.attempt(lasting, capacity=20, sampler=FourPoints()) is StopReason.EARLY_STOP
         assert world.numbers(OK) == [0, 1, 2, 3]
         assert world.attempt(lasting, max_evals=6) is StopReason.MAX_EVALS
 
     def test_exhaustion_does_not_hide_that_all_trials_failed(self) -> None:
         with pytest.raises(ObjectiveError, match="all 4 that ended have failed"):
-            World().attempt(lambda _: raises(), sampler=Short())
+            World().attempt(lambda _: raises(), sampler=FourPoints())
 
 
 class EngineGone(Exception):
@@ -771,14 +771,14 @@ class TestResume:
     def test_the_sampler_gets_the_history_in_order_of_numbers(self) -> None:
         world = World()
         world.attempt(lambda call: Ending.ok(0.5, after_s=10.0 - call.trial.number), capacity=5, max_evals=5)
-        heard: list[int] = []
+        told: list[int] = []
 
-        class Listening(DigestSampler):
+        class RecordingSampler(DigestSampler):
             def tell(self, trial: Trial) -> None:
-                heard.append(trial.number)
+                told.append(trial.number)
 
-        world.attempt(max_evals=5, sampler=Listening())
-        assert heard == [0, 1, 2, 3, 4]
+        world.attempt(max_evals=5, sampler=RecordingSampler())
+        assert told == [0, 1, 2, 3, 4]
 
 
 class TestTime:
@@ -851,7 +851,7 @@ class TestClosing:
         assert world.storage.study().result_stands
 
 
-class Unwalkable(dict[int, Trial]):
+class NotIterable(dict[int, Trial]):
     """A dict of trials that raises if it is iterated."""
 
     def _refuse(self) -> NoReturn:
@@ -867,7 +867,7 @@ def test_the_cost_of_a_step_does_not_grow_with_the_trials() -> None:
     tuner = world.tuner(slots, max_evals=500, trial_timeout=50.0, sampler=PlainSampler())
     report = ProgressLog(world.recorder.study)
     tuner._on_trial = report.trial
-    trials = world.recorder.study.trials = Unwalkable()
+    trials = world.recorder.study.trials = NotIterable()
     while tuner._rules.reached() is None:
         tuner._fill()
         tuner._collect(tuner._wait(until=tuner._slots.next_due))

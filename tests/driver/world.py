@@ -86,12 +86,15 @@ def raises(message: str = "ValueError: no", *, after_s: float = 1.0, traceback: 
 
 @dataclass
 class World:
-    """A study folder and clocks that outlive attempts. The wall clock is off by `set_by_s` seconds."""
+    """A study folder and clocks that outlive attempts.
+
+    The wall clock is off by `set_by_s` seconds. `reported` are the trials passed to `on_trial`.
+    """
 
     storage: MemoryStorage = field(default_factory=MemoryStorage)
     clock: VirtualClock = field(default_factory=VirtualClock)
     sampler: DigestSampler = field(default_factory=DigestSampler)
-    heard: list[Trial] = field(default_factory=list)
+    reported: list[Trial] = field(default_factory=list)
     slots: SimulatedBackend | None = None
     set_by_s: float = 0.0
     grace_s: float = 0.0
@@ -149,7 +152,7 @@ class World:
             backend=slots,
             rules=StoppingRules(rules_of(spec(**given)), ran_s=self.recorder.elapsed_s, clock=self.clock),
             queue=TrialQueue(starts, known=self.recorder.study.trials.values()),
-            on_trial=self.heard.append,
+            on_trial=self.reported.append,
             clock=self.clock,
         )
 

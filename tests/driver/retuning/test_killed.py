@@ -1,4 +1,4 @@
-"""A retuning whose driver dies before or after any of its writes: the retry decides the same, once."""
+"""If the driver of a retuning dies before or after any write, the retry makes the same decision, once."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.driver.retuning import weeks as weeks_module
 from tests.driver.retuning.weeks import Weeks, noisy
 
 
-class Died(BaseException):
-    """Stands for SIGKILL: nothing handles it."""
+class Crashed(BaseException):
+    """Simulates SIGKILL: no code handles it."""
 
 
 @dataclass
-class Fate:
-    """Dies at a write, before it or after it; counts all writes of the driver, wherever they go."""
+class Crash:
+    """Raises before or after one write, and counts the writes of the driver to all storages."""
 
     at: int | None = None
     after: bool = False
@@ -31,21 +31,21 @@ class Fate:
         self.writes += 1
         dies = self.writes == self.at
         if dies and not self.after:
-            raise Died
+            raise Crashed
         storage.write(name, data)
         if dies:
-            raise Died
+            raise Crashed
 
 
-class Mortal:
-    """A storage whose driver may die while it writes."""
+class CrashingStorage:
+    """A storage whose driver may die at a write."""
 
-    def __init__(self, storage: Storage, fate: Fate) -> None:
+    def __init__(self, storage: Storage, crash: Crash) -> None:
         self._storage = storage
-        self._fate = fate
+        self._crash = crash
 
     def write(self, name: str, data: bytes) -> None:
-        self._fate.write(self._storage, name, data)
+        self._crash.write(self._storage, name, data)
 
     def read(self, name: str) -> bytes:
         return self._storage.read(name)
@@ -57,45 +57,45 @@ class Mortal:
         self._storage.remove(names)
 
 
-def second_week(weeks: Weeks, fate: Fate, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The week that replaces the champion, by a driver with that fate."""
+def second_week(weeks: Weeks, crash: Crash, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the week that replaces the champion, with a driver that may die."""
 
-    def mortal(address: str) -> Mortal:
-        return Mortal(open_storage(address), fate)
+    def crashing(address: str) -> CrashingStorage:
+        return CrashingStorage(open_storage(address), crash)
 
     with monkeypatch.context() as patch:
-        patch.setattr(weeks_module, "open_storage", mortal)
-        patch.setattr(champions, "open_storage", mortal)
+        patch.setattr(weeks_module, "open_storage", crashing)
+        patch.setattr(champions, "open_storage", crashing)
         weeks.run("w2", noisy(0.05), capacity=20, seed=4)
 
 
-def test_a_driver_that_dies_at_any_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever was cut off is done by the retry, and what was done is not done twice."""
-    calm = Weeks.within(tmp_path / "calm")
-    calm.run("w1", capacity=20)
-    fate = Fate()
-    second_week(calm, fate, monkeypatch)
-    expected = calm.study("w2").decision
+def test_a_driver_killed_at_any_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The retry does what is missing, and repeats nothing."""
+    undisturbed = Weeks.within(tmp_path / "undisturbed")
+    undisturbed.run("w1", capacity=20)
+    crash = Crash()
+    second_week(undisturbed, crash, monkeypatch)
+    expected = undisturbed.study("w2").decision
     assert expected is not None
-    assert calm.actions() == [Action.FIRST, Action.REPLACED]
-    for at in range(1, fate.writes + 1):
+    assert undisturbed.actions() == [Action.FIRST, Action.REPLACED]
+    for at in range(1, crash.writes + 1):
         for after in (False, True):
             weeks = Weeks.within(tmp_path / f"{at}-{after}")
             weeks.run("w1", capacity=20)
-            with pytest.raises(Died):
-                second_week(weeks, Fate(at, after=after), monkeypatch)
-            second_week(weeks, Fate(), monkeypatch)
+            with pytest.raises(Crashed):
+                second_week(weeks, Crash(at, after=after), monkeypatch)
+            second_week(weeks, Crash(), monkeypatch)
             study = weeks.study("w2")
             assert study.decision == expected, (at, after)
             assert weeks.actions() == [Action.FIRST, Action.REPLACED], (at, after)
             assert study.result_stands
 
 
-def test_a_result_that_stands_is_not_decided_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A driver that finds a decision runs nothing, also under other limits."""
+def test_an_existing_decision_is_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A driver that finds a decision runs no trial, even with other limits."""
     weeks = Weeks.within(tmp_path)
     weeks.run("w1")
-    second_week(weeks, Fate(), monkeypatch)
+    second_week(weeks, Crash(), monkeypatch)
     before = weeks.study("w2")
     again = weeks.run("w2", noisy(0.9), seed=4, max_evals=50)
     assert weeks.calls == []

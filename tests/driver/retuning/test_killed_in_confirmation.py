@@ -1,4 +1,4 @@
-"""Kill -9 of a real driver in the middle of a confirmation: the retry takes the same decision."""
+"""After kill -9 of a real driver during a confirmation, the retry makes the same decision."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def confirmed(study: Study) -> int:
 
 
 def started(folder: Path, name: str) -> DriverProcess:
-    """A retuning against a poor incumbent, whose studies and champions lie in `folder`."""
+    """Return the spec of a retuning with a poor incumbent; studies and champions are in `folder`."""
     spec = Spec.of(
         objective="objective_of_a_retuning:loss",
         space={"x": {"uniform": [0, 1]}},
@@ -45,12 +45,12 @@ def started(folder: Path, name: str) -> DriverProcess:
     return DriverProcess(folder / "study", folder / f"work-{name}", spec, code=code)
 
 
-def test_the_retry_takes_the_same_decision(tmp_path: Path) -> None:
-    """The repeats that had ended stay; the decision is that of an undisturbed driver, on record once."""
-    calm, killed = tmp_path / "calm", tmp_path / "killed"
-    for folder in (calm, killed):
+def test_the_retry_makes_the_same_decision(tmp_path: Path) -> None:
+    """Finished repeats are kept, and the decision is that of an undisturbed driver, recorded once."""
+    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
+    for folder in (undisturbed, killed):
         folder.mkdir()
-    undisturbed = started(calm, "1")
+    undisturbed = started(undisturbed, "1")
     try:
         assert undisturbed.wait() == 0, undisturbed.log
         expected = undisturbed.journal().decision

@@ -1,4 +1,4 @@
-"""A task that is retuned week after week: what it compares with, decides, and puts on record."""
+"""A task that is retuned every week: what it compares with, decides and records."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def weeks(tmp_path: Path) -> Weeks:
 
 
 def is_incumbent(call: Call) -> bool:
-    """The first trial of a study that has one."""
+    """Return the first trial of a study that has one."""
     return call.trial.number == 0
 
 
 def test_three_weeks(weeks: Weeks) -> None:
-    """First: a champion. Nothing has changed: it is kept. The optimum has moved: it is replaced."""
+    """The first week has a champion, the second keeps it, and the third replaces it after drift."""
     first = weeks.run("w1")
     assert first.decision is not None
     assert first.decision.outcome is Outcome.FIRST
@@ -51,7 +51,7 @@ def test_three_weeks(weeks: Weeks) -> None:
 
 
 def test_a_score_is_compared_and_recorded_as_one(weeks: Weeks) -> None:
-    """Words and the record's metric speak of the score; numbers in the record are losses."""
+    """Reasons and the record's metric name the score; numbers in the record are losses."""
 
     def scored(optimum: float) -> Play:
         def play(call: Call) -> Ending:
@@ -72,7 +72,7 @@ def test_a_score_is_compared_and_recorded_as_one(weeks: Weeks) -> None:
     assert weeks.record().restore(1, at=1.8e9, by="ada").maximize == "auc"
 
 
-def test_a_relative_margin_of_a_score_with_both_signs_is_refused(weeks: Weeks) -> None:
+def test_a_relative_margin_is_rejected_if_scores_have_both_signs(weeks: Weeks) -> None:
     def around_zero(call: Call) -> Ending:
         return Ending(1.0, reply=Reply(1.0, loss=call.params["x"] - 0.5))
 
@@ -82,7 +82,7 @@ def test_a_relative_margin_of_a_score_with_both_signs_is_refused(weeks: Weeks) -
 
 
 def test_the_incumbent_runs_first_on_todays_data(weeks: Weeks) -> None:
-    """It is one of max_evals; its repeats and the candidates' are not, and share their seeds."""
+    """It counts towards max_evals; the repeats do not, and share their seeds among contenders."""
     first = weeks.run("w1")
     study = weeks.run("w2", seed=4)
     assert weeks.calls[0].params == first.decision.params  # type: ignore[union-attr]
@@ -97,8 +97,8 @@ def test_the_incumbent_runs_first_on_todays_data(weeks: Weeks) -> None:
     assert not set().union(*seeds.values()) & {call.trial.seed for call in weeks.calls[:12]}
 
 
-def test_the_repeats_teach_the_search_nothing(weeks: Weeks) -> None:
-    """Neither the best trial nor a count of the search changes by them."""
+def test_repeats_do_not_affect_the_search(weeks: Weeks) -> None:
+    """The best trial and the counts of the search do not include them."""
     weeks.run("w1")
     lucky = weeks.run(
         "w2", lambda call: Ending.ok(-9.0 if call.trial.purpose == "confirm" else call.params["x"])
@@ -107,8 +107,8 @@ def test_the_repeats_teach_the_search_nothing(weeks: Weeks) -> None:
     assert lucky.best.loss != -9.0
 
 
-def test_rules_that_stop_a_search_ignore_the_incumbent(weeks: Weeks) -> None:
-    """It may have reached loss_threshold already, and is no progress."""
+def test_stopping_rules_ignore_the_incumbent(weeks: Weeks) -> None:
+    """The incumbent may have reached loss_threshold already, and does not count as progress."""
     weeks.run("w1")
     study = weeks.run("w2", noisy(0.5, noise=0.0), seed=4, loss_threshold=1.0005, max_evals=40)
     assert study.finished > 1
@@ -119,7 +119,7 @@ def test_rules_that_stop_a_search_ignore_the_incumbent(weeks: Weeks) -> None:
 
 
 def test_previous_and_given_incumbents(weeks: Weeks) -> None:
-    """`previous` is the winner of the last study, also where that had nothing to decide."""
+    """`previous` is the winner of the last study, even if that study had no incumbent."""
     first = weeks.run("w1", incumbent=None)
     assert weeks.actions() == [Action.TUNED]
     assert first.decision is None
@@ -130,7 +130,7 @@ def test_previous_and_given_incumbents(weeks: Weeks) -> None:
     assert third.trials[0].params == {"x": 0.25}
 
 
-def test_segments_keep_their_own(weeks: Weeks) -> None:
+def test_each_segment_keeps_its_own_champion(weeks: Weeks) -> None:
     fr = weeks.run("w1", noisy(0.2), segment="fr")
     de = weeks.run("w2", noisy(0.8), segment="de", seed=4)
     assert (fr.decision.outcome, de.decision.outcome) == (Outcome.FIRST, Outcome.FIRST)  # type: ignore[union-attr]
@@ -138,8 +138,8 @@ def test_segments_keep_their_own(weeks: Weeks) -> None:
     assert weeks.record("de").current().params == de.decision.params  # type: ignore[union-attr]
 
 
-def test_promotion_by_hand_keeps_the_old_champion(weeks: Weeks) -> None:
-    """What was proposed and never promoted does not become the incumbent."""
+def test_manual_promotion_keeps_the_old_champion(weeks: Weeks) -> None:
+    """A proposal that was never promoted does not become the incumbent."""
     weeks.run("w1")
     champion = weeks.record().current()
     study = weeks.run("w2", noisy(0.05), seed=4, promote="manual")
@@ -150,7 +150,7 @@ def test_promotion_by_hand_keeps_the_old_champion(weeks: Weeks) -> None:
     assert weeks.actions() == [Action.FIRST, Action.PROPOSED, Action.REPLACED]
 
 
-def test_a_rollback_is_what_the_next_week_compares_with(weeks: Weeks) -> None:
+def test_the_next_week_compares_with_a_restored_champion(weeks: Weeks) -> None:
     first = weeks.run("w1")
     weeks.run("w2", noisy(0.05), seed=4)
     weeks.record().restore(1, at=9.0, by="ada")
@@ -160,11 +160,11 @@ def test_a_rollback_is_what_the_next_week_compares_with(weeks: Weeks) -> None:
 
 
 class TestMismatch:
-    """The champion does not fit the space any more."""
+    """The champion no longer fits the space."""
 
     SPACE: ClassVar[dict[str, Any]] = {"space": {"x": {"uniform": [0, 0.1]}}, "seed": 4}
 
-    def test_it_is_evaluated_as_it_is(self, weeks: Weeks) -> None:
+    def test_it_is_evaluated_unchanged(self, weeks: Weeks) -> None:
         weeks.run("w1")
         study = weeks.run("w2", **self.SPACE)
         incumbent = study.starts.incumbent  # type: ignore[union-attr]
@@ -205,7 +205,7 @@ class TestBrokenIncumbent:
         assert "failed on today's data: ValueError: no such column" in study.decision.reason  # type: ignore[union-attr]
 
     def test_its_repeats_fail(self, weeks: Weeks) -> None:
-        """Too few pairs are left to decide by."""
+        """Too few pairs are left for a decision."""
         champion = weeks.run("w1").decision.params  # type: ignore[union-attr]
         play = failing(
             noisy(0.5), when=lambda call: call.trial.purpose == "confirm" and call.params == champion
@@ -217,7 +217,7 @@ class TestBrokenIncumbent:
 
 
 def test_a_guardrail_needs_a_metric_of_the_objective(weeks: Weeks) -> None:
-    """Said at the first trial that succeeds, not after the whole search."""
+    """The error is raised at the first successful trial, not after the search."""
     with pytest.raises(
         ObjectiveError, match="got 'latncy', but besides the loss it returns latency; did you"
     ):
@@ -225,14 +225,14 @@ def test_a_guardrail_needs_a_metric_of_the_objective(weeks: Weeks) -> None:
     assert weeks.study("w1").finished == 1
 
 
-def test_a_first_champion_holds_the_guardrails(weeks: Weeks) -> None:
+def test_a_first_champion_satisfies_the_guardrails(weeks: Weeks) -> None:
     with pytest.raises(
         ObjectiveError, match=r"at least one candidate must .* within the guardrails, but none of 3"
     ):
         weeks.run("w1", noisy(0.5, latency=9.0), guardrails={"latency": {"max": 5}})
 
 
-def test_a_relative_margin_is_refused_where_losses_have_both_signs(weeks: Weeks) -> None:
+def test_a_relative_margin_is_rejected_if_losses_have_both_signs(weeks: Weeks) -> None:
     def play(call: Call) -> Ending:
         return Ending.ok(call.params["x"] - 0.5)
 
@@ -240,8 +240,8 @@ def test_a_relative_margin_is_refused_where_losses_have_both_signs(weeks: Weeks)
         weeks.run("w1", play, incumbent={"x": 0.9}, replace_margin="2%")
 
 
-def test_the_timeout_keeps_a_share_for_the_confirmation(weeks: Weeks) -> None:
-    """The search ends at three quarters of it, so that there is time to decide."""
+def test_a_share_of_the_timeout_is_reserved_for_the_confirmation(weeks: Weeks) -> None:
+    """The search ends after three quarters of the timeout, so that time is left for the repeats."""
     weeks.run("w1")
     study = weeks.run("w2", seed=4, max_evals=1000, timeout=60)
     assert study.closed.reason is StopReason.TIMEOUT  # type: ignore[union-attr]
@@ -250,7 +250,7 @@ def test_the_timeout_keeps_a_share_for_the_confirmation(weeks: Weeks) -> None:
     assert study.elapsed_s < 60
 
 
-def test_a_confirmation_that_the_timeout_cut_off_keeps_and_says_so(weeks: Weeks) -> None:
+def test_a_confirmation_ended_by_the_timeout_keeps_the_incumbent(weeks: Weeks) -> None:
     weeks.run("w1")
     slow = noisy(0.05)
 
@@ -264,7 +264,7 @@ def test_a_confirmation_that_the_timeout_cut_off_keeps_and_says_so(weeks: Weeks)
     assert weeks.actions() == [Action.FIRST, Action.KEPT]
 
 
-def test_a_study_that_ends_before_its_incumbent_keeps_it(weeks: Weeks) -> None:
+def test_a_study_that_ends_before_its_incumbent_is_measured_keeps_it(weeks: Weeks) -> None:
     weeks.run("w1")
 
     def play(call: Call) -> Ending:
@@ -275,8 +275,8 @@ def test_a_study_that_ends_before_its_incumbent_keeps_it(weeks: Weeks) -> None:
     assert "before the incumbent was measured" in study.decision.reason  # type: ignore[union-attr]
 
 
-def test_the_confirmation_has_arguments_of_its_own() -> None:
-    """Trials of a confirmation get the hold-out; their search losses are not compared with it."""
+def test_the_confirmation_has_its_own_arguments() -> None:
+    """Trials of a confirmation get the hold-out; its losses are not compared with search losses."""
     from airflow_sparktune.executor.imported import ImportedTask
     from airflow_sparktune.executor.objective import TrialContext
 

@@ -26,7 +26,7 @@ Play = Callable[[Call], Ending]
 
 
 def noisy(optimum: float, *, noise: float = 0.01, **metrics: float) -> Play:
-    """Trials of a second whose loss is 1 + (x - optimum)^2, with noise that their seed decides."""
+    """Play trials of one second whose loss is 1 + (x - optimum)^2, with noise from their seed."""
 
     def play(call: Call) -> Ending:
         luck = np.random.default_rng([call.trial.seed, int(1e6 * call.params["x"])]).normal(scale=noise)
@@ -37,7 +37,7 @@ def noisy(optimum: float, *, noise: float = 0.01, **metrics: float) -> Play:
 
 
 class Plan(SpecPlan):
-    """A spec's plan on a simulated backend."""
+    """The plan of a spec with a simulated backend."""
 
     def __init__(self, spec: Spec, backend: SimulatedBackend) -> None:
         super().__init__(spec)
@@ -49,7 +49,7 @@ class Plan(SpecPlan):
 
 @dataclass
 class Weeks:
-    """The studies of a task that is retuned week after week, in one folder."""
+    """The studies of a task that is retuned every week, in one folder."""
 
     root: str
     clock: VirtualClock = field(default_factory=VirtualClock)
@@ -57,13 +57,13 @@ class Weeks:
 
     @classmethod
     def within(cls, folder: Path) -> Weeks:
-        return cls(f"memory://{folder}/churn/tune")  # a real disk would be asked to sync at every write
+        return cls(f"memory://{folder}/churn/tune")  # a real disk would sync at every write
 
     def address(self, week: str) -> str:
         return f"{self.root}/{week}/g0"
 
     def run(self, week: str, play: Play = noisy(0.5), *, capacity: int = 4, **given: Any) -> Study:  # noqa: B008
-        """Run an attempt over a week's study, and read what it came to."""
+        """Run an attempt at the study of a week, and return the study."""
         spec = Spec.of(
             **{
                 "objective": "churn:loss",
@@ -103,7 +103,7 @@ def repeats(study: Study) -> list[Trial]:
 
 
 def failing(after: Play, *, when: Callable[[Call], bool]) -> Play:
-    """Trials that raise where `when` says so."""
+    """Play trials that raise if `when` returns true."""
 
     def play(call: Call) -> Ending:
         if when(call):
