@@ -36,7 +36,9 @@ def show_command(study: str, as_json: bool, output: int | None) -> None:
         click.echo(_output(study, found, output), nl=False)
         return
     if as_json:
-        trials = [trial_row(found.trials[key]) for key in sorted(found.trials)]
+        score = found.metric.score
+        rows = (trial_row(found.trials[key]) for key in sorted(found.trials))
+        trials = [{**row, "score": score(row["loss"])} for row in rows]
         click.echo(json.dumps({**summary(found), "trials": trials}, indent=2))
         return
     _print_trials(found)

@@ -36,6 +36,10 @@ class Metric:
         """Return the loss, or the score that belongs to it."""
         return -loss if self.maximized and loss is not None else loss
 
+    def score(self, loss: float | None) -> float | None:
+        """Return the score that belongs to a loss; None if the objective returns losses."""
+        return self.shown(loss) if self.maximized else None
+
     def loss(self, value: float) -> float:
         """Return the loss that belongs to a value of this metric."""
         return -value if self.maximized else value

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_sparktune.study.journal.bounds import printable
+from airflow_sparktune.study.metric import Metric
+from airflow_sparktune.study.retuning.decision import Decision, Measured
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState
 
@@ -42,7 +44,8 @@ def summary(study: Study) -> dict[str, Any]:
     After a retuning, `best_params` go to production: those of the winner, or those of an incumbent that was
     kept. `best_loss` is then their mean loss over the repeats of the confirmation.
 
-    With `maximize`, `best_score` is the score that belongs to `best_loss`; otherwise it is None.
+    With `maximize`, `best_score` is the score that belongs to `best_loss`, and in the confirmation each
+    `mean_score` the one that belongs to `mean`; otherwise they are None.
     """
     spec, closed = study.spec, study.closed
     return {
@@ -101,19 +104,32 @@ def _result(study: Study) -> dict[str, Any]:
     return {
         "best_number": number,
         "best_loss": loss,
-        "best_score": study.metric.shown(loss) if study.metric.maximized else None,
+        "best_score": study.metric.score(loss),
         "best_params": params,
         "best_point": dict(trial.point) if trial else None,
     }
 
 
 def _retuning(study: Study) -> dict[str, Any]:
-    decision = study.decision.to_json() if study.decision else {}
+    decision = study.decision
     return {
         "segment": study.spec.segment if study.spec else None,
-        "decision": decision.get("decision"),
-        "decision_reason": decision.get("reason"),
-        "confirmation": decision.get("confirmation"),
+        "decision": decision.outcome.value if decision else None,
+        "decision_reason": decision.reason if decision else None,
+        "confirmation": _confirmation(decision, study.metric) if decision else None,
+    }
+
+
+def _confirmation(decision: Decision, metric: Metric) -> dict[str, Any]:
+    """Return the evidence for a decision."""
+
+    def measured(item: Measured) -> dict[str, Any]:
+        return {**item.to_json(), "mean_score": metric.score(item.mean)}
+
+    return {
+        "incumbent": measured(decision.incumbent) if decision.incumbent else None,
+        "candidates": [measured(item) for item in decision.candidates],
+        "noise": decision.noise,
     }
 
 

@@ -81,6 +81,7 @@ def test_a_score_is_printed_with_its_own_sign(tmp_path: Path, capsys: pytest.Cap
     assert main(["show", str(tmp_path), "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert [printed[name] for name in ("maximize", "best_score", "best_loss")] == ["accuracy", 0.75, -0.75]
+    assert [(row["loss"], row["score"]) for row in printed["trials"]] == [(-0.5, 0.5), (-0.75, 0.75)]
 
 
 def test_show_prints_the_decision_and_the_cost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -63,6 +63,16 @@ def test_the_facet_has_the_study_and_the_decision(operator, run, spark_submit) -
     assert facet["decisionReason"] == "trial 1 is better by 0.1"
     assert facet["params"] == {"x": 1}
     assert list(facet["space"]) == ["x"]
+    assert facet["loss"] == 0.4
+    assert not {"maximize", "score"} & set(facet)  # OpenLineage sends no nulls
+
+
+def test_an_event_says_the_score(operator, run, spark_submit) -> None:
+    spark_submit("replaces")
+    task = operator(incumbent="champion", maximize="accuracy")
+    _, ti = run(task)
+    facet = task.get_openlineage_facets_on_complete(ti).run_facets["sparktune_study"]
+    assert (facet.loss, facet.maximize, facet.score) == (0.4, "accuracy", -0.4)
 
 
 def test_without_the_provider_there_is_no_facet(

@@ -97,6 +97,15 @@ def test_the_summary_as_the_result(retune) -> None:
     assert result == ti.pushed["tuning_result"]
     assert (result["segment"], result["decision"], result["best_params"]) == ("fr", "replaced", {"x": 1})
     assert result["confirmation"]["candidates"][0]["difference"] == 0.1
+    assert result["confirmation"]["candidates"][0]["mean_score"] is None
+
+
+def test_the_evidence_has_scores(retune) -> None:
+    """With maximize, each mean of the losses has that of the scores beside it."""
+    _, ti, _ = retune("replaces", maximize="accuracy")
+    confirmation = ti.pushed["tuning_result"]["confirmation"]
+    measured = [confirmation["incumbent"], *confirmation["candidates"]]
+    assert [(item["mean"], item["mean_score"]) for item in measured] == [(0.5, -0.5), (0.4, -0.4)]
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,8 @@ def study_facets(address: str | None) -> Any:
         slotHours=found["slot_hours"],
         params=found["best_params"],
         loss=found["best_loss"],
+        maximize=found["maximize"],
+        score=found["best_score"],
         decision=found["decision"],
         decisionReason=found["decision_reason"],
     )

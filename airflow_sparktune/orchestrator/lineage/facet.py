@@ -10,7 +10,11 @@ from openlineage.client.facet_v2 import RunFacet
 
 @define
 class StudyRunFacet(RunFacet):
-    """The objective, space and result of a run's study. Names are in camel case, as OpenLineage requires."""
+    """The objective, space and result of a run's study. Names are in camel case, as OpenLineage requires.
+
+    `maximize` is the name of the score that the objective returns, and `score` its best value; both are None
+    if it returns a loss.
+    """
 
     study: str | None
     objective: str
@@ -23,5 +27,7 @@ class StudyRunFacet(RunFacet):
     slotHours: float  # noqa: N815
     params: Any
     loss: float | None
+    maximize: str | None
+    score: float | None
     decision: str | None
     decisionReason: str | None  # noqa: N815
