@@ -84,6 +84,11 @@ def raises(message: str = "ValueError: no", *, after_s: float = 1.0, traceback: 
     return Ending(after_s, reply=Reply(after_s, failure=Failure(FailureKind.RAISED, message, traceback)))
 
 
+def lasting(call: Call) -> Ending:
+    """Play trials of 1, 2, 3, 1, 2, 3, ... seconds."""
+    return Ending.ok(call.params["x"], after_s=1.0 + call.trial.number % 3)
+
+
 @dataclass
 class World:
     """A study folder and clocks that outlive attempts.
@@ -166,3 +171,35 @@ class World:
     @property
     def params(self) -> list[Any]:
         return [self.trials[number].params for number in sorted(self.trials)]
+
+
+class EngineGone(Exception):
+    pass
+
+
+def stop_after(slots: SimulatedBackend, ends: int) -> None:
+    """Make the engine fail in the call of `events` after a number of trials."""
+    count = 0
+    events = slots.events
+
+    def dying(*, wait_s: float | None) -> object:
+        nonlocal count
+        if count >= ends:
+            raise EngineGone
+        found = events(wait_s=wait_s)
+        count += len(found)
+        return found
+
+    slots.events = dying  # type: ignore[method-assign,assignment]
+
+
+def stop_at(slots: SimulatedBackend, clock: VirtualClock, at: float) -> None:
+    """Make the engine fail in the first call of `events` after a time."""
+    events = slots.events
+
+    def dying(*, wait_s: float | None) -> object:
+        if clock() >= at:
+            raise EngineGone
+        return events(wait_s=wait_s)
+
+    slots.events = dying  # type: ignore[method-assign,assignment]
