@@ -6,7 +6,7 @@ from typing import IO
 
 import click
 
-from airflow_sparktune.cli.words import existing
+from airflow_sparktune.cli.text import require_study
 
 
 @click.command()
@@ -16,7 +16,7 @@ def ui_command(study: str, port: int) -> None:
     """Serve the page of Airflow's Tuning tab for one study."""
     from airflow_sparktune.dashboard.server import serve
 
-    existing(study)
+    require_study(study)
     click.echo(f"http://127.0.0.1:{port} (press Ctrl-C to stop)")
     serve(study, port=port)
 
@@ -36,7 +36,7 @@ def report_command(study: str, output: IO[str]) -> None:
     """
     from airflow_sparktune.dashboard.page.html_report import report
 
-    page = report(existing(study), title=study)
+    page = report(require_study(study), title=study)
     output.write(page)
     if output.name != "-":
         click.echo(output.name)

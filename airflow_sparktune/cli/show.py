@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from airflow_sparktune.cli.words import existing, print_result
+from airflow_sparktune.cli.text import print_result, require_study
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.journal.bounds import printable
 from airflow_sparktune.study.journal.output import read_output
@@ -31,7 +31,7 @@ def show_command(study: str, as_json: bool, output: int | None) -> None:
     sparktune show s3://bucket/studies/churn --json | jq .best_params
     sparktune show spec.study --output 12
     """
-    found = existing(study)
+    found = require_study(study)
     if output is not None:
         click.echo(_output(study, found, output), nl=False)
         return

@@ -6,7 +6,7 @@ import getpass
 
 import click
 
-from airflow_sparktune.cli.words import existing
+from airflow_sparktune.cli.text import require_study
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.rounded import number
 from airflow_sparktune.study.stop_request import request_stop
@@ -21,7 +21,7 @@ def stop_command(study: str) -> None:
     The driver cancels the running trials and closes the study with its best trial. The Airflow task succeeds,
     and its downstream tasks run.
     """
-    found = existing(study)
+    found = require_study(study)
     if found.closed is not None:
         raise SpecError(f"only a running study can be stopped, but the one at {study} has ended")
     attempt = found.attempts[-1].number

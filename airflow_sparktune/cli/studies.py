@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from airflow_sparktune.cli.words import ending, existing, facts
+from airflow_sparktune.cli.text import end_text, require_study, result_facts
 from airflow_sparktune.study.journal.bounds import printable
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.result import iso
@@ -38,7 +38,7 @@ def list_command(root: str) -> None:
 @click.argument("second", metavar="B")
 def compare_command(first: str, second: str) -> None:
     """Print two studies side by side: their results and the differences of their specs."""
-    studies = [existing(first), existing(second)]
+    studies = [require_study(first), require_study(second)]
     rows = [("", first, second), *_results(*studies), *_differences(*studies)]
     left = max(len(row[0]) for row in rows)
     middle = max(len(row[1]) for row in rows)
@@ -49,7 +49,7 @@ def compare_command(first: str, second: str) -> None:
 def _line(name: str, study: Study) -> str:
     best = number(study.metric.shown(study.best.loss)) if study.best else "-"
     last = (iso(study.attempts[-1].last) or "")[:16].replace("T", " ")
-    return f"{last}  {study.finished:>6} trials  best {best:<10} {name}  {ending(study)}"
+    return f"{last}  {study.finished:>6} trials  best {best:<10} {name}  {end_text(study)}"
 
 
 @click.command()
@@ -94,7 +94,7 @@ def _below(root: str, address: str) -> str:
 
 
 def _results(a: Study, b: Study) -> Iterator[tuple[str, str, str]]:
-    left, right = facts(a), facts(b)
+    left, right = result_facts(a), result_facts(b)
     for name in {**left, **right}:
         if name != "best params":
             yield name, left.get(name, ""), right.get(name, "")

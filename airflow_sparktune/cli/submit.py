@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import click
 
-from airflow_sparktune.cli.words import print_result, standing
+from airflow_sparktune.cli.text import print_result, progress_text
 from airflow_sparktune.orchestrator.deploy.job import Job, Submission, Target
 from airflow_sparktune.orchestrator.deploy.process import die_with_parent
 from airflow_sparktune.orchestrator.deploy.run import run_job
@@ -108,7 +108,7 @@ def _draw(process: subprocess.Popen[bytes], job: Job) -> None:
         while process.poll() is None:
             time.sleep(REFRESH_S)
             follower.refresh()
-            update(completed=follower.study.finished, description=standing(follower.study))
+            update(completed=follower.study.finished, description=progress_text(follower.study))
 
 
 def _print_tail(output: IO[str], lines: int = 20) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from airflow_sparktune.cli.words import existing
+from airflow_sparktune.cli.text import require_study
 from airflow_sparktune.track import TRACKERS, track
 
 
@@ -20,7 +20,7 @@ def track_command(study: str, to: str, experiment: str | None) -> int:
     \b
     MLFLOW_TRACKING_URI=http://mlflow:5000 sparktune track spec.study --to mlflow
     """
-    existing(study)
+    require_study(study)
     if track(study, wait=lambda _: True, experiment=experiment) is not None:
         return 1
     click.echo(f"{study} is in {to}")

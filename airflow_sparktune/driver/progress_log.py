@@ -6,7 +6,7 @@ import json
 import logging
 
 from airflow_sparktune.executor.reply import OURS
-from airflow_sparktune.study.result import cost_in_words, in_words, summary
+from airflow_sparktune.study.result import cost_text, decision_text, summary
 from airflow_sparktune.study.rounded import number, params
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialPurpose
@@ -92,12 +92,12 @@ def log_end(study: Study) -> None:
     rows = {
         "stopped by": found["stop_reason"],
         "trials": counts,
-        "decision": in_words(study),
+        "decision": decision_text(study),
         f"best {metric.name}": "none" if loss is None else f"{loss:.6g} (trial {found['best_number']})",
         "best params": json.dumps(found["best_params"]),
         "elapsed": f"{found['elapsed_s']:.1f} s in {found['attempts']} attempt(s)",
         "slots": f"{found['slots']}, {found['utilisation'] or 0:.0%} used",
-        "cost": cost_in_words(study),
+        "cost": cost_text(study),
         "driver's time": ", ".join(
             f"{name.removesuffix('_s')} {value:.1f} s" for name, value in found["timing"].items()
         ),

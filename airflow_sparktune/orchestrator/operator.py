@@ -47,7 +47,7 @@ from airflow_sparktune.orchestrator.task_study import (
 from airflow_sparktune.orchestrator.tracking import tracked, tracking_environment
 from airflow_sparktune.study.airflow_task import write_task
 from airflow_sparktune.study.journal.follow import read_study
-from airflow_sparktune.study.result import in_words, summary
+from airflow_sparktune.study.result import decision_text, summary
 from airflow_sparktune.study.retuning.decision import Outcome
 from airflow_sparktune.study.retuning.retention import Keep
 from airflow_sparktune.study.spec import ARGUMENTS, Spec
@@ -235,13 +235,13 @@ class SparkTuneOperator(SubmissionOperator):
 
     def _act_on(self, study: Study, result: Mapping[str, Any], context: Context) -> None:
         """Act on the decision: emit events, or skip or fail a task that kept its incumbent."""
-        self.log.info("%s", in_words(study))
+        self.log.info("%s", decision_text(study))
         if study.decision is None or study.decision.outcome is Outcome.KEPT:
             match self.on_no_improvement:
                 case "skip":
-                    raise AirflowSkipException(f"the incumbent is {in_words(study)}")
+                    raise AirflowSkipException(f"the incumbent is {decision_text(study)}")
                 case "fail":
-                    raise AirflowFailException(f"the incumbent is {in_words(study)}")
+                    raise AirflowFailException(f"the incumbent is {decision_text(study)}")
             return
         notify(self.on_replaced, context, tuning=result)
         # With promote="manual", production changes when promote_champion runs.

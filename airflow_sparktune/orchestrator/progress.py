@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_sparktune.errors import StorageUnavailable
 from airflow_sparktune.study.journal.follow import StudyFollower
-from airflow_sparktune.study.result import count_by_state, in_words
+from airflow_sparktune.study.result import count_by_state, decision_text
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
 
@@ -48,7 +48,7 @@ def progress(study: Study) -> dict[str, Any]:
         "best_score" if metric.maximized else "best_loss": metric.shown(best.loss) if best else None,
         "best_params": best.params if best else None,
         "attempt": len(study.attempts),
-        **({"decision": decision} if (decision := in_words(study)) else {}),
+        **({"decision": decision} if (decision := decision_text(study)) else {}),
         "stopped_by": study.closed.reason.value if study.closed else None,
     }
 

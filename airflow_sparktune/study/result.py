@@ -76,7 +76,7 @@ def summary(study: Study) -> dict[str, Any]:
     }
 
 
-def in_words(study: Study) -> str | None:
+def decision_text(study: Study) -> str | None:
     """Return the decision of a retuning in one line, or None before the decision."""
     decision = study.decision
     if decision is None:
@@ -84,7 +84,7 @@ def in_words(study: Study) -> str | None:
     return printable(f"{decision.outcome.value}: {decision.reason}")
 
 
-def cost_in_words(study: Study) -> str | None:
+def cost_text(study: Study) -> str | None:
     """Return the cost of a study's slots in one line; None if it is too small to matter."""
     hours, last = study.slots_s / 3600, study.last_improvement_s / 3600
     if hours < 0.005:

@@ -21,7 +21,7 @@ from airflow_sparktune.study.address import part
 from airflow_sparktune.study.journal.follow import StudyFollower, read_study
 from airflow_sparktune.study.journal.streams import streams
 from airflow_sparktune.study.phase import phase_of
-from airflow_sparktune.study.result import in_words, summary
+from airflow_sparktune.study.result import decision_text, summary
 from airflow_sparktune.study.storage import open_storage
 
 log = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ class RunHistory:
             improvement_slot_hours=result["last_improvement_slot_hours"],
             segment=result["segment"],
             decision=result["decision"],
-            said=mask(in_words(study)),
+            said=mask(decision_text(study)),
         )
 
 

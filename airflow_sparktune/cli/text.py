@@ -10,13 +10,13 @@ from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.journal.bounds import printable
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.phase import Phase, phase_of
-from airflow_sparktune.study.result import cost_in_words, count_by_state, in_words, iso, summary
+from airflow_sparktune.study.result import cost_text, count_by_state, decision_text, iso, summary
 from airflow_sparktune.study.rounded import number, params
 from airflow_sparktune.study.stopping import label
 from airflow_sparktune.study.study import Study
 
 
-def existing(address: str) -> Study:
+def require_study(address: str) -> Study:
     """Return the study at an address; print problems of its journal to standard error."""
     follower = read_study(address)
     if not follower.study.attempts:
@@ -26,7 +26,7 @@ def existing(address: str) -> Study:
     return follower.study
 
 
-def standing(study: Study) -> str:
+def progress_text(study: Study) -> str:
     """Return a description of a running study, for the progress bar."""
     if not study.attempts:
         return "starting Spark"
@@ -35,7 +35,7 @@ def standing(study: Study) -> str:
     return f"{text}, {failed} failed" if failed else text
 
 
-def ending(study: Study) -> str:
+def end_text(study: Study) -> str:
     """Return why a study ended, or its phase and the time of its last event."""
     if study.closed is not None and study.spec is not None:
         return label(study.closed.reason, study.spec)
@@ -44,17 +44,17 @@ def ending(study: Study) -> str:
     return f"{what}; last update {iso(study.attempts[-1].last)}"
 
 
-def facts(study: Study) -> dict[str, str]:
+def result_facts(study: Study) -> dict[str, str]:
     """Return the lines that describe a study's result, by name."""
     found, metric = summary(study), study.metric
     loss = metric.shown(found["best_loss"])
     states = ", ".join(f"{count} {state}" for state, count in count_by_state(study).items() if count)
     if found["repeats"]:
         states += f", and {found['repeats']} repeats"
-    decision, cost = in_words(study), cost_in_words(study)
+    decision, cost = decision_text(study), cost_text(study)
     return {
         "trials": states or "none",
-        "ended" if study.closed else "state": ending(study),
+        "ended" if study.closed else "state": end_text(study),
         **({"decision": decision} if decision else {}),
         **({"cost": cost} if cost else {}),
         f"best {metric.name}": "none" if loss is None else f"{number(loss)} (trial {found['best_number']})",
@@ -64,7 +64,7 @@ def facts(study: Study) -> dict[str, str]:
 
 def print_result(study: Study) -> None:
     """Print the result of a study."""
-    found = facts(study)
+    found = result_facts(study)
     width = max(map(len, found)) + 2
     for name, text in found.items():
         click.echo(printable(f"{name:<{width}}{text}"))
