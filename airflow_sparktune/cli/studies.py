@@ -12,7 +12,7 @@ from airflow_sparktune.cli.text import end_text, require_study, result_facts
 from airflow_sparktune.study.journal.bounds import printable
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.result import iso
-from airflow_sparktune.study.retuning.retention import Keep, addresses, find, prune, superfluous
+from airflow_sparktune.study.retuning.retention import Keep, addresses, find, prune, removable
 from airflow_sparktune.study.rounded import number, params
 from airflow_sparktune.study.spec import FIELDS
 from airflow_sparktune.study.study import Study
@@ -73,7 +73,7 @@ def prune_command(root: str, keep: str, yes: bool) -> None:
     """
     kept, now, problems = Keep.of("--keep", keep), time.time(), list[str]()
     found = find(root, now=now)
-    extra = superfluous(found, kept, now=now)
+    extra = removable(found, kept, now=now)
     for each in extra:
         heard = (iso(each.heard) or "")[:16].replace("T", " ") if each.heard else "partly removed  "
         click.echo(printable(f"{heard}  {_below(root, each.address)}"))

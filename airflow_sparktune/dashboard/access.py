@@ -46,7 +46,7 @@ def may_edit_task_instances() -> Callable[..., Any]:
     return editor
 
 
-async def from_this_page(request: Request) -> None:
+async def require_same_origin(request: Request) -> None:
     """Reject a request that another site's page could send with the user's cookie.
 
     A form cannot send JSON, and a script of another origin cannot send it without a CORS preflight.

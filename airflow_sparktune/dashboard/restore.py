@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Query
 from pydantic import BaseModel
 
-from airflow_sparktune.dashboard.access import checked_task, from_this_page
+from airflow_sparktune.dashboard.access import checked_task, require_same_origin
 from airflow_sparktune.dashboard.place import Catalogue, Place
 from airflow_sparktune.dashboard.workers import Workers
 from airflow_sparktune.errors import RecordError, StorageError
@@ -42,7 +42,7 @@ def add_restore(
         return RestoreReply(message="You may restore champions of this task.")
 
     # The origin is checked before the editor, so that another site's page cannot learn the user's rights.
-    @router.put(path, dependencies=[Depends(from_this_page)])
+    @router.put(path, dependencies=[Depends(require_same_origin)])
     async def restore(
         task: Task, entry: int, segment: Segment = None, by: str = Depends(editor)
     ) -> RestoreReply:

@@ -52,7 +52,7 @@ class OneStudy:
 
 def local_app(address: str, *, mask: Mask | None = None) -> FastAPI:
     """Return the application for one study, without a login, reachable by this machine's names only."""
-    app = create_app(OneStudy(address), guard=_everybody, editor=_this_user, mask=mask)
+    app = create_app(OneStudy(address), guard=_allow_everyone, editor=_this_user, mask=mask)
     # Protects against DNS rebinding: any web page could map its own name to 127.0.0.1.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
 
@@ -70,7 +70,7 @@ def serve(address: str, *, port: int) -> None:
     uvicorn.run(local_app(address), host=HOST, port=port, log_level="warning")
 
 
-def _everybody() -> None:
+def _allow_everyone() -> None:
     """Accept everyone: every user of this machine can reach the port."""
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException
 from pydantic import BaseModel
 
-from airflow_sparktune.dashboard.access import checked_place, from_this_page
+from airflow_sparktune.dashboard.access import checked_place, require_same_origin
 from airflow_sparktune.dashboard.place import Catalogue, Place
 from airflow_sparktune.dashboard.shelf import Shelf
 from airflow_sparktune.dashboard.workers import Workers
@@ -45,7 +45,7 @@ def add_stop(
         return StopReply(message="You may stop this study.")
 
     # The origin is checked before the editor, so that another site's page cannot learn the user's rights.
-    @router.put(path, dependencies=[Depends(from_this_page)])
+    @router.put(path, dependencies=[Depends(require_same_origin)])
     async def stop(place: TaskInstance, generation: int, by: str = Depends(editor)) -> StopReply:
         return await workers.run(lambda: _stop(catalogue, shelf, place, generation, by))
 

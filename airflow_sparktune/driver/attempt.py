@@ -102,12 +102,12 @@ class Attempt:
         with terminable() as termination:
             try:
                 reason = self._run(termination)
-                self.killed = termination.asked
+                self.killed = termination.requested
                 return reason
             except Superseded:
                 raise
             except (Killed, KeyboardInterrupt, SystemExit, Exception) as error:
-                self.killed = termination.asked  # user code may have replaced Killed by another error
+                self.killed = termination.requested  # user code may have replaced Killed by another error
                 try:
                     self._close_with(error)
                 except Exception as second:  # noqa: BLE001 - the first error is the one to raise
@@ -131,7 +131,7 @@ class Attempt:
             self._prepare(backend, recorder, termination, wanted=min(rule.wanted for rule in rules))
             progress = ProgressLog(recorder.study)
             progress.began(attempt=recorder.attempt, slots=backend.capacity)
-            termination.hand_to(backend.interrupt)
+            termination.deliver_to(backend.interrupt)
             run = partial(_run_phase, plan.spec, recorder, backend, (progress.trial, retuning.look))
             reason = retuning.search_ended
             if reason is None:

@@ -21,33 +21,33 @@ class Killed(BaseException):
 class Termination:
     """Raises Killed on the first SIGTERM; later ones are ignored while the driver records its end.
 
-    Until `hand_to` is called, Killed is raised at once in the main thread. The running code may swallow it or
-    raise another error; `asked` still tells that SIGTERM has arrived.
+    Until `deliver_to` is called, Killed is raised at once in the main thread. The running code may swallow it
+    or raise another error; `requested` still tells that SIGTERM has arrived.
     """
 
     def __init__(self) -> None:
-        self.asked = False
+        self.requested = False
         self._interrupt: Callable[[BaseException], None] | None = None
 
     def check(self) -> None:
         """Raise Killed again if it was raised before and swallowed."""
-        if self.asked:
+        if self.requested:
             raise Killed
 
-    def hand_to(self, interrupt: Callable[[BaseException], None]) -> None:
+    def deliver_to(self, interrupt: Callable[[BaseException], None]) -> None:
         """Pass Killed to `interrupt` from now on, which raises it at a safe point.
 
         If SIGTERM has arrived before, `interrupt` is called at once.
         """
         self._interrupt = interrupt
-        if self.asked:
+        if self.requested:
             interrupt(Killed())
 
     def on_sigterm(self, _signum: int, _frame: Any) -> None:
         """Handle the signal."""
-        if self.asked:
+        if self.requested:
             return
-        self.asked = True
+        self.requested = True
         if self._interrupt is None:
             raise Killed
         self._interrupt(Killed())

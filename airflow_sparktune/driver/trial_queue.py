@@ -17,7 +17,7 @@ class Start:
     suggestion: Suggestion
     origin: TrialOrigin
 
-    def began_as(self, trial: Trial) -> bool:
+    def matches(self, trial: Trial) -> bool:
         """Return whether an earlier attempt has started this configuration as `trial`."""
         same = trial.point == self.suggestion.point and trial.params == self.suggestion.params
         return same and self.origin in (trial.origin, TrialOrigin.GIVEN)
@@ -31,7 +31,7 @@ class TrialQueue:
         self._alone: set[int] = set()
         self._starts = deque(starts)
         for trial in known:
-            begun = next((start for start in self._starts if start.began_as(trial)), None)
+            begun = next((start for start in self._starts if start.matches(trial)), None)
             if begun is not None:
                 self._starts.remove(begun)
 

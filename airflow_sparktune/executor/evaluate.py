@@ -22,7 +22,7 @@ from airflow_sparktune.executor.output import captured
 from airflow_sparktune.executor.reply import Reply, raised
 from airflow_sparktune.executor.reuse import keep_worker
 from airflow_sparktune.executor.seeding import seed_globals
-from airflow_sparktune.executor.shared import Broadcast, explained, opened
+from airflow_sparktune.executor.shared import Broadcast, opened, with_advice
 from airflow_sparktune.study.trial import Failure, FailureKind
 
 
@@ -55,7 +55,7 @@ def evaluate(task: Broadcast, call: Call, rows: Iterator[Any]) -> Iterator[Any]:
     keep_worker(rows)
     with opened(task) as value:
         reply, returned = run(value, call)
-        yield replace(reply, failure=explained(reply.failure, task)).to_json()
+        yield replace(reply, failure=with_advice(reply.failure, task)).to_json()
         if returned is not None and (pickled := value.pickled(returned)) is not None:
             yield pickled
 

@@ -11,7 +11,7 @@ from typing import Any
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.objective import Objective, TrialContext, load_objective
-from airflow_sparktune.executor.reply import Reply, no_loss, small_info
+from airflow_sparktune.executor.reply import Reply, no_loss_message, small_info
 from airflow_sparktune.executor.shared import Shared
 from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.plain import plain
@@ -57,7 +57,7 @@ class ImportedTask:
         except SpecError:
             value = None
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            return Reply(run_s, failure=Failure(FailureKind.NONSENSE, no_loss(returned, self.metric)))
+            return Reply(run_s, failure=Failure(FailureKind.NONSENSE, no_loss_message(returned, self.metric)))
         return Reply(run_s, loss=self.metric.loss(float(value)), info=small_info(result, without=name))
 
     def pickled(self, returned: Any) -> None:  # noqa: ARG002 - the reply holds everything

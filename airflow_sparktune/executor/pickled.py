@@ -17,7 +17,7 @@ from typing import Any
 
 from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.executor.evaluate import Call
-from airflow_sparktune.executor.reply import INFO_LIMIT_BYTES, Reply, fitting, no_loss, small_info
+from airflow_sparktune.executor.reply import INFO_LIMIT_BYTES, Reply, fitting, no_loss_message, small_info
 from airflow_sparktune.study.plain import scalar
 from airflow_sparktune.study.trial import Failure, FailureKind
 
@@ -74,7 +74,7 @@ def result_of(returned: Any) -> dict[str, Any]:
     try:
         result = dict(returned)
     except (TypeError, ValueError):
-        raise ValueError(no_loss(returned)) from None
+        raise ValueError(no_loss_message(returned)) from None
     if result.get("status") not in STATUSES:
         raise ValueError(
             f"the objective's result must have a status of {', '.join(STATUSES)}, "

@@ -87,7 +87,7 @@ def raised(error: BaseException) -> Failure:
     return Failure(FailureKind.RAISED, message, trace)
 
 
-def no_loss(returned: Any, metric: Metric = _AS_LOSS) -> str:
+def no_loss_message(returned: Any, metric: Metric = _AS_LOSS) -> str:
     """Return the error message for a result without a loss or score."""
     return (
         f"the objective must return a finite {metric.name}, or a dict with one as {metric.name!r}, got "

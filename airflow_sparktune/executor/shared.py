@@ -114,7 +114,7 @@ def opened(task: Broadcast) -> Iterator[Any]:
         _buffers.reset(token)
 
 
-def explained(failure: Failure | None, task: Broadcast) -> Failure | None:
+def with_advice(failure: Failure | None, task: Broadcast) -> Failure | None:
     """Return the failure, with advice added if the trial wrote to read-only shared data."""
     if failure is None or "read-only" not in failure.message or not isinstance(task.value, BufferedTask):
         return failure

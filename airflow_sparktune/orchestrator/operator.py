@@ -22,12 +22,12 @@ from airflow_sparktune.orchestrator.deploy.user_code import (
     script_imports,
 )
 from airflow_sparktune.orchestrator.deploy.way import Way
-from airflow_sparktune.orchestrator.keeping import remove_superfluous
+from airflow_sparktune.orchestrator.keeping import remove_old_studies
 from airflow_sparktune.orchestrator.lineage import collect_inputs, study_facets
 from airflow_sparktune.orchestrator.production import (
-    alias_among,
     count,
     emit_change,
+    find_alias,
     notify,
     require_alias,
 )
@@ -176,7 +176,7 @@ class SparkTuneOperator(SubmissionOperator):
         self.tracking = tracking
         self.keep_studies = keep_studies
         self.production = production
-        if production is not None and (alias := alias_among(self.outlets, production)) not in self.outlets:
+        if production is not None and (alias := find_alias(self.outlets, production)) not in self.outlets:
             self.outlets = [*self.outlets, alias]
         self.on_no_improvement = on_no_improvement
         self.xcom_return = xcom_return
@@ -209,7 +209,7 @@ class SparkTuneOperator(SubmissionOperator):
         count(context, result)
         if self.keep_studies is not None:
             keep = Keep.of("keep_studies", self.keep_studies)
-            remove_superfluous(champions_of(context, self.storage), keep, but=address)
+            remove_old_studies(champions_of(context, self.storage), keep, but=address)
         if study.decision is not None:
             self._act_on(study, result, context)
         return result if self.xcom_return == "summary" else result["best_params"]

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 Notifier = Callable[["Context"], Any]
 
 
-def alias_among(outlets: Sequence[Any], production: Asset) -> AssetAlias:
+def find_alias(outlets: Sequence[Any], production: Asset) -> AssetAlias:
     """Return the alias through which events reach `production`.
 
     Airflow emits an event for every concrete outlet of a successful task. An alias emits one only for the
@@ -41,7 +41,7 @@ def require_alias(context: Context, production: Asset) -> None:
 
     A mapped task is created at run time, when outlets can no longer be added to the DAG.
     """
-    alias = alias_among(context["task"].outlets, production)
+    alias = find_alias(context["task"].outlets, production)
     parsed = context["dag"].task_dict[context["ti"].task_id]
     if alias not in parsed.outlets:
         raise SpecError(
@@ -55,7 +55,7 @@ def emit_change(context: Context, production: Asset, result: Mapping[str, Any]) 
 
     `result` is the summary of the study with the new champion.
     """
-    alias = alias_among(context["task"].outlets, production)
+    alias = find_alias(context["task"].outlets, production)
     context["outlet_events"][alias].add(production, extra=event_extra(result))
     log.info("production has changed: %r gets an event when this task succeeds", production.name)
 

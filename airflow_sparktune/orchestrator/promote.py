@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_sparktune import connections
 from airflow_sparktune.errors import SparktuneError, SpecError
-from airflow_sparktune.orchestrator.production import alias_among, emit_change
+from airflow_sparktune.orchestrator.production import emit_change, find_alias
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.retuning.promotion import promote
@@ -39,7 +39,7 @@ class PromoteChampionOperator(BaseOperator):
         self.study = study
         self.production = production
         if production is not None:
-            self.outlets = [*self.outlets, alias_among(self.outlets, production)]
+            self.outlets = [*self.outlets, find_alias(self.outlets, production)]
 
     def execute(self, context: Context) -> Any:
         """Write the record, and emit the event."""

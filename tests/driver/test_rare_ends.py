@@ -41,7 +41,7 @@ def _no_signal_handlers(monkeypatch: pytest.MonkeyPatch) -> None:
 
     @contextmanager
     def terminable() -> Iterator[Any]:
-        yield SimpleNamespace(asked=False, hand_to=lambda _: None, check=lambda: None)
+        yield SimpleNamespace(requested=False, deliver_to=lambda _: None, check=lambda: None)
 
     monkeypatch.setattr(attempts, "terminable", terminable)
 

@@ -36,7 +36,7 @@ def test_killed_is_raised_at_once_without_a_handler() -> None:
 def test_killed_is_passed_to_the_handler_once() -> None:
     taken: list[BaseException] = []
     with terminable() as termination:
-        termination.hand_to(taken.append)
+        termination.deliver_to(taken.append)
         terminate()
         terminate()
     assert [type(error) for error in taken] == [Killed]
@@ -48,7 +48,7 @@ def test_a_swallowed_killed_is_passed_on_later() -> None:
     with terminable() as termination:
         with suppress(Killed):
             terminate()
-        termination.hand_to(taken.append)
+        termination.deliver_to(taken.append)
     assert [type(error) for error in taken] == [Killed]
 
 
@@ -58,7 +58,7 @@ def test_sigterm_ends_children(asked: bool) -> None:
     """multiprocessing.Pool ends its workers with SIGTERM and waits for them."""
     with terminable() as termination:
         if asked:
-            termination.hand_to(lambda _: None)
+            termination.deliver_to(lambda _: None)
             terminate()
         ready, say = os.pipe()
         if (forked := os.fork()) == 0:

@@ -10,7 +10,7 @@ from pyspark import SparkContext
 
 from airflow_sparktune.driver.backends.base import Lost, Patience
 from airflow_sparktune.driver.backends.threaded import ThreadedBackend
-from airflow_sparktune.driver.spark.context import Groups, describe, java_side, require_alive
+from airflow_sparktune.driver.spark.context import Groups, describe, jvm_calls, require_alive
 from airflow_sparktune.executor.evaluate import Call, Task, TrialCancelled, run
 from airflow_sparktune.executor.reply import Reply
 
@@ -50,7 +50,7 @@ class DriverBackend(ThreadedBackend):
                 raise TrialCancelled
             self._thread_of[number] = threading.get_ident()
         try:
-            with java_side():
+            with jvm_calls():
                 self._context.setJobGroup(self._groups.of(number), f"trial {number}", interruptOnCancel=True)
             reply, _ = run(self._task, call)
         finally:
@@ -63,7 +63,7 @@ class DriverBackend(ThreadedBackend):
 
     def _cancel(self, number: int) -> None:
         self._freed.add(number)
-        with java_side():
+        with jvm_calls():
             self._groups.cancel(self._context, number, runs=lambda: number in self._begun)
         with self._interrupting:
             if (thread := self._thread_of.get(number)) is not None:

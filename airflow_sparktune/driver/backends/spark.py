@@ -30,10 +30,10 @@ from airflow_sparktune.driver.spark.context import (
     cluster_slots,
     default_profile,
     describe,
-    java_side,
+    jvm_calls,
     require_alive,
 )
-from airflow_sparktune.driver.spark.errors import cause, first_line, tells_of_the_end
+from airflow_sparktune.driver.spark.errors import application_has_ended, cause, first_line
 from airflow_sparktune.driver.spark.sharing import SharingBroadcast, broadcast
 from airflow_sparktune.errors import DriverLost, ObjectiveError
 from airflow_sparktune.executor.evaluate import Call, Task, TrialCancelled, check, evaluate
@@ -92,11 +92,11 @@ class SparkBackend(ThreadedBackend):
         if patience.left_s > 0:  # otherwise the study is over before a warm worker could help
             self._warm_up(int(min(self.capacity, patience.wanted, MOST_WARMED)) - 1)
         preflight(self, patience)
-        self._warn_of_room()
+        self._warn_of_missing_slots()
 
     def _warm_up(self, workers: int) -> None:
         """Let this many workers import the objective, besides the one that is checked."""
-        self._warming = [self._threads.submit(self._look_at_worker, WARM_UP) for _ in range(workers)]
+        self._warming = [self._threads.submit(self._check_worker, WARM_UP) for _ in range(workers)]
 
     def share(self) -> None:
         """Broadcast what all trials share, and prepare the RDD that runs them."""
@@ -124,7 +124,7 @@ class SparkBackend(ThreadedBackend):
 
     @property
     def _cluster_slots(self) -> int:
-        with java_side():
+        with jvm_calls():
             return cluster_slots(self._context, self._profile)
 
     def events(self, *, wait_s: float | None) -> Sequence[BackendEvent]:
@@ -152,7 +152,7 @@ class SparkBackend(ThreadedBackend):
     def _task_began(self, jobs: int | str) -> float | None:
         """Return when the running task of a trial or check started, in seconds since 1970, or None."""
         group = self._groups.of(jobs)
-        with java_side():
+        with jvm_calls():
             tracker, store = self._context.statusTracker(), self._context._jsc.sc().statusStore()
             found = tracker.getJobIdsForGroup(group)
             if not found or (job := tracker.getJobInfo(max(found))) is None:
@@ -167,7 +167,7 @@ class SparkBackend(ThreadedBackend):
 
     def check(self) -> Future[dict[str, Any]]:
         """Ask a worker to describe itself (see executor.evaluate.check), in a job like that of a trial."""
-        self._checking = self._threads.submit(self._look_at_worker, PREFLIGHT)
+        self._checking = self._threads.submit(self._check_worker, PREFLIGHT)
         return self._checking
 
     @property
@@ -190,7 +190,7 @@ class SparkBackend(ThreadedBackend):
             self._task.close()
         super().close()
 
-    def _warn_of_room(self) -> None:
+    def _warn_of_missing_slots(self) -> None:
         room = cluster_slots(self._context)
         if (self._parallelism or 0) > room:
             log.warning(
@@ -200,7 +200,7 @@ class SparkBackend(ThreadedBackend):
                 room,
             )
 
-    def _look_at_worker(self, jobs: str) -> dict[str, Any]:
+    def _check_worker(self, jobs: str) -> dict[str, Any]:
         look = partial(check, self._sent_task)
         (report,) = self._job(self._groups.of(jobs), jobs, lambda: self._one_task.mapPartitions(look))
         found: dict[str, Any] = json.loads(report)
@@ -230,18 +230,18 @@ class SparkBackend(ThreadedBackend):
         return self._job(group, description, job)
 
     def _cancel(self, number: int) -> None:
-        with java_side():
+        with jvm_calls():
             self._groups.cancel(self._context, number, runs=lambda: number in self._begun)
 
     def _job(self, group: str, description: str, job: Callable[[], RDD[Any]]) -> list[Any]:
         try:
-            with java_side():
+            with jvm_calls():
                 answer = self._collect(job(), group, description)
         except (Py4JJavaError, CapturedException) as error:
             # With a SparkSession, PySpark converts some JVM exceptions into its own.
             java = isinstance(error, Py4JJavaError)
             text = str(error.java_exception.toString() if java else error)
-            if tells_of_the_end(text):
+            if application_has_ended(text):
                 raise DriverLost(f"Spark has shut down: {first_line(text)}") from error
             require_alive(self._context)
             raise WorkerLost(cause(text)) from error

@@ -47,7 +47,7 @@ class Fingerprint:
         if known is None:
             # A placeholder, in case the value contains itself.
             self._known[id(value)] = value, "itself"
-            known = self._known[id(value)] = value, self._taken_apart(value)
+            known = self._known[id(value)] = value, self._described(value)
         return known[1]
 
     def code(self, function: Any) -> Iterator[str]:
@@ -58,7 +58,7 @@ class Fingerprint:
         for helper in _helpers(function):
             yield self.of(helper)
 
-    def _taken_apart(self, value: Any) -> str:
+    def _described(self, value: Any) -> str:
         kind = type(value)
         if kind in (list, tuple):
             return _listed(kind, map(self.of, value))

@@ -143,7 +143,7 @@ class FminPlan:
         return point if self._search.raw_params else self._started.space.value(point)
 
 
-def stands(study: Study, search: Search) -> bool:
+def result_is_valid(study: Study, search: Search) -> bool:
     """Return whether a study has ended with the requested result, and no changed limit lets it continue."""
     if study.closed is None or not study.answers(search.spec):
         return False

@@ -20,7 +20,7 @@ from pyspark.sql import SparkSession
 
 from airflow_sparktune.driver.attempt import Attempt
 from airflow_sparktune.driver.fmin.documents import Documents
-from airflow_sparktune.driver.fmin.plan import FminPlan, Search, advance_generator, stands
+from airflow_sparktune.driver.fmin.plan import FminPlan, Search, advance_generator, result_is_valid
 from airflow_sparktune.driver.fmin.sampler import given_seed
 from airflow_sparktune.driver.fmin.spec import function_spec
 from airflow_sparktune.driver.fmin.storage import storage_of
@@ -244,7 +244,7 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         follower = StudyFollower(self._storage)
         follower.refresh()
         study = follower.study
-        if not self._starts_over and stands(study, search):
+        if not self._starts_over and result_is_valid(study, search):
             log.info("the study has already ended; returning its result")
             advance_generator(search, study)
             documents.keep(study)

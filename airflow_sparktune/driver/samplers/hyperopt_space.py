@@ -29,7 +29,7 @@ def hyperopt_space(space: Any) -> tuple[Any, tuple[Dimension, ...]]:
     """
     if isinstance(space, str):
         reference, space = space, load(space)
-        if _holds_hyperopt(space):
+        if _contains_hyperopt(space):
             expression = pyll.as_apply(space)
             return expression, _checked(expression, reference)
     tree = spaces.parse(space)
@@ -51,14 +51,14 @@ def graph_lines(expression: Any, *, words: Callable[[Any], str]) -> Iterator[str
         lines[id(node)] = len(lines)
 
 
-def _holds_hyperopt(found: Any) -> bool:
+def _contains_hyperopt(found: Any) -> bool:
     match found:
         case pyll.Apply():
             return True
         case Mapping():
-            return any(_holds_hyperopt(item) for item in found.values())
+            return any(_contains_hyperopt(item) for item in found.values())
         case list() | tuple():
-            return any(_holds_hyperopt(item) for item in found)
+            return any(_contains_hyperopt(item) for item in found)
         case _:
             return False
 

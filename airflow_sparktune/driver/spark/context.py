@@ -41,7 +41,7 @@ def default_profile(context: SparkContext) -> JavaObject:
 
 
 @contextmanager
-def java_side() -> Iterator[None]:
+def jvm_calls() -> Iterator[None]:
     """Raise DriverLost for errors that mean that the JVM is gone; other JVM errors pass through."""
     try:
         yield

@@ -17,7 +17,7 @@ _ENGINE_GONE = (
 _PYTHON_ERROR = re.compile(r"^[\w.]+(?:Error|Exception|Exit|Interrupt)\b.*", re.MULTILINE)
 
 
-def tells_of_the_end(text: str) -> bool:
+def application_has_ended(text: str) -> bool:
     """Return whether a message means that the application has ended, not just a trial."""
     return any(sign in text for sign in _ENGINE_GONE)
 

@@ -106,7 +106,7 @@ def addresses(root: str) -> Iterator[str]:
         yield f"{root.rstrip('/')}/{folder}".rstrip("/")
 
 
-def superfluous(found: Iterable[Found], keep: Keep, *, now: float) -> list[Found]:
+def removable(found: Iterable[Found], keep: Keep, *, now: float) -> list[Found]:
     """Return the studies that may be removed, oldest first.
 
     Running studies are kept, and those that the record of champions needs: the one that found the champion,
@@ -115,13 +115,13 @@ def superfluous(found: Iterable[Found], keep: Keep, *, now: float) -> list[Found
     """
     studies = sorted(found, key=lambda each: each.series)
     tasks = {each.task for each in studies}
-    needed = {_place(address) for task in tasks for address in in_production(task)}
+    needed = {_canonical(address) for task in tasks for address in in_production(task)}
     extra: list[Found] = []
     for _, series in groupby(studies, key=lambda each: each.series):
         newest_first = sorted(series, key=lambda each: each.heard, reverse=True)
         for rank, each in enumerate(newest_first):
             kept = rank < keep.newest if keep.newest is not None else now - each.heard < (keep.age_s or 0.0)
-            if not kept and each.over and _place(each.address) not in needed:
+            if not kept and each.over and _canonical(each.address) not in needed:
                 extra.append(each)
     return sorted(extra, key=lambda each: each.heard)
 
@@ -175,7 +175,7 @@ def _needed(entries: list[Entry]) -> Iterator[Entry]:
         yield last[Action.PROPOSED]
 
 
-def _place(address: str) -> str:
+def _canonical(address: str) -> str:
     """Return the canonical form of an address."""
     return without_connection(address).rstrip("/") if "://" in address else str(Path(address).resolve())
 

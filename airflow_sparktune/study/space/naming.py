@@ -50,8 +50,8 @@ def option_names(options: Sequence[Any]) -> tuple[str, ...]:
     >>> option_names(["gbtree", {"linear": {"l2": 0.5}}, None])
     ('gbtree', 'linear', 'None')
     """
-    telling = _telling_key(options)
-    raw = [_name(option, telling) for option in options]
+    distinguishing = _distinguishing_key(options)
+    raw = [_name(option, distinguishing) for option in options]
     counted = Counter(raw)
     return tuple(name if counted[name] == 1 else f"{name} ({index})" for index, name in enumerate(raw))
 
@@ -83,7 +83,7 @@ def _walk(tree: Any, *, label: str, prefix: str, key: str) -> Iterator[tuple[str
                 yield from _walk(item, label=f"{label}[{index}]", prefix=prefix, key=f"{key}[{index}]")
 
 
-def _telling_key(options: Sequence[Any]) -> str | None:
+def _distinguishing_key(options: Sequence[Any]) -> str | None:
     """Return the first key under which each dict among the options holds a different plain constant."""
     objects = [option for option in options if isinstance(option, Mapping)]
     for key in objects[0] if len(objects) > 1 else ():
@@ -94,12 +94,12 @@ def _telling_key(options: Sequence[Any]) -> str | None:
     return None
 
 
-def _name(option: Any, telling: str | None) -> str:
+def _name(option: Any, distinguishing: str | None) -> str:
     match option:
         case str():
             name = option
-        case Mapping() if telling is not None:
-            name = str(option[telling])
+        case Mapping() if distinguishing is not None:
+            name = str(option[distinguishing])
         case Mapping() if len(option) == 1:
             name = str(next(iter(option)))
         case Mapping() if option:

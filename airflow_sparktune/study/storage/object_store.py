@@ -141,7 +141,7 @@ class FsspecStorage:
             self._files, self._root = _open(self._url, skip_instance_cache=True)
             self._expired = False
         try:
-            with _own_errors():
+            with _as_os_errors():
                 yield
         except OSError as error:
             if not _has_expired(error):
@@ -163,7 +163,7 @@ def _open(url: str, **options: Any) -> tuple[Any, str]:
             "install fsspec into it, or use a path that all sides can reach"
         ) from None
     try:
-        with _own_errors(known=(OSError, ImportError, ValueError, StorageError)):
+        with _as_os_errors(known=(OSError, ImportError, ValueError, StorageError)):
             files, path = connections.opened(url), connections.without_connection(url)
             if files is not None:
                 root = files._strip_protocol(path)
@@ -191,7 +191,7 @@ def _has_expired(error: BaseException | None) -> bool:
 
 
 @contextmanager
-def _own_errors(*, known: tuple[type[Exception], ...] = (OSError, StorageError)) -> Iterator[None]:
+def _as_os_errors(*, known: tuple[type[Exception], ...] = (OSError, StorageError)) -> Iterator[None]:
     """Raise OSError for a backend's other exceptions (of botocore, aiohttp, Azure)."""
     try:
         yield

@@ -12,7 +12,7 @@ from airflow_sparktune.errors import RecordError, SpecError
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.journal.streams import FOLDER
 from airflow_sparktune.study.retuning.champions import Action, Champions
-from airflow_sparktune.study.retuning.retention import Keep, find, prune, superfluous
+from airflow_sparktune.study.retuning.retention import Keep, find, prune, removable
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.testing.samples import BEGAN, closed, opened, segment, trial, write
 
@@ -36,7 +36,7 @@ def left_after(root: str, keep: Any, *, day: int = 100) -> list[str]:
     """Remove old studies, and return the paths of those that are left."""
     now = BEGAN + day * DAY_S
     problems: list[str] = []
-    prune(superfluous(find(root, now=now), Keep.of("keep", keep), now=now), problems)
+    prune(removable(find(root, now=now), Keep.of("keep", keep), now=now), problems)
     assert problems == []
     return sorted(each.address.removeprefix(f"{root}/") for each in find(root, now=now))
 
