@@ -21,6 +21,8 @@ import psutil
 
 PASSWORD = "admin-pass"
 SECOND_LOG = "second-scheduler.log"
+# PYTHONPATH: a worktree tests its own package with the environment of another one.
+PASSED_ON = ("JAVA_HOME", "OPENBLAS_CORETYPE", "XDG_CACHE_HOME", "PYTHONPATH")
 SPARK = {"AIRFLOW_CONN_SPARK_DEFAULT": '{"conn_type": "spark", "host": "local[2]"}'}
 
 
@@ -179,25 +181,31 @@ def wait_for(ready: Callable[[], bool], *, within_s: float, every_s: float = 0.2
 
 
 @contextmanager
-def standalone(home: Path, *, bundles: Mapping[str, Path]) -> Iterator[Site]:
-    """Run `airflow standalone` with folders of DAGs, by its path, without a venv on PATH."""
+def standalone(
+    home: Path, *, bundles: Mapping[str, Path], environment: Mapping[str, str] | None = None
+) -> Iterator[Site]:
+    """Run `airflow standalone` with folders of DAGs, by its path, without a venv on PATH.
+
+    `environment` overrides its environment variables.
+    """
     site = Site(f"http://localhost:{free_port()}", home)
     local = "airflow.dag_processing.bundles.local.LocalDagBundle"
     folders = [
         {"name": name, "classpath": local, "kwargs": {"path": str(path)}} for name, path in bundles.items()
     ]
-    environment = {
+    variables = {
         # `airflow standalone` starts `airflow` by name; no other program of the venv may be on PATH.
         "PATH": f"{_only_airflow(home)}:/usr/local/bin:/usr/bin:/bin",
         "HOME": os.environ["HOME"],
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PARALLELISM": "3",
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(folders),
-        **{name: value for name, value in os.environ.items() if name in ("JAVA_HOME", "OPENBLAS_CORETYPE")},
+        **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
         **SPARK,
+        **(environment or {}),
     }
     with running(
-        "standalone", site.url, home, passwords={"admin": PASSWORD}, role="admin", environment=environment
+        "standalone", site.url, home, passwords={"admin": PASSWORD}, role="admin", environment=variables
     ):
         try:
             yield site

@@ -57,3 +57,6 @@ class Cluster:
             application.end_in_cluster()
         finally:
             end_family(members)
+
+    def finished(self) -> None:
+        """Do nothing: no JVM of this machine runs the driver."""

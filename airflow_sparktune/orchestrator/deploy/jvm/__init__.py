@@ -1,0 +1,1 @@
+"""Let the driver's JVM start quickly."""
