@@ -35,6 +35,7 @@ print(json.dumps([list(findings.columns), [list(row) for row in findings.rows]])
 
 
 @pytest.mark.integration
+@pytest.mark.timeout(900)  # one of them starts an Airflow
 @pytest.mark.parametrize("name", MODULES)
 def test_a_benchmark_fills_its_table(name: str, tmp_path: Path) -> None:
     """Every row has a value for every column, there is a picture, and stderr has no warnings.
