@@ -21,7 +21,8 @@ from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import rules_of
 from airflow_sparktune.study.storage import MemoryStorage
 from benchmarks import report
-from benchmarks.search.problems import Problem, problem
+from benchmarks.search.problem import Problem
+from benchmarks.search.problems import problem
 
 # Who searches: the name in the tables, and the `algo` of the spec.
 CONTESTANTS: Mapping[str, str] = {

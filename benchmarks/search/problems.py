@@ -5,32 +5,16 @@ Settings of the samplers are chosen on TUNING only. PUBLISHED was fixed before a
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
-from airflow_sparktune.space import choice, loguniform, uniform, uniformint
-
-Loss = Callable[[Mapping[str, Any]], float]
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A search space, the true loss of a configuration, and the best one that is known.
-
-    `noise` adds to a loss what chance makes of it in one trial.
-    """
-
-    name: str
-    space: Mapping[str, Any]
-    loss: Loss
-    best: float
-    noise: Callable[[random.Random], float] = lambda _: 0.0
+from airflow_sparktune.space import choice, uniform, uniformint
+from benchmarks.search import conditional
+from benchmarks.search.problem import Problem
 
 
 def table(bench: str, dataset: str, *, noise: float = 0.0) -> Problem:
@@ -77,139 +61,6 @@ def bbob(function: int, *, dimension: int, instance: int, noise: float = 0.0) ->
     return Problem(name, space, loss, float(problem.optimum.y), partial(_gauss, deviation=noise))
 
 
-def pipeline() -> Problem:
-    """Three kinds of models with parameters of their own; the best is in the branch that is hard to tune."""
-    space = {
-        "scaling": choice(["none", "standard", "quantile"]),
-        "model": choice(
-            [
-                {"kind": "linear", "l2": loguniform(1e-6, 1e2)},
-                {
-                    "kind": "forest",
-                    "trees": uniformint(10, 500),
-                    "depth": uniformint(2, 30),
-                    "features": uniform(0.1, 1.0),
-                },
-                {
-                    "kind": "boosting",
-                    "lr": loguniform(1e-4, 1.0),
-                    "depth": uniformint(2, 12),
-                    "subsample": uniform(0.3, 1.0),
-                    "l2": loguniform(1e-6, 1e2),
-                    "rounds": loguniform(20, 2_000),
-                },
-            ]
-        ),
-    }
-
-    def loss(params: Mapping[str, Any]) -> float:
-        model = params["model"]
-        scaled = {"none": 0.06, "standard": 0.0, "quantile": 0.02}[params["scaling"]]
-        match model["kind"]:
-            case "linear":
-                return 0.30 + scaled + 0.01 * math.log10(model["l2"] / 0.1) ** 2
-            case "forest":
-                grown = 0.08 * math.exp(-model["trees"] / 60) + 0.004 * abs(model["depth"] - 14)
-                return 0.24 + 0.2 * scaled + grown + 0.3 * (model["features"] - 0.35) ** 2
-            case _:
-                # The learning rate and the rounds have to fit each other.
-                fit = math.log10(model["lr"] * model["rounds"] / 20)
-                return (
-                    0.16
-                    + 0.1 * scaled
-                    + 0.12 * (1 - math.exp(-(fit**2)))
-                    + 0.02 * math.log10(model["lr"] / 0.03) ** 2
-                    + 0.02 * ((model["depth"] - 6) / 2) ** 2
-                    + 0.2 * (model["subsample"] - 0.75) ** 2
-                    + 0.004 * (math.log10(model["l2"]) - 0.5) ** 2
-                )
-
-    return Problem("conditional: pipeline", space, loss, 0.16 + 0.0)
-
-
-def layers() -> Problem:
-    """Up to four layers, each with a width and a dropout: deeper branches have more parameters."""
-
-    def stack(depth: int) -> dict[str, Any]:
-        return {"layers": [{"width": uniformint(4, 256), "dropout": uniform(0.0, 0.7)} for _ in range(depth)]}
-
-    space = {
-        "lr": loguniform(1e-5, 1.0),
-        "optimizer": choice([{"name": "adam"}, {"name": "sgd", "momentum": uniform(0.0, 0.99)}]),
-        "net": choice([stack(depth) for depth in (1, 2, 3, 4)]),
-    }
-    targets = ((96, 0.1), (160, 0.2), (64, 0.3), (32, 0.2))
-    base = (0.30, 0.18, 0.10, 0.13)
-
-    def loss(params: Mapping[str, Any]) -> float:
-        net = params["net"]["layers"]
-        momentum = params["optimizer"].get("momentum")
-        rate = math.log10(params["lr"]) - (-3.0 if momentum is None else -1.0 - momentum)
-        built = base[len(net) - 1] + 0.02 * rate**2 + (0.0 if momentum is None else 0.015)
-        for layer, (width, dropout) in zip(net, targets, strict=False):
-            built += 0.01 * math.log2(layer["width"] / width) ** 2 + 0.15 * (layer["dropout"] - dropout) ** 2
-        return built
-
-    return Problem("conditional: layers", space, loss, 0.10)
-
-
-def nested() -> Problem:
-    """Choices three deep: the best leaf is one of twelve, and looks ordinary until it is tuned."""
-
-    def leaf(number: int) -> dict[str, Any]:
-        return {"leaf": number, "a": uniform(0.0, 1.0), "b": loguniform(1e-3, 1e3)}
-
-    def pair(number: int) -> dict[str, Any]:
-        return {"third": choice([leaf(number), leaf(number + 1)])}
-
-    space = {
-        "first": choice([{"second": choice([pair(4 * at), pair(4 * at + 2)])} for at in range(3)]),
-        "c": uniform(-1.0, 1.0),
-    }
-    chance = random.Random(11)
-    shapes = [
-        (0.2 + 0.02 * number, chance.random(), chance.uniform(-2, 2), chance.uniform(0.3, 1.5))
-        for number in range(12)
-    ]
-    shapes[7] = (0.0, 0.3, 1.0, 4.0)
-
-    def loss(params: Mapping[str, Any]) -> float:
-        found = params["first"]["second"]["third"]
-        base, a, b, slope = shapes[found["leaf"]]
-        off = (found["a"] - a) ** 2 + 0.1 * (math.log10(found["b"]) - b) ** 2
-        return base + slope * off + 0.2 * (params["c"] - 0.4) ** 2
-
-    return Problem("conditional: nested", space, loss, 0.0)
-
-
-def svm_or_boost() -> Problem:
-    """Two branches, a small and a large one."""
-    space = {
-        "model": choice(
-            [
-                {"kind": "svm", "C": loguniform(1e-3, 1e3), "gamma": loguniform(1e-5, 1e1)},
-                {
-                    "kind": "boost",
-                    "lr": loguniform(1e-3, 1.0),
-                    "depth": uniformint(1, 12),
-                    "subsample": uniform(0.2, 1.0),
-                    "columns": uniform(0.2, 1.0),
-                },
-            ]
-        )
-    }
-
-    def loss(params: Mapping[str, Any]) -> float:
-        model = params["model"]
-        if model["kind"] == "svm":
-            c, gamma = math.log10(model["C"]), math.log10(model["gamma"])
-            return 0.22 + 0.02 * (c + gamma + 1) ** 2 + 0.01 * (gamma + 2) ** 2
-        off = 0.05 * math.log10(model["lr"] / 0.05) ** 2 + 0.01 * (model["depth"] - 5) ** 2
-        return 0.2 + off + 0.3 * (model["subsample"] - 0.7) ** 2 + 0.1 * (model["columns"] - 0.5) ** 2
-
-    return Problem("conditional: svm or boost", space, loss, 0.2)
-
-
 def _gauss(chance: random.Random, deviation: float) -> float:
     return chance.gauss(0.0, deviation) if deviation else 0.0
 
@@ -226,23 +77,47 @@ PUBLISHED: Mapping[str, Callable[[], Problem]] = {
     "bbob15": partial(bbob, 15, dimension=3, instance=7),
     "bbob18": partial(bbob, 18, dimension=6, instance=7),
     "bbob21": partial(bbob, 21, dimension=10, instance=7),
-    "pipeline": pipeline,
-    "layers": layers,
-    "nested": nested,
+    "pipeline": conditional.pipeline,
+    "layers": conditional.layers,
+    "nested": conditional.nested,
     "noisy_bbob8": partial(bbob, 8, dimension=4, instance=7, noise=300.0),
     "noisy_segment": partial(table, "HPOBench", "segment", noise=0.02),
 }
 TUNING: Mapping[str, Callable[[], Problem]] = {
-    "vehicle": partial(table, "HPOBench", "vehicle"),
+    **{key: partial(table, "HPOBench", key) for key in ("vehicle", "blood_transfusion", "credit_g")},
+    "naval": partial(table, "HPOLib", "naval_propulsion"),
+    "parkinsons": partial(table, "HPOLib", "parkinsons_telemonitoring"),
     "protein": partial(table, "HPOLib", "protein_structure"),
-    "cifar100": partial(table, "NASBench201", "cifar100"),
-    "bbob1": partial(bbob, 1, dimension=6, instance=1),
-    "bbob8": partial(bbob, 8, dimension=5, instance=1),
-    "bbob13": partial(bbob, 13, dimension=4, instance=1),
-    "bbob17": partial(bbob, 17, dimension=3, instance=1),
-    "bbob22": partial(bbob, 22, dimension=6, instance=1),
-    "svm_or_boost": svm_or_boost,
+    "slice": partial(table, "HPOLib", "slice_localization"),
+    **{key: partial(table, "NASBench201", key) for key in ("cifar10", "cifar100", "imagenet")},
+    **{
+        f"bbob{function}": partial(bbob, function, dimension=dimension, instance=1)
+        for function, dimension in (
+            (1, 6),
+            (3, 5),
+            (8, 5),
+            (9, 8),
+            (11, 6),
+            (12, 4),
+            (13, 4),
+            (14, 10),
+            (16, 4),
+            (17, 3),
+            (19, 5),
+            (20, 8),
+            (22, 6),
+            (23, 3),
+            (24, 6),
+        )
+    },
+    "families": conditional.families,
+    "options": conditional.options,
+    "cascade": conditional.cascade,
+    "svm_or_boost": conditional.svm_or_boost,
     "noisy_bbob2": partial(bbob, 2, dimension=4, instance=1, noise=1e5),
+    "noisy_bbob14": partial(bbob, 14, dimension=4, instance=1, noise=2.0),
+    "noisy_vehicle": partial(table, "HPOBench", "vehicle", noise=0.02),
+    "noisy_cifar10": partial(table, "NASBench201", "cifar10", noise=0.5),
 }
 
 
