@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 # After this many warm points in a row that are worse than an earlier one, the others are dropped: they are
 # ordered by loss, and close to last week's optimum. Chosen on the benchmark `warm_start`.
-PATIENCE = 3
+PATIENCE = 2
 
 
 class StartQueue(TrialQueue):

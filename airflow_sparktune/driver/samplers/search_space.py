@@ -46,6 +46,20 @@ class SearchSpace:
         """Return whether a label's number is an index or a randint, which a point holds as an int."""
         return self._rows[label].kind in ("randint", "choice")
 
+    def structure(self) -> frozenset[str]:
+        """Return the labels of the choices that decide which other labels are active.
+
+        >>> space = SearchSpace.of({"model": {"choice": [{"C": {"uniform": [0, 1]}}, "tree"]}})
+        >>> space.structure()
+        frozenset({'model'})
+        """
+        switches = (node for node in pyll.dfs(self.domain.expr) if node.name == "switch")
+        return frozenset(
+            chooser.arg["label"].obj
+            for chooser, *options in (node.pos_args for node in switches)
+            if chooser.name == "hyperopt_param" and any(map(_has_parameters, options))
+        )
+
     def value(self, point: Mapping[str, Any]) -> Any:
         """Return the value of the space at a point; it may contain any objects."""
         memo = self.domain.memo_from_config(point)
@@ -67,6 +81,10 @@ class SearchSpace:
         point: dict[str, Any] = {}
         _match(self.domain.expr, plain(params, what="params"), point, self._rows, at="params")
         return self.suggestion(point)
+
+
+def _has_parameters(option: Any) -> bool:
+    return any(node.name == "hyperopt_param" for node in pyll.dfs(option))
 
 
 def within(row: Dimension, value: Any) -> bool:

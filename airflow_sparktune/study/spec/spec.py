@@ -181,7 +181,7 @@ class Spec:
         takes="previous, count, address or list",
         doc="Points to start the search with, best first: those of the `previous` study of this task and "
         "segment, of a number of its last studies, of the study at an address, or a list of params. They "
-        "run again on today's data.",
+        "run again on today's data, and `tpe` also searches near the best of them.",
         default=None,
         example="previous",
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_sparktune.driver.samplers.neighbours import NEIGHBOUR
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.study import Study
@@ -91,7 +92,7 @@ def test_no_progress_counts_after_the_warm_points(weeks: Weeks) -> None:
 
 
 class TestPointsThatBringNothing:
-    """They come the best first: after three in a row that are worse than an earlier one, no more run."""
+    """They come the best first: after two in a row that are worse than an earlier one, no more run."""
 
     def test_the_search_gets_their_trials(self, weeks: Weeks, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level("INFO")
@@ -100,23 +101,23 @@ class TestPointsThatBringNothing:
             "w2", noisy(0.5, noise=0.0), incumbent=None, seed=4, warm_start="previous", warm_start_share=1,
             capacity=1,
         )  # fmt: skip
-        assert len(warm(study)) == 4
-        assert [trial.origin for trial in study.searched[4:]] == [TrialOrigin.SAMPLER] * 8
-        assert "leaving out 8 points of warm_start: the last 3 brought nothing" in caplog.text
+        assert len(warm(study)) == 3
+        assert [trial.origin for trial in study.searched[3:]] == [TrialOrigin.SAMPLER] * 9
+        assert "leaving out 9 points of warm_start: the last 2 brought nothing" in caplog.text
 
     def test_a_retry_leaves_out_the_same(self, weeks: Weeks) -> None:
         weeks.run("w1", noisy(0.5, noise=0.0), incumbent=None)
         given = {"incumbent": None, "seed": 4, "warm_start": "previous", "warm_start_share": 1}
 
         def stops(call):  # type: ignore[no-untyped-def]
-            if call.trial.number == 3:
+            if call.trial.number == 2:
                 raise RuntimeError("the engine is gone")
             return noisy(0.5, noise=0.0)(call)
 
         with pytest.raises(RuntimeError):
             weeks.run("w2", stops, **given, capacity=1)
         study = weeks.run("w2", noisy(0.5, noise=0.0), **given, capacity=1)
-        assert len(warm(study)) == 4
+        assert len(warm(study)) == 3
 
     def test_a_persons_own_list_runs_whole(self, weeks: Weeks) -> None:
         points = [{"x": 0.5}, *({"x": number / 10} for number in range(1, 5))]
@@ -140,6 +141,33 @@ def test_a_retry_begins_with_the_same_points(weeks: Weeks) -> None:
     weeks.run("w2", incumbent=None, seed=4)
     third = weeks.run("w3", incumbent=None, seed=5, warm_start="previous", capacity=1)
     assert warm(third) == best(first, 3)
+
+
+class TestNeighboursOfWarmPoints:
+    """With tpe, the search also tries configurations near the best, as long as that is an old point."""
+
+    def test_every_second_trial_after_the_points_is_one(self, weeks: Weeks) -> None:
+        weeks.run("w1", incumbent=None)
+        study = weeks.run("w2", incumbent=None, seed=4, algo="tpe", warm_start="previous", capacity=1)
+        searched = [trial.suggested_by for trial in study.searched if trial.origin is TrialOrigin.SAMPLER]
+        assert {NEIGHBOUR, "tpe"} == set(searched)
+
+    def test_a_retry_suggests_the_same(self, weeks: Weeks) -> None:
+        weeks.run("w1", incumbent=None)
+        address = weeks.address("w1")
+        given = {"incumbent": None, "seed": 4, "algo": "tpe", "warm_start": address, "capacity": 1}
+        whole = weeks.run("w2", **given)
+
+        def stops(call):  # type: ignore[no-untyped-def]
+            if call.trial.number == 3:
+                raise RuntimeError("the engine is gone")
+            return noisy(0.5)(call)
+
+        with pytest.raises(RuntimeError):
+            weeks.run("w3", stops, **given)
+        retried = weeks.run("w3", **given)
+        assert [trial.params for trial in retried.searched] == [trial.params for trial in whole.searched]
+        assert NEIGHBOUR in {trial.suggested_by for trial in retried.searched if trial.number > 3}
 
 
 class TestWhatCannotBe:
