@@ -78,4 +78,4 @@ def _best(session: Session, size: Size, workers: int, *, seed: int) -> tuple[flo
 def _trend(points: list[tuple[int, float, int]], at: Any) -> Any:
     """The LOESS trend of the loss over the workers, both as logarithms (both are positive)."""
     workers, losses, _ = zip(*points, strict=True)
-    return np.exp(loess(np.log2(workers), np.log(losses), np.log2(at)))
+    return np.exp(loess(np.log2(workers), np.log(losses), np.log2(at), span=1.0))

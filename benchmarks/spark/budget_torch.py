@@ -10,5 +10,5 @@ from benchmarks.spark.network import NETWORK
 QUESTION = "What network do more workers find within the same time?"
 TARGET = "a trend that falls until each core has a worker"
 
-FULL = Size(timeout=20.0, workers=(1, 2, 3, 4), repeats=5, trial=NETWORK)
+FULL = Size(timeout=5.0, workers=(1, 2, 3, 4), repeats=9, trial=NETWORK)
 TINY = Size(timeout=4.0, workers=(1, 2), repeats=1, trial=NETWORK)

@@ -53,12 +53,21 @@ class Cost:
 def measure(size: Size, *, peers: bool) -> Findings:
     """Each contestant without data, then with it."""
     rows: list[tuple[Any, ...]] = []
+    notes = [
+        f"{size.slots} slots on one machine; memory is the PSS of all processes, trials read all of the data"
+    ]
     for who in ("sparktune", "broadcast", "Ray") if peers else ("sparktune",):
         if who == "Ray" and RAY_PYTHON not in os.environ:
             continue
         empty = _cost(who, 0, size.slots)
         for megabytes in size.megabytes:
-            cost = _cost(who, megabytes, size.slots)
+            try:
+                cost = _cost(who, megabytes, size.slots)
+            except RuntimeError as error:
+                if who == "sparktune":
+                    raise
+                notes.append(f"{who} fails with {megabytes} MiB: {_cause(str(error))}")
+                continue
             beyond = cost.steady_mib - empty.steady_mib
             rows.append(
                 (who, megabytes, empty.steady_mib, cost.peak_mib, cost.steady_mib,
@@ -78,12 +87,15 @@ def measure(size: Size, *, peers: bool) -> Findings:
         "who", "data MiB", "without MiB", "peak MiB", "steady MiB", "beyond, of the data", "first trial s",
         "later s", "first beyond without",
     )  # fmt: skip
-    notes = [
-        f"{size.slots} slots on one machine; memory is the PSS of all processes, trials read all of the data"
-    ]
     if peers and RAY_PYTHON not in os.environ:
         notes.append(f"Ray was left out: {RAY_PYTHON} names no Python that has it")
     return Findings(columns, rows, draw, notes)
+
+
+def _cause(text: str) -> str:
+    """Return the line of an error's text that names its exception."""
+    named = [line.strip() for line in text.splitlines() if "Error" in line and not line.startswith("\tat")]
+    return named[-1] if named else text
 
 
 def _cost(who: str, megabytes: int, slots: int) -> Cost:
@@ -102,7 +114,7 @@ def _cost(who: str, megabytes: int, slots: int) -> Cost:
             time.sleep(SAMPLE_S)
         out, errors = child.communicate()
     if child.returncode:
-        raise RuntimeError(f"{who} with {megabytes} MiB must finish, but:\n{errors[-2000:]}")
+        raise RuntimeError(f"{who} with {megabytes} MiB must finish, but:\n{errors}")
     trials = json.loads(out.splitlines()[-1])
     first: dict[int, float] = {}
     later = []
