@@ -28,8 +28,15 @@ def spread(space: EncodedSpace, rows: Array, rng: np.random.Generator) -> Array:
 
 
 def distances(space: EncodedSpace, candidates: Array, rows: Array) -> Array:
-    """Return the squared distance of each candidate to the nearest of `rows`; zeros without rows."""
+    """Return the squared distance of each candidate to the nearest of `rows`; zeros without rows.
+
+    The ends of an interval are neighbours, as on a ring. Otherwise the corners of the space, which are rarely
+    good, would be farthest from everything.
+    """
     if not len(rows):
         return np.zeros(len(candidates))
-    mine, theirs = space.features(candidates), space.features(rows)
-    return np.asarray(((mine[:, None] - theirs[None]) ** 2).sum(axis=2).min(axis=1))
+    gaps = np.abs(space.features(candidates)[:, None] - space.features(rows)[None])
+    around = 1.0 + space.spacing(np.full(space.size, 0.5))[space.numeric]
+    numbers = gaps[:, :, : len(around)]
+    numbers[:] = 2.0 * np.minimum(numbers, around - numbers)
+    return np.asarray((gaps**2).sum(axis=2).min(axis=1))

@@ -72,6 +72,12 @@ class TestSearch:
         _, trials = run(PLANE, bowl, trials=45, slots=8)
         assert lowest(trials) < 1e-2
 
+    def test_the_start_is_not_drawn_to_the_bounds(self) -> None:
+        space = {f"x{at}": ours.uniform(0, 1) for at in range(6)}
+        _, trials = run(space, lambda params: 0.0, trials=64, slots=64)
+        values = np.array([list(trial.params.values()) for trial in trials])
+        assert ((values < 0.1) | (values > 0.9)).mean() < 0.25
+
     def test_trials_that_run_at_once_differ(self) -> None:
         _, trials = run(PLANE, bowl, trials=60, slots=16)
         points = np.array([[trial.params["x"], trial.params["y"]] for trial in trials])
