@@ -32,6 +32,18 @@ from tests.driver.world import (
 OK, FAILED, CANCELLED, RUNNING = TrialState.OK, TrialState.FAILED, TrialState.CANCELLED, TrialState.RUNNING
 
 
+class SlowSampler(DigestSampler):
+    """Takes half a second of the world's time for each suggestion."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._clock = world.clock
+
+    def ask(self, number: int, *, seed: int) -> Suggestion:
+        self._clock.pass_to(self._clock() + 0.5)
+        return super().ask(number, seed=seed)
+
+
 class TestSlots:
     @pytest.mark.parametrize("capacity", [1, 3, 20])
     def test_exactly_max_evals_trials_end_and_no_number_is_used_twice(self, capacity: int) -> None:
@@ -72,12 +84,7 @@ class TestSlots:
         """Trials share a commit only if their suggestions come quickly."""
         world = World()
 
-        class Slow(DigestSampler):
-            def ask(self, number: int, *, seed: int) -> object:  # type: ignore[override]
-                world.clock.pass_to(world.clock() + 0.5)
-                return super().ask(number, seed=seed)
-
-        world.attempt(capacity=4, max_evals=4, sampler=Slow())
+        world.attempt(capacity=4, max_evals=4, sampler=SlowSampler(world))
         starts = [world.trials[number].start for number in range(4)]
         assert starts == [1_000.5, 1_001.0, 1_001.5, 1_002.0]
         assert world.recorder.study.timing["ask_s"] == 2.0
@@ -86,15 +93,10 @@ class TestSlots:
         """While slots are filled, ends are recorded and trial_timeout expires between two asks."""
         world = World()
 
-        class Slow(DigestSampler):
-            def ask(self, number: int, *, seed: int) -> object:  # type: ignore[override]
-                world.clock.pass_to(world.clock() + 0.5)
-                return super().ask(number, seed=seed)
-
         def play(call: Call) -> Ending:
             return Ending.ok(0.5, after_s=100.0 if call.trial.number == 1 else 0.75)
 
-        world.attempt(play, capacity=10, max_evals=10, trial_timeout=2.0, sampler=Slow())
+        world.attempt(play, capacity=10, max_evals=10, trial_timeout=2.0, sampler=SlowSampler(world))
         took = {number: (trial.end or 0) - (trial.start or 0) for number, trial in world.trials.items()}
         assert 2.0 <= took.pop(1) <= 2.5
         assert world.numbers(FAILED) == [1]

@@ -95,7 +95,7 @@ def _conf_folders(install: SparkInstall) -> list[Path]:
 
 
 def _is_private(folder: Path) -> bool:
-    """Return whether only this user can write to the folder: whoever can, chooses what the JVM runs."""
+    """Return whether no other user can write to the folder and so replace the code that the JVM runs."""
     found = folder.stat()
     return found.st_uid == os.getuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
