@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from airflow_sparktune.driver.backends.simulated import Ending, SimulatedBackend, VirtualClock
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.samplers.base import Suggestion
@@ -121,6 +123,14 @@ class World:
             raise no_success(self.recorder.study, reason)
         self.recorder.close(reason)
         return reason
+
+    def interrupt(self, play: Callable[[Call], Ending], *, capacity: int, ends: int, **given: Any) -> None:
+        """Run an attempt whose engine fails after `ends` trials have ended."""
+        slots = SimulatedBackend(self.clock, play, capacity=capacity)
+        tuner = self.tuner(slots, **given)
+        stop_after(slots, ends)
+        with pytest.raises(EngineGone):
+            tuner.run()
 
     def tuner(
         self,

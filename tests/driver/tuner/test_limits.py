@@ -13,7 +13,7 @@ from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.trial import FailureKind, TrialState
-from tests.driver.world import DigestSampler, EngineGone, World, by_x, lasting, raises, stop_after, stop_at
+from tests.driver.world import DigestSampler, EngineGone, World, by_x, lasting, raises, stop_at
 
 OK, FAILED, CANCELLED = TrialState.OK, TrialState.FAILED, TrialState.CANCELLED
 
@@ -61,11 +61,7 @@ class TestLimits:
 
     def test_the_timeout_sums_the_running_time_of_all_attempts(self) -> None:
         world = World()
-        slots = SimulatedBackend(world.clock, by_x, capacity=1)
-        tuner = world.tuner(slots, timeout=5.0)
-        stop_after(slots, 3)
-        with pytest.raises(EngineGone):
-            tuner.run()
+        world.interrupt(by_x, capacity=1, ends=3, timeout=5.0)
         world.clock.pass_to(5_000)  # no driver runs for a while
         assert world.attempt(timeout=5.0) is StopReason.TIMEOUT
         assert world.numbers(OK) == [0, 1, 2, 3, 4]

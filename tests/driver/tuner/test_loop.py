@@ -26,7 +26,6 @@ from tests.driver.world import (
     by_x,
     lasting,
     raises,
-    stop_after,
 )
 
 OK, FAILED, CANCELLED, RUNNING = TrialState.OK, TrialState.FAILED, TrialState.CANCELLED, TrialState.RUNNING
@@ -179,11 +178,7 @@ class TestExhausted:
 
     def test_the_next_attempt_asks_again_and_reruns_interrupted_trials(self) -> None:
         world = World()
-        slots = SimulatedBackend(world.clock, lasting, capacity=20)
-        tuner = world.tuner(slots, sampler=FourPoints())
-        stop_after(slots, 2)
-        with pytest.raises(EngineGone):
-            tuner.run()
+        world.interrupt(lasting, capacity=20, ends=2, sampler=FourPoints())
         assert world.numbers(RUNNING)
         assert world.attempt(lasting, capacity=20, sampler=FourPoints()) is StopReason.EARLY_STOP
         assert world.numbers(OK) == [0, 1, 2, 3]

@@ -21,7 +21,6 @@ from tests.driver.world import (
     World,
     by_x,
     lasting,
-    stop_after,
     stop_at,
 )
 
@@ -44,11 +43,7 @@ class TestStarts:
 
     def test_a_resumed_study_runs_the_rest_of_them(self) -> None:
         world = World()
-        slots = SimulatedBackend(world.clock, by_x, capacity=1)
-        tuner = world.tuner(slots, starts=self.STARTS, max_evals=5)
-        stop_after(slots, 1)
-        with pytest.raises(EngineGone):
-            tuner.run()
+        world.interrupt(by_x, capacity=1, ends=1, starts=self.STARTS, max_evals=5)
         world.tuner(SimulatedBackend(world.clock, by_x, capacity=1), starts=self.STARTS, max_evals=5).run()
         assert [world.trials[number].params["x"] for number in range(3)] == [0.75, 0.25, 0.75]
         assert world.numbers(OK) == [0, 1, 2, 3, 4]
@@ -57,11 +52,7 @@ class TestStarts:
 class TestResume:
     def test_interrupted_trials_run_again_first_with_the_same_number_and_params(self) -> None:
         world = World()
-        slots = SimulatedBackend(world.clock, lasting, capacity=3)
-        tuner = world.tuner(slots)
-        stop_after(slots, 4)
-        with pytest.raises(EngineGone):
-            tuner.run()
+        world.interrupt(lasting, capacity=3, ends=4)
         before = world.trials
         running = world.numbers(RUNNING)
         world.attempt(lasting, capacity=3)
@@ -92,11 +83,7 @@ class TestResume:
 
     def test_a_lower_max_evals_leaves_no_trial_running(self) -> None:
         world = World()
-        slots = SimulatedBackend(world.clock, by_x, capacity=3)
-        tuner = world.tuner(slots)
-        stop_after(slots, 6)
-        with pytest.raises(EngineGone):
-            tuner.run()
+        world.interrupt(by_x, capacity=3, ends=6)
         assert len(world.numbers(RUNNING)) == 3
         assert world.attempt(max_evals=5) is StopReason.MAX_EVALS
         assert (len(world.numbers(OK)), world.numbers(RUNNING)) == (6, [])
