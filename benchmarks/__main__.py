@@ -26,6 +26,7 @@ MODULES = {
     "ask": "benchmarks.parts.ask",
     "start": "benchmarks.start.submit",
     "start_airflow": "benchmarks.start.in_airflow",
+    "trainings": "benchmarks.spark.trainings",
     "shared_data": "benchmarks.spark.shared_data",
     "replay": "benchmarks.parts.replay",
     "suggest": "benchmarks.parts.suggest",

@@ -219,3 +219,75 @@ def cascade() -> Problem:
         return base[number] + own + 0.1 * (scale - 0.5) ** 2 + 0.2 * (params["shift"] + 0.3) ** 2
 
     return Problem("conditional: cascade", space, loss, 0.1)
+
+
+def deep() -> Problem:
+    """Choices three deep with a parameter at each level; the best of the eight leaves is a narrow one."""
+    chance = random.Random(21)
+    leaves = [
+        (chance.uniform(0.2, 0.4), chance.random(), chance.uniform(-3.0, 0.0), chance.uniform(0.2, 1.0))
+        for _ in range(8)
+    ]
+    leaves[5] = (0.1, 0.7, -1.0, 2.5)
+    leaves[2] = (0.15, 0.4, -2.0, 0.4)
+
+    def node(path: tuple[int, ...]) -> dict[str, Any]:
+        if len(path) == 3:
+            return {
+                "leaf": 4 * path[0] + 2 * path[1] + path[2],
+                "x": uniform(0.0, 1.0),
+                "y": loguniform(1e-3, 1.0),
+            }
+        return {f"w{len(path)}": uniform(-1.0, 1.0), "next": choice([node((*path, at)) for at in range(2)])}
+
+    def loss(params: Mapping[str, Any]) -> float:
+        found, off = params, 0.0
+        for level in range(3):
+            off += 0.1 * (found[f"w{level}"] - 0.3 * level) ** 2
+            found = found["next"]
+        base, x, y, slope = leaves[found["leaf"]]
+        return base + off + slope * ((found["x"] - x) ** 2 + 0.2 * (math.log10(found["y"]) - y) ** 2)
+
+    return Problem("conditional: deep", node(()), loss, 0.1)
+
+
+def library() -> Problem:
+    """Four kinds of models with three variants each, one to three parameters per variant."""
+    chance = random.Random(8)
+    names = ("alpha", "gamma", "rate")
+    variants = {
+        (kind, at): (
+            chance.uniform(0.15, 0.5),
+            {name: chance.random() for name in names[: 1 + (kind + at) % 3]},
+            chance.uniform(0.2, 1.2),
+        )
+        for kind in range(4)
+        for at in range(3)
+    }
+    variants[2, 1] = (0.05, {"alpha": 0.8, "gamma": 0.25}, 3.0)
+    variants[0, 2] = (0.1, {"alpha": 0.2, "gamma": 0.5, "rate": 0.6}, 0.5)
+    space = {
+        "seasonal": choice([True, False]),
+        "model": choice(
+            [
+                {
+                    "kind": kind,
+                    "variant": choice(
+                        [
+                            {"at": at, **{name: uniform(0.0, 1.0) for name in variants[kind, at][1]}}
+                            for at in range(3)
+                        ]
+                    ),
+                }
+                for kind in range(4)
+            ]
+        ),
+    }
+
+    def loss(params: Mapping[str, Any]) -> float:
+        found = params["model"]["variant"]
+        base, best, slope = variants[params["model"]["kind"], found["at"]]
+        off = sum((found[name] - value) ** 2 for name, value in best.items())
+        return base + slope * off + (0.0 if params["seasonal"] else 0.04)
+
+    return Problem("conditional: library", space, loss, 0.05)

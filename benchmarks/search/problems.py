@@ -113,6 +113,8 @@ TUNING: Mapping[str, Callable[[], Problem]] = {
     "families": conditional.families,
     "options": conditional.options,
     "cascade": conditional.cascade,
+    "deep": conditional.deep,
+    "library": conditional.library,
     "svm_or_boost": conditional.svm_or_boost,
     "noisy_bbob2": partial(bbob, 2, dimension=4, instance=1, noise=1e5),
     "noisy_bbob14": partial(bbob, 14, dimension=4, instance=1, noise=2.0),

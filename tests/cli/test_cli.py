@@ -396,7 +396,7 @@ def test_compare(study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     rows = {line.split("  ")[0].strip(): line.split()[-2:] for line in capsys.readouterr().out.splitlines()}
     assert rows["best x"] == ["0.5", "0.1235"]
     assert rows["spec: max_evals"] == ["2", "5"]
-    assert rows["spec: algo"] == ["tpe", "random"]
+    assert rows["spec: algo"] == ["auto", "random"]
     assert "spec: space" not in rows
 
 

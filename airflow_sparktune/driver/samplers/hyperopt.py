@@ -19,7 +19,7 @@ with deferred("scipy.stats"):
     from hyperopt import anneal, rand, tpe
 
 from airflow_sparktune.driver.samplers.base import Exhausted, Suggestion
-from airflow_sparktune.driver.samplers.hyperopt_tpe import Suggest, remembering
+from airflow_sparktune.driver.samplers.hyperopt_tpe import RememberingTpe, Suggest, remembering
 from airflow_sparktune.driver.samplers.search_space import SearchSpace
 from airflow_sparktune.errors import ObjectiveError, SpecError
 from airflow_sparktune.executor.objective import load
@@ -128,6 +128,10 @@ def document(trial: Trial, labels: list[str]) -> dict[str, Any]:
 
 def _algorithm(name: str) -> Suggest:
     match name:
+        case "auto":
+            from airflow_sparktune.driver.samplers.auto import auto_suggest
+
+            return auto_suggest(RememberingTpe(TPE_SETTINGS))
         case "tpe":
             return partial(tpe.suggest, **TPE_SETTINGS)
         case "random":

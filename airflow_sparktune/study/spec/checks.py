@@ -17,7 +17,7 @@ from airflow_sparktune.study import space as spaces
 from airflow_sparktune.study.metric import LOSS
 from airflow_sparktune.study.plain import plain, scalar
 
-ALGORITHMS = ("gp", "tpe", "random", "anneal", "atpe")
+ALGORITHMS = ("auto", "gp", "tpe", "random", "anneal", "atpe")
 OPTUNA = "optuna"  # prefix of the name of an Optuna sampler
 
 _REFERENCE = re.compile(r"(?P<module>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):(?P<name>[A-Za-z_]\w*)", re.ASCII)

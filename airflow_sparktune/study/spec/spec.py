@@ -78,10 +78,11 @@ class Spec:
     algo: str = declared(
         checks.algorithm,
         takes="name",
-        doc="`tpe`, `gp` (a Gaussian process), `random`, `anneal`, `atpe`, an Optuna sampler with its "
+        doc="`auto` (`gp` up to 1,000 trials, then `tpe`), `gp` (a Gaussian "
+        "process), `tpe`, `random`, `anneal`, `atpe`, an Optuna sampler with its "
         "arguments (`optuna:TPESampler(n_startup_trials=20)`), or `module:function` with the signature of "
         "hyperopt's suggest functions.",
-        default="tpe",
+        default="auto",
         identity=True,
     )
     parallelism: int | None = declared(

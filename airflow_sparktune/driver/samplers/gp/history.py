@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from airflow_sparktune.driver.samplers.gp.axis import Array
+from airflow_sparktune.driver.samplers.gp.scale import LossScale
 
 _SAME = 9  # decimals
 
@@ -36,9 +37,14 @@ class History:
         return np.where(np.isnan(self.losses), np.nanmax(self.losses), self.losses)
 
     @property
+    def scale(self) -> LossScale:
+        """Return the scale that makes targets of these losses."""
+        return LossScale.of(self.filled)
+
+    @property
     def targets(self) -> Array:
-        """Return the `transformed` losses, to which a process is fitted."""
-        return transformed(self.filled)
+        """Return the targets to which a process is fitted."""
+        return self.scale.targets(self.filled)
 
     @property
     def since_best(self) -> int:
@@ -77,22 +83,3 @@ class History:
 def keys(rows: Array) -> list[bytes]:
     """Return hashable keys of rows; rows that differ only by rounding have equal keys."""
     return [row.tobytes() for row in np.round(rows, _SAME) + 0.0]
-
-
-def transformed(losses: Array) -> Array:
-    """Return losses with mean 0 and deviation 1; losses worse than the best fifth are compressed by a log.
-
-    The process should resolve good configurations; differences between bad losses would dominate the fit.
-    """
-    ordered = np.sort(losses)
-    count = len(losses)
-    boundary = ordered[min(count - 1, max(4, int(np.ceil(0.2 * count))))]
-    if boundary == ordered[0]:
-        above = ordered[ordered > ordered[0]]
-        if not len(above):
-            return np.zeros(count)
-        boundary = above[0]
-    with np.errstate(over="ignore"):
-        found = np.clip((losses - boundary) / (boundary - ordered[0]), -1.0, 1e300)
-    found = np.where(found > 0, np.log1p(np.maximum(found, 0)), found)
-    return np.asarray((found - found.mean()) / found.std())

@@ -98,7 +98,8 @@ class Posterior:
     """The posterior of the process at any row, given the targets of `rows`; without observation noise.
 
     `pending` rows count as observed at the posterior mean ("kriging believer", Ginsbourger et al. 2010),
-    which keeps the mean and removes the uncertainty around them.
+    which keeps the mean and removes the uncertainty around them. `means` are those at `rows`, and `best` is
+    the lowest one at rows and pending rows.
     """
 
     def __init__(
@@ -121,6 +122,9 @@ class Posterior:
         self._solved[:count] = dpotrs(np.asfortranarray(self._lower[:count, :count]), targets, lower=1)[0]
         # K alpha = targets - noise alpha, so the posterior means at the rows need no further product.
         self.means = targets - (self._noise + _JITTER) * self._solved[:count]
+        # Running trials will have ended before another suggestion could be better than them.
+        expected = covariance[count:, :count] @ self._solved[:count]
+        self.best = float(min(self.means.min(), expected.min(initial=np.inf)))
 
     def predict(self, rows: Array) -> tuple[Array, Array]:
         """Return the means and standard deviations at rows."""

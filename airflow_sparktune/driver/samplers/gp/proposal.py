@@ -3,31 +3,54 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from airflow_sparktune.driver.samplers.gp.acquisition import log_expected_improvement, polish
 from airflow_sparktune.driver.samplers.gp.axis import Array
+from airflow_sparktune.driver.samplers.gp.branch import Branch
 from airflow_sparktune.driver.samplers.gp.candidates import Candidates, Region
 from airflow_sparktune.driver.samplers.gp.escape import tpe_candidates
 from airflow_sparktune.driver.samplers.gp.fits import Fits, worth_a_fit
 from airflow_sparktune.driver.samplers.gp.history import History, keys
 from airflow_sparktune.driver.samplers.gp.model import Posterior
-from airflow_sparktune.driver.samplers.gp.space import EncodedSpace, Way
+from airflow_sparktune.driver.samplers.gp.space import EncodedSpace
 from airflow_sparktune.driver.samplers.gp.start import distances
 
 log = logging.getLogger(__name__)
 
-# The largest number of results that a suggestion is conditioned on.
-_MOST = 500
+# The largest number of results that a suggestion is conditioned on, and that each rival branch is.
+_MOST, _MOST_IN_BRANCH = 500, 150
 _JITTER = 0.7
 _REGION_SHARE, _FROM_BEST = 0.4, 0.8
-_BRANCH_SHARE = 0.1
+# The share of suggestions that go into branches without the best result: for each of them, and at most. The
+# most promising one of so many of these branches is taken: then, and as rivals of every other suggestion.
+_BRANCH_SHARE, _MOST_BRANCH_SHARE, _TRIED_IN_TURN, _TRIED_AS_RIVALS = 0.1, 0.3, 4, 2
 _SPREAD, _PARENTS, _CHILDREN = 200, 5, 32
 _ROUNDS, _ROUND_PARENTS, _ROUND_CHILDREN, _ROUND_STEP = 4, 4, 24, 0.1
 _ESCAPE_SHARE, _ESCAPE_AFTER, _ESCAPE_OVER = 0.15, 15, 30
 _NEW_DRAWS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Candidates, their scores, and the method that found them.
+
+    The scores of a process are logarithms of the expected improvement in loss, so those of two processes can
+    be compared.
+    """
+
+    rows: Array
+    scores: Array
+    how: str
+
+    @property
+    def promise(self) -> float:
+        """Return the highest score."""
+        return float(self.scores.max())
 
 
 class Proposer:
@@ -44,58 +67,78 @@ class Proposer:
         # For matrices this small, threads cost more in synchronisation than they gain, and they would take
         # cores from trials.
         with self._threads.limit(limits=1, user_api="blas"):
-            if way := self._other_branch(history, rng):
-                found, scores = self._in_branch(way, history, rng)
-                how = "gp: branch"
-            elif rng.random() < _escape_share(history):
-                found, scores = tpe_candidates(self._space, history, rng)
-                how = "gp: tpe"
-            else:
-                found, scores = self._anywhere(history, rng)
-                how = "gp"
-            return self._first_new(found[np.argsort(-scores, kind="stable")], history, rng), how
+            found = self._found(history, rng)
+            order = np.argsort(-found.scores, kind="stable")
+            return self._first_new(found.rows[order], history, rng), found.how
 
-    def _anywhere(self, history: History, rng: np.random.Generator) -> tuple[Array, Array]:
-        """Return candidates from the whole space, and their scores."""
+    def _found(self, history: History, rng: np.random.Generator) -> Found:
+        others = self._other_branches(history)
+        if others and rng.random() < min(_BRANCH_SHARE * len(others), _MOST_BRANCH_SHARE):
+            tried = _some(others, _TRIED_IN_TURN, rng)
+            untried = [branch for branch in tried if not worth_a_fit(branch.history)]
+            return self._spread(untried[0], rng) if untried else self._best_of(tried, history, rng)
+        if rng.random() < _escape_share(history):
+            return Found(*tpe_candidates(self._space, history, rng), "gp: tpe")
+        found = self._anywhere(history, rng)
+        rivals = [branch for branch in others if worth_a_fit(branch.history)]
+        if not rivals:
+            return found
+        rival = self._best_of(_some(rivals, _TRIED_AS_RIVALS, rng), history, rng)
+        return max(found, rival, key=lambda each: each.promise)
+
+    def _anywhere(self, history: History, rng: np.random.Generator) -> Found:
+        """Return candidates from the whole space."""
         # Different weights per suggestion, so that parallel ones differ and a bad fit misleads only some.
         settings = self._fits.latest(history).jittered(rng, size=_JITTER)
         kept = history.chosen(_MOST, rng)
-        rows, targets = history.rows[kept], history.targets[kept]
-        return self._promising(
-            Posterior(self._space, settings, rows, targets, history.pending), rows, (), rng
-        )
+        rows, scale = history.rows[kept], history.scale
+        targets = scale.targets(history.filled)[kept]
+        posterior = Posterior(self._space, settings, rows, targets, history.pending)
+        region = Region.whole(self._space)
+        if rng.random() < _REGION_SHARE:
+            order = np.argsort(posterior.means, kind="stable")
+            rank = 0 if rng.random() < _FROM_BEST else int(rng.integers(min(3, len(order))))
+            region = Region.around(self._space, rows[order[rank]], posterior.weights, rng)
+        rows, scores = self._promising(posterior, rows, region, posterior.best, rng)
+        return Found(rows, scores + scale.log_unit, "gp")
 
-    def _other_branch(self, history: History, rng: np.random.Generator) -> Way:
-        """Return a branch without the best result in a share of the calls, else an empty way."""
+    def _other_branches(self, history: History) -> list[Branch]:
+        """Return the branches without the best result."""
         space, best = self._space, history.rows[[np.nanargmin(history.losses)]]
-        others = [way for way in space.branches if not space.leads(best, way)[0]]
-        return others[rng.integers(len(others))] if others and rng.random() < _BRANCH_SHARE else ()
+        return [Branch.of(space, way, history) for way in space.branches if not space.leads(best, way)[0]]
 
-    def _in_branch(self, way: Way, history: History, rng: np.random.Generator) -> tuple[Array, Array]:
-        """Return candidates within a branch, modelled as a separate space, and their scores.
+    def _best_of(self, branches: Sequence[Branch], history: History, rng: np.random.Generator) -> Found:
+        """Return the candidates of the branch that promises the largest improvement of the best loss."""
+        lowest = np.nanmin(history.losses)
+        return max((self._in_branch(each, lowest, rng) for each in branches), key=lambda each: each.promise)
+
+    def _in_branch(self, branch: Branch, lowest: float, rng: np.random.Generator) -> Found:
+        """Return candidates within a branch, modelled as a separate space.
 
         Compared with a tuned branch, an untuned one would never promise an improvement.
         """
-        space = self._space
-        inside = history.where(space.leads(history.rows, way), space.leads(history.pending, way))
-        if not worth_a_fit(inside):
-            found = Candidates(space, history.rows, Region.whole(space, way), rng).spread(_NEW_DRAWS)
-            return found, distances(space, found, np.concatenate([inside.rows, inside.pending]))
-        settings = self._fits.of_branch(inside, rng).jittered(rng, size=_JITTER)
-        kept = inside.chosen(_MOST, rng)
-        rows, targets = inside.rows[kept], inside.targets[kept]
-        return self._promising(Posterior(space, settings, rows, targets, inside.pending), rows, way, rng)
+        history = branch.history
+        settings = self._fits.of_branch(history, rng).jittered(rng, size=_JITTER)
+        kept = history.chosen(_MOST_IN_BRANCH, rng)
+        rows, scale = history.rows[kept], history.scale
+        targets = scale.targets(history.filled)[kept]
+        posterior = Posterior(self._space, settings, rows, targets, history.pending)
+        best = min(float(scale.targets(np.array(lowest))), posterior.best)
+        rows, scores = self._promising(posterior, rows, Region.whole(self._space, branch.way), best, rng)
+        return Found(rows, scores + scale.log_unit, "gp: branch")
+
+    def _spread(self, branch: Branch, rng: np.random.Generator) -> Found:
+        """Return candidates in a branch with few results, the farthest from these first."""
+        known = np.concatenate([branch.history.rows, branch.history.pending])
+        rows = Candidates(self._space, known, Region.whole(self._space, branch.way), rng).spread(_NEW_DRAWS)
+        return Found(rows, distances(self._space, rows, known), "gp: branch")
 
     def _promising(
-        self, posterior: Posterior, rows: Array, way: Way, rng: np.random.Generator
+        self, posterior: Posterior, rows: Array, region: Region, best: float, rng: np.random.Generator
     ) -> tuple[Array, Array]:
-        """Return candidates, and the log expected improvement over `rows` of each."""
-        space, best = self._space, float(posterior.means.min())
+        """Return candidates, and the log expected improvement over `best` of each."""
+        space = self._space
         order = np.argsort(posterior.means, kind="stable")
-        region = Region.whole(space, way)
-        if not way and rng.random() < _REGION_SHARE:
-            rank = 0 if rng.random() < _FROM_BEST else int(rng.integers(min(3, len(order))))
-            region = Region.around(space, rows[order[rank]], posterior.weights, rng)
         make = Candidates(space, rows[order[: max(5, len(rows) // 5)]], region, rng)
         parents = rows[order[:_PARENTS]]
         children = make.children(parents, _CHILDREN, smallest=0.004, largest=0.3)
@@ -127,6 +170,11 @@ class Proposer:
                 len(asked),
             )
         return np.asarray(candidates[0])
+
+
+def _some(branches: Sequence[Branch], count: int, rng: np.random.Generator) -> list[Branch]:
+    """Return at most `count` of the branches, chosen at random."""
+    return [branches[at] for at in rng.permutation(len(branches))[:count]]
 
 
 def _escape_share(history: History) -> float:

@@ -7,7 +7,6 @@ import pytest
 
 from airflow_sparktune.driver.samplers.gp.acquisition import log_expected_improvement, polish
 from airflow_sparktune.driver.samplers.gp.axis import Array, Axis
-from airflow_sparktune.driver.samplers.gp.history import History, transformed
 from airflow_sparktune.driver.samplers.gp.model import Posterior, Settings, _misfit, fit
 from airflow_sparktune.driver.samplers.gp.space import EncodedSpace, Parameter
 
@@ -106,22 +105,3 @@ class TestAcquisition:
         by_chance = np.maximum(0.1 - draws, 0).mean()
         found = log_expected_improvement(np.array([0.3]), np.array([0.8]), 0.1)[0]
         assert np.exp(found) == pytest.approx(by_chance, rel=0.01)
-
-
-class TestTargets:
-    @pytest.mark.parametrize("scale", [1e-300, 1e-12, 1.0, 1e12, 1e148])
-    def test_any_scale_gives_standard_targets_in_the_same_order(self, scale: float) -> None:
-        losses = np.random.default_rng(1).lognormal(0, 2, 50) * scale
-        found = transformed(losses)
-        assert np.isfinite(found).all()
-        assert found.mean() == pytest.approx(0, abs=1e-9)
-        assert found.std() == pytest.approx(1)
-        assert (np.diff(found[np.argsort(losses)]) >= 0).all()
-
-    def test_a_failure_counts_as_the_worst_loss(self) -> None:
-        history = History(NONE, np.array([1.0, np.nan, 3.0]), NONE)
-        assert history.filled.tolist() == [1.0, 3.0, 3.0]
-
-    def test_many_equal_best_losses(self) -> None:
-        found = transformed(np.array([0.0] * 20 + [1.0, 2.0]))
-        assert found[0] < found[20] < found[21]

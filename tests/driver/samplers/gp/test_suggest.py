@@ -112,6 +112,21 @@ class TestSearch:
         assert {"gp: start", "gp", "gp: branch"} <= found <= {"gp: start", "gp", "gp: branch", "gp: tpe"}
         assert [trial.suggested_by for trial in trials[:6]] == ["gp: start"] * 6
 
+    def test_a_narrow_optimum_in_one_of_many_branches_is_found(self) -> None:
+        """Seven of eight branches look better until the trials are close to the optimum of the other one."""
+        space = {
+            "m": ours.choice(
+                [{"leaf": leaf, "a": ours.uniform(0, 1), "b": ours.uniform(0, 1)} for leaf in range(8)]
+            )
+        }
+
+        def loss(params: Any) -> float:
+            leaf, off = params["m"]["leaf"], (params["m"]["a"] - 0.2) ** 2 + (params["m"]["b"] - 0.7) ** 2
+            return float(5 * off if leaf == 5 else 0.2 + 0.02 * leaf + 0.3 * off)
+
+        _, trials = run(space, loss, trials=100)
+        assert lowest(trials) < 0.1
+
     def test_normals_are_searched_by_their_quantiles(self) -> None:
         space = {"n": ours.normal(10, 3), "l": ours.lognormal(0, 1), "q": ours.qnormal(0, 5, 2)}
 
