@@ -27,11 +27,12 @@ Week = Mapping[str, Outcome]
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Pairs of problems, seeds of each, and trials of a cold study."""
+    """Pairs of problems, seeds of each, trials of a cold study, and the search algorithm of all studies."""
 
     drifts: Sequence[str]
     seeds: int
     trials: int
+    algo: str = "auto"
 
 
 FULL = Size(tuple(DRIFTS), seeds=20, trials=100)
@@ -51,12 +52,13 @@ def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - the peer 
         size.seeds
     ):  # all pairs of a seed before the next: a run that is stopped is a smaller one
         for pair in pairs:
-            found[pair.name].append(outcomes(pair, seed, trials=size.trials))
+            found[pair.name].append(outcomes(pair, seed, trials=size.trials, algo=size.algo))
     rows = [(pair.name, pair.misleads, *_figures(pair, found[pair.name])) for pair in pairs]
     notes = [
-        f"{size.seeds} seeds, {size.trials} trials, {SLOTS} slots; cold: trials to a share of the gain; "
-        "warm, prior: the same beside those of a cold start; week: slot-hours with the confirmation beside "
-        "those of a cold week; its loss: the true one beyond a cold week's, as a share of the gain",
+        f"{size.algo}, {size.seeds} seeds, {size.trials} trials, {SLOTS} slots",
+        "cold: trials to a share of the gain; warm, prior: the same beside those of a cold start; week: "
+        "slot-hours with the confirmation beside those of a cold week; its loss: the true one beyond a cold "
+        "week's, as a share of the gain",
         *_over_all(pairs, found),
     ]
 

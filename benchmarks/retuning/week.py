@@ -61,22 +61,23 @@ class Outcome:
     slot_s: float
 
 
-def outcomes(pair: Drift, seed: int, *, trials: int) -> Mapping[str, Outcome]:
+def outcomes(pair: Drift, seed: int, *, trials: int, algo: str) -> Mapping[str, Outcome]:
     """Return the outcome of each way, all after the same study of last week; run unless there is a file."""
-    words = "".join(letter if letter.isalnum() else "_" for letter in f"{pair.name}-{trials}-{seed}")
+    words = "".join(letter if letter.isalnum() else "_" for letter in f"{algo}-{pair.name}-{trials}-{seed}")
     path = report.OUT / "warm_start" / f"{words}.json"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        found = _run_all(pair, seed, trials)
+        found = _run_all(pair, seed, trials, algo)
         text = json.dumps({way: [item.found, item.loss, item.slot_s] for way, item in found.items()})
         path.write_text(text)
     return {way: Outcome(*item) for way, item in json.loads(path.read_text()).items()}
 
 
-def _run_all(pair: Drift, seed: int, trials: int) -> dict[str, Outcome]:
+def _run_all(pair: Drift, seed: int, trials: int, algo: str) -> dict[str, Outcome]:
     memory = fsspec.filesystem("memory")
     root = f"memory://warm-start-{seed}"
-    before = _study(pair.before, root, "before", seed, max_evals=trials, incumbent="champion")
+    shape = {"max_evals": trials, "algo": algo}
+    before = _study(pair.before, root, "before", seed, incumbent="champion", **shape)
     found = {}
     for way, given in WAYS.items():
         if way == "prior" and seed >= PRIOR_SEEDS:
@@ -85,7 +86,7 @@ def _run_all(pair: Drift, seed: int, trials: int) -> dict[str, Outcome]:
         own = f"{root}/{way.replace(' ', '-')}"
         memory.copy(f"{root}/@champions", f"{own}/@champions", recursive=True)
         around = PriorSampler.of(before) if way == "prior" else None
-        study = _study(pair.after, own, "now", 1_000 + seed, around=around, max_evals=trials, **given)
+        study = _study(pair.after, own, "now", 1_000 + seed, around=around, **shape, **given)
         found[way] = _outcome(study, pair.after)
     memory.rm(root, recursive=True)
     return found
