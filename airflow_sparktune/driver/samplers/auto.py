@@ -1,4 +1,4 @@
-"""`algo="auto"`: the algorithm that was measured to be better at the size of the study."""
+"""`algo="auto"`, the default: `gp` while it learns from each trial, then the faster `tpe`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The default algorithm is gp, and tpe in a large study."""
+"""The default algorithm is gp up to 1,000 trials, and tpe from then on."""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@ from airflow_sparktune.driver.samplers.gp.space import EncodedSpace
 # The largest number of results in a fit. Fits of a branch use fewer, because each suggestion makes one.
 _MOST, _MOST_IN_BRANCH = 200, 64
 _FIRST_ITERATIONS, _ITERATIONS = 30, 12
-_FEWEST = 4
+# The smallest number of losses in a fit.
+FEWEST = 4
 # The latest fit and its base are needed; earlier ones may be requested by a study that runs in parallel.
 _KEPT = 4
 
@@ -57,7 +58,7 @@ class Fits:
 
 def worth_a_fit(history: History) -> bool:
     """Return whether there are enough losses, with differences, to fit a process."""
-    return history.informs and history.finite >= _FEWEST
+    return history.informs and history.finite >= FEWEST
 
 
 def last_fit(count: int) -> int:

@@ -122,7 +122,7 @@ class Posterior:
         self._solved[:count] = dpotrs(np.asfortranarray(self._lower[:count, :count]), targets, lower=1)[0]
         # K alpha = targets - noise alpha, so the posterior means at the rows need no further product.
         self.means = targets - (self._noise + _JITTER) * self._solved[:count]
-        # Running trials will have ended before another suggestion could be better than them.
+        # A suggestion has to improve on running trials too, at their expected losses.
         expected = covariance[count:, :count] @ self._solved[:count]
         self.best = float(min(self.means.min(), expected.min(initial=np.inf)))
 

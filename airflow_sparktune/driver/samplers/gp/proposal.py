@@ -14,7 +14,7 @@ from airflow_sparktune.driver.samplers.gp.axis import Array
 from airflow_sparktune.driver.samplers.gp.branch import Branch
 from airflow_sparktune.driver.samplers.gp.candidates import Candidates, Region
 from airflow_sparktune.driver.samplers.gp.escape import tpe_candidates
-from airflow_sparktune.driver.samplers.gp.fits import Fits, worth_a_fit
+from airflow_sparktune.driver.samplers.gp.fits import Fits
 from airflow_sparktune.driver.samplers.gp.history import History, keys
 from airflow_sparktune.driver.samplers.gp.model import Posterior
 from airflow_sparktune.driver.samplers.gp.space import EncodedSpace
@@ -26,9 +26,10 @@ log = logging.getLogger(__name__)
 _MOST, _MOST_IN_BRANCH = 500, 150
 _JITTER = 0.7
 _REGION_SHARE, _FROM_BEST = 0.4, 0.8
-# The share of suggestions that go into branches without the best result: for each of them, and at most. The
-# most promising one of so many of these branches is taken: then, and as rivals of every other suggestion.
-_BRANCH_SHARE, _MOST_BRANCH_SHARE, _TRIED_IN_TURN, _TRIED_AS_RIVALS = 0.1, 0.3, 4, 2
+# The share of suggestions for branches without the best result: for each branch, and for all.
+_BRANCH_SHARE, _MOST_BRANCH_SHARE = 0.1, 0.3
+# How many of these branches, chosen at random, are rated for such a suggestion, and compete with any other.
+_RATED_IN_TURN, _RIVALS = 4, 2
 _SPREAD, _PARENTS, _CHILDREN = 200, 5, 32
 _ROUNDS, _ROUND_PARENTS, _ROUND_CHILDREN, _ROUND_STEP = 4, 4, 24, 0.1
 _ESCAPE_SHARE, _ESCAPE_AFTER, _ESCAPE_OVER = 0.15, 15, 30
@@ -40,7 +41,7 @@ class Found:
     """Candidates, their scores, and the method that found them.
 
     The scores of a process are logarithms of the expected improvement in loss, so those of two processes can
-    be compared.
+    be compared. Other methods have scores of their own.
     """
 
     rows: Array
@@ -74,17 +75,12 @@ class Proposer:
     def _found(self, history: History, rng: np.random.Generator) -> Found:
         others = self._other_branches(history)
         if others and rng.random() < min(_BRANCH_SHARE * len(others), _MOST_BRANCH_SHARE):
-            tried = _some(others, _TRIED_IN_TURN, rng)
-            untried = [branch for branch in tried if not worth_a_fit(branch.history)]
-            return self._spread(untried[0], rng) if untried else self._best_of(tried, history, rng)
+            return self._in_turn(_some(others, _RATED_IN_TURN, rng), history, rng)
         if rng.random() < _escape_share(history):
             return Found(*tpe_candidates(self._space, history, rng), "gp: tpe")
         found = self._anywhere(history, rng)
-        rivals = [branch for branch in others if worth_a_fit(branch.history)]
-        if not rivals:
-            return found
-        rival = self._best_of(_some(rivals, _TRIED_AS_RIVALS, rng), history, rng)
-        return max(found, rival, key=lambda each: each.promise)
+        rivals = _some([branch for branch in others if branch.fitted], _RIVALS, rng)
+        return max((found, *self._in_each(rivals, history, rng)), key=lambda each: each.promise)
 
     def _anywhere(self, history: History, rng: np.random.Generator) -> Found:
         """Return candidates from the whole space."""
@@ -107,10 +103,18 @@ class Proposer:
         space, best = self._space, history.rows[[np.nanargmin(history.losses)]]
         return [Branch.of(space, way, history) for way in space.branches if not space.leads(best, way)[0]]
 
-    def _best_of(self, branches: Sequence[Branch], history: History, rng: np.random.Generator) -> Found:
-        """Return the candidates of the branch that promises the largest improvement of the best loss."""
+    def _in_turn(self, branches: Sequence[Branch], history: History, rng: np.random.Generator) -> Found:
+        """Return candidates of an untried branch, else of the one that promises most."""
+        for branch in branches:
+            if branch.untried:
+                return self._spread(branch, rng)
+        found = self._in_each([branch for branch in branches if branch.fitted], history, rng)
+        return max(found, key=lambda each: each.promise) if found else self._spread(branches[0], rng)
+
+    def _in_each(self, branches: Sequence[Branch], history: History, rng: np.random.Generator) -> list[Found]:
+        """Return candidates of each branch, rated by how much they improve the best loss of all."""
         lowest = np.nanmin(history.losses)
-        return max((self._in_branch(each, lowest, rng) for each in branches), key=lambda each: each.promise)
+        return [self._in_branch(branch, lowest, rng) for branch in branches]
 
     def _in_branch(self, branch: Branch, lowest: float, rng: np.random.Generator) -> Found:
         """Return candidates within a branch, modelled as a separate space.

@@ -9,6 +9,10 @@ import numpy as np
 
 from airflow_sparktune.driver.samplers.gp.axis import Array
 
+# Losses below those of the scale count as at most so many units below its boundary: far below, the
+# exponentials of the expected improvement would overflow.
+_FARTHEST = 100.0
+
 
 @dataclass(frozen=True, slots=True)
 class LossScale:
@@ -45,7 +49,7 @@ class LossScale:
     def targets(self, losses: Array) -> Array:
         """Return the targets of losses, which need not be those of the scale."""
         with np.errstate(over="ignore"):
-            found = np.clip((losses - self.boundary) / self.unit, -1e300, 1e300)
+            found = np.clip((losses - self.boundary) / self.unit, -_FARTHEST, 1e300)
         found = np.where(found > 0, np.log1p(np.maximum(found, 0)), found)
         return np.asarray((found - self.mean) / self.deviation)
 

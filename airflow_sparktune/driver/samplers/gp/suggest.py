@@ -69,6 +69,7 @@ class _Search:
         # still running.
         ended.sort(key=_end)
         pending = [document for document in documents if document["state"] in _PENDING]
+        pending.sort(key=lambda document: document["tid"])
         history = History(
             self._encoded(ended),
             np.array([_loss(document) for document in ended], dtype=float),

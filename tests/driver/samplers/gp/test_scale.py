@@ -25,6 +25,11 @@ def test_any_scale_gives_standard_targets_in_the_same_order(size: float) -> None
     assert math.isfinite(scale.log_unit)
 
 
+def test_a_loss_far_below_the_others_has_a_finite_target() -> None:
+    losses = 1.0 + 1e-15 * np.arange(8.0)
+    assert -200 < LossScale.of(losses).targets(np.array([-1e150]))[0] < -50
+
+
 def test_a_failure_counts_as_the_worst_loss() -> None:
     history = History(NONE, np.array([1.0, np.nan, 3.0]), NONE)
     assert history.filled.tolist() == [1.0, 3.0, 3.0]

@@ -127,6 +127,27 @@ class TestSearch:
         _, trials = run(space, loss, trials=100)
         assert lowest(trials) < 0.1
 
+    def test_a_branch_that_fails_always_is_given_up(self) -> None:
+        space = {"m": ours.choice([{"leaf": leaf, "a": ours.uniform(0, 1)} for leaf in range(4)])}
+
+        def loss(params: Any) -> float | None:
+            leaf = params["m"]["leaf"]
+            return None if leaf == 2 else float(0.1 * leaf + (params["m"]["a"] - 0.3) ** 2)
+
+        _, trials = run(space, loss, trials=90)
+        assert sum(trial.params["m"]["leaf"] == 2 for trial in trials[45:]) <= 2
+
+    @pytest.mark.parametrize("noise", [1e-9, 1e-15])
+    def test_a_branch_whose_losses_differ_only_by_rounding(self, noise: float) -> None:
+        space = {"m": ours.choice([{"a": ours.uniform(0, 1)}, {"b": ours.uniform(0, 1)}])}
+
+        def loss(params: Any) -> float:
+            model = params["m"]
+            return float(0.1 + (model["a"] - 0.3) ** 2 if "a" in model else 0.693 + noise * model["b"])
+
+        _, trials = run(space, loss, trials=60)
+        assert lowest(trials) < 0.101
+
     def test_normals_are_searched_by_their_quantiles(self) -> None:
         space = {"n": ours.normal(10, 3), "l": ours.lognormal(0, 1), "q": ours.qnormal(0, 5, 2)}
 
@@ -142,8 +163,9 @@ class TestHistory:
         """A suggestion does not depend on the order of tell, only on the journal."""
         for count in (9, 37, 70):
             sampler, trials = run(MIXED, lambda params: params["lr"], trials=count, slots=5)
+            random.Random(1).shuffle(trials)
             resumed = HyperoptSampler(MIXED, "gp")
-            for trial in sorted(trials, key=lambda trial: trial.number):
+            for trial in trials:
                 resumed.tell(trial)
             assert resumed.ask(count, seed=3) == sampler.ask(count, seed=3)
 
