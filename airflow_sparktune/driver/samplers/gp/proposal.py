@@ -22,7 +22,7 @@ from airflow_sparktune.driver.samplers.gp.start import distances
 
 log = logging.getLogger(__name__)
 
-# The largest number of results that a suggestion is conditioned on, and that each rival branch is.
+# The largest numbers of results that the process of the whole space and that of a branch are conditioned on.
 _MOST, _MOST_IN_BRANCH = 500, 150
 _JITTER = 0.7
 _REGION_SHARE, _FROM_BEST = 0.4, 0.8
