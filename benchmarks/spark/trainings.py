@@ -86,7 +86,7 @@ def measure(size: Size, *, peers: bool) -> Findings:
         for who in chosen:
             reached = [_trials_to(goal, curve) for curve in found[who]]
             rows.append(
-                (name, who, middle([curve[-1] for curve in found[who]]), middle(reached),
+                (name, who, f"{middle([curve[-1] for curve in found[who]]):.4g}", middle(reached),
                  sum(count <= size.trials for count in reached))
             )  # fmt: skip
         curves[name] = {
