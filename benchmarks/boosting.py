@@ -8,22 +8,23 @@ from typing import Any
 
 import numpy as np
 
-# What a benchmark with this workload needs beside what `make install` brings.
-NEEDS = "lightgbm"
-
-SPACE: Mapping[str, Any] = {
-    "learning_rate": {"loguniform": [1e-3, 0.5]},
-    "n_estimators": {"uniformint": [20, 150]},
-    "num_leaves": {"uniformint": [3, 48]},
-    "min_child_samples": {"uniformint": [2, 60]},
-    "subsample": {"uniform": [0.4, 1.0]},
-    "colsample_bytree": {"uniform": [0.2, 1.0]},
-    "reg_lambda": {"loguniform": [1e-4, 100.0]},
-    "boosting": {
-        "choice": [
-            {"boosting_type": "gbdt"},
-            {"boosting_type": "dart", "drop_rate": {"uniform": [0.02, 0.5]}},
-        ]
+BOOSTING: Mapping[str, Any] = {
+    "objective": "benchmarks.boosting:validation_loss",
+    "objective_kwargs": {},
+    "space": {
+        "learning_rate": {"loguniform": [1e-3, 0.5]},
+        "n_estimators": {"uniformint": [20, 150]},
+        "num_leaves": {"uniformint": [3, 48]},
+        "min_child_samples": {"uniformint": [2, 60]},
+        "subsample": {"uniform": [0.4, 1.0]},
+        "colsample_bytree": {"uniform": [0.2, 1.0]},
+        "reg_lambda": {"loguniform": [1e-4, 100.0]},
+        "boosting": {
+            "choice": [
+                {"boosting_type": "gbdt"},
+                {"boosting_type": "dart", "drop_rate": {"uniform": [0.02, 0.5]}},
+            ]
+        },
     },
 }
 _FOLDS = 4

@@ -59,6 +59,27 @@ def over_workers(axes: Any, workers: Sequence[int], *, ylabel: str) -> None:
     axes.set_xticks(workers, [str(each) for each in workers])
 
 
+def trials_to(goal: float, found: Sequence[float]) -> int:
+    """Return the number of trials after which the goal was found; one more than all if it never was.
+
+    >>> [trials_to(goal, [3.0, 1.0, 1.0]) for goal in (2.0, 0.5)]
+    [2, 4]
+    """
+    return next((count for count, loss in enumerate(found, 1) if loss <= goal), len(found) + 1)
+
+
+def panels(axes: Any, count: int, **given: Any) -> Any:
+    """Replace the axes by `count` panels side by side, created with the arguments in `given`."""
+    figure = axes.figure
+    figure.set_size_inches(10, 4.2)
+    figure.suptitle(axes.get_title())
+    axes.remove()
+    found = figure.subplots(1, count, squeeze=False, **given)[0]
+    for panel in found:
+        panel.spines[["top", "right"]].set_visible(False)
+    return found
+
+
 def picture(name: str, title: str, draw: Callable[[Any], None]) -> Path:
     """Draw the picture out/<name>.png, and return its path."""
     import matplotlib as mpl

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -199,11 +198,7 @@ class Study:
             return
         if self.best is not None and self.best.number == trial.number:
             succeeded = (each for each in self.searched if each.state is TrialState.OK)
-            self.best = min(succeeded, key=_rank, default=None)
-        elif trial.state is TrialState.OK and (self.best is None or _rank(trial) < _rank(self.best)):
+            self.best = min(succeeded, key=lambda each: each.rank, default=None)
+        elif trial.state is TrialState.OK and (self.best is None or trial.rank < self.best.rank):
             self.best = trial
             self.last_improvement_s, self._improved_s = self.slots_s - self._improved_s, self.slots_s
-
-
-def _rank(trial: Trial) -> tuple[float, int]:
-    return (math.inf if trial.loss is None else trial.loss, trial.number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
@@ -114,6 +115,11 @@ class Trial:
             TrialState.FAILED,
             TrialState.PRUNED,
         )
+
+    @property
+    def rank(self) -> tuple[float, int]:
+        """Return a sort key: lower losses first, then earlier trials; trials without a loss come last."""
+        return (math.inf if self.loss is None else self.loss, self.number)
 
     @property
     def took_s(self) -> float:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from benchmarks.report import Findings
+from benchmarks.report import Findings, trials_to
 from benchmarks.retuning.drift import DRIFTS, Drift, drift
 from benchmarks.retuning.week import SLOTS, Outcome, outcomes
 
@@ -115,8 +115,7 @@ def _above(values: Sequence[float], bound: float) -> float:
 def _reached(pair: Drift, week: Week, way: str, share: float) -> int:
     """After how many trials a search holds a share of what this seed's cold one gains over chance."""
     target = pair.chance - share * (pair.chance - week["cold"].found[-1])
-    found = week[way].found
-    return next((number for number, loss in enumerate(found, start=1) if loss <= target), len(found) + 1)
+    return trials_to(target, week[way].found)
 
 
 def _saved(pair: Drift, week: Week, way: str, share: float) -> float:

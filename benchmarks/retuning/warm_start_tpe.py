@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from benchmarks.retuning.drift import DRIFTS
+from dataclasses import replace
+
+from benchmarks.retuning import warm_start
 from benchmarks.retuning.warm_start import QUESTION as QUESTION
 from benchmarks.retuning.warm_start import TARGET as TARGET
-from benchmarks.retuning.warm_start import Size
 from benchmarks.retuning.warm_start import measure as measure
 
-FULL = Size(tuple(DRIFTS), seeds=20, trials=100, algo="tpe")
-QUICK = Size(("near", "opposite"), seeds=5, trials=100, algo="tpe")
-TINY = Size(("near",), seeds=1, trials=12, algo="tpe")
+FULL, QUICK, TINY = (
+    replace(size, algo="tpe") for size in (warm_start.FULL, warm_start.QUICK, warm_start.TINY)
+)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.report import Findings
+from benchmarks.report import Findings, panels
 from benchmarks.search.cells import CONTESTANTS, Cell
 from benchmarks.search.problems import PUBLISHED
 from benchmarks.search.verdict import Verdict, worse_than_random
@@ -77,13 +77,9 @@ def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - the peers
 
 def _drawing(verdicts: dict[int, Verdict], trials: int) -> Any:
     def draw(axes: Any) -> None:
-        figure = axes.figure
-        figure.set_size_inches(10, 4.2)
-        figure.suptitle(axes.get_title())
-        axes.remove()
-        panels = figure.subplots(1, len(verdicts), sharey=True, squeeze=False)[0]
+        drawn = panels(axes, len(verdicts), sharey=True)
         counts = [count for count in (4, 8, 16, 32, 48, 64, 96, 128) if count <= trials]
-        for panel, (slots, verdict) in zip(panels, verdicts.items(), strict=True):
+        for panel, (slots, verdict) in zip(drawn, verdicts.items(), strict=True):
             for who in CONTESTANTS:
                 found = [verdict.regret(who, count) for count in counts]
                 middle = [mean for mean, _ in found]
@@ -91,8 +87,7 @@ def _drawing(verdicts: dict[int, Verdict], trials: int) -> Any:
                 low, high = zip(*((mean - error, mean + error) for mean, error in found), strict=True)
                 panel.fill_between(counts, low, high, alpha=0.2)
             panel.set(title=f"{slots} slots", xlabel="finished trials", ylim=(0, None))
-            panel.spines[["top", "right"]].set_visible(False)
-        panels[0].set_ylabel("normalised regret")
-        panels[-1].legend(frameon=False, fontsize=8)
+        drawn[0].set_ylabel("normalised regret")
+        drawn[-1].legend(frameon=False, fontsize=8)
 
     return draw

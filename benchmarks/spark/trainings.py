@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from typing import Any
 
 from airflow_sparktune.study.study import Study
-from benchmarks import boosting
-from benchmarks.report import Findings, middle
+from benchmarks.boosting import BOOSTING
+from benchmarks.report import Findings, middle, panels, trials_to
 from benchmarks.spark.network import NEEDS as NETWORK_NEEDS
 from benchmarks.spark.network import NETWORK
 from benchmarks.spark.session import Session
@@ -17,29 +17,19 @@ from benchmarks.spark.session import Session
 QUESTION = "How many real trainings does a search need for the loss that tpe reaches after 100?"
 TARGET = "gp needs fewer than tpe"
 
-# The fields of a spec, and the library without which the training is left out.
-TRAININGS: Mapping[str, tuple[Mapping[str, Any], str]] = {
-    "scikit-learn network": (
-        {
-            "objective": "dags.digits:validation_loss",
-            "objective_kwargs": {},
-            "space": {
-                "batch_size": {"choice": [16, 32, 64, 128, 256]},
-                "learning_rate": {"loguniform": [1e-4, 1.0]},
-                "momentum": {"uniform": [0.0, 0.99]},
-            },
+# The fields of a spec.
+TRAININGS: Mapping[str, Mapping[str, Any]] = {
+    "scikit-learn network": {
+        "objective": "dags.digits:validation_loss",
+        "objective_kwargs": {},
+        "space": {
+            "batch_size": {"choice": [16, 32, 64, 128, 256]},
+            "learning_rate": {"loguniform": [1e-4, 1.0]},
+            "momentum": {"uniform": [0.0, 0.99]},
         },
-        "sklearn",
-    ),
-    "LightGBM": (
-        {
-            "objective": "benchmarks.boosting:validation_loss",
-            "objective_kwargs": {},
-            "space": boosting.SPACE,
-        },
-        boosting.NEEDS,
-    ),
-    "PyTorch network": (NETWORK, NETWORK_NEEDS),
+    },
+    "LightGBM": BOOSTING,
+    "PyTorch network": NETWORK,
 }
 CONTESTANTS: Mapping[str, str] = {
     "random": "random",
@@ -71,9 +61,9 @@ def measure(size: Size, *, peers: bool) -> Findings:
     notes = [f"{size.trials} trials, {size.slots} slots, medians of {size.seeds} seeds"]
     curves: dict[str, dict[str, list[float]]] = {}
     for name in size.trainings:
-        fields, needs = TRAININGS[name]
-        if find_spec(needs) is None:
-            notes.append(f"{name}: left out, {needs} is not installed")
+        fields = TRAININGS[name]
+        if fields is NETWORK and find_spec(NETWORK_NEEDS) is None:
+            notes.append(f"{name}: left out, {NETWORK_NEEDS} is not installed")
             continue
         found: dict[str, list[list[float]]] = {who: [] for who in chosen}
         for seed in range(size.seeds):
@@ -84,7 +74,7 @@ def measure(size: Size, *, peers: bool) -> Findings:
                 found[who].append(list(_lowest(study)))
         goal = middle([curve[-1] for curve in found["tpe"]])
         for who in chosen:
-            reached = [_trials_to(goal, curve) for curve in found[who]]
+            reached = [trials_to(goal, curve) for curve in found[who]]
             rows.append(
                 (name, who, f"{middle([curve[-1] for curve in found[who]]):.4g}", middle(reached),
                  sum(count <= size.trials for count in reached))
@@ -100,29 +90,19 @@ def measure(size: Size, *, peers: bool) -> Findings:
 def _lowest(study: Study) -> Iterator[float]:
     """Yield the lowest loss after each ended trial."""
     lowest = float("inf")
-    for trial in sorted(study.ended_trials, key=lambda trial: (trial.end or 0.0, trial.number)):
+    for trial in study.ended_trials:
         lowest = min(lowest, trial.loss if trial.loss is not None else lowest)
         yield lowest
 
 
-def _trials_to(goal: float, curve: list[float]) -> int:
-    """Return the number of trials after which the goal was reached; one more than all if it never was."""
-    return next((count for count, loss in enumerate(curve, 1) if loss <= goal), len(curve) + 1)
-
-
 def _drawing(curves: Mapping[str, Mapping[str, list[float]]]) -> Any:
     def draw(axes: Any) -> None:
-        figure = axes.figure
-        figure.set_size_inches(10, 3.8)
-        figure.suptitle(axes.get_title())
-        axes.remove()
-        panels = figure.subplots(1, max(len(curves), 1), squeeze=False)[0]
-        for panel, (name, found) in zip(panels, curves.items(), strict=False):
+        drawn = panels(axes, len(curves))
+        for panel, (name, found) in zip(drawn, curves.items(), strict=True):
             for who, curve in found.items():
                 panel.plot(range(1, len(curve) + 1), curve, label=who)
             panel.set(title=name, xlabel="finished trials", yscale="log")
-            panel.spines[["top", "right"]].set_visible(False)
-        panels[0].set_ylabel("lowest loss (median)")
-        panels[-1].legend(frameon=False, fontsize=8)
+        drawn[0].set_ylabel("lowest loss (median)")
+        drawn[-1].legend(frameon=False, fontsize=8)
 
     return draw

@@ -36,8 +36,7 @@ class NeighbourSampler:
         self._sampler = sampler
         self._draws = draws
         self._structure = sampler.space.structure()
-        self._points: dict[int, Mapping[str, Any]] = {}
-        self._best: Trial | None = None
+        self._trials: dict[int, Trial] = {}
 
     @property
     def dimensions(self) -> tuple[Dimension, ...]:
@@ -45,24 +44,26 @@ class NeighbourSampler:
 
     def ask(self, number: int, *, seed: int) -> Suggestion:
         """Return the configuration of trial `number`; raises Exhausted if the algorithm has no more."""
-        if number % _EVERY == 0 and (best := self._best) is not None and _of_warm_start(best):
+        if number % _EVERY == 0 and (best := self._best()) is not None and _of_warm_start(best):
             chance = random.Random(seed)
             for _ in range(_TRIES):
                 point = self._neighbour(best.point, chance)
-                if point not in self._points.values():
+                if all(trial.point != point for trial in self._trials.values()):
                     return Suggestion(point, self._sampler.resolve(point), by=NEIGHBOUR)
         return self._sampler.ask(number, seed=seed)
 
     def tell(self, trial: Trial) -> None:
         """Record the state of a trial."""
-        self._points[trial.number] = trial.point
-        if trial.state is TrialState.OK and (self._best is None or _rank(trial) < _rank(self._best)):
-            self._best = trial
+        self._trials[trial.number] = trial
         self._sampler.tell(trial)
 
     def given(self, params: Any) -> Suggestion:
         """Return the suggestion for a user's params."""
         return self._sampler.given(params)
+
+    def _best(self) -> Trial | None:
+        ok = (trial for trial in self._trials.values() if trial.state is TrialState.OK)
+        return min(ok, key=lambda trial: trial.rank, default=None)
 
     def _neighbour(self, point: Mapping[str, Any], chance: random.Random) -> Mapping[str, Any]:
         """Return a point near another one, with the same branches of the space."""
@@ -87,10 +88,6 @@ def _between(row: Dimension, value: float, other: float) -> float:
         return moved
     steps = round((moved - value) / step) or (other > value) - (other < value)
     return value + steps * step
-
-
-def _rank(trial: Trial) -> tuple[float, int]:
-    return (math.inf if trial.loss is None else trial.loss, trial.number)
 
 
 def _of_warm_start(trial: Trial) -> bool:

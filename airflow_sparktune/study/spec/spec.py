@@ -78,10 +78,9 @@ class Spec:
     algo: str = declared(
         checks.algorithm,
         takes="name",
-        doc="`auto` (`gp` up to 1,000 trials, then `tpe`), `gp` (a Gaussian "
-        "process), `tpe`, `random`, `anneal`, `atpe`, an Optuna sampler with its "
-        "arguments (`optuna:TPESampler(n_startup_trials=20)`), or `module:function` with the signature of "
-        "hyperopt's suggest functions.",
+        doc="`auto` (`gp` up to 1,000 trials, then `tpe`), `gp` (a Gaussian process), `tpe`, `random`, "
+        "`anneal`, `atpe`, an Optuna sampler with its arguments (`optuna:TPESampler(n_startup_trials=20)`), "
+        "or `module:function` with the signature of hyperopt's suggest functions.",
         default="auto",
         identity=True,
     )

@@ -17,8 +17,8 @@ from airflow_sparktune.driver.samplers.gp.model import Posterior
 
 _LOG_ROOT_TAU = 0.5 * math.log(2 * math.pi)
 _ITERATIONS = 15
-# Below, the limits for z to minus infinity are more precise than the formulas.
-_FAR = -1000.0
+# Below minus this z, the limits for z to minus infinity are more precise than the formulas.
+_FAR = 1000.0
 
 
 def log_expected_improvement(means: Array, deviations: Array, best: float) -> Array:
@@ -38,14 +38,14 @@ def _log_h(z: Array) -> Array:
         far = np.maximum(-z, 1.0)
         mills = math.sqrt(0.5 * math.pi) * erfcx(far / math.sqrt(2.0))
         rest = np.log1p(-np.minimum(far * mills, 1.0 - 1e-15))
-        tail = np.where(far < -_FAR, rest, -2.0 * np.log(far))
+        tail = np.where(far < _FAR, rest, -2.0 * np.log(far))
         found = np.where(z < -1.0, -0.5 * far**2 - _LOG_ROOT_TAU + tail, found)
     return np.asarray(found)
 
 
 def _ratios(z: float, log_h: float) -> tuple[float, float]:
     """Return Phi(z) / h(z) and phi(z) / h(z)."""
-    if z < _FAR:  # h approaches phi / z^2, and Phi approaches phi / -z
+    if z < -_FAR:  # h approaches phi / z^2, and Phi approaches phi / -z
         return -z, z * z
     return math.exp(float(log_ndtr(z)) - log_h), math.exp(-0.5 * z * z - _LOG_ROOT_TAU - log_h)
 

@@ -98,8 +98,8 @@ class Posterior:
     """The posterior of the process at any row, given the targets of `rows`; without observation noise.
 
     `pending` rows count as observed at the posterior mean ("kriging believer", Ginsbourger et al. 2010),
-    which keeps the mean and removes the uncertainty around them. `means` are those at `rows`, and `best` is
-    the lowest one at rows and pending rows.
+    which keeps the mean and removes the uncertainty around them. `means` are those at `rows`, `ranked`
+    has the rows by their means, lowest first, and `best` is the lowest mean at rows and pending rows.
     """
 
     def __init__(
@@ -122,6 +122,7 @@ class Posterior:
         self._solved[:count] = dpotrs(np.asfortranarray(self._lower[:count, :count]), targets, lower=1)[0]
         # K alpha = targets - noise alpha, so the posterior means at the rows need no further product.
         self.means = targets - (self._noise + _JITTER) * self._solved[:count]
+        self.ranked = rows[np.argsort(self.means, kind="stable")]
         # A suggestion has to improve on running trials too, at their expected losses.
         expected = covariance[count:, :count] @ self._solved[:count]
         self.best = float(min(self.means.min(), expected.min(initial=np.inf)))

@@ -16,7 +16,8 @@ from airflow_sparktune.driver.samplers.gp.candidates import Candidates, Region
 from airflow_sparktune.driver.samplers.gp.escape import tpe_candidates
 from airflow_sparktune.driver.samplers.gp.fits import Fits
 from airflow_sparktune.driver.samplers.gp.history import History, keys
-from airflow_sparktune.driver.samplers.gp.model import Posterior
+from airflow_sparktune.driver.samplers.gp.model import Posterior, Settings
+from airflow_sparktune.driver.samplers.gp.scale import LossScale
 from airflow_sparktune.driver.samplers.gp.space import EncodedSpace
 from airflow_sparktune.driver.samplers.gp.start import distances
 
@@ -84,19 +85,25 @@ class Proposer:
 
     def _anywhere(self, history: History, rng: np.random.Generator) -> Found:
         """Return candidates from the whole space."""
-        # Different weights per suggestion, so that parallel ones differ and a bad fit misleads only some.
-        settings = self._fits.latest(history).jittered(rng, size=_JITTER)
-        kept = history.chosen(_MOST, rng)
-        rows, scale = history.rows[kept], history.scale
-        targets = scale.targets(history.filled)[kept]
-        posterior = Posterior(self._space, settings, rows, targets, history.pending)
+        scale = history.scale
+        posterior = self._posterior(self._fits.latest(history), history, scale, rng, most=_MOST)
         region = Region.whole(self._space)
         if rng.random() < _REGION_SHARE:
-            order = np.argsort(posterior.means, kind="stable")
-            rank = 0 if rng.random() < _FROM_BEST else int(rng.integers(min(3, len(order))))
-            region = Region.around(self._space, rows[order[rank]], posterior.weights, rng)
-        rows, scores = self._promising(posterior, rows, region, posterior.best, rng)
+            ranked = posterior.ranked
+            rank = 0 if rng.random() < _FROM_BEST else int(rng.integers(min(3, len(ranked))))
+            region = Region.around(self._space, ranked[rank], posterior.weights, rng)
+        rows, scores = self._promising(posterior, region, posterior.best, rng)
         return Found(rows, scores + scale.log_unit, "gp")
+
+    def _posterior(
+        self, settings: Settings, history: History, scale: LossScale, rng: np.random.Generator, *, most: int
+    ) -> Posterior:
+        """Return the posterior given at most so many results, with perturbed settings."""
+        # Different weights per suggestion, so that parallel ones differ and a bad fit misleads only some.
+        settings = settings.jittered(rng, size=_JITTER)
+        kept = history.chosen(most, rng)
+        targets = scale.targets(history.filled)[kept]
+        return Posterior(self._space, settings, history.rows[kept], targets, history.pending)
 
     def _other_branches(self, history: History) -> list[Branch]:
         """Return the branches without the best result."""
@@ -121,14 +128,11 @@ class Proposer:
 
         Compared with a tuned branch, an untuned one would never promise an improvement.
         """
-        history = branch.history
-        settings = self._fits.of_branch(history, rng).jittered(rng, size=_JITTER)
-        kept = history.chosen(_MOST_IN_BRANCH, rng)
-        rows, scale = history.rows[kept], history.scale
-        targets = scale.targets(history.filled)[kept]
-        posterior = Posterior(self._space, settings, rows, targets, history.pending)
+        history, scale = branch.history, branch.history.scale
+        settings = self._fits.of_branch(history, rng)
+        posterior = self._posterior(settings, history, scale, rng, most=_MOST_IN_BRANCH)
         best = min(float(scale.targets(np.array(lowest))), posterior.best)
-        rows, scores = self._promising(posterior, rows, Region.whole(self._space, branch.way), best, rng)
+        rows, scores = self._promising(posterior, Region.whole(self._space, branch.way), best, rng)
         return Found(rows, scores + scale.log_unit, "gp: branch")
 
     def _spread(self, branch: Branch, rng: np.random.Generator) -> Found:
@@ -138,13 +142,12 @@ class Proposer:
         return Found(rows, distances(self._space, rows, known), "gp: branch")
 
     def _promising(
-        self, posterior: Posterior, rows: Array, region: Region, best: float, rng: np.random.Generator
+        self, posterior: Posterior, region: Region, best: float, rng: np.random.Generator
     ) -> tuple[Array, Array]:
         """Return candidates, and the log expected improvement over `best` of each."""
-        space = self._space
-        order = np.argsort(posterior.means, kind="stable")
-        make = Candidates(space, rows[order[: max(5, len(rows) // 5)]], region, rng)
-        parents = rows[order[:_PARENTS]]
+        space, ranked = self._space, posterior.ranked
+        make = Candidates(space, ranked[: max(5, len(ranked) // 5)], region, rng)
+        parents = ranked[:_PARENTS]
         children = make.children(parents, _CHILDREN, smallest=0.004, largest=0.3)
         found = np.concatenate([make.spread(_SPREAD), children])
         scores = log_expected_improvement(*posterior.predict(found), best)
