@@ -1,4 +1,4 @@
-"""The first configurations, before there are losses to learn from: far apart from each other."""
+"""The first configurations, before there are losses to learn from: far apart, many near the centre."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from airflow_sparktune.driver.samplers.gp.axis import Array
 from airflow_sparktune.driver.samplers.gp.space import EncodedSpace
 
 _CANDIDATES = 32
+# The box extends at least so many steps of an integer to either side of the centre.
+_LEAST_STEPS = 2.01
 
 
 def wanted(space: EncodedSpace) -> int:
@@ -19,24 +21,25 @@ def wanted(space: EncodedSpace) -> int:
 
 
 def spread(space: EncodedSpace, rows: Array, rng: np.random.Generator) -> Array:
-    """Return the draw from the prior that is farthest from all `rows` (Mitchell's best candidate).
+    """Return the draw farthest from all `rows`, in a box of random size around the centre of the space.
 
-    Unlike a low-discrepancy sequence, this needs no state, and takes given and earlier points into account.
+    Without the box, it would be near a corner, where several parameters are extreme at once, which is rarely
+    good. The farthest draw is Mitchell's best candidate: unlike a low-discrepancy sequence, it needs no
+    state, and takes given and earlier points into account.
     """
-    drawn = space.settle(space.draw(rng, _CANDIDATES))
-    return np.asarray(drawn[np.argmax(distances(space, drawn, rows))])
+    drawn = space.draw(rng, _CANDIDATES)
+    for size in (rng.uniform(), 1.0):
+        half = np.minimum(np.maximum(size / 2, _LEAST_STEPS * space.spacing(np.full(space.size, 0.5))), 0.5)
+        inside = space.settle(np.where(space.numeric, 0.5 + (2 * drawn - 1) * half, drawn))
+        apart = distances(space, inside, rows)
+        if apart.max() > 0:
+            break
+    return np.asarray(inside[np.argmax(apart)])
 
 
 def distances(space: EncodedSpace, candidates: Array, rows: Array) -> Array:
-    """Return the squared distance of each candidate to the nearest of `rows`; zeros without rows.
-
-    The ends of an interval are neighbours, as on a ring. Otherwise the corners of the space, which are rarely
-    good, would be farthest from everything.
-    """
+    """Return the squared distance of each candidate to the nearest of `rows`; infinite without rows."""
     if not len(rows):
-        return np.zeros(len(candidates))
-    gaps = np.abs(space.features(candidates)[:, None] - space.features(rows)[None])
-    around = 1.0 + space.spacing(np.full(space.size, 0.5))[space.numeric]
-    numbers = gaps[:, :, : len(around)]
-    numbers[:] = 2.0 * np.minimum(numbers, around - numbers)
+        return np.full(len(candidates), np.inf)
+    gaps = space.features(candidates)[:, None] - space.features(rows)[None]
     return np.asarray((gaps**2).sum(axis=2).min(axis=1))

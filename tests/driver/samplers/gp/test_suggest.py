@@ -72,11 +72,17 @@ class TestSearch:
         _, trials = run(PLANE, bowl, trials=45, slots=8)
         assert lowest(trials) < 1e-2
 
-    def test_the_start_is_not_drawn_to_the_bounds(self) -> None:
+    def test_the_start_prefers_the_centre_and_reaches_the_bounds(self) -> None:
         space = {f"x{at}": ours.uniform(0, 1) for at in range(6)}
         _, trials = run(space, lambda params: 0.0, trials=64, slots=64)
         values = np.array([list(trial.params.values()) for trial in trials])
-        assert ((values < 0.1) | (values > 0.9)).mean() < 0.25
+        outer = (values < 0.1) | (values > 0.9)
+        assert 0 < outer.mean() < 0.15
+
+    @pytest.mark.parametrize("most", [2, 6])
+    def test_the_start_repeats_no_integer_while_others_are_left(self, most: int) -> None:
+        _, trials = run({"n": ours.uniformint(0, most)}, lambda params: 0.0, trials=most + 1, slots=most + 1)
+        assert sorted(trial.params["n"] for trial in trials) == list(range(most + 1))
 
     def test_trials_that_run_at_once_differ(self) -> None:
         _, trials = run(PLANE, bowl, trials=60, slots=16)
