@@ -31,7 +31,7 @@ class Size:
     seeds: int
 
 
-FULL = Size(tuple(PUBLISHED), slots=(1, 16, 64), trials=128, seeds=10)
+FULL = Size(tuple(PUBLISHED), slots=(1, 16, 64), trials=128, seeds=20)
 QUICK = Size(("car", "bbob10", "layers", "noisy_bbob8"), slots=(16,), trials=128, seeds=2)
 TINY = Size(("bbob15",), slots=(2,), trials=12, seeds=1)
 _US = "gp"
