@@ -26,7 +26,8 @@ from airflow_sparktune.study.journal.events import (
 )
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.journal.output import OutputWriter
-from airflow_sparktune.study.journal.streams import StreamWriter, next_attempt
+from airflow_sparktune.study.journal.streams import next_attempt
+from airflow_sparktune.study.journal.writer import StreamWriter
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import Storage

@@ -10,7 +10,8 @@ from typing import Any
 from airflow_sparktune.study.journal import events
 from airflow_sparktune.study.journal.events import Closed, Event, Opened, Prefix, TrialChanged
 from airflow_sparktune.study.journal.follow import StudyFollower
-from airflow_sparktune.study.journal.streams import FOLDER, SCHEMA, StreamWriter
+from airflow_sparktune.study.journal.streams import FOLDER, SCHEMA
+from airflow_sparktune.study.journal.writer import StreamWriter
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import Storage

@@ -23,7 +23,7 @@ from airflow_sparktune.driver.termination import KILLED
 from airflow_sparktune.errors import revive
 from airflow_sparktune.study.journal.events import Alive
 from airflow_sparktune.study.journal.follow import read_study
-from airflow_sparktune.study.journal.streams import StreamWriter
+from airflow_sparktune.study.journal.writer import StreamWriter
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import LocalStorage

@@ -15,7 +15,7 @@ from airflow_sparktune.loaded_study import load_study
 from airflow_sparktune.study.journal.events import Opened, TrialChanged
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.journal.problems import Problems
-from airflow_sparktune.study.journal.streams import StreamReader
+from airflow_sparktune.study.journal.reader import StreamReader
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial

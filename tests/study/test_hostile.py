@@ -17,7 +17,8 @@ from airflow_sparktune.errors import SparktuneError, StorageError, describe
 from airflow_sparktune.loaded_study import load_study
 from airflow_sparktune.study.journal.events import Closed, SparkApplication, SparkStarted
 from airflow_sparktune.study.journal.problems import MOST_PROBLEMS
-from airflow_sparktune.study.journal.streams import FOLDER, StreamWriter
+from airflow_sparktune.study.journal.streams import FOLDER
+from airflow_sparktune.study.journal.writer import StreamWriter
 from airflow_sparktune.study.result import summary, trial_row
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason

@@ -7,7 +7,8 @@ from collections.abc import Callable, Generator, Iterator
 
 from airflow_sparktune.study.journal.events import Event, Opened, Prefix
 from airflow_sparktune.study.journal.problems import Problems
-from airflow_sparktune.study.journal.streams import StreamReader, newer, streams
+from airflow_sparktune.study.journal.reader import StreamReader
+from airflow_sparktune.study.journal.streams import newer, streams
 from airflow_sparktune.study.storage import Storage, open_storage
 from airflow_sparktune.study.study import Study
 

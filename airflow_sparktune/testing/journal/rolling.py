@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_sparktune.study.journal.events import Prefix
-from airflow_sparktune.study.journal.streams import FOLDER, GATHER
+from airflow_sparktune.study.journal.streams import FOLDER
+from airflow_sparktune.study.journal.writer import GATHER
 from airflow_sparktune.study.storage import Storage
 from airflow_sparktune.testing.journal.disturbed import Disturbed
 from airflow_sparktune.testing.samples import closed, follow, losses, opened, segment, trial, write

@@ -9,7 +9,9 @@ import pytest
 from airflow_sparktune.study.journal.events import Opened, Prefix, SlotsChanged, TrialChanged
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.journal.problems import Problems
-from airflow_sparktune.study.journal.streams import FOLDER, StreamReader, StreamWriter
+from airflow_sparktune.study.journal.reader import StreamReader
+from airflow_sparktune.study.journal.streams import FOLDER
+from airflow_sparktune.study.journal.writer import StreamWriter
 from airflow_sparktune.study.storage import Storage
 from airflow_sparktune.testing.samples import Raw, follow, losses, opened, trial, write
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from airflow_sparktune.study import space as spaces
-from airflow_sparktune.study.journal.streams import StreamWriter
+from airflow_sparktune.study.journal.writer import StreamWriter
 from airflow_sparktune.study.space import choice, loguniform, uniform, uniformint
 from airflow_sparktune.study.space.dimensions import dimensions
 from airflow_sparktune.study.storage import open_storage

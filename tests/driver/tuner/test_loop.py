@@ -14,7 +14,7 @@ from airflow_sparktune.driver.samplers.base import Exhausted, Suggestion
 from airflow_sparktune.driver.tuner import trial_seed
 from airflow_sparktune.errors import ObjectiveError, Superseded
 from airflow_sparktune.executor.evaluate import Call
-from airflow_sparktune.study.journal.streams import StreamWriter
+from airflow_sparktune.study.journal.writer import StreamWriter
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.trial import Trial, TrialState
 from tests.driver.world import (

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from airflow_sparktune.study.journal import streams as journal
+from airflow_sparktune.study.journal import writer as module
 from airflow_sparktune.study.journal.problems import Problems
-from airflow_sparktune.study.journal.streams import StreamReader, StreamWriter
+from airflow_sparktune.study.journal.reader import StreamReader
+from airflow_sparktune.study.journal.writer import StreamWriter
 from airflow_sparktune.study.storage import MemoryStorage
 from airflow_sparktune.testing.samples import closed, opened, trial, write
 
@@ -27,7 +28,7 @@ def interrupted(function: Callable[[], None], *, at: int) -> bool:
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
         nonlocal count
-        if frame.f_code.co_filename != journal.__file__:
+        if frame.f_code.co_filename != module.__file__:
             return None
         frame.f_trace_opcodes = True
         if event == "opcode":
@@ -48,7 +49,7 @@ def interrupted(function: Callable[[], None], *, at: int) -> bool:
 
 def worlds(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[MemoryStorage, StreamWriter]]:
     """Return a writer that is about to commit, and one that is about to gather its segments."""
-    monkeypatch.setattr(journal, "GATHER", 3)
+    monkeypatch.setattr(module, "GATHER", 3)
     while True:
         storage = MemoryStorage()
         writer = write(storage, 1, [opened()], [trial(0)])
