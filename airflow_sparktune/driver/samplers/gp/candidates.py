@@ -61,13 +61,13 @@ class Candidates:
         space, rng, region = self._space, self._rng, self._region
         drawn = space.draw(rng, count)
         if region.centre is None:
-            return self._settled(drawn)
+            return space.settle(drawn, region.way)
         rows = self._completed(np.repeat(region.centre[None], count, axis=0))
         inside = region.low + drawn * (region.high - region.low)
         moved = rng.random(rows.shape) < max(0.3, min(1.0, 10 / space.size))
         redrawn = rng.random(rows.shape) < min(0.5, 1 / space.size + 0.1)
         chosen = np.where(space.numeric, np.where(moved, inside, rows), np.where(redrawn, drawn, rows))
-        return self._settled(chosen)
+        return space.settle(chosen, region.way)
 
     def children(self, parents: Array, each: int, *, smallest: float, largest: float) -> Array:
         """Return `each` variations of each parent: numbers move by a normal step, categories are redrawn."""
@@ -85,12 +85,7 @@ class Candidates:
         chosen = np.where(mutated, np.where(space.numeric, moved, space.draw(rng, len(rows))), rows)
         if region.centre is not None:
             chosen = np.where(space.numeric, np.clip(chosen, region.low, region.high), chosen)
-        return self._settled(chosen)
-
-    def _settled(self, rows: Array) -> Array:
-        for choice, code in self._region.way:
-            rows[:, choice] = code
-        return self._space.settle(rows)
+        return space.settle(chosen, region.way)
 
     def _completed(self, rows: Array) -> Array:
         """Return rows with a value in every column: inactive ones get a donor's value or a prior draw."""

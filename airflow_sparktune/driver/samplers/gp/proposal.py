@@ -19,7 +19,7 @@ from airflow_sparktune.driver.samplers.gp.history import History, keys
 from airflow_sparktune.driver.samplers.gp.model import Posterior, Settings
 from airflow_sparktune.driver.samplers.gp.scale import LossScale
 from airflow_sparktune.driver.samplers.gp.space import EncodedSpace
-from airflow_sparktune.driver.samplers.gp.start import distances
+from airflow_sparktune.driver.samplers.gp.start import spread
 
 log = logging.getLogger(__name__)
 
@@ -136,10 +136,10 @@ class Proposer:
         return Found(rows, scores + scale.log_unit, "gp: branch")
 
     def _spread(self, branch: Branch, rng: np.random.Generator) -> Found:
-        """Return candidates in a branch with few results, the farthest from these first."""
+        """Return a configuration of a branch with few results, far from these."""
         known = np.concatenate([branch.history.rows, branch.history.pending])
-        rows = Candidates(self._space, known, Region.whole(self._space, branch.way), rng).spread(_NEW_DRAWS)
-        return Found(rows, distances(self._space, rows, known), "gp: branch")
+        row = spread(self._space, known, rng, branch.way)
+        return Found(row[None], np.zeros(1), "gp: branch")
 
     def _promising(
         self, posterior: Posterior, region: Region, best: float, rng: np.random.Generator

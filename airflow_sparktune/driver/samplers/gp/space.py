@@ -87,9 +87,11 @@ class EncodedSpace:
             rows[:, column] = np.searchsorted(edges[:-1] / edges[-1], rows[:, column], side="right")
         return rows
 
-    def settle(self, rows: Array) -> Array:
-        """Return full rows as configurations: rounded to steps, with inactive columns masked."""
+    def settle(self, rows: Array, way: Way = ()) -> Array:
+        """Return full rows as configurations that follow `way`: rounded to steps, inactive columns masked."""
         rows = rows.copy()
+        for choice, code in way:
+            rows[:, choice] = code
         for column in self._grids:
             axis = self.parameters[column].axis
             if axis is not None:

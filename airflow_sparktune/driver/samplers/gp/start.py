@@ -1,15 +1,18 @@
-"""The first configurations, before there are losses to learn from: far apart, many near the centre."""
+"""The first configurations, before there are losses to learn from."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from airflow_sparktune.driver.samplers.gp.axis import Array
-from airflow_sparktune.driver.samplers.gp.space import EncodedSpace
+from airflow_sparktune.driver.samplers.gp.space import EncodedSpace, Way
 
-_CANDIDATES = 32
-# The box extends at least so many steps of an integer to either side of the centre.
+_DRAWS, _MORE_DRAWS = 32, 256
+# A box extends at least two steps of a grid to either side, so that a small one still holds several integers;
+# the rest is for rounding.
 _LEAST_STEPS = 2.01
+# Equal configurations may differ by rounding.
+_SAME = 1e-18
 
 
 def wanted(space: EncodedSpace) -> int:
@@ -20,26 +23,29 @@ def wanted(space: EncodedSpace) -> int:
     return int(np.clip(1 + round(space.mean_active), 6, 12))
 
 
-def spread(space: EncodedSpace, rows: Array, rng: np.random.Generator) -> Array:
-    """Return the draw farthest from all `rows`, in a box of random size around the centre of the space.
+def spread(space: EncodedSpace, rows: Array, rng: np.random.Generator, way: Way = ()) -> Array:
+    """Return a configuration far from all `rows`, in a box of random size around the centre of the space.
 
-    Without the box, it would be near a corner, where several parameters are extreme at once, which is rarely
-    good. The farthest draw is Mitchell's best candidate: unlike a low-discrepancy sequence, it needs no
-    state, and takes given and earlier points into account.
+    It is the farthest of several draws (Mitchell's best candidate). Unlike a low-discrepancy sequence, this
+    needs no state, and takes given and earlier points into account. In the whole space, the farthest draw
+    would be near a corner, where several parameters are extreme at once, which is rarely good. If all draws
+    in the box have been tried, others come from the whole space. `way` leads to a branch.
     """
-    drawn = space.draw(rng, _CANDIDATES)
-    for size in (rng.uniform(), 1.0):
-        half = np.minimum(np.maximum(size / 2, _LEAST_STEPS * space.spacing(np.full(space.size, 0.5))), 0.5)
-        inside = space.settle(np.where(space.numeric, 0.5 + (2 * drawn - 1) * half, drawn))
-        apart = distances(space, inside, rows)
-        if apart.max() > 0:
-            break
-    return np.asarray(inside[np.argmax(apart)])
+    found, gap = _farthest(space, space.draw(rng, _DRAWS), rows, way, size=rng.uniform())
+    if gap <= _SAME:
+        found, _ = _farthest(space, space.draw(rng, _MORE_DRAWS), rows, way, size=1.0)
+    return found
 
 
-def distances(space: EncodedSpace, candidates: Array, rows: Array) -> Array:
-    """Return the squared distance of each candidate to the nearest of `rows`; infinite without rows."""
+def _farthest(
+    space: EncodedSpace, drawn: Array, rows: Array, way: Way, *, size: float
+) -> tuple[Array, float]:
+    """Move draws into a box of this size; return the farthest from `rows`, and its squared distance."""
+    least = np.minimum(_LEAST_STEPS * space.spacing(np.full(space.size, 0.5)), 0.5)
+    half = np.maximum(size / 2, least)
+    found = space.settle(np.where(space.numeric, 0.5 + (2 * drawn - 1) * half, drawn), way)
     if not len(rows):
-        return np.full(len(candidates), np.inf)
-    gaps = space.features(candidates)[:, None] - space.features(rows)[None]
-    return np.asarray((gaps**2).sum(axis=2).min(axis=1))
+        return found[0], np.inf
+    gaps = space.features(found)[:, None] - space.features(rows)[None]
+    nearest = (gaps**2).sum(axis=2).min(axis=1)
+    return found[np.argmax(nearest)], float(nearest.max())

@@ -38,13 +38,14 @@ def run(
     trials: int,
     slots: int = 1,
     algo: str = "gp",
+    seed: int = 7,
 ) -> tuple[HyperoptSampler, list[Trial]]:
     """Run a study whose trials end in a shuffled order; a loss of None is a failure."""
     sampler, chance = HyperoptSampler(space, algo), random.Random(5)
     running: list[Trial] = []
     ended: list[Trial] = []
     for number in range(trials):
-        point = sampler.ask(number, seed=trial_seed(7, number))
+        point = sampler.ask(number, seed=trial_seed(seed, number))
         trial = Trial(
             number=number, params=point.params, point=point.point, start=float(number), suggested_by=point.by
         )
@@ -57,6 +58,13 @@ def run(
             ended.append(trial.ended(state, end=number + 0.5, loss=found))
             sampler.tell(ended[-1])
     return sampler, ended + running
+
+
+def nearest(points: Any) -> float:
+    """Return the mean distance from a point to the nearest other one."""
+    gaps = np.linalg.norm(points[:, None] - points[None], axis=2)
+    np.fill_diagonal(gaps, np.inf)
+    return float(gaps.min(axis=1).mean())
 
 
 def lowest(trials: list[Trial]) -> float:
@@ -79,10 +87,36 @@ class TestSearch:
         outer = (values < 0.1) | (values > 0.9)
         assert 0 < outer.mean() < 0.15
 
-    @pytest.mark.parametrize("most", [2, 6])
-    def test_the_start_repeats_no_integer_while_others_are_left(self, most: int) -> None:
-        _, trials = run({"n": ours.uniformint(0, most)}, lambda params: 0.0, trials=most + 1, slots=most + 1)
+    def test_the_start_is_spread_out(self) -> None:
+        space = {f"x{at}": ours.uniform(0, 1) for at in range(3)}
+        _, trials = run(space, lambda params: 0.0, trials=48, slots=48)
+        chance = np.random.default_rng(3)
+        drawn = 0.5 + chance.uniform(size=(48, 1)) * (chance.uniform(size=(48, 3)) - 0.5)
+        started = np.array([list(trial.params.values()) for trial in trials])
+        assert nearest(started) > 1.3 * nearest(drawn)
+
+    @pytest.mark.parametrize("seed", range(5))
+    @pytest.mark.parametrize("most", [6, 20])
+    def test_the_start_repeats_no_integer_while_others_are_left(self, most: int, seed: int) -> None:
+        space = {"n": ours.uniformint(0, most)}
+        _, trials = run(space, lambda params: 0.0, trials=most + 1, slots=most + 1, seed=seed)
         assert sorted(trial.params["n"] for trial in trials) == list(range(most + 1))
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_the_start_covers_a_short_range_of_integers(self, seed: int) -> None:
+        space = {"n": ours.uniformint(0, 2), "x": ours.uniform(0, 1), "y": ours.uniform(0, 1)}
+        _, trials = run(space, lambda params: 0.0, trials=8, slots=8, seed=seed)
+        assert {trial.params["n"] for trial in trials} == {0, 1, 2}
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_the_start_repeats_no_given_point(self, seed: int) -> None:
+        """A given 0.3 differs by rounding from the grid's 3 * 0.1."""
+        sampler = HyperoptSampler({"x": ours.quniform(0, 1, 0.1)}, "gp")
+        given = [0.3, 0.4, 0.5, 0.6, 0.7]
+        for number, x in enumerate(given):
+            point = sampler.given({"x": x})
+            sampler.tell(Trial(number=number, params=point.params, point=point.point, start=float(number)))
+        assert round(sampler.ask(5, seed=seed).params["x"], 9) not in given
 
     def test_trials_that_run_at_once_differ(self) -> None:
         _, trials = run(PLANE, bowl, trials=60, slots=16)
