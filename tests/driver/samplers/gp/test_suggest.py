@@ -133,6 +133,18 @@ class TestSearch:
         _, trials = run(MIXED, loss, trials=60, slots=4)
         assert lowest(trials) < 0.1
 
+    def test_the_first_trials_of_a_branch_prefer_the_centre_too(self) -> None:
+        kinds = [{"kind": at, "a": ours.uniform(0, 1), "b": ours.uniform(0, 1)} for at in range(12)]
+        first = []
+        for seed in range(6):
+            _, trials = run(
+                {"model": ours.choice(kinds)}, lambda params: params["model"]["kind"], trials=40, seed=seed
+            )
+            first += [trial.params["model"] for trial in trials[13:] if trial.suggested_by == "gp: branch"]
+        values = np.array([[each["a"], each["b"]] for each in first])
+        outer = (values < 0.1) | (values > 0.9)
+        assert 0 < outer.mean() < 0.2
+
     def test_a_branch_that_looks_worse_is_tuned_too(self) -> None:
         """The better branch looks worse until four of its parameters fit, but it is tuned too."""
         rest = {name: ours.uniform(0, 1) for name in "pqrs"}
