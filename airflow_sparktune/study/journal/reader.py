@@ -31,9 +31,9 @@ class StreamReader:
         self.incomplete = False
         self._storage = storage
         self._problems = problems
-        self._torn: set[str] = set()  # names of segments that hold fewer events than their names say
+        self._torn: set[str] = set()  # paths of segments that hold fewer events than their names say
         self._known_gap = 0  # the last event number in the names of those segments
-        self._begun: dict[str, bytes] = {}  # the segment that was read in part, by its name
+        self._begun: dict[str, bytes] = {}  # the segment that was read in part, by its path
 
     def poll(self, upto: int | None = None) -> Iterator[Event]:
         """Yield the events added since the last call, up to number `upto`."""
@@ -46,7 +46,7 @@ class StreamReader:
     def _look(self, upto: int | None, *, last_look: bool) -> Generator[Event, None, bool]:
         """List and read the segments once; return False if another listing may find more."""
         for segment in segments(self._storage, self.stream, self._problems):
-            if segment.last <= self.seen or segment.name in self._torn:
+            if segment.last <= self.seen or segment.path in self._torn:
                 continue
             if upto is not None and self.seen >= upto:
                 break
@@ -63,26 +63,26 @@ class StreamReader:
                 self._skip(segment, "is listed but cannot be opened; skipped")
             else:
                 if upto is not None:
-                    self._begun = {segment.name: content}
+                    self._begun = {segment.path: content}
                 yield from self._events(segment, content, upto)
         return upto is None or self.seen >= upto
 
     def _content(self, segment: Segment) -> bytes:
-        if segment.name in self._begun:
-            return self._begun.pop(segment.name)
-        name = self._path(segment)
+        if segment.path in self._begun:
+            return self._begun.pop(segment.path)
         try:
-            return self._storage.read(name)
+            return self._storage.read(segment.path)
         except StorageUnavailable:
             raise
         except StorageError as error:
-            self.unreadable.append(name)
+            self.unreadable.append(segment.path)
             self._skip(segment, f"cannot be read and was skipped: {error}")
             return b""
 
     def _events(self, segment: Segment, content: bytes, upto: int | None) -> Iterator[Event]:
         """Yield the new events of a segment. The number of its lines counts, not the range in its name."""
-        number, junk, last = segment.first - 1, 0, segment.last if upto is None else min(segment.last, upto)
+        path, number, junk = segment.path, segment.first - 1, 0
+        last = segment.last if upto is None else min(segment.last, upto)
         for number, line in enumerate(BytesIO(content), start=segment.first):
             if number > last or junk > MOST_JUNK:
                 return
@@ -90,7 +90,7 @@ class StreamReader:
                 continue
             self.seen = number
             try:
-                event = self._event(line, self._path(segment))
+                event = self._event(line, path)
             except ValueError:
                 junk += 1
                 self._skip(segment, "is torn, or not written by a driver; invalid lines were skipped")
@@ -102,9 +102,9 @@ class StreamReader:
 
     def _skip(self, segment: Segment, why: str) -> None:
         """Stop reading a segment, and do not report its missing events a second time."""
-        self._torn.add(segment.name)
+        self._torn.add(segment.path)
         self._known_gap = max(self._known_gap, segment.last)
-        self._problems.add(f"{self._path(segment)} {why}")
+        self._problems.add(f"{segment.path} {why}")
 
     def _pass_over(self, last: int) -> None:
         """Continue after event number `last`; report events up to it as missing if they are not yet."""
@@ -114,10 +114,7 @@ class StreamReader:
             self._problems.add(f"events {self.seen + 1} to {last} of {folder} are missing; skipped")
         self.seen = last
 
-    def _path(self, segment: Segment) -> str:
-        return f"{FOLDER}/{self.stream}/{segment.name}"
-
-    def _event(self, line: bytes, name: str) -> Event | None:
+    def _event(self, line: bytes, path: str) -> Event | None:
         """Return the event of a line, or None if it was reported and skipped; raises ValueError for junk."""
         data = decoded(line)
         if not (
@@ -126,12 +123,12 @@ class StreamReader:
             raise ValueError("a line must be an event")
         if data.get("v", SCHEMA) > SCHEMA:
             self._problems.add(
-                f"{name} was written by a later version of airflow-sparktune (schema {data['v']}, "
+                f"{path} was written by a later version of airflow-sparktune (schema {data['v']}, "
                 f"this one reads {SCHEMA}) and was skipped; upgrade to see all of it"
             )
             return None
         try:
             return events.from_json(data)
         except ValueError as error:
-            self._problems.add(f"{error}, in {name}; skipped")
+            self._problems.add(f"{error}, in {path}; skipped")
             return None

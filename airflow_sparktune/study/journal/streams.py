@@ -73,16 +73,21 @@ def has_opened(storage: Storage, stream: str) -> bool:
 class Segment:
     """A file of a stream; its name says that it holds the events `first` to `last`."""
 
+    stream: str
     first: int
     last: int
-    name: str
 
     @classmethod
-    def named(cls, name: str) -> Segment | None:
+    def named(cls, stream: str, name: str) -> Segment | None:
         """Return the segment of that name, or None if the name is not a segment's."""
         match = _SEGMENT.fullmatch(name)
         first, last = (int(match["first"]), int(match["last"])) if match else (0, 0)
-        return cls(first, last, name) if 1 <= first <= last else None
+        return cls(stream, first, last) if 1 <= first <= last else None
+
+    @property
+    def path(self) -> str:
+        """Return the file's name in the storage."""
+        return f"{FOLDER}/{self.stream}/{self.first:08d}-{self.last:08d}.jsonl"
 
 
 def segments(storage: Storage, stream: str, problems: Problems | None = None) -> list[Segment]:
@@ -93,7 +98,7 @@ def segments(storage: Storage, stream: str, problems: Problems | None = None) ->
     folder = f"{FOLDER}/{stream}"
     found, foreign = [], []
     for name in storage.names(folder):
-        if (segment := Segment.named(name)) is not None:
+        if (segment := Segment.named(stream, name)) is not None:
             found.append(segment)
         else:
             foreign.append(name)

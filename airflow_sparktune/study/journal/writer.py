@@ -10,7 +10,7 @@ from airflow_sparktune.errors import Superseded
 from airflow_sparktune.study.journal import events
 from airflow_sparktune.study.journal.bounds import require_bounded
 from airflow_sparktune.study.journal.events import Event
-from airflow_sparktune.study.journal.streams import FOLDER, SCHEMA, attempt_of, has_opened, newer, streams
+from airflow_sparktune.study.journal.streams import SCHEMA, Segment, attempt_of, has_opened, newer, streams
 from airflow_sparktune.study.storage import Storage
 
 # Each segment of this number also holds the events of the segments before it, back to the last such one.
@@ -99,6 +99,6 @@ class StreamWriter:
                 )
 
     def _write(self, first: int, last: int, lines: Sequence[bytes]) -> str:
-        name = f"{FOLDER}/{self.stream}/{first:08d}-{last:08d}.jsonl"
+        name = Segment(self.stream, first, last).path
         self._storage.write(name, b"\n".join(lines) + b"\n")
         return name

@@ -142,7 +142,7 @@ def remove(study: Found) -> None:
     """Remove a study; the first segment of each stream goes first, so that no half of a study is readable."""
     storage = open_storage(study.address)
     beginnings = [
-        f"{ATTEMPTS}/{stream}/{segment.name}"
+        segment.path
         for stream in streams(storage)
         for segment in segments_of(storage, stream)
         if segment.first == 1
