@@ -46,14 +46,16 @@ class Fits:
         if not worth_a_fit(history):
             return start
         key = (len(history.losses), history.losses.tobytes(), history.rows[-1].tobytes())
-        if key not in self._kept:
+        found = self._kept.pop(key, None)
+        if found is None:
             kept = history.chosen(_MOST, np.random.default_rng(len(history.losses)))
-            while len(self._kept) >= _KEPT:
-                del self._kept[next(iter(self._kept))]
-            self._kept[key] = fit(
-                self._space, history.rows[kept], history.targets[kept], start=start, iterations=iterations
-            )
-        return self._kept[key]
+            rows, targets = history.rows[kept], history.targets[kept]
+            found = fit(self._space, rows, targets, start=start, iterations=iterations)
+        # The last one used is last, so the first can go.
+        self._kept[key] = found
+        if len(self._kept) > _KEPT:
+            del self._kept[next(iter(self._kept))]
+        return found
 
 
 def worth_a_fit(history: History) -> bool:
