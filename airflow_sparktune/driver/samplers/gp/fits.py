@@ -22,7 +22,7 @@ class Fits:
 
     def __init__(self, space: EncodedSpace) -> None:
         self._space = space
-        self._kept: dict[tuple[int, bytes, bytes], Settings] = {}
+        self._kept: dict[tuple[bytes, bytes], Settings] = {}
 
     def latest(self, history: History) -> Settings:
         """Return the fit for the number of results in the history.
@@ -45,7 +45,7 @@ class Fits:
     def _fit(self, history: History, start: Settings, iterations: int) -> Settings:
         if not worth_a_fit(history):
             return start
-        key = (len(history.losses), history.losses.tobytes(), history.rows[-1].tobytes())
+        key = history.losses.tobytes(), history.rows.tobytes()
         found = self._kept.pop(key, None)
         if found is None:
             kept = history.chosen(_MOST, np.random.default_rng(len(history.losses)))
