@@ -10,7 +10,7 @@ from typing import Any
 from airflow_sparktune.study.journal import events
 from airflow_sparktune.study.journal.events import Closed, Event, Opened, Prefix, TrialChanged
 from airflow_sparktune.study.journal.follow import StudyFollower
-from airflow_sparktune.study.journal.streams import FOLDER, SCHEMA
+from airflow_sparktune.study.journal.streams import SCHEMA, Segment
 from airflow_sparktune.study.journal.writer import StreamWriter
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason
@@ -95,7 +95,8 @@ def line(event: Event | Mapping[str, Any]) -> bytes:
 
 
 def segment(stream: str, first: int, last: int | None = None) -> str:
-    return f"{FOLDER}/{stream}/{first:08d}-{first if last is None else last:08d}.jsonl"
+    """Return the path of a segment; without `last`, of one event."""
+    return Segment(stream, first, first if last is None else last).path
 
 
 def follow(storage: Storage) -> StudyFollower:
