@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 import numpy as np
 
+from airflow_sparktune.driver.samplers.gp.axis import Array
 from airflow_sparktune.driver.samplers.gp.history import History
 from airflow_sparktune.driver.samplers.gp.model import Settings, fit
 from airflow_sparktune.driver.samplers.gp.space import EncodedSpace
@@ -22,7 +25,8 @@ class Fits:
 
     def __init__(self, space: EncodedSpace) -> None:
         self._space = space
-        self._kept: dict[tuple[bytes, bytes], Settings] = {}
+        # The last one used is last.
+        self._cache: OrderedDict[tuple[bytes, bytes], Settings] = OrderedDict()
 
     def latest(self, history: History) -> Settings:
         """Return the fit for the number of results in the history.
@@ -32,30 +36,31 @@ class Fits:
         """
         count = last_fit(len(history.losses))
         base = _power_of_two(count)
-        start = self._fit(history.first(base), Settings.typical(self._space), _FIRST_ITERATIONS)
-        return start if count == base else self._fit(history.first(count), start, _ITERATIONS)
+        start = self._from_cache(history.first(base), Settings.typical(self._space), _FIRST_ITERATIONS)
+        return start if count == base else self._from_cache(history.first(count), start, _ITERATIONS)
 
     def of_branch(self, history: History, rng: np.random.Generator) -> Settings:
         """Return a fit to the results in one branch, for one suggestion."""
-        start = Settings.typical(self._space)
         kept = history.chosen(_MOST_IN_BRANCH, rng)
-        rows, targets = history.rows[kept], history.targets[kept]
-        return fit(self._space, rows, targets, start=start, iterations=_FIRST_ITERATIONS)
+        return self._fit(history, kept, Settings.typical(self._space), _FIRST_ITERATIONS)
 
-    def _fit(self, history: History, start: Settings, iterations: int) -> Settings:
+    def _from_cache(self, history: History, start: Settings, iterations: int) -> Settings:
         if not worth_a_fit(history):
             return start
         key = history.losses.tobytes(), history.rows.tobytes()
-        found = self._kept.pop(key, None)
-        if found is None:
-            kept = history.chosen(_MOST, np.random.default_rng(len(history.losses)))
-            rows, targets = history.rows[kept], history.targets[kept]
-            found = fit(self._space, rows, targets, start=start, iterations=iterations)
-        # The last one used is last, so the first can go.
-        self._kept[key] = found
-        if len(self._kept) > _KEPT:
-            del self._kept[next(iter(self._kept))]
+        if key in self._cache:
+            self._cache.move_to_end(key)
+            return self._cache[key]
+        kept = history.chosen(_MOST, np.random.default_rng(len(history.losses)))
+        found = self._cache[key] = self._fit(history, kept, start, iterations)
+        if len(self._cache) > _KEPT:
+            self._cache.popitem(last=False)
         return found
+
+    def _fit(self, history: History, kept: Array, start: Settings, iterations: int) -> Settings:
+        """Return the fit to the results with the indices `kept`."""
+        rows, targets = history.rows[kept], history.targets[kept]
+        return fit(self._space, rows, targets, start=start, iterations=iterations)
 
 
 def worth_a_fit(history: History) -> bool:
