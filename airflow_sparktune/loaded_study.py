@@ -27,9 +27,10 @@ class LoadedStudy:
     """A snapshot of a study, taken when its journal was loaded.
 
     `trials` are ordered by number and include running ones. `best` is the successful trial with the lowest
-    loss. `state` is `done`, `running`, `lost` and so on. `stop_reason` and `error` are set once the study has
-    ended. `summary` is the value that the operator pushes to XCom as `tuning_result`. `problems` lists the
-    parts of the journal that could not be read.
+    loss, or the one with the lowest expected loss if the search has measured that trials are noisy. `state`
+    is `done`, `running`, `lost` and so on. `stop_reason` and `error` are set once the study has ended.
+    `summary` is the value that the operator pushes to XCom as `tuning_result`. `problems` lists the parts of
+    the journal that could not be read.
     """
 
     address: str

@@ -47,7 +47,7 @@ def compare_command(first: str, second: str) -> None:
 
 
 def _line(name: str, study: Study) -> str:
-    best = number(study.metric.shown(study.best.loss)) if study.best else "-"
+    best = number(study.metric.shown(study.best_loss)) if study.best else "-"
     last = (iso(study.attempts[-1].last) or "")[:16].replace("T", " ")
     return f"{last}  {study.finished:>6} trials  best {best:<10} {name}  {end_text(study)}"
 

@@ -10,8 +10,8 @@ from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.journal.bounds import printable
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.phase import Phase, phase_of
-from airflow_sparktune.study.result import cost_text, count_by_state, decision_text, iso, summary
-from airflow_sparktune.study.rounded import number, params
+from airflow_sparktune.study.result import best_text, cost_text, count_by_state, decision_text, iso, summary
+from airflow_sparktune.study.rounded import params
 from airflow_sparktune.study.stopping import label
 from airflow_sparktune.study.study import Study
 
@@ -30,8 +30,8 @@ def progress_text(study: Study) -> str:
     """Return a description of a running study, for the progress bar."""
     if not study.attempts:
         return "starting Spark"
-    best, failed = study.best, count_by_state(study)["failed"]
-    text = f"best {number(study.metric.shown(best.loss))} (trial {best.number})" if best else "no result yet"
+    best, failed = best_text(study), count_by_state(study)["failed"]
+    text = f"best {best}" if best else "no result yet"
     return f"{text}, {failed} failed" if failed else text
 
 
@@ -46,8 +46,7 @@ def end_text(study: Study) -> str:
 
 def result_facts(study: Study) -> dict[str, str]:
     """Return the lines that describe a study's result, by name."""
-    found, metric = summary(study), study.metric
-    loss = metric.shown(found["best_loss"])
+    found = summary(study)
     states = ", ".join(f"{count} {state}" for state, count in count_by_state(study).items() if count)
     if found["repeats"]:
         states += f", and {found['repeats']} repeats"
@@ -57,7 +56,7 @@ def result_facts(study: Study) -> dict[str, str]:
         "ended" if study.closed else "state": end_text(study),
         **({"decision": decision} if decision else {}),
         **({"cost": cost} if cost else {}),
-        f"best {metric.name}": "none" if loss is None else f"{number(loss)} (trial {found['best_number']})",
+        f"best {study.metric.name}": best_text(study) or "none",
         "best params": "none" if found["best_params"] is None else params(found["best_params"]),
     }
 

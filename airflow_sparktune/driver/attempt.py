@@ -23,6 +23,7 @@ from airflow_sparktune.driver.trial_queue import Start, TrialQueue
 from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.errors import SparktuneError, StorageError, Superseded, describe, format_error
 from airflow_sparktune.study.generations import earlier_generations
+from airflow_sparktune.study.journal.events import Recommended
 from airflow_sparktune.study.journal.follow import read_study, read_whole
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stop_request import stop_requested
@@ -142,6 +143,8 @@ class Attempt:
             self.reason = reason
             if recorder.study.best is None:
                 raise no_success(recorder.study, reason)
+            if retuning.search_ended is None and (found := sampler.recommend()) is not None:
+                recorder.note(Recommended, trial=found.number, loss=found.loss, noise=found.noise)
             retuning.conclude(reason, partial(run, TrialPurpose.CONFIRM, sampler=NoSuggestions()))
             recorder.close(reason)
         log_end(recorder.study)

@@ -6,7 +6,7 @@ import json
 import logging
 
 from airflow_sparktune.executor.reply import OURS
-from airflow_sparktune.study.result import cost_text, decision_text, summary
+from airflow_sparktune.study.result import best_text, cost_text, decision_text, summary
 from airflow_sparktune.study.rounded import number, params
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialPurpose
@@ -84,16 +84,15 @@ def _short(text: str) -> str:
 
 def log_end(study: Study) -> None:
     """Log the summary as an aligned table."""
-    found, metric = summary(study), study.metric
+    found = summary(study)
     counts = ", ".join(f"{count} {state}" for state, count in found["counts"].items() if count)
     if found["repeats"]:
         counts += f", and {found['repeats']} repeats"
-    loss = metric.shown(found["best_loss"])
     rows = {
         "stopped by": found["stop_reason"],
         "trials": counts,
         "decision": decision_text(study),
-        f"best {metric.name}": "none" if loss is None else f"{loss:.6g} (trial {found['best_number']})",
+        f"best {study.metric.name}": best_text(study) or "none",
         "best params": json.dumps(found["best_params"]),
         "elapsed": f"{found['elapsed_s']:.1f} s in {found['attempts']} attempt(s)",
         "slots": f"{found['slots']}, {found['utilisation'] or 0:.0%} used",

@@ -45,7 +45,7 @@ def progress(study: Study) -> dict[str, Any]:
     return {
         "trials": f"{study.finished}/{limit}" if limit else str(study.finished),
         "failed": count_by_state(study)["failed"],
-        "best_score" if metric.maximized else "best_loss": metric.shown(best.loss) if best else None,
+        "best_score" if metric.maximized else "best_loss": metric.shown(study.best_loss),
         "best_params": best.params if best else None,
         "attempt": len(study.attempts),
         **({"decision": decision} if (decision := decision_text(study)) else {}),

@@ -18,24 +18,28 @@ def verdict(study: Study) -> str | None:
     Example: "best loss 0.0334, 13 % better than the first trial; no gain in the last 14 trials; slots idle
     26 % of the time: parallelism 3 would fit".
     """
-    if study.best is None or study.best.loss is None:
+    best, loss = study.best, study.best_loss
+    if study.lowest is None or best is None or loss is None:
         return None
     ended, metric = [trial for trial in study.ended_trials if trial.counts], study.metric
+    expected = "expected " if study.recommended else ""
     # With a decision, the result is the mean of the winner's repeats, which is another number.
-    name = f"best {metric.name}" if study.decision is None else f"best {metric.name} of the search"
+    search = " of the search" if study.decision else ""
     parts = [
-        f"{name} {metric.shown(study.best.loss):.4g}{_gain(study.best, ended, metric)}",
-        *_staleness(study.best, ended),
+        f"best {expected}{metric.name}{search} {metric.shown(loss):.4g}{_gain(best, loss, ended, metric)}",
+        *_staleness(study.lowest, ended),
         *_idleness(study),
     ]
     return "; ".join(parts)
 
 
-def _gain(best: Trial, ended: list[Trial], metric: Metric) -> str:
+def _gain(best: Trial, loss: float, ended: list[Trial], metric: Metric) -> str:
     first = next((trial for trial in ended if trial.state is TrialState.OK), best)
-    if first.loss is None or best.loss is None or first.number == best.number:
+    if first.loss is None or first.number == best.number:
         return ", the first trial's own" if len(ended) > 1 else ""
-    share = 100 * (first.loss - best.loss) / abs(first.loss) if first.loss else math.inf
+    if loss >= first.loss:  # the first trial was lucky
+        return ""
+    share = 100 * (first.loss - loss) / abs(first.loss) if first.loss else math.inf
     if not math.isfinite(share) or share > 999:
         return f", from {metric.shown(first.loss):.4g} in the first trial"
     return (

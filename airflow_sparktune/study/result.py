@@ -8,6 +8,7 @@ from typing import Any
 from airflow_sparktune.study.journal.bounds import printable
 from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.retuning.decision import Decision, Measured
+from airflow_sparktune.study.rounded import number
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState
 
@@ -40,6 +41,9 @@ def summary(study: Study) -> dict[str, Any]:
     `trials_s` is the run time of the trials, and `utilisation` its share of the slots' time. `slot_hours` is
     the slots' time, including idle slots; `last_improvement_slot_hours` is the part of it between the last
     two improvements of the best loss.
+
+    If the search has measured that trials are noisy, the best trial is the one with the lowest expected loss,
+    `best_loss` is this expectation, and `noise` the standard deviation of a single trial's loss.
 
     After a retuning, `best_params` go to production: those of the winner, or those of an incumbent that was
     kept. `best_loss` is then their mean loss over the repeats of the confirmation.
@@ -76,6 +80,19 @@ def summary(study: Study) -> dict[str, Any]:
     }
 
 
+def best_text(study: Study) -> str | None:
+    """Return the best loss, its trial and the noise in one line, or None without a successful trial.
+
+    Example: "0.0342 (trial 57; expected, single trials vary by ± 0.004)".
+    """
+    found = _result(study)
+    shown = study.metric.shown(found["best_loss"])
+    if shown is None:
+        return None
+    noise = "" if found["noise"] is None else f"; expected, single trials vary by ± {found['noise']:.2g}"
+    return f"{number(shown)} (trial {found['best_number']}{noise})"
+
+
 def decision_text(study: Study) -> str | None:
     """Return the decision of a retuning in one line, or None before the decision."""
     decision = study.decision
@@ -96,17 +113,22 @@ def cost_text(study: Study) -> str | None:
 def _result(study: Study) -> dict[str, Any]:
     """Return the best configuration: the one decided on by a retuning, else that of the best trial."""
     best, decision = study.best, study.decision
-    if decision is None:
-        number, loss, params = (best.number, best.loss, best.params) if best else (None, None, None)
+    noise = None
+    if decision is not None:
+        which, loss, params = decision.number, decision.loss, decision.params
+    elif best is not None:
+        which, loss, params = best.number, study.best_loss, best.params
+        noise = study.recommended.noise if study.recommended else None
     else:
-        number, loss, params = decision.number, decision.loss, decision.params
-    trial = study.trials.get(number) if number is not None else None
+        which = loss = params = None
+    trial = study.trials.get(which) if which is not None else None
     return {
-        "best_number": number,
+        "best_number": which,
         "best_loss": loss,
         "best_score": study.metric.score(loss),
         "best_params": params,
         "best_point": dict(trial.point) if trial else None,
+        "noise": noise,
     }
 
 

@@ -14,6 +14,7 @@ from airflow_sparktune.study.journal.events import (
     Event,
     Nominated,
     Opened,
+    Recommended,
     SlotsChanged,
     SparkApplication,
     SparkStarted,
@@ -50,9 +51,9 @@ class Study:
 
     `apply` takes one event at a time; replaying a prefix and then the rest gives the same state as replaying
     everything. `changes` counts the applied events, and `changed[n]` is the count at which trial n last
-    changed. `trials_s` is the slot time that trials used, `slots_s` the time of all slots, and
-    `last_improvement_s` the part of `slots_s` between the last two improvements of the best loss. All three
-    are in seconds.
+    changed. `lowest` is the successful trial of the search with the lowest loss. `trials_s` is the slot time
+    that trials used, `slots_s` the time of all slots, and `last_improvement_s` the part of `slots_s` between
+    the last two improvements of the lowest loss. All three are in seconds.
     """
 
     def __init__(self) -> None:
@@ -62,7 +63,8 @@ class Study:
         self.versions: Mapping[str, str] = {}
         self.attempts: list[AttemptRecord] = []
         self.trials: dict[int, Trial] = {}
-        self.best: Trial | None = None
+        self.lowest: Trial | None = None
+        self._recommended: Recommended | None = None
         self.slots: int | None = None
         self.trials_s = self.slots_s = self.last_improvement_s = 0.0
         self._improved_s = 0.0  # slots_s at the last improvement
@@ -88,6 +90,8 @@ class Study:
                 self.attempts[-1].spark = event.spark
             case StartsResolved():
                 self.starts = event
+            case Recommended():
+                self._recommended = event
             case Nominated():
                 self.nominated = event
             case Decided():
@@ -104,6 +108,26 @@ class Study:
     def metric(self) -> Metric:
         """Return the metric that the objective returns."""
         return Metric() if self.spec is None else self.spec.metric
+
+    @property
+    def recommended(self) -> Recommended | None:
+        """Return the recommendation of the search, if its trials are noisy and no trial has followed."""
+        found = self._recommended
+        trial = self.trials.get(found.trial) if found else None
+        stands = trial is not None and trial.state is TrialState.OK and trial.purpose is TrialPurpose.SEARCH
+        return found if stands else None
+
+    @property
+    def best(self) -> Trial | None:
+        """Return the recommended trial, or the one with the lowest loss without a recommendation."""
+        return self.lowest if self.recommended is None else self.trials[self.recommended.trial]
+
+    @property
+    def best_loss(self) -> float | None:
+        """Return the loss of the best trial: the expected one if the search recommends the trial."""
+        if self.recommended is not None:
+            return self.recommended.loss
+        return self.lowest.loss if self.lowest else None
 
     @property
     def result_stands(self) -> bool:
@@ -196,9 +220,10 @@ class Study:
         self.changed[trial.number] = self.changes + 1
         if trial.purpose is not TrialPurpose.SEARCH:
             return
-        if self.best is not None and self.best.number == trial.number:
+        self._recommended = None
+        if self.lowest is not None and self.lowest.number == trial.number:
             succeeded = (each for each in self.searched if each.state is TrialState.OK)
-            self.best = min(succeeded, key=lambda each: each.rank, default=None)
-        elif trial.state is TrialState.OK and (self.best is None or trial.rank < self.best.rank):
-            self.best = trial
+            self.lowest = min(succeeded, key=lambda each: each.rank, default=None)
+        elif trial.state is TrialState.OK and (self.lowest is None or trial.rank < self.lowest.rank):
+            self.lowest = trial
             self.last_improvement_s, self._improved_s = self.slots_s - self._improved_s, self.slots_s

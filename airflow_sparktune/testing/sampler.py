@@ -121,6 +121,14 @@ class SamplerSuite:
         sampler.tell(Trial(number=0, params=suggestion.params, point=suggestion.point))
         sampler.ask(1, seed=1)
 
+    def test_a_recommendation_is_a_successful_trial(self, make_sampler: MakeSampler) -> None:
+        """A sampler recommends a successful trial or none, and none without results."""
+        sampler = make_sampler(SPACE)
+        assert sampler.recommend() is None
+        trials = search(sampler, 30)
+        found = sampler.recommend()
+        assert found is None or trials[found.number].state is TrialState.OK
+
     @pytest.mark.parametrize(
         "params",
         [

@@ -104,13 +104,17 @@ def improvements(study: Study) -> list[tuple[int, Trial]]:
 def totals(study: Study) -> dict[str, float]:
     """Return the numbers of an ended study: trials per state, seconds, utilisation of the slots.
 
+    If trials are noisy, also the expected loss or score of the result, and the noise of a single trial.
     After a retuning, also the mean loss or score over the repeats of the incumbent and of the new production.
     """
     result = summary(study)
     numbers = {name: result[name] for name in ("elapsed_s", "trials_s", "utilisation", "slots", "attempts")}
     numbers |= {f"trials_{state}": count for state, count in result["counts"].items()}
+    metric = study.metric
+    if result["noise"] is not None:
+        numbers |= {f"expected_{metric.name}": metric.shown(study.best_loss), "noise": result["noise"]}
     if study.decision is not None:
-        incumbent, metric = study.decision.incumbent, study.metric
+        incumbent = study.decision.incumbent
         means = {"production": study.decision.loss, "incumbent": incumbent.mean if incumbent else None}
         numbers |= {f"{name}_{metric.name}": metric.shown(mean) for name, mean in means.items()}
     return {name: value for name, value in numbers.items() if value is not None}

@@ -8,7 +8,7 @@ from functools import partial
 from statistics import fmean, pstdev
 from typing import Any
 
-from airflow_sparktune.driver.samplers.base import Sampler, Suggestion
+from airflow_sparktune.driver.samplers.base import Recommendation, Sampler, Suggestion
 from airflow_sparktune.study.space.dimensions import Dimension
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState
@@ -51,6 +51,9 @@ class PriorSampler:
 
     def given(self, params: Any) -> Suggestion:
         return self._sampler.given(params)
+
+    def recommend(self) -> Recommendation | None:
+        return self._sampler.recommend()
 
     def _tell_old(self, mean: float, deviation: float) -> None:
         for place, (trial, score) in enumerate(zip(self._old, self._scores, strict=True)):

@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from airflow_sparktune.dashboard.app import create_app
+from airflow_sparktune.dashboard.page import view
 from airflow_sparktune.dashboard.page.columns import columns, sample
 from airflow_sparktune.dashboard.roots import StorageRoots
 from airflow_sparktune.dashboard.workers import Workers
@@ -44,6 +45,12 @@ def test_a_sample_keeps_new_bests_the_newest_and_running_trials() -> None:
     assert {0, 777, 1554} <= set(numbers)
     assert set(range(1960, 2000)) <= set(numbers)
     assert sum(trial.state is TrialState.FAILED for trial in kept) >= 20
+
+
+def test_a_sample_keeps_the_best_trial_even_if_it_never_had_the_lowest_loss() -> None:
+    made = trials(2000)
+    for best in made[100:140]:
+        assert best in sample(made, 500, best=best)
 
 
 def test_the_columns_have_one_value_per_trial() -> None:
@@ -83,7 +90,7 @@ def test_a_file_that_the_browser_has_is_not_sent_again(client: TestClient) -> No
 def test_a_sampled_study_shows_the_number_of_trials(
     client: TestClient, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_sparktune.dashboard.page.view.sample", lambda found: sample(found, 20))
+    monkeypatch.setattr(view, "sample", lambda found, *, best: sample(found, 20, best=best))
     writer = Writer(address)
     writer.open(max_evals=100)
     writer.run(100)

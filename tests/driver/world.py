@@ -12,7 +12,7 @@ import pytest
 
 from airflow_sparktune.driver.backends.simulated import Ending, SimulatedBackend, VirtualClock
 from airflow_sparktune.driver.recorder import Recorder
-from airflow_sparktune.driver.samplers.base import Suggestion
+from airflow_sparktune.driver.samplers.base import Recommendation, Suggestion
 from airflow_sparktune.driver.stopping import StoppingRules, no_success
 from airflow_sparktune.driver.trial_queue import Start, TrialQueue
 from airflow_sparktune.driver.tuner import Tuner
@@ -59,6 +59,9 @@ class DigestSampler:
 
     def tell(self, trial: Trial) -> None:
         self.trials[trial.number] = (trial.state.value, trial.loss)
+
+    def recommend(self) -> Recommendation | None:
+        return None
 
 
 class PlainSampler(DigestSampler):

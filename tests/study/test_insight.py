@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_sparktune.study.insight import verdict
+from airflow_sparktune.study.journal.events import Recommended
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.retuning.decision import Decision, Outcome
 from airflow_sparktune.study.study import Study
@@ -49,6 +50,20 @@ def test_with_a_decision_the_losses_are_those_of_the_search(tmp_path: Path) -> N
     found.decision = Decision(outcome=Outcome.FIRST, reason="there was no champion yet", params={}, number=2)
 
     assert verdict(found) == "best loss of the search 1, 50 % better than the first trial"
+
+
+def test_with_noise_it_is_the_expected_loss(tmp_path: Path) -> None:
+    found = study(tmp_path, [2.0, 1.9, 1.0], slots=1)
+    found.apply(Recommended(trial=1, loss=1.5, noise=0.5))
+
+    assert verdict(found) == "best expected loss 1.5, 25 % better than the first trial"
+
+
+def test_a_lucky_first_trial_leaves_no_gain(tmp_path: Path) -> None:
+    found = study(tmp_path, [1.0, 1.9, 2.0], slots=1)
+    found.apply(Recommended(trial=1, loss=1.5, noise=0.5))
+
+    assert verdict(found) == "best expected loss 1.5"
 
 
 def test_busy_slots_and_a_recent_gain_are_not_mentioned(tmp_path: Path) -> None:

@@ -5,11 +5,18 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_sparktune.study.journal.events import Alive, Event, SlotsChanged, TrialChanged, from_json
-from airflow_sparktune.study.result import iso, summary, trial_row
+from airflow_sparktune.study.journal.events import (
+    Alive,
+    Event,
+    Recommended,
+    SlotsChanged,
+    TrialChanged,
+    from_json,
+)
+from airflow_sparktune.study.result import best_text, iso, summary, trial_row
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.study import Study
-from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialOrigin, TrialState
+from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialOrigin, TrialPurpose, TrialState
 from airflow_sparktune.testing.samples import BEGAN, SPEC, closed, opened, trial
 
 
@@ -83,6 +90,42 @@ def test_a_trial_that_runs_again_loses_its_old_loss() -> None:
     assert study.best.number == 0
     study.apply(trial(0))
     assert study.best is None
+
+
+class TestRecommended:
+    """The search ends with trial 1 as its lowest loss, and recommends trial 0."""
+
+    RECOMMENDED = Recommended(trial=0, loss=0.375, noise=0.125)
+    EVENTS = (opened(), trial(0, 0.5), trial(1, 0.25), RECOMMENDED, closed())
+
+    def test_it_is_the_best(self) -> None:
+        found = summary(replayed(*self.EVENTS))
+        assert (found["best_number"], found["best_loss"], found["noise"]) == (0, 0.375, 0.125)
+        assert best_text(replayed(*self.EVENTS)) == "0.375 (trial 0; expected, single trials vary by ± 0.12)"
+
+    def test_without_one_the_lowest_loss_is_the_best(self) -> None:
+        study = replayed(*self.EVENTS[:3])
+        found = summary(study)
+        assert (found["best_number"], found["best_loss"], found["noise"]) == (1, 0.25, None)
+        assert best_text(study) == "0.25 (trial 1)"
+
+    def test_negative_noise_is_malformed(self) -> None:
+        with pytest.raises(ValueError, match="noise of the event cannot be -1"):
+            from_json({"event": "recommended", "trial": 0, "loss": 0.5, "noise": -1})
+
+    def test_a_study_that_goes_on_makes_a_new_one(self) -> None:
+        study = replayed(*self.EVENTS, opened(2), trial(2))
+        assert study.best is not None
+        assert (study.best.number, study.recommended) == (1, None)
+
+    def test_repeats_of_a_confirmation_leave_it(self) -> None:
+        repeat = trial(2, 0.1, purpose=TrialPurpose.CONFIRM, repeats=0, repeat=1)
+        assert summary(replayed(*self.EVENTS, repeat))["best_number"] == 0
+
+    @pytest.mark.parametrize("number", [7, 1])
+    def test_one_of_an_unknown_or_unsuccessful_trial_does_not_count(self, number: int) -> None:
+        wrong = Recommended(trial=number, loss=0.1, noise=0.1)
+        assert summary(replayed(opened(), trial(0, 0.5), trial(1), wrong))["best_number"] == 0
 
 
 def test_running_time_sums_the_attempts() -> None:

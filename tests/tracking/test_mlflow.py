@@ -11,7 +11,7 @@ import pytest
 
 from airflow_sparktune.errors import PlatformError
 from airflow_sparktune.study.airflow_task import AirflowTask
-from airflow_sparktune.study.journal.events import Decided, Prefix, StartsResolved
+from airflow_sparktune.study.journal.events import Decided, Prefix, Recommended, StartsResolved
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.retuning.decision import Decision, Measured, Outcome, Standing
 from airflow_sparktune.study.retuning.starts import Incumbent
@@ -136,6 +136,16 @@ def test_a_retuning_with_its_incumbent_and_its_decision() -> None:
     assert decided == {"decision": "replaced", "decision_reason": "better by 0.4"}
     assert tags(parent)["sparktune.incumbent_params"] == '{"lr": 0.3}'
     assert tags(parent)["sparktune.best_params"] == '{"lr": 0.1}'
+
+
+def test_noisy_trials_with_the_expected_loss_of_the_result() -> None:
+    storage, client = MemoryStorage(), FakeMlflow()
+    recommended = Recommended(trial=0, loss=0.375, noise=0.125)
+    write(storage, 1, [opened(), trial(0, 0.5), trial(1, 0.25), recommended, closed()])
+    tracker(client).mirror(follow(storage).study)
+    numbers = client.parent.data.metrics
+    assert (numbers["best_loss"], numbers["expected_loss"], numbers["noise"]) == (0.25, 0.375, 0.125)
+    assert tags(client.parent)["sparktune.best_number"] == "0"
 
 
 def test_mirroring_again_changes_nothing(finished: StudyFollower) -> None:

@@ -45,15 +45,18 @@ def columns(
     )
 
 
-def sample(trials: Sequence[Trial], most: int = MOST_TRIALS) -> list[Trial]:
+def sample(trials: Sequence[Trial], most: int = MOST_TRIALS, *, best: Trial | None = None) -> list[Trial]:
     """Return all trials, or about `most` of them: all new bests, all running ones, and samples of the others.
 
-    A tenth are the newest trials, up to a tenth are failures, and the rest are evenly spaced.
+    `best` is kept too: a recommended trial need not have the lowest loss. A tenth are the newest trials, up
+    to a tenth are failures, and the rest are evenly spaced.
     """
     if len(trials) <= most:
         return list(trials)
     kept = {trial.number for trial in _running_best(trials)}
     kept.update(trial.number for trial in trials if trial.state is TrialState.RUNNING)
+    if best is not None:
+        kept.add(best.number)
     kept.update(trial.number for trial in trials[-most // 10 :])
     failed = [trial for trial in trials if trial.state is TrialState.FAILED]
     kept.update(trial.number for trial in failed[:: _step(len(failed), most // 10)])

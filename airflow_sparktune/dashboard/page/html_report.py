@@ -31,7 +31,8 @@ def report(study: Study, *, title: str, problems: Sequence[str] = (), mask: Mask
     mask = study_mask(mask or airflow_mask(), study)
     reply = study_reply(study, stream="report", problems=problems, now=time.time(), mask=mask, title=title)
     shares = importance_reply(importance(study.dimensions, tuple(study.searched)), reply.dimensions)
-    detailed = sample([study.trials[number] for number in reply.columns.number], _MOST_DETAILS)
+    sent = [study.trials[number] for number in reply.columns.number]
+    detailed = sample(sent, _MOST_DETAILS, best=study.best)
     data = {
         "study": reply.model_dump(mode="json"),
         "trials": {

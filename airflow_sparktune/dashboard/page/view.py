@@ -40,7 +40,7 @@ def study_reply(
     mask = study_mask(mask, study)
     phase = phase_of(study, now=now, task_state=task_state)
     changed = [study.trials[number] for number, at in sorted(study.changed.items()) if at > after]
-    sent = sample(changed)
+    sent = sample(changed, best=study.best)
     since = study.attempts[0].opened if study.attempts else 0.0
     dimensions = named_dimensions(study, mask)
     at_work = study.attempts[-1] if study.attempts and study.closed is None else None

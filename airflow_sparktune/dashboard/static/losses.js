@@ -47,7 +47,7 @@ export function showLosses(model, open) {
     ...(shown ? [] : levels(model)),
   ];
   byId("losses-title").textContent = `${shown || title(metric.name)} by trial`;
-  byId("losses-text").textContent = words(done, winners, failed, metric);
+  byId("losses-text").textContent = words(done, winners, failed, model);
   const layout = {
     x: { title: "trial", start: 0 },
     y: { title: shown || metric.name, kind: log ? logKind(done.map(read)) : "linear" },
@@ -130,10 +130,11 @@ function level(name, from, to, at, line) {
   return { name, items: [from, to], x: (place) => place, y: () => at, line };
 }
 
-function words(done, winners, failed, metric) {
+function words(done, winners, failed, { metric, reply: { summary } }) {
   const crosses = failed.length ? ` Trials without a ${metric.name} (${failed.length}) are marked at the lower edge.` : "";
   if (!winners.length) return `${done.length} trials with a value.${crosses}`;
   const best = winners.at(-1);
   const times = winners.length === 2 ? "once" : `${winners.length - 1} times`;
-  return `Best ${metric.name} ${number(best.value)} at trial ${best.number}; it improved ${times}.${crosses}`;
+  const noisy = summary.noise === null ? "" : ` A single trial may be lucky: the result is the trial with the best expected ${metric.name}.`;
+  return `Best ${metric.name} ${number(best.value)} at trial ${best.number}; it improved ${times}.${noisy}${crosses}`;
 }

@@ -130,6 +130,7 @@ function best(model) {
   return card(
     name,
     el("p", { class: "big" }, number(metric.shown(summary.best_loss))),
+    summary.noise !== null && el("p", { class: "quiet" }, `expected; single trials vary by ±\u00a0${number(summary.noise)}`),
     el("dl", {}, el("dt", {}, "trial"), el("dd", {}, String(summary.best_number)), ...list),
     copyButtons(summary.best_params),
   );

@@ -17,11 +17,15 @@ from airflow_sparktune.study.trial import Trial, TrialOrigin, TrialPurpose, Tria
 
 
 def nominate(study: Study, *, incumbent: Any, top: int) -> list[Trial]:
-    """Return the best distinct configurations of a search, best first, without the incumbent's."""
+    """Return the best distinct configurations of a search, best first, without the incumbent's.
+
+    The recommended one is the first, followed by those with the lowest losses.
+    """
     seen = {_text(incumbent)}
-    ok = (trial for trial in study.searched if trial.state is TrialState.OK)
+    ok = [trial for trial in study.searched if trial.state is TrialState.OK]
+    first = [study.best] if study.best else []
     found: list[Trial] = []
-    for trial in sorted(ok, key=lambda each: each.loss or 0.0):
+    for trial in [*first, *sorted(ok, key=lambda each: each.rank)]:
         text = _text(trial.params)
         if text not in seen:
             seen.add(text)
@@ -46,7 +50,7 @@ class Confirmation:
 
     @property
     def candidates(self) -> list[Contender]:
-        """Return the candidates with their repeats so far, in the order of their search losses."""
+        """Return the candidates with their repeats so far, best first."""
         return [self._contender(number) for number in self._candidates]
 
     def missing(self) -> list[tuple[int, int]]:
@@ -115,6 +119,9 @@ class NoSuggestions:
     def given(self, params: Any) -> Suggestion:
         """Return the params without a check."""
         return Suggestion({}, params)
+
+    def recommend(self) -> None:
+        """Return None: the decision is based on the repeats."""
 
 
 class BrokenIncumbent(Rule):

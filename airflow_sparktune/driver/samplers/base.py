@@ -22,6 +22,18 @@ class Suggestion:
     by: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """The trial to use if trials are noisy.
+
+    `loss` is the expected loss of its configuration, and `noise` the standard deviation of a trial's loss.
+    """
+
+    number: int
+    loss: float
+    noise: float
+
+
 class Exhausted(Exception):
     """The sampler has no more suggestions."""
 
@@ -44,3 +56,6 @@ class Sampler(Protocol):
 
     def given(self, params: Any) -> Suggestion:
         """Return the suggestion for a user's params; raises SpecError if they do not fit the space."""
+
+    def recommend(self) -> Recommendation | None:
+        """Return the trial to use after the search, or None for the one with the lowest loss."""

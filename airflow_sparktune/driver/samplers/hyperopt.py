@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -18,7 +18,7 @@ with deferred("scipy.stats"):
     import hyperopt
     from hyperopt import anneal, rand, tpe
 
-from airflow_sparktune.driver.samplers.base import Exhausted, Suggestion
+from airflow_sparktune.driver.samplers.base import Exhausted, Recommendation, Suggestion
 from airflow_sparktune.driver.samplers.hyperopt_tpe import RememberingTpe, Suggest, remembering
 from airflow_sparktune.driver.samplers.search_space import SearchSpace
 from airflow_sparktune.errors import ObjectiveError, SpecError
@@ -31,16 +31,28 @@ from airflow_sparktune.study.trial import Trial, TrialState
 TPE_SETTINGS: Mapping[str, Any] = {"n_startup_jobs": 10, "gamma": 1.0, "verbose": False}
 
 
+Recommend = Callable[[Any, Any], Recommendation | None]
+
+
 class SuggestSampler:
     """Combines a search space with a suggest function of hyperopt's signature.
 
     The function may name the method of a suggestion in `misc["suggested_by"]`; the default is `name`.
+    `recommend` gets the domain and the trials, and returns the trial to use where trials are noisy.
     """
 
-    def __init__(self, space: SearchSpace, suggest: Suggest, *, name: str | None = None) -> None:
+    def __init__(
+        self,
+        space: SearchSpace,
+        suggest: Suggest,
+        *,
+        name: str | None = None,
+        recommend: Recommend | None = None,
+    ) -> None:
         self.space = space
         self._name = name
         self._suggest = remembering(suggest)
+        self._recommend = recommend
         self._history = _History()
 
     @property
@@ -72,12 +84,16 @@ class SuggestSampler:
         """Record the state of a trial."""
         self._history.put(trial, list(self.space.domain.params))
 
+    def recommend(self) -> Recommendation | None:
+        """Return the trial to use after the search, or None for the one with the lowest loss."""
+        return None if self._recommend is None else self._recommend(self.space.domain, self._history)
+
 
 class HyperoptSampler(SuggestSampler):
     """Samples a spec's space with its algorithm. Raises SpecError if values of the space are not JSON."""
 
     def __init__(self, space: Any, algo: str) -> None:
-        super().__init__(SearchSpace.of(space), _algorithm(algo), name=algo)
+        super().__init__(SearchSpace.of(space), _algorithm(algo), name=algo, recommend=_recommender(algo))
 
 
 class _History(hyperopt.Trials):  # type: ignore[misc]  # hyperopt is untyped
@@ -152,6 +168,14 @@ def _algorithm(name: str) -> Suggest:
     if not callable(found):
         raise ObjectiveError(f"algo {name!r} must be a suggest function, got {type(found).__name__}")
     return partial(found)
+
+
+def _recommender(name: str) -> Recommend | None:
+    if name not in ("auto", "gp"):
+        return None
+    from airflow_sparktune.driver.samplers.gp.suggest import recommend
+
+    return recommend
 
 
 def guarded_atpe() -> Suggest:

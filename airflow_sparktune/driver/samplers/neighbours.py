@@ -7,7 +7,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_sparktune.driver.samplers.base import Sampler, Suggestion
+from airflow_sparktune.driver.samplers.base import Recommendation, Sampler, Suggestion
 from airflow_sparktune.driver.samplers.hyperopt import SuggestSampler
 from airflow_sparktune.study.space.dimensions import Dimension
 from airflow_sparktune.study.trial import Trial, TrialOrigin, TrialState
@@ -60,6 +60,10 @@ class NeighbourSampler:
     def given(self, params: Any) -> Suggestion:
         """Return the suggestion for a user's params."""
         return self._sampler.given(params)
+
+    def recommend(self) -> Recommendation | None:
+        """Return the recommendation of the sampler."""
+        return self._sampler.recommend()
 
     def _best(self) -> Trial | None:
         ok = (trial for trial in self._trials.values() if trial.state is TrialState.OK)

@@ -252,6 +252,21 @@ class StartsResolved(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recommended(Event):
+    """The search has ended, and its trials are noisy: `trial` has the lowest expected loss, which is `loss`.
+
+    `noise` is the standard deviation of a single trial's loss.
+    """
+
+    KIND = "recommended"
+    SHAPE: ClassVar[Shape] = {"trial": shape.whole, "loss": shape.number, "noise": shape.size}
+
+    trial: int
+    loss: float
+    noise: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Nominated(Event):
     """The search has ended for `reason`; `candidates` are the trials to confirm, best first.
 
@@ -335,6 +350,7 @@ _KINDS: Mapping[str, type[Event]] = {
         SlotsChanged,
         SparkStarted,
         StartsResolved,
+        Recommended,
         Nominated,
         Decided,
         Alive,

@@ -33,6 +33,11 @@ def number(value: Any) -> bool:
     return type(value) is int and abs(value) <= LARGEST_NUMBER
 
 
+def size(value: Any) -> bool:
+    """Accept a finite number that is not negative."""
+    return number(value) and value >= 0
+
+
 def moment(value: Any) -> bool:
     """Accept seconds since 1970."""
     return number(value) and 0 <= value <= _LAST_MOMENT

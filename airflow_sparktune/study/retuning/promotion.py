@@ -25,11 +25,11 @@ def put_on_record(study: Study, address: str, champions: Champions, *, at: float
             at=at,
             params=best.params,
             point=best.point,
-            loss=best.loss,
+            loss=study.best_loss,
             maximize=study.spec.maximize,
             study=address,
-            reason=f"trial {best.number} has the best {study.metric.name}; "
-            "there was no incumbent to compare with",
+            reason=f"trial {best.number} has the best {'expected ' if study.recommended else ''}"
+            f"{study.metric.name}; there was no incumbent to compare with",
         )
     manual = study.spec.promote == "manual" and decision.outcome is not Outcome.KEPT
     return _add(champions, Action.PROPOSED if manual else Action.of(decision.outcome), study, address, at=at)

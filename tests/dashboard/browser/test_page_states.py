@@ -123,6 +123,28 @@ def test_a_study_that_maximises_shows_its_score(page: Page, site: str, address: 
     expect(page.locator("#best")).to_contain_text("0.75")
 
 
+def test_noisy_trials_show_the_expected_loss(page: Page, site: str, address: str) -> None:
+    """The result is the recommended trial; the chart still shows the lucky one."""
+    writer = Writer(address, space=SPACE)
+    writer.open(max_evals=4)
+    for trial, loss in zip(writer.trials(4), (0.5, 0.25, 0.3, 0.4), strict=True):
+        writer.put(trial.ended(TrialState.OK, end=writer.now, run_s=1.0, loss=loss))
+    writer.write(event="recommended", trial=2, loss=0.3125, noise=0.0625)
+    writer.close()
+    page.goto(f"{site}{RUN}/")
+
+    expect(page.locator("#headline")).to_contain_text(
+        "best expected loss 0.3125, 38 % better than the first trial"
+    )
+    expect(page.locator("#state")).to_contain_text("expected; single trials vary by ±\u00a00.0625")
+    expect(page.locator("#losses-text")).to_contain_text("Best loss 0.25 at trial 1; it improved once.")
+    expect(page.locator("#losses-text")).to_contain_text(
+        "the result is the trial with the best expected loss."
+    )
+    expect(page.locator("tr[data-trial='2']")).to_contain_text("ok, best")
+    expect(page.locator("tr[data-trial='1']")).not_to_contain_text("best")
+
+
 def test_a_failure_is_a_banner_with_its_traceback_folded(page: Page, site: str, address: str) -> None:
     writer = Writer(address, space=SPACE)
     writer.open(max_evals=40)

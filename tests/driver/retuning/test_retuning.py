@@ -13,6 +13,7 @@ from airflow_sparktune.driver.backends.simulated import Ending
 from airflow_sparktune.errors import IncumbentBroken, ObjectiveError, RecordError, SpecError, revive
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
+from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.retuning.champions import Action
 from airflow_sparktune.study.retuning.decision import Outcome
 from airflow_sparktune.study.stopping import StopReason
@@ -105,6 +106,43 @@ def test_repeats_do_not_affect_the_search(weeks: Weeks) -> None:
     )
     assert lucky.best is not None
     assert lucky.best.loss != -9.0
+
+
+class TestNoisySearch:
+    """The algorithm has measured the noise, so the luckiest trial is not the result."""
+
+    NOISY: ClassVar[dict[str, Any]] = {"algo": "gp", "max_evals": 40}
+
+    def test_the_recommended_trial_is_the_first_candidate(self, weeks: Weeks) -> None:
+        study = weeks.run("w1", noisy(0.5, noise=0.3), **self.NOISY)
+        assert study.recommended is not None
+        assert study.nominated is not None
+        assert study.nominated.candidates[0] == study.recommended.trial != study.lowest.number  # type: ignore[union-attr]
+        lowest = sorted(study.searched, key=lambda trial: trial.rank)
+        assert study.nominated.candidates[1] == lowest[0].number
+
+    def test_a_decision_takes_precedence(self, weeks: Weeks) -> None:
+        study = weeks.run("w1", noisy(0.5, noise=0.3), **self.NOISY)
+        found = summary(study)
+        assert found["best_number"] == study.decision.number  # type: ignore[union-attr]
+        assert (found["best_loss"], found["noise"]) == (study.decision.loss, None)  # type: ignore[union-attr]
+
+    def test_without_an_incumbent_it_goes_on_record_with_its_expected_loss(self, weeks: Weeks) -> None:
+        study = weeks.run("w1", noisy(0.5, noise=0.3), incumbent=None, warm_start="previous", **self.NOISY)
+        assert study.recommended is not None
+        (entry,) = weeks.record().history()
+        assert entry.loss == study.recommended.loss == summary(study)["best_loss"]
+        assert entry.params == study.trials[study.recommended.trial].params
+        assert entry.reason.startswith(f"trial {study.recommended.trial} has the best expected loss;")
+
+    def test_a_higher_limit_makes_another_recommendation(self, weeks: Weeks) -> None:
+        given = {"incumbent": None, "algo": "gp"}
+        first = weeks.run("w1", noisy(0.5, noise=0.3), max_evals=30, **given)
+        second = weeks.run("w1", noisy(0.5, noise=0.3), max_evals=40, **given)
+        assert first.recommended is not None
+        assert second.recommended is not None
+        assert first.recommended.loss != second.recommended.loss
+        assert second.best is second.trials[second.recommended.trial]
 
 
 def test_stopping_rules_ignore_the_incumbent(weeks: Weeks) -> None:

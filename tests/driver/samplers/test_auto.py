@@ -35,4 +35,4 @@ def test_tpe_continues_a_large_study() -> None:
         drawn = draws.ask(number, seed=number)
         trial = Trial(number=number, params=drawn.params, point=drawn.point)
         sampler.tell(trial.ended(TrialState.OK, end=float(number), loss=drawn.params["x"] ** 2))
-    assert asked(sampler, range(999, 1002)) == ["gp", "tpe", "tpe"]
+    assert asked(sampler, range(999, 1002)) == ["gp: repeat", "tpe", "tpe"]

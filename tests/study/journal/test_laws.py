@@ -11,6 +11,7 @@ from airflow_sparktune.study.journal.events import (
     Alive,
     Event,
     Prefix,
+    Recommended,
     SlotsChanged,
     SparkApplication,
     SparkStarted,
@@ -30,6 +31,7 @@ EVENTS = st.one_of(
     st.builds(lambda slots: SlotsChanged(at=BEGAN + slots, slots=slots), st.integers(0, 9)),
     st.builds(lambda after: Alive(at=BEGAN + after), st.integers(0, 99)),
     st.just(SparkStarted(at=BEGAN, spark=SparkApplication(application="app-1"))),
+    st.builds(lambda number: Recommended(trial=number, loss=0.5, noise=0.1), st.integers(0, 6)),
     st.just(Raw(data={"event": "weather"})),
     st.just(Raw(data={"event": "trial", "trial": {"number": "0"}})),
     st.just(Raw(data={"event": "closed", "reason": "tired"})),
@@ -92,10 +94,16 @@ def test_a_prefix_and_then_the_rest_is_the_whole(events: list[Event], at: int) -
 
 @given(st.lists(EVENTS, max_size=20))
 def test_the_best_is_the_best(events: list[Event]) -> None:
-    """At any time, `best` is the successful trial with the lowest loss, the first among equals."""
+    """At any time, `lowest` is the successful trial with the lowest loss, the first among equals.
+
+    `best` is the same, unless another successful trial is recommended.
+    """
     study = replay(Study(), [opened(), *events])
     ok = [each for each in study.trials.values() if each.state == "ok"]
-    assert study.best == min(ok, key=lambda each: (each.loss, each.number), default=None)
+    assert study.lowest == min(ok, key=lambda each: (each.loss, each.number), default=None)
+    found = study.recommended
+    assert study.best == (study.lowest if found is None else study.trials[found.trial])
+    assert study.best is None or study.best in ok
 
 
 @given(journals())

@@ -9,6 +9,7 @@ import numpy as np
 from airflow_sparktune.driver.samplers.gp.axis import Array
 from airflow_sparktune.driver.samplers.gp.history import History
 from airflow_sparktune.driver.samplers.gp.model import Settings, fit
+from airflow_sparktune.driver.samplers.gp.noise import Noise
 from airflow_sparktune.driver.samplers.gp.space import EncodedSpace
 
 # The largest number of results in a fit. Fits of a branch use fewer, because each suggestion makes one.
@@ -39,10 +40,10 @@ class Fits:
         start = self._from_cache(history.first(base), Settings.typical(self._space), _FIRST_ITERATIONS)
         return start if count == base else self._from_cache(history.first(count), start, _ITERATIONS)
 
-    def of_branch(self, history: History, rng: np.random.Generator) -> Settings:
+    def of_branch(self, history: History, noise: Noise, rng: np.random.Generator) -> Settings:
         """Return a fit to the results in one branch, for one suggestion."""
         kept = history.chosen(_MOST_IN_BRANCH, rng)
-        return self._fit(history, kept, Settings.typical(self._space), _FIRST_ITERATIONS)
+        return self._fit(history, kept, noise, Settings.typical(self._space), _FIRST_ITERATIONS)
 
     def _from_cache(self, history: History, start: Settings, iterations: int) -> Settings:
         if not worth_a_fit(history):
@@ -52,15 +53,16 @@ class Fits:
             self._cache.move_to_end(key)
             return self._cache[key]
         kept = history.chosen(_MOST, np.random.default_rng(len(history.losses)))
-        found = self._cache[key] = self._fit(history, kept, start, iterations)
+        found = self._cache[key] = self._fit(history, kept, history.noise, start, iterations)
         if len(self._cache) > _KEPT:
             self._cache.popitem(last=False)
         return found
 
-    def _fit(self, history: History, kept: Array, start: Settings, iterations: int) -> Settings:
+    def _fit(self, history: History, kept: Array, noise: Noise, start: Settings, iterations: int) -> Settings:
         """Return the fit to the results with the indices `kept`."""
-        rows, targets = history.rows[kept], history.targets[kept]
-        return fit(self._space, rows, targets, start=start, iterations=iterations)
+        rows, scale = history.rows[kept], history.scale
+        targets, least = scale.targets(history.filled)[kept], noise.log_variance(scale)
+        return fit(self._space, rows, targets, start=start, iterations=iterations, least_noise=least)
 
 
 def worth_a_fit(history: History) -> bool:

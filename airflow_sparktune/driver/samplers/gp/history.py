@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from airflow_sparktune.driver.samplers.gp.axis import Array
+from airflow_sparktune.driver.samplers.gp.noise import Noise
 from airflow_sparktune.driver.samplers.gp.scale import LossScale
 
 _SAME = 9  # decimals
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class History:
     """The `rows` (n, parameters) of ended trials, their `losses` (nan for failures), and `pending` rows."""
 
@@ -42,11 +44,6 @@ class History:
         return LossScale.of(self.filled)
 
     @property
-    def targets(self) -> Array:
-        """Return the targets to which a process is fitted."""
-        return self.scale.targets(self.filled)
-
-    @property
     def since_best(self) -> int:
         """Return the number of results since the best one."""
         return len(self.losses) - 1 - int(np.nanargmin(self.losses))
@@ -59,6 +56,16 @@ class History:
         """Return the rows that two masks select."""
         return History(self.rows[ended], self.losses[ended], self.pending[pending])
 
+    def distinct(self) -> History:
+        """Return one result for each configuration: the first with a loss, or the first failure."""
+        found: dict[bytes, int] = {}
+        for at, key in enumerate(self.row_keys):
+            known = found.setdefault(key, at)
+            if np.isnan(self.losses[known]):
+                found[key] = at
+        kept = sorted(found.values())
+        return History(self.rows[kept], self.losses[kept], self.pending)
+
     def chosen(self, most: int, rng: np.random.Generator) -> Array:
         """Return the indices of at most `most` results: the best, and a random sample of the others."""
         if len(self.losses) <= most:
@@ -69,15 +76,26 @@ class History:
 
     def asked(self) -> set[bytes]:
         """Return the keys of all configurations suggested so far."""
-        return {*keys(self.rows), *keys(self.pending)}
+        return {*self.row_keys, *keys(self.pending)}
 
-    def repeats_are_equal(self) -> bool:
-        """Return whether there are repeated configurations, and each had the same loss every time."""
+    @cached_property
+    def row_keys(self) -> list[bytes]:
+        """Return the keys of the rows of ended trials."""
+        return keys(self.rows)
+
+    @cached_property
+    def noise(self) -> Noise:
+        """Return the noise of the losses, measured by repeated configurations."""
         found: dict[bytes, list[float]] = {}
-        for key, loss in zip(keys(self.rows), self.losses, strict=True):
-            found.setdefault(key, []).append(float(loss))
-        repeated = [each for each in found.values() if len(each) > 1]
-        return bool(repeated) and all(len(set(each)) == 1 for each in repeated)
+        for key, loss in zip(self.row_keys, self.losses, strict=True):
+            if not np.isnan(loss):
+                found.setdefault(key, []).append(loss)
+        return Noise.of(np.array(losses) for losses in found.values() if len(losses) > 1)
+
+    @property
+    def repeats(self) -> int:
+        """Return the number of ended and running trials whose configuration was suggested before."""
+        return len(self.rows) + len(self.pending) - len(self.asked())
 
 
 def keys(rows: Array) -> list[bytes]:

@@ -50,8 +50,19 @@ class Settings:
         return Settings(weights, self.signal, self.noise)
 
 
-def fit(space: EncodedSpace, rows: Array, targets: Array, *, start: Settings, iterations: int) -> Settings:
-    """Return the MAP settings for `rows` (n, parameters) and their `targets` (n,)."""
+def fit(
+    space: EncodedSpace,
+    rows: Array,
+    targets: Array,
+    *,
+    start: Settings,
+    iterations: int,
+    least_noise: float = -np.inf,
+) -> Settings:
+    """Return the MAP settings for `rows` (n, parameters) and their `targets` (n,).
+
+    `least_noise` is a lower bound of the logarithm of the noise.
+    """
     features = space.features(rows)
     mean = _weight_mean(space)
 
@@ -66,8 +77,10 @@ def fit(space: EncodedSpace, rows: Array, targets: Array, *, start: Settings, it
         return value, slope
 
     bounds = [(-_WEIGHT_BOUND, _WEIGHT_BOUND)] * space.size
-    bounds += [(-_SIGNAL_BOUND, _SIGNAL_BOUND), _NOISE_BOUNDS]
-    theta = np.concatenate([start.weights, [start.signal, start.noise]])
+    lowest, highest = _NOISE_BOUNDS
+    lowest = min(max(lowest, least_noise), highest)
+    bounds += [(-_SIGNAL_BOUND, _SIGNAL_BOUND), (lowest, highest)]
+    theta = np.concatenate([start.weights, [start.signal, max(start.noise, lowest)]])
     options = {"maxiter": iterations}
     best = minimize(lost, theta, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
     return Settings(best[:-2], float(best[-2]), float(best[-1]))

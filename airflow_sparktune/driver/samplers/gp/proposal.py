@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from airflow_sparktune.driver.samplers.gp import repeats
 from airflow_sparktune.driver.samplers.gp.acquisition import log_expected_improvement, polish
 from airflow_sparktune.driver.samplers.gp.axis import Array
 from airflow_sparktune.driver.samplers.gp.branch import Branch
@@ -17,6 +18,7 @@ from airflow_sparktune.driver.samplers.gp.escape import tpe_candidates
 from airflow_sparktune.driver.samplers.gp.fits import Fits
 from airflow_sparktune.driver.samplers.gp.history import History, keys
 from airflow_sparktune.driver.samplers.gp.model import Posterior, Settings
+from airflow_sparktune.driver.samplers.gp.noise import Noise
 from airflow_sparktune.driver.samplers.gp.scale import LossScale
 from airflow_sparktune.driver.samplers.gp.space import EncodedSpace
 from airflow_sparktune.driver.samplers.gp.start import spread
@@ -69,9 +71,36 @@ class Proposer:
         # For matrices this small, threads cost more in synchronisation than they gain, and they would take
         # cores from trials.
         with self._threads.limit(limits=1, user_api="blas"):
-            found = self._found(history, rng)
+            # Equal losses of one configuration would push the fitted noise to zero, which the process also
+            # needs to explain ruggedness.
+            told = history if history.noise.matters(history.scale) else history.distinct()
+            found = self._found(told, rng)
             order = np.argsort(-found.scores, kind="stable")
             return self._first_new(found.rows[order], history, rng), found.how
+
+    def repeated(self, history: History) -> int | None:
+        """Return the index of the result whose configuration should run again, or None."""
+        if not repeats.wanted(history):
+            return None
+        return (
+            self.lowest_expected(history)[0] if history.noise.degrees else int(np.nanargmin(history.losses))
+        )
+
+    def lowest_expected(self, history: History) -> tuple[int, float]:
+        """Return the index of the first result with the lowest expected loss, and this loss.
+
+        Results of the same configuration have the same expectation, whatever their losses.
+        """
+        with self._threads.limit(limits=1, user_api="blas"):
+            kept = history.chosen(_MOST, np.random.default_rng(len(history.losses)))
+            scale, settings = history.scale, self._fits.latest(history)
+            targets = scale.targets(history.filled)[kept]
+            posterior = Posterior(self._space, settings, history.rows[kept], targets, history.pending)
+        means = np.where(np.isnan(history.losses[kept]), np.inf, posterior.means)
+        best = history.row_keys[kept[means.argmin()]]
+        successes = np.flatnonzero(~np.isnan(history.losses))
+        first = next(at for at in successes if history.row_keys[at] == best)
+        return int(first), float(scale.losses(means.min()))
 
     def _found(self, history: History, rng: np.random.Generator) -> Found:
         others = self._other_branches(history)
@@ -120,16 +149,19 @@ class Proposer:
 
     def _in_each(self, branches: Sequence[Branch], history: History, rng: np.random.Generator) -> list[Found]:
         """Return candidates of each branch, rated by how much they improve the best loss of all."""
+        noise = history.noise
         lowest = np.nanmin(history.losses)
-        return [self._in_branch(branch, lowest, rng) for branch in branches]
+        if noise.matters(history.scale):
+            lowest = self.lowest_expected(history)[1]
+        return [self._in_branch(branch, lowest, noise, rng) for branch in branches]
 
-    def _in_branch(self, branch: Branch, lowest: float, rng: np.random.Generator) -> Found:
+    def _in_branch(self, branch: Branch, lowest: float, noise: Noise, rng: np.random.Generator) -> Found:
         """Return candidates within a branch, modelled as a separate space.
 
         Compared with a tuned branch, an untuned one would never promise an improvement.
         """
         history, scale = branch.history, branch.history.scale
-        settings = self._fits.of_branch(history, rng)
+        settings = self._fits.of_branch(history, noise, rng)
         posterior = self._posterior(settings, history, scale, rng, most=_MOST_IN_BRANCH)
         best = min(float(scale.targets(np.array(lowest))), posterior.best)
         rows, scores = self._promising(posterior, Region.whole(self._space, branch.way), best, rng)
@@ -169,7 +201,7 @@ class Proposer:
             (key,) = keys(row[None])
             if key not in asked:
                 return np.asarray(row)
-        if not self._said_exhausted and history.repeats_are_equal():
+        if not self._said_exhausted and history.noise.absent:
             self._said_exhausted = True
             log.warning(
                 "no new configuration is left after %d, and repeats give the same loss: "

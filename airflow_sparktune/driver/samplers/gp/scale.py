@@ -53,6 +53,17 @@ class LossScale:
         found = np.where(found > 0, np.log1p(np.maximum(found, 0)), found)
         return np.asarray((found - self.mean) / self.deviation)
 
+    def losses(self, targets: Array) -> Array:
+        """Return the losses that have these targets.
+
+        >>> scale = LossScale.of(np.arange(10.0))
+        >>> scale.losses(scale.targets(np.array([0.0, 4.0, 9.0]))).round(9).tolist()
+        [0.0, 4.0, 9.0]
+        """
+        found = targets * self.deviation + self.mean
+        found = np.where(found > 0, np.expm1(np.maximum(found, 0)), found)
+        return np.asarray(self.boundary + self.unit * found)
+
     @property
     def log_unit(self) -> float:
         """Return the logarithm of the difference in loss that a difference of 1 in good targets means."""
