@@ -93,6 +93,11 @@ class History:
         return Noise.of(np.array(losses) for losses in found.values() if len(losses) > 1)
 
     @property
+    def noisy(self) -> bool:
+        """Return whether repeats have shown noise that can change which of the good losses is lowest."""
+        return self.noise.degrees > 0 and self.noise.matters(self.scale)
+
+    @property
     def repeats(self) -> int:
         """Return the number of ended and running trials whose configuration was suggested before."""
         return len(self.rows) + len(self.pending) - len(self.asked())

@@ -54,7 +54,7 @@ class Noise:
         return self.degrees > 0 and self.deviation == 0.0
 
     def matters(self, scale: LossScale) -> bool:
-        """Return whether the noise is known, and can change which of the good losses is lowest."""
+        """Return whether the noise can change which of the good losses is lowest."""
         return self.deviation > _SMALL * scale.unit
 
     def log_variance(self, scale: LossScale) -> float:

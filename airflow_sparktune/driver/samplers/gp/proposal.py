@@ -73,8 +73,8 @@ class Proposer:
         with self._threads.limit(limits=1, user_api="blas"):
             # Equal losses of one configuration would push the fitted noise to zero, which the process also
             # needs to explain ruggedness.
-            told = history if history.noise.matters(history.scale) else history.distinct()
-            found = self._found(told, rng)
+            results = history if history.noisy else history.distinct()
+            found = self._found(results, rng)
             order = np.argsort(-found.scores, kind="stable")
             return self._first_new(found.rows[order], history, rng), found.how
 
@@ -89,7 +89,7 @@ class Proposer:
     def lowest_expected(self, history: History) -> tuple[int, float]:
         """Return the index of the first result with the lowest expected loss, and this loss.
 
-        Results of the same configuration have the same expectation, whatever their losses.
+        All repeats of a configuration share one expected loss.
         """
         with self._threads.limit(limits=1, user_api="blas"):
             kept = history.chosen(_MOST, np.random.default_rng(len(history.losses)))
@@ -151,7 +151,7 @@ class Proposer:
         """Return candidates of each branch, rated by how much they improve the best loss of all."""
         noise = history.noise
         lowest = np.nanmin(history.losses)
-        if noise.matters(history.scale):
+        if history.noisy:
             lowest = self.lowest_expected(history)[1]
         return [self._in_branch(branch, lowest, noise, rng) for branch in branches]
 

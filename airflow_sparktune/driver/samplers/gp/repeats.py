@@ -15,4 +15,4 @@ def wanted(history: History) -> bool:
         return False
     if history.noise.degrees == 0:
         return history.repeats == 0
-    return history.noise.matters(history.scale) and history.repeats < min(history.finite // _EVERY, _MOST)
+    return history.noisy and history.repeats < min(history.finite // _EVERY, _MOST)

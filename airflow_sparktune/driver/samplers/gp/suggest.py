@@ -93,11 +93,10 @@ class _Search:
         """Return the trial with the lowest expected loss if there is noise."""
         ended = _ended(documents)
         history = self._history(ended, self._encoded([]))
-        noise = history.noise
-        if noise.degrees == 0 or not noise.matters(history.scale):
+        if not history.noisy:
             return None
         at, loss = self._loaded_proposer().lowest_expected(history)
-        return Recommendation(number=ended[at]["tid"], loss=loss, noise=noise.deviation)
+        return Recommendation(number=ended[at]["tid"], loss=loss, noise=history.noise.deviation)
 
     def _history(self, ended: Sequence[Mapping[str, Any]], running: Array) -> History:
         losses = np.array([_loss(document) for document in ended], dtype=float)
