@@ -22,7 +22,7 @@ def class_archive() -> Iterator[ClassArchive]:
                 "Java must be able to archive Spark's classes here, but is not: see ClassArchive"
             )
         archive.make()
-        wait_for(lambda: bool(archive.options), within_s=300, every_s=1)
+        wait_for(lambda: archive.options, what="the archive of Spark's classes", within_s=300, every_s=1)
         yield archive
 
 

@@ -19,7 +19,7 @@ from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.trial import Trial
 from benchmarks.report import Findings, middle
 from benchmarks.start import class_archive, hidden
-from tests.integration.airflow_site import Run, Site, standalone, wait_for
+from tests.integration.airflow_site import Run, Site, standalone
 
 QUESTION = "How soon does a task of Airflow have all slots busy, and its result?"
 TARGET = (
@@ -144,7 +144,7 @@ def _run(site: Site, dag: str, name: str) -> Any:
     """Run a DAG to its end; returns its task instance as Airflow's API describes it."""
     run: Run = site.trigger(dag, name)
     # Looked at rarely, because each look costs Airflow time.
-    wait_for(lambda: run.state("run") in ("success", "failed"), within_s=180, every_s=3)
+    run.wait("success", "failed", task="run", every_s=3)
     instance = site.call("GET", run.path("run"))
     if instance["state"] != "success":
         raise RuntimeError(f"the task must succeed, got {instance['state']}; its log:\n{run.log('run')}")

@@ -57,7 +57,11 @@ def _own_engine(folder: Path) -> Iterator[None]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("DOCKER_HOST", socket)
             patch.setenv("BUILDX_CONFIG", str(folder / "buildx"))  # default: the home folder
-            wait_for(lambda: process.poll() is not None or _answers(), within_s=60)
+            wait_for(
+                lambda: process.poll() is not None or _answers(),
+                what="a Docker engine to answer",
+                within_s=180,
+            )
             if process.poll() is not None:
                 raise RuntimeError(
                     f"no Docker engine could be started:\n{(folder / 'log').read_text()[-3000:]}"

@@ -106,7 +106,9 @@ class Stack:
         """Wait until the engine has restarted the container and it is healthy."""
         with timed(f"{service} is back"):
             wait_for(
-                lambda: self.container(service)["RestartCount"] > 0 and self.is_healthy(service),
+                lambda: (self.container(service)["RestartCount"], self.is_healthy(service)),
+                all,
+                what=f"{service} to be restarted and healthy",
                 within_s=within_s,
             )
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
 
 import httpx
 import pytest
@@ -68,9 +66,9 @@ def test_studies_outlive_the_scheduler_and_a_worker(stack: Stack, monkeypatch: p
         run = stack.airflow.trigger("retune_digits", "weekly")
         with stack.killer("scheduler") as kill:
             with timed("a trial has ended"):
-                _wait_for(journal, lambda study: study.finished >= 1, within_s=240)
+                _wait_for_trials(journal, 1)
             _check_secrets_while_it_runs(stack)
-            _wait_for(journal, lambda study: study.finished >= 2)
+            _wait_for_trials(journal, 2)
             kill()
         before = _read(journal)
         finished = {number: trial for number, trial in before.trials.items() if trial.counts}
@@ -82,7 +80,7 @@ def test_studies_outlive_the_scheduler_and_a_worker(stack: Stack, monkeypatch: p
 
         with stack.killer("spark-worker-1") as kill:
             with timed("the next attempt has ended a trial"):
-                _wait_for(journal, lambda study: study.finished > len(finished), within_s=420)
+                _wait_for_trials(journal, len(finished) + 1)
             kill()
         assert _read(journal).closed is None
     stack.wait_for_return("spark-worker-1", within_s=180)
@@ -112,14 +110,18 @@ def _read(journal: StudyFollower) -> Study:
     return journal.study
 
 
-def _wait_for(journal: StudyFollower, holds: Callable[[Study], Any], *, within_s: float = 300) -> None:
-    wait_for(lambda: bool(holds(_read(journal))), within_s=within_s)
+def _wait_for_trials(journal: StudyFollower, count: int) -> None:
+    wait_for(
+        lambda: _read(journal).finished,
+        lambda finished: finished >= count,
+        what=f"{count} trials of {STUDY}",
+        within_s=420,
+    )
 
 
 def _wait_for_success(run: Run, task: str) -> None:
-    ended = ("success", "failed", "upstream_failed", "skipped")
     with timed(f"{run.dag}.{task} has ended"):
-        wait_for(lambda: run.state(task=task) in ended, within_s=420, every_s=2)
+        run.wait("success", "failed", "upstream_failed", "skipped", task=task, within_s=420, every_s=2)
     assert run.state(task=task) == "success", run.log(attempt=run.tries())
 
 
@@ -144,8 +146,9 @@ def _check_retuning(stack: Stack, run: Run) -> None:
     """Check that the first champion is recorded, and that its event has triggered the training."""
     _wait_for_success(run, "tune")
     assert run.xcom(key="tuning_result")["decision"] == "first"
-    wait_for(lambda: bool(stack.airflow.runs("train_production")), within_s=120)
-    (trained,) = stack.airflow.runs("train_production")
+    (trained,) = wait_for(
+        lambda: stack.airflow.runs("train_production"), what="a run of train_production", within_s=120
+    )
     _wait_for_success(trained, "train")
     shown = json.loads(stack.run_in("api-server", "sparktune", "champion", CHAMPION, "--json"))
     assert trained.xcom(task="train")["params"] == run.xcom() == shown["params"]

@@ -13,17 +13,20 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
 import psutil
 
 PASSWORD = "admin-pass"
+PATIENCE_S = 600  # for a busy machine; a test that claims to be fast waits for less
 SECOND_LOG = "second-scheduler.log"
 # PYTHONPATH: a worktree tests its own package with the environment of another one.
 PASSED_ON = ("JAVA_HOME", "OPENBLAS_CORETYPE", "XDG_CACHE_HOME", "PYTHONPATH")
 SPARK = {"AIRFLOW_CONN_SPARK_DEFAULT": '{"conn_type": "spark", "host": "local[2]"}'}
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -46,13 +49,30 @@ class Run:
     def tries(self, task: str = "tune") -> int:
         return int(self._instance(task)["try_number"])
 
-    def wait(self, *states: str, task: str = "tune", index: int = -1, within_s: float = 180) -> None:
-        wait_for(lambda: self.state(task, index) in states, within_s=within_s)
+    def wait(
+        self,
+        *states: str,
+        task: str = "tune",
+        index: int = -1,
+        within_s: float = PATIENCE_S,
+        every_s: float = 0.2,
+    ) -> None:
+        """Wait until a task's state is one of these."""
+        wait_for(
+            lambda: self.state(task, index),
+            lambda state: state in states,
+            what=f"{self.dag}.{task} in run {self.run} to be {' or '.join(states)}",
+            within_s=within_s,
+            every_s=every_s,
+        )
 
-    def wait_for_end(self, *, within_s: float = 180) -> None:
+    def wait_for_end(self) -> None:
         """Wait until the scheduler has recorded the end of all tasks."""
-        path = f"dags/{self.dag}/dagRuns/{self.run}"
-        wait_for(lambda: self.site.call("GET", path)["state"] in ("success", "failed"), within_s=within_s)
+        wait_for(
+            lambda: self.site.call("GET", f"dags/{self.dag}/dagRuns/{self.run}")["state"],
+            lambda state: state in ("success", "failed"),
+            what=f"the end of {self.dag}, run {self.run}",
+        )
 
     def xcom(self, task: str = "tune", key: str = "return_value", index: int = -1) -> Any:
         path = f"{self.path(task)}/xcomEntries/{key}?map_index={index}&deserialize=true"
@@ -74,9 +94,9 @@ class Run:
         Airflow fails a task that is answered before its scheduler has recorded the end of the process that
         asked: it mistakes the answered task's queued state for a crash. Only its log shows the recording.
         """
-        self.wait("awaiting_input", "failed", "skipped", "upstream_failed", task=task, within_s=600)
+        self.wait("awaiting_input", "failed", "skipped", "upstream_failed", task=task)
         heard = f"TaskInstance Finished: dag_id={self.dag}, task_id={task}, run_id={self.run}"
-        wait_for(lambda: self.site.scheduler_has_said(heard), within_s=120)
+        wait_for(lambda: self.site.scheduler_has_said(heard), what=f"{heard!r} in the scheduler's log")
         return self.site.call("GET", f"{self.path(task)}/-1/hitlDetails")
 
     def answer(self, task: str, option: str) -> None:
@@ -124,7 +144,11 @@ class Site:
 
     def unpause(self, dag: str) -> None:
         """Unpause a DAG as soon as its file has been parsed."""
-        wait_for(lambda: any(each["dag_id"] == dag for each in self.call("GET", "dags")["dags"]), within_s=90)
+        wait_for(
+            lambda: [each["dag_id"] for each in self.call("GET", "dags")["dags"]],
+            lambda parsed: dag in parsed,
+            what=f"the DAG {dag} to be parsed",
+        )
         self.call("PATCH", f"dags/{dag}", is_paused=False)
 
     def runs(self, dag: str) -> list[Run]:
@@ -171,13 +195,24 @@ class Site:
             return False
 
 
-def wait_for(ready: Callable[[], bool], *, within_s: float, every_s: float = 0.2) -> None:
-    """Wait until `ready()` holds; raises TimeoutError after that long."""
+def wait_for(
+    look: Callable[[], T],
+    until: Callable[[T], object] = bool,
+    *,
+    what: str,
+    within_s: float = PATIENCE_S,
+    every_s: float = 0.2,
+) -> T:
+    """Look until what is seen meets `until`, and return it.
+
+    Raises a TimeoutError that names `what` was awaited and what was last seen.
+    """
     end = time.monotonic() + within_s
-    while not ready():
+    while not until(seen := look()):
         if time.monotonic() > end:
-            raise TimeoutError(f"this did not come true within {within_s} s: {ready}")
+            raise TimeoutError(f"waited {within_s:g} s for {what}; last seen: {seen!r}")
         time.sleep(every_s)
+    return seen
 
 
 @contextmanager
@@ -259,7 +294,7 @@ def running(
             start_new_session=True,
         )
     try:
-        wait_for(lambda: _healthy(url), within_s=180)
+        wait_for(lambda: _health(url), lambda seen: seen == httpx.codes.OK, what=f"Airflow at {url}")
         yield
     except TimeoutError as error:
         raise TimeoutError(f"{error}; the end of Airflow's log:\n{log.read_text()[-3000:]}") from error
@@ -287,8 +322,9 @@ def _only_airflow(home: Path) -> Path:
     return folder
 
 
-def _healthy(url: str) -> bool:
+def _health(url: str) -> int | str:
+    """Return the status of the health check, or why there was no answer."""
     try:
-        return httpx.get(f"{url}/api/v2/monitor/health", timeout=5).status_code == httpx.codes.OK
-    except httpx.HTTPError:
-        return False
+        return httpx.get(f"{url}/api/v2/monitor/health", timeout=5).status_code
+    except httpx.HTTPError as error:
+        return str(error)

@@ -24,14 +24,19 @@ def standalone_cluster(folder: Path) -> Iterator[str]:
     with ExitStack() as stack:
         arguments = (f"{DEPLOY}.master.Master", *host, "--port", str(port), "--webui-port", str(free_port()))
         stack.enter_context(_daemon(folder / "master.log", *arguments))
-        wait_for(lambda: _listens(port), within_s=60)
+        wait_for(lambda: _listens(port), what=f"the master to listen on port {port}", within_s=180)
         for number in (1, 2):
             size = ["--cores", "1", "--memory", "1g", "--work-dir", str(folder / f"worker{number}")]
             ports = ["--webui-port", str(free_port())]
             arguments = (f"{DEPLOY}.worker.Worker", *host, *size, *ports, master)
             stack.enter_context(_daemon(folder / f"worker{number}.log", *arguments))
         log = folder / "master.log"
-        wait_for(lambda: log.read_text().count("Registering worker") == 2, within_s=60)
+        wait_for(
+            lambda: log.read_text().count("Registering worker"),
+            lambda workers: workers == 2,
+            what="two workers to register",
+            within_s=180,
+        )
         yield master
 
 

@@ -15,7 +15,7 @@ from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.study import Study
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 
 def address(run: Run, *, generation: int = 0, index: int = -1) -> str:
@@ -27,6 +27,13 @@ def address(run: Run, *, generation: int = 0, index: int = -1) -> str:
 
 def study(run: Run, **where: int) -> Study:
     return read_study(address(run, **where)).study
+
+
+def wait_for_trials(run: Run, count: int) -> None:
+    """Wait until this many trials have finished."""
+    wait_for(
+        lambda: study(run).finished, lambda finished: finished >= count, what=f"{count} trials of {run.dag}"
+    )
 
 
 def family(run: Run) -> list[psutil.Process]:
@@ -65,7 +72,7 @@ def test_example(airflow: Site, dag: str) -> None:
 def test_killed_driver_is_resumed(airflow: Site) -> None:
     """After kill -9 of the driver at trial 12, the retry ends with exactly 30 and keeps the earlier ones."""
     run = airflow.trigger("resumed")
-    wait_for(lambda: study(run).finished >= 11, within_s=120)
+    wait_for_trials(run, 11)
     (driver,) = drivers(run)
     os.kill(driver.pid, signal.SIGKILL)
     before = {number: trial for number, trial in study(run).trials.items() if trial.counts}
@@ -83,7 +90,7 @@ def test_killed_driver_is_resumed(airflow: Site) -> None:
 def test_misspelled_module_has_a_short_error_and_is_not_retried(airflow: Site) -> None:
     """A misspelled module fails the task permanently at the first of seven tries."""
     run = airflow.trigger("misspelled")
-    run.wait("failed", within_s=90)
+    run.wait("failed")
     assert run.tries() == 1
     assert "no module named 'objectivs'; check the spelling" in run.log()
 
@@ -98,7 +105,7 @@ def test_decorated_objective_and_clear(airflow: Site) -> None:
     assert {trial.info["number"] for trial in first.trials.values()} == set(range(6))
     run.wait_for_end()  # a task that is cleared while the scheduler ends the run is not run again
     run.clear("tune")
-    wait_for(lambda: study(run, generation=1).result_stands, within_s=120)
+    wait_for(lambda: study(run, generation=1).result_stands, what="the result of the second study")
     run.wait("success")
     second = study(run, generation=1)
     assert second.attempts[0].opened > first.closed.at
@@ -133,7 +140,7 @@ def test_script_around_fmin(airflow: Site) -> None:
 def test_task_marked_failed_leaves_nothing(airflow: Site) -> None:
     """The driver records that it was killed; no process and no work folder remains."""
     run = airflow.trigger("endless")
-    wait_for(lambda: study(run).finished >= 2, within_s=120)
+    wait_for_trials(run, 2)
     members = family(run)
     everybody = [each for member in members for each in (member, *member.children(recursive=True))]
     work = next(
@@ -143,14 +150,14 @@ def test_task_marked_failed_leaves_nothing(airflow: Site) -> None:
     run.mark_failed()
     _, alive = psutil.wait_procs(everybody, timeout=30)
     assert alive == []
-    wait_for(lambda: not work.exists(), within_s=10)
+    wait_for(lambda: not work.exists(), what=f"{work} to be removed", within_s=10)
     assert study(run).closed.reason is StopReason.KILLED
 
 
 def test_killed_task_process_leaves_nothing(airflow: Site) -> None:
     """SIGKILL of the task's process ends JVM, driver and workers; no failed trial is recorded."""
     run = airflow.trigger("endless", run="r2")
-    wait_for(lambda: study(run).finished >= 2, within_s=120)
+    wait_for_trials(run, 2)
     (driver,) = drivers(run)
     jvm = driver.parent()
     everybody = [jvm, *jvm.children(recursive=True)]

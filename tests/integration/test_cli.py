@@ -69,6 +69,16 @@ def study(folder: Path) -> str:
     return str(folder / "study")
 
 
+def wait_for_trials(folder: Path, count: int) -> None:
+    """Wait until this many trials have finished."""
+    wait_for(
+        lambda: read_study(study(folder)).study.finished,
+        lambda finished: finished >= count,
+        what=f"{count} trials",
+        within_s=240,
+    )
+
+
 def output(process: subprocess.Popen[str]) -> str:
     return process.communicate(timeout=240)[0]
 
@@ -81,7 +91,7 @@ def test_killed_and_continued(start: Start, tmp_path: Path) -> None:
     """30 trials on 2 slots, kill -9 at trial 12: the same command completes 30 and keeps the first 11."""
     spec = {"max_evals": 30, "parallelism": 2, "objective_kwargs": {"sleep": 0.2}}
     first = start(**spec)
-    wait_for(lambda: read_study(study(tmp_path)).study.finished >= 11, within_s=120)
+    wait_for_trials(tmp_path, 11)
     for process in psutil.Process(first.pid).children(recursive=True):
         if "python" in process.name() and study(tmp_path) in process.cmdline():
             os.kill(process.pid, signal.SIGKILL)
@@ -128,7 +138,7 @@ def test_nothing_is_left_in_the_temporary_folder(start: Start, temporary: Path) 
 def at_work(start: Start, tmp_path: Path, temporary: Path) -> subprocess.Popen[str]:
     """Start a run without an end that has finished a trial."""
     process = start(max_evals=10_000, objective_kwargs={"sleep": 0.2})
-    wait_for(lambda: read_study(study(tmp_path)).study.finished >= 1, within_s=120)
+    wait_for_trials(tmp_path, 1)
     return process
 
 

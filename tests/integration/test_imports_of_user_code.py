@@ -6,7 +6,7 @@ import httpx
 import pytest
 from airflow_site import PASSWORD, Site, logged_in
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 
 def test_only_driver_and_executors_import_user_code(airflow: Site) -> None:

@@ -18,7 +18,7 @@ from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.study import Study
 from tests.tracking.servers import mlflow_server, runs_of
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 
 def test_mlflow_shows_each_trial_once_after_kills(airflow: Site, tmp_path: Path) -> None:
@@ -28,10 +28,14 @@ def test_mlflow_shows_each_trial_once_after_kills(airflow: Site, tmp_path: Path)
         connection = {"connection_id": "mlflow_test", "conn_type": "http"}
         airflow.call("POST", "connections", **connection, host=where.hostname, port=where.port)
         run = airflow.trigger("tracked")
-        wait_for(lambda: _study(run).finished >= 8, within_s=180)
+        wait_for(lambda: _study(run).finished, lambda finished: finished >= 8, what="8 trials")
         (driver,) = _drivers(run)
         os.kill(driver.pid, signal.SIGKILL)
-        wait_for(lambda: len(_study(run).attempts) == 2 and _study(run).finished >= 16, within_s=180)
+        wait_for(
+            lambda: (len(_study(run).attempts), _study(run).finished),
+            lambda seen: seen[0] == 2 and seen[1] >= 16,
+            what="a second attempt and 16 trials",
+        )
         (driver,) = _drivers(run)
         task = driver.parent().ppid()
         os.kill(task, signal.SIGKILL)

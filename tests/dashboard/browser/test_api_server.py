@@ -22,7 +22,7 @@ from tests.dashboard.helpers.second_server import PASSWORDS, Server, second_serv
 from tests.dashboard.helpers.synthetic import Writer
 from tests.integration.airflow_site import Site, logged_in
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

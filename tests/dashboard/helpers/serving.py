@@ -19,7 +19,7 @@ def served(app: FastAPI) -> Iterator[str]:
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
     thread = Thread(target=server.run, daemon=True)
     thread.start()
-    wait_for(lambda: server.started, within_s=30)
+    wait_for(lambda: server.started, what=f"the page's server on port {port}", within_s=60)
     yield f"http://localhost:{port}"
     server.should_exit = True
     thread.join(timeout=10)
