@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).parent.parent.parent
 DOCKER = ROOT / "docker"
+ADDED = Path(__file__).parent / "compose.yaml"
 PROJECT = "sparktune-test"
 
 
@@ -48,8 +49,8 @@ class Stack:
 
     @property
     def _compose(self) -> list[str]:
-        files = ["--file", str(DOCKER / "compose.yaml"), "--env-file", str(self.env_file)]
-        return ["compose", "--project-name", PROJECT, *files]
+        files = ["--file", str(DOCKER / "compose.yaml"), "--file", str(ADDED)]
+        return ["compose", "--project-name", PROJECT, *files, "--env-file", str(self.env_file)]
 
     def run_in(self, service: str, *command: str) -> str:
         """Run a command inside a service's container; returns its output."""

@@ -145,6 +145,7 @@ def _check_what_people_see(stack: Stack, run: Run, study: Study) -> None:
 def _check_retuning(stack: Stack, run: Run) -> None:
     """Check that the first champion is recorded, and that its event has triggered the training."""
     _wait_for_success(run, "tune")
+    assert [each.run for each in stack.airflow.runs(run.dag)] == [run.run]
     assert run.xcom(key="tuning_result")["decision"] == "first"
     (trained,) = wait_for(
         lambda: stack.airflow.runs("train_production"), what="a run of train_production", within_s=120

@@ -21,6 +21,7 @@ import psutil
 
 PASSWORD = "admin-pass"
 PATIENCE_S = 600  # for a busy machine; a test that claims to be fast waits for less
+POLICY = Path(__file__).parent / "site"
 SECOND_LOG = "second-scheduler.log"
 # PYTHONPATH: a worktree tests its own package with the environment of another one.
 PASSED_ON = ("JAVA_HOME", "OPENBLAS_CORETYPE", "XDG_CACHE_HOME", "PYTHONPATH")
@@ -221,8 +222,9 @@ def standalone(
 ) -> Iterator[Site]:
     """Run `airflow standalone` with folders of DAGs, by its path, without a venv on PATH.
 
-    `environment` overrides its environment variables.
+    No DAG runs by the clock. `environment` overrides its environment variables.
     """
+    (home / "config").symlink_to(POLICY)  # Airflow looks there for its local settings
     site = Site(f"http://localhost:{free_port()}", home)
     local = "airflow.dag_processing.bundles.local.LocalDagBundle"
     folders = [

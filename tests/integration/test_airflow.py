@@ -69,6 +69,18 @@ def test_example(airflow: Site, dag: str) -> None:
         assert Path(scores["model"]).is_file()
 
 
+def test_no_dag_runs_by_the_clock(airflow: Site) -> None:
+    """Otherwise a weekly DAG that a test unpauses on a Sunday would have one run more."""
+    dags = wait_for(
+        lambda: airflow.call("GET", "dags")["dags"],
+        lambda dags: {"retune_weekly", "train_production"} <= {each["dag_id"] for each in dags},
+        what="the examples to be parsed",
+    )
+    schedules = {each["dag_id"]: each["timetable_summary"] for each in dags}
+    assert [each["dag_id"] for each in dags if each["next_dagrun_run_after"]] == []
+    assert (schedules["retune_weekly"], schedules["train_production"]) == ("None", "Asset")
+
+
 def test_killed_driver_is_resumed(airflow: Site) -> None:
     """After kill -9 of the driver at trial 12, the retry ends with exactly 30 and keeps the earlier ones."""
     run = airflow.trigger("resumed")
