@@ -78,7 +78,7 @@ def test_no_dag_runs_by_the_clock(airflow: Site) -> None:
     )
     schedules = {each["dag_id"]: each["timetable_summary"] for each in dags}
     assert [each["dag_id"] for each in dags if each["next_dagrun_run_after"]] == []
-    assert (schedules["retune_weekly"], schedules["train_production"]) == ("None", "Asset")
+    assert (schedules["retune_weekly"], schedules["train_production"]) == (None, "Asset")
 
 
 def test_killed_driver_is_resumed(airflow: Site) -> None:
