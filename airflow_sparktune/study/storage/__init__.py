@@ -7,7 +7,6 @@ from airflow_sparktune.study.storage.base import Storage
 from airflow_sparktune.study.storage.connections import (
     connection_of,
     use_connections,
-    with_connection_of,
     without_connection,
 )
 from airflow_sparktune.study.storage.local import LocalStorage, share
@@ -16,7 +15,7 @@ from airflow_sparktune.study.storage.object_store import FsspecStorage
 
 __all__ = [
     "FsspecStorage", "LocalStorage", "MemoryStorage", "Storage", "clear", "connection_of", "open_storage",
-    "share", "use_connections", "with_connection_of", "without_connection",
+    "share", "use_connections", "without_connection",
 ]  # fmt: skip
 
 

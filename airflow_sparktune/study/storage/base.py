@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import errno
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
 from airflow_sparktune.errors import StorageError, StorageUnavailable
+
+log = logging.getLogger(__name__)
 
 # Larger files are not read. Segments are far smaller.
 MOST_BYTES = 256 * 2**20
@@ -19,13 +23,21 @@ _LASTING_CODES = (errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL)
 
 
 class Storage(Protocol):
-    """The four operations that a journal needs; names are relative paths with `/`.
+    """The operations that a journal and a record need; names are relative paths with `/`.
 
     Each may raise StorageError, or StorageUnavailable if a later retry can help.
     """
 
     def write(self, name: str, data: bytes) -> None:
         """Write the file durably and atomically: a reader sees all of it or nothing."""
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Write a new file as `write` does; return False and change nothing if the name exists.
+
+        Of several callers at the same time, one creates the file. False may also mean that this caller did,
+        and that the answer was lost on the way: read the file to know. A storage that cannot do this looks,
+        writes and reads back instead, and calls `warn_not_exclusive`.
+        """
 
     def read(self, name: str) -> bytes:
         """Return the content of the file; raises FileNotFoundError if it does not exist."""
@@ -35,6 +47,17 @@ class Storage(Protocol):
 
     def remove(self, names: Sequence[str]) -> None:
         """Remove the files in as few requests as possible; a missing file is not an error."""
+
+
+@cache
+def warn_not_exclusive(address: str) -> None:
+    """Log, once for each address, that `create` cannot tell apart two callers at the same moment."""
+    log.warning(
+        "the storage at %s cannot create a file exclusively: of two decisions at the same moment, one may be "
+        "missing from the record of champions; run one retuning of a task at a time (max_active_runs=1), or "
+        "use a local folder or Amazon S3",
+        address,
+    )
 
 
 @contextmanager
@@ -48,6 +71,18 @@ def readable(path: str | Path) -> Iterator[None]:
         raise kind_of(error)(
             f"the study folder must be readable, got {error.strerror or error} for {path}; "
             "give this user the right to read there"
+        ) from error
+
+
+@contextmanager
+def writable(path: str | Path) -> Iterator[None]:
+    """Raise StorageError, or StorageUnavailable, if a file cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise kind_of(error)(
+            f"the study folder must be writable, got {error.strerror or error} for {path}; "
+            "choose another storage, or give this user the right to write there"
         ) from error
 
 

@@ -46,19 +46,6 @@ def without_connection(address: str) -> str:
     return f"{found['scheme']}://{found['rest']}" if found else address
 
 
-def with_connection_of(address: str, other: str) -> str:
-    """Return `address` with the connection of `other`, if both have the same scheme.
-
-    >>> with_connection_of("s3://bucket/churn", "s3://aws_lake@bucket/churn/g0")
-    's3://aws_lake@bucket/churn'
-    """
-    found = _ADDRESS.fullmatch(other)
-    prefix = f"{found['scheme']}://" if found else ""
-    if found is None or _ADDRESS.fullmatch(address) or not address.startswith(prefix):
-        return address
-    return f"{prefix}{found['conn_id']}@{address.removeprefix(prefix)}"
-
-
 def opened(address: str) -> Any:
     """Return the file system for an address with a connection, None for one without.
 

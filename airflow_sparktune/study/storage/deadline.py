@@ -37,6 +37,9 @@ class DeadlineStorage:
     def write(self, name: str, data: bytes) -> None:
         self._call(lambda: self._storage.write(name, data))
 
+    def create(self, name: str, data: bytes) -> bool:
+        return self._call(lambda: self._storage.create(name, data))
+
     def read(self, name: str) -> bytes:
         return self._call(lambda: self._storage.read(name))
 

@@ -14,7 +14,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from airflow_sparktune.errors import StorageError
-from airflow_sparktune.study.storage.base import MOST_BYTES, kind_of, readable
+from airflow_sparktune.study.storage.base import (
+    MOST_BYTES,
+    kind_of,
+    readable,
+    warn_not_exclusive,
+    writable,
+)
 
 _TEMPORARY = ".tmp-"
 # A temporary file this old was left by a killed writer: writing one takes seconds at most.
@@ -25,6 +31,8 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 # The folder's group may read it, and new files in it belong to that group.
 _SHARED = stat.S_ISGID | stat.S_IRGRP | stat.S_IXGRP
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+# The file system has no hard links: FAT, some network and FUSE file systems.
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 # The name exists, but is not a regular file or folder: e.g. a link or a socket.
 _FOREIGN = (errno.ELOOP, errno.ENXIO)
 
@@ -43,15 +51,29 @@ class LocalStorage:
 
     def write(self, name: str, data: bytes) -> None:
         path = PurePosixPath(name)
-        try:
+        with writable(self._root / name):
             self._sweep()
             with self._folder(path.parent, create=True) as folder:
                 _write(folder, path.name, data)
-        except OSError as error:
-            raise kind_of(error)(
-                f"the study folder must be writable, got {error.strerror or error} for {self._root / name}; "
-                "choose another storage, or give this user the right to write there"
-            ) from error
+
+    def create(self, name: str, data: bytes) -> bool:
+        path = PurePosixPath(name)
+        with writable(self._root / name):
+            self._sweep()
+            with self._folder(path.parent, create=True) as folder:
+                try:
+                    _write(folder, path.name, data, replace=False)
+                except FileExistsError:
+                    return False
+                except OSError as error:
+                    if error.errno not in _NO_LINKS:
+                        raise
+                    warn_not_exclusive(str(self._root))
+                    if path.name in os.listdir(folder):  # noqa: PTH208 - pathlib takes no file descriptors
+                        return False
+                    _write(folder, path.name, data)
+                    return _read(folder, path.name) == data
+        return True
 
     def read(self, name: str) -> bytes:
         path = PurePosixPath(name)
@@ -184,7 +206,8 @@ def _share_like(folder: int, made: int, most: int) -> None:
         os.fchmod(made, stat.S_IMODE(os.fstat(made).st_mode) | mode & most)
 
 
-def _write(folder: int, name: str, data: bytes) -> None:
+def _write(folder: int, name: str, data: bytes, *, replace: bool = True) -> None:
+    """Write a file; raises FileExistsError without `replace` if the name exists."""
     temporary = f"{_TEMPORARY}{secrets.token_hex(8)}"
     handle = os.open(temporary, _WRITE, _rights(folder, 0o666), dir_fd=folder)
     try:
@@ -193,7 +216,12 @@ def _write(folder: int, name: str, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        if replace:
+            os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        else:
+            # Unlike opening the name with O_EXCL, this never shows a reader half a file.
+            os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+            os.unlink(temporary, dir_fd=folder)
     except OSError:
         with suppress(OSError):
             os.unlink(temporary, dir_fd=folder)

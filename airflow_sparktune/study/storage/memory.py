@@ -14,6 +14,9 @@ class MemoryStorage:
     def write(self, name: str, data: bytes) -> None:
         self.files[name] = data
 
+    def create(self, name: str, data: bytes) -> bool:
+        return self.files.setdefault(name, data) is data
+
     def read(self, name: str) -> bytes:
         try:
             return self.files[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -10,13 +11,21 @@ from typing import Any
 
 from airflow_sparktune.errors import StorageError, StorageUnavailable
 from airflow_sparktune.study.storage import connections
-from airflow_sparktune.study.storage.base import MOST_BYTES, kind_of, readable
+from airflow_sparktune.study.storage.base import (
+    MOST_BYTES,
+    kind_of,
+    readable,
+    warn_not_exclusive,
+    writable,
+)
 
 # Their PUT is atomic.
 _WHOLE = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory"})
 # Their rename replaces an existing file.
 _REPLACING = frozenset({"sftp", "ssh"})
 _TEMPORARY = ".tmp-"
+# S3's error codes for a name that exists, or that another request creates at this moment.
+_EXISTS = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
 # S3's error codes for expired credentials.
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
 
@@ -34,17 +43,31 @@ class FsspecStorage:
         self._made: set[str] = set()
         self._files, self._root = _open(url)
         self._protocols = frozenset(_protocols(self._files))
+        # Whether the server refuses to create a name that exists; None before the first `create`.
+        self._exclusive = None if self._protocols & _WHOLE and _takes_mode(self._files) else False
 
     def write(self, name: str, data: bytes) -> None:
         path = f"{self._root}/{name}"
-        try:
-            with self._call():
+        with writable(path), self._call():
+            self._write(path, data)
+
+    def create(self, name: str, data: bytes) -> bool:
+        path = f"{self._root}/{name}"
+        with writable(path), self._call():
+            if self._exclusive is not False:
+                if not self._put_new(path, data):
+                    return False
+                if self._exclusive is None:
+                    # A server that ignores the condition writes the same bytes again.
+                    self._exclusive = not self._put_new(path, data)
+                if self._exclusive:
+                    return True
+            elif self._files.exists(path):
+                return False
+            else:
                 self._write(path, data)
-        except OSError as error:
-            raise kind_of(error)(
-                f"the study folder must be writable, got {error} for {path}; "
-                "choose another storage, or give this user the right to write there"
-            ) from error
+            warn_not_exclusive(self._url)
+            return self._read(path) == data
 
     def read(self, name: str) -> bytes:
         path = f"{self._root}/{name}"
@@ -102,6 +125,16 @@ class FsspecStorage:
             data = self._files.cat_file(path)  # the range is invalid for an empty object
         return data
 
+    def _put_new(self, path: str, data: bytes) -> bool:
+        """Ask the server to create a file; return False if it refuses because the file exists."""
+        try:
+            self._files.pipe_file(path, data, mode="create")
+        except OSError as error:
+            if isinstance(error, FileExistsError) or _codes_of(error) & _EXISTS:
+                return False
+            raise
+        return True
+
     def _write(self, path: str, data: bytes) -> None:
         from fsspec import AbstractFileSystem
 
@@ -144,7 +177,7 @@ class FsspecStorage:
             with _as_os_errors():
                 yield
         except OSError as error:
-            if not _has_expired(error):
+            if not _codes_of(error) & _EXPIRED:
                 raise
             self._expired = True
             raise StorageUnavailable(
@@ -180,14 +213,21 @@ def _protocols(files: Any) -> tuple[str, ...]:
     return (files.protocol,) if isinstance(files.protocol, str) else tuple(files.protocol)
 
 
-def _has_expired(error: BaseException | None) -> bool:
-    """Return whether a botocore error in the chain reports expired credentials."""
+def _takes_mode(files: Any) -> bool:
+    """Return whether the client can ask the server to write new files only."""
+    call = getattr(type(files), "_pipe_file", type(files).pipe_file)
+    return "mode" in inspect.signature(call).parameters
+
+
+def _codes_of(error: BaseException | None) -> frozenset[str]:
+    """Return the error codes of the botocore errors in the chain."""
+    codes = set()
     while error is not None:
         answer = getattr(error, "response", None)
-        if isinstance(answer, dict) and answer.get("Error", {}).get("Code") in _EXPIRED:
-            return True
+        if isinstance(answer, dict):
+            codes.add(answer.get("Error", {}).get("Code"))
         error = error.__cause__
-    return False
+    return frozenset(codes)
 
 
 @contextmanager

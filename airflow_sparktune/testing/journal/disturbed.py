@@ -30,5 +30,8 @@ class Disturbed:
     def write(self, name: str, data: bytes) -> None:
         self._storage.write(name, data)
 
+    def create(self, name: str, data: bytes) -> bool:
+        return self._storage.create(name, data)
+
     def remove(self, names: Sequence[str]) -> None:
         self._storage.remove(names)

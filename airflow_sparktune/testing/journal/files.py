@@ -10,7 +10,7 @@ from airflow_sparktune.study.storage import Storage
 
 
 class FilesSuite:
-    """Tests of the four methods of a storage."""
+    """Tests of the methods of a storage."""
 
     def test_what_was_written_reads_back(self, storage: Storage) -> None:
         """A file can be read byte for byte as soon as write returns, and can be replaced."""
@@ -18,6 +18,16 @@ class FilesSuite:
         assert storage.read("spec.json") == b"\x00\xff one\n"
         storage.write("spec.json", b"")
         assert storage.read("spec.json") == b""
+
+    def test_a_name_is_created_once(self, storage: Storage) -> None:
+        """The second caller is told that the name exists, and changes nothing. A removed name is free."""
+        assert storage.create("record/1", b"first")
+        assert not storage.create("record/1", b"second")
+        assert storage.read("record/1") == b"first"
+        assert storage.names("record") == ["1"]
+        storage.remove(["record/1"])
+        assert storage.create("record/1", b"third")
+        assert storage.read("record/1") == b"third"
 
     def test_a_file_is_never_seen_half(self, storage: Storage) -> None:
         """Readers of a file that is being replaced see one version or the other, never a mixture."""
