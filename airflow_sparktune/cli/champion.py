@@ -11,7 +11,8 @@ import click
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.journal.bounds import printable
 from airflow_sparktune.study.result import iso
-from airflow_sparktune.study.retuning.champions import Champions, Entry, segments
+from airflow_sparktune.study.retuning.champions import Champions, segments
+from airflow_sparktune.study.retuning.entries import Entry
 from airflow_sparktune.study.rounded import number, params
 
 

@@ -59,9 +59,7 @@ def _restore(catalogue: Catalogue, task: Place, segment: str | None, number: int
         raise HTTPException(404, f"This record has no entry {number}.")
     try:
         if not champions.entry(number).action.sets_champion:
-            raise HTTPException(
-                409, f"Entry {number} was never in production; promote_champion() promotes it."
-            )
+            raise HTTPException(409, f"Entry {number} did not set a champion, so it cannot be restored.")
         entry = champions.restore(number, at=time.time(), by=by)
     except RecordError:
         log.exception("Entry %d of %s cannot be restored", number, champions.address)

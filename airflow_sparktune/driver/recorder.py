@@ -161,9 +161,17 @@ class Recorder:
         self.commit()
 
     def note(self, kind: type[Event], **facts: Any) -> None:
-        """Record an event that a retry needs, and make it durable; waits during an outage."""
+        """Record an event that a retry needs, and make it durable; waits during an outage.
+
+        Raises Superseded if a newer attempt has opened.
+        """
+        self.require_newest()
         self._record(kind(**self._stamp(), **facts))
-        self._commit_end()
+        self._through_outage(self._writer.commit)
+
+    def require_newest(self) -> None:
+        """Raise Superseded if a newer attempt has opened the study; waits during an outage."""
+        self._through_outage(self._writer.check_newest)
 
     def commit(self) -> None:
         """Make the recorded events durable. Every ALIVE_S seconds, record that the driver is alive.
@@ -202,19 +210,19 @@ class Recorder:
         """
         if self.study.closed is None:
             self._record(Closed(**self._stamp(), reason=reason, error=error, timing=self.watch.seconds))
-        self._commit_end()
+        self._through_outage(self._writer.commit)
         self._output.flush(now=True)
         try:
             self._writer.roll()
         except StorageError as error:  # some buckets forbid deletes; the journal is complete without the roll
             log.warning("the journal was not rolled into one segment: %s", error)
 
-    def _commit_end(self) -> None:
-        """Write all pending events; retry for a while during an outage."""
+    def _through_outage(self, call: Callable[[], None]) -> None:
+        """Call the storage; retry for a while during an outage."""
         until = self.clock() + self._closing_s
         while True:
             try:
-                self._writer.commit()
+                call()
                 return
             except StorageUnavailable:
                 if self.clock() >= until:

@@ -41,6 +41,7 @@ from airflow_sparktune.orchestrator.task_study import (
     champions_of,
     code_bases,
     generation_of,
+    moment_of,
     share_storage,
     warn_of_local_storage,
 )
@@ -48,7 +49,8 @@ from airflow_sparktune.orchestrator.tracking import tracked, tracking_environmen
 from airflow_sparktune.study.airflow_task import write_task
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.result import decision_text, summary
-from airflow_sparktune.study.retuning.decision import Outcome
+from airflow_sparktune.study.retuning.champions import Champions
+from airflow_sparktune.study.retuning.promotion import decision_in_force
 from airflow_sparktune.study.retuning.retention import Keep
 from airflow_sparktune.study.spec import ARGUMENTS, Spec
 from airflow_sparktune.study.spec.retuning import FIELDS as RETUNING_FIELDS
@@ -83,10 +85,11 @@ objective, space and limits.
 :param keep_studies: how many studies of this task to keep, or for how long (`30d`). Older ones are removed
     after a success, except the champion's. Unset: keep all
 :param production: the asset that changes with a new champion; it gets an event only when that happens
-:param on_no_improvement: what to do if the incumbent is kept: `keep` returns its params, `skip` skips the
+:param on_no_improvement: what to do if production stays as it is: `keep` returns its params, `skip` skips the
     task, `fail` fails it
 :param xcom_return: `params`, or `summary` for DAGs that compare or map over segments
-:param on_replaced: Airflow notifiers to call when the champion changes; their templates can use `tuning`
+:param on_replaced: Airflow notifiers to call when the champion changes; their templates can use `tuning`.
+    With promote="manual", give them to `promote_champion`
 :param on_broken: Airflow notifiers to call when the incumbent fails on today's data
 :param log_level: `trials` leaves Spark's own lines out of the task's log, `spark` includes them
 :param open_spark_ui: make the Spark UI of a local master reachable from other machines, without a password
@@ -200,6 +203,7 @@ class SparkTuneOperator(SubmissionOperator):
             if error.retryable:
                 raise
             raise AirflowFailException(str(error)) from error
+        study.decision = decision_in_force(study, address, self._record(context))
         result = {"study": address, **summary(study)}
         ti = context["ti"]
         ti.xcom_push(key="best_loss", value=result["best_loss"])
@@ -234,19 +238,20 @@ class SparkTuneOperator(SubmissionOperator):
             require_alias(context, self.production)
 
     def _act_on(self, study: Study, result: Mapping[str, Any], context: Context) -> None:
-        """Act on the decision: emit events, or skip or fail a task that kept its incumbent."""
+        """Act on the decision: announce a change of production, or skip or fail a task without one."""
         self.log.info("%s", decision_text(study))
-        if study.decision is None or study.decision.outcome is Outcome.KEPT:
+        if study.decision is None or not study.decision.changes_production:
             match self.on_no_improvement:
                 case "skip":
-                    raise AirflowSkipException(f"the incumbent is {decision_text(study)}")
+                    raise AirflowSkipException(f"production stays as it is: {decision_text(study)}")
                 case "fail":
-                    raise AirflowFailException(f"the incumbent is {decision_text(study)}")
+                    raise AirflowFailException(f"production stays as it is: {decision_text(study)}")
             return
-        notify(self.on_replaced, context, tuning=result)
         # With promote="manual", production changes when promote_champion runs.
-        if self.production is not None and study.spec is not None and study.spec.promote == "decision":
-            emit_change(context, self.production, result)
+        if study.spec is not None and study.spec.promote == "decision":
+            notify(self.on_replaced, context, tuning=result)
+            if self.production is not None:
+                emit_change(context, self.production, result)
 
     def _run(self, address: str, context: Context) -> Study:
         job = self._job(address, context)
@@ -329,10 +334,18 @@ class SparkTuneOperator(SubmissionOperator):
 
     def _for_the_driver(self, given: Mapping[str, Any], context: Context) -> dict[str, Any]:
         """Return the arguments that are addresses as the driver opens them."""
-        found = {"champions": without_connection(champions_of(context, self.storage))}
+        found: dict[str, Any] = {
+            "champions": without_connection(champions_of(context, self.storage)),
+            "moment": moment_of(context),
+        }
         if isinstance(start := given.get("warm_start"), str):
             found["warm_start"] = without_connection(start)
         return found
+
+    def _record(self, context: Context) -> Champions:
+        """Return the record of champions of this task's segment."""
+        segment = segment_of(context, self.segment, self._segment_arguments())
+        return Champions(champions_of(context, self.storage), segment)
 
     def _segment_arguments(self) -> dict[str, Any]:
         """Return the arguments that identify an instance of a mapped task."""

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
 from airflow_sparktune import connections
 from airflow_sparktune.errors import SparktuneError, SpecError
-from airflow_sparktune.orchestrator.production import emit_change, find_alias
+from airflow_sparktune.orchestrator.production import emit_change, find_alias, notify
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.retuning.promotion import promote
@@ -22,22 +23,30 @@ if TYPE_CHECKING:
 
 connections.register()
 
+# The key of the task's state that holds the entry which the task has announced.
+_TOLD = "sparktune_promoted"
+
 
 class PromoteChampionOperator(BaseOperator):
-    """Make the winner of a study with `promote="manual"` the champion on record; returns its params.
+    """Make the winner of a study with `promote="manual"` the champion on record.
 
-    Does nothing if the study kept its incumbent. A second run does not promote again.
+    Returns the params in production. Changes nothing, and logs why, if the study kept its incumbent, or if
+    production has changed since the study began: by a rollback, or by a study of newer data.
 
     :param study: the study's address, which SparkTuneOperator pushes to XCom as `study`
     :param production: the asset that gets an event when production changes
+    :param on_replaced: Airflow notifiers to call when production changes; their templates can use `tuning`
     """
 
     template_fields: Sequence[str] = ("study",)
 
-    def __init__(self, *, study: Any, production: Asset | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *, study: Any, production: Asset | None = None, on_replaced: Any = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.study = study
         self.production = production
+        self.on_replaced = on_replaced
         if production is not None:
             self.outlets = [*self.outlets, find_alias(self.outlets, production)]
 
@@ -58,16 +67,34 @@ class PromoteChampionOperator(BaseOperator):
                 "tune.output['study'] of a task with an incumbent"
             )
         ti = context["ti"]
-        entry = promote(study, self.study, at=time.time(), by=f"{ti.dag_id}.{ti.task_id}, {ti.run_id}")
-        if entry is None:
-            self.log.info("the incumbent was kept: nothing to promote")
-            return study.decision.params
-        self.log.info(
-            "entry %d of the record of champions is the champion now: %s", entry.number, entry.params
-        )
-        if self.production is not None:
-            emit_change(context, self.production, {"study": self.study, **summary(study)})
-        return entry.params
+        promotion = promote(study, self.study, at=time.time(), by=f"{ti.dag_id}.{ti.task_id}, {ti.run_id}")
+        champion = promotion.champion
+        if champion is None or promotion.refused is not None:
+            self.log.info("nothing is promoted: %s", promotion.refused)
+            return study.decision.params if champion is None else champion.params
+        self.log.info("%s is the champion now: %s", champion.title, champion.params)
+        if self._is_news(context, champion.number):
+            result = {"study": self.study, **summary(study)}
+            notify(self.on_replaced, context, tuning=result)
+            if self.production is not None:
+                emit_change(context, self.production, result)
+        return champion.params
+
+    def _is_news(self, context: Context, number: int) -> bool:
+        """Return whether no earlier run of this task has announced the entry.
+
+        Airflow emits the event when the task succeeds, so a retry must announce the entry again. A task that
+        was cleared after its success must not. A clear raises `max_tries`, a retry does not.
+        """
+        store, max_tries = context.get("task_state_store"), context["ti"].max_tries
+        if store is None:  # `dag.test()`
+            return True
+        told = store.get(_TOLD)
+        if isinstance(told, dict) and told.get("entry") == number and told.get("max_tries") != max_tries:
+            self.log.info("entry %d was announced before this task was cleared", number)
+            return False
+        store.set(_TOLD, {"entry": number, "max_tries": max_tries}, retention=NEVER_EXPIRE)
+        return True
 
 
 def promote_champion(

@@ -33,6 +33,19 @@ def generation_of(context: Context) -> int:
     return max(context["ti"].max_tries - retries, 0)
 
 
+def moment_of(context: Context) -> float | None:
+    """Return the time of the data that a run is about, in seconds since 1970, or None if it has none.
+
+    It is the end of the run's data interval, else its logical date, else the time after which it may run. A
+    clear changes none of them. A run that assets have triggered has only the last one.
+    """
+    due = getattr(context.get("dag_run"), "run_after", None)
+    for found in (context.get("data_interval_end"), context.get("logical_date"), due):
+        if found is not None:
+            return float(found.timestamp())
+    return None
+
+
 def storage_root(storage: str | None) -> str:
     """Return the storage root; raises SpecError if it is a relative path."""
     root = storage or default_storage()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from airflow_sparktune.errors import StorageError
+from airflow_sparktune.study.address import folder_of
 from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.journal.decode import decoded
 from airflow_sparktune.study.storage import open_storage
@@ -38,6 +39,17 @@ class AirflowTask:
     def run(self) -> str:
         """Return the run's id, with the map index if the task is mapped."""
         return f"{self.run_id}[{self.map_index}]" if self.map_index >= 0 else self.run_id
+
+
+def task_folder_of(address: str) -> str:
+    """Return the folder of a study's task, which holds its record of champions. Raises StorageError.
+
+    It is the parent folder of a study outside Airflow, else `<task>` of `<task>/<run>[/<map index>]/g<n>`.
+    """
+    task, folder = read_task(address), folder_of(address)
+    if task is None:
+        return folder
+    return folder_of(folder if task.map_index < 0 else folder_of(folder))
 
 
 def write_task(address: str, task: AirflowTask) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from airflow_sparktune.cli import main
-from airflow_sparktune.study.retuning.champions import Action, Champions
+from airflow_sparktune.study.retuning.champions import Champions
+from airflow_sparktune.study.retuning.entries import Action
 
 
 @pytest.fixture
@@ -63,6 +64,15 @@ def test_invalid_arguments(
 ) -> None:
     assert main(["champion", str(root), *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_proposal_cannot_be_restored(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It would be a promotion without the approval."""
+    record = Champions(str(root), "fr")
+    record.add(Action.PROPOSED, cause="study 3", at=1.8e9, params={"lr": 9}, reason="better")
+    assert main(["champion", str(root), "--segment", "fr", "--restore", "3"]) == 2
+    assert "must have set the champion, got entry 3 (proposed)" in capsys.readouterr().err
+    assert record.current().number == 2  # type: ignore[union-attr]
 
 
 def test_a_folder_without_a_record(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,7 +26,8 @@ from airflow_sparktune.driver.backends.simulated import Ending
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.journal.follow import StudyFollower
-from airflow_sparktune.study.retuning.champions import Action, Champions
+from airflow_sparktune.study.retuning.champions import Champions
+from airflow_sparktune.study.retuning.entries import Action
 from airflow_sparktune.study.spec import ARGUMENTS, Spec
 from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.stopping import StopReason

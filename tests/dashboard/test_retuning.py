@@ -10,7 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from airflow_sparktune.dashboard.page.html_report import report
-from airflow_sparktune.study.retuning.champions import Action, Champions
+from airflow_sparktune.study.retuning.champions import Champions
+from airflow_sparktune.study.retuning.entries import Action
 from tests.dashboard.helpers.pages import TASK, as_it_is, client_of, nobody, somebody
 from tests.driver.retuning.weeks import Weeks, noisy
 
@@ -120,7 +121,7 @@ def test_every_segment_has_its_row(client: TestClient, tmp_path: Path) -> None:
 
 
 def test_a_torn_record_is_reported(client: TestClient, weeks: Weeks) -> None:
-    (Path(weeks.record().address) / "00000003-abcdef01.json").write_bytes(b"{")
+    (Path(weeks.record().address) / "00000003.json").write_bytes(b"{")
     (record,) = client.get(f"{TASK}/history").json()["champions"]
     assert "an entry is torn" in record["problem"]
 
@@ -172,7 +173,7 @@ class TestRestore:
         assert weeks.actions()[-1] is Action.PROPOSED
         answer = restore(client, entry=3)
         assert answer.status_code == 409
-        assert "was never in production" in answer.json()["detail"]
+        assert answer.json()["detail"] == "Entry 3 did not set a champion, so it cannot be restored."
 
     def test_one_segment_alone(self, client: TestClient, tmp_path: Path) -> None:
         weeks = Weeks(str(tmp_path / "churn" / "tune"))

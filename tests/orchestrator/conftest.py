@@ -53,7 +53,13 @@ def run(tmp_path: Path) -> Callable[..., Any]:
     """Execute an operator as a task would; returns the result and the task instance."""
 
     def execute(
-        task: Any, *, store: Any = None, events: Any = None, parsed: Any = None, **instance: Any
+        task: Any,
+        *,
+        store: Any = None,
+        events: Any = None,
+        parsed: Any = None,
+        dates: Any = None,
+        **instance: Any,
     ) -> tuple[Any, TaskInstance]:
         ti = TaskInstance(**instance)
         dag = types.SimpleNamespace(
@@ -65,6 +71,7 @@ def run(tmp_path: Path) -> Callable[..., Any]:
             "dag": dag,
             "task_state_store": store,
             "outlet_events": OutletEventAccessors() if events is None else events,
+            **(dates or {}),
         }
         return task.execute(context), ti
 

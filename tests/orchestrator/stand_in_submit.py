@@ -16,9 +16,12 @@ import javaproperties
 
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.errors import IncumbentBroken, ObjectiveError, describe
-from airflow_sparktune.study.journal.events import Decided
+from airflow_sparktune.study.journal.events import Decided, StartsResolved
 from airflow_sparktune.study.journal.follow import StudyFollower
+from airflow_sparktune.study.retuning.champions import Champions
 from airflow_sparktune.study.retuning.decision import Decision, Measured, Outcome, Standing
+from airflow_sparktune.study.retuning.promotion import put_on_record
+from airflow_sparktune.study.retuning.starts import Basis
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import open_storage
@@ -95,7 +98,12 @@ def main(arguments: list[str], behaviour: str) -> int:
             recorder.commit()
             return 1
     if behaviour in DECISIONS:
+        champions = Champions(spec.champions, spec.segment)
+        champion = champions.current()
+        basis = Basis(champion=champion.number if champion else None, moment=spec.moment or recorder.now)
+        recorder.note(StartsResolved, basis=basis)
         recorder.note(Decided, decision=DECISIONS[behaviour])
+        put_on_record(recorder.study, address, champions, at=recorder.now)
     recorder.close(StopReason.MAX_EVALS)
     if behaviour == "prints no text":
         os.write(1, b"\xff\xfe\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +15,9 @@ from airflow.sdk.observability import stats
 
 from airflow_sparktune import promote_champion
 from airflow_sparktune.orchestrator.segments import segment_of
-from airflow_sparktune.study.journal.follow import read_study
-from airflow_sparktune.study.retuning.champions import Action, Champions
+from airflow_sparktune.study.airflow_task import task_folder_of
+from airflow_sparktune.study.retuning.champions import Champions
+from airflow_sparktune.study.retuning.entries import Action
 
 CHURN = Model("churn")
 ALIAS = AssetAlias("churn-retuned")
@@ -24,6 +26,18 @@ ALIAS = AssetAlias("churn-retuned")
 def sent(events: OutletEventAccessors) -> list[Any]:
     """Return the asset events that the task's success would emit."""
     return [event for alias in events for event in events[alias].asset_alias_events]
+
+
+def record_of(ti: Any) -> Champions:
+    """Return the record of the task whose study the task instance has pushed."""
+    return Champions(task_folder_of(ti.pushed["study"]))
+
+
+class Store(dict[str, Any]):
+    """A task state store."""
+
+    def set(self, key: str, value: Any, *, retention: Any = None) -> None:
+        self[key] = value
 
 
 @pytest.fixture
@@ -82,10 +96,38 @@ def test_a_winner_awaiting_promotion_emits_no_event(retune) -> None:
 
 
 def test_downstream_tasks_after_a_kept_champion(retune) -> None:
-    with pytest.raises(AirflowSkipException, match="the incumbent is kept: too little"):
+    with pytest.raises(AirflowSkipException, match="production stays as it is: kept: too little"):
         retune("keeps", on_no_improvement="skip")
-    with pytest.raises(AirflowFailException, match="the incumbent is kept"):
+    with pytest.raises(AirflowFailException, match="production stays as it is: kept"):
         retune("keeps", on_no_improvement="fail")
+
+
+def test_a_result_that_is_read_after_a_rollback_is_outdated(retune, run, operator, spark_submit) -> None:
+    """A worker is lost after the decision, and the retry starts hours later: the rollback stands.
+
+    Neither the result nor an event ships the loser, and nobody is told of a change.
+    """
+    _, ti, _ = retune("replaces")
+    record = record_of(ti)
+    record.add(Action.REPLACED, cause="an earlier study", at=1.0, params={"x": 7}, reason="", study="earlier")
+    restored = record.restore(2, at=2.0, by="ada")
+    spark_submit("dies early")
+    told: list[Any] = []
+    events = OutletEventAccessors()
+    task = operator(incumbent="champion", production=CHURN, on_replaced=told.append)
+    result, ti = run(task, events=events)
+    assert (result, sent(events), told) == ({"x": 7}, [], [])
+    assert ti.pushed["tuning_result"]["decision"] == "outdated"
+    assert restored.title in ti.pushed["tuning_result"]["decision_reason"]
+    assert ti.pushed["best_loss"] is None
+
+
+def test_a_kept_champion_that_was_rolled_back_is_not_returned(retune, run, operator, spark_submit) -> None:
+    _, ti, _ = retune("replaces")
+    retune("keeps", max_evals=4)
+    record_of(ti).add(Action.PROMOTED, cause="a", at=1.0, params={"x": 7}, reason="", study="other")
+    spark_submit("dies early")
+    assert run(operator(incumbent="champion", max_evals=4))[0] == {"x": 7}
 
 
 def test_downstream_tasks_run_after_an_improvement(retune) -> None:
@@ -143,9 +185,12 @@ def test_an_existing_alias_is_used(retune) -> None:
 
 @pytest.mark.parametrize(("decision", "calls"), [("replaces", 1), ("keeps", 0)])
 def test_notifiers_are_called_for_a_replacement(retune, decision: str, calls: int) -> None:
+    """A proposal replaces nothing yet; `promote_champion` has notifiers of its own."""
     reasons: list[str] = []
     retune(decision, on_replaced=[lambda context: reasons.append(context["tuning"]["decision_reason"])])
     assert reasons == ["trial 1 is better by 0.1"] * calls
+    retune("replaces", promote="manual", seed=2, on_replaced=lambda context: reasons.append("proposed"))
+    assert "proposed" not in reasons
 
 
 def test_a_failing_notifier_does_not_affect_the_decision(retune) -> None:
@@ -174,19 +219,76 @@ def test_metrics(retune, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TestPromotion:
-    def test_promotion_is_idempotent(self, retune, run) -> None:
-        """The winner becomes the champion with an event; repeating the promotion changes nothing."""
+    @staticmethod
+    def promote(run, study: str, **instance: Any) -> tuple[Any, int, list[Any]]:
+        """Run the task; return its result, the number of events, and what notifiers were told."""
+        events, told = OutletEventAccessors(), list[Any]()
+        task = promote_champion(
+            study, production=CHURN, on_replaced=lambda context: told.append(context["tuning"])
+        )
+        return run(task, events=events, **instance)[0], len(sent(events)), told
+
+    def test_the_winner_becomes_the_champion(self, retune, run) -> None:
+        """With one event, and one entry that names the run."""
         _, ti, _ = retune("replaces", promote="manual")
-        events = OutletEventAccessors()
-        task = promote_champion(ti.pushed["study"], production=CHURN)
-        assert run(task, events=events)[0] == {"x": 1}
-        assert [event.extra["params"] for event in sent(events)] == [{"x": 1}]
-        run(promote_champion(ti.pushed["study"]))
-        spec = read_study(ti.pushed["study"]).study.spec
-        assert spec is not None
-        assert spec.champions is not None
-        (entry,) = Champions(spec.champions).history()
-        assert (entry.action, entry.by) == (Action.PROMOTED, f"churn.tune, {ti.run_id}")
+        result, events, told = self.promote(run, ti.pushed["study"])
+        assert (result, events, told[0]["decision"]) == ({"x": 1}, 1, "replaced")
+        champion = record_of(ti).current()
+        assert champion is not None
+        assert (champion.action, champion.params) == (Action.PROMOTED, {"x": 1})
+        assert champion.by == f"churn.tune, {ti.run_id}"
+
+    def test_a_retry_announces_it_again_and_a_cleared_task_does_not(self, retune, run) -> None:
+        """Airflow drops the events of a failed try, and has sent those of a task that is cleared."""
+        _, ti, _ = retune("replaces", promote="manual")
+        store = Store()
+        announced = [
+            self.promote(run, ti.pushed["study"], store=store, max_tries=tries)[1] for tries in (1, 1, 3)
+        ]
+        assert announced == [1, 1, 0]
+        assert [entry.action for entry in record_of(ti).history()] == [Action.PROPOSED, Action.PROMOTED]
+
+    def test_a_promotion_after_a_rollback_changes_nothing(self, retune, run, caplog) -> None:
+        _, ti, _ = retune("replaces", promote="manual")
+        record = record_of(ti)
+        old = record.add(Action.FIRST, cause="a", at=1.0, params={"x": 7}, reason="", study="other")
+        result, events, told = self.promote(run, ti.pushed["study"])
+        assert (result, events, told) == ({"x": 7}, 0, [])
+        assert record.current() == old
+
+    def test_a_promotion_that_was_rolled_back_is_not_repeated(self, retune, run) -> None:
+        """The task is cleared after somebody's rollback."""
+        _, ti, _ = retune("replaces", promote="manual")
+        record = record_of(ti)
+        self.promote(run, ti.pushed["study"])
+        record.add(Action.REPLACED, cause="a", at=1.0, params={"x": 7}, reason="", study="other")
+        assert self.promote(run, ti.pushed["study"]) == ({"x": 7}, 0, [])
+        assert record.current().params == {"x": 7}
+
+    def test_the_promotion_of_an_older_week_changes_nothing(self, retune, run) -> None:
+        """A newer week has kept the champion since."""
+        _, ti, _ = retune("replaces", promote="manual")
+        record = record_of(ti)
+        record.add(Action.KEPT, cause="a", at=1.0, params={"x": 0}, reason="", study="newer", moment=9e9)
+        assert self.promote(run, ti.pushed["study"]) == ({"x": 1}, 0, [])
+        assert record.current() is None
+
+    def test_the_record_is_the_one_beside_the_study(self, retune, run, tmp_path) -> None:
+        """Whoever may write to one task's folder cannot choose another task's record in its journal."""
+        _, ti, _ = retune("replaces", promote="manual")
+        theirs = Champions(str(tmp_path / "payments" / "tune"))
+        first = theirs.add(Action.FIRST, cause="a", at=1.0, params={"x": 7}, reason="")
+        for path in Path(ti.pushed["study"]).rglob("*"):
+            if path.is_file():
+                path.write_bytes(path.read_bytes().replace(record_of(ti).root.encode(), theirs.root.encode()))
+        self.promote(run, ti.pushed["study"])
+        assert theirs.current() == first
+        assert len(theirs.history()) == 1
+
+    def test_a_decision_that_did_not_wait_is_not_promoted(self, retune, run) -> None:
+        _, ti, _ = retune("replaces")
+        assert self.promote(run, ti.pushed["study"]) == ({"x": 1}, 0, [])
+        assert [entry.action for entry in record_of(ti).history()] == [Action.REPLACED]
 
     def test_a_kept_champion_is_not_promoted(self, retune, run) -> None:
         _, ti, _ = retune("keeps", promote="manual")

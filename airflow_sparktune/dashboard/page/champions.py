@@ -7,8 +7,9 @@ import logging
 from airflow_sparktune.dashboard.page.masking import Mask
 from airflow_sparktune.dashboard.page.schemas import ChampionRow, Mean, SegmentRow
 from airflow_sparktune.errors import RecordError
-from airflow_sparktune.study.retuning.champions import Action, Champions, Entry, segments
+from airflow_sparktune.study.retuning.champions import Champions, segments
 from airflow_sparktune.study.retuning.decision import Decision, Measured
+from airflow_sparktune.study.retuning.entries import Action, Entry
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,8 @@ class ChampionHistory:
             )
             return SegmentRow(segment=champions.segment, entries=[], problem=problem)
         number = champion.number if champion else None
+        if champion is not None and found and champion.number < found[-1].number:
+            found, left_out = [*found, champion], left_out - 1
         rows = [self._row(entry, in_production=entry.number == number) for entry in found]
         return SegmentRow(segment=champions.segment, entries=rows, left_out=left_out)
 

@@ -186,7 +186,7 @@ class ChampionRow(_Reply):
 
 
 class SegmentRow(_Reply):
-    """The newest entries in the record of a segment, newest first.
+    """The newest entries in the record of a segment, newest first, and at last the champion's if it is older.
 
     `left_out` is the number of older entries, which were not read. `problem` is set if the record cannot be
     read.

@@ -14,11 +14,12 @@ const ACTIONS = {
   proposed: "waits for promote_champion",
   promoted: "promoted",
   restored: "rolled back",
+  outdated: "outdated",
 };
 const head = (name) => ["Entry", "When", "What", title(name), "Better by", "Why", "By", "Params", ""];
 const segmentHead = (name) => ["Segment", `Champion's ${name}`, "Since", "Last", "Params"];
 // The actions after which the entry's params are in production.
-const SETS_CHAMPION = ["first", "kept", "replaced", "promoted", "restored"];
+const SETS_CHAMPION = ["first", "replaced", "promoted", "restored"];
 
 export class Champions {
   // `changed` is called after a rollback, and reloads the history.
@@ -66,7 +67,7 @@ export class Champions {
       return row([
         button,
         champion ? number(shown(champion, champion.loss)) : "–",
-        champion ? moment(sinceOf(each.entries).at) : "",
+        champion ? moment(champion.at) : "",
         each.problem ?? (last ? `${ACTIONS[last.action]}, ${moment(last.at)}` : ""),
         champion ? params(champion.params) : "",
       ]);
@@ -88,7 +89,7 @@ export class Champions {
   showRecord() {
     const { entries, problem, left_out: leftOut } = this.current;
     const champion = entries.find((entry) => entry.in_production);
-    byId("champion-text").replaceChildren(...(problem ? [el("span", { class: "strong" }, problem)] : headline(champion, entries)));
+    byId("champion-text").replaceChildren(...(problem ? [el("span", { class: "strong" }, problem)] : headline(champion)));
     fill("entries", head(this.name), entries.map((entry) => this.entryRow(entry)));
     if (leftOut) byId("entries").tBodies[0].append(row([`and ${leftOut} older entries; \`sparktune champion --history\` lists them`]));
   }
@@ -147,7 +148,7 @@ export class Champions {
     const series = [
       means(places, "incumbent", "champion", { color: colour("incumbent"), shape: "star", size: 11 }, -0.1),
       challengers(["first", "replaced", "promoted"], "challenger that went to production", { color: colour("best"), size: 10 }),
-      challengers(["kept", "proposed"], "challenger", { color: colour("accent"), shape: "ring", size: 10 }),
+      challengers(["kept", "proposed", "outdated"], "challenger", { color: colour("accent"), shape: "ring", size: 10 }),
     ];
     const names = places.map(({ at, number: entry, action }) => ({ at, text: `${entry}: ${action}` }));
     const rollbacks = places.filter((each) => each.restores !== null);
@@ -178,17 +179,10 @@ function means(places, what, name, dots, beside) {
   };
 }
 
-// The entry that made the params the champion; kept entries after it changed nothing.
-function sinceOf(entries) {
-  const from = entries.findIndex((entry) => entry.in_production);
-  return entries.slice(from).find((entry) => SETS_CHAMPION.includes(entry.action) && entry.action !== "kept") ?? entries.at(-1);
-}
-
-function headline(champion, entries) {
+function headline(champion) {
   if (!champion) return [el("span", {}, "No champion yet.")];
-  const since = sinceOf(entries);
-  const said = `${params(champion.params)}, ${metricOf(champion.maximize).name} ${number(shown(champion, champion.loss))}; since ${moment(since.at)}`;
-  const by = since.by ? `, by ${since.by}` : "";
+  const said = `${params(champion.params)}, ${metricOf(champion.maximize).name} ${number(shown(champion, champion.loss))}; since ${moment(champion.at)}`;
+  const by = champion.by ? `, by ${champion.by}` : "";
   return [el("span", { class: `phase ${champion.action}` }, ACTIONS[champion.action]), el("span", {}, `${said}${by}`)];
 }
 

@@ -13,7 +13,7 @@ const PHASES = {
   lost: "Lost",
 };
 
-const DECISIONS = { first: "First champion", kept: "Kept", replaced: "Replaced", confirming: "Confirming" };
+const DECISIONS = { first: "First champion", kept: "Kept", replaced: "Replaced", outdated: "Outdated", confirming: "Confirming" };
 
 export function showState(model, task) {
   const { reply } = model;

@@ -7,6 +7,7 @@ import logging
 from airflow_sparktune.driver.samplers.base import Sampler, Suggestion
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.retuning.champions import Champions
+from airflow_sparktune.study.retuning.entries import Entry
 from airflow_sparktune.study.retuning.starts import Incumbent
 from airflow_sparktune.study.spec import Spec
 
@@ -14,14 +15,20 @@ log = logging.getLogger(__name__)
 
 
 def resolve_incumbent(
-    spec: Spec, champions: Champions | None, sampler: Sampler, *, study: str | None
+    spec: Spec,
+    champions: Champions | None,
+    sampler: Sampler,
+    *,
+    champion: Entry | None,
+    study: str | None,
 ) -> Incumbent:
     """Return the incumbent that a spec asks for; the study keeps it from now on.
 
-    `study` is this study's own address. Raises SpecError if the incumbent does not fit the space and
-    `incumbent_mismatch` is `fail`, RecordError if the record of champions cannot be read.
+    `champion` is the current one in `champions`, and `study` this study's own address. Raises SpecError if
+    the incumbent does not fit the space and `incumbent_mismatch` is `fail`, RecordError if the record of
+    champions cannot be read.
     """
-    found = _find(spec, champions, study)
+    found = _find(spec, champions, champion, study)
     if found.params is None:
         log.info("no incumbent: the record of champions is empty, so this study finds the first")
         return found
@@ -43,7 +50,7 @@ def incumbent_suggestion(incumbent: Incumbent) -> Suggestion:
     return Suggestion(incumbent.point or {}, incumbent.params)
 
 
-def _find(spec: Spec, champions: Champions | None, study: str | None) -> Incumbent:
+def _find(spec: Spec, champions: Champions | None, champion: Entry | None, study: str | None) -> Incumbent:
     match spec.incumbent:
         case "champion" | "previous" as source:
             if champions is None:
@@ -51,10 +58,8 @@ def _find(spec: Spec, champions: Champions | None, study: str | None) -> Incumbe
                     f"incumbent {source!r} needs a record of champions, but a study in memory has none; give "
                     "the study a folder"
                 )
-            if source == "champion":
-                entry = champions.current()
-            else:
-                entry = next(iter(champions.previous(but=study)), None)
+            last = champions.previous(but=study) if source == "previous" else []
+            entry = champion if source == "champion" else next(iter(last), None)
             if entry is None:
                 return Incumbent(source=source)
             return Incumbent(

@@ -27,7 +27,7 @@ from airflow_sparktune.study.journal.events import Decided, Nominated, StartsRes
 from airflow_sparktune.study.retuning.champions import Champions
 from airflow_sparktune.study.retuning.decision import Decision, Outcome
 from airflow_sparktune.study.retuning.promotion import put_on_record
-from airflow_sparktune.study.retuning.starts import Incumbent
+from airflow_sparktune.study.retuning.starts import Basis, Incumbent
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import Rule, SlotHours, StopReason, Timeout, rules_of
 from airflow_sparktune.study.trial import Trial, TrialOrigin, TrialState
@@ -110,7 +110,22 @@ class Retuning:
             decision = self._decide(reason, repeat)
             self._recorder.note(Decided, decision=decision)
         if self._champions is not None and self._address is not None:
-            put_on_record(self._study, self._address, self._champions, at=self._recorder.now)
+            self._put_on_record(self._champions, self._address)
+
+    def _put_on_record(self, champions: Champions, address: str) -> None:
+        """Write the entry of this study; journal what is on record if it differs from the decision.
+
+        It differs if production has changed since the study began, or if an attempt that this one has
+        replaced was faster.
+        """
+        self._recorder.require_newest()
+        entry = put_on_record(self._study, address, champions, at=self._recorder.now)
+        if entry.evidence is None:  # a study without an incumbent
+            return
+        recorded = Decision.from_json(entry.evidence)
+        if recorded != self._study.decision:
+            log.warning("entry %d of the record: %s: %s", entry.number, entry.action, recorded.reason)
+            self._recorder.note(Decided, decision=recorded)
 
     @property
     def _incumbent(self) -> Incumbent | None:
@@ -122,11 +137,17 @@ class Retuning:
         spec = self._spec
         if self._study.starts is not None or (spec.incumbent is None and spec.warm_start is None):
             return
-        incumbent = None
+        incumbent = basis = None
         if spec.incumbent is not None:
-            incumbent = resolve_incumbent(spec, self._champions, self._sampler, study=self._address)
+            champion = self._champions.current() if self._champions else None
+            incumbent = resolve_incumbent(
+                spec, self._champions, self._sampler, champion=champion, study=self._address
+            )
+            started = self._study.attempts[0].opened
+            moment = started if spec.moment is None else min(spec.moment, started)
+            basis = Basis(champion=champion.number if champion else None, moment=moment)
         points = warm_points(spec, self._champions, self._sampler, study=self._address)
-        self._recorder.note(StartsResolved, incumbent=incumbent, warm_start=tuple(points))
+        self._recorder.note(StartsResolved, incumbent=incumbent, warm_start=tuple(points), basis=basis)
 
     def _decide(self, reason: StopReason, repeat: RunRepeats) -> Decision:
         trial = self._incumbent_trial()

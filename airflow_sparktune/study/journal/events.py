@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.journal.bounds import message_text, traceback_text
 from airflow_sparktune.study.retuning.decision import Decision
-from airflow_sparktune.study.retuning.starts import Incumbent, WarmPoint
+from airflow_sparktune.study.retuning.starts import Basis, Incumbent, WarmPoint
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.trial import Trial
@@ -225,29 +225,36 @@ class Alive(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartsResolved(Event):
-    """The incumbent and the warm-start points of the study, as resolved at its first attempt."""
+    """The incumbent, the warm-start points and the decision's basis, as resolved at the first attempt.
+
+    `basis` is None without a record of champions.
+    """
 
     KIND = "starts"
     SHAPE: ClassVar[Shape] = {
         "incumbent": shape.optional(shape.group),
         "warm_start": shape.several(shape.group),
+        "basis": shape.optional(shape.group),
     }
 
     incumbent: Incumbent | None = None
     warm_start: tuple[WarmPoint, ...] = ()
+    basis: Basis | None = None
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> dict[str, Any]:
-        incumbent = data.get("incumbent")
+        incumbent, basis = data.get("incumbent"), data.get("basis")
         return {
             "incumbent": Incumbent.from_json(incumbent) if incumbent else None,
             "warm_start": tuple(map(WarmPoint.from_json, data["warm_start"])),
+            "basis": Basis.from_json(basis) if basis else None,
         }
 
     def dump(self) -> dict[str, Any]:
         return {
             "incumbent": self.incumbent.to_json() if self.incumbent else None,
             "warm_start": [point.to_json() for point in self.warm_start],
+            "basis": self.basis.to_json() if self.basis else None,
         }
 
 
@@ -294,7 +301,10 @@ class Nominated(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided(Event):
-    """The retuning has decided which configuration goes to production."""
+    """The retuning has decided which configuration goes to production.
+
+    A second event replaces the first: the decision was outdated when it was to go on record.
+    """
 
     KIND = "decided"
     SHAPE: ClassVar[Shape] = {"decision": shape.group}

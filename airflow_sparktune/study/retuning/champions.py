@@ -1,10 +1,11 @@
 """The record of a task's champions: append-only, stored beside its studies, one record per segment.
 
-    @champions/all/00000001-5d41402a.json
-    @champions/segment=fr/00000001-7d793037.json
+    @champions/all/00000001.json
+    @champions/segment=fr/00000001.json
 
-An entry is one file, written once. Its name holds its number and a hash of its cause, so that a retry finds
-the entry instead of writing it again.
+An entry is one file, created once and never changed. Its name is its number, so two writers cannot both add
+entry 2: the second one reads the record again. Its `cause` is what it was written for, so that a retry finds
+its entry instead of adding another.
 """
 
 from __future__ import annotations
@@ -12,88 +13,32 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, MutableMapping
-from dataclasses import asdict, dataclass
-from enum import StrEnum
+from collections.abc import MutableMapping, Sequence
 from typing import Any
 
-from airflow_sparktune.errors import RecordError
+from airflow_sparktune.errors import RecordError, StorageUnavailable
 from airflow_sparktune.study.address import part
 from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.journal.decode import decoded
-from airflow_sparktune.study.metric import Metric
-from airflow_sparktune.study.retuning.decision import Outcome
+from airflow_sparktune.study.retuning.entries import (
+    Action,
+    Entry,
+    latest_moment,
+    why_outdated,
+)
+from airflow_sparktune.study.retuning.starts import Basis
 from airflow_sparktune.study.storage import Storage, open_storage
 
 FOLDER = "@champions"
 _SCHEMA = 1
-_NAME = re.compile(r"(?P<number>[0-9]{8})-(?P<cause>[0-9a-f]{8})\.json")
+# More digits than `add` writes: an entry 99999999 must not hide the ones after it.
+_NAME = re.compile(r"(?P<number>[0-9]{8,18})\.json")
+# As many writers in a row may take the number that this one wanted.
+_MOST_RACES = 100
 
 
-class Action(StrEnum):
-    """The kind of an entry; `tuned` and `proposed` do not change the champion."""
-
-    TUNED = "tuned"  # a study without an incumbent has ended
-    FIRST = "first"
-    KEPT = "kept"
-    REPLACED = "replaced"
-    PROPOSED = "proposed"  # a winner that waits for `promote_champion`
-    PROMOTED = "promoted"
-    RESTORED = "restored"  # a rollback to an earlier entry
-
-    @property
-    def sets_champion(self) -> bool:
-        """Return whether the entry's params are in production from then on."""
-        return self not in (Action.TUNED, Action.PROPOSED)
-
-    @property
-    def changes_production(self) -> bool:
-        return self.sets_champion and self is not Action.KEPT
-
-    @classmethod
-    def of(cls, outcome: Outcome) -> Action:
-        """Return the action for a decision that needs no approval."""
-        return cls(outcome.value)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One entry of the record.
-
-    `at` is in seconds since 1970. `study` is the address of the study that found `params`, and `point` the
-    sampler's raw form of them. `maximize` is the name of the score whose negative `loss` is, None for a loss.
-    `by` names the run or user that wrote the entry. `evidence` is the decision as
-    JSON. `restores` is the number of the entry that a rollback restored.
-    """
-
-    number: int
-    action: Action
-    at: float
-    params: Any
-    reason: str
-    point: Mapping[str, Any] | None = None
-    loss: float | None = None
-    maximize: str | None = None
-    study: str | None = None
-    by: str | None = None
-    segment: str | None = None
-    evidence: Mapping[str, Any] | None = None
-    restores: int | None = None
-
-    @property
-    def metric(self) -> Metric:
-        """Return the metric of `loss`."""
-        return Metric.of(self.maximize)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Entry:
-        """Return the entry that `to_json` wrote; unknown keys of later versions are ignored."""
-        shape.require(_ENTRY, data, what="an entry of the record of champions")
-        known = {name: data[name] for name in cls.__slots__ if name in data}
-        return cls(**{**known, "action": Action(data["action"])})
-
-    def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "action": self.action.value}
+class Outdated(Exception):
+    """A decision must not change production any more; the message says why."""
 
 
 class Champions:
@@ -118,12 +63,12 @@ class Champions:
         Raises RecordError if an entry that may be newer cannot be read, because falling back to an older
         champion would be a silent rollback.
         """
-        return next((entry for entry in self._newest_first() if entry.action.sets_champion), None)
+        return self._champion(self._names())
 
     def previous(self, most: int = 1, *, but: str | None = None) -> list[Entry]:
         """Return the entries of the last studies with a result, newest first, except that of study `but`."""
         found: dict[str, Entry] = {}
-        for entry in self._newest_first():
+        for entry in map(self._read, reversed(self._names())):
             if entry.study is None or entry.study == but or entry.action is Action.RESTORED:
                 continue
             found.setdefault(entry.study, entry)
@@ -133,14 +78,7 @@ class Champions:
 
     def history(self, problems: list[str] | None = None) -> list[Entry]:
         """Return every readable entry, oldest first; describe the others in `problems`."""
-        entries = []
-        for name in self._names():
-            try:
-                entries.append(self._read(name))
-            except RecordError as error:
-                if problems is not None:
-                    problems.append(str(error))
-        return entries
+        return self._readable(self._names(), problems)
 
     def newest(self, most: int) -> tuple[list[Entry], int]:
         """Return the newest entries, newest first, and the number of older ones; raises RecordError."""
@@ -161,22 +99,43 @@ class Champions:
             "`sparktune champion --history` lists the entries"
         )
 
-    def add(self, action: Action, *, cause: str, **facts: Any) -> Entry:
-        """Add an entry unless `cause` already has one; return the entry of `cause`."""
-        names = self._names()
-        key = hashlib.sha256(cause.encode()).hexdigest()[:8]
-        for name in names:
-            if name.endswith(f"-{key}.json"):
-                return self._read(name)
-        number = max(map(_number, names), default=0) + 1
-        entry = Entry(number=number, action=action, segment=self.segment, **facts)
-        text = json.dumps({"v": _SCHEMA, **entry.to_json()}, allow_nan=False, indent=1)
-        self._storage.write(f"{number:08d}-{key}.json", text.encode())
-        return entry
+    def add(self, action: Action, *, cause: str, basis: Basis | None = None, **facts: Any) -> Entry:
+        """Add an entry unless `cause` already has one; return the entry of `cause`.
+
+        With `basis`, the entry is added only if the decision still holds on the record as it is then: raises
+        Outdated otherwise, and RecordError if the champion cannot be read.
+        """
+        for _ in range(_MOST_RACES):
+            names = self._names()
+            entries = self._readable(names)
+            if (own := next((entry for entry in entries if entry.cause == cause), None)) is not None:
+                return own
+            if basis is not None:
+                self._champion(names)
+                if (why := why_outdated(basis, entries)) is not None:
+                    raise Outdated(why)
+            number = max(map(_number, names), default=0) + 1
+            entry = Entry(number=number, action=action, cause=cause, segment=self.segment, **facts)
+            text = json.dumps({"v": _SCHEMA, **entry.to_json()}, allow_nan=False, indent=1)
+            if self._storage.create(f"{number:08d}.json", text.encode()):
+                return entry
+        raise StorageUnavailable(
+            f"an entry of the record of champions must get a number of its own, but {_MOST_RACES} in a row "
+            f"were taken at {self.address}; check that this storage lists a file right after it was written"
+        )
 
     def restore(self, number: int, *, at: float, by: str) -> Entry:
-        """Restore an earlier champion, by adding an entry about the rollback."""
+        """Restore an earlier champion, by adding an entry about the rollback.
+
+        Raises RecordError if that entry never set the champion: what was rejected or only proposed must not
+        reach production this way.
+        """
         old = self.entry(number)
+        if not old.action.sets_champion:
+            raise RecordError(
+                f"an entry to restore must have set the champion, got {old.title} at {self.address}; "
+                "`sparktune champion --history` lists the entries, and promote_champion() promotes a proposal"
+            )
         return self.add(
             Action.RESTORED,
             cause=f"restore {number} at {at!r} by {by}",
@@ -187,16 +146,28 @@ class Champions:
             maximize=old.maximize,
             study=old.study,
             by=by,
-            reason=f"restored entry {number} ({old.action.value})",
+            reason=f"restored {old.title}",
+            # A person restores in view of all that was decided so far.
+            moment=latest_moment(self.history()),
             restores=number,
         )
 
-    def _newest_first(self) -> Iterator[Entry]:
-        for name in reversed(self._names()):
-            yield self._read(name)
+    def _champion(self, names: Sequence[str]) -> Entry | None:
+        entries = map(self._read, reversed(names))
+        return next((entry for entry in entries if entry.action.sets_champion), None)
+
+    def _readable(self, names: Sequence[str], problems: list[str] | None = None) -> list[Entry]:
+        entries = []
+        for name in names:
+            try:
+                entries.append(self._read(name))
+            except RecordError as error:
+                if problems is not None:
+                    problems.append(str(error))
+        return entries
 
     def _names(self) -> list[str]:
-        return [name for name in self._storage.names("") if _NAME.fullmatch(name)]
+        return sorted(filter(_NAME.fullmatch, self._storage.names("")), key=_number)
 
     def _read(self, name: str) -> Entry:
         path = f"{self.address}/{name}"
@@ -239,23 +210,14 @@ def segments(root: str) -> list[str | None]:
 
 
 def _folder(segment: str | None) -> str:
-    return "all" if segment is None else f"segment={part(segment)}"
+    """Return the folder of a segment's record; a file system may ignore case, so names differ without it."""
+    if segment is None:
+        return "all"
+    name = part(segment)
+    if name != name.lower():
+        name = f"{name}-{hashlib.sha256(segment.encode()).hexdigest()[:8]}"
+    return f"segment={name}"
 
 
 def _number(name: str) -> int:
-    return int(name.split("-", 1)[0])
-
-
-_ENTRY: Mapping[str, shape.Fits] = {
-    "number": shape.whole,
-    "at": shape.moment,
-    "reason": shape.text,
-    "point": shape.optional(shape.group),
-    "loss": shape.optional(shape.number),
-    "maximize": shape.optional(shape.text),
-    "study": shape.optional(shape.text),
-    "by": shape.optional(shape.text),
-    "segment": shape.optional(shape.text),
-    "evidence": shape.optional(shape.group),
-    "restores": shape.optional(shape.whole),
-}
+    return int(name.partition(".")[0])

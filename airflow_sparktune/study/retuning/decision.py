@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -16,6 +16,7 @@ class Outcome(StrEnum):
     FIRST = "first"  # there was no incumbent
     KEPT = "kept"
     REPLACED = "replaced"
+    OUTDATED = "outdated"  # production had changed before the study decided, so it stays as it is
 
 
 class Standing(StrEnum):
@@ -68,8 +69,9 @@ class Measured:
 class Decision:
     """The decision of a retuning with its reason and evidence.
 
-    `params` go to production: those of the winner, or of the incumbent. `number` is their trial in the study,
-    None if the incumbent was dropped before it ran. `noise` is False if every configuration had the same loss
+    `params` are the configuration in production from then on: the winner's or the incumbent's, or the current
+    champion's if the decision is outdated. `number` is their trial in the study, None if they have none.
+    `noise` is False if every configuration had the same loss
     in all repeats, so that differences were compared without a test.
     """
 
@@ -82,15 +84,34 @@ class Decision:
     noise: bool = True
 
     @property
+    def changes_production(self) -> bool:
+        """Return whether another configuration goes to production, if nobody has to approve it."""
+        return self.outcome in (Outcome.FIRST, Outcome.REPLACED)
+
+    @property
     def winner(self) -> Measured | None:
         """Return the candidate that replaces the incumbent or becomes the first champion."""
+        if self.outcome is Outcome.OUTDATED:
+            return None
         return next((item for item in self.candidates if item.standing is Standing.WON), None)
 
     @property
     def loss(self) -> float | None:
-        """Return the mean loss of the configuration that goes to production, over the repeats."""
+        """Return the mean loss of `params` over the repeats, None if they were not measured."""
+        if self.outcome is Outcome.OUTDATED:
+            return None
         measured = self.winner or self.incumbent
         return None if measured is None else measured.mean
+
+    def outdated(self, why: str, *, params: Any) -> Decision:
+        """Return the decision that production stays as it is, with `params`; `why` says what has changed."""
+        return replace(
+            self,
+            outcome=Outcome.OUTDATED,
+            reason=f"{why}; without that it would be {self.outcome.value}: {self.reason}",
+            params=params,
+            number=None,
+        )
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Decision:

@@ -1,19 +1,36 @@
-"""Record the decision of a study, and promote a winner that waits for approval."""
+"""Put the decision of a study on record, and promote a winner that waits for approval."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.address import folder_of
-from airflow_sparktune.study.retuning.champions import Action, Champions, Entry
-from airflow_sparktune.study.retuning.decision import Outcome
-from airflow_sparktune.study.storage import with_connection_of
+from airflow_sparktune.study.airflow_task import task_folder_of
+from airflow_sparktune.study.retuning.champions import Champions, Outdated
+from airflow_sparktune.study.retuning.decision import Decision, Outcome
+from airflow_sparktune.study.retuning.entries import Action, Entry
+from airflow_sparktune.study.storage import without_connection
 from airflow_sparktune.study.study import Study
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promotion:
+    """The result of promoting the winner of a study.
+
+    `champion` is the entry in production now, None if there is none. `refused` says why the winner is not in
+    production, None if it is.
+    """
+
+    champion: Entry | None
+    refused: str | None = None
 
 
 def put_on_record(study: Study, address: str, champions: Champions, *, at: float) -> Entry:
     """Add the entry of a study with a result, unless it exists; return it.
 
-    `at` is in seconds since 1970.
+    The entry is `outdated` if production has changed since the study began, or was decided on newer data. Its
+    evidence is then the decision that production stays as it is. `at` is in seconds since 1970.
     """
     decision, best = study.decision, study.best
     if best is None or study.spec is None:
@@ -21,7 +38,7 @@ def put_on_record(study: Study, address: str, champions: Champions, *, at: float
     if decision is None:
         return champions.add(
             Action.TUNED,
-            cause=f"study {address}",
+            cause=f"study {address}, trial {best.number}",
             at=at,
             params=best.params,
             point=best.point,
@@ -31,41 +48,90 @@ def put_on_record(study: Study, address: str, champions: Champions, *, at: float
             reason=f"trial {best.number} has the best {'expected ' if study.recommended else ''}"
             f"{study.metric.name}; there was no incumbent to compare with",
         )
-    manual = study.spec.promote == "manual" and decision.outcome is not Outcome.KEPT
-    return _add(champions, Action.PROPOSED if manual else Action.of(decision.outcome), study, address, at=at)
+    cause = f"study {address}, decision {study.decisions}"
+    facts = _facts(study, decision, address, at=at)
+    basis = study.starts.basis if study.starts else None
+    waits = study.spec.promote == "manual" and decision.changes_production
+    action = Action.PROPOSED if waits else Action.of(decision.outcome)
+    try:
+        return champions.add(action, cause=cause, basis=basis, **facts)
+    except Outdated as error:
+        champion = champions.current()
+        outdated = decision.outdated(str(error), params=champion.params if champion else decision.params)
+        return champions.add(
+            Action.OUTDATED,
+            cause=cause,
+            **{**facts, "reason": outdated.reason, "evidence": outdated.to_json()},
+        )
 
 
-def promote(study: Study, address: str, *, at: float, by: str) -> Entry | None:
-    """Make the winner of a study the champion; return None if the study kept its incumbent.
+def promote(study: Study, address: str, *, at: float, by: str) -> Promotion:
+    """Make the winner of a study the champion, unless production has changed since the study began.
 
-    If the winner is the champion already, return its existing entry.
+    The record is the one beside the study, whatever its journal names: others may write to a journal.
     """
-    if study.decision is None or study.spec is None:
-        raise SpecError(f"only a study with a decision can be promoted, got the one at {address}")
-    if study.decision.outcome is Outcome.KEPT:
-        return None
-    root = with_connection_of(study.spec.champions or folder_of(address), address)
-    champions = Champions(root, study.spec.segment)
-    return _add(champions, Action.PROMOTED, study, address, at=at, by=by)
-
-
-def _add(
-    champions: Champions, action: Action, study: Study, address: str, *, at: float, by: str | None = None
-) -> Entry:
     decision = study.decision
-    if decision is None:
-        raise ValueError("a study without a decision has no decision to record")
+    if decision is None or study.spec is None:
+        raise SpecError(f"only a study with a decision can be promoted, got the one at {address}")
+    champions = Champions(task_folder_of(address), study.spec.segment)
+    if not decision.changes_production:
+        return Promotion(champion=champions.current(), refused=f"{decision.outcome.value}: {decision.reason}")
+    if study.spec.promote != "manual":
+        why = "the decision went on record with its study; promote='manual' makes it wait"
+        return Promotion(champion=champions.current(), refused=why)
+    driver_address = without_connection(address)
+    try:
+        entry = champions.add(
+            Action.PROMOTED,
+            cause=f"promote {driver_address}, decision {study.decisions}",
+            basis=study.starts.basis if study.starts else None,
+            by=by,
+            **_facts(study, decision, driver_address, at=at),
+        )
+    except Outdated as error:
+        return Promotion(champion=champions.current(), refused=f"the winner is outdated: {error}")
+    champion = champions.current()
+    if champion is not None and champion.number != entry.number:
+        why = f"{entry.title} promoted it before, and {champion.title} is the champion since"
+        return Promotion(champion=champion, refused=why)
+    return Promotion(champion=champion)
+
+
+def decision_in_force(study: Study, address: str, champions: Champions) -> Decision | None:
+    """Return the decision of a study; it is outdated if production has changed since it went on record.
+
+    The result of a study may be read long after it was written: by a retry, after somebody's rollback.
+    """
+    decision = study.decision
+    if decision is None or decision.outcome is Outcome.OUTDATED:
+        return decision
+    champion = champions.current()
+    if not decision.changes_production:
+        basis = study.starts.basis if study.starts else None
+        stands = basis is None or basis.champion == (champion.number if champion else None)
+    elif study.spec is not None and study.spec.promote == "manual":
+        stands = True
+    else:
+        stands = champion is not None and champion.study == without_connection(address)
+    if stands:
+        return decision
+    if champion is None:
+        return decision.outdated("the record of champions has no champion any more", params=decision.params)
+    return decision.outdated(f"{champion.title} is the champion since", params=champion.params)
+
+
+def _facts(study: Study, decision: Decision, address: str, *, at: float) -> dict[str, Any]:
+    """Return what the entries of a decision have in common."""
     trial = None if decision.number is None else study.trials.get(decision.number)
-    return champions.add(
-        action,
-        cause=f"{'promote' if action is Action.PROMOTED else 'study'} {address}",
-        at=at,
-        params=decision.params,
-        point=trial.point if trial else None,
-        loss=decision.loss,
-        maximize=study.spec.maximize if study.spec else None,
-        study=address,
-        by=by,
-        reason=decision.reason,
-        evidence=decision.to_json(),
-    )
+    basis = study.starts.basis if study.starts else None
+    return {
+        "at": at,
+        "params": decision.params,
+        "point": trial.point if trial else None,
+        "loss": decision.loss,
+        "maximize": study.spec.maximize if study.spec else None,
+        "study": address,
+        "reason": decision.reason,
+        "evidence": decision.to_json(),
+        "moment": basis.moment if basis else None,
+    }

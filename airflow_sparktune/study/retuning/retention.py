@@ -18,7 +18,8 @@ from airflow_sparktune.study.journal.streams import FOLDER as ATTEMPTS
 from airflow_sparktune.study.journal.streams import segments as segments_of
 from airflow_sparktune.study.journal.streams import streams
 from airflow_sparktune.study.phase import phase_of
-from airflow_sparktune.study.retuning.champions import Action, Champions, Entry, segments
+from airflow_sparktune.study.retuning.champions import Champions, segments
+from airflow_sparktune.study.retuning.entries import Action, Entry, champion_of
 from airflow_sparktune.study.storage import Storage, clear, open_storage, without_connection
 
 # The studies of Airflow are five folders below their root.
@@ -166,13 +167,10 @@ def prune(found: Iterable[Found], problems: list[str]) -> list[str]:
 
 
 def _needed(entries: list[Entry]) -> Iterator[Entry]:
-    """Yield the entry of the current champion, the newest change of production, and the newest proposal."""
+    """Yield the entry of the current champion, its newest confirmation, and the newest proposal."""
     last = {entry.action: entry for entry in entries}
-    current = [entry for entry in entries if entry.action.sets_champion]
-    changes = [entry for entry in entries if entry.action.changes_production]
-    yield from (*current[-1:], *changes[-1:])
-    if Action.PROPOSED in last:
-        yield last[Action.PROPOSED]
+    found = (champion_of(entries), last.get(Action.KEPT), last.get(Action.PROPOSED))
+    yield from (entry for entry in found if entry is not None)
 
 
 def _canonical(address: str) -> str:

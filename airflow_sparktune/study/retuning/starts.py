@@ -1,4 +1,7 @@
-"""The incumbent and the warm-start points of a study: resolved once, at its first attempt, and journalled."""
+"""The incumbent, the warm-start points and the basis of a study's decision.
+
+They are resolved once, at the study's first attempt, and journalled.
+"""
 
 from __future__ import annotations
 
@@ -59,6 +62,28 @@ class WarmPoint:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What a decision rests on, as its study found it at its first attempt.
+
+    `champion` is the number of the entry that was in production, None if there was none. `moment` is the time
+    of the study's data, in seconds since 1970.
+    """
+
+    champion: int | None
+    moment: float
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Basis:
+        """Return the basis that `to_json` wrote; unknown keys of later versions are ignored."""
+        shape.require(_BASIS, data, what="the basis of a decision")
+        return cls(champion=data.get("champion"), moment=data["moment"])
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+_BASIS: Mapping[str, shape.Fits] = {"champion": shape.optional(shape.whole), "moment": shape.moment}
 _INCUMBENT: Mapping[str, shape.Fits] = {
     "source": shape.text,
     "point": shape.optional(shape.group),

@@ -280,6 +280,13 @@ class Spec:
         default=None,
         internal=True,
     )
+    moment: float | None = declared(
+        checks.finite,
+        takes="seconds since 1970",
+        doc="The time of the data that the study is about; at most that of its first start.",
+        default=None,
+        internal=True,
+    )
     code: str | None = declared(
         checks.text,
         takes="text",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from airflow_sparktune.study.retuning import champions
-from airflow_sparktune.study.retuning.champions import Action
+from airflow_sparktune.study.retuning.entries import Action
 from airflow_sparktune.study.storage import Storage, open_storage
 from tests.driver.retuning import weeks as weeks_module
 from tests.driver.retuning.weeks import Weeks, noisy
+
+T = TypeVar("T")
 
 
 class Crashed(BaseException):
@@ -27,14 +30,15 @@ class Crash:
     after: bool = False
     writes: int = 0
 
-    def write(self, storage: Storage, name: str, data: bytes) -> None:
+    def call(self, write: Callable[[], T]) -> T:
         self.writes += 1
         dies = self.writes == self.at
         if dies and not self.after:
             raise Crashed
-        storage.write(name, data)
+        result = write()
         if dies:
             raise Crashed
+        return result
 
 
 class CrashingStorage:
@@ -45,7 +49,10 @@ class CrashingStorage:
         self._crash = crash
 
     def write(self, name: str, data: bytes) -> None:
-        self._crash.write(self._storage, name, data)
+        self._crash.call(lambda: self._storage.write(name, data))
+
+    def create(self, name: str, data: bytes) -> bool:
+        return self._crash.call(lambda: self._storage.create(name, data))
 
     def read(self, name: str) -> bytes:
         return self._storage.read(name)

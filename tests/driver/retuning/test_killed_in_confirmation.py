@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_sparktune.study.retuning.champions import Action, Champions
+from airflow_sparktune.study.retuning.champions import Champions
+from airflow_sparktune.study.retuning.entries import Action
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import TrialPurpose, TrialState

@@ -14,8 +14,8 @@ from airflow_sparktune.errors import IncumbentBroken, ObjectiveError, RecordErro
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
 from airflow_sparktune.study.result import summary
-from airflow_sparktune.study.retuning.champions import Action
 from airflow_sparktune.study.retuning.decision import Outcome
+from airflow_sparktune.study.retuning.entries import Action
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.trial import TrialOrigin, TrialState
 from tests.driver.retuning.weeks import Play, Weeks, failing, noisy, repeats
@@ -327,7 +327,7 @@ def test_a_torn_record_fails_the_study(tmp_path: Path) -> None:
     weeks = Weeks(str(tmp_path))
     weeks.run("w1")
     folder = Path(weeks.record().address)
-    (folder / "00000002-abcdef01.json").write_bytes(b"{")
+    (folder / "00000002.json").write_bytes(b"{")
     with pytest.raises(RecordError, match="an entry of the record of champions must be valid"):
         weeks.run("w2", seed=4)
     error: Any = weeks.study("w2").closed.error  # type: ignore[union-attr]

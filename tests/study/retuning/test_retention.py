@@ -11,7 +11,8 @@ import pytest
 from airflow_sparktune.errors import RecordError, SpecError
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.journal.streams import FOLDER
-from airflow_sparktune.study.retuning.champions import Action, Champions
+from airflow_sparktune.study.retuning.champions import Champions
+from airflow_sparktune.study.retuning.entries import Action
 from airflow_sparktune.study.retuning.retention import Keep, find, prune, removable
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.testing.samples import BEGAN, closed, opened, segment, trial, write
@@ -104,7 +105,7 @@ def test_an_unreadable_record_keeps_every_study(root: str) -> None:
     """Nothing is removed while it is unknown what is in production."""
     for run in range(3):
         study(root, f"churn/tune/r{run}/g0", day=run)
-    open_storage(root).write("churn/tune/@champions/all/00000001-5d41402a.json", b"torn")
+    open_storage(root).write("churn/tune/@champions/all/00000001.json", b"torn")
     with pytest.raises(RecordError, match="torn"):
         left_after(root, 1)
     assert len(find(root, now=BEGAN)) == 3

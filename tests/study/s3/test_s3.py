@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from airflow_sparktune.errors import StorageError, StorageUnavailable
+from airflow_sparktune.study.retuning.champions import Champions
+from airflow_sparktune.study.retuning.entries import Action
 from airflow_sparktune.study.storage import Storage, open_storage
 from airflow_sparktune.testing import JournalSuite
+from tests.study.journal.test_create import race
 from tests.study.s3.faulty_proxy import Fault, FaultyProxy, Request
 
 pytestmark = pytest.mark.integration
@@ -51,9 +54,34 @@ class TestFaults:
         proxy.choose = lambda request: None
         assert storage.names("") == ["spec.json"]
 
+    def test_one_of_eight_writers_creates_an_object(self, address: str) -> None:
+        for attempt in range(3):
+            (winner,) = race(lambda attempt=attempt: open_storage(f"{address}/{attempt}"))
+            assert open_storage(f"{address}/{attempt}").read("record/1") == b"%d" % winner * 1000
+
+    def test_an_entry_whose_answer_was_lost_is_on_record_once(self, address: str, proxy: FaultyProxy) -> None:
+        """The S3 client sends its request again, which is then refused; the writer finds its own entry."""
+        proxy.choose = _first_put(Fault.RESET_AFTER)
+        record = Champions(address)
+        facts = {"at": 1.0, "params": {"x": 1}, "reason": ""}
+        assert record.add(Action.FIRST, cause="a", **facts).number == 1
+        assert proxy.injected[Fault.RESET_AFTER] == 1
+        assert record.add(Action.REPLACED, cause="b", **facts).number == 2
+        assert Champions(address).numbers() == [1, 2]
+
     def test_a_missing_bucket(self, proxy: FaultyProxy) -> None:
         with pytest.raises(StorageError, match="no-such-bucket"):
             open_storage("s3://no-such-bucket/study").write("spec.json", b"{}")
+
+
+def _first_put(fault: Fault):
+    """Return a chooser that gives the first PUT the fault."""
+    left = [fault]
+
+    def choose(request: Request) -> Fault | None:
+        return left.pop() if left and request.kind == "PUT" else None
+
+    return choose
 
 
 def _first(number: int, fault: Fault):
