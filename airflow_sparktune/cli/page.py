@@ -13,12 +13,17 @@ from airflow_sparktune.cli.text import require_study
 @click.argument("study")
 @click.option("--port", type=int, default=8501, show_default=True, help="The port on this machine.")
 def ui_command(study: str, port: int) -> None:
-    """Serve the page of Airflow's Tuning tab for one study."""
-    from airflow_sparktune.dashboard.server import serve
+    """Serve the page of Airflow's Tuning tab for one study.
+
+    The printed address has a token. Only a browser that has opened this address gets the page.
+    """
+    from airflow_sparktune.dashboard.login import Login
+    from airflow_sparktune.dashboard.server import serve, url_of
 
     require_study(study)
-    click.echo(f"http://127.0.0.1:{port} (press Ctrl-C to stop)")
-    serve(study, port=port)
+    login = Login(port=port)
+    click.echo(f"{url_of(login)} (press Ctrl-C to stop)")
+    serve(study, login=login)
 
 
 @click.command()

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Respons
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from airflow_sparktune.dashboard.access import checked_dag, checked_place, checked_task
+from airflow_sparktune.dashboard.login import Login
 from airflow_sparktune.dashboard.page import assets
 from airflow_sparktune.dashboard.page.masking import Mask, airflow_mask
 from airflow_sparktune.dashboard.page.replies import accepts_gzip
@@ -43,21 +44,25 @@ def create_app(
     mask: Mask | None = None,
     shelf: Shelf | None = None,
     workers: Workers | None = None,
+    login: Login | None = None,
 ) -> FastAPI:
     """Return the page's application.
 
     `guard` is a FastAPI dependency that raises for users who may not see the DAG's task instances. `editor`
-    is one that returns the name of a user who may change them, and raises for others.
+    is one that returns the name of a user who may change them, and raises for others. `login` is the
+    application's own login; in Airflow there is none, because users have logged in there.
     """
     app = FastAPI(title="Sparktune", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    app.middleware("http")(_with_headers)
+    if login is not None:
+        app.middleware("http")(login)
+    app.middleware("http")(_with_headers)  # added last, so that the login's responses have them too
     app.add_exception_handler(Busy, _unavailable)
     app.add_exception_handler(StorageError, _unavailable)
     app.add_exception_handler(OSError, _unavailable)
     # The guard comes first: a user without access learns nothing about which ids are well-formed.
     router = APIRouter(prefix="/dags/{dag_id}", dependencies=[Depends(guard), Depends(checked_dag)])
     workers = Workers() if workers is None else workers
-    _add_pages(router, workers)
+    _add_pages(router, workers, change_token=login.change if login is not None else None)
     shelf = Shelf() if shelf is None else shelf
     add_stop(router, catalogue, editor=editor, shelf=shelf, workers=workers)
     add_restore(router, catalogue, editor=editor, workers=workers)
@@ -66,7 +71,7 @@ def create_app(
     return app
 
 
-def _add_pages(router: APIRouter, workers: Workers) -> None:
+def _add_pages(router: APIRouter, workers: Workers, *, change_token: str | None) -> None:
     @router.get("/static/{name}")
     async def static(request: Request, name: str) -> Response:
         if name not in assets.files():
@@ -75,11 +80,11 @@ def _add_pages(router: APIRouter, workers: Workers) -> None:
 
     @router.get("/tasks/{task_id}/", dependencies=[Depends(checked_task)])
     async def history_page() -> HTMLResponse:
-        return HTMLResponse(assets.page("history.html"))
+        return HTMLResponse(assets.page("history.html", change_token=change_token))
 
     @router.get("/tasks/{task_id}/runs/{run_id}/", dependencies=[Depends(checked_place)])
     async def study_page() -> HTMLResponse:
-        return HTMLResponse(assets.page("study.html"))
+        return HTMLResponse(assets.page("study.html", change_token=change_token))
 
 
 def _file(name: str, request: Request) -> Response:

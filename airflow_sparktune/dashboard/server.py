@@ -1,4 +1,4 @@
-"""`sparktune ui STUDY`: the page for one study outside Airflow, for the user of this machine."""
+"""`sparktune ui STUDY`: the page for one study outside Airflow, for the user who started it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from airflow_sparktune.dashboard.app import create_app
+from airflow_sparktune.dashboard.login import PARAMETER, Login
 from airflow_sparktune.dashboard.page.masking import Mask
 from airflow_sparktune.dashboard.place import Place
 from airflow_sparktune.study.address import folder_of
@@ -50,9 +51,9 @@ class OneStudy:
         return None
 
 
-def local_app(address: str, *, mask: Mask | None = None) -> FastAPI:
-    """Return the application for one study, without a login, reachable by this machine's names only."""
-    app = create_app(OneStudy(address), guard=_allow_everyone, editor=_this_user, mask=mask)
+def local_app(address: str, *, login: Login, mask: Mask | None = None) -> FastAPI:
+    """Return the application for one study, behind a login, reachable by this machine's names only."""
+    app = create_app(OneStudy(address), guard=_every_login, editor=_this_user, mask=mask, login=login)
     # Protects against DNS rebinding: any web page could map its own name to 127.0.0.1.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
 
@@ -63,15 +64,20 @@ def local_app(address: str, *, mask: Mask | None = None) -> FastAPI:
     return app
 
 
-def serve(address: str, *, port: int) -> None:
+def url_of(login: Login) -> str:
+    """Return the address that opens the page."""
+    return f"http://{HOST}:{login.port}/?{PARAMETER}={login.token}"
+
+
+def serve(address: str, *, login: Login) -> None:
     """Serve the page of the study at `address` until interrupted."""
     import uvicorn
 
-    uvicorn.run(local_app(address), host=HOST, port=port, log_level="warning")
+    uvicorn.run(local_app(address, login=login), host=HOST, port=login.port, log_level="warning")
 
 
-def _allow_everyone() -> None:
-    """Accept everyone: every user of this machine can reach the port."""
+def _every_login() -> None:
+    """Accept every request that the login has passed on."""
 
 
 def _this_user() -> str:

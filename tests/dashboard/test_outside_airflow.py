@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from airflow_sparktune.dashboard.login import Login
 from airflow_sparktune.dashboard.page.html_report import report
-from airflow_sparktune.dashboard.server import PAGE, local_app
+from airflow_sparktune.dashboard.server import PAGE, local_app, url_of
 from airflow_sparktune.study.journal.follow import read_study
 from tests.dashboard.helpers.pages import as_it_is
 from tests.dashboard.helpers.synthetic import Writer
@@ -26,18 +27,23 @@ def study(tmp_path: Path) -> str:
     return str(tmp_path)
 
 
-def test_one_study_has_its_page_without_a_login(tmp_path: Path) -> None:
-    client = TestClient(local_app(study(tmp_path), mask=as_it_is), base_url="http://localhost")
+def test_one_study_has_its_page(tmp_path: Path) -> None:
+    login = Login(port=8501)
+    app = local_app(study(tmp_path), login=login, mask=as_it_is)
+    client = TestClient(app, base_url="http://127.0.0.1:8501")
 
-    assert client.get("/").url.path == PAGE
+    assert client.get(url_of(login)).url.path == PAGE
     assert client.get(f"{PAGE}study").json()["title"] == str(tmp_path)
     assert client.get(f"{PAGE}../../history").json()["runs"][0]["run_id"] == "here"
 
 
 def test_dns_rebinding_is_rejected(tmp_path: Path) -> None:
-    client = TestClient(local_app(study(tmp_path), mask=as_it_is), base_url="http://evil.example")
+    """Also with the token, which the login would exchange for a cookie of the other name."""
+    login = Login(port=8501)
+    app = local_app(study(tmp_path), login=login, mask=as_it_is)
+    client = TestClient(app, base_url="http://evil.example")
 
-    assert client.get(f"{PAGE}study").status_code == 400
+    assert client.get(f"{PAGE}study?token={login.token}").status_code == 400
 
 
 def test_no_text_can_end_the_data_of_a_report(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from fastapi.testclient import TestClient
 
-from airflow_sparktune.dashboard.server import PAGE, local_app
+from airflow_sparktune.dashboard.login import Login
+from airflow_sparktune.dashboard.server import PAGE, local_app, url_of
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.loaded_study import load_study
 from airflow_sparktune.study.journal.events import Opened, TrialChanged
@@ -81,9 +82,13 @@ class Witness:
             load_study(self._address).trials_dataframe()
         except StorageError:
             self.broken["studies unreadable: load_study"] += 1
+        login = Login(port=8501)
         page = TestClient(
-            local_app(self._address), base_url="http://localhost", raise_server_exceptions=False
+            local_app(self._address, login=login),
+            base_url="http://127.0.0.1:8501",
+            raise_server_exceptions=False,
         )
+        page.get(url_of(login))
         for path in ("study", "report?generation=0", "importance?generation=0"):
             if _status(page, f"{PAGE}{path}") != 200:
                 self.broken[f"studies unreadable: page's {path}"] += 1

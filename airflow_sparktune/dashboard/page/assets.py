@@ -34,9 +34,12 @@ def asset(name: str) -> Asset:
     return _read(path, path.stat().st_mtime_ns)
 
 
-def page(name: str) -> str:
-    """Return an HTML page."""
-    return (STATIC / name).read_text(encoding="utf-8")
+def page(name: str, *, change_token: str | None = None) -> str:
+    """Return an HTML page, with the token that its script sends with every change, if there is one."""
+    text = (STATIC / name).read_text(encoding="utf-8")
+    if change_token is None:
+        return text
+    return text.replace("</head>", f'  <meta name="sparktune-token" content="{change_token}">\n  </head>', 1)
 
 
 @lru_cache(maxsize=64)

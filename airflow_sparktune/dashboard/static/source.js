@@ -3,6 +3,8 @@
 const POLL_MS = 2000;
 const IDLE_POLL_MS = 5_000;
 const MOST_TRIES = 6;
+// Only the page of `sparktune ui` has a token; in Airflow, the user's rights there count.
+const CHANGE_TOKEN = document.querySelector('meta[name="sparktune-token"]')?.content;
 
 export class Lost extends Error {
   constructor(message, waitS = 0) {
@@ -89,7 +91,7 @@ export class LiveSource {
     const response = await fetch(`${path}?${parameters}`, {
       method: "PUT",
       credentials: "same-origin",
-      headers: { "Content-Type": "application/json" },
+      headers: { "Content-Type": "application/json", ...(CHANGE_TOKEN && { "X-Sparktune-Token": CHANGE_TOKEN }) },
       body: "{}",
     });
     const body = await response.json().catch(() => ({}));
@@ -126,6 +128,7 @@ export class ReportSource {
 }
 
 function explain(status, detail, verb = "read") {
+  if (status === 401 && CHANGE_TOKEN) return "This page's login has ended. Open the address that `sparktune ui` printed last.";
   if (status === 401) return "Your login has expired. Sign in to Airflow again, then reload this page.";
   if (status === 403) return `You may not ${verb} the task instances of this DAG. Ask an administrator for access.`;
   return typeof detail === "string" ? detail : `Airflow responded with an error (${status}); trying again.`;
