@@ -6,7 +6,6 @@ import signal
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -14,9 +13,6 @@ from hypothesis import settings
 # Before anything imports Airflow: no test reads or writes the user's own Airflow home.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="sparktune-tests-")
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
-# A file where the cache folder would be: no study starts the program that makes the archive of classes.
-os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="sparktune-tests-")
-Path(os.environ["XDG_CACHE_HOME"], "airflow-sparktune").touch()
 # py4j logs each connection that it closes, long after pytest has closed the streams.
 logging.getLogger("py4j").setLevel(logging.WARNING)
 # A shell starts background jobs (`nohup make test &`) with SIGINT ignored, and children inherit that; some

@@ -18,7 +18,6 @@ from typing import Any
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.trial import Trial
 from benchmarks.report import Findings, middle
-from benchmarks.start import class_archive, hidden
 from tests.integration.airflow_site import Run, Site, standalone
 
 QUESTION = "How soon does a task of Airflow have all slots busy, and its result?"
@@ -57,28 +56,23 @@ class Started:
 def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - the peer is the point
     """Measure both DAGs in turns in one Airflow."""
     columns = [
-        "start", "bare job done s", "first trial s", "slots busy s", "ratio", "result s", "without archive s",
-        "from trigger s",
+        "start", "bare job done s", "first trial s", "slots busy s", "ratio", "result s", "from trigger s",
     ]  # fmt: skip
     rows: list[tuple[Any, ...]] = []
     earlier_tree = os.environ.get("SPARKTUNE_EARLIER")
     if earlier_tree:
         columns += ["earlier commit s", "ratio"]
-    with class_archive() as archive, ExitStack() as running:
-        cache = str(archive.path.parents[1])
-        here = running.enter_context(_airflow(ROOT, cache))
-        earlier = running.enter_context(_airflow(Path(earlier_tree), cache)) if earlier_tree else None
+    with ExitStack() as running:
+        here = running.enter_context(_airflow(ROOT))
+        earlier = running.enter_context(_airflow(Path(earlier_tree))) if earlier_tree else None
         for site in filter(None, (here, earlier)):  # the first run of a DAG is slower
             _study(site, "warm-up")
         _bare_s(here, "warm-up")
         for number in range(1, size.repeats + 1):
             bare_s = _bare_s(here, f"r{number}")
             ours = _study(here, f"r{number}")
-            with hidden(archive):
-                plain = _study(here, f"plain{number}")
             row = (
-                number, bare_s, ours.first_s, ours.busy_s, ours.busy_s / bare_s, ours.end_s, plain.end_s,
-                ours.all_s,
+                number, bare_s, ours.first_s, ours.busy_s, ours.busy_s / bare_s, ours.end_s, ours.all_s,
             )  # fmt: skip
             if earlier is not None:
                 before_s = _study(earlier, f"r{number}").all_s
@@ -97,11 +91,10 @@ def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - the peer 
 
 
 @contextmanager
-def _airflow(tree: Path, cache: str) -> Iterator[Site]:
-    """Run an Airflow with the package of `tree`, and a cache folder."""
+def _airflow(tree: Path) -> Iterator[Site]:
+    """Run an Airflow with the package of `tree`."""
     environment = {
         "PYTHONPATH": str(tree),
-        "XDG_CACHE_HOME": cache,
         # The bare application needs the spark-submit and the Python of this environment.
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }

@@ -20,7 +20,6 @@ from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.spec.file import write_spec
 from benchmarks.objectives import SPACE
 from benchmarks.report import Findings, middle
-from benchmarks.start import class_archive
 
 QUESTION = "How long does it take from spark-submit to the first trial?"
 TARGET = "at most 1.2 times a bare PySpark application that runs a job on every slot"
@@ -42,11 +41,10 @@ TINY = Size(repeats=1)
 def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - the peer is the point
     """Measure seconds to the end of the bare job, and to the start and end of our first trial."""
     rows: list[tuple[Any, ...]] = []
-    with class_archive():
-        for number in range(1, size.repeats + 1):
-            bare_s = _bare_s()
-            started_s, ended_s = _ours_s()
-            rows.append((number, bare_s, started_s, started_s / bare_s, ended_s))
+    for number in range(1, size.repeats + 1):
+        bare_s = _bare_s()
+        started_s, ended_s = _ours_s()
+        rows.append((number, bare_s, started_s, started_s / bare_s, ended_s))
     rows.append(("median", *(middle([row[at] for row in rows]) for at in range(1, 5))))
 
     def draw(axes: Any) -> None:

@@ -24,7 +24,7 @@ PATIENCE_S = 600  # for a busy machine; a test that claims to be fast waits for 
 POLICY = Path(__file__).parent / "site"
 SECOND_LOG = "second-scheduler.log"
 # PYTHONPATH: a worktree tests its own package with the environment of another one.
-PASSED_ON = ("JAVA_HOME", "OPENBLAS_CORETYPE", "XDG_CACHE_HOME", "PYTHONPATH")
+PASSED_ON = ("JAVA_HOME", "OPENBLAS_CORETYPE", "PYTHONPATH")
 SPARK = {"AIRFLOW_CONN_SPARK_DEFAULT": '{"conn_type": "spark", "host": "local[2]"}'}
 
 T = TypeVar("T")

@@ -57,6 +57,3 @@ class Cluster:
             application.end_in_cluster()
         finally:
             end_family(members)
-
-    def finished(self) -> None:
-        """Do nothing: no JVM of this machine runs the driver."""

@@ -48,7 +48,6 @@ def run_job(
     with work_folder() as folder:
         failure = launch(way, way.submission(job, folder), start)
     study = verdict(job.address, spec=job.spec, before=before, failure=failure, again=again)
-    way.finished()
     return Outcome(
         study=study,
         failure=failure,

@@ -27,9 +27,6 @@ class Way(Protocol):
     def kill(self, application: Application, submission: Submission) -> None:
         """End the application; let the driver record that it was killed, if possible."""
 
-    def finished(self) -> None:
-        """Do what may wait until the study has its result."""
-
 
 def way_to(target: Target) -> Way:
     """Return the way for a target; raises PlatformError if Spark supports none."""

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from airflow_sparktune.orchestrator.deploy.client import Client
+from airflow_sparktune.orchestrator.deploy.client import QUICK_START, Client
 from airflow_sparktune.orchestrator.deploy.job import Job, Target
-from airflow_sparktune.orchestrator.deploy.jvm.options import QUICK_START
 from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
 from airflow_sparktune.study.spec import Spec
 

@@ -1,1 +1,0 @@
-"""Let the driver's JVM start quickly."""
