@@ -8,6 +8,7 @@ import click
 
 from airflow_sparktune.cli.text import require_study
 from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.journal.bounds import printable
 from airflow_sparktune.study.rounded import number
 from airflow_sparktune.study.stop_request import request_stop
 from airflow_sparktune.study.storage import open_storage
@@ -31,4 +32,4 @@ def stop_command(study: str) -> None:
         if found.best
         else "none of its trials has succeeded yet"
     )
-    click.echo(f"asked attempt {attempt} to stop; {best}")
+    click.echo(printable(f"asked attempt {attempt} to stop; {best}"))

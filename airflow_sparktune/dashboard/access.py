@@ -16,7 +16,7 @@ from airflow_sparktune.dashboard.place import Place
 log = logging.getLogger(__name__)
 
 _KEY = re.compile(r"[\w.-]+")  # what Airflow allows in DAG and task ids
-_RUN = re.compile(r"[^\x00-\x1f\x7f/\\]+")
+_RUN = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069/\\]+")
 _INDEX = re.compile(r"[0-9]{1,9}")
 _MOST_RUNS = 500
 _UNMAPPED = ("", "-1", "{MAP_INDEX}")  # on an unmapped task, the UI does not replace the placeholder

@@ -73,7 +73,7 @@ def _restore(catalogue: Catalogue, task: Place, segment: str | None, number: int
             "The API server may not write to the record of champions. Run `sparktune champion --restore` as "
             "a user with that right, or give the right to the API server's user.",
         ) from None
-    log.info("%s restored entry %d of %s as entry %d", by, number, champions.address, entry.number)
+    log.info("%r restored entry %d of %s as entry %d", by, number, champions.address, entry.number)
     return RestoreReply(
         message=f"Entry {number} is the champion again, as entry {entry.number}. The next retuning compares "
         "with it. No training was started."

@@ -68,5 +68,5 @@ def _stop(catalogue: Catalogue, shelf: Shelf, place: Place, generation: int, by:
             "The API server may not write to this study's folder. "
             "Run `sparktune stop` as a user with that right, or give the right to the API server's user.",
         ) from None
-    log.info("%s was asked to stop by %s", place, by)
+    log.info("%s was asked to stop by %r", place, by)
     return StopReply(message="The study ends when its driver reads the request, and keeps the best trial.")

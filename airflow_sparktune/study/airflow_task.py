@@ -61,8 +61,7 @@ def read_task(address: str) -> AirflowTask | None:
     """Return the study's task, or None if no Airflow task has started the study. Raises StorageError."""
     try:
         data = decoded(open_storage(address).read(NAME))
-        shape.require(_TASK, data, what="a task instance")
-        return AirflowTask(**data)
+        return AirflowTask(**shape.require(_TASK, data, what="a task instance"))
     except FileNotFoundError:
         return None
     except (TypeError, ValueError) as error:
@@ -72,9 +71,9 @@ def read_task(address: str) -> AirflowTask | None:
 
 
 _TASK: Mapping[str, shape.Fits] = {
-    "dag_id": shape.text,
-    "task_id": shape.text,
-    "run_id": shape.text,
+    "dag_id": shape.words,
+    "task_id": shape.words,
+    "run_id": shape.words,
     "map_index": lambda value: type(value) is int,
-    "url": shape.optional(shape.text),
+    "url": shape.optional(shape.words),
 }

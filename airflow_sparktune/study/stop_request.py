@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.journal.decode import decoded
 from airflow_sparktune.study.storage import Storage
 
 NAME = "stop.json"
 # A larger file was not written by this package.
 LARGEST = 10_000
+LONGEST_NAME = 200
+_REQUEST: Mapping[str, shape.Fits] = {"attempt": shape.whole, "by": shape.words, "at": shape.moment}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,8 @@ def stop_requested(storage: Storage, *, attempt: int) -> StopRequest | None:
     except FileNotFoundError:
         return None
     try:
-        found: Any = decoded(data) if len(data) <= LARGEST else None
-        request = StopRequest(int(found["attempt"]), str(found["by"])[:200], float(found["at"]))
-    except (ValueError, LookupError, TypeError, OverflowError):
+        found = shape.require(_REQUEST, decoded(data) if len(data) <= LARGEST else None, what="a request")
+    except ValueError:
         return None
+    request = StopRequest(found["attempt"], found["by"][:LONGEST_NAME], found["at"])
     return request if request.attempt == attempt else None

@@ -140,13 +140,13 @@ class Trial:
 
         Raises ValueError, LookupError or TypeError for data that is not a trial.
         """
-        known = {name: data[name] for name in cls.__slots__ if name in data}
+        known: dict[str, Any] = {"attempt": 1, "tries": 1, "info": {}}  # these keys may be missing
+        known |= {name: data[name] for name in cls.__slots__ if name in data}
         known["state"] = TrialState(data["state"])
         known["origin"] = TrialOrigin(data.get("origin", TrialOrigin.SAMPLER))  # 0.1.0 wrote none
         known["purpose"] = TrialPurpose(data.get("purpose", TrialPurpose.SEARCH))
         known["error"] = Failure.from_json(data["error"]) if data.get("error") else None
-        shape.require(_TRIAL, {**_DEFAULTS, **known}, what="a trial")
-        trial = cls(**known)
+        trial = cls(**shape.require(_TRIAL, known, what="a trial"))
         if trial.state is TrialState.OK and trial.loss is None:
             raise ValueError("a trial in state ok must have a loss")
         return trial
@@ -162,7 +162,6 @@ class Trial:
 
 
 _FAILURE: Mapping[str, shape.Fits] = {"message": shape.text, "traceback": shape.optional(shape.text)}
-_DEFAULTS: Mapping[str, Any] = {"attempt": 1, "tries": 1, "info": {}}  # of the keys that may be missing
 _TRIAL: Mapping[str, shape.Fits] = {
     "number": shape.whole,
     "point": shape.numbers,
@@ -173,7 +172,7 @@ _TRIAL: Mapping[str, shape.Fits] = {
     "slot": shape.optional(shape.whole),
     "attempt": shape.whole,
     "tries": shape.whole,
-    "suggested_by": shape.optional(shape.text),
+    "suggested_by": shape.optional(shape.words),
     "repeats": shape.optional(shape.whole),
     "repeat": shape.optional(shape.whole),
     "info": shape.group,

@@ -63,6 +63,8 @@ def test_there_is_no_description_of_the_routes(client: TestClient, path: str) ->
         "/dags/churn/tasks/tune/runs/.../study",
         "/dags/churn/tasks/tune/runs/a%5C..%5Cb/study",
         "/dags/churn/tasks/tune/runs/a%00b/study",
+        "/dags/churn/tasks/tune/runs/a%C2%85b/study",
+        "/dags/churn/tasks/tune/runs/a%E2%80%AEb/study",
         "/dags/churn/tasks/tune/runs/r1/study?map_index=../../x",
         "/dags/churn/tasks/tune/runs/r1/study?map_index=-7",
     ],

@@ -39,6 +39,20 @@ def test_the_driver_gets_the_name_of_the_user(client: TestClient, address: str, 
     assert found.by == "ada"
 
 
+def test_a_users_name_forges_no_line_of_the_log(
+    tmp_path: Path, address: str, writer: Writer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    client = client_of(tmp_path, editor=lambda: "ada\n2026-01-01 ERROR \x1b[2J")
+
+    assert put(client).status_code == 200
+    (record,) = [each for each in caplog.records if "asked to stop" in each.message]
+    assert record.message.isprintable()
+    found = stop_requested(LocalStorage(address), attempt=1)
+    assert found is not None
+    assert found.by == "ada 2026-01-01 ERROR [2J"
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [

@@ -9,6 +9,7 @@ from itertools import chain, zip_longest
 
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.journal.bounds import one_line
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.retuning.champions import Champions
 from airflow_sparktune.study.retuning.starts import WarmPoint
@@ -82,7 +83,7 @@ def _points_of(address: str, *, required: bool) -> list[WarmPoint]:
         )
         if required:
             raise SpecError(said)
-        log.warning("%s; going on without its points", said)
+        log.warning("%s; going on without its points", one_line(said))
     ok = [trial for trial in found.searched if trial.state is TrialState.OK]
     ok.sort(key=lambda trial: trial.loss or 0.0)
     return [WarmPoint(params=trial.params, study=address) for trial in ok]

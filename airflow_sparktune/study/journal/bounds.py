@@ -68,6 +68,15 @@ def printable(text: str, *, keep: str = "\n\t") -> str:
     )
 
 
+def one_line(text: str) -> str:
+    """Return a text as one printable line.
+
+    >>> one_line(f"ann{chr(10)}{chr(27)}[31mERROR")
+    'ann [31mERROR'
+    """
+    return text if text.isprintable() else printable(" ".join(text.split()))
+
+
 def message_text(text: str) -> str:
     """Return an error's message as the journal stores it: printable and truncated."""
     text = printable(text)

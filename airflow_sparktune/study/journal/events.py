@@ -101,7 +101,7 @@ class Opened(Event):
         "seed": shape.whole,
         "dimensions": shape.several(_is_dimension),
         "versions": shape.optional(shape.texts),
-        "host": shape.optional(shape.text),
+        "host": shape.optional(shape.words),
         "pid": shape.optional(shape.whole),
     }
 
@@ -205,8 +205,8 @@ class SparkStarted(Event):
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> dict[str, Any]:
         found = {each.name: data["spark"].get(each.name) for each in fields(SparkApplication)}
-        shape.require(dict.fromkeys(found, shape.optional(shape.text)), found, what="a Spark application")
-        return {"spark": SparkApplication(**found)}
+        shapes = dict.fromkeys(found, shape.optional(shape.words))
+        return {"spark": SparkApplication(**shape.require(shapes, found, what="a Spark application"))}
 
     def dump(self) -> dict[str, Any]:
         return {"spark": asdict(self.spark)}
@@ -385,7 +385,7 @@ def from_json(data: Mapping[str, Any]) -> Event:
     at, ran_s = data.get("at"), data.get("ran_s")
     stamp = {"at": at if shape.moment(at) else None, "ran_s": ran_s if shape.seconds(ran_s) else None}
     try:
-        shape.require(kind.SHAPE, data, what="the event")
+        data = shape.require(kind.SHAPE, data, what="the event")
         return kind(**{**kind.parse(data), **stamp})
     except (LookupError, TypeError, ValueError) as error:
         raise ValueError(f"a {kind.KIND!r} event is malformed: {error}") from error

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import reprlib
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
-from airflow_sparktune.study.journal.bounds import LARGEST_NUMBER
+from airflow_sparktune.study.journal.bounds import LARGEST_NUMBER, one_line
 
 Fits = Callable[[Any], bool]
 
@@ -44,7 +45,12 @@ def moment(value: Any) -> bool:
 
 
 def text(value: Any) -> bool:
-    """Accept a string."""
+    """Accept a string that must stay as it is: an identifier, an address."""
+    return isinstance(value, str)
+
+
+def words(value: Any) -> bool:
+    """Accept a string for people, such as a reason or a name; `require` makes it one printable line."""
     return isinstance(value, str)
 
 
@@ -73,6 +79,7 @@ def texts(value: Any) -> bool:
     return group(value) and all(map(text, value.values()))
 
 
+@cache
 def optional(fits: Fits) -> Fits:
     """Return a check that accepts None, or a value that fits."""
     return lambda value: value is None or fits(value)
@@ -83,8 +90,13 @@ def several(fits: Fits) -> Fits:
     return lambda value: isinstance(value, (list, tuple)) and all(map(fits, value))
 
 
-def require(fields: Mapping[str, Fits], data: Any, *, what: str) -> None:
-    """Raise ValueError if `data` is not an object, or for its first field that does not fit.
+_FOR_PEOPLE = (words, optional(words))
+
+
+def require(fields: Mapping[str, Fits], data: Any, *, what: str) -> Mapping[str, Any]:
+    """Return `data` with its `words` made printable, because they end up in logs and on terminals.
+
+    Raises ValueError if `data` is not an object, or for its first field that does not fit.
 
     >>> require({"seed": whole}, {"seed": -1}, what="an opened event")
     Traceback (most recent call last):
@@ -92,6 +104,11 @@ def require(fields: Mapping[str, Fits], data: Any, *, what: str) -> None:
     """
     if not group(data):
         raise ValueError(f"{what} cannot be {reprlib.repr(data)}")
+    said: dict[str, str] = {}
     for name, fits in fields.items():
-        if not fits(data.get(name)):
-            raise ValueError(f"{name} of {what} cannot be {reprlib.repr(data.get(name))}")
+        value = data.get(name)
+        if not fits(value):
+            raise ValueError(f"{name} of {what} cannot be {reprlib.repr(value)}")
+        if isinstance(value, str) and fits in _FOR_PEOPLE and not value.isprintable():
+            said[name] = one_line(value)
+    return {**data, **said} if said else data

@@ -56,7 +56,7 @@ class Measured:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Measured:
         """Return the measurements that `to_json` wrote; unknown keys of later versions are ignored."""
-        shape.require({"number": shape.whole, "n": shape.whole}, data, what="a measured configuration")
+        data = shape.require(_MEASURED, data, what="a measured configuration")
         known = {name: data[name] for name in cls.__slots__ if name in data}
         known["standing"] = Standing(known["standing"]) if known.get("standing") else None
         return cls(**known)
@@ -116,7 +116,7 @@ class Decision:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Decision:
         """Return the decision that `to_json` wrote; raises ValueError, LookupError or TypeError otherwise."""
-        shape.require({"reason": shape.text}, data, what="a decision")
+        data = shape.require({"reason": shape.words}, data, what="a decision")
         confirmation = data.get("confirmation") or {}
         incumbent = confirmation.get("incumbent")
         return cls(
@@ -141,3 +141,10 @@ class Decision:
                 "noise": self.noise,
             },
         }
+
+
+_MEASURED: Mapping[str, shape.Fits] = {
+    "number": shape.whole,
+    "n": shape.whole,
+    "why": shape.optional(shape.words),
+}

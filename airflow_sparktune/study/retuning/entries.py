@@ -78,7 +78,7 @@ class Entry:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Entry:
         """Return the entry that `to_json` wrote; unknown keys of later versions are ignored."""
-        shape.require(_ENTRY, data, what="an entry of the record of champions")
+        data = shape.require(_ENTRY, data, what="an entry of the record of champions")
         known = {name: data[name] for name in cls.__slots__ if name in data}
         return cls(**{**known, "action": Action(data["action"])})
 
@@ -134,13 +134,13 @@ _ENTRY: Mapping[str, shape.Fits] = {
     "number": shape.whole,
     "at": shape.moment,
     "params": lambda value: value is not None,
-    "reason": shape.text,
+    "reason": shape.words,
     "cause": shape.text,
     "point": shape.optional(shape.group),
     "loss": shape.optional(shape.number),
     "maximize": shape.optional(shape.text),
     "study": shape.optional(shape.text),
-    "by": shape.optional(shape.text),
+    "by": shape.optional(shape.words),
     "segment": shape.optional(shape.text),
     "evidence": shape.optional(shape.group),
     "moment": shape.optional(shape.moment),

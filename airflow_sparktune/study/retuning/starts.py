@@ -38,7 +38,7 @@ class Incumbent:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Incumbent:
         """Return the incumbent that `to_json` wrote; unknown keys of later versions are ignored."""
-        shape.require(_INCUMBENT, data, what="an incumbent")
+        data = shape.require(_INCUMBENT, data, what="an incumbent")
         return cls(**{name: data[name] for name in cls.__slots__ if name in data})
 
     def to_json(self) -> dict[str, Any]:
@@ -85,9 +85,9 @@ class Basis:
 
 _BASIS: Mapping[str, shape.Fits] = {"champion": shape.optional(shape.whole), "moment": shape.moment}
 _INCUMBENT: Mapping[str, shape.Fits] = {
-    "source": shape.text,
+    "source": shape.words,
     "point": shape.optional(shape.group),
     "entry": shape.optional(shape.whole),
     "study": shape.optional(shape.text),
-    "problem": shape.optional(shape.text),
+    "problem": shape.optional(shape.words),
 }

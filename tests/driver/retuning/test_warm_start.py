@@ -9,6 +9,7 @@ import pytest
 
 from airflow_sparktune.driver.samplers.neighbours import NEIGHBOUR
 from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.retuning.champions import Action
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import TrialOrigin
@@ -73,6 +74,16 @@ def test_points_that_do_not_fit_are_left_out(weeks: Weeks, caplog: pytest.LogCap
     assert (
         "points of warm_start do not fit the space: params['x'] must be a number from 0 to 0.3" in caplog.text
     )
+
+
+def test_the_address_of_a_study_that_is_gone_forges_no_line_of_the_log(
+    weeks: Weeks, caplog: pytest.LogCaptureFixture
+) -> None:
+    facts = {"at": 1.0, "params": {"x": 0.5}, "reason": "", "study": f"{weeks.root}/gone\n\x1b[2J"}
+    weeks.record().add(Action.FIRST, cause="gone", **facts)
+    weeks.run("w1", incumbent=None, warm_start="previous")
+    (record,) = [each for each in caplog.records if "going on without its points" in each.message]
+    assert record.message.isprintable()
 
 
 def test_no_progress_counts_after_the_warm_points(weeks: Weeks) -> None:
