@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
+from airflow_sparktune.study.journal.bounds import one_line
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.study import Study
 
@@ -54,9 +55,9 @@ def mirror_while(
 
 
 def first_line(error: Exception) -> str:
-    """Return the error in one line."""
+    """Return the error's first line, which may quote a server."""
     lines = str(error).splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    return one_line(f"{type(error).__name__}: {lines[0]}") if lines else type(error).__name__
 
 
 def _mirror(follower: StudyFollower, tracker: Tracker) -> Exception | None:

@@ -18,7 +18,9 @@ from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState
 from airflow_sparktune.tracking import values
+from airflow_sparktune.tracking.follow import first_line
 from airflow_sparktune.tracking.mlflow_runs import Point, StudyRuns
+from airflow_sparktune.tracking.server_address import server_variables
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -55,11 +57,13 @@ def connect() -> MlflowClient:
 
     Configures MLflow for the whole process through environment variables.
     """
-    if not os.environ.get("MLFLOW_TRACKING_URI"):
+    address = os.environ.get("MLFLOW_TRACKING_URI")
+    if not address:
         raise PlatformError(
             "MLFLOW_TRACKING_URI must be the address of the tracking server, but is unset; set it (such as "
             "http://mlflow:5000), or set the operator's `tracking` to an Airflow connection"
         )
+    os.environ.update(server_variables(address))
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     try:
@@ -163,7 +167,9 @@ class MlflowTracker:
             if getattr(error, "error_code", None) not in _REFUSALS:
                 raise
             self._refused.add(trial.number)
-            log.warning("MLflow rejects trial %d, which is left out there: %s", trial.number, error)
+            log.warning(
+                "MLflow rejects trial %d, which is left out there: %s", trial.number, first_line(error)
+            )
 
     def _send_trial(self, trial: Trial, study: Study, runs: StudyRuns) -> None:
         number = trial.number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import replace
 from itertools import count
@@ -18,8 +19,9 @@ from airflow_sparktune.study.retuning.starts import Incumbent
 from airflow_sparktune.study.storage import MemoryStorage
 from airflow_sparktune.study.trial import Failure, FailureKind, TrialOrigin, TrialPurpose, TrialState
 from airflow_sparktune.testing.samples import BEGAN, SPEC, TrialChanged, closed, follow, opened, trial, write
-from airflow_sparktune.tracking.follow import mirror_while
+from airflow_sparktune.tracking.follow import first_line, mirror_while
 from airflow_sparktune.tracking.mlflow import MlflowTracker, connect
+from airflow_sparktune.tracking.server_address import server_variables
 from tests.tracking.fake_mlflow import FakeMlflow, Refusal
 
 TASK = AirflowTask(dag_id="churn", task_id="tune", run_id="r1", map_index=2, url="http://airflow/x")
@@ -331,3 +333,46 @@ def test_without_the_address_of_a_server(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with pytest.raises(PlatformError, match="MLFLOW_TRACKING_URI must be the address"):
         connect()
+
+
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [
+        ("http://ann:p%40ss@mlflow:5000/x", ("http://mlflow:5000/x", "ann", "p@ss")),
+        ("https://ann@mlflow", ("https://mlflow", "ann", None)),
+        ("https://ann:a@b@mlflow", ("https://mlflow", "ann", "a@b")),
+        ("https://mlflow/team@here", ("https://mlflow/team@here", None, None)),
+        ("file:///home/ann@corp/mlruns", ("file:///home/ann@corp/mlruns", None, None)),
+        ("ann@corp/mlruns", ("ann@corp/mlruns", None, None)),
+    ],
+)
+def test_a_login_leaves_the_servers_address(address: str, found: tuple[str | None, ...]) -> None:
+    """MLflow's errors quote the address, and are logged; it reads the login from other variables too."""
+    variables = server_variables(address)
+    names = ("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+    assert tuple(map(variables.get, names)) == found
+
+
+def test_the_client_never_sees_the_login_in_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {**os.environ, "MLFLOW_TRACKING_URI": "http://ann:secret@mlflow"})
+
+    assert connect().tracking_uri == "http://mlflow"
+    assert os.environ["MLFLOW_TRACKING_PASSWORD"] == "secret"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://ann:se/cret@mlflow", "http://ann:se#cret@mlflow", "http://[ann:secret@mlflow",
+     "ann:secret@mlflow", "postgresql://ann:secret@mlflow/db"],
+)  # fmt: skip
+def test_an_address_whose_login_cannot_be_found_is_not_quoted(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    with pytest.raises(PlatformError, match="MLFLOW_TRACKING_URI must") as raised:
+        connect()
+    assert "cret" not in str(raised.value)
+
+
+def test_a_servers_error_is_one_printable_line() -> None:
+    assert first_line(ValueError("no\x1b[2J\nmore")) == "ValueError: no[2J"

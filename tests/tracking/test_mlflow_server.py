@@ -102,8 +102,11 @@ def test_a_failing_server_gets_the_missing_runs_later(
 
 def test_no_server_at_all(study: str) -> None:
     """The result is the same."""
-    done = track(study, "http://127.0.0.1:9")
+    done = track(study, "http://ann:p%40ss@127.0.0.1:9")
     assert (done.returncode, done.stderr.count("tracking fails")) == (1, 1)
+    assert "127.0.0.1" in done.stderr  # MLflow's error quotes the address, but not its login
+    assert "ann" not in done.stderr
+    assert "p%40ss" not in done.stderr
 
 
 def test_a_server_that_fails_while_trials_are_sent(study: str, server: str, proxy: Proxy) -> None:
