@@ -7,6 +7,9 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from airflow_sparktune.errors import PlatformError
 
+# MLflow connects to these databases itself, and its errors do not quote the password.
+_DATABASES = ("mssql", "mysql", "postgresql")
+
 
 def server_variables(address: str) -> Mapping[str, str]:
     """Return MLflow's variables for a server, with the login of the address in variables of its own.
@@ -28,6 +31,8 @@ def server_variables(address: str) -> Mapping[str, str]:
             "%3F and %23"
         ) from None
     login, at, host = parts.netloc.rpartition("@")
+    if parts.scheme.partition("+")[0] in _DATABASES:
+        return {"MLFLOW_TRACKING_URI": address}
     if not at and not (parts.scheme and "@" in parts.path.partition("/")[0]):
         return {"MLFLOW_TRACKING_URI": address}
     if parts.scheme not in ("http", "https"):

@@ -353,6 +353,11 @@ def test_a_login_leaves_the_servers_address(address: str, found: tuple[str | Non
     assert tuple(map(variables.get, names)) == found
 
 
+def test_the_address_of_a_database_is_left_to_mlflow() -> None:
+    address = "postgresql+psycopg2://ann:secret@db/mlflow"
+    assert server_variables(address) == {"MLFLOW_TRACKING_URI": address}
+
+
 def test_the_client_never_sees_the_login_in_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "environ", {**os.environ, "MLFLOW_TRACKING_URI": "http://ann:secret@mlflow"})
 
@@ -363,7 +368,7 @@ def test_the_client_never_sees_the_login_in_the_address(monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     "address",
     ["http://ann:se/cret@mlflow", "http://ann:se#cret@mlflow", "http://[ann:secret@mlflow",
-     "ann:secret@mlflow", "postgresql://ann:secret@mlflow/db"],
+     "ann:secret@mlflow", "ftp://ann:secret@mlflow"],
 )  # fmt: skip
 def test_an_address_whose_login_cannot_be_found_is_not_quoted(
     monkeypatch: pytest.MonkeyPatch, address: str
