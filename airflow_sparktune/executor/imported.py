@@ -11,9 +11,9 @@ from typing import Any
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.objective import Objective, TrialContext, load_objective
-from airflow_sparktune.executor.reply import Reply, no_loss_message, small_info
+from airflow_sparktune.executor.reply import Reply, no_loss_message, small_info, too_large_message
 from airflow_sparktune.executor.shared import Shared
-from airflow_sparktune.study.metric import Metric
+from airflow_sparktune.study.metric import LARGEST_LOSS, Metric
 from airflow_sparktune.study.plain import plain
 from airflow_sparktune.study.signature import EXTRAS
 from airflow_sparktune.study.trial import Failure, FailureKind, TrialPurpose
@@ -58,7 +58,11 @@ class ImportedTask:
             value = None
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return Reply(run_s, failure=Failure(FailureKind.NONSENSE, no_loss_message(returned, self.metric)))
-        return Reply(run_s, loss=self.metric.loss(float(value)), info=small_info(result, without=name))
+        info = small_info(result, without=name)
+        if abs(value) > LARGEST_LOSS:
+            failure = Failure(FailureKind.NONSENSE, too_large_message(value, self.metric))
+            return Reply(run_s, failure=failure, info=info)
+        return Reply(run_s, loss=self.metric.loss(float(value)), info=info)
 
     def pickled(self, returned: Any) -> None:  # noqa: ARG002 - the reply holds everything
         return None

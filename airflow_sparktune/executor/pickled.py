@@ -17,7 +17,15 @@ from typing import Any
 
 from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.executor.evaluate import Call
-from airflow_sparktune.executor.reply import INFO_LIMIT_BYTES, Reply, fitting, no_loss_message, small_info
+from airflow_sparktune.executor.reply import (
+    INFO_LIMIT_BYTES,
+    Reply,
+    fitting,
+    no_loss_message,
+    small_info,
+    too_large_message,
+)
+from airflow_sparktune.study.metric import LARGEST_LOSS
 from airflow_sparktune.study.plain import scalar
 from airflow_sparktune.study.trial import Failure, FailureKind
 
@@ -98,16 +106,18 @@ def result_of(returned: Any) -> dict[str, Any]:
 def reply_to(result: Mapping[str, Any], run_s: float) -> Reply:
     """Return the reply for a result dict.
 
-    Hyperopt counts a trial without a finite loss as done; the journal counts it as failed. `reported` in the
-    info keeps the status and loss for hyperopt.
+    Hyperopt counts a trial as done if its loss is not finite or too large; the journal counts it as failed.
+    `reported` in the info keeps the status and loss for hyperopt.
     """
     status, loss = result["status"], _number(result.get("loss"))
-    if status == "ok" and loss is not None and math.isfinite(loss):
-        return Reply(run_s, loss=loss, info=_info(result))
-    if status == "ok":
-        failure = Failure(FailureKind.NONSENSE, f"the objective must return a finite loss, got {loss}")
-    else:
+    if status != "ok":
         failure = Failure(FailureKind.RAISED, f"the objective reported status {status!r}")
+    elif loss is None or not math.isfinite(loss):
+        failure = Failure(FailureKind.NONSENSE, f"the objective must return a finite loss, got {loss}")
+    elif abs(loss) > LARGEST_LOSS:
+        failure = Failure(FailureKind.NONSENSE, too_large_message(loss))
+    else:
+        return Reply(run_s, loss=loss, info=_info(result))
     reported = {"status": status, **({} if loss is None else {"loss": str(loss)})}
     return Reply(run_s, failure=failure, info=_info(result, reported=reported))
 

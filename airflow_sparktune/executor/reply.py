@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import reprlib
 import traceback
 from collections.abc import Iterable, Mapping
@@ -14,7 +13,8 @@ from typing import Any
 
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.executor.objective import WAYS
-from airflow_sparktune.study.metric import LOSS, Metric
+from airflow_sparktune.study.journal import shape
+from airflow_sparktune.study.metric import LARGEST_LOSS, LOSS, Metric
 from airflow_sparktune.study.plain import plain
 from airflow_sparktune.study.trial import Failure, FailureKind
 
@@ -53,10 +53,10 @@ class Reply:
         data = loads(text)
         failure = Failure.from_json(data["failure"]) if data["failure"] else None
         run_s, loss, info = data["run_s"], data["loss"], data["info"]
-        if not _is_real(run_s) or run_s < 0:
+        if not shape.size(run_s):
             raise ValueError(f"run_s must be a number of at least 0, got {reprlib.repr(run_s)}")
-        if failure is None and not _is_real(loss):
-            raise ValueError(f"the loss must be a finite number, got {reprlib.repr(loss)}")
+        if failure is None and not (shape.number(loss) and abs(loss) <= LARGEST_LOSS):
+            raise ValueError(f"the loss must be a number within {LARGEST_LOSS:g}, got {reprlib.repr(loss)}")
         if not (info is None or isinstance(info, dict)):
             raise TypeError(f"info must be an object, got {type(info).__name__}")
         output = data.get("output")
@@ -68,10 +68,6 @@ class Reply:
         failure = self.failure.to_json() if self.failure else None
         data = {"run_s": self.run_s, "loss": self.loss, "failure": failure, "info": self.info}
         return dumps(data if self.output is None else {**data, "output": self.output})
-
-
-def _is_real(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def raised(error: BaseException) -> Failure:
@@ -93,6 +89,14 @@ def no_loss_message(returned: Any, metric: Metric = _AS_LOSS) -> str:
         f"the objective must return a finite {metric.name}, or a dict with one as {metric.name!r}, got "
         f"{reprlib.repr(returned)}; return a number that is {'larger' if metric.maximized else 'smaller'} "
         "for better models"
+    )
+
+
+def too_large_message(value: float, metric: Metric = _AS_LOSS) -> str:
+    """Return the error message for a loss or score beyond LARGEST_LOSS in size."""
+    return (
+        f"the objective must return a {metric.name} within {LARGEST_LOSS:g} in size, got {float(value):g}; "
+        "raise an exception for a model that diverged, or rescale the numbers"
     )
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import overload
 
 LOSS = "loss"
+# The largest loss or score in size: the square of a larger one may not be a number.
+LARGEST_LOSS = 1e150
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ class FailureKind(StrEnum):
     """The kind of a trial's failure."""
 
     RAISED = "raised"  # the objective raised an exception
-    NONSENSE = "nonsense"  # the objective returned no finite loss
+    NONSENSE = "nonsense"  # the objective returned no finite loss, or one that is too large
     TIMEOUT = "timeout"  # the trial ran longer than trial_timeout
     LOST = "lost"  # its worker or executor disappeared more often than max_trial_retries
 

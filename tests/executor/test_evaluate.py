@@ -134,6 +134,19 @@ class TestLosses:
         assert reply.failure.kind is FailureKind.NONSENSE
         assert reply.loss is None
 
+    @pytest.mark.parametrize("answer", [1e151, -1e308, 10**160, {"loss": 2e150, "latency_ms": 3}])
+    def test_a_loss_beyond_1e150_is_a_failure(self, monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
+        """Its square is not a number, so that no later calculation could use it."""
+        reply = answering(monkeypatch, answer)
+        assert reply.loss is None
+        assert reply.failure is not None
+        assert reply.failure.kind is FailureKind.NONSENSE
+        assert "must return a loss within 1e+150 in size, got" in reply.failure.message
+        assert reply.info == ({"latency_ms": 3} if isinstance(answer, dict) else {})
+
+    def test_the_largest_loss_counts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert answering(monkeypatch, -1e150).loss == -1e150
+
     def test_the_message_shows_the_value_and_what_to_do(self, monkeypatch: pytest.MonkeyPatch) -> None:
         reply = answering(monkeypatch, "0.5")
         assert reply.failure is not None
@@ -321,6 +334,13 @@ class TestTask:
         '{"run_s": 1, "loss": null, "failure": null, "info": null}',
         '{"run_s": 1, "loss": Infinity, "failure": null, "info": null}',
         '{"run_s": 1, "loss": "low", "failure": null, "info": null}',
+        '{"run_s": 1, "loss": 1e151, "failure": null, "info": null}',
+        pytest.param(
+            f'{{"run_s": 1, "loss": 1{"0" * 400}, "failure": null, "info": null}}', id="loss of 400 digits"
+        ),
+        pytest.param(
+            f'{{"run_s": 1{"0" * 400}, "loss": 1, "failure": null, "info": null}}', id="run_s of 400 digits"
+        ),
         '{"run_s": 1, "loss": 0.5, "failure": null, "info": 3}',
         '{"run_s": 1, "loss": 0.5, "failure": {"kind": "unknown"}, "info": null}',
         '{"loss": 0.5}',

@@ -48,6 +48,14 @@ def test_other_results_are_returned_completely(monkeypatch: pytest.MonkeyPatch) 
     assert (reply.loss, reply.info, whole) == (0.5, {OURS: {"left_out": ["model"]}}, answer)
 
 
+def test_a_loss_beyond_1e150_is_a_failure_that_hyperopt_sees_as_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    reply, _ = answering(monkeypatch, {"loss": "2e150", "status": "ok"})
+    assert reply.loss is None
+    assert reply.failure is not None
+    assert "must return a loss within 1e+150 in size, got 2e+150" in reply.failure.message
+    assert reply.info == {OURS: {"reported": {"status": "ok", "loss": "2e+150"}}}
+
+
 @pytest.mark.parametrize("loss", ["0.5", Decimal("0.5"), Fraction(1, 2), np.array(0.5)])
 def test_a_loss_is_anything_that_converts_to_a_number(monkeypatch: pytest.MonkeyPatch, loss: Any) -> None:
     reply, _ = answering(monkeypatch, {"loss": loss, "status": "ok"})
