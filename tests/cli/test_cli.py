@@ -176,7 +176,7 @@ def test_report(study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         ("space: {x: {uniform: [0, 1]}}\nmax_evals: 3", "a spec must have objective, got none"),
         (
             "objective: m:f\nspace: {x: {uniform: [0, 1]}}\nmax_evals: 9\nincumbent: champion\nconfirm: 2",
-            "confirm.repeats must be a whole number of at least 3",
+            "confirm.repeats must be a whole number from 3 to 100",
         ),
         ("objective: m:f\nspace: {x: {loguniform: [0, 1]}}\nmax_evals: 3", "must be above 0"),
         (

@@ -9,13 +9,14 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.metric import Metric
+from airflow_sparktune.study.metric import LARGEST_LOSS, Metric
 from airflow_sparktune.study.plain import plain, scalar
 
 # With fewer pairs, the standard deviation is too uncertain to be useful.
 LEAST_REPEATS = 3
+MOST_REPEATS, MOST_CANDIDATES = 100, 20
 
-_PERCENT = re.compile(r"\s*(?P<number>\d+(\.\d*)?|\.\d+)\s*%\s*")
+_PERCENT = re.compile(r"\s*(?P<number>(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?)\s*%\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +34,13 @@ class Margin:
     def parse(cls, name: str, value: Any) -> Margin:
         """Return the margin that a user wrote: a number of at least 0, or a text such as "2%"."""
         match = _PERCENT.fullmatch(value) if isinstance(value, str) else None
-        if match is not None:
-            return cls(float(match["number"]) / 100, relative=True)
-        number = _real(value)
-        if number is None or number < 0:
+        number = _real(match["number"] if match else value)
+        if number is None or not 0 <= number <= LARGEST_LOSS:
             raise SpecError(
-                f"{name} must be a number of at least 0, in units of the loss, or a percentage such as '2%', "
-                f"got {value!r}"
+                f"{name} must be a number of at least 0 and at most {LARGEST_LOSS:g}, in units of the loss, "
+                f"or a percentage such as '2%', got {value!r}"
             )
-        return cls(number)
+        return cls(number / 100, relative=True) if match else cls(number)
 
     def of(self, value: float) -> float:
         """Return the margin for `value`, in its units."""
@@ -89,15 +88,17 @@ class Confirm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guardrail:
-    """Limits on another metric that the objective returns; the mean over the repeats must be within them.
+    """Limits on a candidate's loss or score, or on another metric that the objective returns.
 
-    `max` and `min` limit the value itself; `max_drop` and `max_rise` limit how far it may be below or above
-    the incumbent's.
+    `max` and `min` limit the mean over the repeats; `max_drop` and `max_rise` limit how far it may be below
+    or above the incumbent's. `each_max` and `each_min` limit the value of each repeat, i.e. the worst one.
     """
 
     metric: str
     max: float | None = None
     min: float | None = None
+    each_max: float | None = None
+    each_min: float | None = None
     max_drop: Margin | None = None
     max_rise: Margin | None = None
 
@@ -164,11 +165,20 @@ def _share(name: str, value: Any) -> float:
     return number
 
 
-def _whole(least: int, why: str) -> Any:
+def _confidence(name: str, value: Any) -> float:
+    number = _real(value)
+    if number is None or not 0.5 <= number <= 0.9999:
+        raise SpecError(
+            f"{name} must lie between 0.5 and 0.9999, got {value!r}; with less, a worse candidate may win"
+        )
+    return number
+
+
+def _whole(least: int, most: int, why: str) -> Any:
     def check(name: str, value: Any) -> int:
         number = _real(value)
-        if number is None or number != math.floor(number) or number < least:
-            raise SpecError(f"{name} must be a whole number of at least {least}, got {value!r}; {why}")
+        if number is None or number != math.floor(number) or not least <= number <= most:
+            raise SpecError(f"{name} must be a whole number from {least} to {most}, got {value!r}; {why}")
         return int(number)
 
     return check
@@ -182,15 +192,21 @@ def _kwargs(name: str, value: Any) -> dict[str, Any]:
 
 
 _CONFIRM: Mapping[str, Any] = {
-    "top": _whole(1, "it is the number of best trials that become candidates"),
-    "repeats": _whole(LEAST_REPEATS, "fewer cannot distinguish a difference from noise"),
-    "confidence": _share,
+    "top": _whole(1, MOST_CANDIDATES, "the more candidates, the more evidence each of them needs"),
+    "repeats": _whole(
+        LEAST_REPEATS,
+        MOST_REPEATS,
+        "fewer cannot distinguish a difference from noise, more find differences too small to matter",
+    ),
+    "confidence": _confidence,
     "objective_kwargs": _kwargs,
     "timeout_share": _share,
 }
 _BOUNDS: Mapping[str, Any] = {
     "max": _finite,
     "min": _finite,
+    "each_max": _finite,
+    "each_min": _finite,
     "max_drop": Margin.parse,
     "max_rise": Margin.parse,
 }

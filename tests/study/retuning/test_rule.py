@@ -8,7 +8,14 @@ from airflow_sparktune.study.retuning.rule import Confirm, Guardrail, Margin
 
 @pytest.mark.parametrize(
     ("value", "amount", "relative"),
-    [("2%", 0.02, True), (" 0.5 % ", 0.005, True), (0.1, 0.1, False), ("0.1", 0.1, False)],
+    [
+        ("2%", 0.02, True),
+        (" 0.5 % ", 0.005, True),
+        ("0.00001%", 1e-7, True),
+        ("1e6%", 1e4, True),
+        (0.1, 0.1, False),
+        ("0.1", 0.1, False),
+    ],
 )
 def test_a_margin_is_a_number_or_a_percentage(value: object, amount: float, relative: bool) -> None:
     margin = Margin.parse("replace_margin", value)
@@ -16,7 +23,7 @@ def test_a_margin_is_a_number_or_a_percentage(value: object, amount: float, rela
     assert Margin.parse("replace_margin", margin.to_json()) == margin
 
 
-@pytest.mark.parametrize("value", ["2 %%", "two", -1, "-2%", True, float("nan"), None, [1]])
+@pytest.mark.parametrize("value", ["2 %%", "two", -1, "-2%", True, float("nan"), None, [1], 1e151, "1e400%"])
 def test_an_invalid_margin_is_rejected(value: object) -> None:
     with pytest.raises(
         SpecError, match=r"replace_margin must be a number of at least 0.*or a percentage such as '2%', got"
@@ -35,11 +42,15 @@ def test_confirm_is_a_number_of_repeats_or_an_object() -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (2, "confirm.repeats must be a whole number of at least 3, got 2; fewer cannot distinguish"),
+        (2, "confirm.repeats must be a whole number from 3 to 100, got 2; fewer cannot distinguish"),
         ({"repeats": 2.5}, "confirm.repeats must be a whole number"),
         ({"repeat": 5}, "confirm must have known keys only, got 'repeat'; they are top, repeats"),
-        ({"confidence": 95}, "confirm.confidence must lie between 0 and 1, got 95"),
-        ({"top": 0}, "confirm.top must be a whole number of at least 1"),
+        ({"confidence": 95}, "confirm.confidence must lie between 0.5 and 0.9999, got 95"),
+        ({"confidence": 0.3}, "confirm.confidence must lie between 0.5 and 0.9999, got 0.3"),
+        ({"top": 0}, "confirm.top must be a whole number from 1 to 20"),
+        ({"top": 21}, "confirm.top must be a whole number from 1 to 20, got 21"),
+        (10**5, "confirm.repeats must be a whole number from 3 to 100, got 100000; .* too small to matter"),
+        ("9" * 5_000, "confirm.repeats must be a whole number"),
         ({"objective_kwargs": 3}, "confirm.objective_kwargs must be an object"),
         ("often", "confirm.repeats must be a whole number"),
     ],
@@ -50,7 +61,7 @@ def test_an_invalid_confirm_is_rejected(value: object, message: str) -> None:
 
 
 def test_guardrails_go_to_json_and_back() -> None:
-    given = {"latency_ms": {"max": 50.0}, "recall": {"max_drop": "1%", "min": 0.5}}
+    given = {"latency_ms": {"max": 50.0}, "recall": {"max_drop": "1%", "min": 0.5, "each_min": 0.25}}
     rails = Guardrail.parse_all("guardrails", given)
     assert {rail.metric: rail.to_json() for rail in rails} == given
 

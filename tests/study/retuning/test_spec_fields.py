@@ -39,7 +39,7 @@ def test_another_incumbent_does_not_change_the_identity() -> None:
         ({"incumbent": "champ"}, "incumbent must be 'champion' .* got 'champ'"),
         ({"incumbent": {"x": object()}}, r"incumbent\['x'\] must be plain JSON .* got object"),
         ({"incumbent": {"x": float("nan")}}, r"incumbent\['x'\] must be a finite number"),
-        ({"incumbent": "champion", "confirm": 2}, "confirm.repeats must be a whole number of at least 3"),
+        ({"incumbent": "champion", "confirm": 2}, "confirm.repeats must be a whole number from 3 to 100"),
         (
             {"incumbent": "champion", "confirm": {"top": 20}},
             "confirm.top must be below max_evals .* got 20 candidates of 20 trials",
