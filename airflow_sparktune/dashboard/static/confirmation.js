@@ -22,7 +22,7 @@ export function showConfirmation(model, open) {
   const contenders = retuning?.contenders ?? [];
   byId("confirmation-section").hidden = !contenders.length;
   if (!contenders.length) return;
-  byId("confirmation-text").textContent = words(retuning, metric);
+  byId("confirmation-text").textContent = words(retuning);
   byId("differences-text").textContent = differenceWords(retuning, metric);
   const table = byId("contenders");
   table.tHead.replaceChildren(el("tr", {}, ...head(metric).map((name) => el("th", { scope: "col" }, name))));
@@ -50,7 +50,7 @@ function row(each, standings, metric, open) {
   return el("tr", { class: each.standing === "won" ? "best" : null }, ...cells.map((cell) => el("td", {}, cell)));
 }
 
-function words({ contenders, repeats, confidence, margin, noise, problem }, metric) {
+function words({ contenders, repeats, confidence, margin, noise, problem }) {
   const incumbent = contenders.some((each) => each.incumbent);
   const parts = [
     incumbent
@@ -58,7 +58,7 @@ function words({ contenders, repeats, confidence, margin, noise, problem }, metr
       : `${contenders.length} candidates ran up to ${repeats} more times; there was no incumbent to compare with.`,
   ];
   if (incumbent) parts.push(`A candidate replaces it if the difference exceeds ${marginWords(margin)} with ${number(100 * confidence)} % confidence.`);
-  if (!noise) parts.push(`Every configuration had the same ${metric.name} in all repeats, so differences are compared without a test.`);
+  if (!noise) parts.push("No noise was measured, so differences are compared without a test.");
   if (problem) parts.push(`The incumbent does not fit the space: ${problem}.`);
   return parts.join(" ");
 }

@@ -8,7 +8,11 @@ from dataclasses import dataclass, field
 from statistics import fmean, stdev
 from typing import Any
 
+from airflow_sparktune.study.metric import LARGEST_LOSS
 from airflow_sparktune.study.retuning.decision import Measured
+
+# Numbers are equal if they differ by no more than this share of their size: the rest is rounding.
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +39,17 @@ class Contender:
     @property
     def losses(self) -> dict[int, float]:
         """Return the losses of the successful repeats, by number."""
-        return {number: item.loss for number, item in sorted(self.repeats.items()) if item.loss is not None}
+        return {number: loss for number, item in sorted(self.repeats.items()) for loss in _usable(item.loss)}
 
     @property
     def failures(self) -> int:
         """Return the number of failed repeats."""
-        return sum(item.loss is None for item in self.repeats.values())
+        return len(self.repeats) - len(self.losses)
 
     @property
     def all_losses(self) -> list[float]:
         """Return all known losses of the configuration on the confirmation's data."""
-        return [*([] if self.search_loss is None else [self.search_loss]), *self.losses.values()]
+        return [*_usable(self.search_loss), *self.losses.values()]
 
     def lacks(self, repeats: int) -> list[int]:
         """Return which of the repeats 1 to `repeats` have not ended."""
@@ -59,9 +63,23 @@ class Contender:
             params=self.params,
             n=len(losses),
             mean=fmean(losses) if losses else None,
-            std_error=stdev(losses) / math.sqrt(len(losses)) if len(losses) > 1 else None,
+            std_error=spread(losses) / math.sqrt(len(losses)) if len(losses) > 1 else None,
             **facts,
         )
+
+
+def spread(values: Sequence[float], *, size: float | None = None) -> float:
+    """Return the standard deviation of values, 0.0 if they are equal up to rounding.
+
+    `size` is the largest of the numbers that the values are differences of, by default the largest value.
+
+    >>> spread([0.1 + 0.2, 0.3]), spread([0.2 - 0.1, 0.3 - 0.2, 0.4 - 0.3], size=0.4)
+    (0.0, 0.0)
+    """
+    if len(values) < 2:
+        return 0.0
+    found = stdev(values)
+    return found if found > ROUNDING * (max(map(abs, values)) if size is None else size) else 0.0
 
 
 def residual_sd(contenders: Sequence[Contender]) -> float:
@@ -73,20 +91,11 @@ def residual_sd(contenders: Sequence[Contender]) -> float:
     squares, freedom = 0.0, 0
     for losses in (item.all_losses for item in contenders):
         if len(losses) > 1:
-            # stdev is exact: it is 0.0 for equal losses, without rounding error.
-            squares += stdev(losses) ** 2 * (len(losses) - 1)
+            squares += spread(losses) ** 2 * (len(losses) - 1)
             freedom += len(losses) - 1
     return math.sqrt(squares / freedom) if freedom else 0.0
 
 
-def deterministic(contenders: Sequence[Contender], *, repeats: int) -> bool:
-    """Return whether every configuration had the same loss in all runs, i.e. whether there is no noise.
-
-    Two repeats that equal the search loss are enough. If the search ran on other data, all `repeats` must
-    agree, because a few might be equal by chance.
-    """
-    for item in contenders:
-        least = repeats if item.search_loss is None else 2
-        if len(item.losses) < least or len(set(item.all_losses)) > 1:
-            return False
-    return True
+def _usable(loss: float | None) -> tuple[float, ...]:
+    """Return the loss, or nothing. The driver accepts none beyond the limit, but a journal may hold one."""
+    return (loss,) if loss is not None and abs(loss) <= LARGEST_LOSS else ()

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from airflow_sparktune.driver.retuning.contender import Contender, deterministic, residual_sd
+from airflow_sparktune.driver.retuning.contender import Contender, residual_sd
 from airflow_sparktune.driver.retuning.guardrails import broken_guardrail
+from airflow_sparktune.driver.retuning.noise import noise_free
 from airflow_sparktune.driver.retuning.paired import Paired, dropped_after, refuse_mixed_signs
 from airflow_sparktune.driver.retuning.words import first_reason, kept_reason, replaced_reason
 from airflow_sparktune.errors import IncumbentBroken
@@ -34,8 +35,6 @@ def missing_repeats(
         if _broken(rule, incumbent) or not racing:
             return []
         racing.insert(0, incumbent)
-    if deterministic(_entered(incumbent, candidates), repeats=repeats):
-        return []
     lacking = [(number, item) for item in racing for number in item.lacks(repeats)]
     return [(item, number) for number, item in sorted(lacking, key=lambda pair: pair[0])]
 
@@ -52,14 +51,14 @@ def decide(rule: DecisionRule, incumbent: Contender, candidates: Sequence[Conten
             f"{rule.confirm.repeats} repeats of it failed"
         )
     refuse_mixed_signs(rule, [incumbent, *candidates])
-    entered = _entered(incumbent, candidates)
-    noise = not deterministic(entered, repeats=rule.confirm.repeats)
-    stand_in_sd = 2**0.5 * residual_sd(entered)
+    standings = [_standing(rule, incumbent, item) for item in candidates]
+    noise = _noise(rule, incumbent, candidates, standings)
+    stand_in_sd = 2**0.5 * residual_sd([incumbent, *_without_failures(candidates)])
     judged = [
-        _judge(rule, incumbent, item, of=len(candidates), noise=noise, stand_in_sd=stand_in_sd)
-        for item in candidates
+        _judge(rule, incumbent, item, standing, of=len(candidates), noise=noise, stand_in_sd=stand_in_sd)
+        for item, standing in zip(candidates, standings, strict=True)
     ]
-    if any(item.standing is Standing.UNFINISHED for item in judged):
+    if Standing.UNFINISHED in standings:
         winner = None
         judged = [_unfinished(item) if item.standing is Standing.PASSED else item for item in judged]
     else:
@@ -67,7 +66,7 @@ def decide(rule: DecisionRule, incumbent: Contender, candidates: Sequence[Conten
     ours = incumbent.measured()
     return Decision(
         outcome=Outcome.REPLACED if winner else Outcome.KEPT,
-        reason=replaced_reason(winner) if winner else kept_reason(rule, judged),
+        reason=replaced_reason(winner, noise=noise) if winner else kept_reason(rule, judged, noise=noise),
         params=winner.params if winner else ours.params,
         number=winner.number if winner else ours.number,
         incumbent=ours,
@@ -88,16 +87,17 @@ def choose(
     Return None if no candidate ran without a failure and within the guardrails. If the confirmation was cut
     off, the best trial of the search is chosen. `why` explains why there is no incumbent.
     """
+    standings = [_standing(rule, None, item) for item in candidates]
+    noise = _noise(rule, None, candidates, standings)
+    first = outcome is Outcome.FIRST
     judged = []
-    for item in candidates:
-        standing = _standing(rule, None, item)
-        broken = broken_guardrail(rule.guardrails, item, None) if item.losses else None
+    for item, standing in zip(candidates, standings, strict=True):
+        broken = broken_guardrail(rule, item, None, first=first) if item.losses else None
         if broken and standing is not Standing.FAILED:
             judged.append(item.measured(standing=Standing.GUARDRAIL, why=broken))
         else:
             judged.append(item.measured(standing=standing))
-    noise = not deterministic(_entered(None, candidates), repeats=rule.confirm.repeats)
-    unfinished = noise and any(item.standing is Standing.UNFINISHED for item in judged)
+    unfinished = any(item.standing is Standing.UNFINISHED for item in judged)
     running = [item for item in judged if item.standing in (Standing.PASSED, Standing.UNFINISHED)]
     if not running:
         return None
@@ -106,7 +106,7 @@ def choose(
     winner = replace(best, standing=Standing.WON)
     return Decision(
         outcome=outcome,
-        reason=first_reason(winner, rule.metric, why=why, unfinished=unfinished),
+        reason=first_reason(winner, rule.metric, why=why, unfinished=unfinished, noise=noise),
         params=winner.params,
         number=winner.number,
         candidates=tuple(winner if item is best else item for item in judged),
@@ -114,10 +114,20 @@ def choose(
     )
 
 
-def _entered(incumbent: Contender | None, candidates: Sequence[Contender]) -> list[Contender]:
-    """Return the configurations to compare, without candidates that have a failed repeat."""
-    entered = [item for item in candidates if not item.failures]
-    return entered if incumbent is None else [incumbent, *entered]
+def _without_failures(candidates: Sequence[Contender]) -> list[Contender]:
+    return [item for item in candidates if not item.failures]
+
+
+def _noise(
+    rule: DecisionRule,
+    incumbent: Contender | None,
+    candidates: Sequence[Contender],
+    standings: Sequence[Standing],
+) -> bool:
+    """Return False if all repeats are there and show no noise; a candidate with failures does not count."""
+    if Standing.UNFINISHED in standings or (incumbent is not None and incumbent.failures):
+        return True
+    return not noise_free(incumbent, _without_failures(candidates), repeats=rule.confirm.repeats)
 
 
 def _broken(rule: DecisionRule, incumbent: Contender) -> bool:
@@ -139,35 +149,30 @@ def _judge(
     rule: DecisionRule,
     incumbent: Contender,
     candidate: Contender,
+    standing: Standing,
     *,
     of: int,
     noise: bool,
     stand_in_sd: float,
 ) -> Measured:
     """Return the measurements and standing of a candidate; PASSED if it passes the test."""
-    standing = _standing(rule, incumbent, candidate)
-    pairs = Paired.of(
-        incumbent,
-        candidate,
-        rule.margin,
-        upto=rule.confirm.repeats,
-        stand_in_sd=stand_in_sd if noise else 0.0,
-    )
+    pairs = Paired.of(incumbent, candidate, rule.margin, upto=rule.confirm.repeats, stand_in_sd=stand_in_sd)
     if not pairs.n or standing is Standing.FAILED:
         return candidate.measured(standing=standing, pairs=pairs.n)
     # A single pair, from a confirmation that was cut off, contains no information about noise.
-    bound = pairs.lower(1 - (1 - rule.confirm.confidence) / of) if pairs.n > 1 else None
+    bound = pairs.lower((1 - rule.confirm.confidence) / of) if pairs.n > 1 else None
+    if not noise:
+        bound = pairs.mean
     why = None
-    # Without noise, two repeats are enough.
-    if standing is Standing.PASSED or (standing is Standing.UNFINISHED and not noise):
-        standing = Standing.PASSED if bound is not None and bound > 0 else Standing.NOT_BETTER
-    if standing is Standing.PASSED and (why := broken_guardrail(rule.guardrails, candidate, incumbent)):
+    if standing is Standing.PASSED and (bound is None or bound <= 0):
+        standing = Standing.NOT_BETTER
+    if standing is Standing.PASSED and (why := broken_guardrail(rule, candidate, incumbent)):
         standing = Standing.GUARDRAIL
     return candidate.measured(
         standing=standing,
         pairs=pairs.n,
         difference=pairs.gain,
-        difference_error=pairs.std_error,
+        difference_error=pairs.std_error if noise else 0.0,
         bound=bound,
         why=why,
     )

@@ -5,27 +5,29 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
-from statistics import fmean, stdev
+from functools import cache
+from statistics import fmean
 
-from airflow_sparktune.driver.retuning.contender import Contender
+from airflow_sparktune.driver.retuning.contender import ROUNDING, Contender, spread
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.retuning.rule import LEAST_REPEATS, DecisionRule, Margin
 
 # A candidate is dropped if even its one-sided 90 % upper bound is below 0.
-RACING_CONFIDENCE = 0.9
+RACING_ERROR = 0.1
 
 
 @dataclass(frozen=True)
 class Paired:
     """d_j = incumbent's loss - candidate's loss - margin, over the repeats j that both have.
 
-    `stand_in_sd` replaces a standard deviation of 0, which can occur by chance if there are few differences
-    of discrete losses.
+    `gains` are the differences without the margin. Both are 0.0 where only rounding is left; `size` is the
+    largest loss in size. `stand_in_sd` replaces a standard deviation of 0, which can occur by chance if
+    there are few differences of discrete losses.
     """
 
     gains: tuple[float, ...]
-    margins: tuple[float, ...]
+    differences: tuple[float, ...]
+    size: float = 0.0
     stand_in_sd: float = 0.0
 
     @classmethod
@@ -40,10 +42,11 @@ class Paired:
     ) -> Paired:
         """Return the pairs among the repeats 1 to `upto`."""
         theirs, ours = incumbent.losses, candidate.losses
-        shared = [number for number in theirs if number in ours and number <= upto]
+        pairs = [(theirs[at], ours[at]) for at in theirs if at in ours and at <= upto]
         return cls(
-            tuple(theirs[number] - ours[number] for number in shared),
-            tuple(margin.of(theirs[number]) for number in shared),
+            tuple(_less(their, our, 0.0) for their, our in pairs),
+            tuple(_less(their, our, margin.of(their)) for their, our in pairs),
+            max((abs(loss) for pair in pairs for loss in pair), default=0.0),
             stand_in_sd,
         )
 
@@ -57,46 +60,47 @@ class Paired:
         return fmean(self.gains)
 
     @property
+    def mean(self) -> float:
+        """Return by how much it is lower, minus the margin."""
+        return fmean(self.differences)
+
+    @property
     def std_error(self) -> float:
         """Return the standard error of the mean difference."""
         return self._sd / math.sqrt(self.n)
 
-    def lower(self, confidence: float) -> float:
-        """Return the one-sided lower confidence bound of the mean of d, by Student's t."""
-        return self._mean - self._reach(confidence)
+    def lower(self, error: float) -> float:
+        """Return the lower bound of the mean of d, by Student's t, too high with probability `error`."""
+        return self.mean - self._reach(error)
 
-    def upper(self, confidence: float) -> float:
-        """Return the one-sided upper confidence bound of the mean of d."""
-        return self._mean + self._reach(confidence)
-
-    @cached_property
-    def _differences(self) -> list[float]:
-        return [gain - margin for gain, margin in zip(self.gains, self.margins, strict=True)]
-
-    @property
-    def _mean(self) -> float:
-        return fmean(self._differences)
+    def upper(self, error: float) -> float:
+        """Return the upper bound of the mean of d, too low with probability `error`."""
+        return self.mean + self._reach(error)
 
     @property
     def _sd(self) -> float:
-        return (stdev(self._differences) if self.n > 1 else 0.0) or self.stand_in_sd
+        return spread(self.differences, size=self.size) or self.stand_in_sd
 
-    def _reach(self, confidence: float) -> float:
-        if self._sd == 0:
-            return 0.0
-        return quantile(confidence, self.n - 1) * self.std_error
+    def _reach(self, error: float) -> float:
+        return quantile(error, self.n - 1) * self.std_error if self._sd else 0.0
+
+
+def _less(their: float, our: float, margin: float) -> float:
+    """Return their loss minus ours minus the margin, 0.0 if only rounding is left."""
+    found = their - our - margin
+    return found if abs(found) > ROUNDING * max(abs(their), abs(our)) else 0.0
 
 
 @cache
-def quantile(confidence: float, freedom: int) -> float:
-    """Return a quantile of Student's t distribution.
+def quantile(error: float, freedom: int) -> float:
+    """Return the value that Student's t distribution exceeds with probability `error`.
 
-    >>> round(quantile(0.95, 4), 4)
+    >>> round(quantile(0.05, 4), 4)
     2.1318
     """
     from scipy.special import stdtrit  # imported here: it takes half a second, and only a decision needs it
 
-    return float(stdtrit(freedom, confidence))
+    return -float(stdtrit(freedom, error))
 
 
 def dropped_after(incumbent: Contender, candidate: Contender, margin: Margin, *, repeats: int) -> int | None:
@@ -115,7 +119,7 @@ def dropped_after(incumbent: Contender, candidate: Contender, margin: Margin, *,
     )
     for upto in range(LEAST_REPEATS, both):
         pairs = Paired.of(incumbent, candidate, margin, upto=upto)
-        if pairs.n >= LEAST_REPEATS and pairs.upper(RACING_CONFIDENCE) < 0:
+        if pairs.n >= LEAST_REPEATS and pairs.upper(RACING_ERROR) < 0:
             return upto
     return None
 

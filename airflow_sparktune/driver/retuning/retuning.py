@@ -64,6 +64,7 @@ class Retuning:
     def starts(self, given: Sequence[Start]) -> list[Start]:
         """Return the configurations to run first: the incumbent, the given points, the warm-start points."""
         self._resolve()
+        self._look_back()
         incumbent, warm = self._incumbent, self._study.starts.warm_start if self._study.starts else ()
         first = [] if incumbent is None else [Start(incumbent_suggestion(incumbent), TrialOrigin.INCUMBENT)]
         known = [incumbent.params] if incumbent is not None else []
@@ -90,7 +91,18 @@ class Retuning:
     def look(self, trial: Trial) -> None:
         """Check an ended trial: raises ObjectiveError if it lacks a metric that a guardrail needs."""
         if trial.state is TrialState.OK:
-            require_metrics(self._rule.guardrails, trial.info)
+            require_metrics(self._rule, trial.info)
+
+    def _look_back(self) -> None:
+        """Check the trials of earlier attempts: without their metrics, a guardrail would not guard."""
+        for trial in self._study.ended_trials:
+            try:
+                self.look(trial)
+            except ObjectiveError as error:
+                raise ObjectiveError(
+                    f"{error}; trial {trial.number} has ended without it, so mend the objective and start "
+                    "another study"
+                ) from None
 
     def require_incumbent(self) -> None:
         """Raise IncumbentBroken if the incumbent has failed, unless it may then be replaced."""

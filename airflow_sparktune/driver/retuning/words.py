@@ -8,13 +8,16 @@ from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.retuning.decision import Measured, Standing
 from airflow_sparktune.study.retuning.rule import DecisionRule
 
+# What a reason says where differences were compared without a test.
+NO_NOISE = "no noise was measured"
 
-def replaced_reason(winner: Measured) -> str:
+
+def replaced_reason(winner: Measured, *, noise: bool) -> str:
     """Return why the incumbent is replaced."""
-    return f"trial {winner.number} is {_difference(winner)}"
+    return f"trial {winner.number} is {_difference(winner, noise=noise)}"
 
 
-def kept_reason(rule: DecisionRule, candidates: Sequence[Measured]) -> str:
+def kept_reason(rule: DecisionRule, candidates: Sequence[Measured], *, noise: bool) -> str:
     """Return why the incumbent is kept: what the closest candidate lacks."""
     if not candidates:
         return "no other configuration succeeded"
@@ -22,23 +25,25 @@ def kept_reason(rule: DecisionRule, candidates: Sequence[Measured]) -> str:
         done = sum(item.n for item in candidates)
         return (
             f"the timeout cut the confirmation off after {done} repeats of {len(candidates)} candidates; "
-            "raise timeout or confirm.timeout_share to get a decision"
+            "the next run needs a longer timeout or a larger confirm.timeout_share"
         )
     measured = [item for item in candidates if item.difference is not None]
     if not measured:
         return "every candidate failed in its repeats"
     barred = [item for item in measured if item.standing is Standing.GUARDRAIL]
     best = max(barred or measured, key=lambda item: item.difference or 0.0)
-    said = f"the best challenger, trial {best.number}, is {_difference(best)}"
+    said = f"the best challenger, trial {best.number}, is {_difference(best, noise=noise)}"
     if best.standing is Standing.GUARDRAIL:
         return f"{said}, but {best.why}"
     if (best.difference or 0.0) <= 0:
         return said
+    if not noise:
+        return f"{said}: no more than the margin of {rule.margin.to_json()}"
     margin = f" beyond the margin of {rule.margin.to_json()}" if rule.margin.amount else ""
     return f"{said}: too little to be sure{margin}"
 
 
-def first_reason(winner: Measured, metric: Metric, *, why: str | None, unfinished: bool) -> str:
+def first_reason(winner: Measured, metric: Metric, *, why: str | None, unfinished: bool, noise: bool) -> str:
     """Return why a configuration was chosen without an incumbent to compare with."""
     because = why or "there was no champion yet"
     if unfinished:
@@ -47,7 +52,8 @@ def first_reason(winner: Measured, metric: Metric, *, why: str | None, unfinishe
     if winner.mean is None:
         return f"{because}; trial {winner.number} is the best of the search"
     mean = with_error(metric.shown(winner.mean), winner.std_error)
-    return f"{because}; trial {winner.number} has the best mean {metric.name}, {mean}"
+    said = f"{because}; trial {winner.number} has the best mean {metric.name}, {mean}"
+    return said if noise else f"{said} ({NO_NOISE})"
 
 
 def with_error(value: float, std_error: float | None) -> str:
@@ -61,7 +67,10 @@ def with_error(value: float, std_error: float | None) -> str:
     return f"{value:.3g} ± {std_error:.2g}"
 
 
-def _difference(item: Measured) -> str:
+def _difference(item: Measured, *, noise: bool) -> str:
     gain = item.difference or 0.0
+    evidence = f"({item.pairs} pairs)" if noise else f"({item.pairs} pairs, {NO_NOISE})"
+    if not gain and not item.difference_error:
+        return f"as good as the incumbent {evidence}"
     word = "better" if gain >= 0 else "worse"
-    return f"{word} by {with_error(abs(gain), item.difference_error)} ({item.pairs} pairs)"
+    return f"{word} by {with_error(abs(gain), item.difference_error)} {evidence}"

@@ -71,8 +71,7 @@ class Decision:
 
     `params` are the configuration in production from then on: the winner's or the incumbent's, or the current
     champion's if the decision is outdated. `number` is their trial in the study, None if they have none.
-    `noise` is False if every configuration had the same loss
-    in all repeats, so that differences were compared without a test.
+    `noise` is False if all repeats showed none, so that differences were compared without a test.
     """
 
     outcome: Outcome

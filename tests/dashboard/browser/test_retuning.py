@@ -61,6 +61,16 @@ def test_a_first_champion_is_compared_with_nothing(page: Page, site: str, weeks:
     expect(page.locator("#confirmation-differences")).to_be_hidden()
 
 
+def test_no_noise_is_said(page: Page, site: str, tmp_path: Path) -> None:
+    weeks = Weeks(str(tmp_path / "churn" / "tune"))
+    weeks.run("w1", noisy(0.05, noise=0.0), incumbent={"x": 0.9})
+    page.goto(f"{site}{TASK}/runs/w1/")
+
+    expect(page.locator("#decision")).to_contain_text("(5 pairs, no noise was measured)")
+    expect(page.locator("#confirmation-text")).to_contain_text("No noise was measured, so")
+    expect(page.locator("#contenders tr.best")).not_to_contain_text("±")
+
+
 def test_the_table_shows_the_origin_of_each_trial(page: Page, site: str, weeks: Weeks) -> None:
     page.goto(f"{site}{TASK}/runs/w2/")
     expect(page.locator("#decision")).to_contain_text("Kept")

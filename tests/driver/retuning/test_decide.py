@@ -6,30 +6,10 @@ from scipy import stats
 
 from airflow_sparktune.driver.retuning.contender import Contender, Repeat
 from airflow_sparktune.driver.retuning.decide import choose, decide, missing_repeats
-from airflow_sparktune.driver.retuning.guardrails import require_metrics
-from airflow_sparktune.errors import IncumbentBroken, ObjectiveError, SpecError
+from airflow_sparktune.errors import IncumbentBroken, SpecError
 from airflow_sparktune.study.retuning.decision import Decision, Outcome, Standing
-from airflow_sparktune.study.retuning.rule import Confirm, DecisionRule, Guardrail, Margin
-
-RULE = DecisionRule()
-NOISE = (0.01, -0.02, 0.015, -0.005, 0.0)
-
-
-def contender(number: int, *losses: float | None, search: float | None = 0.5, **metrics: float) -> Contender:
-    repeats = {at: Repeat(loss, metrics) for at, loss in enumerate(losses, start=1)}
-    return Contender(number, {"x": number}, search, repeats)
-
-
-def around(
-    number: int, mean: float, *, search: float | None = 0.5, shift: int = 0, **metrics: float
-) -> Contender:
-    """Return a contender with five repeats around a mean, with a little noise."""
-    noise = NOISE[shift:] + NOISE[:shift]
-    return contender(number, *(mean + item for item in noise), search=search, **metrics)
-
-
-def rails(**bounds: object) -> DecisionRule:
-    return DecisionRule(guardrails=Guardrail.parse_all("guardrails", bounds))
+from airflow_sparktune.study.retuning.rule import Confirm, DecisionRule, Margin
+from tests.driver.retuning.contenders import NOISE, RULE, around, contender, rails
 
 
 def test_a_clear_gain_replaces_the_incumbent() -> None:
@@ -98,32 +78,78 @@ def test_a_relative_margin_is_rejected_if_losses_have_both_signs() -> None:
 
 
 class TestNoNoise:
-    """If every configuration repeats its search loss, differences are compared without a test."""
+    """If all repeats show no noise, differences are compared without a test, and the reason says so."""
 
-    def test_the_better_one_wins_after_two_repeats(self) -> None:
-        incumbent, candidate = contender(0, 0.5, 0.5), contender(1, 0.49, 0.49, search=0.49)
-        assert missing_repeats(RULE, incumbent, [candidate]) == []
+    def test_the_better_one_wins(self) -> None:
+        incumbent, candidate = contender(0, *([0.5] * 5)), contender(1, *([0.49] * 5), search=0.49)
         decision = decide(RULE, incumbent, [candidate])
         assert (decision.outcome, decision.noise) == (Outcome.REPLACED, False)
+        assert decision.reason == "trial 1 is better by 0.01 (5 pairs, no noise was measured)"
+
+    def test_it_takes_all_repeats(self) -> None:
+        """Two equal losses may be chance, e.g. if losses come in steps."""
+        incumbent, candidate = contender(0, 0.5, 0.5), contender(1, 0.49, 0.49, search=0.49)
+        assert len(missing_repeats(RULE, incumbent, [candidate])) == 6
+        assert decide(RULE, incumbent, [candidate]).noise
 
     def test_an_equal_candidate_does_not_win(self) -> None:
-        decision = decide(RULE, contender(0, 0.5, 0.5), [contender(1, 0.5, 0.5)])
+        """Also if its losses are lower by what rounding left."""
+        incumbent = contender(0, *([0.1 + 0.2] * 5), search=0.3)
+        decision = decide(RULE, incumbent, [contender(1, *([0.3] * 5), search=0.3)])
         assert (decision.outcome, decision.noise) == (Outcome.KEPT, False)
+        assert decision.reason.endswith("is as good as the incumbent (5 pairs, no noise was measured)")
+
+    @pytest.mark.parametrize("scale", [1.0, 1e-6, -1e9])
+    def test_equal_differences_are_no_noise(self, scale: float) -> None:
+        """The seed changes the losses of all configurations alike; what differs is rounding."""
+        incumbent = contender(0, *(scale * loss for loss in (0.2, 0.3, 0.4)))
+        candidate = contender(1, *(scale * loss for loss in (0.1, 0.2, 0.3)))
+        rule = DecisionRule(confirm=Confirm(repeats=3))
+        decision = decide(rule, incumbent, [candidate])
+        assert decision.noise is False
+        assert decision.candidates[0].difference_error == 0.0
+        assert "no noise was measured" in decision.reason
+        assert "±" not in decision.reason
+        assert (decision.outcome is Outcome.REPLACED) is (scale > 0)
+
+    def test_a_margin_is_compared_without_a_test_too(self) -> None:
+        rule = DecisionRule(margin=Margin.parse("replace_margin", "50%"))
+        decision = decide(rule, contender(0, *([0.5] * 5)), [contender(1, *([0.4] * 5), search=0.4)])
+        assert decision.outcome is Outcome.KEPT
+        assert decision.reason.endswith("(5 pairs, no noise was measured): no more than the margin of 50%")
+
+    def test_one_noisy_candidate_is_noise(self) -> None:
+        candidates = [contender(1, *([0.4] * 5), search=0.4), around(2, 0.5)]
+        assert decide(RULE, contender(0, *([0.5] * 5)), candidates).noise
+
+    def test_a_dropped_candidate_does_not_matter(self) -> None:
+        """It has run three repeats only."""
+        candidates = [contender(1, *([0.4] * 5), search=0.4), contender(2, 0.9, 0.9, 0.9, search=0.9)]
+        decision = decide(RULE, contender(0, *([0.5] * 5)), candidates)
+        assert (decision.outcome, decision.noise) == (Outcome.REPLACED, False)
 
     def test_a_difference_from_the_search_loss_is_noise(self) -> None:
-        incumbent, candidate = contender(0, 0.5, 0.5, search=0.51), contender(1, 0.49, 0.49, search=0.49)
-        assert len(missing_repeats(RULE, incumbent, [candidate])) == 6
+        incumbent, candidate = (
+            contender(0, *([0.5] * 5), search=0.51),
+            contender(1, *([0.49] * 5), search=0.49),
+        )
+        assert decide(RULE, incumbent, [candidate]).noise
 
-    def test_a_confirmation_on_other_data_takes_all_repeats(self) -> None:
-        """Without a comparable search loss, two equal losses may be chance."""
-        incumbent, candidate = contender(0, 0.5, 0.5, search=None), contender(1, 0.4, 0.4, search=None)
-        assert len(missing_repeats(RULE, incumbent, [candidate])) == 6
+    def test_a_confirmation_on_other_data_has_no_search_loss(self) -> None:
         whole = [contender(number, *([loss] * 5), search=None) for number, loss in ((0, 0.5), (1, 0.4))]
         assert decide(RULE, whole[0], whole[1:]).noise is False
 
+    def test_a_first_champion_says_so(self) -> None:
+        decision = choose(RULE, [contender(1, *([0.5] * 5))])
+        assert decision is not None
+        assert decision.reason.endswith("trial 1 has the best mean loss, 0.5 (no noise was measured)")
+
 
 def test_equal_differences_are_not_taken_as_certain() -> None:
-    """Discrete losses can differ by the same amount five times; the noise of all losses is used instead."""
+    """Losses in steps recur, and can differ by the same amount five times by chance.
+
+    The noise of all losses is used instead.
+    """
     incumbent = contender(0, 0.5, 0.6, 0.5, 0.6, 0.5, search=0.5)
     candidate = contender(1, 0.49, 0.59, 0.49, 0.59, 0.49, search=0.4)
     decision = decide(RULE, incumbent, [candidate])
@@ -188,44 +214,6 @@ def test_an_unfinished_confirmation_has_no_winner() -> None:
     decision = decide(RULE, around(0, 0.5), [around(1, 0.1), contender(2, 0.1, 0.1)])
     assert decision.outcome is Outcome.KEPT
     assert "the timeout cut the confirmation off after 7 repeats of 2 candidates" in decision.reason
-
-
-class TestGuardrails:
-    def test_a_candidate_that_violates_a_guardrail_cannot_win(self) -> None:
-        rule = rails(latency_ms={"max": 50})
-        slow, fast = around(1, 0.3, latency_ms=63.0), around(2, 0.4, shift=1, latency_ms=20.0)
-        decision = decide(rule, around(0, 0.5, latency_ms=20.0), [slow, fast])
-        assert (decision.outcome, decision.number) == (Outcome.REPLACED, 2)
-        assert decision.candidates[0].why == "latency_ms is 63, above 50"
-
-    def test_the_reason_names_the_guardrail(self) -> None:
-        decision = decide(
-            rails(recall={"max_drop": "1%"}),
-            around(0, 0.5, recall=0.9),
-            [around(1, 0.3, shift=1, recall=0.8)],
-        )
-        assert decision.outcome is Outcome.KEPT
-        assert decision.reason.endswith("but recall drops from 0.9 to 0.8, more than 1%")
-
-    @pytest.mark.parametrize(
-        ("bounds", "value", "broken"),
-        [
-            ({"min": 0.5}, 0.4, True),
-            ({"min": 0.5}, 0.6, False),
-            ({"max_rise": 0.1}, 1.2, True),
-            ({"max_rise": 0.1}, 1.05, False),
-        ],
-    )
-    def test_bounds(self, bounds: dict[str, object], value: float, broken: bool) -> None:
-        decision = decide(rails(m=bounds), around(0, 0.5, m=1.0), [around(1, 0.3, shift=1, m=value)])
-        assert (decision.outcome is Outcome.KEPT) is broken
-
-    def test_a_missing_metric_is_rejected(self) -> None:
-        rule = rails(latncy_ms={"max": 50})
-        with pytest.raises(
-            ObjectiveError, match=r"got 'latncy_ms', but besides the loss it returns latency_ms.*did you mean"
-        ):
-            require_metrics(rule.guardrails, {"latency_ms": 3, "note": "x"})
 
 
 class TestWithoutAnIncumbent:

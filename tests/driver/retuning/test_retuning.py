@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from click.testing import CliRunner
 
+from airflow_sparktune.cli.show import show_command
 from airflow_sparktune.driver.backends.simulated import Ending
 from airflow_sparktune.errors import IncumbentBroken, ObjectiveError, RecordError, SpecError, revive
 from airflow_sparktune.executor.evaluate import Call
@@ -261,6 +263,29 @@ def test_a_guardrail_needs_a_metric_of_the_objective(weeks: Weeks) -> None:
     ):
         weeks.run("w1", noisy(0.5, latency=3.0), guardrails={"latncy": {"max": 5}}, capacity=1)
     assert weeks.study("w1").finished == 1
+
+
+def test_a_guardrail_without_its_metric_blocks_every_attempt(weeks: Weeks) -> None:
+    """The next attempt does not run the trials without the metric again, so it must not go on."""
+    given: dict[str, Any] = {"guardrails": {"recall": {"max_drop": "1%"}}, "capacity": 1}
+    with pytest.raises(ObjectiveError, match="got 'recall', but besides the loss it returns none"):
+        weeks.run("w1", noisy(0.5), **given)
+    for _ in range(2):
+        with pytest.raises(ObjectiveError, match=r"trial 0 has ended without it, so mend .* another study"):
+            weeks.run("w1", noisy(0.5, recall=0.9), **given)
+        assert weeks.study("w1").finished == 1
+
+
+def test_no_noise_is_said_in_log_and_shell(weeks: Weeks, caplog: pytest.LogCaptureFixture) -> None:
+    weeks.run("w1", noisy(0.5, noise=0.0))
+    with caplog.at_level("INFO"):
+        study = weeks.run("w2", noisy(0.05, noise=0.0), seed=4)
+    assert study.decision is not None
+    assert study.decision.noise is False
+    said = re.compile(r"replaced: trial \d+ is better by [\d.]+ \(5 pairs, no noise was measured\)")
+    assert said.search(caplog.text)
+    shown = CliRunner().invoke(show_command, [weeks.address("w2")])
+    assert said.search(shown.output)
 
 
 def test_a_first_champion_satisfies_the_guardrails(weeks: Weeks) -> None:
