@@ -25,6 +25,7 @@ from airflow_sparktune.errors import SparktuneError, StorageError, Superseded, d
 from airflow_sparktune.study.generations import earlier_generations
 from airflow_sparktune.study.journal.events import Recommended
 from airflow_sparktune.study.journal.follow import read_study, read_whole
+from airflow_sparktune.study.retuning.settled import refuse_another_decision
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.stopping import Rule, StopReason, StopRequested
@@ -169,6 +170,8 @@ class Attempt:
                 ", ".join(changed),
             )
         goes_on = not changed and not plan.starts_over
+        if goes_on:
+            refuse_another_decision(earlier, spec)
         cleared = None if earlier.attempts else self._cleared()
         finished = [trial for trial in cleared.ended_trials if trial.counts] if cleared else []
         if finished:

@@ -6,8 +6,8 @@ deviations of one loss; docs/explanation/deciding.md shows the table.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy
@@ -15,18 +15,15 @@ import numpy
 from airflow_sparktune.driver.retuning.contender import Contender, Repeat
 from airflow_sparktune.driver.retuning.decide import decide
 from airflow_sparktune.study.retuning.decision import Decision, Outcome
-from airflow_sparktune.study.retuning.rule import Confirm, DecisionRule
+from airflow_sparktune.study.retuning.rule import Confirm, DecisionRule, Guardrail
 from benchmarks.report import Findings
+from benchmarks.retuning.cases import CASES, TRIALS, Case, losses
 
 QUESTION = "How often does a retuning decide wrongly?"
 TARGET = (
     "at most 5 % plus two standard errors wrong replacements in a to c; "
     "a gain of 3 standard deviations replaced in at least 80 % at 5 repeats"
 )
-
-TRIALS = 40
-Random = numpy.random.Generator
-Draw = Callable[[Random, Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,75 +36,6 @@ class Size:
 
 FULL = Size(seeds=5_000, years=1_000)
 TINY = Size(seeds=20, years=1)
-
-
-def _normal(random: Random, size: Any) -> Any:
-    return random.normal(size=size)
-
-
-def _heavy(random: Random, size: Any) -> Any:
-    return random.standard_t(3, size=size) / 3**0.5  # a variance of 1
-
-
-def _steps(random: Random, size: Any) -> Any:
-    return numpy.round(random.normal(size=size))
-
-
-def _equal(random: Random) -> Any:  # noqa: ARG001 - one signature for all
-    return numpy.zeros(TRIALS)
-
-
-def _worse(random: Random) -> Any:
-    return numpy.abs(random.normal(size=TRIALS))
-
-
-def _better(gain: float, *, count: int) -> Callable[[Random], Any]:
-    def losses(random: Random) -> Any:  # noqa: ARG001 - as above
-        return numpy.where(numpy.arange(TRIALS) < count, -gain, 0.0)
-
-    return losses
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A population of trials; the incumbent's true loss is 0.
-
-    `noise` is that of one loss, times `sd` of each configuration, the incumbent's first. `bias` is what
-    the validation data do to a configuration's loss, as a standard deviation; `data` says what the repeats
-    run on: the search's own, one hold-out, or a new split for every seed.
-    """
-
-    name: str
-    truth: Callable[[Random], Any] = _equal
-    noise: Draw = _normal
-    sd: Callable[[Random], Any] = lambda _: numpy.ones(TRIALS + 1)
-    bias: float = 0.0
-    data: str = "shared"
-    repeats: tuple[int, ...] = field(default=(5,))
-
-
-CASES = (
-    Case("a: all equal", repeats=(3, 5, 8)),
-    Case("b: all worse", truth=_worse, repeats=(3, 5, 8)),
-    *(
-        Case(
-            f"c: {count} of {TRIALS} better by {gain} sd", truth=_better(gain, count=count), repeats=(3, 5, 8)
-        )
-        for count in (10, 1)
-        for gain in (1, 2, 3)
-    ),
-    Case("d: equal, the incumbent 3 times as noisy", sd=lambda _: numpy.r_[3.0, numpy.ones(TRIALS)]),
-    Case(
-        "d: equal, trials 0.3 to 3 times as noisy", sd=lambda r: numpy.r_[1.0, 3 ** r.uniform(-1, 1, TRIALS)]
-    ),
-    Case("e: equal, heavy tails (t, 3 degrees)", noise=_heavy),
-    Case("e: equal, losses in steps of 1 sd", noise=_steps),
-    *(
-        Case(f"f: equal, bias {bias} sd, {data}", bias=bias, data=data)
-        for bias in (0.5, 1.0)
-        for data in ("shared", "one hold-out", "a new split per seed")
-    ),
-)
 
 
 def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - the peers are rules, not programs
@@ -137,8 +65,8 @@ def _rows(case: Case, seeds: int) -> Iterator[tuple[Any, ...]]:
         for seed in range(seeds):
             random = numpy.random.default_rng(seed)
             truth = numpy.r_[0.0, case.truth(random)]
-            search, again = _losses(case, random, truth, repeats)
-            winner = _decide(search, again, repeats)
+            search, again = losses(case, random, truth, repeats)
+            winner = _decide(search, again, repeats, case.guardrails)
             replaced += winner != 0
             wrong += winner != 0 and truth[winner] >= 0
             least = int(search.argmin())
@@ -146,23 +74,7 @@ def _rows(case: Case, seeds: int) -> Iterator[tuple[Any, ...]]:
         yield (case.name, repeats, *(100 * count / seeds for count in (replaced, wrong, minimum_wrong)))
 
 
-def _losses(case: Case, random: Random, truth: Any, repeats: int) -> tuple[Any, Any]:
-    """The search's losses, and those of the repeats by configuration; the incumbent is number 0."""
-    sd = case.sd(random)
-    shape = (TRIALS + 1, repeats)
-    bias = case.bias * random.normal(size=TRIALS + 1)
-    search = truth + bias + sd * case.noise(random, TRIALS + 1)
-    match case.data:
-        case "shared":
-            on = bias[:, None]
-        case "one hold-out":
-            on = case.bias * random.normal(size=(TRIALS + 1, 1))
-        case _:
-            on = case.bias * random.normal(size=shape)
-    return search, truth[:, None] + on + sd[:, None] * case.noise(random, shape)
-
-
-def _decide(search: Any, again: Any, repeats: int) -> int:
+def _decide(search: Any, again: Any, repeats: int, guardrails: Mapping[str, Any] | None = None) -> int:
     """Which configuration is in production afterwards, by the product's decision."""
     nominated = 1 + numpy.argsort(search[1:])[:3]
     incumbent, *candidates = (
@@ -174,7 +86,10 @@ def _decide(search: Any, again: Any, repeats: int) -> int:
         )
         for number in (0, *nominated)
     )
-    decision: Decision = decide(DecisionRule(confirm=Confirm(repeats=repeats)), incumbent, candidates)
+    rule = DecisionRule(
+        confirm=Confirm(repeats=repeats), guardrails=Guardrail.parse_all("guardrails", guardrails or {})
+    )
+    decision: Decision = decide(rule, incumbent, candidates)
     return decision.number or 0 if decision.outcome is Outcome.REPLACED else 0
 
 

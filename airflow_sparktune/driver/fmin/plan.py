@@ -16,6 +16,7 @@ from airflow_sparktune.driver.fmin.sampler import FminSampler, next_seed
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.driver.samplers.hyperopt_tpe import Suggest
 from airflow_sparktune.driver.trial_queue import Start
+from airflow_sparktune.study.retuning.settled import refuse_another_decision
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import EarlyStop, FirstFailures, Rule, StopReason, rules_of
 from airflow_sparktune.study.study import Study
@@ -144,7 +145,11 @@ class FminPlan:
 
 
 def result_is_valid(study: Study, search: Search) -> bool:
-    """Return whether a study has ended with the requested result, and no changed limit lets it continue."""
+    """Return whether a study has ended with the requested result, and no changed limit lets it continue.
+
+    Raises SpecError if it has decided by another rule.
+    """
+    refuse_another_decision(study, search.spec)
     if study.closed is None or not study.answers(search.spec):
         return False
     if new_among(search.inserted, study.trials.values()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
 
 from airflow_sparktune.study.metric import LARGEST_LOSS
@@ -78,7 +78,9 @@ def spread(values: Sequence[float], *, size: float | None = None) -> float:
     """
     if len(values) < 2:
         return 0.0
-    found = stdev(values)
+    mean = fmean(values)
+    # hypot is fast, and does not overflow.
+    found = math.hypot(*(value - mean for value in values)) / math.sqrt(len(values) - 1)
     return found if found > ROUNDING * (max(map(abs, values)) if size is None else size) else 0.0
 
 

@@ -9,7 +9,10 @@ from airflow_sparktune.orchestrator.deploy.job import Job, Submission, Target
 from airflow_sparktune.orchestrator.deploy.way import Way, way_to
 from airflow_sparktune.orchestrator.deploy.work_folder import work_folder
 from airflow_sparktune.orchestrator.verdict import verdict
+from airflow_sparktune.study.retuning.settled import refuse_another_decision
+from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.spec.file import write_retuning, write_spec
+from airflow_sparktune.study.spec.retuning import FIELDS
 from airflow_sparktune.study.study import Study
 
 # Runs spark-submit to its end and returns its error or None. Calls its last argument right before it starts
@@ -33,8 +36,12 @@ def run_job(
     """Submit a job and return its result, or the result that the study already has.
 
     `before` is the current study. `target` is called only if there is something to run. `again` describes in
-    errors how to retry. Raises the error that the driver recorded, or DriverLost.
+    errors how to retry. Raises the error that the driver recorded, or DriverLost; SpecError if the study has
+    decided by another rule.
     """
+    asked = _asked(job, before)
+    if asked is not None:
+        refuse_another_decision(before, asked)
     if job.spec is not None and before.answers(job.spec):
         return Outcome(study=before, known_before=True)
     way = way_to(target())
@@ -53,3 +60,11 @@ def run_job(
         failure=failure,
         within_other_limits=job.spec is not None and not study.answers(job.spec),
     )
+
+
+def _asked(job: Job, before: Study) -> Spec | None:
+    """Return the spec of a job; that of a script is the journal's, with the job's retuning fields."""
+    if job.spec is not None or before.spec is None:
+        return job.spec
+    kept = {name: value for name, value in before.spec.to_json().items() if name not in FIELDS}
+    return Spec.from_json({**kept, **job.retuning})
