@@ -138,7 +138,7 @@ CASES = (
             noise=_diverging(share),
             normal=True,
             guardrails={} if limit is None else {"loss": {"each_max": limit}},
-            repeats=(5, 20),
+            repeats=(3, 5, 8, 20),
         )
         for share in (0.05, 0.1, 0.2)
         for limit in (None, 5.0)

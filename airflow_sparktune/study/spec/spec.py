@@ -216,8 +216,8 @@ class Spec:
         retuning.confirm,
         takes="count or object",
         doc="How candidates are confirmed against the incumbent: a number of repeats, or an object with "
-        "`top` (3), `repeats` (5), `confidence` (0.95), `objective_kwargs` (a hold-out) and "
-        "`timeout_share` (0.25).",
+        "`top` (3, up to 20), `repeats` (5, from 3 to 100), `confidence` (0.95), `objective_kwargs` (a "
+        "hold-out) and `timeout_share` (0.25).",
         default=None,
         example="8",
     )
@@ -232,8 +232,9 @@ class Spec:
     guardrails: Mapping[str, Any] = declared(
         retuning.guardrails,
         takes="object",
-        doc="Limits on other metrics that the objective returns, for the winner's mean over the repeats: "
-        "`max`, `min`, `max_drop` and `max_rise` (relative to the incumbent; a number or a percentage).",
+        doc="Limits on the winner's loss or score, or on other metrics that the objective returns: for the "
+        "mean over the repeats `max`, `min`, `max_drop` and `max_rise` (relative to the incumbent; a number "
+        "or a percentage), for every repeat `each_max` and `each_min`.",
         default=dict,
         example='{"latency_ms": {"max": 50}, "recall": {"max_drop": "1%"}}',
     )
