@@ -31,8 +31,8 @@ from airflow_sparktune.study.storage import Storage, open_storage
 
 FOLDER = "@champions"
 _SCHEMA = 1
-# More digits than `add` writes: an entry 99999999 must not hide the ones after it.
-_NAME = re.compile(r"(?P<number>[0-9]{8,18})\.json")
+# More digits than expected: an entry 99999999 must not hide the ones after it.
+_NAME = re.compile(r"([0-9]{8}|[1-9][0-9]{8,17})\.json")
 # As many writers in a row may take the number that this one wanted.
 _MOST_RACES = 100
 
@@ -115,9 +115,15 @@ class Champions:
                 if (why := why_outdated(basis, entries)) is not None:
                     raise Outdated(why)
             number = max(map(_number, names), default=0) + 1
+            name = f"{number:08d}.json"
+            if not _NAME.fullmatch(name):
+                raise RecordError(
+                    f"the number of an entry must have at most 18 digits, got {number} after the last one at "
+                    f"{self.address}; remove that file, because nothing of this package wrote it"
+                )
             entry = Entry(number=number, action=action, cause=cause, segment=self.segment, **facts)
             text = json.dumps({"v": _SCHEMA, **entry.to_json()}, allow_nan=False, indent=1)
-            if self._storage.create(f"{number:08d}.json", text.encode()):
+            if self._storage.create(name, text.encode()):
                 return entry
         raise StorageUnavailable(
             f"an entry of the record of champions must get a number of its own, but {_MOST_RACES} in a row "

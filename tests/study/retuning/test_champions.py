@@ -155,9 +155,18 @@ def test_an_entry_with_a_high_number_does_not_hide_the_next_ones(root: str) -> N
     assert record.numbers() == [1, 99_999_999, 100_000_000]
 
 
+def test_an_entry_is_never_added_where_readers_do_not_look(root: str) -> None:
+    record = Champions(root)
+    add(record, Action.FIRST, "a", x=1)
+    entry = open_storage(record.address).read("00000001.json")
+    open_storage(record.address).write(f"{'9' * 18}.json", entry.replace(b'"a"', b'"b"'))
+    with pytest.raises(RecordError, match="must have at most 18 digits, got 1000000000000000000"):
+        add(record, Action.REPLACED, "c", x=3)
+
+
 def test_files_that_are_no_entries_are_ignored(root: str) -> None:
     record = Champions(root)
-    for name in ("notes.txt", "1.json", "00000007.json.bak", "0000000\u0667.json"):
+    for name in ("notes.txt", "1.json", "00000007.json.bak", "000000007.json", "0000000\u0667.json"):
         open_storage(record.address).write(name, b"{}")
     assert add(record, Action.FIRST, "a", x=1) == 1
     assert record.numbers() == [1]
