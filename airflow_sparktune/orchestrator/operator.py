@@ -197,13 +197,13 @@ class SparkTuneOperator(SubmissionOperator):
             self.study_address = address = address_of(context, self.storage)
             collect_inputs(self, self.objective_kwargs or {})
             study = self._run(address, context)
+            study.decision = decision_in_force(study, address, self._record(context))
         except SparktuneError as error:
             if isinstance(error, IncumbentBroken):
                 notify(self.on_broken, context, tuning={"error": str(error)})
             if error.retryable:
                 raise
             raise AirflowFailException(str(error)) from error
-        study.decision = decision_in_force(study, address, self._record(context))
         result = {"study": address, **summary(study)}
         ti = context["ti"]
         ti.xcom_push(key="best_loss", value=result["best_loss"])

@@ -71,7 +71,7 @@ class PromoteChampionOperator(BaseOperator):
         champion = promotion.champion
         if champion is None or promotion.refused is not None:
             self.log.info("nothing is promoted: %s", promotion.refused)
-            return study.decision.params if champion is None else champion.params
+            return promotion.params
         self.log.info("%s is the champion now: %s", champion.title, champion.params)
         if self._is_news(context, champion.number):
             result = {"study": self.study, **summary(study)}

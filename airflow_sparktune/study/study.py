@@ -22,7 +22,7 @@ from airflow_sparktune.study.journal.events import (
     TrialChanged,
 )
 from airflow_sparktune.study.metric import Metric
-from airflow_sparktune.study.retuning.decision import Decision, Outcome
+from airflow_sparktune.study.retuning.decision import Decision
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason, still_ends
 from airflow_sparktune.study.trial import Trial, TrialPurpose, TrialState
@@ -54,7 +54,7 @@ class Study:
     changed. `lowest` is the successful trial of the search with the lowest loss. `trials_s` is the slot time
     that trials used, `slots_s` the time of all slots, and `last_improvement_s` the part of `slots_s` between
     the last two improvements of the lowest loss. All three are in seconds. `decisions` counts the decisions
-    of a retuning, without those that only say that the one before is outdated.
+    of a retuning, without those that only repeat what is on record.
     """
 
     def __init__(self) -> None:
@@ -98,7 +98,7 @@ class Study:
                 self.nominated = event
             case Decided():
                 self.decision = event.decision
-                self.decisions += event.decision.outcome is not Outcome.OUTDATED
+                self.decisions += event.entry is None
             case Alive():
                 self._take_timing(event)
             case Closed():

@@ -21,7 +21,7 @@ from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.retuning.champions import Champions
 from airflow_sparktune.study.retuning.decision import Decision, Measured, Outcome, Standing
 from airflow_sparktune.study.retuning.promotion import put_on_record
-from airflow_sparktune.study.retuning.starts import Basis
+from airflow_sparktune.study.retuning.starts import Basis, Incumbent
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import open_storage
@@ -101,7 +101,8 @@ def main(arguments: list[str], behaviour: str) -> int:
         champions = Champions(spec.champions, spec.segment)
         champion = champions.current()
         basis = Basis(champion=champion.number if champion else None, moment=spec.moment or recorder.now)
-        recorder.note(StartsResolved, basis=basis)
+        incumbent = Incumbent(source="champion", params=INCUMBENT.params)
+        recorder.note(StartsResolved, incumbent=incumbent, basis=basis)
         recorder.note(Decided, decision=DECISIONS[behaviour])
         put_on_record(recorder.study, address, champions, at=recorder.now)
     recorder.close(StopReason.MAX_EVALS)

@@ -130,6 +130,32 @@ def test_a_kept_champion_that_was_rolled_back_is_not_returned(retune, run, opera
     assert run(operator(incumbent="champion", max_evals=4))[0] == {"x": 7}
 
 
+def test_a_proposal_that_is_read_after_a_rollback_is_outdated(retune, run, operator, spark_submit) -> None:
+    """`promote_champion` would refuse it, so neither an approval nor a training should be asked for it."""
+    _, ti, _ = retune("replaces", promote="manual")
+    record_of(ti).add(Action.PROMOTED, cause="a", at=1.0, params={"x": 7}, reason="", study="other")
+    spark_submit("dies early")
+    result, ti = run(operator(incumbent="champion", promote="manual"))
+    assert (result, ti.pushed["tuning_result"]["decision"]) == ({"x": 7}, "outdated")
+
+
+def test_a_proposal_that_was_promoted_is_not_outdated(retune, run, operator, spark_submit) -> None:
+    _, ti, _ = retune("replaces", promote="manual")
+    run(promote_champion(ti.pushed["study"]))
+    spark_submit("dies early")
+    result, ti = run(operator(incumbent="champion", promote="manual"))
+    assert (result, ti.pushed["tuning_result"]["decision"]) == ({"x": 1}, "replaced")
+
+
+def test_a_record_that_cannot_be_read_fails_the_task(retune, run, operator, spark_submit) -> None:
+    """A retry cannot help."""
+    _, ti, _ = retune("replaces")
+    Path(record_of(ti).address, "00000002.json").write_text("torn")
+    spark_submit("dies early")
+    with pytest.raises(AirflowFailException, match=r"00000002.json is torn"):
+        run(operator(incumbent="champion"))
+
+
 def test_downstream_tasks_run_after_an_improvement(retune) -> None:
     assert retune("replaces", on_no_improvement="skip")[0] == {"x": 1}
 
@@ -266,11 +292,11 @@ class TestPromotion:
         assert record.current().params == {"x": 7}
 
     def test_the_promotion_of_an_older_week_changes_nothing(self, retune, run) -> None:
-        """A newer week has kept the champion since."""
+        """A newer week has kept its incumbent since; the loser's params are not returned either."""
         _, ti, _ = retune("replaces", promote="manual")
         record = record_of(ti)
         record.add(Action.KEPT, cause="a", at=1.0, params={"x": 0}, reason="", study="newer", moment=9e9)
-        assert self.promote(run, ti.pushed["study"]) == ({"x": 1}, 0, [])
+        assert self.promote(run, ti.pushed["study"]) == ({"x": 0}, 0, [])
         assert record.current() is None
 
     def test_the_record_is_the_one_beside_the_study(self, retune, run, tmp_path) -> None:

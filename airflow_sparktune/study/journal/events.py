@@ -303,20 +303,22 @@ class Nominated(Event):
 class Decided(Event):
     """The retuning has decided which configuration goes to production.
 
-    A second event replaces the first: the decision was outdated when it was to go on record.
+    `entry` is set if the record of champions has another decision for the study than the one before, such as
+    `outdated`: this is that decision then, and `entry` the number of its entry.
     """
 
     KIND = "decided"
-    SHAPE: ClassVar[Shape] = {"decision": shape.group}
+    SHAPE: ClassVar[Shape] = {"decision": shape.group, "entry": shape.optional(shape.whole)}
 
     decision: Decision
+    entry: int | None = None
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> dict[str, Any]:
-        return {"decision": Decision.from_json(data["decision"])}
+        return {"decision": Decision.from_json(data["decision"]), "entry": data.get("entry")}
 
     def dump(self) -> dict[str, Any]:
-        return {"decision": self.decision.to_json()}
+        return {"decision": self.decision.to_json(), "entry": self.entry}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

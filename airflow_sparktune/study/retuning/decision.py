@@ -97,7 +97,7 @@ class Decision:
     @property
     def loss(self) -> float | None:
         """Return the mean loss of `params` over the repeats, None if they were not measured."""
-        if self.outcome is Outcome.OUTDATED:
+        if self.number is None:
             return None
         measured = self.winner or self.incumbent
         return None if measured is None else measured.mean

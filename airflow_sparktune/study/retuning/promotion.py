@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_sparktune.errors import SpecError
@@ -18,10 +18,11 @@ from airflow_sparktune.study.study import Study
 class Promotion:
     """The result of promoting the winner of a study.
 
-    `champion` is the entry in production now, None if there is none. `refused` says why the winner is not in
-    production, None if it is.
+    `params` are in production now, and `champion` is their entry on record, None if there is none. `refused`
+    says why the winner is not in production, None if it is.
     """
 
+    params: Any
     champion: Entry | None
     refused: str | None = None
 
@@ -38,7 +39,7 @@ def put_on_record(study: Study, address: str, champions: Champions, *, at: float
     if decision is None:
         return champions.add(
             Action.TUNED,
-            cause=f"study {address}, trial {best.number}",
+            cause=f"{_name(study, address)}, trial {best.number}",
             at=at,
             params=best.params,
             point=best.point,
@@ -48,7 +49,7 @@ def put_on_record(study: Study, address: str, champions: Champions, *, at: float
             reason=f"trial {best.number} has the best {'expected ' if study.recommended else ''}"
             f"{study.metric.name}; there was no incumbent to compare with",
         )
-    cause = f"study {address}, decision {study.decisions}"
+    cause = f"{_name(study, address)}, decision {study.decisions}"
     facts = _facts(study, decision, address, at=at)
     basis = study.starts.basis if study.starts else None
     waits = study.spec.promote == "manual" and decision.changes_production
@@ -56,8 +57,7 @@ def put_on_record(study: Study, address: str, champions: Champions, *, at: float
     try:
         return champions.add(action, cause=cause, basis=basis, **facts)
     except Outdated as error:
-        champion = champions.current()
-        outdated = decision.outdated(str(error), params=champion.params if champion else decision.params)
+        outdated = decision.outdated(str(error), params=_in_production(study, champions.current()))
         return champions.add(
             Action.OUTDATED,
             cause=cause,
@@ -74,50 +74,80 @@ def promote(study: Study, address: str, *, at: float, by: str) -> Promotion:
     if decision is None or study.spec is None:
         raise SpecError(f"only a study with a decision can be promoted, got the one at {address}")
     champions = Champions(task_folder_of(address), study.spec.segment)
+    refused = _promote(study, decision, without_connection(address), champions, at=at, by=by)
+    champion = champions.current()
+    return Promotion(params=_in_production(study, champion), champion=champion, refused=refused)
+
+
+def _promote(
+    study: Study, decision: Decision, address: str, champions: Champions, *, at: float, by: str
+) -> str | None:
+    """Add the entry of a promotion; return why the winner is not in production, None if it is."""
     if not decision.changes_production:
-        return Promotion(champion=champions.current(), refused=f"{decision.outcome.value}: {decision.reason}")
-    if study.spec.promote != "manual":
-        why = "the decision went on record with its study; promote='manual' makes it wait"
-        return Promotion(champion=champions.current(), refused=why)
-    driver_address = without_connection(address)
+        return f"{decision.outcome.value}: {decision.reason}"
+    if study.spec is None or study.spec.promote != "manual":
+        return "the decision went on record with its study; promote='manual' makes it wait"
     try:
         entry = champions.add(
             Action.PROMOTED,
-            cause=f"promote {driver_address}, decision {study.decisions}",
+            cause=f"promote {_name(study, address)}, decision {study.decisions}",
             basis=study.starts.basis if study.starts else None,
             by=by,
-            **_facts(study, decision, driver_address, at=at),
+            **_facts(study, decision, address, at=at),
         )
     except Outdated as error:
-        return Promotion(champion=champions.current(), refused=f"the winner is outdated: {error}")
+        return f"the winner is outdated: {error}"
     champion = champions.current()
     if champion is not None and champion.number != entry.number:
-        why = f"{entry.title} promoted it before, and {champion.title} is the champion since"
-        return Promotion(champion=champion, refused=why)
-    return Promotion(champion=champion)
+        return f"{entry.title} promoted it before, and {champion.title} is the champion since"
+    return None
 
 
 def decision_in_force(study: Study, address: str, champions: Champions) -> Decision | None:
     """Return the decision of a study; it is outdated if production has changed since it went on record.
 
-    The result of a study may be read long after it was written: by a retry, after somebody's rollback.
+    The result of a study may be read long after it was written: by a retry, after somebody's rollback. If the
+    study kept another incumbent than the champion, the decision has the champion's params.
     """
     decision = study.decision
     if decision is None or decision.outcome is Outcome.OUTDATED:
         return decision
     champion = champions.current()
-    if not decision.changes_production:
-        basis = study.starts.basis if study.starts else None
-        stands = basis is None or basis.champion == (champion.number if champion else None)
-    elif study.spec is not None and study.spec.promote == "manual":
-        stands = True
+    basis = study.starts.basis if study.starts else None
+    unchanged = basis is None or basis.champion == (champion.number if champion else None)
+    waits = study.spec is not None and study.spec.promote == "manual"
+    if decision.changes_production:
+        mine = (without_connection(address), decision.params)
+        in_production = champion is not None and (champion.study, champion.params) == mine
+        stands = in_production or (waits and unchanged)
     else:
-        stands = champion is not None and champion.study == without_connection(address)
-    if stands:
-        return decision
-    if champion is None:
-        return decision.outdated("the record of champions has no champion any more", params=decision.params)
-    return decision.outdated(f"{champion.title} is the champion since", params=champion.params)
+        stands = unchanged
+    if not stands:
+        since = f"{champion.title} is the champion since" if champion else "there is no champion any more"
+        return decision.outdated(since, params=_in_production(study, champion))
+    if decision.outcome is Outcome.KEPT and champion is not None and _compared_with_another(study, champion):
+        why = f"{champion.title} stays the champion; the study kept another incumbent: {decision.reason}"
+        return replace(decision, reason=why, params=champion.params, number=None)
+    return decision
+
+
+def _compared_with_another(study: Study, champion: Entry) -> bool:
+    """Return whether the incumbent was not the champion, but the previous winner or given params."""
+    incumbent = study.starts.incumbent if study.starts else None
+    return incumbent is not None and incumbent.source != "champion" and incumbent.params != champion.params
+
+
+def _in_production(study: Study, champion: Entry | None) -> Any:
+    """Return the champion's params; without a champion, those of the study's incumbent, None without both."""
+    if champion is not None:
+        return champion.params
+    incumbent = study.starts.incumbent if study.starts else None
+    return None if incumbent is None else incumbent.params
+
+
+def _name(study: Study, address: str) -> str:
+    """Return a name of the study that no other study has, not even a later one in the same folder."""
+    return f"study {address} of {study.attempts[0].opened!r}"
 
 
 def _facts(study: Study, decision: Decision, address: str, *, at: float) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.retuning.decision import Outcome
 from airflow_sparktune.study.retuning.entries import Action
-from airflow_sparktune.study.storage import Storage, open_storage
+from airflow_sparktune.study.retuning.promotion import decision_in_force, put_on_record
+from airflow_sparktune.study.storage import Storage, clear, open_storage
 from tests.driver.retuning import weeks as weeks_module
 from tests.driver.retuning.weeks import Play, Weeks, noisy
 
@@ -90,9 +91,14 @@ def test_a_kept_proposal_does_not_become_the_champion(weeks: Weeks) -> None:
     proposed = weeks.run("w3", noisy(0.95), seed=5, promote="manual")
     assert weeks.actions()[-1] is Action.PROPOSED
     kept = weeks.run("w4", noisy(0.95), seed=6, incumbent="previous")
+    in_force = decision_in_force(kept, weeks.address("w4"), weeks.record())
     assert kept.decision is not None
     assert (kept.decision.outcome, kept.decision.params) == (Outcome.KEPT, proposed.decision.params)  # type: ignore[union-attr]
     assert weeks.record().current() == champion
+    # What a chained training gets is in production, and was not measured.
+    assert in_force is not None
+    assert (in_force.params, in_force.loss) == (champion.params, None)  # type: ignore[union-attr]
+    assert in_force.reason.startswith("entry 2 (replaced) stays the champion")
 
 
 class TestMoments:
@@ -190,17 +196,23 @@ class TestZombies:
             weeks.run("w3", noisy(0.95), seed=5)
         self.check(weeks)
 
-    def test_a_zombie_that_was_faster(self, weeks: Weeks) -> None:
+    def test_a_zombie_that_was_faster(self, weeks: Weeks, monkeypatch: pytest.MonkeyPatch) -> None:
         """Its decision is on record already, so it is the study's: journal and record agree."""
         other = weeks.study("w2").decision
-        assert other is not None
-        weeks.record().add(
-            Action.REPLACED, cause=f"study {weeks.address('w3')}, decision 1", at=1.0, params=other.params,
-            reason=other.reason, study=weeks.address("w3"), evidence=other.to_json(),
-        )  # fmt: skip
-        study = weeks.run("w3", noisy(0.95), seed=5)
-        assert study.decision == other
-        assert weeks.actions() == [Action.FIRST, Action.REPLACED, Action.REPLACED]
+
+        def zombie() -> None:
+            study = weeks.study("w3")
+            study.decision = other
+            put_on_record(study, weeks.address("w3"), weeks.record(), at=1.0)
+
+        left = [zombie]
+        monkeypatch.setattr(
+            weeks_module, "open_storage", lambda address: Disturbed(open_storage(address), left)
+        )
+        for _ in range(2):  # the second time, a retry after a crash between the decision and the study's end
+            study = weeks.run("w3", noisy(0.95), seed=5)
+            assert study.decision == other
+            assert weeks.actions() == [Action.FIRST, Action.REPLACED, Action.REPLACED]
 
 
 def test_a_retry_compares_with_the_champion_of_the_first_attempt(
@@ -227,3 +239,26 @@ def test_a_retry_compares_with_the_champion_of_the_first_attempt(
     again = weeks.run("w3", noisy(0.95), seed=5)
     assert again.decision == study.decision
     assert len(weeks.record().history()) == 4
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_a_study_that_starts_over_gets_an_entry_of_its_own(weeks: Weeks, removed: bool) -> None:
+    """Its folder held another study before: its arguments have changed, or a person has removed it."""
+    if removed:
+        clear(weeks.address("w2"), within=weeks.root)
+    study = weeks.run("w2", noisy(0.95), seed=5)
+    assert weeks.actions() == [Action.FIRST, Action.REPLACED, Action.REPLACED]
+    assert weeks.record().current().params == study.decision.params  # type: ignore[union-attr]
+    weeks.record().restore(2, at=2e9, by="ada")  # the winner of the study before, in the same folder
+    in_force = decision_in_force(study, weeks.address("w2"), weeks.record())
+    assert in_force.outcome is Outcome.OUTDATED  # type: ignore[union-attr]
+
+
+def test_an_outdated_decision_without_a_champion_keeps_the_incumbent(tmp_path: Path) -> None:
+    """A task with given params has no champion yet; what is returned must not be the loser."""
+    weeks, given = Weeks.within(tmp_path), {"x": 0.5}
+    weeks.run("w45", noisy(0.5), moment=4500.0, incumbent=given)
+    study = weeks.run("w44-cleared", noisy(0.95), moment=4400.0, incumbent=given, seed=4)
+    assert weeks.actions() == [Action.KEPT, Action.OUTDATED]
+    assert study.decision is not None
+    assert study.decision.params == given
