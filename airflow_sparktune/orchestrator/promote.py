@@ -78,7 +78,8 @@ class PromoteChampionOperator(BaseOperator):
             notify(self.on_replaced, context, tuning=result)
             if self.production is not None:
                 emit_change(context, self.production, result)
-        return champion.params
+            self._remember(context, champion.number)
+        return promotion.params
 
     def _is_news(self, context: Context, number: int) -> bool:
         """Return whether no earlier run of this task has announced the entry.
@@ -86,15 +87,19 @@ class PromoteChampionOperator(BaseOperator):
         Airflow emits the event when the task succeeds, so a retry must announce the entry again. A task that
         was cleared after its success must not. A clear raises `max_tries`, a retry does not.
         """
-        store, max_tries = context.get("task_state_store"), context["ti"].max_tries
-        if store is None:  # `dag.test()`
-            return True
-        told = store.get(_TOLD)
+        store = context.get("task_state_store")
+        told = store.get(_TOLD) if store is not None else None  # `dag.test()` has no store
+        max_tries = context["ti"].max_tries
         if isinstance(told, dict) and told.get("entry") == number and told.get("max_tries") != max_tries:
             self.log.info("entry %d was announced before this task was cleared", number)
             return False
-        store.set(_TOLD, {"entry": number, "max_tries": max_tries}, retention=NEVER_EXPIRE)
         return True
+
+    def _remember(self, context: Context, number: int) -> None:
+        """Remember that the entry is announced; the last step, because a try that fails announces nothing."""
+        if (store := context.get("task_state_store")) is not None:
+            max_tries = context["ti"].max_tries
+            store.set(_TOLD, {"entry": number, "max_tries": max_tries}, retention=NEVER_EXPIRE)
 
 
 def promote_champion(

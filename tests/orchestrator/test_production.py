@@ -274,6 +274,18 @@ class TestPromotion:
         assert announced == [1, 1, 0]
         assert [entry.action for entry in record_of(ti).history()] == [Action.PROPOSED, Action.PROMOTED]
 
+    def test_a_task_that_failed_and_was_cleared_announces_it(self, retune, run) -> None:
+        """Airflow has not sent the event, because the task was ended before its success."""
+        _, ti, _ = retune("replaces", promote="manual")
+        store = Store()
+
+        def end(context: Any) -> None:
+            raise SystemExit
+
+        with pytest.raises(SystemExit):
+            run(promote_champion(ti.pushed["study"], production=CHURN, on_replaced=end), store=store)
+        assert self.promote(run, ti.pushed["study"], store=store, max_tries=1)[1] == 1
+
     def test_a_promotion_after_a_rollback_changes_nothing(self, retune, run, caplog) -> None:
         _, ti, _ = retune("replaces", promote="manual")
         record = record_of(ti)
