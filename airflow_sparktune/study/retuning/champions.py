@@ -13,7 +13,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
+from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 from airflow_sparktune.errors import RecordError, StorageUnavailable
@@ -205,14 +207,19 @@ def segments(root: str) -> list[str | None]:
         if folder == _folder(None):
             found.append(None)
             continue
-        storage = open_storage(f"{root}/{FOLDER}/{folder}")
-        for name in filter(_NAME.fullmatch, reversed(storage.names(""))):
-            try:
-                found.append(Entry.from_json(decoded(storage.read(name))).segment)
-            except (ValueError, LookupError, TypeError):
-                continue
-            break
+        named = _segments_in(open_storage(f"{root}/{FOLDER}/{folder}"), folder)
+        found.extend(islice((name for name in named if _folder(name) == folder), 1))
     return found
+
+
+def _segments_in(storage: Storage, folder: str) -> Iterator[str | None]:
+    """Yield the segments that the entries of a folder name; last its own name, as all may be torn."""
+    names = list(filter(_NAME.fullmatch, reversed(storage.names(""))))
+    for name in names:
+        with suppress(ValueError, LookupError, TypeError):
+            yield Entry.from_json(decoded(storage.read(name))).segment
+    if names:
+        yield folder.removeprefix("segment=")
 
 
 def _folder(segment: str | None) -> str:

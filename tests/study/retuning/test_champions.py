@@ -179,6 +179,15 @@ def test_segments_that_differ_by_case_have_distinct_folders() -> None:
     assert len(folders) == len(names)
 
 
+def test_entries_of_another_segment_do_not_hide_a_segment(root: str) -> None:
+    """Somebody may copy a file into the wrong folder."""
+    for name in ("de", "FR"):
+        add(Champions(root, name), Action.FIRST, "a", x=1)
+    entry = open_storage(Champions(root, "de").address).read("00000001.json")
+    open_storage(Champions(root, "FR").address).write("00000002.json", entry)
+    assert sorted(map(str, segments(root))) == ["FR", "de"]
+
+
 class TestConditions:
     """An entry with a basis is added only if the decision still holds."""
 

@@ -101,11 +101,12 @@ def test_a_champion_recorded_under_another_path_is_kept(tmp_path: Path) -> None:
     assert left_after(str(tmp_path / "real"), 1) == ["r0/g0", "r1/g0"]
 
 
-def test_an_unreadable_record_keeps_every_study(root: str) -> None:
+@pytest.mark.parametrize("segment", ["all", "segment=fr"])
+def test_an_unreadable_record_keeps_every_study(root: str, segment: str) -> None:
     """Nothing is removed while it is unknown what is in production."""
     for run in range(3):
         study(root, f"churn/tune/r{run}/g0", day=run)
-    open_storage(root).write("churn/tune/@champions/all/00000001.json", b"torn")
+    open_storage(root).write(f"churn/tune/@champions/{segment}/00000001.json", b"torn")
     with pytest.raises(RecordError, match="torn"):
         left_after(root, 1)
     assert len(find(root, now=BEGAN)) == 3
