@@ -156,7 +156,8 @@ class Retuning:
                 spec, self._champions, self._sampler, champion=champion, study=self._address
             )
             started = self._study.attempts[0].opened
-            moment = started if spec.moment is None else min(spec.moment, started)
+            # Journals have no times before 1970, so older data count as of that time.
+            moment = started if spec.moment is None else min(max(spec.moment, 0.0), started)
             basis = Basis(champion=champion.number if champion else None, moment=moment)
         points = warm_points(spec, self._champions, self._sampler, study=self._address)
         self._recorder.note(StartsResolved, incumbent=incumbent, warm_start=tuple(points), basis=basis)

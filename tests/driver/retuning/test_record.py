@@ -136,6 +136,11 @@ class TestMoments:
         assert study.starts.basis is not None
         assert study.starts.basis.moment == study.attempts[0].opened < 9e9
 
+    def test_a_moment_before_1970(self, tmp_path: Path) -> None:
+        """A DAG may be about the weather of 1950."""
+        study = Weeks.within(tmp_path / "weather").run("w1", noisy(0.5), moment=-6e8)
+        assert study.starts.basis.moment == 0.0  # type: ignore[union-attr]
+
 
 class Disturbed:
     """A storage of the driver, which calls `act` once, after the journal has got its decision."""
