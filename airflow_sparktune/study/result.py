@@ -45,8 +45,8 @@ def summary(study: Study) -> dict[str, Any]:
     If the search has measured that trials are noisy, the best trial is the one with the lowest expected loss,
     `best_loss` is this expectation, and `noise` the standard deviation of a single trial's loss.
 
-    After a retuning, `best_params` go to production: those of the winner, or those of an incumbent that was
-    kept. `best_loss` is then their mean loss over the repeats of the confirmation.
+    After a retuning, `best_params` go to production: those of the winner, or those that are there already.
+    `best_loss` is then their mean loss over the repeats of the confirmation, None if they were not measured.
 
     With `maximize`, `best_score` is the score that belongs to `best_loss`, and in the confirmation each
     `mean_score` the one that belongs to `mean`; otherwise they are None.
