@@ -26,7 +26,7 @@ def check_releases() -> None:
     SparkContext._ensure_initialized()
     # The package object of org.apache.spark. Its name is a keyword in Java, but not for py4j.
     jvm = getattr(SparkContext._jvm.org.apache.spark, "package").SPARK_VERSION()  # noqa: B009
-    refuse_other_jvm(pyspark.__version__, jvm, folder=folder, home=_spark_home())
+    refuse_other_jvm(pyspark.__version__, jvm, folder=folder, jar=jar_of_spark())
 
 
 def refuse_mixed_folder(folder: Path, installed: dict[str, str | None]) -> None:
@@ -43,14 +43,14 @@ def refuse_mixed_folder(folder: Path, installed: dict[str, str | None]) -> None:
         )
 
 
-def refuse_other_jvm(python: str, jvm: str, *, folder: Path, home: str) -> None:
-    """Raise PlatformError if the releases of pyspark and the JVM differ.
+def refuse_other_jvm(python: str, jvm: str, *, folder: Path, jar: str) -> None:
+    """Raise PlatformError if the releases of pyspark and the JVM differ; `jar` is where its Spark is from.
 
-    >>> refuse_other_jvm("4.2.0", "4.2.0-vendor.1", folder=Path("/site/pyspark"), home="/opt/spark")
+    >>> refuse_other_jvm("4.2.0", "4.2.0-vendor.1", folder=Path("/site/pyspark"), jar="/jars/spark-core.jar")
     """
     if _numbers(python) != _numbers(jvm):
         raise PlatformError(
-            f"pyspark and Spark's JVM must be one release, got {python} from {folder} and {jvm} from {home}; "
+            f"pyspark and Spark's JVM must be one release, got {python} from {folder} and {jvm} from {jar}; "
             "start the program with that Spark's spark-submit, or unset SPARK_HOME"
         )
 
@@ -73,8 +73,11 @@ def _installed(name: str, folder: Path) -> str | None:
     return found.version if Path(str(found.locate_file("pyspark"))) == folder else None
 
 
-def _spark_home() -> str:
-    from pyspark.find_spark_home import _find_spark_home
+def jar_of_spark() -> str:
+    """Return the file from which the JVM has loaded Spark.
 
-    home: str = _find_spark_home()
-    return home
+    Not pyspark's own search for SPARK_HOME, which ends the process if it finds none, as in YARN's containers.
+    """
+    found = SparkContext._jvm.org.apache.spark.SparkContext._java_lang_class
+    location: str = found.getProtectionDomain().getCodeSource().getLocation().getPath()
+    return location
