@@ -30,6 +30,8 @@ from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.spec import ALGORITHMS, ARGUMENTS
 
 RUN = "churn/tune/manual__2026-01-01T00_00_00_00_00-1e8dc70c"
+# Where Spark copies the files of a submission to Kubernetes.
+UPLOADS = {"spark.kubernetes.file.upload.path": "s3a://my-bucket/uploads"}
 
 
 def test_delivers_the_best_params(operator, run, spark_submit, storage) -> None:
@@ -318,9 +320,26 @@ def test_a_verdict_on_a_study_that_starts_over(operator, run, spark_submit) -> N
 
 
 def test_an_error_of_the_provider_is_not_retried(operator, run, spark_submit) -> None:
-    """YARN's cluster mode needs a setting; the provider's message fails the task permanently."""
+    """An API without an address is refused; the provider's message fails the task permanently."""
     note = spark_submit("works", master="yarn")
-    with pytest.raises(AirflowFailException, match="requires yarn_track_via_rm_api=True"):
+    with pytest.raises(AirflowFailException, match="yarn_resourcemanager_webapp_address"):
+        run(operator(deploy_mode="cluster", yarn_track_via_rm_api=True))
+    assert note() is None
+
+
+def test_yarn_without_the_resource_managers_api(operator, run, spark_submit, capsys) -> None:
+    """By default the provider refuses cluster mode there; a study needs no reconnection, and says so."""
+    spark_submit("works", master="yarn")
+    best, _ = run(operator(deploy_mode="cluster"))
+    assert best == {"x": 0}
+    assert "a retry will start a new driver, which continues the study" in capsys.readouterr().out
+
+
+def test_kubernetes_without_a_place_for_the_files(operator, run, spark_submit, monkeypatch) -> None:
+    """Spark would fail with a stack trace; the task fails permanently, before Spark starts."""
+    monkeypatch.setattr(spark_hook, "kube_client", types.SimpleNamespace(), raising=False)
+    note = spark_submit("works", master="k8s://https://cluster:443")
+    with pytest.raises(AirflowFailException, match=r"spark\.kubernetes\.file\.upload\.path"):
         run(operator(deploy_mode="cluster"))
     assert note() is None
 
@@ -567,7 +586,7 @@ def test_a_running_pod_is_kept_after_a_succeeded_one(
     spark_submit("works on Kubernetes", master="k8s://https://cluster:443", namespace="tuning")
 
     def attempt(**given: Any) -> Any:
-        task = operator(deploy_mode="cluster", track_driver_via_k8s_api=True, **given)
+        task = operator(deploy_mode="cluster", track_driver_via_k8s_api=True, conf=UPLOADS, **given)
         return run(task, store=store)[1].pushed["tuning_result"]["counts"]["ok"]
 
     assert attempt() == 3
@@ -678,7 +697,7 @@ def test_driver_pod_is_deleted(operator, spark_submit, killed_meanwhile, monkeyp
     options = types.SimpleNamespace(V1DeleteOptions=dict)
     monkeypatch.setitem(sys.modules, "kubernetes", types.SimpleNamespace(client=options))
     spark_submit("waits on Kubernetes", master="k8s://https://cluster:443")
-    killed_meanwhile(operator(deploy_mode="cluster"), "_kubernetes_driver_pod")
+    killed_meanwhile(operator(deploy_mode="cluster", conf=UPLOADS), "_kubernetes_driver_pod")
     assert deleted == ["sparktune-1-driver"]
 
 

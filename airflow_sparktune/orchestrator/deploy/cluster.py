@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from airflow_sparktune.errors import PlatformError
 from airflow_sparktune.orchestrator.deploy.job import Job, Submission, Target
 from airflow_sparktune.orchestrator.deploy.parcel import Parcel
 from airflow_sparktune.orchestrator.deploy.process import Application, end_family, family
 from airflow_sparktune.orchestrator.deploy.spark_conf import conf_of
 from airflow_sparktune.study.spec.file import spec_sha256
+
+# Spark copies the launcher and the zips there, from where the pods load them.
+UPLOAD_PATH = "spark.kubernetes.file.upload.path"
 
 
 class Cluster:
@@ -18,7 +22,10 @@ class Cluster:
         self._target = target
 
     def submission(self, job: Job, folder: Path) -> Submission:
-        """Return the submission of the driver program, or of a script, which finds its study by a setting."""
+        """Return the submission of the driver program, or of a script, which finds its study by a setting.
+
+        Raises PlatformError if Spark could not send the files to the cluster.
+        """
         parcel = Parcel.pack(folder, job.code)
         settings = {}
         if job.spec is not None:
@@ -32,12 +39,19 @@ class Cluster:
                 "spark.python.unix.domain.socket.enabled": "true",
                 "spark.ui.showConsoleProgress": "false",
             }
+        conf = conf_of(self._target, settings=settings, fallbacks={})
+        if self._target.master.startswith("k8s://") and UPLOAD_PATH not in conf:
+            raise PlatformError(
+                f"cluster mode on Kubernetes needs {UPLOAD_PATH}, which is unset; set it, in the task's conf "
+                "or in spark-defaults.conf, to a folder that this machine and the pods reach, such as "
+                "s3a://my-bucket/uploads"
+            )
         return Submission(
             folder=folder,
             application=application,
             arguments=tuple(arguments),
             py_files=tuple(str(path) for path in parcel.py_files),
-            conf=conf_of(self._target, settings=settings, fallbacks={}),
+            conf=conf,
             environment=self._target.install.environment,
         )
 

@@ -175,11 +175,26 @@ class SubmissionOperator(SparkSubmitOperator):
             connections = {name: "" for name in os.environ if name.startswith("AIRFLOW_CONN_")}
             hook._env = {**connections, **(self.env_vars or {})} or None
         if hook._is_yarn_cluster_mode:
+            self._give_up_reconnection()
             # Cached by the hook for on_kill, because a signal handler must not request the connection.
             with suppress(ValueError):
                 hook._get_yarn_rm_base_url()
         hook.submit = self._starting(hook, submission.folder)  # type: ignore[method-assign]
         return hook
+
+    def _give_up_reconnection(self) -> None:
+        """Unset `durable` if the provider would refuse it on YARN, where it needs the ResourceManager's API.
+
+        A study does not depend on it: the driver of a retry continues it and makes an earlier one stop.
+        """
+        if self.durable and not self._yarn_track_via_rm_api:
+            self.durable = False
+            self.log.info(
+                "a retry will start a new driver, which continues the study; to let it reconnect to a "
+                "running one, set yarn_track_via_rm_api=True, and yarn_resourcemanager_webapp_address in the "
+                "extra of connection %r",
+                self._conn_id,
+            )
 
     @contextmanager
     def _without_settings(self, conf: Mapping[str, str], file: Path) -> Iterator[None]:

@@ -69,6 +69,23 @@ def test_a_local_driver_is_reached_from_its_machine_only(
     assert made.conf["spark.ui.killEnabled"] == "false"
 
 
+def test_kubernetes_needs_a_place_for_the_files(
+    submission: Callable[..., Submission], spark_home: Path
+) -> None:
+    """Spark would refuse the launcher and the zips, which are local; spark-defaults.conf may name it."""
+    for job in (None, Job(address="/s", script=("local:///app/search.py",))):
+        with pytest.raises(
+            PlatformError, match=r"needs spark\.kubernetes\.file\.upload\.path, .* unset; set it"
+        ):
+            submission("k8s://https://cluster:443", "cluster", job=job)
+    assert submission("k8s://https://cluster:443", "client").application.endswith(".py")
+    named = "spark.kubernetes.file.upload.path"
+    given = submission("k8s://https://cluster:443", "cluster", conf={named: "s3a://bucket/up"})
+    assert given.conf[named] == "s3a://bucket/up"
+    (spark_home / "conf" / "spark-defaults.conf").write_text(f"{named} hdfs:///uploads\n")
+    assert submission("k8s://https://cluster:443", "cluster").conf[named] == "hdfs:///uploads"
+
+
 def test_the_ui_can_be_opened(submission: Callable[..., Submission]) -> None:
     """`open_ui` opens the UI, but not RPC and block manager."""
     made = submission(job=Job(address="/s", spec=SPEC, open_ui=True))
@@ -125,7 +142,8 @@ def test_environment_of_a_driver_in_the_cluster(submission: Callable[..., Submis
     env_vars = {"DB_PW": "hunter2"}
     on_yarn = submission("yarn", "cluster", env_vars=env_vars).conf
     assert on_yarn["spark.yarn.appMasterEnv.DB_PW"] == "hunter2"
-    on_kubernetes = submission("k8s://https://c:443", "cluster", env_vars=env_vars).conf
+    uploads = {"spark.kubernetes.file.upload.path": "s3a://bucket/up"}
+    on_kubernetes = submission("k8s://https://c:443", "cluster", conf=uploads, env_vars=env_vars).conf
     assert on_kubernetes["spark.kubernetes.driverEnv.DB_PW"] == "hunter2"
 
 
