@@ -19,28 +19,34 @@ from airflow_sparktune.study.airflow_task import read_task
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.storage import open_storage
 
+log = logging.getLogger(__name__)
+
 TRACKERS = ("mlflow",)
 
 
-def track(address: str, *, wait: Callable[[float], bool], experiment: str | None = None) -> Exception | None:
+def track(address: str, *, wait: Callable[[float], bool], experiment: str | None = None) -> str | None:
     """Mirror the study at `address` into MLflow until `wait(seconds)` returns True, then one last time.
 
-    Returns the last error if MLflow is incomplete at the end, else None. Raises PlatformError if MLflow is
-    not set up.
+    Returns the reason if MLflow is incomplete at the end, else None. Raises PlatformError if MLflow is not
+    set up.
     """
     from airflow_sparktune.dashboard.page.html_report import report
-    from airflow_sparktune.tracking.follow import mirror_while
+    from airflow_sparktune.dashboard.page.masking import airflow_mask
+    from airflow_sparktune.tracking.follow import first_line, mirror_while
     from airflow_sparktune.tracking.mlflow import MlflowTracker, connect
 
+    # Imports Airflow, first of all: a storage with a connection would import it in another way.
+    mask = airflow_mask()
     connections.register()
     tracker = MlflowTracker(
         connect(),
         address=address,
         task=read_task(address),
-        report=lambda study: report(study, title=address),
+        report=lambda study: report(study, title=address, mask=mask),
         experiment=experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME"),
     )
-    return mirror_while(StudyFollower(open_storage(address)), tracker, wait=wait)
+    error = mirror_while(StudyFollower(open_storage(address)), tracker, wait=wait)
+    return None if error is None else first_line(error)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -51,7 +57,10 @@ def main(arguments: Sequence[str]) -> int:
     ended = threading.Event()
     threading.Thread(target=_wait_for_end, args=(ended,), daemon=True).start()
     (address,) = arguments
-    return 0 if track(address, wait=ended.wait) is None else 1
+    reason = track(address, wait=ended.wait)
+    if reason is not None:
+        log.warning("tracking ends incomplete: %s", reason)
+    return 0 if reason is None else 1
 
 
 def _wait_for_end(ended: threading.Event) -> None:

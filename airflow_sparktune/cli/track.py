@@ -21,7 +21,12 @@ def track_command(study: str, to: str, experiment: str | None) -> int:
     MLFLOW_TRACKING_URI=http://mlflow:5000 sparktune track spec.study --to mlflow
     """
     require_study(study)
-    if track(study, wait=lambda _: True, experiment=experiment) is not None:
+    if (reason := track(study, wait=lambda _: True, experiment=experiment)) is not None:
+        click.echo(
+            f"sparktune: {study} is not complete in {to}: {reason}; nothing sends the rest by itself, so run "
+            "the same command again once that is solved",
+            err=True,
+        )
         return 1
     click.echo(f"{study} is in {to}")
     return 0

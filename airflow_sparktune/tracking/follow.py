@@ -32,7 +32,8 @@ def mirror_while(
 ) -> Exception | None:
     """Mirror the study until `wait(seconds)` returns True, then one last time.
 
-    The first of several failures is logged, and the recovery. Returns the error of the last try, or None.
+    The first of several failures is logged, and the recovery. Returns the error of the last try, or None:
+    what is missing then is for the caller to say, because nothing sends it by itself.
     """
     trouble: Exception | None = None
     pause_s = period_s
@@ -46,10 +47,10 @@ def mirror_while(
                 log.info("the tracker has caught up and is complete")
             continue
         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-        if not failed_before:
+        if not failed_before and not last:
             log.warning(
-                "tracking fails: %s; the study is not affected, and missing parts are sent when the tracker "
-                "responds again", first_line(trouble),
+                "tracking fails: %s; the study is not affected, and the tracker tries again until the study "
+                "ends", first_line(trouble),
             )  # fmt: skip
     return trouble
 

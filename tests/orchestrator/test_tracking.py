@@ -81,13 +81,14 @@ def test_a_study_knows_its_task(operator, run, spark_submit) -> None:
 
 @pytest.mark.integration
 def test_a_server_that_is_down_does_not_affect_the_study(
-    operator, run, spark_submit, connection, caplog
+    operator, run, spark_submit, connection, monkeypatch, caplog
 ) -> None:
-    """The log has one warning, with the command that sends the rest; the driver gets no credentials."""
+    """The log has the reason, and the command that sends the rest; the driver gets no credentials."""
+    monkeypatch.setattr(module, "CATCH_UP_S", 300)  # on a busy machine, the tracker starts slowly
     note = spark_submit("works")
     best, ti = run(operator(tracking="my_mlflow"))
     assert best == {"x": 0}
-    assert caplog.text.count("tracking fails") == 1
+    assert caplog.text.count("tracking ends incomplete: ") == 1
     assert f"sparktune track {ti.pushed['study']} --to mlflow" in caplog.text
     assert not [name for name in note()["environment"] if name.startswith("MLFLOW")]
 

@@ -246,6 +246,18 @@ def test_failures_of_the_server_are_reported_once_and_repaired(
     assert (caplog.text.count("tracking fails"), caplog.text.count("has caught up")) == (1, 1)
 
 
+def test_a_last_failure_makes_no_promise(finished: StudyFollower, caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody tries again after it: the caller gets the reason, and the log promises nothing."""
+    client = FakeMlflow()
+
+    def fault(_: str) -> None:
+        raise ConnectionError("503")
+
+    client.fault = fault
+    assert isinstance(mirror_while(finished, tracker(client), wait=lambda _: True), ConnectionError)
+    assert caplog.text == ""
+
+
 def test_a_run_is_created_once_if_the_response_is_lost(finished: StudyFollower) -> None:
     """The tracker asks the server, which has created the run."""
     client = FakeMlflow()

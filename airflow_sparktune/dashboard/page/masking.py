@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Protocol
@@ -27,9 +30,26 @@ def airflow_mask() -> Mask:
 
     A number under such a key (`max_tokens`) is a parameter, not a secret.
     """
+    if "airflow" not in sys.modules:
+        _import_airflow()
     from airflow._shared.secrets_masker import redact  # the API server's own routes use the same import
 
     return partial(redact, max_depth=_DEEPEST)  # by default, it does not mask below 5 levels
+
+
+def _import_airflow() -> None:
+    """Import Airflow into a program of this package, without its database and its handlers of logging.
+
+    In a process that a task starts, the address of the database is invalid on purpose, and Airflow's import
+    would fail. Its handlers would send this program's warnings to standard output.
+    """
+    os.environ["PYTHON_OPERATORS_VIRTUAL_ENV_MODE"] = "1"  # Airflow's own switch for such a process
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    import airflow  # noqa: F401
+
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 def study_mask(mask: Mask, study: Study) -> Mask:
