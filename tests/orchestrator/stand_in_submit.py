@@ -31,7 +31,8 @@ from airflow_sparktune.study.trial import Trial, TrialState
 SAID = {
     "waits on Kubernetes": "pod name: sparktune-1-driver",
     "waits on YARN": "Submitted application application_1_0001",
-    "works on Kubernetes": "pod name: sparktune-1-driver",
+    "works on Kubernetes": "Deployed Spark application sparktune with application ID spark-1 and "
+    "submission ID tuning:sparktune-1-driver into Kubernetes",
     "works on YARN": "Submitted application application_1_0001",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -34,6 +35,8 @@ _READ_BY_PROVIDER = (
     "spark.kubernetes.submission.waitAppCompletion",
     "spark.yarn.submit.waitAppCompletion",
 )
+# As spark-submit names the driver when it does not wait for it: namespace and pod.
+_DRIVER_POD = re.compile(r"submission ID [^\s:]+:(\S+-driver)")
 
 
 class SubmissionOperator(SparkSubmitOperator):
@@ -221,7 +224,12 @@ class SubmissionOperator(SparkSubmitOperator):
             self._require_alive()
             if self._start is not None:
                 self._start()
-            return submit(application)
+            found = submit(application)
+            if hook._is_kubernetes and hook._kubernetes_driver_pod is None:
+                # To track the driver, the provider needs its pod, which it finds only in a namespace `spark`.
+                said = _DRIVER_POD.search("\n".join(hook._last_submit_log_lines))
+                hook._kubernetes_driver_pod = said[1] if said else None
+            return found
 
         return start
 
