@@ -121,18 +121,18 @@ def track_as_a_task_does(study: str, address: str) -> subprocess.CompletedProces
     )
 
 
-def test_a_task_s_mirror_has_the_report(study: str, server: str) -> None:
+def test_the_mirror_of_a_task_has_the_report(study: str, server: str) -> None:
     """The page is masked by Airflow's rules, which needs no access to its database."""
     from mlflow import MlflowClient
 
     done = track_as_a_task_does(study, server)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
     parent, children = runs_of(server, study)
     assert set(children) == set(range(14))
     assert [each.path for each in MlflowClient(server).list_artifacts(parent.info.run_id)] == ["report.html"]
 
 
-def test_a_task_s_log_has_the_reason(study: str) -> None:
+def test_the_log_of_a_task_has_the_reason(study: str) -> None:
     """The operator relays standard error to it."""
     done = track_as_a_task_does(study, "http://127.0.0.1:9")
     assert done.returncode == 1
