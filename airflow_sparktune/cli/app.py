@@ -20,7 +20,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "studies",
         "Print two studies side by side: their results and the differences of their specs.",
     ),
-    "prune": ("studies", "Remove old studies below a folder or URL; asks for confirmation."),
+    "remove": ("studies", "Remove old studies below a folder or URL; asks for confirmation."),
     "champion": ("champion", "Print the champion of a task or its history, or restore an earlier one."),
     "stop": ("stop", "Ask a running study to end with its best result so far."),
     "ui": ("page", "Serve the page of Airflow's Tuning tab for one study."),

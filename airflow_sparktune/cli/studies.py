@@ -1,18 +1,20 @@
-"""`sparktune list`, `sparktune compare` and `sparktune prune`: commands for several studies."""
+"""`sparktune list`, `sparktune compare` and `sparktune remove`: commands for several studies."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import click
 
 from airflow_sparktune.cli.text import end_text, require_study, result_facts
+from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.journal.bounds import printable
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.result import iso
-from airflow_sparktune.study.retuning.retention import Keep, addresses, find, prune, removable
+from airflow_sparktune.study.retuning.keep import Keep
+from airflow_sparktune.study.retuning.retention import addresses, find, removable, remove_all
 from airflow_sparktune.study.rounded import number, params
 from airflow_sparktune.study.spec import FIELDS
 from airflow_sparktune.study.study import Study
@@ -27,10 +29,16 @@ def list_command(root: str) -> None:
     sparktune list
     sparktune list ~/airflow/sparktune
     """
-    for address in addresses(root):
-        study = read_study(address).study
+    problems = list[str]()
+    for address in addresses(root, problems):
+        try:
+            study = read_study(address).study
+        except StorageError as error:
+            problems.append(str(error))
+            continue
         if study.attempts:
             click.echo(printable(_line(_below(root, address), study)))
+    _print_problems(problems)
 
 
 @click.command()
@@ -61,19 +69,21 @@ def _line(name: str, study: Study) -> str:
     help="How many studies of a task to keep, or an age: 12h, 30d, 8w.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-def prune_command(root: str, keep: str, yes: bool) -> None:
+def remove_command(root: str, keep: str, yes: bool) -> None:
     """Remove old studies below a folder or URL; asks for confirmation.
 
-    Keeps the newest N studies of each task, or those that are younger than the age. Running studies are kept,
-    and those that the record of champions needs.
+    Keeps the newest N studies of each task, or those that are younger than the age. Kept, too, are studies
+    that a retry may continue, until they have been silent for a day, and those that the record of champions
+    needs.
 
     \b
-    sparktune prune ~/airflow/sparktune --keep 30d
-    sparktune prune s3://bucket/sparktune --keep 20
+    sparktune remove ~/airflow/sparktune --keep 30d
+    sparktune remove s3://bucket/sparktune --keep 20
     """
-    kept, now, problems = Keep.of("--keep", keep), time.time(), list[str]()
-    found = find(root, now=now)
-    extra = removable(found, kept, now=now)
+    kept, problems = Keep.of("--keep", keep), list[str]()
+    found = find(root, problems)
+    extra = removable(found, kept, problems, now=time.time())
+    _print_problems(problems)
     for each in extra:
         heard = (iso(each.heard) or "")[:16].replace("T", " ") if each.heard else "partly removed  "
         click.echo(printable(f"{heard}  {_below(root, each.address)}"))
@@ -83,10 +93,15 @@ def prune_command(root: str, keep: str, yes: bool) -> None:
     if not yes and not click.confirm(f"remove these {len(extra)} of {len(found)} studies?"):
         click.echo("nothing was removed")
         return
-    removed = prune(extra, problems)
+    problems.clear()
+    removed = remove_all(extra, problems)
+    _print_problems(problems)
+    click.echo(f"removed {len(removed)} studies")
+
+
+def _print_problems(problems: Iterable[str]) -> None:
     for problem in problems:
         click.echo(f"sparktune: {printable(problem)}", err=True)
-    click.echo(f"removed {len(removed)} studies")
 
 
 def _below(root: str, address: str) -> str:

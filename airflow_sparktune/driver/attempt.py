@@ -199,7 +199,7 @@ class Attempt:
             study = read_study(previous).study
             if study.spec is not None:  # skip a generation that was cleared before its driver started
                 break
-        if study.spec is None or not _undecided(study) or study.spec.changed_identity(self._plan.spec):
+        if study.spec is None or study.has_verdict or study.spec.changed_identity(self._plan.spec):
             return None
         return study
 
@@ -280,11 +280,3 @@ def _run_phase(
         on_trial=on_trial,
         clock=recorder.clock,
     ).run()
-
-
-def _undecided(study: Study) -> bool:
-    """Return whether a study ended without a result: by a kill, or by a retryable error."""
-    closed = study.closed
-    if closed is None or closed.reason is StopReason.KILLED:
-        return True
-    return closed.error is not None and closed.error.get("retryable") is True

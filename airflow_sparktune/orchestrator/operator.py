@@ -50,8 +50,8 @@ from airflow_sparktune.study.airflow_task import write_task
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.result import decision_text, summary
 from airflow_sparktune.study.retuning.champions import Champions
+from airflow_sparktune.study.retuning.keep import Keep
 from airflow_sparktune.study.retuning.promotion import decision_in_force
-from airflow_sparktune.study.retuning.retention import Keep
 from airflow_sparktune.study.spec import ARGUMENTS, Spec
 from airflow_sparktune.study.spec.retuning import FIELDS as RETUNING_FIELDS
 from airflow_sparktune.study.storage import without_connection
@@ -213,7 +213,7 @@ class SparkTuneOperator(SubmissionOperator):
         count(context, result)
         if self.keep_studies is not None:
             keep = Keep.of("keep_studies", self.keep_studies)
-            remove_old_studies(champions_of(context, self.storage), keep, but=address)
+            remove_old_studies(ti, champions_of(context, self.storage), keep, but=address)
         if study.decision is not None:
             self._act_on(study, result, context)
         return result if self.xcom_return == "summary" else result["best_params"]

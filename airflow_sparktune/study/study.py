@@ -142,6 +142,13 @@ class Study:
             return False
         return self.closed.error is None and self.best is not None
 
+    @property
+    def has_verdict(self) -> bool:
+        """Return whether the study ended with a result or a lasting error, so that no retry continues it."""
+        if self.closed is None or self.closed.reason is StopReason.KILLED:
+            return False
+        return self.closed.error is None or self.closed.error.get("retryable") is not True
+
     def answers(self, spec: Spec) -> bool:
         """Return whether the result is valid for `spec`: same identity, and limits that end it alike."""
         if self.spec is None or self.closed is None or not self.result_stands:

@@ -413,7 +413,7 @@ def weeks(study: str, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("answer", "removed"), [("y\n", True), ("n\n", False), ("\n", False)])
-def test_prune_asks_for_confirmation(
+def test_remove_asks_for_confirmation(
     weeks: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -422,7 +422,7 @@ def test_prune_asks_for_confirmation(
 ) -> None:
     """The command lists the studies to remove, without that of the champion."""
     monkeypatch.setattr("sys.stdin", io.StringIO(answer))
-    assert main(["prune", str(weeks), "--keep", "1h"]) == 0
+    assert main(["remove", str(weeks), "--keep", "1h"]) == 0
     out = capsys.readouterr().out
     assert "1970-01-01 00:00  churn/tune/r1/g0" in out
     assert "r0" not in out
@@ -432,18 +432,18 @@ def test_prune_asks_for_confirmation(
     assert runs == {"@champions", "r0", *(() if removed else ("r1", "r2"))}
 
 
-def test_prune_without_confirmation(weeks: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["prune", str(weeks), "--keep", "1h", "--yes"]) == 0
-    assert main(["prune", str(weeks), "--keep", "1h", "--yes"]) == 0
+def test_remove_without_confirmation(weeks: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["remove", str(weeks), "--keep", "1h", "--yes"]) == 0
+    assert main(["remove", str(weeks), "--keep", "1h", "--yes"]) == 0
     assert "nothing to remove: 1 studies, all kept" in capsys.readouterr().out
-    assert main(["prune", str(weeks), "--keep", "some"]) == 2
+    assert main(["remove", str(weeks), "--keep", "some"]) == 2
     assert "--keep must be a number of studies, or an age" in capsys.readouterr().err
 
 
-def test_prune_in_the_current_folder(weeks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_remove_in_the_current_folder(weeks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The study of the champion is also recognised by a relative path."""
     monkeypatch.chdir(weeks / "churn" / "tune")
-    assert main(["prune", "--keep", "1h", "--yes"]) == 0
+    assert main(["remove", "--keep", "1h", "--yes"]) == 0
     assert (weeks / "churn" / "tune" / "r0").exists()
 
 

@@ -15,7 +15,8 @@ from airflow_sparktune.errors import SparktuneError
 from airflow_sparktune.study.airflow_task import read_task
 from airflow_sparktune.study.journal.streams import FOLDER
 from airflow_sparktune.study.retuning.champions import Champions, segments
-from airflow_sparktune.study.retuning.retention import Keep, find, removable
+from airflow_sparktune.study.retuning.keep import Keep
+from airflow_sparktune.study.retuning.retention import find, removable
 from airflow_sparktune.study.spec.file import read_spec, with_retuning
 from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.storage import MemoryStorage, Storage
@@ -84,7 +85,7 @@ READERS: dict[str, tuple[str, Callable[[Storage, bytes], Any]]] = {
     ),
     "what may be removed": (
         "@champions/all/00000001-5d41402a.json",
-        lambda storage, _: removable(find("memory://root", now=0.0), Keep(newest=1), now=0.0),
+        lambda storage, _: removable(find("memory://root", []), Keep(newest=1), [], now=0.0),
     ),
 }
 

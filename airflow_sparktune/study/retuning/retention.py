@@ -1,69 +1,44 @@
-"""Remove old studies; keep the newest ones, and those that the record of champions needs."""
+"""Remove old studies; keep the newest, those that a retry may continue, and those that production needs."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
-from airflow_sparktune.errors import RecordError, SpecError, StorageError
+from airflow_sparktune.errors import RecordError, SparktuneError, StorageError
 from airflow_sparktune.study.address import folder_of
 from airflow_sparktune.study.generations import is_generation
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.journal.streams import FOLDER as ATTEMPTS
 from airflow_sparktune.study.journal.streams import segments as segments_of
 from airflow_sparktune.study.journal.streams import streams
-from airflow_sparktune.study.phase import phase_of
 from airflow_sparktune.study.retuning.champions import Champions, segments
 from airflow_sparktune.study.retuning.entries import Action, Entry, champion_of
-from airflow_sparktune.study.storage import Storage, clear, open_storage, without_connection
+from airflow_sparktune.study.retuning.keep import Keep
+from airflow_sparktune.study.storage import Storage, clear, modified, open_storage, without_connection
 
 # The studies of Airflow are five folders below their root.
 _DEEPEST = 6
-_AGE = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>[hdw])")
-_UNITS_S = {"h": 3_600, "d": 86_400, "w": 604_800}
 _INDEX = re.compile(r"[0-9]{1,9}")
-
-
-@dataclass(frozen=True, slots=True)
-class Keep:
-    """The studies to keep: the `newest` ones of a task, or those younger than `age_s` seconds.
-
-    >>> Keep.of("keep_studies", 20), Keep.of("keep_studies", "30d")
-    (Keep(newest=20, age_s=None), Keep(newest=None, age_s=2592000.0))
-    """
-
-    newest: int | None = None
-    age_s: float | None = None
-
-    @classmethod
-    def of(cls, name: str, value: Any) -> Keep:
-        """Return the rule that a user wrote; raises SpecError unless it is a number or an age."""
-        if isinstance(value, timedelta) and value > timedelta():
-            return cls(age_s=value.total_seconds())
-        text = str(value).strip() if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
-        if text.isdecimal() and int(text) > 0:
-            return cls(newest=int(text))
-        age = _AGE.fullmatch(text)
-        if age is not None and float(age["number"]) > 0:
-            return cls(age_s=float(age["number"]) * _UNITS_S[age["unit"]])
-        raise SpecError(
-            f"{name} must be a number of studies, or an age in hours, days or weeks (12h, 30d, 8w, a "
-            f"timedelta), got {value!r}"
-        )
+# A study without a verdict is kept for this long after its last sign of life, and for its storage_grace. Its
+# driver may be silent or frozen, or its task may wait for a retry.
+SILENT_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A study; `heard` is the time of its last event in seconds since 1970, `over` if no driver runs it."""
+    """A study; `heard` is the time of its last event in seconds since 1970.
+
+    Without a `verdict` a retry may continue it; such a study may be removed from `free_at` on.
+    """
 
     address: str
     heard: float
-    over: bool
+    verdict: bool = True
+    free_at: float = 0.0
 
     @property
     def _parts(self) -> tuple[str, str]:
@@ -85,45 +60,57 @@ class Found:
         return self._parts
 
 
-def find(root: str, *, now: float) -> list[Found]:
-    """Return the studies below a folder or URL that have a readable event.
+def find(root: str, problems: list[str]) -> list[Found]:
+    """Return the studies below a folder or URL that have a readable event; describe unreadable folders.
 
     The remains of a study whose removal was interrupted are included, with `heard` = 0.
     """
     found = []
-    for address in addresses(root):
-        study = read_study(address).study
-        if study.attempts:
-            over = phase_of(study, now=now).over
-            found.append(Found(address=address, heard=study.attempts[-1].last, over=over))
-        elif _is_remains(open_storage(address)):
-            found.append(Found(address=address, heard=0.0, over=True))
+    for address in addresses(root, problems):
+        try:
+            each = _look(address)
+        except StorageError as error:
+            problems.append(str(error))
+        else:
+            found += [each] if each is not None else []
     return found
 
 
-def addresses(root: str) -> Iterator[str]:
-    """Yield the addresses of the folders with a journal: `root` and those below it."""
-    for folder in _folders(open_storage(root), "", _DEEPEST):
+def addresses(root: str, problems: list[str]) -> Iterator[str]:
+    """Yield the addresses of the folders with a journal: `root` and those below it.
+
+    Folders that cannot be listed are described in `problems`; raises StorageError if `root` is one.
+    """
+    for folder in _folders(open_storage(root), "", _DEEPEST, problems):
         yield f"{root.rstrip('/')}/{folder}".rstrip("/")
 
 
-def removable(found: Iterable[Found], keep: Keep, *, now: float) -> list[Found]:
+def removable(
+    found: Iterable[Found],
+    keep: Keep,
+    problems: list[str],
+    *,
+    now: float,
+    has_ended: Callable[[str], bool] = lambda _: True,
+) -> list[Found]:
     """Return the studies that may be removed, oldest first.
 
-    Running studies are kept, and those that the record of champions needs: the one that found the champion,
-    the one that last confirmed it, and the one whose winner waits for promotion. Raises RecordError if the
-    record cannot be read.
+    A study that a retry may continue is kept: one without a verdict, until it has been silent for a day and
+    its run has ended, as `has_ended` tells for an address. Kept, too, are the studies that the record of
+    champions needs: the one that found the champion, the one that last confirmed it, and the one whose winner
+    waits for promotion. If a task's record cannot be read, all of its studies are kept.
     """
-    studies = sorted(found, key=lambda each: each.series)
-    tasks = {each.task for each in studies}
-    needed = {_canonical(address) for task in tasks for address in in_production(task)}
     extra: list[Found] = []
-    for _, series in groupby(studies, key=lambda each: each.series):
-        newest_first = sorted(series, key=lambda each: each.heard, reverse=True)
-        for rank, each in enumerate(newest_first):
-            kept = rank < keep.newest if keep.newest is not None else now - each.heard < (keep.age_s or 0.0)
-            if not kept and each.over and _canonical(each.address) not in needed:
-                extra.append(each)
+    for _, studies in groupby(sorted(found, key=lambda each: each.series), key=lambda each: each.task):
+        offered = [each for each in _extra(studies, keep, now=now) if each.verdict or now >= each.free_at]
+        if not offered:
+            continue
+        try:
+            needed = set(map(_canonical, in_production(offered[0].task)))
+            free = [each for each in offered if _canonical(each.address) not in needed]
+            extra += [each for each in free if each.verdict or has_ended(each.address)]
+        except SparktuneError as error:
+            problems.append(f"no study of this task is removed: {error}")
     return sorted(extra, key=lambda each: each.heard)
 
 
@@ -153,17 +140,52 @@ def remove(study: Found) -> None:
     clear(study.address, within=study.task)
 
 
-def prune(found: Iterable[Found], problems: list[str]) -> list[str]:
-    """Remove studies and return their addresses; add the errors of the others to `problems`."""
+def remove_all(found: Iterable[Found], problems: list[str]) -> list[str]:
+    """Remove studies and return their addresses; describe in `problems` why the others were not removed."""
     removed = []
     for each in found:
         try:
+            if not each.verdict and _look(each.address) != each:
+                problems.append(f"the study at {each.address} was continued meanwhile, and is kept")
+                continue
             remove(each)
         except StorageError as error:
             problems.append(str(error))
         else:
             removed.append(each.address)
     return removed
+
+
+def _extra(studies: Iterable[Found], keep: Keep, *, now: float) -> Iterator[Found]:
+    """Yield the studies that `keep` does not keep, of each series of a task."""
+    for _, series in groupby(studies, key=lambda each: each.series):
+        for rank, each in enumerate(sorted(series, key=lambda each: each.heard, reverse=True)):
+            kept = rank < keep.newest if keep.newest is not None else now - each.heard < (keep.age_s or 0.0)
+            if not kept:
+                yield each
+
+
+def _look(address: str) -> Found | None:
+    """Return the study at an address; None if it has no event yet, e.g. because it was just submitted."""
+    study = read_study(address).study
+    if not study.attempts:
+        if not _is_remains(open_storage(address)):
+            return None
+        return Found(address=address, heard=0.0, verdict=False, free_at=_written(address) + SILENT_S)
+    heard = study.attempts[-1].last
+    if study.has_verdict:
+        return Found(address=address, heard=heard)
+    grace_s = study.spec.storage_grace if study.spec is not None else 0.0
+    # The driver's clock may be wrong, the storage's is another one.
+    free_at = max(heard, _written(address)) + grace_s + SILENT_S
+    return Found(address=address, heard=heard, verdict=False, free_at=free_at)
+
+
+def _written(address: str) -> float:
+    """Return when the newest segment was written by the storage's clock, 0 if the storage does not tell."""
+    storage = open_storage(address)
+    found = [segment for stream in streams(storage)[-1:] for segment in segments_of(storage, stream)]
+    return modified(address, found[-1].path) or 0.0 if found else 0.0
 
 
 def _needed(entries: list[Entry]) -> Iterator[Entry]:
@@ -184,10 +206,16 @@ def _is_remains(storage: Storage) -> bool:
     return bool(found) and all(segment.first > 1 for segment in found)
 
 
-def _folders(storage: Storage, folder: str, depth: int) -> Iterator[str]:
-    names = storage.names(folder)
+def _folders(storage: Storage, folder: str, depth: int, problems: list[str]) -> Iterator[str]:
+    try:
+        names = storage.names(folder)
+    except StorageError as error:
+        if not folder:
+            raise
+        problems.append(str(error))
+        return
     if ATTEMPTS in names:
         yield folder
     elif depth > 0:
         for name in names:
-            yield from _folders(storage, f"{folder}/{name}" if folder else name, depth - 1)
+            yield from _folders(storage, f"{folder}/{name}" if folder else name, depth - 1, problems)

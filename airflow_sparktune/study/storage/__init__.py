@@ -14,8 +14,8 @@ from airflow_sparktune.study.storage.memory import MemoryStorage
 from airflow_sparktune.study.storage.object_store import FsspecStorage
 
 __all__ = [
-    "FsspecStorage", "LocalStorage", "MemoryStorage", "Storage", "clear", "connection_of", "open_storage",
-    "share", "use_connections", "without_connection",
+    "FsspecStorage", "LocalStorage", "MemoryStorage", "Storage", "clear", "connection_of", "modified",
+    "open_storage", "share", "use_connections", "without_connection",
 ]  # fmt: skip
 
 
@@ -36,3 +36,9 @@ def clear(address: str, *, within: str) -> None:
         FsspecStorage(path).clear()
     else:
         LocalStorage(path).clear(within=within.removeprefix("file://"))
+
+
+def modified(address: str, name: str) -> float | None:
+    """Return when a file was written, in seconds since 1970 by the storage's clock; None if unknown."""
+    path = address.removeprefix("file://")
+    return (FsspecStorage(path) if "://" in path else LocalStorage(path)).modified(name)

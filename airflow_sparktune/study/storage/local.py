@@ -120,6 +120,13 @@ class LocalStorage:
                     break
                 above.rmdir()
 
+    def modified(self, name: str) -> float | None:
+        """Return when a file was written, by the clock of the file system."""
+        try:
+            return (self._root / name).lstat().st_mtime
+        except OSError:
+            return None
+
     @contextmanager
     def _folder(self, path: PurePosixPath, *, create: bool = False) -> Iterator[int]:
         """Open a folder below the root, one path component at a time, so that no link is followed."""

@@ -112,6 +112,14 @@ class FsspecStorage:
         except OSError as error:
             raise kind_of(error)(f"cannot remove {self._url}: {error}") from error
 
+    def modified(self, name: str) -> float | None:
+        """Return when a file was written, by the storage's clock; None if the backend does not tell."""
+        try:
+            with self._call():
+                return float(self._files.modified(f"{self._root}/{name}").timestamp())
+        except OSError:
+            return None
+
     def _read(self, path: str) -> bytes:
         """Read a file in one request, and at most MOST_BYTES + 1 of it.
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airflow_sparktune.errors import RecordError, SpecError
+from airflow_sparktune.errors import SpecError, StorageError
+from airflow_sparktune.study.journal.events import Event
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.journal.streams import FOLDER
 from airflow_sparktune.study.retuning.champions import Champions
 from airflow_sparktune.study.retuning.entries import Action
-from airflow_sparktune.study.retuning.retention import Keep, find, prune, removable
-from airflow_sparktune.study.storage import open_storage
-from airflow_sparktune.testing.samples import BEGAN, closed, opened, segment, trial, write
+from airflow_sparktune.study.retuning.keep import Keep
+from airflow_sparktune.study.retuning.retention import SILENT_S, find, removable, remove_all
+from airflow_sparktune.study.storage import LocalStorage, open_storage
+from airflow_sparktune.testing.samples import BEGAN, SPEC, closed, opened, segment, trial, write
 
 DAY_S = 86_400.0
 
@@ -33,13 +37,20 @@ def study(root: str, path: str, *, day: int = 0, ended: bool = True) -> str:
     return f"{root}/{path}"
 
 
-def left_after(root: str, keep: Any, *, day: int = 100) -> list[str]:
+def left_after(root: str, keep: Any, *, now: float = BEGAN + 100 * DAY_S, ended: bool = True) -> list[str]:
     """Remove old studies, and return the paths of those that are left."""
-    now = BEGAN + day * DAY_S
     problems: list[str] = []
-    prune(removable(find(root, now=now), Keep.of("keep", keep), now=now), problems)
+    extra = removable(
+        find(root, problems), Keep.of("keep", keep), problems, now=now, has_ended=lambda _: ended
+    )
+    remove_all(extra, problems)
     assert problems == []
-    return sorted(each.address.removeprefix(f"{root}/") for each in find(root, now=now))
+    return paths(root)
+
+
+def paths(root: str) -> list[str]:
+    """Return the paths of the studies that can be found."""
+    return sorted(each.address.removeprefix(f"{root}/") for each in find(root, []))
 
 
 def test_the_newest_studies_of_each_task_are_kept(root: str) -> None:
@@ -70,11 +81,54 @@ def test_studies_not_named_by_airflow_are_counted_together(root: str) -> None:
     assert left_after(root, 1) == ["3.study"]
 
 
-def test_a_running_study_is_kept(root: str) -> None:
-    study(root, "churn/tune/r0/g0", day=99, ended=False)
-    study(root, "churn/tune/r1/g0", day=100)
-    study(root, "churn/tune/r2/g0", day=101)
-    assert left_after(root, 1, day=99) == ["churn/tune/r0/g0", "churn/tune/r2/g0"]
+LOST: dict[str, Any] = {"type": "DriverLost", "message": "gone", "retryable": True, "traceback": None}
+MISSPELLED: dict[str, Any] = {**LOST, "type": "SpecError", "retryable": False}
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        [],
+        [closed("killed")],
+        [closed("error", error=LOST)],
+    ],
+    ids=["silent", "killed", "waits for its retry"],
+)
+def test_a_study_that_a_retry_may_continue_is_kept_for_a_day(root: str, end: Sequence[Event]) -> None:
+    """The driver's clock is years behind here: the time when the storage got the journal counts, too."""
+    write(open_storage(f"{root}/churn/tune/r0/g0"), 1, [opened(), trial(0, 0.5)], end)
+    for run in (1, 2):
+        study(root, f"churn/tune/r{run}/g0", day=run)
+    both = ["churn/tune/r0/g0", "churn/tune/r2/g0"]
+    patience_s = SPEC.storage_grace + SILENT_S
+    assert SILENT_S == DAY_S
+    assert left_after(root, 1, now=time.time() + patience_s - 60) == both
+    assert left_after(root, 1, now=time.time() + patience_s + 60, ended=False) == both
+    assert left_after(root, 1, now=time.time() + patience_s + 60) == both[1:]
+
+
+def test_a_study_of_a_driver_whose_clock_is_ahead_is_kept(root: str) -> None:
+    at = time.time() + 5 * DAY_S
+    write(open_storage(f"{root}/r0/g0"), 1, [opened(at=at), trial(0, 0.5, at=at)])
+    assert left_after(root, "1h", now=at + DAY_S) == ["r0/g0"]
+    assert left_after(root, "1h", now=at + 2 * DAY_S) == []
+
+
+def test_a_study_with_a_lasting_error_has_a_verdict(root: str) -> None:
+    write(open_storage(f"{root}/r0/g0"), 1, [opened()], [closed("error", error=MISSPELLED)])
+    assert left_after(root, "1h", ended=False) == []
+
+
+def test_a_study_that_goes_on_after_it_was_listed_is_kept(root: str) -> None:
+    """In the shell, hours may pass before a user confirms the removal."""
+    address = study(root, "churn/tune/r0/g0", ended=False)
+    problems: list[str] = []
+    extra = removable(find(root, problems), Keep.of("keep", "1h"), problems, now=time.time() + 2 * DAY_S)
+    write(open_storage(address), 2, [opened(2)])
+    assert [each.address for each in extra] == [address]
+    assert remove_all(extra, problems) == []
+    assert problems == [f"the study at {address} was continued meanwhile, and is kept"]
+    assert paths(root) == ["churn/tune/r0/g0"]
 
 
 def test_studies_that_production_needs_are_kept(root: str) -> None:
@@ -102,14 +156,54 @@ def test_a_champion_recorded_under_another_path_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("segment", ["all", "segment=fr"])
-def test_an_unreadable_record_keeps_every_study(root: str, segment: str) -> None:
-    """Nothing is removed while it is unknown what is in production."""
+def test_an_unreadable_record_keeps_the_studies_of_its_task(root: str, segment: str) -> None:
+    """None is removed while it is unknown what is in production; other tasks are not affected."""
     for run in range(3):
         study(root, f"churn/tune/r{run}/g0", day=run)
+        study(root, f"demand/tune/r{run}/g0", day=run)
     open_storage(root).write(f"churn/tune/@champions/{segment}/00000001.json", b"torn")
-    with pytest.raises(RecordError, match="torn"):
-        left_after(root, 1)
-    assert len(find(root, now=BEGAN)) == 3
+    problems: list[str] = []
+    extra = removable(find(root, problems), Keep.of("keep", 1), problems, now=BEGAN + 100 * DAY_S)
+    assert [each.address.removeprefix(f"{root}/") for each in extra] == [
+        "demand/tune/r0/g0",
+        "demand/tune/r1/g0",
+    ]
+    assert len(problems) == 1
+    assert "no study of this task is removed" in problems[0]
+    assert "torn" in problems[0]
+
+
+@pytest.fixture
+def unreadable(monkeypatch: pytest.MonkeyPatch) -> set[Path]:
+    """Return a set of folders, to which a test adds those that this user may not list."""
+    found: set[Path] = set()
+    names = LocalStorage.names
+
+    def refuse(storage: LocalStorage, folder: str) -> list[str]:
+        if storage._root / folder in found:
+            raise StorageError(f"the study folder must be readable, got Permission denied for {folder}")
+        return names(storage, folder)
+
+    monkeypatch.setattr(LocalStorage, "names", refuse)
+    return found
+
+
+def test_an_unreadable_folder_does_not_hide_the_others(tmp_path: Path, unreadable: set[Path]) -> None:
+    for run in range(3):
+        study(str(tmp_path), f"churn/tune/r{run}/g0", day=run)
+    problems: list[str] = []
+    task = tmp_path / "churn" / "tune"
+    unreadable.update((task / "r0", task / "r1" / "g0" / "attempts"))
+    found = find(str(tmp_path), problems)
+    assert [each.address for each in found] == [f"{tmp_path}/churn/tune/r2/g0"]
+    assert len(problems) == 2
+    assert all("Permission denied" in problem for problem in problems)
+
+
+def test_an_unreadable_root_is_an_error(tmp_path: Path, unreadable: set[Path]) -> None:
+    unreadable.add(tmp_path)
+    with pytest.raises(StorageError, match="the study folder must be readable"):
+        find(str(tmp_path), [])
 
 
 def test_the_next_removal_completes_an_interrupted_one(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +220,9 @@ def test_the_next_removal_completes_an_interrupted_one(root: str, monkeypatch: p
             left_after(root, 1)
     assert read_study(address).study.attempts == []
     assert open_storage(address).names(FOLDER) != []
-    assert left_after(root, 1) == ["churn/tune/r1/g0"]
+    now = time.time() + SILENT_S
+    assert left_after(root, 1, now=now - 60) == ["churn/tune/r0/g0", "churn/tune/r1/g0"]  # a driver may write
+    assert left_after(root, 1, now=now + 60) == ["churn/tune/r1/g0"]
     assert open_storage(address).names("") == []
 
 
