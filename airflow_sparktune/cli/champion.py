@@ -34,7 +34,10 @@ def champion_command(
     sparktune champion ~/airflow/sparktune/retune_weekly/tune --history
     sparktune champion ~/airflow/sparktune/retune_weekly/tune --restore 3
     """
-    names = segments(root)
+    unreadable = list[str]()
+    names = segments(root, unreadable)
+    for folder in unreadable:
+        click.echo(printable(f"sparktune: the record of champions in {folder} cannot be read"), err=True)
     if not names:
         raise SpecError(
             f"ROOT must hold a record of champions, found none below {root}; give the folder of a task that "

@@ -10,6 +10,7 @@ from heapq import nlargest
 from pathlib import Path
 
 from airflow_sparktune.dashboard.place import Place
+from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.address import part, study_address, task_folder
 from airflow_sparktune.study.retuning.champions import FOLDER as RECORD
 from airflow_sparktune.study.storage import open_storage
@@ -100,7 +101,11 @@ class StorageRoots:
 def _instances(task: Place, run: str, folder: str, *, most: int) -> Iterable[Place]:
     if not _FOLDER.fullmatch(run):
         return
-    names = open_storage(folder).names("")
+    try:
+        names = open_storage(folder).names("")
+    except StorageError:
+        yield replace(task, run_id=run)  # its row says that it cannot be read
+        return
     if any(map(_GENERATION.fullmatch, names)):
         yield replace(task, run_id=run)
     indices = sorted(int(name) for name in names if _MAP_INDEX.fullmatch(name))

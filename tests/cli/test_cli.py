@@ -24,6 +24,7 @@ from airflow_sparktune.cli import main
 from airflow_sparktune.cli.app import COMMANDS, cli
 from airflow_sparktune.driver.backends.simulated import Ending
 from airflow_sparktune.driver.recorder import Recorder
+from airflow_sparktune.errors import StorageError
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.retuning.champions import Champions
@@ -445,6 +446,26 @@ def test_remove_in_the_current_folder(weeks: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(weeks / "churn" / "tune")
     assert main(["remove", "--keep", "1h", "--yes"]) == 0
     assert (weeks / "churn" / "tune" / "r0").exists()
+
+
+def test_an_unreadable_folder_does_not_hide_the_others_in_the_list(
+    weeks: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = LocalStorage.names
+
+    def refuse(storage: LocalStorage, folder: str) -> list[str]:
+        if "r0" in (storage._root / folder).parts:
+            raise StorageError("the study folder must be readable, got Permission denied for r0")
+        return names(storage, folder)
+
+    monkeypatch.setattr(LocalStorage, "names", refuse)
+    assert main(["list", str(weeks)]) == 0
+    shown = capsys.readouterr()
+    assert ["churn/tune/r1/g0" in line or "churn/tune/r2/g0" in line for line in shown.out.splitlines()] == [
+        True,
+        True,
+    ]
+    assert shown.err == "sparktune: the study folder must be readable, got Permission denied for r0\n"
 
 
 def test_stop(study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from airflow_sparktune.errors import StorageError
+from airflow_sparktune.study.retuning.champions import Action, Champions
+from airflow_sparktune.study.storage import LocalStorage
 from tests.dashboard.helpers.pages import RUN, TASK
 from tests.dashboard.helpers.synthetic import Writer
 
@@ -80,6 +83,38 @@ def test_a_lone_surrogate_reaches_the_page_as_a_question_mark(client: TestClient
     failure = json.loads(client.get(f"{RUN}/study").text)["columns"]["failure"]["4"]
 
     assert failure == "ValueError: row ?"
+
+
+def test_an_unreadable_folder_affects_only_its_row_of_the_history(
+    client: TestClient, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a run's folder nor the record of a segment hides the other ones."""
+    for run in ("r1", "r2"):
+        writer = Writer(address.replace("/r1/", f"/{run}/"))
+        writer.open()
+        writer.run(3)
+        writer.close()
+    task = tmp_path / "churn" / "tune"
+    for segment in ("de", "fr"):
+        Champions(str(task), segment).add(Action.FIRST, cause="r1", at=1.0, params={"x": 1}, reason="first")
+    closed_to_us = {task / "r2", Path(Champions(str(task), "fr").address)}
+    names = LocalStorage.names
+
+    def refuse(storage: LocalStorage, folder: str) -> list[str]:
+        if storage._root / folder in closed_to_us:
+            raise StorageError("the study folder must be readable, got Permission denied")
+        return names(storage, folder)
+
+    monkeypatch.setattr(LocalStorage, "names", refuse)
+
+    reply = client.get(f"{TASK}/history").json()
+
+    rows = {row["run_id"]: row for row in reply["runs"]}
+    assert rows["r1"]["trials"] == 3
+    assert "cannot be read" in rows["r2"]["problem"]
+    records = {row["segment"]: row for row in reply["champions"]}
+    assert len(records["de"]["entries"]) == 1
+    assert "cannot be read" in records["fr"]["problem"]
 
 
 def test_a_damaged_run_affects_only_its_row_of_the_history(

@@ -6,7 +6,7 @@ import logging
 
 from airflow_sparktune.dashboard.page.masking import Mask
 from airflow_sparktune.dashboard.page.schemas import ChampionRow, Mean, SegmentRow
-from airflow_sparktune.errors import RecordError
+from airflow_sparktune.errors import RecordError, StorageError
 from airflow_sparktune.study.retuning.champions import Champions, segments
 from airflow_sparktune.study.retuning.decision import Decision, Measured
 from airflow_sparktune.study.retuning.entries import Action, Entry
@@ -18,6 +18,10 @@ MOST_ENTRIES = 60
 _FEW_ENTRIES = 10
 _KEPT = 5_000
 _MANY_SEGMENTS = 10
+_PROBLEM = (
+    "This record cannot be read: an entry is torn, a later version wrote it, or the API server lacks the "
+    "right. Retunings may fail until that is repaired; the API server's log has the details."
+)
 
 
 class ChampionHistory:
@@ -29,24 +33,25 @@ class ChampionHistory:
 
     def of(self, root: str | None) -> list[SegmentRow]:
         """Return the segments of a record, sorted by name; an empty list if there is no record."""
-        names = segments(root) if root is not None else []
+        unreadable: list[str] = []
+        names = segments(root, unreadable) if root is not None else []
         if len(self._known) > _KEPT:
             self._known.clear()
         most = MOST_ENTRIES if len(names) <= _MANY_SEGMENTS else _FEW_ENTRIES
         rows = [self._segment(Champions(root or "", name, known=self._known), most) for name in names]
+        rows += [
+            SegmentRow(segment=folder.removeprefix("segment="), entries=[], problem=_PROBLEM)
+            for folder in unreadable
+        ]
         return sorted(rows, key=lambda row: row.segment or "")
 
     def _segment(self, champions: Champions, most: int) -> SegmentRow:
         try:
             found, left_out = champions.newest(most)
             champion = champions.current()
-        except RecordError:
+        except (RecordError, StorageError):
             log.exception("The record of champions at %s cannot be read", champions.address)
-            problem = (
-                "This record cannot be read: an entry is torn, or a later version wrote it. Retunings fail "
-                "until it is repaired; the API server's log has the details."
-            )
-            return SegmentRow(segment=champions.segment, entries=[], problem=problem)
+            return SegmentRow(segment=champions.segment, entries=[], problem=_PROBLEM)
         number = champion.number if champion else None
         if champion is not None and found and champion.number < found[-1].number:
             found, left_out = [*found, champion], left_out - 1

@@ -13,12 +13,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import MutableMapping, Sequence
 from contextlib import suppress
-from itertools import islice
 from typing import Any
 
-from airflow_sparktune.errors import RecordError, StorageUnavailable
+from airflow_sparktune.errors import RecordError, StorageError, StorageUnavailable
 from airflow_sparktune.study.address import part
 from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.journal.decode import decoded
@@ -199,27 +198,39 @@ class Champions:
             ) from error
 
 
-def segments(root: str) -> list[str | None]:
-    """Return the segments with champions; None stands for a task without segments."""
+def segments(root: str, unreadable: list[str] | None = None) -> list[str | None]:
+    """Return the segments with champions; None stands for a task without segments.
+
+    A segment's name is in its entries. Records without a readable entry are added to `unreadable`, by the
+    names of their folders.
+    """
     root = root.rstrip("/")
     found: list[str | None] = []
     for folder in open_storage(f"{root}/{FOLDER}").names(""):
         if folder == _folder(None):
             found.append(None)
             continue
-        named = _segments_in(open_storage(f"{root}/{FOLDER}/{folder}"), folder)
-        found.extend(islice((name for name in named if _folder(name) == folder), 1))
+        try:
+            found += _segment_of(open_storage(f"{root}/{FOLDER}/{folder}"), folder)
+        except (StorageError, RecordError) as error:
+            if unreadable is not None:
+                unreadable.append(folder)
+            elif isinstance(error, StorageError):
+                raise
     return found
 
 
-def _segments_in(storage: Storage, folder: str) -> Iterator[str | None]:
-    """Yield the segments that the entries of a folder name; last its own name, as all may be torn."""
-    names = list(filter(_NAME.fullmatch, reversed(storage.names(""))))
+def _segment_of(storage: Storage, folder: str) -> list[str | None]:
+    """Return the segment of a record, as its newest entry that belongs there names it; none if it is empty."""
+    names = [name for name in reversed(storage.names("")) if _NAME.fullmatch(name)]
     for name in names:
-        with suppress(ValueError, LookupError, TypeError):
-            yield Entry.from_json(decoded(storage.read(name))).segment
+        with suppress(ValueError, LookupError, TypeError, FileNotFoundError):
+            segment = Entry.from_json(decoded(storage.read(name))).segment
+            if _folder(segment) == folder:
+                return [segment]
     if names:
-        yield folder.removeprefix("segment=")
+        raise RecordError("a record of champions must have a readable entry, but all are torn")
+    return []
 
 
 def _folder(segment: str | None) -> str:

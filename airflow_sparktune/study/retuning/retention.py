@@ -15,7 +15,7 @@ from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.journal.streams import FOLDER as ATTEMPTS
 from airflow_sparktune.study.journal.streams import segments as segments_of
 from airflow_sparktune.study.journal.streams import streams
-from airflow_sparktune.study.retuning.champions import Champions, segments
+from airflow_sparktune.study.retuning.champions import FOLDER, Champions, segments
 from airflow_sparktune.study.retuning.entries import Action, Entry, champion_of
 from airflow_sparktune.study.retuning.keep import Keep
 from airflow_sparktune.study.storage import Storage, clear, modified, open_storage, without_connection
@@ -117,8 +117,11 @@ def removable(
 def in_production(task: str) -> set[str]:
     """Return the addresses of the studies that a task's record of champions needs."""
     needed: set[str] = set()
-    for segment in segments(task):
-        problems: list[str] = []
+    problems: list[str] = []
+    found = segments(task, problems)
+    if problems:
+        raise RecordError(f"the record of champions in {task}/{FOLDER}/{problems[0]} cannot be read")
+    for segment in found:
         entries = Champions(task, segment).history(problems)
         if problems:
             raise RecordError(problems[0])

@@ -173,6 +173,16 @@ def test_an_unreadable_record_keeps_the_studies_of_its_task(root: str, segment: 
     assert "torn" in problems[0]
 
 
+def test_an_unreadable_segment_keeps_the_studies_of_its_task(root: str) -> None:
+    """A segment's name is in its entries, so a record of torn entries cannot even be named."""
+    for run in range(2):
+        study(root, f"churn/tune/r{run}/g0", day=run)
+    open_storage(root).write("churn/tune/@champions/segment=fr/00000001-5d41402a.json", b"torn")
+    problems: list[str] = []
+    assert removable(find(root, problems), Keep.of("keep", 1), problems, now=BEGAN + 100 * DAY_S) == []
+    assert ["segment=fr cannot be read" in problem for problem in problems] == [True]
+
+
 @pytest.fixture
 def unreadable(monkeypatch: pytest.MonkeyPatch) -> set[Path]:
     """Return a set of folders, to which a test adds those that this user may not list."""
