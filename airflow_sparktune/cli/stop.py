@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import getpass
+import time
 
 import click
 
-from airflow_sparktune.cli.text import require_study
+from airflow_sparktune.cli.text import end_text, require_study
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.journal.bounds import printable
+from airflow_sparktune.study.phase import phase_of
 from airflow_sparktune.study.rounded import number
 from airflow_sparktune.study.stop_request import request_stop
 from airflow_sparktune.study.storage import open_storage
@@ -23,8 +25,10 @@ def stop_command(study: str) -> None:
     and its downstream tasks run.
     """
     found = require_study(study)
-    if found.closed is not None:
-        raise SpecError(f"only a running study can be stopped, but the one at {study} has ended")
+    if phase_of(found, now=time.time()).over:
+        raise SpecError(
+            f"only a running study can be stopped, but the one at {study} is not: {end_text(found)}"
+        )
     attempt = found.attempts[-1].number
     request_stop(open_storage(study), attempt=attempt, by=getpass.getuser())
     best = (

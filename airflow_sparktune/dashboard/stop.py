@@ -15,7 +15,7 @@ from airflow_sparktune.dashboard.place import Catalogue, Place
 from airflow_sparktune.dashboard.shelf import Shelf
 from airflow_sparktune.dashboard.workers import Workers
 from airflow_sparktune.errors import StorageError
-from airflow_sparktune.study.phase import phase_of
+from airflow_sparktune.study.phase import Phase, phase_of
 from airflow_sparktune.study.stop_request import request_stop
 from airflow_sparktune.study.storage import open_storage
 
@@ -58,7 +58,8 @@ def _stop(catalogue: Catalogue, shelf: Shelf, place: Place, generation: int, by:
         phase = phase_of(follower.study, now=time.time())
         attempts = follower.study.attempts
     if phase.over or not attempts:
-        raise HTTPException(409, f"Only a running study can be stopped; this one is {phase.value}.")
+        why = ": its driver died, and a retry of the task continues it" if phase is Phase.LOST else ""
+        raise HTTPException(409, f"Only a running study can be stopped; this one is {phase.value}{why}.")
     try:
         request_stop(open_storage(address), attempt=attempts[-1].number, by=by)
     except StorageError as error:

@@ -12,6 +12,8 @@ from airflow_sparktune.study.trial import TrialOrigin
 SILENT_S = 90.0
 # Before the first trial it writes nothing while it loads shared data and waits for an executor.
 SILENT_STARTING_S = 900.0
+# An event that is further in the future tells nothing about the driver, whose clock is wrong.
+AHEAD_S = 1_800.0
 
 # Airflow's task instance states in which no driver of the task can be running.
 _TASK_ENDED = frozenset({"success", "failed", "up_for_retry", "upstream_failed", "skipped", "removed"})
@@ -35,10 +37,11 @@ class Phase(StrEnum):
 
 
 def phase_of(study: Study, *, now: float, task_state: str | None = None) -> Phase:
-    """Return the phase of `study` at `now`, in seconds since 1970 by a clock in sync with the driver's.
+    """Return the phase of `study` at `now`, in seconds since 1970.
 
-    `task_state` is Airflow's state of the task instance, if known. A study that is not closed although its
-    task has ended is lost, even if its driver wrote a moment ago.
+    The driver's clock may be up to AHEAD_S ahead of this one; a driver that dies then counts as lost that
+    much later. `task_state` is Airflow's state of the task instance, if known. A study that is not closed
+    although its task has ended is lost, even if its driver wrote a moment ago.
     """
     if study.closed is not None:
         if study.closed.reason is StopReason.KILLED:
@@ -53,7 +56,7 @@ def phase_of(study: Study, *, now: float, task_state: str | None = None) -> Phas
         for trial in study.trials.values()
     )
     patience_s = SILENT_S if handed_out else SILENT_STARTING_S
-    if now - attempt.last > patience_s or task_state in _TASK_ENDED:
+    if not -AHEAD_S <= now - attempt.last <= patience_s or task_state in _TASK_ENDED:
         return Phase.LOST
     return Phase.RUNNING if handed_out else Phase.STARTING
 

@@ -471,7 +471,10 @@ def test_an_unreadable_folder_does_not_hide_the_others_in_the_list(
 def test_stop(study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The running attempt gets the request; a study that has ended gets none."""
     assert main(["stop", study]) == 2
-    assert "only a running study can be stopped" in capsys.readouterr().err
+    assert (
+        f"only a running study can be stopped, but the one at {study} is not: reached max_evals (2)"
+        in capsys.readouterr().err
+    )
     storage = open_storage(str(tmp_path / "open"))
     spec = Spec.of(objective="m:f", space=SPACE, max_evals=2)
     Recorder.open(storage, StudyFollower(storage), spec=spec, seed=1, dimensions=(), take_over=False)
@@ -481,6 +484,14 @@ def test_stop(study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert request is not None
     assert request.by == getpass.getuser()
     assert stop_requested(storage, attempt=2) is None
+
+
+def test_a_lost_study_is_not_stopped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    storage = open_storage(str(tmp_path))
+    write(storage, 1, [opened(), trial(0)])
+    assert main(["stop", str(tmp_path)]) == 2
+    assert "is not: lost, its driver died; last update 2023-11-14" in capsys.readouterr().err
+    assert stop_requested(storage, attempt=1) is None
 
 
 def test_report_to_standard_output(study: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -103,6 +103,22 @@ def test_a_study_that_has_ended_cannot_be_stopped(client: TestClient, writer: Wr
     assert put(client, generation=7).status_code == 404
 
 
+def test_a_lost_study_cannot_be_stopped(client: TestClient, address: str) -> None:
+    writer = Writer(address)
+    writer.now = 1000.0
+    writer.open()
+    writer.run(1)
+
+    answer = put(client)
+
+    assert (answer.status_code, answer.json()["detail"]) == (
+        409,
+        "Only a running study can be stopped; this one is lost: its driver died, and a retry of the task "
+        "continues it.",
+    )
+    assert stop_requested(LocalStorage(address), attempt=1) is None
+
+
 def test_a_folder_without_write_permission_is_reported(
     client: TestClient, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

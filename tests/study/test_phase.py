@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from airflow_sparktune.study.journal.follow import read_study
-from airflow_sparktune.study.phase import SILENT_S, SILENT_STARTING_S, Phase, phase_of, stage_of
+from airflow_sparktune.study.phase import AHEAD_S, SILENT_S, SILENT_STARTING_S, Phase, phase_of, stage_of
 from airflow_sparktune.study.study import Study
 from tests.dashboard.helpers.synthetic import Writer
 
@@ -60,6 +60,9 @@ def test_a_second_attempt_is_starting_too(tmp_path: Path) -> None:
         (SILENT_S - 5, "running", Phase.RUNNING),
         (SILENT_S + 5, "running", Phase.LOST),
         (SILENT_S + 5, None, Phase.LOST),
+        (-AHEAD_S + 60, None, Phase.RUNNING),
+        # The driver died an hour ago; its clock was two hours ahead.
+        (-3_600, None, Phase.LOST),
         (0, "failed", Phase.LOST),
         (0, "up_for_retry", Phase.LOST),
     ],

@@ -221,7 +221,7 @@ def segments(root: str, unreadable: list[str] | None = None) -> list[str | None]
 
 
 def _segment_of(storage: Storage, folder: str) -> list[str | None]:
-    """Return the segment of a record, as its newest entry that belongs there names it; none if it is empty."""
+    """Return the segment of a record, as its newest entry that belongs there says; none if it is empty."""
     names = [name for name in reversed(storage.names("")) if _NAME.fullmatch(name)]
     for name in names:
         with suppress(ValueError, LookupError, TypeError, FileNotFoundError):
