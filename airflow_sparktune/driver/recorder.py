@@ -26,7 +26,7 @@ from airflow_sparktune.study.journal.events import (
 )
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.journal.output import OutputWriter
-from airflow_sparktune.study.journal.streams import next_attempt
+from airflow_sparktune.study.journal.streams import contents, next_attempt
 from airflow_sparktune.study.journal.writer import StreamWriter
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason
@@ -53,7 +53,8 @@ class Recorder:
     commit, in seconds. `wall` gives the timestamps of events; durations use the monotonic `clock`.
 
     During an outage of the storage, events wait in memory for up to `grace_s` seconds. If the driver dies
-    before the storage responds, they are lost.
+    before the storage responds, they are lost. `earlier` are the segments that the attempt has taken over: if
+    someone removes the study, the driver writes them again, and its own events.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Recorder:
         writer: StreamWriter,
         study: Study,
         *,
+        earlier: Mapping[str, bytes] | None = None,
         grace_s: float = 0.0,
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
@@ -77,7 +79,8 @@ class Recorder:
         self._wall = wall
         self.clock = clock
         self._earlier_s = study.elapsed_s
-        self._opened = self._checked = self._alive_at = clock()
+        self._opened = self._checked = self._alive_at = self._found = clock()
+        self._earlier = earlier or {}
         self._slots: int | None = None
         self._outage = Outage(grace_s=grace_s, clock=clock)
         self._closing_s = min(grace_s, CLOSING_S)
@@ -110,8 +113,11 @@ class Recorder:
             )
         writer = StreamWriter(storage, next_attempt(storage))
         study = follower.study if take_over else Study()
-        recorder = cls(storage, writer, study, grace_s=grace_s, wall=wall, clock=clock, sleep=sleep)
         takes = follower.prefix if take_over else ()
+        earlier = {path: data for each in takes for path, data in contents(storage, each.stream).items()}
+        recorder = cls(
+            storage, writer, study, earlier=earlier, grace_s=grace_s, wall=wall, clock=clock, sleep=sleep
+        )
         recorder._record(
             Opened(
                 **recorder._stamp(),
@@ -167,7 +173,7 @@ class Recorder:
         """
         self.require_newest()
         self._record(kind(**self._stamp(), **facts))
-        self._through_outage(self._writer.commit)
+        self._through_outage(self._commit_whole)
 
     def require_newest(self) -> None:
         """Raise Superseded if a newer attempt has opened the study; waits during an outage."""
@@ -202,6 +208,15 @@ class Recorder:
         if start - self._checked >= (CHECK_NEWEST_S if has_written else CHECK_WAITING_S):
             self._checked = start
             self._writer.check_newest()
+        if start - self._found >= ALIVE_S:
+            self._found = start
+            self._restore()
+
+    def _restore(self) -> None:
+        if self._writer.restore(self._earlier):
+            log.warning(
+                "the study's folder was removed while its driver ran; the whole journal was written again"
+            )
 
     def close(self, reason: StopReason, *, error: Mapping[str, Any] | None = None) -> None:
         """Write the end of the attempt, and roll its stream into one segment.
@@ -210,12 +225,16 @@ class Recorder:
         """
         if self.study.closed is None:
             self._record(Closed(**self._stamp(), reason=reason, error=error, timing=self.watch.seconds))
-        self._through_outage(self._writer.commit)
+        self._through_outage(self._commit_whole)
         self._output.flush(now=True)
         try:
             self._writer.roll()
         except StorageError as error:  # some buckets forbid deletes; the journal is complete without the roll
             log.warning("the journal was not rolled into one segment: %s", error)
+
+    def _commit_whole(self) -> None:
+        self._writer.commit()
+        self._restore()
 
     def _through_outage(self, call: Callable[[], None]) -> None:
         """Call the storage; retry for a while during an outage."""

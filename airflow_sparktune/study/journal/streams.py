@@ -69,6 +69,11 @@ def has_opened(storage: Storage, stream: str) -> bool:
     return any(segment.first == 1 for segment in segments(storage, stream))
 
 
+def contents(storage: Storage, stream: str) -> dict[str, bytes]:
+    """Return the segments of a stream, by their paths."""
+    return {segment.path: storage.read(segment.path) for segment in segments(storage, stream)}
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A file of a stream; its name says that it holds the events `first` to `last`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from airflow_sparktune.errors import Superseded
 from airflow_sparktune.study.journal import events
@@ -73,11 +73,35 @@ class StreamWriter:
         """
         if len(self._segments) < 2:
             return
-        rolled = [self._write(first, last, self._lines[first - 1 : last]) for first, last in self._pieces()]
+        rolled = self._write_whole()
         # The last commit may have written the whole stream.
         self._storage.remove([name for name in self._segments if name not in rolled])
         self._segments = rolled
+
+    def restore(self, earlier: Mapping[str, bytes]) -> bool:
+        """If someone has removed the study, write the `earlier` segments and this stream again; return that.
+
+        Raises Superseded if another driver has begun the study anew meanwhile.
+        """
+        if not self.events or has_opened(self._storage, self.stream):
+            return False
+        known = {self.stream, *(path.split("/")[1] for path in earlier)}
+        for stream in streams(self._storage):
+            if stream not in known and has_opened(self._storage, stream):
+                raise Superseded(
+                    f"attempt {self.attempt} must not write to the study any more: its folder was removed, "
+                    f"and {stream} has begun the study anew; look there for the result"
+                )
+        for path, data in earlier.items():
+            self._storage.write(path, data)
+        self._segments += self._write_whole()
+        return True
+
+    def _write_whole(self) -> list[str]:
+        """Write the whole stream in as few segments as possible, and return their paths."""
+        pieces = [self._write(first, last, self._lines[first - 1 : last]) for first, last in self._pieces()]
         self._gathered, self._fresh = self.events, 0
+        return pieces
 
     def _pieces(self) -> Iterator[tuple[int, int]]:
         """Yield the first and last event of each rolled segment."""

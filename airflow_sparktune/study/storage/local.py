@@ -53,8 +53,10 @@ class LocalStorage:
         path = PurePosixPath(name)
         with writable(self._root / name):
             self._sweep()
-            with self._folder(path.parent, create=True) as folder:
-                _write(folder, path.name, data)
+            try:
+                self._write(path, data)
+            except FileNotFoundError:  # someone has just removed the folder
+                self._write(path, data)
 
     def create(self, name: str, data: bytes) -> bool:
         path = PurePosixPath(name)
@@ -126,6 +128,10 @@ class LocalStorage:
             return (self._root / name).lstat().st_mtime
         except OSError:
             return None
+
+    def _write(self, path: PurePosixPath, data: bytes) -> None:
+        with self._folder(path.parent, create=True) as folder:
+            _write(folder, path.name, data)
 
     @contextmanager
     def _folder(self, path: PurePosixPath, *, create: bool = False) -> Iterator[int]:

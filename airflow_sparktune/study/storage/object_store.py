@@ -49,7 +49,11 @@ class FsspecStorage:
     def write(self, name: str, data: bytes) -> None:
         path = f"{self._root}/{name}"
         with writable(path), self._call():
-            self._write(path, data)
+            try:
+                self._write(path, data)
+            except FileNotFoundError:  # someone has removed a folder that this object has made
+                self._made.clear()
+                self._write(path, data)
 
     def create(self, name: str, data: bytes) -> bool:
         path = f"{self._root}/{name}"

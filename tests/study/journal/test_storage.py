@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import grp
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -78,6 +79,21 @@ def test_a_write_that_fails_and_cannot_clean_up(root: Path, monkeypatch: pytest.
     monkeypatch.setattr("os.unlink", refuse)
     with pytest.raises(StorageError, match="No space left"):
         LocalStorage(root).write("file", b"")
+
+
+def test_a_folder_that_is_removed_during_a_write(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a driver would end, with results that are in its memory only."""
+    replace, removed = os.replace, iter([True])
+
+    def remove_first(*args: Any, **more: Any) -> None:
+        if next(removed, False):
+            shutil.rmtree(root)
+        replace(*args, **more)
+
+    monkeypatch.setattr("os.replace", remove_first)
+    storage = LocalStorage(root)
+    storage.write("folder/file", b"new")
+    assert storage.read("folder/file") == b"new"
 
 
 def test_a_failed_commit_can_be_repeated(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -418,6 +434,30 @@ def test_files_are_renamed_on_file_systems_that_write_in_place(
     assert not any(name.endswith("/file") for name in InPlace.seen[0])
     InPlace.files["study/folder/.tmp-0123"] = b"of a killed writer"
     assert storage.names("folder") == ["file"]
+
+
+class WithFolders(InPlace):
+    """A file system that writes only into folders that exist."""
+
+    folders: ClassVar[set[str]] = set()
+
+    def makedirs(self, path: str, exist_ok: bool = False) -> None:
+        self.folders.add(path)
+
+    def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **_: Any) -> None:
+        if path.rpartition("/")[0] not in self.folders:
+            raise FileNotFoundError(path)
+        super().pipe_file(path, value, mode)
+
+
+def test_a_removed_folder_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(InPlace, "files", {})
+    fsspec.register_implementation("withfolders", WithFolders, clobber=True)
+    storage = FsspecStorage("withfolders://study")
+    storage.write("folder/file", b"one")
+    WithFolders.folders.clear()
+    storage.write("folder/file", b"two")
+    assert storage.read("folder/file") == b"two"
 
 
 def test_a_failed_temporary_write_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
