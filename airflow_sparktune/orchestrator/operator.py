@@ -39,8 +39,8 @@ from airflow_sparktune.orchestrator.task_study import (
     address_of,
     airflow_task_of,
     champions_of,
+    claim,
     code_bases,
-    generation_of,
     moment_of,
     share_storage,
     warn_of_local_storage,
@@ -263,6 +263,7 @@ class SparkTuneOperator(SubmissionOperator):
             self.log.warning("journal: %s", problem)
         context["ti"].xcom_push(key="study", value=address)
         share_storage(self.storage)
+        claim(context, address)
         write_task(address, airflow_task_of(context))
         with tracked(address, tracker):
             outcome = run_job(
@@ -279,7 +280,7 @@ class SparkTuneOperator(SubmissionOperator):
     def _launch(
         self, job: Job, context: Context, way: Way, submission: Submission, start: Callable[[], None]
     ) -> Exception | None:
-        reconnection = way.reconnection(job, generation=generation_of(context))
+        reconnection = way.reconnection(job)
         warn_of_local_storage(job.address, in_cluster=reconnection is not None)
         self.log.info("study: %s", job.address)
         with followed(job.address, partial(self._tell, context=context)):

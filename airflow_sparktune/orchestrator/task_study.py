@@ -1,19 +1,30 @@
-"""The study of a task instance: its address, its generation, and the code beside its DAG."""
+"""The study of a task instance: its address, its generation, and the code beside its DAG.
+
+Retries of a task share a generation; a clear starts the next one. A deleted DAG run may be triggered again
+under its id. Its task must not find the old studies, but they are in the folder of that id. Airflow's task
+state store is deleted with the run and shared by retries, so a token in it, and its copy beside the studies,
+tell the two runs apart.
+"""
 
 from __future__ import annotations
 
 import logging
+import secrets
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow.configuration import AIRFLOW_HOME
 from airflow.sdk.configuration import conf
+from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.address import study_address, task_folder
+from airflow_sparktune.study.address import instance_folder, task_folder
 from airflow_sparktune.study.airflow_task import AirflowTask
+from airflow_sparktune.study.generations import Owner, generations, read_owner, split, write_owner
+from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.storage import share
 
 if TYPE_CHECKING:
@@ -21,16 +32,27 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# The key in the task's state store.
+_KEY = "study"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What the task state store holds: the run's token, and the generation as of the last try.
+
+    Airflow sets max_tries anew on a clear, but not on a retry. The new value may be the old one, if the task
+    has fewer retries than before; then `clears` tells, the number of clears of any tasks in the run.
+    """
+
+    token: str
+    generation: int
+    max_tries: int
+    clears: int
+
 
 def default_storage() -> str:
     """Return `[sparktune] storage`, or the folder sparktune in AIRFLOW_HOME."""
     return conf.get("sparktune", "storage", fallback="") or str(Path(AIRFLOW_HOME, "sparktune"))
-
-
-def generation_of(context: Context) -> int:
-    """Return how often the task was cleared. Airflow raises max_tries on a clear, but not on a retry."""
-    retries = context["task"].retries or 0
-    return max(context["ti"].max_tries - retries, 0)
 
 
 def moment_of(context: Context) -> float | None:
@@ -74,14 +96,65 @@ def address_of(context: Context, storage: str | None) -> str:
     """Return the study's folder; raises SpecError as `storage_root` does."""
     ti = context["ti"]
     map_index = ti.map_index if ti.map_index is not None else -1
-    return study_address(
-        storage_root(storage),
-        dag_id=ti.dag_id,
-        task_id=ti.task_id,
-        run_id=ti.run_id,
-        map_index=map_index,
-        generation=generation_of(context),
+    folder = instance_folder(
+        storage_root(storage), dag_id=ti.dag_id, task_id=ti.task_id, run_id=ti.run_id, map_index=map_index
     )
+    return f"{folder}/g{generation_of(context, folder)}"
+
+
+def generation_of(context: Context, folder: str) -> int:
+    """Return the generation of the task instance whose studies are in `folder`; writes nothing."""
+    known, owner = _known(context), read_owner(folder)
+    if context.get("task_state_store") is None or (known is None and owner is None):
+        return max(context["ti"].max_tries - (context["task"].retries or 0), 0)
+    if known is None:
+        return max(generations(folder), default=-1) + 1
+    ours = owner is None or owner.token == known.token
+    if ours and not _was_cleared(context, known, f"{folder}/g{known.generation}"):
+        return known.generation
+    return max([known.generation, *generations(folder)]) + 1
+
+
+def _was_cleared(context: Context, known: _Known, address: str) -> bool:
+    """Return whether the task was cleared since its last try, whose study is at `address`."""
+    if context["ti"].max_tries != known.max_tries:
+        return True
+    # The clear of an unfinished study needs no other generation: the next one would take over its trials.
+    return _clears(context) != known.clears and read_study(address).study.has_verdict
+
+
+def claim(context: Context, address: str) -> None:
+    """Record that the task instance's study is the one at `address`, so that its retries continue it."""
+    store, own = context.get("task_state_store"), split(address)
+    if store is None or own is None:
+        return
+    (folder, generation), known = own, _known(context)
+    token = known.token if known is not None else secrets.token_hex(16)
+    record = _Known(
+        token=token, generation=generation, max_tries=context["ti"].max_tries, clears=_clears(context)
+    )
+    # First here: a task that dies before the copy is written finds its own record again.
+    store.set(_KEY, asdict(record), retention=NEVER_EXPIRE)
+    owner = read_owner(folder)
+    if owner is None or owner.token != token:
+        write_owner(folder, Owner(token=token, first=0 if owner is None else generation))
+
+
+def _known(context: Context) -> _Known | None:
+    store = context.get("task_state_store")
+    match store.get(_KEY) if store is not None else None:
+        case {
+            "token": str(token),
+            "generation": int(generation),
+            "max_tries": int(max_tries),
+            "clears": int(clears),
+        }:
+            return _Known(token=token, generation=generation, max_tries=max_tries, clears=clears)
+    return None
+
+
+def _clears(context: Context) -> int:
+    return getattr(context.get("dag_run"), "clear_number", None) or 0
 
 
 def airflow_task_of(context: Context) -> AirflowTask:

@@ -32,9 +32,15 @@ def study_address(
     >>> study_address("/data", dag_id="churn", task_id="tune", run_id="r1", map_index=3)
     '/data/churn/tune/r1/3/g0'
     """
+    folder = instance_folder(storage, dag_id=dag_id, task_id=task_id, run_id=run_id, map_index=map_index)
+    return f"{folder}/g{generation}"
+
+
+def instance_folder(storage: str, *, dag_id: str, task_id: str, run_id: str, map_index: int = -1) -> str:
+    """Return the folder that holds the studies of a task instance, one for each generation."""
     index = [] if map_index < 0 else [str(map_index)]
     task = task_folder(storage, dag_id=dag_id, task_id=task_id)
-    return "/".join([task, part(run_id), *index, f"g{generation}"])
+    return "/".join([task, part(run_id), *index])
 
 
 def task_folder(storage: str, *, dag_id: str, task_id: str) -> str:

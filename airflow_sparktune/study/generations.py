@@ -1,10 +1,20 @@
-"""The earlier generations of a study: those that a clear of the task has replaced."""
+"""The generations of a task instance's study: a clear starts the next one.
+
+`dag_run.json` beside them tells a DAG run from a deleted one with the same id.
+"""
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 
+from airflow_sparktune.study.journal import shape
+from airflow_sparktune.study.journal.decode import decoded
 from airflow_sparktune.study.storage import open_storage
+
+NAME = "dag_run.json"
 
 # At most four digits, so that a date in a user's folder name (g20261124) is not taken for a generation.
 _GENERATION = re.compile(r"g(0|[1-9][0-9]{0,3})")
@@ -19,15 +29,66 @@ def is_generation(name: str) -> bool:
     return _GENERATION.fullmatch(name) is not None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """The DAG run that a folder belongs to: its random token, and its `first` generation there.
+
+    The earlier ones are those of a deleted run with the same id.
+    """
+
+    token: str
+    first: int = 0
+
+
+def read_owner(folder: str) -> Owner | None:
+    """Return the DAG run that a folder belongs to; None if no file says so.
+
+    An invalid file counts as that of another run.
+    """
+    try:
+        data = decoded(open_storage(folder).read(NAME))
+        shape.require(_OWNER, data, what="a DAG run")
+        return Owner(token=data["token"], first=data["first"])
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        return Owner(token="")
+
+
+def write_owner(folder: str, owner: Owner) -> None:
+    """Write the DAG run that a folder belongs to, replacing an earlier one."""
+    open_storage(folder).write(NAME, json.dumps(asdict(owner)).encode())
+
+
+def generations(folder: str) -> list[int]:
+    """Return the numbers of the generations in a folder, newest first."""
+    found = filter(None, map(_GENERATION.fullmatch, open_storage(folder).names("")))
+    return sorted((int(match[1]) for match in found), reverse=True)
+
+
+def split(address: str) -> tuple[str, int] | None:
+    """Return the folder and the number of a generation; None for another study.
+
+    >>> split("/data/churn/tune/r1/g2"), split("week.study")
+    (('/data/churn/tune/r1', 2), None)
+    """
+    folder, _, name = address.rstrip("/").rpartition("/")
+    found = _GENERATION.fullmatch(name)
+    return (folder, int(found[1])) if found is not None and folder else None
+
+
 def earlier_generations(address: str) -> list[str]:
-    """Return the addresses of the earlier generations that exist, newest first.
+    """Return the addresses of the DAG run's earlier generations that exist, newest first.
 
     The list is empty for the first generation, and for a study whose folder is not named as a generation.
     """
-    folder, _, name = address.rstrip("/").rpartition("/")
-    own = _GENERATION.fullmatch(name)
-    if own is None or not folder or int(own[1]) == 0:
+    own = split(address)
+    if own is None or own[1] == 0:
         return []
-    found = filter(None, map(_GENERATION.fullmatch, open_storage(folder).names("")))
-    earlier = sorted((int(match[1]) for match in found if int(match[1]) < int(own[1])), reverse=True)
-    return [f"{folder}/g{number}" for number in earlier]
+    folder, number = own
+    owner = read_owner(folder)
+    first = owner.first if owner is not None else 0
+    return [f"{folder}/g{each}" for each in generations(folder) if first <= each < number]
+
+
+_OWNER: Mapping[str, shape.Fits] = {"token": shape.text, "first": shape.whole}

@@ -86,6 +86,10 @@ class Run:
         body = {"dry_run": False, "dag_run_id": self.run, "task_ids": [task], "only_failed": False}
         self.site.call("POST", f"dags/{self.dag}/clearTaskInstances", **body)
 
+    def delete(self) -> None:
+        """Delete the run with all that Airflow keeps about it."""
+        self.site.call("DELETE", f"dags/{self.dag}/dagRuns/{self.run}")
+
     def mark_failed(self, task: str = "tune") -> None:
         self.site.call("PATCH", self.path(task), new_state="failed")
 
@@ -134,7 +138,7 @@ class Site:
                 continue
             answer.raise_for_status()
             break
-        return answer.json()
+        return answer.json() if answer.content else None
 
     def trigger(self, dag: str, run: str = "r1", *, date: str | None = None) -> Run:
         """Start a run of a DAG, optionally for a logical date, as soon as its file has been parsed."""

@@ -81,22 +81,28 @@ def test_no_dag_runs_by_the_clock(airflow: Site) -> None:
     assert (schedules["retune_weekly"], schedules["train_production"]) == (None, "Asset")
 
 
-def test_killed_driver_is_resumed(airflow: Site) -> None:
-    """After kill -9 of the driver at trial 12, the retry ends with exactly 30 and keeps the earlier ones."""
+def test_killed_driver_and_cleared_task_are_resumed(airflow: Site) -> None:
+    """The driver is killed with -9 at trial 12, and the running task is cleared at trial 20.
+
+    Each time the next try keeps the earlier trials, and the last one ends with exactly 30.
+    """
     run = airflow.trigger("resumed")
     wait_for_trials(run, 11)
     (driver,) = drivers(run)
     os.kill(driver.pid, signal.SIGKILL)
     before = {number: trial for number, trial in study(run).trials.items() if trial.counts}
     assert len(before) >= 11
+    wait_for(lambda: study(run).finished >= 20, within_s=120)
+    assert run.tries() == 2
+    run.clear("tune")
+    wait_for(lambda: run.tries() == 3, within_s=120)
     run.wait("success", "failed")
     after = study(run)
-    assert run.tries() == 2
     assert [after.finished, sorted(after.trials)] == [30, list(range(30))]
     assert {number: after.trials[number] for number in before} == before
-    assert [attempt.number for attempt in after.attempts] == [1, 2]
+    assert [attempt.number for attempt in after.attempts] == [1, 2, 3]
     assert run.xcom() == after.best.params
-    assert run.xcom(key="tuning_result")["attempts"] == 2
+    assert run.xcom(key="tuning_result")["attempts"] == 3
 
 
 def test_misspelled_module_has_a_short_error_and_is_not_retried(airflow: Site) -> None:
@@ -123,6 +129,15 @@ def test_decorated_objective_and_clear(airflow: Site) -> None:
     assert second.attempts[0].opened > first.closed.at
     assert run.xcom(key="study") == address(run, generation=1)
     assert study(run).closed == first.closed
+    # A new run with the id of a deleted one has nothing to do with the old run's studies.
+    run.wait_for_end()
+    run.delete()
+    run = airflow.trigger("chained")
+    run.wait("success", "failed", "upstream_failed", task="consume")
+    third = study(run, generation=2)
+    assert (third.finished, len(third.attempts)) == (6, 1), run.log()
+    assert third.attempts[0].opened > second.closed.at
+    assert run.xcom(key="study") == address(run, generation=2)
 
 
 def test_mapped(airflow: Site) -> None:

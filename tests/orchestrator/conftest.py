@@ -7,12 +7,13 @@ import sys
 import threading
 import types
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk.execution_time.context import OutletEventAccessors
+from airflow.sdk.execution_time.context import NEVER_EXPIRE, OutletEventAccessors
 
 from airflow_sparktune import SparkTuneOperator
 from airflow_sparktune.space import uniform
@@ -30,6 +31,25 @@ class TaskInstance:
     def xcom_push(self, *, key: str, value: Any) -> None:
         json.dumps(value, allow_nan=False)
         self.pushed[key] = value
+
+
+class Store:
+    """A task's state store, which the tries of a task share."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self.lasting: set[str] = set()
+
+    def get(self, key: str) -> Any:
+        return self.values.get(key)
+
+    def set(self, key: str, value: Any, *, retention: timedelta | None = None) -> None:
+        self.values[key] = json.loads(json.dumps(value))
+        if retention is NEVER_EXPIRE:
+            self.lasting.add(key)
+
+    def delete(self, key: str) -> None:
+        self.values.pop(key, None)
 
 
 @pytest.fixture
@@ -59,6 +79,7 @@ def run(tmp_path: Path) -> Callable[..., Any]:
         events: Any = None,
         parsed: Any = None,
         dates: Any = None,
+        clears: int = 0,
         **instance: Any,
     ) -> tuple[Any, TaskInstance]:
         ti = TaskInstance(**instance)
@@ -69,6 +90,7 @@ def run(tmp_path: Path) -> Callable[..., Any]:
             "ti": ti,
             "task": task,
             "dag": dag,
+            "dag_run": types.SimpleNamespace(clear_number=clears),
             "task_state_store": store,
             "outlet_events": OutletEventAccessors() if events is None else events,
             **(dates or {}),

@@ -28,6 +28,7 @@ from airflow_sparktune.orchestrator.deploy.parcel import Parcel
 from airflow_sparktune.orchestrator.task_study import warn_of_local_storage
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.spec import ALGORITHMS, ARGUMENTS
+from tests.orchestrator.conftest import Store
 
 RUN = "churn/tune/manual__2026-01-01T00_00_00_00_00-1e8dc70c"
 # Where Spark copies the files of a submission to Kubernetes.
@@ -509,10 +510,8 @@ def test_yarn_application_is_killed_after_a_reconnect(operator, monkeypatch, res
 
 
 @pytest.fixture
-def store() -> types.SimpleNamespace:
-    """Return the state store that the tries of a task share."""
-    kept: dict[str, Any] = {}
-    return types.SimpleNamespace(get=kept.get, set=kept.__setitem__, delete=lambda key: kept.pop(key, None))
+def store() -> Store:
+    return Store()
 
 
 @pytest.fixture

@@ -18,23 +18,16 @@ from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import LocalStorage
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.testing.samples import opened, trial, write
-
-
-class Store:
-    """A task's state store."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
-
-    def set(self, key: str, value: Any) -> None:
-        self.values[key] = value
+from tests.orchestrator.conftest import Store
 
 
 class Refusing(Store):
-    """A store whose API server is gone."""
+    """A store whose API server does not answer while the study runs."""
 
-    def set(self, key: str, value: Any) -> None:
-        raise ConnectionError("no API server")
+    def set(self, key: str, value: Any, **more: Any) -> None:
+        if key == KEY:
+            raise ConnectionError("no API server")
+        super().set(key, value, **more)
 
 
 def test_a_task_shows_its_progress(operator, run, spark_submit) -> None:

@@ -62,7 +62,7 @@ class Client:
             environment=self._environment(job, parcel, conf),
         )
 
-    def reconnection(self, job: Job, *, generation: int) -> None:
+    def reconnection(self, job: Job) -> None:
         """Return None: the driver ends with the submitting process, and a retry resumes the journal."""
 
     def kill(self, application: Application, submission: Submission) -> None:

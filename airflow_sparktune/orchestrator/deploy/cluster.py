@@ -55,13 +55,14 @@ class Cluster:
             environment=self._target.install.environment,
         )
 
-    def reconnection(self, job: Job, *, generation: int) -> str:
+    def reconnection(self, job: Job) -> str:
         """Return a key for each generation and identity.
 
         A task that was cleared, or whose spec has changed, must not reconnect to the earlier application. The
         newer driver makes that application stop.
         """
-        return f"g{generation}_{job.spec.identity if job.spec is not None else 'script'}"
+        generation = job.address.rpartition("/")[2]
+        return f"{generation}_{job.spec.identity if job.spec is not None else 'script'}"
 
     def kill(self, application: Application, submission: Submission) -> None:  # noqa: ARG002 - the protocol's
         """End the application in the cluster, then spark-submit."""

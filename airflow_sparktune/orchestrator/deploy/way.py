@@ -21,7 +21,7 @@ class Way(Protocol):
     def submission(self, job: Job, folder: Path) -> Submission:
         """Pack the files into `folder` and return what to submit; starts nothing."""
 
-    def reconnection(self, job: Job, *, generation: int) -> str | None:
+    def reconnection(self, job: Job) -> str | None:
         """Return the key by which a retry finds a running application, or None if none can survive."""
 
     def kill(self, application: Application, submission: Submission) -> None:

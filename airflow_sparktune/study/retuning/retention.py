@@ -10,7 +10,8 @@ from pathlib import Path
 
 from airflow_sparktune.errors import RecordError, SparktuneError, StorageError
 from airflow_sparktune.study.address import folder_of
-from airflow_sparktune.study.generations import is_generation
+from airflow_sparktune.study.generations import NAME as DAG_RUN
+from airflow_sparktune.study.generations import generations, is_generation, split
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.journal.streams import FOLDER as ATTEMPTS
 from airflow_sparktune.study.journal.streams import segments as segments_of
@@ -140,6 +141,9 @@ def remove(study: Found) -> None:
     ]
     if beginnings:
         storage.remove(beginnings)
+    own = split(study.address)
+    if own is not None and generations(own[0]) == [own[1]]:
+        open_storage(own[0]).remove([DAG_RUN])
     clear(study.address, within=study.task)
 
 

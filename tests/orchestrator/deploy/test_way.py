@@ -167,12 +167,12 @@ def test_a_script_in_the_cluster_is_the_application(submission: Callable[..., Su
 def test_what_a_retry_reconnects_to(spark_home: Path) -> None:
     """A retry reconnects to a driver in the cluster with the same identity, never to a local driver."""
     install = SparkInstall({}, spark_home)
-    job = Job(address="/s", spec=SPEC)
+    job = Job(address="/s/g2", spec=SPEC)
     cluster = way_to(Target(master="yarn", deploy_mode="cluster", install=install))
-    assert cluster.reconnection(job, generation=2) == f"g2_{SPEC.identity}"
-    assert cluster.reconnection(Job(address="/s", script=("a.py",)), generation=0) == "g0_script"
+    assert cluster.reconnection(job) == f"g2_{SPEC.identity}"
+    assert cluster.reconnection(Job(address="/s/g0", script=("a.py",))) == "g0_script"
     client = way_to(Target(master="yarn", deploy_mode="client", install=install))
-    assert client.reconnection(job, generation=2) is None
+    assert client.reconnection(job) is None
 
 
 def test_cluster_mode_on_a_standalone_master(spark_home: Path) -> None:

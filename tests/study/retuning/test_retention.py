@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_sparktune.errors import SpecError, StorageError
+from airflow_sparktune.study.generations import Owner, read_owner, write_owner
 from airflow_sparktune.study.journal.events import Event
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.journal.streams import FOLDER
@@ -60,6 +61,18 @@ def test_the_newest_studies_of_each_task_are_kept(root: str) -> None:
     assert left_after(root, 1) == ["churn/tune/r3/g0", "demand/tune/r3/g0"]
     if "://" not in root:
         assert [path.name for path in Path(root, "churn", "tune").iterdir()] == ["r3"]
+
+
+def test_the_last_study_of_a_run_takes_the_token_with_it(root: str) -> None:
+    for generation in range(3):
+        study(root, f"churn/tune/r0/g{generation}", day=generation)
+    study(root, "churn/tune/r1/g0", day=9)
+    for run in ("r0", "r1"):
+        write_owner(f"{root}/churn/tune/{run}", Owner(token="t"))
+    assert left_after(root, 2) == ["churn/tune/r0/g2", "churn/tune/r1/g0"]
+    assert read_owner(f"{root}/churn/tune/r0") == Owner(token="t")
+    assert left_after(root, 1) == ["churn/tune/r1/g0"]
+    assert open_storage(f"{root}/churn/tune").names("") == ["r1"]
 
 
 def test_each_map_index_is_counted_separately(root: str) -> None:
