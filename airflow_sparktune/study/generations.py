@@ -20,15 +20,6 @@ NAME = "dag_run.json"
 _GENERATION = re.compile(r"g(0|[1-9][0-9]{0,3})")
 
 
-def is_generation(name: str) -> bool:
-    """Return whether a folder has the name of a generation.
-
-    >>> is_generation("g0"), is_generation("g20261124")
-    (True, False)
-    """
-    return _GENERATION.fullmatch(name) is not None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
     """The DAG run that a folder belongs to: its random token, and its `first` generation there.
@@ -69,7 +60,7 @@ def generations(folder: str) -> list[int]:
 def split(address: str) -> tuple[str, int] | None:
     """Return the folder and the number of a generation; None for another study.
 
-    >>> split("/data/churn/tune/r1/g2"), split("week.study")
+    >>> split("/data/churn/tune/r1/g2"), split("/data/g20261124")
     (('/data/churn/tune/r1', 2), None)
     """
     folder, _, name = address.rstrip("/").rpartition("/")

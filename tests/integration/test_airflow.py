@@ -92,10 +92,10 @@ def test_killed_driver_and_cleared_task_are_resumed(airflow: Site) -> None:
     os.kill(driver.pid, signal.SIGKILL)
     before = {number: trial for number, trial in study(run).trials.items() if trial.counts}
     assert len(before) >= 11
-    wait_for(lambda: study(run).finished >= 20, within_s=120)
+    wait_for_trials(run, 20)
     assert run.tries() == 2
     run.clear("tune")
-    wait_for(lambda: run.tries() == 3, within_s=120)
+    wait_for(run.tries, lambda tries: tries == 3, what="the third try")
     run.wait("success", "failed")
     after = study(run)
     assert [after.finished, sorted(after.trials)] == [30, list(range(30))]

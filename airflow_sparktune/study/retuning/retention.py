@@ -11,7 +11,7 @@ from pathlib import Path
 from airflow_sparktune.errors import RecordError, SparktuneError, StorageError
 from airflow_sparktune.study.address import folder_of
 from airflow_sparktune.study.generations import NAME as DAG_RUN
-from airflow_sparktune.study.generations import generations, is_generation, split
+from airflow_sparktune.study.generations import generations, split
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.journal.streams import FOLDER as ATTEMPTS
 from airflow_sparktune.study.journal.streams import segments as segments_of
@@ -44,9 +44,10 @@ class Found:
     @property
     def _parts(self) -> tuple[str, str]:
         """Return the task's folder and the map index; for a study outside Airflow, its parent folder."""
-        folder, _, name = self.address.rpartition("/")
-        if not is_generation(name):
-            return folder, ""
+        own = split(self.address)
+        if own is None:
+            return self.address.rpartition("/")[0], ""
+        folder, _ = own
         index = folder.rpartition("/")[2]
         return (folder_of(folder_of(folder)), index) if _INDEX.fullmatch(index) else (folder_of(folder), "")
 
