@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from airflow_sparktune.errors import StorageError, StorageUnavailable
 from airflow_sparktune.study.retuning.champions import Champions
 from airflow_sparktune.study.retuning.entries import Action
-from airflow_sparktune.study.storage import Storage, open_storage
+from airflow_sparktune.study.storage import Storage, modified, open_storage
 from airflow_sparktune.testing import JournalSuite
 from tests.study.journal.test_create import race
 from tests.study.s3.faulty_proxy import Fault, FaultyProxy, Request
@@ -72,6 +74,15 @@ class TestFaults:
     def test_a_missing_bucket(self, proxy: FaultyProxy) -> None:
         with pytest.raises(StorageError, match="no-such-bucket"):
             open_storage("s3://no-such-bucket/study").write("spec.json", b"{}")
+
+
+def test_the_time_of_a_write(address: str) -> None:
+    before = time.time()
+    open_storage(address).write("spec.json", b"{}")
+    at = modified(address, "spec.json")
+    assert at is not None
+    assert before - 1 <= at <= time.time() + 1  # S3 tells whole seconds
+    assert modified(address, "missing") is None
 
 
 def _first_put(fault: Fault):
