@@ -53,8 +53,8 @@ class Recorder:
     commit, in seconds. `wall` gives the timestamps of events; durations use the monotonic `clock`.
 
     During an outage of the storage, events wait in memory for up to `grace_s` seconds. If the driver dies
-    before the storage responds, they are lost. `earlier` are the segments that the attempt has taken over: if
-    someone removes the study, the driver writes them again, and its own events.
+    before the storage responds, they are lost. If someone removes the study, its own events are written
+    again, and the `earlier` segments, which the attempt has taken over.
     """
 
     def __init__(

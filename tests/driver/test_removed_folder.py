@@ -58,6 +58,23 @@ def test_a_driver_that_dies_later_has_written_everything_again() -> None:
     assert world.numbers(TrialState.OK) == list(range(200))
 
 
+def test_a_segment_that_is_listed_but_missing_does_not_stop_a_driver() -> None:
+    """An object store may list it before it can be read."""
+    world = World()
+    world.interrupt(by_x, capacity=1, ends=3, max_evals=5)
+    last = max(world.storage.files)
+    read = world.storage.read
+
+    def missing(name: str) -> bytes:
+        if name == last:
+            raise FileNotFoundError(name)
+        return read(name)
+
+    world.storage.read = missing  # type: ignore[method-assign]
+    world.tuner(SimulatedBackend(world.clock, by_x, capacity=1), max_evals=5).run()
+    assert sorted(world.recorder.study.trials) == list(range(5))
+
+
 def test_a_study_that_another_driver_has_begun_anew_is_left_to_it() -> None:
     """Otherwise the old driver would take the study over from the new one."""
     world = World()

@@ -110,7 +110,10 @@ def test_misspelled_module_has_a_short_error_and_is_not_retried(airflow: Site) -
 
 @pytest.mark.timeout(600)  # three studies, one after another
 def test_decorated_objective_and_clear(airflow: Site) -> None:
-    """A decorated task takes and returns XComs; clearing it starts a new study and keeps the old one."""
+    """A decorated task takes and returns XComs; clearing it starts a new study and keeps the old one.
+
+    A new run with the id of a deleted one starts a new study, too.
+    """
     run = airflow.trigger("chained")
     run.wait("success", "failed", "upstream_failed", task="consume")
     first = study(run)
@@ -125,7 +128,6 @@ def test_decorated_objective_and_clear(airflow: Site) -> None:
     assert second.attempts[0].opened > first.closed.at
     assert run.xcom(key="study") == address(run, generation=1)
     assert study(run).closed == first.closed
-    # A new run with the id of a deleted one has nothing to do with the old run's studies.
     run.wait_for_end()
     run.delete()
     run = airflow.trigger("chained")

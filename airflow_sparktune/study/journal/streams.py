@@ -15,6 +15,7 @@ A reader therefore needs no lock: it follows the newest stream whose `opened` ev
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 
 from airflow_sparktune.errors import StorageError
@@ -70,8 +71,12 @@ def has_opened(storage: Storage, stream: str) -> bool:
 
 
 def contents(storage: Storage, stream: str) -> dict[str, bytes]:
-    """Return the segments of a stream, by their paths."""
-    return {segment.path: storage.read(segment.path) for segment in segments(storage, stream)}
+    """Return the segments of a stream that can be found, by their paths."""
+    found = {}
+    for segment in segments(storage, stream):
+        with suppress(FileNotFoundError):  # an object may be listed, but not readable yet
+            found[segment.path] = storage.read(segment.path)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
