@@ -74,33 +74,27 @@ def promote(study: Study, address: str, *, at: float, by: str) -> Promotion:
     if decision is None or study.spec is None:
         raise SpecError(f"only a study with a decision can be promoted, got the one at {address}")
     champions = Champions(task_folder_of(address), study.spec.segment)
-    refused = _promote(study, decision, without_connection(address), champions, at=at, by=by)
-    champion = champions.current()
-    return Promotion(params=_in_production(study, champion), champion=champion, refused=refused)
-
-
-def _promote(
-    study: Study, decision: Decision, address: str, champions: Champions, *, at: float, by: str
-) -> str | None:
-    """Add the entry of a promotion; return why the winner is not in production, None if it is."""
+    entry = refused = None
     if not decision.changes_production:
-        return f"{decision.outcome.value}: {decision.reason}"
-    if study.spec is None or study.spec.promote != "manual":
-        return "the decision went on record with its study; promote='manual' makes it wait"
-    try:
-        entry = champions.add(
-            Action.PROMOTED,
-            cause=f"promote {_name(study, address)}, decision {study.decisions}",
-            basis=study.starts.basis if study.starts else None,
-            by=by,
-            **_facts(study, decision, address, at=at),
-        )
-    except Outdated as error:
-        return f"the winner is outdated: {error}"
+        refused = f"{decision.outcome.value}: {decision.reason}"
+    elif study.spec.promote != "manual":
+        refused = "the decision went on record with its study; promote='manual' makes it wait"
+    else:
+        driver_address = without_connection(address)
+        try:
+            entry = champions.add(
+                Action.PROMOTED,
+                cause=f"promote {_name(study, driver_address)}, decision {study.decisions}",
+                basis=study.starts.basis if study.starts else None,
+                by=by,
+                **_facts(study, decision, driver_address, at=at),
+            )
+        except Outdated as error:
+            refused = f"the winner is outdated: {error}"
     champion = champions.current()
-    if champion is not None and champion.number != entry.number:
-        return f"{entry.title} promoted it before, and {champion.title} is the champion since"
-    return None
+    if entry is not None and champion is not None and champion.number != entry.number:
+        refused = f"{entry.title} promoted it before, and {champion.title} is the champion since"
+    return Promotion(params=_in_production(study, champion), champion=champion, refused=refused)
 
 
 def decision_in_force(study: Study, address: str, champions: Champions) -> Decision | None:
