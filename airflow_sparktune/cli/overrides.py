@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 
 from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.journal.decode import decoded
+from airflow_sparktune.study.plain import shown
 from airflow_sparktune.study.spec import ARGUMENTS, SpecField
 
 Command = Callable[..., Any]
@@ -47,9 +48,9 @@ def _value(name: str, value: Any) -> Any:
     if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
         return value
     try:
-        return json.loads(value)
+        return decoded(value.encode())
     except ValueError as error:
         option = name.replace("_", "-")
         raise SpecError(
-            f"--{option} must be valid JSON if it is an object or a list, got {value!r}: {error}"
+            f"--{option} must be valid JSON if it is an object or a list, got {shown(value)}: {error}"
         ) from None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.journal.bounds import require_bounded, require_small
+from airflow_sparktune.study.journal.decode import MOST_BYTES, decoded
 
 # PyYAML follows YAML 1.1, which reads such numbers as text.
 _EXPONENT = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$")
@@ -24,7 +26,7 @@ def read_written_spec(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise SpecError(f"the spec file must be readable, got {error.strerror} for {path}") from None
     try:
-        found = json.loads(text)
+        found = decoded(text)
     except ValueError:
         found = _read_yaml(text)
     if not isinstance(found, dict):
@@ -38,8 +40,27 @@ def _read_yaml(text: bytes) -> Any:
     class Loader(yaml.SafeLoader):
         """A loader that reads numbers as JSON does."""
 
+    def parts(node: Any) -> Iterable[Any]:
+        if isinstance(node, yaml.MappingNode):
+            return [part for pair in node.value for part in pair]
+        return node.value if isinstance(node, yaml.SequenceNode) else ()
+
     Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+0123456789"))
     try:
-        return yaml.load(text, Loader)
+        if len(text) > MOST_BYTES:
+            raise ValueError(f"it must have at most {MOST_BYTES} bytes")
+        loader = Loader(text)
+        node = loader.get_single_node()
+        # Before values are made of the nodes: an alias is one node, but a merge key copies what it refers to.
+        require_small(node, parts)
+        found = None if node is None else loader.construct_document(node)
+        require_bounded(found)
+    except RecursionError:
+        raise SpecError("the spec file must be JSON or YAML, got values that are nested too deep") from None
     except yaml.YAMLError as error:
         raise SpecError(f"the spec file must be JSON or YAML, got: {error}") from None
+    # PyYAML's constructors raise these, for example for `!!bool maybe` or an integer of 5,000 digits.
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        reason = str(error).partition(";")[0]
+        raise SpecError(f"the spec file must hold values that can be read, got: {reason}") from None
+    return found

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.journal.bounds import LARGEST_NUMBER, MOST_DEPTH
+from airflow_sparktune.study.journal.bounds import LARGEST_NUMBER, require_small
+
+_LONGEST = 300
 
 
 def scalar(value: Any) -> Any:
@@ -19,18 +21,38 @@ def scalar(value: Any) -> Any:
     return item if isinstance(item, (bool, int, float, str)) else value
 
 
-def plain(value: Any, *, what: str, depth: int = 0) -> Any:
+def shown(value: Any) -> str:
+    """Return a value for a message: its repr, of a length to read.
+
+    >>> shown("tpee"), shown("9" * 5000)[-21:], shown(10**5000)
+    ("'tpee'", '... (5002 characters)', 'a number of 16610 bits')
+    """
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no integer of more than 4,300 digits
+        return f"a number of {value.bit_length()} bits" if isinstance(value, int) else "a number too large"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}... ({len(text)} characters)"
+
+
+def plain(value: Any, *, what: str) -> Any:
     """Return `value` as a JSON round trip would: tuples become lists, numpy scalars become Python's.
 
-    Raises SpecError for a value that JSON cannot hold, and names its place inside `what`. `depth` is the
-    nesting depth of `value`.
+    Raises SpecError for a value that JSON cannot hold, and names its place inside `what`.
 
     >>> plain({"layers": (64, 32)}, what="objective_kwargs")
     {'layers': [64, 32]}
     """
+    try:
+        require_small(value)
+    except ValueError as error:
+        raise SpecError(
+            f"{what} is too large: {error}; pass a path, and read the data inside the objective"
+        ) from None
+    return _plain(value, what)
+
+
+def _plain(value: Any, what: str) -> Any:
     value = scalar(value)
-    if depth > MOST_DEPTH:
-        raise SpecError(f"values must be nested at most {MOST_DEPTH} deep, got more in {what[:200]}")
     match value:
         case None | bool():
             return value
@@ -50,13 +72,9 @@ def plain(value: Any, *, what: str, depth: int = 0) -> Any:
             for key in value:
                 if not isinstance(key, str):
                     raise SpecError(f"{what} must have text keys, got {key!r}; write {str(key)!r}")
-            below = depth + 1
-            return {
-                _plain_text(key, what): plain(item, what=f"{what}[{key!r}]", depth=below)
-                for key, item in value.items()
-            }
+            return {_plain_text(key, what): _plain(item, f"{what}[{key!r}]") for key, item in value.items()}
         case list() | tuple():
-            return [plain(item, what=f"{what}[{index}]", depth=depth + 1) for index, item in enumerate(value)]
+            return [_plain(item, f"{what}[{index}]") for index, item in enumerate(value)]
     raise SpecError(
         f"{what} must be plain JSON (text, numbers, true, false, null, lists, objects), got "
         f"{type(value).__name__}; pass a name or a path, and build the object inside the objective"

@@ -97,3 +97,22 @@ def test_keys_without_a_json_form() -> None:
     """A key that is not text is rejected; the error shows how to write it."""
     with pytest.raises(SpecError, match=r"kwargs must have text keys, got 1; write '1'"):
         plain({1: "a"}, what="kwargs")
+
+
+def test_values_that_refer_to_their_own_parts() -> None:
+    """They are rejected before they are copied, which would take longer than a test may."""
+    bomb: list[Any] = [1]
+    for _ in range(12):
+        bomb = [bomb] * 9
+    with pytest.raises(SpecError, match="kwargs is too large: there must be at most 1000000 values; pass"):
+        plain({"a": bomb}, what="kwargs")
+    itself: dict[str, Any] = {}
+    itself["a"] = itself["b"] = itself
+    with pytest.raises(SpecError, match="kwargs is too large: values must be nested at most 100"):
+        plain(itself, what="kwargs")
+
+
+def test_values_that_share_parts() -> None:
+    """A part may be shared, as by an alias of YAML."""
+    shared = {"folds": [1, 2]}
+    assert plain({"a": shared, "b": [shared]}, what="kwargs") == {"a": shared, "b": [shared]}

@@ -7,11 +7,12 @@ journal is written and when it is read.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 MOST_DEPTH = 100  # json.dumps and deepcopy recurse, and Python's limit is about 1,000 calls
 LARGEST_NUMBER = 10**300  # still a float
+MOST_VALUES = 1_000_000  # a YAML file of ten lines can refer to its own parts a billion times
 # Replacements for spaces and separators of other widths, and for a lone surrogate.
 _STAND_INS = {"Zs": " ", "Zl": " ", "Zp": " ", "Cs": "?"}
 MESSAGE_LIMIT, TRACEBACK_LIMIT = 4_096, 32_768  # some exceptions contain the data that they failed on
@@ -37,6 +38,45 @@ def require_bounded(value: Any) -> None:
             elif type(item) is int and abs(item) > LARGEST_NUMBER:
                 raise ValueError(f"a number must be within 1e300, got one of {item.bit_length()} bits")
         level, depth = below, depth + 1
+
+
+def parts_of(value: Any) -> Iterable[Any]:
+    """Return the values directly below a value; none for text and numbers."""
+    if isinstance(value, Mapping):
+        return value.values()
+    return value if isinstance(value, (list, tuple)) else ()
+
+
+def require_small(value: Any, parts: Callable[[Any], Iterable[Any]] = parts_of) -> None:
+    """Raise ValueError for a value that is nested too deeply, or too large once its shared parts are copied.
+
+    It visits a shared part once, so it takes no longer for a value that refers to its own parts many times.
+
+    >>> ones = [1] * 1000
+    >>> require_small([[ones] * 1000] * 1000)
+    Traceback (most recent call last):
+    ValueError: there must be at most 1000000 values
+    """
+    known: dict[int, tuple[Any, int, int]] = {}  # with the value itself, so that no other gets its id
+
+    def measure(value: Any, depth: int) -> tuple[int, int]:
+        """Return the number of values in `value`, and how deep they are nested."""
+        if depth > MOST_DEPTH:
+            raise ValueError(f"values must be nested at most {MOST_DEPTH} deep")
+        if not (below := parts(value)):
+            return 1, 0
+        if id(value) not in known:
+            measured = [measure(part, depth + 1) for part in below]
+            count, height = 1 + sum(count for count, _ in measured), 1 + max(deep for _, deep in measured)
+            known[id(value)] = value, count, height
+        _, count, height = known[id(value)]
+        if depth + height > MOST_DEPTH:
+            raise ValueError(f"values must be nested at most {MOST_DEPTH} deep")
+        if count > MOST_VALUES:
+            raise ValueError(f"there must be at most {MOST_VALUES} values")
+        return count, height
+
+    measure(value, 0)
 
 
 def without_surrogates(value: Any) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.plain import scalar
+from airflow_sparktune.study.plain import scalar, shown
 
 # The argument names of each builder of a number.
 NUMBERS: Mapping[str, tuple[str, ...]] = {
@@ -55,8 +55,8 @@ class Choice:
             return
         if any(weight < 0 for weight in self.weights) or not math.isclose(sum(self.weights), 1, abs_tol=1e-6):
             raise SpecError(
-                f"the probabilities of pchoice must be at least 0 and add up to 1, got {list(self.weights)}; "
-                "use choice for equal ones"
+                "the probabilities of pchoice must be at least 0 and add up to 1, got "
+                f"{shown(list(self.weights))}; use choice for equal ones"
             )
 
     def to_json(self) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def is_number(value: Any) -> bool:
 
 def _check_number(kind: str, args: tuple[float, ...]) -> None:
     names = NUMBERS[kind]
-    call = f"{kind}({', '.join(map(repr, args))})"
+    call = f"{kind}({', '.join(map(shown, args))})"
     if len(args) != len(names):
         raise SpecError(f"{kind} takes {', '.join(names)}, got {call}")
     for name, value in zip(names, args, strict=True):

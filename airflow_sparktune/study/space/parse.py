@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Set
 from functools import partial
 from typing import Any
 
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.plain import plain
+from airflow_sparktune.study.journal.bounds import parts_of, require_small
+from airflow_sparktune.study.plain import plain, shown
 from airflow_sparktune.study.space.nodes import NUMBERS, Choice, Number, is_number, walk
 
 CHOICES = ("choice", "pchoice")
@@ -23,19 +25,27 @@ def parse(space: Any) -> Any:
 
     Raises SpecError for an unknown builder, invalid bounds, duplicate labels or a space without dimensions.
     """
+    try:
+        require_small(space, _parts)
+    except ValueError as error:
+        raise SpecError(f"space is too large: {error}") from None
     tree = _parse(space, place="space")
-    labels = [label for label, _, _, _ in walk(tree)]
+    labels = Counter(label for label, _, _, _ in walk(tree))
     if not labels:
         raise SpecError(
-            f"space must have at least one parameter to tune, got {plain(space, what='space')!r}; "
+            f"space must have at least one parameter to tune, got {shown(plain(space, what='space'))}; "
             'write for example {"lr": loguniform(1e-4, 1.0)}'
         )
-    for label in labels:
-        if labels.count(label) > 1:
+    for label, times in labels.items():
+        if times > 1:
             raise SpecError(
                 f"each parameter of a space needs a label of its own, got {label!r} twice; rename a key"
             )
     return tree
+
+
+def _parts(node: Any) -> Iterable[Any]:
+    return node.options if isinstance(node, Choice) else parts_of(node)
 
 
 def _parse(node: Any, *, place: str, is_option: bool = False) -> Any:
@@ -84,7 +94,7 @@ def _builder_call(node: Mapping[Any, Any], *, place: str, is_value: bool) -> str
 def _build(kind: str, args: Any, *, place: str) -> Number | Choice:
     if not isinstance(args, (list, tuple)):
         raise SpecError(
-            f"{place}: the arguments of {kind} must be a list, got {args!r}; write {{{kind!r}: [...]}}"
+            f"{place}: the arguments of {kind} must be a list, got {shown(args)}; write {{{kind!r}: [...]}}"
         )
     make: Callable[[], Number | Choice]
     if kind == "choice":
@@ -114,7 +124,7 @@ def pairs_of(pairs: Any, *, place: str) -> tuple[tuple[Any, ...], tuple[float, .
     for pair in listed:
         if not (isinstance(pair, (list, tuple)) and len(pair) == 2 and is_number(pair[0])):
             raise SpecError(
-                f"{place}: pchoice takes pairs of a probability and an option, got {pair!r}; {way_out}"
+                f"{place}: pchoice takes pairs of a probability and an option, got {shown(pair)}; {way_out}"
             )
     options = options_of([option for _, option in listed], place=place)
     return options, tuple(float(weight) for weight, _ in listed)
@@ -123,5 +133,5 @@ def pairs_of(pairs: Any, *, place: str) -> tuple[tuple[Any, ...], tuple[float, .
 def _listed(options: Any, builder: str, way_out: str) -> list[Any]:
     # Text and mappings are iterable too, but iterating over letters or keys would hide a mistake.
     if not isinstance(options, Iterable) or isinstance(options, (str, bytes, Mapping, Set)):
-        raise SpecError(f"{builder} takes a list of options, got {options!r}; {way_out}")
+        raise SpecError(f"{builder} takes a list of options, got {shown(options)}; {way_out}")
     return list(options)

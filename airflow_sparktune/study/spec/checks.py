@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
 from math import inf, isfinite
@@ -14,8 +15,9 @@ from typing import Any
 
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study import space as spaces
+from airflow_sparktune.study.journal.bounds import LARGEST_NUMBER
 from airflow_sparktune.study.metric import LOSS
-from airflow_sparktune.study.plain import plain, scalar
+from airflow_sparktune.study.plain import plain, scalar, shown
 
 ALGORITHMS = ("auto", "gp", "tpe", "random", "anneal", "atpe")
 OPTUNA = "optuna"  # prefix of the name of an Optuna sampler
@@ -34,7 +36,7 @@ def reference(name: str, value: Any) -> str:
     """Require a reference `module:name`."""
     if not isinstance(value, str) or not _REFERENCE.fullmatch(value):
         raise SpecError(
-            f"{name} must be 'module:name' (such as 'churn.train:loss'), got {value!r}; "
+            f"{name} must be 'module:name' (such as 'churn.train:loss'), got {shown(value)}; "
             "the part before the colon is imported, the part after it looked up there"
         )
     return value
@@ -46,7 +48,9 @@ def whole(minimum: int, hint: str) -> Callable[[str, Any], int]:
     def check(name: str, value: Any) -> int:
         number = _number(value)
         if number is None or number != number // 1 or number < minimum:
-            raise SpecError(f"{name} must be a whole number of at least {minimum}, got {value!r}; {hint}")
+            raise SpecError(
+                f"{name} must be a whole number of at least {minimum}, got {shown(value)}; {hint}"
+            )
         return int(number)
 
     return check
@@ -56,7 +60,7 @@ def finite(name: str, value: Any) -> float:
     """Require a finite number."""
     number = _real(value)
     if number is None or not isfinite(number):
-        raise SpecError(f"{name} must be a finite number, got {value!r}; leave it unset to have none")
+        raise SpecError(f"{name} must be a finite number, got {shown(value)}; leave it unset to have none")
     return number
 
 
@@ -64,7 +68,7 @@ def not_negative(name: str, value: Any) -> float:
     """Require a number of at least 0."""
     number = finite(name, value)
     if number < 0:
-        raise SpecError(f"{name} must be at least 0, got {value!r}; it is a difference of losses")
+        raise SpecError(f"{name} must be at least 0, got {shown(value)}; it is a difference of losses")
     return number
 
 
@@ -73,7 +77,7 @@ def seconds(name: str, value: Any) -> float:
     number = value.total_seconds() if isinstance(value, timedelta) else _real(value)
     if number is None or not 0 < number < inf:
         raise SpecError(
-            f"{name} must be a time above 0 (a timedelta or seconds), got {value!r}; "
+            f"{name} must be a time above 0 (a timedelta or seconds), got {shown(value)}; "
             "leave it unset to have none"
         )
     return number
@@ -84,8 +88,8 @@ def failures(name: str, value: Any) -> int | float:
     number = _number(value)
     if number is None or number < 0 or (isinstance(number, float) and not 0 <= number < 1):
         raise SpecError(
-            f"{name} must be a count (a whole number) or a share of max_evals (below 1.0), got {value!r}; "
-            "leave it unset to allow any number of failures"
+            f"{name} must be a count (a whole number) or a share of max_evals (below 1.0), got "
+            f"{shown(value)}; leave it unset to allow any number of failures"
         )
     return number
 
@@ -100,7 +104,7 @@ def algorithm(name: str, value: Any) -> str:
     raise SpecError(
         f"{name} must be one of {', '.join(ALGORITHMS)}, an Optuna sampler (such as "
         "'optuna:TPESampler'), or 'module:function' with hyperopt's suggest signature (such as "
-        f"'hyperopt.tpe:suggest'), got {value!r}"
+        f"'hyperopt.tpe:suggest'), got {shown(value)}"
     )
 
 
@@ -118,14 +122,14 @@ def run_trials_on(name: str, value: Any) -> RunTrialsOn:
     except ValueError:
         raise SpecError(
             f"{name} must be 'executors' (single-machine models) or 'driver' (trials that use the whole "
-            f"cluster themselves, such as Spark MLlib), got {value!r}"
+            f"cluster themselves, such as Spark MLlib), got {shown(value)}"
         ) from None
 
 
 def arguments(name: str, value: Any) -> dict[str, Any]:
     """Require keyword arguments in plain JSON."""
     if not isinstance(value, Mapping):
-        raise SpecError(f"{name} must be an object of arguments by name, got {value!r}")
+        raise SpecError(f"{name} must be an object of arguments by name, got {shown(value)}")
     checked: dict[str, Any] = plain(value, what=name)
     return checked
 
@@ -134,10 +138,12 @@ def points(name: str, value: Any) -> list[dict[str, Any]]:
     """Require a list of configurations, each the params of one trial in plain JSON."""
     example = f"write [{{'lr': 0.1, 'depth': 6}}] for one point of the space with {name}"
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
-        raise SpecError(f"{name} must be a list of objects, got {value!r}; {example}")
+        raise SpecError(f"{name} must be a list of objects, got {shown(value)}; {example}")
     for index, point in enumerate(value):
         if not isinstance(point, Mapping) or not point:
-            raise SpecError(f"{name}[{index}] must be an object of params by name, got {point!r}; {example}")
+            raise SpecError(
+                f"{name}[{index}] must be an object of params by name, got {shown(point)}; {example}"
+            )
     checked: list[dict[str, Any]] = plain(value, what=name)
     return checked
 
@@ -146,8 +152,8 @@ def score(name: str, value: Any) -> str:
     """Require the name of a score."""
     if not isinstance(value, str) or not value or value in (LOSS, "status"):
         raise SpecError(
-            f"{name} must be the name of a score (such as 'accuracy'), got {value!r}; leave it unset for an "
-            "objective that returns a loss"
+            f"{name} must be the name of a score (such as 'accuracy'), got {shown(value)}; leave it unset "
+            "for an objective that returns a loss"
         )
     return value
 
@@ -158,27 +164,29 @@ def flag(name: str, value: Any) -> bool:
         return value
     if isinstance(value, str) and value in ("True", "False"):
         return value == "True"
-    raise SpecError(f"{name} must be True or False, got {value!r}")
+    raise SpecError(f"{name} must be True or False, got {shown(value)}")
 
 
 def text(name: str, value: Any) -> str:
     """Require text."""
     if isinstance(value, str):
         return value
-    raise SpecError(f"{name} must be text, got {value!r}")
+    raise SpecError(f"{name} must be text, got {shown(value)}")
 
 
 def _number(value: Any) -> int | float | None:
-    """Return the number, also from text, or None if the value is not a number."""
-    if isinstance(value, str):
-        for kind in (int, float):
-            try:
-                return kind(value)
-            except ValueError:
-                continue
-        return None
-    value = scalar(value)
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    """Return the number, also from text, or None if the value is no number, or an integer beyond 1e300."""
+    value = _from_text(value) if isinstance(value, str) else scalar(value)
+    if isinstance(value, int):
+        return value if abs(value) <= LARGEST_NUMBER and not isinstance(value, bool) else None
+    return value if isinstance(value, float) else None
+
+
+def _from_text(text: str) -> int | float | None:
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    return None
 
 
 def _real(value: Any) -> float | None:

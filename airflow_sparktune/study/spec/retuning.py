@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.plain import plain, scalar
+from airflow_sparktune.study.plain import plain, scalar, shown
 from airflow_sparktune.study.retuning.rule import Confirm, Guardrail, Margin
 from airflow_sparktune.study.spec import checks
 
@@ -25,7 +25,7 @@ def incumbent(name: str, value: Any) -> str | dict[str, Any]:
     if not isinstance(value, Mapping) or not value:
         raise SpecError(
             f"{name} must be 'champion' (the one on record), 'previous' (the winner of the last study) or an "
-            f"object of params by name, got {value!r}"
+            f"object of params by name, got {shown(value)}"
         )
     params: dict[str, Any] = plain(value, what=name)
     return params
@@ -60,7 +60,7 @@ def warm_start(name: str, value: Any) -> str | int | list[dict[str, Any]]:
             return checks.points(name, value)
     raise SpecError(
         f"{name} must be 'previous', a number of earlier studies, a study's address or a list of params, "
-        f"got {value!r}"
+        f"got {shown(value)}"
     )
 
 
@@ -68,7 +68,7 @@ def share(name: str, value: Any) -> float:
     """Require a share above 0 and at most 1."""
     number = checks.finite(name, value)
     if not 0 < number <= 1:
-        raise SpecError(f"{name} must be a share above 0 and at most 1, got {value!r}")
+        raise SpecError(f"{name} must be a share above 0 and at most 1, got {shown(value)}")
     return number
 
 
@@ -76,7 +76,7 @@ def positive(name: str, value: Any) -> float:
     """Require a number above 0."""
     number = checks.finite(name, value)
     if number <= 0:
-        raise SpecError(f"{name} must be above 0, got {value!r}; leave it unset to have no limit")
+        raise SpecError(f"{name} must be above 0, got {shown(value)}; leave it unset to have no limit")
     return number
 
 
@@ -85,7 +85,7 @@ def one_of(*words: str) -> Callable[[str, Any], str]:
 
     def check(name: str, value: Any) -> str:
         if value not in words:
-            raise SpecError(f"{name} must be one of {', '.join(words)}, got {value!r}")
+            raise SpecError(f"{name} must be one of {', '.join(words)}, got {shown(value)}")
         return str(value)
 
     return check

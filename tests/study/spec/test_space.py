@@ -147,6 +147,7 @@ LOG_WAY_OUT = "use uniform for a range from 0, or a small positive bound"
         ("uniform", [NAN, 1], r"low of uniform must be a finite number, got uniform\(nan, 1\)"),
         ("uniform", [0, INF], r"high of uniform must be a finite number"),
         ("uniform", [0, 10**400], r"high of uniform must be a finite number"),
+        ("uniform", [0, 10**5000], r"must be a finite number, got uniform\(0, a number of 16610 bits\)"),
         ("normal", [0, "wide"], r"sigma of normal must be a finite number, got normal\(0, 'wide'\)"),
         ("uniform", [False, True], r"low of uniform must be a finite number"),
         ("randint", [None, 3], r"low of randint must be a finite number"),
@@ -232,6 +233,20 @@ def test_invalid_spaces(space: Any, message: str) -> None:
     """An invalid space is rejected with its place and the way out."""
     with pytest.raises(SpecError, match=message):
         parse(space)
+
+
+def test_spaces_that_are_too_large() -> None:
+    """A choice may be used many times, but its copies count."""
+    deep: Any = uniform(0, 1)
+    for _ in range(120):
+        deep = [deep]
+    with pytest.raises(SpecError, match="space is too large: values must be nested at most 100 deep"):
+        parse({"x": deep})
+    wide = choice([0, 1])
+    for _ in range(7):
+        wide = choice([wide] * 9)
+    with pytest.raises(SpecError, match="space is too large: there must be at most 1000000 values"):
+        parse({"x": wide})
 
 
 class Model:

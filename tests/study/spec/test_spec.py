@@ -144,6 +144,8 @@ REFUSED = [
     ("max_evals", -3, "at least 1, got -3"),
     ("max_evals", 2.5, "a whole number of at least 1, got 2.5"),
     ("max_evals", "many", "got 'many'"),
+    ("max_evals", "9" * 5000, r"got '9+\.\.\. \(5002 characters\); it is"),
+    ("max_evals", [10**5000], "got a number too large; it is"),
     ("max_evals", "", "got ''"),
     ("max_evals", True, "got True"),
     ("max_evals", np.bool_(True), "got .*True"),
