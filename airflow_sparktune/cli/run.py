@@ -51,8 +51,8 @@ def run_command(spec: Path, study: str | None, master: str, open_spark_ui: bool,
 
 def _run(file: Path, study: str | None, master: str, *, open_ui: bool, options: dict[str, Any]) -> int:
     from airflow_sparktune.cli.submit import shell_target, submit
+    from airflow_sparktune.orchestrator.checks.lookup import brings_code, check_references
     from airflow_sparktune.orchestrator.deploy.job import Job
-    from airflow_sparktune.orchestrator.deploy.lookup import check_references
     from airflow_sparktune.orchestrator.deploy.user_code import gather_code
 
     if not _MASTER.fullmatch(master):
@@ -63,8 +63,9 @@ def _run(file: Path, study: str | None, master: str, *, open_ui: bool, options: 
     conf = given.pop("conf", None) or {}
     if not isinstance(conf, dict):
         raise SpecError(f"conf must be an object of Spark settings by name, got {conf!r}")
-    named, code = gather_code(given, bases=(file.resolve().parent, Path.cwd()))
-    check_references(named, code)
+    bases = (file.resolve().parent, Path.cwd())
+    named, code = gather_code(given, bases=bases)
+    check_references(named, code, bases=bases, elsewhere=brings_code(conf))
     address = _address(file, study)
     if named.get("incumbent") is not None or named.get("warm_start") is not None:
         # By default each spec has its own segment, because one folder may hold the studies of several specs.

@@ -35,7 +35,7 @@ class ImportedTask:
     def load(self) -> None:
         """Check that the objective accepts the arguments of the search and of the confirmation."""
         for kwargs in (self.kwargs, {**self.kwargs, **self.confirm_kwargs}):
-            _objective(self.objective, tuple(sorted(kwargs)))
+            load_objective(self.objective, kwargs=kwargs, extras=EXTRAS)
 
     def bind(self, call: Call) -> Callable[[], Any]:
         arguments = self.kwargs_of(call.trial)

@@ -76,7 +76,7 @@ class DecoratedSparkTuneOperator(DecoratedOperator, SparkTuneOperator):
         function: str = self.get_python_source()  # type: ignore[no-untyped-call]  # Airflow's
         # Annotations may refer to imports of the DAG file, so they must not be evaluated.
         source = f"from __future__ import annotations\n\n\n{function}"
-        own = with_imports({f"{MODULE}.py": source.encode()}, bases=tuple(code_bases(context)))
+        own = with_imports({f"{MODULE}.py": source.encode()}, bases=code_bases(context))
         files = {**(code.files if code is not None else {}), **own}
         return {**named, "objective": self.objective}, UserCode(files)
 

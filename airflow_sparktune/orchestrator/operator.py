@@ -11,8 +11,9 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_sparktune import connections
 from airflow_sparktune.errors import IncumbentBroken, SparktuneError, SpecError
+from airflow_sparktune.orchestrator.checks.literals import check_choices, check_literals
+from airflow_sparktune.orchestrator.checks.lookup import brings_code, check_references
 from airflow_sparktune.orchestrator.deploy.job import Job, Submission
-from airflow_sparktune.orchestrator.deploy.lookup import check_references
 from airflow_sparktune.orchestrator.deploy.provider import SubmissionOperator
 from airflow_sparktune.orchestrator.deploy.run import run_job
 from airflow_sparktune.orchestrator.deploy.user_code import (
@@ -62,11 +63,6 @@ if TYPE_CHECKING:
 
 connections.register()
 
-_CHOICES = {
-    "log_level": ("trials", "spark"),
-    "on_no_improvement": ("keep", "skip", "fail"),
-    "xcom_return": ("params", "summary"),
-}
 # The arguments that make up the spec; each is templated.
 SPEC_FIELDS = tuple(item.name for item in ARGUMENTS)
 
@@ -189,6 +185,7 @@ class SparkTuneOperator(SubmissionOperator):
         self.open_spark_ui = open_spark_ui
         self.spark_ui: str | None = None
         self.study_address: str | None = None
+        check_literals(self)
 
     def execute(self, context: Context) -> Any:
         """Run or resume the study, or return the result that it already has; returns the best params."""
@@ -224,9 +221,7 @@ class SparkTuneOperator(SubmissionOperator):
 
     def _check_ours(self, context: Context) -> None:
         """Check the arguments that are not part of the spec; raises SpecError."""
-        for name, words in _CHOICES.items():
-            if getattr(self, name) not in words:
-                raise SpecError(f"{name} must be one of {', '.join(words)}, got {getattr(self, name)!r}")
+        check_choices(self)
         if self.keep_studies is not None:
             Keep.of("keep_studies", self.keep_studies)
         if self.production is not None:
@@ -292,7 +287,7 @@ class SparkTuneOperator(SubmissionOperator):
         if self.application:
             given = [name for name in SPEC_FIELDS if getattr(self, name) is not None]
             beside = [name for name in given if name not in RETUNING_FIELDS]
-            bases = tuple(code_bases(context))
+            bases = code_bases(context)
             script = find_script(self.application, self.application_args or (), beside=beside, bases=bases)
             return job(
                 script=script,
@@ -326,7 +321,8 @@ class SparkTuneOperator(SubmissionOperator):
             )
         given = {name: getattr(self, name) for name in SPEC_FIELDS}
         named, code = self._gather_code(given, context)
-        check_references(named, code)
+        elsewhere = brings_code(self.conf, *self.brought_files)
+        check_references(named, code, bases=code_bases(context), elsewhere=elsewhere)
         named["segment"] = segment_of(context, self.segment, self._segment_arguments())
         named |= self._for_the_driver(named, context)
         spec = Spec.of(**named, code=code.sha256 if code is not None else None)
@@ -356,7 +352,7 @@ class SparkTuneOperator(SubmissionOperator):
         self, given: Mapping[str, Any], context: Context
     ) -> tuple[dict[str, Any], UserCode | None]:
         """Return the arguments with each reference as `module:name`, and the code to ship."""
-        return gather_code(given, bases=tuple(code_bases(context)))
+        return gather_code(given, bases=code_bases(context))
 
     def _tell(self, study: Study, context: Context) -> None:
         """Report the study's state and the address of Spark's UI to Airflow."""

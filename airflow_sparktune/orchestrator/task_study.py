@@ -11,8 +11,8 @@ from __future__ import annotations
 import logging
 import secrets
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -190,11 +190,18 @@ def warn_of_local_storage(address: str, *, in_cluster: bool) -> None:
         )
 
 
-def code_bases(context: Context) -> Iterator[Path]:
-    """Yield the folders to search for modules: the DAG file's folder, then its ancestors on sys.path."""
-    dag_file = Path(context["dag"].fileloc)
-    yield dag_file.parent
-    for entry in sys.path:
-        folder = Path(entry or ".").resolve()
-        if folder in dag_file.resolve().parents and folder != dag_file.parent:
-            yield folder
+def code_bases(context: Context) -> tuple[Path, ...]:
+    """Return the folders to search for the modules of a task."""
+    return folders_of(Path(context["dag"].fileloc))
+
+
+def folders_of(dag_file: Path) -> tuple[Path, ...]:
+    """Return the folders to search for modules: the DAG file's folder, then its ancestors on sys.path."""
+    return _folders_of(dag_file, tuple(sys.path))
+
+
+@lru_cache(maxsize=8)  # a DAG file may have hundreds of tasks
+def _folders_of(dag_file: Path, entries: tuple[str, ...]) -> tuple[Path, ...]:
+    above = dag_file.resolve().parents
+    folders = (Path(entry or ".").resolve() for entry in entries)
+    return (dag_file.parent, *(each for each in folders if each in above and each != dag_file.parent))

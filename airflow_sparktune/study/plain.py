@@ -9,6 +9,10 @@ from typing import Any
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.journal.bounds import LARGEST_NUMBER, require_small
 
+# The way out for the text of a number, an object or a list.
+UNQUOTED = (
+    "write it without quotes; if a template gives it, set render_template_as_native_obj=True on the DAG"
+)
 _LONGEST = 300
 
 
@@ -32,6 +36,14 @@ def shown(value: Any) -> str:
     except ValueError:  # Python writes no integer of more than 4,300 digits
         return f"a number of {value.bit_length()} bits" if isinstance(value, int) else "a number too large"
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}... ({len(text)} characters)"
+
+
+def is_numeric(value: Any) -> bool:
+    """Return whether a value is the text of a number."""
+    try:
+        return isinstance(value, str) and math.isfinite(float(value))
+    except ValueError:
+        return False
 
 
 def plain(value: Any, *, what: str) -> Any:

@@ -19,6 +19,10 @@ def with_defaults(params: Any, data: str = "small", *, trial: Any = None) -> flo
     return 1.0 if trial is not None else 0.0
 
 
+def counted(params: Any, rows: int = 5) -> float:
+    return float(rows)
+
+
 def consumes(params: Any, data: list[str]) -> float:
     assert (data.pop(), data.pop()) == ("b", "a")
     return params.pop("x").pop("y")

@@ -69,6 +69,19 @@ def operator(storage: Path) -> Callable[..., SparkTuneOperator]:
 
 
 @pytest.fixture
+def rendered(operator: Callable[..., SparkTuneOperator]) -> Callable[..., SparkTuneOperator]:
+    """Return an operator whose arguments were templates or mapped, and have these values now."""
+
+    def make(**values: Any) -> SparkTuneOperator:
+        task = operator()
+        for name, value in values.items():
+            setattr(task, name, value)
+        return task
+
+    return make
+
+
+@pytest.fixture
 def run(tmp_path: Path) -> Callable[..., Any]:
     """Execute an operator as a task would; returns the result and the task instance."""
 

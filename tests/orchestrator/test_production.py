@@ -184,9 +184,9 @@ def test_the_evidence_has_scores(retune) -> None:
         ({"production": CHURN}, "production must go with an incumbent"),
     ],
 )
-def test_invalid_arguments_are_rejected(operator, run, given: dict[str, Any], message: str) -> None:
+def test_invalid_arguments_are_rejected(rendered, run, given: dict[str, Any], message: str) -> None:
     with pytest.raises(AirflowFailException, match=message):
-        run(operator(**given))
+        run(rendered(**given))
 
 
 def test_the_asset_itself_must_not_be_an_outlet(operator) -> None:

@@ -47,6 +47,11 @@ class SubmissionOperator(SparkSubmitOperator):
     _start: Callable[[], None] | None = None
     _killed = False
 
+    @property
+    def brought_files(self) -> tuple[str | None, ...]:
+        """Return the files that the user sends to the cluster, which may contain code."""
+        return self.py_files, self.files, self._archives
+
     def target(self) -> Target:
         """Return the master and settings of the task's connection; raises PlatformError if it is unusable.
 

@@ -46,14 +46,46 @@ def gather_code(given: Mapping[str, Any], *, bases: Sequence[Path]) -> tuple[dic
     for argument in REFERENCES:
         reference = given.get(argument)
         if isinstance(reference, str) and ":" in reference:
-            where, _, name = reference.rpartition(":")
+            where = reference.rpartition(":")[0]
             if where.endswith(".py"):
                 path = _named_file(where, bases)
-                named[argument] = f"{path.stem}:{name}"
+                named[argument] = module_reference(reference)
                 files[path.name] = path.read_bytes()
             else:
                 files |= _module(where.split(".")[0], bases)
     return named, UserCode(with_imports(files, bases=bases)) if files else None
+
+
+def module_reference(reference: str) -> str:
+    """Return a reference to a file as the one to its module: `path/to/file.py:name` is `file:name`."""
+    where, _, name = reference.rpartition(":")
+    return f"{Path(where).stem}:{name}" if where.endswith(".py") else reference
+
+
+def source_file(where: str, bases: Sequence[Path]) -> Path | None:
+    """Return the file of the module or path `where` that `gather_code` ships; None if no base has it."""
+    if where.endswith(".py"):
+        return next((path for base in bases if (path := base / where).is_file()), None)
+    top, *rest = where.split(".")
+    for base in bases:
+        if not _is_searched(base, top, bases):
+            continue
+        if (base / f"{top}.py").is_file():
+            return None if rest else base / f"{top}.py"
+        if (base / top).is_dir():
+            package = base.joinpath(top, *rest)
+            return next((f for f in (package / "__init__.py", Path(f"{package}.py")) if f.is_file()), None)
+    return None
+
+
+def modules_beside(bases: Sequence[Path]) -> set[str]:
+    """Return the names of the top-level modules and of the folders in `bases`."""
+    found = set()
+    for base in bases:
+        for path in base.iterdir() if base.is_dir() else ():
+            if (path.suffix == ".py" or path.is_dir()) and _is_searched(base, path.stem, bases):
+                found.add(path.stem)
+    return found
 
 
 def find_script(
@@ -105,7 +137,7 @@ def with_imports(files: Mapping[str, bytes], *, bases: Sequence[Path]) -> dict[s
 def _module(top: str, bases: Sequence[Path]) -> dict[str, bytes]:
     """Return the files of a top-level module or package; none if no base contains it."""
     for base in bases:
-        if base.name in INSTALLED and not bases[0].resolve().is_relative_to(base.resolve() / top):
+        if not _is_searched(base, top, bases):
             continue
         if (base / f"{top}.py").is_file():
             _check_name(top)
@@ -116,6 +148,11 @@ def _module(top: str, bases: Sequence[Path]) -> dict[str, bytes]:
             files = sorted(path for path in (base / top).rglob("*") if path.is_file() and _ships(path))
             return {path.relative_to(base).as_posix(): path.read_bytes() for path in files}
     return {}
+
+
+def _is_searched(base: Path, top: str, bases: Sequence[Path]) -> bool:
+    """Return whether a base may contain the user's module: of installed packages only the first base's."""
+    return base.name not in INSTALLED or bases[0].resolve().is_relative_to(base.resolve() / top)
 
 
 def _imported(source: bytes) -> Iterator[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.plain import scalar, shown
+from airflow_sparktune.study.plain import UNQUOTED, is_numeric, scalar, shown
 
 # The argument names of each builder of a number.
 NUMBERS: Mapping[str, tuple[str, ...]] = {
@@ -121,7 +121,8 @@ def _check_number(kind: str, args: tuple[float, ...]) -> None:
         raise SpecError(f"{kind} takes {', '.join(names)}, got {call}")
     for name, value in zip(names, args, strict=True):
         if not is_number(value):
-            raise SpecError(f"{name} of {kind} must be a finite number, got {call}")
+            way_out = f"; {UNQUOTED}" if is_numeric(value) else ""
+            raise SpecError(f"{name} of {kind} must be a finite number, got {call}{way_out}")
     given = dict(zip(names, args, strict=True))
     if kind in ("randint", "uniformint") and not all(isinstance(value, int) for value in args):
         raise SpecError(f"the bounds of {kind} must be whole numbers, got {call}; use quniform for steps")

@@ -17,7 +17,7 @@ from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study import space as spaces
 from airflow_sparktune.study.journal.bounds import LARGEST_NUMBER
 from airflow_sparktune.study.metric import LOSS
-from airflow_sparktune.study.plain import plain, scalar, shown
+from airflow_sparktune.study.plain import UNQUOTED, plain, scalar, shown
 
 ALGORITHMS = ("auto", "gp", "tpe", "random", "anneal", "atpe")
 OPTUNA = "optuna"  # prefix of the name of an Optuna sampler
@@ -108,8 +108,15 @@ def algorithm(name: str, value: Any) -> str:
     )
 
 
+def not_quoted(name: str, value: Any) -> None:
+    """Refuse the text of an object or a list."""
+    if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
+        raise SpecError(f"{name} must be an object or a list itself, got its text {shown(value)}; {UNQUOTED}")
+
+
 def space(name: str, value: Any) -> Any:
     """Require a search space or a reference to a hyperopt space; return a space in its JSON form."""
+    not_quoted(name, value)
     if isinstance(value, str):
         return reference(name, value)
     return spaces.to_json(spaces.parse(value))
@@ -128,6 +135,7 @@ def run_trials_on(name: str, value: Any) -> RunTrialsOn:
 
 def arguments(name: str, value: Any) -> dict[str, Any]:
     """Require keyword arguments in plain JSON."""
+    not_quoted(name, value)
     if not isinstance(value, Mapping):
         raise SpecError(f"{name} must be an object of arguments by name, got {shown(value)}")
     checked: dict[str, Any] = plain(value, what=name)
@@ -137,6 +145,7 @@ def arguments(name: str, value: Any) -> dict[str, Any]:
 def points(name: str, value: Any) -> list[dict[str, Any]]:
     """Require a list of configurations, each the params of one trial in plain JSON."""
     example = f"write [{{'lr': 0.1, 'depth': 6}}] for one point of the space with {name}"
+    not_quoted(name, value)
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
         raise SpecError(f"{name} must be a list of objects, got {shown(value)}; {example}")
     for index, point in enumerate(value):

@@ -20,6 +20,7 @@ CHAMPION, PREVIOUS = "champion", "previous"
 
 def incumbent(name: str, value: Any) -> str | dict[str, Any]:
     """Require 'champion', 'previous' or the params of the incumbent."""
+    checks.not_quoted(name, value)
     if value in (CHAMPION, PREVIOUS):
         return str(value)
     if not isinstance(value, Mapping) or not value:
@@ -33,6 +34,7 @@ def incumbent(name: str, value: Any) -> str | dict[str, Any]:
 
 def confirm(name: str, value: Any) -> dict[str, Any]:
     """Require the settings of a confirmation (see `Confirm`)."""
+    checks.not_quoted(name, value)
     return Confirm.parse(name, value).to_json()
 
 
@@ -43,11 +45,13 @@ def margin(name: str, value: Any) -> float | str:
 
 def guardrails(name: str, value: Any) -> dict[str, Any]:
     """Require limits on other metrics, by the name of the metric."""
+    checks.not_quoted(name, value)
     return {rail.metric: rail.to_json() for rail in Guardrail.parse_all(name, value)}
 
 
 def warm_start(name: str, value: Any) -> str | int | list[dict[str, Any]]:
     """Require earlier studies or params as starting points of the search."""
+    checks.not_quoted(name, value)
     value = scalar(value)
     match value:
         case str() if value.isdecimal():

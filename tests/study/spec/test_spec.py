@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.plain import UNQUOTED
 from airflow_sparktune.study.space import randint, uniform
 from airflow_sparktune.study.spec import ALGORITHMS, ARGUMENTS, FIELDS, IDENTITY, RunTrialsOn, Spec, reference
 
@@ -139,6 +141,7 @@ def test_none_is_unset(name: str) -> None:
 
 # --- invalid values and their messages
 
+RETUNING = ("confirm", "guardrails", "incumbent", "warm_start")
 REFUSED = [
     ("max_evals", 0, r"must be a whole number of at least 1, got 0; it is the number of trials to finish"),
     ("max_evals", -3, "at least 1, got -3"),
@@ -223,6 +226,11 @@ REFUSED = [
     ),
     ("space", {"m": {"choice": [print]}}, r"space\['m'\]\[0\] must be plain JSON"),
     ("code", 3, "code must be text, got 3"),
+    *(
+        (name, text, f"itself, got its text .*; {re.escape(UNQUOTED)}")
+        for name in (*("objective_kwargs", "space", "points_to_evaluate"), *RETUNING)
+        for text in ("{'rows': 3}", " [{'x': 1}]")
+    ),
 ]
 
 

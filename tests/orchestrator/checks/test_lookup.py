@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_sparktune.errors import ObjectiveError
-from airflow_sparktune.orchestrator.deploy.lookup import check_references
+from airflow_sparktune.orchestrator.checks.lookup import brings_code, check_references
 from airflow_sparktune.orchestrator.deploy.user_code import UserCode
 
 TRAIN = b"""
@@ -127,6 +128,79 @@ def test_a_module_with_dynamic_names_passes(source: bytes) -> None:
     check("train:loss", {"train.py": source})
 
 
-def test_an_installed_module_passes() -> None:
-    """A module that is not beside the DAG is checked only where trials run."""
+def test_an_installed_module_passes(caplog: pytest.LogCaptureFixture) -> None:
+    """A module that is installed here is checked only where trials run."""
     check("sklearn.metrics:log_los")
+    assert not caplog.text
+
+
+@pytest.fixture
+def beside(tmp_path: Path) -> Path:
+    """Return a folder with modules beside the DAG file."""
+    (tmp_path / "train.py").write_bytes(TRAIN)
+    (tmp_path / "train_v1.py").write_text("def loss(params): ...")
+    (tmp_path / "churn").mkdir()
+    (tmp_path / "churn" / "models.py").write_text("def loss(params): ...")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("objective", "meant"),
+    [("trian:loss", "train:loss"), ("tran:SPACE", "train:SPACE"), ("chrun.models:loss", "churn.models:loss")],
+)
+def test_a_misspelled_module(beside: Path, objective: str, meant: str) -> None:
+    """A module of almost the same name that has the function was meant."""
+    with pytest.raises(ObjectiveError, match=f"is neither here nor beside .* did you mean '{meant}'"):
+        check_references({"objective": objective}, None, bases=[beside])
+
+
+@pytest.mark.parametrize(
+    "objective",
+    ["trian:other", "forecast:loss", "train_v2:loss", "chrun.loss:models", "hyperopt.tpe:suggest"],
+)
+def test_a_module_that_may_be_on_the_cluster(
+    beside: Path, objective: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is accepted with a warning, unless it is installed here, or the task brings other code."""
+    check_references({"objective": objective}, None, bases=[beside])
+    assert ("so it must be installed there" in caplog.text) is not objective.startswith("hyperopt")
+    caplog.clear()
+    check_references({"objective": "trian:loss"}, None, bases=[beside], elsewhere=True)
+    assert not caplog.text
+
+
+def test_what_brings_other_code() -> None:
+    """Files and archives of the task, and settings that have the same effect."""
+    assert not brings_code({"spark.executor.memory": "2g"}, None, "")
+    assert brings_code(None, None, "blend-1.0-py3-none-any.whl")
+    for key in ("spark.submit.pyFiles", "spark.archives", "spark.kubernetes.executor.container.image"):
+        assert brings_code({key: "x"})
+
+
+NUMBERS = b"""
+def loss(params, rows: int = 5, share=0.5, *, rate: "float", name="a", tag: str = "1", flag=True, any=None):
+    return 0.0
+"""
+
+
+@pytest.mark.parametrize("key", ["rows", "share", "rate"])
+def test_a_number_that_a_template_made_text(key: str) -> None:
+    """The signature has a number there; the error has the setting that keeps numbers."""
+    for text in ("3", " 0.5", "-1e3"):
+        message = rf"\['{key}'\] must be a number .* text {text!r}; .*render_template_as_native_obj=True"
+        with pytest.raises(ObjectiveError, match=message):
+            check("n:loss", {"n.py": NUMBERS}, objective_kwargs={"rate": 0.1, key: text})
+
+
+def test_text_where_the_function_takes_text() -> None:
+    """A date without dashes is text that looks like a number, and so is the number itself a number."""
+    texts = {"rate": 3, "rows": "all", "name": "20260101", "tag": "3", "flag": "1", "any": "7"}
+    check("n:loss", {"n.py": NUMBERS}, objective_kwargs=texts)
+
+
+def test_arguments_of_the_confirmation() -> None:
+    """They replace arguments of the search."""
+    check("train:loss", confirm={"objective_kwargs": {"folds": 9}})
+    check("train:loss", confirm="8")
+    with pytest.raises(ObjectiveError, match="unexpected keyword argument 'fold'"):
+        check("train:loss", confirm={"objective_kwargs": {"fold": 9}})

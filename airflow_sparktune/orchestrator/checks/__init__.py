@@ -1,0 +1,1 @@
+"""What is wrong with a study that can be seen without Spark."""
