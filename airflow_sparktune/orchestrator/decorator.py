@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.bases.decorator import DecoratedOperator, TaskDecorator, task_decorator_factory
 from airflow.sdk.definitions.context import KNOWN_CONTEXT_KEYS
 
+from airflow_sparktune.orchestrator.checks.free_names import require_self_contained
 from airflow_sparktune.orchestrator.deploy.user_code import UserCode, with_imports
 from airflow_sparktune.orchestrator.operator import SparkTuneOperator
 from airflow_sparktune.orchestrator.task_study import code_bases
@@ -76,6 +77,7 @@ class DecoratedSparkTuneOperator(DecoratedOperator, SparkTuneOperator):
         function: str = self.get_python_source()  # type: ignore[no-untyped-call]  # Airflow's
         # Annotations may refer to imports of the DAG file, so they must not be evaluated.
         source = f"from __future__ import annotations\n\n\n{function}"
+        require_self_contained(self.python_callable.__name__, source)
         own = with_imports({f"{MODULE}.py": source.encode()}, bases=code_bases(context))
         files = {**(code.files if code is not None else {}), **own}
         return {**named, "objective": self.objective}, UserCode(files)

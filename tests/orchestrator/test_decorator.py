@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG, task
+from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_sparktune.space import uniform
 from airflow_sparktune.study.spec import Spec
@@ -71,6 +72,22 @@ def test_arguments_of_the_call_override_those_of_the_decorator(submitted) -> Non
 
     spec, _ = submitted(lambda: tune(by=1))
     assert spec.objective_kwargs == {"folds": 3, "by": 1}
+
+
+def test_a_body_that_uses_a_name_of_its_module(operator, run, spark_submit) -> None:
+    """The error names it before anything is submitted: the source is sent without the rest of the file."""
+    note = spark_submit("works")
+
+    @task.sparktune(space=SPACE, max_evals=3, seed=1)
+    def tune(params):
+        return json.dumps(params["x"] - SPACE["x"])
+
+    with DAG("churn"):
+        call = tune().operator
+    call.storage = operator().storage
+    with pytest.raises(AirflowFailException, match=r"'tune' must define or .* got SPACE, json from outside"):
+        run(call)
+    assert note() is None
 
 
 def test_a_call_with_missing_arguments(submitted) -> None:
