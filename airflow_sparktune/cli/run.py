@@ -13,6 +13,7 @@ from airflow_sparktune.cli.spec_file import read_written_spec
 from airflow_sparktune.errors import PlatformError, SpecError
 from airflow_sparktune.study.address import folder_of
 from airflow_sparktune.study.journal.follow import read_study
+from airflow_sparktune.study.retuning.earlier import address_in
 from airflow_sparktune.study.spec import Spec
 
 _MASTER = re.compile(r"local(\[.+\])?|local-cluster\[.+\]|spark://.+:\d+(,.+)?|yarn|k8s://.+")
@@ -72,7 +73,7 @@ def _run(file: Path, study: str | None, master: str, *, open_ui: bool, options: 
         named.setdefault("segment", file.stem)
         named["champions"] = folder_of(address)
     spec = Spec.of(**named, code=code.sha256 if code else None)
-    job = Job(address=address, spec=spec, code=code, open_ui=open_ui)
+    job = Job(address=address, spec=spec, code=code, open_ui=open_ui, warm_start=address_in(spec.warm_start))
     return submit(job, before=read_study(job.address).study, target=shell_target(master, conf))
 
 

@@ -51,6 +51,7 @@ from airflow_sparktune.study.airflow_task import write_task
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.result import decision_text, summary
 from airflow_sparktune.study.retuning.champions import Champions
+from airflow_sparktune.study.retuning.earlier import address_in
 from airflow_sparktune.study.retuning.keep import Keep
 from airflow_sparktune.study.retuning.promotion import decision_in_force
 from airflow_sparktune.study.spec import ARGUMENTS, Spec
@@ -100,6 +101,7 @@ class SparkTuneOperator(SubmissionOperator):
     objective_kwargs: Mapping[str, Any] | None
     incumbent: Any
     segment: str | None
+    warm_start: Any
 
     template_fields: Sequence[str] = (
         *SubmissionOperator.template_fields,
@@ -283,7 +285,13 @@ class SparkTuneOperator(SubmissionOperator):
 
     def _job(self, address: str, context: Context) -> Job:
         """Return the driver's job: the user's script, or a spec and the code that it names."""
-        job = partial(Job, address=address, quiet=self.log_level == "trials", open_ui=self.open_spark_ui)
+        job = partial(
+            Job,
+            address=address,
+            quiet=self.log_level == "trials",
+            open_ui=self.open_spark_ui,
+            warm_start=address_in(self.warm_start),
+        )
         if self.application:
             given = [name for name in SPEC_FIELDS if getattr(self, name) is not None]
             beside = [name for name in given if name not in RETUNING_FIELDS]

@@ -105,7 +105,7 @@ def test_misspelled_module_has_a_short_error_and_is_not_retried(airflow: Site) -
     run = airflow.trigger("misspelled")
     run.wait("failed")
     assert run.tries() == 1
-    assert "no module named 'objectivs'; check the spelling" in run.log()
+    assert "did you mean 'objectives:quadratic'?" in run.log()
 
 
 @pytest.mark.timeout(600)  # three studies, one after another

@@ -27,7 +27,7 @@ from airflow_sparktune.errors import DriverLost, StorageError
 from airflow_sparktune.orchestrator.deploy.parcel import Parcel
 from airflow_sparktune.orchestrator.task_study import warn_of_local_storage
 from airflow_sparktune.study.journal.follow import read_study
-from airflow_sparktune.study.spec import ALGORITHMS, ARGUMENTS
+from airflow_sparktune.study.spec import ALGORITHMS, ARGUMENTS, packages
 from tests.orchestrator.conftest import Store
 
 RUN = "churn/tune/manual__2026-01-01T00_00_00_00_00-1e8dc70c"
@@ -409,6 +409,34 @@ def test_a_misspelled_objective_starts_no_spark(operator, run, spark_submit, tmp
     with pytest.raises(AirflowFailException, match=r"must fit its arguments.*'row'"):
         run(operator(objective="train:loss", objective_kwargs={"row": 5}))
     assert note() is None
+
+
+def test_a_warm_start_without_a_study_starts_no_spark(operator, run, spark_submit, tmp_path) -> None:
+    """Its address is opened by the task, unless the driver on another machine may find a folder there."""
+    note = spark_submit("works")
+    absent = str(tmp_path / "absent")
+    with pytest.raises(AirflowFailException, match=f"found no journal that can be read at {absent}"):
+        run(operator(warm_start=absent))
+    with pytest.raises(AirflowFailException, match="a URL or an absolute path, got 'last/week'"):
+        run(operator(warm_start="last/week"))
+    assert note() is None
+    spark_submit("works on YARN", master="yarn")
+    with suppress(DriverLost, AirflowFailException):  # the stand-in has no study to offer
+        run(operator(warm_start=absent, deploy_mode="cluster", durable=False))
+    assert note() is not None
+
+
+def test_a_missing_package_of_the_algorithm_starts_no_spark(operator, run, spark_submit, monkeypatch) -> None:
+    """It is missed only where the driver runs with this Python."""
+    note = spark_submit("works")
+    monkeypatch.setattr(packages, "find_spec", lambda name: None)
+    task = operator(algo="optuna:TPESampler")
+    with pytest.raises(AirflowFailException, match="needs the package 'optuna' where the driver runs"):
+        run(task)
+    assert note() is None
+    run(operator(algo="optuna:TPESampler", conf={"spark.pyspark.driver.python": "/opt/py/bin/python"}))
+    run(operator(algo="tpe"))
+    assert note() is not None
 
 
 def test_storage_that_cannot_be_written(operator, run, spark_submit, tmp_path) -> None:

@@ -12,9 +12,10 @@ from airflow_sparktune.driver.samplers.base import Suggestion
 from airflow_sparktune.driver.samplers.hyperopt import SuggestSampler, guarded_atpe
 from airflow_sparktune.driver.samplers.hyperopt_space import read_dimensions
 from airflow_sparktune.driver.samplers.hyperopt_tpe import Suggest
-from airflow_sparktune.driver.samplers.search_space import SearchSpace, bounds, within
+from airflow_sparktune.driver.samplers.search_space import SearchSpace
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.plain import plain
+from airflow_sparktune.study.space.match import bounds, within
 from airflow_sparktune.study.trial import Trial
 
 log = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ from itertools import chain, zip_longest
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.journal.bounds import one_line
-from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.retuning.champions import Champions
+from airflow_sparktune.study.retuning.earlier import earlier_study
 from airflow_sparktune.study.retuning.starts import WarmPoint
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.trial import TrialState
@@ -74,16 +74,13 @@ def _offered(spec: Spec, champions: Champions | None, study: str | None) -> Iter
 
 def _points_of(address: str, *, required: bool) -> list[WarmPoint]:
     """Return the configurations of a study's search, best first."""
-    follower = read_study(address)
-    found = follower.study
-    if not found.attempts:
-        why = f": {follower.problems[0]}" if follower.problems else ""
-        said = (
-            f"warm_start must be the address of a study, found no journal that can be read at {address}{why}"
-        )
+    try:
+        found = earlier_study(address)
+    except SpecError as error:
         if required:
-            raise SpecError(said)
-        log.warning("%s; going on without its points", one_line(said))
+            raise
+        log.warning("%s; going on without its points", one_line(str(error)))
+        return []
     ok = [trial for trial in found.searched if trial.state is TrialState.OK]
     ok.sort(key=lambda trial: trial.loss or 0.0)
     return [WarmPoint(params=trial.params, study=address) for trial in ok]

@@ -24,6 +24,7 @@ from airflow_sparktune.driver.samplers.search_space import SearchSpace
 from airflow_sparktune.errors import ObjectiveError, SpecError
 from airflow_sparktune.executor.objective import load
 from airflow_sparktune.study.space.dimensions import Dimension
+from airflow_sparktune.study.spec.packages import require_packages
 from airflow_sparktune.study.trial import Trial, TrialState
 
 # More greedy than hyperopt's own settings (20 startup jobs, gamma 0.25): better on 21 of 24 problems at
@@ -143,6 +144,7 @@ def document(trial: Trial, labels: list[str]) -> dict[str, Any]:
 
 
 def _algorithm(name: str) -> Suggest:
+    require_packages(name)
     match name:
         case "auto":
             from airflow_sparktune.driver.samplers.auto import auto_suggest

@@ -10,9 +10,9 @@ from hyperopt import pyll
 
 from airflow_sparktune.driver.samplers.base import Suggestion
 from airflow_sparktune.driver.samplers.hyperopt_space import hyperopt_space
-from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.plain import plain
 from airflow_sparktune.study.space.dimensions import Dimension
+from airflow_sparktune.study.space.match import Computed, Parameter, point_of
 
 # Nodes between a value and its parameter that change only the type.
 _CASTS = ("float", "int")
@@ -78,89 +78,29 @@ class SearchSpace:
 
         Raises SpecError with the name of the parameter and its bounds or options.
         """
-        point: dict[str, Any] = {}
-        _match(self.domain.expr, plain(params, what="params"), point, self._rows, at="params")
-        return self.suggestion(point)
+        return self.suggestion(point_of(_places(self.domain.expr, self._rows), params))
 
 
 def _has_parameters(option: Any) -> bool:
     return any(node.name == "hyperopt_param" for node in pyll.dfs(option))
 
 
-def within(row: Dimension, value: Any) -> bool:
-    """Return whether a number is within the known bounds of its dimension."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return False
-    if row.kind in ("choice", "randint", "uniformint") and value != int(value):
-        return False
-    low, high = bounds(row)
-    # A quantised number may be rounded past a bound, and bounds have rounding errors.
-    room = (row.step or 0.0) + 1e-9 * max(abs(low or 0.0), abs(high or 0.0))
-    return (low is None or low - room <= value) and (high is None or value <= high + room)
-
-
-def bounds(row: Dimension) -> tuple[float | None, float | None]:
-    """Return the smallest and the largest number of a dimension; for a choice, indices."""
-    return (0, len(row.options) - 1) if row.options is not None else (row.low, row.high)
-
-
-def _match(node: Any, value: Any, point: dict[str, Any], rows: Mapping[str, Dimension], *, at: str) -> None:
-    """Set the numbers in `point` for which a node of hyperopt's graph yields `value`; raises SpecError."""
+def _places(node: Any, rows: Mapping[str, Dimension]) -> Any:
+    """Return a hyperopt expression in the form that `point_of` reads."""
     match node.name:
         case "switch" if node.pos_args[0].name == "hyperopt_param":
-            _match_choice(node, value, point, rows, at=at)
+            chooser, *options = node.pos_args
+            below = tuple(_places(option, rows) for option in options)
+            return Parameter(rows[chooser.arg["label"].obj], below)
         case "hyperopt_param":
-            _match_number(rows[node.arg["label"].obj], value, point, at=at)
+            return Parameter(rows[node.arg["label"].obj])
         case name if name in _CASTS and len(node.pos_args) == 1:
-            _match(node.pos_args[0], value, point, rows, at=at)
+            return _places(node.pos_args[0], rows)
         case "literal":
-            if plain(node.obj, what=at) != value:
-                raise SpecError(f"{at} must be {node.obj!r} as in the space, got {value!r}")
+            return plain(node.obj, what="a constant of the space")
         case "dict" if not node.pos_args:
-            items = dict(node.named_args)
-            if not isinstance(value, Mapping) or set(value) != set(items):
-                keys = ", ".join(map(repr, sorted(items)))
-                raise SpecError(f"{at} must be an object with the keys {keys}, got {value!r}")
-            for key, item in items.items():
-                _match(item, value[key], point, rows, at=f"{at}[{key!r}]")
+            return {key: _places(item, rows) for key, item in node.named_args}
         case "pos_args":
-            if not isinstance(value, list) or len(value) != len(node.pos_args):
-                raise SpecError(f"{at} must be a list of {len(node.pos_args)} values, got {value!r}")
-            for index, (item, each) in enumerate(zip(node.pos_args, value, strict=True)):
-                _match(item, each, point, rows, at=f"{at}[{index}]")
+            return [_places(item, rows) for item in node.pos_args]
         case name:
-            raise SpecError(
-                f"{at} is computed in the space (by {name!r}), so a given value has no point; "
-                "build the value from plain parameters inside the objective"
-            )
-
-
-def _match_number(row: Dimension, value: Any, point: dict[str, Any], *, at: str) -> None:
-    if not within(row, value):
-        low, high = bounds(row)
-        kind = "a whole number" if row.kind in ("randint", "uniformint", "choice") else "a number"
-        span = "" if low is None or high is None else f" from {low:g} to {high:g}"
-        raise SpecError(f"{at} must be {kind}{span}, got {value!r}")
-    point[row.label] = int(value) if row.kind in ("randint", "choice") else float(value)
-
-
-def _match_choice(
-    node: Any, value: Any, point: dict[str, Any], rows: Mapping[str, Dimension], *, at: str
-) -> None:
-    chooser, *options = node.pos_args
-    label = chooser.arg["label"].obj
-    misfits = []
-    for index, option in enumerate(options):
-        found: dict[str, Any] = {}
-        try:
-            _match(option, value, found, rows, at=at)
-        except SpecError as error:
-            # Report the option for which most parameters matched.
-            misfits.append((len(found), str(error)))
-            continue
-        point[label] = index
-        point.update(found)
-        return
-    names = ", ".join(rows[label].options or ())
-    _, nearest = max(misfits, key=lambda each: each[0])
-    raise SpecError(f"{at} must be one of the options of {label!r} ({names}), got {value!r} ({nearest})")
+            return Computed(name)

@@ -14,6 +14,7 @@ from airflow_sparktune.orchestrator.deploy.process import Application, end_drive
 from airflow_sparktune.orchestrator.deploy.spark_conf import conf_of
 from airflow_sparktune.study.spec import RunTrialsOn
 from airflow_sparktune.study.spec.file import spec_sha256
+from airflow_sparktune.study.spec.packages import require_packages
 
 LOOPBACK = "127.0.0.1"
 
@@ -34,7 +35,10 @@ class Client:
         self._local = target.master.startswith("local")
 
     def submission(self, job: Job, folder: Path) -> Submission:
-        """Return the submission of the driver program, which removes its work folder when it ends."""
+        """Return the submission of the driver program, which removes its work folder when it ends.
+
+        Raises SpecError if the driver is to run with this Python, which lacks a package of its algorithm.
+        """
         parcel = Parcel.pack(folder, job.code)
         arguments = ["--study", job.drivers_address, "--work", str(folder)]
         settings = {
@@ -53,6 +57,8 @@ class Client:
         elif job.spec is not None:
             arguments += ["--spec-sha256", spec_sha256(job.spec)]
         conf = conf_of(self._target, settings=settings, fallbacks=fallbacks)
+        if job.spec is not None and conf["spark.pyspark.driver.python"] == sys.executable:
+            require_packages(job.spec.algo)
         return Submission(
             folder=folder,
             application=str(parcel.launcher),

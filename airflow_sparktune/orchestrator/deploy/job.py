@@ -19,7 +19,8 @@ class Job:
 
     `script` is the program and its arguments; `retuning` are the retuning fields for it (see
     study.spec.file). With `quiet`, Spark's log goes to a file, and only its warnings to the output.
-    `open_ui` makes the Spark UI of a local master reachable from other machines.
+    `open_ui` makes the Spark UI of a local master reachable from other machines. `warm_start` is the address
+    of the study that gives starting points, as this process opens it.
     """
 
     address: str
@@ -29,6 +30,7 @@ class Job:
     retuning: Mapping[str, Any] = field(default_factory=dict)
     quiet: bool = True
     open_ui: bool = False
+    warm_start: str | None = None
 
     @property
     def drivers_address(self) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
+from airflow_sparktune.errors import StorageError
 from airflow_sparktune.orchestrator.deploy.job import Job, Submission, Target
 from airflow_sparktune.orchestrator.deploy.way import Way, way_to
 from airflow_sparktune.orchestrator.deploy.work_folder import work_folder
 from airflow_sparktune.orchestrator.verdict import verdict
+from airflow_sparktune.study.retuning.earlier import earlier_study
 from airflow_sparktune.study.retuning.settled import refuse_another_decision
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.spec.file import write_retuning, write_spec
@@ -18,6 +21,14 @@ from airflow_sparktune.study.study import Study
 # Runs spark-submit to its end and returns its error or None. Calls its last argument right before it starts
 # an application, but not if it reconnects to one.
 Launch = Callable[[Way, Submission, Callable[[], None]], Exception | None]
+
+
+def _check_warm_start(address: str, *, in_cluster: bool) -> None:
+    """Raise SpecError if there is no study at an address that the driver opens, too."""
+    if in_cluster and "://" not in address:
+        return  # the driver's machine may have that folder
+    with suppress(StorageError):  # the driver has credentials of its own
+        earlier_study(address)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +55,10 @@ def run_job(
         refuse_another_decision(before, asked)
     if job.spec is not None and before.answers(job.spec):
         return Outcome(study=before, known_before=True)
-    way = way_to(target())
+    place = target()
+    way = way_to(place)
+    if job.warm_start is not None and before.starts is None:
+        _check_warm_start(job.warm_start, in_cluster=place.deploy_mode == "cluster")
 
     def start() -> None:
         if job.spec is not None:

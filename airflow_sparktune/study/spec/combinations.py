@@ -5,10 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.space import parse
+from airflow_sparktune.study.space.match import parameters, point_of
 from airflow_sparktune.study.spec.checks import RunTrialsOn
 
 if TYPE_CHECKING:
     from airflow_sparktune.study.spec.spec import Spec
+
+
+def check_points(spec: Spec) -> None:
+    """Raise SpecError if a point of `points_to_evaluate` is none of the space.
+
+    The driver checks points of a space that only it imports.
+    """
+    if spec.points_to_evaluate and not isinstance(spec.space, str):
+        tree = parameters(parse(spec.space))
+        for index, params in enumerate(spec.points_to_evaluate):
+            point_of(tree, params, at=f"points_to_evaluate[{index}]")
 
 
 def check_combinations(spec: Spec) -> None:

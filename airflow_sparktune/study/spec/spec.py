@@ -14,7 +14,7 @@ from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.retuning.rule import Confirm, DecisionRule, Guardrail, Margin
 from airflow_sparktune.study.spec import checks, retuning
 from airflow_sparktune.study.spec.checks import RunTrialsOn
-from airflow_sparktune.study.spec.combinations import check_combinations
+from airflow_sparktune.study.spec.combinations import check_combinations, check_points
 from airflow_sparktune.study.spec.field import SpecField, declaration_of, declared
 from airflow_sparktune.study.spec.texts import texts
 
@@ -301,7 +301,7 @@ class Spec:
     def of(cls, **given: Any) -> Spec:
         """Return a checked spec from values as a person writes them; raises SpecError.
 
-        At least one field must end the study.
+        At least one field must end the study, and the space must have the given points.
         """
         spec = cls.unbounded(**given)
         if all(getattr(spec, name) is None for name in _BOUNDS):
@@ -309,6 +309,7 @@ class Spec:
                 f"a spec must have one of {', '.join(_BOUNDS)}, got none, so the study would never end; "
                 "add max_evals: 50"
             )
+        check_points(spec)
         return spec
 
     @classmethod

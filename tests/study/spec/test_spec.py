@@ -69,11 +69,11 @@ SPECS = st.fixed_dictionaries(
 @given(SPECS)
 def test_a_spec_goes_to_json_and_back(given_: dict[str, Any]) -> None:
     """from_json(to_json(spec)) equals the spec, also after a round trip through JSON text."""
-    made = Spec.of(**given_)
+    made = Spec.unbounded(**given_)
     text = json.dumps(made.to_json(), allow_nan=False)
     assert Spec.from_json(json.loads(text)) == made
     assert Spec.from_json(json.loads(text)).to_json() == json.loads(text)
-    assert made.changed_identity(Spec.of(**given_)) == ()
+    assert made.changed_identity(Spec.unbounded(**given_)) == ()
 
 
 def test_keys_of_a_later_version_are_ignored() -> None:
@@ -121,7 +121,7 @@ ACCEPTED = [
     ("fresh_workers", True, True),
     ("fresh_workers", "False", False),
     ("objective_kwargs", {"layers": (64, np.int64(32))}, {"layers": [64, 32]}),
-    ("points_to_evaluate", ({"x": np.float64(0.5)}, {"x": (1, 2)}), [{"x": 0.5}, {"x": [1, 2]}]),
+    ("points_to_evaluate", ({"x": np.float64(0.5)}, {"x": 1}), [{"x": 0.5}, {"x": 1}]),
     ("points_to_evaluate", [], []),
 ]
 
@@ -264,6 +264,23 @@ def test_an_unknown_key(key: str, hint: str) -> None:
     """The error names the unknown key and the most similar one, or all keys."""
     with pytest.raises(SpecError, match=f"known keys only, got .{key}.; {hint}"):
         spec(**{key: 1})
+
+
+@pytest.mark.parametrize(
+    ("point", "message"),
+    [
+        ({"x": 2}, r"points_to_evaluate\[1\]\['x'\] must be a number from 0 to 1, got 2"),
+        ({"x": "0.5"}, r"from 0 to 1, got '0.5'; .* set render_template_as_native_obj=True"),
+        ({"x": 0.5, "y": 1}, r"points_to_evaluate\[1\] must be an object with the keys 'x'"),
+    ],
+)
+def test_points_must_be_points_of_the_space(point: dict[str, Any], message: str) -> None:
+    """They are checked where a person writes them; the space of a reference only the driver knows."""
+    given = {"points_to_evaluate": [{"x": 0.5}, point]}
+    with pytest.raises(SpecError, match=message):
+        spec(**given)
+    written = spec(space="m:SPACE", **given)
+    assert Spec.from_json({**spec().to_json(), **given}).points_to_evaluate == written.points_to_evaluate
 
 
 @pytest.mark.parametrize("bound", [{"timeout": 60}, {"loss_threshold": 0}, {"no_progress": 9}], ids=str)
