@@ -53,8 +53,7 @@ class Study:
     everything. `changes` counts the applied events, and `changed[n]` is the count at which trial n last
     changed. `lowest` is the successful trial of the search with the lowest loss. `trials_s` is the slot time
     that trials used, `slots_s` the time of all slots, and `last_improvement_s` the part of `slots_s` between
-    the last two improvements of the lowest loss. All three are in seconds. `decisions` counts the decisions
-    of a retuning, without those that only repeat what is on record.
+    the last two improvements of the lowest loss. All three are in seconds.
     """
 
     def __init__(self) -> None:
@@ -72,7 +71,6 @@ class Study:
         self.starts: StartsResolved | None = None
         self.nominated: Nominated | None = None
         self.decision: Decision | None = None
-        self.decisions = 0
         self.closed: Closed | None = None
         self.changes = 0
         self.changed: dict[int, int] = {}
@@ -98,7 +96,6 @@ class Study:
                 self.nominated = event
             case Decided():
                 self.decision = event.decision
-                self.decisions += event.entry is None
             case Alive():
                 self._take_timing(event)
             case Closed():

@@ -137,7 +137,7 @@ class Retuning:
         recorded = Decision.from_json(entry.evidence)
         if recorded != self._study.decision:
             log.warning("entry %d of the record: %s: %s", entry.number, entry.action, recorded.reason)
-            self._recorder.note(Decided, decision=recorded, entry=entry.number)
+            self._recorder.note(Decided, decision=recorded)
 
     @property
     def _incumbent(self) -> Incumbent | None:

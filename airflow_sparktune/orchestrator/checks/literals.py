@@ -18,7 +18,7 @@ from airflow_sparktune.orchestrator.deploy.user_code import REFERENCES, module_r
 from airflow_sparktune.orchestrator.task_study import folders_of, storage_root
 from airflow_sparktune.study.journal.bounds import require_small
 from airflow_sparktune.study.plain import scalar
-from airflow_sparktune.study.retuning.retention import Keep
+from airflow_sparktune.study.retuning.keep import Keep
 from airflow_sparktune.study.space import Choice, Number
 from airflow_sparktune.study.spec import ARGUMENTS
 

@@ -303,22 +303,21 @@ class Nominated(Event):
 class Decided(Event):
     """The retuning has decided which configuration goes to production.
 
-    `entry` is set if the record of champions has another decision for the study than the one before, such as
-    `outdated`: this is that decision then, and `entry` the number of its entry.
+    A second event replaces the first: the record of champions has another decision of the study, such as
+    `outdated`.
     """
 
     KIND = "decided"
-    SHAPE: ClassVar[Shape] = {"decision": shape.group, "entry": shape.optional(shape.whole)}
+    SHAPE: ClassVar[Shape] = {"decision": shape.group}
 
     decision: Decision
-    entry: int | None = None
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> dict[str, Any]:
-        return {"decision": Decision.from_json(data["decision"]), "entry": data.get("entry")}
+        return {"decision": Decision.from_json(data["decision"])}
 
     def dump(self) -> dict[str, Any]:
-        return {"decision": self.decision.to_json(), "entry": self.entry}
+        return {"decision": self.decision.to_json()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

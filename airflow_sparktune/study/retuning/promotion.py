@@ -49,7 +49,7 @@ def put_on_record(study: Study, address: str, champions: Champions, *, at: float
             reason=f"trial {best.number} has the best {'expected ' if study.recommended else ''}"
             f"{study.metric.name}; there was no incumbent to compare with",
         )
-    cause = f"{_name(study, address)}, decision {study.decisions}"
+    cause = _name(study, address)
     facts = _facts(study, decision, address, at=at)
     basis = study.starts.basis if study.starts else None
     waits = study.spec.promote == "manual" and decision.changes_production
@@ -84,7 +84,7 @@ def promote(study: Study, address: str, *, at: float, by: str) -> Promotion:
         try:
             entry = champions.add(
                 Action.PROMOTED,
-                cause=f"promote {_name(study, driver_address)}, decision {study.decisions}",
+                cause=f"promote {_name(study, driver_address)}",
                 basis=study.starts.basis if study.starts else None,
                 by=by,
                 **_facts(study, decision, driver_address, at=at),
