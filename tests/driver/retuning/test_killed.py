@@ -99,12 +99,12 @@ def test_a_driver_killed_at_any_write(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_an_existing_decision_is_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A driver that finds a decision runs no trial, even with other limits."""
+    """A driver that finds a decision runs no trial, also with a limit that would have ended sooner."""
     weeks = Weeks.within(tmp_path)
     weeks.run("w1")
     second_week(weeks, Crash(), monkeypatch)
     before = weeks.study("w2")
-    again = weeks.run("w2", noisy(0.9), seed=4, max_evals=50)
+    again = weeks.run("w2", noisy(0.9), seed=4, max_evals=8)
     assert weeks.calls == []
     assert again.decision == before.decision
     assert len(weeks.record().history()) == 2
