@@ -220,7 +220,7 @@ class Retuning:
         """Return the decision to keep an incumbent that was not measured before the study ended."""
         return Decision(
             outcome=Outcome.KEPT,
-            reason="the study ended before the incumbent was measured; raise its limits to get a decision",
+            reason="the study ended before the incumbent was measured; the next run needs higher limits",
             params=self._incumbent.params if self._incumbent else None,
             number=None if trial is None else trial.number,
         )
