@@ -69,8 +69,8 @@ SPEC_FIELDS = tuple(item.name for item in ARGUMENTS)
 
 _DOC = """Tune hyperparameters on Spark, and push the best ones to XCom.
 
-Accepts all arguments of SparkSubmitOperator. The arguments of the spec are checked when the task runs, after
-templating, so templates, XComArgs and mapped values work.
+Accepts all arguments of SparkSubmitOperator. Literal arguments of the spec are checked while the DAG is
+parsed; templates, XComArgs and mapped values when the task runs.
 
 To run a script around `hyperopt.fmin` with this package's SparkTrials, pass it as `application` instead of
 objective, space and limits.
