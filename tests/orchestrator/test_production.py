@@ -123,11 +123,10 @@ def test_a_result_that_is_read_after_a_rollback_is_outdated(retune, run, operato
 
 
 def test_a_kept_champion_that_was_rolled_back_is_not_returned(retune, run, operator, spark_submit) -> None:
-    _, ti, _ = retune("replaces")
-    retune("keeps", max_evals=4)
+    _, ti, _ = retune("keeps")
     record_of(ti).add(Action.PROMOTED, cause="a", at=1.0, params={"x": 7}, reason="", study="other")
     spark_submit("dies early")
-    assert run(operator(incumbent="champion", max_evals=4))[0] == {"x": 7}
+    assert run(operator(incumbent="champion"))[0] == {"x": 7}
 
 
 def test_a_proposal_that_is_read_after_a_rollback_is_outdated(retune, run, operator, spark_submit) -> None:
