@@ -72,19 +72,19 @@ READERS: dict[str, tuple[str, Callable[[Storage, bytes], Any]]] = {
     ),
     "retuning.json": ("retuning.json", lambda storage, _: with_retuning(SPEC, storage)),
     "a champion": (
-        "@champions/all/00000001-5d41402a.json",
+        "@champions/all/00000001.json",
         lambda storage, _: Champions("memory://root").current(),
     ),
     "the history of champions": (
-        "@champions/all/00000001-5d41402a.json",
+        "@champions/all/00000001.json",
         lambda storage, _: [entry.to_json() for entry in Champions("memory://root").history([])],
     ),
     "the segments": (
-        "@champions/segment=x/00000001-5d41402a.json",
+        "@champions/segment=x/00000001.json",
         lambda storage, _: segments("memory://root"),
     ),
     "what may be removed": (
-        "@champions/all/00000001-5d41402a.json",
+        "@champions/all/00000001.json",
         lambda storage, _: removable(find("memory://root", []), Keep(newest=1), [], now=0.0),
     ),
 }
