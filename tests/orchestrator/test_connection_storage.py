@@ -17,6 +17,7 @@ from airflow_sparktune import connections, load_study
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.storage import connections as opened_by
 from airflow_sparktune.study.storage import open_storage
+from airflow_sparktune.testing.samples import closed, opened, write
 from tests.study.s3.conftest import BUCKET, proxy, s3_server  # noqa: F401 - fixtures
 from tests.study.s3.faulty_proxy import FaultyProxy, Request
 
@@ -48,6 +49,8 @@ def test_airflow_uses_the_connection_and_the_driver_its_own_credentials(
     """The command line, the settings, the study and the logs contain no secret of the connection."""
     note = spark_submit("works")
     storage = f"s3://lake@{BUCKET}/sparktune"
+    write(open_storage(f"s3://{BUCKET}/other/g0"), 1, [opened(), closed()])
+    lake.clear()
     best, ti = run(operator(storage=storage, warm_start=f"s3://lake@{BUCKET}/other/g0"))
     assert best == {"x": 0}
     assert lake == {KEY, DRIVERS_KEY}

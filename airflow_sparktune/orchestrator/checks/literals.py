@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_sparktune.errors import SparktuneError, SpecError
 from airflow_sparktune.orchestrator.checks.lookup import check_named
-from airflow_sparktune.orchestrator.deploy.user_code import REFERENCES, module_reference
+from airflow_sparktune.orchestrator.deploy.user_code import REFERENCES, is_reference, module_reference
 from airflow_sparktune.orchestrator.task_study import folders_of, storage_root
 from airflow_sparktune.study.journal.bounds import require_small
 from airflow_sparktune.study.plain import scalar
@@ -66,12 +66,11 @@ def check_literals(operator: BaseOperator) -> None:
 
 
 def _check(name: str, check: Any, value: Any, bases: Sequence[Path]) -> None:
-    if name not in REFERENCES or not isinstance(value, str):
+    if name not in REFERENCES or not is_reference(value):
         check(name, value)
         return
     check(name, module_reference(value))
-    if ":" in value:
-        check_named(value, bases=bases)
+    check_named(value, bases=bases)
 
 
 def _is_literal(value: Any, *, files: Sequence[str]) -> bool:

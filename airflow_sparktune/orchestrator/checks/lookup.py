@@ -18,6 +18,7 @@ from airflow_sparktune.orchestrator.checks.bindings import Bindings, bindings, d
 from airflow_sparktune.orchestrator.deploy.user_code import (
     REFERENCES,
     UserCode,
+    is_reference,
     module_reference,
     modules_beside,
     source_file,
@@ -45,7 +46,7 @@ def check_references(
     files = code.files if code is not None else {}
     for argument in REFERENCES:
         reference = named.get(argument)
-        if isinstance(reference, str) and ":" in reference:
+        if is_reference(reference):
             module, _, name = reference.partition(":")
             source = _source(module, name, files)
             if source is None:

@@ -8,9 +8,10 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from airflow_sparktune.errors import ObjectiveError, SpecError
+from airflow_sparktune.study.spec.checks import OPTUNA
 
 # The arguments of a spec that may refer to user code.
 REFERENCES = ("objective", "space", "shared_data", "algo")
@@ -45,7 +46,7 @@ def gather_code(given: Mapping[str, Any], *, bases: Sequence[Path]) -> tuple[dic
     named, files = dict(given), dict[str, bytes]()
     for argument in REFERENCES:
         reference = given.get(argument)
-        if isinstance(reference, str) and ":" in reference:
+        if is_reference(reference):
             where = reference.rpartition(":")[0]
             if where.endswith(".py"):
                 path = _named_file(where, bases)
@@ -54,6 +55,11 @@ def gather_code(given: Mapping[str, Any], *, bases: Sequence[Path]) -> tuple[dic
             else:
                 files |= _module(where.split(".")[0], bases)
     return named, UserCode(with_imports(files, bases=bases)) if files else None
+
+
+def is_reference(value: Any) -> TypeGuard[str]:
+    """Return whether a value refers to code, as `module:name` or `path/to/file.py:name`."""
+    return isinstance(value, str) and ":" in value and not value.startswith(f"{OPTUNA}:")
 
 
 def module_reference(reference: str) -> str:

@@ -105,6 +105,7 @@ def test_missing_arguments() -> None:
 def test_all_references_are_looked_up() -> None:
     """The space, the shared data and the algorithm are checked too; a plain name is not a reference."""
     check(space="train:SPACE", shared_data="train:load", algo="tpe")
+    check(algo="optuna:TPESampler", files={**FILES, "optuna.py": b""})
     for argument in ("space", "shared_data", "algo"):
         with pytest.raises(ObjectiveError, match="has no 'SPAC'; did you mean 'SPACE'"):
             check(**{argument: "train:SPAC"})
