@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests.integration.airflow_site import Site, standalone
+
 # Before anything imports Airflow: no test reads or writes the user's own Airflow home.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="sparktune-tests-")
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
@@ -21,6 +23,22 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # No deadline: how long one example takes depends on what else the machine does.
 settings.register_profile("sparktune", deadline=None, max_examples=50)
 settings.load_profile("sparktune")
+
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Run one Airflow for all tests, with the examples and the DAGs of the tests."""
+    tests = ROOT / "tests"
+    bundles = {
+        "examples": ROOT / "dags",
+        "scenarios": tests / "integration" / "dags",
+        "watched": tests / "dashboard" / "site" / "dags",
+    }
+    with standalone(tmp_path_factory.mktemp("airflow"), bundles=bundles) as site:
+        yield site
 
 
 @pytest.fixture(autouse=True)

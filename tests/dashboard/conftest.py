@@ -38,6 +38,7 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """Yield a browser page; any error in it fails the test. A screenshot is stored in tests/artifacts."""
     context = browser.new_context(viewport={"width": 1300, "height": 950}, color_scheme="light")
+    context.set_default_timeout(120_000)  # for a busy machine
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))

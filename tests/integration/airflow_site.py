@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -129,16 +130,23 @@ class Site:
 
         Airflow responds with 500 if its SQLite is locked for too long; idempotent requests are retried.
         """
-        headers = logged_in(self.url, "admin", self.password)
         for left in (3, 2, 1, 0):
-            answer = httpx.request(
-                method, f"{self.url}/api/v2/{path}", headers=headers, json=data or None, timeout=60
-            )
+            answer = self._api.request(method, path, json=data or None)
             if answer.is_server_error and left and method in ("GET", "PATCH"):
                 continue
             answer.raise_for_status()
             break
         return answer.json() if answer.content else None
+
+    @cached_property
+    def _api(self) -> httpx.Client:
+        """Return a client that has logged in once: each wait asks several times a second."""
+        return httpx.Client(
+            base_url=f"{self.url}/api/v2/",
+            headers=logged_in(self.url, "admin", self.password),
+            limits=httpx.Limits(max_keepalive_connections=0),  # a server may close an idle connection
+            timeout=60,
+        )
 
     def trigger(self, dag: str, run: str = "r1", *, date: str | None = None) -> Run:
         """Start a run of a DAG, optionally for a logical date, as soon as its file has been parsed."""
@@ -240,6 +248,9 @@ def standalone(
         "HOME": os.environ["HOME"],
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PARALLELISM": "3",
+        # For a busy machine, and because no file changes.
+        "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "120",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(folders),
         **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
         **SPARK,
@@ -290,7 +301,7 @@ def running(
     }
     log = home / f"{command}.log"
     # A new session, because a SIGINT to its process group stops all of Airflow.
-    with log.open("wb") as out:
+    with log.open("ab") as out:
         process = subprocess.Popen(
             [str(Path(sys.executable).parent / "airflow"), command],
             env={**environment, **settings},

@@ -8,19 +8,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # the helpers beside the tests, under every import mode
 
-from airflow_site import Site, standalone
 from standalone_cluster import standalone_cluster
 
 collect_ignore = ["dags"]  # loaded by the real Airflow
-ROOT = Path(__file__).parent.parent.parent
-
-
-@pytest.fixture(scope="session")
-def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Run one Airflow for all tests, with the examples and the scenarios."""
-    bundles = {"examples": ROOT / "dags", "scenarios": Path(__file__).parent / "dags"}
-    with standalone(tmp_path_factory.mktemp("airflow"), bundles=bundles) as site:
-        yield site
 
 
 @pytest.fixture(scope="session")

@@ -1,28 +1,31 @@
-"""The Tuning tab inside a real Airflow: while trials run, for different users, and below a path."""
+"""The Tuning tab inside a real Airflow: while trials run, for different users, below a path.
+
+It must not harm Airflow's own pages when the storage hangs.
+"""
 
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
+from airflow_sparktune.study.address import study_address
+from airflow_sparktune.study.journal.follow import read_study
+from airflow_sparktune.study.stop_request import stop_requested
+from airflow_sparktune.study.storage import open_storage
 from tests.dashboard.helpers.browsers import log_in
 from tests.dashboard.helpers.second_server import PASSWORDS, Server, second_server
-from tests.integration.airflow_site import PASSWORD, Run, Site, standalone
+from tests.dashboard.helpers.synthetic import Writer
+from tests.integration.airflow_site import PASSWORD, Run, Site, logged_in
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
-HERE = Path(__file__).parent.parent
-
-
-@pytest.fixture(scope="module")
-def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    bundles = {"examples": HERE.parent.parent / "dags", "watched": HERE / "site" / "dags"}
-    with standalone(tmp_path_factory.mktemp("airflow"), bundles=bundles) as site:
-        yield site
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +42,19 @@ def watched(airflow: Site) -> Run:
     return run
 
 
+def address(run: Run) -> str:
+    storage = str(run.site.home / "sparktune")
+    return study_address(storage, dag_id=run.dag, task_id="tune", run_id=run.run)
+
+
 def tuning_tab(page: Page, url: str, run: Run, task: str = "tune") -> FrameLocator:
     page.goto(f"{url}/dags/{run.dag}/runs/{run.run.replace('+', '%2B')}/tasks/{task}")
-    page.get_by_role("link", name="Tuning", exact=True).click(timeout=120_000)
+    page.get_by_role("link", name="Tuning", exact=True).click()
     return page.frame_locator("iframe[title=Tuning]")
 
 
 def test_the_tab_fills_while_the_demo_runs_on_spark(page: Page, airflow: Site) -> None:
+    """This run of retune_digits stands for it among the examples of test_airflow.py."""
     log_in(page, airflow.url, "admin", PASSWORD)
     run = airflow.trigger("retune_digits", "demo")
     tab = tuning_tab(page, airflow.url, run)
@@ -63,6 +72,15 @@ def test_the_tab_fills_while_the_demo_runs_on_spark(page: Page, airflow: Site) -
     expect(tab.locator("#losses .axis").first).to_be_attached()
     tab.locator("#importance-title").scroll_into_view_if_needed()
     expect(tab.locator("#importance")).to_contain_text("learning_rate")
+
+    run.wait("success", "failed", "upstream_failed", task="train")
+    assert run.state(task="train") == "success", run.log()
+    best = read_study(address(run)).study.best
+    scores = run.xcom(task="train")
+    assert run.xcom() == run.xcom(key="tuning_result")["best_params"] == best.params
+    assert run.xcom(key="best_loss") == best.loss
+    assert scores["accuracy"] > scores["default_accuracy"]
+    assert Path(scores["model"]).is_file()
 
 
 def test_the_operators_link_leads_to_the_page(page: Page, airflow: Site) -> None:
@@ -106,7 +124,7 @@ def test_the_tab_follows_airflows_theme(page: Page, server: Server, watched: Run
 def test_the_history_is_a_tab_of_the_task(page: Page, server: Server, watched: Run) -> None:
     log_in(page, server.url, "reader", PASSWORDS["reader"])
     page.goto(f"{server.url}/dags/{watched.dag}/tasks/tune")
-    page.get_by_role("link", name="Tuning history").click(timeout=120_000)
+    page.get_by_role("link", name="Tuning history").click()
     history = page.frame_locator("iframe[title='Tuning history']")
 
     history.get_by_role("link", name="manual__2026").click()
@@ -140,3 +158,42 @@ def test_files_and_requests_without_a_dag_are_guarded(server: Server) -> None:
     assert server.get("/sparktune/dags/~/tasks/tune/runs/r/study", user="reader").status_code == 400
     for path in ("/sparktune/docs", "/sparktune/openapi.json"):
         assert server.get(path).status_code == httpx.codes.NOT_FOUND
+
+
+def test_a_user_who_may_edit_the_task_instance_may_stop_its_study(airflow: Site, server: Server) -> None:
+    study = address(Run(airflow, "churn", "r"))
+    Writer(study).open()
+    url = f"{server.url}/sparktune/dags/churn/tasks/tune/runs/r/stop?generation=0"
+    headers = {"Content-Type": "application/json", "Origin": f"http://{urlsplit(server.url).netloc}"}
+
+    def status(user: str | None, **changed: str) -> int:
+        login = logged_in(server.url, user, PASSWORDS[user]) if user else {}
+        return httpx.put(url, content="{}", headers={**headers, **login, **changed}, timeout=30).status_code
+
+    assert status(None) == httpx.codes.UNAUTHORIZED
+    assert status("reader") == httpx.codes.FORBIDDEN
+    assert status("editor", Origin="http://evil.example") == httpx.codes.FORBIDDEN
+    assert stop_requested(open_storage(study), attempt=1) is None
+    assert status("editor") == httpx.codes.OK
+
+    found = stop_requested(open_storage(study), attempt=1)
+    assert found is not None
+    assert found.by == "editor"
+
+
+def test_a_hundred_hanging_requests_leave_airflow_alone(airflow: Site) -> None:
+    """The storage is a server that accepts connections and never responds."""
+    with socket.create_server(("127.0.0.1", 0), backlog=200) as silent:
+        storage = f"http://127.0.0.1:{silent.getsockname()[1]}/studies"
+        with second_server(airflow, AIRFLOW__SPARKTUNE__STORAGE=storage) as server:
+            login = logged_in(server.url, "reader", PASSWORDS["reader"])
+            study = f"{server.url}/sparktune/dags/churn/tasks/tune/runs/r/study"
+            with ThreadPoolExecutor(100) as pool:
+                asked = [pool.submit(httpx.get, study, headers=login, timeout=120) for _ in range(100)]
+                wait([asked[0]], timeout=2)  # some hang by now
+
+                assert not all(each.done() for each in asked)
+                for path in ("/api/v2/version", "/api/v2/monitor/health"):
+                    answer = httpx.get(f"{server.url}{path}", headers=login, timeout=10)
+                    assert answer.status_code == httpx.codes.OK
+                assert {each.result().status_code for each in asked} == {503}

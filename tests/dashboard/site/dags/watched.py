@@ -1,4 +1,4 @@
-"""A DAG whose task writes a study as a driver does, slowly enough for a page to watch it."""
+"""A DAG whose task writes a study as a driver does, and one whose task does not."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def watched():
             task_id=instance.task_id,
             run_id=instance.run_id,
         )
-        live_study(address, trials=30, pause_s=0.8)
+        live_study(address, trials=30, pause_s=0.01)
 
     @task
     def train():

@@ -12,8 +12,8 @@ from airflow.sdk.definitions.asset import Model
 from airflow.sdk.definitions.timetables.assets import AssetOrTimeSchedule
 from airflow.serialization.encoders import coerce_to_core_timetable
 from airflow.timetables.base import TimeRestriction
-from airflow_site import wait_for
 
+from tests.integration.airflow_site import wait_for
 from tests.integration.site.airflow_local_settings import dag_policy
 
 # Schedules, and moments at which Airflow starts a run of a DAG that is unpaused.
