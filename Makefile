@@ -23,7 +23,7 @@ ui: install ## Start Airflow with the example DAGs on http://localhost:8080
 	$(RUN) tools/ui.sh
 
 test: unit ## Run all tests
-	$(RUN) pytest -m "integration and not soak"
+	$(RUN) pytest -n 2 --dist loadscope -m "integration and not soak"
 
 test-spark: install ## Run the tests that need Spark with another release (SPARK=3.5.9), without Airflow
 	JAVA_HOME="$$(cat $(JAVA))" tools/test_spark.sh $(SPARK) $(ARGS)

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -26,6 +29,39 @@ settings.load_profile("sparktune")
 
 
 ROOT = Path(__file__).parents[1]
+# Fixtures that take long to start, and the files of their tests. A test with several counts for the first.
+TOGETHER = {
+    "airflow": "tests/(dashboard/browser/test_airflow_tab|integration/test_(airflow|impo|retun|track))",
+    "cluster": "tests/integration/test_(standalone|user_code)",
+    "spark": "tests/driver/(backends/|fmin/|spark/|test_attempt)",
+    "browser": "tests/dashboard/browser/",
+    "server": "tests/tracking/test_mlflow_server",
+}
+
+
+def together(test: str) -> str:
+    """Return the costly fixture for whose tests this one runs, or its own name."""
+    return next((fixture for fixture, files in TOGETHER.items() if re.match(files, test)), test)
+
+
+@pytest.hookimpl(optionalhook=True)  # pytest-xdist is not there with another release of Spark
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Start each costly fixture in one process only: `-n 2 --dist loadscope`."""
+    if config.getvalue("dist") != "loadscope":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    scheduler = LoadScopeScheduling(config, log)
+    scheduler._split_scope = together
+    return scheduler
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse a test that uses a costly fixture and is not among its tests."""
+    for item in items:
+        costly = next((name for name in TOGETHER if name in getattr(item, "fixturenames", ())), None)
+        if costly and together(item.nodeid) != costly:
+            raise pytest.UsageError(f"{item.nodeid} uses {costly}: add its file to TOGETHER")
 
 
 @pytest.fixture(scope="session")
