@@ -44,15 +44,15 @@ def address(started: tuple[Result, FastAPI]) -> str:
 
 
 @pytest.fixture
-def browser(started: tuple[Result, FastAPI]) -> Iterator[TestClient]:
+def client(started: tuple[Result, FastAPI]) -> Iterator[TestClient]:
     with TestClient(started[1], base_url=URL) as client:
         yield client
 
 
 @pytest.fixture
-def page(browser: TestClient, address: str) -> str:
+def page(client: TestClient, address: str) -> str:
     """The page in a browser that has opened the address."""
-    return browser.get(address).text
+    return client.get(address).text
 
 
 def routes(app: FastAPI) -> list[tuple[str, str]]:
@@ -67,7 +67,7 @@ def test_the_address_has_a_token_that_differs_each_time(started: Any, address: s
     assert again != address
 
 
-def test_nothing_is_served_without_the_token(started: tuple[Result, FastAPI], browser: TestClient) -> None:
+def test_nothing_is_served_without_the_token(started: tuple[Result, FastAPI], client: TestClient) -> None:
     """Not to `/`, not the page's files, and not whether an address exists."""
     asked = [
         *routes(started[1]),
@@ -77,7 +77,7 @@ def test_nothing_is_served_without_the_token(started: tuple[Result, FastAPI], br
     ]
     assert len(asked) > 12
     for method, path in asked:
-        answer = browser.request(method, path)
+        answer = client.request(method, path)
         assert answer.status_code == 401, path
         if method != "HEAD":
             assert "the whole address that <code>sparktune ui</code> printed" in answer.text
@@ -85,8 +85,8 @@ def test_nothing_is_served_without_the_token(started: tuple[Result, FastAPI], br
         assert answer.headers["content-security-policy"].startswith("default-src 'none'")
 
 
-def test_the_token_becomes_a_cookie_and_leaves_the_address(browser: TestClient, address: str) -> None:
-    answer = browser.get(f"{address}&map_index=-1", follow_redirects=False)
+def test_the_token_becomes_a_cookie_and_leaves_the_address(client: TestClient, address: str) -> None:
+    answer = client.get(f"{address}&map_index=-1", follow_redirects=False)
 
     assert (answer.status_code, answer.headers["location"]) == (303, f"{URL}/?map_index=-1")
     name, value = answer.headers["set-cookie"].split(";")[0].split("=")
@@ -98,37 +98,37 @@ def test_the_token_becomes_a_cookie_and_leaves_the_address(browser: TestClient, 
     assert answer.headers["cache-control"] == "no-store"
 
 
-def test_a_browser_that_is_logged_in_gets_everything(browser: TestClient, page: str) -> None:
+def test_a_browser_that_is_logged_in_gets_everything(client: TestClient, page: str) -> None:
     assert "<title>Tuning</title>" in page
-    assert browser.get("/").url.path == PAGE
-    assert browser.get(f"{PAGE}study").json()["phase"] == "running"
-    assert browser.get(f"{PAGE}../../../../static/style.css").status_code == 200
-    assert browser.get("/nothing").status_code == 404
+    assert client.get("/").url.path == PAGE
+    assert client.get(f"{PAGE}study").json()["phase"] == "running"
+    assert client.get(f"{PAGE}../../../../static/style.css").status_code == 200
+    assert client.get("/nothing").status_code == 404
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "%C3%A9", "%ED%A0%80"])
-def test_a_wrong_token_or_cookie_is_refused(browser: TestClient, address: str, token: str) -> None:
+def test_a_wrong_token_or_cookie_is_refused(client: TestClient, address: str, token: str) -> None:
     cookie = {"Cookie": f"sparktune-{PORT}={token or 'x'}"}
-    assert browser.get(f"/?token={token}", headers=cookie, follow_redirects=False).status_code == 401
+    assert client.get(f"/?token={token}", headers=cookie, follow_redirects=False).status_code == 401
     truth = urlsplit(address).query.removeprefix("token=")
     for near in (truth[:-1], f"{truth}x", truth.swapcase()):
-        assert browser.get(f"/?token={near}", follow_redirects=False).status_code == 401
+        assert client.get(f"/?token={near}", follow_redirects=False).status_code == 401
     # The token itself is not the cookie.
-    assert browser.get("/", headers={"Cookie": f"sparktune-{PORT}={truth}"}).status_code == 401
+    assert client.get("/", headers={"Cookie": f"sparktune-{PORT}={truth}"}).status_code == 401
 
 
-def test_a_change_needs_the_token_of_the_page(browser: TestClient, page: str, tmp_path: Path) -> None:
+def test_a_change_needs_the_token_of_the_page(client: TestClient, page: str, tmp_path: Path) -> None:
     """The cookie alone is also sent for pages of other ports of this machine."""
     token = re.search(r'<meta name="sparktune-token" content="([\w-]+)">', page)
     assert token
     for header in ({}, {"X-Sparktune-Token": ""}, {"X-Sparktune-Token": f"{token[1]}x"}):
-        answer = browser.put(f"{PAGE}stop?generation=0", headers={**CHANGE, **header}, content="{}")
+        answer = client.put(f"{PAGE}stop?generation=0", headers={**CHANGE, **header}, content="{}")
         assert (answer.status_code, "reload the page" in answer.json()["detail"]) == (403, True)
-    assert browser.delete("/", headers=CHANGE).status_code == 403
+    assert client.delete("/", headers=CHANGE).status_code == 403
     assert stop_requested(LocalStorage(str(tmp_path)), attempt=1) is None
 
     header = {"X-Sparktune-Token": token[1]}
-    answer = browser.put(f"{PAGE}stop?generation=0", headers={**CHANGE, **header}, content="{}")
+    answer = client.put(f"{PAGE}stop?generation=0", headers={**CHANGE, **header}, content="{}")
     assert answer.status_code == 200
     assert stop_requested(LocalStorage(str(tmp_path)), attempt=1) is not None
 
