@@ -23,6 +23,13 @@ SHARED = {
     "first": _rate,
     "model": hp.choice("model", [{"rate": _rate, "depth": hp.randint("depth", np.int64(4))}, "none"]),
 }
+_inner = hp.choice("inner", [{"deep": hp.loguniform("deep", -9, 0.5)}, {"flat": hp.normal("flat", 1, 2)}])
+# Two ways lead to `inner` and the parameters below it.
+WAYS = {
+    "z": hp.choice("first", [{"inner": _inner}, "none"]),
+    "second": hp.pchoice("second", [(0.3, {"inner": _inner, "q": hp.quniform("q", 0.3, 9, 0.4)}), (0.7, 0)]),
+    "rate": _rate,
+}
 NUMPY = {
     "x": hp.uniform("x", np.float32(0), np.int64(3)),
     "k": hp.choice("k", [np.int64(3), np.float32(0.5), np.str_("text")]),
