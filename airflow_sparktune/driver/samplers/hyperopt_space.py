@@ -19,6 +19,7 @@ from airflow_sparktune.study import space as spaces
 from airflow_sparktune.study.plain import plain, scalar
 from airflow_sparktune.study.space import Choice, Number
 from airflow_sparktune.study.space.dimensions import Dimension, dimensions, name_of
+from airflow_sparktune.study.space.nodes import Way
 
 
 def hyperopt_space(space: Any) -> tuple[Any, tuple[Dimension, ...]]:
@@ -87,15 +88,8 @@ def _write(tree: Any, path: str = "") -> Any:
             return tree
 
 
-def _read(
-    node: Any,
-    parent: str | None = None,
-    branch: int | None = None,
-    *,
-    whole: bool = False,
-    any_value: bool = False,
-) -> Iterator[Dimension]:
-    """Yield the dimensions below a node of hyperopt's graph, in the order of the space.
+def _read(node: Any, way: Way = (), *, whole: bool = False, any_value: bool = False) -> Iterator[Dimension]:
+    """Yield the dimensions below a node of hyperopt's graph, in the order of the graph.
 
     Raises SpecError for values that are not JSON, unless `any_value`.
     """
@@ -103,36 +97,42 @@ def _read(
     match node.name:
         case "switch" if node.pos_args[0].name == "hyperopt_param":
             chooser, *options = node.pos_args
-            label = chooser.arg["label"].obj
+            label, drawn = chooser.arg["label"].obj, chooser.arg["obj"]
             names = tuple(name_option(option, index, label=label) for index, option in enumerate(options))
-            yield Dimension(label, "choice", options=names, parent=parent, branch=branch)
+            weights = pyll.rec_eval(drawn.arg["p"]) if drawn.name == "categorical" else None
+            yield Dimension(label, "choice", options=names, weights=_floats(weights), ways=(way,))
             for index, option in enumerate(options):
-                yield from _read(option, label, index, any_value=any_value)
+                yield from _read(option, (*way, (label, index)), any_value=any_value)
         case "hyperopt_param":
-            yield _read_number(node.arg["label"].obj, node.arg["obj"], parent, branch, whole=whole)
+            yield _read_number(node.arg["label"].obj, node.arg["obj"], way, whole=whole)
         case "literal" if not any_value:
-            _constant(node.obj, label=parent)
+            _constant(node.obj, label=way[-1][0] if way else None)
         case name:
             # hp.uniformint is int(float(quniform)).
             whole = name == "int" or (whole and name == "float")
             for item in node.inputs():
-                yield from _read(item, parent, branch, whole=whole, any_value=any_value)
+                yield from _read(item, way, whole=whole, any_value=any_value)
 
 
-def _read_number(label: str, node: Any, parent: str | None, branch: int | None, *, whole: bool) -> Dimension:
+def _floats(values: Any) -> tuple[float, ...] | None:
+    return None if values is None else tuple(map(float, values))
+
+
+def _read_number(label: str, node: Any, way: Way, *, whole: bool) -> Dimension:
     # Bounds may be numpy scalars, which the journal cannot hold.
     given = {name: scalar(arg.obj) for name, arg in node.arg.items() if isinstance(arg, pyll.Literal)}
+    kind, step, log = node.name, given.get("q"), "log" in node.name
     low, high = given.get("low"), given.get("high")
-    if node.name == "randint":
+    if kind == "randint":
         low, high = (0, low) if high is None else (low, high)
         high = None if high is None else high - 1
-    elif "log" in node.name and low is not None and high is not None:
+    first, second = given.get("mu", low), given.get("sigma", high)
+    extent = None if first is None or second is None else (first, second)
+    if log and low is not None and high is not None:
         low, high = _exp(low), _exp(high)
-    step = given.get("q")
-    kind = node.name
     if whole and kind == "quniform" and step == 1:
         kind, step = "uniformint", None
-    return Dimension(label, kind, low, high, step, log="log" in node.name, parent=parent, branch=branch)
+    return Dimension(label, kind, low, high, step, log=log, extent=extent, ways=(way,))
 
 
 def _exp(bound: float) -> float | None:
@@ -151,7 +151,7 @@ def _option_name(option: Any, index: int, *, label: str) -> str:
     """Return the name of an option; raises SpecError if the option is not JSON."""
     if option.name == "literal":
         return name_of(_constant(option.obj, label=label))
-    labels = [item.label for item in _read(option, label)]
+    labels = [item.label for item in _read(option, ((label, index),))]
     return (
         f"{index}: {', '.join(labels)}" if labels else name_of(_constant(pyll.rec_eval(option), label=label))
     )
@@ -196,10 +196,9 @@ def _checked(expression: Any, reference: str) -> tuple[Dimension, ...]:
 
 
 def _table(rows: Iterator[Dimension]) -> tuple[Dimension, ...]:
-    """Return each parameter once, even if several places use it."""
+    """Return each parameter once, with all ways to it if several places use it."""
     found: dict[str, Dimension] = {}
     for item in rows:
-        # A parameter used in two branches gets no parent, because either branch activates it.
-        same = found.get(item.label)
-        found[item.label] = item if same in (None, item) else replace(item, parent=None, branch=None)
+        known = found.get(item.label, item)
+        found[item.label] = replace(item, ways=tuple(dict.fromkeys((*known.ways, *item.ways))))
     return tuple(found.values())

@@ -17,6 +17,7 @@ import hyperopt
 import numpy as np
 
 from airflow_sparktune.driver.samplers.gp.space import EncodedSpace, Parameter, encoded_space
+from airflow_sparktune.driver.samplers.hyperopt_space import read_dimensions
 from airflow_sparktune.errors import SpecError
 
 PREFIX = "optuna:"
@@ -36,7 +37,7 @@ def optuna_suggest(name: str) -> Callable[..., list[dict[str, Any]]]:
     def suggest(new_ids: Sequence[int], domain: Any, trials: Any, seed: int) -> list[dict[str, Any]]:
         search = searches.get(domain)
         if search is None:
-            search = searches[domain] = _Search(encoded_space(domain))
+            search = searches[domain] = _Search(encoded_space(read_dimensions(domain.expr)))
         search.follow(trials.trials)
         documents = []
         for at, number in enumerate(new_ids):

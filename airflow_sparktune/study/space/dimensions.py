@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import dataclass
 from typing import Any
 
-from airflow_sparktune.study.space.nodes import NUMBERS, Choice, Number, to_json, walk
+from airflow_sparktune.study.space.nodes import NUMBERS, Choice, Number, Way, to_json, walk
+
+# What readers of a journal get.
+_JOURNALLED = ("label", "kind", "low", "high", "step", "log", "options", "parent", "branch")
 
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
     """A row of the table of dimensions. With it a reader interprets a point without importing the space.
 
-    `parent` and `branch` name the choice and the index of its option under which the dimension is active.
-    `options` are the names of a choice's options, by index. `low`, `high` and `step` are in natural units.
-    `log` asks for a logarithmic axis.
+    `low`, `high` and `step` are in natural units; `log` asks for a logarithmic axis. `extent` is exact, for
+    samplers: the bounds, or mu and sigma of a normal; with `log`, those of the logarithm. `options` are the
+    names of a choice's options, by index, and `weights` their probabilities if they differ. The dimension is
+    active if a point follows one of the `ways`; the empty way is always followed.
     """
 
     label: str
@@ -24,34 +29,50 @@ class Dimension:
     high: float | None = None
     step: float | None = None
     log: bool = False
+    extent: tuple[float, float] | None = None
     options: tuple[str, ...] | None = None
-    parent: str | None = None
-    branch: int | None = None
+    weights: tuple[float, ...] | None = None
+    ways: tuple[Way, ...] = ((),)
+
+    @property
+    def parent(self) -> str | None:
+        """Return the choice under which the dimension is active, or None without one or with several."""
+        return self._step[0]
+
+    @property
+    def branch(self) -> int | None:
+        """Return the option of `parent` under which the dimension is active."""
+        return self._step[1]
+
+    @property
+    def _step(self) -> tuple[str, int] | tuple[None, None]:
+        last = {way[-1] if way else (None, None) for way in self.ways}
+        return last.pop() if len(last) == 1 else (None, None)
 
     def to_json(self) -> dict[str, Any]:
-        return {key: value for key, value in asdict(self).items() if value is not None and value is not False}
+        found = {key: getattr(self, key) for key in _JOURNALLED}
+        return {key: value for key, value in found.items() if value is not None and value is not False}
 
 
 def dimensions(tree: Any) -> tuple[Dimension, ...]:
     """Return the dimensions of a space, in the order of the space."""
-    return tuple(_dimension(label, node, parent, branch) for label, node, parent, branch in walk(tree))
+    return tuple(_dimension(label, node, way) for label, node, way in walk(tree))
 
 
-def _dimension(label: str, node: Number | Choice, parent: str | None, branch: int | None) -> Dimension:
+def _dimension(label: str, node: Number | Choice, way: Way) -> Dimension:
     if isinstance(node, Choice):
         names = tuple(name_of(to_json(option)) for option in node.options)
-        return Dimension(label, "choice", options=names, parent=parent, branch=branch)
+        return Dimension(label, "choice", options=names, weights=node.weights, ways=(way,))
     given = dict(zip(NUMBERS[node.kind], node.args, strict=True))
-    return Dimension(
-        label,
-        node.kind,
-        low=given.get("low"),
-        high=given["high"] - 1 if node.kind == "randint" else given.get("high"),
-        step=given.get("q"),
-        log="log" in node.kind,
-        parent=parent,
-        branch=branch,
-    )
+    low, high = given.get("low"), given.get("high")
+    if node.kind == "randint" and high is not None:
+        high -= 1
+    if low is None or high is None:
+        extent = given["mu"], given["sigma"]
+    else:
+        extent = (math.log(low), math.log(high)) if "log" in node.kind else (low, high)
+    step, log = given.get("q"), "log" in node.kind
+    return Dimension(label, node.kind, low, high, step, log=log, extent=extent, ways=(way,))
 
 
 def name_of(option: Any) -> str:

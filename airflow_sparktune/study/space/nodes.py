@@ -10,6 +10,9 @@ from typing import Any
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.plain import UNQUOTED, is_numeric, scalar, shown
 
+# The choices that lead to a dimension, outermost first: the label of each, and the index of its option.
+Way = tuple[tuple[str, int], ...]
+
 # The argument names of each builder of a number.
 NUMBERS: Mapping[str, tuple[str, ...]] = {
     "uniform": ("low", "high"),
@@ -79,29 +82,27 @@ def to_json(tree: Any) -> Any:
             return tree
 
 
-def walk(
-    tree: Any, path: str = "", parent: str | None = None, branch: int | None = None
-) -> Iterator[tuple[str, Number | Choice, str | None, int | None]]:
-    """Yield (label, dimension, parent choice, option index); the label is the dimension's path in the space.
+def walk(tree: Any, path: str = "", way: Way = ()) -> Iterator[tuple[str, Number | Choice, Way]]:
+    """Yield (label, dimension, way to it); the label is the dimension's path in the space.
 
     >>> from airflow_sparktune.study.space import choice, uniform
-    >>> [label for label, *_ in walk({"model": choice([{"C": uniform(0, 1)}, "none"])})]
-    ['model', 'model[0].C']
+    >>> [(label, way) for label, _, way in walk({"model": choice([{"C": uniform(0, 1)}, "none"])})]
+    [('model', ()), ('model[0].C', (('model', 0),))]
     """
     match tree:
         case Number():
-            yield path or "value", tree, parent, branch
+            yield path or "value", tree, way
         case Choice():
             label = path or "value"
-            yield label, tree, parent, branch
+            yield label, tree, way
             for index, option in enumerate(tree.options):
-                yield from walk(option, f"{label}[{index}]", label, index)
+                yield from walk(option, f"{label}[{index}]", (*way, (label, index)))
         case Mapping():
             for key, item in tree.items():
-                yield from walk(item, f"{path}.{key}" if path else key, parent, branch)
+                yield from walk(item, f"{path}.{key}" if path else key, way)
         case list():
             for index, item in enumerate(tree):
-                yield from walk(item, f"{path}[{index}]", parent, branch)
+                yield from walk(item, f"{path}[{index}]", way)
 
 
 def is_number(value: Any) -> bool:

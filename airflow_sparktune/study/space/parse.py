@@ -30,7 +30,7 @@ def parse(space: Any) -> Any:
     except ValueError as error:
         raise SpecError(f"space is too large: {error}") from None
     tree = _parse(space, place="space")
-    labels = Counter(label for label, _, _, _ in walk(tree))
+    labels = Counter(label for label, *_ in walk(tree))
     if not labels:
         raise SpecError(
             f"space must have at least one parameter to tune, got {shown(plain(space, what='space'))}; "

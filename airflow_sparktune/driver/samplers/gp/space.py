@@ -7,23 +7,21 @@ rows differ from others in the codes of the choices above.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from hyperopt import pyll
 
 from airflow_sparktune.driver.samplers.gp.axis import Array, Axis, grid_bounds
 from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.space.dimensions import Dimension
 
 # The choices that make a parameter active: pairs (column of the choice, code of its option), all required.
 Way = tuple[tuple[int, int], ...]
 # Alternative ways, any of which makes a parameter active. Empty for a parameter that is always active.
 Conditions = tuple[Way, ...]
-# A way with labels in place of columns, as read from hyperopt's graph.
-LabelledWay = tuple[tuple[str, int], ...]
 
 # A randint is unordered up to this many values. With more, nothing could be learned without an order.
 MOST_CATEGORIES = 64
@@ -156,80 +154,41 @@ class EncodedSpace:
         return point
 
 
-def encoded_space(domain: Any) -> EncodedSpace:
-    """Return the encoded space of a hyperopt domain.
+def encoded_space(dimensions: Iterable[Dimension]) -> EncodedSpace:
+    """Return the encoded space of dimensions, whose order is that of the columns up to their depth.
 
     Raises SpecError for an unknown distribution.
     """
-    ways: dict[str, list[LabelledWay]] = {}
-    choices: set[str] = set()
-    for label, is_choice, way in _walk(domain.expr, ()):
-        found = ways.setdefault(label, [])
-        if way not in found:
-            found.append(way)
-        if is_choice:
-            choices.add(label)
     # Choices come before the parameters below them, regardless of the order in the space.
-    ways = dict(sorted(ways.items(), key=lambda item: max(map(len, item[1]))))
-    columns = {label: column for column, label in enumerate(ways)}
-    return EncodedSpace(
-        tuple(
-            _parameter(
-                label,
-                domain.params[label],
-                is_choice=label in choices,
-                # A parameter that is active in any case has no conditions.
-                conditions=()
-                if () in every
-                else tuple(tuple((columns[choice], code) for choice, code in way) for way in every),
-            )
-            for label, every in ways.items()
-        )
-    )
+    ordered = sorted(dimensions, key=lambda item: max(map(len, item.ways)))
+    columns = {item.label: column for column, item in enumerate(ordered)}
+    return EncodedSpace(tuple(_parameter(item, columns) for item in ordered))
 
 
-def _walk(node: Any, way: LabelledWay) -> Iterator[tuple[str, bool, LabelledWay]]:
-    """Yield each use of a parameter in hyperopt's graph: its label, whether it is a choice, and its way.
-
-    hyperopt's own `expr_to_config` fails on pchoice.
-    """
-    match node.name:
-        case "switch" if node.pos_args[0].name == "hyperopt_param":
-            chooser, *options = node.pos_args
-            label = chooser.arg["label"].obj
-            yield label, True, way
-            for code, option in enumerate(options):
-                yield from _walk(option, (*way, (label, code)))
-        case "hyperopt_param":
-            yield node.arg["label"].obj, False, way
-        case _:
-            for item in node.inputs():
-                yield from _walk(item, way)
-
-
-def _parameter(label: str, node: Any, *, is_choice: bool, conditions: Conditions) -> Parameter:
-    """Return the parameter for a distribution in hyperopt's graph."""
-    given = {
-        name: pyll.rec_eval(arg) for name, arg in node.arg.items() if arg is not pyll.base.MissingArgument
-    }
-    if node.name == "categorical":
-        return Parameter(label, weights=tuple(map(float, given["p"])), conditions=conditions)
-    if node.name == "randint":
-        low, high = (given["low"], given.get("high"))
-        low, high = (0, int(low)) if high is None else (int(low), int(high))
-        if is_choice or high - low <= MOST_CATEGORIES:
-            equal = (1 / (high - low),) * (high - low)
-            return Parameter(label, weights=equal, offset=low, conditions=conditions)
-        axis = Axis(float(low), float(high - 1), step=1.0)
-        return Parameter(label, axis=axis, whole=True, conditions=conditions)
-    if node.name.removeprefix("q").removeprefix("log") not in ("uniform", "normal"):
+def _parameter(item: Dimension, columns: Mapping[str, int]) -> Parameter:
+    label = item.label
+    conditions: Conditions = ()
+    if () not in item.ways:
+        conditions = tuple(tuple((columns[choice], option) for choice, option in way) for way in item.ways)
+    if item.options is not None:
+        weights = item.weights or _equal(len(item.options))
+        return Parameter(label, weights=weights, conditions=conditions)
+    kind = item.kind.removeprefix("q").removeprefix("log")
+    if item.extent is None or kind not in ("uniform", "normal", "randint", "uniformint"):
         raise SpecError(
-            f"algo 'gp' supports the distributions of hyperopt.hp, got {node.name!r} for {label!r}; "
+            f"algo 'gp' supports the distributions of hyperopt.hp, got {item.kind!r} for {label!r}; "
             "use algo='random' for others"
         )
-    is_normal, is_log, step = node.name.endswith("normal"), "log" in node.name, given.get("q")
-    low, high = (given["mu"], given["sigma"]) if is_normal else (given["low"], given["high"])
-    if step is not None and not is_normal and not is_log:
+    low, high = item.extent
+    if kind == "randint" and high - low < MOST_CATEGORIES:
+        weights = _equal(int(high - low) + 1)
+        return Parameter(label, weights=weights, offset=int(low), conditions=conditions)
+    step = 1.0 if kind in ("randint", "uniformint") else item.step
+    if step is not None and kind != "normal" and not item.log:
         low, high = grid_bounds(low, high, step)
-    axis = Axis(float(low), float(high), step=step, log=is_log, normal=is_normal)
-    return Parameter(label, axis=axis, conditions=conditions)
+    axis = Axis(float(low), float(high), step=step, log=item.log, normal=kind == "normal")
+    return Parameter(label, axis=axis, whole=kind == "randint", conditions=conditions)
+
+
+def _equal(count: int) -> tuple[float, ...]:
+    return (1 / count,) * count

@@ -17,6 +17,7 @@ from airflow_sparktune.driver.samplers.gp import start
 from airflow_sparktune.driver.samplers.gp.axis import Array
 from airflow_sparktune.driver.samplers.gp.history import History
 from airflow_sparktune.driver.samplers.gp.space import EncodedSpace, encoded_space
+from airflow_sparktune.driver.samplers.hyperopt_space import read_dimensions
 
 if TYPE_CHECKING:
     from airflow_sparktune.driver.samplers.gp.proposal import Proposer
@@ -141,7 +142,7 @@ def _search_in(domain: Any) -> _Search:
     """Return the search with its caches for a domain."""
     search = _SEARCHES.get(domain)
     if search is None:
-        search = _SEARCHES[domain] = _Search(encoded_space(domain))
+        search = _SEARCHES[domain] = _Search(encoded_space(read_dimensions(domain.expr)))
     return search
 
 

@@ -10,7 +10,7 @@ from hyperopt.base import Domain
 from airflow_sparktune import space as ours
 from airflow_sparktune.driver.samplers.gp.axis import Axis
 from airflow_sparktune.driver.samplers.gp.space import MOST_CATEGORIES, EncodedSpace, encoded_space
-from airflow_sparktune.driver.samplers.hyperopt_space import hyperopt_space
+from airflow_sparktune.driver.samplers.hyperopt_space import hyperopt_space, read_dimensions
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.plain import plain
 from tests.driver.samplers.test_hyperopt import EVERYTHING, INSIDE
@@ -28,7 +28,7 @@ NESTED = {
 
 def encoded(space: Any) -> tuple[EncodedSpace, Any]:
     domain = Domain(None, hyperopt_space(space)[0])
-    return encoded_space(domain), domain
+    return encoded_space(read_dimensions(domain.expr)), domain
 
 
 def value(domain: Any, point: Any) -> Any:
@@ -86,7 +86,7 @@ def test_a_parameter_of_two_branches_is_active_in_either() -> None:
     """Its column comes after both choices, even if the space names it between them."""
     shared = hp.uniform("shared", 0, 1)
     first, second = hp.choice("first", [shared, 0]), hp.choice("second", [shared, 0])
-    space = encoded_space(Domain(None, pyll.as_apply([first, second])))
+    space = encoded_space(read_dimensions(pyll.as_apply([first, second])))
     labels = [item.label for item in space.parameters]
     assert labels[-1] == "shared"
     rows = space.settle(space.draw(np.random.default_rng(5), 50))
@@ -128,6 +128,6 @@ def test_a_distribution_of_somebodys_own_is_refused() -> None:
     node = pyll.scope.hyperopt_param("x", pyll.scope.exponential(1.0))
     try:
         with pytest.raises(SpecError, match="got 'exponential' for 'x'; use algo='random'"):
-            encoded_space(Domain(None, pyll.as_apply({"x": node})))
+            encoded_space(read_dimensions(pyll.as_apply({"x": node})))
     finally:
         pyll.scope.undefine(exponential)
