@@ -9,7 +9,7 @@ from typing import Any
 def suggest(new_ids: Sequence[int], domain: Any, trials: Any, seed: int) -> list[dict[str, Any]]:
     """Suggest the next trials by a Gaussian process. A suggest function for `hyperopt.fmin`.
 
-    A study with `algo="gp"` uses the same function. A suggestion depends on the history, the running trials
+    A study with `algo="gp"` uses the same process. A suggestion depends on the history, the running trials
     and the seed only. Raises SpecError for a space with distributions other than those of hyperopt.hp.
 
     >>> from hyperopt import fmin, hp
@@ -20,6 +20,6 @@ def suggest(new_ids: Sequence[int], domain: Any, trials: Any, seed: int) -> list
     3.0
     """
     # Imported here so that importing this module does not import numpy and scipy.
-    from airflow_sparktune.driver.samplers.gp.suggest import suggest as implementation
+    from airflow_sparktune.driver.samplers.hyperopt import suggest_by_gp
 
-    return implementation(new_ids, domain, trials, seed)
+    return suggest_by_gp(new_ids, domain, trials, seed)

@@ -107,16 +107,18 @@ class Tuner:
 
     def _replay(self) -> None:
         """Learn from the trials in the journal, and queue those that a dead driver left running."""
-        ours = (trial for trial in self._study.trials.values() if trial.purpose is self._purpose)
-        known = sorted(ours, key=lambda trial: trial.number)
-        for trial in known:
+        ours = (trial for _, trial in sorted(self._study.trials.items()) if trial.purpose is self._purpose)
+        running = [trial for trial in ours if trial.state is TrialState.RUNNING]
+        ended = self._study.ended_trials
+        for trial in ended:
             # A trial cancelled at the end of an earlier attempt has nothing to learn from.
-            if trial.state is not TrialState.CANCELLED:
+            if trial.purpose is self._purpose and trial.state is not TrialState.CANCELLED:
                 self._learn(trial)
-        self._rules.replay(self._study.ended_trials)
-        for trial in known:
-            if trial.state is TrialState.RUNNING:
-                self._resume(trial)
+        for trial in running:
+            self._learn(trial)
+        self._rules.replay(ended)
+        for trial in running:
+            self._resume(trial)
         self._recorder.commit()
 
     def _resume(self, trial: Trial) -> None:

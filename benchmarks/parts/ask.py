@@ -10,7 +10,9 @@ from typing import Any
 import hyperopt
 from hyperopt import tpe
 
-from airflow_sparktune.driver.samplers.hyperopt import TPE_SETTINGS, HyperoptSampler, document
+from airflow_sparktune.driver.samplers import sampler_of
+from airflow_sparktune.driver.samplers.base import Sampler
+from airflow_sparktune.driver.samplers.hyperopt import TPE_SETTINGS, document
 from airflow_sparktune.driver.samplers.hyperopt_space import hyperopt_space
 from airflow_sparktune.study.trial import Trial, TrialState
 from benchmarks.objectives import SPACE, WIDE_SPACE, loss_of
@@ -50,7 +52,7 @@ def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - the peer 
 
 
 def _compare(space: Any, trials: int, asks: int) -> tuple[Any, ...]:
-    sampler, blind = HyperoptSampler(space, "tpe"), HyperoptSampler(space, "random")
+    sampler, blind = sampler_of(space, "tpe"), sampler_of(space, "random")
     peer = _Peer(space)
     for number in range(trials):
         trial = _evaluated(blind, number)
@@ -90,7 +92,7 @@ class _Peer:
         return {label: values[0] for label, values in doc["misc"]["vals"].items() if len(values)}
 
 
-def _evaluated(sampler: HyperoptSampler, number: int) -> Trial:
+def _evaluated(sampler: Sampler, number: int) -> Trial:
     point = sampler.ask(number, seed=number)
     loss = loss_of(point.params)
     return Trial(number=number, params=point.params, point=point.point, state=TrialState.OK, loss=loss)

@@ -9,7 +9,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler
+from airflow_sparktune.driver.samplers import sampler_of
 from airflow_sparktune.space import uniform
 from airflow_sparktune.study.trial import Trial, TrialState
 from benchmarks.report import Findings, middle
@@ -55,7 +55,7 @@ def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - the peers
 
 def _costs(algo: str, dimensions: int, results: int, asks: int) -> list[float]:
     labels = [f"x{at}" for at in range(dimensions)]
-    sampler = HyperoptSampler({label: uniform(-5.0, 5.0) for label in labels}, algo)
+    sampler = sampler_of({label: uniform(-5.0, 5.0) for label in labels}, algo)
     chance = random.Random(1)
 
     def tell(number: int) -> None:

@@ -9,7 +9,7 @@ from functools import cache, partial
 from statistics import median, quantiles
 from typing import Any
 
-from airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler
+from airflow_sparktune.driver.samplers import sampler_of
 from airflow_sparktune.space import loguniform, uniform, uniformint
 from benchmarks.search.problems import Problem, table
 
@@ -47,7 +47,7 @@ def _noisy(problem: Problem) -> Problem:
 
 
 def _drawn(problem: Problem) -> list[Mapping[str, Any]]:
-    sampler = HyperoptSampler(problem.space, "random")
+    sampler = sampler_of(problem.space, "random")
     return [sampler.ask(number, seed=number).params for number in range(_DRAWS)]
 
 

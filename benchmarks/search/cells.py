@@ -12,7 +12,7 @@ from pathlib import Path
 
 from airflow_sparktune.driver.backends.simulated import Ending, SimulatedBackend, VirtualClock
 from airflow_sparktune.driver.recorder import Recorder
-from airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler
+from airflow_sparktune.driver.samplers import sampler_of
 from airflow_sparktune.driver.stopping import StoppingRules
 from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.executor.evaluate import Call
@@ -98,7 +98,7 @@ def _run(cell: Cell) -> Outcome:
         seed=cell.seed,
     )
     storage = MemoryStorage()
-    sampler = HyperoptSampler(spec.space, spec.algo)
+    sampler = sampler_of(spec.space, spec.algo)
     recorder = Recorder.open(
         storage, StudyFollower(storage), spec=spec, seed=cell.seed, dimensions=(), take_over=True, wall=clock
     )
@@ -112,7 +112,7 @@ def _run(cell: Cell) -> Outcome:
         clock=clock,
     )
     tuner.run()
-    judge, replayed = HyperoptSampler(spec.space, spec.algo), Study()
+    judge, replayed = sampler_of(spec.space, spec.algo), Study()
     found = []
     for trial in sorted(recorder.study.ended_trials, key=lambda trial: (trial.end, trial.number)):
         judge.tell(trial)
@@ -139,7 +139,7 @@ def by_chance(key: str, trials: int) -> float:
 
 def _drawn(task: Problem) -> list[tuple[float, float]]:
     """Configurations by chance: the loss that a trial would see, and the true one."""
-    sampler, chance = HyperoptSampler(task.space, "random"), random.Random(0)
+    sampler, chance = sampler_of(task.space, "random"), random.Random(0)
     found = []
     for number in range(_REFERENCE_POOL):
         true = task.loss(sampler.ask(number, seed=number).params)

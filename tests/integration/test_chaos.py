@@ -15,7 +15,7 @@ import pytest
 
 from airflow_sparktune.driver.backends.simulated import Ending, SimulatedBackend, VirtualClock
 from airflow_sparktune.driver.recorder import Recorder
-from airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler
+from airflow_sparktune.driver.samplers import sampler_of
 from airflow_sparktune.driver.stopping import StoppingRules
 from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.study.journal.follow import StudyFollower, read_study
@@ -124,7 +124,7 @@ def spec(**given: Any) -> Spec:
 def uninterrupted(asked: Spec) -> list[Any]:
     """Return the params of the same study without Spark and without a kill."""
     clock, storage = VirtualClock(), MemoryStorage()
-    sampler = HyperoptSampler(asked.space, asked.algo)
+    sampler = sampler_of(asked.space, asked.algo)
     recorder = Recorder.open(
         storage, StudyFollower(storage), spec=asked, seed=SEED, dimensions=(), take_over=False, wall=clock
     )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from airflow_sparktune.driver.samplers.base import Suggestion
-from airflow_sparktune.driver.samplers.hyperopt import SuggestSampler, guarded_atpe
+from airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler, guarded_atpe
 from airflow_sparktune.driver.samplers.hyperopt_space import read_dimensions
 from airflow_sparktune.driver.samplers.hyperopt_tpe import Suggest
 from airflow_sparktune.driver.samplers.search_space import SearchSpace
@@ -24,7 +24,18 @@ log = logging.getLogger(__name__)
 _SEED_LIMIT = 2**32
 
 
-class FminSampler(SuggestSampler):
+class _Space(SearchSpace):
+    """A space whose values may be any objects."""
+
+    def params(self, point: Mapping[str, Any]) -> Any:
+        """Return the params for the journal: the values of a point if they are JSON, else the point."""
+        try:
+            return super().params(point)
+        except Exception:  # noqa: BLE001 - a space may call user functions; the trial reports the error
+            return dict(point)
+
+
+class FminSampler(HyperoptSampler):
     """Suggests the points that hyperopt's fmin would evaluate, if it asked at the same moments.
 
     `generator` draws a seed for each trial; the seeds of the first `drawn` trials are drawn already. If the
@@ -36,7 +47,7 @@ class FminSampler(SuggestSampler):
     ) -> None:
         if getattr(suggest, "__module__", None) == "hyperopt.atpe":
             suggest = guarded_atpe()
-        super().__init__(SearchSpace(domain, read_dimensions(domain.expr)), suggest)
+        super().__init__(_Space(domain, read_dimensions(domain.expr)), suggest)
         self._generator = generator
         self._drawn = drawn
 
@@ -58,7 +69,7 @@ class FminSampler(SuggestSampler):
 
     def starts(self, points: Sequence[Any]) -> list[Suggestion]:
         """Return the suggestions of points given by label; raises SpecError for one outside the space."""
-        return [Suggestion(point, self.resolve(point)) for point in map(self._checked, points)]
+        return [Suggestion(point, self.space.params(point)) for point in map(self._checked, points)]
 
     def usable(self, trials: Sequence[Trial]) -> list[Trial]:
         """Return the trials of another study whose points are valid in this space."""
@@ -66,13 +77,6 @@ class FminSampler(SuggestSampler):
         if left_out := len(trials) - len(found):
             log.warning("left out %d earlier trials: their points are not in the current space", left_out)
         return found
-
-    def resolve(self, point: Mapping[str, Any]) -> Any:
-        """Return the params for the journal: the values of a point if they are JSON, else the point."""
-        try:
-            return super().resolve(point)
-        except Exception:  # noqa: BLE001 - a space may call user functions; the trial reports the error
-            return dict(point)
 
     def _fits(self, point: Mapping[str, Any]) -> bool:
         rows = {item.label: item for item in self.dimensions}

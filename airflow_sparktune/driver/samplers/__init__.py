@@ -1,12 +1,19 @@
 """Samplers suggest the next configuration; each file is one sampler.
 
-To add a sampler, write it in a file here and construct it in `create`; CONTRIBUTING lists the other places.
+To add a sampler, write it in a file here and make it in `sampler_of`; CONTRIBUTING lists the other places.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from airflow_sparktune.driver.samplers.base import Sampler
+from airflow_sparktune.errors import ObjectiveError
+from airflow_sparktune.executor.objective import load
 from airflow_sparktune.study.spec import Spec
+
+if TYPE_CHECKING:
+    from airflow_sparktune.driver.samplers.search_space import SearchSpace
 
 
 def create(spec: Spec) -> Sampler:
@@ -14,11 +21,50 @@ def create(spec: Spec) -> Sampler:
 
     Raises SpecError for an invalid space, ObjectiveError if the algorithm cannot be imported.
     """
-    from airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler
     from airflow_sparktune.driver.samplers.neighbours import NeighbourSampler
+    from airflow_sparktune.driver.samplers.search_space import SearchSpace
 
-    sampler = HyperoptSampler(spec.space, spec.algo)
+    space = SearchSpace.of(spec.space)
+    sampler = over(space, spec.algo)
     # Measured with tpe only; users of other algorithms get exactly what they asked for.
     if spec.warm_start is not None and spec.algo == "tpe":
-        return NeighbourSampler(sampler, HyperoptSampler(spec.space, "random"))
+        return NeighbourSampler(space, sampler, over(space, "random"))
     return sampler
+
+
+def sampler_of(space: Any, algo: str) -> Sampler:
+    """Return the sampler of an algorithm over a space, both as in a spec."""
+    from airflow_sparktune.driver.samplers.search_space import SearchSpace
+
+    return over(SearchSpace.of(space), algo)
+
+
+def over(space: SearchSpace, algo: str) -> Sampler:
+    """Return the sampler of an algorithm over a space."""
+    # Each sampler is imported when it is used: they need hyperopt, numpy, scipy or Optuna.
+    match algo.partition(":"):
+        case "auto", "", "":
+            from airflow_sparktune.driver.samplers.auto import AutoSampler
+
+            return AutoSampler(space)
+        case "gp", "", "":
+            from airflow_sparktune.driver.samplers.gp.sampler import GpSampler
+
+            return GpSampler(space)
+        case name, "", "":
+            from airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler
+
+            return HyperoptSampler.named(name, space)
+        case "optuna", _, name:
+            from airflow_sparktune.driver.samplers.optuna import OptunaSampler
+
+            return OptunaSampler(space, name)
+        case _:
+            from airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler
+
+            suggest = load(algo)
+            if not callable(suggest):
+                raise ObjectiveError(
+                    f"algo {algo!r} must be a suggest function, got {type(suggest).__name__}"
+                )
+            return HyperoptSampler(space, suggest, name=algo)

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-from airflow_sparktune.driver.samplers.gp.suggest import suggest as gp
-from airflow_sparktune.driver.samplers.hyperopt_tpe import Suggest
+from airflow_sparktune.driver.samplers.base import Recommendation, Suggestion
+from airflow_sparktune.driver.samplers.gp.sampler import GpSampler
+from airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler
+from airflow_sparktune.driver.samplers.search_space import SearchSpace, SpaceSampler
+from airflow_sparktune.study.trial import Trial
 
 # With more trials, a suggestion of `gp` learns little more, and costs more than one of `tpe`.
 _MOST_OF_GP = 1_000
 
 
-def auto_suggest(tpe: Suggest) -> Suggest:
-    """Return a suggest function that is `gp` up to 1,000 trials, and `tpe` from then on."""
+class AutoSampler(SpaceSampler):
+    """Is `gp` up to 1,000 trials, and `tpe` from then on."""
 
-    def suggest(new_ids: Sequence[int], domain: Any, trials: Any, seed: int) -> list[dict[str, Any]]:
-        if len(trials.trials) < _MOST_OF_GP:
-            return gp(new_ids, domain, trials, seed)
-        documents = tpe(new_ids, domain, trials, seed)
-        for document in documents:
-            document["misc"]["suggested_by"] = "tpe"
-        return documents
+    def __init__(self, space: SearchSpace) -> None:
+        super().__init__(space)
+        self._gp, self._tpe = GpSampler(space), HyperoptSampler.named("tpe", space)
+        self._known: set[int] = set()
 
-    return suggest
+    def ask(self, number: int, *, seed: int) -> Suggestion:
+        """Return the configuration of trial `number`."""
+        sampler = self._gp if len(self._known) < _MOST_OF_GP else self._tpe
+        return sampler.ask(number, seed=seed)
+
+    def tell(self, trial: Trial) -> None:
+        """Record the state of a trial."""
+        self._known.add(trial.number)
+        self._gp.tell(trial)
+        self._tpe.tell(trial)
+
+    def recommend(self) -> Recommendation | None:
+        """Return the recommendation of `gp`."""
+        return self._gp.recommend()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from airflow_sparktune.study.space.dimensions import Dimension
 from airflow_sparktune.study.trial import Trial
@@ -38,6 +38,7 @@ class Exhausted(Exception):
     """The sampler has no more suggestions."""
 
 
+@runtime_checkable
 class Sampler(Protocol):
     """Suggests configurations based on the results of earlier ones."""
 
@@ -52,7 +53,12 @@ class Sampler(Protocol):
         """
 
     def tell(self, trial: Trial) -> None:
-        """Record the state of a trial. Running trials count too, so that parallel suggestions spread out."""
+        """Record the state of a trial.
+
+        Running trials count too, so that parallel suggestions spread out. Trials are told in the order in
+        which they end. A resumed study tells each trial of earlier attempts once: first those that ended, in
+        this order, then those that run.
+        """
 
     def given(self, params: Any) -> Suggestion:
         """Return the suggestion for a user's params; raises SpecError if they do not fit the space."""

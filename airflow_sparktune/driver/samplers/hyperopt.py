@@ -1,13 +1,17 @@
-"""A sampler over hyperopt's suggest functions."""
+"""hyperopt's suggest functions as samplers, and samplers as suggest functions.
+
+Only this file and `driver/fmin` know hyperopt's documents.
+"""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
-from typing import Any
+from typing import Any, Self
+from weakref import WeakKeyDictionary
 
 import numpy
 
@@ -16,85 +20,60 @@ from airflow_sparktune.driver.samplers.deferred import deferred
 # hyperopt needs scipy.stats only for atpe, but spends more than half of its import time on it.
 with deferred("scipy.stats"):
     import hyperopt
-    from hyperopt import anneal, rand, tpe
+    from hyperopt import anneal, rand
 
-from airflow_sparktune.driver.samplers.base import Exhausted, Recommendation, Suggestion
+from airflow_sparktune.driver.samplers.base import Exhausted, Suggestion
+from airflow_sparktune.driver.samplers.gp.sampler import GpSampler
+from airflow_sparktune.driver.samplers.hyperopt_space import read_dimensions
 from airflow_sparktune.driver.samplers.hyperopt_tpe import RememberingTpe, Suggest, remembering
-from airflow_sparktune.driver.samplers.search_space import SearchSpace
-from airflow_sparktune.errors import ObjectiveError, SpecError
-from airflow_sparktune.executor.objective import load
-from airflow_sparktune.study.space.dimensions import Dimension
-from airflow_sparktune.study.spec.packages import require_packages
+from airflow_sparktune.driver.samplers.search_space import SearchSpace, SpaceSampler
+from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.trial import Trial, TrialState
 
 # More greedy than hyperopt's own settings (20 startup jobs, gamma 0.25): better on 21 of 24 problems at
 # 128 trials. `hyperopt.tpe:suggest` is the original.
 TPE_SETTINGS: Mapping[str, Any] = {"n_startup_jobs": 10, "gamma": 1.0, "verbose": False}
 
+_PENDING = (hyperopt.JOB_STATE_NEW, hyperopt.JOB_STATE_RUNNING)
 
-Recommend = Callable[[Any, Any], Recommendation | None]
 
-
-class SuggestSampler:
-    """Combines a search space with a suggest function of hyperopt's signature.
+class HyperoptSampler(SpaceSampler):
+    """Samples with a suggest function of hyperopt's signature, which gets the trials by number.
 
     The function may name the method of a suggestion in `misc["suggested_by"]`; the default is `name`.
-    `recommend` gets the domain and the trials, and returns the trial to use where trials are noisy.
     """
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        suggest: Suggest,
-        *,
-        name: str | None = None,
-        recommend: Recommend | None = None,
-    ) -> None:
-        self.space = space
+    def __init__(self, space: SearchSpace, suggest: Suggest, *, name: str | None = None) -> None:
+        super().__init__(space)
         self._name = name
         self._suggest = remembering(suggest)
-        self._recommend = recommend
         self._history = _History()
 
-    @property
-    def dimensions(self) -> tuple[Dimension, ...]:
-        return self.space.dimensions
+    @classmethod
+    def named(cls, name: str, space: SearchSpace) -> Self:
+        """Return the sampler of an algorithm by its name in a spec."""
+        match name:
+            case "tpe":
+                suggest: Suggest = RememberingTpe(TPE_SETTINGS)
+            case "anneal":
+                suggest = anneal.suggest
+            case "atpe":
+                suggest = guarded_atpe()
+            case _:
+                suggest = rand.suggest
+        return cls(space, suggest, name=name)
 
     def ask(self, number: int, *, seed: int) -> Suggestion:
         """Return the configuration of trial `number`; raises Exhausted if the algorithm has no more."""
         docs = self._suggest([number], self.space.domain, self._history, seed)
         if not docs:
             raise Exhausted
-        (doc,) = docs
-        point = {
-            label: int(values[0]) if self.space.whole(label) else float(values[0])
-            for label, values in doc["misc"]["vals"].items()
-            if len(values)
-        }
-        return Suggestion(point, self.resolve(point), by=doc["misc"].get("suggested_by", self._name))
-
-    def given(self, params: Any) -> Suggestion:
-        """Return the suggestion for a user's params."""
-        return self.space.given(params)
-
-    def resolve(self, point: Mapping[str, Any]) -> Any:
-        """Return the plain values of a point."""
-        return self.space.params(point)
+        misc = docs[0]["misc"]
+        return self.space.suggestion(_point(misc), by=misc.get("suggested_by", self._name))
 
     def tell(self, trial: Trial) -> None:
         """Record the state of a trial."""
         self._history.put(trial, list(self.space.domain.params))
-
-    def recommend(self) -> Recommendation | None:
-        """Return the trial to use after the search, or None for the one with the lowest loss."""
-        return None if self._recommend is None else self._recommend(self.space.domain, self._history)
-
-
-class HyperoptSampler(SuggestSampler):
-    """Samples a spec's space with its algorithm. Raises SpecError if values of the space are not JSON."""
-
-    def __init__(self, space: Any, algo: str) -> None:
-        super().__init__(SearchSpace.of(space), _algorithm(algo), name=algo, recommend=_recommender(algo))
 
 
 class _History(hyperopt.Trials):  # type: ignore[misc]  # hyperopt is untyped
@@ -102,14 +81,14 @@ class _History(hyperopt.Trials):  # type: ignore[misc]  # hyperopt is untyped
 
     def __init__(self) -> None:
         super().__init__(refresh=False)
-        self._index: dict[int, int] = {}
         # A user's suggest function may read either list.
         self._trials: list[dict[str, Any]] = self._dynamic_trials
 
     def put(self, trial: Trial, labels: list[str]) -> None:
-        doc = document(trial, labels)
-        at = self._index.setdefault(trial.number, len(self._trials))
-        self._trials[at : at + 1] = [doc]
+        at = bisect_left(self._trials, trial.number, key=_number)
+        known = self._trials[at : at + 1]
+        end = at + 1 if known and _number(known[0]) == trial.number else at
+        self._trials[at:end] = [document(trial, labels)]
 
     def refresh(self) -> None:
         """Do nothing: `put` keeps the view up to date."""
@@ -123,18 +102,12 @@ def document(trial: Trial, labels: list[str]) -> dict[str, Any]:
         state, result = hyperopt.JOB_STATE_RUNNING, {"status": hyperopt.STATUS_NEW, "loss": None}
     else:
         state, result = hyperopt.JOB_STATE_DONE, {"status": hyperopt.STATUS_FAIL, "loss": None}
-    active = {label: [trial.point[label]] if label in trial.point else [] for label in labels}
     return {
         "tid": trial.number,
         "state": state,
         "spec": None,
         "result": result,
-        "misc": {
-            "tid": trial.number,
-            "cmd": None,
-            "idxs": {label: [trial.number] if values else [] for label, values in active.items()},
-            "vals": active,
-        },
+        "misc": _misc(trial.number, trial.point, labels, cmd=None),
         "exp_key": None,
         "owner": None,
         "version": 0,
@@ -143,41 +116,56 @@ def document(trial: Trial, labels: list[str]) -> dict[str, Any]:
     }
 
 
-def _algorithm(name: str) -> Suggest:
-    require_packages(name)
-    match name:
-        case "auto":
-            from airflow_sparktune.driver.samplers.auto import auto_suggest
-
-            return auto_suggest(RememberingTpe(TPE_SETTINGS))
-        case "tpe":
-            return partial(tpe.suggest, **TPE_SETTINGS)
-        case "random":
-            return partial(rand.suggest)
-        case "anneal":
-            return partial(anneal.suggest)
-        case "atpe":
-            return guarded_atpe()
-        case "gp":
-            from airflow_sparktune.driver.samplers.gp.suggest import suggest
-
-            return suggest
-    if name.startswith("optuna:"):
-        from airflow_sparktune.driver.samplers.optuna import optuna_suggest
-
-        return optuna_suggest(name.removeprefix("optuna:"))
-    found = load(name)
-    if not callable(found):
-        raise ObjectiveError(f"algo {name!r} must be a suggest function, got {type(found).__name__}")
-    return partial(found)
+def suggest_by_gp(new_ids: Sequence[int], domain: Any, trials: Any, seed: int) -> list[dict[str, Any]]:
+    """Suggest the next trials by a Gaussian process: a suggest function for `hyperopt.fmin`."""
+    sampler = _SAMPLERS.get(domain)
+    if sampler is None:
+        sampler = _SAMPLERS[domain] = GpSampler(SearchSpace(domain, read_dimensions(domain.expr)))
+    sampler.forget()
+    for doc in sorted(trials.trials, key=_end):
+        sampler.tell(_trial(doc))
+    documents = []
+    for at, number in enumerate(new_ids):
+        found = sampler.ask(number, seed=[seed, at] if at else seed)
+        sampler.tell(Trial(number=number, params=None, point=found.point))
+        misc = _misc(number, found.point, domain.params, cmd=domain.cmd)
+        misc.update(workdir=domain.workdir, suggested_by=found.by)
+        documents += trials.new_trial_docs([number], [None], [domain.new_result()], [misc])
+    return documents
 
 
-def _recommender(name: str) -> Recommend | None:
-    if name not in ("auto", "gp"):
-        return None
-    from airflow_sparktune.driver.samplers.gp.suggest import recommend
+# Samplers keep their caches from call to call.
+_SAMPLERS: WeakKeyDictionary[Any, GpSampler] = WeakKeyDictionary()
 
-    return recommend
+
+def _trial(doc: Mapping[str, Any]) -> Trial:
+    """Return the trial of a document; one without a loss counts as failed."""
+    trial = Trial(number=doc["tid"], params=None, point=_point(doc["misc"]))
+    if doc["state"] in _PENDING:
+        return trial
+    result = doc["result"] if doc["state"] == hyperopt.JOB_STATE_DONE else {}
+    loss = result.get("loss") if result.get("status") == hyperopt.STATUS_OK else None
+    return trial.ended(TrialState.FAILED if loss is None else TrialState.OK, end=0.0, loss=loss)
+
+
+def _point(misc: Mapping[str, Any]) -> dict[str, Any]:
+    return {label: values[0] for label, values in misc["vals"].items() if len(values)}
+
+
+def _misc(number: int, point: Mapping[str, Any], labels: Iterable[str], *, cmd: Any) -> dict[str, Any]:
+    vals = {label: [point[label]] if label in point else [] for label in labels}
+    idxs = {label: [number] * len(values) for label, values in vals.items()}
+    return {"tid": number, "cmd": cmd, "idxs": idxs, "vals": vals}
+
+
+def _number(doc: Mapping[str, Any]) -> int:
+    return int(doc["tid"])
+
+
+def _end(doc: Mapping[str, Any]) -> tuple[bool, Any, int]:
+    """Return a sort key for the time at which a trial ended."""
+    moment = doc["refresh_time"]
+    return moment is not None, moment, doc["tid"]
 
 
 def guarded_atpe() -> Suggest:

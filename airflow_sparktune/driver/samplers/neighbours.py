@@ -7,8 +7,8 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_sparktune.driver.samplers.base import Recommendation, Sampler, Suggestion
-from airflow_sparktune.driver.samplers.hyperopt import SuggestSampler
+from airflow_sparktune.driver.samplers.base import Sampler, Suggestion
+from airflow_sparktune.driver.samplers.search_space import SearchSpace, SpaceSampler
 from airflow_sparktune.study.space.dimensions import Dimension
 from airflow_sparktune.study.trial import Trial, TrialOrigin, TrialState
 
@@ -23,7 +23,7 @@ _STEP = 0.25
 _TRIES = 3
 
 
-class NeighbourSampler:
+class NeighbourSampler(SpaceSampler):
     """Alternates between the suggestions of a sampler and neighbours of the best trial.
 
     `draws` suggests random values of the same space, from which neighbours are made.
@@ -32,15 +32,12 @@ class NeighbourSampler:
     of these. When the sampler finds a better one by itself, the old optimum has lost its influence.
     """
 
-    def __init__(self, sampler: SuggestSampler, draws: Sampler) -> None:
+    def __init__(self, space: SearchSpace, sampler: Sampler, draws: Sampler) -> None:
+        super().__init__(space)
         self._sampler = sampler
         self._draws = draws
-        self._structure = sampler.space.structure()
+        self._structure = {choice for row in space.dimensions for way in row.ways for choice, _ in way}
         self._trials: dict[int, Trial] = {}
-
-    @property
-    def dimensions(self) -> tuple[Dimension, ...]:
-        return self._sampler.dimensions
 
     def ask(self, number: int, *, seed: int) -> Suggestion:
         """Return the configuration of trial `number`; raises Exhausted if the algorithm has no more."""
@@ -49,21 +46,13 @@ class NeighbourSampler:
             for _ in range(_TRIES):
                 point = self._neighbour(best.point, chance)
                 if all(trial.point != point for trial in self._trials.values()):
-                    return Suggestion(point, self._sampler.resolve(point), by=NEIGHBOUR)
+                    return self.space.suggestion(point, by=NEIGHBOUR)
         return self._sampler.ask(number, seed=seed)
 
     def tell(self, trial: Trial) -> None:
         """Record the state of a trial."""
         self._trials[trial.number] = trial
         self._sampler.tell(trial)
-
-    def given(self, params: Any) -> Suggestion:
-        """Return the suggestion for a user's params."""
-        return self._sampler.given(params)
-
-    def recommend(self) -> Recommendation | None:
-        """Return the recommendation of the sampler."""
-        return self._sampler.recommend()
 
     def _best(self) -> Trial | None:
         ok = (trial for trial in self._trials.values() if trial.state is TrialState.OK)

@@ -1,4 +1,4 @@
-"""Optuna's samplers as hyperopt suggest functions: `algo="optuna:TPESampler"`.
+"""Optuna's samplers: `algo="optuna:TPESampler"`.
 
 Optuna builds its search space from the calls that suggest values, so the parameters of a branch are
 suggested after the choice of that branch.
@@ -9,119 +9,100 @@ from __future__ import annotations
 import ast
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
-from weakref import WeakKeyDictionary
 
-import hyperopt
 import numpy as np
 
-from airflow_sparktune.driver.samplers.gp.space import EncodedSpace, Parameter, encoded_space
-from airflow_sparktune.driver.samplers.hyperopt_space import read_dimensions
+from airflow_sparktune.driver.samplers.base import Suggestion
+from airflow_sparktune.driver.samplers.gp.space import Parameter, encoded_space
+from airflow_sparktune.driver.samplers.search_space import SearchSpace, SpaceSampler
 from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.trial import Trial, TrialState
 
 PREFIX = "optuna:"
 # Optuna has no normal distribution: it is replaced by a uniform one within this many standard deviations.
 _SIGMAS = 3
 
 
-def optuna_suggest(name: str) -> Callable[..., list[dict[str, Any]]]:
-    """Return the suggest function of a sampler by its name, such as `TPESampler(n_startup_trials=20)`.
+class OptunaSampler(SpaceSampler):
+    """Suggests by a sampler of Optuna, by its name such as `TPESampler(n_startup_trials=20)`.
 
-    Samplers that keep state in Optuna's storage (CMA-ES) start from scratch when a study is resumed. Raises
-    SpecError if `name` is not a sampler.
+    Trials are mirrored in an Optuna study in memory. Samplers that keep state in Optuna's storage (CMA-ES)
+    start from scratch when a study is resumed. Raises SpecError if `name` is not a sampler.
     """
-    make = _maker(name)
-    searches: WeakKeyDictionary[Any, _Search] = WeakKeyDictionary()
 
-    def suggest(new_ids: Sequence[int], domain: Any, trials: Any, seed: int) -> list[dict[str, Any]]:
-        search = searches.get(domain)
-        if search is None:
-            search = searches[domain] = _Search(encoded_space(read_dimensions(domain.expr)))
-        search.follow(trials.trials)
-        documents = []
-        for at, number in enumerate(new_ids):
-            point = search.ask(number, make((seed + at) % 2**32))
-            vals = {item: [point[item]] if item in point else [] for item in domain.params}
-            misc = {
-                "tid": number,
-                "cmd": domain.cmd,
-                "workdir": domain.workdir,
-                "idxs": {label: [number] * len(values) for label, values in vals.items()},
-                "vals": vals,
-            }
-            documents += trials.new_trial_docs([number], [None], [domain.new_result()], [misc])
-        return documents
-
-    return suggest
-
-
-class _Search:
-    """An in-memory Optuna study that mirrors a hyperopt history."""
-
-    def __init__(self, space: EncodedSpace) -> None:
+    def __init__(self, space: SearchSpace, name: str) -> None:
+        super().__init__(space)
+        self._make = _maker(name)
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._space = space
+        self._name = f"{PREFIX}{name}"
+        self._encoded = encoded_space(space.columns)
+        self._distributions = {item.label: _distribution(item) for item in self._encoded.parameters}
         self._study = optuna.create_study()
-        self._numbers: dict[int, int] = {}  # hyperopt's trial number -> Optuna's
-        self._ended: set[int] = set()
-        self._distributions = {item.label: _distribution(item) for item in space.parameters}
+        self._numbers: dict[int, int] = {}  # a trial's number -> Optuna's
+        self._news: dict[int, Trial] = {}  # told since the last suggestion
+        self._untold: set[int] = set()  # suggested, and not told since
 
-    def follow(self, documents: Sequence[Mapping[str, Any]]) -> None:
-        """Apply the changes of the history; a suggestion that never became a trial counts as failed."""
-        known = set()
-        for document in documents:
-            known.add(document["tid"])
-            self._take_in(document)
-        for number in self._numbers.keys() - known - self._ended:
-            self._tell(number, None)
+    def tell(self, trial: Trial) -> None:
+        """Record the state of a trial."""
+        self._news[trial.number] = trial
+        self._untold.discard(trial.number)
 
-    def ask(self, number: int, sampler: Any) -> dict[str, Any]:
-        """Return the point of a new trial."""
-        self._study.sampler = sampler
+    def ask(self, number: int, *, seed: int) -> Suggestion:
+        """Return the configuration of trial `number`."""
+        self._mirror()
+        self._study.sampler = self._make(seed % 2**32)
         trial = self._study.ask()
         self._numbers[number] = trial.number
-        self._ended.discard(number)
-        row = np.where(self._space.numeric, 0.0, -1.0)
+        self._untold.add(number)
+        row = np.where(self._encoded.numeric, 0.0, -1.0)
         point: dict[str, Any] = {}
-        for column, item in enumerate(self._space.parameters):
-            if self._space.active(row[None])[0, column]:
+        for column, item in enumerate(self._encoded.parameters):
+            if self._encoded.active(row[None])[0, column]:
                 given = _suggested(trial, item.label, self._distributions[item.label])
                 row[column] = 0.0 if item.axis else given
                 point[item.label] = _from_optuna(item, given)
-        return point
+        return self.space.suggestion(point, by=self._name)
 
-    def _take_in(self, document: Mapping[str, Any]) -> None:
-        from optuna.trial import TrialState, create_trial
+    def _mirror(self) -> None:
+        """Bring Optuna's study up to date; a suggestion that never became a trial counts as failed."""
+        # By number, so that Optuna's trials have the same order after a resume.
+        for number, trial in sorted(self._news.items()):
+            if number not in self._numbers:
+                self._add(trial)
+            if trial.state is not TrialState.RUNNING:
+                self._end(number, trial.loss if trial.state is TrialState.OK else None)
+        for number in self._untold:
+            self._end(number, None)
+        self._news.clear()
+        self._untold.clear()
 
-        number = document["tid"]
-        if number in self._ended:
-            return
-        if number not in self._numbers:
-            vals = document["misc"]["vals"]
-            params = {
-                item.label: _to_optuna(item, vals[item.label][0], self._distributions[item.label])
-                for item in self._space.parameters
-                if len(vals.get(item.label, ()))
-            }
-            distributions = {label: self._distributions[label] for label in params}
-            self._study.add_trial(
-                create_trial(state=TrialState.RUNNING, params=params, distributions=distributions)
-            )
-            self._numbers[number] = len(self._study.get_trials(deepcopy=False)) - 1
-        if document["state"] not in (hyperopt.JOB_STATE_NEW, hyperopt.JOB_STATE_RUNNING):
-            self._tell(number, document["result"].get("loss"))
+    def _add(self, trial: Trial) -> None:
+        import optuna
 
-    def _tell(self, number: int, loss: float | None) -> None:
-        from optuna.trial import TrialState
+        params = {
+            item.label: _to_optuna(item, trial.point[item.label], self._distributions[item.label])
+            for item in self._encoded.parameters
+            if item.label in trial.point
+        }
+        distributions = {label: self._distributions[label] for label in params}
+        running = optuna.trial.TrialState.RUNNING
+        added = optuna.trial.create_trial(state=running, params=params, distributions=distributions)
+        self._study.add_trial(added)
+        self._numbers[trial.number] = len(self._study.get_trials(deepcopy=False)) - 1
 
-        self._ended.add(number)
+    def _end(self, number: int, loss: float | None) -> None:
+        import optuna
+
+        # A trial that ran again keeps its first end.
         if loss is None or math.isnan(loss):
-            self._study.tell(self._numbers[number], state=TrialState.FAIL)
+            failed = optuna.trial.TrialState.FAIL
+            self._study.tell(self._numbers[number], state=failed, skip_if_finished=True)
         else:
-            self._study.tell(self._numbers[number], loss)
+            self._study.tell(self._numbers[number], loss, skip_if_finished=True)
 
 
 def _maker(name: str) -> Callable[[int], Any]:

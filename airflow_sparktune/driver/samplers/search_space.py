@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import hyperopt
-from hyperopt import pyll
+from airflow_sparktune.driver.samplers.deferred import deferred
 
-from airflow_sparktune.driver.samplers.base import Suggestion
+with deferred("scipy.stats"):  # hyperopt would import it for atpe only
+    import hyperopt
+    from hyperopt import pyll
+
+from airflow_sparktune.driver.samplers.base import Recommendation, Suggestion
 from airflow_sparktune.driver.samplers.hyperopt_space import hyperopt_space
 from airflow_sparktune.study.plain import plain
 from airflow_sparktune.study.space.dimensions import Dimension
@@ -42,23 +45,14 @@ class SearchSpace:
         expression, dimensions = hyperopt_space(space)
         return cls(hyperopt.base.Domain(None, expression), dimensions)
 
+    @property
+    def columns(self) -> tuple[Dimension, ...]:
+        """Return the dimensions in the order of hyperopt's graph, in which samplers draw their numbers."""
+        return tuple(self._rows[label] for label in self.domain.params)
+
     def whole(self, label: str) -> bool:
         """Return whether a label's number is an index or a randint, which a point holds as an int."""
         return self._rows[label].kind in ("randint", "choice")
-
-    def structure(self) -> frozenset[str]:
-        """Return the labels of the choices that decide which other labels are active.
-
-        >>> space = SearchSpace.of({"model": {"choice": [{"C": {"uniform": [0, 1]}}, "tree"]}})
-        >>> space.structure()
-        frozenset({'model'})
-        """
-        switches = (node for node in pyll.dfs(self.domain.expr) if node.name == "switch")
-        return frozenset(
-            chooser.arg["label"].obj
-            for chooser, *options in (node.pos_args for node in switches)
-            if chooser.name == "hyperopt_param" and any(map(_has_parameters, options))
-        )
 
     def value(self, point: Mapping[str, Any]) -> Any:
         """Return the value of the space at a point; it may contain any objects."""
@@ -69,9 +63,12 @@ class SearchSpace:
         """Return the plain values of a point."""
         return plain(self.value(point), what="params")
 
-    def suggestion(self, point: Mapping[str, Any]) -> Suggestion:
-        """Return the suggestion of a point."""
-        return Suggestion(point, self.params(point))
+    def suggestion(self, point: Mapping[str, Any], *, by: str | None = None) -> Suggestion:
+        """Return the suggestion of a point; `by` names the method that found it."""
+        plain_point = {
+            label: int(value) if self.whole(label) else float(value) for label, value in point.items()
+        }
+        return Suggestion(plain_point, self.params(plain_point), by)
 
     def given(self, params: Any) -> Suggestion:
         """Return the suggestion for a user's params, in the form that the objective gets.
@@ -81,8 +78,24 @@ class SearchSpace:
         return self.suggestion(point_of(_places(self.domain.expr, self._rows), params))
 
 
-def _has_parameters(option: Any) -> bool:
-    return any(node.name == "hyperopt_param" for node in pyll.dfs(option))
+class SpaceSampler:
+    """The base of samplers over a search space; a subclass adds `ask` and `tell`."""
+
+    def __init__(self, space: SearchSpace) -> None:
+        self.space = space
+
+    @property
+    def dimensions(self) -> tuple[Dimension, ...]:
+        """Return the dimensions of the space, in the order of the space."""
+        return self.space.dimensions
+
+    def given(self, params: Any) -> Suggestion:
+        """Return the suggestion for a user's params; raises SpecError if they do not fit the space."""
+        return self.space.given(params)
+
+    def recommend(self) -> Recommendation | None:
+        """Return None: the trial with the lowest loss is the one to use."""
+        return None
 
 
 def _places(node: Any, rows: Mapping[str, Dimension]) -> Any:

@@ -18,12 +18,11 @@ from hyperopt.base import Domain
 
 import airflow_sparktune.gp
 from airflow_sparktune import space as ours
-from airflow_sparktune.driver.samplers import create
+from airflow_sparktune.driver.samplers import sampler_of
 from airflow_sparktune.driver.samplers.base import Recommendation, Sampler, Suggestion
 from airflow_sparktune.driver.tuner import trial_seed
 from airflow_sparktune.study.trial import Trial, TrialState
 from tests.driver import user_spaces
-from tests.driver.world import spec
 
 FILE = Path(__file__).parents[2] / "golden" / "suggestions.json"
 SPACES: Mapping[str, Any] = {
@@ -92,11 +91,11 @@ class Asked:
     ended: Sequence[tuple[int, str, float | None]]
 
 
-def sampler_of(algo: str, space: str) -> Sampler:
+def search_of(algo: str, space: str) -> Sampler:
     """Return the sampler of a search; `fmin` is the suggest function for hyperopt's own fmin."""
     if algo == "fmin":
         return FminSampler(user_spaces.WAYS)
-    return create(spec(space=SPACES[space], algo=algo))
+    return sampler_of(SPACES[space], algo)
 
 
 class FminSampler:
@@ -143,7 +142,7 @@ def _moment(seconds: float | None) -> datetime:
 
 def record(algo: str, space: str, asks: int) -> Iterator[Asked]:
     """Yield the suggestions of a search on several slots, whose trials end out of order."""
-    sampler, chance = sampler_of(algo, space), random.Random(f"{algo}, {space}")
+    sampler, chance = search_of(algo, space), random.Random(f"{algo}, {space}")
     running: list[Trial] = []
     now = _BEGAN
     for number in range(asks):
@@ -193,8 +192,8 @@ def replay(
 
 
 def resumed(sampler: Sampler, trials: Mapping[int, Trial]) -> Sampler:
-    """Tell a new sampler the trials that a journal holds."""
-    for _, trial in sorted(trials.items()):
+    """Tell a new sampler the trials that a journal holds: those that ended in this order, then the others."""
+    for trial in sorted(trials.values(), key=lambda trial: (trial.end is None, trial.end, trial.number)):
         sampler.tell(trial)
     return sampler
 
@@ -209,7 +208,7 @@ def main() -> None:
     searches = []
     for algo, space, asks in SEARCHES:
         asked = list(record(algo, space, asks))
-        sampler = sampler_of(algo, space)
+        sampler = search_of(algo, space)
         for _ in replay(sampler, asked):
             pass
         head = json.dumps({"algo": algo, "space": space, "recommended": recommendation(sampler)})

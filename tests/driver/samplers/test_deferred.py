@@ -13,12 +13,19 @@ LOADED = "'scipy.stats._continuous_distns' in sys.modules"
 
 def run(code: str) -> None:
     """Run code in a new interpreter after the import of the sampler."""
-    begin = "import sys\nfrom airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler\n"
+    begin = "import sys\nimport airflow_sparktune.driver.samplers.hyperopt\n"
     subprocess.run([sys.executable, "-c", begin + code], check=True)
 
 
-def test_importing_the_sampler_loads_nothing_that_only_atpe_uses() -> None:
-    run(f"HyperoptSampler({{'x': {{'lognormal': [0, 1]}}}}, 'tpe').ask(0, seed=1)\nassert not {LOADED}")
+@pytest.mark.parametrize("algo", ["tpe", "gp", "random"])
+def test_importing_the_sampler_loads_nothing_that_only_atpe_uses(algo: str) -> None:
+    code = f"""
+import sys
+from airflow_sparktune.driver.samplers import sampler_of
+sampler_of({{"x": {{"lognormal": [0, 1]}}}}, {algo!r}).ask(0, seed=1)
+assert not {LOADED}
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.driver.samplers.golden import FILE, Asked, recommendation, replay, resumed, sampler_of, seed_of
+from tests.driver.samplers.golden import FILE, Asked, recommendation, replay, resumed, search_of, seed_of
 
 SEARCHES = json.loads(FILE.read_text())
 
@@ -21,12 +21,12 @@ def test_suggestions_are_the_recorded_ones(search: dict[str, Any]) -> None:
     """They do not depend on when the sampler was made: a resumed study goes on with the same ones."""
     algo, space = search["algo"], search["space"]
     asked = [Asked(*each) for each in search["asked"]]
-    sampler = sampler_of(algo, space)
+    sampler = search_of(algo, space)
     for number, found, expected, trials in replay(sampler, asked):
         assert found.by == expected.by, number
         assert found.point == pytest.approx(expected.point, rel=1e-6, abs=1e-9), number
         if number == len(asked) - 1:
-            again = resumed(sampler_of(algo, space), trials)
+            again = resumed(search_of(algo, space), trials)
             assert again.ask(number, seed=seed_of(number)) == found
     recommended = search["recommended"]
     assert recommendation(sampler) == (recommended and pytest.approx(recommended, rel=1e-6))

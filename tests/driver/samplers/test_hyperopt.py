@@ -13,8 +13,10 @@ from hyperopt.base import Domain
 
 from airflow_sparktune import space as ours
 from airflow_sparktune.driver.fmin.sampler import FminSampler
-from airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler
+from airflow_sparktune.driver.samplers import sampler_of
+from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.driver.samplers.hyperopt_space import hyperopt_space, read_dimensions
+from airflow_sparktune.driver.samplers.search_space import SearchSpace
 from airflow_sparktune.driver.tuner import trial_seed
 from airflow_sparktune.errors import ObjectiveError, SpecError
 from airflow_sparktune.study.plain import plain
@@ -59,12 +61,12 @@ EACH_ALGORITHM = [
 
 
 def sample(space: Any, times: int = 100) -> Iterator[Any]:
-    sampler = HyperoptSampler(space, "random")
+    sampler, searched = sampler_of(space, "random"), SearchSpace.of(space)
     for number in range(times):
         point = sampler.ask(number, seed=trial_seed(7, number))
         assert plain(point.params, what="params") == point.params
         assert json.loads(json.dumps([point.point, point.params])) == [point.point, point.params]
-        assert sampler.resolve(json.loads(json.dumps(point.point))) == point.params
+        assert searched.params(json.loads(json.dumps(point.point))) == point.params
         yield point.params
 
 
@@ -92,7 +94,7 @@ class TestValues:
         assert "never" not in drawn
 
     def test_a_point_excludes_inactive_parameters(self) -> None:
-        sampler = HyperoptSampler(
+        sampler = sampler_of(
             {
                 "m": ours.choice(
                     [{"a": ours.choice([{"b": ours.uniform(0, 1)}, 0])}, {"c": ours.randint(0, 3)}]
@@ -159,15 +161,15 @@ class TestRefusals:
     )
     def test_an_invalid_space_is_rejected(self, name: str, message: str) -> None:
         with pytest.raises(SpecError, match=message):
-            HyperoptSampler(f"{THEIRS}:{name}", "tpe")
+            sampler_of(f"{THEIRS}:{name}", "tpe")
 
     def test_a_missing_space(self) -> None:
         with pytest.raises(ObjectiveError, match="has no 'SPAEC'"):
-            HyperoptSampler(f"{THEIRS}:SPAEC", "tpe")
+            sampler_of(f"{THEIRS}:SPAEC", "tpe")
 
     def test_an_algorithm_must_be_a_function(self) -> None:
         with pytest.raises(ObjectiveError, match="must be a suggest function, got dict"):
-            HyperoptSampler(EVERYTHING, f"{THEIRS}:EVERYTHING")
+            sampler_of(EVERYTHING, f"{THEIRS}:EVERYTHING")
 
 
 def test_log_bounds_without_logs_are_read_as_hyperopt_reads_them() -> None:
@@ -184,18 +186,27 @@ def test_atpe_may_start_without_a_known_loss() -> None:
     assert 0 <= sampler.ask(1, seed=0).params <= 1
 
 
-def tell_some(sampler: HyperoptSampler, space: Any, numbers: range) -> None:
-    """Pass the sampler random trials that succeed, fail or still run; suggestions of atpe would be slow."""
-    rng, drawn = random.Random(3), HyperoptSampler(space, "random")
+def tell_some(sampler: Sampler, space: Any, numbers: range) -> list[Trial]:
+    """Pass the sampler random trials that succeed, fail or still run; suggestions of atpe would be slow.
+
+    Returns their last states, those that ended first.
+    """
+    ended, running = [], []
+    rng, drawn = random.Random(3), sampler_of(space, "random")
     for number in numbers:
         point = drawn.ask(number, seed=trial_seed(1, number))
         trial = Trial(number=number, params=point.params, point=point.point, start=1_000.0 + number)
         sampler.tell(trial)
         if number % 5 == 3:
             error = Failure(FailureKind.RAISED, "ValueError: no")
-            sampler.tell(trial.ended(TrialState.FAILED, end=1_001.0 + number, error=error))
+            ended.append(trial.ended(TrialState.FAILED, end=1_001.0 + number, error=error))
+            sampler.tell(ended[-1])
         elif number % 7 != 6:
-            sampler.tell(trial.ended(TrialState.OK, end=1_001.0 + number, loss=rng.random()))
+            ended.append(trial.ended(TrialState.OK, end=1_001.0 + number, loss=rng.random()))
+            sampler.tell(ended[-1])
+        else:
+            running.append(trial)
+    return ended + running
 
 
 class TestAlgorithms:
@@ -209,7 +220,7 @@ class TestAlgorithms:
 
     @pytest.mark.parametrize("algo", EACH_ALGORITHM)
     def test_suggests_with_failures_and_running_trials_in_the_history(self, algo: str) -> None:
-        sampler = HyperoptSampler(self.SPACE, algo)
+        sampler = sampler_of(self.SPACE, algo)
         tell_some(sampler, self.SPACE, range(30))
         params = sampler.ask(30, seed=9).params
         assert 1e-4 <= params["lr"] <= 1
@@ -217,7 +228,7 @@ class TestAlgorithms:
 
     @pytest.mark.parametrize("algo", EACH_ALGORITHM)
     def test_suggests_before_any_trial_has_succeeded(self, algo: str) -> None:
-        sampler = HyperoptSampler(self.SPACE, algo)
+        sampler = sampler_of(self.SPACE, algo)
         error = Failure(FailureKind.RAISED, "ValueError: no")
         for number in range(25):
             point = sampler.ask(number, seed=number)
@@ -226,10 +237,9 @@ class TestAlgorithms:
 
     @pytest.mark.parametrize("algo", EACH_ALGORITHM)
     def test_the_same_history_and_seed_give_the_same_point(self, algo: str) -> None:
-        one, other = HyperoptSampler(self.SPACE, algo), HyperoptSampler(self.SPACE, algo)
-        tell_some(one, self.SPACE, range(25))
-        for number in range(25):  # after a resume, the sampler gets each trial once, in its final state
-            other.tell(last_state(one, number))
+        one, other = sampler_of(self.SPACE, algo), sampler_of(self.SPACE, algo)
+        for trial in tell_some(one, self.SPACE, range(25)):
+            other.tell(trial)  # after a resume, the sampler gets each trial once, in its final state
         random.seed(4)  # suggestions do not depend on global random states
         first = one.ask(25, seed=11)
         random.seed(5)
@@ -237,7 +247,7 @@ class TestAlgorithms:
         assert one.ask(25, seed=11) == first
 
     def test_tpe_learns(self) -> None:
-        sampler = HyperoptSampler({"x": ours.uniform(0, 1)}, "tpe")
+        sampler = sampler_of({"x": ours.uniform(0, 1)}, "tpe")
         drawn = []
         for number in range(40):
             point = sampler.ask(number, seed=trial_seed(3, number))
@@ -246,17 +256,3 @@ class TestAlgorithms:
             sampler.tell(trial.ended(TrialState.OK, end=1.0, loss=abs(drawn[-1] - 0.3)))
         # One in five random points would be this close.
         assert sum(abs(x - 0.3) < 0.1 for x in drawn[15:]) >= 12
-
-
-def last_state(sampler: HyperoptSampler, number: int) -> Trial:
-    """Return the last state of trial `number` in the sampler's history."""
-    doc = next(doc for doc in sampler._history.trials if doc["tid"] == number)
-    point = {label: values[0] for label, values in doc["misc"]["vals"].items() if values}
-    trial = Trial(number=number, params=None, point=point, start=1_000.0 + number)
-    match doc["result"]["status"]:
-        case "ok":
-            return trial.ended(TrialState.OK, end=1_001.0 + number, loss=doc["result"]["loss"])
-        case "fail":
-            return trial.ended(TrialState.FAILED, end=1_001.0 + number)
-        case _:
-            return trial

@@ -11,7 +11,7 @@ import hyperopt
 import pytest
 from hyperopt import hp, rand, tpe
 
-from airflow_sparktune.driver.samplers.hyperopt import TPE_SETTINGS, SuggestSampler
+from airflow_sparktune.driver.samplers.hyperopt import TPE_SETTINGS, HyperoptSampler
 from airflow_sparktune.driver.samplers.hyperopt_space import read_dimensions
 from airflow_sparktune.driver.samplers.hyperopt_tpe import RememberingTpe, remembering
 from airflow_sparktune.driver.samplers.search_space import SearchSpace
@@ -68,9 +68,9 @@ def dimension(label: str, chance: random.Random) -> Any:
     return KINDS[chance.choice(list(KINDS)[:-1])](label, chance)
 
 
-def sampler(space: Any, suggest: Any) -> SuggestSampler:
+def sampler(space: Any, suggest: Any) -> HyperoptSampler:
     domain = hyperopt.base.Domain(None, space)
-    return SuggestSampler(SearchSpace(domain, read_dimensions(domain.expr)), suggest)
+    return HyperoptSampler(SearchSpace(domain, read_dimensions(domain.expr)), suggest)
 
 
 def hyperopts(settings: dict[str, Any]) -> Any:

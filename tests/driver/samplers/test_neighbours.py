@@ -74,7 +74,7 @@ class TestAsASampler(SamplerSuite):
         def make(tree: Any) -> Sampler:
             sampler = tuned(tree)
             assert isinstance(sampler, NeighbourSampler)
-            return Warm(sampler._sampler, sampler._draws)
+            return Warm(sampler.space, sampler._sampler, sampler._draws)
 
         return make
 

@@ -8,7 +8,8 @@ import optuna
 import pytest
 
 from airflow_sparktune import space as ours
-from airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler
+from airflow_sparktune.driver.samplers import sampler_of
+from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.driver.tuner import trial_seed
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.trial import Trial, TrialState
@@ -28,7 +29,7 @@ BRANCHES = {
 }
 
 
-def run(sampler: HyperoptSampler, trials: int, loss: Any) -> list[Trial]:
+def run(sampler: Sampler, trials: int, loss: Any) -> list[Trial]:
     """Run two trials at a time; a loss of None is a failure."""
     ended: list[Trial] = []
     running: list[Trial] = []
@@ -55,7 +56,7 @@ def run(sampler: HyperoptSampler, trials: int, loss: Any) -> list[Trial]:
     ],
 )
 def test_every_distribution_gives_values_inside_its_bounds(algo: str) -> None:
-    for trial in run(HyperoptSampler(EVERYTHING, algo), 20, lambda params: params["uniform"]):
+    for trial in run(sampler_of(EVERYTHING, algo), 20, lambda params: params["uniform"]):
         for name, value in trial.params.items():
             assert INSIDE[name](value), (name, value)
 
@@ -67,16 +68,16 @@ def test_each_branch_has_its_own_parameters_and_the_better_one_is_found() -> Non
             return None if model["C"] > 100 else 5.0
         return abs(model["depth"] - 4) + (model["booster"] != "tree")
 
-    trials = run(HyperoptSampler(BRANCHES, "optuna:TPESampler"), 40, loss)
+    trials = run(sampler_of(BRANCHES, "optuna:TPESampler"), 40, loss)
     shapes = {tuple(sorted(trial.params["model"])) for trial in trials}
     assert shapes == {("C", "kind"), ("booster", "depth", "kind")}
     assert min(trial.loss for trial in trials if trial.loss is not None) <= 1
 
 
 def test_a_resumed_study_suggests_the_same_points() -> None:
-    sampler = HyperoptSampler(EVERYTHING, "optuna:TPESampler(n_startup_trials=5)")
+    sampler = sampler_of(EVERYTHING, "optuna:TPESampler(n_startup_trials=5)")
     trials = run(sampler, 25, lambda params: params["normal"])
-    resumed = HyperoptSampler(EVERYTHING, "optuna:TPESampler(n_startup_trials=5)")
+    resumed = sampler_of(EVERYTHING, "optuna:TPESampler(n_startup_trials=5)")
     for trial in sorted(trials, key=lambda trial: trial.number):
         resumed.tell(trial)
     assert resumed.ask(25, seed=4) == sampler.ask(25, seed=4)
@@ -91,7 +92,7 @@ def test_optuna_knows_the_pending_trials(monkeypatch: pytest.MonkeyPatch) -> Non
             return super().infer_relative_search_space(study, trial)
 
     monkeypatch.setattr(optuna.samplers, "RandomSampler", Watching)
-    run(HyperoptSampler(BRANCHES, "optuna:RandomSampler"), 4, lambda _: None)
+    run(sampler_of(BRANCHES, "optuna:RandomSampler"), 4, lambda _: None)
     states = optuna.trial.TrialState
     assert seen[3] == [states.FAIL, states.FAIL, states.RUNNING]
 
@@ -110,4 +111,4 @@ def test_optuna_knows_the_pending_trials(monkeypatch: pytest.MonkeyPatch) -> Non
 )
 def test_an_invalid_sampler_is_rejected(algo: str, message: str) -> None:
     with pytest.raises(SpecError, match=message):
-        HyperoptSampler(BRANCHES, algo)
+        sampler_of(BRANCHES, algo)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler
+from airflow_sparktune.driver.samplers import sampler_of
 from airflow_sparktune.driver.samplers.search_space import SearchSpace
 from airflow_sparktune.errors import SpecError
 
@@ -31,7 +31,7 @@ PARAMS = {
 @given(st.integers(0, 2**31 - 1))
 @settings(max_examples=50, deadline=None)
 def test_params_convert_to_a_point_with_the_same_params(seed: int) -> None:
-    suggestion = HyperoptSampler(SPACE, "random").ask(0, seed=seed)
+    suggestion = sampler_of(SPACE, "random").ask(0, seed=seed)
     found = SearchSpace.of(SPACE).given(suggestion.params)
     assert found.params == suggestion.params
     assert found.point.keys() == suggestion.point.keys()
@@ -59,5 +59,5 @@ def test_the_error_names_the_param_that_does_not_fit(change: dict[str, Any], mes
 
 def test_a_space_of_hyperopts_own_takes_params_too() -> None:
     space = SearchSpace.of("tests.driver.user_spaces:SHARED")
-    point = HyperoptSampler("tests.driver.user_spaces:SHARED", "random").ask(0, seed=3)
+    point = sampler_of("tests.driver.user_spaces:SHARED", "random").ask(0, seed=3)
     assert space.given(point.params).params == point.params

@@ -98,17 +98,25 @@ class TestResume:
         assert len(world.numbers(OK)) == 10
         assert world.numbers(CANCELLED) == cancelled
 
-    def test_the_sampler_gets_the_history_in_order_of_numbers(self) -> None:
-        world = World()
-        world.attempt(lambda call: Ending.ok(0.5, after_s=10.0 - call.trial.number), capacity=5, max_evals=5)
-        told: list[int] = []
+    def test_the_sampler_learns_from_the_trials_in_the_order_in_which_they_ended(self) -> None:
+        """A later attempt tells them in the same order, each once, and then those that were running."""
 
         class RecordingSampler(DigestSampler):
-            def tell(self, trial: Trial) -> None:
-                told.append(trial.number)
+            def __init__(self) -> None:
+                super().__init__()
+                self.told: list[tuple[int, str]] = []
 
-        world.attempt(max_evals=5, sampler=RecordingSampler())
-        assert told == [0, 1, 2, 3, 4]
+            def tell(self, trial: Trial) -> None:
+                super().tell(trial)
+                self.told.append((trial.number, trial.state.value))
+
+        world, first, second = World(), RecordingSampler(), RecordingSampler()
+        world.interrupt(lasting, capacity=3, ends=4, sampler=first)
+        ends = [(number, state) for number, state in first.told if state == "ok"]
+        assert ends != sorted(ends)
+        running = [(number, "running") for number in world.numbers(RUNNING)]
+        world.attempt(lasting, capacity=3, sampler=second)
+        assert second.told[: len(ends + running)] == ends + running
 
 
 class TestAlive:

@@ -14,7 +14,9 @@ from hyperopt.base import Domain
 
 import airflow_sparktune.gp
 from airflow_sparktune import space as ours
-from airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler, SuggestSampler
+from airflow_sparktune.driver.samplers import sampler_of
+from airflow_sparktune.driver.samplers.base import Sampler
+from airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler
 from airflow_sparktune.driver.samplers.hyperopt_space import read_dimensions
 from airflow_sparktune.driver.samplers.search_space import SearchSpace
 from airflow_sparktune.driver.tuner import trial_seed
@@ -40,9 +42,9 @@ def run(
     slots: int = 1,
     algo: str = "gp",
     seed: int = 7,
-) -> tuple[HyperoptSampler, list[Trial]]:
+) -> tuple[Sampler, list[Trial]]:
     """Run a study whose trials end in a shuffled order; a loss of None is a failure."""
-    sampler, chance = HyperoptSampler(space, algo), random.Random(5)
+    sampler, chance = sampler_of(space, algo), random.Random(5)
     running: list[Trial] = []
     ended: list[Trial] = []
     for number in range(trials):
@@ -116,7 +118,7 @@ class TestSearch:
     @pytest.mark.parametrize("seed", range(5))
     def test_the_start_repeats_no_given_point(self, seed: int) -> None:
         """A given 0.3 differs by rounding from the grid's 3 * 0.1."""
-        sampler = HyperoptSampler({"x": ours.quniform(0, 1, 0.1)}, "gp")
+        sampler = sampler_of({"x": ours.quniform(0, 1, 0.1)}, "gp")
         given = [0.3, 0.4, 0.5, 0.6, 0.7]
         for number, x in enumerate(given):
             point = sampler.given({"x": x})
@@ -217,11 +219,10 @@ class TestSearch:
 
 class TestHistory:
     def test_a_resumed_study_goes_on_as_it_would_have(self) -> None:
-        """A suggestion does not depend on the order of tell, only on the journal."""
+        """The sampler is told each trial once: first those that ended, in the order of their ends."""
         for count in (9, 37, 70):
             sampler, trials = run(MIXED, lambda params: params["lr"], trials=count, slots=5)
-            random.Random(1).shuffle(trials)
-            resumed = HyperoptSampler(MIXED, "gp")
+            resumed = sampler_of(MIXED, "gp")
             for trial in trials:
                 resumed.tell(trial)
             assert resumed.ask(count, seed=3) == sampler.ask(count, seed=3)
@@ -238,7 +239,7 @@ class TestHistory:
             rstate=np.random.default_rng(0), show_progressbar=False,
         )  # fmt: skip
         domain = Domain(None, space)
-        sampler = SuggestSampler(
+        sampler = HyperoptSampler(
             SearchSpace(domain, read_dimensions(domain.expr)), airflow_sparktune.gp.suggest
         )
         for doc in trials.trials:
@@ -313,7 +314,7 @@ class TestHardHistories:
         assert len(trials[-1].params) == 100
 
     def test_more_results_than_the_process_can_take_in(self) -> None:
-        sampler, blind = HyperoptSampler(PLANE, "gp"), HyperoptSampler(PLANE, "random")
+        sampler, blind = sampler_of(PLANE, "gp"), sampler_of(PLANE, "random")
         for number in range(700):
             point = blind.ask(number, seed=number)
             trial = Trial(number=number, params=point.params, point=point.point)

@@ -1,0 +1,115 @@
+"""The Gaussian process as a sampler."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from airflow_sparktune.driver.samplers.base import Recommendation, Suggestion
+from airflow_sparktune.driver.samplers.gp import start
+from airflow_sparktune.driver.samplers.gp.axis import Array
+from airflow_sparktune.driver.samplers.gp.history import History
+from airflow_sparktune.driver.samplers.gp.space import encoded_space
+from airflow_sparktune.driver.samplers.search_space import SearchSpace, SpaceSampler
+from airflow_sparktune.study.trial import Trial, TrialState
+
+if TYPE_CHECKING:
+    from airflow_sparktune.driver.samplers.gp.proposal import Proposer
+
+# Losses are clipped to this size, so that their differences stay finite.
+_HUGE = 1e150
+_MODEL = "airflow_sparktune.driver.samplers.gp.proposal"
+
+
+class GpSampler(SpaceSampler):
+    """Suggests by a Gaussian process. A suggestion depends only on the known trials and the seed.
+
+    Raises SpecError for a space with distributions other than those of hyperopt.hp.
+    """
+
+    def __init__(self, space: SearchSpace) -> None:
+        super().__init__(space)
+        self._encoded = encoded_space(space.columns)
+        self._wanted = start.wanted(self._encoded)
+        # Caches, which do not affect suggestions.
+        self._rows: dict[int, tuple[Mapping[str, Any], Array]] = {}
+        self._proposer: Proposer | None = None
+        self._loading: Thread | None = None
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget all trials."""
+        self._ended: dict[int, Trial] = {}  # in the order in which they ended
+        self._running: dict[int, Trial] = {}
+
+    def tell(self, trial: Trial) -> None:
+        """Record the state of a trial."""
+        known = self._rows.get(trial.number)
+        if known is None or known[0] != trial.point:
+            self._rows[trial.number] = trial.point, self._encoded.encode(trial.point)
+        self._ended.pop(trial.number, None)
+        self._running.pop(trial.number, None)
+        (self._running if trial.state is TrialState.RUNNING else self._ended)[trial.number] = trial
+
+    def ask(self, number: int, *, seed: int | Sequence[int]) -> Suggestion:  # noqa: ARG002 - the protocol's
+        """Return the configuration of the next trial."""
+        rng = np.random.default_rng(seed)
+        history = self._history(sorted(self._running))
+        if history.finite:
+            self._load_model()
+        if history.finite < self._wanted or not history.informs:
+            known = np.concatenate([history.rows, history.pending])
+            return self._suggestion(start.spread(self._encoded, known, rng), "gp: start")
+        proposer = self._loaded_proposer()
+        again = proposer.repeated(history)
+        if again is not None:
+            # Decoding the row could change the values: by a rounding error, or by more beyond the bounds.
+            return self.space.suggestion(list(self._ended.values())[again].point, by="gp: repeat")
+        return self._suggestion(*proposer.propose(history, rng))
+
+    def recommend(self) -> Recommendation | None:
+        """Return the trial with the lowest expected loss, or None where repeats showed no noise."""
+        history = self._history(running=())
+        if not history.noisy:
+            return None
+        at, loss = self._loaded_proposer().lowest_expected(history)
+        return Recommendation(list(self._ended)[at], loss, history.noise.deviation)
+
+    def _history(self, running: Iterable[int]) -> History:
+        losses = np.array([_loss(trial) for trial in self._ended.values()], dtype=float)
+        return History(self._rows_of(self._ended), losses, self._rows_of(running))
+
+    def _rows_of(self, numbers: Iterable[int]) -> Array:
+        return np.array([self._rows[number][1] for number in numbers]).reshape(-1, self._encoded.size)
+
+    def _suggestion(self, row: Array, by: str) -> Suggestion:
+        return self.space.suggestion(self._encoded.decode(row), by=by)
+
+    def _loaded_proposer(self) -> Proposer:
+        """Return the proposer, which imports the model and scipy's optimizers."""
+        if self._proposer is None:
+            from airflow_sparktune.driver.samplers.gp.proposal import Proposer
+
+            self._proposer = Proposer(self._encoded)
+        return self._proposer
+
+    def _load_model(self) -> None:
+        """Start to import the model and scipy's optimizers in a thread.
+
+        The import takes place while the first trials run, so that neither the start nor a suggestion waits.
+        """
+        if self._loading is None:
+            self._loading = Thread(target=import_module, args=[_MODEL], daemon=True)
+            self._loading.start()
+
+
+def _loss(trial: Trial) -> float:
+    """Return the loss of an ended trial, or nan without one."""
+    if trial.state is not TrialState.OK or trial.loss is None or not math.isfinite(trial.loss):
+        return math.nan
+    return min(max(float(trial.loss), -_HUGE), _HUGE)
