@@ -34,6 +34,8 @@ __all__ += errors.__all__
 
 
 def __getattr__(name: str) -> Any:
+    if name == "gp":  # a script around fmin names it after a plain import of the package
+        return import_module("airflow_sparktune.gp")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,7 +14,10 @@ from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
 
-MakeSampler = Callable[[Any], Sampler]
+if TYPE_CHECKING:
+    from airflow_sparktune.driver.samplers.search_space import SearchSpace
+
+MakeSampler = Callable[["SearchSpace"], Sampler]
 
 SPACE: Mapping[str, Any] = {
     "lr": space.loguniform(1e-4, 1.0),
@@ -28,18 +31,18 @@ _ENDS = (TrialState.OK, TrialState.OK, TrialState.OK, TrialState.FAILED, TrialSt
 class SamplerSuite:
     """Tests that a sampler can run a search.
 
-    A sampler supplies one fixture, `make_sampler`: a function that returns a new sampler for a space from
-    airflow_sparktune.space. A sampler that draws random numbers must use the seed passed to `ask`.
+    A sampler supplies one fixture, `make_sampler`: its class, or a function that returns a new sampler for a
+    SearchSpace. A sampler that draws random numbers must use the seed passed to `ask`.
 
         class TestMySampler(SamplerSuite):
             @pytest.fixture
             def make_sampler(self):
-                return lambda space: MySampler(space)
+                return MySampler
     """
 
     def test_it_knows_its_dimensions(self, make_sampler: MakeSampler) -> None:
         """There is a row for each label; a dimension in a branch has its parent."""
-        rows = {row.label: row for row in make_sampler(SPACE).dimensions}
+        rows = {row.label: row for row in make_sampler(_space()).dimensions}
         assert len(rows) == 4
         assert sum(row.parent is not None for row in rows.values()) == 1
         for row in rows.values():
@@ -47,7 +50,7 @@ class SamplerSuite:
 
     def test_suggestions_lie_in_the_space(self, make_sampler: MakeSampler) -> None:
         """Each suggestion is plain JSON, within bounds, and has a number for each active label."""
-        sampler = make_sampler(SPACE)
+        sampler = make_sampler(_space())
         labels = {row.label: row for row in sampler.dimensions}
         for trial in search(sampler, 30):
             assert json.loads(json.dumps([trial.params, dict(trial.point)])) == [trial.params, trial.point]
@@ -61,20 +64,20 @@ class SamplerSuite:
 
     def test_both_branches_are_tried(self, make_sampler: MakeSampler) -> None:
         """A search tries several values of a number and both options of a choice."""
-        found = search(make_sampler(SPACE), 30)
+        found = search(make_sampler(_space()), 30)
         assert len({str(trial.params["lr"]) for trial in found}) > 20
         assert {trial.params["model"] == "svm" for trial in found} == {True, False}
 
     def test_a_suggestion_follows_from_the_trials_and_the_seed(self, make_sampler: MakeSampler) -> None:
         """Two samplers with equal seeds and trials make equal suggestions."""
-        first, second = (search(make_sampler(SPACE), 25) for _ in range(2))
+        first, second = (search(make_sampler(_space()), 25) for _ in range(2))
         assert [trial.params for trial in first] == [trial.params for trial in second]
 
     def test_a_new_attempt_goes_on_with_the_sequence(self, make_sampler: MakeSampler) -> None:
         """A new sampler that is given the trials so far continues as the original one."""
-        lived = make_sampler(SPACE)
+        lived = make_sampler(_space())
         trials = search(lived, 25)
-        resumed = make_sampler(SPACE)
+        resumed = make_sampler(_space())
         for trial in trials:
             resumed.tell(trial)
         for number in range(25, 28):
@@ -86,7 +89,7 @@ class SamplerSuite:
 
     def test_parallel_suggestions_differ(self, make_sampler: MakeSampler) -> None:
         """Configurations that run at the same time differ."""
-        sampler = make_sampler(SPACE)
+        sampler = make_sampler(_space())
         search(sampler, 25)
         points = []
         for number in range(25, 33):
@@ -97,7 +100,7 @@ class SamplerSuite:
 
     def test_a_trial_may_run_again(self, make_sampler: MakeSampler) -> None:
         """A trial that ends, runs again and ends again counts with its last state."""
-        sampler = make_sampler(SPACE)
+        sampler = make_sampler(_space())
         *_, last = search(sampler, 5)
         for trial in (replace(last, state=TrialState.RUNNING, loss=None), last):
             sampler.tell(trial)
@@ -105,7 +108,7 @@ class SamplerSuite:
 
     def test_studies_without_a_success_go_on(self, make_sampler: MakeSampler) -> None:
         """With only failed trials, the sampler keeps making suggestions."""
-        sampler = make_sampler(SPACE)
+        sampler = make_sampler(_space())
         for number in range(25):
             suggestion = sampler.ask(number, seed=number)
             trial = Trial(number=number, params=suggestion.params, point=suggestion.point)
@@ -114,7 +117,7 @@ class SamplerSuite:
 
     def test_given_params_become_their_point(self, make_sampler: MakeSampler) -> None:
         """A user's params are returned unchanged, with a point that the sampler accepts in tell."""
-        sampler = make_sampler(SPACE)
+        sampler = make_sampler(_space())
         params = {"lr": 0.5, "depth": 7, "model": {"boost": {"rounds": 20}}}
         suggestion = sampler.given(params)
         assert suggestion.params == params
@@ -123,7 +126,7 @@ class SamplerSuite:
 
     def test_a_recommendation_is_a_successful_trial(self, make_sampler: MakeSampler) -> None:
         """A sampler recommends a successful trial or none, and none without results."""
-        sampler = make_sampler(SPACE)
+        sampler = make_sampler(_space())
         assert sampler.recommend() is None
         trials = search(sampler, 30)
         found = sampler.recommend()
@@ -143,7 +146,13 @@ class SamplerSuite:
     def test_params_outside_the_space_are_refused(self, make_sampler: MakeSampler, params: Any) -> None:
         """Params outside the space raise SpecError in given."""
         with pytest.raises(SpecError):
-            make_sampler(SPACE).given(params)
+            make_sampler(_space()).given(params)
+
+
+def _space() -> SearchSpace:
+    from airflow_sparktune.driver.samplers.search_space import SearchSpace  # imports hyperopt
+
+    return SearchSpace.of(SPACE)
 
 
 def search(sampler: Sampler, trials: int) -> list[Trial]:

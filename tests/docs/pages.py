@@ -38,6 +38,11 @@ class Block:
         """Return whether the block is a DAG file."""
         return self.file is not None and "\n@dag(" in self.text
 
+    @property
+    def is_test(self) -> bool:
+        """Return whether the block is a file of tests."""
+        return (self.file or "").startswith("test_")
+
     def __str__(self) -> str:
         line = self.page.read_text().split(self.text)[0].count("\n") + 1
         return f"{self.page.relative_to(ROOT)}:{line}"

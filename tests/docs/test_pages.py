@@ -14,6 +14,7 @@ import inspect
 import json
 import re
 import shlex
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -105,6 +106,15 @@ def test_dags_load(block: Block, folder: Path) -> None:
     (dag,) = bag.dags.values()
     started_by_asset = hasattr(dag.timetable, "asset_condition")
     assert any(task.downstream_task_ids or task.outlets for task in dag.tasks) or started_by_asset
+
+
+@pytest.mark.parametrize("block", [block for block in PYTHON if block.is_test], ids=str)
+def test_tests_pass(block: Block, folder: Path) -> None:
+    """A file of tests passes with the page's other files."""
+    write_files(block.page, folder)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(block.file)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("block", [block for block in PYTHON if block.note], ids=str)

@@ -1,7 +1,11 @@
-"""Spaces like those in hyperopt scripts; tests refer to them as `module:NAME`."""
+"""Spaces like those in hyperopt scripts, and a user's sampler; tests refer to them as `module:NAME`."""
 
 import numpy as np
 from hyperopt import hp
+
+from airflow_sparktune.driver.samplers import over
+from airflow_sparktune.driver.samplers.base import Recommendation
+from airflow_sparktune.driver.samplers.search_space import SpaceSampler
 
 EVERYTHING = {
     "uniform": hp.uniform("uniform", -1, 1),
@@ -37,6 +41,28 @@ NUMPY = {
 }
 ARITHMETIC = {"x": hp.uniform("x", 0, 1) * 100 + 1}
 BUILT = {"lr": {"loguniform": [0.001, 1.0]}}
+
+
+class NoSampler:
+    def __init__(self, space):
+        self.space = space
+
+
+class LastDraw(SpaceSampler):
+    """Draws at random as `random` does; recommends the last trial that was told to have succeeded."""
+
+    def __init__(self, space):
+        super().__init__(space)
+        self.draws, self.last = over(space, "random"), None
+
+    def ask(self, number, *, seed):
+        return self.space.suggestion(self.draws.ask(number, seed=seed).point, by="draw")
+
+    def tell(self, trial):
+        self.last = trial if trial.state == "ok" else self.last
+
+    def recommend(self):
+        return self.last and Recommendation(self.last.number, self.last.loss, 0.0)
 
 
 class Model:

@@ -60,11 +60,22 @@ def over(space: SearchSpace, algo: str) -> Sampler:
 
             return OptunaSampler(space, name)
         case _:
-            from airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler
+            return _users(space, algo)
 
-            suggest = load(algo)
-            if not callable(suggest):
-                raise ObjectiveError(
-                    f"algo {algo!r} must be a suggest function, got {type(suggest).__name__}"
-                )
-            return HyperoptSampler(space, suggest, name=algo)
+
+def _users(space: SearchSpace, algo: str) -> Sampler:
+    """Return the sampler that a reference names: a class of samplers, or a suggest function of hyperopt's."""
+    found = load(algo)
+    if isinstance(found, type):
+        made = found(space)
+        if isinstance(made, Sampler):
+            return made
+    elif callable(found):
+        from airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler
+
+        return HyperoptSampler(space, found, name=algo)
+    what = f"class {found.__name__}" if isinstance(found, type) else type(found).__name__
+    raise ObjectiveError(
+        f"algo {algo!r} must name a class with the methods of a sampler (ask, tell, given, recommend), or a "
+        f"function with hyperopt's suggest signature, got {what}; derive the class from SpaceSampler"
+    )

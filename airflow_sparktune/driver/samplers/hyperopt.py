@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -52,16 +52,7 @@ class HyperoptSampler(SpaceSampler):
     @classmethod
     def named(cls, name: str, space: SearchSpace) -> Self:
         """Return the sampler of an algorithm by its name in a spec."""
-        match name:
-            case "tpe":
-                suggest: Suggest = RememberingTpe(TPE_SETTINGS)
-            case "anneal":
-                suggest = anneal.suggest
-            case "atpe":
-                suggest = guarded_atpe()
-            case _:
-                suggest = rand.suggest
-        return cls(space, suggest, name=name)
+        return cls(space, _NAMED[name](), name=name)
 
     def ask(self, number: int, *, seed: int) -> Suggestion:
         """Return the configuration of trial `number`; raises Exhausted if the algorithm has no more."""
@@ -200,3 +191,11 @@ def _global_seed(seed: int) -> Iterator[None]:
     finally:
         random.setstate(python)
         numpy.random.set_state(numpy_)
+
+
+_NAMED: Mapping[str, Callable[[], Suggest]] = {
+    "tpe": lambda: RememberingTpe(TPE_SETTINGS),
+    "random": lambda: rand.suggest,
+    "anneal": lambda: anneal.suggest,
+    "atpe": guarded_atpe,
+}

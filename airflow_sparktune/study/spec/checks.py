@@ -95,7 +95,7 @@ def failures(name: str, value: Any) -> int | float:
 
 
 def algorithm(name: str, value: Any) -> str:
-    """Require the name of a built-in or Optuna algorithm, or a reference to a suggest function."""
+    """Require the name of a built-in or Optuna algorithm, or a reference to a sampler or suggest function."""
     if isinstance(value, str):
         # The driver checks the arguments of an Optuna sampler, because only the driver imports Optuna.
         is_optunas = value.startswith(f"{OPTUNA}:") and len(value) > len(OPTUNA) + 1
@@ -103,8 +103,8 @@ def algorithm(name: str, value: Any) -> str:
             return value
     raise SpecError(
         f"{name} must be one of {', '.join(ALGORITHMS)}, an Optuna sampler (such as "
-        "'optuna:TPESampler'), or 'module:function' with hyperopt's suggest signature (such as "
-        f"'hyperopt.tpe:suggest'), got {shown(value)}"
+        "'optuna:TPESampler'), or 'module:name' of a class of samplers or of a function with hyperopt's "
+        f"suggest signature (such as 'hyperopt.tpe:suggest'), got {shown(value)}"
     )
 
 

@@ -80,7 +80,7 @@ class Spec:
         takes="name",
         doc="`auto` (`gp` up to 1,000 trials, then `tpe`), `gp` (a Gaussian process), `tpe`, `random`, "
         "`anneal`, `atpe`, an Optuna sampler with its arguments (`optuna:TPESampler(n_startup_trials=20)`), "
-        "or `module:function` with the signature of hyperopt's suggest functions.",
+        "or `module:name` of a class of samplers or of a function with hyperopt's suggest signature.",
         default="auto",
         identity=True,
     )

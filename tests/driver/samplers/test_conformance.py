@@ -7,13 +7,10 @@ import pytest
 from hyperopt import anneal, rand, tpe
 
 from airflow_sparktune.driver.fmin.sampler import FminSampler
-from airflow_sparktune.driver.samplers import create
-from airflow_sparktune.driver.samplers.search_space import SearchSpace
-from airflow_sparktune.study.space import to_json
+from airflow_sparktune.driver.samplers import over
 from airflow_sparktune.study.spec import ALGORITHMS
 from airflow_sparktune.testing import SamplerSuite
 from airflow_sparktune.testing.sampler import MakeSampler
-from tests.driver.world import spec
 
 
 class TestOfASpec(SamplerSuite):
@@ -23,15 +20,14 @@ class TestOfASpec(SamplerSuite):
             pytest.param("atpe", marks=pytest.mark.integration),  # slow for each suggestion
             "hyperopt.tpe:suggest",
             "optuna:TPESampler",
+            "tests.driver.user_spaces:LastDraw",
         ]
     )
     def make_sampler(self, request: pytest.FixtureRequest) -> MakeSampler:
-        return lambda space: create(spec(space=to_json(space), algo=request.param))
+        return lambda space: over(space, request.param)
 
 
 class TestOfFmin(SamplerSuite):
     @pytest.fixture(params=[tpe.suggest, rand.suggest, anneal.suggest])
     def make_sampler(self, request: pytest.FixtureRequest) -> MakeSampler:
-        return lambda space: FminSampler(
-            SearchSpace.of(to_json(space)).domain, request.param, generator=np.random.default_rng(7)
-        )
+        return lambda space: FminSampler(space.domain, request.param, generator=np.random.default_rng(7))

@@ -167,9 +167,16 @@ class TestRefusals:
         with pytest.raises(ObjectiveError, match="has no 'SPAEC'"):
             sampler_of(f"{THEIRS}:SPAEC", "tpe")
 
-    def test_an_algorithm_must_be_a_function(self) -> None:
-        with pytest.raises(ObjectiveError, match="must be a suggest function, got dict"):
-            sampler_of(EVERYTHING, f"{THEIRS}:EVERYTHING")
+    @pytest.mark.parametrize(
+        ("name", "message"),
+        [
+            ("EVERYTHING", "must name a class .* or a function .*, got dict; derive the class"),
+            ("NoSampler", "got class NoSampler; derive the class from SpaceSampler"),
+        ],
+    )
+    def test_an_algorithm_must_be_a_sampler_or_a_function(self, name: str, message: str) -> None:
+        with pytest.raises(ObjectiveError, match=message):
+            sampler_of(EVERYTHING, f"{THEIRS}:{name}")
 
 
 def test_log_bounds_without_logs_are_read_as_hyperopt_reads_them() -> None:

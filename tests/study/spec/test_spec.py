@@ -196,7 +196,7 @@ REFUSED = [
     (
         "algo",
         "tpee",
-        rf"one of {', '.join(ALGORITHMS)}, an Optuna sampler.*or 'module:function'.*got 'tpee'",
+        rf"one of {', '.join(ALGORITHMS)}, an Optuna sampler.*or 'module:name'.*got 'tpee'",
     ),
     ("algo", 3, "got 3"),
     ("objective", "churn.train", r"must be 'module:name' \(such as .*got 'churn.train'"),

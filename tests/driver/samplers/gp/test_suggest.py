@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -249,6 +251,10 @@ class TestHistory:
         (doc,) = airflow_sparktune.gp.suggest([15], Domain(None, space), trials, 9)
         found = {label: values[0] for label, values in doc["misc"]["vals"].items() if values}
         assert sampler.ask(15, seed=9).point == found
+
+    def test_it_is_there_after_a_plain_import(self) -> None:
+        code = "import airflow_sparktune; airflow_sparktune.gp.suggest"
+        subprocess.run([sys.executable, "-c", code], check=True)
 
     def test_several_at_once_differ(self) -> None:
         domain, trials = Domain(None, hp.uniform("x", 0, 1)), Trials()
