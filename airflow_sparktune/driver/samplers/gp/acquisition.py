@@ -17,7 +17,7 @@ from airflow_sparktune.driver.samplers.gp.model import Posterior
 
 _LOG_ROOT_TAU = 0.5 * math.log(2 * math.pi)
 _ITERATIONS = 15
-# Below minus this z, the limits for z to minus infinity are more precise than the formulas.
+# Where z is below the negative of this, its limits are more precise than the formulas.
 _FAR = 1000.0
 
 

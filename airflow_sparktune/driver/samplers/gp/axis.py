@@ -10,8 +10,8 @@ from scipy.special import ndtr, ndtri
 
 Array = np.ndarray[Any, Any]
 
-# Normals have no bounds. Their interval leaves out a thousandth of the draws at each end (three standard
-# deviations), because the ends of the interval are suggested more often than they are drawn.
+# A normal has no bounds: its interval leaves out a thousandth of the draws at each end (three standard
+# deviations), because suggestions lie at the ends of an interval more often than draws do.
 _TAIL = 1e-3
 
 

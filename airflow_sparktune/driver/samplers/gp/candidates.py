@@ -9,8 +9,9 @@ import numpy as np
 from airflow_sparktune.driver.samplers.gp.axis import Array
 from airflow_sparktune.driver.samplers.gp.space import EncodedSpace, Way
 
-# The least step size of an integer, in its steps. A smaller one would rarely change the value.
+# An integer moves by at least this many of its steps: less would rarely change it.
 _LEAST_STEPS = 0.7
+# The probability that an inactive column is filled from a good row.
 _COPIED = 0.6
 
 

@@ -15,9 +15,7 @@ from airflow_sparktune.driver.samplers.gp.space import EncodedSpace
 # The largest number of results in a fit. Fits of a branch use fewer, because each suggestion makes one.
 _MOST, _MOST_IN_BRANCH = 200, 64
 _FIRST_ITERATIONS, _ITERATIONS = 30, 12
-# The smallest number of losses in a fit.
-FEWEST = 4
-# The latest fit and its base are needed; earlier ones may be requested by a study that runs in parallel.
+# The latest fit and the one that it starts from are needed, and those of a second history that takes turns.
 _KEPT = 4
 
 
@@ -32,8 +30,8 @@ class Fits:
     def latest(self, history: History) -> Settings:
         """Return the fit for the number of results in the history.
 
-        It starts from the fit at the largest power of two below, which starts from the prior means. Any
-        history therefore needs two fits, independent of earlier calls.
+        It starts from the fit for the largest power of two below, which starts from the prior means. So every
+        history has the same two fits, whatever was asked before.
         """
         count = last_fit(len(history.losses))
         base = _power_of_two(count)
@@ -46,7 +44,7 @@ class Fits:
         return self._fit(history, kept, noise, Settings.typical(self._space), _FIRST_ITERATIONS)
 
     def _from_cache(self, history: History, start: Settings, iterations: int) -> Settings:
-        if not worth_a_fit(history):
+        if not history.fittable:
             return start
         key = history.losses.tobytes(), history.rows.tobytes()
         if key in self._cache:
@@ -63,11 +61,6 @@ class Fits:
         rows, scale = history.rows[kept], history.scale
         targets, least = scale.targets(history.filled)[kept], noise.log_variance(scale)
         return fit(self._space, rows, targets, start=start, iterations=iterations, least_noise=least)
-
-
-def worth_a_fit(history: History) -> bool:
-    """Return whether there are enough losses, with differences, to fit a process."""
-    return history.informs and history.finite >= FEWEST
 
 
 def last_fit(count: int) -> int:

@@ -10,7 +10,15 @@ import numpy as np
 from airflow_sparktune.driver.samplers.gp.axis import Array
 from airflow_sparktune.driver.samplers.gp.noise import Noise
 from airflow_sparktune.driver.samplers.gp.scale import LossScale
+from airflow_sparktune.driver.samplers.gp.space import EncodedSpace, Way
 
+# The smallest number of losses in a fit of the process.
+_FEWEST = 4
+# After so many trials, a branch in which nearly all fail is no longer untried.
+_ENOUGH_FAILED = 3 * _FEWEST
+# The first repeat follows so many results. If it shows noise, there is one for every so many results, up to
+# the most. Four repeats, and a share of a tenth or a fifth of all trials, did equally well.
+_FIRST_REPEAT, _REPEAT_EVERY, _MOST_REPEATS = 16, 8, 8
 _SAME = 9  # decimals
 
 
@@ -101,6 +109,42 @@ class History:
     def repeats(self) -> int:
         """Return the number of ended and running trials whose configuration was suggested before."""
         return len(self.rows) + len(self.pending) - len(self.asked())
+
+    @property
+    def wants_repeat(self) -> bool:
+        """Return whether the next trial should repeat a configuration.
+
+        Repeats show the noise, and the best configuration in spite of it.
+        """
+        if self.finite < _FIRST_REPEAT:
+            return False
+        if self.noise.degrees == 0:
+            return self.repeats == 0
+        return self.noisy and self.repeats < min(self.finite // _REPEAT_EVERY, _MOST_REPEATS)
+
+    @property
+    def fittable(self) -> bool:
+        """Return whether there are enough losses, with differences, to fit a process."""
+        return self.informs and self.finite >= _FEWEST
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """The `way` to a branch of a conditional space, and the `history` of the trials within it."""
+
+    way: Way
+    history: History
+
+    @classmethod
+    def of(cls, space: EncodedSpace, way: Way, history: History) -> Branch:
+        """Return the branch that a way leads to."""
+        return cls(way, history.where(space.leads(history.rows, way), space.leads(history.pending, way)))
+
+    @property
+    def untried(self) -> bool:
+        """Return whether the branch needs more trials before a process can judge it."""
+        ended, running = len(self.history.rows), len(self.history.pending)
+        return self.history.finite + running < _FEWEST and ended < _ENOUGH_FAILED
 
 
 def keys(rows: Array) -> list[bytes]:

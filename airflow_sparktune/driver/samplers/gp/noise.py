@@ -13,7 +13,7 @@ from airflow_sparktune.driver.samplers.gp.scale import LossScale
 
 # Noise below this share of the unit of good losses does not affect which of them is lowest.
 _SMALL = 0.02
-# A distance of two losses counts as at most so many times the median one; of normal noise, 1 % are larger.
+# Distances of two losses are cut off at so many times their median, which 1 % exceed if the noise is normal.
 _FARTHEST = 4.0
 
 

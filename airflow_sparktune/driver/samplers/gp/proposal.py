@@ -9,14 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from airflow_sparktune.driver.samplers.gp import repeats
 from airflow_sparktune.driver.samplers.gp.acquisition import log_expected_improvement, polish
 from airflow_sparktune.driver.samplers.gp.axis import Array
-from airflow_sparktune.driver.samplers.gp.branch import Branch
 from airflow_sparktune.driver.samplers.gp.candidates import Candidates, Region
 from airflow_sparktune.driver.samplers.gp.escape import tpe_candidates
 from airflow_sparktune.driver.samplers.gp.fits import Fits
-from airflow_sparktune.driver.samplers.gp.history import History, keys
+from airflow_sparktune.driver.samplers.gp.history import Branch, History, keys
 from airflow_sparktune.driver.samplers.gp.model import Posterior, Settings
 from airflow_sparktune.driver.samplers.gp.noise import Noise
 from airflow_sparktune.driver.samplers.gp.scale import LossScale
@@ -31,7 +29,7 @@ _JITTER = 0.7
 _REGION_SHARE, _FROM_BEST = 0.4, 0.8
 # The share of suggestions for branches without the best result: for each branch, and for all.
 _BRANCH_SHARE, _MOST_BRANCH_SHARE = 0.1, 0.3
-# How many of these branches, chosen at random, are rated for such a suggestion, and compete with any other.
+# Such a suggestion rates this many branches, chosen at random; with any other one, this many compete.
 _RATED_IN_TURN, _RIVALS = 4, 2
 _SPREAD, _PARENTS, _CHILDREN = 200, 5, 32
 _ROUNDS, _ROUND_PARENTS, _ROUND_CHILDREN, _ROUND_STEP = 4, 4, 24, 0.1
@@ -71,8 +69,8 @@ class Proposer:
         # For matrices this small, threads cost more in synchronisation than they gain, and they would take
         # cores from trials.
         with self._threads.limit(limits=1, user_api="blas"):
-            # Equal losses of one configuration would push the fitted noise to zero, which the process also
-            # needs to explain ruggedness.
+            # Repeats with equal losses would push the fitted noise to zero, and the process needs some noise
+            # to explain ruggedness.
             results = history if history.noisy else history.distinct()
             found = self._found(results, rng)
             order = np.argsort(-found.scores, kind="stable")
@@ -80,7 +78,7 @@ class Proposer:
 
     def repeated(self, history: History) -> int | None:
         """Return the index of the result whose configuration should run again, or None."""
-        if not repeats.wanted(history):
+        if not history.wants_repeat:
             return None
         return (
             self.lowest_expected(history)[0] if history.noise.degrees else int(np.nanargmin(history.losses))
@@ -109,7 +107,7 @@ class Proposer:
         if rng.random() < _escape_share(history):
             return Found(*tpe_candidates(self._space, history, rng), "gp: tpe")
         found = self._anywhere(history, rng)
-        rivals = _some([branch for branch in others if branch.fitted], _RIVALS, rng)
+        rivals = _some([branch for branch in others if branch.history.fittable], _RIVALS, rng)
         return max((found, *self._in_each(rivals, history, rng)), key=lambda each: each.promise)
 
     def _anywhere(self, history: History, rng: np.random.Generator) -> Found:
@@ -144,7 +142,7 @@ class Proposer:
         for branch in branches:
             if branch.untried:
                 return self._spread(branch, rng)
-        found = self._in_each([branch for branch in branches if branch.fitted], history, rng)
+        found = self._in_each([branch for branch in branches if branch.history.fittable], history, rng)
         return max(found, key=lambda each: each.promise) if found else self._spread(branches[0], rng)
 
     def _in_each(self, branches: Sequence[Branch], history: History, rng: np.random.Generator) -> list[Found]:
@@ -156,9 +154,9 @@ class Proposer:
         return [self._in_branch(branch, lowest, noise, rng) for branch in branches]
 
     def _in_branch(self, branch: Branch, lowest: float, noise: Noise, rng: np.random.Generator) -> Found:
-        """Return candidates within a branch, modelled as a separate space.
+        """Return candidates within a branch.
 
-        Compared with a tuned branch, an untuned one would never promise an improvement.
+        Each branch is fitted on its own data: a fit over the whole space undervalues one with few trials.
         """
         history, scale = branch.history, branch.history.scale
         settings = self._fits.of_branch(history, noise, rng)

@@ -9,8 +9,8 @@ import numpy as np
 
 from airflow_sparktune.driver.samplers.gp.axis import Array
 
-# Losses below those of the scale count as at most so many units below its boundary: far below, the
-# exponentials of the expected improvement would overflow.
+# Losses are cut off at so many units below the boundary: further below, the exponentials of the expected
+# improvement would overflow.
 _FARTHEST = 100.0
 
 

@@ -1,7 +1,7 @@
 """A search space as a matrix: a row is a configuration, a column a parameter.
 
-Numbers are in [0, 1]; categories are codes from 0. An inactive number is 0.5, an inactive category -1; such
-rows differ from others in the codes of the choices above.
+Numbers are in [0, 1]; categories are codes from 0. An inactive number is 0.5, an inactive category -1. The
+codes of the choices above tell such a row from one with these values.
 """
 
 from __future__ import annotations
@@ -52,10 +52,11 @@ class EncodedSpace:
         self.parameters = parameters
         self.size = len(parameters)
         self.numeric = np.array([item.axis is not None for item in parameters])
-        self.gridded = np.array([bool(item.axis and item.axis.step) for item in parameters])
+        axes = ((column, item.axis) for column, item in enumerate(parameters))
+        self._grids = {column: axis for column, axis in axes if axis and axis.step}
+        self.gridded = np.array([column in self._grids for column in range(self.size)])
         self._inactive = np.where(self.numeric, _INACTIVE_NUMBER, _INACTIVE_CATEGORY)
         self._categories = [column for column in range(self.size) if not self.numeric[column]]
-        self._grids = [column for column in range(self.size) if self.gridded[column]]
         # Per feature: its parameter, and for a category the code that the feature stands for.
         codes = [(column, code) for column in self._categories for code in range(len(self.prior(column)))]
         self._numbers = np.flatnonzero(self.numeric)
@@ -90,10 +91,8 @@ class EncodedSpace:
         rows = rows.copy()
         for choice, code in way:
             rows[:, choice] = code
-        for column in self._grids:
-            axis = self.parameters[column].axis
-            if axis is not None:
-                rows[:, column] = axis.snap(rows[:, column])
+        for column, axis in self._grids.items():
+            rows[:, column] = axis.snap(rows[:, column])
         return np.where(self.active(rows), rows, self._inactive)
 
     def active(self, rows: Array) -> Array:
@@ -116,10 +115,8 @@ class EncodedSpace:
     def spacing(self, row: Array) -> Array:
         """Return the distance to the next value of each column, 0 for a continuous one."""
         steps = np.zeros(self.size)
-        for column in self._grids:
-            axis = self.parameters[column].axis
-            if axis is not None:
-                steps[column] = axis.spacing(row[column])
+        for column, axis in self._grids.items():
+            steps[column] = axis.spacing(row[column])
         return steps
 
     def features(self, rows: Array) -> Array:

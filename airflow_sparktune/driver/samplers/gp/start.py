@@ -8,8 +8,8 @@ from airflow_sparktune.driver.samplers.gp.axis import Array
 from airflow_sparktune.driver.samplers.gp.space import EncodedSpace, Way
 
 _DRAWS, _MORE_DRAWS = 32, 256
-# A box extends at least two steps of a grid to either side, so that a small one still holds several integers;
-# the rest is for rounding.
+# A box extends at least two steps of a grid to either side, so that a small one still holds several integers.
+# The hundredth is for rounding.
 _LEAST_STEPS = 2.01
 # Equal configurations may differ by rounding.
 _SAME = 1e-18
