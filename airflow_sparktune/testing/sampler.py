@@ -74,9 +74,9 @@ class SamplerSuite:
         assert [trial.params for trial in first] == [trial.params for trial in second]
 
     def test_a_new_attempt_goes_on_with_the_sequence(self, make_sampler: MakeSampler) -> None:
-        """A new sampler that is given the trials so far continues as the original one."""
+        """A new sampler that is told the trials so far, each once, continues as the original one."""
         lived = make_sampler(_space())
-        trials = search(lived, 25)
+        trials = search(lived, 25, slots=3)
         resumed = make_sampler(_space())
         for trial in trials:
             resumed.tell(trial)
@@ -155,16 +155,25 @@ def _space() -> SearchSpace:
     return SearchSpace.of(SPACE)
 
 
-def search(sampler: Sampler, trials: int) -> list[Trial]:
-    """Run a search with one trial at a time, some of which fail or are pruned."""
-    found = []
+def search(sampler: Sampler, trials: int, *, slots: int = 1) -> list[Trial]:
+    """Run a search on some slots, where some trials fail or are pruned.
+
+    Returns the trials that ended, in the order of their ends, then those that run.
+    """
+    ended: list[Trial] = []
+    running: list[Trial] = []
     for number in range(trials):
         suggestion = sampler.ask(number, seed=number)
-        trial = Trial(number=number, params=suggestion.params, point=suggestion.point, start=float(number))
-        sampler.tell(trial)
-        state = _ENDS[number % len(_ENDS)]
-        loss = abs(trial.params["depth"] - 5) + trial.params["lr"] if state is not TrialState.FAILED else None
-        error = _FAILURE if state is TrialState.FAILED else None
-        found.append(trial.ended(state, end=number + 0.5, run_s=0.5, loss=loss, error=error))
-        sampler.tell(found[-1])
-    return found
+        running.append(
+            Trial(number=number, params=suggestion.params, point=suggestion.point, start=float(number))
+        )
+        sampler.tell(running[-1])
+        if len(running) == slots:
+            trial = running.pop(slots // 2)
+            state = _ENDS[trial.number % len(_ENDS)]
+            ok = state is TrialState.OK
+            loss = abs(trial.params["depth"] - 5) + trial.params["lr"] if ok else None
+            error = _FAILURE if state is TrialState.FAILED else None
+            ended.append(trial.ended(state, end=number + 0.5, run_s=0.5, loss=loss, error=error))
+            sampler.tell(ended[-1])
+    return ended + running
