@@ -33,7 +33,6 @@ MODULES = {
     "search": "benchmarks.search",
     "retuning": "benchmarks.retuning.decision",
     "warm_start": "benchmarks.retuning.warm_start",
-    "warm_start_tpe": "benchmarks.retuning.warm_start_tpe",
 }
 
 

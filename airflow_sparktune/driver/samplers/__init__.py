@@ -21,15 +21,7 @@ def create(spec: Spec) -> Sampler:
 
     Raises SpecError for an invalid space, ObjectiveError if the algorithm cannot be imported.
     """
-    from airflow_sparktune.driver.samplers.neighbours import NeighbourSampler
-    from airflow_sparktune.driver.samplers.search_space import SearchSpace
-
-    space = SearchSpace.of(spec.space)
-    sampler = over(space, spec.algo)
-    # Measured with tpe only; users of other algorithms get exactly what they asked for.
-    if spec.warm_start is not None and spec.algo == "tpe":
-        return NeighbourSampler(space, sampler, over(space, "random"))
-    return sampler
+    return sampler_of(spec.space, spec.algo)
 
 
 def sampler_of(space: Any, algo: str) -> Sampler:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from airflow_sparktune.driver.samplers.neighbours import NEIGHBOUR
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.retuning.champions import Action
 from airflow_sparktune.study.stopping import StopReason
@@ -154,31 +153,20 @@ def test_a_retry_begins_with_the_same_points(weeks: Weeks) -> None:
     assert warm(third) == best(first, 3)
 
 
-class TestNeighboursOfWarmPoints:
-    """With tpe, the search also tries configurations near the best, as long as that is an old point."""
+def test_a_retry_suggests_the_same(weeks: Weeks) -> None:
+    weeks.run("w1", incumbent=None)
+    given = {"incumbent": None, "seed": 4, "algo": "tpe", "warm_start": weeks.address("w1"), "capacity": 1}
+    whole = weeks.run("w2", **given)
 
-    def test_every_second_trial_after_the_points_is_one(self, weeks: Weeks) -> None:
-        weeks.run("w1", incumbent=None)
-        study = weeks.run("w2", incumbent=None, seed=4, algo="tpe", warm_start="previous", capacity=1)
-        searched = [trial.suggested_by for trial in study.searched if trial.origin is TrialOrigin.SAMPLER]
-        assert {NEIGHBOUR, "tpe"} == set(searched)
+    def stops(call):  # type: ignore[no-untyped-def]
+        if call.trial.number == 3:
+            raise RuntimeError("the engine is gone")
+        return noisy(0.5)(call)
 
-    def test_a_retry_suggests_the_same(self, weeks: Weeks) -> None:
-        weeks.run("w1", incumbent=None)
-        address = weeks.address("w1")
-        given = {"incumbent": None, "seed": 4, "algo": "tpe", "warm_start": address, "capacity": 1}
-        whole = weeks.run("w2", **given)
-
-        def stops(call):  # type: ignore[no-untyped-def]
-            if call.trial.number == 3:
-                raise RuntimeError("the engine is gone")
-            return noisy(0.5)(call)
-
-        with pytest.raises(RuntimeError):
-            weeks.run("w3", stops, **given)
-        retried = weeks.run("w3", **given)
-        assert [trial.params for trial in retried.searched] == [trial.params for trial in whole.searched]
-        assert NEIGHBOUR in {trial.suggested_by for trial in retried.searched if trial.number > 3}
+    with pytest.raises(RuntimeError):
+        weeks.run("w3", stops, **given)
+    retried = weeks.run("w3", **given)
+    assert [trial.params for trial in retried.searched] == [trial.params for trial in whole.searched]
 
 
 class TestWhatCannotBe:
