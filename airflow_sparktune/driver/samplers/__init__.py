@@ -11,6 +11,7 @@ from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.executor.objective import load
 from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.spec.packages import require_packages
 
 if TYPE_CHECKING:
     from airflow_sparktune.driver.samplers.search_space import SearchSpace
@@ -32,7 +33,8 @@ def sampler_of(space: Any, algo: str) -> Sampler:
 
 
 def over(space: SearchSpace, algo: str) -> Sampler:
-    """Return the sampler of an algorithm over a space."""
+    """Return the sampler of an algorithm over a space; raises SpecError if its package is not installed."""
+    require_packages(algo)
     # Each sampler is imported when it is used: they need hyperopt, numpy, scipy or Optuna.
     match algo.partition(":"):
         case "auto", "", "":
