@@ -12,8 +12,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from airflow_sparktune.driver.samplers.base import Suggestion
 from airflow_sparktune.driver.samplers.gp.space import Parameter, encoded_space
 from airflow_sparktune.driver.samplers.search_space import SearchSpace, SpaceSampler
@@ -39,8 +37,9 @@ class OptunaSampler(SpaceSampler):
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._name = f"{PREFIX}{name}"
-        self._encoded = encoded_space(space.columns)
-        self._distributions = {item.label: _distribution(item) for item in self._encoded.parameters}
+        self._rows = {row.label: row for row in space.dimensions}
+        self._parameters = encoded_space(space.columns).parameters
+        self._distributions = {item.label: _distribution(item) for item in self._parameters}
         self._study = optuna.create_study()
         self._numbers: dict[int, int] = {}  # a trial's number -> Optuna's
         self._news: dict[int, Trial] = {}  # told since the last suggestion
@@ -58,12 +57,10 @@ class OptunaSampler(SpaceSampler):
         trial = self._study.ask()
         self._numbers[number] = trial.number
         self._untold.add(number)
-        row = np.where(self._encoded.numeric, 0.0, -1.0)
         point: dict[str, Any] = {}
-        for column, item in enumerate(self._encoded.parameters):
-            if self._encoded.active(row[None])[0, column]:
+        for item in self._parameters:  # choices first
+            if self._rows[item.label].active(point):
                 given = _suggested(trial, item.label, self._distributions[item.label])
-                row[column] = 0.0 if item.axis else given
                 point[item.label] = _from_optuna(item, given)
         return self.space.suggestion(point, by=self._name)
 
@@ -85,7 +82,7 @@ class OptunaSampler(SpaceSampler):
 
         params = {
             item.label: _to_optuna(item, trial.point[item.label], self._distributions[item.label])
-            for item in self._encoded.parameters
+            for item in self._parameters
             if item.label in trial.point
         }
         distributions = {label: self._distributions[label] for label in params}

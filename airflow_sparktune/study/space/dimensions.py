@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +20,8 @@ class Dimension:
 
     `low`, `high` and `step` are in natural units; `log` asks for a logarithmic axis. `extent` is exact, for
     samplers: the bounds, or mu and sigma of a normal; with `log`, those of the logarithm. `options` are the
-    names of a choice's options, by index, and `weights` their probabilities if they differ. The dimension is
-    active if a point follows one of the `ways`; the empty way is always followed.
+    names of a choice's options, by index, and `weights` their probabilities if they differ. Each of the
+    `ways` makes the dimension active; the empty one does so in every point.
     """
 
     label: str
@@ -33,6 +34,10 @@ class Dimension:
     options: tuple[str, ...] | None = None
     weights: tuple[float, ...] | None = None
     ways: tuple[Way, ...] = ((),)
+
+    def active(self, point: Mapping[str, Any]) -> bool:
+        """Return whether a point, which has an option's index for each active choice, has this dimension."""
+        return any(all(point.get(choice) == option for choice, option in way) for way in self.ways)
 
     @property
     def parent(self) -> str | None:

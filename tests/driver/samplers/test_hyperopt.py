@@ -139,6 +139,23 @@ class TestDimensions:
         rows = {item.label: (item.parent, item.branch) for item in found}
         assert rows == {"rate": (None, None), "model": (None, None), "depth": ("model", 0)}
 
+    def test_a_dimension_has_every_way_to_it(self) -> None:
+        _, found = hyperopt_space(f"{THEIRS}:WAYS")
+        rows = {item.label: item for item in found}
+        first, second = (("first", 0), ("inner", 0)), (("second", 0), ("inner", 0))
+        assert rows["deep"].ways == (second, first)
+        assert (rows["deep"].parent, rows["deep"].branch, rows["inner"].parent) == ("inner", 0, None)
+        assert [rows["deep"].active({"first": at, "second": 1, "inner": 0}) for at in (0, 1)] == [True, False]
+        assert rows["rate"].active({})
+
+    @pytest.mark.parametrize("space", [EVERYTHING, f"{THEIRS}:EVERYTHING"])
+    def test_samplers_get_exact_extents_and_weights(self, space: Any) -> None:
+        rows = {item.label: item for item in hyperopt_space(space)[1]}
+        assert rows["loguniform"].extent == (math.log(1e-4), 0.0)
+        assert rows["qlognormal"].extent == (0, 2)
+        assert rows["randint"].extent == (2, 11)
+        assert (rows["pchoice"].weights, rows["choice"].weights) == ((0.0, 0.25, 0.75), None)
+
     @pytest.mark.parametrize("name", ["EVERYTHING", "SHARED", "NUMPY", "ARITHMETIC", "BUILT"])
     def test_the_table_is_json(self, name: str) -> None:
         _, found = hyperopt_space(f"{THEIRS}:{name}")
