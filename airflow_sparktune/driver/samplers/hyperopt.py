@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Self
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, proxy
 
 import numpy
 
@@ -107,11 +107,20 @@ def document(trial: Trial, labels: list[str]) -> dict[str, Any]:
     }
 
 
+class _PointSpace(SearchSpace):
+    """A space of points only. hyperopt computes their values, which may be any objects."""
+
+    def params(self, point: Mapping[str, Any]) -> None:
+        """Return None."""
+
+
 def suggest_by_gp(new_ids: Sequence[int], domain: Any, trials: Any, seed: int) -> list[dict[str, Any]]:
     """Suggest the next trials by a Gaussian process: a suggest function for `hyperopt.fmin`."""
     sampler = _SAMPLERS.get(domain)
     if sampler is None:
-        sampler = _SAMPLERS[domain] = GpSampler(SearchSpace(domain, read_dimensions(domain.expr)))
+        # A proxy, so that a sampler does not keep its own key.
+        space = _PointSpace(proxy(domain), read_dimensions(domain.expr))
+        sampler = _SAMPLERS[domain] = GpSampler(space)
     sampler.forget()
     for doc in sorted(trials.trials, key=_end):
         sampler.tell(_trial(doc))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -255,6 +257,19 @@ class TestHistory:
     def test_it_is_there_after_a_plain_import(self) -> None:
         code = "import airflow_sparktune; airflow_sparktune.gp.suggest"
         subprocess.run([sys.executable, "-c", code], check=True)
+
+    def test_values_of_fmins_space_may_be_any_objects(self) -> None:
+        domain = Domain(None, hp.choice("x", [object(), object()]))
+        (doc,) = airflow_sparktune.gp.suggest([0], domain, Trials(), 5)
+        assert doc["misc"]["vals"]["x"][0] in (0, 1)
+
+    def test_a_search_that_is_over_is_freed(self) -> None:
+        domain = Domain(None, hp.uniform("x", 0, 1))
+        airflow_sparktune.gp.suggest([0], domain, Trials(), 5)
+        freed = weakref.ref(domain)
+        del domain
+        gc.collect()
+        assert freed() is None
 
     def test_several_at_once_differ(self) -> None:
         domain, trials = Domain(None, hp.uniform("x", 0, 1)), Trials()
