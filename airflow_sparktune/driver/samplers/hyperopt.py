@@ -1,6 +1,6 @@
 """hyperopt's suggest functions as samplers, and samplers as suggest functions.
 
-Only this file and `driver/fmin` know hyperopt's documents.
+Only this file, `hyperopt_tpe` and `driver/fmin` know hyperopt's documents.
 """
 
 from __future__ import annotations
