@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
 from airflow_sparktune.errors import RecordError, SparktuneError, StorageError
 from airflow_sparktune.study.address import folder_of
+from airflow_sparktune.study.airflow_task import read_task
 from airflow_sparktune.study.generations import NAME as DAG_RUN
 from airflow_sparktune.study.generations import generations, split
 from airflow_sparktune.study.journal.follow import read_study
@@ -33,33 +35,21 @@ SILENT_S = 86_400.0
 class Found:
     """A study; `heard` is the time of its last event in seconds since 1970.
 
+    `series` is equal for the studies of one task and map index: the task's folder and the index. For a study
+    outside Airflow, it is the parent folder and no index.
     Without a `verdict` a retry may continue it; such a study may be removed from `free_at` on.
     """
 
     address: str
+    series: tuple[str, str]
     heard: float
     verdict: bool = True
     free_at: float = 0.0
 
     @property
-    def _parts(self) -> tuple[str, str]:
-        """Return the task's folder and the map index; for a study outside Airflow, its parent folder."""
-        own = split(self.address)
-        if own is None:
-            return self.address.rpartition("/")[0], ""
-        folder, _ = own
-        index = folder.rpartition("/")[2]
-        return (folder_of(folder_of(folder)), index) if _INDEX.fullmatch(index) else (folder_of(folder), "")
-
-    @property
     def task(self) -> str:
         """Return the folder of the task's studies."""
-        return self._parts[0]
-
-    @property
-    def series(self) -> tuple[str, str]:
-        """Return a key that is equal for the studies of one task and map index."""
-        return self._parts
+        return self.series[0]
 
 
 def find(root: str, problems: list[str]) -> list[Found]:
@@ -176,17 +166,31 @@ def _extra(studies: Iterable[Found], keep: Keep, *, now: float) -> Iterator[Foun
 def _look(address: str) -> Found | None:
     """Return the study at an address; None if it has no event yet, e.g. because it was just submitted."""
     study = read_study(address).study
+    found = partial(Found, address=address, series=_series(address))
     if not study.attempts:
         if not _is_remains(open_storage(address)):
             return None
-        return Found(address=address, heard=0.0, verdict=False, free_at=_written(address) + SILENT_S)
+        return found(heard=0.0, verdict=False, free_at=_written(address) + SILENT_S)
     heard = study.attempts[-1].last
     if study.has_verdict:
-        return Found(address=address, heard=heard)
+        return found(heard=heard)
     grace_s = study.spec.storage_grace if study.spec is not None else 0.0
     # The driver's clock may be wrong, the storage's is another one.
     free_at = max(heard, _written(address)) + grace_s + SILENT_S
-    return Found(address=address, heard=heard, verdict=False, free_at=free_at)
+    return found(heard=heard, verdict=False, free_at=free_at)
+
+
+def _series(address: str) -> tuple[str, str]:
+    own = split(address)
+    if own is None:
+        return folder_of(address), ""
+    folder, _ = own
+    index = folder.rpartition("/")[2]
+    if _INDEX.fullmatch(index):  # or a run whose id is a number, such as a date
+        task = read_task(address)
+        if task is None or task.map_index >= 0:
+            return folder_of(folder_of(folder)), index
+    return folder_of(folder), ""
 
 
 def _written(address: str) -> float:

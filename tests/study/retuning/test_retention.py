@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_sparktune.errors import SpecError, StorageError
+from airflow_sparktune.study.airflow_task import AirflowTask, write_task
 from airflow_sparktune.study.generations import Owner, read_owner, write_owner
 from airflow_sparktune.study.journal.events import Event
 from airflow_sparktune.study.journal.follow import read_study
@@ -80,6 +81,18 @@ def test_each_map_index_is_counted_separately(root: str) -> None:
         for index in range(2):
             study(root, f"churn/tune/r{run}/{index}/g0", day=run)
     assert left_after(root, "2") == [f"churn/tune/r{run}/{index}/g0" for run in (1, 2) for index in (0, 1)]
+
+
+def test_the_id_of_a_run_may_be_a_number(root: str) -> None:
+    """It is no map index, so the runs are counted together, and the record of their task is found."""
+    for day, run in enumerate(("20261122", "20261123", "20261124")):
+        address = f"{root}/churn/tune/{run}/g0"
+        study(root, f"churn/tune/{run}/g0", day=day)
+        write_task(address, AirflowTask(dag_id="churn", task_id="tune", run_id=run))
+    Champions(f"{root}/churn/tune").add(
+        Action.FIRST, cause="a", at=1.0, params={"x": 1}, reason="", study=f"{root}/churn/tune/20261122/g0"
+    )
+    assert left_after(root, 1) == ["churn/tune/20261122/g0", "churn/tune/20261124/g0"]
 
 
 def test_studies_older_than_an_age_are_removed(root: str) -> None:
