@@ -12,13 +12,12 @@ from pathlib import Path
 from airflow_sparktune.dashboard.place import Place
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.address import part, study_address, task_folder
+from airflow_sparktune.study.generations import GENERATION, generations
 from airflow_sparktune.study.retuning.champions import FOLDER as RECORD
 from airflow_sparktune.study.storage import open_storage
 
 log = logging.getLogger(__name__)
 
-# Clearing a task starts the next generation. A folder with a longer number is not a generation.
-_GENERATION = re.compile(r"g(0|[1-9][0-9]{0,4})")
 _MAP_INDEX = re.compile(r"[0-9]{1,9}")
 _FOLDER = re.compile(r"[A-Za-z0-9._-]+")
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT.*")
@@ -53,8 +52,8 @@ class StorageRoots:
         """Return the addresses of a task instance's studies by generation, newest first."""
         for root in self.roots:
             for folder in _folders(root, place):
-                numbers = _generations(folder) if _inside(root, folder) else []
-                found = {number: f"{folder}/g{number}" for number in nlargest(_MOST_GENERATIONS, numbers)}
+                newest = generations(folder)[:_MOST_GENERATIONS] if _inside(root, folder) else []
+                found = {number: f"{folder}/g{number}" for number in newest}
                 found = {number: address for number, address in found.items() if _inside(root, address)}
                 if found:
                     return found
@@ -106,7 +105,7 @@ def _instances(task: Place, run: str, folder: str, *, most: int) -> Iterable[Pla
     except StorageError:
         yield replace(task, run_id=run)  # its row says that it cannot be read
         return
-    if any(map(_GENERATION.fullmatch, names)):
+    if any(map(GENERATION.fullmatch, names)):
         yield replace(task, run_id=run)
     indices = sorted(int(name) for name in names if _MAP_INDEX.fullmatch(name))
     for index in indices[:most]:
@@ -148,8 +147,3 @@ def _folders(root: str, place: Place) -> Iterator[str]:
         parts = by_id.split("/")
         parts[-1 if place.map_index < 0 else -2] = place.run_id
         yield "/".join(parts)
-
-
-def _generations(folder: str) -> list[int]:
-    matches = map(_GENERATION.fullmatch, open_storage(folder).names(""))
-    return [int(match[1]) for match in matches if match]

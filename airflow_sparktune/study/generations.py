@@ -17,7 +17,7 @@ from airflow_sparktune.study.storage import open_storage
 NAME = "dag_run.json"
 
 # At most four digits, so that a date in a user's folder name (g20261124) is not taken for a generation.
-_GENERATION = re.compile(r"g(0|[1-9][0-9]{0,3})")
+GENERATION = re.compile(r"g(0|[1-9][0-9]{0,3})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ def write_owner(folder: str, owner: Owner) -> None:
 
 def generations(folder: str) -> list[int]:
     """Return the numbers of the generations in a folder, newest first."""
-    found = filter(None, map(_GENERATION.fullmatch, open_storage(folder).names("")))
+    found = filter(None, map(GENERATION.fullmatch, open_storage(folder).names("")))
     return sorted((int(match[1]) for match in found), reverse=True)
 
 
@@ -64,7 +64,7 @@ def split(address: str) -> tuple[str, int] | None:
     (('/data/churn/tune/r1', 2), None)
     """
     folder, _, name = address.rstrip("/").rpartition("/")
-    found = _GENERATION.fullmatch(name)
+    found = GENERATION.fullmatch(name)
     return (folder, int(found[1])) if found is not None and folder else None
 
 

@@ -117,9 +117,11 @@ def test_a_root_may_be_a_link(tmp_path: Path) -> None:
     assert client_of(tmp_path / "here").get(f"{RUN}/study").json()["phase"] == "starting"
 
 
-def test_a_folder_named_by_a_date_is_not_a_generation(client: TestClient, address: str) -> None:
+@pytest.mark.parametrize("name", ["g20261124", "g12345", "g01"])
+def test_only_the_names_of_generations_count(client: TestClient, address: str, name: str) -> None:
+    """They are the names that a retry takes for generations: at most four digits, so no date."""
     Writer(address).open()
-    Writer(address.replace("/g0", "/g20261124")).open()
+    Writer(address.replace("/g0", f"/{name}")).open()
 
     assert client.get(f"{RUN}/study").json()["generations"] == [0]
 
