@@ -32,7 +32,7 @@ def track(address: str, *, wait: Callable[[float], bool], experiment: str | None
     """
     from airflow_sparktune.dashboard.page.html_report import report
     from airflow_sparktune.dashboard.page.masking import airflow_mask
-    from airflow_sparktune.tracking.follow import first_line, mirror_while
+    from airflow_sparktune.tracking.follow import error_line, mirror_while
     from airflow_sparktune.tracking.mlflow import MlflowTracker, connect
 
     # Imports Airflow, first of all: a storage with a connection would import it in another way.
@@ -46,7 +46,7 @@ def track(address: str, *, wait: Callable[[float], bool], experiment: str | None
         experiment=experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME"),
     )
     error = mirror_while(StudyFollower(open_storage(address)), tracker, wait=wait)
-    return None if error is None else first_line(error)
+    return None if error is None else error_line(error)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -71,11 +71,7 @@ def _print_trials(study: Study) -> None:
 
 def _cells(trial: Trial, metric: Metric) -> tuple[str, ...]:
     took = f"{trial.end - trial.start:.1f}" if trial.end is not None and trial.start is not None else ""
-    text = params(trial.params) if trial.error is None else _first_line(trial.error.message)
+    text = params(trial.params) if trial.error is None else trial.error.headline
     slot = "" if trial.slot is None else str(trial.slot)
     loss = number(metric.shown(trial.loss))
     return str(trial.number), trial.state.value, loss, took, slot, str(trial.attempt), text
-
-
-def _first_line(text: str) -> str:
-    return next(iter(text.splitlines()), "")

@@ -50,12 +50,12 @@ def mirror_while(
         if not failed_before and not last:
             log.warning(
                 "tracking fails: %s; the study is not affected, and the tracker tries again until the study "
-                "ends", first_line(trouble),
+                "ends", error_line(trouble),
             )  # fmt: skip
     return trouble
 
 
-def first_line(error: Exception) -> str:
+def error_line(error: Exception) -> str:
     """Return the error's first line, which may quote a server."""
     lines = str(error).splitlines()
     return one_line(f"{type(error).__name__}: {lines[0]}") if lines else type(error).__name__

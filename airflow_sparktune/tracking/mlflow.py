@@ -18,7 +18,7 @@ from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState
 from airflow_sparktune.tracking import values
-from airflow_sparktune.tracking.follow import first_line
+from airflow_sparktune.tracking.follow import error_line
 from airflow_sparktune.tracking.mlflow_runs import Point, StudyRuns
 from airflow_sparktune.tracking.server_address import server_variables
 
@@ -168,7 +168,7 @@ class MlflowTracker:
                 raise
             self._refused.add(trial.number)
             log.warning(
-                "MLflow rejects trial %d, which is left out there: %s", trial.number, first_line(error)
+                "MLflow rejects trial %d, which is left out there: %s", trial.number, error_line(error)
             )
 
     def _send_trial(self, trial: Trial, study: Study, runs: StudyRuns) -> None:

@@ -71,6 +71,18 @@ def test_show(study: str, capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+def test_show_names_the_kind_of_a_failure_without_a_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A blank first line is skipped, and an empty message gives the kind, as on the page."""
+    failures = [Failure(FailureKind.RAISED, ""), Failure(FailureKind.RAISED, "\n\nKeyError: 'x'\nmore")]
+    ended = [trial(number, state=TrialState.FAILED, error=failure) for number, failure in enumerate(failures)]
+    write(LocalStorage(tmp_path), 1, [opened(), *ended, closed()])
+    assert main(["show", str(tmp_path)]) == 0
+    _, first, second, *_ = capsys.readouterr().out.splitlines()
+    assert (first.split()[-1], second.split()[-2:]) == ("raised", ["KeyError:", "'x'"])
+
+
 def test_a_score_is_printed_with_its_own_sign(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The journal has it with the other sign; JSON has both."""
     spec = replace(SPEC, maximize="accuracy")

@@ -19,7 +19,7 @@ from airflow_sparktune.study.retuning.starts import Incumbent
 from airflow_sparktune.study.storage import MemoryStorage
 from airflow_sparktune.study.trial import Failure, FailureKind, TrialOrigin, TrialPurpose, TrialState
 from airflow_sparktune.testing.samples import BEGAN, SPEC, TrialChanged, closed, follow, opened, trial, write
-from airflow_sparktune.tracking.follow import first_line, mirror_while
+from airflow_sparktune.tracking.follow import error_line, mirror_while
 from airflow_sparktune.tracking.mlflow import MlflowTracker, connect
 from airflow_sparktune.tracking.server_address import server_variables
 from tests.tracking.fake_mlflow import FakeMlflow, Refusal
@@ -392,4 +392,4 @@ def test_an_address_whose_login_cannot_be_found_is_not_quoted(
 
 
 def test_a_servers_error_is_one_printable_line() -> None:
-    assert first_line(ValueError("no\x1b[2J\nmore")) == "ValueError: no[2J"
+    assert error_line(ValueError("no\x1b[2J\nmore")) == "ValueError: no[2J"

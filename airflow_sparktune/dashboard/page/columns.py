@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_sparktune.dashboard.page.masking import Mask
 from airflow_sparktune.dashboard.page.schemas import Columns
-from airflow_sparktune.study.trial import Failure, Trial, TrialOrigin, TrialState
+from airflow_sparktune.study.trial import Trial, TrialOrigin, TrialState
 
 # A chart has some hundred pixels per side, so more dots look the same.
 MOST_TRIALS = 10_000
@@ -31,7 +31,11 @@ def columns(
         run_s=[_after(0.0, trial.run_s) for trial in trials],
         slot=[trial.slot for trial in trials],
         attempt=[trial.attempt for trial in trials],
-        failure={trial.number: _headline(trial.error, mask) for trial in trials if trial.error is not None},
+        failure={
+            trial.number: str(mask(trial.error.headline[:_LONGEST_FAILURE]))
+            for trial in trials
+            if trial.error is not None
+        },
         origin={
             trial.number: trial.origin.value for trial in trials if trial.origin is not TrialOrigin.SAMPLER
         },
@@ -101,8 +105,3 @@ def _rounded(value: Any) -> Any:
 
 def _after(since: float, value: float | None) -> float | None:
     return None if value is None else round(value - since, 3)
-
-
-def _headline(error: Failure, mask: Mask) -> str:
-    first, *_ = error.message.strip().splitlines() or [error.kind.value]
-    return str(mask(first[:_LONGEST_FAILURE]))
