@@ -18,7 +18,7 @@ from airflow_sparktune.driver.retuning.paired import Paired, dropped_after, refu
 from airflow_sparktune.driver.retuning.words import first_reason, kept_reason, replaced_reason
 from airflow_sparktune.errors import IncumbentBroken
 from airflow_sparktune.study.retuning.decision import Decision, Measured, Outcome, Standing
-from airflow_sparktune.study.retuning.rule import LEAST_REPEATS, DecisionRule
+from airflow_sparktune.study.spec.rule import LEAST_REPEATS, DecisionRule
 
 
 def missing_repeats(

@@ -11,7 +11,7 @@ from airflow_sparktune.driver.retuning.contender import Contender
 from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.metric import LARGEST_LOSS, Metric
-from airflow_sparktune.study.retuning.rule import DecisionRule
+from airflow_sparktune.study.spec.rule import DecisionRule
 
 
 def broken_guardrail(

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from airflow_sparktune.driver.retuning.contender import ROUNDING, Contender, spread
 from airflow_sparktune.driver.retuning.paired import Paired
-from airflow_sparktune.study.retuning.rule import Margin
+from airflow_sparktune.study.spec.rule import Margin
 
 
 def noise_free(incumbent: Contender | None, candidates: Sequence[Contender], *, repeats: int) -> bool:

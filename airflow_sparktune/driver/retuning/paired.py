@@ -10,7 +10,7 @@ from statistics import fmean
 
 from airflow_sparktune.driver.retuning.contender import ROUNDING, Contender, spread
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.retuning.rule import LEAST_REPEATS, DecisionRule, Margin
+from airflow_sparktune.study.spec.rule import LEAST_REPEATS, DecisionRule, Margin
 
 # A candidate is dropped if even its one-sided 90 % upper bound is below 0.
 RACING_ERROR = 0.1

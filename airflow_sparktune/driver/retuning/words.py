@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.retuning.decision import Measured, Standing
-from airflow_sparktune.study.retuning.rule import DecisionRule
+from airflow_sparktune.study.spec.rule import DecisionRule
 
 # What a reason says where differences were compared without a test.
 NO_NOISE = "no noise was measured"

@@ -7,6 +7,7 @@ repeats, finds an improvement sooner or later.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.spec import Spec
@@ -37,7 +38,7 @@ def refuse_another_decision(study: Study, spec: Spec) -> None:
 
 def _changed_rule(old: Spec, new: Spec) -> Iterator[str]:
     mine, others = (
-        texts({**{name: getattr(spec, name) for name in _RULE}, "confirm": spec.rule.confirm.to_json()})
+        texts({**{name: getattr(spec, name) for name in _RULE}, "confirm": asdict(spec.rule.confirm)})
         for spec in (old, new)
     )
     return (

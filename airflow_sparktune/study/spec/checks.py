@@ -42,15 +42,14 @@ def reference(name: str, value: Any) -> str:
     return value
 
 
-def whole(minimum: int, hint: str) -> Callable[[str, Any], int]:
-    """Return a check for an integer of at least `minimum`; its message ends with `hint`."""
+def whole(minimum: int, hint: str, *, maximum: int = LARGEST_NUMBER) -> Callable[[str, Any], int]:
+    """Return a check for an integer from `minimum` to `maximum`; its message ends with `hint`."""
+    rule = f"of at least {minimum}" if maximum == LARGEST_NUMBER else f"from {minimum} to {maximum}"
 
     def check(name: str, value: Any) -> int:
         number = _number(value)
-        if number is None or number != number // 1 or number < minimum:
-            raise SpecError(
-                f"{name} must be a whole number of at least {minimum}, got {shown(value)}; {hint}"
-            )
+        if number is None or number != number // 1 or not minimum <= number <= maximum:
+            raise SpecError(f"{name} must be a whole number {rule}, got {shown(value)}; {hint}")
         return int(number)
 
     return check
@@ -58,7 +57,7 @@ def whole(minimum: int, hint: str) -> Callable[[str, Any], int]:
 
 def finite(name: str, value: Any) -> float:
     """Require a finite number."""
-    number = _real(value)
+    number = real(value)
     if number is None or not isfinite(number):
         raise SpecError(f"{name} must be a finite number, got {shown(value)}; leave it unset to have none")
     return number
@@ -74,7 +73,7 @@ def not_negative(name: str, value: Any) -> float:
 
 def seconds(name: str, value: Any) -> float:
     """Require a duration above 0; return it in seconds."""
-    number = value.total_seconds() if isinstance(value, timedelta) else _real(value)
+    number = value.total_seconds() if isinstance(value, timedelta) else real(value)
     if number is None or not 0 < number < inf:
         raise SpecError(
             f"{name} must be a time above 0 (a timedelta or seconds), got {shown(value)}; "
@@ -183,6 +182,12 @@ def text(name: str, value: Any) -> str:
     raise SpecError(f"{name} must be text, got {shown(value)}")
 
 
+def real(value: Any) -> float | None:
+    """Return the number, also from text, as a float (which may be infinite); None if there is none."""
+    number = _number(value)
+    return None if number is None else float(number)
+
+
 def _number(value: Any) -> int | float | None:
     """Return the number, also from text, or None if the value is no number, or an integer beyond 1e300."""
     value = _from_text(value) if isinstance(value, str) else scalar(value)
@@ -196,11 +201,3 @@ def _from_text(text: str) -> int | float | None:
         with suppress(ValueError):
             return kind(text)
     return None
-
-
-def _real(value: Any) -> float | None:
-    number = _number(value)
-    try:
-        return None if number is None else float(number)
-    except OverflowError:
-        return inf

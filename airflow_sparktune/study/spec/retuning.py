@@ -7,8 +7,8 @@ from typing import Any
 
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.plain import plain, scalar, shown
-from airflow_sparktune.study.retuning.rule import Confirm, Guardrail, Margin
 from airflow_sparktune.study.spec import checks
+from airflow_sparktune.study.spec.rule import Guardrail, Margin
 
 # The fields that can also be set for a script, which builds its own spec.
 FIELDS = (
@@ -30,12 +30,6 @@ def incumbent(name: str, value: Any) -> str | dict[str, Any]:
         )
     params: dict[str, Any] = plain(value, what=name)
     return params
-
-
-def confirm(name: str, value: Any) -> dict[str, Any]:
-    """Require the settings of a confirmation (see `Confirm`)."""
-    checks.not_quoted(name, value)
-    return Confirm.parse(name, value).to_json()
 
 
 def margin(name: str, value: Any) -> float | str:

@@ -11,11 +11,11 @@ from typing import Any
 
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.metric import Metric
-from airflow_sparktune.study.retuning.rule import Confirm, DecisionRule, Guardrail, Margin
 from airflow_sparktune.study.spec import checks, retuning
 from airflow_sparktune.study.spec.checks import RunTrialsOn
 from airflow_sparktune.study.spec.combinations import check_combinations, check_points
 from airflow_sparktune.study.spec.field import SpecField, declaration_of, declared
+from airflow_sparktune.study.spec.rule import Confirm, DecisionRule, Guardrail, Margin
 from airflow_sparktune.study.spec.texts import texts
 
 # Tolerance of rounding: 0.29 * 100 is 28.999999999999996.
@@ -212,8 +212,8 @@ class Spec:
         doc="What to do if the incumbent fails on today's data: fail the study, or replace the incumbent.",
         default="fail",
     )
-    confirm: Mapping[str, Any] | None = declared(
-        retuning.confirm,
+    confirm: Confirm | None = declared(
+        Confirm.parse,
         takes="count or object",
         doc="How candidates are confirmed against the incumbent: a number of repeats, or an object with "
         "`top` (3, up to 20), `repeats` (5, from 3 to 100), `confidence` (0.95), `objective_kwargs` (a "
@@ -389,7 +389,7 @@ class Spec:
     def rule(self) -> DecisionRule:
         """Return the rule for deciding whether to replace the incumbent."""
         return DecisionRule(
-            confirm=Confirm.parse("confirm", self.confirm or {}),
+            confirm=self.confirm or Confirm(),
             margin=Margin.parse("replace_margin", self.replace_margin),
             guardrails=Guardrail.parse_all("guardrails", self.guardrails),
             metric=self.metric,

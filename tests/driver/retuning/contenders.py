@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_sparktune.driver.retuning.contender import Contender, Repeat
-from airflow_sparktune.study.retuning.rule import DecisionRule, Guardrail
+from airflow_sparktune.study.spec.rule import DecisionRule, Guardrail
 
 RULE = DecisionRule()
 NOISE = (0.01, -0.02, 0.015, -0.005, 0.0)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.metric import LARGEST_LOSS, Metric
-from airflow_sparktune.study.plain import plain, scalar
+from airflow_sparktune.study.spec import checks
 
 # With fewer pairs, the standard deviation is too uncertain to be useful.
 LEAST_REPEATS = 3
@@ -34,7 +33,7 @@ class Margin:
     def parse(cls, name: str, value: Any) -> Margin:
         """Return the margin that a user wrote: a number of at least 0, or a text such as "2%"."""
         match = _PERCENT.fullmatch(value) if isinstance(value, str) else None
-        number = _real(match["number"] if match else value)
+        number = checks.real(match["number"] if match else value)
         if number is None or not 0 <= number <= LARGEST_LOSS:
             raise SpecError(
                 f"{name} must be a number of at least 0 and at most {LARGEST_LOSS:g}, in units of the loss, "
@@ -72,6 +71,7 @@ class Confirm:
     @classmethod
     def parse(cls, name: str, value: Any) -> Confirm:
         """Return the settings for a number of repeats or an object of fields; raises SpecError."""
+        checks.not_quoted(name, value)
         if isinstance(value, cls):
             return value
         given: Any = value if isinstance(value, Mapping) else {"repeats": value}
@@ -81,9 +81,6 @@ class Confirm:
                 raise SpecError(f"{name} must have known keys only, got {key!r}; they are {', '.join(known)}")
         checked = {key: _CONFIRM[key](f"{name}.{key}", item) for key, item in given.items()}
         return cls(**checked)
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,74 +136,40 @@ class DecisionRule:
     metric: Metric = field(default_factory=Metric)
 
 
-def _real(value: Any) -> float | None:
-    """Return a finite number from a number or from a template's text, or None."""
-    value = scalar(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _finite(name: str, value: Any) -> float:
-    number = _real(value)
-    if number is None:
-        raise SpecError(f"{name} must be a finite number, got {value!r}")
-    return number
-
-
 def _share(name: str, value: Any) -> float:
-    number = _real(value)
-    if number is None or not 0 < number < 1:
+    number = checks.finite(name, value)
+    if not 0 < number < 1:
         raise SpecError(f"{name} must lie between 0 and 1, got {value!r}")
     return number
 
 
 def _confidence(name: str, value: Any) -> float:
-    number = _real(value)
-    if number is None or not 0.5 <= number <= 0.9999:
+    number = checks.finite(name, value)
+    if not 0.5 <= number <= 0.9999:
         raise SpecError(
             f"{name} must lie between 0.5 and 0.9999, got {value!r}; with less, a worse candidate may win"
         )
     return number
 
 
-def _whole(least: int, most: int, why: str) -> Any:
-    def check(name: str, value: Any) -> int:
-        number = _real(value)
-        if number is None or number != math.floor(number) or not least <= number <= most:
-            raise SpecError(f"{name} must be a whole number from {least} to {most}, got {value!r}; {why}")
-        return int(number)
-
-    return check
-
-
-def _kwargs(name: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        raise SpecError(f"{name} must be an object of arguments by name, got {value!r}")
-    checked: dict[str, Any] = plain(value, what=name)
-    return checked
-
-
 _CONFIRM: Mapping[str, Any] = {
-    "top": _whole(1, MOST_CANDIDATES, "the more candidates, the more evidence each of them needs"),
-    "repeats": _whole(
+    "top": checks.whole(
+        1, "the more candidates, the more evidence each of them needs", maximum=MOST_CANDIDATES
+    ),
+    "repeats": checks.whole(
         LEAST_REPEATS,
-        MOST_REPEATS,
         "fewer cannot distinguish a difference from noise, more find differences too small to matter",
+        maximum=MOST_REPEATS,
     ),
     "confidence": _confidence,
-    "objective_kwargs": _kwargs,
+    "objective_kwargs": checks.arguments,
     "timeout_share": _share,
 }
 _BOUNDS: Mapping[str, Any] = {
-    "max": _finite,
-    "min": _finite,
-    "each_max": _finite,
-    "each_min": _finite,
+    "max": checks.finite,
+    "min": checks.finite,
+    "each_max": checks.finite,
+    "each_min": checks.finite,
     "max_drop": Margin.parse,
     "max_rise": Margin.parse,
 }

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pytest
 
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.retuning.rule import Confirm, Guardrail, Margin
+from airflow_sparktune.study.spec.rule import Confirm, Guardrail, Margin
 
 
 @pytest.mark.parametrize(
@@ -36,7 +38,7 @@ def test_confirm_is_a_number_of_repeats_or_an_object() -> None:
     given = {"top": 5, "confidence": 0.9, "objective_kwargs": {"data": "holdout"}}
     confirm = Confirm.parse("confirm", given)
     assert (confirm.top, confirm.repeats, confirm.confidence) == (5, 5, 0.9)
-    assert Confirm.parse("confirm", confirm.to_json()) == confirm
+    assert Confirm.parse("confirm", asdict(confirm)) == confirm
 
 
 @pytest.mark.parametrize(
