@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy
 
-from airflow_sparktune.driver.retuning.contender import Contender, Repeat
 from airflow_sparktune.driver.retuning.decide import decide
+from airflow_sparktune.study.retuning.contender import Contender, Repeat
 from airflow_sparktune.study.retuning.decision import Decision, Outcome
 from airflow_sparktune.study.spec.rule import Confirm, DecisionRule, Guardrail
 from benchmarks.report import Findings

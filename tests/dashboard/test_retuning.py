@@ -10,8 +10,13 @@ import pytest
 from fastapi.testclient import TestClient
 
 from airflow_sparktune.dashboard.page.html_report import report
+from airflow_sparktune.dashboard.page.retuning import contenders
+from airflow_sparktune.study.journal.events import Nominated
 from airflow_sparktune.study.retuning.champions import Champions
 from airflow_sparktune.study.retuning.entries import Action
+from airflow_sparktune.study.stopping import StopReason
+from airflow_sparktune.study.storage import LocalStorage
+from airflow_sparktune.testing.samples import BEGAN, follow, opened, trial, write
 from tests.dashboard.helpers.pages import TASK, as_it_is, client_of, nobody, somebody
 from tests.driver.retuning.weeks import Weeks, noisy
 
@@ -86,6 +91,15 @@ def test_a_running_confirmation_shows_its_repeats(client: TestClient, tmp_path: 
         1,
         1,
     ]
+
+
+def test_a_nominated_trial_may_be_missing(tmp_path: Path) -> None:
+    """A part of the journal may be lost; the page still shows the trials that are there."""
+    events = [opened(), trial(0, 0.25), Nominated(at=BEGAN, reason=StopReason.MAX_EVALS, candidates=(0, 7))]
+    storage = LocalStorage(tmp_path)
+    write(storage, 1, events)
+    shown = contenders(follow(storage).study, mask=as_it_is)
+    assert [(row.number, row.n, row.losses) for row in shown] == [(0, 0, []), (7, 0, [])]
 
 
 def test_a_report_contains_the_decision(weeks: Weeks) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from statistics import fmean, stdev
 from typing import Any
 
 from airflow_sparktune.dashboard.page.masking import Mask
 from airflow_sparktune.dashboard.page.points import named_point
 from airflow_sparktune.dashboard.page.schemas import ContenderRow, RetuningReply
 from airflow_sparktune.study.result import decision_text
+from airflow_sparktune.study.retuning.contender import Contender
 from airflow_sparktune.study.retuning.decision import Measured
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import TrialOrigin
@@ -56,31 +55,13 @@ def contenders(study: Study, *, mask: Mask) -> list[ContenderRow]:
 
 
 def _row(study: Study, number: int, judged: Measured | None, *, incumbent: bool, mask: Mask) -> ContenderRow:
-    by_repeat = {each.repeat: each.loss for each in study.trials.values() if each.repeats == number}
-    losses = [by_repeat.get(repeat) for repeat in range(1, max(filter(None, by_repeat), default=0) + 1)]
-    if judged is None:  # the confirmation is still running
-        known = [loss for loss in losses if loss is not None]
-        return ContenderRow(
-            number=number,
-            incumbent=incumbent,
-            losses=losses,
-            n=len(known),
-            mean=fmean(known) if known else None,
-            std_error=stdev(known) / math.sqrt(len(known)) if len(known) > 1 else None,
-        )
+    contender = Contender.of(study, number, same_data=False)
+    ended = contender.repeats
+    measured = judged or contender.measured()  # without a decision, the confirmation is still running
     return ContenderRow(
-        number=number,
         incumbent=incumbent,
-        losses=losses,
-        n=judged.n,
-        mean=judged.mean,
-        std_error=judged.std_error,
-        pairs=judged.pairs,
-        difference=judged.difference,
-        difference_error=judged.difference_error,
-        bound=judged.bound,
-        standing=judged.standing.value if judged.standing else None,
-        why=mask(judged.why),
+        losses=[ended[n].loss if n in ended else None for n in range(1, max(ended, default=0) + 1)],
+        **{**measured.to_json(), "why": mask(measured.why)},
     )
 
 

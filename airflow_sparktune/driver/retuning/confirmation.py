@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from airflow_sparktune.driver.retuning.contender import Contender, Repeat
 from airflow_sparktune.driver.retuning.decide import missing_repeats
 from airflow_sparktune.driver.samplers.base import Exhausted, Suggestion
 from airflow_sparktune.driver.trial_queue import TrialQueue
+from airflow_sparktune.study.retuning.contender import Contender
 from airflow_sparktune.study.space.dimensions import Dimension
 from airflow_sparktune.study.spec.rule import DecisionRule
 from airflow_sparktune.study.stopping import Rule, StopReason
@@ -59,17 +59,8 @@ class Confirmation:
         return [(contender.number, repeat) for contender, repeat in found]
 
     def _contender(self, number: int) -> Contender:
-        trial = self._study.trials[number]
-        repeats = {
-            each.repeat: Repeat(each.loss, each.info)
-            for each in self._study.trials.values()
-            if each.repeats == number
-            and each.repeat is not None
-            and each.state in (TrialState.OK, TrialState.FAILED)
-        }
         # Losses on other data than the search's are not comparable with the search loss.
-        other_data = bool(self._rule.confirm.objective_kwargs)
-        return Contender(number, trial.params, None if other_data else trial.loss, repeats)
+        return Contender.of(self._study, number, same_data=not self._rule.confirm.objective_kwargs)
 
 
 class RepeatQueue(TrialQueue):

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from statistics import fmean
 from typing import Any
 
-from airflow_sparktune.driver.retuning.contender import Contender
 from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.metric import LARGEST_LOSS, Metric
+from airflow_sparktune.study.retuning.contender import Contender
 from airflow_sparktune.study.spec.rule import DecisionRule
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from airflow_sparktune.driver.retuning.contender import ROUNDING, Contender, spread
 from airflow_sparktune.driver.retuning.paired import Paired
+from airflow_sparktune.study.retuning.contender import ROUNDING, Contender, spread
 from airflow_sparktune.study.spec.rule import Margin
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from statistics import fmean
 
-from airflow_sparktune.driver.retuning.contender import ROUNDING, Contender, spread
 from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.retuning.contender import ROUNDING, Contender, spread
 from airflow_sparktune.study.spec.rule import LEAST_REPEATS, DecisionRule, Margin
 
 # A candidate is dropped if even its one-sided 90 % upper bound is below 0.

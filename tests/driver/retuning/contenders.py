@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_sparktune.driver.retuning.contender import Contender, Repeat
+from airflow_sparktune.study.retuning.contender import Contender, Repeat
 from airflow_sparktune.study.spec.rule import DecisionRule, Guardrail
 
 RULE = DecisionRule()

@@ -7,9 +7,9 @@ import math
 import random
 from typing import Any
 
-from airflow_sparktune.driver.retuning.contender import Contender, Repeat
 from airflow_sparktune.driver.retuning.decide import choose, decide, missing_repeats
 from airflow_sparktune.errors import SparktuneError
+from airflow_sparktune.study.retuning.contender import Contender, Repeat
 from airflow_sparktune.study.spec.rule import Confirm, DecisionRule, Guardrail, Margin
 
 USUAL = (0.0, -0.0, 5e-324, 1e-150, 0.1, 0.3, 0.1 + 0.2, 1.0, 1e16, 1e150)

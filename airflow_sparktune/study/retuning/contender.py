@@ -10,6 +10,8 @@ from typing import Any
 
 from airflow_sparktune.study.metric import LARGEST_LOSS
 from airflow_sparktune.study.retuning.decision import Measured
+from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import TrialState
 
 # Numbers are equal if they differ by no more than this share of their size: the rest is rounding.
 ROUNDING = 1e-12
@@ -35,6 +37,20 @@ class Contender:
     params: Any
     search_loss: float | None = None
     repeats: Mapping[int, Repeat] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, study: Study, number: int, *, same_data: bool) -> Contender:
+        """Return a trial of the search with its repeats so far, which may run on the `same_data`."""
+        trial = study.trials.get(number)
+        repeats = {
+            each.repeat: Repeat(each.loss, each.info)
+            for each in study.trials.values()
+            if each.repeats == number
+            and each.repeat is not None
+            and each.state in (TrialState.OK, TrialState.FAILED)
+        }
+        loss = trial.loss if trial and same_data else None
+        return cls(number, trial.params if trial else None, loss, repeats)
 
     @property
     def losses(self) -> dict[int, float]:
