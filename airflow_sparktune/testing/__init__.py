@@ -1,4 +1,4 @@
-"""Conformance suites for implementations of a storage, a sampler or a backend.
+"""Conformance suites for implementations of a sampler or a backend.
 
 Subclass a suite in a test module and supply its fixture. Nothing else in the package imports this one, so
 pytest is needed only for tests.
@@ -6,12 +6,10 @@ pytest is needed only for tests.
 
 import pytest
 
-pytest.register_assert_rewrite(  # shows values when an assert fails
-    f"{__name__}.backend", f"{__name__}.journal", f"{__name__}.sampler"
-)
+# Shows values when an assert fails.
+pytest.register_assert_rewrite(f"{__name__}.backend", f"{__name__}.sampler")
 
 from airflow_sparktune.testing.backend import BackendSuite  # noqa: E402
-from airflow_sparktune.testing.journal import JournalSuite  # noqa: E402
 from airflow_sparktune.testing.sampler import SamplerSuite  # noqa: E402
 
-__all__ = ["BackendSuite", "JournalSuite", "SamplerSuite"]
+__all__ = ["BackendSuite", "SamplerSuite"]

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_sparktune.study.storage import FsspecStorage, LocalStorage, MemoryStorage, Storage
 from airflow_sparktune.study.storage.deadline import DeadlineStorage
-from airflow_sparktune.testing import JournalSuite
+from tests.study.journal_suite.suite import JournalSuite
 
 
 class TestOnDisk(JournalSuite):

@@ -10,8 +10,8 @@ from airflow_sparktune.errors import StorageError, StorageUnavailable
 from airflow_sparktune.study.retuning.champions import Champions
 from airflow_sparktune.study.retuning.entries import Action
 from airflow_sparktune.study.storage import Storage, modified, open_storage
-from airflow_sparktune.testing import JournalSuite
 from tests.study.journal.test_create import race
+from tests.study.journal_suite.suite import JournalSuite
 from tests.study.s3.faulty_proxy import Fault, FaultyProxy, Request
 
 pytestmark = pytest.mark.integration

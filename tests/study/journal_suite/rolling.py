@@ -8,8 +8,8 @@ from airflow_sparktune.study.journal.events import Prefix
 from airflow_sparktune.study.journal.streams import FOLDER
 from airflow_sparktune.study.journal.writer import GATHER
 from airflow_sparktune.study.storage import Storage
-from airflow_sparktune.testing.journal.disturbed import Disturbed
 from airflow_sparktune.testing.samples import closed, follow, losses, opened, segment, trial, write
+from tests.study.journal_suite.disturbed import Disturbed
 
 OLDER, NEWER = "0002-00000000", "0002-ffffffff"
 
