@@ -17,8 +17,8 @@ from airflow_sparktune.dashboard.page.replies import accepts_gzip
 from airflow_sparktune.dashboard.place import Catalogue
 from airflow_sparktune.dashboard.restore import add_restore
 from airflow_sparktune.dashboard.routes import StudyRoutes
-from airflow_sparktune.dashboard.shelf import Shelf
 from airflow_sparktune.dashboard.stop import add_stop
+from airflow_sparktune.dashboard.study_cache import StudyCache
 from airflow_sparktune.dashboard.workers import Busy, Workers
 from airflow_sparktune.errors import StorageError
 
@@ -42,7 +42,7 @@ def create_app(
     guard: Callable[..., Any],
     editor: Callable[..., Any],
     mask: Mask | None = None,
-    shelf: Shelf | None = None,
+    cache: StudyCache | None = None,
     workers: Workers | None = None,
     login: Login | None = None,
 ) -> FastAPI:
@@ -63,10 +63,10 @@ def create_app(
     router = APIRouter(prefix="/dags/{dag_id}", dependencies=[Depends(guard), Depends(checked_dag)])
     workers = Workers() if workers is None else workers
     _add_pages(router, workers, change_token=login.change if login is not None else None)
-    shelf = Shelf() if shelf is None else shelf
-    add_stop(router, catalogue, editor=editor, shelf=shelf, workers=workers)
+    cache = StudyCache() if cache is None else cache
+    add_stop(router, catalogue, editor=editor, cache=cache, workers=workers)
     add_restore(router, catalogue, editor=editor, workers=workers)
-    StudyRoutes(catalogue, mask=mask or airflow_mask(), shelf=shelf, workers=workers).add_to(router)
+    StudyRoutes(catalogue, mask=mask or airflow_mask(), cache=cache, workers=workers).add_to(router)
     app.include_router(router)
     return app
 

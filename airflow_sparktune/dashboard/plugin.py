@@ -46,7 +46,7 @@ def _app() -> FastAPI:
     from airflow_sparktune import connections
     from airflow_sparktune.dashboard.access import may_edit_task_instances, may_read_task_instances
     from airflow_sparktune.dashboard.app import create_app
-    from airflow_sparktune.dashboard.roots import StorageRoots
+    from airflow_sparktune.dashboard.storage_roots import StorageRoots
 
     connections.register()
     return create_app(

@@ -25,7 +25,7 @@ from airflow_sparktune.dashboard.page.view import (
     trial_reply,
 )
 from airflow_sparktune.dashboard.place import Catalogue, Place
-from airflow_sparktune.dashboard.shelf import Shelf
+from airflow_sparktune.dashboard.study_cache import StudyCache
 from airflow_sparktune.dashboard.workers import Workers
 from airflow_sparktune.study.address import part
 from airflow_sparktune.study.journal.output import read_output
@@ -45,12 +45,12 @@ _UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, Typ
 
 
 class StudyRoutes:
-    """The routes; `shelf` caches the studies that pages show."""
+    """The routes; `cache` holds the studies that pages show."""
 
-    def __init__(self, catalogue: Catalogue, *, mask: Mask, shelf: Shelf, workers: Workers) -> None:
+    def __init__(self, catalogue: Catalogue, *, mask: Mask, cache: StudyCache, workers: Workers) -> None:
         self._catalogue = catalogue
         self._mask = mask
-        self._shelf = shelf
+        self._cache = cache
         self._workers = workers
         self._importances = Importances()
         self._history = RunHistory(mask)
@@ -84,7 +84,7 @@ class StudyRoutes:
                     StudyReply(phase="none", title=title, message=message, now=time.time()), request
                 )
             chosen = next(iter(found)) if generation is None else generation
-            with self._shelf.look(_address(found, chosen), whole=False) as follower:
+            with self._cache.look(_address(found, chosen), whole=False) as follower:
                 if follower.behind:
                     return json_response(reading_reply(follower.study, title=title, now=time.time()), request)
                 current = stream_of(follower)
@@ -108,7 +108,7 @@ class StudyRoutes:
         """Return the details of one trial."""
 
         def read() -> Response:
-            with self._shelf.look(self._find(place, generation)) as follower:
+            with self._cache.look(self._find(place, generation)) as follower:
                 study = follower.study
                 found = study.trials.get(number)
                 mask = study_mask(self._mask, study)
@@ -124,7 +124,7 @@ class StudyRoutes:
 
         def read() -> Response:
             address = self._find(place, generation)
-            with self._shelf.look(address) as follower:
+            with self._cache.look(address) as follower:
                 study = follower.study
                 found = study.trials.get(number)
                 mask = study_mask(self._mask, study)
@@ -140,7 +140,7 @@ class StudyRoutes:
 
         def read() -> Response:
             address = self._find(place, generation)
-            with self._shelf.look(address) as follower:
+            with self._cache.look(address) as follower:
                 study, trials = follower.study, tuple(follower.study.searched)
                 dimensions, named = study.dimensions, named_dimensions(study, study_mask(self._mask, study))
                 name = f"{address} {stream_of(follower)}"
@@ -154,7 +154,7 @@ class StudyRoutes:
 
         def read() -> Response:
             title = self._catalogue.title(place)
-            with self._shelf.look(self._find(place, generation)) as follower:
+            with self._cache.look(self._find(place, generation)) as follower:
                 text = report(follower.study, title=title, problems=follower.problems, mask=self._mask)
             name = f"tuning-{part(place.task_id)}-{part(place.run_id)}.html"
             headers = {"Content-Disposition": f'attachment; filename="{name}"'}

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from airflow_sparktune.dashboard.access import checked_place, require_same_origin
 from airflow_sparktune.dashboard.place import Catalogue, Place
-from airflow_sparktune.dashboard.shelf import Shelf
+from airflow_sparktune.dashboard.study_cache import StudyCache
 from airflow_sparktune.dashboard.workers import Workers
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.phase import Phase, phase_of
@@ -31,7 +31,12 @@ class StopReply(BaseModel):
 
 
 def add_stop(
-    router: APIRouter, catalogue: Catalogue, *, editor: Callable[..., Any], shelf: Shelf, workers: Workers
+    router: APIRouter,
+    catalogue: Catalogue,
+    *,
+    editor: Callable[..., Any],
+    cache: StudyCache,
+    workers: Workers,
 ) -> None:
     """Add the routes to the router of a DAG.
 
@@ -47,14 +52,14 @@ def add_stop(
     # The origin is checked before the editor, so that another site's page cannot learn the user's rights.
     @router.put(path, dependencies=[Depends(require_same_origin)])
     async def stop(place: TaskInstance, generation: int, by: str = Depends(editor)) -> StopReply:
-        return await workers.run(lambda: _stop(catalogue, shelf, place, generation, by))
+        return await workers.run(lambda: _stop(catalogue, cache, place, generation, by))
 
 
-def _stop(catalogue: Catalogue, shelf: Shelf, place: Place, generation: int, by: str) -> StopReply:
+def _stop(catalogue: Catalogue, cache: StudyCache, place: Place, generation: int, by: str) -> StopReply:
     address = catalogue.generations(place).get(generation)
     if address is None:
         raise HTTPException(404, f"this task instance has no study of generation {generation}")
-    with shelf.look(address) as follower:
+    with cache.look(address) as follower:
         phase = phase_of(follower.study, now=time.time())
         attempts = follower.study.attempts
     if phase.over or not attempts:

@@ -23,7 +23,6 @@ from airflow_sparktune.orchestrator.deploy.user_code import (
     script_imports,
 )
 from airflow_sparktune.orchestrator.deploy.way import Way
-from airflow_sparktune.orchestrator.keeping import remove_old_studies
 from airflow_sparktune.orchestrator.lineage import collect_inputs, study_facets
 from airflow_sparktune.orchestrator.production import (
     count,
@@ -33,6 +32,7 @@ from airflow_sparktune.orchestrator.production import (
     require_alias,
 )
 from airflow_sparktune.orchestrator.progress import KEY, followed, progress
+from airflow_sparktune.orchestrator.removal import remove_old_studies
 from airflow_sparktune.orchestrator.secrets import refuse_secrets
 from airflow_sparktune.orchestrator.segments import segment_of
 from airflow_sparktune.orchestrator.spark_ui import SparkUiLink, spark_ui

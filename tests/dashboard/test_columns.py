@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from airflow_sparktune.dashboard.app import create_app
 from airflow_sparktune.dashboard.page import view
 from airflow_sparktune.dashboard.page.columns import columns, sample
-from airflow_sparktune.dashboard.roots import StorageRoots
+from airflow_sparktune.dashboard.storage_roots import StorageRoots
 from airflow_sparktune.dashboard.workers import Workers
 from airflow_sparktune.study.trial import Trial, TrialState
 from tests.dashboard.helpers.pages import RUN, as_it_is, everybody, somebody

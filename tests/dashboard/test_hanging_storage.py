@@ -13,8 +13,8 @@ import pytest
 from fastapi import FastAPI
 
 from airflow_sparktune.dashboard.app import create_app
-from airflow_sparktune.dashboard.roots import StorageRoots
-from airflow_sparktune.dashboard.shelf import Shelf
+from airflow_sparktune.dashboard.storage_roots import StorageRoots
+from airflow_sparktune.dashboard.study_cache import StudyCache
 from airflow_sparktune.dashboard.workers import Workers
 from airflow_sparktune.study.storage import LocalStorage
 from tests.dashboard.helpers.pages import RUN, as_it_is, everybody, somebody
@@ -59,7 +59,7 @@ def app(tmp_path: Path, address: str) -> FastAPI:
         guard=everybody,
         editor=somebody,
         mask=as_it_is,
-        shelf=Shelf(patience_s=0.2),
+        cache=StudyCache(patience_s=0.2),
         workers=Workers(threads=3, deadline_s=1.0),
     )
     app.get("/version")(lambda: "of a route that shares the server's pool")  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
 from airflow_sparktune.dashboard.app import create_app
-from airflow_sparktune.dashboard.roots import StorageRoots
+from airflow_sparktune.dashboard.storage_roots import StorageRoots
 from airflow_sparktune.errors import StorageUnavailable
 from airflow_sparktune.study.journal.output import OutputWriter
 from airflow_sparktune.study.storage import open_storage

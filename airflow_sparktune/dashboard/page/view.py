@@ -12,8 +12,8 @@ from airflow_sparktune.dashboard.page.masking import Mask, study_mask
 from airflow_sparktune.dashboard.page.points import named_dimensions, named_point
 from airflow_sparktune.dashboard.page.retuning import retuning_reply
 from airflow_sparktune.dashboard.page.schemas import AttemptRow, ImportanceReply, StudyReply, TrialReply
-from airflow_sparktune.study.insight import verdict
 from airflow_sparktune.study.journal.follow import StudyFollower
+from airflow_sparktune.study.one_sentence import one_sentence
 from airflow_sparktune.study.phase import Phase, phase_of, stage_of
 from airflow_sparktune.study.result import summary, trial_row
 from airflow_sparktune.study.stopping import label
@@ -55,7 +55,7 @@ def study_reply(
         now=now,
         since=since,
         summary=mask(summary(study)),
-        verdict=verdict(study),
+        verdict=one_sentence(study),
         ended_by=ended_by(study),
         failures=[mask(line) for line in failure_digest(tuple(study.trials.values()), dimensions)],
         limits={name: getattr(study.spec, name) for name in _LIMITS} if study.spec else {},

@@ -10,8 +10,8 @@ from fastapi import HTTPException
 from fastapi.testclient import TestClient
 
 from airflow_sparktune.dashboard.app import create_app
-from airflow_sparktune.dashboard.roots import StorageRoots
-from airflow_sparktune.dashboard.shelf import Shelf
+from airflow_sparktune.dashboard.storage_roots import StorageRoots
+from airflow_sparktune.dashboard.study_cache import StudyCache
 
 TASK = "/dags/churn/tasks/tune"
 RUN = f"{TASK}/runs/r1"
@@ -44,6 +44,6 @@ def client_of(
     read_s: float = 60.0,
 ) -> TestClient:
     """Return a client of the application for a storage root; every request reads it, for `read_s`."""
-    shelf = Shelf(pause_s=0, read_s=read_s)
-    app = create_app(StorageRoots((str(root),)), guard=guard, editor=editor, mask=as_it_is, shelf=shelf)
+    cache = StudyCache(pause_s=0, read_s=read_s)
+    app = create_app(StorageRoots((str(root),)), guard=guard, editor=editor, mask=as_it_is, cache=cache)
     return TestClient(app)

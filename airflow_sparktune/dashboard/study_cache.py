@@ -22,7 +22,7 @@ class _Kept:
     held_since: float | None = None  # when the current request acquired the lock
 
 
-class Shelf:
+class StudyCache:
     """Caches at most `studies` followers and about `trials` trials; drops the least recently used one.
 
     Many pages may show one study, but its folder is listed at most once in `pause_s` seconds. A study whose

@@ -12,7 +12,7 @@ from airflow_sparktune.study.trial import Trial, TrialState
 _IDLE = 0.2
 
 
-def verdict(study: Study) -> str | None:
+def one_sentence(study: Study) -> str | None:
     """Return the sentence, or None before the first successful trial.
 
     Example: "best loss 0.0334, 13 % better than the first trial; no gain in the last 14 trials; slots idle

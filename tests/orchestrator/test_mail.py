@@ -22,7 +22,7 @@ class MailServer(socketserver.ThreadingTCPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Conversation)
-        self.letters: list[bytes] = []
+        self.mails: list[bytes] = []
 
 
 class Conversation(socketserver.StreamRequestHandler):
@@ -34,7 +34,7 @@ class Conversation(socketserver.StreamRequestHandler):
             match line.split()[0].upper():
                 case b"DATA":
                     self.wfile.write(b"354 go on\r\n")
-                    self.server.letters.append(b"".join(iter(self.rfile.readline, b".\r\n")))
+                    self.server.mails.append(b"".join(iter(self.rfile.readline, b".\r\n")))
                     self.wfile.write(b"250 taken\r\n")
                 case b"QUIT":
                     self.wfile.write(b"221 bye\r\n")
@@ -59,17 +59,19 @@ def mail_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[MailServer]:
         server.shutdown()
 
 
-def test_the_letter_has_the_decision(mail_server: MailServer) -> None:
+def test_the_mail_has_the_decision(mail_server: MailServer) -> None:
     """The example of the guide works; its templates have the result as `tuning`."""
-    letter = SmtpNotifier(
+    notifier = SmtpNotifier(
         to="owner@example.com",
         subject="Champion replaced",
         html_content="{{ tuning.decision_reason }}: {{ tuning.best_params }}",
     )
     notify(
-        letter, {}, tuning={"decision_reason": "trial 7 is better by 0.021 ± 0.003", "best_params": {"x": 1}}
+        notifier,
+        {},
+        tuning={"decision_reason": "trial 7 is better by 0.021 ± 0.003", "best_params": {"x": 1}},
     )
-    (sent,) = mail_server.letters
+    (sent,) = mail_server.mails
     message = message_from_bytes(sent, policy=default)
     assert (message["To"], message["Subject"]) == ("owner@example.com", "Champion replaced")
     body = message.get_body(("html",))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from airflow_sparktune.study.insight import verdict
 from airflow_sparktune.study.journal.events import Recommended
 from airflow_sparktune.study.journal.follow import read_study
+from airflow_sparktune.study.one_sentence import one_sentence
 from airflow_sparktune.study.retuning.decision import Decision, Outcome
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState
@@ -26,11 +26,11 @@ def study(tmp_path: Path, losses: list[float], *, slots: int = 4, run_s: float =
 
 
 def test_a_study_without_a_result_has_no_summary() -> None:
-    assert verdict(Study()) is None
+    assert one_sentence(Study()) is None
 
 
 def test_gain_staleness_and_idle_slots(tmp_path: Path) -> None:
-    found = verdict(study(tmp_path, [2.0, 1.5, *[1.8] * 14]))
+    found = one_sentence(study(tmp_path, [2.0, 1.5, *[1.8] * 14]))
 
     assert found == (
         "best loss 1.5, 25 % better than the first trial; no gain in the last 14 trials; "
@@ -40,7 +40,7 @@ def test_gain_staleness_and_idle_slots(tmp_path: Path) -> None:
 
 def test_a_score_is_shown_with_its_own_sign(tmp_path: Path) -> None:
     """The journal has the score with the other sign."""
-    found = verdict(study(tmp_path, [-0.5, -0.75], slots=1, maximize="accuracy"))
+    found = one_sentence(study(tmp_path, [-0.5, -0.75], slots=1, maximize="accuracy"))
     assert found == "best accuracy 0.75, 50 % better than the first trial"
 
 
@@ -49,28 +49,29 @@ def test_with_a_decision_the_losses_are_those_of_the_search(tmp_path: Path) -> N
     found = study(tmp_path, [2.0, 1.9, 1.0], slots=1)
     found.decision = Decision(outcome=Outcome.FIRST, reason="there was no champion yet", params={}, number=2)
 
-    assert verdict(found) == "best loss of the search 1, 50 % better than the first trial"
+    assert one_sentence(found) == "best loss of the search 1, 50 % better than the first trial"
 
 
 def test_with_noise_it_is_the_expected_loss(tmp_path: Path) -> None:
     found = study(tmp_path, [2.0, 1.9, 1.0], slots=1)
     found.apply(Recommended(trial=1, loss=1.5, noise=0.5))
 
-    assert verdict(found) == "best expected loss 1.5, 25 % better than the first trial"
+    assert one_sentence(found) == "best expected loss 1.5, 25 % better than the first trial"
 
 
 def test_a_lucky_first_trial_leaves_no_gain(tmp_path: Path) -> None:
     found = study(tmp_path, [1.0, 1.9, 2.0], slots=1)
     found.apply(Recommended(trial=1, loss=1.5, noise=0.5))
 
-    assert verdict(found) == "best expected loss 1.5"
+    assert one_sentence(found) == "best expected loss 1.5"
 
 
 def test_busy_slots_and_a_recent_gain_are_not_mentioned(tmp_path: Path) -> None:
     assert (
-        verdict(study(tmp_path, [2.0, 1.9, 1.0], slots=1)) == "best loss 1, 50 % better than the first trial"
+        one_sentence(study(tmp_path, [2.0, 1.9, 1.0], slots=1))
+        == "best loss 1, 50 % better than the first trial"
     )
 
 
 def test_a_first_loss_of_zero_has_no_percentage(tmp_path: Path) -> None:
-    assert verdict(study(tmp_path, [0.0, -3.0], slots=1)) == "best loss -3, from 0 in the first trial"
+    assert one_sentence(study(tmp_path, [0.0, -3.0], slots=1)) == "best loss -3, from 0 in the first trial"
