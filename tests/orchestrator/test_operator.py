@@ -24,7 +24,7 @@ from airflow.sdk.log import mask_secret
 
 from airflow_sparktune import SparkTuneOperator
 from airflow_sparktune.errors import DriverLost, StorageError
-from airflow_sparktune.orchestrator.deploy.parcel import Parcel
+from airflow_sparktune.orchestrator.deploy.submit_files import SubmitFiles
 from airflow_sparktune.orchestrator.task_study import warn_of_local_storage
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.spec import ALGORITHMS, ARGUMENTS, packages
@@ -652,7 +652,7 @@ def program(path: Path, line: str) -> None:
 
 
 KILLED_IN = {
-    "packing": (Parcel, "pack"),
+    "packing": (SubmitFiles, "pack"),
     "asking for the connection": (spark_operator.SparkSubmitOperator, "_get_hook"),
 }
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from airflow_sparktune.orchestrator.deploy.job import Job, Submission, Target
-from airflow_sparktune.orchestrator.deploy.parcel import Parcel
 from airflow_sparktune.orchestrator.deploy.process import Application, end_driver, end_family, family
 from airflow_sparktune.orchestrator.deploy.spark_conf import conf_of
+from airflow_sparktune.orchestrator.deploy.submit_files import SubmitFiles
 from airflow_sparktune.study.spec import RunTrialsOn
 from airflow_sparktune.study.spec.file import spec_sha256
 from airflow_sparktune.study.spec.packages import require_packages
@@ -39,12 +39,12 @@ class Client:
 
         Raises SpecError if the driver is to run with this Python, which lacks a package of its algorithm.
         """
-        parcel = Parcel.pack(folder, job.code)
+        files = SubmitFiles.pack(folder, job.code)
         arguments = ["--study", job.drivers_address, "--work", str(folder)]
         settings = {
             # Otherwise Spark uses the first python3 on PATH, which may not have hyperopt.
             "spark.pyspark.driver.python": sys.executable,
-            "spark.local.dir": str(parcel.scratch),
+            "spark.local.dir": str(files.scratch),
         }
         fallbacks: dict[str, str] = {}
         if self._local:
@@ -61,11 +61,11 @@ class Client:
             require_packages(job.spec.algo)
         return Submission(
             folder=folder,
-            application=str(parcel.launcher),
+            application=str(files.launcher),
             arguments=tuple(arguments),
-            py_files=tuple(str(path) for path in parcel.py_files),
+            py_files=tuple(str(path) for path in files.py_files),
             conf=conf,
-            environment=self._environment(job, parcel, conf),
+            environment=self._environment(job, files, conf),
         )
 
     def reconnection(self, job: Job) -> None:
@@ -77,11 +77,11 @@ class Client:
         end_driver(members, submission.application)
         end_family(members)
 
-    def _environment(self, job: Job, parcel: Parcel, conf: Mapping[str, str]) -> dict[str, str]:
+    def _environment(self, job: Job, files: SubmitFiles, conf: Mapping[str, str]) -> dict[str, str]:
         environment = dict(self._target.install.environment)
         on_executors = job.spec is not None and job.spec.run_trials_on is RunTrialsOn.EXECUTORS
         quick = QUICK_START if on_executors and not _chooses_collector(conf) else ()
-        environment["SPARK_SUBMIT_OPTS"] = _jvm_options(parcel, quick, quiet=job.quiet)
+        environment["SPARK_SUBMIT_OPTS"] = _jvm_options(files, quick, quiet=job.quiet)
         if self._local:
             # The Spark UI binds to this address; there is no other setting for it.
             name, value = "SPARK_LOCAL_IP", LOOPBACK
@@ -99,12 +99,12 @@ def _chooses_collector(conf: Mapping[str, str]) -> bool:
     return any("-XX:" in options for options in given)
 
 
-def _jvm_options(parcel: Parcel, quick: Sequence[str], *, quiet: bool) -> str:
+def _jvm_options(files: SubmitFiles, quick: Sequence[str], *, quiet: bool) -> str:
     """Return options for the driver's JVM; those of the machine (such as a proxy) come last and win."""
     options = [*quick]
     if quiet:
-        options.append(f"-Dlog4j2.configurationFile=file:{parcel.log4j}")
-    if len(os.fsencode(parcel.scratch)) <= SOCKET_FOLDER:
+        options.append(f"-Dlog4j2.configurationFile=file:{files.log4j}")
+    if len(os.fsencode(files.scratch)) <= SOCKET_FOLDER:
         # Sockets, libraries and other leftovers of the JVM are removed with the work folder.
-        options.append(f"-Djava.io.tmpdir={parcel.scratch}")
+        options.append(f"-Djava.io.tmpdir={files.scratch}")
     return " ".join([*options, os.environ.get("SPARK_SUBMIT_OPTS", "")]).rstrip()

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from airflow_sparktune.errors import PlatformError
 from airflow_sparktune.orchestrator.deploy.job import Job, Submission, Target
-from airflow_sparktune.orchestrator.deploy.parcel import Parcel
 from airflow_sparktune.orchestrator.deploy.process import Application, end_family, family
 from airflow_sparktune.orchestrator.deploy.spark_conf import conf_of
+from airflow_sparktune.orchestrator.deploy.submit_files import SubmitFiles
 from airflow_sparktune.study.spec.file import spec_sha256
 
 # Spark copies the launcher and the zips there, from where the pods load them.
@@ -26,10 +26,10 @@ class Cluster:
 
         Raises PlatformError if Spark could not send the files to the cluster.
         """
-        parcel = Parcel.pack(folder, job.code)
+        files = SubmitFiles.pack(folder, job.code)
         settings = {}
         if job.spec is not None:
-            application = str(parcel.launcher)
+            application = str(files.launcher)
             arguments = ["--study", job.drivers_address, "--spec-sha256", spec_sha256(job.spec)]
         else:
             application, *arguments = job.script
@@ -50,7 +50,7 @@ class Cluster:
             folder=folder,
             application=application,
             arguments=tuple(arguments),
-            py_files=tuple(str(path) for path in parcel.py_files),
+            py_files=tuple(str(path) for path in files.py_files),
             conf=conf,
             environment=self._target.install.environment,
         )

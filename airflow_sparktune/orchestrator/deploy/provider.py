@@ -17,11 +17,11 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from airflow_sparktune.errors import DriverLost, PlatformError, SparktuneError
 from airflow_sparktune.orchestrator.deploy.job import Submission, Target
-from airflow_sparktune.orchestrator.deploy.parcel import SPARK_LOG
 from airflow_sparktune.orchestrator.deploy.process import die_with_parent, environment
 from airflow_sparktune.orchestrator.deploy.py_files import importable
 from airflow_sparktune.orchestrator.deploy.spark_conf import write_properties
 from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
+from airflow_sparktune.orchestrator.deploy.submit_files import SPARK_LOG
 from airflow_sparktune.orchestrator.deploy.way import Way
 
 if TYPE_CHECKING:

@@ -64,7 +64,7 @@ SPARK_LOG = "spark.log"
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class SubmitFiles:
     """The files for spark-submit in a work folder."""
 
     folder: Path
@@ -73,7 +73,7 @@ class Parcel:
     log4j: Path
 
     @classmethod
-    def pack(cls, folder: Path, code: UserCode | None) -> Parcel:
+    def pack(cls, folder: Path, code: UserCode | None) -> SubmitFiles:
         """Write all files into `folder`."""
         # Python puts the folder of a program at the front of sys.path, so the launcher has its own folder.
         launcher = folder / "launch" / "sparktune_launcher.py"

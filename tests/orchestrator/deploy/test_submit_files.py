@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from airflow_sparktune.errors import ObjectiveError
-from airflow_sparktune.orchestrator.deploy.parcel import Parcel
+from airflow_sparktune.orchestrator.deploy.submit_files import SubmitFiles
 from airflow_sparktune.orchestrator.deploy.user_code import UserCode, gather_code
 
 
@@ -21,17 +21,17 @@ def find_code(objective: str, *, bases: list[Path]) -> tuple[str, UserCode | Non
 
 def test_zip_contains_only_what_runs_inside_spark(tmp_path: Path) -> None:
     """The zip has the packages for driver and executor, and nothing of Airflow's side."""
-    parcel = Parcel.pack(tmp_path, None)
-    names = zipfile.ZipFile(parcel.py_files[0]).namelist()
+    files = SubmitFiles.pack(tmp_path, None)
+    names = zipfile.ZipFile(files.py_files[0]).namelist()
     rooms = {name.split("/")[1] for name in names}
     assert rooms == {"__init__.py", "errors.py", "space.py", "study", "driver", "executor"}
 
 
 def test_modules_can_be_imported_from_the_zip(tmp_path: Path) -> None:
     """`study` can be imported from the zip alone."""
-    parcel = Parcel.pack(tmp_path, None)
+    files = SubmitFiles.pack(tmp_path, None)
     code = "import airflow_sparktune.executor.evaluate as e; print(e.__file__)"
-    environment = {"PYTHONPATH": str(parcel.py_files[0])}
+    environment = {"PYTHONPATH": str(files.py_files[0])}
     done = subprocess.run(
         [sys.executable, "-c", code],
         env=environment,
@@ -40,7 +40,7 @@ def test_modules_can_be_imported_from_the_zip(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    assert str(parcel.py_files[0]) in done.stdout
+    assert str(files.py_files[0]) in done.stdout
 
 
 def test_a_module_beside_the_dag_is_shipped(tmp_path: Path) -> None:
