@@ -63,12 +63,16 @@ def finite(name: str, value: Any) -> float:
     return number
 
 
-def not_negative(name: str, value: Any) -> float:
-    """Require a number of at least 0."""
-    number = finite(name, value)
-    if number < 0:
-        raise SpecError(f"{name} must be at least 0, got {shown(value)}; it is a difference of losses")
-    return number
+def number(rule: str, fits: Callable[[float], bool], hint: str) -> Callable[[str, Any], float]:
+    """Return a check for a finite number that `fits`; its message gives the rule and ends with `hint`."""
+
+    def check(name: str, value: Any) -> float:
+        found = finite(name, value)
+        if not fits(found):
+            raise SpecError(f"{name} must {rule}, got {shown(value)}; {hint}")
+        return found
+
+    return check
 
 
 def seconds(name: str, value: Any) -> float:

@@ -62,22 +62,6 @@ def warm_start(name: str, value: Any) -> str | int | list[dict[str, Any]]:
     )
 
 
-def share(name: str, value: Any) -> float:
-    """Require a share above 0 and at most 1."""
-    number = checks.finite(name, value)
-    if not 0 < number <= 1:
-        raise SpecError(f"{name} must be a share above 0 and at most 1, got {shown(value)}")
-    return number
-
-
-def positive(name: str, value: Any) -> float:
-    """Require a number above 0."""
-    number = checks.finite(name, value)
-    if number <= 0:
-        raise SpecError(f"{name} must be above 0, got {shown(value)}; leave it unset to have no limit")
-    return number
-
-
 def one_of(*words: str) -> Callable[[str, Any], str]:
     """Return a check for one of `words`."""
 

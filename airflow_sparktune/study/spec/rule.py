@@ -136,22 +136,6 @@ class DecisionRule:
     metric: Metric = field(default_factory=Metric)
 
 
-def _share(name: str, value: Any) -> float:
-    number = checks.finite(name, value)
-    if not 0 < number < 1:
-        raise SpecError(f"{name} must lie between 0 and 1, got {value!r}")
-    return number
-
-
-def _confidence(name: str, value: Any) -> float:
-    number = checks.finite(name, value)
-    if not 0.5 <= number <= 0.9999:
-        raise SpecError(
-            f"{name} must lie between 0.5 and 0.9999, got {value!r}; with less, a worse candidate may win"
-        )
-    return number
-
-
 _CONFIRM: Mapping[str, Any] = {
     "top": checks.whole(
         1, "the more candidates, the more evidence each of them needs", maximum=MOST_CANDIDATES
@@ -161,9 +145,15 @@ _CONFIRM: Mapping[str, Any] = {
         "fewer cannot distinguish a difference from noise, more find differences too small to matter",
         maximum=MOST_REPEATS,
     ),
-    "confidence": _confidence,
+    "confidence": checks.number(
+        "lie between 0.5 and 0.9999",
+        lambda found: 0.5 <= found <= 0.9999,
+        "with less, a worse candidate may win",
+    ),
     "objective_kwargs": checks.arguments,
-    "timeout_share": _share,
+    "timeout_share": checks.number(
+        "lie between 0 and 1", lambda found: 0 < found < 1, "it is the part of the timeout for the repeats"
+    ),
 }
 _BOUNDS: Mapping[str, Any] = {
     "max": checks.finite,
