@@ -134,6 +134,7 @@ def _parent(pid: int) -> int | None:
 
 def _stat(pid: int) -> list[bytes] | None:
     """Return the fields of /proc/<pid>/stat from the state on; None if the process does not exist."""
+    # Not psutil: the driver may run in another Python, which need not have it.
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
