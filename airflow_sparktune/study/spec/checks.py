@@ -63,7 +63,7 @@ def finite(name: str, value: Any) -> float:
     return number
 
 
-def number(rule: str, fits: Callable[[float], bool], hint: str) -> Callable[[str, Any], float]:
+def bounded(rule: str, fits: Callable[[float], bool], hint: str) -> Callable[[str, Any], float]:
     """Return a check for a finite number that `fits`; its message gives the rule and ends with `hint`."""
 
     def check(name: str, value: Any) -> float:

@@ -145,13 +145,13 @@ _CONFIRM: Mapping[str, Any] = {
         "fewer cannot distinguish a difference from noise, more find differences too small to matter",
         maximum=MOST_REPEATS,
     ),
-    "confidence": checks.number(
+    "confidence": checks.bounded(
         "lie between 0.5 and 0.9999",
         lambda found: 0.5 <= found <= 0.9999,
         "with less, a worse candidate may win",
     ),
     "objective_kwargs": checks.arguments,
-    "timeout_share": checks.number(
+    "timeout_share": checks.bounded(
         "lie between 0 and 1", lambda found: 0 < found < 1, "it is the part of the timeout for the repeats"
     ),
 }

@@ -124,7 +124,7 @@ class Spec:
         bounds=True,
     )
     min_improvement: float = declared(
-        checks.number("be at least 0", lambda found: found >= 0, "it is a difference of losses"),
+        checks.bounded("be at least 0", lambda found: found >= 0, "it is a difference of losses"),
         takes="number",
         doc="How much better a loss or score must be to count as progress for `no_progress`.",
         default=0.0,
@@ -186,7 +186,7 @@ class Spec:
         example="previous",
     )
     warm_start_share: float = declared(
-        checks.number(
+        checks.bounded(
             "be a share above 0 and at most 1",
             lambda found: 0 < found <= 1,
             "leave warm_start unset to start without points",
@@ -258,7 +258,7 @@ class Spec:
         example="fr",
     )
     budget_slot_hours: float | None = declared(
-        checks.number("be above 0", lambda found: found > 0, "leave it unset to have no limit"),
+        checks.bounded("be above 0", lambda found: found > 0, "leave it unset to have no limit"),
         takes="hours",
         doc="The study stops when its slots have cost this much: slots times wall time, idle ones included.",
         default=None,
