@@ -91,7 +91,7 @@ def _loaded(address: str, study: Study, spec: Spec, problems: list[str]) -> Load
         best=study.best,
         stop_reason=closed.reason if closed else None,
         error=revive(closed.error) if closed and closed.error else None,
-        summary=summary(study),
+        summary=summary(study).to_json(),
         problems=tuple(problems),
     )
 

@@ -7,7 +7,7 @@ import time
 
 import click
 
-from airflow_sparktune.cli.text import end_text, require_study
+from airflow_sparktune.cli.text import require_study, state_text
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.journal.bounds import printable
 from airflow_sparktune.study.phase import phase_of
@@ -27,7 +27,7 @@ def stop_command(study: str) -> None:
     found = require_study(study)
     if phase_of(found, now=time.time()).over:
         raise SpecError(
-            f"only a running study can be stopped, but the one at {study} is not: {end_text(found)}"
+            f"only a running study can be stopped, but the one at {study} is not: {state_text(found)}"
         )
     attempt = found.attempts[-1].number
     request_stop(open_storage(study), attempt=attempt, by=getpass.getuser())

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from airflow_sparktune.cli.text import end_text, require_study, result_facts
+from airflow_sparktune.cli.text import require_study, result_texts, state_text
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.journal.bounds import printable
 from airflow_sparktune.study.journal.follow import read_study
@@ -57,7 +57,7 @@ def compare_command(first: str, second: str) -> None:
 def _line(name: str, study: Study) -> str:
     best = number(study.metric.shown(study.best_loss)) if study.best else "-"
     last = (iso(study.attempts[-1].last) or "")[:16].replace("T", " ")
-    return f"{last}  {study.finished:>6} trials  best {best:<10} {name}  {end_text(study)}"
+    return f"{last}  {study.finished:>6} trials  best {best:<10} {name}  {state_text(study)}"
 
 
 @click.command()
@@ -109,7 +109,7 @@ def _below(root: str, address: str) -> str:
 
 
 def _results(a: Study, b: Study) -> Iterator[tuple[str, str, str]]:
-    left, right = result_facts(a), result_facts(b)
+    left, right = result_texts(a), result_texts(b)
     for name in {**left, **right}:
         if name != "best params":
             yield name, left.get(name, ""), right.get(name, "")

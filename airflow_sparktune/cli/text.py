@@ -10,9 +10,7 @@ from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.journal.bounds import printable
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.phase import Phase, phase_of
-from airflow_sparktune.study.result import best_text, cost_text, count_by_state, decision_text, iso, summary
-from airflow_sparktune.study.rounded import params
-from airflow_sparktune.study.stopping import label
+from airflow_sparktune.study.result import end_text, iso, summary
 from airflow_sparktune.study.study import Study
 
 
@@ -30,40 +28,29 @@ def progress_text(study: Study) -> str:
     """Return a description of a running study, for the progress bar."""
     if not study.attempts:
         return "starting Spark"
-    best, failed = best_text(study), count_by_state(study)["failed"]
-    text = f"best {best}" if best else "no result yet"
+    found = summary(study)
+    text = f"best {found.best_text}" if found.best_text else "no result yet"
+    failed = found.counts["failed"]
     return f"{text}, {failed} failed" if failed else text
 
 
-def end_text(study: Study) -> str:
+def state_text(study: Study) -> str:
     """Return why a study ended, or its phase and the time of its last event."""
-    if study.closed is not None and study.spec is not None:
-        return label(study.closed.reason, study.spec)
+    if (ended := end_text(study)) is not None:
+        return ended
     phase = phase_of(study, now=time.time())
     what = "lost, its driver died" if phase is Phase.LOST else phase.value
     return f"{what}; last update {iso(study.attempts[-1].last)}"
 
 
-def result_facts(study: Study) -> dict[str, str]:
+def result_texts(study: Study) -> dict[str, str]:
     """Return the lines that describe a study's result, by name."""
-    found = summary(study)
-    states = ", ".join(f"{count} {state}" for state, count in count_by_state(study).items() if count)
-    if found["repeats"]:
-        states += f", and {found['repeats']} repeats"
-    decision, cost = decision_text(study), cost_text(study)
-    return {
-        "trials": states or "none",
-        "ended" if study.closed else "state": end_text(study),
-        **({"decision": decision} if decision else {}),
-        **({"cost": cost} if cost else {}),
-        f"best {study.metric.name}": best_text(study) or "none",
-        "best params": "none" if found["best_params"] is None else params(found["best_params"]),
-    }
+    return summary(study).texts(**{"ended" if study.closed else "state": state_text(study)})
 
 
 def print_result(study: Study) -> None:
     """Print the result of a study."""
-    found = result_facts(study)
+    found = result_texts(study)
     width = max(map(len, found)) + 2
     for name, text in found.items():
         click.echo(printable(f"{name:<{width}}{text}"))

@@ -6,7 +6,7 @@ import json
 import logging
 
 from airflow_sparktune.executor.reply import OURS
-from airflow_sparktune.study.result import best_text, cost_text, decision_text, summary
+from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.rounded import number, params
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialPurpose
@@ -85,23 +85,15 @@ def _short(text: str) -> str:
 def log_end(study: Study) -> None:
     """Log the summary as an aligned table."""
     found = summary(study)
-    counts = ", ".join(f"{count} {state}" for state, count in found["counts"].items() if count)
-    if found["repeats"]:
-        counts += f", and {found['repeats']} repeats"
     rows = {
-        "stopped by": found["stop_reason"],
-        "trials": counts,
-        "decision": decision_text(study),
-        f"best {study.metric.name}": best_text(study) or "none",
-        "best params": json.dumps(found["best_params"]),
-        "elapsed": f"{found['elapsed_s']:.1f} s in {found['attempts']} attempt(s)",
-        "slots": f"{found['slots']}, {found['utilisation'] or 0:.0%} used",
-        "cost": cost_text(study),
+        **found.texts(**{"stopped by": str(found.stop_reason)}),
+        "best params": json.dumps(found.best_params),
+        "elapsed": f"{found.elapsed_s:.1f} s in {found.attempts} attempt(s)",
+        "slots": f"{found.slots}, {found.utilisation or 0:.0%} used",
         "driver's time": ", ".join(
-            f"{name.removesuffix('_s')} {value:.1f} s" for name, value in found["timing"].items()
+            f"{name.removesuffix('_s')} {value:.1f} s" for name, value in found.timing.items()
         ),
     }
     width = max(map(len, rows))
     for name, value in rows.items():
-        if value is not None:
-            log.info("%s  %s", name.ljust(width), value)
+        log.info("%s  %s", name.ljust(width), value)

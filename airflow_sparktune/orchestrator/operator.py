@@ -24,13 +24,7 @@ from airflow_sparktune.orchestrator.deploy.user_code import (
 )
 from airflow_sparktune.orchestrator.deploy.way import Way
 from airflow_sparktune.orchestrator.lineage import collect_inputs, study_facets
-from airflow_sparktune.orchestrator.production import (
-    count,
-    emit_change,
-    find_alias,
-    notify,
-    require_alias,
-)
+from airflow_sparktune.orchestrator.production import announce, count, find_alias, notify, require_alias
 from airflow_sparktune.orchestrator.progress import KEY, followed, progress
 from airflow_sparktune.orchestrator.removal import remove_old_studies
 from airflow_sparktune.orchestrator.secrets import refuse_secrets
@@ -49,7 +43,7 @@ from airflow_sparktune.orchestrator.task_study import (
 from airflow_sparktune.orchestrator.tracking import tracked, tracking_environment
 from airflow_sparktune.study.airflow_task import write_task
 from airflow_sparktune.study.journal.follow import read_study
-from airflow_sparktune.study.result import decision_text, summary
+from airflow_sparktune.study.result import Summary, summary
 from airflow_sparktune.study.retuning.champions import Champions
 from airflow_sparktune.study.retuning.earlier import address_in
 from airflow_sparktune.study.retuning.keep import Keep
@@ -203,19 +197,19 @@ class SparkTuneOperator(SubmissionOperator):
             if error.retryable:
                 raise
             raise AirflowFailException(str(error)) from error
-        result = {"study": address, **summary(study)}
+        result = summary(study)
+        told = {"study": address, **result.to_json()}
         ti = context["ti"]
-        ti.xcom_push(key="best_loss", value=result["best_loss"])
-        if result["best_score"] is not None:
-            ti.xcom_push(key="best_score", value=result["best_score"])
-        ti.xcom_push(key="tuning_result", value=result)
+        ti.xcom_push(key="best_loss", value=result.best_loss)
+        if result.best_score is not None:
+            ti.xcom_push(key="best_score", value=result.best_score)
+        ti.xcom_push(key="tuning_result", value=told)
         count(context, result)
         if self.keep_studies is not None:
             keep = Keep.of("keep_studies", self.keep_studies)
             remove_old_studies(ti, champions_of(context, self.storage), keep, but=address)
-        if study.decision is not None:
-            self._act_on(study, result, context)
-        return result if self.xcom_return == "summary" else result["best_params"]
+        self._act_on(study, result, address, context)
+        return told if self.xcom_return == "summary" else result.best_params
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:  # noqa: ARG002 - Airflow's own
         """Return the OpenLineage facet of the study; None without the OpenLineage provider."""
@@ -234,21 +228,22 @@ class SparkTuneOperator(SubmissionOperator):
                 )
             require_alias(context, self.production)
 
-    def _act_on(self, study: Study, result: Mapping[str, Any], context: Context) -> None:
-        """Act on the decision: announce a change of production, or skip or fail a task without one."""
-        self.log.info("%s", decision_text(study))
-        if study.decision is None or not study.decision.changes_production:
+    def _act_on(self, study: Study, result: Summary, address: str, context: Context) -> None:
+        """Act on a decision: announce a change of production, or skip or fail a task without one."""
+        decision = result.decision
+        if decision is None:
+            return
+        self.log.info("%s", decision.text)
+        if not decision.changes_production:
             match self.on_no_improvement:
                 case "skip":
-                    raise AirflowSkipException(f"production stays as it is: {decision_text(study)}")
+                    raise AirflowSkipException(f"production stays as it is: {decision.text}")
                 case "fail":
-                    raise AirflowFailException(f"production stays as it is: {decision_text(study)}")
+                    raise AirflowFailException(f"production stays as it is: {decision.text}")
             return
         # With promote="manual", production changes when promote_champion runs.
         if study.spec is not None and study.spec.promote == "decision":
-            notify(self.on_replaced, context, tuning=result)
-            if self.production is not None:
-                emit_change(context, self.production, result)
+            announce(context, result, address, production=self.production, notifiers=self.on_replaced)
 
     def _run(self, address: str, context: Context) -> Study:
         job = self._job(address, context)

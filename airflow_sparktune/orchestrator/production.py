@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetAlias
 from airflow.sdk.observability import stats
 
 from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.result import Summary
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -50,54 +51,56 @@ def require_alias(context: Context, production: Asset) -> None:
         )
 
 
-def emit_change(context: Context, production: Asset, result: Mapping[str, Any]) -> None:
-    """Emit the event that production has changed. Airflow sends it once, when the task succeeds.
+def announce(
+    context: Context, result: Summary, address: str, *, production: Asset | None, notifiers: Any
+) -> None:
+    """Announce that production has changed: call the notifiers, and emit the event.
 
-    `result` is the summary of the study with the new champion.
+    `result` is the summary of the study at `address`, which has the new champion. Airflow sends the event
+    once, when the task succeeds.
     """
+    notify(notifiers, context, tuning={"study": address, **result.to_json()})
+    if production is None:
+        return
     alias = find_alias(context["task"].outlets, production)
-    context["outlet_events"][alias].add(production, extra=event_extra(result))
+    context["outlet_events"][alias].add(production, extra=event_extra(result, address))
     log.info("production has changed: %r gets an event when this task succeeds", production.name)
 
 
-def event_extra(result: Mapping[str, Any]) -> dict[str, Any]:
+def event_extra(result: Summary, address: str) -> dict[str, Any]:
     """Return the content of an event as plain JSON.
 
     `params` are the hyperparameters to train with. `score` is None without `maximize`. `difference` is by how
     much the new champion's loss is lower than the old one's, or its score higher. `loss_error` and
     `difference_error` are standard errors.
     """
-    candidates = (result.get("confirmation") or {}).get("candidates") or ()
-    winner: Mapping[str, Any] = next(
-        (item for item in candidates if item["number"] == result["best_number"]), {}
-    )
+    winner = result.decision.winner if result.decision else None
     return {
-        "decision": result["decision"],
-        "reason": result["decision_reason"],
-        "params": result["best_params"],
-        "loss": result["best_loss"],
-        "score": result["best_score"],
-        "loss_error": winner.get("std_error"),
-        "difference": winner.get("difference"),
-        "difference_error": winner.get("difference_error"),
-        "segment": result["segment"],
-        "study": result["study"],
+        "decision": result.outcome,
+        "reason": result.reason,
+        "params": result.best_params,
+        "loss": result.best_loss,
+        "score": result.best_score,
+        "loss_error": winner.std_error if winner else None,
+        "difference": winner.difference if winner else None,
+        "difference_error": winner.difference_error if winner else None,
+        "segment": result.segment,
+        "study": address,
     }
 
 
-def count(context: Context, result: Mapping[str, Any]) -> None:
+def count(context: Context, result: Summary) -> None:
     """Emit metrics for alerting: the decision as a counter, loss, score and slot-hours as gauges."""
     ti = context["ti"]
     tags = {"dag_id": ti.dag_id, "task_id": ti.task_id}
-    if result["segment"] is not None:
-        tags["segment"] = result["segment"]
-    if result["decision"] is not None:
-        stats.incr(f"sparktune.decision.{result['decision']}", tags=tags)
-    if result["best_loss"] is not None:
-        stats.gauge("sparktune.loss", result["best_loss"], tags=tags)
-    if result["best_score"] is not None:
-        stats.gauge("sparktune.score", result["best_score"], tags=tags)
-    stats.gauge("sparktune.slot_hours", result["slot_hours"], tags=tags)
+    if result.segment is not None:
+        tags["segment"] = result.segment
+    if result.outcome is not None:
+        stats.incr(f"sparktune.decision.{result.outcome}", tags=tags)
+    gauges = {"loss": result.best_loss, "score": result.best_score, "slot_hours": result.slot_hours}
+    for name, value in gauges.items():
+        if value is not None:
+            stats.gauge(f"sparktune.{name}", value, tags=tags)
 
 
 def notify(notifiers: Any, context: Context, **facts: Any) -> None:

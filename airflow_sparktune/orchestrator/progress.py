@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_sparktune.errors import StorageUnavailable
 from airflow_sparktune.study.journal.follow import StudyFollower
-from airflow_sparktune.study.result import count_by_state, decision_text
+from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
 
@@ -41,15 +41,15 @@ def followed(address: str, tell: Callable[[Study], None]) -> Iterator[None]:
 def progress(study: Study) -> dict[str, Any]:
     """Return a short description of the study's progress as JSON."""
     limit = study.spec.max_evals if study.spec else None
-    metric, best = study.metric, study.best
+    metric, best, found = study.metric, study.best, summary(study)
     return {
         "trials": f"{study.finished}/{limit}" if limit else str(study.finished),
-        "failed": count_by_state(study)["failed"],
+        "failed": found.counts["failed"],
         "best_score" if metric.maximized else "best_loss": metric.shown(study.best_loss),
         "best_params": best.params if best else None,
-        "attempt": len(study.attempts),
-        **({"decision": decision} if (decision := decision_text(study)) else {}),
-        "stopped_by": study.closed.reason.value if study.closed else None,
+        "attempt": found.attempts,
+        **({"decision": found.decision.text} if found.decision else {}),
+        "stopped_by": found.stop_reason,
     }
 
 

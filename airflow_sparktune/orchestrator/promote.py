@@ -12,7 +12,7 @@ from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
 from airflow_sparktune import connections
 from airflow_sparktune.errors import SparktuneError, SpecError
-from airflow_sparktune.orchestrator.production import emit_change, find_alias, notify
+from airflow_sparktune.orchestrator.production import announce, find_alias
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.retuning.promotion import promote
@@ -74,10 +74,8 @@ class PromoteChampionOperator(BaseOperator):
             return promotion.params
         self.log.info("%s is the champion now: %s", champion.title, champion.params)
         if self._is_news(context, champion.number):
-            result = {"study": self.study, **summary(study)}
-            notify(self.on_replaced, context, tuning=result)
-            if self.production is not None:
-                emit_change(context, self.production, result)
+            result = summary(study)
+            announce(context, result, self.study, production=self.production, notifiers=self.on_replaced)
             self._remember(context, champion.number)
         return promotion.params
 

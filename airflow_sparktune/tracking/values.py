@@ -107,29 +107,39 @@ def totals(study: Study) -> dict[str, float]:
     If trials are noisy, also the expected loss or score of the result, and the noise of a single trial.
     After a retuning, also the mean loss or score over the repeats of the incumbent and of the new production.
     """
-    result = summary(study)
-    numbers = {name: result[name] for name in ("elapsed_s", "trials_s", "utilisation", "slots", "attempts")}
-    numbers |= {f"trials_{state}": count for state, count in result["counts"].items()}
-    metric = study.metric
-    if result["noise"] is not None:
-        numbers |= {f"expected_{metric.name}": metric.shown(study.best_loss), "noise": result["noise"]}
-    if study.decision is not None:
-        incumbent = study.decision.incumbent
-        means = {"production": study.decision.loss, "incumbent": incumbent.mean if incumbent else None}
-        numbers |= {f"{name}_{metric.name}": metric.shown(mean) for name, mean in means.items()}
+    found = summary(study)
+    metric, decision = found.metric, found.decision
+    incumbent = decision.incumbent if decision else None
+    numbers = {
+        "elapsed_s": found.elapsed_s,
+        "trials_s": found.trials_s,
+        "utilisation": found.utilisation,
+        "slots": found.slots,
+        "attempts": found.attempts,
+        "noise": found.noise,
+        **{f"trials_{state}": count for state, count in found.counts.items()},
+        f"expected_{metric.name}": metric.shown(found.expected_loss),
+        f"production_{metric.name}": metric.shown(found.confirmed_loss),
+        f"incumbent_{metric.name}": metric.shown(incumbent.mean) if incumbent else None,
+    }
     return {name: value for name, value in numbers.items() if value is not None}
 
 
 def outcome(study: Study) -> dict[str, str]:
     """Return how the study ended, as text: the stop reason, the best trial or the decision, the error."""
-    result = summary(study)
-    names = ("stop_reason", "best_number", "best_params", "segment", "decision", "decision_reason")
-    found = {name: result[name] for name in names}
-    if study.starts is not None and study.starts.incumbent is not None:
-        found["incumbent_params"] = study.starts.incumbent.params
-    if result["error"] is not None:
-        found["error"] = result["error"].get("message")
-    return {name: text(value) for name, value in found.items() if value is not None}
+    found = summary(study)
+    incumbent = study.starts.incumbent if study.starts else None
+    values = {
+        "stop_reason": found.stop_reason,
+        "best_number": found.best_number,
+        "best_params": found.best_params,
+        "segment": found.segment,
+        "decision": found.outcome,
+        "decision_reason": found.reason,
+        "incumbent_params": incumbent.params if incumbent else None,
+        "error": found.error.get("message") if found.error else None,
+    }
+    return {name: text(value) for name, value in values.items() if value is not None}
 
 
 def _is_number(value: Any) -> bool:

@@ -85,8 +85,10 @@ def everything(storage: Storage) -> str:
     spark = [
         each.spark.web_page(ended=ended) for each in study.attempts if each.spark for ended in (True, False)
     ]
-    answer = json.dumps([summary(study), rows, spark, follower.problems, study.dimensions], allow_nan=False)
-    json.dumps([summary(study), rows], ensure_ascii=False).encode()
+    answer = json.dumps(
+        [summary(study).to_json(), rows, spark, follower.problems, study.dimensions], allow_nan=False
+    )
+    json.dumps([summary(study).to_json(), rows], ensure_ascii=False).encode()
     assert len(follower.problems) <= MOST_PROBLEMS + 1
     assert all(problem.isprintable() for problem in follower.problems)
     for each in study.trials.values():

@@ -7,13 +7,15 @@ import pytest
 
 from airflow_sparktune.study.journal.events import (
     Alive,
+    Decided,
     Event,
     Recommended,
     SlotsChanged,
     TrialChanged,
     from_json,
 )
-from airflow_sparktune.study.result import best_text, iso, summary, trial_row
+from airflow_sparktune.study.result import iso, summary, trial_row
+from airflow_sparktune.study.retuning.decision import Decision, Measured, Outcome, Standing
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialOrigin, TrialPurpose, TrialState
@@ -100,14 +102,14 @@ class TestRecommended:
 
     def test_it_is_the_best(self) -> None:
         found = summary(replayed(*self.EVENTS))
-        assert (found["best_number"], found["best_loss"], found["noise"]) == (0, 0.375, 0.125)
-        assert best_text(replayed(*self.EVENTS)) == "0.375 (trial 0; expected, single trials vary by ± 0.12)"
+        assert (found.best_number, found.best_loss, found.noise) == (0, 0.375, 0.125)
+        assert found.best_text == "0.375 (trial 0; expected, single trials vary by ± 0.12)"
 
     def test_without_one_the_lowest_loss_is_the_best(self) -> None:
         study = replayed(*self.EVENTS[:3])
         found = summary(study)
-        assert (found["best_number"], found["best_loss"], found["noise"]) == (1, 0.25, None)
-        assert best_text(study) == "0.25 (trial 1)"
+        assert (found.best_number, found.best_loss, found.noise) == (1, 0.25, None)
+        assert found.best_text == "0.25 (trial 1)"
 
     def test_negative_noise_is_malformed(self) -> None:
         with pytest.raises(ValueError, match="noise of the event cannot be -1"):
@@ -120,12 +122,12 @@ class TestRecommended:
 
     def test_repeats_of_a_confirmation_leave_it(self) -> None:
         repeat = trial(2, 0.1, purpose=TrialPurpose.CONFIRM, repeats=0, repeat=1)
-        assert summary(replayed(*self.EVENTS, repeat))["best_number"] == 0
+        assert summary(replayed(*self.EVENTS, repeat)).best_number == 0
 
     @pytest.mark.parametrize("number", [7, 1])
     def test_one_of_an_unknown_or_unsuccessful_trial_does_not_count(self, number: int) -> None:
         wrong = Recommended(trial=number, loss=0.1, noise=0.1)
-        assert summary(replayed(opened(), trial(0, 0.5), trial(1), wrong))["best_number"] == 0
+        assert summary(replayed(opened(), trial(0, 0.5), trial(1), wrong)).best_number == 0
 
 
 def test_running_time_sums_the_attempts() -> None:
@@ -170,9 +172,9 @@ def test_changes_identify_new_trials() -> None:
 def test_the_summary_of_an_empty_study() -> None:
     """An empty study has a summary too."""
     told = summary(Study())
-    assert told["trials"] == 0
-    assert told["best_loss"] is None
-    assert told["utilisation"] is None
+    assert told.trials == 0
+    assert told.best_loss is None
+    assert told.utilisation is None
 
 
 def test_the_summary_as_json() -> None:
@@ -185,7 +187,7 @@ def test_the_summary_as_json() -> None:
         trial(1, at=BEGAN),
         closed(at=BEGAN + 1, timing={"ask_s": 0.1}),
     )
-    told = summary(study)
+    told = summary(study).to_json()
     assert json.loads(json.dumps(told)) == told
     assert told["counts"] == {"running": 1, "ok": 1, "failed": 0, "pruned": 0, "cancelled": 0}
     assert (told["best_number"], told["best_loss"], told["best_params"]) == (0, 0.5, {"lr": 0.1})
@@ -194,11 +196,38 @@ def test_the_summary_as_json() -> None:
     assert told["started"] == iso(BEGAN)
 
 
+def test_the_keys_of_the_summary_in_json() -> None:
+    """XCom, `sparktune show --json` and the page read these keys."""
+    assert set(summary(Study()).to_json()) == {
+        *("objective", "algo", "maximize", "max_evals", "seed", "trials", "counts", "repeats"),
+        *("best_number", "best_loss", "best_score", "best_params", "best_point", "noise"),
+        *("segment", "decision", "decision_reason", "confirmation", "stop_reason", "error"),
+        *("attempts", "slots", "started", "ended", "elapsed_s", "trials_s", "timing", "utilisation"),
+        *("slot_hours", "last_improvement_slot_hours", "code", "versions"),
+    }
+
+
+def test_the_best_loss_is_the_confirmed_one_else_the_expected_else_the_lowest() -> None:
+    """After a decision without a measurement there is none."""
+    measured = Measured(number=0, params={"lr": 0.1}, n=5, mean=0.4, standing=Standing.WON)
+    decided = Decision(outcome=Outcome.FIRST, reason="", params={"lr": 0.1}, number=0, candidates=(measured,))
+    study = replayed(opened(), trial(0, 0.5), trial(1, 0.25))
+    losses = [summary(study).best_loss]
+    for event in (
+        Recommended(trial=0, loss=0.375, noise=0.125),
+        Decided(at=BEGAN, decision=decided),
+        Decided(at=BEGAN, decision=decided.outdated("restored", params={"lr": 0.2})),
+    ):
+        study.apply(event)
+        losses.append(summary(study).best_loss)
+    assert losses == [0.25, 0.375, 0.4, None]
+
+
 def test_a_trial_that_never_started_used_no_time() -> None:
     """A trial that was cancelled before its start adds no time."""
     never = replace(trial(0).trial, start=None, end=BEGAN, state=TrialState.CANCELLED)
     study = replayed(opened(), trial(0), TrialChanged(at=BEGAN, trial=never))
-    assert summary(study)["trials_s"] == 0
+    assert summary(study).trials_s == 0
 
 
 def test_a_trial_that_ends_before_its_start_counts_as_zero_seconds() -> None:
@@ -206,14 +235,14 @@ def test_a_trial_that_ends_before_its_start_counts_as_zero_seconds() -> None:
     back = replace(trial(0).trial, end=BEGAN - 50, state=TrialState.CANCELLED)
     odd = from_json({"event": "weather", "at": BEGAN, "timing": "fine"})
     study = replayed(opened(), trial(0), TrialChanged(at=BEGAN, trial=back), odd)
-    assert (summary(study)["trials_s"], summary(study)["timing"]) == (0.0, {})
+    assert (summary(study).trials_s, summary(study).timing) == (0.0, {})
 
 
 def test_adopted_trials_use_no_slots() -> None:
     """Trials adopted from another study add no time to this one."""
     slots = SlotsChanged(at=BEGAN, slots=1)
     study = replayed(opened(), trial(0, 0.5), slots, closed(at=BEGAN + 100))
-    assert (summary(study)["trials_s"], summary(study)["utilisation"]) == (0.0, 0.0)
+    assert (summary(study).trials_s, summary(study).utilisation) == (0.0, 0.0)
 
 
 def test_a_trial_goes_to_json_and_back() -> None:

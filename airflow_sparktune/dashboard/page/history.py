@@ -14,14 +14,14 @@ from airflow_sparktune.dashboard.page.champions import ChampionHistory
 from airflow_sparktune.dashboard.page.masking import Mask, study_mask
 from airflow_sparktune.dashboard.page.points import named_dimensions, named_point
 from airflow_sparktune.dashboard.page.schemas import HistoryReply, RunRow
-from airflow_sparktune.dashboard.page.view import ended_by, stream_of
+from airflow_sparktune.dashboard.page.view import stream_of
 from airflow_sparktune.dashboard.place import Catalogue, Place
 from airflow_sparktune.errors import SparktuneError
 from airflow_sparktune.study.address import part
 from airflow_sparktune.study.journal.follow import StudyFollower, read_study
 from airflow_sparktune.study.journal.streams import streams
 from airflow_sparktune.study.phase import phase_of
-from airflow_sparktune.study.result import decision_text, summary
+from airflow_sparktune.study.result import end_text, summary
 from airflow_sparktune.study.storage import open_storage
 
 log = logging.getLogger(__name__)
@@ -98,23 +98,23 @@ class RunHistory:
             map_index=place.map_index,
             generation=generation,
             phase=phase_of(study, now=time.time()),
-            ended_by=ended_by(study),
+            ended_by=end_text(study),
             started=study.attempts[0].opened if study.attempts else None,
-            elapsed_s=result["elapsed_s"],
-            trials=result["trials"],
-            trials_s=result["trials_s"],
-            counts=result["counts"],
-            maximize=result["maximize"],
-            best_loss=result["best_loss"],
-            best=named_point(result["best_point"] or {}, named_dimensions(study, mask)),
+            elapsed_s=result.elapsed_s,
+            trials=result.trials,
+            trials_s=result.trials_s,
+            counts=result.counts,
+            maximize=result.maximize,
+            best_loss=result.best_loss,
+            best=named_point(result.best_point or {}, named_dimensions(study, mask)),
             code=study.spec.code if study.spec else None,
             space=_fingerprint(study.spec.space) if study.spec else None,
-            slot_hours=result["slot_hours"],
-            utilisation=result["utilisation"],
-            improvement_slot_hours=result["last_improvement_slot_hours"],
-            segment=result["segment"],
-            decision=result["decision"],
-            said=mask(decision_text(study)),
+            slot_hours=result.slot_hours,
+            utilisation=result.utilisation,
+            improvement_slot_hours=result.last_improvement_slot_hours,
+            segment=result.segment,
+            decision=result.outcome,
+            said=mask(result.decision.text) if result.decision else None,
         )
 
 

@@ -8,7 +8,6 @@ from typing import Any
 from airflow_sparktune.dashboard.page.masking import Mask
 from airflow_sparktune.dashboard.page.points import named_point
 from airflow_sparktune.dashboard.page.schemas import ContenderRow, RetuningReply
-from airflow_sparktune.study.result import decision_text
 from airflow_sparktune.study.retuning.contender import Contender
 from airflow_sparktune.study.retuning.decision import Measured
 from airflow_sparktune.study.study import Study
@@ -25,7 +24,7 @@ def retuning_reply(
     incumbent = next((trial for trial in study.searched if trial.origin is TrialOrigin.INCUMBENT), None)
     found = study.starts.incumbent if study.starts else None
     return RetuningReply(
-        said=mask(decision_text(study)),
+        said=mask(decision.text) if decision else None,
         decision=decision.outcome.value if decision else None,
         incumbent=incumbent.number if incumbent else None,
         incumbent_loss=incumbent.loss if incumbent else None,

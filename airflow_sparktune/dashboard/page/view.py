@@ -15,8 +15,7 @@ from airflow_sparktune.dashboard.page.schemas import AttemptRow, ImportanceReply
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.one_sentence import one_sentence
 from airflow_sparktune.study.phase import Phase, phase_of, stage_of
-from airflow_sparktune.study.result import summary, trial_row
-from airflow_sparktune.study.stopping import label
+from airflow_sparktune.study.result import end_text, summary, trial_row
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial
 
@@ -54,9 +53,9 @@ def study_reply(
         changes=study.changes,
         now=now,
         since=since,
-        summary=mask(summary(study)),
+        summary=mask(summary(study).to_json()),
         verdict=one_sentence(study),
-        ended_by=ended_by(study),
+        ended_by=end_text(study),
         failures=[mask(line) for line in failure_digest(tuple(study.trials.values()), dimensions)],
         limits={name: getattr(study.spec, name) for name in _LIMITS} if study.spec else {},
         maximize=study.spec.maximize if study.spec else None,
@@ -99,13 +98,6 @@ def importance_reply(shares: Mapping[str, float], dimensions: Sequence[Mapping[s
         return ImportanceReply(shares={paths.get(label, label): share for label, share in shares.items()})
     message = f"Too few trials: the importance needs {FEWEST_TRIALS} successful trials."
     return ImportanceReply(shares={}, message=message)
-
-
-def ended_by(study: Study) -> str | None:
-    """Return the reason why the study ended, in words; None if it has not."""
-    if study.closed is None or study.spec is None:
-        return None
-    return label(study.closed.reason, study.spec)
 
 
 def stream_of(follower: StudyFollower) -> str:

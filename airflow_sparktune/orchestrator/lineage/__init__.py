@@ -57,14 +57,14 @@ def study_facets(address: str | None) -> Any:
         algo=spec.algo,
         seed=study.seed,
         segment=spec.segment,
-        trials=found["trials"],
-        slotHours=found["slot_hours"],
-        params=found["best_params"],
-        loss=found["best_loss"],
-        maximize=found["maximize"],
-        score=found["best_score"],
-        decision=found["decision"],
-        decisionReason=found["decision_reason"],
+        trials=found.trials,
+        slotHours=found.slot_hours,
+        params=found.best_params,
+        loss=found.best_loss,
+        maximize=found.maximize,
+        score=found.best_score,
+        decision=found.outcome,
+        decisionReason=found.reason,
     )
     return OperatorLineage(run_facets={"sparktune_study": facet})
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from airflow_sparktune.study.journal import shape
+from airflow_sparktune.study.journal.bounds import printable
 
 
 class Outcome(StrEnum):
@@ -86,6 +87,11 @@ class Decision:
     def changes_production(self) -> bool:
         """Return whether another configuration goes to production, if nobody has to approve it."""
         return self.outcome in (Outcome.FIRST, Outcome.REPLACED)
+
+    @property
+    def text(self) -> str:
+        """Return the decision in one line."""
+        return printable(f"{self.outcome.value}: {self.reason}")
 
     @property
     def winner(self) -> Measured | None:

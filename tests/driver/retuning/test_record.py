@@ -65,8 +65,8 @@ def test_a_rollback_during_the_confirmation_stands(weeks: Weeks, optimum: float,
     )
     assert f"it would be {would_be}" in entry.reason
     result = summary(study)
-    assert (result["decision"], result["best_params"]) == ("outdated", champion.params)
-    assert (result["best_loss"], result["best_number"]) == (None, None)
+    assert (result.outcome, result.best_params) == ("outdated", champion.params)
+    assert (result.best_loss, result.best_number) == (None, None)
     weeks.run("w4", noisy(0.05), seed=6)
     assert weeks.study("w4").starts.incumbent.params == champion.params  # type: ignore[union-attr]
     assert weeks.actions()[4:] == [Action.REPLACED]

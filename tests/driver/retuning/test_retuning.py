@@ -126,14 +126,14 @@ class TestNoisySearch:
     def test_a_decision_takes_precedence(self, weeks: Weeks) -> None:
         study = weeks.run("w1", noisy(0.5, noise=0.3), **self.NOISY)
         found = summary(study)
-        assert found["best_number"] == study.decision.number  # type: ignore[union-attr]
-        assert (found["best_loss"], found["noise"]) == (study.decision.loss, None)  # type: ignore[union-attr]
+        assert found.best_number == study.decision.number  # type: ignore[union-attr]
+        assert (found.best_loss, found.noise) == (study.decision.loss, None)  # type: ignore[union-attr]
 
     def test_without_an_incumbent_it_goes_on_record_with_its_expected_loss(self, weeks: Weeks) -> None:
         study = weeks.run("w1", noisy(0.5, noise=0.3), incumbent=None, warm_start="previous", **self.NOISY)
         assert study.recommended is not None
         (entry,) = weeks.record().history()
-        assert entry.loss == study.recommended.loss == summary(study)["best_loss"]
+        assert entry.loss == study.recommended.loss == summary(study).best_loss
         assert entry.params == study.trials[study.recommended.trial].params
         assert entry.reason.startswith(f"trial {study.recommended.trial} has the best expected loss;")
 

@@ -152,19 +152,19 @@ class TestTime:
         took = [(trial.end or 0) - (trial.start or 0) for trial in world.trials.values()]
         assert took == [1.0, 1.0, 1.0]
         result = summary(world.storage.study())
-        assert result["trials_s"] == 3.0
-        assert result["timing"]["journal_s"] >= 6 * 2.0
+        assert result.trials_s == 3.0
+        assert result.timing["journal_s"] >= 6 * 2.0
 
     def test_slots_count_while_they_exist(self) -> None:
         """One slot for 20 s and four for 10 s are fully used, then half of them."""
         world = World()
         slots = SimulatedBackend(world.clock, by_x, capacity=lambda now: 1 if now < 1_020 else 4)
         world.attempt(slots=slots, max_evals=60)
-        assert summary(world.storage.study())["utilisation"] == 1.0
+        assert summary(world.storage.study()).utilisation == 1.0
         world.clock.pass_to(9_000)
         world.attempt(lambda _: Ending(1.0, lost="gone") if world.clock() < 9_060 else Ending.ok(0.5),
                       max_evals=120, max_trial_retries=100)  # fmt: skip
-        assert summary(world.storage.study())["utilisation"] == round(120 / (60 + 120), 4)
+        assert summary(world.storage.study()).utilisation == round(120 / (60 + 120), 4)
 
     def test_preparation_is_timed_separately_and_uses_no_slots(self) -> None:
         world = World()
@@ -173,8 +173,8 @@ class TestTime:
             world.clock.pass_to(world.clock() + 3_600.0)
         world.recorder.close(tuner.run())
         result = summary(world.storage.study())
-        assert result["timing"] == {"prepare_s": 3_600.0, "ask_s": 0.0, "wait_s": 2.0, "journal_s": 0.0}
-        assert (result["elapsed_s"], result["utilisation"]) == (3_602.0, 1.0)
+        assert result.timing == {"prepare_s": 3_600.0, "ask_s": 0.0, "wait_s": 2.0, "journal_s": 0.0}
+        assert (result.elapsed_s, result.utilisation) == (3_602.0, 1.0)
 
     def test_time_is_summed_over_all_attempts_including_killed_ones(self) -> None:
         world = World()
@@ -185,8 +185,8 @@ class TestTime:
             tuner.run()
         world.attempt(max_evals=100)
         result = summary(world.storage.study())
-        assert result["elapsed_s"] == 100.0
-        assert 100.0 - ALIVE_S <= result["timing"]["wait_s"] <= 100.0
+        assert result.elapsed_s == 100.0
+        assert 100.0 - ALIVE_S <= result.timing["wait_s"] <= 100.0
 
 
 class TestClosing:

@@ -150,4 +150,4 @@ def test_no_damage_is_fatal(journal: tuple[MemoryStorage, list[Event]], picks: s
     )
     follower = StudyFollower(storage)
     follower.refresh()
-    json.dumps([summary(follower.study), *map(trial_row, follower.study.trials.values())])
+    json.dumps([summary(follower.study).to_json(), *map(trial_row, follower.study.trials.values())])
