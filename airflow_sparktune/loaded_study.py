@@ -12,7 +12,7 @@ from airflow_sparktune import connections
 from airflow_sparktune.errors import SparktuneError, StorageError, revive
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.phase import Phase, phase_of
-from airflow_sparktune.study.result import summary
+from airflow_sparktune.study.result import summary, trial_row
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.study import Study
@@ -102,20 +102,14 @@ _LAST = ("start", "end", "run_s", "slot", "attempt", "tries", "origin", "error")
 
 
 def _row(trial: Trial) -> dict[str, Any]:
-    return {
-        "number": trial.number,
-        "state": trial.state.value,
-        "loss": trial.loss,
-        **dict(_flat(_PARAMS, trial.params)),
+    row = {
+        **trial_row(trial),
         "start": _moment(trial.start),
         "end": _moment(trial.end),
-        "run_s": trial.run_s,
-        "slot": trial.slot,
-        "attempt": trial.attempt,
         "tries": trial.tries,
-        "origin": trial.origin.value,
         "error": trial.error.message if trial.error else None,
     }
+    return {**dict(_flat(_PARAMS, row.pop("params"))), **row}
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -70,7 +70,7 @@ def _print_trials(study: Study) -> None:
 
 
 def _cells(trial: Trial, metric: Metric) -> tuple[str, ...]:
-    took = f"{trial.end - trial.start:.1f}" if trial.end is not None and trial.start is not None else ""
+    took = "" if trial.lasted_s is None else f"{trial.lasted_s:.1f}"
     text = params(trial.params) if trial.error is None else trial.error.headline
     slot = "" if trial.slot is None else str(trial.slot)
     loss = number(metric.shown(trial.loss))

@@ -50,12 +50,12 @@ class ProgressLog:
         self._finished += trial.counts
         if trial.purpose is TrialPurpose.CONFIRM:
             loss = "" if trial.loss is None else f" {self._loss(trial.loss)}"
-            log.info("repeat %s of trial %s %s%s", trial.repeat, trial.repeats, trial.state.value, loss)
+            log.info("%s %s%s", trial.title, trial.state.value, loss)
             return
         spec, best = self._study.spec, self._study.best
         most = f"/{spec.max_evals}" if spec and spec.max_evals is not None else ""
-        head = f"[{self._finished}{most}] trial {trial.number} {trial.state.value}"
-        took = f"{trial.end - trial.start:.1f} s" if trial.end and trial.start else ""
+        head = f"[{self._finished}{most}] {trial.title} {trial.state.value}"
+        took = "" if trial.lasted_s is None else f"{trial.lasted_s:.1f} s"
         by = trial.suggested_by
         by = f"({by})" if by and spec and by != spec.algo else ""
         tail = " ".join(filter(None, (took, _short(params(trial.params)), by)))

@@ -122,13 +122,23 @@ class Trial:
         return (math.inf if self.loss is None else self.loss, self.number)
 
     @property
+    def title(self) -> str:
+        """Return the name of the trial: "trial 3", or "repeat 1 of trial 3" in a confirmation."""
+        if self.purpose is TrialPurpose.SEARCH:
+            return f"trial {self.number}"
+        return f"repeat {self.repeat} of trial {self.repeats}"
+
+    @property
+    def lasted_s(self) -> float | None:
+        """Return the seconds between start and end; None before the end, or if it never started."""
+        return None if self.start is None or self.end is None else self.end - self.start
+
+    @property
     def took_s(self) -> float:
         """Return the seconds for which the trial used a slot: the objective's run time if it is known."""
         if self.run_s is not None:
             return self.run_s
-        if self.start is None or self.end is None:
-            return 0.0
-        return max(self.end - self.start, 0.0)  # the clock may have been adjusted in between
+        return max(self.lasted_s or 0.0, 0.0)  # the clock may have been adjusted in between
 
     def ended(self, state: TrialState, *, end: float, **facts: Any) -> Trial:
         """Return this trial in its final state."""

@@ -182,7 +182,7 @@ class MlflowTracker:
             sent = None
         if sent is None:
             start = trial.start if trial.start is not None else study.attempts[-1].opened
-            name = values.trial_name(trial)
+            name = trial.title
             runs.create(number, name=name, start=start, tags=self._task_tags(), point=point)
         elif sent.parent != runs.sent(None).run_id:
             runs.adopt(number)

@@ -47,13 +47,6 @@ def text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def trial_name(trial: Trial) -> str:
-    """Return the display name of the trial."""
-    if trial.purpose is TrialPurpose.SEARCH:
-        return f"trial {trial.number}"
-    return f"repeat {trial.repeat} of trial {trial.repeats}"
-
-
 def params(trial: Trial) -> dict[str, str]:
     """Return the trial's hyperparameters as text."""
     return {name: text(value) for name, value in flat(trial.params)}

@@ -26,6 +26,7 @@ from airflow_sparktune.driver.backends.simulated import Ending
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.study.journal.events import TrialChanged
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.retuning.champions import Champions
 from airflow_sparktune.study.retuning.entries import Action
@@ -34,7 +35,7 @@ from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import LocalStorage, open_storage
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
-from airflow_sparktune.testing.samples import SPEC, closed, opened, trial, write
+from airflow_sparktune.testing.samples import BEGAN, SPEC, closed, opened, trial, write
 from tests.driver.retuning.weeks import Weeks, noisy
 
 SPACE = {"x": {"uniform": [0, 1]}}
@@ -71,16 +72,14 @@ def test_show(study: str, capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-def test_show_names_the_kind_of_a_failure_without_a_message(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("message", "cell"), [("", "raised"), ("\nno rows\nat all", "no rows")])
+def test_a_failed_trial_is_shown_by_the_headline_of_its_error(
+    message: str, cell: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A blank first line is skipped, and an empty message gives the kind, as on the page."""
-    failures = [Failure(FailureKind.RAISED, ""), Failure(FailureKind.RAISED, "\n\nKeyError: 'x'\nmore")]
-    ended = [trial(number, state=TrialState.FAILED, error=failure) for number, failure in enumerate(failures)]
-    write(LocalStorage(tmp_path), 1, [opened(), *ended, closed()])
+    failed = replace(trial(0).trial, state=TrialState.FAILED, error=Failure(FailureKind.RAISED, message))
+    write(LocalStorage(tmp_path), 1, [opened(), TrialChanged(at=BEGAN, trial=failed), closed()])
     assert main(["show", str(tmp_path)]) == 0
-    _, first, second, *_ = capsys.readouterr().out.splitlines()
-    assert (first.split()[-1], second.split()[-2:]) == ("raised", ["KeyError:", "'x'"])
+    assert capsys.readouterr().out.splitlines()[1].rstrip().endswith(f" {cell}")
 
 
 def test_a_score_is_printed_with_its_own_sign(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

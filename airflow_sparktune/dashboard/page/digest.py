@@ -43,7 +43,7 @@ def _kind(error: Failure | None) -> str:
     if error.kind in _WORDS:
         return _WORDS[error.kind]
     found = _CLASS.match(error.message)
-    return found[0] if found else error.message.strip().split("\n")[0][:80] or "raised"
+    return found[0] if found else error.headline[:80]
 
 
 def _cause(
