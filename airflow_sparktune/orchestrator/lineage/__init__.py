@@ -14,7 +14,6 @@ from airflow.sdk import Asset, BaseOperator
 from airflow.sdk.lineage import get_hook_lineage_collector
 
 from airflow_sparktune.study.journal.follow import read_study
-from airflow_sparktune.study.result import summary
 
 log = logging.getLogger(__name__)
 
@@ -42,31 +41,13 @@ def study_facets(address: str | None) -> Any:
     try:
         from airflow.providers.openlineage.extractors import OperatorLineage
 
-        from airflow_sparktune.orchestrator.lineage.facet import StudyRunFacet
+        from airflow_sparktune.orchestrator.lineage.facet import facet_of
     except ImportError:
         return None
     study = read_study(address).study if address else None
     if study is None or study.spec is None:
         return None
-    found, spec = summary(study), study.spec
-    facet = StudyRunFacet(
-        study=address,
-        objective=spec.objective,
-        objectiveKwargs=dict(spec.objective_kwargs),
-        space=spec.to_json()["space"],
-        algo=spec.algo,
-        seed=study.seed,
-        segment=spec.segment,
-        trials=found.trials,
-        slotHours=found.slot_hours,
-        params=found.best_params,
-        loss=found.best_loss,
-        maximize=found.maximize,
-        score=found.best_score,
-        decision=found.outcome,
-        decisionReason=found.reason,
-    )
-    return OperatorLineage(run_facets={"sparktune_study": facet})
+    return OperatorLineage(run_facets={"sparktune_study": facet_of(study, study.spec, address)})
 
 
 def _addresses(value: Any) -> Iterator[str]:

@@ -7,6 +7,10 @@ from typing import Any
 from attrs import define
 from openlineage.client.facet_v2 import RunFacet
 
+from airflow_sparktune.study.result import summary
+from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.study import Study
+
 
 @define
 class StudyRunFacet(RunFacet):
@@ -31,3 +35,25 @@ class StudyRunFacet(RunFacet):
     score: float | None
     decision: str | None
     decisionReason: str | None  # noqa: N815
+
+
+def facet_of(study: Study, spec: Spec, address: str | None) -> StudyRunFacet:
+    """Return the facet of the study at an address."""
+    found = summary(study)
+    return StudyRunFacet(
+        study=address,
+        objective=spec.objective,
+        objectiveKwargs=dict(spec.objective_kwargs),
+        space=spec.to_json()["space"],
+        algo=spec.algo,
+        seed=found.seed,
+        segment=found.segment,
+        trials=found.trials,
+        slotHours=found.slot_hours,
+        params=found.best_params,
+        loss=found.best_loss,
+        maximize=found.maximize,
+        score=found.best_score,
+        decision=found.outcome,
+        decisionReason=found.reason,
+    )
