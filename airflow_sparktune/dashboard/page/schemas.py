@@ -224,23 +224,8 @@ class OutputReply(_Reply):
     text: str | None
 
 
-class TrialReply(_Reply):
-    """The details of one trial."""
+class TrialReply(_Reply, extra="allow"):
+    """The details of one trial: what `trial_row` has, and its params by readable name."""
 
     number: int
-    state: str
-    loss: float | None
-    start: str | None
-    end: str | None
-    run_s: float | None
-    slot: int | None
-    attempt: int
-    origin: str
-    suggested_by: str | None
-    purpose: str
-    repeats: int | None
-    repeat: int | None
-    params: Any
     named: dict[str, Any] = {}
-    error: dict[str, Any] | None
-    info: dict[str, Any]
