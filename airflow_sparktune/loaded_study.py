@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial
+from airflow_sparktune.tracking.values import flat
 
 if TYPE_CHECKING:
     import pandas
@@ -109,16 +110,7 @@ def _row(trial: Trial) -> dict[str, Any]:
         "tries": trial.tries,
         "error": trial.error.message if trial.error else None,
     }
-    return {**dict(_flat(_PARAMS, row.pop("params"))), **row}
-
-
-def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield each hyperparameter with its dotted path; a list counts as one value."""
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _flat(f"{name}.{key}", item)
-    else:
-        yield name, value
+    return {**dict(flat(row.pop("params"), _PARAMS)), **row}
 
 
 def _moment(seconds: float | None) -> datetime | None:

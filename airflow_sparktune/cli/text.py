@@ -30,8 +30,7 @@ def progress_text(study: Study) -> str:
         return "starting Spark"
     found = summary(study)
     text = f"best {found.best_text}" if found.best_text else "no result yet"
-    failed = found.counts["failed"]
-    return f"{text}, {failed} failed" if failed else text
+    return f"{text}, {failed} failed" if (failed := found.counts["failed"]) else text
 
 
 def state_text(study: Study) -> str:

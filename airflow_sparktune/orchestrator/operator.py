@@ -230,8 +230,7 @@ class SparkTuneOperator(SubmissionOperator):
 
     def _act_on(self, study: Study, result: Summary, address: str, context: Context) -> None:
         """Act on a decision: announce a change of production, or skip or fail a task without one."""
-        decision = result.decision
-        if decision is None:
+        if (decision := result.decision) is None:
             return
         self.log.info("%s", decision.text)
         if not decision.changes_production:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -169,6 +169,17 @@ class Trial:
             "purpose": self.purpose.value,
             "error": self.error.to_json() if self.error else None,
         }
+
+
+def improving(trials: Iterable[Trial]) -> list[Trial]:
+    """Return the successful trials whose loss is lower than that of all before them."""
+    found: list[Trial] = []
+    least = math.inf
+    for trial in trials:
+        if trial.state is TrialState.OK and trial.rank[0] < least:
+            found.append(trial)
+            least = trial.rank[0]
+    return found
 
 
 _FAILURE: Mapping[str, shape.Fits] = {"message": shape.text, "traceback": shape.optional(shape.text)}

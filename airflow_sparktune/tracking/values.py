@@ -10,7 +10,7 @@ from typing import Any
 from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.study import Study
-from airflow_sparktune.study.trial import Trial, TrialPurpose, TrialState
+from airflow_sparktune.study.trial import Trial, TrialPurpose, improving
 
 
 def study_key(study: Study) -> str:
@@ -84,14 +84,9 @@ def settings(study: Study) -> dict[str, str]:
 
 def improvements(study: Study) -> list[tuple[int, Trial]]:
     """Return each trial of the search that improved the best loss, with the number of ended ones by then."""
-    found: list[tuple[int, Trial]] = []
-    best = float("inf")
     searched = [trial for trial in study.ended_trials if trial.purpose is TrialPurpose.SEARCH]
-    for count, trial in enumerate(searched, start=1):
-        if trial.state is TrialState.OK and trial.loss is not None and trial.loss < best:
-            best = trial.loss
-            found.append((count, trial))
-    return found
+    better = {trial.number for trial in improving(searched)}
+    return [(count, trial) for count, trial in enumerate(searched, start=1) if trial.number in better]
 
 
 def totals(study: Study) -> dict[str, float]:

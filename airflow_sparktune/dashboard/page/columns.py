@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_sparktune.dashboard.page.masking import Mask
 from airflow_sparktune.dashboard.page.schemas import Columns
-from airflow_sparktune.study.trial import Trial, TrialOrigin, TrialState
+from airflow_sparktune.study.trial import Trial, TrialOrigin, TrialState, improving
 
 # A chart has some hundred pixels per side, so more dots look the same.
 MOST_TRIALS = 10_000
@@ -57,7 +56,7 @@ def sample(trials: Sequence[Trial], most: int = MOST_TRIALS, *, best: Trial | No
     """
     if len(trials) <= most:
         return list(trials)
-    kept = {trial.number for trial in _running_best(trials)}
+    kept = {trial.number for trial in improving(trials)}
     kept.update(trial.number for trial in trials if trial.state is TrialState.RUNNING)
     if best is not None:
         kept.add(best.number)
@@ -70,15 +69,6 @@ def sample(trials: Sequence[Trial], most: int = MOST_TRIALS, *, best: Trial | No
 
 def _step(there: int, most: int) -> int:
     return max(1, -(-there // most))
-
-
-def _running_best(trials: Sequence[Trial]) -> list[Trial]:
-    least, best = math.inf, []
-    for trial in trials:
-        if trial.state is TrialState.OK and trial.loss is not None and trial.loss < least:
-            least = trial.loss
-            best.append(trial)
-    return best
 
 
 def _metrics(trials: Sequence[Trial]) -> list[str]:
