@@ -115,7 +115,7 @@ def _study(site: Site, name: str) -> Started:
     instance = _run(site, "study", name)
     start = _seconds(instance["start_date"])
     run = site.call("GET", f"dags/study/dagRuns/{name}")
-    (journal,) = (site.home / "sparktune" / "study" / "run").glob(f"{name}*/*")
+    (journal,) = (site.home / "sparktune" / "study" / "run").glob(f"{name}*/g0")
     first_of: dict[int | None, float] = {}  # by slot
     for trial in read_study(str(journal)).study.trials.values():
         first_of[trial.slot] = min(_began(trial), first_of.get(trial.slot, float("inf")))

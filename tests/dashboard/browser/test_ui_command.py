@@ -42,10 +42,12 @@ def printed(tmp_path: Path) -> Iterator[str]:
     command = [SPARKTUNE, "ui", str(tmp_path), "--port", str(free_port())]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
-        address = server.stdout.readline().split()[0]
-        wait_for(lambda: answers(address), within_s=60)
-        yield address
-        server.send_signal(signal.SIGINT)
+        try:
+            address = server.stdout.readline().split()[0]
+            wait_for(lambda: answers(address), what="an answer of sparktune ui")
+            yield address
+        finally:
+            server.send_signal(signal.SIGINT)
 
 
 def test_only_the_browser_with_the_address_gets_the_page(
