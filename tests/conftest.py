@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[1]
 TOGETHER = {
     "airflow": "tests/(dashboard/browser/test_airflow_tab|integration/test_(airflow|impo|retun|track))",
     "cluster": "tests/integration/test_(standalone|user_code)",
-    "spark": "tests/driver/(backends/|fmin/|spark/|test_attempt)",
+    "spark": "tests/driver/(engines/|fmin/|spark/|test_attempt)",
     "browser": "tests/dashboard/browser/",
     "server": "tests/tracking/test_mlflow_server",
 }

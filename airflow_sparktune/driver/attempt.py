@@ -10,7 +10,7 @@ from contextlib import closing
 from functools import partial
 from typing import Protocol
 
-from airflow_sparktune.driver.backends.base import Backend, Patience
+from airflow_sparktune.driver.engines.base import Backend, Patience
 from airflow_sparktune.driver.progress_log import ProgressLog, log_end
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.retuning.confirmation import NoSuggestions

@@ -7,9 +7,9 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 
-from airflow_sparktune.driver import backends, samplers
+from airflow_sparktune.driver import engines, samplers
 from airflow_sparktune.driver.attempt import Attempt
-from airflow_sparktune.driver.backends.base import Backend
+from airflow_sparktune.driver.engines.base import Backend
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.driver.termination import KILLED, Killed
 from airflow_sparktune.driver.trial_queue import Start
@@ -34,7 +34,7 @@ class SpecPlan:
         self.spec = spec
 
     def backend(self) -> Backend:
-        return backends.create(self.spec)
+        return engines.create(self.spec)
 
     def sampler(self) -> Sampler:
         return samplers.create(self.spec)

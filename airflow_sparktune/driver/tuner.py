@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from airflow_sparktune.driver.backends.base import Backend, BackendEvent, Ended, Lost
+from airflow_sparktune.driver.engines.base import Backend, BackendEvent, Ended, Lost
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.samplers.base import Exhausted, Sampler
 from airflow_sparktune.driver.slots import Slots

@@ -97,7 +97,7 @@ class TrialCancelled(BaseException):
 
 
 def check(task: Broadcast, rows: Iterator[Any]) -> Iterator[str]:
-    """Check that trials can run in this worker; yields JSON (see driver.backends.preflight)."""
+    """Check that trials can run in this worker; yields JSON (see driver.engines.preflight)."""
     import airflow_sparktune
 
     list(rows)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_sparktune.driver.backends.base import Backend, BackendEvent, Ended, Lost
+from airflow_sparktune.driver.engines.base import Backend, BackendEvent, Ended, Lost
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.objective import TrialContext
 from airflow_sparktune.study.trial import FailureKind

@@ -15,7 +15,7 @@ from typing import Any
 import fsspec
 
 from airflow_sparktune.driver.attempt import Attempt
-from airflow_sparktune.driver.backends.simulated import Ending, SimulatedBackend, VirtualClock
+from airflow_sparktune.driver.engines.simulated import Ending, SimulatedBackend, VirtualClock
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.driver.spec_plan import SpecPlan
 from airflow_sparktune.executor.evaluate import Call

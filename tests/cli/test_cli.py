@@ -22,7 +22,7 @@ import yaml
 from airflow_sparktune import __version__
 from airflow_sparktune.cli import main
 from airflow_sparktune.cli.app import COMMANDS, cli
-from airflow_sparktune.driver.backends.simulated import Ending
+from airflow_sparktune.driver.engines.simulated import Ending
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.executor.evaluate import Call

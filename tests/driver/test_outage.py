@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from airflow_sparktune.driver.backends.simulated import Ending, SimulatedBackend
+from airflow_sparktune.driver.engines.simulated import Ending, SimulatedBackend
 from airflow_sparktune.errors import StorageUnavailable
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.stopping import StopReason

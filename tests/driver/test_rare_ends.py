@@ -17,8 +17,8 @@ from hyperopt.base import Domain
 
 from airflow_sparktune.driver import attempt as attempts
 from airflow_sparktune.driver.attempt import Attempt
-from airflow_sparktune.driver.backends.base import Backend
-from airflow_sparktune.driver.backends.simulated import Ending, SimulatedBackend
+from airflow_sparktune.driver.engines.base import Backend
+from airflow_sparktune.driver.engines.simulated import Ending, SimulatedBackend
 from airflow_sparktune.driver.fmin.plan import FminPlan, Search
 from airflow_sparktune.driver.samplers.base import Sampler, Suggestion
 from airflow_sparktune.driver.stopping import no_success

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_sparktune.driver.backends.simulated import Ending, SimulatedBackend
+from airflow_sparktune.driver.engines.simulated import Ending, SimulatedBackend
 from airflow_sparktune.driver.recorder import ALIVE_S
 from airflow_sparktune.errors import Superseded
 from airflow_sparktune.executor.evaluate import Call

@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_sparktune.driver.backends.simulated import Ending
+from airflow_sparktune.driver.engines.simulated import Ending
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.journal.streams import FOLDER
 from airflow_sparktune.study.study import Study

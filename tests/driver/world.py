@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airflow_sparktune.driver.backends.simulated import Ending, SimulatedBackend, VirtualClock
+from airflow_sparktune.driver.engines.simulated import Ending, SimulatedBackend, VirtualClock
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.samplers.base import Recommendation, Suggestion
 from airflow_sparktune.driver.stopping import StoppingRules, no_success

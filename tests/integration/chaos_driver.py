@@ -11,8 +11,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from airflow_sparktune.driver.backends.base import Patience
-from airflow_sparktune.driver.backends.threaded import ThreadedBackend
+from airflow_sparktune.driver.engines.base import Patience
+from airflow_sparktune.driver.engines.threaded import ThreadedBackend
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.stopping import StoppingRules
 from airflow_sparktune.driver.tuner import Tuner

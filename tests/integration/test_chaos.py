@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from airflow_sparktune.driver.backends.simulated import Ending, SimulatedBackend, VirtualClock
+from airflow_sparktune.driver.engines.simulated import Ending, SimulatedBackend, VirtualClock
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.samplers import sampler_of
 from airflow_sparktune.driver.stopping import StoppingRules

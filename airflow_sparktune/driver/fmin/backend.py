@@ -13,8 +13,8 @@ from py4j.protocol import Py4JError
 from pyspark import SparkContext, cloudpickle
 from pyspark.resource import ResourceProfile
 
-from airflow_sparktune.driver.backends.base import BackendEvent, Ended
-from airflow_sparktune.driver.backends.spark import SparkBackend
+from airflow_sparktune.driver.engines.base import BackendEvent, Ended
+from airflow_sparktune.driver.engines.spark import SparkBackend
 from airflow_sparktune.errors import DriverLost
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.pickled import PickledTask

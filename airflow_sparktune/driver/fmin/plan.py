@@ -10,7 +10,7 @@ import numpy as np
 from pyspark import SparkContext
 from pyspark.resource import ResourceProfile
 
-from airflow_sparktune.driver.backends.base import Backend
+from airflow_sparktune.driver.engines.base import Backend
 from airflow_sparktune.driver.fmin.backend import FunctionBackend
 from airflow_sparktune.driver.fmin.sampler import FminSampler, next_seed
 from airflow_sparktune.driver.samplers.base import Sampler

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_sparktune.driver.backends.simulated import Ending
+from airflow_sparktune.driver.engines.simulated import Ending
 from airflow_sparktune.driver.retuning import retuning
 from airflow_sparktune.errors import Superseded
 from airflow_sparktune.executor.evaluate import Call

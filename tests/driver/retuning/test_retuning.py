@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from airflow_sparktune.cli.show import show_command
-from airflow_sparktune.driver.backends.simulated import Ending
+from airflow_sparktune.driver.engines.simulated import Ending
 from airflow_sparktune.errors import IncumbentBroken, ObjectiveError, RecordError, SpecError, revive
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply

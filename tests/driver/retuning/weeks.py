@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from airflow_sparktune.driver.attempt import Attempt
-from airflow_sparktune.driver.backends.simulated import Ending, SimulatedBackend, VirtualClock
+from airflow_sparktune.driver.engines.simulated import Ending, SimulatedBackend, VirtualClock
 from airflow_sparktune.driver.spec_plan import SpecPlan
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply

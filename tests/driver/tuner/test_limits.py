@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_sparktune.driver.backends.simulated import Ending, SimulatedBackend
+from airflow_sparktune.driver.engines.simulated import Ending, SimulatedBackend
 from airflow_sparktune.driver.recorder import ALIVE_S
 from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.executor.evaluate import Call

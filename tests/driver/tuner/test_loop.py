@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import pytest
 
-from airflow_sparktune.driver.backends.simulated import Ending, SimulatedBackend
+from airflow_sparktune.driver.engines.simulated import Ending, SimulatedBackend
 from airflow_sparktune.driver.progress_log import ProgressLog
 from airflow_sparktune.driver.samplers.base import Exhausted, Suggestion
 from airflow_sparktune.driver.tuner import trial_seed

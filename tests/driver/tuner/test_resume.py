@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from airflow_sparktune.driver.backends.simulated import Ending, SimulatedBackend
+from airflow_sparktune.driver.engines.simulated import Ending, SimulatedBackend
 from airflow_sparktune.driver.recorder import ALIVE_S
 from airflow_sparktune.driver.samplers.base import Suggestion
 from airflow_sparktune.driver.trial_queue import Start

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from airflow_sparktune.driver.backends.base import BackendEvent, Ended, Lost, Patience
-from airflow_sparktune.driver.backends.on_driver import DriverBackend
-from airflow_sparktune.driver.backends.threaded import ThreadedBackend, WorkerLost
+from airflow_sparktune.driver.engines.base import BackendEvent, Ended, Lost, Patience
+from airflow_sparktune.driver.engines.on_driver import DriverBackend
+from airflow_sparktune.driver.engines.threaded import ThreadedBackend, WorkerLost
 from airflow_sparktune.errors import DriverLost
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.imported import ImportedTask

@@ -11,8 +11,8 @@ from concurrent.futures import Future, wait
 from typing import Any, Protocol
 
 from airflow_sparktune import __version__
-from airflow_sparktune.driver.backends.base import Patience
-from airflow_sparktune.driver.backends.threaded import WorkerLost
+from airflow_sparktune.driver.engines.base import Patience
+from airflow_sparktune.driver.engines.threaded import WorkerLost
 from airflow_sparktune.driver.reminder import FIRST_S, Reminder
 from airflow_sparktune.errors import ObjectiveError, PlatformError
 

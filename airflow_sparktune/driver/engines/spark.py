@@ -21,9 +21,9 @@ from pyspark import RDD, SparkContext
 from pyspark.errors.exceptions.captured import CapturedException
 from pyspark.resource import ResourceProfile
 
-from airflow_sparktune.driver.backends.base import BackendEvent, Patience
-from airflow_sparktune.driver.backends.preflight import preflight
-from airflow_sparktune.driver.backends.threaded import ThreadedBackend, WorkerLost
+from airflow_sparktune.driver.engines.base import BackendEvent, Patience
+from airflow_sparktune.driver.engines.preflight import preflight
+from airflow_sparktune.driver.engines.threaded import ThreadedBackend, WorkerLost
 from airflow_sparktune.driver.reminder import Reminder
 from airflow_sparktune.driver.spark.context import (
     Groups,

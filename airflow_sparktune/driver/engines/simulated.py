@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from airflow_sparktune.driver.backends.base import BackendEvent, Ended, Lost, Patience
+from airflow_sparktune.driver.engines.base import BackendEvent, Ended, Lost, Patience
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
 

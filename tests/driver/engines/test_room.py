@@ -5,8 +5,8 @@ import logging
 import pytest
 from pyspark import SparkContext
 
-from airflow_sparktune.driver.backends.base import Patience
-from airflow_sparktune.driver.backends.spark import SparkBackend
+from airflow_sparktune.driver.engines.base import Patience
+from airflow_sparktune.driver.engines.spark import SparkBackend
 from airflow_sparktune.executor.imported import ImportedTask
 
 pytestmark = pytest.mark.integration

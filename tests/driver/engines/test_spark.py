@@ -14,9 +14,9 @@ import pytest
 from py4j.protocol import Py4JNetworkError
 from pyspark import SparkContext
 
-from airflow_sparktune.driver.backends.base import BackendEvent, Ended, Lost, Patience
-from airflow_sparktune.driver.backends.on_driver import DriverBackend
-from airflow_sparktune.driver.backends.spark import SparkBackend
+from airflow_sparktune.driver.engines.base import BackendEvent, Ended, Lost, Patience
+from airflow_sparktune.driver.engines.on_driver import DriverBackend
+from airflow_sparktune.driver.engines.spark import SparkBackend
 from airflow_sparktune.driver.reminder import Reminder
 from airflow_sparktune.driver.samplers.base import Suggestion
 from airflow_sparktune.driver.spark.session import start_session
@@ -184,7 +184,7 @@ class TestWorkers:
     ) -> None:
         slots = slots_of("pid")
         monkeypatch.setattr(
-            "airflow_sparktune.driver.backends.spark.check", lambda *_: hold(tmp_path, 0) or iter(["{}"])
+            "airflow_sparktune.driver.engines.spark.check", lambda *_: hold(tmp_path, 0) or iter(["{}"])
         )
         check = slots.check()
         (tmp_path / "busy" / "enough").touch()
@@ -224,7 +224,7 @@ class TestWorkers:
         slots._empty = Reminder(first_s=0.0)
         assert slots.events(wait_s=0) == []
         assert caplog.records == []
-        monkeypatch.setattr("airflow_sparktune.driver.backends.spark.cluster_slots", lambda *_: 0)
+        monkeypatch.setattr("airflow_sparktune.driver.engines.spark.cluster_slots", lambda *_: 0)
         assert slots.capacity == 0
         slots.events(wait_s=0)
         assert "no executor for 0 s" in caplog.text

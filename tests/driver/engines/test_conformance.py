@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 from pyspark import SparkContext
 
-from airflow_sparktune.driver.backends.base import Backend, Patience
-from airflow_sparktune.driver.backends.on_driver import DriverBackend
-from airflow_sparktune.driver.backends.simulated import Ending, SimulatedBackend, VirtualClock
-from airflow_sparktune.driver.backends.spark import SparkBackend
+from airflow_sparktune.driver.engines.base import Backend, Patience
+from airflow_sparktune.driver.engines.on_driver import DriverBackend
+from airflow_sparktune.driver.engines.simulated import Ending, SimulatedBackend, VirtualClock
+from airflow_sparktune.driver.engines.spark import SparkBackend
 from airflow_sparktune.driver.fmin.backend import FunctionBackend
 from airflow_sparktune.executor.evaluate import Call, run
 from airflow_sparktune.executor.imported import ImportedTask

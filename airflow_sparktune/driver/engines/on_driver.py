@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 
 from pyspark import SparkContext
 
-from airflow_sparktune.driver.backends.base import Lost, Patience
-from airflow_sparktune.driver.backends.threaded import ThreadedBackend
+from airflow_sparktune.driver.engines.base import Lost, Patience
+from airflow_sparktune.driver.engines.threaded import ThreadedBackend
 from airflow_sparktune.driver.spark.context import Groups, describe, jvm_calls, require_alive
 from airflow_sparktune.executor.evaluate import Call, Task, TrialCancelled, run
 from airflow_sparktune.executor.reply import Reply

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, assert_never
 
-from airflow_sparktune.driver.backends.base import Backend
+from airflow_sparktune.driver.engines.base import Backend
 from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.executor.imported import ImportedTask
 from airflow_sparktune.executor.objective import load
@@ -18,8 +18,8 @@ from airflow_sparktune.study.spec import RunTrialsOn, Spec
 
 def create(spec: Spec) -> Backend:
     """Start Spark, and return the backend that runs the trials of a spec."""
-    from airflow_sparktune.driver.backends.on_driver import DriverBackend
-    from airflow_sparktune.driver.backends.spark import SparkBackend
+    from airflow_sparktune.driver.engines.on_driver import DriverBackend
+    from airflow_sparktune.driver.engines.spark import SparkBackend
     from airflow_sparktune.driver.spark.session import start_context, start_session
 
     name = f"sparktune {spec.objective}"

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from airflow_sparktune import __version__
-from airflow_sparktune.driver.backends.base import Patience
-from airflow_sparktune.driver.backends.preflight import preflight
-from airflow_sparktune.driver.backends.threaded import WorkerLost
+from airflow_sparktune.driver.engines.base import Patience
+from airflow_sparktune.driver.engines.preflight import preflight
+from airflow_sparktune.driver.engines.threaded import WorkerLost
 from airflow_sparktune.errors import ObjectiveError, PlatformError
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import monotonic, time
 
-from airflow_sparktune.driver.backends.base import BackendEvent, Ended, Lost, Patience
+from airflow_sparktune.driver.engines.base import BackendEvent, Ended, Lost, Patience
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
 
