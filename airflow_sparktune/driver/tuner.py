@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from airflow_sparktune.driver.engines.base import Backend, BackendEvent, Ended, Lost
 from airflow_sparktune.driver.recorder import Recorder
+from airflow_sparktune.driver.resume import learn, replay, without_slot
 from airflow_sparktune.driver.samplers.base import Exhausted, Sampler
 from airflow_sparktune.driver.slots import Slots
 from airflow_sparktune.driver.stopping import StoppingRules
@@ -23,7 +24,7 @@ from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.objective import TrialContext
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason
-from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialOrigin, TrialPurpose, TrialState
+from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialPurpose, TrialState
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +92,15 @@ class Tuner:
 
     def run(self) -> StopReason:
         """Run until a stopping rule is reached, and return its reason."""
-        self._replay()
+        replay(
+            self._purpose,
+            spec=self._spec,
+            recorder=self._recorder,
+            sampler=self._sampler,
+            rules=self._rules,
+            queue=self._queue,
+            on_trial=self._on_trial,
+        )
         while (reason := self._reached()) is None:
             filled = self._fill()
             patience = min(self._rules.deadline, self._slots.next_due) if filled else self._clock()
@@ -104,44 +113,6 @@ class Tuner:
         if self._rules.reached() is not None and self._slots.running:
             self._collect(self._backend.events(wait_s=0))
         return self._rules.reached()
-
-    def _replay(self) -> None:
-        """Learn from the trials in the journal, and queue those that a dead driver left running."""
-        ours = (trial for _, trial in sorted(self._study.trials.items()) if trial.purpose is self._purpose)
-        running = [trial for trial in ours if trial.state is TrialState.RUNNING]
-        ended = self._study.ended_trials
-        for trial in ended:
-            # A trial cancelled at the end of an earlier attempt has nothing to learn from.
-            if trial.purpose is self._purpose and trial.state is not TrialState.CANCELLED:
-                self._learn(trial)
-        for trial in running:
-            self._learn(trial)
-        self._rules.replay(ended)
-        for trial in running:
-            self._resume(trial)
-        self._recorder.commit()
-
-    def _resume(self, trial: Trial) -> None:
-        """Queue a trial that an earlier attempt left running; fail it if its drivers died too often.
-
-        The trial may have killed them (a JVM out of memory, `os._exit` on the driver).
-        """
-        if self._study.closed_in_order(trial.attempt):
-            trial = replace(trial, tries=trial.tries - 1)
-        retries = max(self._spec.max_trial_retries, 1)
-        if trial.tries <= retries:
-            # Any of the trials that ran together may have killed the driver: each has its last try alone.
-            self._queue.run_again(_without_slot(trial), alone=trial.tries == retries)
-            return
-        message = (
-            f"its driver died in each of {trial.tries} tries; it may need more memory than the driver has, "
-            "or exit the process that it runs in"
-        )
-        failed = self._failed(trial, FailureKind.LOST, message)
-        self._recorder.trial(failed)
-        self._rules.tell(failed)
-        self._learn(failed)
-        self._on_trial(failed)
 
     def _fill(self) -> bool:
         """Start trials in the free slots, as many as share a commit; return whether all slots are busy."""
@@ -182,7 +153,7 @@ class Tuner:
             attempt=self._recorder.attempt,
             tries=trial.tries + 1,
         )
-        self._learn(trial)
+        learn(self._sampler, trial)
         self._recorder.trial(trial)
         return trial
 
@@ -198,17 +169,12 @@ class Tuner:
             suggested_by=suggestion.by,
         )
 
-    def _learn(self, trial: Trial) -> None:
-        """Pass a trial to the sampler, unless it is an incumbent outside the space, which has no point."""
-        if trial.point or trial.origin is not TrialOrigin.INCUMBENT:
-            self._sampler.tell(trial)
-
     def _launch(self, starts: Sequence[Trial]) -> None:
         """Start trials in their slots; queue them again if the deadline has passed."""
         for trial in starts:
             if self._clock() >= self._rules.deadline:
                 self._slots.give_back(trial.slot)
-                self._queue.run_again(_without_slot(trial))
+                self._queue.run_again(without_slot(trial))
                 continue
             self._slots.start(replace(trial, start=self._recorder.now))
             seed = seed_of(self._seed, trial)
@@ -252,7 +218,7 @@ class Tuner:
         self._recorder.commit()
         for trial in ended:
             self._rules.tell(trial)
-            self._learn(trial)
+            learn(self._sampler, trial)
             self._on_trial(trial)
 
     def _take_back(self, event: BackendEvent) -> Trial | None:
@@ -279,7 +245,7 @@ class Tuner:
         """Queue a trial whose worker was lost; return it as failed if it has no tries left."""
         if trial.tries <= self._spec.max_trial_retries:
             log.warning("trial %d lost its worker and runs again: %s", trial.number, reason)
-            again = _without_slot(trial)
+            again = without_slot(trial)
             self._queue.run_again(again)
             self._recorder.trial(again)
             return None
@@ -318,8 +284,3 @@ class Tuner:
                     self._slots.vacate(event.number)
         except DriverLost as error:  # the result stands without Spark
             log.warning("the trials that still ran could not be cancelled: %s", error)
-
-
-def _without_slot(trial: Trial) -> Trial:
-    """Return a trial as it waits to run again."""
-    return replace(trial, start=None, slot=None)
