@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from typing import Protocol
 
-from airflow_sparktune.driver.engines.base import Backend, Patience
+from airflow_sparktune.driver.engines.base import Lane, Patience
 from airflow_sparktune.driver.progress_log import ProgressLog, log_end
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.retuning.confirmation import NoSuggestions
@@ -18,7 +18,7 @@ from airflow_sparktune.driver.retuning.retuning import Retuning
 from airflow_sparktune.driver.retuning.start_queue import StartQueue
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.driver.stopping import StoppingRules, no_success
-from airflow_sparktune.driver.termination import Killed, Termination, terminable
+from airflow_sparktune.driver.termination import Killed, Termination
 from airflow_sparktune.driver.trial_queue import Start, TrialQueue
 from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.errors import SparktuneError, StorageError, Superseded, describe, format_error
@@ -46,8 +46,11 @@ class Plan(Protocol):
     spec: Spec
     starts_over: bool
 
-    def backend(self) -> Backend:
-        """Start the engine that runs the trials."""
+    def lane(self) -> Lane:
+        """Start the application if it is not running, and open the lane that runs the trials."""
+
+    def application(self) -> Mapping[str, str | None]:
+        """Return facts about the application for the journal (see Engine.describe)."""
 
     def sampler(self) -> Sampler:
         """Return the sampler that suggests configurations."""
@@ -95,46 +98,46 @@ class Attempt:
         self._clock = clock
         self._recorder: Recorder | None = None
 
-    def run(self) -> StopReason:
-        """Run the study to its end and return the reason.
+    def run(self, termination: Termination | None = None) -> StopReason:
+        """Run the study to its end and return the reason; `termination` tells of a SIGTERM.
 
         Other ends of the attempt are written to the journal and raised: Killed after a SIGTERM, NoSuccess if
         no trial succeeded. Superseded, if a newer attempt has taken over, is raised but not written.
         """
-        with terminable() as termination:
+        termination = termination or Termination()
+        try:
+            reason = self._run(termination)
+            self.killed = termination.requested
+            return reason
+        except Superseded:
+            raise
+        except (Killed, KeyboardInterrupt, SystemExit, Exception) as error:
+            self.killed = termination.requested  # user code may have replaced Killed by another error
             try:
-                reason = self._run(termination)
-                self.killed = termination.requested
-                return reason
-            except Superseded:
-                raise
-            except (Killed, KeyboardInterrupt, SystemExit, Exception) as error:
-                self.killed = termination.requested  # user code may have replaced Killed by another error
-                try:
-                    self._close_with(error)
-                except Exception as second:  # noqa: BLE001 - the first error is the one to raise
-                    log.error("the end of the attempt could not be written: %s", second)
-                if self.killed:
-                    raise Killed from error
-                raise
+                self._close_with(error)
+            except Exception as second:  # noqa: BLE001 - the first error is the one to raise
+                log.error("the end of the attempt could not be written: %s", second)
+            if self.killed:
+                raise Killed from error
+            raise
 
     def _run(self, termination: Termination) -> StopReason:
         plan = self._plan
-        backend = plan.backend()
-        with closing(backend):
+        lane = plan.lane()
+        with closing(lane):
             sampler = plan.sampler()
             given = plan.starts(sampler)
             recorder = self._open(sampler)
-            recorder.spark(**backend.describe())
+            recorder.spark(**plan.application())
             asked = StopRequested(self._stop_requested)
             rules = [asked, *plan.rules()]
             retuning = Retuning(plan.spec, recorder, sampler, self._address)
             starts = retuning.starts(given)
-            self._prepare(backend, recorder, termination, wanted=min(rule.wanted for rule in rules))
+            self._prepare(lane, recorder, termination, wanted=min(rule.wanted for rule in rules))
             progress = ProgressLog(recorder.study)
-            progress.began(attempt=recorder.attempt, slots=backend.capacity)
-            termination.deliver_to(backend.interrupt)
-            run = partial(_run_phase, plan.spec, recorder, backend, (progress.trial, retuning.look))
+            progress.began(attempt=recorder.attempt, slots=lane.capacity)
+            termination.defer()
+            run = partial(_run_phase, plan.spec, recorder, lane, (progress.trial, retuning.look))
             reason = retuning.search_ended
             if reason is None:
                 queue = StartQueue(starts, study=recorder.study)
@@ -203,8 +206,8 @@ class Attempt:
             return None
         return study
 
-    def _prepare(self, backend: Backend, recorder: Recorder, termination: Termination, wanted: float) -> None:
-        """Prepare the backend within the study's remaining time, unless nothing is left to run."""
+    def _prepare(self, lane: Lane, recorder: Recorder, termination: Termination, wanted: float) -> None:
+        """Prepare the lane within the study's remaining time, unless nothing is left to run."""
         spec, study = self._plan.spec, recorder.study
         decides = spec.incumbent is not None and study.decision is None
         if spec.max_evals is not None and study.finished >= spec.max_evals and not decides:
@@ -222,7 +225,7 @@ class Attempt:
             look=look,
         )
         with recorder.watch.on("prepare"):
-            backend.prepare(patience)
+            lane.prepare(patience)
 
     def _stop_requested(self) -> bool:
         """Return whether a user has asked this attempt to stop."""
@@ -254,7 +257,7 @@ class Attempt:
 def _run_phase(
     spec: Spec,
     recorder: Recorder,
-    backend: Backend,
+    lane: Lane,
     listeners: Sequence[Callable[[Trial], None]],
     purpose: TrialPurpose,
     *,
@@ -273,7 +276,7 @@ def _run_phase(
         seed=recorder.study.seed or 0,
         recorder=recorder,
         sampler=sampler,
-        backend=backend,
+        lane=lane,
         rules=StoppingRules(rules, ran_s=recorder.elapsed_s, clock=recorder.clock),
         queue=queue,
         purpose=purpose,

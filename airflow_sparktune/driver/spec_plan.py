@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 
 from airflow_sparktune.driver import engines, samplers
 from airflow_sparktune.driver.attempt import Attempt
-from airflow_sparktune.driver.engines.base import Backend
+from airflow_sparktune.driver.engines.base import Engine, Lane
 from airflow_sparktune.driver.samplers.base import Sampler
-from airflow_sparktune.driver.termination import KILLED, Killed
+from airflow_sparktune.driver.termination import KILLED, Killed, terminable
 from airflow_sparktune.driver.trial_queue import Start
 from airflow_sparktune.errors import Superseded
 from airflow_sparktune.study.spec import Spec
@@ -30,11 +31,16 @@ class SpecPlan:
 
     starts_over = False
 
-    def __init__(self, spec: Spec) -> None:
+    def __init__(self, spec: Spec, engine: Engine) -> None:
         self.spec = spec
+        self._engine = engine
 
-    def backend(self) -> Backend:
-        return engines.create(self.spec)
+    def lane(self) -> Lane:
+        self._engine.start()
+        return self._engine.lane(engines.work_of(self.spec))
+
+    def application(self) -> Mapping[str, str | None]:
+        return self._engine.describe()
 
     def sampler(self) -> Sampler:
         return samplers.create(self.spec)
@@ -68,8 +74,10 @@ class SpecPlan:
 
 def run_spec(storage: Storage, address: str, spec: Spec) -> int:
     """Run the study at `address` to its end; return the program's exit code."""
+    engine = engines.create(spec)
     try:
-        Attempt(SpecPlan(spec), storage, address).run()
+        with closing(engine), terminable(engine.interrupt) as termination:
+            Attempt(SpecPlan(spec, engine), storage, address).run(termination)
     except Killed:
         return KILLED
     except Superseded as error:

@@ -21,42 +21,46 @@ class Killed(BaseException):
 class Termination:
     """Raises Killed on the first SIGTERM; later ones are ignored while the driver records its end.
 
-    Until `deliver_to` is called, Killed is raised at once in the main thread. The running code may swallow it
-    or raise another error; `requested` still tells that SIGTERM has arrived.
+    Killed is raised at once in the main thread, until `defer` is called. The running code may swallow it or
+    raise another error; `requested` still tells that SIGTERM has arrived.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, interrupt: Callable[[BaseException], None] | None = None) -> None:
         self.requested = False
-        self._interrupt: Callable[[BaseException], None] | None = None
+        self._interrupt = interrupt
+        self._deferred = False
 
     def check(self) -> None:
         """Raise Killed again if it was raised before and swallowed."""
         if self.requested:
             raise Killed
 
-    def deliver_to(self, interrupt: Callable[[BaseException], None]) -> None:
+    def defer(self) -> None:
         """Pass Killed to `interrupt` from now on, which raises it at a safe point.
 
         If SIGTERM has arrived before, `interrupt` is called at once.
         """
-        self._interrupt = interrupt
-        if self.requested:
-            interrupt(Killed())
+        self._deferred = True
+        if self.requested and self._interrupt is not None:
+            self._interrupt(Killed())
 
     def on_sigterm(self, _signum: int, _frame: Any) -> None:
         """Handle the signal."""
         if self.requested:
             return
         self.requested = True
-        if self._interrupt is None:
+        if self._interrupt is None or not self._deferred:
             raise Killed
         self._interrupt(Killed())
 
 
 @contextmanager
-def terminable() -> Iterator[Termination]:
-    """Raise Killed in this context on SIGTERM, unless SIGTERM has another handler."""
-    termination = Termination()
+def terminable(interrupt: Callable[[BaseException], None] | None = None) -> Iterator[Termination]:
+    """Raise Killed in this context on SIGTERM, unless SIGTERM has another handler.
+
+    Code in the context may defer it, from when on `interrupt` is called instead, in the signal handler.
+    """
+    termination = Termination(interrupt)
     main = threading.current_thread() is threading.main_thread()
     if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         yield termination

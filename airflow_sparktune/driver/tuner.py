@@ -1,6 +1,6 @@
 """The tuning loop: ask for configurations, keep every slot busy, record each result before learning from it.
 
-The loop is independent of hyperopt and Spark: a `Sampler` suggests points, and a `Backend` runs trials.
+The loop is independent of hyperopt and Spark: a `Sampler` suggests points, and a `Lane` runs trials.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from airflow_sparktune.driver.engines.base import Backend, BackendEvent, Ended, Lost
+from airflow_sparktune.driver.engines.base import Ended, Lane, LaneEvent, Lost
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.resume import learn, replay, without_slot
 from airflow_sparktune.driver.samplers.base import Exhausted, Sampler
@@ -69,7 +69,7 @@ class Tuner:
         seed: int,
         recorder: Recorder,
         sampler: Sampler,
-        backend: Backend,
+        lane: Lane,
         rules: StoppingRules,
         queue: TrialQueue | None = None,
         purpose: TrialPurpose = TrialPurpose.SEARCH,
@@ -81,7 +81,7 @@ class Tuner:
         self._recorder = recorder
         self._study = recorder.study
         self._sampler = sampler
-        self._backend = backend
+        self._lane = lane
         self._rules = rules
         self._on_trial = on_trial
         self._clock = clock
@@ -111,12 +111,12 @@ class Tuner:
     def _reached(self) -> StopReason | None:
         """Return the reason that ends the study, if any; trials that have finished by now still count."""
         if self._rules.reached() is not None and self._slots.running:
-            self._collect(self._backend.events(wait_s=0))
+            self._collect(self._lane.events(wait_s=0))
         return self._rules.reached()
 
     def _fill(self) -> bool:
         """Start trials in the free slots, as many as share a commit; return whether all slots are busy."""
-        capacity = self._backend.capacity
+        capacity = self._lane.capacity
         self._recorder.slots(capacity)
         self._rules.spend(self._study.slots_s, ran_s=self._study.elapsed_s, slots=capacity)
         running = self._slots.running
@@ -179,15 +179,15 @@ class Tuner:
             self._slots.start(replace(trial, start=self._recorder.now))
             seed = seed_of(self._seed, trial)
             info = TrialContext(trial.number, seed, trial.attempt, trial.tries, trial.purpose.value)
-            self._backend.submit(Call(trial.params, info))
+            self._lane.submit(Call(trial.params, info))
 
-    def _wait(self, *, until: float) -> Sequence[BackendEvent]:
+    def _wait(self, *, until: float) -> Sequence[LaneEvent]:
         wait_s = None if until == math.inf else max(until - self._clock(), 0.0)
         with self._recorder.watch.on("wait"):
-            events = self._backend.events(wait_s=wait_s)
+            events = self._lane.events(wait_s=wait_s)
             return self._gather(events) if events else events
 
-    def _gather(self, first: Sequence[BackendEvent]) -> Sequence[BackendEvent]:
+    def _gather(self, first: Sequence[LaneEvent]) -> Sequence[LaneEvent]:
         """Wait a moment for more trials to end, where writing each of them by itself takes long."""
         events, commit_s = list(first), self._recorder.commit_s
         if commit_s < GROUP_S:
@@ -196,17 +196,17 @@ class Tuner:
         enough = (len(self._slots.running) - FEW) // 2
         try:
             while len(events) < enough and (left := until - self._clock()) > 0:
-                events += self._backend.events(wait_s=left)
+                events += self._lane.events(wait_s=left)
         except BaseException:
             self._collect(events)
             raise
         return events
 
-    def _collect(self, events: Sequence[BackendEvent]) -> None:
+    def _collect(self, events: Sequence[LaneEvent]) -> None:
         """Record the trials that have ended, then learn from them."""
         self._record(trial for event in events if (trial := self._take_back(event)) is not None)
-        # Asking the backend about overdue trials may raise; those that have ended are on record by now.
-        self._record(map(self._time_out, self._slots.overdue(self._backend.ran_s)))
+        # Asking the lane about overdue trials may raise; those that have ended are on record by now.
+        self._record(map(self._time_out, self._slots.overdue(self._lane.ran_s)))
         self._recorder.commit()
 
     def _record(self, trials: Iterable[Trial]) -> None:
@@ -221,7 +221,7 @@ class Tuner:
             learn(self._sampler, trial)
             self._on_trial(trial)
 
-    def _take_back(self, event: BackendEvent) -> Trial | None:
+    def _take_back(self, event: LaneEvent) -> Trial | None:
         """Free the slot of a trial; return the trial in its final state, or None if it has not ended."""
         trial = self._slots.vacate(event.number)
         if trial is None:  # cancelled before it reported
@@ -266,7 +266,7 @@ class Tuner:
     def _cancel(self, number: int) -> Trial:
         """Cancel a trial and return it; any result that its slot still reports is ignored."""
         trial = self._slots.cancel(number)
-        self._backend.cancel(number)
+        self._lane.cancel(number)
         return trial
 
     def _cancel_rest(self) -> None:
@@ -280,7 +280,7 @@ class Tuner:
                 self._cancel(trial.number)
             patience = self._clock() + CANCEL_GRACE_S
             while self._slots.occupied and (left := patience - self._clock()) > 0:
-                for event in self._backend.events(wait_s=left):
+                for event in self._lane.events(wait_s=left):
                     self._slots.vacate(event.number)
         except DriverLost as error:  # the result stands without Spark
             log.warning("the trials that still ran could not be cancelled: %s", error)

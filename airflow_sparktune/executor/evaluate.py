@@ -28,10 +28,21 @@ from airflow_sparktune.study.trial import Failure, FailureKind
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The data sent for each trial."""
+    """The data sent for each trial.
+
+    `study` names its study, and is empty if it is the only one of its application. `studies` is the number of
+    studies that share the application now.
+    """
 
     params: Any
     trial: TrialContext
+    study: str = ""
+    studies: int = 1
+
+    @property
+    def name(self) -> str:
+        """Return the trial's name in the output of executors and in Spark's UI."""
+        return f"{self.study} trial {self.trial.number}".lstrip()
 
 
 class Task(Protocol):
@@ -62,7 +73,7 @@ def evaluate(task: Broadcast, call: Call, rows: Iterator[Any]) -> Iterator[Any]:
 
 def run(task: Task, call: Call) -> tuple[Reply, Any]:
     """Seed the random states and call the objective; return the reply and the objective's result."""
-    with captured(call.trial.number) as output:
+    with captured(call.name) as output:
         reply, returned = _run(task, call)
     return replace(reply, output=output.text or None), returned
 

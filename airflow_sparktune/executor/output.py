@@ -1,4 +1,4 @@
-"""Mark each line of a trial's output with the trial's number, and keep part of the output for the driver."""
+"""Mark each line of a trial's output with the trial's name, and keep part of the output for the driver."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ LINE_CHARS = 8_192
 class TrialOutput:
     """Keeps the lines of one trial as `text`; the middle of a long output is left out."""
 
-    def __init__(self, number: int) -> None:
-        self._mark = f"[trial {number}] "
+    def __init__(self, name: str) -> None:
+        self._mark = f"[{name}] "
         self._unfinished = ""
         self._head = self._tail = ""
         self._left_out = 0
@@ -84,7 +84,7 @@ _outputs: dict[int, TrialOutput] = {}
 
 
 @contextmanager
-def captured(number: int) -> Iterator[TrialOutput]:
+def captured(name: str) -> Iterator[TrialOutput]:
     """Mark and keep the output of Python code in this context.
 
     A line belongs to the trial whose thread prints it, or to the only trial in the process. Output that does
@@ -95,7 +95,7 @@ def captured(number: int) -> Iterator[TrialOutput]:
         sys.stdout = MarkedStream(sys.stdout)
     if not isinstance(sys.stderr, MarkedStream):
         sys.stderr = MarkedStream(sys.stderr)
-    thread, output = threading.get_ident(), TrialOutput(number)
+    thread, output = threading.get_ident(), TrialOutput(name)
     _outputs[thread] = output
     try:
         yield output

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedBackend, VirtualClock
+from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane, VirtualClock
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.samplers.base import Suggestion
 from airflow_sparktune.driver.stopping import StoppingRules
@@ -113,7 +113,7 @@ def _study(trials: int, slots: int, make: Callable[[str], Storage]) -> Cost:
             seed=7,
             recorder=recorder,
             sampler=FreeSampler(),
-            backend=SimulatedBackend(clock, play, capacity=slots),
+            lane=SimulatedLane(clock, play, capacity=slots),
             rules=StoppingRules(rules_of(spec), ran_s=recorder.elapsed_s, clock=clock),
             clock=clock,
         )

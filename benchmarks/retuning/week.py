@@ -15,7 +15,7 @@ from typing import Any
 import fsspec
 
 from airflow_sparktune.driver.attempt import Attempt
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedBackend, VirtualClock
+from airflow_sparktune.driver.engines.simulated import Ending, SimulatedEngine, VirtualClock
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.driver.spec_plan import SpecPlan
 from airflow_sparktune.executor.evaluate import Call
@@ -111,7 +111,7 @@ def _study(
         return Ending.ok(problem.loss(call.params) + problem.noise(chance), after_s=after_s)
 
     address = f"{root}/{name}/g0"
-    plan = _Plan(spec, SimulatedBackend(clock, play, capacity=SLOTS, look_s=_LOOK_S), around)
+    plan = _Plan(spec, SimulatedEngine(clock, play, capacity=SLOTS, look_s=_LOOK_S), around)
     Attempt(plan, open_storage(address), address, clock=clock).run()
     return read_study(address).study
 
@@ -120,14 +120,10 @@ class _Plan(SpecPlan):
     """A spec's plan over simulated slots; `around` wraps its sampler."""
 
     def __init__(
-        self, spec: Spec, backend: SimulatedBackend, around: Callable[[Sampler], Sampler] | None
+        self, spec: Spec, engine: SimulatedEngine, around: Callable[[Sampler], Sampler] | None
     ) -> None:
-        super().__init__(spec)
-        self._backend = backend
+        super().__init__(spec, engine)
         self._around = around
-
-    def backend(self) -> SimulatedBackend:
-        return self._backend
 
     def sampler(self) -> Sampler:
         sampler = super().sampler()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedBackend, VirtualClock
+from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane, VirtualClock
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.samplers import sampler_of
 from airflow_sparktune.driver.stopping import StoppingRules
@@ -107,7 +107,7 @@ def _run(cell: Cell) -> Outcome:
         seed=cell.seed,
         recorder=recorder,
         sampler=sampler,
-        backend=SimulatedBackend(clock, play, capacity=cell.slots),
+        lane=SimulatedLane(clock, play, capacity=cell.slots),
         rules=StoppingRules(rules_of(spec), ran_s=0.0, clock=clock),
         clock=clock,
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from airflow_sparktune.driver import engines
 from airflow_sparktune.driver.attempt import Attempt
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.spec_plan import SpecPlan
@@ -31,7 +32,8 @@ def open_generation(root: Path, generation: int, **given: Any) -> Recorder:
 def open_at(address: Path, *rows: Dimension, **given: Any) -> Recorder:
     """Open an attempt; without rows, like one whose sampler could not be created."""
     sampler: Any = SimpleNamespace(dimensions=rows) if rows else None
-    return Attempt(SpecPlan(spec(**given)), LocalStorage(address), str(address))._open(sampler)
+    asked = spec(**given)
+    return Attempt(SpecPlan(asked, engines.create(asked)), LocalStorage(address), str(address))._open(sampler)
 
 
 def began(root: Path, closed: Mapping[str, Any] | None) -> Study:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedBackend
+from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane
 from airflow_sparktune.errors import StorageUnavailable
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.stopping import StopReason
@@ -79,7 +79,7 @@ class TestOutage:
                 raise StorageUnavailable("503")
             return names(folder)
 
-        tuner = world.tuner(SimulatedBackend(world.clock, lasting, capacity=1), max_evals=5)
+        tuner = world.tuner(SimulatedLane(world.clock, lasting, capacity=1), max_evals=5)
         world.storage.names = once  # type: ignore[method-assign]
         assert tuner.run() is StopReason.MAX_EVALS
 

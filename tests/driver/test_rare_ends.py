@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pickle
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,10 +13,9 @@ import pytest
 from hyperopt import hp, rand
 from hyperopt.base import Domain
 
-from airflow_sparktune.driver import attempt as attempts
 from airflow_sparktune.driver.attempt import Attempt
-from airflow_sparktune.driver.engines.base import Backend
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedBackend
+from airflow_sparktune.driver.engines.base import Lane
+from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane
 from airflow_sparktune.driver.fmin.plan import FminPlan, Search
 from airflow_sparktune.driver.samplers.base import Sampler, Suggestion
 from airflow_sparktune.driver.stopping import no_success
@@ -35,17 +32,6 @@ from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialOrig
 from tests.driver.world import DigestSampler, MemoryStorage, World, by_x, raises, spec
 
 
-@pytest.fixture(autouse=True)
-def _no_signal_handlers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Install no signal handlers: only the main thread may, and xdist may run tests in another one."""
-
-    @contextmanager
-    def terminable() -> Iterator[Any]:
-        yield SimpleNamespace(requested=False, deliver_to=lambda _: None, check=lambda: None)
-
-    monkeypatch.setattr(attempts, "terminable", terminable)
-
-
 class Plan:
     """A plan over simulated slots."""
 
@@ -55,8 +41,11 @@ class Plan:
         self.spec = spec(**given)
         self._world, self._sampler, self._play = world, sampler or DigestSampler(), play
 
-    def backend(self) -> Backend:
-        return SimulatedBackend(self._world.clock, self._play, capacity=2)
+    def lane(self) -> Lane:
+        return SimulatedLane(self._world.clock, self._play, capacity=2)
+
+    def application(self) -> Mapping[str, str | None]:
+        return {}
 
     def sampler(self) -> Sampler:
         return self._sampler  # type: ignore[no-any-return]
@@ -88,10 +77,10 @@ def run_plan(world: World, plan: Plan) -> Attempt:
     return found
 
 
-def test_ended_trials_are_recorded_before_the_backend_is_asked_about_others() -> None:
+def test_ended_trials_are_recorded_before_the_lane_is_asked_about_others() -> None:
     world = World()
 
-    class Dies(SimulatedBackend):
+    class Dies(SimulatedLane):
         def ran_s(self, number: int) -> float | None:
             raise DriverLost("Spark has shut down")
 
@@ -106,7 +95,7 @@ def test_ended_trials_are_recorded_before_the_backend_is_asked_about_others() ->
 def test_a_reached_limit_ends_the_study_even_if_spark_dies() -> None:
     world = World()
 
-    class Dies(SimulatedBackend):
+    class Dies(SimulatedLane):
         def cancel(self, number: int) -> None:
             raise DriverLost("Spark has shut down")
 
@@ -164,7 +153,7 @@ def adopted(number: int, *, attempt: int) -> Trial:
 
 def test_adopted_trials_do_not_count_for_attempts_of_this_study() -> None:
     world = World()
-    world.tuner(SimulatedBackend(world.clock, by_x, capacity=1))
+    world.tuner(SimulatedLane(world.clock, by_x, capacity=1))
     study = world.recorder.study
     world.recorder.trial(adopted(0, attempt=3))
     assert phase_of(study, now=world.clock()) is Phase.STARTING
@@ -174,12 +163,12 @@ def test_adopted_trials_do_not_count_for_attempts_of_this_study() -> None:
     assert "NewError" in str(no_success(study, StopReason.MAX_EVALS))
 
 
-def test_the_error_of_a_backend_that_does_not_start_is_journalled() -> None:
+def test_the_error_of_an_engine_that_does_not_start_is_journalled() -> None:
     domain = Domain(lambda params: 0.0, {"x": hp.uniform("x", 0, 1)})
     unseeded = Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=3)
 
     class BrokenPlan(FminPlan):
-        def backend(self) -> Backend:
+        def lane(self) -> Lane:
             raise RuntimeError("no cluster")
 
     search = Search(

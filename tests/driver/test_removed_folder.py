@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedBackend
+from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane
 from airflow_sparktune.driver.recorder import ALIVE_S
 from airflow_sparktune.errors import Superseded
 from airflow_sparktune.executor.evaluate import Call
@@ -46,7 +46,7 @@ def test_a_finished_study_has_all_trials_and_attempts(caplog: pytest.LogCaptureF
 
 def test_a_driver_that_dies_later_has_written_everything_again() -> None:
     world = World()
-    slots = SimulatedBackend(world.clock, removing(world, at=1_100.0), capacity=1)
+    slots = SimulatedLane(world.clock, removing(world, at=1_100.0), capacity=1)
     tuner = world.tuner(slots, max_evals=200)
     stop_at(slots, world.clock, 1_100.0 + 2 * ALIVE_S)
     with pytest.raises(EngineGone):
@@ -71,7 +71,7 @@ def test_a_segment_that_is_listed_but_missing_does_not_stop_a_driver() -> None:
         return read(name)
 
     world.storage.read = missing  # type: ignore[method-assign]
-    world.tuner(SimulatedBackend(world.clock, by_x, capacity=1), max_evals=5).run()
+    world.tuner(SimulatedLane(world.clock, by_x, capacity=1), max_evals=5).run()
     assert sorted(world.recorder.study.trials) == list(range(5))
 
 

@@ -35,8 +35,8 @@ def test_killed_is_raised_at_once_without_a_handler() -> None:
 
 def test_killed_is_passed_to_the_handler_once() -> None:
     taken: list[BaseException] = []
-    with terminable() as termination:
-        termination.deliver_to(taken.append)
+    with terminable(taken.append) as termination:
+        termination.defer()
         terminate()
         terminate()
     assert [type(error) for error in taken] == [Killed]
@@ -45,10 +45,10 @@ def test_killed_is_passed_to_the_handler_once() -> None:
 def test_a_swallowed_killed_is_passed_on_later() -> None:
     """An exception raised in a destructor is swallowed, for example."""
     taken: list[BaseException] = []
-    with terminable() as termination:
+    with terminable(taken.append) as termination:
         with suppress(Killed):
             terminate()
-        termination.deliver_to(taken.append)
+        termination.defer()
     assert [type(error) for error in taken] == [Killed]
 
 
@@ -56,9 +56,9 @@ def test_a_swallowed_killed_is_passed_on_later() -> None:
 @pytest.mark.parametrize("asked", [False, True])
 def test_sigterm_ends_children(asked: bool) -> None:
     """multiprocessing.Pool ends its workers with SIGTERM and waits for them."""
-    with terminable() as termination:
+    with terminable(lambda _: None) as termination:
         if asked:
-            termination.deliver_to(lambda _: None)
+            termination.defer()
             terminate()
         ready, say = os.pipe()
         if (forked := os.fork()) == 0:

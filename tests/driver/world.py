@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedBackend, VirtualClock
+from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane, VirtualClock
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.samplers.base import Recommendation, Suggestion
 from airflow_sparktune.driver.stopping import StoppingRules, no_success
@@ -105,7 +105,7 @@ class World:
     clock: VirtualClock = field(default_factory=VirtualClock)
     sampler: DigestSampler = field(default_factory=DigestSampler)
     reported: list[Trial] = field(default_factory=list)
-    slots: SimulatedBackend | None = None
+    slots: SimulatedLane | None = None
     set_by_s: float = 0.0
     grace_s: float = 0.0
 
@@ -114,12 +114,12 @@ class World:
         play: Callable[[Call], Ending] = by_x,
         *,
         capacity: int | Callable[[float], int] = 1,
-        slots: SimulatedBackend | None = None,
+        slots: SimulatedLane | None = None,
         sampler: DigestSampler | None = None,
         **given: Any,
     ) -> StopReason:
         """Run one attempt at the study to its end."""
-        self.slots = slots or SimulatedBackend(self.clock, play, capacity=capacity)
+        self.slots = slots or SimulatedLane(self.clock, play, capacity=capacity)
         tuner = self.tuner(self.slots, sampler=sampler, **given)
         reason = tuner.run()
         if self.recorder.study.best is None:
@@ -129,7 +129,7 @@ class World:
 
     def interrupt(self, play: Callable[[Call], Ending], *, capacity: int, ends: int, **given: Any) -> None:
         """Run an attempt whose engine fails after `ends` trials have ended."""
-        slots = SimulatedBackend(self.clock, play, capacity=capacity)
+        slots = SimulatedLane(self.clock, play, capacity=capacity)
         tuner = self.tuner(slots, **given)
         stop_after(slots, ends)
         with pytest.raises(EngineGone):
@@ -137,7 +137,7 @@ class World:
 
     def tuner(
         self,
-        slots: SimulatedBackend,
+        slots: SimulatedLane,
         *,
         sampler: DigestSampler | None = None,
         prepare_s: float = 0.0,
@@ -167,7 +167,7 @@ class World:
             seed=SEED,
             recorder=self.recorder,
             sampler=self.sampler,
-            backend=slots,
+            lane=slots,
             rules=StoppingRules(rules_of(spec(**given)), ran_s=self.recorder.elapsed_s, clock=self.clock),
             queue=TrialQueue(starts, known=self.recorder.study.trials.values()),
             on_trial=self.reported.append,
@@ -190,7 +190,7 @@ class EngineGone(Exception):
     pass
 
 
-def stop_after(slots: SimulatedBackend, ends: int) -> None:
+def stop_after(slots: SimulatedLane, ends: int) -> None:
     """Make the engine fail in the call of `events` after a number of trials."""
     count = 0
     events = slots.events
@@ -206,7 +206,7 @@ def stop_after(slots: SimulatedBackend, ends: int) -> None:
     slots.events = dying  # type: ignore[method-assign,assignment]
 
 
-def stop_at(slots: SimulatedBackend, clock: VirtualClock, at: float) -> None:
+def stop_at(slots: SimulatedLane, clock: VirtualClock, at: float) -> None:
     """Make the engine fail in the first call of `events` after a time."""
     events = slots.events
 

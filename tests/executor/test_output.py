@@ -10,9 +10,9 @@ import pytest
 from airflow_sparktune.executor.output import KEPT_CHARS, TrialOutput, captured
 
 
-def test_each_line_starts_with_the_trial_number(capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_line_starts_with_the_name_of_the_trial(capsys: pytest.CaptureFixture[str]) -> None:
     print("before")
-    with captured(12) as output:
+    with captured("trial 12") as output:
         print("epoch 1")
         print("epoch", 2, end="")
         print(" done")
@@ -26,13 +26,13 @@ def test_each_line_starts_with_the_trial_number(capsys: pytest.CaptureFixture[st
 
 
 def test_a_progress_bar_is_one_line() -> None:
-    output = TrialOutput(1)
+    output = TrialOutput("trial 1")
     assert output.lines("\r10 %\r50 %") == ""
     assert output.lines("\r100 %\n") == "[trial 1] 100 %\n"
 
 
 def test_the_middle_of_a_long_output_is_left_out() -> None:
-    output = TrialOutput(1)
+    output = TrialOutput("trial 1")
     for number in range(20_000):
         output.lines(f"line {number}\n")
     assert output.text.startswith("line 0\nline 1\n")
@@ -42,7 +42,7 @@ def test_the_middle_of_a_long_output_is_left_out() -> None:
 
 
 def test_an_endless_line_is_truncated() -> None:
-    output = TrialOutput(1)
+    output = TrialOutput("trial 1")
     assert output.lines("x" * 100_000).startswith("[trial 1] xxx")
 
 
@@ -51,7 +51,7 @@ def test_the_output_of_trials_in_threads_is_separated(capsys: pytest.CaptureFixt
     texts: dict[int, str] = {}
 
     def trial(number: int) -> None:
-        with captured(number) as output:
+        with captured(f"trial {number}") as output:
             both.wait()
             print(f"from {number}")
             both.wait()
@@ -67,7 +67,7 @@ def test_the_output_of_trials_in_threads_is_separated(capsys: pytest.CaptureFixt
 
 
 def test_the_output_of_a_thread_belongs_to_the_only_trial(capsys: pytest.CaptureFixture[str]) -> None:
-    with captured(3) as output:
+    with captured("trial 3") as output:
         thread = threading.Thread(target=print, args=("loaded",))
         thread.start()
         thread.join()
@@ -76,12 +76,12 @@ def test_the_output_of_a_thread_belongs_to_the_only_trial(capsys: pytest.Capture
 
 def test_a_logger_configured_by_a_trial_works_after_it(capsys: pytest.CaptureFixture[str]) -> None:
     logger = logging.getLogger("tests.output")
-    with captured(1) as first:
+    with captured("trial 1") as first:
         handler = logging.StreamHandler(sys.stdout)
         logger.addHandler(handler)
         logger.warning("one")
     try:
-        with captured(2) as second:
+        with captured("trial 2") as second:
             logger.warning("two")
         logger.warning("three")
     finally:

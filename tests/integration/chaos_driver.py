@@ -11,8 +11,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from airflow_sparktune.driver.engines.base import Patience
-from airflow_sparktune.driver.engines.threaded import ThreadedBackend
+from airflow_sparktune.driver.engines.base import Patience, Work
+from airflow_sparktune.driver.engines.shares import SharingEngine
+from airflow_sparktune.driver.engines.threaded import ThreadedLane
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.stopping import StoppingRules
 from airflow_sparktune.driver.tuner import Tuner
@@ -25,20 +26,32 @@ from airflow_sparktune.study.storage.deadline import DeadlineStorage
 from tests.driver.world import SEED, DigestSampler, by_x, spec
 
 
-class ThreadBackend(ThreadedBackend):
+class ThreadEngine(SharingEngine["ThreadLane"]):
     """Runs trials of about `trial_s` seconds."""
 
-    def __init__(self, capacity: int, trial_s: float) -> None:
+    def __init__(self, slots: int, trial_s: float) -> None:
         super().__init__()
-        self._capacity = capacity
-        self._trial_s = trial_s
+        self._slots = slots
+        self.trial_s = trial_s
 
     @property
-    def capacity(self) -> int:
-        return self._capacity
+    def slots(self) -> int:
+        return self._slots
+
+    def start(self) -> None:
+        pass
 
     def describe(self) -> dict[str, str | None]:
         return {}
+
+    def lane(self, work: Work) -> ThreadLane:
+        return self.admit(ThreadLane(self, work))
+
+
+class ThreadLane(ThreadedLane):
+    def __init__(self, engine: ThreadEngine, work: Work) -> None:
+        super().__init__(engine, work)
+        self._trial_s = engine.trial_s
 
     def prepare(self, patience: Patience) -> None:
         pass
@@ -67,7 +80,7 @@ def main(address: str, slots: int, max_evals: int, grace_s: float = 0.0, trial_s
         seed=SEED,
         recorder=recorder,
         sampler=DigestSampler(),
-        backend=ThreadBackend(slots, trial_s),
+        lane=ThreadEngine(slots, trial_s).lane(Work(task=dict)),
         rules=StoppingRules(rules_of(asked), ran_s=recorder.elapsed_s, clock=recorder.clock),
     )
     recorder.close(tuner.run())

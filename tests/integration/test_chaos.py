@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedBackend, VirtualClock
+from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane, VirtualClock
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.samplers import sampler_of
 from airflow_sparktune.driver.stopping import StoppingRules
@@ -128,13 +128,13 @@ def uninterrupted(asked: Spec) -> list[Any]:
     recorder = Recorder.open(
         storage, StudyFollower(storage), spec=asked, seed=SEED, dimensions=(), take_over=False, wall=clock
     )
-    slots = SimulatedBackend(clock, lambda call: Ending.ok((call.params["x"] - 0.3) ** 2), capacity=1)
+    slots = SimulatedLane(clock, lambda call: Ending.ok((call.params["x"] - 0.3) ** 2), capacity=1)
     Tuner(
         spec=asked,
         seed=SEED,
         recorder=recorder,
         sampler=sampler,
-        backend=slots,
+        lane=slots,
         rules=StoppingRules(rules_of(asked), ran_s=0.0, clock=clock),
         clock=clock,
     ).run()

@@ -1,6 +1,6 @@
-"""Backends run trials in slots; each file is one place to run them.
+"""Engines run trials in slots; each file is one place to run them.
 
-To add a backend, write it in a file here and construct it in `create`.
+To add an engine, write it in a file here and construct it in `create`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, assert_never
 
-from airflow_sparktune.driver.engines.base import Backend
+from airflow_sparktune.driver.engines.base import Engine, Work
 from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.executor.imported import ImportedTask
 from airflow_sparktune.executor.objective import load
@@ -16,22 +16,28 @@ from airflow_sparktune.executor.shared import Shared
 from airflow_sparktune.study.spec import RunTrialsOn, Spec
 
 
-def create(spec: Spec) -> Backend:
-    """Start Spark, and return the backend that runs the trials of a spec."""
-    from airflow_sparktune.driver.engines.on_driver import DriverBackend
-    from airflow_sparktune.driver.engines.spark import SparkBackend
+def create(spec: Spec) -> Engine:
+    """Return the engine that runs the trials of a spec; its `start` starts Spark."""
+    from airflow_sparktune.driver.engines.on_driver import DriverEngine
+    from airflow_sparktune.driver.engines.spark import SparkEngine
     from airflow_sparktune.driver.spark.session import start_context, start_session
 
     name = f"sparktune {spec.objective}"
     match spec.run_trials_on:
         case RunTrialsOn.EXECUTORS:
-            context = start_context(name, fresh_workers=spec.fresh_workers)
-            return SparkBackend(context, partial(_task, spec), parallelism=spec.parallelism)
+            return SparkEngine(partial(start_context, name, fresh_workers=spec.fresh_workers))
         case RunTrialsOn.DRIVER:
-            context = start_session(name, trials_on_executors=False).sparkContext
-            return DriverBackend(context, partial(_task, spec), parallelism=spec.parallelism)
+            return DriverEngine(
+                lambda: start_session(name, trials_on_executors=False).sparkContext,
+                slots=spec.parallelism or 1,
+            )
         case never:
             assert_never(never)
+
+
+def work_of(spec: Spec) -> Work:
+    """Return the work of a study with a spec."""
+    return Work(task=partial(_task, spec), parallelism=spec.parallelism)
 
 
 def _task(spec: Spec) -> ImportedTask:

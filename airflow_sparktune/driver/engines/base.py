@@ -1,4 +1,4 @@
-"""The protocol of a backend, which runs trials in slots."""
+"""The protocols of an engine, which is the running application, and of a lane, which is a study's share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.executor.evaluate import Call, Task
 from airflow_sparktune.executor.reply import Reply
 
 
@@ -27,7 +27,7 @@ class Lost:
     reason: str
 
 
-BackendEvent = Ended | Lost
+LaneEvent = Ended | Lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,18 +46,26 @@ class Patience:
     look: Callable[[], None] = lambda: None
 
 
-class Backend(Protocol):
-    """Runs trials in slots.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """The work of a study, for which an engine opens a lane.
 
-    Other studies of the same application may use the same slots.
+    `task` creates what all trials share. `parallelism` is the number of trials that may run at once, None for
+    as many as there are slots. `study` names the study beside its trials, in the output of executors and in
+    Spark's UI; it is empty for a study that has the engine to itself.
     """
+
+    task: Callable[[], Task]
+    parallelism: int | None = None
+    study: str = ""
+
+
+class Lane(Protocol):
+    """Runs the trials of one study, in its share of an engine's slots."""
 
     @property
     def capacity(self) -> int:
         """Return the number of trials that can run at once now."""
-
-    def describe(self) -> Mapping[str, str | None]:
-        """Return facts for the journal: `application`, `master`, `ui` and `history`, as far as they exist."""
 
     def prepare(self, patience: Patience) -> None:
         """Set up what all trials share, and check that trials can run.
@@ -68,11 +76,11 @@ class Backend(Protocol):
     def submit(self, call: Call) -> None:
         """Start a trial in a free slot."""
 
-    def events(self, *, wait_s: float | None) -> Sequence[BackendEvent]:
+    def events(self, *, wait_s: float | None) -> Sequence[LaneEvent]:
         """Return new events; wait up to `wait_s` seconds (None: without limit) for the first.
 
-        May return an empty list early, when the capacity may have changed. Raises the error given to
-        `interrupt`, and an error if the engine behind the slots is gone.
+        May return an empty list early, when the capacity may have changed. Raises the error given to the
+        engine's `interrupt`, and an error if the engine is gone.
         """
 
     def ran_s(self, number: int) -> float | None:
@@ -81,8 +89,28 @@ class Backend(Protocol):
     def cancel(self, number: int) -> None:
         """End one trial; a `Lost` event then reports that its slot is free."""
 
+    def close(self) -> None:
+        """Start no more trials, cancel the running ones, and release what trials share and the slots."""
+
+
+class Engine(Protocol):
+    """The running application, whose slots its lanes share."""
+
+    def start(self) -> None:
+        """Start the application. Does nothing if it is running; must come before all but `close`."""
+
+    @property
+    def slots(self) -> int:
+        """Return the number of trials of all lanes that can run at once now."""
+
+    def describe(self) -> Mapping[str, str | None]:
+        """Return facts for the journal: `application`, `master`, `ui` and `history`, as far as they exist."""
+
+    def lane(self, work: Work) -> Lane:
+        """Open a lane for a study. Safe in any thread."""
+
     def interrupt(self, error: BaseException) -> None:
-        """Start no more trials, and make `events` raise `error`. Safe in a signal handler."""
+        """Start no more trials, and make `events` of each lane raise `error`. Safe in a signal handler."""
 
     def close(self) -> None:
-        """Start no more trials, and release what trials share."""
+        """Close the lanes that are open."""

@@ -4,44 +4,58 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import suppress
 
+from py4j.protocol import Py4JError
 from pyspark import SparkContext
 
-from airflow_sparktune.driver.engines.base import Lost, Patience
-from airflow_sparktune.driver.engines.threaded import ThreadedBackend
-from airflow_sparktune.driver.spark.context import Groups, describe, jvm_calls, require_alive
-from airflow_sparktune.executor.evaluate import Call, Task, TrialCancelled, run
+from airflow_sparktune.driver.engines.application import ApplicationEngine
+from airflow_sparktune.driver.engines.base import Lost, Patience, Work
+from airflow_sparktune.driver.engines.threaded import ThreadedLane
+from airflow_sparktune.driver.spark.context import Groups, jvm_calls, require_alive
+from airflow_sparktune.errors import DriverLost
+from airflow_sparktune.executor.evaluate import Call, TrialCancelled, run
 from airflow_sparktune.executor.reply import Reply
 
 
-class DriverBackend(ThreadedBackend):
-    """Runs trials on the driver, by default one at a time, because each may use the whole cluster.
+class DriverEngine(ApplicationEngine["DriverLane"]):
+    """Runs trials on the driver, by default one at a time, because each may use the whole cluster."""
+
+    def __init__(self, connect: Callable[[], SparkContext], *, slots: int = 1) -> None:
+        super().__init__(connect)
+        self._slots = slots
+
+    @property
+    def slots(self) -> int:
+        return self._slots
+
+    def lane(self, work: Work) -> DriverLane:
+        return self.admit(DriverLane(self, work))
+
+
+class DriverLane(ThreadedLane):
+    """Runs the trials of one study on the driver.
 
     Cancelling a trial cancels its Spark jobs and interrupts its Python code at the next instruction. Its slot
     is free at once, because code that waits inside a library cannot be interrupted.
     """
 
-    def __init__(self, context: SparkContext, task: Callable[[], Task], *, parallelism: int | None) -> None:
-        super().__init__()
-        self._context = context
-        self._load_task = task
-        self._parallelism = parallelism or 1
+    def __init__(self, engine: DriverEngine, work: Work) -> None:
+        super().__init__(engine, work)
+        self._context = engine.context
         self._groups = Groups()
         self._thread_of: dict[int, int] = {}
         self._interrupting = threading.Lock()
 
-    @property
-    def capacity(self) -> int:
-        return self._parallelism
-
-    def describe(self) -> Mapping[str, str | None]:
-        return describe(self._context)
-
     def prepare(self, patience: Patience) -> None:  # noqa: ARG002 - the driver is running already
         """Load what trials share, and check that the objective can be called."""
-        self._task = self._load_task()
+        self._task = self._work.task()
         self._task.load()
+
+    def close(self) -> None:
+        with suppress(Py4JError, OSError, DriverLost):  # if Spark is gone, so are its jobs
+            super().close()
 
     def _run(self, call: Call) -> Reply:
         number = call.trial.number
@@ -51,7 +65,7 @@ class DriverBackend(ThreadedBackend):
             self._thread_of[number] = threading.get_ident()
         try:
             with jvm_calls():
-                self._context.setJobGroup(self._groups.of(number), f"trial {number}", interruptOnCancel=True)
+                self._context.setJobGroup(self._groups.of(number), call.name, interruptOnCancel=True)
             reply, _ = run(self._task, call)
         finally:
             # Under the lock, because the thread runs other trials later.

@@ -26,7 +26,7 @@ LOOK_S = 1.0
 
 
 class Checkable(Protocol):
-    """A backend that can ask a worker to describe itself."""
+    """A lane that can ask a worker to describe itself."""
 
     def check(self) -> Future[dict[str, Any]]:
         """Ask a worker to describe itself."""

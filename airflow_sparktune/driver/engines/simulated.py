@@ -6,7 +6,8 @@ import heapq
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from airflow_sparktune.driver.engines.base import BackendEvent, Ended, Lost, Patience
+from airflow_sparktune.driver.engines.base import Ended, LaneEvent, Lost, Patience, Work
+from airflow_sparktune.driver.engines.shares import SharingEngine
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
 
@@ -43,7 +44,7 @@ class Ending:
     lost: str | None = None
     queued_s: float = 0.0
 
-    def event(self, number: int) -> BackendEvent:
+    def event(self, number: int) -> LaneEvent:
         """Return the event for the end of trial `number`."""
         return Lost(number, self.lost or "") if self.reply is None else Ended(number, self.reply)
 
@@ -53,7 +54,44 @@ class Ending:
         return cls(after_s, reply=Reply(after_s, loss=loss))
 
 
-class SimulatedBackend:
+class SimulatedEngine(SharingEngine["SimulatedLane"]):
+    """Opens lanes that run on one virtual clock; its arguments are those of SimulatedLane."""
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        play: Callable[[Call], Ending],
+        *,
+        capacity: int | Callable[[float], int],
+        look_s: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self._clock = clock
+        self._play = play
+        self._capacity = capacity
+        self._look_s = look_s
+
+    def start(self) -> None:
+        """Do nothing."""
+
+    @property
+    def slots(self) -> int:
+        return self._capacity(self._clock()) if callable(self._capacity) else self._capacity
+
+    def describe(self) -> Mapping[str, str | None]:
+        return {}
+
+    def lane(self, work: Work) -> SimulatedLane:
+        def capacity(_: float) -> int:
+            return self.capacity_of(lane, parallelism=work.parallelism)
+
+        lane = SimulatedLane(
+            self._clock, self._play, capacity=capacity, look_s=self._look_s, on_close=self.release
+        )
+        return self.admit(lane)
+
+
+class SimulatedLane:
     """Runs trials whose ends `play` decides, on a clock that advances only inside `events`.
 
     `capacity` is a number, or a function of the time. A cancelled trial frees its slot after `cancel_s`
@@ -68,6 +106,7 @@ class SimulatedBackend:
         capacity: int | Callable[[float], int],
         cancel_s: float = 0.0,
         look_s: float = 1.0,
+        on_close: Callable[[SimulatedLane], None] = lambda _: None,
     ) -> None:
         self.calls: list[Call] = []
         self._clock = clock
@@ -75,13 +114,11 @@ class SimulatedBackend:
         self._capacity = capacity
         self._cancel_s = cancel_s
         self._look_s = look_s
-        self._events: list[tuple[float, int, BackendEvent]] = []
+        self._on_close = on_close
+        self._events: list[tuple[float, int, LaneEvent]] = []
         self._running: dict[int, int] = {}  # number -> index of its call
         self._begins: dict[int, float] = {}
         self._failure: BaseException | None = None
-
-    def describe(self) -> Mapping[str, str | None]:
-        return {}
 
     def prepare(self, patience: Patience) -> None:
         """Do nothing."""
@@ -110,14 +147,14 @@ class SimulatedBackend:
         ran = self._clock() - self._begins[number]
         return ran if ran >= 0 else None
 
-    def events(self, *, wait_s: float | None) -> Sequence[BackendEvent]:
+    def events(self, *, wait_s: float | None) -> Sequence[LaneEvent]:
         """Advance until a trial has ended, at most by `wait_s`, at most by `look_s`."""
         if self._failure is not None:
             raise self._failure
         if wait_s is None and not self._events and self.capacity > 0:
             raise RuntimeError("the tuner waits without a limit, but no trial is running")
         patience = self._clock() + (self._look_s if wait_s is None else min(wait_s, self._look_s))
-        found: list[BackendEvent] = []
+        found: list[LaneEvent] = []
         while not found and self._events and self._events[0][0] <= patience:
             self._clock.pass_to(self._events[0][0])
             while self._events and self._events[0][0] <= self._clock():
@@ -139,8 +176,14 @@ class SimulatedBackend:
         """Make `events` raise `error`."""
         self._failure = error
 
-    def close(self) -> None:
-        """Do nothing."""
+    def wake(self) -> None:
+        """Do nothing, because `events` returns after `look_s` at the latest."""
 
-    def _at(self, after_s: float, item: BackendEvent) -> None:
+    def close(self) -> None:
+        """Forget the running trials, and release the slots."""
+        self._events.clear()
+        self._running.clear()
+        self._on_close(self)
+
+    def _at(self, after_s: float, item: LaneEvent) -> None:
         heapq.heappush(self._events, (self._clock() + after_s, self._running[item.number], item))

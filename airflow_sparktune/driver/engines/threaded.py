@@ -1,17 +1,19 @@
-"""The base class of backends that run each trial in a thread; a queue passes events to the tuner."""
+"""The base class of lanes that run each trial in a thread; a queue passes events to the tuner."""
 
 from __future__ import annotations
 
 import logging
 import queue
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic, time
+from typing import Any
 
-from airflow_sparktune.driver.engines.base import BackendEvent, Ended, Lost, Patience
-from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.driver.engines.base import Ended, LaneEvent, Lost, Patience, Work
+from airflow_sparktune.driver.engines.shares import SharingEngine
+from airflow_sparktune.executor.evaluate import Call, TrialCancelled
 from airflow_sparktune.executor.reply import Reply
 
 log = logging.getLogger(__name__)
@@ -34,25 +36,23 @@ class WorkerLost(Exception):
     """The worker or executor of a trial was lost. The message is Spark's."""
 
 
-class ThreadedBackend(ABC):
+class ThreadedLane(ABC):
     """Runs each trial in its own thread. Subclasses define how a trial runs and how it is cancelled."""
 
-    def __init__(self) -> None:
+    def __init__(self, engine: SharingEngine[Any], work: Work) -> None:
+        self._engine = engine
+        self._work = work
         self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="trial")
-        self._ready: queue.SimpleQueue[BackendEvent | BaseException] = queue.SimpleQueue()
+        # None wakes the tuner, because the capacity may have changed.
+        self._ready: queue.SimpleQueue[LaneEvent | BaseException | None] = queue.SimpleQueue()
         self._cancelled: set[int] = set()
         self._freed: set[int] = set()  # trials whose slot was reported free before their thread ended
         self._begun: dict[int, Begin] = {}
         self._interrupted = False
 
     @property
-    @abstractmethod
     def capacity(self) -> int:
-        """Return the number of trials that can run at once now."""
-
-    @abstractmethod
-    def describe(self) -> Mapping[str, str | None]:
-        """Return facts for the journal."""
+        return self._engine.capacity_of(self, parallelism=self._work.parallelism)
 
     @abstractmethod
     def prepare(self, patience: Patience) -> None:
@@ -69,11 +69,13 @@ class ThreadedBackend(ABC):
     def submit(self, call: Call) -> None:
         """Start a trial. Does nothing after `interrupt`, because `events` will raise."""
         if not self._interrupted:
-            self._threads.submit(self._follow, call)
+            self._begun[call.trial.number] = Begin(time(), monotonic())
+            named = replace(call, study=self._work.study, studies=self._engine.studies)
+            self._threads.submit(self._follow, named)
 
-    def events(self, *, wait_s: float | None) -> Sequence[BackendEvent]:
+    def events(self, *, wait_s: float | None) -> Sequence[LaneEvent]:
         """Return new events, waiting for the first; raises the interrupt, or the loss of the engine."""
-        found: list[BackendEvent] = []
+        found: list[LaneEvent] = []
         patience = CAPACITY_S if wait_s is None else min(wait_s, CAPACITY_S)
         try:
             item = self._ready.get(timeout=patience)
@@ -84,7 +86,8 @@ class ThreadedBackend(ABC):
                     # Return the results that came before the error first; the next call raises it.
                     self._ready.put(item)
                     return found
-                found.append(item)
+                if item is not None:
+                    found.append(item)
                 item = self._ready.get_nowait()
         except queue.Empty:
             return found
@@ -93,6 +96,10 @@ class ThreadedBackend(ABC):
         """Return how long a trial's thread has been running."""
         begun = self._begun.get(number)
         return None if begun is None else monotonic() - begun.clock
+
+    def wake(self) -> None:
+        """Make `events` return soon."""
+        self._ready.put(None)
 
     def interrupt(self, error: BaseException) -> None:
         """Start no more trials, and make `events` raise `error`. Safe in a signal handler."""
@@ -105,14 +112,21 @@ class ThreadedBackend(ABC):
         self._cancel(number)
 
     def close(self) -> None:
-        """Start no more trials; threads that still wait for a trial end with the process."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Start no more trials, and cancel the running ones; their threads end on their own."""
+        self._interrupted = True
+        try:
+            for number in set(self._begun) - self._cancelled:
+                self.cancel(number)
+        finally:
+            self._threads.shutdown(wait=False)
+            self._engine.release(self)
 
     def _follow(self, call: Call) -> None:
         number = call.trial.number
-        self._begun[number] = Begin(time(), monotonic())
         try:
-            item: BackendEvent | BaseException = Ended(number, self._run(call))
+            if number in self._cancelled:  # cancelled before it started
+                raise TrialCancelled
+            item: LaneEvent | BaseException = Ended(number, self._run(call))
         except WorkerLost as error:
             item = Lost(number, str(error))
         except BaseException as error:  # noqa: BLE001 - must reach the tuner, or the study would hang

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
-from pyspark import SparkContext
 from pyspark.resource import ResourceProfile
 
-from airflow_sparktune.driver.engines.base import Backend
-from airflow_sparktune.driver.fmin.backend import FunctionBackend
+from airflow_sparktune.driver.engines.base import Lane
+from airflow_sparktune.driver.engines.spark import SparkEngine
+from airflow_sparktune.driver.fmin.lane import FunctionLane
 from airflow_sparktune.driver.fmin.sampler import FminSampler, next_seed
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.driver.samplers.hyperopt_tpe import Suggest
@@ -60,28 +60,32 @@ class FminPlan:
     trials of the same SparkTrials object, which are kept even if the search has changed.
     """
 
-    def __init__(self, search: Search, context: SparkContext, *, starts_over: bool, own: bool) -> None:
+    def __init__(self, search: Search, engine: SparkEngine, *, starts_over: bool, own: bool) -> None:
         self.spec = search.spec
         self.starts_over = starts_over
         self.study: Study | None = None
         self._search = search
-        self._context = context
+        self._engine = engine
         self._own = own
         self._sampler: FminSampler | None = None
         # Drawn even if unused, so that the state of the script's generator is the same in every run.
         self._drawn_seed = None if self.spec.seed is not None else next_seed(search.generator)
-        self._backend: FunctionBackend
+        self._lane: FunctionLane
 
-    def backend(self) -> Backend:
-        search = self._search
-        self._backend = FunctionBackend(
-            self._context,
+    def lane(self) -> Lane:
+        search, engine = self._search, self._engine
+        engine.start()
+        self._lane = FunctionLane(
+            engine,
             search.function,
             parallelism=self.spec.parallelism,
             value_of=self._value_of,
             profile=search.profile,
         )
-        return self._backend
+        return engine.admit(self._lane)
+
+    def application(self) -> Mapping[str, str | None]:
+        return self._engine.describe()
 
     def sampler(self) -> Sampler:
         search = self._search
@@ -132,7 +136,7 @@ class FminPlan:
         return self._sampler
 
     def _observe(self, trial: Trial) -> bool:
-        return self._search.watch.observe(trial, self._backend.answers.get(trial.number))
+        return self._search.watch.observe(trial, self._lane.answers.get(trial.number))
 
     def _value_of(self, number: int) -> Any:
         if self.study is None:

@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -19,6 +19,7 @@ from pyspark.resource import ResourceProfile
 from pyspark.sql import SparkSession
 
 from airflow_sparktune.driver.attempt import Attempt
+from airflow_sparktune.driver.engines.spark import SparkEngine
 from airflow_sparktune.driver.fmin.documents import Documents
 from airflow_sparktune.driver.fmin.plan import FminPlan, Search, advance_generator, result_is_valid
 from airflow_sparktune.driver.fmin.sampler import given_seed
@@ -28,7 +29,7 @@ from airflow_sparktune.driver.samplers.hyperopt_tpe import Suggest
 from airflow_sparktune.driver.spark.context import cluster_slots
 from airflow_sparktune.driver.spark.session import start_session
 from airflow_sparktune.driver.stopping import no_success
-from airflow_sparktune.driver.termination import KILLED, Killed
+from airflow_sparktune.driver.termination import KILLED, Killed, terminable
 from airflow_sparktune.errors import NoSuccess
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.spec.file import with_retuning
@@ -251,11 +252,14 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
             self._cancelled(study.closed.reason if study.closed else None)
             self._settle(documents, study, search)
             return study
-        plan = FminPlan(search, self._spark_context, starts_over=self._starts_over, own=self._began)
+        context = self._spark_context
+        engine = SparkEngine(lambda: context)
+        plan = FminPlan(search, engine, starts_over=self._starts_over, own=self._began)
         attempt = Attempt(plan, self._storage, self._address)
         try:
-            with suppress(NoSuccess):  # fmin decides whether this is an error
-                attempt.run()
+            # NoSuccess: fmin decides whether this is an error.
+            with suppress(NoSuccess), closing(engine), terminable(engine.interrupt) as termination:
+                attempt.run(termination)
             self._cancelled(attempt.reason)
         except KeyboardInterrupt:
             self._cancelled(StopReason.KILLED)

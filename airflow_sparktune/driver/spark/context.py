@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -33,6 +34,35 @@ def describe(context: SparkContext) -> Mapping[str, str | None]:
         "ui": context.uiWebUrl,
         "history": context.getConf().get("spark.yarn.historyServer.address"),
     }
+
+
+class TaskSlots:
+    """The slots of a cluster for tasks of a resource profile, None for the application's settings.
+
+    With dynamic allocation, Spark adds executors only for waiting tasks, so one executor's worth of trials is
+    submitted in advance.
+    """
+
+    def __init__(self, context: SparkContext, profile: JavaObject | None = None) -> None:
+        self._context = context
+        self._profile = profile or default_profile(context)
+        self._ahead, self._most = 0, sys.maxsize
+        spark = context._jsc.sc()
+        if spark.executorAllocationManager().isDefined():
+            each = self._ahead = max(self._profile.maxTasksPerExecutor(spark.conf()), 1)
+            executors = spark.conf().get("spark.dynamicAllocation.maxExecutors", "infinity")
+            self._most = int(executors) * each if executors.isdecimal() else sys.maxsize
+
+    @property
+    def now(self) -> int:
+        """Return how many tasks the executors can run at once now."""
+        with jvm_calls():
+            return cluster_slots(self._context, self._profile)
+
+    @property
+    def to_fill(self) -> int:
+        """Return how many trials to submit now."""
+        return min(self.now + self._ahead, self._most)
 
 
 def default_profile(context: SparkContext) -> JavaObject:

@@ -1,4 +1,4 @@
-"""Every backend of the package passes BackendSuite."""
+"""Every engine of the package passes EngineSuite, and every lane LaneSuite."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ from collections.abc import Callable
 import pytest
 from pyspark import SparkContext
 
-from airflow_sparktune.driver.engines.base import Backend, Patience
-from airflow_sparktune.driver.engines.on_driver import DriverBackend
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedBackend, VirtualClock
-from airflow_sparktune.driver.engines.spark import SparkBackend
-from airflow_sparktune.driver.fmin.backend import FunctionBackend
+from airflow_sparktune.driver.engines.base import Engine, Lane, Patience
+from airflow_sparktune.driver.engines.on_driver import DriverEngine
+from airflow_sparktune.driver.engines.simulated import Ending, SimulatedEngine, VirtualClock
+from airflow_sparktune.driver.engines.spark import SparkEngine
+from airflow_sparktune.driver.fmin.lane import FunctionLane
 from airflow_sparktune.executor.evaluate import Call, run
-from airflow_sparktune.executor.imported import ImportedTask
-from airflow_sparktune.testing import BackendSuite
-from airflow_sparktune.testing.backend import objective
-
-TASK = ImportedTask("airflow_sparktune.testing.backend:objective", {})
+from airflow_sparktune.testing import EngineSuite, LaneSuite
+from airflow_sparktune.testing.engine import TASK, OpenLane, objective
 
 
 def play(call: Call) -> Ending:
@@ -26,47 +23,51 @@ def play(call: Call) -> Ending:
     return Ending(after_s, reply=run(TASK, call)[0])
 
 
-class TestSimulated(BackendSuite):
+class TestSimulated(EngineSuite, LaneSuite):
     @pytest.fixture
-    def make_backend(self) -> Callable[[], Backend]:
-        return lambda: SimulatedBackend(VirtualClock(), play, capacity=2)
+    def make_engine(self) -> Callable[[], Engine]:
+        return lambda: SimulatedEngine(VirtualClock(), play, capacity=2)
 
 
 @pytest.mark.integration
-class TestOnExecutors(BackendSuite):
+class TestOnExecutors(EngineSuite, LaneSuite):
     @pytest.fixture
-    def make_backend(self, spark: SparkContext) -> Callable[[], Backend]:
-        return lambda: prepared(SparkBackend(spark, lambda: TASK, parallelism=2))
+    def make_engine(self, spark: SparkContext) -> Callable[[], Engine]:
+        return lambda: SparkEngine(lambda: spark)
 
 
 @pytest.mark.integration
-class TestOnTheDriver(BackendSuite):
+class TestOnTheDriver(EngineSuite, LaneSuite):
     @pytest.fixture
-    def make_backend(self, spark: SparkContext) -> Callable[[], Backend]:
-        return lambda: prepared(DriverBackend(spark, lambda: TASK, parallelism=2))
+    def make_engine(self, spark: SparkContext) -> Callable[[], Engine]:
+        return lambda: DriverEngine(lambda: spark, slots=2)
 
 
 @pytest.mark.integration
-class TestOfAScript(BackendSuite):
-    """The backend of fmin scripts, whose trials get their values from `value_of`."""
+class TestOfAScript(LaneSuite):
+    """The lane of fmin scripts, whose trials get their values from `value_of`."""
 
     @pytest.fixture
-    def make_backend(self, spark: SparkContext) -> Callable[[], Backend]:
-        return lambda: prepared(Scripted(spark))
+    def make_engine(self, spark: SparkContext) -> Callable[[], Engine]:
+        return lambda: SparkEngine(lambda: spark)
+
+    @pytest.fixture
+    def open_lane(self, engine: SparkEngine) -> OpenLane:
+        def opened() -> Lane:
+            lane = engine.admit(Scripted(engine))
+            lane.prepare(Patience())
+            return lane
+
+        return opened
 
 
-class Scripted(FunctionBackend):
-    """A script's backend whose values are the params of the calls."""
+class Scripted(FunctionLane):
+    """A script's lane whose values are the params of the calls."""
 
-    def __init__(self, spark: SparkContext) -> None:
+    def __init__(self, engine: SparkEngine) -> None:
         self.params: dict[int, object] = {}
-        super().__init__(spark, objective, parallelism=2, value_of=self.params.__getitem__)
+        super().__init__(engine, objective, parallelism=None, value_of=self.params.__getitem__)
 
     def submit(self, call: Call) -> None:
         self.params[call.trial.number] = call.params
         super().submit(call)
-
-
-def prepared(backend: Backend) -> Backend:
-    backend.prepare(Patience())
-    return backend

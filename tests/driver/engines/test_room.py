@@ -5,8 +5,8 @@ import logging
 import pytest
 from pyspark import SparkContext
 
-from airflow_sparktune.driver.engines.base import Patience
-from airflow_sparktune.driver.engines.spark import SparkBackend
+from airflow_sparktune.driver.engines.base import Patience, Work
+from airflow_sparktune.driver.engines.spark import SparkEngine
 from airflow_sparktune.executor.imported import ImportedTask
 
 pytestmark = pytest.mark.integration
@@ -18,8 +18,9 @@ def test_more_parallelism_than_the_cluster_has_slots_is_logged(
 ) -> None:
     """The Spark of the tests has two slots."""
     task = ImportedTask("tests.driver.spark_objectives:echo", {})
-    backend = SparkBackend(spark, lambda: task, parallelism=parallelism)
+    engine = SparkEngine(lambda: spark)
+    engine.start()
     with caplog.at_level(logging.WARNING):
-        backend.prepare(Patience())
-    backend.close()
+        engine.lane(Work(task=lambda: task, parallelism=parallelism)).prepare(Patience())
+    engine.close()
     assert sum("task slots of the cluster" in each.message for each in caplog.records) == warnings

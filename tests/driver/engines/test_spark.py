@@ -1,4 +1,4 @@
-"""SparkBackend on a real Spark with two local slots."""
+"""The lanes of Spark on a real Spark with two local slots."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ import pytest
 from py4j.protocol import Py4JNetworkError
 from pyspark import SparkContext
 
-from airflow_sparktune.driver.engines.base import BackendEvent, Ended, Lost, Patience
-from airflow_sparktune.driver.engines.on_driver import DriverBackend
-from airflow_sparktune.driver.engines.spark import SparkBackend
+from airflow_sparktune.driver.engines.base import Ended, LaneEvent, Lost, Patience, Work
+from airflow_sparktune.driver.engines.on_driver import DriverEngine
+from airflow_sparktune.driver.engines.spark import SparkEngine
+from airflow_sparktune.driver.engines.spark_lane import SparkLane
 from airflow_sparktune.driver.reminder import Reminder
 from airflow_sparktune.driver.samplers.base import Suggestion
 from airflow_sparktune.driver.spark.session import start_session
@@ -40,13 +41,15 @@ def call(number: int, **params: Any) -> Call:
 
 
 @pytest.fixture
-def slots_of(spark: SparkContext) -> Iterator[Callable[..., SparkBackend]]:
-    made: list[SparkBackend] = []
+def slots_of(spark: SparkContext) -> Iterator[Callable[..., SparkLane]]:
+    made: list[SparkLane] = []
 
-    def make(objective: str, *, parallelism: int | None = None, shared_data: Any = None) -> SparkBackend:
+    def make(objective: str, *, parallelism: int | None = None, shared_data: Any = None) -> SparkLane:
         shared = None if shared_data is None else Shared(shared_data)
         task = ImportedTask(f"{HERE}:{objective}", {}, shared)
-        made.append(SparkBackend(spark, lambda: task, parallelism=parallelism))
+        engine = SparkEngine(lambda: spark)
+        engine.start()
+        made.append(engine.lane(Work(task=lambda: task, parallelism=parallelism)))
         made[-1].share()
         return made[-1]
 
@@ -55,8 +58,8 @@ def slots_of(spark: SparkContext) -> Iterator[Callable[..., SparkBackend]]:
         slots.close()
 
 
-def ends(slots: SparkBackend, count: int = 1) -> list[BackendEvent]:
-    found: list[BackendEvent] = []
+def ends(slots: SparkLane, count: int = 1) -> list[LaneEvent]:
+    found: list[LaneEvent] = []
     until = time.monotonic() + PATIENCE_S
     while len(found) < count and time.monotonic() < until:
         found += slots.events(wait_s=until - time.monotonic())
@@ -64,7 +67,7 @@ def ends(slots: SparkBackend, count: int = 1) -> list[BackendEvent]:
     return found
 
 
-def info(item: BackendEvent) -> Any:
+def info(item: LaneEvent) -> Any:
     assert isinstance(item, Ended), item.reason
     assert item.reply.failure is None
     return item.reply.info
@@ -184,7 +187,7 @@ class TestWorkers:
     ) -> None:
         slots = slots_of("pid")
         monkeypatch.setattr(
-            "airflow_sparktune.driver.engines.spark.check", lambda *_: hold(tmp_path, 0) or iter(["{}"])
+            "airflow_sparktune.driver.engines.spark_lane.check", lambda *_: hold(tmp_path, 0) or iter(["{}"])
         )
         check = slots.check()
         (tmp_path / "busy" / "enough").touch()
@@ -224,7 +227,7 @@ class TestWorkers:
         slots._empty = Reminder(first_s=0.0)
         assert slots.events(wait_s=0) == []
         assert caplog.records == []
-        monkeypatch.setattr("airflow_sparktune.driver.engines.spark.cluster_slots", lambda *_: 0)
+        monkeypatch.setattr("airflow_sparktune.driver.spark.context.cluster_slots", lambda *_: 0)
         assert slots.capacity == 0
         slots.events(wait_s=0)
         assert "no executor for 0 s" in caplog.text
@@ -333,7 +336,9 @@ class TestHostileObjectives:
 
 class TestOnTheDriver:
     def test_only_the_cancelled_trial_is_interrupted(self, spark: SparkContext) -> None:
-        slots = DriverBackend(spark, lambda: ImportedTask(f"{HERE}:spins", {}), parallelism=None)
+        engine = DriverEngine(lambda: spark)
+        engine.start()
+        slots = engine.lane(Work(task=lambda: ImportedTask(f"{HERE}:spins", {})))
         slots.prepare(Patience())
         assert slots.capacity == 1
         for number in range(0, 20, 2):

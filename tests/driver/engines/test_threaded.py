@@ -5,12 +5,14 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
-from airflow_sparktune.driver.engines.base import BackendEvent, Ended, Lost, Patience
-from airflow_sparktune.driver.engines.on_driver import DriverBackend
-from airflow_sparktune.driver.engines.threaded import ThreadedBackend, WorkerLost
+from airflow_sparktune.driver.engines.base import Ended, LaneEvent, Lost, Patience, Work
+from airflow_sparktune.driver.engines.on_driver import DriverEngine
+from airflow_sparktune.driver.engines.shares import SharingEngine
+from airflow_sparktune.driver.engines.threaded import ThreadedLane, WorkerLost
 from airflow_sparktune.errors import DriverLost
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.imported import ImportedTask
@@ -20,23 +22,43 @@ from airflow_sparktune.executor.reply import Reply
 PATIENCE_S = 10.0
 
 
-class FakeBackend(ThreadedBackend):
-    """Runs `run` for each trial, and ends the trials whose numbers are cancelled."""
+def no_task() -> Any:
+    raise NotImplementedError
 
-    capacity = 2
+
+class FakeEngine(SharingEngine["FakeLane"]):
+    """Has two slots, and runs `run` for each trial."""
+
+    slots = 2
 
     def __init__(self, run: Callable[[int], Reply]) -> None:
         super().__init__()
-        self.ended = threading.Event()
-        self._do = run
+        self.run = run
+
+    def start(self) -> None:
+        pass
 
     def describe(self) -> dict[str, str | None]:
         return {}
+
+    def lane(self, work: Work = Work(task=no_task)) -> FakeLane:  # noqa: B008
+        return self.admit(FakeLane(self, work))
+
+
+class FakeLane(ThreadedLane):
+    """Ends the trials whose numbers are cancelled."""
+
+    def __init__(self, engine: FakeEngine, work: Work) -> None:
+        super().__init__(engine, work)
+        self.calls: list[Call] = []
+        self.ended = threading.Event()
+        self._do = engine.run
 
     def prepare(self, patience: Patience) -> None:
         pass
 
     def _run(self, call: Call) -> Reply:
+        self.calls.append(call)
         return self._do(call.trial.number)
 
     def _cancel(self, number: int) -> None:
@@ -48,11 +70,11 @@ def call(number: int) -> Call:
 
 
 @pytest.fixture
-def slots_of() -> Iterator[Callable[[Callable[[int], Reply]], FakeBackend]]:
-    made: list[FakeBackend] = []
+def slots_of() -> Iterator[Callable[[Callable[[int], Reply]], FakeLane]]:
+    made: list[FakeLane] = []
 
-    def make(run: Callable[[int], Reply]) -> FakeBackend:
-        made.append(FakeBackend(run))
+    def make(run: Callable[[int], Reply]) -> FakeLane:
+        made.append(FakeEngine(run).lane())
         return made[-1]
 
     yield make
@@ -61,11 +83,11 @@ def slots_of() -> Iterator[Callable[[Callable[[int], Reply]], FakeBackend]]:
         slots.close()
 
 
-SlotsOf = Callable[[Callable[[int], Reply]], FakeBackend]
+SlotsOf = Callable[[Callable[[int], Reply]], FakeLane]
 
 
-def wait(slots: FakeBackend, count: int) -> list[BackendEvent]:
-    found: list[BackendEvent] = []
+def wait(slots: FakeLane, count: int) -> list[LaneEvent]:
+    found: list[LaneEvent] = []
     until = time.monotonic() + PATIENCE_S
     while len(found) < count and time.monotonic() < until:
         found += slots.events(wait_s=None)
@@ -179,7 +201,9 @@ def test_a_failure_after_the_loss_of_spark_is_a_lost_driver(stopped: object) -> 
                 raise stopped
             return True
 
-    slots = DriverBackend(Gone(), lambda: ImportedTask("builtins:int", {}), parallelism=1)  # type: ignore[arg-type]
+    engine = DriverEngine(Gone)  # type: ignore[arg-type]
+    engine.start()
+    slots = engine.lane(Work(task=lambda: ImportedTask("builtins:int", {})))
     slots.prepare(Patience())
     slots.submit(call(0))
     with pytest.raises(DriverLost, match="Spark must live as long as the study") as raised:

@@ -46,7 +46,7 @@ def cut_off(folder: Path) -> None:
 def test_the_history_server_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On YARN, the application's UI ends with it, and the link leads to the history server."""
     facts = {"application": "a", "master": "m", "ui": None, "history": "http://history:18080"}
-    monkeypatch.setattr("airflow_sparktune.driver.engines.spark.describe", lambda _: facts)
+    monkeypatch.setattr("airflow_sparktune.driver.engines.application.describe", lambda _: facts)
     study = search(tmp_path / "study", max_evals=1)
     spark = study.attempts[0].spark
     assert spark is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from airflow_sparktune.driver.attempt import Attempt
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedBackend, VirtualClock
+from airflow_sparktune.driver.engines.simulated import Ending, SimulatedEngine, VirtualClock
 from airflow_sparktune.driver.spec_plan import SpecPlan
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
@@ -37,24 +37,13 @@ def noisy(optimum: float, *, noise: float = 0.01, **metrics: float) -> Play:
     return play
 
 
-class Plan(SpecPlan):
-    """The plan of a spec with a simulated backend."""
-
-    def __init__(self, spec: Spec, backend: SimulatedBackend) -> None:
-        super().__init__(spec)
-        self._backend = backend
-
-    def backend(self) -> SimulatedBackend:  # type: ignore[override]
-        return self._backend
-
-
 @dataclass
 class Weeks:
     """The studies of a task that is retuned every week, in one folder."""
 
     root: str
     clock: VirtualClock = field(default_factory=VirtualClock)
-    backend: SimulatedBackend | None = None
+    calls: list[Call] = field(default_factory=list)  # of the last attempt
 
     @classmethod
     def within(cls, folder: Path) -> Weeks:
@@ -77,9 +66,15 @@ class Weeks:
                 **given,
             }
         )
-        self.backend = SimulatedBackend(self.clock, play, capacity=capacity)
+        self.calls = []
+
+        def recorded(call: Call) -> Ending:
+            self.calls.append(call)
+            return play(call)
+
+        engine = SimulatedEngine(self.clock, recorded, capacity=capacity)
         address = self.address(week)
-        Attempt(Plan(spec, self.backend), open_storage(address), address, clock=self.clock).run()
+        Attempt(SpecPlan(spec, engine), open_storage(address), address, clock=self.clock).run()
         return self.study(week)
 
     def study(self, week: str) -> Study:
@@ -92,11 +87,6 @@ class Weeks:
 
     def actions(self) -> list[Action]:
         return [entry.action for entry in self.record().history()]
-
-    @property
-    def calls(self) -> Sequence[Call]:
-        assert self.backend is not None
-        return self.backend.calls
 
 
 def repeats(study: Study) -> list[Trial]:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from airflow_sparktune.driver.engines.base import BackendEvent
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedBackend
+from airflow_sparktune.driver.engines.base import LaneEvent
+from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane
 from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.stopping import StopReason
@@ -142,8 +142,8 @@ class TestFailures:
         def play(call: Call) -> Ending:
             return Ending.ok(0.5, after_s=1.5) if call.trial.number == 5 else raises()
 
-        class Late(SimulatedBackend):
-            def events(self, *, wait_s: float | None) -> Sequence[BackendEvent]:
+        class Late(SimulatedLane):
+            def events(self, *, wait_s: float | None) -> Sequence[LaneEvent]:
                 if wait_s == 0:  # the last call
                     world.clock.pass_to(world.clock() + 1.0)
                 return super().events(wait_s=wait_s)
@@ -200,7 +200,7 @@ class TestDriversThatDie:
     def test_an_attempt_that_closed_in_order_counts_against_no_trial(self) -> None:
         world = World()
         for _ in range(5):
-            tuner = world.tuner(SimulatedBackend(world.clock, self.kills(0), capacity=1))
+            tuner = world.tuner(SimulatedLane(world.clock, self.kills(0), capacity=1))
             with pytest.raises(EngineGone):
                 tuner.run()
             world.recorder.close(StopReason.KILLED)

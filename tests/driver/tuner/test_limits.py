@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedBackend
+from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane
 from airflow_sparktune.driver.recorder import ALIVE_S
 from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.executor.evaluate import Call
@@ -70,7 +70,7 @@ class TestLimits:
     def test_the_timeout_counts_the_time_of_an_attempt_killed_in_a_long_trial(self, set_by_s: float) -> None:
         """Changes of the wall clock do not matter."""
         world = World()
-        slots = SimulatedBackend(world.clock, lambda _: Ending.ok(0.5, after_s=7_200.0), capacity=1)
+        slots = SimulatedLane(world.clock, lambda _: Ending.ok(0.5, after_s=7_200.0), capacity=1)
         tuner = world.tuner(slots, timeout=7_000.0)
         world.set_by_s = set_by_s
         stop_at(slots, world.clock, 1_000 + 6_600)

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import pytest
 
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedBackend
+from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane
 from airflow_sparktune.driver.progress_log import ProgressLog
 from airflow_sparktune.driver.samplers.base import Exhausted, Suggestion
 from airflow_sparktune.driver.tuner import trial_seed
@@ -218,7 +218,7 @@ class TestEngine:
 
     def test_a_cancelled_trial_that_does_not_end_does_not_block_the_study(self) -> None:
         world = World()
-        slots = SimulatedBackend(
+        slots = SimulatedLane(
             world.clock, lambda call: Ending.ok(0.1, after_s=math.inf), capacity=1, cancel_s=math.inf
         )
         with pytest.raises(ObjectiveError, match="reached timeout"):
@@ -253,7 +253,7 @@ class NotIterable(dict[int, Trial]):
 def test_the_cost_of_a_step_does_not_grow_with_the_trials() -> None:
     """The test counts accesses, not time."""
     world = World()
-    slots = SimulatedBackend(world.clock, lasting, capacity=50)
+    slots = SimulatedLane(world.clock, lasting, capacity=50)
     tuner = world.tuner(slots, max_evals=500, trial_timeout=50.0, sampler=PlainSampler())
     report = ProgressLog(world.recorder.study)
     tuner._on_trial = report.trial

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedBackend
+from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane
 from airflow_sparktune.driver.recorder import ALIVE_S
 from airflow_sparktune.driver.samplers.base import Suggestion
 from airflow_sparktune.driver.trial_queue import Start
@@ -34,7 +34,7 @@ class TestStarts:
 
     def test_they_run_first_and_record_their_origin(self) -> None:
         world = World()
-        world.tuner(SimulatedBackend(world.clock, by_x, capacity=2), starts=self.STARTS, max_evals=5).run()
+        world.tuner(SimulatedLane(world.clock, by_x, capacity=2), starts=self.STARTS, max_evals=5).run()
         assert [world.trials[number].params["x"] for number in range(3)] == [0.75, 0.25, 0.75]
         origins = [world.trials[number].origin.value for number in range(5)]
         assert origins == ["given", "given", "given", "sampler", "sampler"]
@@ -44,7 +44,7 @@ class TestStarts:
     def test_a_resumed_study_runs_the_rest_of_them(self) -> None:
         world = World()
         world.interrupt(by_x, capacity=1, ends=1, starts=self.STARTS, max_evals=5)
-        world.tuner(SimulatedBackend(world.clock, by_x, capacity=1), starts=self.STARTS, max_evals=5).run()
+        world.tuner(SimulatedLane(world.clock, by_x, capacity=1), starts=self.STARTS, max_evals=5).run()
         assert [world.trials[number].params["x"] for number in range(3)] == [0.75, 0.25, 0.75]
         assert world.numbers(OK) == [0, 1, 2, 3, 4]
 
@@ -158,7 +158,7 @@ class TestTime:
     def test_slots_count_while_they_exist(self) -> None:
         """One slot for 20 s and four for 10 s are fully used, then half of them."""
         world = World()
-        slots = SimulatedBackend(world.clock, by_x, capacity=lambda now: 1 if now < 1_020 else 4)
+        slots = SimulatedLane(world.clock, by_x, capacity=lambda now: 1 if now < 1_020 else 4)
         world.attempt(slots=slots, max_evals=60)
         assert summary(world.storage.study()).utilisation == 1.0
         world.clock.pass_to(9_000)
@@ -168,7 +168,7 @@ class TestTime:
 
     def test_preparation_is_timed_separately_and_uses_no_slots(self) -> None:
         world = World()
-        tuner = world.tuner(SimulatedBackend(world.clock, by_x, capacity=2), max_evals=4)
+        tuner = world.tuner(SimulatedLane(world.clock, by_x, capacity=2), max_evals=4)
         with world.recorder.watch.on("prepare"):
             world.clock.pass_to(world.clock() + 3_600.0)
         world.recorder.close(tuner.run())
@@ -178,7 +178,7 @@ class TestTime:
 
     def test_time_is_summed_over_all_attempts_including_killed_ones(self) -> None:
         world = World()
-        slots = SimulatedBackend(world.clock, by_x, capacity=1)
+        slots = SimulatedLane(world.clock, by_x, capacity=1)
         tuner = world.tuner(slots, max_evals=100)
         stop_at(slots, world.clock, 1_090)
         with pytest.raises(EngineGone):
@@ -193,7 +193,7 @@ class TestClosing:
     def test_an_end_that_could_not_be_written_at_once_still_counts(self) -> None:
         """An error in the last commit does not lose the result."""
         world = World()
-        tuner = world.tuner(SimulatedBackend(world.clock, by_x, capacity=1))
+        tuner = world.tuner(SimulatedLane(world.clock, by_x, capacity=1))
         reason = tuner.run()
 
         def full(name: str, data: bytes) -> None:

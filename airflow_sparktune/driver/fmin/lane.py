@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import logging
 import pickle
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from py4j.protocol import Py4JError
-from pyspark import SparkContext, cloudpickle
+from pyspark import cloudpickle
 from pyspark.resource import ResourceProfile
 
-from airflow_sparktune.driver.engines.base import BackendEvent, Ended
-from airflow_sparktune.driver.engines.spark import SparkBackend
-from airflow_sparktune.errors import DriverLost
+from airflow_sparktune.driver.engines.application import ApplicationEngine
+from airflow_sparktune.driver.engines.base import Ended, Work
+from airflow_sparktune.driver.engines.spark_lane import SparkLane
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.pickled import PickledTask
 from airflow_sparktune.executor.reply import Reply, raised
@@ -23,7 +21,7 @@ from airflow_sparktune.executor.reply import Reply, raised
 log = logging.getLogger(__name__)
 
 
-class FunctionBackend(SparkBackend):
+class FunctionLane(SparkLane):
     """Runs each trial as a single-task job that calls `function` with the result of `value_of(number)`.
 
     The value is computed on the driver and pickled for its trial, so executors do not need the code that
@@ -33,46 +31,29 @@ class FunctionBackend(SparkBackend):
 
     def __init__(
         self,
-        context: SparkContext,
+        engine: ApplicationEngine[Any],
         function: Callable[[Any], Any],
         *,
         parallelism: int | None,
         value_of: Callable[[int], Any],
         profile: ResourceProfile | None = None,
     ) -> None:
-        super().__init__(
-            context,
-            lambda: PickledTask(cloudpickle.dumps(function), cloudpickle.dumps),
-            parallelism=parallelism,
-            profile=profile,
+        work = Work(
+            task=lambda: PickledTask(cloudpickle.dumps(function), cloudpickle.dumps), parallelism=parallelism
         )
+        super().__init__(engine, work, profile=profile)
         self.answers: dict[int, Mapping[str, Any]] = {}
         self._value_of = value_of
-        self._inside: set[int] = set()
 
     def submit(self, call: Call) -> None:
         """Start a trial; it fails at once if its parameters cannot be computed."""
         number = call.trial.number
-        self._inside.add(number)
         try:
             value = cloudpickle.dumps(self._value_of(number))
         except Exception as error:  # noqa: BLE001 - a space may contain user functions and objects
             self._ready.put(Ended(number, Reply(0.0, failure=raised(error))))
             return
         super().submit(replace(call, params=value))
-
-    def events(self, *, wait_s: float | None) -> Sequence[BackendEvent]:
-        found = super().events(wait_s=wait_s)
-        self._inside.difference_update(item.number for item in found)
-        return found
-
-    def close(self) -> None:
-        """Cancel the running trials, and start no more."""
-        # If Spark is gone, no trial is running.
-        with suppress(Py4JError, OSError, DriverLost):
-            for number in self._inside:
-                self.cancel(number)
-        super().close()
 
     def _run(self, call: Call) -> Reply:
         reply, *pickled = self._answer(call)

@@ -1,0 +1,236 @@
+"""Run the trials of one study as single-task Spark jobs on executors."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
+from pickle import PicklingError
+from time import monotonic
+from typing import Any
+
+from py4j.clientserver import ClientServer
+from py4j.protocol import Py4JError, Py4JJavaError
+from pyspark import RDD
+from pyspark.errors.exceptions.captured import CapturedException
+from pyspark.resource import ResourceProfile
+
+from airflow_sparktune.driver.engines.application import ApplicationEngine
+from airflow_sparktune.driver.engines.base import LaneEvent, Patience, Work
+from airflow_sparktune.driver.engines.preflight import preflight
+from airflow_sparktune.driver.engines.threaded import ThreadedLane, WorkerLost
+from airflow_sparktune.driver.reminder import Reminder
+from airflow_sparktune.driver.spark.context import (
+    Groups,
+    TaskSlots,
+    cluster_slots,
+    jvm_calls,
+    require_alive,
+)
+from airflow_sparktune.driver.spark.errors import application_has_ended, cause, first_line
+from airflow_sparktune.driver.spark.sharing import SharingBroadcast, broadcast
+from airflow_sparktune.errors import DriverLost, ObjectiveError
+from airflow_sparktune.executor.evaluate import Call, check, evaluate
+from airflow_sparktune.executor.posted import PROPERTY, evaluate_posted, post
+from airflow_sparktune.executor.reply import Reply
+
+log = logging.getLogger(__name__)
+
+# The jobs before the first trial: the check of one worker, and the warm-up of the others.
+PREFLIGHT, WARM_UP = "preflight", "warm-up"
+# Workers beyond this number import the objective with their first trial.
+MOST_WARMED = 64
+
+
+class SparkLane(ThreadedLane):
+    """Runs each trial as a single-task job in its own job group.
+
+    Without `parallelism`, the number of slots follows the cluster's task slots as executors come and go.
+    `profile` states the resources of a task if they differ from the application's settings.
+    """
+
+    def __init__(
+        self, engine: ApplicationEngine[Any], work: Work, *, profile: ResourceProfile | None = None
+    ) -> None:
+        super().__init__(engine, work)
+        self._context = context = engine.context
+        self._groups = Groups()
+        self._empty = Reminder()
+        self._checking: Future[dict[str, Any]] | None = None
+        self._warming: list[Future[dict[str, Any]]] = []
+        # Without pinned threads, local properties set by one Python thread may apply to another JVM thread.
+        self._pinned = isinstance(context._gateway, ClientServer)
+        if not self._pinned:
+            # PySpark recommends pinned threads in place of this method, but the user has disabled them.
+            warnings.filterwarnings("ignore", "Deprecated in 3.1, Use pyspark", FutureWarning)
+        self._task: SharingBroadcast | None = None
+        one_task = context.parallelize([0], 1)
+        self._one_task = one_task.withResources(profile) if profile is not None else one_task
+        self._slots = TaskSlots(context, self._one_task._jrdd.rdd().getResourceProfile())
+
+    def prepare(self, patience: Patience) -> None:
+        """Broadcast the task, wait for an executor, and check that trials can run there."""
+        self.share()
+        if patience.left_s > 0:  # otherwise the study is over before a warm worker could help
+            self._warm_up(int(min(self.capacity, patience.wanted, MOST_WARMED)) - 1)
+        preflight(self, patience)
+        self._warn_of_missing_slots()
+
+    def _warm_up(self, workers: int) -> None:
+        """Let this many workers import the objective, besides the one that is checked."""
+        self._warming = [self._threads.submit(self._check_worker, WARM_UP) for _ in range(workers)]
+
+    def share(self) -> None:
+        """Broadcast what all trials share, and prepare the RDD that runs them."""
+        try:
+            self._task = broadcast(self._context, self._work.task)
+        except PicklingError as error:
+            raise ObjectiveError(
+                f"shared_data must return a picklable value, because it is sent to executors, but: {error}; "
+                "return plain data, and open files in the objective"
+            ) from error
+        self._prepared = self._one_task.mapPartitions(partial(evaluate_posted, self._task))
+        self._prepared.id()  # creates the RDD in the JVM once, before the threads of trials need it
+
+    @property
+    def _sent_task(self) -> SharingBroadcast:
+        if self._task is None:
+            raise RuntimeError("a lane must be prepared before it runs trials; call prepare() first")
+        return self._task
+
+    @property
+    def capacity(self) -> int:
+        return self._engine.capacity_of(
+            self, parallelism=self._work.parallelism, slots=lambda: self._slots.to_fill
+        )
+
+    def events(self, *, wait_s: float | None) -> Sequence[LaneEvent]:
+        found = super().events(wait_s=wait_s)
+        if found or self._slots.now:
+            self._empty.reset()
+        elif (waited_s := self._empty.due()) is not None:
+            log.warning(
+                "the cluster has had no executor for %.0f s: trials wait for one, and a study without a "
+                "timeout waits without limit", waited_s,
+            )  # fmt: skip
+        return found
+
+    def ran_s(self, number: int) -> float | None:
+        """Return how long a trial's task has been running, in seconds, without its wait for a slot.
+
+        Spark records only wall-clock times, and the wall clock may be adjusted. It is therefore used only to
+        measure the wait for the slot.
+        """
+        sent, began = self._begun.get(number), self._task_began(number)
+        if sent is None or began is None:
+            return None
+        return max(monotonic() - sent.clock - max(began - sent.wall, 0.0), 0.0)
+
+    def _task_began(self, jobs: int | str) -> float | None:
+        """Return when the running task of a trial or check started, in seconds since 1970, or None."""
+        group = self._groups.of(jobs)
+        with jvm_calls():
+            tracker, store = self._context.statusTracker(), self._context._jsc.sc().statusStore()
+            found = tracker.getJobIdsForGroup(group)
+            if not found or (job := tracker.getJobInfo(max(found))) is None:
+                return None
+            # Spark itself reruns a task whose executor was removed, so there may be several.
+            tasks = store.taskList(job.stageIds[0], 0, 1_000)
+            for task in map(tasks.apply, range(tasks.size())):
+                if task.status() == "RUNNING":
+                    began: float = task.launchTime().getTime() / 1000
+                    return began
+            return None
+
+    def check(self) -> Future[dict[str, Any]]:
+        """Ask a worker to describe itself (see executor.evaluate.check), in a job like that of a trial."""
+        self._checking = self._threads.submit(self._check_worker, PREFLIGHT)
+        return self._checking
+
+    @property
+    def check_waits(self) -> bool:
+        """Return whether no executor has started the check yet."""
+        return self._task_began(PREFLIGHT) is None
+
+    def close(self) -> None:
+        """Start no more trials, cancel all jobs that still run, and release the broadcast."""
+        with suppress(Py4JError, OSError, DriverLost):  # if Spark is gone, so are its jobs
+            super().close()
+        if self._checking is not None:
+            with suppress(Py4JError, OSError):
+                warming, checking = self._warming, self._checking
+                self._groups.cancel(
+                    self._context, WARM_UP, runs=lambda: not all(job.done() for job in warming)
+                )
+                if not checking.done():
+                    self._groups.cancel(self._context, PREFLIGHT, runs=lambda: not checking.done())
+        if self._task is not None:
+            self._task.close()
+
+    def _warn_of_missing_slots(self) -> None:
+        room, parallelism = cluster_slots(self._context), self._work.parallelism
+        if (parallelism or 0) > room:
+            log.warning(
+                "parallelism %d is more than the %d task slots of the cluster: the trials beyond them wait "
+                "inside Spark",
+                parallelism,
+                room,
+            )
+
+    def _check_worker(self, jobs: str) -> dict[str, Any]:
+        look = partial(check, self._sent_task)
+        (report,) = self._job(self._groups.of(jobs), jobs, lambda: self._one_task.mapPartitions(look))
+        found: dict[str, Any] = json.loads(report)
+        return found
+
+    def _run(self, call: Call) -> Reply:
+        (reply,) = self._answer(call)
+        return Reply.read(reply)
+
+    def _answer(self, call: Call) -> list[Any]:
+        """Return the rows of a trial's job."""
+        # All tries of a trial share a group, because a cancelled trial is not tried again.
+        group = self._groups.of(call.trial.number)
+        # Job properties belong to a thread; only pinned threads have them.
+        posted = post(call) if self._pinned else None
+
+        def job() -> RDD[Any]:
+            if posted is None:
+                return self._one_task.mapPartitions(partial(evaluate, self._sent_task, call))
+            self._context.setLocalProperty(PROPERTY, posted)
+            # Each trial has its own RDD, because a failed task aborts all jobs that share an RDD.
+            return self._prepared.coalesce(1)
+
+        return self._job(group, call.name, job)
+
+    def _cancel(self, number: int) -> None:
+        with jvm_calls():
+            self._groups.cancel(self._context, number, runs=lambda: number in self._begun)
+
+    def _job(self, group: str, description: str, job: Callable[[], RDD[Any]]) -> list[Any]:
+        try:
+            with jvm_calls():
+                answer = self._collect(job(), group, description)
+        except (Py4JJavaError, CapturedException) as error:
+            # With a SparkSession, PySpark converts some JVM exceptions into its own.
+            java = isinstance(error, Py4JJavaError)
+            text = str(error.java_exception.toString() if java else error)
+            if application_has_ended(text):
+                raise DriverLost(f"Spark has shut down: {first_line(text)}") from error
+            require_alive(self._context)
+            raise WorkerLost(cause(text)) from error
+        if not answer:
+            raise DriverLost("the JVM of the driver is gone: a job ended without a result")
+        return answer
+
+    def _collect(self, job: RDD[Any], group: str, description: str) -> list[Any]:
+        if self._pinned:
+            self._context.setJobGroup(group, description, interruptOnCancel=True)
+            answer: list[Any] = job.collect()
+        else:
+            answer = job.collectWithJobGroup(group, description, True)
+        return answer
