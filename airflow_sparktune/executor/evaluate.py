@@ -64,7 +64,7 @@ class Task(Protocol):
 def evaluate(task: Broadcast, call: Call, rows: Iterator[Any]) -> Iterator[Any]:
     """Run one trial as a Spark task; yields the reply, then the pickled result if the driver needs it."""
     keep_worker(rows)
-    with opened(task) as value:
+    with opened(task, studies=call.studies) as value:
         reply, returned = run(value, call)
         yield replace(reply, failure=with_advice(reply.failure, task)).to_json()
         if returned is not None and (pickled := value.pickled(returned)) is not None:

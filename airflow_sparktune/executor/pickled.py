@@ -12,11 +12,11 @@ import pickle
 import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.executor.per_study import PerStudy
 from airflow_sparktune.executor.reply import (
     INFO_LIMIT_BYTES,
     Reply,
@@ -33,6 +33,9 @@ from airflow_sparktune.study.trial import Failure, FailureKind
 STATUSES = ("new", "running", "suspended", "ok", "fail")
 
 
+_functions: PerStudy[bytes, Callable[[Any], Any]] = PerStudy()
+
+
 @dataclass(frozen=True, slots=True)
 class PickledTask:
     """Calls a pickled function.
@@ -47,7 +50,7 @@ class PickledTask:
     def load(self) -> None:
         """Unpickle the function, which imports what it needs."""
         try:
-            _loaded(self.function)
+            self._loaded()
         except (Exception, SystemExit) as error:
             raise ObjectiveError(
                 f"the objective must be loadable where trials run, got {type(error).__name__}: {error}; "
@@ -55,8 +58,11 @@ class PickledTask:
             ) from error
 
     def bind(self, call: Call) -> Callable[[], Any]:
-        function = _loaded(self.function)
+        function = self._loaded(studies=call.studies)
         return lambda: result_of(function(pickle.loads(call.params)))
+
+    def _loaded(self, *, studies: int | None = None) -> Callable[[Any], Any]:
+        return _functions.get(self.function, lambda: pickle.loads(self.function), studies=studies)
 
     def reply(self, returned: Mapping[str, Any], run_s: float) -> Reply:
         return reply_to(returned, run_s)
@@ -132,13 +138,6 @@ def _number(loss: Any) -> float | None:
         return float(loss)
     except (TypeError, ValueError, OverflowError):
         return None
-
-
-@lru_cache(maxsize=1)
-def _loaded(function: bytes) -> Callable[[Any], Any]:
-    """Unpickle the function; only the last one is cached, because a function can hold large data."""
-    loaded: Callable[[Any], Any] = pickle.loads(function)
-    return loaded
 
 
 def _info(result: Mapping[str, Any], **ours: Any) -> dict[str, Any]:

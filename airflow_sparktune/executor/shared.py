@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Generic, Protocol, TypeVar
 
+from airflow_sparktune.executor.per_study import PerStudy
 from airflow_sparktune.study.trial import Failure
 
 T = TypeVar("T")
@@ -81,7 +81,7 @@ class BufferedTask:
 
 
 class Broadcast(Protocol):
-    """The attributes of pyspark's Broadcast that this package uses."""
+    """The attributes of pyspark's Broadcast that this package uses; an encrypted one has no `_path`."""
 
     _path: str
 
@@ -100,13 +100,17 @@ def packing(pack: Pack) -> Iterator[None]:
 
 
 @contextmanager
-def opened(task: Broadcast) -> Iterator[Any]:
-    """Yield the task of a broadcast. Its buffers are mapped, also for values unpickled in this context."""
-    content = task.value
-    if not isinstance(content, BufferedTask):
-        yield content
+def opened(task: Broadcast, *, studies: int | None = None) -> Iterator[Any]:
+    """Yield the task of a broadcast. Its buffers are mapped, also for values unpickled in this context.
+
+    The tasks of as many `studies` are kept: PySpark drops the broadcast of one while a trial of another runs.
+    None keeps all.
+    """
+    path = getattr(task, "_path", None)
+    if path is None:
+        yield task.value
         return
-    value, buffers = _load(content, content.path or task._path)
+    value, buffers = _tasks.get(path, lambda: _load(task.value, path), studies=studies)
     token = _buffers.set(buffers)
     try:
         yield value
@@ -126,10 +130,15 @@ def with_advice(failure: Failure | None, task: Broadcast) -> Failure | None:
     )
 
 
-@lru_cache(maxsize=1)
-def _load(content: BufferedTask, path: str) -> tuple[Any, Sequence[memoryview]]:
-    """Map the file and unpickle the task, once for all trials of a study in this worker."""
-    with open(path, "rb") as file:  # noqa: PTH123 - mmap needs the descriptor
+# The task of each study and its buffers, by the path of its broadcast.
+_tasks: PerStudy[str, tuple[Any, Sequence[memoryview]]] = PerStudy()
+
+
+def _load(content: Any, path: str) -> tuple[Any, Sequence[memoryview]]:
+    """Return the task of a broadcast and its buffers; map the file if it has some."""
+    if not isinstance(content, BufferedTask):
+        return content, ()
+    with open(content.path or path, "rb") as file:  # noqa: PTH123 - mmap needs the descriptor
         # Private pages: other trials do not see what one trial writes.
         mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
     data = mapped[len(mapped) - content.size :]

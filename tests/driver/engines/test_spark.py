@@ -27,7 +27,7 @@ from airflow_sparktune.executor.imported import ImportedTask
 from airflow_sparktune.executor.objective import TrialContext
 from airflow_sparktune.executor.shared import Shared
 from airflow_sparktune.study.trial import FailureKind, TrialState
-from tests.driver.spark_objectives import hold
+from tests.driver.spark_objectives import Counted, hold
 from tests.driver.world import PlainSampler, World
 
 pytestmark = pytest.mark.integration
@@ -130,6 +130,22 @@ class TestWorkers:
         assert [one["sum"] for one in seen] == [3, 3, 3, 7, 7, 7]
         for study in (seen[:3], seen[3:]):
             assert len({(one["pid"], one["at"]) for one in study}) == len({one["pid"] for one in study})
+
+    def test_studies_that_take_turns_in_a_worker_load_their_data_once(self, spark: SparkContext) -> None:
+        engine = SparkEngine(lambda: spark)
+        engine.start()
+        task = ImportedTask(f"{HERE}:counts_loads", {}, Shared(Counted()))
+        lanes = [engine.lane(Work(task=lambda: task, study=name)) for name in ("north", "south")]
+        seen: list[list[Any]] = [[], []]
+        for lane in lanes:
+            lane.share()
+        for number in range(6):
+            for lane, found in zip(lanes, seen, strict=True):
+                lane.submit(call(number))
+                found.append(info(ends(lane)[0]))
+        engine.close()
+        for found in seen:
+            assert len({(one["pid"], one["before"]) for one in found}) == len({one["pid"] for one in found})
 
     def test_large_shared_data_is_one_file_for_all_workers(self, spark: SparkContext, slots_of: Any) -> None:
         """Each study has its own file. Workers that start later map it too. It is removed with the study."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,9 +19,11 @@ from airflow_sparktune.executor import shared as shared_module
 from airflow_sparktune.executor.evaluate import Call, Task, evaluate
 from airflow_sparktune.executor.imported import ImportedTask
 from airflow_sparktune.executor.objective import TrialContext
+from airflow_sparktune.executor.per_study import PerStudy
 from airflow_sparktune.executor.pickled import PickledTask
 from airflow_sparktune.executor.reply import Reply
 from airflow_sparktune.executor.shared import BufferedTask, Shared, opened
+from tests.driver.spark_objectives import Counted
 
 MEGABYTE = 1_048_576
 
@@ -57,6 +60,17 @@ def sent(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
         return Worker(tmp_path / "broadcast")
 
     return send
+
+
+class FreshWorker:
+    """A broadcast that a worker has received again: PySpark drops it while another study's trial runs."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = str(path)
+
+    @property
+    def value(self) -> Any:
+        return pickle.loads(Path(self._path).read_bytes())
 
 
 def spec_task(value: Any, objective: str = "tests.driver.spark.test_sharing:loss") -> Task:
@@ -115,7 +129,7 @@ def test_frames_share_pages_too(sent: Any) -> None:
         assert is_mapped(arrow.column("a").chunk(0).to_numpy())
 
 
-def test_writing_to_a_tensor_stays_private(sent: Any) -> None:
+def test_writing_to_a_tensor_stays_private(sent: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A write changes neither the file nor the tensor of another worker."""
     torch = pytest.importorskip("torch")
     values = [torch.ones(600, 600), torch.zeros(MEGABYTE, dtype=torch.bfloat16), torch.arange(MEGABYTE)[::2]]
@@ -124,7 +138,7 @@ def test_writing_to_a_tensor_stays_private(sent: Any) -> None:
         found = task.shared_data.value
         assert all(torch.equal(mine, theirs) for mine, theirs in zip(found, values, strict=True))
         found[0][0, 0] = 7
-    shared_module._load.cache_clear()
+    monkeypatch.setattr(shared_module, "_tasks", PerStudy())
     with opened(worker) as task:
         assert task.shared_data.value[0][0, 0] == 1
 
@@ -198,3 +212,35 @@ def test_the_driver_releases_its_copy(sent: Any) -> None:
     del value, task
     gc.collect()
     assert alive() is None
+
+
+@pytest.mark.parametrize(("studies", "loads"), [(2, 2), (1, 8)])
+def test_studies_that_take_turns_in_a_worker_are_loaded_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, studies: int, loads: int
+) -> None:
+    """A worker keeps as many as share the application, so that the data of an ended study is freed."""
+    monkeypatch.setattr(Counted, "loads", 0)
+    task = spec_task(Counted(), "tests.driver.spark_objectives:counts_loads")
+    for name in ("north", "south"):
+        (tmp_path / name).write_bytes(pickle.dumps(task))
+    for number in range(4):
+        for name in ("north", "south"):
+            trial = TrialContext(number, seed=1, attempt=1, tries=1)
+            list(evaluate(FreshWorker(tmp_path / name), Call({}, trial, name, studies), iter([0])))
+    assert Counted.loads == loads
+
+
+def test_functions_of_studies_that_take_turns_are_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where encryption leaves a broadcast without a file."""
+    monkeypatch.setattr(Counted, "loads", 0)
+    functions = [pickle.dumps(partial(loss_of, name, Counted())) for name in ("north", "south")]
+    for number in range(4):
+        for function in functions:
+            trial = TrialContext(number, seed=1, attempt=1, tries=1)
+            worker = SimpleNamespace(value=PickledTask(function, pickle.dumps))
+            list(evaluate(worker, Call(pickle.dumps({}), trial, "", 2), iter([0])))  # type: ignore[arg-type]
+    assert Counted.loads == 2
+
+
+def loss_of(study: str, data: Counted, params: Any) -> float:
+    return 0.0
