@@ -6,6 +6,7 @@ Only this file, `hyperopt_tpe` and `driver/fmin` know hyperopt's documents.
 from __future__ import annotations
 
 import random
+import threading
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -189,17 +190,22 @@ def guarded_atpe() -> Suggest:
     return suggest
 
 
+# Held while the global random states are seeded for one study, which another must not draw from or restore.
+_seeding = threading.Lock()
+
+
 @contextmanager
 def _global_seed(seed: int) -> Iterator[None]:
     """Seed the global random states in this context: atpe draws from them and ignores its seed."""
-    python, numpy_ = random.getstate(), numpy.random.get_state()
-    random.seed(seed)
-    numpy.random.seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        numpy.random.set_state(numpy_)
+    with _seeding:
+        python, numpy_ = random.getstate(), numpy.random.get_state()
+        random.seed(seed)
+        numpy.random.seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            numpy.random.set_state(numpy_)
 
 
 _NAMED: Mapping[str, Callable[[], Suggest]] = {

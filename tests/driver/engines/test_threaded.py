@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from airflow_sparktune.driver.engines import threaded
 from airflow_sparktune.driver.engines.base import Ended, LaneEvent, Lost, Patience, Work
 from airflow_sparktune.driver.engines.on_driver import DriverEngine
 from airflow_sparktune.driver.engines.shares import SharingEngine
@@ -29,7 +30,7 @@ def no_task() -> Any:
 class FakeEngine(SharingEngine["FakeLane"]):
     """Has two slots, and runs `run` for each trial."""
 
-    slots = 2
+    slots: int = 2
 
     def __init__(self, run: Callable[[int], Reply]) -> None:
         super().__init__()
@@ -216,3 +217,88 @@ def test_the_wait_ends_in_time_without_events(slots_of: SlotsOf) -> None:
     slots = slots_of(lambda number: Reply(0.0, loss=0.0))
     assert slots.events(wait_s=0) == []
     assert slots.events(wait_s=0.01) == []
+
+
+class TestTwoLanes:
+    """Two studies on one engine, each in a lane."""
+
+    @pytest.fixture
+    def engine(self) -> Iterator[FakeEngine]:
+        self.go = threading.Event()
+
+        def run(number: int) -> Reply:
+            if number == 13:
+                raise DriverLost("gone")
+            if number >= 20:
+                self.go.wait(PATIENCE_S)
+            return Reply(0.0, loss=float(number))
+
+        engine = FakeEngine(run)
+        yield engine
+        self.go.set()
+        engine.close()
+
+    @pytest.mark.parametrize("change", ["close", "open"])
+    def test_a_changed_share_wakes_the_others(
+        self, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, change: str
+    ) -> None:
+        """Not the poll of the capacity, which would come a second later."""
+        monkeypatch.setattr(threaded, "CAPACITY_S", PATIENCE_S)
+        waiting, other = engine.lane(), engine.lane()
+        waiting.events(wait_s=0)  # the wake for the other lane
+        began = time.monotonic()
+        then = threading.Thread(target=other.close if change == "close" else engine.lane)
+        then.start()
+        assert waiting.events(wait_s=None) == []
+        assert time.monotonic() - began < PATIENCE_S / 2
+        then.join()
+        assert waiting.capacity == (2 if change == "close" else 1)
+
+    def test_an_error_comes_out_of_its_own_lane(self, engine: FakeEngine) -> None:
+        failing, other = engine.lane(), engine.lane()
+        failing.submit(call(13))
+        other.submit(call(3))
+        with pytest.raises(DriverLost):
+            wait(failing, 1)
+        failing.close()
+        assert wait(other, 1) == [Ended(3, Reply(0.0, loss=3.0))]
+        assert other.capacity == 2
+
+    def test_closing_a_lane_cancels_its_trials_only(self, engine: FakeEngine) -> None:
+        closed, other = engine.lane(), engine.lane()
+        closed.submit(call(20))
+        other.submit(call(20))
+        closed.close()
+        assert closed.ended.is_set()
+        assert not other.ended.is_set()
+        closed.submit(call(21))
+        self.go.set()
+        assert wait(other, 1) == [Ended(20, Reply(0.0, loss=20.0))]
+        assert 21 not in [each.trial.number for each in closed.calls]
+
+    def test_a_trial_knows_its_study_and_how_many_there_are(self, engine: FakeEngine) -> None:
+        alone = engine.lane()
+        alone.submit(call(0))
+        wait(alone, 1)
+        named = engine.lane(Work(task=no_task, study="north"))
+        named.submit(call(0))
+        wait(named, 1)
+        seen = [(each.name, each.studies) for each in (*alone.calls, *named.calls)]
+        assert seen == [("trial 0", 1), ("north trial 0", 2)]
+
+    def test_parallelism_limits_a_share(self, engine: FakeEngine) -> None:
+        """A lane alone may submit more trials than there are slots."""
+        alone = engine.lane(Work(task=no_task, parallelism=5))
+        assert alone.capacity == 5
+        engine.slots = 7
+        lanes = [alone, engine.lane(Work(task=no_task, parallelism=1)), engine.lane()]
+        assert [lane.capacity for lane in lanes] == [3, 1, 2]
+
+    def test_an_interrupt_needs_no_lock(self, engine: FakeEngine) -> None:
+        """A signal handler may run while its own thread holds the lock."""
+        lanes = [engine.lane(), engine.lane()]
+        with engine._changing:
+            engine.interrupt(KeyboardInterrupt())
+        for lane in lanes:
+            with pytest.raises(KeyboardInterrupt):
+                wait(lane, 1)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from hyperopt.base import Domain
 
 from airflow_sparktune import space as ours
 from airflow_sparktune.driver.fmin.sampler import FminSampler
+from airflow_sparktune.driver.samplers import hyperopt as hyperopt_adapter
 from airflow_sparktune.driver.samplers import sampler_of
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.driver.samplers.hyperopt_space import hyperopt_space, read_dimensions
@@ -208,6 +210,27 @@ def test_atpe_may_start_without_a_known_loss() -> None:
     sampler = FminSampler(Domain(None, space), atpe.suggest, generator=np.random.default_rng(7))
     sampler.tell(Trial(number=0, params=0.5, point={"x": 0.5}))
     assert 0 <= sampler.ask(1, seed=0).params <= 1
+
+
+def test_studies_do_not_draw_from_each_others_global_random_state() -> None:
+    """atpe draws from the state of the process, which several studies may seed at the same time."""
+    entered, drawn = threading.Event(), threading.Event()
+
+    def other_study() -> None:
+        with hyperopt_adapter._global_seed(2):
+            entered.set()
+            drawn.wait(10.0)
+
+    with hyperopt_adapter._global_seed(1):
+        alone = random.random()
+    other = threading.Thread(target=other_study)
+    with hyperopt_adapter._global_seed(1):
+        other.start()
+        entered.wait(0.1)
+        found = random.random()
+        drawn.set()
+    other.join()
+    assert found == alone
 
 
 def tell_some(sampler: Sampler, space: Any, numbers: range) -> list[Trial]:

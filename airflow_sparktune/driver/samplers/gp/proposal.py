@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from airflow_sparktune.driver.samplers.gp.acquisition import log_expected_improvement, polish
 from airflow_sparktune.driver.samplers.gp.axis import Array
@@ -20,6 +19,7 @@ from airflow_sparktune.driver.samplers.gp.noise import Noise
 from airflow_sparktune.driver.samplers.gp.scale import LossScale
 from airflow_sparktune.driver.samplers.gp.space import EncodedSpace
 from airflow_sparktune.driver.samplers.gp.start import spread
+from airflow_sparktune.driver.samplers.gp.threads import one_blas_thread
 
 log = logging.getLogger(__name__)
 
@@ -62,13 +62,10 @@ class Proposer:
         self._space = space
         self._fits = Fits(space)
         self._said_exhausted = False
-        self._threads = ThreadpoolController()
 
     def propose(self, history: History, rng: np.random.Generator) -> tuple[Array, str]:
         """Return the next row, and its method: `gp`, `gp: branch` or `gp: tpe`."""
-        # For matrices this small, threads cost more in synchronisation than they gain, and they would take
-        # cores from trials.
-        with self._threads.limit(limits=1, user_api="blas"):
+        with one_blas_thread():
             # Repeats with equal losses would push the fitted noise to zero, and the process needs some noise
             # to explain ruggedness.
             results = history if history.noisy else history.distinct()
@@ -89,7 +86,7 @@ class Proposer:
 
         All repeats of a configuration share one expected loss.
         """
-        with self._threads.limit(limits=1, user_api="blas"):
+        with one_blas_thread():
             kept = history.chosen(_MOST, np.random.default_rng(len(history.losses)))
             scale, settings = history.scale, self._fits.latest(history)
             targets = scale.targets(history.filled)[kept]
