@@ -11,9 +11,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from airflow_sparktune.driver.engines.base import Patience, Work
-from airflow_sparktune.driver.engines.shares import SharingEngine
-from airflow_sparktune.driver.engines.threaded import ThreadedLane
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.stopping import StoppingRules
 from airflow_sparktune.driver.tuner import Tuner
@@ -23,47 +20,8 @@ from airflow_sparktune.study.journal.follow import read_whole
 from airflow_sparktune.study.stopping import rules_of
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.storage.deadline import DeadlineStorage
+from tests.driver.threads import ThreadEngine
 from tests.driver.world import SEED, DigestSampler, by_x, spec
-
-
-class ThreadEngine(SharingEngine["ThreadLane"]):
-    """Runs trials of about `trial_s` seconds."""
-
-    def __init__(self, slots: int, trial_s: float) -> None:
-        super().__init__()
-        self._slots = slots
-        self.trial_s = trial_s
-
-    @property
-    def slots(self) -> int:
-        return self._slots
-
-    def start(self) -> None:
-        pass
-
-    def describe(self) -> dict[str, str | None]:
-        return {}
-
-    def lane(self, work: Work) -> ThreadLane:
-        return self.admit(ThreadLane(self, work))
-
-
-class ThreadLane(ThreadedLane):
-    def __init__(self, engine: ThreadEngine, work: Work) -> None:
-        super().__init__(engine, work)
-        self._trial_s = engine.trial_s
-
-    def prepare(self, patience: Patience) -> None:
-        pass
-
-    def _run(self, call: Call) -> Reply:
-        time.sleep(self._trial_s * (1 + call.trial.number % 3) / 2)
-        reply = by_x(call).reply
-        assert reply is not None
-        return reply
-
-    def _cancel(self, number: int) -> None:
-        pass
 
 
 def main(address: str, slots: int, max_evals: int, grace_s: float = 0.0, trial_s: float = 0.004) -> None:
@@ -75,12 +33,19 @@ def main(address: str, slots: int, max_evals: int, grace_s: float = 0.0, trial_s
     recorder = Recorder.open(
         storage, follower, spec=asked, seed=SEED, dimensions=(), take_over=True, grace_s=grace_s
     )
+
+    def run(call: Call) -> Reply:
+        time.sleep(trial_s * (1 + call.trial.number % 3) / 2)
+        reply = by_x(call).reply
+        assert reply is not None
+        return reply
+
     tuner = Tuner(
         spec=asked,
         seed=SEED,
         recorder=recorder,
         sampler=DigestSampler(),
-        lane=ThreadEngine(slots, trial_s).lane(Work(task=dict)),
+        lane=ThreadEngine(run, slots=slots).lane(),
         rules=StoppingRules(rules_of(asked), ran_s=recorder.elapsed_s, clock=recorder.clock),
     )
     recorder.close(tuner.run())

@@ -5,65 +5,21 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
 from airflow_sparktune.driver.engines import threaded
 from airflow_sparktune.driver.engines.base import Ended, LaneEvent, Lost, Patience, Work
 from airflow_sparktune.driver.engines.on_driver import DriverEngine
-from airflow_sparktune.driver.engines.shares import SharingEngine
-from airflow_sparktune.driver.engines.threaded import ThreadedLane, WorkerLost
+from airflow_sparktune.driver.engines.threaded import WorkerLost
 from airflow_sparktune.errors import DriverLost
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.imported import ImportedTask
 from airflow_sparktune.executor.objective import TrialContext
 from airflow_sparktune.executor.reply import Reply
+from tests.driver.threads import ThreadEngine, ThreadLane, no_task
 
 PATIENCE_S = 10.0
-
-
-def no_task() -> Any:
-    raise NotImplementedError
-
-
-class FakeEngine(SharingEngine["FakeLane"]):
-    """Has two slots, and runs `run` for each trial."""
-
-    slots: int = 2
-
-    def __init__(self, run: Callable[[int], Reply]) -> None:
-        super().__init__()
-        self.run = run
-
-    def start(self) -> None:
-        pass
-
-    def describe(self) -> dict[str, str | None]:
-        return {}
-
-    def lane(self, work: Work = Work(task=no_task)) -> FakeLane:  # noqa: B008
-        return self.admit(FakeLane(self, work))
-
-
-class FakeLane(ThreadedLane):
-    """Ends the trials whose numbers are cancelled."""
-
-    def __init__(self, engine: FakeEngine, work: Work) -> None:
-        super().__init__(engine, work)
-        self.calls: list[Call] = []
-        self.ended = threading.Event()
-        self._do = engine.run
-
-    def prepare(self, patience: Patience) -> None:
-        pass
-
-    def _run(self, call: Call) -> Reply:
-        self.calls.append(call)
-        return self._do(call.trial.number)
-
-    def _cancel(self, number: int) -> None:
-        self.ended.set()
 
 
 def call(number: int) -> Call:
@@ -71,11 +27,11 @@ def call(number: int) -> Call:
 
 
 @pytest.fixture
-def slots_of() -> Iterator[Callable[[Callable[[int], Reply]], FakeLane]]:
-    made: list[FakeLane] = []
+def slots_of() -> Iterator[Callable[[Callable[[int], Reply]], ThreadLane]]:
+    made: list[ThreadLane] = []
 
-    def make(run: Callable[[int], Reply]) -> FakeLane:
-        made.append(FakeEngine(run).lane())
+    def make(run: Callable[[int], Reply]) -> ThreadLane:
+        made.append(ThreadEngine(lambda call: run(call.trial.number)).lane())
         return made[-1]
 
     yield make
@@ -84,10 +40,10 @@ def slots_of() -> Iterator[Callable[[Callable[[int], Reply]], FakeLane]]:
         slots.close()
 
 
-SlotsOf = Callable[[Callable[[int], Reply]], FakeLane]
+SlotsOf = Callable[[Callable[[int], Reply]], ThreadLane]
 
 
-def wait(slots: FakeLane, count: int) -> list[LaneEvent]:
+def wait(slots: ThreadLane, count: int) -> list[LaneEvent]:
     found: list[LaneEvent] = []
     until = time.monotonic() + PATIENCE_S
     while len(found) < count and time.monotonic() < until:
@@ -223,7 +179,7 @@ class TestTwoLanes:
     """Two studies on one engine, each in a lane."""
 
     @pytest.fixture
-    def engine(self) -> Iterator[FakeEngine]:
+    def engine(self) -> Iterator[ThreadEngine]:
         self.go = threading.Event()
 
         def run(number: int) -> Reply:
@@ -233,14 +189,14 @@ class TestTwoLanes:
                 self.go.wait(PATIENCE_S)
             return Reply(0.0, loss=float(number))
 
-        engine = FakeEngine(run)
+        engine = ThreadEngine(lambda call: run(call.trial.number))
         yield engine
         self.go.set()
         engine.close()
 
     @pytest.mark.parametrize("change", ["close", "open"])
     def test_a_changed_share_wakes_the_others(
-        self, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, change: str
+        self, engine: ThreadEngine, monkeypatch: pytest.MonkeyPatch, change: str
     ) -> None:
         """Not the poll of the capacity, which would come a second later."""
         monkeypatch.setattr(threaded, "CAPACITY_S", PATIENCE_S)
@@ -254,7 +210,7 @@ class TestTwoLanes:
         then.join()
         assert waiting.capacity == (2 if change == "close" else 1)
 
-    def test_an_error_comes_out_of_its_own_lane(self, engine: FakeEngine) -> None:
+    def test_an_error_comes_out_of_its_own_lane(self, engine: ThreadEngine) -> None:
         failing, other = engine.lane(), engine.lane()
         failing.submit(call(13))
         other.submit(call(3))
@@ -264,7 +220,7 @@ class TestTwoLanes:
         assert wait(other, 1) == [Ended(3, Reply(0.0, loss=3.0))]
         assert other.capacity == 2
 
-    def test_closing_a_lane_cancels_its_trials_only(self, engine: FakeEngine) -> None:
+    def test_closing_a_lane_cancels_its_trials_only(self, engine: ThreadEngine) -> None:
         closed, other = engine.lane(), engine.lane()
         closed.submit(call(20))
         other.submit(call(20))
@@ -276,7 +232,7 @@ class TestTwoLanes:
         assert wait(other, 1) == [Ended(20, Reply(0.0, loss=20.0))]
         assert 21 not in [each.trial.number for each in closed.calls]
 
-    def test_a_trial_knows_its_study_and_how_many_there_are(self, engine: FakeEngine) -> None:
+    def test_a_trial_knows_its_study_and_how_many_there_are(self, engine: ThreadEngine) -> None:
         alone = engine.lane()
         alone.submit(call(0))
         wait(alone, 1)
@@ -286,15 +242,15 @@ class TestTwoLanes:
         seen = [(each.name, each.studies) for each in (*alone.calls, *named.calls)]
         assert seen == [("trial 0", 1), ("north trial 0", 2)]
 
-    def test_parallelism_limits_a_share(self, engine: FakeEngine) -> None:
+    def test_parallelism_limits_a_share(self) -> None:
         """A lane alone may submit more trials than there are slots."""
-        alone = engine.lane(Work(task=no_task, parallelism=5))
-        assert alone.capacity == 5
-        engine.slots = 7
+        engine = ThreadEngine(lambda _: Reply(0.0), slots=7)
+        alone = engine.lane(Work(task=no_task, parallelism=9))
+        assert alone.capacity == 9
         lanes = [alone, engine.lane(Work(task=no_task, parallelism=1)), engine.lane()]
         assert [lane.capacity for lane in lanes] == [3, 1, 2]
 
-    def test_an_interrupt_needs_no_lock(self, engine: FakeEngine) -> None:
+    def test_an_interrupt_needs_no_lock(self, engine: ThreadEngine) -> None:
         """A signal handler may run while its own thread holds the lock."""
         lanes = [engine.lane(), engine.lane()]
         with engine._changing:
