@@ -12,12 +12,12 @@ from airflow_sparktune import connections
 from airflow_sparktune.errors import SparktuneError, StorageError, revive
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.phase import Phase, phase_of
+from airflow_sparktune.study.plain import flat
 from airflow_sparktune.study.result import summary, trial_row
 from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial
-from airflow_sparktune.tracking.values import flat
 
 if TYPE_CHECKING:
     import pandas

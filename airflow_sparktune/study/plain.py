@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow_sparktune.errors import SpecError
@@ -44,6 +44,19 @@ def is_numeric(value: Any) -> bool:
         return isinstance(value, str) and math.isfinite(float(value))
     except ValueError:
         return False
+
+
+def flat(values: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the leaves of nested objects, named by their path; an unnamed value is called `value`.
+
+    >>> dict(flat({"svm": {"C": 1.0, "kernels": ["rbf"]}, "seed": 3}))
+    {'svm.C': 1.0, 'svm.kernels': ['rbf'], 'seed': 3}
+    """
+    if isinstance(values, Mapping):  # an empty one has no leaves
+        for key, value in values.items():
+            yield from flat(value, f"{name}.{key}" if name else str(key))
+    else:
+        yield name or "value", values
 
 
 def plain(value: Any, *, what: str) -> Any:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow_sparktune.study.metric import Metric
+from airflow_sparktune.study.plain import flat
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialPurpose, improving
@@ -27,19 +27,6 @@ def digest(value: Any) -> str:
 def result_digest(trial: Trial) -> str:
     """Return a hash of a trial's result; fields of later versions do not change it."""
     return digest([trial.state.value, trial.loss, trial.end])
-
-
-def flat(values: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the leaves of nested objects, named by their path; an unnamed value is called `value`.
-
-    >>> dict(flat({"svm": {"C": 1.0, "kernels": ["rbf"]}, "seed": 3}))
-    {'svm.C': 1.0, 'svm.kernels': ['rbf'], 'seed': 3}
-    """
-    if isinstance(values, Mapping):  # an empty one has no leaves
-        for key, value in values.items():
-            yield from flat(value, f"{name}.{key}" if name else str(key))
-    else:
-        yield name or "value", values
 
 
 def text(value: Any) -> str:
