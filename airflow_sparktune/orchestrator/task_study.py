@@ -38,9 +38,9 @@ _KEY = "study"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
-    """What the task state store holds: the run's token, and the generation as of the last try.
+    """The content of the task state store: the run's token, and the generation of the last try.
 
-    Airflow sets max_tries anew on a clear, but not on a retry. The new value may be the old one, if the task
+    A clear sets max_tries again, a retry does not. The new value may be the old one, if the task
     has fewer retries than before; then `clears` tells, the number of clears of any tasks in the run.
     """
 

@@ -140,7 +140,7 @@ class LaneSuite(_Suite):
         assert lane.capacity == 2
 
     def test_each_trial_ends_once_with_its_own_loss(self, lane: Lane) -> None:
-        """A slot runs one trial after another, in whatever order the running trials end."""
+        """A slot runs one trial after another; running trials may end in any order."""
         for number in (0, 1):
             lane.submit(call(number, loss=number / 2))
         found: list[LaneEvent] = []

@@ -1,4 +1,4 @@
-"""Whether the repeats show any noise. If they show none, differences are compared without a test."""
+"""Tell whether the repeats show noise. If not, differences are compared without a test."""
 
 from __future__ import annotations
 

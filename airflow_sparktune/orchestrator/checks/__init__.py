@@ -1,1 +1,1 @@
-"""What is wrong with a study that can be seen without Spark."""
+"""Find errors of a study before Spark starts."""

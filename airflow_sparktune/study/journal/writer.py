@@ -81,7 +81,7 @@ class StreamWriter:
     def restore(self, earlier: Mapping[str, bytes]) -> bool:
         """If someone has removed the study, write the `earlier` segments and this stream again; return that.
 
-        Raises Superseded if another driver has begun the study anew meanwhile.
+        Raises Superseded if another driver has started the study over meanwhile.
         """
         if not self.events or has_opened(self._storage, self.stream):
             return False

@@ -1,4 +1,4 @@
-"""Which studies of a task to keep, as a user writes it: a number of studies, or an age."""
+"""The user's rule for the studies of a task to keep: a number of studies, or an age."""
 
 from __future__ import annotations
 

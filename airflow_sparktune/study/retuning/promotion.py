@@ -68,7 +68,7 @@ def put_on_record(study: Study, address: str, champions: Champions, *, at: float
 def promote(study: Study, address: str, *, at: float, by: str) -> Promotion:
     """Make the winner of a study the champion, unless production has changed since the study began.
 
-    The record is the one beside the study, whatever its journal names: others may write to a journal.
+    Uses the record beside the study and ignores the one in its journal, to which others may write.
     """
     decision = study.decision
     if decision is None or study.spec is None:

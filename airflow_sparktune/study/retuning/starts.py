@@ -64,7 +64,7 @@ class WarmPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Basis:
-    """What a decision rests on, as its study found it at its first attempt.
+    """The state of production and the data on which a study's decision is based, as of its first attempt.
 
     `champion` is the number of the entry that was in production, None if there was none. `moment` is the time
     of the study's data, in seconds since 1970.

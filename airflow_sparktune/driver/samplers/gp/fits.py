@@ -31,7 +31,7 @@ class Fits:
         """Return the fit for the number of results in the history.
 
         It starts from the fit for the largest power of two below, which starts from the prior means. So every
-        history has the same two fits, whatever was asked before.
+        history has the same two fits, also after other requests.
         """
         count = last_fit(len(history.losses))
         base = _power_of_two(count)
