@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_sparktune import errors
 from airflow_sparktune.errors import *  # noqa: F403 - re-exported: see __all__
-
-__version__ = "0.1.0"
+from airflow_sparktune.version import __version__
 
 if TYPE_CHECKING:
     from airflow_sparktune.driver.fmin.spark_trials import SparkTrials as SparkTrials

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from traceback import format_exception, format_tb
 from typing import Any, ClassVar
 
-from airflow_sparktune.study.journal.bounds import printable
+from airflow_sparktune.printable import printable
 
 __all__ = [
     "DriverLost",

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_sparktune import connections
 from airflow_sparktune.errors import SparktuneError, StorageError, revive
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.follow import read_study
+from airflow_sparktune.study.json_values import flat
 from airflow_sparktune.study.phase import Phase, phase_of
-from airflow_sparktune.study.plain import flat
 from airflow_sparktune.study.result import summary, trial_row
-from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial

@@ -7,8 +7,9 @@ from importlib import import_module
 
 import click
 
-from airflow_sparktune import __version__, connections
+from airflow_sparktune import connections
 from airflow_sparktune.errors import SparktuneError
+from airflow_sparktune.version import __version__
 
 # Name -> (the module of this folder with the command, its line in the help).
 COMMANDS: Mapping[str, tuple[str, str]] = {
@@ -79,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return int(code or 0)
     except SparktuneError as error:
-        from airflow_sparktune.study.journal.bounds import printable
+        from airflow_sparktune.printable import printable
 
         click.echo(f"sparktune: {printable(str(error))}", err=True)
         return 1 if error.retryable else 2

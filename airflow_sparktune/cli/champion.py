@@ -9,11 +9,11 @@ import time
 import click
 
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.journal.bounds import printable
+from airflow_sparktune.printable import printable
+from airflow_sparktune.study.formatting import number, params
+from airflow_sparktune.study.record.champions import Champions, segments
+from airflow_sparktune.study.record.entries import Entry
 from airflow_sparktune.study.result import iso
-from airflow_sparktune.study.retuning.champions import Champions, segments
-from airflow_sparktune.study.retuning.entries import Entry
-from airflow_sparktune.study.rounded import number, params
 
 
 @click.command()

@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.definition import ARGUMENTS, SpecField
 from airflow_sparktune.study.journal.decode import decoded
-from airflow_sparktune.study.plain import shown
-from airflow_sparktune.study.spec import ARGUMENTS, SpecField
+from airflow_sparktune.study.json_values import shown
 
 Command = Callable[..., Any]
 

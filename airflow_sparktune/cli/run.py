@@ -12,9 +12,9 @@ from airflow_sparktune.cli.overrides import overridden, spec_options
 from airflow_sparktune.cli.spec_file import read_written_spec
 from airflow_sparktune.errors import PlatformError, SpecError
 from airflow_sparktune.study.address import folder_of
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.follow import read_study
-from airflow_sparktune.study.retuning.earlier import address_in
-from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.record.earlier import address_in
 
 _MASTER = re.compile(r"local(\[.+\])?|local-cluster\[.+\]|spark://.+:\d+(,.+)?|yarn|k8s://.+")
 

@@ -9,11 +9,11 @@ import click
 
 from airflow_sparktune.cli.text import print_result, require_study
 from airflow_sparktune.errors import StorageError
-from airflow_sparktune.study.journal.bounds import printable
+from airflow_sparktune.printable import printable
+from airflow_sparktune.study.formatting import number, params
 from airflow_sparktune.study.journal.output import read_output
 from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.result import summary, trial_row
-from airflow_sparktune.study.rounded import number, params
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial

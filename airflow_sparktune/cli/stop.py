@@ -9,9 +9,9 @@ import click
 
 from airflow_sparktune.cli.text import require_study, state_text
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.journal.bounds import printable
+from airflow_sparktune.printable import printable
+from airflow_sparktune.study.formatting import number
 from airflow_sparktune.study.phase import phase_of
-from airflow_sparktune.study.rounded import number
 from airflow_sparktune.study.stop_request import request_stop
 from airflow_sparktune.study.storage import open_storage
 

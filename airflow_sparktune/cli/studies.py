@@ -10,13 +10,13 @@ import click
 
 from airflow_sparktune.cli.text import require_study, result_texts, state_text
 from airflow_sparktune.errors import StorageError
-from airflow_sparktune.study.journal.bounds import printable
+from airflow_sparktune.printable import printable
+from airflow_sparktune.study.definition import FIELDS
+from airflow_sparktune.study.formatting import number, params
 from airflow_sparktune.study.journal.follow import read_study
+from airflow_sparktune.study.record.keep import Keep
+from airflow_sparktune.study.record.retention import addresses, find, removable, remove_all
 from airflow_sparktune.study.result import iso
-from airflow_sparktune.study.retuning.keep import Keep
-from airflow_sparktune.study.retuning.retention import addresses, find, removable, remove_all
-from airflow_sparktune.study.rounded import number, params
-from airflow_sparktune.study.spec import FIELDS
 from airflow_sparktune.study.study import Study
 
 
@@ -85,8 +85,8 @@ def remove_command(root: str, keep: str, yes: bool) -> None:
     extra = removable(found, kept, problems, now=time.time())
     _print_problems(problems)
     for each in extra:
-        heard = (iso(each.heard) or "")[:16].replace("T", " ") if each.heard else "partly removed  "
-        click.echo(printable(f"{heard}  {_below(root, each.address)}"))
+        when = (iso(each.last_event) or "")[:16].replace("T", " ") if each.last_event else "partly removed  "
+        click.echo(printable(f"{when}  {_below(root, each.address)}"))
     if not extra:
         click.echo(f"nothing to remove: {len(found)} studies, all kept")
         return

@@ -7,7 +7,7 @@ import time
 import click
 
 from airflow_sparktune.errors import StorageError
-from airflow_sparktune.study.journal.bounds import printable
+from airflow_sparktune.printable import printable
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.phase import Phase, phase_of
 from airflow_sparktune.study.result import end_text, iso, summary

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, HTTPException, Query, Request
 
-from airflow_sparktune.dashboard.place import Place
+from airflow_sparktune.dashboard.task_key import TaskKey
 
 log = logging.getLogger(__name__)
 
@@ -64,12 +64,12 @@ async def checked_dag(dag_id: str) -> str:
     return _checked("dag_id", dag_id, _KEY)
 
 
-async def checked_task(dag_id: str, task_id: str) -> Place:
+async def checked_task(dag_id: str, task_id: str) -> TaskKey:
     """Return the task in the path."""
     return _task(dag_id, task_id)
 
 
-async def checked_place(dag_id: str, task_id: str, run_id: str, map_index: str = "") -> Place:
+async def checked_instance(dag_id: str, task_id: str, run_id: str, map_index: str = "") -> TaskKey:
     """Return the task instance in the path."""
     index = -1 if map_index in _UNMAPPED else int(_checked("map_index", map_index, _INDEX))
     run = _checked("run_id", run_id, _RUN)
@@ -83,8 +83,8 @@ async def checked_runs(
     return tuple(_checked("run_id", each, _RUN) for each in run or ())
 
 
-def _task(dag_id: str, task_id: str) -> Place:
-    return Place(_checked("dag_id", dag_id, _KEY), _checked("task_id", task_id, _KEY))
+def _task(dag_id: str, task_id: str) -> TaskKey:
+    return TaskKey(_checked("dag_id", dag_id, _KEY), _checked("task_id", task_id, _KEY))
 
 
 def _checked(what: str, value: str, pattern: re.Pattern[str]) -> str:

@@ -9,16 +9,16 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from airflow_sparktune.dashboard.access import checked_dag, checked_place, checked_task
+from airflow_sparktune.dashboard.access import checked_dag, checked_instance, checked_task
 from airflow_sparktune.dashboard.login import Login
 from airflow_sparktune.dashboard.page import assets
 from airflow_sparktune.dashboard.page.masking import Mask, airflow_mask
 from airflow_sparktune.dashboard.page.replies import accepts_gzip
-from airflow_sparktune.dashboard.place import Catalogue
 from airflow_sparktune.dashboard.restore import add_restore
 from airflow_sparktune.dashboard.routes import StudyRoutes
 from airflow_sparktune.dashboard.stop import add_stop
 from airflow_sparktune.dashboard.study_cache import StudyCache
+from airflow_sparktune.dashboard.task_key import Catalogue
 from airflow_sparktune.dashboard.workers import Busy, Workers
 from airflow_sparktune.errors import StorageError
 
@@ -82,7 +82,7 @@ def _add_pages(router: APIRouter, workers: Workers, *, change_token: str | None)
     async def history_page() -> HTMLResponse:
         return HTMLResponse(assets.page("history.html", change_token=change_token))
 
-    @router.get("/tasks/{task_id}/runs/{run_id}/", dependencies=[Depends(checked_place)])
+    @router.get("/tasks/{task_id}/runs/{run_id}/", dependencies=[Depends(checked_instance)])
     async def study_page() -> HTMLResponse:
         return HTMLResponse(assets.page("study.html", change_token=change_token))
 

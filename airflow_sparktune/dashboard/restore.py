@@ -11,14 +11,14 @@ from fastapi import APIRouter, Depends, HTTPException, Query
 from pydantic import BaseModel
 
 from airflow_sparktune.dashboard.access import checked_task, require_same_origin
-from airflow_sparktune.dashboard.place import Catalogue, Place
+from airflow_sparktune.dashboard.task_key import Catalogue, TaskKey
 from airflow_sparktune.dashboard.workers import Workers
 from airflow_sparktune.errors import RecordError, StorageError
-from airflow_sparktune.study.retuning.champions import Champions, segments
+from airflow_sparktune.study.record.champions import Champions, segments
 
 log = logging.getLogger(__name__)
 
-Task = Annotated[Place, Depends(checked_task)]
+Task = Annotated[TaskKey, Depends(checked_task)]
 Segment = Annotated[str | None, Query(max_length=250)]
 
 
@@ -49,7 +49,7 @@ def add_restore(
         return await workers.run(lambda: _restore(catalogue, task, segment, entry, by))
 
 
-def _restore(catalogue: Catalogue, task: Place, segment: str | None, number: int, by: str) -> RestoreReply:
+def _restore(catalogue: Catalogue, task: TaskKey, segment: str | None, number: int, by: str) -> RestoreReply:
     root = catalogue.record(task)
     # An unknown segment would start a new record.
     if root is None or segment not in segments(root):

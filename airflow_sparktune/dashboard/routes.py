@@ -9,7 +9,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 
-from airflow_sparktune.dashboard.access import checked_place, checked_runs, checked_task
+from airflow_sparktune.dashboard.access import checked_instance, checked_runs, checked_task
 from airflow_sparktune.dashboard.page.history import RunHistory
 from airflow_sparktune.dashboard.page.html_report import report
 from airflow_sparktune.dashboard.page.importance import Importances
@@ -24,8 +24,8 @@ from airflow_sparktune.dashboard.page.view import (
     study_reply,
     trial_reply,
 )
-from airflow_sparktune.dashboard.place import Catalogue, Place
 from airflow_sparktune.dashboard.study_cache import StudyCache
+from airflow_sparktune.dashboard.task_key import Catalogue, TaskKey
 from airflow_sparktune.dashboard.workers import Workers
 from airflow_sparktune.study.address import part
 from airflow_sparktune.study.journal.output import read_output
@@ -33,8 +33,8 @@ from airflow_sparktune.study.storage import open_storage
 
 log = logging.getLogger(__name__)
 
-Task = Annotated[Place, Depends(checked_task)]
-TaskInstance = Annotated[Place, Depends(checked_place)]
+Task = Annotated[TaskKey, Depends(checked_task)]
+TaskInstance = Annotated[TaskKey, Depends(checked_instance)]
 Runs = Annotated[tuple[str, ...], Depends(checked_runs)]
 TaskState = Annotated[str | None, Query(max_length=40)]
 
@@ -68,7 +68,7 @@ class StudyRoutes:
     async def study(
         self,
         request: Request,
-        place: TaskInstance,
+        key: TaskInstance,
         after: int = 0,
         stream: str = "",
         generation: int | None = None,
@@ -77,7 +77,7 @@ class StudyRoutes:
         """Return the study, with the trials that changed after event `after` of `stream`."""
 
         def read() -> Response:
-            title, found = self._catalogue.title(place), self._catalogue.generations(place)
+            title, found = self._catalogue.title(key), self._catalogue.generations(key)
             if not found:
                 message = self._catalogue.trouble()
                 return json_response(
@@ -104,11 +104,11 @@ class StudyRoutes:
 
         return await self._answer(read, request)
 
-    async def trial(self, request: Request, place: TaskInstance, number: int, generation: int) -> Response:
+    async def trial(self, request: Request, key: TaskInstance, number: int, generation: int) -> Response:
         """Return the details of one trial."""
 
         def read() -> Response:
-            with self._cache.look(self._find(place, generation)) as follower:
+            with self._cache.look(self._find(key, generation)) as follower:
                 study = follower.study
                 found = study.trials.get(number)
                 mask = study_mask(self._mask, study)
@@ -119,11 +119,11 @@ class StudyRoutes:
 
         return await self._answer(read, request)
 
-    async def output(self, request: Request, place: TaskInstance, number: int, generation: int) -> Response:
+    async def output(self, request: Request, key: TaskInstance, number: int, generation: int) -> Response:
         """Return the output of a trial."""
 
         def read() -> Response:
-            address = self._find(place, generation)
+            address = self._find(key, generation)
             with self._cache.look(address) as follower:
                 study = follower.study
                 found = study.trials.get(number)
@@ -135,11 +135,11 @@ class StudyRoutes:
 
         return await self._answer(read, request)
 
-    async def importance(self, request: Request, place: TaskInstance, generation: int) -> Response:
+    async def importance(self, request: Request, key: TaskInstance, generation: int) -> Response:
         """Return the importance of each parameter."""
 
         def read() -> Response:
-            address = self._find(place, generation)
+            address = self._find(key, generation)
             with self._cache.look(address) as follower:
                 study, trials = follower.study, tuple(follower.study.searched)
                 dimensions, named = study.dimensions, named_dimensions(study, study_mask(self._mask, study))
@@ -149,14 +149,14 @@ class StudyRoutes:
 
         return await self._answer(read, request, deadline_s=_LONG_S)
 
-    async def report(self, request: Request, place: TaskInstance, generation: int) -> Response:
+    async def report(self, request: Request, key: TaskInstance, generation: int) -> Response:
         """Return the page as one self-contained file."""
 
         def read() -> Response:
-            title = self._catalogue.title(place)
-            with self._cache.look(self._find(place, generation)) as follower:
+            title = self._catalogue.title(key)
+            with self._cache.look(self._find(key, generation)) as follower:
                 text = report(follower.study, title=title, problems=follower.problems, mask=self._mask)
-            name = f"tuning-{part(place.task_id)}-{part(place.run_id)}.html"
+            name = f"tuning-{part(key.task_id)}-{part(key.run_id)}.html"
             headers = {"Content-Disposition": f'attachment; filename="{name}"'}
             return packed(text.encode(), request, media_type="text/html; charset=utf-8", headers=headers)
 
@@ -179,8 +179,8 @@ class StudyRoutes:
                 422, "This study's journal is invalid; the API server's log has the details."
             ) from None
 
-    def _find(self, place: Place, generation: int) -> str:
-        return _address(self._catalogue.generations(place), generation)
+    def _find(self, key: TaskKey, generation: int) -> str:
+        return _address(self._catalogue.generations(key), generation)
 
 
 def _address(generations: Mapping[int, str], generation: int) -> str:

@@ -13,9 +13,9 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from airflow_sparktune.dashboard.app import create_app
 from airflow_sparktune.dashboard.login import PARAMETER, Login
 from airflow_sparktune.dashboard.page.masking import Mask
-from airflow_sparktune.dashboard.place import Place
+from airflow_sparktune.dashboard.task_key import TaskKey
 from airflow_sparktune.study.address import folder_of
-from airflow_sparktune.study.retuning.champions import segments
+from airflow_sparktune.study.record.champions import segments
 
 HOST = "127.0.0.1"
 # The page's URL has the same form as in Airflow, so that both use the same page.
@@ -29,19 +29,19 @@ class OneStudy:
 
     address: str
 
-    def title(self, place: Place) -> str:  # noqa: ARG002
+    def title(self, key: TaskKey) -> str:  # noqa: ARG002
         """Return the study's address."""
         return self.address
 
-    def generations(self, place: Place) -> Mapping[int, str]:  # noqa: ARG002
+    def generations(self, key: TaskKey) -> Mapping[int, str]:  # noqa: ARG002
         """Return the study's address as generation 0."""
         return {0: self.address}
 
-    def runs(self, task: Place, *, most: int) -> tuple[Sequence[Place], int]:  # noqa: ARG002
+    def runs(self, task: TaskKey, *, most: int) -> tuple[Sequence[TaskKey], int]:  # noqa: ARG002
         """Return the only run."""
         return (replace(task, run_id=RUN),), 0
 
-    def record(self, task: Place) -> str | None:  # noqa: ARG002
+    def record(self, task: TaskKey) -> str | None:  # noqa: ARG002
         """Return the folder that holds the study, if it has a record of champions."""
         folder = folder_of(self.address)
         return folder if segments(folder) else None

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from heapq import nlargest
 from pathlib import Path
 
-from airflow_sparktune.dashboard.place import Place
+from airflow_sparktune.dashboard.task_key import TaskKey
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.address import part, study_address, task_folder
 from airflow_sparktune.study.generations import GENERATION, generations
-from airflow_sparktune.study.retuning.champions import FOLDER as RECORD
+from airflow_sparktune.study.record.champions import FOLDER as RECORD
 from airflow_sparktune.study.storage import open_storage
 
 log = logging.getLogger(__name__)
@@ -43,15 +43,15 @@ class StorageRoots:
         more = conf.get("sparktune", "more_storage", fallback="") or ""
         return cls(tuple(root.strip() for root in (first, *more.split(",")) if root.strip()))
 
-    def title(self, place: Place) -> str:
-        """Return the title of a page about `place`."""
-        index = f", map index {place.map_index}" if place.map_index >= 0 else ""
-        return f"{place.dag_id}.{place.task_id}, {place.run_id}{index}"
+    def title(self, key: TaskKey) -> str:
+        """Return the title of a page about `key`."""
+        index = f", map index {key.map_index}" if key.map_index >= 0 else ""
+        return f"{key.dag_id}.{key.task_id}, {key.run_id}{index}"
 
-    def generations(self, place: Place) -> Mapping[int, str]:
+    def generations(self, key: TaskKey) -> Mapping[int, str]:
         """Return the addresses of a task instance's studies by generation, newest first."""
         for root in self.roots:
-            for folder in _folders(root, place):
+            for folder in _folders(root, key):
                 newest = generations(folder)[:_MOST_GENERATIONS] if _inside(root, folder) else []
                 found = {number: f"{folder}/g{number}" for number in newest}
                 found = {number: address for number, address in found.items() if _inside(root, address)}
@@ -59,7 +59,7 @@ class StorageRoots:
                     return found
         return {}
 
-    def runs(self, task: Place, *, most: int) -> tuple[Sequence[Place], int]:
+    def runs(self, task: TaskKey, *, most: int) -> tuple[Sequence[TaskKey], int]:
         """Return the newest task instances of a task that have studies, and the number of older runs.
 
         A run is identified by the name of its folder. Only the newest `most` folders are listed.
@@ -71,10 +71,10 @@ class StorageRoots:
                 if run != RECORD:
                     folders.setdefault(run, f"{above}/{run}")
         newest = nlargest(most, folders, key=_by_date)
-        found = [place for run in newest for place in _instances(task, run, folders[run], most=most)]
+        found = [key for run in newest for key in _instances(task, run, folders[run], most=most)]
         return found, max(0, len(folders) - len(newest))
 
-    def record(self, task: Place) -> str | None:
+    def record(self, task: TaskKey) -> str | None:
         """Return the folder with the task's record of champions, or None if there is no record."""
         for root in self.roots:
             folder = task_folder(root, dag_id=task.dag_id, task_id=task.task_id)
@@ -97,7 +97,7 @@ class StorageRoots:
         )
 
 
-def _instances(task: Place, run: str, folder: str, *, most: int) -> Iterable[Place]:
+def _instances(task: TaskKey, run: str, folder: str, *, most: int) -> Iterable[TaskKey]:
     if not _FOLDER.fullmatch(run):
         return
     try:
@@ -132,18 +132,18 @@ def _inside(root: str, address: str) -> bool:
     return False
 
 
-def _folders(root: str, place: Place) -> Iterator[str]:
+def _folders(root: str, key: TaskKey) -> Iterator[str]:
     """Yield the folders that may hold the generations of a task instance.
 
     The first is that of its run id, the second that of its run's folder name.
     """
     first = study_address(
-        root, dag_id=place.dag_id, task_id=place.task_id, run_id=place.run_id, map_index=place.map_index
+        root, dag_id=key.dag_id, task_id=key.task_id, run_id=key.run_id, map_index=key.map_index
     )
     by_id = first.rpartition("/")[0]
     yield by_id
     # The history may know only a run's folder, whose name may contain a hash.
-    if _FOLDER.fullmatch(place.run_id) and place.run_id.strip("."):
+    if _FOLDER.fullmatch(key.run_id) and key.run_id.strip("."):
         parts = by_id.split("/")
-        parts[-1 if place.map_index < 0 else -2] = place.run_id
+        parts[-1 if key.map_index < 0 else -2] = key.run_id
         yield "/".join(parts)

@@ -22,11 +22,11 @@ from airflow_sparktune.driver.termination import Killed, Termination
 from airflow_sparktune.driver.trial_queue import Start, TrialQueue
 from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.errors import SparktuneError, StorageError, Superseded, describe, format_error
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.generations import earlier_generations
 from airflow_sparktune.study.journal.events import Recommended
 from airflow_sparktune.study.journal.follow import read_study, read_whole
-from airflow_sparktune.study.retuning.settled import refuse_another_decision
-from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.record.settled import refuse_another_decision
 from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.stopping import Rule, StopReason, StopRequested
 from airflow_sparktune.study.storage import Storage

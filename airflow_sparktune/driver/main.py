@@ -21,7 +21,7 @@ from typing import NoReturn
 
 from airflow_sparktune.driver.watchdog import Watchdog
 from airflow_sparktune.errors import SparktuneError
-from airflow_sparktune.study.spec.file import read_spec
+from airflow_sparktune.study.definition.file import read_spec
 from airflow_sparktune.study.storage import open_storage
 
 log = logging.getLogger(__name__)

@@ -6,8 +6,8 @@ import json
 import logging
 
 from airflow_sparktune.executor.reply import OURS
+from airflow_sparktune.study.formatting import number, params
 from airflow_sparktune.study.result import summary
-from airflow_sparktune.study.rounded import number, params
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialPurpose
 

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from airflow_sparktune import __version__
 from airflow_sparktune.driver.outage import Outage
 from airflow_sparktune.driver.timing import Stopwatch
 from airflow_sparktune.errors import StorageError, StorageUnavailable
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.events import (
     Alive,
     Closed,
@@ -28,11 +28,11 @@ from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.journal.output import OutputWriter
 from airflow_sparktune.study.journal.streams import contents, next_attempt
 from airflow_sparktune.study.journal.writer import StreamWriter
-from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import Storage
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial
+from airflow_sparktune.version import __version__
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Recorder:
 
     During an outage of the storage, events wait in memory for up to `grace_s` seconds. If the driver dies
     before the storage responds, they are lost. If someone removes the study, its own events are written
-    again, and the `earlier` segments, which the attempt has taken over.
+    again, and the `earlier` chunks, which the attempt has taken over.
     """
 
     def __init__(
@@ -219,7 +219,7 @@ class Recorder:
             )
 
     def close(self, reason: StopReason, *, error: Mapping[str, Any] | None = None) -> None:
-        """Write the end of the attempt, and roll its stream into one segment.
+        """Write the end of the attempt, and roll its stream into one chunk.
 
         Only the first call records an end. Later calls retry to write it.
         """
@@ -230,7 +230,7 @@ class Recorder:
         try:
             self._writer.roll()
         except StorageError as error:  # some buckets forbid deletes; the journal is complete without the roll
-            log.warning("the journal was not rolled into one segment: %s", error)
+            log.warning("the journal was not rolled into one chunk: %s", error)
 
     def _commit_whole(self) -> None:
         self._writer.commit()

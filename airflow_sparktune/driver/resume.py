@@ -9,7 +9,7 @@ from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.driver.stopping import StoppingRules
 from airflow_sparktune.driver.trial_queue import TrialQueue
-from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialOrigin, TrialPurpose, TrialState
 
 

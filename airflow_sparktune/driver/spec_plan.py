@@ -15,7 +15,7 @@ from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.driver.termination import KILLED, Killed, terminable
 from airflow_sparktune.driver.trial_queue import Start
 from airflow_sparktune.errors import Superseded
-from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.stopping import Rule, rules_of
 from airflow_sparktune.study.storage import Storage
 from airflow_sparktune.study.study import Study

@@ -22,7 +22,7 @@ from airflow_sparktune.driver.trial_queue import TrialQueue
 from airflow_sparktune.errors import DriverLost
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.objective import TrialContext
-from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialPurpose, TrialState
 

@@ -13,8 +13,8 @@ from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.objective import Objective, TrialContext, load_objective
 from airflow_sparktune.executor.reply import Reply, no_loss_message, small_info, too_large_message
 from airflow_sparktune.executor.shared import Shared
+from airflow_sparktune.study.json_values import plain
 from airflow_sparktune.study.metric import LARGEST_LOSS, Metric
-from airflow_sparktune.study.plain import plain
 from airflow_sparktune.study.signature import EXTRAS
 from airflow_sparktune.study.trial import Failure, FailureKind, TrialPurpose
 

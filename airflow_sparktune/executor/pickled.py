@@ -25,8 +25,8 @@ from airflow_sparktune.executor.reply import (
     small_info,
     too_large_message,
 )
+from airflow_sparktune.study.json_values import scalar
 from airflow_sparktune.study.metric import LARGEST_LOSS
-from airflow_sparktune.study.plain import scalar
 from airflow_sparktune.study.trial import Failure, FailureKind
 
 # The values of `status` that hyperopt accepts. Only "ok" comes with a loss to compare.

@@ -14,8 +14,8 @@ from typing import Any
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.executor.objective import WAYS
 from airflow_sparktune.study.journal import shape
+from airflow_sparktune.study.json_values import plain
 from airflow_sparktune.study.metric import LARGEST_LOSS, LOSS, Metric
-from airflow_sparktune.study.plain import plain
 from airflow_sparktune.study.trial import Failure, FailureKind
 
 # The rest of a result dict is stored in the journal, hence the limit.

@@ -42,14 +42,14 @@ from airflow_sparktune.orchestrator.task_study import (
 )
 from airflow_sparktune.orchestrator.tracking import tracked, tracking_environment
 from airflow_sparktune.study.airflow_task import write_task
+from airflow_sparktune.study.definition import ARGUMENTS, Spec
+from airflow_sparktune.study.definition.retuning import FIELDS as RETUNING_FIELDS
 from airflow_sparktune.study.journal.follow import read_study
+from airflow_sparktune.study.record.champions import Champions
+from airflow_sparktune.study.record.earlier import address_in
+from airflow_sparktune.study.record.keep import Keep
+from airflow_sparktune.study.record.promotion import decision_in_force
 from airflow_sparktune.study.result import Summary, summary
-from airflow_sparktune.study.retuning.champions import Champions
-from airflow_sparktune.study.retuning.earlier import address_in
-from airflow_sparktune.study.retuning.keep import Keep
-from airflow_sparktune.study.retuning.promotion import decision_in_force
-from airflow_sparktune.study.spec import ARGUMENTS, Spec
-from airflow_sparktune.study.spec.retuning import FIELDS as RETUNING_FIELDS
 from airflow_sparktune.study.storage import without_connection
 from airflow_sparktune.study.study import Study
 

@@ -14,8 +14,8 @@ from airflow_sparktune import connections
 from airflow_sparktune.errors import SparktuneError, SpecError
 from airflow_sparktune.orchestrator.production import announce, find_alias
 from airflow_sparktune.study.journal.follow import read_study
+from airflow_sparktune.study.record.promotion import promote
 from airflow_sparktune.study.result import summary
-from airflow_sparktune.study.retuning.promotion import promote
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

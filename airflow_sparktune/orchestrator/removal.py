@@ -8,8 +8,8 @@ from typing import Any
 
 from airflow_sparktune.errors import SparktuneError
 from airflow_sparktune.study.airflow_task import read_task
-from airflow_sparktune.study.retuning.keep import Keep
-from airflow_sparktune.study.retuning.retention import find, removable, remove_all
+from airflow_sparktune.study.record.keep import Keep
+from airflow_sparktune.study.record.retention import find, removable, remove_all
 
 log = logging.getLogger(__name__)
 

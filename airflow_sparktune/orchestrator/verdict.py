@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from airflow_sparktune.errors import DriverLost, SpecError, revive
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.events import Closed
 from airflow_sparktune.study.journal.follow import read_study
-from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.study import Study
 
 

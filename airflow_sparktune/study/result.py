@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from airflow_sparktune.study.formatting import number, params
 from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.retuning.decision import Decision
-from airflow_sparktune.study.rounded import number, params
 from airflow_sparktune.study.stopping import label
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState

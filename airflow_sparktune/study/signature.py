@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_sparktune.errors import ObjectiveError
-from airflow_sparktune.study.plain import UNQUOTED, is_numeric
+from airflow_sparktune.study.json_values import UNQUOTED, is_numeric
 
 # Parameters that the package fills in if an objective has them.
 EXTRAS = frozenset({"trial", "shared_data"})

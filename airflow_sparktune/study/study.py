@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.events import (
     Alive,
     Closed,
@@ -23,7 +24,6 @@ from airflow_sparktune.study.journal.events import (
 )
 from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.retuning.decision import Decision
-from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason, still_ends
 from airflow_sparktune.study.trial import Trial, TrialPurpose, TrialState
 

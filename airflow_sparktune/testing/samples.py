@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal import events
 from airflow_sparktune.study.journal.events import Closed, Event, Opened, Prefix, TrialChanged
 from airflow_sparktune.study.journal.follow import StudyFollower
-from airflow_sparktune.study.journal.streams import SCHEMA, Segment
+from airflow_sparktune.study.journal.streams import SCHEMA, Chunk
 from airflow_sparktune.study.journal.writer import StreamWriter
-from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import Storage
 from airflow_sparktune.study.study import Study
@@ -60,7 +60,7 @@ def closed(reason: str = "max_evals", *, at: float = BEGAN + 100, **more: Any) -
 
 
 def data(event: Event) -> dict[str, Any]:
-    """Return the event in the form of its line in a segment."""
+    """Return the event in the form of its line in a chunk."""
     return {"v": SCHEMA, **events.to_json(event)}
 
 
@@ -76,7 +76,7 @@ def write(
     *commits: Sequence[Event | Mapping[str, Any]],
     stream: str | None = None,
 ) -> StreamWriter:
-    """Write a stream with one segment for each of `commits`."""
+    """Write a stream with one chunk for each of `commits`."""
     writer = StreamWriter(storage, attempt)
     writer.stream = stream or writer.stream
     for commit in commits:
@@ -94,9 +94,9 @@ def line(event: Event | Mapping[str, Any]) -> bytes:
     return json.dumps(data(event) if isinstance(event, Event) else event).encode()
 
 
-def segment(stream: str, first: int, last: int | None = None) -> str:
-    """Return the path of a segment; without `last`, of one event."""
-    return Segment(stream, first, first if last is None else last).path
+def chunk(stream: str, first: int, last: int | None = None) -> str:
+    """Return the path of a chunk; without `last`, of one event."""
+    return Chunk(stream, first, first if last is None else last).path
 
 
 def follow(storage: Storage) -> StudyFollower:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
-from airflow_sparktune.study.journal.bounds import one_line
+from airflow_sparktune.printable import one_line
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.study import Study
 

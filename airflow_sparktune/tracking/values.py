@@ -6,8 +6,8 @@ import hashlib
 import json
 from typing import Any
 
+from airflow_sparktune.study.json_values import flat
 from airflow_sparktune.study.metric import Metric
-from airflow_sparktune.study.plain import flat
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialPurpose, improving

@@ -15,8 +15,8 @@ from airflow_sparktune.driver.samplers.base import Suggestion
 from airflow_sparktune.driver.stopping import StoppingRules
 from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.follow import StudyFollower
-from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import rules_of
 from airflow_sparktune.study.storage import LocalStorage, MemoryStorage, Storage
 from airflow_sparktune.study.trial import Trial

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_sparktune.driver.recorder import Recorder
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.follow import StudyFollower
-from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import LocalStorage, Storage
 from airflow_sparktune.study.trial import Trial, TrialState

@@ -13,9 +13,9 @@ from typing import Any
 import numpy
 
 from airflow_sparktune.driver.retuning.decide import decide
-from airflow_sparktune.study.retuning.contender import Contender, Repeat
+from airflow_sparktune.study.definition.rule import Confirm, DecisionRule, Guardrail
+from airflow_sparktune.study.record.contender import Contender, Repeat
 from airflow_sparktune.study.retuning.decision import Decision, Outcome
-from airflow_sparktune.study.spec.rule import Confirm, DecisionRule, Guardrail
 from benchmarks.report import Findings
 from benchmarks.retuning.cases import CASES, TRIALS, Case, losses
 

@@ -19,8 +19,8 @@ from airflow_sparktune.driver.engines.simulated import Ending, SimulatedEngine, 
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.driver.spec_plan import SpecPlan
 from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.follow import read_study
-from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import TrialPurpose

@@ -16,9 +16,9 @@ from airflow_sparktune.driver.samplers import sampler_of
 from airflow_sparktune.driver.stopping import StoppingRules
 from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.events import Recommended, TrialChanged
 from airflow_sparktune.study.journal.follow import StudyFollower
-from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import rules_of
 from airflow_sparktune.study.storage import MemoryStorage
 from airflow_sparktune.study.study import Study

@@ -18,8 +18,8 @@ from pyspark.sql import SparkSession
 
 from airflow_sparktune.driver.spark.session import start_session
 from airflow_sparktune.driver.spec_plan import run_spec
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.follow import read_study
-from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
 from benchmarks.objectives import SPACE, nap

@@ -43,8 +43,8 @@ def sparktune(slots: int) -> Trials:
     import tempfile
 
     from airflow_sparktune.driver.spec_plan import run_spec
+    from airflow_sparktune.study.definition import Spec
     from airflow_sparktune.study.journal.follow import read_study
-    from airflow_sparktune.study.spec import Spec
     from airflow_sparktune.study.storage import open_storage
     from benchmarks.spark.session import Session
 

@@ -15,9 +15,9 @@ from airflow_sparktune.orchestrator.deploy.job import Job, Submission, Target
 from airflow_sparktune.orchestrator.deploy.spark_conf import write_properties
 from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
 from airflow_sparktune.orchestrator.deploy.user_code import gather_code
+from airflow_sparktune.study.definition import Spec
+from airflow_sparktune.study.definition.file import write_spec
 from airflow_sparktune.study.journal.follow import read_study
-from airflow_sparktune.study.spec import Spec
-from airflow_sparktune.study.spec.file import write_spec
 from benchmarks.objectives import SPACE
 from benchmarks.report import Findings, middle
 

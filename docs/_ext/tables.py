@@ -12,7 +12,7 @@ from airflow_sparktune import SparkTuneOperator
 from airflow_sparktune import errors as package_errors
 from airflow_sparktune.cli.app import COMMANDS, cli
 from airflow_sparktune.orchestrator.provider import get_provider_info
-from airflow_sparktune.study.spec import ARGUMENTS, IDENTITY
+from airflow_sparktune.study.definition import ARGUMENTS, IDENTITY
 
 
 def spec_fields() -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from airflow_sparktune.cli import main
-from airflow_sparktune.study.retuning.champions import Champions
-from airflow_sparktune.study.retuning.entries import Action
+from airflow_sparktune.study.record.champions import Champions
+from airflow_sparktune.study.record.entries import Action
 
 
 @pytest.fixture

@@ -19,23 +19,23 @@ import click
 import pytest
 import yaml
 
-from airflow_sparktune import __version__
 from airflow_sparktune.cli import main
 from airflow_sparktune.cli.app import COMMANDS, cli
 from airflow_sparktune.driver.engines.simulated import Ending
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.study.definition import ARGUMENTS, Spec
 from airflow_sparktune.study.journal.events import TrialChanged
 from airflow_sparktune.study.journal.follow import StudyFollower
-from airflow_sparktune.study.retuning.champions import Champions
-from airflow_sparktune.study.retuning.entries import Action
-from airflow_sparktune.study.spec import ARGUMENTS, Spec
+from airflow_sparktune.study.record.champions import Champions
+from airflow_sparktune.study.record.entries import Action
 from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import LocalStorage, open_storage
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
 from airflow_sparktune.testing.samples import BEGAN, SPEC, closed, opened, trial, write
+from airflow_sparktune.version import __version__
 from tests.driver.retuning.weeks import Weeks, noisy
 
 SPACE = {"x": {"uniform": [0, 1]}}

@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from airflow_sparktune.errors import StorageError
-from airflow_sparktune.study.retuning.champions import Action, Champions
+from airflow_sparktune.study.record.champions import Action, Champions
 from airflow_sparktune.study.storage import LocalStorage
 from tests.dashboard.helpers.pages import RUN, TASK
 from tests.dashboard.helpers.synthetic import Writer

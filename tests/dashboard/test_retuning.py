@@ -12,8 +12,8 @@ from fastapi.testclient import TestClient
 from airflow_sparktune.dashboard.page.html_report import report
 from airflow_sparktune.dashboard.page.retuning import contenders
 from airflow_sparktune.study.journal.events import Nominated
-from airflow_sparktune.study.retuning.champions import Champions
-from airflow_sparktune.study.retuning.entries import Action
+from airflow_sparktune.study.record.champions import Champions
+from airflow_sparktune.study.record.entries import Action
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import LocalStorage
 from airflow_sparktune.testing.samples import BEGAN, follow, opened, trial, write

@@ -27,8 +27,8 @@ import yaml
 import airflow_sparktune
 from airflow_sparktune import space
 from airflow_sparktune.cli.app import cli
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal import events
-from airflow_sparktune.study.spec import Spec
 from tests.docs.pages import PAGES, ROOT, Block, all_blocks, blocks
 
 PYTHON = all_blocks("python")

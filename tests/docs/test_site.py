@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from airflow_sparktune import errors
-from airflow_sparktune.study.spec import ARGUMENTS
+from airflow_sparktune.study.definition import ARGUMENTS
 
 ROOT = Path(__file__).parents[2]
 

@@ -21,10 +21,10 @@ from pyspark import SparkContext
 from airflow_sparktune.driver.spec_plan import DONE, FAILED, run_spec
 from airflow_sparktune.driver.termination import KILLED
 from airflow_sparktune.errors import revive
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.events import Alive
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.journal.writer import StreamWriter
-from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import LocalStorage
 from airflow_sparktune.study.study import Study
@@ -120,11 +120,11 @@ def test_a_study_cleared_before_its_result_is_taken_over(tmp_path: Path) -> None
     """The trials of g0, whose driver was killed, are the first trials of g1."""
     older, newer = tmp_path / "g0", tmp_path / "g1"
     assert attempt(older) == DONE
-    for segment in (older / "attempts").glob("*/*"):  # simulate a driver that was killed before the end
-        events = [json.loads(line) for line in segment.read_text().splitlines()]
+    for chunk in (older / "attempts").glob("*/*"):  # simulate a driver that was killed before the end
+        events = [json.loads(line) for line in chunk.read_text().splitlines()]
         kept = [json.dumps(event) for event in events if event["event"] != "closed"]
-        segment.unlink()
-        segment.with_name(f"00000001-{len(kept):08d}.jsonl").write_text("\n".join(kept) + "\n")
+        chunk.unlink()
+        chunk.with_name(f"00000001-{len(kept):08d}.jsonl").write_text("\n".join(kept) + "\n")
     assert attempt(newer, max_evals=6) == DONE
     found = study(newer)
     assert len(found.trials) == 6

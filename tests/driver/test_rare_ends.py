@@ -24,8 +24,8 @@ from airflow_sparktune.errors import DriverLost, NoSuccess, ObjectiveError
 from airflow_sparktune.executor.evaluate import Call, run
 from airflow_sparktune.executor.objective import TrialContext
 from airflow_sparktune.executor.pickled import PickledTask
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.phase import Phase, phase_of
-from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import Rule, StopReason, rules_of, still_ends
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialOrigin, TrialState

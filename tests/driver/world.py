@@ -19,8 +19,8 @@ from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
 from airflow_sparktune.study import storage
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.follow import StudyFollower
-from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason, rules_of
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState

@@ -19,9 +19,9 @@ from airflow_sparktune.orchestrator.deploy.job import Job, Target
 from airflow_sparktune.orchestrator.deploy.spark_conf import write_properties
 from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
 from airflow_sparktune.orchestrator.deploy.user_code import UserCode
+from airflow_sparktune.study.definition import Spec
+from airflow_sparktune.study.definition.file import write_spec
 from airflow_sparktune.study.journal.follow import read_study
-from airflow_sparktune.study.spec import Spec
-from airflow_sparktune.study.spec.file import write_spec
 from airflow_sparktune.study.study import Study
 
 PATIENCE_S = 240.0

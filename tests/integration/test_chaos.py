@@ -18,8 +18,8 @@ from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.samplers import sampler_of
 from airflow_sparktune.driver.stopping import StoppingRules
 from airflow_sparktune.driver.tuner import Tuner
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.follow import StudyFollower, read_study
-from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason, rules_of
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.definition import Spec
 from tests.integration.driver_process import DriverProcess
 
 pytestmark = pytest.mark.integration

@@ -10,7 +10,7 @@ from typing import Any
 import pyspark
 import pytest
 
-from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.trial import FailureKind, TrialState
 from tests.integration.driver_process import DriverProcess

@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from airflow_sparktune.study.address import study_address, task_folder
 from airflow_sparktune.study.journal.follow import read_study
-from airflow_sparktune.study.retuning.champions import Champions, segments
-from airflow_sparktune.study.retuning.entries import Action
+from airflow_sparktune.study.record.champions import Champions, segments
+from airflow_sparktune.study.record.entries import Action
 from tests.dashboard.helpers.browsers import a_browser, log_in
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]

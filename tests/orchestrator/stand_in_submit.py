@@ -16,13 +16,13 @@ import javaproperties
 
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.errors import IncumbentBroken, ObjectiveError, describe
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.events import Decided, StartsResolved
 from airflow_sparktune.study.journal.follow import StudyFollower
-from airflow_sparktune.study.retuning.champions import Champions
+from airflow_sparktune.study.record.champions import Champions
+from airflow_sparktune.study.record.promotion import put_on_record
 from airflow_sparktune.study.retuning.decision import Decision, Measured, Outcome, Standing
-from airflow_sparktune.study.retuning.promotion import put_on_record
 from airflow_sparktune.study.retuning.starts import Basis, Incumbent
-from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.trial import Trial, TrialState

@@ -15,7 +15,7 @@ from airflow.sdk import DAG, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_sparktune.space import uniform
-from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.definition import Spec
 
 SPACE = {"x": uniform(0, 1)}
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_sparktune.orchestrator.task_study import moment_of
-from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.definition import Spec
 
 SUNDAY = datetime(2026, 11, 29, tzinfo=UTC)
 MONDAY = SUNDAY + timedelta(days=1)

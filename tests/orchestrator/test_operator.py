@@ -26,8 +26,8 @@ from airflow_sparktune import SparkTuneOperator
 from airflow_sparktune.errors import DriverLost, StorageError
 from airflow_sparktune.orchestrator.deploy.submit_files import SubmitFiles
 from airflow_sparktune.orchestrator.task_study import warn_of_local_storage
+from airflow_sparktune.study.definition import ALGORITHMS, ARGUMENTS, packages
 from airflow_sparktune.study.journal.follow import read_study
-from airflow_sparktune.study.spec import ALGORITHMS, ARGUMENTS, packages
 from tests.orchestrator.conftest import Store
 
 RUN = "churn/tune/manual__2026-01-01T00_00_00_00_00-1e8dc70c"
@@ -246,7 +246,7 @@ def test_a_failed_removal_does_not_fail_the_task(operator, run, spark_submit, mo
     def refuse(*_: Any, **__: Any) -> None:
         raise StorageError("cannot remove: Permission denied")
 
-    monkeypatch.setattr("airflow_sparktune.study.retuning.retention.clear", refuse)
+    monkeypatch.setattr("airflow_sparktune.study.record.retention.clear", refuse)
     best, _ = run(operator(keep_studies=1), max_tries=1)
     assert best == {"x": 0}
     assert "an older study was not removed: cannot remove: Permission denied" in caplog.text

@@ -16,8 +16,8 @@ from airflow.sdk.observability import stats
 from airflow_sparktune import promote_champion
 from airflow_sparktune.orchestrator.segments import segment_of
 from airflow_sparktune.study.airflow_task import task_folder_of
-from airflow_sparktune.study.retuning.champions import Champions
-from airflow_sparktune.study.retuning.entries import Action
+from airflow_sparktune.study.record.champions import Champions
+from airflow_sparktune.study.record.entries import Action
 
 CHURN = Model("churn")
 ALIAS = AssetAlias("churn-retuned")

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_sparktune.orchestrator.removal import remove_old_studies
 from airflow_sparktune.study.airflow_task import AirflowTask, write_task
-from airflow_sparktune.study.retuning.keep import Keep
+from airflow_sparktune.study.record.keep import Keep
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.testing.samples import opened, trial, write
 

@@ -10,8 +10,8 @@ import pytest
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.errors import DriverLost, ObjectiveError, SpecError, describe
 from airflow_sparktune.orchestrator.verdict import verdict
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.follow import StudyFollower, read_study
-from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from airflow_sparktune.errors import SparktuneError
 from airflow_sparktune.study.airflow_task import read_task
+from airflow_sparktune.study.definition.file import read_spec, with_retuning
 from airflow_sparktune.study.journal.streams import FOLDER
-from airflow_sparktune.study.retuning.champions import Champions, segments
-from airflow_sparktune.study.retuning.keep import Keep
-from airflow_sparktune.study.retuning.retention import find, removable
-from airflow_sparktune.study.spec.file import read_spec, with_retuning
+from airflow_sparktune.study.record.champions import Champions, segments
+from airflow_sparktune.study.record.keep import Keep
+from airflow_sparktune.study.record.retention import find, removable
 from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.storage import MemoryStorage, Storage
 from airflow_sparktune.testing.samples import SPEC, follow, line, opened, trial
@@ -58,7 +58,7 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> MemoryStorage:
         def read(self, name: str) -> bytes:
             return storage.read(self._path(name))
 
-    for module in ("airflow_task", "retuning.champions", "retuning.retention", "journal.follow"):
+    for module in ("airflow_task", "record.champions", "record.retention", "journal.follow"):
         monkeypatch.setattr(f"airflow_sparktune.study.{module}.open_storage", Below)
     return storage
 
@@ -137,10 +137,10 @@ def test_a_folder_with_any_content_is_read(files: dict[str, bytes]) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.binary(max_size=9)), max_size=5), st.integers(0, 2_000))
-def test_a_study_with_flipped_bytes_keeps_its_other_segments(
+def test_a_study_with_flipped_bytes_keeps_its_other_chunks(
     changes: list[tuple[int, bytes]], size: int
 ) -> None:
-    """Bytes may be inserted anywhere into a segment between two others, or its end may be cut off."""
+    """Bytes may be inserted anywhere into a chunk between two others, or its end may be cut off."""
     storage = MemoryStorage()
     storage.write(f"{FOLDER}/{STREAM}/00000001-00000001.jsonl", line(opened()))
     bad = line(trial(0, 0.5))

@@ -15,25 +15,25 @@ from hypothesis import strategies as st
 
 from airflow_sparktune.errors import SparktuneError, StorageError, describe
 from airflow_sparktune.loaded_study import load_study
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.events import Closed, SparkApplication, SparkStarted
 from airflow_sparktune.study.journal.problems import MOST_PROBLEMS
 from airflow_sparktune.study.journal.streams import FOLDER
 from airflow_sparktune.study.journal.writer import StreamWriter
 from airflow_sparktune.study.result import summary, trial_row
-from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import LocalStorage, MemoryStorage, Storage
 from airflow_sparktune.study.trial import Failure, FailureKind, TrialState
 from airflow_sparktune.testing.samples import (
     BEGAN,
     SPEC,
+    chunk,
     closed,
     data,
     follow,
     line,
     losses,
     opened,
-    segment,
     trial,
     write,
 )
@@ -131,7 +131,7 @@ def test_a_mutated_journal_is_read(mutations: list[tuple[tuple[int, tuple[Any, .
 
 @given(st.binary(max_size=2_000), st.integers(0, 5_000), st.booleans())
 def test_a_damaged_file_is_read(junk: bytes, at: int, replace: bool) -> None:
-    """Bytes may be inserted anywhere into a segment, or replace it."""
+    """Bytes may be inserted anywhere into a chunk, or replace it."""
     storage = MemoryStorage()
     write(storage, 1, WHOLE, stream=STREAM)
     (name,) = storage.files
@@ -203,7 +203,7 @@ def test_an_objective_that_replaces_json_does_not_damage_the_journal(monkeypatch
 
 
 def test_one_bad_event_costs_that_event() -> None:
-    """Events before and after it in its segment count."""
+    """Events before and after it in its chunk count."""
     storage = MemoryStorage()
     huge = data(trial(1, 0.5))
     huge["trial"]["loss"] = 10**400
@@ -229,7 +229,7 @@ def test_a_failure_has_a_headline(message: str, headline: str) -> None:
     assert Failure(FailureKind.RAISED, message).headline == headline
 
 
-def test_a_segment_without_read_permission_is_skipped_and_reported(
+def test_a_chunk_without_read_permission_is_skipped_and_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reader continues without it; a driver refuses, because it would run unread trials again."""
@@ -237,7 +237,7 @@ def test_a_segment_without_read_permission_is_skipped_and_reported(
 
     storage = LocalStorage(tmp_path)
     write(storage, 1, [opened()], [trial(0, 0.5)], [trial(1, 0.25)], stream=STREAM)
-    forbidden = segment(STREAM, 2)
+    forbidden = chunk(STREAM, 2)
     read = LocalStorage.read
 
     def refuse(self: LocalStorage, name: str) -> bytes:
@@ -253,7 +253,7 @@ def test_a_segment_without_read_permission_is_skipped_and_reported(
         Recorder.open(storage, follower, spec=SPEC, seed=1, dimensions=(), take_over=True)
 
 
-def test_links_and_pipes_are_not_read_as_segments(tmp_path: Path) -> None:
+def test_links_and_pipes_are_not_read_as_chunks(tmp_path: Path) -> None:
     """Trials of another study, system files and endless files are not read."""
     other = LocalStorage(tmp_path / "other")
     write(other, 1, [opened()], [trial(7, 0.1)], stream=STREAM)
@@ -261,13 +261,13 @@ def test_links_and_pipes_are_not_read_as_segments(tmp_path: Path) -> None:
     storage = LocalStorage(root)
     write(storage, 1, [opened()], stream=STREAM)
     folder = root / FOLDER / STREAM
-    (folder / "00000002-00000002.jsonl").symlink_to(tmp_path / "other" / segment(STREAM, 2))
+    (folder / "00000002-00000002.jsonl").symlink_to(tmp_path / "other" / chunk(STREAM, 2))
     (folder / "00000003-00000003.jsonl").symlink_to("/dev/zero")
     os.mkfifo(folder / "00000004-00000004.jsonl")
     (folder / "00000005-00000005.jsonl").symlink_to("00000005-00000005.jsonl")
     (root / FOLDER / "0002-0a0b0c0d").symlink_to(tmp_path / "other" / FOLDER / STREAM)
     (root / FOLDER / "0003-0a0b0c0d").symlink_to("/etc")
-    storage.write(segment(STREAM, 6), line(trial(0, 0.5)))
+    storage.write(chunk(STREAM, 6), line(trial(0, 0.5)))
     follower = follow(storage)
     assert losses(follower.study) == {0: 0.5}
     assert "passwd" not in " ".join(follower.problems)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.events import (
     Alive,
     Decided,
@@ -16,7 +17,6 @@ from airflow_sparktune.study.journal.events import (
 )
 from airflow_sparktune.study.result import iso, summary, trial_row
 from airflow_sparktune.study.retuning.decision import Decision, Measured, Outcome, Standing
-from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialOrigin, TrialPurpose, TrialState
 from airflow_sparktune.testing.samples import BEGAN, SPEC, closed, opened, trial

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from airflow_sparktune.printable import one_line
 from airflow_sparktune.study.airflow_task import AirflowTask, read_task, write_task
 from airflow_sparktune.study.journal import events
-from airflow_sparktune.study.journal.bounds import one_line
 from airflow_sparktune.study.journal.events import (
     Decided,
     Event,
@@ -19,7 +19,7 @@ from airflow_sparktune.study.journal.events import (
     SparkStarted,
     StartsResolved,
 )
-from airflow_sparktune.study.retuning.champions import Action, Champions
+from airflow_sparktune.study.record.champions import Action, Champions
 from airflow_sparktune.study.retuning.decision import Decision, Measured, Outcome
 from airflow_sparktune.study.retuning.starts import Incumbent
 from airflow_sparktune.study.stop_request import request_stop, stop_requested

@@ -7,9 +7,9 @@ import logging
 from airflow_sparktune.dashboard.page.masking import Mask
 from airflow_sparktune.dashboard.page.schemas import ChampionRow, Mean, SegmentRow
 from airflow_sparktune.errors import RecordError, StorageError
-from airflow_sparktune.study.retuning.champions import Champions, segments
+from airflow_sparktune.study.record.champions import Champions, segments
+from airflow_sparktune.study.record.entries import Action, Entry
 from airflow_sparktune.study.retuning.decision import Decision, Measured
-from airflow_sparktune.study.retuning.entries import Action, Entry
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from airflow_sparktune.dashboard.page.masking import Mask, study_mask
 from airflow_sparktune.dashboard.page.points import named_dimensions, named_point
 from airflow_sparktune.dashboard.page.schemas import HistoryReply, RunRow
 from airflow_sparktune.dashboard.page.view import stream_of
-from airflow_sparktune.dashboard.place import Catalogue, Place
+from airflow_sparktune.dashboard.task_key import Catalogue, TaskKey
 from airflow_sparktune.errors import SparktuneError
 from airflow_sparktune.study.address import part
 from airflow_sparktune.study.journal.follow import StudyFollower, read_study
@@ -39,48 +39,48 @@ class RunHistory:
         self._closed: OrderedDict[str, tuple[str, RunRow]] = OrderedDict()
         self._lock = Lock()
 
-    def of(self, catalogue: Catalogue, task: Place, *, run_ids: Sequence[str] = ()) -> HistoryReply:
+    def of(self, catalogue: Catalogue, task: TaskKey, *, run_ids: Sequence[str] = ()) -> HistoryReply:
         """Return the newest runs of a task, newest first; `run_ids` maps the runs' folders to their ids."""
-        places, left_out = catalogue.runs(task, most=MOST_RUNS)
+        keys, left_out = catalogue.runs(task, most=MOST_RUNS)
         ids = {part(run_id): run_id for run_id in run_ids}
-        shown = sorted(places[:MOST_RUNS], key=lambda place: place.map_index)
-        rows = [row for place in shown if (row := self._row(catalogue, place)) is not None]
+        shown = sorted(keys[:MOST_RUNS], key=lambda key: key.map_index)
+        rows = [row for key in shown if (row := self._row(catalogue, key)) is not None]
         rows = [row.model_copy(update={"run_id": ids.get(row.folder, row.folder)}) for row in rows]
         return HistoryReply(
             title=f"{task.dag_id}.{task.task_id}",
             message=catalogue.trouble() if not rows else None,
             runs=sorted(rows, key=lambda row: row.started or 0.0, reverse=True),
-            left_out=left_out + max(0, len(places) - MOST_RUNS),
+            left_out=left_out + max(0, len(keys) - MOST_RUNS),
             champions=self._champions.of(catalogue.record(task)),
         )
 
-    def _row(self, catalogue: Catalogue, place: Place) -> RunRow | None:
+    def _row(self, catalogue: Catalogue, key: TaskKey) -> RunRow | None:
         """Return the row of one run; if its study cannot be read, a row with the problem."""
         generation = 0
         try:
-            found = catalogue.generations(place)
+            found = catalogue.generations(key)
             if not found:
                 return None
             generation, address = next(iter(found.items()))
-            return self._known(place, generation, address)
+            return self._known(key, generation, address)
         except (SparktuneError, ArithmeticError, LookupError, OSError, RecursionError, TypeError, ValueError):
-            log.exception("The study of %s cannot be read", place)
+            log.exception("The study of %s cannot be read", key)
             return RunRow(
-                run_id=place.run_id,
-                folder=place.run_id,
-                map_index=place.map_index,
+                run_id=key.run_id,
+                folder=key.run_id,
+                map_index=key.map_index,
                 generation=generation,
                 phase="none",
                 problem="This study cannot be read; the API server's log has the details.",
             )
 
-    def _known(self, place: Place, generation: int, address: str) -> RunRow:
+    def _known(self, key: TaskKey, generation: int, address: str) -> RunRow:
         with self._lock:
             stream, known = self._closed.get(address, ("", None))
         if known is not None and streams(open_storage(address))[-1:] == [stream]:
             return known
         follower = read_study(address)
-        row = self._read(follower, place, generation)
+        row = self._read(follower, key, generation)
         if follower.study.closed is not None:
             with self._lock:
                 self._closed[address] = (stream_of(follower), row)
@@ -88,14 +88,14 @@ class RunHistory:
                     self._closed.popitem(last=False)
         return row
 
-    def _read(self, follower: StudyFollower, place: Place, generation: int) -> RunRow:
+    def _read(self, follower: StudyFollower, key: TaskKey, generation: int) -> RunRow:
         study = follower.study
         mask = study_mask(self._mask, study)
         result = summary(study)
         return RunRow(
-            run_id=place.run_id,
-            folder=place.run_id,
-            map_index=place.map_index,
+            run_id=key.run_id,
+            folder=key.run_id,
+            map_index=key.map_index,
             generation=generation,
             phase=phase_of(study, now=time.time()),
             ended_by=end_text(study),

@@ -8,7 +8,7 @@ from typing import Any
 from airflow_sparktune.dashboard.page.masking import Mask
 from airflow_sparktune.dashboard.page.points import named_point
 from airflow_sparktune.dashboard.page.schemas import ContenderRow, RetuningReply
-from airflow_sparktune.study.retuning.contender import Contender
+from airflow_sparktune.study.record.contender import Contender
 from airflow_sparktune.study.retuning.decision import Measured
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import TrialOrigin

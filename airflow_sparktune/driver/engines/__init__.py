@@ -13,7 +13,7 @@ from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.executor.imported import ImportedTask
 from airflow_sparktune.executor.objective import load
 from airflow_sparktune.executor.shared import Shared
-from airflow_sparktune.study.spec import RunTrialsOn, Spec
+from airflow_sparktune.study.definition import RunTrialsOn, Spec
 
 
 def create(spec: Spec) -> Engine:

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from typing import Any, Protocol
 
-from airflow_sparktune import __version__
 from airflow_sparktune.driver.engines.base import Patience
 from airflow_sparktune.driver.engines.threaded import WorkerLost
 from airflow_sparktune.driver.reminder import FIRST_S, Reminder
 from airflow_sparktune.errors import ObjectiveError, PlatformError
+from airflow_sparktune.version import __version__
 
 log = logging.getLogger(__name__)
 

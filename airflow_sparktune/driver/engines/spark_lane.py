@@ -35,7 +35,7 @@ from airflow_sparktune.driver.spark.errors import application_has_ended, cause, 
 from airflow_sparktune.driver.spark.sharing import SharingBroadcast, broadcast
 from airflow_sparktune.errors import DriverLost, ObjectiveError
 from airflow_sparktune.executor.evaluate import Call, check, evaluate
-from airflow_sparktune.executor.posted import PROPERTY, evaluate_posted, post
+from airflow_sparktune.executor.job_property import PROPERTY, encode, evaluate_from_property
 from airflow_sparktune.executor.reply import Reply
 
 log = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ class SparkLane(ThreadedLane):
                 f"shared_data must return a picklable value, because it is sent to executors, but: {error}; "
                 "return plain data, and open files in the objective"
             ) from error
-        self._prepared = self._one_task.mapPartitions(partial(evaluate_posted, self._task))
+        self._prepared = self._one_task.mapPartitions(partial(evaluate_from_property, self._task))
         self._prepared.id()  # creates the RDD in the JVM once, before the threads of trials need it
 
     @property
@@ -196,12 +196,12 @@ class SparkLane(ThreadedLane):
         # All tries of a trial share a group, because a cancelled trial is not tried again.
         group = self._groups.of(call.trial.number)
         # Job properties belong to a thread; only pinned threads have them.
-        posted = post(call) if self._pinned else None
+        encoded = encode(call) if self._pinned else None
 
         def job() -> RDD[Any]:
-            if posted is None:
+            if encoded is None:
                 return self._one_task.mapPartitions(partial(evaluate, self._sent_task, call))
-            self._context.setLocalProperty(PROPERTY, posted)
+            self._context.setLocalProperty(PROPERTY, encoded)
             # Each trial has its own RDD, because a failed task aborts all jobs that share an RDD.
             return self._prepared.coalesce(1)
 

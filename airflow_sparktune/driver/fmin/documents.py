@@ -14,7 +14,7 @@ from hyperopt import base
 from airflow_sparktune.driver.samplers.hyperopt import document
 from airflow_sparktune.executor.pickled import reply_to, result_of
 from airflow_sparktune.executor.reply import OURS, Reply, raised
-from airflow_sparktune.study.plain import scalar
+from airflow_sparktune.study.json_values import scalar
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
 

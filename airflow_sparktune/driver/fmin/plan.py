@@ -16,8 +16,8 @@ from airflow_sparktune.driver.fmin.sampler import FminSampler, next_seed
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.driver.samplers.hyperopt_tpe import Suggest
 from airflow_sparktune.driver.trial_queue import Start
-from airflow_sparktune.study.retuning.settled import refuse_another_decision
-from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.definition import Spec
+from airflow_sparktune.study.record.settled import refuse_another_decision
 from airflow_sparktune.study.stopping import EarlyStop, FirstFailures, Rule, StopReason, rules_of
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialOrigin

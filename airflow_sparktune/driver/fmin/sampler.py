@@ -14,7 +14,7 @@ from airflow_sparktune.driver.samplers.hyperopt_space import read_dimensions
 from airflow_sparktune.driver.samplers.hyperopt_tpe import Suggest
 from airflow_sparktune.driver.samplers.search_space import SearchSpace
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.plain import plain
+from airflow_sparktune.study.json_values import plain
 from airflow_sparktune.study.space.match import bounds, within
 from airflow_sparktune.study.trial import Trial
 

@@ -31,8 +31,8 @@ from airflow_sparktune.driver.spark.session import start_session
 from airflow_sparktune.driver.stopping import no_success
 from airflow_sparktune.driver.termination import KILLED, Killed, terminable
 from airflow_sparktune.errors import NoSuccess
+from airflow_sparktune.study.definition.file import with_retuning
 from airflow_sparktune.study.journal.follow import StudyFollower
-from airflow_sparktune.study.spec.file import with_retuning
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import Storage
 from airflow_sparktune.study.study import Study

@@ -21,7 +21,7 @@ from typing import Any
 
 from airflow_sparktune.driver.fmin.fingerprint import Fingerprint, digest, settings
 from airflow_sparktune.driver.samplers.hyperopt_space import graph_lines
-from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.definition import Spec
 
 
 def function_spec(function: Any, *, space: Any, algo: Any, **limits: Any) -> Spec:

@@ -8,9 +8,9 @@ from typing import Any
 from airflow_sparktune.driver.retuning.decide import missing_repeats
 from airflow_sparktune.driver.samplers.base import Exhausted, Suggestion
 from airflow_sparktune.driver.trial_queue import TrialQueue
-from airflow_sparktune.study.retuning.contender import Contender
+from airflow_sparktune.study.definition.rule import DecisionRule
+from airflow_sparktune.study.record.contender import Contender
 from airflow_sparktune.study.space.dimensions import Dimension
-from airflow_sparktune.study.spec.rule import DecisionRule
 from airflow_sparktune.study.stopping import Rule, StopReason
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialOrigin, TrialPurpose, TrialState

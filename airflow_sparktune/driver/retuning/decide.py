@@ -16,9 +16,9 @@ from airflow_sparktune.driver.retuning.noise import noise_free
 from airflow_sparktune.driver.retuning.paired import Paired, dropped_after, refuse_mixed_signs
 from airflow_sparktune.driver.retuning.words import first_reason, kept_reason, replaced_reason
 from airflow_sparktune.errors import IncumbentBroken
-from airflow_sparktune.study.retuning.contender import Contender, residual_sd
+from airflow_sparktune.study.definition.rule import LEAST_REPEATS, DecisionRule
+from airflow_sparktune.study.record.contender import Contender, residual_sd
 from airflow_sparktune.study.retuning.decision import Decision, Measured, Outcome, Standing
-from airflow_sparktune.study.spec.rule import LEAST_REPEATS, DecisionRule
 
 
 def missing_repeats(

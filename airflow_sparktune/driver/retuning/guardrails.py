@@ -8,10 +8,10 @@ from statistics import fmean
 from typing import Any
 
 from airflow_sparktune.errors import ObjectiveError
+from airflow_sparktune.study.definition.rule import DecisionRule
 from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.metric import LARGEST_LOSS, Metric
-from airflow_sparktune.study.retuning.contender import Contender
-from airflow_sparktune.study.spec.rule import DecisionRule
+from airflow_sparktune.study.record.contender import Contender
 
 
 def broken_guardrail(

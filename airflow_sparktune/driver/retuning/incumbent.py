@@ -6,10 +6,10 @@ import logging
 
 from airflow_sparktune.driver.samplers.base import Sampler, Suggestion
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.retuning.champions import Champions
-from airflow_sparktune.study.retuning.entries import Entry
+from airflow_sparktune.study.definition import Spec
+from airflow_sparktune.study.record.champions import Champions
+from airflow_sparktune.study.record.entries import Entry
 from airflow_sparktune.study.retuning.starts import Incumbent
-from airflow_sparktune.study.spec import Spec
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from airflow_sparktune.driver.retuning.paired import Paired
-from airflow_sparktune.study.retuning.contender import ROUNDING, Contender, spread
-from airflow_sparktune.study.spec.rule import Margin
+from airflow_sparktune.study.definition.rule import Margin
+from airflow_sparktune.study.record.contender import ROUNDING, Contender, spread
 
 
 def noise_free(incumbent: Contender | None, candidates: Sequence[Contender], *, repeats: int) -> bool:

@@ -9,8 +9,8 @@ from functools import cache
 from statistics import fmean
 
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.retuning.contender import ROUNDING, Contender, spread
-from airflow_sparktune.study.spec.rule import LEAST_REPEATS, DecisionRule, Margin
+from airflow_sparktune.study.definition.rule import LEAST_REPEATS, DecisionRule, Margin
+from airflow_sparktune.study.record.contender import ROUNDING, Contender, spread
 
 # A candidate is dropped if even its one-sided 90 % upper bound is below 0.
 RACING_ERROR = 0.1

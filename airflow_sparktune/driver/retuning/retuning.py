@@ -23,12 +23,12 @@ from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.driver.trial_queue import Start, TrialQueue
 from airflow_sparktune.errors import IncumbentBroken, ObjectiveError
 from airflow_sparktune.study.address import folder_of
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.events import Decided, Nominated, StartsResolved
-from airflow_sparktune.study.retuning.champions import Champions
+from airflow_sparktune.study.record.champions import Champions
+from airflow_sparktune.study.record.promotion import put_on_record
 from airflow_sparktune.study.retuning.decision import Decision, Outcome
-from airflow_sparktune.study.retuning.promotion import put_on_record
 from airflow_sparktune.study.retuning.starts import Basis, Incumbent
-from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import Rule, SlotHours, StopReason, Timeout, rules_of
 from airflow_sparktune.study.trial import Trial, TrialOrigin, TrialState
 

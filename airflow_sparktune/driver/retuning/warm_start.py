@@ -9,11 +9,11 @@ from itertools import chain, zip_longest
 
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.journal.bounds import one_line
-from airflow_sparktune.study.retuning.champions import Champions
-from airflow_sparktune.study.retuning.earlier import earlier_study
+from airflow_sparktune.printable import one_line
+from airflow_sparktune.study.definition import Spec
+from airflow_sparktune.study.record.champions import Champions
+from airflow_sparktune.study.record.earlier import earlier_study
 from airflow_sparktune.study.retuning.starts import WarmPoint
-from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.trial import TrialState
 
 log = logging.getLogger(__name__)
@@ -41,10 +41,10 @@ def warm_points(
     fitting, reasons = _fitting(offered, sampler)
     if reasons:
         shown = "; ".join(reasons[:REASONS])
-        said = f"{len(reasons)} of {len(offered)} points of warm_start do not fit the space: {shown}"
+        misfits = f"{len(reasons)} of {len(offered)} points of warm_start do not fit the space: {shown}"
         if not fitting and not _of_last_studies(spec):
-            raise SpecError(f"warm_start must name points of the space, but {said}")
-        log.warning("%s", said)
+            raise SpecError(f"warm_start must name points of the space, but {misfits}")
+        log.warning("%s", misfits)
     log.info("starting with %d points of warm_start", len(fitting[:most]))
     return fitting[:most]
 

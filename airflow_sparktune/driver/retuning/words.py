@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from airflow_sparktune.study.definition.rule import DecisionRule
 from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.retuning.decision import Measured, Standing
-from airflow_sparktune.study.spec.rule import DecisionRule
 
 # What a reason says where differences were compared without a test.
 NO_NOISE = "no noise was measured"
@@ -32,28 +32,28 @@ def kept_reason(rule: DecisionRule, candidates: Sequence[Measured], *, noise: bo
         return "every candidate failed in its repeats"
     barred = [item for item in measured if item.standing is Standing.GUARDRAIL]
     best = max(barred or measured, key=lambda item: item.difference or 0.0)
-    said = f"the best challenger, trial {best.number}, is {_difference(best, noise=noise)}"
+    sentence = f"the best challenger, trial {best.number}, is {_difference(best, noise=noise)}"
     if best.standing is Standing.GUARDRAIL:
-        return f"{said}, but {best.why}"
+        return f"{sentence}, but {best.why}"
     if (best.difference or 0.0) <= 0:
-        return said
+        return sentence
     if not noise:
-        return f"{said}: no more than the margin of {rule.margin.to_json()}"
+        return f"{sentence}: no more than the margin of {rule.margin.to_json()}"
     margin = f" beyond the margin of {rule.margin.to_json()}" if rule.margin.amount else ""
-    return f"{said}: too little to be sure{margin}"
+    return f"{sentence}: too little to be sure{margin}"
 
 
 def first_reason(winner: Measured, metric: Metric, *, why: str | None, unfinished: bool, noise: bool) -> str:
     """Return why a configuration was chosen without an incumbent to compare with."""
     because = why or "there was no champion yet"
     if unfinished:
-        said = "is the best of the search; the timeout cut the confirmation off"
-        return f"{because}; trial {winner.number} {said}"
+        sentence = "is the best of the search; the timeout cut the confirmation off"
+        return f"{because}; trial {winner.number} {sentence}"
     if winner.mean is None:
         return f"{because}; trial {winner.number} is the best of the search"
     mean = with_error(metric.shown(winner.mean), winner.std_error)
-    said = f"{because}; trial {winner.number} has the best mean {metric.name}, {mean}"
-    return said if noise else f"{said} ({NO_NOISE})"
+    sentence = f"{because}; trial {winner.number} has the best mean {metric.name}, {mean}"
+    return sentence if noise else f"{sentence} ({NO_NOISE})"
 
 
 def with_error(value: float, std_error: float | None) -> str:

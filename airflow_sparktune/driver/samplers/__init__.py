@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.executor.objective import load
-from airflow_sparktune.study.spec import Spec
-from airflow_sparktune.study.spec.packages import require_packages
+from airflow_sparktune.study.definition import Spec
+from airflow_sparktune.study.definition.packages import require_packages
 
 if TYPE_CHECKING:
     from airflow_sparktune.driver.samplers.search_space import SearchSpace

@@ -16,7 +16,7 @@ from hyperopt import hp, pyll
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.executor.objective import load
 from airflow_sparktune.study import space as spaces
-from airflow_sparktune.study.plain import plain, scalar
+from airflow_sparktune.study.json_values import plain, scalar
 from airflow_sparktune.study.space import Choice, Number
 from airflow_sparktune.study.space.dimensions import Dimension, dimensions, name_of
 from airflow_sparktune.study.space.nodes import Way

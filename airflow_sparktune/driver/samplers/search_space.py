@@ -13,7 +13,7 @@ with deferred("scipy.stats"):  # hyperopt would import it for atpe only
 
 from airflow_sparktune.driver.samplers.base import Recommendation, Suggestion
 from airflow_sparktune.driver.samplers.hyperopt_space import hyperopt_space
-from airflow_sparktune.study.plain import plain
+from airflow_sparktune.study.json_values import plain
 from airflow_sparktune.study.space.dimensions import Dimension
 from airflow_sparktune.study.space.match import Computed, Parameter, point_of
 

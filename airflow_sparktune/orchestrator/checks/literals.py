@@ -16,11 +16,11 @@ from airflow_sparktune.errors import SparktuneError, SpecError
 from airflow_sparktune.orchestrator.checks.lookup import check_named
 from airflow_sparktune.orchestrator.deploy.user_code import REFERENCES, is_reference, module_reference
 from airflow_sparktune.orchestrator.task_study import folders_of, storage_root
+from airflow_sparktune.study.definition import ARGUMENTS
 from airflow_sparktune.study.journal.bounds import require_small
-from airflow_sparktune.study.plain import scalar
-from airflow_sparktune.study.retuning.keep import Keep
+from airflow_sparktune.study.json_values import scalar
+from airflow_sparktune.study.record.keep import Keep
 from airflow_sparktune.study.space import Choice, Number
-from airflow_sparktune.study.spec import ARGUMENTS
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator

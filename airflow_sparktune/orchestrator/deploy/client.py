@@ -12,9 +12,9 @@ from airflow_sparktune.orchestrator.deploy.job import Job, Submission, Target
 from airflow_sparktune.orchestrator.deploy.process import Application, end_driver, end_family, family
 from airflow_sparktune.orchestrator.deploy.spark_conf import conf_of
 from airflow_sparktune.orchestrator.deploy.submit_files import SubmitFiles
-from airflow_sparktune.study.spec import RunTrialsOn
-from airflow_sparktune.study.spec.file import spec_sha256
-from airflow_sparktune.study.spec.packages import require_packages
+from airflow_sparktune.study.definition import RunTrialsOn
+from airflow_sparktune.study.definition.file import spec_sha256
+from airflow_sparktune.study.definition.packages import require_packages
 
 LOOPBACK = "127.0.0.1"
 

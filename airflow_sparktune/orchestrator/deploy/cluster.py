@@ -9,7 +9,7 @@ from airflow_sparktune.orchestrator.deploy.job import Job, Submission, Target
 from airflow_sparktune.orchestrator.deploy.process import Application, end_family, family
 from airflow_sparktune.orchestrator.deploy.spark_conf import conf_of
 from airflow_sparktune.orchestrator.deploy.submit_files import SubmitFiles
-from airflow_sparktune.study.spec.file import spec_sha256
+from airflow_sparktune.study.definition.file import spec_sha256
 
 # Spark copies the launcher and the zips there, from where the pods load them.
 UPLOAD_PATH = "spark.kubernetes.file.upload.path"

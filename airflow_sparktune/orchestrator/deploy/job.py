@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
 from airflow_sparktune.orchestrator.deploy.user_code import UserCode
-from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.storage import without_connection
 
 
@@ -18,7 +18,7 @@ class Job:
     """The work of a driver for the study at `address`: a spec with the code it names, or a user's script.
 
     `script` is the program and its arguments; `retuning` are the retuning fields for it (see
-    study.spec.file). With `quiet`, Spark's log goes to a file, and only its warnings to the output.
+    study.definition.file). With `quiet`, Spark's log goes to a file, and only its warnings to the output.
     `open_ui` makes the Spark UI of a local master reachable from other machines. `warm_start` is the address
     of the study that gives starting points, as this process opens it.
     """

@@ -232,8 +232,8 @@ class SubmissionOperator(SparkSubmitOperator):
             found = submit(application)
             if hook._is_kubernetes and hook._kubernetes_driver_pod is None:
                 # To track the driver, the provider needs its pod, which it finds only in a namespace `spark`.
-                said = _DRIVER_POD.search("\n".join(hook._last_submit_log_lines))
-                hook._kubernetes_driver_pod = said[1] if said else None
+                named = _DRIVER_POD.search("\n".join(hook._last_submit_log_lines))
+                hook._kubernetes_driver_pod = named[1] if named else None
             return found
 
         return start

@@ -11,11 +11,11 @@ from airflow_sparktune.orchestrator.deploy.job import Job, Submission, Target
 from airflow_sparktune.orchestrator.deploy.way import Way, way_to
 from airflow_sparktune.orchestrator.deploy.work_folder import work_folder
 from airflow_sparktune.orchestrator.verdict import verdict
-from airflow_sparktune.study.retuning.earlier import earlier_study
-from airflow_sparktune.study.retuning.settled import refuse_another_decision
-from airflow_sparktune.study.spec import Spec
-from airflow_sparktune.study.spec.file import write_retuning, write_spec
-from airflow_sparktune.study.spec.retuning import FIELDS
+from airflow_sparktune.study.definition import Spec
+from airflow_sparktune.study.definition.file import write_retuning, write_spec
+from airflow_sparktune.study.definition.retuning import FIELDS
+from airflow_sparktune.study.record.earlier import earlier_study
+from airflow_sparktune.study.record.settled import refuse_another_decision
 from airflow_sparktune.study.study import Study
 
 # Runs spark-submit to its end and returns its error or None. Calls its last argument right before it starts

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from airflow_sparktune.errors import ObjectiveError, SpecError
-from airflow_sparktune.study.spec.checks import OPTUNA
+from airflow_sparktune.study.definition.checks import OPTUNA
 
 # The arguments of a spec that may refer to user code.
 REFERENCES = ("objective", "space", "shared_data", "algo")

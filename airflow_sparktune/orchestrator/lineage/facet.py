@@ -7,8 +7,8 @@ from typing import Any
 from attrs import define
 from openlineage.client.facet_v2 import RunFacet
 
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.result import summary
-from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.study import Study
 
 

@@ -6,15 +6,14 @@ journal is written and when it is read.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+from airflow_sparktune.printable import printable
 
 MOST_DEPTH = 100  # json.dumps and deepcopy recurse, and Python's limit is about 1,000 calls
 LARGEST_NUMBER = 10**300  # still a float
 MOST_VALUES = 1_000_000  # a YAML file of ten lines can refer to its own parts a billion times
-# Replacements for spaces and separators of other widths, and for a lone surrogate.
-_STAND_INS = {"Zs": " ", "Zl": " ", "Zp": " ", "Cs": "?"}
 MESSAGE_LIMIT, TRACEBACK_LIMIT = 4_096, 32_768  # some exceptions contain the data that they failed on
 
 
@@ -92,29 +91,6 @@ def without_surrogates(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return list(map(without_surrogates, value))
     return value
-
-
-def printable(text: str, *, keep: str = "\n\t") -> str:
-    """Return a text without characters that a terminal would obey or cannot show, except those in `keep`.
-
-    >>> printable(f"{chr(27)}[31mred")
-    '[31mred'
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        each if each in keep or each.isprintable() else _STAND_INS.get(unicodedata.category(each), "")
-        for each in text
-    )
-
-
-def one_line(text: str) -> str:
-    """Return a text as one printable line.
-
-    >>> one_line(f"ann{chr(10)}{chr(27)}[31mERROR")
-    'ann [31mERROR'
-    """
-    return text if text.isprintable() else printable(" ".join(text.split()))
 
 
 def message_text(text: str) -> str:

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.journal.bounds import message_text, traceback_text
 from airflow_sparktune.study.retuning.decision import Decision
 from airflow_sparktune.study.retuning.starts import Basis, Incumbent, WarmPoint
-from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.trial import Trial
 from airflow_sparktune.study.web_address import web_address

@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable
 
 from airflow_sparktune.errors import StorageError
-from airflow_sparktune.study.journal.bounds import printable, without_surrogates
+from airflow_sparktune.printable import printable
+from airflow_sparktune.study.journal.bounds import without_surrogates
 from airflow_sparktune.study.journal.streams import attempt_of
 from airflow_sparktune.study.storage import Storage
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from airflow_sparktune.study.journal.bounds import printable
+from airflow_sparktune.printable import printable
 
 MOST_PROBLEMS = 50
 _NAMED = 3

@@ -10,17 +10,17 @@ from airflow_sparktune.study.journal import events, shape
 from airflow_sparktune.study.journal.decode import decoded
 from airflow_sparktune.study.journal.events import Event
 from airflow_sparktune.study.journal.problems import Problems
-from airflow_sparktune.study.journal.streams import FOLDER, SCHEMA, Segment, segments
+from airflow_sparktune.study.journal.streams import FOLDER, SCHEMA, Chunk, chunks
 from airflow_sparktune.study.storage import Storage
 
-MOST_JUNK = 100  # after this many invalid lines the rest of a segment is skipped
+MOST_JUNK = 100  # after this many invalid lines the rest of a chunk is skipped
 
 
 class StreamReader:
     """Reads one stream in the order of its events, each file once.
 
     Data that cannot be read is reported to `problems` and never tried again, so that every read of a prefix
-    gives the same events. `unreadable` names segments that this user may not read. `incomplete` tells that
+    gives the same events. `unreadable` names chunks that this user may not read. `incomplete` tells that
     events were skipped because their file was missing; it may appear later.
     """
 
@@ -31,59 +31,59 @@ class StreamReader:
         self.incomplete = False
         self._storage = storage
         self._problems = problems
-        self._torn: set[str] = set()  # paths of segments that hold fewer events than their names say
-        self._known_gap = 0  # the last event number in the names of those segments
-        self._begun: dict[str, bytes] = {}  # the segment that was read in part, by its path
+        self._torn: set[str] = set()  # paths of chunks that hold fewer events than their names say
+        self._known_gap = 0  # the last event number in the names of those chunks
+        self._begun: dict[str, bytes] = {}  # the chunk that was read in part, by its path
 
     def poll(self, upto: int | None = None) -> Iterator[Event]:
         """Yield the events added since the last call, up to number `upto`."""
         # A listing is not atomic: the driver may append meanwhile, or roll its stream when it closes it.
-        # A segment that is not listed, or gone when it is read, counts as missing after three listings.
+        # A chunk that is not listed, or gone when it is read, counts as missing after three listings.
         for last_look in (False, False, True):
             if (yield from self._look(upto, last_look=last_look)):
                 return
 
     def _look(self, upto: int | None, *, last_look: bool) -> Generator[Event, None, bool]:
-        """List and read the segments once; return False if another listing may find more."""
-        for segment in segments(self._storage, self.stream, self._problems):
-            if segment.last <= self.seen or segment.path in self._torn:
+        """List and read the chunks once; return False if another listing may find more."""
+        for chunk in chunks(self._storage, self.stream, self._problems):
+            if chunk.last <= self.seen or chunk.path in self._torn:
                 continue
             if upto is not None and self.seen >= upto:
                 break
-            if segment.first > self.seen + 1:
+            if chunk.first > self.seen + 1:
                 if not last_look:
                     return False
-                self._pass_over(segment.first - 1)
+                self._pass_over(chunk.first - 1)
             try:
-                content = self._content(segment)
+                content = self._content(chunk)
             except FileNotFoundError:
                 if not last_look:
                     return False
                 self.incomplete = True
-                self._skip(segment, "is listed but cannot be opened; skipped")
+                self._skip(chunk, "is listed but cannot be opened; skipped")
             else:
                 if upto is not None:
-                    self._begun = {segment.path: content}
-                yield from self._events(segment, content, upto)
+                    self._begun = {chunk.path: content}
+                yield from self._events(chunk, content, upto)
         return upto is None or self.seen >= upto
 
-    def _content(self, segment: Segment) -> bytes:
-        if segment.path in self._begun:
-            return self._begun.pop(segment.path)
+    def _content(self, chunk: Chunk) -> bytes:
+        if chunk.path in self._begun:
+            return self._begun.pop(chunk.path)
         try:
-            return self._storage.read(segment.path)
+            return self._storage.read(chunk.path)
         except StorageUnavailable:
             raise
         except StorageError as error:
-            self.unreadable.append(segment.path)
-            self._skip(segment, f"cannot be read and was skipped: {error}")
+            self.unreadable.append(chunk.path)
+            self._skip(chunk, f"cannot be read and was skipped: {error}")
             return b""
 
-    def _events(self, segment: Segment, content: bytes, upto: int | None) -> Iterator[Event]:
-        """Yield the new events of a segment. The number of its lines counts, not the range in its name."""
-        path, number, junk = segment.path, segment.first - 1, 0
-        last = segment.last if upto is None else min(segment.last, upto)
-        for number, line in enumerate(BytesIO(content), start=segment.first):
+    def _events(self, chunk: Chunk, content: bytes, upto: int | None) -> Iterator[Event]:
+        """Yield the new events of a chunk. The number of its lines counts, not the range in its name."""
+        path, number, junk = chunk.path, chunk.first - 1, 0
+        last = chunk.last if upto is None else min(chunk.last, upto)
+        for number, line in enumerate(BytesIO(content), start=chunk.first):
             if number > last or junk > MOST_JUNK:
                 return
             if number <= self.seen:
@@ -93,18 +93,18 @@ class StreamReader:
                 event = self._event(line, path)
             except ValueError:
                 junk += 1
-                self._skip(segment, "is torn, or not written by a driver; invalid lines were skipped")
+                self._skip(chunk, "is torn, or not written by a driver; invalid lines were skipped")
             else:
                 if event is not None:
                     yield event
         if number < last:
-            self._skip(segment, "is torn, or not written by a driver; invalid lines were skipped")
+            self._skip(chunk, "is torn, or not written by a driver; invalid lines were skipped")
 
-    def _skip(self, segment: Segment, why: str) -> None:
-        """Stop reading a segment, and do not report its missing events a second time."""
-        self._torn.add(segment.path)
-        self._known_gap = max(self._known_gap, segment.last)
-        self._problems.add(f"{segment.path} {why}")
+    def _skip(self, chunk: Chunk, why: str) -> None:
+        """Stop reading a chunk, and do not report its missing events a second time."""
+        self._torn.add(chunk.path)
+        self._known_gap = max(self._known_gap, chunk.last)
+        self._problems.add(f"{chunk.path} {why}")
 
     def _pass_over(self, last: int) -> None:
         """Continue after event number `last`; report events up to it as missing if they are not yet."""

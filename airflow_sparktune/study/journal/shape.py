@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from airflow_sparktune.study.journal.bounds import LARGEST_NUMBER, one_line
+from airflow_sparktune.printable import one_line
+from airflow_sparktune.study.journal.bounds import LARGEST_NUMBER
 
 Fits = Callable[[Any], bool]
 
@@ -104,11 +105,11 @@ def require(fields: Mapping[str, Fits], data: Any, *, what: str) -> Mapping[str,
     """
     if not group(data):
         raise ValueError(f"{what} cannot be {reprlib.repr(data)}")
-    said: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for name, fits in fields.items():
         value = data.get(name)
         if not fits(value):
             raise ValueError(f"{name} of {what} cannot be {reprlib.repr(value)}")
         if isinstance(value, str) and fits in _FOR_PEOPLE and not value.isprintable():
-            said[name] = one_line(value)
-    return {**data, **said} if said else data
+            texts[name] = one_line(value)
+    return {**data, **texts} if texts else data

@@ -1,10 +1,10 @@
 """The journal: append-only streams of numbered events, one stream per attempt.
 
-    attempts/0001-9f2c41d0/00000001-00000001.jsonl     one segment = the events 1 to 1 of attempt 1
+    attempts/0001-9f2c41d0/00000001-00000001.jsonl     one chunk = the events 1 to 1 of attempt 1
     attempts/0001-9f2c41d0/00000002-00000003.jsonl
-    attempts/0002-51b07be3/00000001-00000040.jsonl     a closed stream, rolled into one segment
+    attempts/0002-51b07be3/00000001-00000040.jsonl     a closed stream, rolled into one chunk
 
-Segments may overlap, and then hold the same events: in a long stream, every 64th segment also holds the
+Chunks may overlap, and then hold the same events: in a long stream, every 64th chunk also holds the
 events of the 63 before it.
 
 Only the driver of an attempt writes to its stream. The first event of a stream, `opened`, names the prefix of
@@ -27,7 +27,7 @@ SCHEMA = 1
 FOLDER = "attempts"
 MOST_ATTEMPTS = 999_999  # the limit of the digits in STREAM_NAME
 
-_SEGMENT = re.compile(r"(?P<first>[0-9]{8})-(?P<last>[0-9]{8})\.jsonl")
+_CHUNK = re.compile(r"(?P<first>[0-9]{8})-(?P<last>[0-9]{8})\.jsonl")
 
 
 def attempt_of(stream: str) -> int:
@@ -66,21 +66,21 @@ def next_attempt(storage: Storage) -> int:
 
 
 def has_opened(storage: Storage, stream: str) -> bool:
-    """Return whether a stream has its first segment."""
-    return any(segment.first == 1 for segment in segments(storage, stream))
+    """Return whether a stream has its first chunk."""
+    return any(chunk.first == 1 for chunk in chunks(storage, stream))
 
 
 def contents(storage: Storage, stream: str) -> dict[str, bytes]:
-    """Return the segments of a stream that can be found, by their paths."""
+    """Return the chunks of a stream that can be found, by their paths."""
     found = {}
-    for segment in segments(storage, stream):
+    for chunk in chunks(storage, stream):
         with suppress(FileNotFoundError):  # an object may be listed, but not readable yet
-            found[segment.path] = storage.read(segment.path)
+            found[chunk.path] = storage.read(chunk.path)
     return found
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class Chunk:
     """A file of a stream; its name says that it holds the events `first` to `last`."""
 
     stream: str
@@ -88,9 +88,9 @@ class Segment:
     last: int
 
     @classmethod
-    def named(cls, stream: str, name: str) -> Segment | None:
-        """Return the segment of that name, or None if the name is not a segment's."""
-        match = _SEGMENT.fullmatch(name)
+    def named(cls, stream: str, name: str) -> Chunk | None:
+        """Return the chunk of that name, or None if the name is not a chunk's."""
+        match = _CHUNK.fullmatch(name)
         first, last = (int(match["first"]), int(match["last"])) if match else (0, 0)
         return cls(stream, first, last) if 1 <= first <= last else None
 
@@ -100,18 +100,18 @@ class Segment:
         return f"{FOLDER}/{self.stream}/{self.first:08d}-{self.last:08d}.jsonl"
 
 
-def segments(storage: Storage, stream: str, problems: Problems | None = None) -> list[Segment]:
-    """List the segments of a stream by their first event; among equals, the longest comes first.
+def chunks(storage: Storage, stream: str, problems: Problems | None = None) -> list[Chunk]:
+    """List the chunks of a stream by their first event; among equals, the longest comes first.
 
     Foreign names are reported into `problems`.
     """
     folder = f"{FOLDER}/{stream}"
     found, foreign = [], []
     for name in storage.names(folder):
-        if (segment := Segment.named(stream, name)) is not None:
-            found.append(segment)
+        if (chunk := Chunk.named(stream, name)) is not None:
+            found.append(chunk)
         else:
             foreign.append(name)
     if problems is not None:
-        problems.add_foreign(folder, foreign, what="a segment")
-    return sorted(found, key=lambda segment: (segment.first, -segment.last))
+        problems.add_foreign(folder, foreign, what="a chunk")
+    return sorted(found, key=lambda chunk: (chunk.first, -chunk.last))

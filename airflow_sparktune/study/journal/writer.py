@@ -10,10 +10,10 @@ from airflow_sparktune.errors import Superseded
 from airflow_sparktune.study.journal import events
 from airflow_sparktune.study.journal.bounds import require_bounded
 from airflow_sparktune.study.journal.events import Event
-from airflow_sparktune.study.journal.streams import SCHEMA, Segment, attempt_of, has_opened, newer, streams
+from airflow_sparktune.study.journal.streams import SCHEMA, Chunk, attempt_of, has_opened, newer, streams
 from airflow_sparktune.study.storage import Storage
 
-# Each segment of this number also holds the events of the segments before it, back to the last such one.
+# Each chunk of this number also holds the events of the chunks before it, back to the last such one.
 # Reading a long study that was never closed then takes few requests.
 GATHER = 64
 ROLL_BYTES = 64 * 2**20
@@ -29,13 +29,13 @@ class StreamWriter:
         self.attempt = attempt
         self.events = 0
         self._storage = storage
-        self._segments: list[str] = []
+        self._chunks: list[str] = []
         self._lines: list[bytes] = []  # the whole stream; the first `events` lines are durable
-        self._gathered = 0  # the last event of the last segment that holds those before it
-        self._fresh = 0  # number of segments written since
+        self._gathered = 0  # the last event of the last chunk that holds those before it
+        self._fresh = 0  # number of chunks written since
 
     def append(self, event: Event) -> None:
-        """Add an event to the next segment; raises ValueError for an event that readers would reject."""
+        """Add an event to the next chunk; raises ValueError for an event that readers would reject."""
         try:
             data = {"v": SCHEMA, **events.to_json(event)}
             require_bounded(data)
@@ -46,11 +46,11 @@ class StreamWriter:
         self.append_line(line.encode())
 
     def append_line(self, line: bytes) -> None:
-        """Add an encoded line to the next segment."""
+        """Add an encoded line to the next chunk."""
         self._lines.append(line)
 
     def commit(self) -> None:
-        """Write the appended events as one segment; they are durable when this returns.
+        """Write the appended events as one chunk; they are durable when this returns.
 
         If a signal's exception interrupts it, the next commit writes the same events under the same numbers
         again.
@@ -60,26 +60,26 @@ class StreamWriter:
             return
         gathers = self._fresh + 1 >= GATHER
         first = (self._gathered if gathers else self.events) + 1
-        self._segments.append(self._write(first, last, self._lines[first - 1 :]))
+        self._chunks.append(self._write(first, last, self._lines[first - 1 :]))
         self.events = last
         self._fresh = 0 if gathers else self._fresh + 1
         if gathers:
             self._gathered = last
 
     def roll(self) -> None:
-        """Rewrite the whole stream as one segment, so that reading an old study takes few requests.
+        """Rewrite the whole stream as one chunk, so that reading an old study takes few requests.
 
-        A stream of more than ROLL_BYTES becomes several segments, so that a reader can hold each in memory.
+        A stream of more than ROLL_BYTES becomes several chunks, so that a reader can hold each in memory.
         """
-        if len(self._segments) < 2:
+        if len(self._chunks) < 2:
             return
         rolled = self._write_whole()
         # The last commit may have written the whole stream.
-        self._storage.remove([name for name in self._segments if name not in rolled])
-        self._segments = rolled
+        self._storage.remove([name for name in self._chunks if name not in rolled])
+        self._chunks = rolled
 
     def restore(self, earlier: Mapping[str, bytes]) -> bool:
-        """If someone has removed the study, write the `earlier` segments and this stream again; return that.
+        """If someone has removed the study, write the `earlier` chunks and this stream again; return that.
 
         Raises Superseded if another driver has started the study over meanwhile.
         """
@@ -94,17 +94,17 @@ class StreamWriter:
                 )
         for path, data in earlier.items():
             self._storage.write(path, data)
-        self._segments += self._write_whole()
+        self._chunks += self._write_whole()
         return True
 
     def _write_whole(self) -> list[str]:
-        """Write the whole stream in as few segments as possible, and return their paths."""
+        """Write the whole stream in as few chunks as possible, and return their paths."""
         pieces = [self._write(first, last, self._lines[first - 1 : last]) for first, last in self._pieces()]
         self._gathered, self._fresh = self.events, 0
         return pieces
 
     def _pieces(self) -> Iterator[tuple[int, int]]:
-        """Yield the first and last event of each rolled segment."""
+        """Yield the first and last event of each rolled chunk."""
         first, size = 1, 0
         for number, line in enumerate(self._lines[: self.events], start=1):
             if size and size + len(line) > ROLL_BYTES:
@@ -123,6 +123,6 @@ class StreamWriter:
                 )
 
     def _write(self, first: int, last: int, lines: Sequence[bytes]) -> str:
-        name = Segment(self.stream, first, last).path
+        name = Chunk(self.stream, first, last).path
         self._storage.write(name, b"\n".join(lines) + b"\n")
         return name

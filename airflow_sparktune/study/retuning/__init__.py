@@ -1,1 +1,1 @@
-"""Data of a retuning: the rule, the decision, and the record of champions."""
+"""Values of a retuning that the journal holds: its starting points and its decision."""

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from airflow_sparktune.printable import printable
 from airflow_sparktune.study.journal import shape
-from airflow_sparktune.study.journal.bounds import printable
 
 
 class Outcome(StrEnum):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.plain import UNQUOTED, is_numeric, plain, shown
+from airflow_sparktune.study.json_values import UNQUOTED, is_numeric, plain, shown
 from airflow_sparktune.study.space.dimensions import Dimension, dimensions
 from airflow_sparktune.study.space.nodes import Choice, Number
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.plain import UNQUOTED, is_numeric, scalar, shown
+from airflow_sparktune.study.json_values import UNQUOTED, is_numeric, scalar, shown
 
 # The choices that lead to a dimension, outermost first: the label of each, and the index of its option.
 Way = tuple[tuple[str, int], ...]

@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.journal.bounds import parts_of, require_small
-from airflow_sparktune.study.plain import plain, shown
+from airflow_sparktune.study.json_values import plain, shown
 from airflow_sparktune.study.space.nodes import NUMBERS, Choice, Number, is_number, walk
 
 CHOICES = ("choice", "pchoice")

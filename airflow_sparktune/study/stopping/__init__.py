@@ -18,7 +18,7 @@ from airflow_sparktune.study.stopping.requested import StopRequested
 from airflow_sparktune.study.stopping.timeout import Timeout
 
 if TYPE_CHECKING:
-    from airflow_sparktune.study.spec import Spec
+    from airflow_sparktune.study.definition import Spec
 
 __all__ = [
     "RULES",

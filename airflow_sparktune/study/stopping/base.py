@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from airflow_sparktune.study.trial import Trial
 
 if TYPE_CHECKING:
-    from airflow_sparktune.study.spec import Spec
+    from airflow_sparktune.study.definition import Spec
 
 
 class StopReason(StrEnum):

@@ -10,7 +10,7 @@ from airflow_sparktune.study.stopping.base import Rule, StopReason
 from airflow_sparktune.study.trial import Trial
 
 if TYPE_CHECKING:
-    from airflow_sparktune.study.spec import Spec
+    from airflow_sparktune.study.definition import Spec
 
 
 class EndOfSuggestions(Rule):

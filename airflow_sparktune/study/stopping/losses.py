@@ -9,7 +9,7 @@ from airflow_sparktune.study.stopping.base import Rule, StopReason
 from airflow_sparktune.study.trial import Trial, TrialOrigin
 
 if TYPE_CHECKING:
-    from airflow_sparktune.study.spec import Spec
+    from airflow_sparktune.study.definition import Spec
 
 
 class LossThreshold(Rule):

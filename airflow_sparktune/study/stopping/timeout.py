@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 from airflow_sparktune.study.stopping.base import Rule, StopReason
 
 if TYPE_CHECKING:
-    from airflow_sparktune.study.spec import Spec
+    from airflow_sparktune.study.definition import Spec
 
 
 class Timeout(Rule):

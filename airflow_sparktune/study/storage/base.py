@@ -14,7 +14,7 @@ from airflow_sparktune.errors import StorageError, StorageUnavailable
 
 log = logging.getLogger(__name__)
 
-# Larger files are not read. Segments are far smaller.
+# Larger files are not read. Chunks of a journal are far smaller.
 MOST_BYTES = 256 * 2**20
 
 # Errors that remain until a person changes something.

@@ -169,7 +169,7 @@ class FsspecStorage:
         try:
             self._files.pipe_file(temporary, data)
             if not self._protocols & _REPLACING:
-                # A file that is replaced is missing for a moment; segments are never replaced.
+                # A file that is replaced is missing for a moment; chunks are never replaced.
                 with suppress(FileNotFoundError):
                     self._files.rm_file(path)
             self._files.mv(temporary, path)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from airflow_sparktune import __version__
 from airflow_sparktune.driver.engines.base import Patience
 from airflow_sparktune.driver.engines.preflight import preflight
 from airflow_sparktune.driver.engines.threaded import WorkerLost
 from airflow_sparktune.errors import ObjectiveError, PlatformError
+from airflow_sparktune.version import __version__
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 GOOD = {"python": HERE, "executable": "/usr/bin/python3", "package": __version__, "path": "p", "error": None}

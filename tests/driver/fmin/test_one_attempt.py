@@ -36,11 +36,11 @@ def search(folder: Path, *, max_evals: int, **given: Any) -> Study:
 
 def cut_off(folder: Path) -> None:
     """Leave the journal as a killed driver does."""
-    for segment in (folder / "attempts").glob("*/*"):
-        events = [json.loads(line) for line in segment.read_text().splitlines()]
+    for chunk in (folder / "attempts").glob("*/*"):
+        events = [json.loads(line) for line in chunk.read_text().splitlines()]
         kept = [json.dumps(event) for event in events if event["event"] != "closed"]
-        segment.unlink()
-        segment.with_name(f"00000001-{len(kept):08d}.jsonl").write_text("\n".join(kept) + "\n")
+        chunk.unlink()
+        chunk.with_name(f"00000001-{len(kept):08d}.jsonl").write_text("\n".join(kept) + "\n")
 
 
 def test_the_history_server_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from hyperopt import hp, pyll, rand, tpe
 from airflow_sparktune.driver.fmin.sampler import given_seed
 from airflow_sparktune.driver.fmin.spec import function_spec
 from airflow_sparktune.driver.samplers.hyperopt_space import read_dimensions
-from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.definition import Spec
 
 SPACE = {"x": hp.uniform("x", 0, 1)}
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from airflow_sparktune.study.retuning.contender import Contender, Repeat
-from airflow_sparktune.study.spec.rule import DecisionRule, Guardrail
+from airflow_sparktune.study.definition.rule import DecisionRule, Guardrail
+from airflow_sparktune.study.record.contender import Contender, Repeat
 
 RULE = DecisionRule()
 NOISE = (0.01, -0.02, 0.015, -0.005, 0.0)

@@ -6,9 +6,9 @@ from scipy import stats
 
 from airflow_sparktune.driver.retuning.decide import choose, decide, missing_repeats
 from airflow_sparktune.errors import IncumbentBroken, SpecError
-from airflow_sparktune.study.retuning.contender import Contender, Repeat
+from airflow_sparktune.study.definition.rule import Confirm, DecisionRule, Margin
+from airflow_sparktune.study.record.contender import Contender, Repeat
 from airflow_sparktune.study.retuning.decision import Decision, Outcome, Standing
-from airflow_sparktune.study.spec.rule import Confirm, DecisionRule, Margin
 from tests.driver.retuning.contenders import NOISE, RULE, around, contender, rails
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from airflow_sparktune.driver.retuning.decide import choose, decide, missing_repeats
 from airflow_sparktune.errors import SparktuneError
-from airflow_sparktune.study.retuning.contender import Contender, Repeat
-from airflow_sparktune.study.spec.rule import Confirm, DecisionRule, Guardrail, Margin
+from airflow_sparktune.study.definition.rule import Confirm, DecisionRule, Guardrail, Margin
+from airflow_sparktune.study.record.contender import Contender, Repeat
 
 USUAL = (0.0, -0.0, 5e-324, 1e-150, 0.1, 0.3, 0.1 + 0.2, 1.0, 1e16, 1e150)
 LOSSES = (*USUAL, 1e151, 1.7e308, math.inf, math.nan)

@@ -10,7 +10,7 @@ from airflow_sparktune.driver.retuning.decide import choose, decide
 from airflow_sparktune.driver.retuning.guardrails import require_metrics
 from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.study.metric import Metric
-from airflow_sparktune.study.retuning.contender import Contender, Repeat
+from airflow_sparktune.study.record.contender import Contender, Repeat
 from airflow_sparktune.study.retuning.decision import Outcome
 from tests.driver.retuning.contenders import around, contender, rails
 

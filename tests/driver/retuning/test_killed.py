@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import pytest
 
-from airflow_sparktune.study.retuning import champions
-from airflow_sparktune.study.retuning.entries import Action
+from airflow_sparktune.study.record import champions
+from airflow_sparktune.study.record.entries import Action
 from airflow_sparktune.study.storage import Storage, open_storage
 from tests.driver.retuning import weeks as weeks_module
 from tests.driver.retuning.weeks import Weeks, noisy

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_sparktune.study.retuning.champions import Champions
-from airflow_sparktune.study.retuning.entries import Action
-from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.definition import Spec
+from airflow_sparktune.study.record.champions import Champions
+from airflow_sparktune.study.record.entries import Action
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import TrialPurpose, TrialState
 from tests.integration.driver_process import DriverProcess

@@ -11,10 +11,10 @@ from airflow_sparktune.driver.engines.simulated import Ending
 from airflow_sparktune.driver.retuning import retuning
 from airflow_sparktune.errors import Superseded
 from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.study.record.entries import Action
+from airflow_sparktune.study.record.promotion import decision_in_force, put_on_record
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.retuning.decision import Outcome
-from airflow_sparktune.study.retuning.entries import Action
-from airflow_sparktune.study.retuning.promotion import decision_in_force, put_on_record
 from airflow_sparktune.study.storage import Storage, clear, open_storage
 from tests.driver.retuning import weeks as weeks_module
 from tests.driver.retuning.weeks import Play, Weeks, noisy

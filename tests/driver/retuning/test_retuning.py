@@ -15,9 +15,9 @@ from airflow_sparktune.driver.engines.simulated import Ending
 from airflow_sparktune.errors import IncumbentBroken, ObjectiveError, RecordError, SpecError, revive
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
+from airflow_sparktune.study.record.entries import Action
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.retuning.decision import Outcome
-from airflow_sparktune.study.retuning.entries import Action
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.trial import TrialOrigin, TrialState
 from tests.driver.retuning.weeks import Play, Weeks, failing, noisy, repeats

@@ -10,7 +10,7 @@ import pytest
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.orchestrator.deploy.job import Job
 from airflow_sparktune.orchestrator.deploy.run import run_job
-from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.study import Study
 from tests.driver.retuning.weeks import Weeks, noisy
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.retuning.champions import Action
+from airflow_sparktune.study.record.champions import Action
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import TrialOrigin

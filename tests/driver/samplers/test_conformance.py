@@ -8,7 +8,7 @@ from hyperopt import anneal, rand, tpe
 
 from airflow_sparktune.driver.fmin.sampler import FminSampler
 from airflow_sparktune.driver.samplers import over
-from airflow_sparktune.study.spec import ALGORITHMS
+from airflow_sparktune.study.definition import ALGORITHMS
 from airflow_sparktune.testing import SamplerSuite
 from airflow_sparktune.testing.sampler import MakeSampler
 

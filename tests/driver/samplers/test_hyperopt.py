@@ -21,8 +21,8 @@ from airflow_sparktune.driver.samplers.hyperopt_space import hyperopt_space, rea
 from airflow_sparktune.driver.samplers.search_space import SearchSpace
 from airflow_sparktune.driver.tuner import trial_seed
 from airflow_sparktune.errors import ObjectiveError, SpecError
-from airflow_sparktune.study.plain import plain
-from airflow_sparktune.study.spec import ALGORITHMS
+from airflow_sparktune.study.definition import ALGORITHMS
+from airflow_sparktune.study.json_values import plain
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
 
 THEIRS = "tests.driver.user_spaces"

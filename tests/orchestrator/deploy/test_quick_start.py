@@ -11,7 +11,7 @@ import pytest
 from airflow_sparktune.orchestrator.deploy.client import QUICK_START, Client
 from airflow_sparktune.orchestrator.deploy.job import Job, Target
 from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
-from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.definition import Spec
 
 
 def options(folder: Path, *, conf: dict[str, str] | None = None, **given: Any) -> str:

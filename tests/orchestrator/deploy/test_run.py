@@ -10,8 +10,8 @@ from airflow_sparktune.errors import DriverLost, SpecError
 from airflow_sparktune.orchestrator.deploy.job import Job, Target
 from airflow_sparktune.orchestrator.deploy.run import run_job
 from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.events import StartsResolved
-from airflow_sparktune.study.spec import Spec
 from airflow_sparktune.study.study import Study
 
 SPEC = Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=3, warm_start="/absent/g0")

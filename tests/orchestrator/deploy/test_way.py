@@ -15,8 +15,8 @@ from airflow_sparktune.orchestrator.deploy.job import Job, Submission, Target
 from airflow_sparktune.orchestrator.deploy.spark_conf import REDACTION, read_properties, write_properties
 from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
 from airflow_sparktune.orchestrator.deploy.way import way_to
-from airflow_sparktune.study.spec import Spec
-from airflow_sparktune.study.spec.file import spec_sha256
+from airflow_sparktune.study.definition import Spec
+from airflow_sparktune.study.definition.file import spec_sha256
 
 SPEC = Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=3)
 

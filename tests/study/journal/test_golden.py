@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.result import summary, trial_row
-from airflow_sparktune.study.spec import Spec
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 VERSIONS = sorted(folder.name for folder in GOLDEN.iterdir() if folder.is_dir())

@@ -48,7 +48,7 @@ def interrupted(function: Callable[[], None], *, at: int) -> bool:
 
 
 def worlds(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[MemoryStorage, StreamWriter]]:
-    """Return a writer that is about to commit, and one that is about to gather its segments."""
+    """Return a writer that is about to commit, and one that is about to gather its chunks."""
     monkeypatch.setattr(module, "GATHER", 3)
     while True:
         storage = MemoryStorage()

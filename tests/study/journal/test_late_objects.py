@@ -7,7 +7,7 @@ import pytest
 from airflow_sparktune.study.journal.follow import read_whole
 from airflow_sparktune.study.journal.streams import FOLDER
 from airflow_sparktune.study.storage import MemoryStorage
-from airflow_sparktune.testing.samples import follow, losses, opened, segment, trial, write
+from airflow_sparktune.testing.samples import chunk, follow, losses, opened, trial, write
 
 STREAM = "0002-0a0b0c0d"
 
@@ -32,7 +32,7 @@ class Late(MemoryStorage):
 
 @pytest.mark.parametrize("late", [1, 2, 3], ids=["its opening", "a trial", "its newest trial"])
 def test_a_driver_waits_for_listed_files(late: int) -> None:
-    storage = Late(segment(STREAM, late), until_s=3.0)
+    storage = Late(chunk(STREAM, late), until_s=3.0)
     write(storage, 1, [opened()], stream="0001-0a0b0c0d")
     write(storage, 2, [opened(2)], [trial(0, 0.5)], [trial(1, 0.25)], stream=STREAM)
     assert follow(storage).incomplete
@@ -43,8 +43,8 @@ def test_a_driver_waits_for_listed_files(late: int) -> None:
 
 
 def test_the_wait_for_a_missing_file_is_short() -> None:
-    """A link or a FIFO with the name of a segment stays listed forever."""
-    storage = Late(segment(STREAM, 2), until_s=1e9)
+    """A link or a FIFO with the name of a chunk stays listed forever."""
+    storage = Late(chunk(STREAM, 2), until_s=1e9)
     write(storage, 2, [opened(2)], [trial(0, 0.5)], [trial(1, 0.25)], stream=STREAM)
     found = read_whole(storage, sleep=storage.sleep)
     assert losses(found.study) == {1: 0.25}

@@ -61,7 +61,7 @@ def replay(study: Study, events: list[Event]) -> Study:
 
 
 def cut(draw: st.DrawFn, events: list[Event]) -> list[list[Event]]:
-    """Split events into segments of any length."""
+    """Split events into chunks of any length."""
     marks = draw(st.sets(st.integers(1, max(len(events) - 1, 1))))
     return [events[a:b] for a, b in itertools.pairwise([0, *sorted(marks), len(events)])]
 
@@ -108,7 +108,7 @@ def test_the_best_is_the_best(events: list[Event]) -> None:
 
 @given(journals())
 def test_what_a_follower_reads_is_what_counts(journal: tuple[MemoryStorage, list[Event]]) -> None:
-    """A follower reads the events that count, in order, however they are split into segments."""
+    """A follower reads the events that count, in order, however they are split into chunks."""
     storage, counted = journal
     follower = StudyFollower(storage)
     follower.refresh()

@@ -107,7 +107,7 @@ def test_the_time_of_a_write(root: Path, scheme: str) -> None:
 
 
 def test_a_failed_commit_can_be_repeated(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Events whose segment could not be written are in the next segment, once and in order."""
+    """Events whose chunk could not be written are in the next chunk, once and in order."""
     storage = LocalStorage(root)
     writer = write(storage, 1, [opened()])
     writer.append(trial(0))

@@ -7,7 +7,7 @@ import pytest
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.journal.streams import FOLDER, MOST_ATTEMPTS, next_attempt
 from airflow_sparktune.study.storage import Storage
-from airflow_sparktune.testing.samples import follow, line, losses, opened, segment, trial, write
+from airflow_sparktune.testing.samples import chunk, follow, line, losses, opened, trial, write
 
 STREAM = "0001-0a0b0c0d"
 OLDER, NEWER = "0002-00000000", "0002-ffffffff"
@@ -29,7 +29,7 @@ class ForeignSuite:
         ],
     )
     def test_a_foreign_file_in_a_stream(self, storage: Storage, name: str) -> None:
-        """A file without a segment's name is reported once and not read."""
+        """A file without a chunk's name is reported once and not read."""
         write(storage, 1, [opened()], stream=STREAM)
         storage.write(f"{FOLDER}/{STREAM}/{name}", line(trial(0, -9.0)))
         follower = follow(storage)
@@ -39,18 +39,18 @@ class ForeignSuite:
         assert name.split("/")[0] in follower.problems[0]
 
     def test_a_folder_that_has_a_segments_name(self, storage: Storage) -> None:
-        """A folder with a segment's name is reported, and later segments count."""
+        """A folder with a chunk's name is reported, and later chunks count."""
         write(storage, 1, [opened()], stream=STREAM)
-        storage.write(f"{segment(STREAM, 2)}/inside", b"")
-        storage.write(segment(STREAM, 3), line(trial(0, 0.5)))
+        storage.write(f"{chunk(STREAM, 2)}/inside", b"")
+        storage.write(chunk(STREAM, 3), line(trial(0, 0.5)))
         follower = follow(storage)
         assert losses(follower.study) == {0: 0.5}
-        assert segment(STREAM, 2) in " ".join(follower.problems)
+        assert chunk(STREAM, 2) in " ".join(follower.problems)
 
     def test_a_segment_that_is_missing(self, storage: Storage) -> None:
         """Deleted events are reported by number, and later events count."""
         writer = write(storage, 1, [opened()], [trial(0, 0.5)], [trial(1, 0.25)], [trial(2, 0.125)])
-        storage.remove([segment(writer.stream, 2), segment(writer.stream, 3)])
+        storage.remove([chunk(writer.stream, 2), chunk(writer.stream, 3)])
         follower = follow(storage)
         assert losses(follower.study) == {2: 0.125}
         assert "events 2 to 3" in " ".join(follower.problems)
@@ -83,7 +83,7 @@ class ForeignSuite:
     def test_a_segment_is_worth_its_lines_and_not_its_name(self, storage: Storage) -> None:
         """A name that claims ten million events does not hide events that are written later."""
         writer = write(storage, 1, [opened()], [trial(0, 0.5)], stream=STREAM)
-        storage.write(segment(STREAM, 2, 99_999_999), b"{}")
+        storage.write(chunk(STREAM, 2, 99_999_999), b"{}")
         follower = follow(storage)
         assert losses(follower.study) == {}
         writer.append(trial(1, 0.25))

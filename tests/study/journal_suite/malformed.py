@@ -7,12 +7,12 @@ import pytest
 from airflow_sparktune.study.journal.events import Prefix
 from airflow_sparktune.study.storage import Storage
 from airflow_sparktune.testing.samples import (
+    chunk,
     data,
     follow,
     line,
     losses,
     opened,
-    segment,
     trial,
     trial_data,
     write,
@@ -22,19 +22,19 @@ STREAM = "0001-0a0b0c0d"
 
 
 class MalformedSuite:
-    """Tests with torn segments, garbage, events of the wrong shape, and events of later versions."""
+    """Tests with torn chunks, garbage, events of the wrong shape, and events of later versions."""
 
     @pytest.mark.parametrize("keep", range(0, 120, 17))
     def test_a_torn_segment(self, storage: Storage, keep: int) -> None:
-        """A segment cut at any byte: its complete events count, the rest is skipped, later segments count."""
+        """A chunk cut at any byte: its complete events count, the rest is skipped, later chunks count."""
         lines = line(trial(0, 0.5)) + b"\n" + line(trial(1, 0.25)) + b"\n"
         write(storage, 1, [opened()], stream=STREAM)
-        storage.write(segment(STREAM, 2, 3), lines[: len(lines) - keep - 2])
-        storage.write(segment(STREAM, 4), line(trial(2, 0.125)))
+        storage.write(chunk(STREAM, 2, 3), lines[: len(lines) - keep - 2])
+        storage.write(chunk(STREAM, 4), line(trial(2, 0.125)))
         follower = follow(storage)
         assert losses(follower.study) == {0: 0.5, 2: 0.125}
         assert follower.prefix == (Prefix(STREAM, 4),)
-        assert segment(STREAM, 2, 3) in " ".join(follower.problems)
+        assert chunk(STREAM, 2, 3) in " ".join(follower.problems)
 
     @pytest.mark.parametrize(
         "garbage",
@@ -57,13 +57,13 @@ class MalformedSuite:
         ],
     )
     def test_garbage_in_a_segment(self, storage: Storage, garbage: bytes) -> None:
-        """Lines that are not events are reported with their file and skipped; later segments count."""
+        """Lines that are not events are reported with their file and skipped; later chunks count."""
         write(storage, 1, [opened()], stream=STREAM)
-        storage.write(segment(STREAM, 2), garbage)
-        storage.write(segment(STREAM, 3), line(trial(0, 0.5)))
+        storage.write(chunk(STREAM, 2), garbage)
+        storage.write(chunk(STREAM, 3), line(trial(0, 0.5)))
         follower = follow(storage)
         assert losses(follower.study) == {0: 0.5}
-        assert [segment(STREAM, 2) in problem for problem in follower.problems] == [True]
+        assert [chunk(STREAM, 2) in problem for problem in follower.problems] == [True]
 
     @pytest.mark.parametrize(
         "event",

@@ -1,4 +1,4 @@
-"""A stream can be rolled into one segment while it is read."""
+"""A stream can be rolled into one chunk while it is read."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from airflow_sparktune.study.journal.events import Prefix
 from airflow_sparktune.study.journal.streams import FOLDER
 from airflow_sparktune.study.journal.writer import GATHER
 from airflow_sparktune.study.storage import Storage
-from airflow_sparktune.testing.samples import closed, follow, losses, opened, segment, trial, write
+from airflow_sparktune.testing.samples import chunk, closed, follow, losses, opened, trial, write
 from tests.study.journal_suite.disturbed import Disturbed
 
 OLDER, NEWER = "0002-00000000", "0002-ffffffff"
 
 
 class RollingSuite:
-    """Tests of rolling and gathering segments while readers have outdated listings."""
+    """Tests of rolling and gathering chunks while readers have outdated listings."""
 
     def test_rolling_keeps_the_events(self, storage: Storage) -> None:
-        """A rolled stream is one segment with the same events."""
+        """A rolled stream is one chunk with the same events."""
         writer = write(storage, 1, [opened()], [trial(0)], [trial(0, 0.5)], [closed()])
         before = follow(storage)
         writer.roll()
@@ -28,7 +28,7 @@ class RollingSuite:
         assert (after.prefix, after.problems) == (before.prefix, [])
 
     def test_rolling_under_a_reader_that_holds_its_place(self, storage: Storage) -> None:
-        """A follower in the middle of a stream continues in the rolled segment, and reads nothing twice."""
+        """A follower in the middle of a stream continues in the rolled chunk, and reads nothing twice."""
         writer = write(storage, 1, [opened()], [trial(0)])
         follower = follow(storage)
         writer.append(trial(0, 0.5))
@@ -72,9 +72,9 @@ class RollingSuite:
         assert counted.reads == 1
 
     def test_rolling_that_was_cut_short(self, storage: Storage) -> None:
-        """If a driver is killed before it removes the old segments, no event counts twice."""
+        """If a driver is killed before it removes the old chunks, no event counts twice."""
         writer = write(storage, 1, [opened()], [trial(0)], [trial(0, 0.5)])
-        old = [segment(writer.stream, number) for number in (1, 3)]
+        old = [chunk(writer.stream, number) for number in (1, 3)]
         leftovers = {name: storage.read(name) for name in old}
         writer.roll()
         for name, content in leftovers.items():
@@ -110,7 +110,7 @@ class RollingSuite:
 
     @pytest.mark.parametrize("lacks", [1, 2])
     def test_a_listing_that_lacks_a_segment(self, storage: Storage, lacks: int) -> None:
-        """A listing taken during changes may lack a segment: the reader lists again, and loses nothing."""
+        """A listing taken during changes may lack a chunk: the reader lists again, and loses nothing."""
         write(storage, 1, [opened()], [trial(0)], [trial(0, 0.5)], [trial(1)])
 
         def lack(found: list[str]) -> list[str]:

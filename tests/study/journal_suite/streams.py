@@ -30,7 +30,7 @@ class StreamSuite:
         assert losses(follow(storage).study) == {0: 0.5, 1: 0.25}
 
     def test_a_commit_is_one_segment(self, storage: Storage) -> None:
-        """A commit writes all appended events as one segment, and nothing if there are none."""
+        """A commit writes all appended events as one chunk, and nothing if there are none."""
         writer = write(storage, 1, [opened()], [trial(number) for number in range(5)], [])
         assert storage.names(f"{FOLDER}/{writer.stream}") == [
             "00000001-00000001.jsonl",

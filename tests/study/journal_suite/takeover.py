@@ -33,7 +33,7 @@ class TakeoverSuite:
             assert [attempt.number for attempt in reader.study.attempts] == [1, 2]
 
     def test_a_takeover_of_takeovers(self, storage: Storage) -> None:
-        """A third attempt continues the prefixes of both earlier ones; a prefix may end within a segment."""
+        """A third attempt continues the prefixes of both earlier ones; a prefix may end within a chunk."""
         first = write(storage, 1, [opened(), trial(0, 0.5), trial(1, -9.0)])
         second = write(
             storage, 2, [opened(2, takes=(Prefix(first.stream, 2),)), trial(1, 0.25), trial(2, -9.0)]

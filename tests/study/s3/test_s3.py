@@ -7,8 +7,8 @@ import time
 import pytest
 
 from airflow_sparktune.errors import StorageError, StorageUnavailable
-from airflow_sparktune.study.retuning.champions import Champions
-from airflow_sparktune.study.retuning.entries import Action
+from airflow_sparktune.study.record.champions import Champions
+from airflow_sparktune.study.record.entries import Action
 from airflow_sparktune.study.storage import Storage, modified, open_storage
 from tests.study.journal.test_create import race
 from tests.study.journal_suite.suite import JournalSuite

@@ -12,7 +12,7 @@ from airflow_sparktune.driver.samplers.gp.axis import Axis
 from airflow_sparktune.driver.samplers.gp.space import MOST_CATEGORIES, EncodedSpace, encoded_space
 from airflow_sparktune.driver.samplers.hyperopt_space import hyperopt_space, read_dimensions
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.plain import plain
+from airflow_sparktune.study.json_values import plain
 from tests.driver.samplers.test_hyperopt import EVERYTHING, INSIDE
 
 NESTED = {

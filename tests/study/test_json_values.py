@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.plain import plain
+from airflow_sparktune.study.json_values import plain
 
 
 class Kernel(str, enum.Enum):  # noqa: UP042 - as many libraries still do

@@ -19,18 +19,18 @@ PROPERTY = "sparktune.call"
 MOST_BYTES = 32_768
 
 
-def post(call: Call) -> str | None:
+def encode(call: Call) -> str | None:
     """Return the call as a property's value, or None if it is too large."""
-    posted = base64.b64encode(pickle.dumps(call)).decode()
-    return posted if len(posted) <= MOST_BYTES else None
+    encoded = base64.b64encode(pickle.dumps(call)).decode()
+    return encoded if len(encoded) <= MOST_BYTES else None
 
 
-def evaluate_posted(task: Broadcast, rows: Iterator[Any]) -> Iterator[Any]:
+def evaluate_from_property(task: Broadcast, rows: Iterator[Any]) -> Iterator[Any]:
     """Run the trial whose call is in the properties of this Spark job."""
     from pyspark import TaskContext  # not needed on the driver
 
     context = TaskContext.get()
-    posted = context.getLocalProperty(PROPERTY) if context is not None else None
-    if posted is None:
+    encoded = context.getLocalProperty(PROPERTY) if context is not None else None
+    if encoded is None:
         raise RuntimeError(f"a trial's Spark job must have the property {PROPERTY}, but this one has none")
-    return evaluate(task, pickle.loads(base64.b64decode(posted)), rows)
+    return evaluate(task, pickle.loads(base64.b64decode(encoded)), rows)

@@ -16,11 +16,10 @@ from airflow_sparktune.study.generations import NAME as DAG_RUN
 from airflow_sparktune.study.generations import generations, split
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.journal.streams import FOLDER as ATTEMPTS
-from airflow_sparktune.study.journal.streams import segments as segments_of
-from airflow_sparktune.study.journal.streams import streams
-from airflow_sparktune.study.retuning.champions import FOLDER, Champions, segments
-from airflow_sparktune.study.retuning.entries import Action, Entry, champion_of
-from airflow_sparktune.study.retuning.keep import Keep
+from airflow_sparktune.study.journal.streams import chunks, streams
+from airflow_sparktune.study.record.champions import FOLDER, Champions, segments
+from airflow_sparktune.study.record.entries import Action, Entry, champion_of
+from airflow_sparktune.study.record.keep import Keep
 from airflow_sparktune.study.storage import Storage, clear, modified, open_storage, without_connection
 
 # The studies of Airflow are five folders below their root.
@@ -33,7 +32,7 @@ SILENT_S = 86_400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A study; `heard` is the time of its last event in seconds since 1970.
+    """A study; `last_event` is the time of its last event in seconds since 1970.
 
     `series` is equal for the studies of one task and map index: the task's folder and the index. For a study
     outside Airflow, it is the parent folder and no index.
@@ -42,7 +41,7 @@ class Found:
 
     address: str
     series: tuple[str, str]
-    heard: float
+    last_event: float
     verdict: bool = True
     free_at: float = 0.0
 
@@ -55,7 +54,7 @@ class Found:
 def find(root: str, problems: list[str]) -> list[Found]:
     """Return the studies below a folder or URL that have a readable event; describe unreadable folders.
 
-    The remains of a study whose removal was interrupted are included, with `heard` = 0.
+    The remains of a study whose removal was interrupted are included, with `last_event` = 0.
     """
     found = []
     for address in addresses(root, problems):
@@ -103,7 +102,7 @@ def removable(
             extra += [each for each in free if each.verdict or has_ended(each.address)]
         except SparktuneError as error:
             problems.append(f"no study of this task is removed: {error}")
-    return sorted(extra, key=lambda each: each.heard)
+    return sorted(extra, key=lambda each: each.last_event)
 
 
 def in_production(task: str) -> set[str]:
@@ -122,13 +121,10 @@ def in_production(task: str) -> set[str]:
 
 
 def remove(study: Found) -> None:
-    """Remove a study; the first segment of each stream goes first, so that no half of a study is readable."""
+    """Remove a study; the first chunk of each stream goes first, so that no half of a study is readable."""
     storage = open_storage(study.address)
     beginnings = [
-        segment.path
-        for stream in streams(storage)
-        for segment in segments_of(storage, stream)
-        if segment.first == 1
+        chunk.path for stream in streams(storage) for chunk in chunks(storage, stream) if chunk.first == 1
     ]
     if beginnings:
         storage.remove(beginnings)
@@ -157,8 +153,10 @@ def remove_all(found: Iterable[Found], problems: list[str]) -> list[str]:
 def _extra(studies: Iterable[Found], keep: Keep, *, now: float) -> Iterator[Found]:
     """Yield the studies that `keep` does not keep, of each series of a task."""
     for _, series in groupby(studies, key=lambda each: each.series):
-        for rank, each in enumerate(sorted(series, key=lambda each: each.heard, reverse=True)):
-            kept = rank < keep.newest if keep.newest is not None else now - each.heard < (keep.age_s or 0.0)
+        for rank, each in enumerate(sorted(series, key=lambda each: each.last_event, reverse=True)):
+            kept = (
+                rank < keep.newest if keep.newest is not None else now - each.last_event < (keep.age_s or 0.0)
+            )
             if not kept:
                 yield each
 
@@ -170,14 +168,14 @@ def _look(address: str) -> Found | None:
     if not study.attempts:
         if not _is_remains(open_storage(address)):
             return None
-        return found(heard=0.0, verdict=False, free_at=_written(address) + SILENT_S)
-    heard = study.attempts[-1].last
+        return found(last_event=0.0, verdict=False, free_at=_written(address) + SILENT_S)
+    last_event = study.attempts[-1].last
     if study.has_verdict:
-        return found(heard=heard)
+        return found(last_event=last_event)
     grace_s = study.spec.storage_grace if study.spec is not None else 0.0
     # The driver's clock may be wrong, the storage's is another one.
-    free_at = max(heard, _written(address)) + grace_s + SILENT_S
-    return found(heard=heard, verdict=False, free_at=free_at)
+    free_at = max(last_event, _written(address)) + grace_s + SILENT_S
+    return found(last_event=last_event, verdict=False, free_at=free_at)
 
 
 def _series(address: str) -> tuple[str, str]:
@@ -194,9 +192,9 @@ def _series(address: str) -> tuple[str, str]:
 
 
 def _written(address: str) -> float:
-    """Return when the newest segment was written by the storage's clock, 0 if the storage does not tell."""
+    """Return when the newest chunk was written by the storage's clock, 0 if the storage does not tell."""
     storage = open_storage(address)
-    found = [segment for stream in streams(storage)[-1:] for segment in segments_of(storage, stream)]
+    found = [chunk for stream in streams(storage)[-1:] for chunk in chunks(storage, stream)]
     return modified(address, found[-1].path) or 0.0 if found else 0.0
 
 
@@ -213,9 +211,9 @@ def _canonical(address: str) -> str:
 
 
 def _is_remains(storage: Storage) -> bool:
-    """Return whether a folder has segments, but not the first of any stream."""
-    found = [segment for stream in streams(storage) for segment in segments_of(storage, stream)]
-    return bool(found) and all(segment.first > 1 for segment in found)
+    """Return whether a folder has chunks, but not the first of any stream."""
+    found = [chunk for stream in streams(storage) for chunk in chunks(storage, stream)]
+    return bool(found) and all(chunk.first > 1 for chunk in found)
 
 
 def _folders(storage: Storage, folder: str, depth: int, problems: list[str]) -> Iterator[str]:

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_sparktune.errors import SpecError, StorageError
+from airflow_sparktune.study.definition.spec import Spec
 from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.journal.decode import decoded
-from airflow_sparktune.study.spec.spec import Spec
 from airflow_sparktune.study.storage import Storage, open_storage
 
 NAME = "spec.json"

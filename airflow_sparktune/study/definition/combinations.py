@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.definition.checks import RunTrialsOn
 from airflow_sparktune.study.space import parse
 from airflow_sparktune.study.space.match import parameters, point_of
-from airflow_sparktune.study.spec.checks import RunTrialsOn
 
 if TYPE_CHECKING:
-    from airflow_sparktune.study.spec.spec import Spec
+    from airflow_sparktune.study.definition.spec import Spec
 
 
 def check_points(spec: Spec) -> None:

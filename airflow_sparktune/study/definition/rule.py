@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.definition import checks
 from airflow_sparktune.study.metric import LARGEST_LOSS, Metric
-from airflow_sparktune.study.spec import checks
 
 # With fewer pairs, the standard deviation is too uncertain to be useful.
 LEAST_REPEATS = 3

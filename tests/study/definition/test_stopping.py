@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_sparktune.study.spec import Spec
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.stopping import RULES, StopReason, StopRequested, label, rules_of, still_ends
 from airflow_sparktune.study.stopping.losses import LossThreshold
 from airflow_sparktune.testing.samples import trial

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.spec.checks import OPTUNA
+from airflow_sparktune.study.definition.checks import OPTUNA
 
 # The algorithm -> its package, and what brings it.
 _PACKAGES = {OPTUNA: ("optuna", "optuna"), "atpe": ("lightgbm", "'airflow-sparktune[atpe]'")}

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from airflow_sparktune.errors import RecordError, StorageUnavailable
-from airflow_sparktune.study.retuning import champions
-from airflow_sparktune.study.retuning.champions import Champions, Outdated, segments
-from airflow_sparktune.study.retuning.entries import Action
+from airflow_sparktune.study.record import champions
+from airflow_sparktune.study.record.champions import Champions, Outdated, segments
+from airflow_sparktune.study.record.entries import Action
 from airflow_sparktune.study.retuning.starts import Basis
 from airflow_sparktune.study.storage import LocalStorage, MemoryStorage, open_storage
 

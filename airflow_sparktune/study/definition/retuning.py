@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.plain import plain, scalar, shown
-from airflow_sparktune.study.spec import checks
-from airflow_sparktune.study.spec.rule import Guardrail, Margin
+from airflow_sparktune.study.definition import checks
+from airflow_sparktune.study.definition.rule import Guardrail, Margin
+from airflow_sparktune.study.json_values import plain, scalar, shown
 
 # The fields that can also be set for a script, which builds its own spec.
 FIELDS = (

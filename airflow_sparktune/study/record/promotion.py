@@ -7,9 +7,9 @@ from typing import Any
 
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.airflow_task import task_folder_of
-from airflow_sparktune.study.retuning.champions import Champions, Outdated
+from airflow_sparktune.study.record.champions import Champions, Outdated
+from airflow_sparktune.study.record.entries import Action, Entry
 from airflow_sparktune.study.retuning.decision import Decision, Outcome
-from airflow_sparktune.study.retuning.entries import Action, Entry
 from airflow_sparktune.study.storage import without_connection
 from airflow_sparktune.study.study import Study
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 import pytest
 
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.spec.rule import Confirm, Guardrail, Margin
+from airflow_sparktune.study.definition.rule import Confirm, Guardrail, Margin
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from airflow_sparktune.errors import RecordError, StorageError, StorageUnavailab
 from airflow_sparktune.study.address import part
 from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.journal.decode import decoded
-from airflow_sparktune.study.retuning.entries import (
+from airflow_sparktune.study.record.entries import (
     Action,
     Entry,
     latest_moment,

@@ -16,8 +16,8 @@ from typing import Any
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study import space as spaces
 from airflow_sparktune.study.journal.bounds import LARGEST_NUMBER
+from airflow_sparktune.study.json_values import UNQUOTED, plain, scalar, shown
 from airflow_sparktune.study.metric import LOSS
-from airflow_sparktune.study.plain import UNQUOTED, plain, scalar, shown
 
 ALGORITHMS = ("auto", "gp", "tpe", "random", "anneal", "atpe")
 OPTUNA = "optuna"  # prefix of the name of an Optuna sampler

@@ -10,13 +10,13 @@ from math import floor
 from typing import Any
 
 from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.definition import checks, retuning
+from airflow_sparktune.study.definition.checks import RunTrialsOn
+from airflow_sparktune.study.definition.combinations import check_combinations, check_points
+from airflow_sparktune.study.definition.field import SpecField, declaration_of, declared
+from airflow_sparktune.study.definition.rule import Confirm, DecisionRule, Guardrail, Margin
+from airflow_sparktune.study.definition.texts import texts
 from airflow_sparktune.study.metric import Metric
-from airflow_sparktune.study.spec import checks, retuning
-from airflow_sparktune.study.spec.checks import RunTrialsOn
-from airflow_sparktune.study.spec.combinations import check_combinations, check_points
-from airflow_sparktune.study.spec.field import SpecField, declaration_of, declared
-from airflow_sparktune.study.spec.rule import Confirm, DecisionRule, Guardrail, Margin
-from airflow_sparktune.study.spec.texts import texts
 
 # Tolerance of rounding: 0.29 * 100 is 28.999999999999996.
 _DUST = 1e-9

@@ -16,12 +16,12 @@ from airflow_sparktune.study.generations import Owner, read_owner, write_owner
 from airflow_sparktune.study.journal.events import Event
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.journal.streams import FOLDER
-from airflow_sparktune.study.retuning.champions import Champions
-from airflow_sparktune.study.retuning.entries import Action
-from airflow_sparktune.study.retuning.keep import Keep
-from airflow_sparktune.study.retuning.retention import SILENT_S, find, removable, remove_all
+from airflow_sparktune.study.record.champions import Champions
+from airflow_sparktune.study.record.entries import Action
+from airflow_sparktune.study.record.keep import Keep
+from airflow_sparktune.study.record.retention import SILENT_S, find, removable, remove_all
 from airflow_sparktune.study.storage import LocalStorage, open_storage
-from airflow_sparktune.testing.samples import BEGAN, SPEC, closed, opened, segment, trial, write
+from airflow_sparktune.testing.samples import BEGAN, SPEC, chunk, closed, opened, trial, write
 
 DAY_S = 86_400.0
 
@@ -250,7 +250,7 @@ def test_the_next_removal_completes_an_interrupted_one(root: str, monkeypatch: p
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("airflow_sparktune.study.retuning.retention.clear", die)
+        patched.setattr("airflow_sparktune.study.record.retention.clear", die)
         with pytest.raises(KeyboardInterrupt):
             left_after(root, 1)
     assert read_study(address).study.attempts == []
@@ -264,7 +264,7 @@ def test_the_next_removal_completes_an_interrupted_one(root: str, monkeypatch: p
 def test_a_study_that_was_not_opened_yet_is_kept(root: str) -> None:
     """It may have just been submitted."""
     open_storage(f"{root}/churn/tune/r0/g0").write("spec.json", b"{}")
-    open_storage(f"{root}/churn/tune/r1/g0").write(segment("0001-0a0b0c0d", 1), b"")
+    open_storage(f"{root}/churn/tune/r1/g0").write(chunk("0001-0a0b0c0d", 1), b"")
     assert left_after(root, "1h") == []
     assert open_storage(f"{root}/churn/tune/r0/g0").names("") == ["spec.json"]
 

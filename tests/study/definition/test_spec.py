@@ -11,9 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.plain import UNQUOTED
+from airflow_sparktune.study.definition import (
+    ALGORITHMS,
+    ARGUMENTS,
+    FIELDS,
+    IDENTITY,
+    RunTrialsOn,
+    Spec,
+    reference,
+)
+from airflow_sparktune.study.json_values import UNQUOTED
 from airflow_sparktune.study.space import randint, uniform
-from airflow_sparktune.study.spec import ALGORITHMS, ARGUMENTS, FIELDS, IDENTITY, RunTrialsOn, Spec, reference
 
 REQUIRED: dict[str, Any] = {"objective": "churn.train:loss", "space": {"x": uniform(0, 1)}}
 

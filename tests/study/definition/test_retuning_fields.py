@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.spec import Spec
-from airflow_sparktune.study.spec.rule import Confirm, Margin
+from airflow_sparktune.study.definition import Spec
+from airflow_sparktune.study.definition.rule import Confirm, Margin
 
 REQUIRED: dict[str, Any] = {"objective": "m:f", "space": {"x": {"uniform": [0, 1]}}, "max_evals": 20}
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from airflow_sparktune.errors import SpecError, StorageError
-from airflow_sparktune.study.spec import Spec
-from airflow_sparktune.study.spec.file import read_spec, spec_sha256, write_spec
+from airflow_sparktune.study.definition import Spec
+from airflow_sparktune.study.definition.file import read_spec, spec_sha256, write_spec
 from airflow_sparktune.study.storage import open_storage
 
 SPEC = Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=3)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TaskKey:
     """A task instance, or the task if `run_id` is empty."""
 
     dag_id: str
@@ -20,16 +20,16 @@ class Place:
 class Catalogue(Protocol):
     """Finds study folders; the page opens no other folders."""
 
-    def title(self, place: Place) -> str:
-        """Return the title of a page about `place`."""
+    def title(self, key: TaskKey) -> str:
+        """Return the title of a page about `key`."""
 
-    def generations(self, place: Place) -> Mapping[int, str]:
+    def generations(self, key: TaskKey) -> Mapping[int, str]:
         """Return the addresses of a task instance's studies by generation, newest first."""
 
-    def runs(self, task: Place, *, most: int) -> tuple[Sequence[Place], int]:
+    def runs(self, task: TaskKey, *, most: int) -> tuple[Sequence[TaskKey], int]:
         """Return the newest task instances of a task that have studies, and the number of older runs."""
 
-    def record(self, task: Place) -> str | None:
+    def record(self, task: TaskKey) -> str | None:
         """Return the folder with the task's record of champions, or None if there is no record."""
 
     def trouble(self) -> str | None:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.spec import Spec
-from airflow_sparktune.study.spec.texts import texts
+from airflow_sparktune.study.definition import Spec
+from airflow_sparktune.study.definition.texts import texts
 from airflow_sparktune.study.stopping import StopRequested, still_ends
 from airflow_sparktune.study.study import Study
 
