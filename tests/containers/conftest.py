@@ -3,18 +3,12 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-# The helpers beside the tests and those of a real Airflow, for every import mode.
-sys.path.insert(0, str(Path(__file__).parent.parent / "integration"))
-sys.path.insert(0, str(Path(__file__).parent))
-
-from engine import docker_engine
-from stack import Stack, running_stack
+from tests.containers.engine import docker_engine
+from tests.containers.stack import Stack, running_stack
 
 for name in ("httpx", "botocore", "aiobotocore"):  # they log each request
     logging.getLogger(name).setLevel(logging.WARNING)

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from airflow_site import wait_for
+
+from tests.integration.airflow_site import wait_for
 
 log = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from airflow_site import Site, free_port, wait_for
-from engine import docker
-from stand_ins import provide
+from tests.containers.engine import docker
+from tests.containers.stand_ins import provide
+from tests.integration.airflow_site import Site, free_port, wait_for
 
 log = logging.getLogger(__name__)
 

@@ -8,13 +8,13 @@ from functools import partial
 
 import httpx
 import pytest
-from airflow_site import Run, logged_in, wait_for
-from stack import Stack, timed
 
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import TrialState
+from tests.containers.stack import Stack, timed
+from tests.integration.airflow_site import Run, logged_in, wait_for
 
 pytestmark = [pytest.mark.containers, pytest.mark.integration, pytest.mark.timeout(900)]
 

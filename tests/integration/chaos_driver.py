@@ -1,15 +1,12 @@
 """A driver without Spark, which starts and dies quickly.
 
-python chaos_driver.py ADDRESS SLOTS MAX_EVALS [GRACE_S] [TRIAL_S]
+python -m tests.integration.chaos_driver ADDRESS SLOTS MAX_EVALS [GRACE_S] [TRIAL_S]
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.stopping import StoppingRules

@@ -1,14 +1,10 @@
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # the helpers beside the tests, under every import mode
-
-from standalone_cluster import standalone_cluster
+from tests.integration.standalone_cluster import standalone_cluster
 
 collect_ignore = ["dags"]  # loaded by the real Airflow
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from airflow_site import free_port, wait_for
+from tests.integration.airflow_site import free_port, wait_for
 
 PYSPARK = Path(find_spec("pyspark").origin).parent
 DEPLOY = "org.apache.spark.deploy"

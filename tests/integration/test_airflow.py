@@ -8,13 +8,13 @@ from pathlib import Path
 
 import psutil
 import pytest
-from airflow_site import Run, Site, wait_for
 
 from airflow_sparktune.study.address import study_address
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import TrialOrigin
+from tests.integration.airflow_site import Run, Site, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 

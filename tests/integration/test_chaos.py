@@ -28,7 +28,7 @@ from tests.integration.driver_process import DriverProcess
 
 pytestmark = pytest.mark.integration
 
-CHAOS_DRIVER = Path(__file__).parent / "chaos_driver.py"
+ROOT = Path(__file__).parents[2]
 SEED = 11
 # Every trial has a child process, which an interrupted trial cannot end.
 OBJECTIVE = b"""
@@ -62,10 +62,11 @@ class TestAnEngineWithoutSpark:
 
 
 def kill_often(folder: Path, *, slots: int, max_evals: int, kills: int, rng: random.Random) -> None:
-    command = [sys.executable, str(CHAOS_DRIVER), str(folder), str(slots), str(max_evals)]
+    arguments = [str(folder), str(slots), str(max_evals)]
+    command = [sys.executable, "-m", "tests.integration.chaos_driver", *arguments]
     known = Study()
     for attempt in range(1, kills + 1):
-        process = subprocess.Popen(command)
+        process = subprocess.Popen(command, cwd=ROOT)
         while process.poll() is None and len(read_study(str(folder)).study.attempts) < attempt:
             time.sleep(0.01)
         time.sleep(rng.uniform(0, 0.08))

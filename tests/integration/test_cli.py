@@ -16,10 +16,10 @@ from typing import Any
 import psutil
 import pytest
 import yaml
-from airflow_site import wait_for
 
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.stopping import StopReason
+from tests.integration.airflow_site import wait_for
 
 pytestmark = pytest.mark.integration
 

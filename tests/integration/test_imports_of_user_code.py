@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from airflow_site import PASSWORD, Site, logged_in
+
+from tests.integration.airflow_site import PASSWORD, Site, logged_in
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from airflow_site import Run, Site, wait_for
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from airflow_sparktune.study.address import study_address, task_folder
@@ -15,6 +14,7 @@ from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.record.champions import Champions, segments
 from airflow_sparktune.study.record.entries import Action
 from tests.dashboard.helpers.browsers import a_browser, log_in
+from tests.integration.airflow_site import Run, Site, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
-from airflow_site import Run, Site, wait_for
 
 from airflow_sparktune.study.address import study_address
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.study import Study
+from tests.integration.airflow_site import Run, Site, wait_for
 from tests.tracking.servers import mlflow_server, runs_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]

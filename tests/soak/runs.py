@@ -20,7 +20,8 @@ import yaml
 from tests.soak.objective import WAYS
 
 MARK = "SPARKTUNE_TEST_MARK"
-ENGINE = Path(__file__).parents[1] / "integration" / "chaos_driver.py"
+ROOT = Path(__file__).parents[2]
+ENGINE = "tests.integration.chaos_driver"
 SPARKTUNE = Path(sys.executable).parent / "sparktune"
 
 
@@ -77,13 +78,14 @@ def _role(process: psutil.Process) -> str:
         return "worker"
     if str(SPARKTUNE) in text:
         return "shell"
-    return "driver" if "--study" in text or str(ENGINE) in text else "other"
+    return "driver" if "--study" in text or ENGINE in text else "other"
 
 
 def start_engine(address: str, environment: Mapping[str, str], log: Path, study: Mapping[str, Any]) -> Run:
     """Start a driver without Spark."""
     arguments = [str(study["parallelism"]), str(study["max_evals"]), str(study["storage_grace"])]
-    return Run([sys.executable, str(ENGINE), address, *arguments], environment, log)
+    command = [sys.executable, "-m", ENGINE, address, *arguments]
+    return Run(command, {**environment, "PYTHONPATH": str(ROOT)}, log)
 
 
 def start_shell(address: str, environment: Mapping[str, str], log: Path, study: Mapping[str, Any]) -> Run:

@@ -10,7 +10,7 @@ from pathlib import Path
 from subprocess import TimeoutExpired
 from threading import Lock
 
-from engine import docker, run
+from tests.containers.engine import docker, run
 
 log = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from tests.study.s3.faulty_proxy import Fault, FaultyProxy, Request
 
 pytestmark = pytest.mark.integration
 
-ENGINE = Path(__file__).parents[2] / "integration" / "chaos_driver.py"
+ROOT = Path(__file__).parents[3]
 TABLE = os.environ.get("SPARKTUNE_FAULT_TABLE")
 
 
@@ -40,7 +40,8 @@ def start(address: str) -> Iterator[Start]:
         *, slots: int, trials: int, trial_s: float = 0.03, grace_s: float = 60
     ) -> subprocess.Popen[bytes]:
         arguments = (slots, trials, grace_s, trial_s)
-        started.append(subprocess.Popen([sys.executable, str(ENGINE), address, *map(str, arguments)]))
+        command = [sys.executable, "-m", "tests.integration.chaos_driver", address, *map(str, arguments)]
+        started.append(subprocess.Popen(command, cwd=ROOT))
         return started[-1]
 
     yield driver
