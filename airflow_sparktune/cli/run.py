@@ -51,7 +51,7 @@ def run_command(spec: Path, study: str | None, master: str, open_spark_ui: bool,
 
 
 def _run(file: Path, study: str | None, master: str, *, open_ui: bool, options: dict[str, Any]) -> int:
-    from airflow_sparktune.cli.submit import shell_target, submit
+    from airflow_sparktune.cli.submit import submit
     from airflow_sparktune.orchestrator.checks.lookup import brings_code, check_references
     from airflow_sparktune.orchestrator.deploy.job import Job
     from airflow_sparktune.orchestrator.deploy.user_code import gather_code
@@ -74,7 +74,7 @@ def _run(file: Path, study: str | None, master: str, *, open_ui: bool, options: 
         named["champions"] = folder_of(address)
     spec = Spec.of(**named, code=code.sha256 if code else None)
     job = Job(address=address, spec=spec, code=code, open_ui=open_ui, warm_start=address_in(spec.warm_start))
-    return submit(job, before=read_study(job.address).study, target=shell_target(master, conf))
+    return submit(job, before=read_study(job.address).study, master=master, conf=conf)
 
 
 def _address(file: Path, study: str | None) -> str:

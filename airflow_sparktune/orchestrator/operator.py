@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_sparktune import connections
 from airflow_sparktune.errors import IncumbentBroken, SparktuneError, SpecError
+from airflow_sparktune.orchestrator.after import deliver
 from airflow_sparktune.orchestrator.checks.literals import check_choices, check_literals
 from airflow_sparktune.orchestrator.checks.lookup import brings_code, check_references
 from airflow_sparktune.orchestrator.deploy.job import Job, Submission
@@ -22,11 +24,9 @@ from airflow_sparktune.orchestrator.deploy.user_code import (
     gather_code,
     script_imports,
 )
-from airflow_sparktune.orchestrator.deploy.way import Way
 from airflow_sparktune.orchestrator.lineage import collect_inputs, study_facets
-from airflow_sparktune.orchestrator.production import announce, count, find_alias, notify, require_alias
-from airflow_sparktune.orchestrator.progress import KEY, followed, progress
-from airflow_sparktune.orchestrator.removal import remove_old_studies
+from airflow_sparktune.orchestrator.production import find_alias, notify, require_alias
+from airflow_sparktune.orchestrator.progress import KEY, PERIOD_S, followed, progress
 from airflow_sparktune.orchestrator.secrets import refuse_secrets
 from airflow_sparktune.orchestrator.segments import segment_of
 from airflow_sparktune.orchestrator.spark_ui import SparkUiLink, spark_ui
@@ -49,7 +49,6 @@ from airflow_sparktune.study.record.champions import Champions
 from airflow_sparktune.study.record.earlier import address_in
 from airflow_sparktune.study.record.keep import Keep
 from airflow_sparktune.study.record.promotion import decision_in_force
-from airflow_sparktune.study.result import Summary, summary
 from airflow_sparktune.study.storage import without_connection
 from airflow_sparktune.study.study import Study
 
@@ -185,6 +184,7 @@ class SparkTuneOperator(SubmissionOperator):
 
     def execute(self, context: Context) -> Any:
         """Run or resume the study, or return the result that it already has; returns the best params."""
+        self._launcher, self._killed = None, False  # this object may serve more than one try
         try:
             self._check_ours(context)
             self.study_address = address = address_of(context, self.storage)
@@ -197,19 +197,7 @@ class SparkTuneOperator(SubmissionOperator):
             if error.retryable:
                 raise
             raise AirflowFailException(str(error)) from error
-        result = summary(study)
-        told = {"study": address, **result.to_json()}
-        ti = context["ti"]
-        ti.xcom_push(key="best_loss", value=result.best_loss)
-        if result.best_score is not None:
-            ti.xcom_push(key="best_score", value=result.best_score)
-        ti.xcom_push(key="tuning_result", value=told)
-        count(context, result)
-        if self.keep_studies is not None:
-            keep = Keep.of("keep_studies", self.keep_studies)
-            remove_old_studies(ti, champions_of(context, self.storage), keep, but=address)
-        self._act_on(study, result, address, context)
-        return told if self.xcom_return == "summary" else result.best_params
+        return deliver(self, study, address, context)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:  # noqa: ARG002 - Airflow's own
         """Return the OpenLineage facet of the study; None without the OpenLineage provider."""
@@ -228,22 +216,6 @@ class SparkTuneOperator(SubmissionOperator):
                 )
             require_alias(context, self.production)
 
-    def _act_on(self, study: Study, result: Summary, address: str, context: Context) -> None:
-        """Act on a decision: announce a change of production, or skip or fail a task without one."""
-        if (decision := result.decision) is None:
-            return
-        self.log.info("%s", decision.text)
-        if not decision.changes_production:
-            match self.on_no_improvement:
-                case "skip":
-                    raise AirflowSkipException(f"production stays as it is: {decision.text}")
-                case "fail":
-                    raise AirflowFailException(f"production stays as it is: {decision.text}")
-            return
-        # With promote="manual", production changes when promote_champion runs.
-        if study.spec is not None and study.spec.promote == "decision":
-            announce(context, result, address, production=self.production, notifiers=self.on_replaced)
-
     def _run(self, address: str, context: Context) -> Study:
         job = self._job(address, context)
         tracker = tracking_environment(self.tracking) if self.tracking else None
@@ -256,26 +228,30 @@ class SparkTuneOperator(SubmissionOperator):
         share_storage(self.storage)
         claim(context, address)
         write_task(address, airflow_task_of(context))
-        with tracked(address, tracker):
-            outcome = run_job(
-                job, before=before.study, target=self.target, launch=partial(self._launch, job, context)
-            )
-        if outcome.known_before:
+        try:
+            with tracked(address, tracker):
+                found = run_job(
+                    job,
+                    before=before.study,
+                    launcher=partial(self.launcher, context),
+                    following=partial(self._following, context=context),
+                )
+        finally:
+            self.run_post_submit_commands()
+        if found.known_before:
             self.log.info("the study at %s already has a result; returning it", address)
-        if outcome.within_other_limits:
+        if found.within_other_limits:
             self.log.warning("this result was found with other limits; clear the task to tune with these")
-        if job.script and outcome.failure is not None:
-            raise outcome.failure  # the study has a result, but the script failed afterwards
-        return outcome.study
+        if job.script and found.failure is not None:
+            raise found.failure  # the study has a result, but the script failed afterwards
+        return found.study
 
-    def _launch(
-        self, job: Job, context: Context, way: Way, submission: Submission, start: Callable[[], None]
-    ) -> Exception | None:
-        reconnection = way.reconnection(job)
-        warn_of_local_storage(job.address, in_cluster=reconnection is not None)
-        self.log.info("study: %s", job.address)
-        with followed(job.address, partial(self._tell, context=context)):
-            return self.launch(way, submission, start, reconnection=reconnection, context=context)
+    def _following(self, submission: Submission, context: Context) -> AbstractContextManager[None]:
+        """Report the study's progress to Airflow while its driver runs."""
+        address = str(self.study_address)
+        warn_of_local_storage(address, in_cluster=submission.reconnection is not None)
+        self.log.info("study: %s", address)
+        return followed(address, partial(self._tell, context=context), every_s=PERIOD_S)
 
     def _job(self, address: str, context: Context) -> Job:
         """Return the driver's job: the user's script, or a spec and the code that it names."""

@@ -1,4 +1,4 @@
-"""Inform Airflow of a retuning: an asset event when production changes, metrics, and notifications."""
+"""Inform Airflow of a retuning: an asset event when production changes, and notifications."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetAlias
-from airflow.sdk.observability import stats
 
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.result import Summary
@@ -87,20 +86,6 @@ def event_extra(result: Summary, address: str) -> dict[str, Any]:
         "segment": result.segment,
         "study": address,
     }
-
-
-def count(context: Context, result: Summary) -> None:
-    """Emit metrics for alerting: the decision as a counter, loss, score and slot-hours as gauges."""
-    ti = context["ti"]
-    tags = {"dag_id": ti.dag_id, "task_id": ti.task_id}
-    if result.segment is not None:
-        tags["segment"] = result.segment
-    if result.outcome is not None:
-        stats.incr(f"sparktune.decision.{result.outcome}", tags=tags)
-    gauges = {"loss": result.best_loss, "score": result.best_score, "slot_hours": result.slot_hours}
-    for name, value in gauges.items():
-        if value is not None:
-            stats.gauge(f"sparktune.{name}", value, tags=tags)
 
 
 def notify(notifiers: Any, context: Context, **facts: Any) -> None:

@@ -18,24 +18,27 @@ log = logging.getLogger(__name__)
 
 # The key in the task's state store, which Airflow's UI shows.
 KEY = "tuning"
-# About the UI's refresh period. Each report is a request to the API server.
+# About the UI's refresh period. Each report of a task is a request to the API server.
 PERIOD_S = 3.0
+# How long the end of the block waits for the last report.
+LAST_S = 6.0
 
 
 @contextmanager
-def followed(address: str, tell: Callable[[Study], None]) -> Iterator[None]:
+def followed(address: str, tell: Callable[[Study], None], *, every_s: float) -> Iterator[None]:
     """Call `tell(study)` whenever the study at `address` has changed, until the block ends.
 
     The calls come from a thread, because the main thread reads the output of spark-submit.
     """
     ended = threading.Event()
-    thread = threading.Thread(target=_follow, args=(address, tell, ended), name="progress", daemon=True)
+    arguments = (address, tell, ended, every_s)
+    thread = threading.Thread(target=_follow, args=arguments, name="progress", daemon=True)
     thread.start()
     try:
         yield
     finally:
         ended.set()
-        thread.join(timeout=2 * PERIOD_S)
+        thread.join(timeout=LAST_S)
 
 
 def progress(study: Study) -> dict[str, Any]:
@@ -53,12 +56,12 @@ def progress(study: Study) -> dict[str, Any]:
     }
 
 
-def _follow(address: str, tell: Callable[[Study], None], ended: threading.Event) -> None:
+def _follow(address: str, tell: Callable[[Study], None], ended: threading.Event, every_s: float) -> None:
     follower = StudyFollower(open_storage(address))
     reported: tuple[Study, int] | None = None
     last = False
     while not last:
-        last = ended.wait(PERIOD_S)
+        last = ended.wait(every_s)
         try:
             follower.refresh()
             now = (follower.study, follower.study.changes)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from airflow_sparktune.orchestrator.deploy.client import Client
 from airflow_sparktune.orchestrator.deploy.job import Job, Submission, Target
-from airflow_sparktune.orchestrator.deploy.spark_conf import write_properties
+from airflow_sparktune.orchestrator.deploy.launcher import Launcher, launcher_to
 from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
 from airflow_sparktune.orchestrator.deploy.user_code import gather_code
 from airflow_sparktune.study.definition import Spec
@@ -60,13 +57,13 @@ def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - the peer 
 def _bare_s() -> float:
     with tempfile.TemporaryDirectory() as name:
         done = Path(name, "done")
-        ours = _submission(name, Job(address=name))
+        launcher = _launcher()
         bare = replace(
-            ours,
+            launcher.submission(Job(address=name), Path(name)),
             application=str(Path(__file__).parent / "dags" / "bare_job.py"),
             arguments=(str(done),),
         )
-        start = _submit(bare)
+        start = _follow(launcher, bare)
         return float(done.read_text()) - start
 
 
@@ -76,28 +73,22 @@ def _ours_s() -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory() as address:
         spec = Spec.of(**named, max_evals=1)
         write_spec(address, spec)
-        start = _submit(_submission(name, Job(address=address, spec=spec, code=code)))
+        launcher = _launcher()
+        start = _follow(launcher, launcher.submission(Job(address=address, spec=spec, code=code), Path(name)))
         trial = read_study(address).study.trials[0]
         return (trial.start or 0.0) - start, (trial.end or 0.0) - start
 
 
-def _submission(folder: str, job: Job) -> Submission:
-    """Prepare what `sparktune run` submits."""
+def _launcher() -> Launcher:
+    """Return the launcher of `sparktune run`."""
     target = Target(master=MASTER, deploy_mode="client", install=SparkInstall.find("spark-submit"))
-    return Client(target).submission(job, Path(folder))
+    return launcher_to(target, output=lambda _: None)
 
 
-def _submit(submission: Submission) -> float:
+def _follow(launcher: Launcher, submission: Submission) -> float:
     """Run the application to its end; returns when it was started."""
-    write_properties(submission.properties, submission.conf)
-    start = time.time()
-    subprocess.run(
-        submission.command("spark-submit", MASTER),
-        env={**os.environ, **submission.environment},
-        cwd=submission.folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        check=True,
-    )
-    return start
+    started: list[float] = []
+    failure = launcher.follow(submission, lambda: started.append(time.time()))
+    if failure is not None:
+        raise failure
+    return started[0]

@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from airflow_sparktune.orchestrator.deploy.client import Client
+from airflow_sparktune.orchestrator.deploy.child_process import ChildProcess
 from airflow_sparktune.orchestrator.deploy.job import Job, Target
 from airflow_sparktune.orchestrator.deploy.spark_conf import write_properties
 from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
@@ -64,11 +64,11 @@ class DriverProcess:
             install=SparkInstall.find("spark-submit"),
         )
         job = Job(address=str(study), spec=spec, code=UserCode(code))
-        submission = Client(target).submission(job, work)
+        submission = ChildProcess(target).submission(job, work)
         write_properties(submission.properties, submission.conf)
         self._launcher = submission.application
         self._log = work.with_suffix(".log")
-        command = submission.command(str(Path(sys.executable).parent / "spark-submit"), master)
+        command = submission.command(target)
         with self._log.open("wb") as out:
             self.submit = subprocess.Popen(
                 [sys.executable, "-c", _TASK, *command] if in_a_task else command,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_sparktune.orchestrator.removal import remove_old_studies
+from airflow_sparktune.orchestrator.after import remove_old_studies
 from airflow_sparktune.study.airflow_task import AirflowTask, write_task
 from airflow_sparktune.study.record.keep import Keep
 from airflow_sparktune.study.storage import open_storage

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from airflow_sparktune.errors import PlatformError
 from airflow_sparktune.orchestrator.deploy.job import Job, Submission, Target
-from airflow_sparktune.orchestrator.deploy.process import Application, end_family, family
+from airflow_sparktune.orchestrator.deploy.process import end_family, family
 from airflow_sparktune.orchestrator.deploy.spark_conf import conf_of
 from airflow_sparktune.orchestrator.deploy.submit_files import SubmitFiles
 from airflow_sparktune.study.definition.file import spec_sha256
@@ -15,18 +17,33 @@ from airflow_sparktune.study.definition.file import spec_sha256
 UPLOAD_PATH = "spark.kubernetes.file.upload.path"
 
 
-class Cluster:
-    """Runs the driver in the cluster; the provider polls it there, or follows spark-submit's output."""
+class Provider(Protocol):
+    """Airflow's Spark provider, which polls an application, or follows spark-submit's output."""
 
-    def __init__(self, target: Target) -> None:
+    def submit(self, submission: Submission, start: Callable[[], None]) -> Exception | None:
+        """Run the application to its end, as `Launcher.follow` does."""
+
+    @property
+    def pid(self) -> int | None:
+        """Return the process id of spark-submit, or None without one."""
+
+    def end_in_cluster(self) -> None:
+        """End the application in the cluster, if its name is known."""
+
+
+class Cluster:
+    """Runs the driver in the cluster, through Airflow's Spark provider."""
+
+    def __init__(self, target: Target, provider: Provider) -> None:
         self._target = target
+        self._provider = provider
 
     def submission(self, job: Job, folder: Path) -> Submission:
         """Return the submission of the driver program, or of a script, which finds its study by a setting.
 
         Raises PlatformError if Spark could not send the files to the cluster.
         """
-        files = SubmitFiles.pack(folder, job.code)
+        files = SubmitFiles.pack(folder, job.code, self._target.py_files)
         settings = {}
         if job.spec is not None:
             application = str(files.launcher)
@@ -46,29 +63,37 @@ class Cluster:
                 "or in spark-defaults.conf, to a folder that this machine and the pods reach, such as "
                 "s3a://my-bucket/uploads"
             )
+        # On Kubernetes, `env_vars` are for the driver's pod only.
+        env_vars = {} if self._target.master.startswith("k8s://") else self._target.env_vars
         return Submission(
             folder=folder,
             application=application,
             arguments=tuple(arguments),
-            py_files=tuple(str(path) for path in files.py_files),
+            py_files=files.py_files,
             conf=conf,
-            environment=self._target.install.environment,
+            environment={**self._target.install.environment, **env_vars},
+            reconnection=_reconnection(job),
         )
 
-    def reconnection(self, job: Job) -> str:
-        """Return a key for each generation and identity.
+    def follow(self, submission: Submission, start: Callable[[], None]) -> Exception | None:
+        """Let the provider run the application to its end."""
+        return self._provider.submit(submission, start)
 
-        A task that was cleared, or whose spec has changed, must not reconnect to the earlier application. The
-        newer driver makes that application stop.
-        """
-        generation = job.address.rpartition("/")[2]
-        return f"{generation}_{job.spec.identity if job.spec is not None else 'script'}"
-
-    def kill(self, application: Application, submission: Submission) -> None:  # noqa: ARG002 - the protocol's
+    def kill(self) -> None:
         """End the application in the cluster, then spark-submit."""
         # In this order, because the provider needs spark-submit alive to end the application.
-        members = family(application.pid)
+        members = family(self._provider.pid)
         try:
-            application.end_in_cluster()
+            self._provider.end_in_cluster()
         finally:
             end_family(members)
+
+
+def _reconnection(job: Job) -> str:
+    """Return a key for each generation and identity.
+
+    A task that was cleared, or whose spec has changed, must not reconnect to the earlier application. The
+    newer driver makes that application stop.
+    """
+    generation = job.address.rpartition("/")[2]
+    return f"{generation}_{job.spec.identity if job.spec is not None else 'script'}"

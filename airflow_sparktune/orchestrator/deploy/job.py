@@ -40,11 +40,18 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """The Spark to which a job is submitted, with the user's settings for it."""
+    """The Spark to which a job is submitted, with the user's settings for it.
+
+    `options` are those of spark-submit besides master, settings and code. `py_files` are the user's,
+    separated by commas.
+    """
 
     master: str
     deploy_mode: str | None = None
     install: SparkInstall
+    binary: str = "spark-submit"
+    options: tuple[str, ...] = ()
+    py_files: str | None = None
     conf: Mapping[str, Any] = field(default_factory=dict)
     properties_file: Path | None = None
     env_vars: Mapping[str, str] = field(default_factory=dict)
@@ -52,7 +59,11 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """The input of spark-submit: an application, its arguments, its files and its settings."""
+    """The input of spark-submit: an application, its arguments, its files and its settings.
+
+    A retry finds the application of an earlier try again by `reconnection`, which is None if the application
+    ends with the process that submitted it.
+    """
 
     folder: Path
     application: str
@@ -60,13 +71,15 @@ class Submission:
     py_files: tuple[str, ...]
     conf: Mapping[str, str]
     environment: Mapping[str, str]
+    reconnection: str | None = None
 
     @property
     def properties(self) -> Path:
-        """Return the path of the settings file, which the submitter writes before it starts spark-submit."""
+        """Return the path of the settings file, which the launcher writes before it starts spark-submit."""
         return self.folder / "spark.properties"
 
-    def command(self, binary: str, master: str) -> list[str]:
+    def command(self, target: Target) -> list[str]:
         """Return the command line of spark-submit; settings are not on it."""
         files = ["--properties-file", str(self.properties), "--py-files", ",".join(self.py_files)]
-        return [binary, "--master", master, *files, self.application, *self.arguments]
+        where = [target.binary, "--master", target.master, *target.options]
+        return [*where, *files, self.application, *self.arguments]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 import psutil
+
+from airflow_sparktune.errors import DriverLost
 
 # How long a driver may take to record that it was killed.
 GRACE_S = 3.0
@@ -62,27 +62,6 @@ def end_family(members: Iterable[psutil.Process]) -> None:
             process.kill()
 
 
-class Application(Protocol):
-    """A submitted application, as its submitter can control it."""
-
-    @property
-    def pid(self) -> int | None:
-        """Return the process id of spark-submit, or None without one."""
-
-    def end_in_cluster(self) -> None:
-        """End the application in the cluster, if its name is known."""
-
-
-@contextmanager
-def environment(added: Mapping[str, str]) -> Iterator[None]:
-    """Add variables to this process's environment in this context."""
-    before = {name: os.environ.get(name) for name in added}
-    os.environ.update(added)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+def killed_before_start() -> DriverLost:
+    """Return the error of a task that was killed before its driver started."""
+    return DriverLost("the task must live until its driver starts, but it was killed before that")

@@ -7,22 +7,25 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.providers.common.compat.openlineage.utils.spark import (
+    inject_parent_job_information_into_spark_properties,
+    inject_transport_information_into_spark_properties,
+)
 from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
 
-from airflow_sparktune.errors import DriverLost, PlatformError, SparktuneError
+from airflow_sparktune.errors import PlatformError, SparktuneError
 from airflow_sparktune.orchestrator.deploy.job import Submission, Target
-from airflow_sparktune.orchestrator.deploy.process import die_with_parent, environment
-from airflow_sparktune.orchestrator.deploy.py_files import importable
+from airflow_sparktune.orchestrator.deploy.launcher import Launcher, launcher_to
+from airflow_sparktune.orchestrator.deploy.process import die_with_parent, killed_before_start
 from airflow_sparktune.orchestrator.deploy.spark_conf import write_properties
 from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
-from airflow_sparktune.orchestrator.deploy.submit_files import SPARK_LOG
-from airflow_sparktune.orchestrator.deploy.way import Way
 
 if TYPE_CHECKING:
     from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
@@ -42,7 +45,8 @@ _DRIVER_POD = re.compile(r"submission ID [^\s:]+:(\S+-driver)")
 class SubmissionOperator(SparkSubmitOperator):
     """Submits as the provider's operator does, but with no settings on the command line, and no orphans."""
 
-    _way: Way | None = None
+    _launcher: Launcher | None = None
+    _context: Context
     _submission: Submission | None = None
     _start: Callable[[], None] | None = None
     _killed = False
@@ -52,47 +56,31 @@ class SubmissionOperator(SparkSubmitOperator):
         """Return the files that the user sends to the cluster, which may contain code."""
         return self.py_files, self.files, self._archives
 
-    def target(self) -> Target:
-        """Return the master and settings of the task's connection; raises PlatformError if it is unusable.
+    def launcher(self, context: Context) -> Launcher:
+        """Return the launcher to the master of the task's connection.
 
-        Without the connection, the provider would silently use YARN.
+        Raises PlatformError if the connection is unusable, DriverLost if the task has been killed.
         """
-        try:
-            BaseHook.get_connection(self._conn_id)
-        except AirflowNotFoundException:
-            raise PlatformError(
-                f"conn_id must name an existing Spark connection, got {self._conn_id!r}; create it with: "
-                f"airflow connections add {self._conn_id} --conn-type spark --conn-host 'local[2]'"
-            ) from None
-        try:
-            connection: Mapping[str, Any] = self._get_hook()._connection
-        except NameError:  # raised by the provider if its import of the Kubernetes provider failed
-            raise PlatformError(
-                "a Kubernetes master needs Airflow's Kubernetes provider, which is not installed; "
-                "pip install apache-airflow-providers-cncf-kubernetes"
-            ) from None
-        except (ValueError, RuntimeError) as error:
-            raise PlatformError(
-                f"the Spark connection {self._conn_id!r} must be usable on this worker, but: {error}"
-            ) from error
-        return Target(
-            master=connection["master"],
-            deploy_mode=connection["deploy_mode"],
-            install=SparkInstall.find(connection["spark_binary"]),
-            conf=self.conf or {},
-            properties_file=Path(self.properties_file) if self.properties_file else None,
-            env_vars=self.env_vars or {},
-        )
+        self._context = context
+        target = self._target(context)
+        self._launcher = launcher_to(target, provider=self, output=partial(self.log.info, "%s"))
+        self._require_alive()
+        return self._launcher
 
-    def launch(
-        self,
-        way: Way,
-        submission: Submission,
-        start: Callable[[], None],
-        *,
-        reconnection: str | None,
-        context: Context,
-    ) -> Exception | None:
+    def on_kill(self) -> None:
+        """End the driver, or keep it from starting."""
+        self._killed = True
+        if self._launcher is not None:
+            self._launcher.kill()
+
+    def run_post_submit_commands(self) -> None:
+        """Run the user's `post_submit_commands` if there was a submission and the provider has not yet."""
+        if self._hook is not None:
+            self._hook._run_post_submit_commands()
+
+    # --- the provider, as the launcher to a cluster uses it
+
+    def submit(self, submission: Submission, start: Callable[[], None]) -> Exception | None:
         """Run the application to its end; return the provider's error, or None.
 
         A retry reconnects to the application of an earlier try if it was submitted with the same
@@ -100,22 +88,27 @@ class SubmissionOperator(SparkSubmitOperator):
         application that has ended is submitted again, because a valid result of it would have been returned
         before. A script always runs again, as in client mode, because only the script knows its spec.
         """
-        self._require_alive()
-        self._way, self._submission, self._start = way, submission, start
-        self.external_id_key = f"{SparkSubmitOperator.external_id_key}_{reconnection}"
-        self.application = submission.application
-        self.application_args = list(submission.arguments)
-        own = importable(self.py_files, folder=submission.folder)
-        self.py_files = ",".join([*submission.py_files, *own])
+        self._hook, self._submission, self._start = None, submission, start
+        write_properties(submission.properties, submission.conf)
         try:
-            with environment(submission.environment):
-                super().execute(context)
+            with self._set(
+                application=submission.application,
+                application_args=list(submission.arguments),
+                py_files=",".join(submission.py_files),
+                external_id_key=f"{type(self).external_id_key}_{submission.reconnection}",
+                conf={key: submission.conf[key] for key in _READ_BY_PROVIDER if key in submission.conf},
+                env_vars=None,
+                properties_file=str(submission.properties),
+                # The settings of OpenLineage are in the submission.
+                _openlineage_inject_parent_job_info=False,
+                _openlineage_inject_transport_info=False,
+            ):
+                super().execute(self._context)
         except SparktuneError:
             raise
         except ValueError as error:
             raise PlatformError(f"Spark's provider must accept the task's settings, but: {error}") from error
         except Exception as error:  # noqa: BLE001 - errors differ by mode; the journal tells what they mean
-            self._show_end_of(submission.folder / SPARK_LOG)
             return error
         return None
 
@@ -124,14 +117,6 @@ class SubmissionOperator(SparkSubmitOperator):
         """Return the process id of spark-submit, or None before it starts."""
         process = self._hook._submit_sp if self._hook is not None else None
         return process.pid if process is not None else None
-
-    def on_kill(self) -> None:
-        """Stop the submitted application."""
-        self._killed = self.pid is None
-        if self._way is not None and self._submission is not None:
-            self._way.kill(self, self._submission)
-        elif self._hook is not None:
-            self.end_in_cluster()
 
     def end_in_cluster(self) -> None:
         """Stop the application as the provider does; with the yarn command if no ResourceManager is set."""
@@ -169,19 +154,12 @@ class SubmissionOperator(SparkSubmitOperator):
         super().poll_until_complete(external_id, context)
 
     def _get_hook(self) -> SparkSubmitHook:
-        """Return the provider's hook; for a submission, one that passes all settings in a file."""
+        """Return the provider's hook; for a submission, one that starts spark-submit as we do."""
+        hook = super()._get_hook()
         submission = self._submission
         if submission is None:
-            return super()._get_hook()
-        # Read here and not earlier, because OpenLineage adds its settings to self.conf.
-        conf = {**submission.conf, **{str(key): str(value) for key, value in (self.conf or {}).items()}}
-        write_properties(submission.properties, conf)
-        with self._without_settings(conf, submission.properties):
-            hook = super()._get_hook()
-        if hook._is_yarn or not hook._is_kubernetes:
-            # For spark-submit itself. Local executors inherit it, and must not get connections.
-            connections = {name: "" for name in os.environ if name.startswith("AIRFLOW_CONN_")}
-            hook._env = {**connections, **(self.env_vars or {})} or None
+            return hook
+        hook._env = dict(submission.environment)
         if hook._is_yarn_cluster_mode:
             self._give_up_reconnection()
             # Cached by the hook for on_kill, because a signal handler must not request the connection.
@@ -203,17 +181,6 @@ class SubmissionOperator(SparkSubmitOperator):
                 "extra of connection %r",
                 self._conn_id,
             )
-
-    @contextmanager
-    def _without_settings(self, conf: Mapping[str, str], file: Path) -> Iterator[None]:
-        """Hide the operator's settings from the provider, which would put them on the command line."""
-        kept = self.conf, self.env_vars, self.properties_file
-        self.conf = {key: conf[key] for key in _READ_BY_PROVIDER if key in conf}
-        self.env_vars, self.properties_file = None, str(file)
-        try:
-            yield
-        finally:
-            self.conf, self.env_vars, self.properties_file = kept
 
     def _starting(self, hook: SparkSubmitHook, folder: Path) -> Callable[..., str | None]:
         """Return the hook's submit method with further arguments of Popen."""
@@ -241,11 +208,78 @@ class SubmissionOperator(SparkSubmitOperator):
     def _require_alive(self) -> None:
         """Raise DriverLost if the task was killed before the driver started."""
         if self._killed:
-            self._killed = False  # the next try may use the same operator object
-            raise DriverLost("the task must live until its driver starts, but it was killed before that")
+            raise killed_before_start()
 
-    def _show_end_of(self, file: Path, lines: int = 30) -> None:
-        """Log the end of Spark's own log, which otherwise goes only to a file."""
-        if file.exists():
-            end = file.read_text(errors="replace").splitlines()[-lines:]
-            self.log.info("the last lines of Spark's own log:\n%s", "\n".join(end))
+    # --- the user's arguments and connection, as plain data
+
+    def _target(self, context: Context) -> Target:
+        """Return the master and settings of the task's connection; raises PlatformError if it is unusable.
+
+        Without the connection, the provider would silently use YARN.
+        """
+        try:
+            BaseHook.get_connection(self._conn_id)
+        except AirflowNotFoundException:
+            raise PlatformError(
+                f"conn_id must name an existing Spark connection, got {self._conn_id!r}; create it with: "
+                f"airflow connections add {self._conn_id} --conn-type spark --conn-host 'local[2]'"
+            ) from None
+        conf = self._conf_with_openlineage(context)
+        try:
+            hook = self._hook = self._bare_hook(conf)
+            if hook._connection["deploy_mode"] != "cluster":  # otherwise the provider checks them later
+                hook._validate_yarn_track_via_rm_api_config()
+                if self._track_driver_via_k8s_api:
+                    hook._validate_track_driver_via_k8s_api_config()
+            _, _, *options = hook._build_spark_common_args()  # begins with --master
+        except NameError:  # raised by the provider if its import of the Kubernetes provider failed
+            raise PlatformError(
+                "a Kubernetes master needs Airflow's Kubernetes provider, which is not installed; "
+                "pip install apache-airflow-providers-cncf-kubernetes"
+            ) from None
+        except (ValueError, RuntimeError, AirflowException) as error:
+            raise PlatformError(
+                f"the Spark connection {self._conn_id!r} must be usable on this worker, but: {error}"
+            ) from error
+        binary = hook._connection["spark_binary"]
+        install = SparkInstall.find(binary)
+        # Local executors inherit the environment of spark-submit, and must not get connections.
+        connections = {name: "" for name in os.environ if name.startswith("AIRFLOW_CONN_")}
+        return Target(
+            master=hook._connection["master"],
+            deploy_mode=hook._connection["deploy_mode"],
+            install=replace(install, environment={**connections, **install.environment}),
+            binary=binary,
+            options=tuple(options),
+            py_files=self.py_files,
+            conf=conf,
+            properties_file=Path(self.properties_file) if self.properties_file else None,
+            env_vars={name: str(value) for name, value in (self.env_vars or {}).items()},
+        )
+
+    def _conf_with_openlineage(self, context: Context) -> dict[str, Any]:
+        """Return the task's Spark settings with those that the provider adds for OpenLineage."""
+        conf = dict(self.conf or {})
+        if self._openlineage_inject_parent_job_info:
+            conf = inject_parent_job_information_into_spark_properties(conf, context)
+        if self._openlineage_inject_transport_info:
+            conf = inject_transport_information_into_spark_properties(conf, context)
+        return conf
+
+    def _bare_hook(self, conf: Mapping[str, Any]) -> SparkSubmitHook:
+        """Return the provider's hook, whose command line has neither settings nor code."""
+        read = {key: conf[key] for key in _READ_BY_PROVIDER if key in conf}
+        with self._set(conf=read, env_vars=None, properties_file=None, py_files=None, application_args=None):
+            return super()._get_hook()
+
+    @contextmanager
+    def _set(self, **values: Any) -> Iterator[None]:
+        """Set attributes in this context, from which the provider makes its command line."""
+        kept = {name: getattr(self, name) for name in values}
+        for name, value in values.items():
+            setattr(self, name, value)
+        try:
+            yield
+        finally:
+            for name, value in kept.items():
+                setattr(self, name, value)

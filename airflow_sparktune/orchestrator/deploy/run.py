@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
+from typing import Any
 
 from airflow_sparktune.errors import StorageError
-from airflow_sparktune.orchestrator.deploy.job import Job, Submission, Target
-from airflow_sparktune.orchestrator.deploy.way import Way, way_to
+from airflow_sparktune.orchestrator.deploy.job import Job, Submission
+from airflow_sparktune.orchestrator.deploy.launcher import Launcher
 from airflow_sparktune.orchestrator.deploy.work_folder import work_folder
 from airflow_sparktune.orchestrator.verdict import verdict
 from airflow_sparktune.study.definition import Spec
@@ -17,10 +18,6 @@ from airflow_sparktune.study.definition.retuning import FIELDS
 from airflow_sparktune.study.record.earlier import earlier_study
 from airflow_sparktune.study.record.settled import refuse_another_decision
 from airflow_sparktune.study.study import Study
-
-# Runs spark-submit to its end and returns its error or None. Calls its last argument right before it starts
-# an application, but not if it reconnects to one.
-Launch = Callable[[Way, Submission, Callable[[], None]], Exception | None]
 
 
 def _check_warm_start(address: str, *, in_cluster: bool) -> None:
@@ -32,8 +29,8 @@ def _check_warm_start(address: str, *, in_cluster: bool) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """The result of a job. `failure` is an error of the submission despite the result."""
+class Finished:
+    """A study with the result of a job. `failure` is an error of the submission despite the result."""
 
     study: Study
     failure: Exception | None = None
@@ -42,23 +39,25 @@ class Outcome:
 
 
 def run_job(
-    job: Job, *, before: Study, target: Callable[[], Target], launch: Launch, again: str = "a retry"
-) -> Outcome:
+    job: Job,
+    *,
+    before: Study,
+    launcher: Callable[[], Launcher],
+    following: Callable[[Submission], AbstractContextManager[Any]] = nullcontext,
+    again: str = "a retry",
+) -> Finished:
     """Submit a job and return its result, or the result that the study already has.
 
-    `before` is the current study. `target` is called only if there is something to run. `again` describes in
-    errors how to retry. Raises the error that the driver recorded, or DriverLost; SpecError if the study has
-    decided by another rule.
+    `before` is the current study. `launcher` is called only if there is something to run, and the driver runs
+    in the context `following`. `again` describes in errors how to retry. Raises the error that the driver
+    recorded, or DriverLost; SpecError if the study has decided by another rule.
     """
     asked = _asked(job, before)
     if asked is not None:
         refuse_another_decision(before, asked)
     if job.spec is not None and before.answers(job.spec):
-        return Outcome(study=before, known_before=True)
-    place = target()
-    way = way_to(place)
-    if job.warm_start is not None and before.starts is None:
-        _check_warm_start(job.warm_start, in_cluster=place.deploy_mode == "cluster")
+        return Finished(study=before, known_before=True)
+    chosen = launcher()
 
     def start() -> None:
         if job.spec is not None:
@@ -67,9 +66,13 @@ def run_job(
             write_retuning(job.address, job.retuning)
 
     with work_folder() as folder:
-        failure = launch(way, way.submission(job, folder), start)
+        submission = chosen.submission(job, folder)
+        if job.warm_start is not None and before.starts is None:
+            _check_warm_start(job.warm_start, in_cluster=submission.reconnection is not None)
+        with following(submission):
+            failure = chosen.follow(submission, start)
     study = verdict(job.address, spec=job.spec, before=before, failure=failure, again=again)
-    return Outcome(
+    return Finished(
         study=study,
         failure=failure,
         within_other_limits=job.spec is not None and not study.answers(job.spec),

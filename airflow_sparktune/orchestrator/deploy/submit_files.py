@@ -7,12 +7,14 @@ directory of spark-submit, because a package in the current folder would take pr
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import airflow_sparktune
+from airflow_sparktune.errors import PlatformError
 from airflow_sparktune.orchestrator.deploy.user_code import UserCode
 
 # The files and folders that run inside Spark, and what they import. User code may import space.py.
@@ -69,12 +71,12 @@ class SubmitFiles:
 
     folder: Path
     launcher: Path
-    py_files: tuple[Path, ...]
+    py_files: tuple[str, ...]
     log4j: Path
 
     @classmethod
-    def pack(cls, folder: Path, code: UserCode | None) -> SubmitFiles:
-        """Write all files into `folder`."""
+    def pack(cls, folder: Path, code: UserCode | None, more: str | None = None) -> SubmitFiles:
+        """Write all files into `folder`; `more` are the user's `py_files`, separated by commas."""
         # Python puts the folder of a program at the front of sys.path, so the launcher has its own folder.
         launcher = folder / "launch" / "sparktune_launcher.py"
         launcher.parent.mkdir()
@@ -88,7 +90,8 @@ class SubmitFiles:
         log4j = folder / "log4j2.properties"
         log4j.write_text(_log4j(folder / SPARK_LOG))
         (folder / "scratch").mkdir()
-        return cls(folder, launcher, tuple(py_files), log4j)
+        ours = map(str, py_files)
+        return cls(folder, launcher, (*ours, *importable(more, folder=folder)), log4j)
 
     @property
     def scratch(self) -> Path:
@@ -119,3 +122,30 @@ def _write_zip(path: Path, files: Iterable[tuple[str, bytes]]) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in sorted(files):
             archive.writestr(zipfile.ZipInfo(name, _DATE), data)
+
+
+def importable(py_files: str | None, *, folder: Path) -> list[str]:
+    """Return the paths of a comma-separated list, with each wheel replaced by a copy in `folder` named .zip.
+
+    Spark adds zips and eggs to sys.path on executors, but wheels only on the driver. A pure Python wheel can
+    be imported as a zip; compiled parts could not be loaded from one. Raises PlatformError for a wheel with
+    compiled parts, and for one that is not a local file.
+    """
+    paths = [path.strip() for path in (py_files or "").split(",")]
+    return [_as_zip(path, folder) if path.endswith(".whl") else path for path in paths if path]
+
+
+def _as_zip(wheel: str, folder: Path) -> str:
+    source = Path(wheel.removeprefix("file://"))
+    if not source.stem.endswith("-any"):
+        raise PlatformError(
+            f"a wheel in py_files must be pure Python (its name ends with -none-any.whl), got {source.name}; "
+            "install it into an environment and send the environment as archives"
+        )
+    if not source.is_file():
+        raise PlatformError(
+            f"a wheel in py_files must be a file on this worker, got {wheel}; give its absolute path"
+        )
+    copy = folder / f"{source.stem}.zip"
+    shutil.copyfile(source, copy)
+    return str(copy)

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_sparktune.orchestrator.deploy.client import Client
+from airflow_sparktune.orchestrator.deploy.child_process import ChildProcess
 from airflow_sparktune.orchestrator.deploy.job import Job, Target
-from airflow_sparktune.orchestrator.deploy.spark_conf import write_properties
 from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
 
 pytestmark = pytest.mark.integration
@@ -43,17 +42,10 @@ def test_a_script_that_makes_its_own_session(tmp_path: Path) -> None:
         install=SparkInstall.find("spark-submit"),
     )
     job = Job(address=str(tmp_path / "study"), script=(str(script), str(tmp_path / "conf.json")))
-    submission = Client(target).submission(job, tmp_path)
-    write_properties(submission.properties, submission.conf)
-    completed = subprocess.run(
-        submission.command(str(Path(sys.executable).parent / "spark-submit"), "local[2]"),
-        env={**os.environ, **submission.environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert completed.returncode == 0, completed.stdout + completed.stderr
+    lines: list[str] = []
+    launcher = ChildProcess(target, output=lines.append)
+    failure = launcher.follow(launcher.submission(job, tmp_path), start=lambda: None)
+    assert failure is None, "\n".join(lines)
     conf = json.loads((tmp_path / "conf.json").read_text())
     assert conf["spark.python.task.killTimeout"] == "5s"
     assert conf["spark.executorEnv.OMP_NUM_THREADS"] == "7"

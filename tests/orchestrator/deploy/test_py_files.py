@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from airflow_sparktune.errors import PlatformError
-from airflow_sparktune.orchestrator.deploy.py_files import importable
+from airflow_sparktune.orchestrator.deploy.submit_files import importable
 
 
 def test_a_wheel_is_sent_as_a_zip(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_sparktune.orchestrator.deploy.client import QUICK_START, Client
+from airflow_sparktune.orchestrator.deploy.child_process import QUICK_START, ChildProcess
 from airflow_sparktune.orchestrator.deploy.job import Job, Target
 from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
 from airflow_sparktune.study.definition import Spec
@@ -18,7 +18,7 @@ def options(folder: Path, *, conf: dict[str, str] | None = None, **given: Any) -
     spec = Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=1, **given)
     target = Target(master="local[2]", install=SparkInstall.find("spark-submit"), conf=conf or {})
     work = Path(tempfile.mkdtemp(dir=folder))
-    submission = Client(target).submission(Job(address=str(folder), spec=spec), work)
+    submission = ChildProcess(target).submission(Job(address=str(folder), spec=spec), work)
     return submission.environment["SPARK_SUBMIT_OPTS"]
 
 

@@ -1,20 +1,31 @@
-"""Client mode: the driver is a process on this machine, and ends with the process that submitted it."""
+"""Client mode: the driver is a child process on this machine, and ends with the process that submitted it."""
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
+import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from airflow_sparktune.orchestrator.deploy.job import Job, Submission, Target
-from airflow_sparktune.orchestrator.deploy.process import Application, end_driver, end_family, family
-from airflow_sparktune.orchestrator.deploy.spark_conf import conf_of
-from airflow_sparktune.orchestrator.deploy.submit_files import SubmitFiles
+from airflow_sparktune.orchestrator.deploy.process import (
+    die_with_parent,
+    end_driver,
+    end_family,
+    family,
+    killed_before_start,
+)
+from airflow_sparktune.orchestrator.deploy.spark_conf import conf_of, write_properties
+from airflow_sparktune.orchestrator.deploy.submit_files import SPARK_LOG, SubmitFiles
 from airflow_sparktune.study.definition import RunTrialsOn
 from airflow_sparktune.study.definition.file import spec_sha256
 from airflow_sparktune.study.definition.packages import require_packages
+
+log = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
 
@@ -26,20 +37,28 @@ QUICK_START = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 # limit the whole path to 104 bytes.
 SOCKET_FOLDER = 60
 
+# How many lines of the output an error has, and how many of Spark's own log are logged with it.
+LAST_LINES = 20
+LAST_SPARK_LINES = 30
 
-class Client:
-    """Runs spark-submit as long as the study; the submitter reads its output."""
 
-    def __init__(self, target: Target) -> None:
+class ChildProcess:
+    """Runs spark-submit as long as the study. A retry resumes the journal with a new one."""
+
+    def __init__(self, target: Target, *, output: Callable[[str], None] | None = None) -> None:
         self._target = target
         self._local = target.master.startswith("local")
+        self._output = output
+        self._process: subprocess.Popen[str] | None = None
+        self._application = ""
+        self._killed = False
 
     def submission(self, job: Job, folder: Path) -> Submission:
         """Return the submission of the driver program, which removes its work folder when it ends.
 
         Raises SpecError if the driver is to run with this Python, which lacks a package of its algorithm.
         """
-        files = SubmitFiles.pack(folder, job.code)
+        files = SubmitFiles.pack(folder, job.code, self._target.py_files)
         arguments = ["--study", job.drivers_address, "--work", str(folder)]
         settings = {
             # Otherwise Spark uses the first python3 on PATH, which may not have hyperopt.
@@ -63,19 +82,59 @@ class Client:
             folder=folder,
             application=str(files.launcher),
             arguments=tuple(arguments),
-            py_files=tuple(str(path) for path in files.py_files),
+            py_files=files.py_files,
             conf=conf,
-            environment=self._environment(job, files, conf),
+            environment={**self._environment(job, files, conf), **self._target.env_vars},
         )
 
-    def reconnection(self, job: Job) -> None:
-        """Return None: the driver ends with the submitting process, and a retry resumes the journal."""
+    def follow(self, submission: Submission, start: Callable[[], None]) -> Exception | None:
+        """Run spark-submit to its end; an error has the last lines of output that this process has read."""
+        write_properties(submission.properties, submission.conf)
+        self._application = submission.application
+        if self._killed:
+            raise killed_before_start()
+        start()
+        piped = self._output is not None
+        with subprocess.Popen(
+            submission.command(self._target),
+            env={**os.environ, **submission.environment},
+            cwd=submission.folder,  # contains nothing that could be imported
+            stdin=subprocess.DEVNULL,  # otherwise, in a task, the socket to its supervisor
+            stdout=subprocess.PIPE if piped else None,
+            stderr=subprocess.STDOUT if piped else None,
+            text=True,
+            errors="replace",  # the output of a trial need not be valid text
+            preexec_fn=die_with_parent(),
+        ) as process:
+            self._process = process
+            try:
+                if self._killed:  # while it started
+                    self.kill()
+                last = self._relay(process)
+                code = process.wait()
+            finally:
+                self.kill()
+        if code == 0:
+            return None
+        _log_end_of(submission.folder / SPARK_LOG)
+        return RuntimeError("\n".join([f"spark-submit ended with code {code}", *last]))
 
-    def kill(self, application: Application, submission: Submission) -> None:
+    def kill(self) -> None:
         """Let the driver record that it was killed, then kill spark-submit and its children."""
-        members = family(application.pid)
-        end_driver(members, submission.application)
-        end_family(members)
+        self._killed = True
+        if self._process is not None and self._process.poll() is None:
+            members = family(self._process.pid)
+            end_driver(members, self._application)
+            end_family(members)
+
+    def _relay(self, process: subprocess.Popen[str]) -> Sequence[str]:
+        """Pass the output on until it ends; return its last lines."""
+        last = deque[str](maxlen=LAST_LINES)
+        if self._output is not None:
+            for line in process.stdout or ():
+                last.append(line.rstrip())
+                self._output(last[-1])
+        return last
 
     def _environment(self, job: Job, files: SubmitFiles, conf: Mapping[str, str]) -> dict[str, str]:
         environment = dict(self._target.install.environment)
@@ -108,3 +167,10 @@ def _jvm_options(files: SubmitFiles, quick: Sequence[str], *, quiet: bool) -> st
         # Sockets, libraries and other leftovers of the JVM are removed with the work folder.
         options.append(f"-Djava.io.tmpdir={files.scratch}")
     return " ".join([*options, os.environ.get("SPARK_SUBMIT_OPTS", "")]).rstrip()
+
+
+def _log_end_of(file: Path) -> None:
+    """Log the end of Spark's own log, which otherwise goes only to a file that is removed."""
+    if file.exists():
+        end = file.read_text(errors="replace").splitlines()[-LAST_SPARK_LINES:]
+        log.info("the last lines of Spark's own log:\n%s", "\n".join(end))

@@ -1,4 +1,4 @@
-"""The submission of each way to a driver, as plain data without a cluster."""
+"""What each launcher submits, as plain data without a cluster."""
 
 from __future__ import annotations
 
@@ -12,13 +12,25 @@ import pytest
 
 from airflow_sparktune.errors import PlatformError
 from airflow_sparktune.orchestrator.deploy.job import Job, Submission, Target
+from airflow_sparktune.orchestrator.deploy.launcher import launcher_to
 from airflow_sparktune.orchestrator.deploy.spark_conf import REDACTION, read_properties, write_properties
 from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
-from airflow_sparktune.orchestrator.deploy.way import way_to
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.definition.file import spec_sha256
 
 SPEC = Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=3)
+
+
+class Idle:
+    """A provider that submits nothing."""
+
+    pid = None
+
+    def submit(self, submission: Submission, start: Callable[[], None]) -> None:
+        """Start nothing."""
+
+    def end_in_cluster(self) -> None:
+        """End nothing."""
 
 
 @pytest.fixture
@@ -35,12 +47,14 @@ def submission(spark_home: Path, tmp_path: Path) -> Callable[..., Submission]:
     """Return the submission of a job to a master."""
 
     def make(
-        master: str = "local[2]", mode: str | None = None, *, job: Job | None = None, **given: Any
+        master: str = "local[2]", deploy_mode: str | None = None, *, job: Job | None = None, **given: Any
     ) -> Submission:
         install = SparkInstall({"PATH": "/spark/bin"}, spark_home)
-        target = Target(master=master, deploy_mode=mode, install=install, **given)
+        target = Target(master=master, deploy_mode=deploy_mode, install=install, **given)
         folder = Path(tempfile.mkdtemp(dir=tmp_path))
-        return way_to(target).submission(job or Job(address="/studies/s", spec=SPEC), folder)
+        return launcher_to(target, provider=Idle()).submission(
+            job or Job(address="/studies/s", spec=SPEC), folder
+        )
 
     return make
 
@@ -49,8 +63,8 @@ def test_the_driver_gets_the_hash_of_its_spec_by_its_command_line(
     submission: Callable[..., Submission],
 ) -> None:
     """In both modes, users who may write to the study folder cannot choose what is run."""
-    for way in (("local[2]", None), ("yarn", "cluster")):
-        arguments = submission(*way).arguments
+    for where in (("local[2]", None), ("yarn", "cluster")):
+        arguments = submission(*where).arguments
         assert arguments[arguments.index("--spec-sha256") + 1] == spec_sha256(SPEC)
 
 
@@ -150,7 +164,8 @@ def test_environment_of_a_driver_in_the_cluster(submission: Callable[..., Submis
 def test_no_setting_is_on_the_command_line(submission: Callable[..., Submission]) -> None:
     """The shell's spark-submit gets the settings in a file, as Airflow's does."""
     made = submission(conf={"spark.executorEnv.DB_PW": "hunter2"})
-    line = made.command("spark-submit", "local[2]")
+    install = SparkInstall({}, made.folder)
+    line = made.command(Target(master="local[2]", install=install))
     assert line[:5] == ["spark-submit", "--master", "local[2]", "--properties-file", str(made.properties)]
     assert "--conf" not in line
     assert "hunter2" not in " ".join(line)
@@ -164,21 +179,28 @@ def test_a_script_in_the_cluster_is_the_application(submission: Callable[..., Su
     assert made.conf["spark.sparktune.study"] == "s3://b/s"
 
 
-def test_what_a_retry_reconnects_to(spark_home: Path) -> None:
+def test_what_a_retry_reconnects_to(submission: Callable[..., Submission]) -> None:
     """A retry reconnects to a driver in the cluster with the same identity, never to a local driver."""
-    install = SparkInstall({}, spark_home)
     job = Job(address="/s/g2", spec=SPEC)
-    cluster = way_to(Target(master="yarn", deploy_mode="cluster", install=install))
-    assert cluster.reconnection(job) == f"g2_{SPEC.identity}"
-    assert cluster.reconnection(Job(address="/s/g0", script=("a.py",))) == "g0_script"
-    client = way_to(Target(master="yarn", deploy_mode="client", install=install))
-    assert client.reconnection(job) is None
+    cluster = {"master": "yarn", "deploy_mode": "cluster"}
+    assert submission(**cluster, job=job).reconnection == f"g2_{SPEC.identity}"
+    script = Job(address="/s/g0", script=("a.py",))
+    assert submission(**cluster, job=script).reconnection == "g0_script"
+    assert submission("yarn", "client", job=job).reconnection is None
 
 
 def test_cluster_mode_on_a_standalone_master(spark_home: Path) -> None:
     """Spark does not support it for Python."""
+    target = Target(master="spark://m:7077", deploy_mode="cluster", install=SparkInstall({}, spark_home))
     with pytest.raises(PlatformError, match="needs deploy mode 'client' on a standalone master"):
-        way_to(Target(master="spark://m:7077", deploy_mode="cluster", install=SparkInstall({}, spark_home)))
+        launcher_to(target)
+
+
+def test_cluster_mode_without_airflow(spark_home: Path) -> None:
+    """Nobody would follow the driver."""
+    target = Target(master="yarn", deploy_mode="cluster", install=SparkInstall({}, spark_home))
+    with pytest.raises(PlatformError, match=r"'cluster' needs Airflow, .* use deploy mode 'client'"):
+        launcher_to(target)
 
 
 # --- the file of settings

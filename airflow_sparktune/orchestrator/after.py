@@ -1,0 +1,117 @@
+"""What follows the result of a study in Airflow, in the order in which it happens.
+
+Once the task has succeeded, Airflow itself sends the event of a changed production, and asks the operator
+for its lineage (`get_openlineage_facets_on_complete`).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.observability import stats
+
+from airflow_sparktune.errors import SparktuneError
+from airflow_sparktune.orchestrator.production import announce
+from airflow_sparktune.orchestrator.task_study import champions_of
+from airflow_sparktune.study.airflow_task import read_task
+from airflow_sparktune.study.record.keep import Keep
+from airflow_sparktune.study.record.retention import find, removable, remove_all
+from airflow_sparktune.study.result import Summary, summary
+from airflow_sparktune.study.study import Study
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_sparktune.orchestrator.operator import SparkTuneOperator
+
+log = logging.getLogger(__name__)
+
+
+def deliver(task: SparkTuneOperator, study: Study, address: str, context: Context) -> Any:
+    """Deliver the result of the study at an address to Airflow; returns what the task returns.
+
+    Raises AirflowSkipException or AirflowFailException if production stays as it is and the task is to be
+    skipped or to fail then.
+    """
+    result = summary(study)
+    facts = {"study": address, **result.to_json()}
+    push(context["ti"], result, facts)
+    count(context, result)
+    if task.keep_studies is not None:
+        keep = Keep.of("keep_studies", task.keep_studies)
+        remove_old_studies(context["ti"], champions_of(context, task.storage), keep, but=address)
+    if (decision := result.decision) is not None:
+        log.info("%s", decision.text)
+        if not decision.changes_production:
+            end_without_change(task.on_no_improvement, decision.text)
+        # With promote="manual", production changes when promote_champion runs.
+        elif study.spec is not None and study.spec.promote == "decision":
+            announce(context, result, address, production=task.production, notifiers=task.on_replaced)
+    return facts if task.xcom_return == "summary" else result.best_params
+
+
+def push(ti: Any, result: Summary, facts: dict[str, Any]) -> None:
+    """Push the best loss, the best score if the study has one, and the summary to XCom."""
+    ti.xcom_push(key="best_loss", value=result.best_loss)
+    if result.best_score is not None:
+        ti.xcom_push(key="best_score", value=result.best_score)
+    ti.xcom_push(key="tuning_result", value=facts)
+
+
+def count(context: Context, result: Summary) -> None:
+    """Emit metrics for alerting: the decision as a counter, loss, score and slot-hours as gauges."""
+    ti = context["ti"]
+    tags = {"dag_id": ti.dag_id, "task_id": ti.task_id}
+    if result.segment is not None:
+        tags["segment"] = result.segment
+    if result.outcome is not None:
+        stats.incr(f"sparktune.decision.{result.outcome}", tags=tags)
+    gauges = {"loss": result.best_loss, "score": result.best_score, "slot_hours": result.slot_hours}
+    for name, value in gauges.items():
+        if value is not None:
+            stats.gauge(f"sparktune.{name}", value, tags=tags)
+
+
+def remove_old_studies(ti: Any, task: str, keep: Keep, *, but: str) -> None:
+    """Remove the studies below a task's folder that `keep` does not keep, except the study `but`.
+
+    Airflow is asked by the task instance `ti` whether a study's run has ended. Failures are logged and not
+    raised, because the result of the task does not depend on them.
+    """
+    now, problems = time.time(), list[str]()
+    try:
+        found = find(task, problems)
+        extra = removable(found, keep, problems, now=now, has_ended=lambda address: _has_ended(ti, address))
+        removed = remove_all((each for each in extra if each.address != but), problems)
+    except SparktuneError as error:
+        log.warning("no older study was removed: %s", error)
+        return
+    for problem in problems:
+        log.warning("an older study was not removed: %s", problem)
+    if removed:
+        log.info("removed %d studies that keep_studies does not keep, such as %s", len(removed), removed[0])
+
+
+def _has_ended(ti: Any, address: str) -> bool:
+    """Return whether the run of a study has ended or was deleted, so that no retry continues the study."""
+    task = read_task(address)
+    if task is None:  # a study of the shell
+        return True
+    try:
+        running = ti.get_dr_count(task.dag_id, run_ids=[task.run_id], states=["queued", "running"])
+    except Exception as error:  # noqa: BLE001 - Airflow's client raises errors of many kinds
+        log.warning("%s is kept, because Airflow does not tell whether its run has ended: %s", address, error)
+        return False
+    return bool(running == 0)
+
+
+def end_without_change(on_no_improvement: str, decision: str) -> None:
+    """Skip or fail the task if it is to do so when production stays as it is."""
+    match on_no_improvement:
+        case "skip":
+            raise AirflowSkipException(f"production stays as it is: {decision}")
+        case "fail":
+            raise AirflowFailException(f"production stays as it is: {decision}")
