@@ -516,20 +516,6 @@ def test_connections_are_looked_up_only_to_submit(operator, run, spark_submit) -
     assert best == {"x": 0}
 
 
-def test_yarn_application_is_killed_after_a_reconnect(operator, monkeypatch, resource_manager) -> None:
-    """A task that has reconnected to its application ends it when it is killed."""
-    extra = {"yarn_resourcemanager_webapp_address": resource_manager.address}
-    connection = {"conn_type": "spark", "host": "yarn", "extra": extra}
-    monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", json.dumps(connection))
-    task = operator(deploy_mode="cluster", yarn_track_via_rm_api=True)
-    task._hook = task._get_hook()  # as in execute
-    # The kill comes between two polls of the application.
-    monkeypatch.setattr("time.sleep", lambda _: task.on_kill())
-    with pytest.raises(RuntimeError, match="KILLED"):
-        task.poll_until_complete("application_1_0001", {})
-    assert resource_manager.killed == ["application_1_0001"]
-
-
 @pytest.fixture
 def store() -> Store:
     return Store()
@@ -586,6 +572,21 @@ def test_a_running_application_is_kept_after_a_change_of_limits(
     ti = durable(max_evals=5)
     assert ti.pushed["tuning_result"]["counts"]["ok"] == 3
     assert "with other limits; clear the task" in capsys.readouterr().out
+
+
+def test_yarn_application_is_killed_after_a_reconnect(
+    durable, operator, run, store, resource_manager, when_it_waits
+) -> None:
+    """A task that has reconnected to its application ends it when it is killed."""
+    resource_manager.finished = False
+    when_it_waits(die)
+    with pytest.raises(WorkerGone):
+        durable()
+    task = operator(deploy_mode="cluster", yarn_track_via_rm_api=True, max_evals=5)
+    when_it_waits(task.on_kill)
+    with pytest.raises(DriverLost, match="KILLED"):
+        run(task, store=store)
+    assert resource_manager.killed == ["application_1_0001"]
 
 
 def test_an_ended_application_is_not_kept(durable) -> None:
