@@ -1,6 +1,7 @@
 """Journals of every released version stay readable. Each has a folder in tests/golden/ that never changes.
 
-`study/` is a study folder written by that version; `expected.json` is the expected content.
+`study/` is a study folder written by that version; `expected.json` is the expected content. Beside them,
+`events.jsonl` and `entries.jsonl` hold each kind of event and entry in the form that is written today.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ from typing import Any
 import pytest
 
 from airflow_sparktune.study.definition import Spec
+from airflow_sparktune.study.journal import events
 from airflow_sparktune.study.journal.follow import read_study
+from airflow_sparktune.study.journal.streams import SCHEMA
+from airflow_sparktune.study.record.entries import Entry
 from airflow_sparktune.study.result import summary, trial_row
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -46,3 +50,19 @@ def test_a_spec_reads_as_it_did(version: str) -> None:
     spec = Spec.from_json(json.loads((GOLDEN / version / "study" / "spec.json").read_text()))
     assert follower.study.spec is not None
     assert follower.study.spec.changed_identity(spec) == ()
+
+
+def test_events_are_written_as_they_were() -> None:
+    """Each line is read and written again without a difference, so that the form on disk cannot drift."""
+    lines = (GOLDEN / "events.jsonl").read_text().splitlines()
+    found = [json.loads(line) for line in lines]
+    assert {each["event"] for each in found} == set(events._KINDS)
+    written = [{"v": SCHEMA, **events.to_json(events.from_json(each))} for each in found]
+    assert [json.dumps(each, separators=(",", ":")) for each in written] == lines
+
+
+def test_entries_are_written_as_they_were() -> None:
+    """The entries of a record of champions, in the same way."""
+    lines = (GOLDEN / "entries.jsonl").read_text().splitlines()
+    written = [{"v": SCHEMA, **Entry.from_json(json.loads(line)).to_json()} for line in lines]
+    assert [json.dumps(each, separators=(",", ":")) for each in written] == lines
