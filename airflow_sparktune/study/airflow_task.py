@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import ClassVar
 
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.address import folder_of
 from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.journal.decode import decoded
+from airflow_sparktune.study.json_object import JsonObject, stored
 from airflow_sparktune.study.storage import open_storage
 
 NAME = "airflow.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AirflowTask:
+class AirflowTask(JsonObject):
     """A task instance. `map_index` is -1 if the task is not mapped; `url` is the instance's page in Airflow.
 
     >>> task = AirflowTask(dag_id="churn", task_id="tune", run_id="r1", map_index=3)
@@ -24,11 +25,13 @@ class AirflowTask:
     ('churn.tune', 'r1[3]')
     """
 
-    dag_id: str
-    task_id: str
-    run_id: str
-    map_index: int = -1
-    url: str | None = None
+    WHAT: ClassVar[str] = "a task instance"
+
+    dag_id: str = stored(shape.words)
+    task_id: str = stored(shape.words)
+    run_id: str = stored(shape.words)
+    map_index: int = stored(lambda value: type(value) is int, default=-1, required=True)
+    url: str | None = stored(shape.words, default=None)
 
     @property
     def name(self) -> str:
@@ -54,26 +57,16 @@ def task_folder_of(address: str) -> str:
 
 def write_task(address: str, task: AirflowTask) -> None:
     """Write the study's task into its folder, replacing an earlier file."""
-    open_storage(address).write(NAME, json.dumps(asdict(task), indent=2).encode())
+    open_storage(address).write(NAME, json.dumps(task.to_json(), indent=2).encode())
 
 
 def read_task(address: str) -> AirflowTask | None:
     """Return the study's task, or None if no Airflow task has started the study. Raises StorageError."""
     try:
-        data = decoded(open_storage(address).read(NAME))
-        return AirflowTask(**shape.require(_TASK, data, what="a task instance"))
+        return AirflowTask.from_json(decoded(open_storage(address).read(NAME)))
     except FileNotFoundError:
         return None
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise StorageError(
             f"{NAME} must hold the fields of a task instance, got ({error}) at {address}; remove that file"
         ) from error
-
-
-_TASK: Mapping[str, shape.Fits] = {
-    "dag_id": shape.words,
-    "task_id": shape.words,
-    "run_id": shape.words,
-    "map_index": lambda value: type(value) is int,
-    "url": shape.optional(shape.words),
-}

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import ClassVar
 
 from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.journal.decode import decoded
+from airflow_sparktune.study.json_object import JsonObject, stored
 from airflow_sparktune.study.storage import open_storage
 
 NAME = "dag_run.json"
@@ -21,14 +22,16 @@ GENERATION = re.compile(r"g(0|[1-9][0-9]{0,3})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
+class Owner(JsonObject):
     """The DAG run that a folder belongs to: its random token, and its `first` generation there.
 
     The earlier ones are those of a deleted run with the same id.
     """
 
-    token: str
-    first: int = 0
+    WHAT: ClassVar[str] = "a DAG run"
+
+    token: str = stored(shape.text)
+    first: int = stored(shape.whole, default=0, required=True)
 
 
 def read_owner(folder: str) -> Owner | None:
@@ -37,9 +40,7 @@ def read_owner(folder: str) -> Owner | None:
     An invalid file counts as that of another run.
     """
     try:
-        data = decoded(open_storage(folder).read(NAME))
-        shape.require(_OWNER, data, what="a DAG run")
-        return Owner(token=data["token"], first=data["first"])
+        return Owner.from_json(decoded(open_storage(folder).read(NAME)))
     except FileNotFoundError:
         return None
     except ValueError:
@@ -48,7 +49,7 @@ def read_owner(folder: str) -> Owner | None:
 
 def write_owner(folder: str, owner: Owner) -> None:
     """Write the DAG run that a folder belongs to, replacing an earlier one."""
-    open_storage(folder).write(NAME, json.dumps(asdict(owner)).encode())
+    open_storage(folder).write(NAME, json.dumps(owner.to_json()).encode())
 
 
 def generations(folder: str) -> list[int]:
@@ -80,6 +81,3 @@ def earlier_generations(address: str) -> list[str]:
     owner = read_owner(folder)
     first = owner.first if owner is not None else 0
     return [f"{folder}/g{each}" for each in generations(folder) if first <= each < number]
-
-
-_OWNER: Mapping[str, shape.Fits] = {"token": shape.text, "first": shape.whole}

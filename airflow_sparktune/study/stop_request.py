@@ -7,33 +7,36 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.journal.decode import decoded
+from airflow_sparktune.study.json_object import JsonObject, stored
 from airflow_sparktune.study.storage import Storage
 
 NAME = "stop.json"
 # A larger file was not written by this package.
 LARGEST = 10_000
 LONGEST_NAME = 200
-_REQUEST: Mapping[str, shape.Fits] = {"attempt": shape.whole, "by": shape.words, "at": shape.moment}
 
 
 @dataclass(frozen=True, slots=True)
-class StopRequest:
+class StopRequest(JsonObject):
     """The user who asked an attempt to stop, and the time in seconds since 1970."""
 
-    attempt: int
-    by: str
-    at: float
+    WHAT: ClassVar[str] = "a request"
+
+    attempt: int = stored(shape.whole)
+    by: str = stored(shape.words)
+    at: float = stored(shape.moment)
 
 
 def request_stop(storage: Storage, *, attempt: int, by: str, wall: Callable[[], float] = time.time) -> None:
     """Ask the driver of this attempt to stop. Later attempts ignore the request."""
-    request = {"attempt": attempt, "by": by, "at": wall()}
-    storage.write(NAME, json.dumps(request).encode())
+    request = StopRequest(attempt=attempt, by=by, at=wall())
+    storage.write(NAME, json.dumps(request.to_json()).encode())
 
 
 def stop_requested(storage: Storage, *, attempt: int) -> StopRequest | None:
@@ -43,8 +46,7 @@ def stop_requested(storage: Storage, *, attempt: int) -> StopRequest | None:
     except FileNotFoundError:
         return None
     try:
-        found = shape.require(_REQUEST, decoded(data) if len(data) <= LARGEST else None, what="a request")
+        request = StopRequest.from_json(decoded(data) if len(data) <= LARGEST else None)
     except ValueError:
         return None
-    request = StopRequest(found["attempt"], found["by"][:LONGEST_NAME], found["at"])
-    return request if request.attempt == attempt else None
+    return replace(request, by=request.by[:LONGEST_NAME]) if request.attempt == attempt else None

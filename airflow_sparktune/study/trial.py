@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.journal.bounds import message_text, traceback_text
+from airflow_sparktune.study.json_object import JsonObject, stored
 
 
 class TrialState(StrEnum):
@@ -49,12 +50,14 @@ class FailureKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(JsonObject):
     """The failure of a trial as data. Its texts are truncated and made printable."""
 
-    kind: FailureKind
-    message: str
-    traceback: str | None = None
+    WHAT: ClassVar[str] = "a failure"
+
+    kind: FailureKind = stored(FailureKind)
+    message: str = stored(shape.text)
+    traceback: str | None = stored(shape.text, default=None)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "message", message_text(self.message))
@@ -66,18 +69,9 @@ class Failure:
         """Return the first line of the message, or the kind if the message is empty."""
         return next(iter(self.message.strip().splitlines()), "") or self.kind.value
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Failure:
-        """Return the failure that `to_json` wrote; raises ValueError or LookupError for other data."""
-        shape.require(_FAILURE, data, what="a failure")
-        return cls(FailureKind(data["kind"]), data["message"], data.get("traceback"))
-
-    def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "kind": self.kind.value}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class Trial(JsonObject):
     """One configuration with its state and result.
 
     `point` is authoritative: hyperopt's number for each active label. `params` are the values derived from
@@ -88,24 +82,33 @@ class Trial:
     confirmation, `repeats` is the number of the repeated trial, and `repeat` counts its repeats from 1.
     """
 
-    number: int
-    params: Any
-    point: Mapping[str, Any]
-    state: TrialState = TrialState.RUNNING
-    loss: float | None = None
-    start: float | None = None
-    end: float | None = None
-    run_s: float | None = None
-    slot: int | None = None
-    attempt: int = 1
-    tries: int = 1
-    origin: TrialOrigin = TrialOrigin.SAMPLER
-    suggested_by: str | None = None
-    purpose: TrialPurpose = TrialPurpose.SEARCH
-    repeats: int | None = None
-    repeat: int | None = None
-    error: Failure | None = None
-    info: Mapping[str, Any] = field(default_factory=dict)
+    WHAT: ClassVar[str] = "a trial"
+
+    number: int = stored(shape.whole)
+    params: Any = stored(shape.anything)
+    point: Mapping[str, Any] = stored(shape.numbers)
+    state: TrialState = stored(TrialState, default=TrialState.RUNNING, required=True)
+    loss: float | None = stored(shape.number, default=None)
+    start: float | None = stored(shape.moment, default=None)
+    end: float | None = stored(shape.moment, default=None)
+    run_s: float | None = stored(shape.seconds, default=None)
+    slot: int | None = stored(shape.whole, default=None)
+    attempt: int = stored(shape.whole, default=1)
+    tries: int = stored(shape.whole, default=1)
+    origin: TrialOrigin = stored(TrialOrigin, default=TrialOrigin.SAMPLER)
+    suggested_by: str | None = stored(shape.words, default=None)
+    purpose: TrialPurpose = stored(TrialPurpose, default=TrialPurpose.SEARCH)
+    repeats: int | None = stored(shape.whole, default=None)
+    repeat: int | None = stored(shape.whole, default=None)
+    error: Failure | None = stored(Failure, default=None)
+    info: Mapping[str, Any] = stored(shape.group, default=dict)
+
+    def __post_init__(self) -> None:
+        if (self.state is TrialState.OK) is (self.loss is None):
+            raise ValueError(
+                f"a trial must have a loss if it is ok, and none otherwise, got {self.loss} for trial "
+                f"{self.number}, which is {self.state.value}"
+            )
 
     @property
     def counts(self) -> bool:
@@ -144,32 +147,6 @@ class Trial:
         """Return this trial in its final state."""
         return replace(self, state=state, end=end, **facts)
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Trial:
-        """Return the trial that `to_json` wrote; unknown keys of later versions are ignored.
-
-        Raises ValueError, LookupError or TypeError for data that is not a trial.
-        """
-        known: dict[str, Any] = {"attempt": 1, "tries": 1, "info": {}}  # these keys may be missing
-        known |= {name: data[name] for name in cls.__slots__ if name in data}
-        known["state"] = TrialState(data["state"])
-        known["origin"] = TrialOrigin(data.get("origin", TrialOrigin.SAMPLER))  # 0.1.0 wrote none
-        known["purpose"] = TrialPurpose(data.get("purpose", TrialPurpose.SEARCH))
-        known["error"] = Failure.from_json(data["error"]) if data.get("error") else None
-        trial = cls(**shape.require(_TRIAL, known, what="a trial"))
-        if trial.state is TrialState.OK and trial.loss is None:
-            raise ValueError("a trial in state ok must have a loss")
-        return trial
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            **{name: getattr(self, name) for name in self.__slots__},
-            "state": self.state.value,
-            "origin": self.origin.value,
-            "purpose": self.purpose.value,
-            "error": self.error.to_json() if self.error else None,
-        }
-
 
 def improving(trials: Iterable[Trial]) -> list[Trial]:
     """Return the successful trials whose loss is lower than that of all before them."""
@@ -180,21 +157,3 @@ def improving(trials: Iterable[Trial]) -> list[Trial]:
             found.append(trial)
             least = trial.rank[0]
     return found
-
-
-_FAILURE: Mapping[str, shape.Fits] = {"message": shape.text, "traceback": shape.optional(shape.text)}
-_TRIAL: Mapping[str, shape.Fits] = {
-    "number": shape.whole,
-    "point": shape.numbers,
-    "loss": shape.optional(shape.number),
-    "start": shape.optional(shape.moment),
-    "end": shape.optional(shape.moment),
-    "run_s": shape.optional(shape.seconds),
-    "slot": shape.optional(shape.whole),
-    "attempt": shape.whole,
-    "tries": shape.whole,
-    "suggested_by": shape.optional(shape.words),
-    "repeats": shape.optional(shape.whole),
-    "repeat": shape.optional(shape.whole),
-    "info": shape.group,
-}

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_sparktune.study.definition import Spec
-from airflow_sparktune.study.journal import events
+from airflow_sparktune.study.journal import events, shape
 from airflow_sparktune.study.journal.events import Closed, Event, Opened, Prefix, TrialChanged
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.journal.streams import SCHEMA, Chunk
 from airflow_sparktune.study.journal.writer import StreamWriter
+from airflow_sparktune.study.json_object import stored
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import Storage
 from airflow_sparktune.study.study import Study
@@ -26,9 +27,9 @@ BEGAN = 1_700_000_000.0
 class Raw(Event):
     """An event with arbitrary data, e.g. of an unknown kind, that can be appended like others."""
 
-    data: Mapping[str, Any]
+    data: Mapping[str, Any] = stored(shape.group)
 
-    def dump(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return dict(self.data)
 
 

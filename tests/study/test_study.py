@@ -19,7 +19,7 @@ from airflow_sparktune.study.result import iso, summary, trial_row
 from airflow_sparktune.study.retuning.decision import Decision, Measured, Outcome, Standing
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialOrigin, TrialPurpose, TrialState
-from airflow_sparktune.testing.samples import BEGAN, SPEC, closed, opened, trial
+from airflow_sparktune.testing.samples import BEGAN, SPEC, closed, opened, trial, trial_data
 
 
 def replayed(*events: Event) -> Study:
@@ -155,9 +155,22 @@ def test_only_trials_that_ended_by_themselves_count() -> None:
     study = replayed(opened())
     for number, state in enumerate(TrialState):
         study.apply(trial(number, 0.5 if state is TrialState.OK else None))
-        ended = replace(trial(number).trial, state=state, loss=0.5, end=BEGAN + 9)
+        loss = 0.5 if state is TrialState.OK else None
+        ended = replace(trial(number).trial, state=state, loss=loss, end=BEGAN + 9)
         study.apply(TrialChanged(at=BEGAN + 9, trial=ended))
     assert study.finished == 3
+
+
+@pytest.mark.parametrize("state", [state for state in TrialState if state is not TrialState.OK])
+def test_a_loss_belongs_to_a_completed_trial_only(state: TrialState) -> None:
+    """A trial refuses a loss in another state; one in a journal is dropped, and the event still counts."""
+    with pytest.raises(ValueError, match="must have a loss if it is ok, and none otherwise"):
+        replace(trial(0).trial, state=state, loss=-9.0)
+    with pytest.raises(ValueError, match="must have a loss if it is ok, and none otherwise"):
+        replace(trial(0, 0.5).trial, loss=None)
+    study = replayed(opened(), trial(0, 0.5), from_json(trial_data(state=state, loss=-9.0)))
+    assert (study.trials[1].state, study.trials[1].loss) == (state, None)
+    assert study.lowest is study.trials[0]
 
 
 def test_changes_identify_new_trials() -> None:

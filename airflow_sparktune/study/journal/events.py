@@ -8,25 +8,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.journal.bounds import message_text, traceback_text
+from airflow_sparktune.study.json_object import JsonObject, stored
 from airflow_sparktune.study.retuning.decision import Decision
 from airflow_sparktune.study.retuning.starts import Basis, Incumbent, WarmPoint
 from airflow_sparktune.study.stopping import StopReason
-from airflow_sparktune.study.trial import Trial
+from airflow_sparktune.study.trial import Trial, TrialState
 from airflow_sparktune.study.web_address import web_address
-
-Shape = Mapping[str, shape.Fits]
 
 STREAM_NAME = re.compile(r"[0-9]{4,6}-[0-9a-f]{8}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(JsonObject):
     """The timestamps of every event. An event of an unknown kind (from a later version) has nothing else.
 
     `at` is the time of writing, in seconds since 1970 by the driver's clock. `ran_s` is the attempt's running
@@ -34,19 +33,10 @@ class Event:
     """
 
     KIND: ClassVar[str] = ""
-    SHAPE: ClassVar[Shape] = {}
+    WHAT: ClassVar[str] = "the event"
 
-    at: float | None = None
-    ran_s: float | None = None
-
-    @classmethod
-    def parse(cls, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the fields besides the timestamps; raises ValueError, LookupError or TypeError."""
-        return {name: data[name] for name in cls.SHAPE if data.get(name) is not None}
-
-    def dump(self) -> dict[str, Any]:
-        """Return the fields besides the timestamps as JSON data."""
-        return {each.name: getattr(self, each.name) for each in fields(self) if each.name not in _STAMP}
+    at: float | None = stored(shape.moment, default=None, lenient=True)
+    ran_s: float | None = stored(shape.seconds, default=None, lenient=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +58,24 @@ class Prefix:
         return [self.stream, self.events]
 
 
-_DIMENSION: Shape = {
-    "label": shape.text,
-    "kind": shape.text,
-    "low": shape.optional(shape.number),
-    "high": shape.optional(shape.number),
-    "step": shape.optional(shape.number),
-    "log": shape.optional(shape.truth),
-    "options": shape.optional(shape.several(shape.text)),
-    "parent": shape.optional(shape.text),
-    "branch": shape.optional(shape.whole),
-}
-
-
 def _is_dimension(value: Any) -> bool:
-    return shape.group(value) and all(fits(value.get(name)) for name, fits in _DIMENSION.items())
+    """Accept a dimension as JSON (see study.space.dimensions)."""
+    return (
+        shape.group(value)
+        and all(shape.text(value.get(name)) for name in ("label", "kind"))
+        and all(value.get(name) is None or fits(value[name]) for name, fits in _DIMENSION.items())
+    )
+
+
+_DIMENSION: Mapping[str, shape.Fits] = {
+    "low": shape.number,
+    "high": shape.number,
+    "step": shape.number,
+    "log": shape.truth,
+    "options": shape.several(shape.text),
+    "parent": shape.text,
+    "branch": shape.whole,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,48 +87,23 @@ class Opened(Event):
     """
 
     KIND = "opened"
-    SHAPE: ClassVar[Shape] = {
-        "at": shape.moment,
-        "attempt": shape.whole,
-        "spec": shape.group,
-        "seed": shape.whole,
-        "dimensions": shape.several(_is_dimension),
-        "versions": shape.optional(shape.texts),
-        "host": shape.optional(shape.words),
-        "pid": shape.optional(shape.whole),
-    }
 
-    at: float
-    attempt: int
-    spec: Spec
-    seed: int
-    dimensions: tuple[Mapping[str, Any], ...] = ()
-    takes: tuple[Prefix, ...] = ()
-    versions: Mapping[str, str] = field(default_factory=dict)
-    host: str | None = None
-    pid: int | None = None
+    at: float = stored(shape.moment)
+    attempt: int = stored(shape.whole)
+    takes: tuple[Prefix, ...] = stored(Prefix, many=True, default=())
+    spec: Spec = stored(Spec)
+    seed: int = stored(shape.whole)
+    dimensions: tuple[Mapping[str, Any], ...] = stored(_is_dimension, many=True, default=(), required=True)
+    host: str | None = stored(shape.words, default=None)
+    pid: int | None = stored(shape.whole, default=None)
+    versions: Mapping[str, str] = stored(shape.texts, default=dict)
 
-    @classmethod
-    def parse(cls, data: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            **{name: data[name] for name in ("attempt", "seed", "host", "pid") if name in data},
-            "spec": Spec.from_json(data["spec"]),
-            "dimensions": tuple(data["dimensions"]),
-            "takes": tuple(map(Prefix.from_json, data.get("takes", ()))),
-            "versions": data.get("versions") or {},
-        }
 
-    def dump(self) -> dict[str, Any]:
-        return {
-            "attempt": self.attempt,
-            "takes": [prefix.to_json() for prefix in self.takes],
-            "spec": self.spec.to_json(),
-            "seed": self.seed,
-            "dimensions": list(self.dimensions),
-            "host": self.host,
-            "pid": self.pid,
-            "versions": dict(self.versions),
-        }
+def _trial(data: Any) -> Trial:
+    """Return a trial. A loss of a trial that is not `ok` is dropped: the rest of the event still holds."""
+    if shape.group(data) and data.get("state") != TrialState.OK and shape.number(data.get("loss")):
+        data = {**data, "loss": None}
+    return Trial.from_json(data)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,16 +111,8 @@ class TrialChanged(Event):
     """A trial has started or ended. `trial` is its new state."""
 
     KIND = "trial"
-    SHAPE: ClassVar[Shape] = {"trial": shape.group}
 
-    trial: Trial
-
-    @classmethod
-    def parse(cls, data: Mapping[str, Any]) -> dict[str, Any]:
-        return {"trial": Trial.from_json(data["trial"])}
-
-    def dump(self) -> dict[str, Any]:
-        return {"trial": self.trial.to_json()}
+    trial: Trial = stored(Trial, read=_trial)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,19 +120,20 @@ class SlotsChanged(Event):
     """The number of trials that can run at once has changed."""
 
     KIND = "slots"
-    SHAPE: ClassVar[Shape] = {"slots": shape.whole}
 
-    slots: int
+    slots: int = stored(shape.whole)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SparkApplication:
+class SparkApplication(JsonObject):
     """The Spark application that runs an attempt's trials, and the addresses of its pages."""
 
-    application: str | None = None
-    master: str | None = None
-    ui: str | None = None
-    history: str | None = None  # the history server, if the cluster has one
+    WHAT: ClassVar[str] = "a Spark application"
+
+    application: str | None = stored(shape.words, default=None)
+    master: str | None = stored(shape.words, default=None)
+    ui: str | None = stored(shape.words, default=None)
+    history: str | None = stored(shape.words, default=None)  # the history server, if the cluster has one
 
     def web_page(self, *, ended: bool) -> str | None:
         """Return the address of the application's page, on the history server once the study has ended.
@@ -198,18 +159,8 @@ class SparkStarted(Event):
     """The Spark application of the attempt has started."""
 
     KIND = "spark"
-    SHAPE: ClassVar[Shape] = {"spark": shape.group}
 
-    spark: SparkApplication
-
-    @classmethod
-    def parse(cls, data: Mapping[str, Any]) -> dict[str, Any]:
-        found = {each.name: data["spark"].get(each.name) for each in fields(SparkApplication)}
-        shapes = dict.fromkeys(found, shape.optional(shape.words))
-        return {"spark": SparkApplication(**shape.require(shapes, found, what="a Spark application"))}
-
-    def dump(self) -> dict[str, Any]:
-        return {"spark": asdict(self.spark)}
+    spark: SparkApplication = stored(SparkApplication)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,10 +168,9 @@ class Alive(Event):
     """The driver is alive; `timing` is how it spent its time, in seconds."""
 
     KIND = "alive"
-    SHAPE: ClassVar[Shape] = {"at": shape.moment, "timing": shape.optional(shape.figures)}
 
-    at: float
-    timing: Mapping[str, float] | None = None
+    at: float = stored(shape.moment)
+    timing: Mapping[str, float] | None = stored(shape.figures, default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,31 +181,10 @@ class StartsResolved(Event):
     """
 
     KIND = "starts"
-    SHAPE: ClassVar[Shape] = {
-        "incumbent": shape.optional(shape.group),
-        "warm_start": shape.several(shape.group),
-        "basis": shape.optional(shape.group),
-    }
 
-    incumbent: Incumbent | None = None
-    warm_start: tuple[WarmPoint, ...] = ()
-    basis: Basis | None = None
-
-    @classmethod
-    def parse(cls, data: Mapping[str, Any]) -> dict[str, Any]:
-        incumbent, basis = data.get("incumbent"), data.get("basis")
-        return {
-            "incumbent": Incumbent.from_json(incumbent) if incumbent else None,
-            "warm_start": tuple(map(WarmPoint.from_json, data["warm_start"])),
-            "basis": Basis.from_json(basis) if basis else None,
-        }
-
-    def dump(self) -> dict[str, Any]:
-        return {
-            "incumbent": self.incumbent.to_json() if self.incumbent else None,
-            "warm_start": [point.to_json() for point in self.warm_start],
-            "basis": self.basis.to_json() if self.basis else None,
-        }
+    incumbent: Incumbent | None = stored(Incumbent, default=None)
+    warm_start: tuple[WarmPoint, ...] = stored(WarmPoint, many=True, default=(), required=True)
+    basis: Basis | None = stored(Basis, default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,11 +195,10 @@ class Recommended(Event):
     """
 
     KIND = "recommended"
-    SHAPE: ClassVar[Shape] = {"trial": shape.whole, "loss": shape.number, "noise": shape.size}
 
-    trial: int
-    loss: float
-    noise: float
+    trial: int = stored(shape.whole)
+    loss: float = stored(shape.number)
+    noise: float = stored(shape.size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,22 +209,10 @@ class Nominated(Event):
     """
 
     KIND = "nominated"
-    SHAPE: ClassVar[Shape] = {
-        "incumbent": shape.optional(shape.whole),
-        "candidates": shape.several(shape.whole),
-    }
 
-    reason: StopReason
-    candidates: tuple[int, ...] = ()
-    incumbent: int | None = None
-
-    @classmethod
-    def parse(cls, data: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            "reason": StopReason(data["reason"]),
-            "candidates": tuple(data["candidates"]),
-            "incumbent": data.get("incumbent"),
-        }
+    reason: StopReason = stored(StopReason)
+    candidates: tuple[int, ...] = stored(shape.whole, many=True, default=(), required=True)
+    incumbent: int | None = stored(shape.whole, default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -308,41 +224,8 @@ class Decided(Event):
     """
 
     KIND = "decided"
-    SHAPE: ClassVar[Shape] = {"decision": shape.group}
 
-    decision: Decision
-
-    @classmethod
-    def parse(cls, data: Mapping[str, Any]) -> dict[str, Any]:
-        return {"decision": Decision.from_json(data["decision"])}
-
-    def dump(self) -> dict[str, Any]:
-        return {"decision": self.decision.to_json()}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Closed(Event):
-    """The attempt has ended; `error` is the study's error as data, if it failed (see errors.describe)."""
-
-    KIND = "closed"
-    SHAPE: ClassVar[Shape] = {
-        "at": shape.moment,
-        "error": shape.optional(shape.group),
-        "timing": shape.optional(shape.figures),
-    }
-
-    at: float
-    reason: StopReason
-    error: Mapping[str, Any] | None = None
-    timing: Mapping[str, float] | None = None
-
-    @classmethod
-    def parse(cls, data: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            "reason": StopReason(data["reason"]),
-            "error": _error(data["error"]) if data.get("error") is not None else None,
-            "timing": data.get("timing"),
-        }
+    decision: Decision = stored(Decision)
 
 
 def _error(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -351,6 +234,18 @@ def _error(data: Mapping[str, Any]) -> dict[str, Any]:
     kept = {name: cut(data[name]) for name, cut in texts.items() if shape.text(data.get(name))}
     retryable = data.get("retryable")
     return {**kept, "retryable": retryable} if shape.truth(retryable) else kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed(Event):
+    """The attempt has ended; `error` is the study's error as data, if it failed (see errors.describe)."""
+
+    KIND = "closed"
+
+    at: float = stored(shape.moment)
+    reason: StopReason = stored(StopReason)
+    error: Mapping[str, Any] | None = stored(shape.group, default=None, read=_error)
+    timing: Mapping[str, float] | None = stored(shape.figures, default=None)
 
 
 _KINDS: Mapping[str, type[Event]] = {
@@ -368,7 +263,6 @@ _KINDS: Mapping[str, type[Event]] = {
         Closed,
     )
 }
-_STAMP = ("at", "ran_s")
 
 
 def from_json(data: Mapping[str, Any]) -> Event:
@@ -383,15 +277,12 @@ def from_json(data: Mapping[str, Any]) -> Event:
     ValueError: a 'slots' event is malformed: slots of the event cannot be -1
     """
     kind = _KINDS.get(data["event"], Event)
-    at, ran_s = data.get("at"), data.get("ran_s")
-    stamp = {"at": at if shape.moment(at) else None, "ran_s": ran_s if shape.seconds(ran_s) else None}
     try:
-        data = shape.require(kind.SHAPE, data, what="the event")
-        return kind(**{**kind.parse(data), **stamp})
+        return kind.from_json(data)
     except (LookupError, TypeError, ValueError) as error:
         raise ValueError(f"a {kind.KIND!r} event is malformed: {error}") from error
 
 
 def to_json(event: Event) -> dict[str, Any]:
     """Return the event as plain JSON values."""
-    return {"event": event.KIND, "at": event.at, "ran_s": event.ran_s, **event.dump()}
+    return {"event": event.KIND, **event.to_json()}

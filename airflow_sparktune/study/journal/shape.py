@@ -1,14 +1,12 @@
-"""Check the shape of journal data as it is read, because others may write to a study folder."""
+"""The checks of journal data as it is read, because others may write to a study folder."""
 
 from __future__ import annotations
 
 import math
-import reprlib
 from collections.abc import Callable, Mapping
-from functools import cache
+from dataclasses import MISSING
 from typing import Any
 
-from airflow_sparktune.printable import one_line
 from airflow_sparktune.study.journal.bounds import LARGEST_NUMBER
 
 Fits = Callable[[Any], bool]
@@ -16,6 +14,16 @@ Fits = Callable[[Any], bool]
 # The last second of the year 9999, the last that datetime can represent.
 _LAST_MOMENT = 253_402_300_799
 _LARGEST_WHOLE = 2**63 - 1
+
+
+def anything(value: Any) -> bool:
+    """Accept any value, also null, if it is there."""
+    return value is not MISSING
+
+
+def something(value: Any) -> bool:
+    """Accept any value but null."""
+    return value is not MISSING and value is not None
 
 
 def whole(value: Any) -> bool:
@@ -51,7 +59,7 @@ def text(value: Any) -> bool:
 
 
 def words(value: Any) -> bool:
-    """Accept a string for people, such as a reason or a name; `require` makes it one printable line."""
+    """Accept a string for people, such as a reason or a name; `stored` makes it one printable line."""
     return isinstance(value, str)
 
 
@@ -80,36 +88,6 @@ def texts(value: Any) -> bool:
     return group(value) and all(map(text, value.values()))
 
 
-@cache
-def optional(fits: Fits) -> Fits:
-    """Return a check that accepts None, or a value that fits."""
-    return lambda value: value is None or fits(value)
-
-
 def several(fits: Fits) -> Fits:
     """Return a check that accepts a list whose items fit."""
     return lambda value: isinstance(value, (list, tuple)) and all(map(fits, value))
-
-
-_FOR_PEOPLE = (words, optional(words))
-
-
-def require(fields: Mapping[str, Fits], data: Any, *, what: str) -> Mapping[str, Any]:
-    """Return `data` with its `words` made printable, because they end up in logs and on terminals.
-
-    Raises ValueError if `data` is not an object, or for its first field that does not fit.
-
-    >>> require({"seed": whole}, {"seed": -1}, what="an opened event")
-    Traceback (most recent call last):
-    ValueError: seed of an opened event cannot be -1
-    """
-    if not group(data):
-        raise ValueError(f"{what} cannot be {reprlib.repr(data)}")
-    texts: dict[str, str] = {}
-    for name, fits in fields.items():
-        value = data.get(name)
-        if not fits(value):
-            raise ValueError(f"{name} of {what} cannot be {reprlib.repr(value)}")
-        if isinstance(value, str) and fits in _FOR_PEOPLE and not value.isprintable():
-            texts[name] = one_line(value)
-    return {**data, **texts} if texts else data

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow_sparktune.study.journal import shape
+from airflow_sparktune.study.json_object import JsonObject, stored
 from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.retuning.decision import Outcome
 from airflow_sparktune.study.retuning.starts import Basis
@@ -38,7 +39,7 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(JsonObject):
     """One entry of the record.
 
     `at` is in seconds since 1970. `cause` is what the entry was written for, and is unique in a record.
@@ -49,21 +50,23 @@ class Entry:
     rollback restored.
     """
 
-    number: int
-    action: Action
-    at: float
-    params: Any
-    reason: str
-    cause: str
-    point: Mapping[str, Any] | None = None
-    loss: float | None = None
-    maximize: str | None = None
-    study: str | None = None
-    by: str | None = None
-    segment: str | None = None
-    evidence: Mapping[str, Any] | None = None
-    moment: float | None = None
-    restores: int | None = None
+    WHAT: ClassVar[str] = "an entry of the record of champions"
+
+    number: int = stored(shape.whole)
+    action: Action = stored(Action)
+    at: float = stored(shape.moment)
+    params: Any = stored(shape.something)
+    reason: str = stored(shape.words)
+    cause: str = stored(shape.text)
+    point: Mapping[str, Any] | None = stored(shape.group, default=None)
+    loss: float | None = stored(shape.number, default=None)
+    maximize: str | None = stored(shape.text, default=None)
+    study: str | None = stored(shape.text, default=None)
+    by: str | None = stored(shape.words, default=None)
+    segment: str | None = stored(shape.text, default=None)
+    evidence: Mapping[str, Any] | None = stored(shape.group, default=None)
+    moment: float | None = stored(shape.moment, default=None)
+    restores: int | None = stored(shape.whole, default=None)
 
     @property
     def metric(self) -> Metric:
@@ -74,16 +77,6 @@ class Entry:
     def title(self) -> str:
         """Return the entry's name in messages: "entry 4 (restored by ada)"."""
         return f"entry {self.number} ({self.action.value}{f' by {self.by}' if self.by else ''})"
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Entry:
-        """Return the entry that `to_json` wrote; unknown keys of later versions are ignored."""
-        data = shape.require(_ENTRY, data, what="an entry of the record of champions")
-        known = {name: data[name] for name in cls.__slots__ if name in data}
-        return cls(**{**known, "action": Action(data["action"])})
-
-    def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "action": self.action.value}
 
 
 def champion_of(entries: Sequence[Entry]) -> Entry | None:
@@ -128,21 +121,3 @@ def _title(number: int, entries: Sequence[Entry]) -> str:
 
 def _date(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-_ENTRY: Mapping[str, shape.Fits] = {
-    "number": shape.whole,
-    "at": shape.moment,
-    "params": lambda value: value is not None,
-    "reason": shape.words,
-    "cause": shape.text,
-    "point": shape.optional(shape.group),
-    "loss": shape.optional(shape.number),
-    "maximize": shape.optional(shape.text),
-    "study": shape.optional(shape.text),
-    "by": shape.optional(shape.words),
-    "segment": shape.optional(shape.text),
-    "evidence": shape.optional(shape.group),
-    "moment": shape.optional(shape.moment),
-    "restores": shape.optional(shape.whole),
-}

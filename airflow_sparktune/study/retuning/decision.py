@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow_sparktune.printable import printable
 from airflow_sparktune.study.journal import shape
+from airflow_sparktune.study.json_object import JsonObject, stored
 
 
 class Outcome(StrEnum):
@@ -33,7 +33,7 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class Measured(JsonObject):
     """The measurements of a configuration in the confirmation.
 
     `number` is its trial in the search. `n` is the number of successful repeats, `mean` and `std_error` are
@@ -42,32 +42,23 @@ class Measured:
     difference minus the margin, corrected for the number of candidates. A positive bound passes.
     """
 
-    number: int
-    params: Any
-    n: int
-    mean: float | None = None
-    std_error: float | None = None
-    standing: Standing | None = None
-    pairs: int = 0
-    difference: float | None = None
-    difference_error: float | None = None
-    bound: float | None = None
-    why: str | None = None
+    WHAT: ClassVar[str] = "a measured configuration"
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Measured:
-        """Return the measurements that `to_json` wrote; unknown keys of later versions are ignored."""
-        data = shape.require(_MEASURED, data, what="a measured configuration")
-        known = {name: data[name] for name in cls.__slots__ if name in data}
-        known["standing"] = Standing(known["standing"]) if known.get("standing") else None
-        return cls(**known)
-
-    def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "standing": self.standing.value if self.standing else None}
+    number: int = stored(shape.whole)
+    params: Any = stored(shape.anything)
+    n: int = stored(shape.whole)
+    mean: float | None = stored(shape.number, default=None)
+    std_error: float | None = stored(shape.number, default=None)
+    standing: Standing | None = stored(Standing, default=None)
+    pairs: int = stored(shape.whole, default=0)
+    difference: float | None = stored(shape.number, default=None)
+    difference_error: float | None = stored(shape.number, default=None)
+    bound: float | None = stored(shape.number, default=None)
+    why: str | None = stored(shape.words, default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(JsonObject):
     """The decision of a retuning with its reason and evidence.
 
     `params` are the configuration in production from then on: the winner's or the incumbent's, or the current
@@ -75,13 +66,15 @@ class Decision:
     `noise` is False if all repeats showed none, so that differences were compared without a test.
     """
 
-    outcome: Outcome
-    reason: str
-    params: Any
-    number: int | None
-    incumbent: Measured | None = None
-    candidates: tuple[Measured, ...] = field(default_factory=tuple)
-    noise: bool = True
+    WHAT: ClassVar[str] = "a decision"
+
+    outcome: Outcome = stored(Outcome, key="decision")
+    reason: str = stored(shape.words)
+    params: Any = stored(shape.anything)
+    number: int | None = stored(shape.whole, default=None)
+    incumbent: Measured | None = stored(Measured, default=None)
+    candidates: tuple[Measured, ...] = stored(Measured, many=True, default=())
+    noise: bool = stored(shape.truth, default=True)
 
     @property
     def changes_production(self) -> bool:
@@ -119,37 +112,12 @@ class Decision:
         )
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Decision:
-        """Return the decision that `to_json` wrote; raises ValueError, LookupError or TypeError otherwise."""
-        data = shape.require({"reason": shape.words}, data, what="a decision")
-        confirmation = data.get("confirmation") or {}
-        incumbent = confirmation.get("incumbent")
-        return cls(
-            outcome=Outcome(data["decision"]),
-            reason=data["reason"],
-            params=data["params"],
-            number=data.get("number"),
-            incumbent=Measured.from_json(incumbent) if incumbent else None,
-            candidates=tuple(map(Measured.from_json, confirmation.get("candidates", ()))),
-            noise=confirmation.get("noise", True),
-        )
+    def from_json(cls, data: Any) -> Decision:
+        """Return the decision that `to_json` wrote; raises ValueError or TypeError for other data."""
+        return super(Decision, cls).from_json({**data, **(data.get("confirmation") or {})})
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "decision": self.outcome.value,
-            "reason": self.reason,
-            "params": self.params,
-            "number": self.number,
-            "confirmation": {
-                "incumbent": self.incumbent.to_json() if self.incumbent else None,
-                "candidates": [item.to_json() for item in self.candidates],
-                "noise": self.noise,
-            },
-        }
-
-
-_MEASURED: Mapping[str, shape.Fits] = {
-    "number": shape.whole,
-    "n": shape.whole,
-    "why": shape.optional(shape.words),
-}
+        """Return the decision as plain JSON values, with its evidence as `confirmation`."""
+        found = super(Decision, self).to_json()
+        evidence = {name: found.pop(name) for name in ("incumbent", "candidates", "noise")}
+        return {**found, "confirmation": evidence}

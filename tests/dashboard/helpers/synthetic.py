@@ -78,9 +78,10 @@ class Writer:
         if trial.number % 9 == 4:
             error = Failure(FailureKind.RAISED, "ValueError: matrix is singular", TRACEBACK)
             return trial.ended(TrialState.FAILED, end=self.now, run_s=0.25, error=error)
+        if trial.number % 13 == 12:
+            return trial.ended(TrialState.PRUNED, end=self.now, run_s=0.25)
         loss = sum((_squashed(value) - 0.4) ** 2 for value in trial.point.values()) + 0.01
-        state = TrialState.PRUNED if trial.number % 13 == 12 else TrialState.OK
-        return trial.ended(state, end=self.now, run_s=0.25, loss=round(loss, 6))
+        return trial.ended(TrialState.OK, end=self.now, run_s=0.25, loss=round(loss, 6))
 
     def put(self, trial: Trial, *, commit: bool = True) -> None:
         self.write(event="trial", trial=trial.to_json(), commit=commit)

@@ -98,6 +98,11 @@ class MalformedSuite:
             {**data(opened()), "seed": "seven"},
             {**data(opened()), "dimensions": [None]},
             {**data(opened()), "at": None},
+            {"event": "decided", "decision": None},
+            {
+                "event": "decided",
+                "decision": {"decision": "kept", "reason": "", "params": 1, "confirmation": "lost"},
+            },
         ],
         ids=lambda event: str(event)[:60],
     )
