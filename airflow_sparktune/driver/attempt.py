@@ -133,9 +133,15 @@ class Attempt:
             rules = [asked, *plan.rules()]
             retuning = Retuning(plan.spec, recorder, sampler, self._address)
             starts = retuning.starts(given)
+            recorder.charge(lane.charge())
             self._prepare(lane, recorder, termination, wanted=min(rule.wanted for rule in rules))
+            recorder.charge(lane.charge())
             progress = ProgressLog(recorder.study)
-            progress.began(attempt=recorder.attempt, slots=lane.capacity)
+            progress.began(
+                attempt=recorder.attempt,
+                slots=min(lane.capacity, lane.slots),
+                reserved=recorder.charged.slots,
+            )
             termination.defer()
             run = partial(_run_phase, plan.spec, recorder, lane, (progress.trial, retuning.look))
             reason = retuning.search_ended
@@ -150,6 +156,7 @@ class Attempt:
             if retuning.search_ended is None and (found := sampler.recommend()) is not None:
                 recorder.note(Recommended, trial=found.number, loss=found.loss, noise=found.noise)
             retuning.conclude(reason, partial(run, TrialPurpose.CONFIRM, sampler=NoSuggestions()))
+            recorder.charge(lane.charge())
             recorder.close(reason)
         log_end(recorder.study)
         return reason
@@ -215,6 +222,7 @@ class Attempt:
 
         def look() -> None:
             termination.check()  # user code may have swallowed Killed
+            recorder.charge(lane.charge())
             recorder.commit()
 
         patience = Patience(

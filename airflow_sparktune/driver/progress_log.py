@@ -26,8 +26,11 @@ class ProgressLog:
         # Counted here because study.finished counts all trials on every call.
         self._finished = study.finished
 
-    def began(self, *, attempt: int, slots: int) -> None:
-        """Log the start of the study, and how many trials the journal holds."""
+    def began(self, *, attempt: int, slots: int, reserved: int) -> None:
+        """Log the start of the study, its slots, and how many trials the journal holds.
+
+        Of the `reserved` slots, which the study is charged for, its trials may fill `slots`.
+        """
         study, spec = self._study, self._study.spec
         if spec is None:
             return
@@ -35,9 +38,13 @@ class ProgressLog:
         wanted = "trials" if spec.max_evals is None else f"{spec.max_evals} trials"
         spark = study.attempts[-1].spark
         master = (spark.master if spark else None) or "this process"
+        if not study.reserves:
+            cost = ", slot-hours counted as when the study began, for the slots that trials may fill"
+        else:
+            cost = f", {reserved} reserved" if reserved > slots else ""
         log.info(
-            "study of %s: %s by %s on %d slots of %s (attempt %d, seed %s%s)",
-            spec.objective, wanted, spec.algo, slots, master, attempt, study.seed, known,
+            "study of %s: %s by %s on %d slots of %s%s (attempt %d, seed %s%s)",
+            spec.objective, wanted, spec.algo, slots, master, cost, attempt, study.seed, known,
         )  # fmt: skip
         if spec.max_evals is not None and slots > spec.max_evals:
             log.warning(
@@ -89,7 +96,7 @@ def log_end(study: Study) -> None:
         **found.texts(**{"stopped by": str(found.stop_reason)}),
         "best params": json.dumps(found.best_params),
         "elapsed": f"{found.elapsed_s:.1f} s in {found.attempts} attempt(s)",
-        "slots": f"{found.slots}, {found.utilisation or 0:.0%} used",
+        "slots": str(found.slots),
         "driver's time": ", ".join(
             f"{name.removesuffix('_s')} {value:.1f} s" for name, value in found.timing.items()
         ),

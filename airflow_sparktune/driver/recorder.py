@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from airflow_sparktune.driver.engines.base import Charge
 from airflow_sparktune.driver.outage import Outage
 from airflow_sparktune.driver.timing import Stopwatch
 from airflow_sparktune.errors import StorageError, StorageUnavailable
@@ -82,6 +83,9 @@ class Recorder:
         self._opened = self._checked = self._alive_at = self._found = clock()
         self._earlier = earlier or {}
         self._slots: int | None = None
+        self._earlier_slot_s = study.slots_s
+        self._reserves = study.reserves
+        self._charged, self._charge = self._opened, Charge()
         self._outage = Outage(grace_s=grace_s, clock=clock)
         self._closing_s = min(grace_s, CLOSING_S)
         self._sleep = sleep
@@ -155,11 +159,27 @@ class Recorder:
         """Keep the output of a trial, beside the journal."""
         self._output.keep(number, text)
 
-    def slots(self, slots: int) -> None:
-        """Record the number of trials that can run at once, if it has changed."""
+    def slots(self, capacity: int, *, exist: int) -> None:
+        """Record the number of trials that can run at once, if it has changed.
+
+        Trials beyond the slots that `exist` wait inside the engine.
+        """
+        slots = min(capacity, exist) if self._reserves else capacity
         if slots != self._slots:
             self._slots = slots
             self._record(SlotsChanged(**self._stamp(), slots=slots))
+
+    def charge(self, charge: Charge) -> None:
+        """Take in what this attempt is charged for slots by now; later events have it."""
+        self._charged, self._charge = self.clock(), charge
+
+    @property
+    def charged(self) -> Charge:
+        """Return what the study is charged for slots, over all attempts by now."""
+        if not self._reserves:
+            slots = self._slots or 0
+            return Charge(self.study.slots_s + slots * (self.elapsed_s - self.study.elapsed_s), slots)
+        return Charge(self._earlier_slot_s + self._slot_s, self._charge.slots)
 
     def spark(self, **facts: str | None) -> None:
         """Record the Spark application of the trials, and commit at once so that users can open its UI."""
@@ -252,8 +272,13 @@ class Recorder:
     def _ran_s(self) -> float:
         return self.clock() - self._opened
 
+    @property
+    def _slot_s(self) -> float:
+        return self._charge.slot_s + self._charge.slots * (self.clock() - self._charged)
+
     def _stamp(self) -> dict[str, float]:
-        return {"at": self._wall(), "ran_s": round(self._ran_s, 3)}
+        stamp = {"at": self._wall(), "ran_s": round(self._ran_s, 3)}
+        return {**stamp, "reserved": round(self._slot_s, 3)} if self._reserves else stamp
 
     def _record(self, event: Event) -> None:
         self._writer.append(event)

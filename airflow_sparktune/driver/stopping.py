@@ -34,7 +34,7 @@ class StoppingRules:
         return self._began + min(rule.deadline_s for rule in self._rules)
 
     def spend(self, spent_s: float, *, ran_s: float, slots: int) -> None:
-        """Pass the slot-seconds used so far, the running time and the number of slots to each rule."""
+        """Pass the slot-seconds charged so far, the running time and the slots charged now to each rule."""
         for rule in self._rules:
             rule.spend(spent_s, ran_s=ran_s, slots=slots)
 

@@ -117,8 +117,10 @@ class Tuner:
     def _fill(self) -> bool:
         """Start trials in the free slots, as many as share a commit; return whether all slots are busy."""
         capacity = self._lane.capacity
-        self._recorder.slots(capacity)
-        self._rules.spend(self._study.slots_s, ran_s=self._study.elapsed_s, slots=capacity)
+        self._recorder.slots(capacity, exist=self._lane.slots)
+        self._recorder.charge(self._lane.charge())
+        charged = self._recorder.charged
+        self._rules.spend(charged.slot_s, ran_s=self._recorder.elapsed_s, slots=charged.slots)
         running = self._slots.running
         most = int(min(capacity - self._slots.occupied, self._rules.wanted - len(running)))
         if self._queue.next_runs_alone:

@@ -69,7 +69,12 @@ def count(context: Context, result: Summary) -> None:
         tags["segment"] = result.segment
     if result.outcome is not None:
         stats.incr(f"sparktune.decision.{result.outcome}", tags=tags)
-    gauges = {"loss": result.best_loss, "score": result.best_score, "slot_hours": result.slot_hours}
+    gauges = {
+        "loss": result.best_loss,
+        "score": result.best_score,
+        "reserved_slot_hours": result.reserved_slot_hours,
+        "used_slot_hours": result.used_slot_hours,
+    }
     for name, value in gauges.items():
         if value is not None:
             stats.gauge(f"sparktune.{name}", value, tags=tags)

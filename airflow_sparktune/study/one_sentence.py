@@ -16,7 +16,7 @@ def one_sentence(study: Study) -> str | None:
     """Return the sentence, or None before the first successful trial.
 
     Example: "best loss 0.0334, 13 % better than the first trial; no gain in the last 14 trials; slots idle
-    26 % of the time: parallelism 3 would fit".
+    26 % of the time: 3 would do".
     """
     best, loss = study.best, study.best_loss
     if study.lowest is None or best is None or loss is None:
@@ -57,11 +57,12 @@ def _staleness(best: Trial, ended: list[Trial]) -> list[str]:
 
 
 def _idleness(study: Study) -> list[str]:
-    if not study.slots or not study.slots_s or len(study.trials) < 2 * study.slots:
+    used_s = study.used_s
+    if used_s is None or not study.slots or not study.slots_s or len(study.trials) < 2 * study.slots:
         return []
-    idle = 1 - min(study.trials_s / study.slots_s, 1.0)
+    idle = 1 - used_s / study.slots_s
     if idle < _IDLE:
         return []
-    fit = max(1, math.ceil(study.slots * (1 - idle)))
-    hint = f": parallelism {fit} would fit" if fit < study.slots else ""
+    enough = max(1, math.ceil(used_s / study.elapsed_s))
+    hint = f": {enough} would do" if enough < study.slots_s / study.elapsed_s else ""
     return [f"slots idle {100 * idle:.0f} % of the time{hint}"]

@@ -34,9 +34,10 @@ class Summary:
     `trials` and `counts` are those of the search; `repeats` is the number of trials of its confirmation.
     Durations are sums over all attempts. `timing` is how the drivers spent their time, in seconds: preparing
     (an executor, shared data), asking the sampler, writing the journal, waiting for a trial to end.
-    `trials_s` is the run time of the trials, and `utilisation` its share of the slots' time. `slot_hours` is
-    the slots' time, including idle slots; `last_improvement_slot_hours` is the part of it between the last
-    two improvements of the lowest loss.
+    `trials_s` is the run time of the trials that have ended. `reserved_slot_hours` is the time of the slots
+    that the study has reserved, `used_slot_hours` the part in which trials ran, and `utilisation` its share;
+    both are None for trials on the driver. `last_improvement_slot_hours` is the reserved time between the
+    last two improvements of the lowest loss.
 
     `lowest_loss` is the lowest loss of the search. If the search has measured that trials are noisy, the best
     trial is the one with the lowest expected loss, `expected_loss`, and `noise` is the standard deviation of
@@ -68,7 +69,8 @@ class Summary:
     ended: str | None
     elapsed_s: float
     trials_s: float
-    slot_hours: float
+    reserved_slot_hours: float
+    used_slot_hours: float | None
     last_improvement_slot_hours: float
     utilisation: float | None
     timing: Mapping[str, float]
@@ -150,10 +152,13 @@ class Summary:
 
     def _cost(self) -> str | None:
         """Return the cost of the slots in one line; None if it is too small to matter."""
-        if self.slot_hours < 0.005:
+        if self.reserved_slot_hours < 0.005:
             return None
-        used = f"{self.slot_hours:.3g} slot-hours, {self.utilisation or 0:.0%} used by trials"
-        return f"{used}; {self.last_improvement_slot_hours:.3g} for the last improvement"
+        used = ""
+        if self.used_slot_hours is not None:
+            used = f", {self.used_slot_hours:.3g} used by trials ({self.utilisation or 0:.0%})"
+        last = f"{self.last_improvement_slot_hours:.3g} for the last improvement"
+        return f"{self.reserved_slot_hours:.3g} slot-hours reserved{used}; {last}"
 
 
 def summary(study: Study) -> Summary:
@@ -164,6 +169,7 @@ def summary(study: Study) -> Summary:
     trial = study.trials.get(result.number) if result and result.number is not None else None
     # The search's expectation is not about the configuration that a retuning decides on.
     recommended = study.recommended if study.decision is None else None
+    used_s = study.used_s
     return Summary(
         objective=spec.objective if spec else None,
         algo=spec.algo if spec else None,
@@ -189,9 +195,10 @@ def summary(study: Study) -> Summary:
         ended=iso(closed.at) if closed else None,
         elapsed_s=round(study.elapsed_s, 3),
         trials_s=round(study.trials_s, 3),
-        slot_hours=round(study.slots_s / 3600, 4),
+        reserved_slot_hours=round(study.slots_s / 3600, 4),
+        used_slot_hours=None if used_s is None else round(used_s / 3600, 4),
         last_improvement_slot_hours=round(study.last_improvement_s / 3600, 4),
-        utilisation=round(min(study.trials_s / study.slots_s, 1.0), 4) if study.slots_s else None,
+        utilisation=None if used_s is None or not study.slots_s else round(used_s / study.slots_s, 4),
         timing=study.timing,
         code=spec.code if spec else None,
         versions=dict(study.versions),

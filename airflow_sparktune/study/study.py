@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_sparktune.study.definition import Spec
+from airflow_sparktune.study.definition import RunTrialsOn, Spec
 from airflow_sparktune.study.journal.events import (
     Alive,
     Closed,
@@ -43,6 +43,7 @@ class AttemptRecord:
     host: str | None = None
     pid: int | None = None
     spark: SparkApplication | None = None
+    reserved: float | None = None  # what its engine has charged it for slots, in slot-seconds
     closed: bool = False
 
 
@@ -51,9 +52,10 @@ class Study:
 
     `apply` takes one event at a time; replaying a prefix and then the rest gives the same state as replaying
     everything. `changes` counts the applied events, and `changed[n]` is the count at which trial n last
-    changed. `lowest` is the successful trial of the search with the lowest loss. `trials_s` is the slot time
-    that trials used, `slots_s` the time of all slots, and `last_improvement_s` the part of `slots_s` between
-    the last two improvements of the lowest loss. All three are in seconds.
+    changed. `lowest` is the successful trial of the search with the lowest loss. `trials_s` is the run time
+    of the trials that have ended, `slots_s` the time of the slots that the study has reserved, and
+    `last_improvement_s` the part of `slots_s` between the last two improvements of the lowest loss. All three
+    are in seconds.
     """
 
     def __init__(self) -> None:
@@ -78,7 +80,7 @@ class Study:
 
     def apply(self, event: Event) -> None:
         """Apply one event. An event of a kind from a later version only advances the time."""
-        open_slots = self._open_slots
+        self._pass_time(event)
         match event:
             case Opened():
                 self._open(event)
@@ -101,8 +103,6 @@ class Study:
             case Closed():
                 self._close(event)
         self.changes += 1
-        if self.attempts:
-            self._pass_time(self.attempts[-1], event, open_slots)
 
     @property
     def metric(self) -> Metric:
@@ -177,6 +177,32 @@ class Study:
         return sum(attempt.ran_s for attempt in self.attempts)
 
     @property
+    def reserves(self) -> bool:
+        """Return whether the study is charged for the slots that it reserves.
+
+        A study that began before the journal held `reserved` is charged for as many slots as it may fill.
+        """
+        return not self.attempts or self.attempts[0].reserved is not None
+
+    @property
+    def used_s(self) -> float | None:
+        """Return the part of `slots_s` in which trials ran, with those that still run, in seconds.
+
+        Return None for trials on the driver: each may use the whole cluster.
+        """
+        if self.spec is not None and self.spec.run_trials_on is RunTrialsOn.DRIVER:
+            return None
+        last = {attempt.number: attempt.last for attempt in self.attempts}
+        running = [trial for trial in self.trials.values() if trial.state is TrialState.RUNNING]
+        running_s = sum(
+            max(last[trial.attempt] - trial.start, 0.0)
+            for trial in running
+            if trial.start is not None and trial.attempt in last
+        )
+        # Some of these trials may have waited inside Spark.
+        return min(self.trials_s + running_s, self.slots_s)
+
+    @property
     def timing(self) -> dict[str, float]:
         """Return how the drivers spent their time, in seconds, as far as it is recorded."""
         total = Counter[str]()
@@ -197,7 +223,9 @@ class Study:
         self.versions = event.versions
         self.closed = None
         self._open_slots = 0
-        self.attempts.append(AttemptRecord(event.attempt, event.at, event.at, host=event.host, pid=event.pid))
+        attempt = AttemptRecord(event.attempt, event.at, event.at, host=event.host, pid=event.pid)
+        attempt.reserved = event.reserved
+        self.attempts.append(attempt)
 
     def _close(self, event: Closed) -> None:
         self.closed = event
@@ -209,14 +237,21 @@ class Study:
         if event.timing is not None and self.attempts:
             self.attempts[-1].timing = event.timing
 
-    def _pass_time(self, attempt: AttemptRecord, event: Event, open_slots: int) -> None:
-        """Add the time since the previous event. `open_slots` is the number of slots during that time."""
+    def _pass_time(self, event: Event) -> None:
+        """Add the time since the previous event of the attempt."""
+        if not self.attempts or isinstance(event, Opened):
+            return
+        attempt = self.attempts[-1]
         if event.at is not None:
             attempt.last = max(attempt.last, event.at)
         ran_s = attempt.last - attempt.opened if event.ran_s is None else event.ran_s
         passed_s = max(ran_s - attempt.ran_s, 0.0)
         attempt.ran_s += passed_s
-        self.slots_s += open_slots * passed_s
+        if not self.reserves:
+            self.slots_s += self._open_slots * passed_s
+        elif event.reserved is not None:
+            self.slots_s += event.reserved - (attempt.reserved or 0.0)
+            attempt.reserved = event.reserved
 
     def _put(self, trial: Trial) -> None:
         before = self.trials.get(trial.number)

@@ -137,7 +137,18 @@ class LaneSuite(_Suite):
 
     def test_alone_it_has_all_slots(self, lane: Lane) -> None:
         """The capacity is known before any trial runs."""
-        assert lane.capacity == 2
+        assert (lane.capacity, lane.slots) == (2, 2)
+
+    def test_a_trial_is_charged_for_its_slot(self, lane: Lane) -> None:
+        """The charge grows by at least the time of the trial, and is known after the end too."""
+        assert lane.slots == 2
+        before = lane.charge()
+        lane.submit(call(0, loss=0.0, after_s=1.0))
+        ends(lane, 1)
+        after = lane.charge()
+        assert after.slot_s - before.slot_s >= 1.0
+        lane.close()
+        assert lane.charge().slot_s >= after.slot_s
 
     def test_each_trial_ends_once_with_its_own_loss(self, lane: Lane) -> None:
         """A slot runs one trial after another; running trials may end in any order."""

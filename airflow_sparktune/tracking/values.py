@@ -88,6 +88,8 @@ def totals(study: Study) -> dict[str, float]:
     numbers = {
         "elapsed_s": found.elapsed_s,
         "trials_s": found.trials_s,
+        "reserved_slot_hours": found.reserved_slot_hours,
+        "used_slot_hours": found.used_slot_hours,
         "utilisation": found.utilisation,
         "slots": found.slots,
         "attempts": found.attempts,

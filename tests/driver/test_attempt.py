@@ -286,6 +286,7 @@ def test_more_parallelism_than_slots_is_logged(tmp_path: Path, caplog: pytest.Lo
     with caplog.at_level(logging.WARNING):
         assert attempt(tmp_path, parallelism=3) == DONE
     assert "parallelism 3 is more than the 2 task slots" in caplog.text
+    assert study(tmp_path).slots == 2
 
 
 def test_shared_data_that_cannot_be_pickled(tmp_path: Path) -> None:

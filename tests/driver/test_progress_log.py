@@ -25,6 +25,24 @@ def logged(caplog: pytest.LogCaptureFixture, study: Study, number: int, **ended:
     return record.levelname, record.getMessage()
 
 
+@pytest.mark.parametrize(
+    ("charged", "reserved", "slots"),
+    [
+        (0.0, 2, "on 2 slots of this process (attempt"),
+        (0.0, 32, "on 2 slots of this process, 32 reserved (attempt"),
+        (None, 32, "slot-hours counted as when the study began, for the slots that trials may fill (attempt"),
+    ],
+)
+def test_the_first_line_has_the_slots_and_how_they_are_charged(
+    caplog: pytest.LogCaptureFixture, charged: float | None, reserved: int, slots: str
+) -> None:
+    study = Study()
+    study.apply(replace(opened(), reserved=charged))
+    with caplog.at_level(logging.INFO):
+        ProgressLog(study).began(attempt=1, slots=2, reserved=reserved)
+    assert slots in caplog.messages[0]
+
+
 def test_a_trial_is_one_line_with_its_number_and_params(caplog: pytest.LogCaptureFixture) -> None:
     study = Study()
     level, line = logged(caplog, study, 10, state=TrialState.OK, loss=0.0351234)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -18,9 +19,10 @@ pytestmark = pytest.mark.integration
 
 def test_study_on_a_cluster(cluster: str, tmp_path: Path) -> None:
     """Both executors run trials at the same time, with the shipped code."""
-    study = _run(cluster, tmp_path, conf={})
+    study = _run(cluster, tmp_path, conf=_event_log(tmp_path))
     assert study.finished == 12
     assert study.slots == 2
+    assert study.slots_s == pytest.approx(_slot_seconds(study, tmp_path), rel=0.05)
     assert len({trial.info["pid"] for trial in study.trials.values()}) == 2
     shipped = {trial.info["module"] for trial in study.trials.values()}
     assert all("user_code.zip" in module for module in shipped)
@@ -33,11 +35,13 @@ def test_dynamic_allocation_grows_with_the_study(cluster: str, tmp_path: Path) -
         "spark.dynamicAllocation.shuffleTracking.enabled": "true",
         "spark.dynamicAllocation.initialExecutors": 0,
         "spark.dynamicAllocation.maxExecutors": 2,
+        **_event_log(tmp_path),
     }
     folder = {"folder": str(tmp_path)}
     study = _run(cluster, tmp_path, objective="model:meets_another", objective_kwargs=folder, conf=conf)
     assert study.finished == 12
     assert study.slots == 2  # and no more than maxExecutors allows
+    assert study.slots_s == pytest.approx(_slot_seconds(study, tmp_path), rel=0.05)
     assert len({trial.info["pid"] for trial in study.trials.values()}) == 2
 
 
@@ -77,6 +81,30 @@ def meets_another(params, folder):
         time.sleep(0.1)
     return loss(params)
 """
+
+
+def _event_log(folder: Path) -> dict[str, object]:
+    (folder / "events").mkdir()
+    return {
+        "spark.eventLog.enabled": "true",
+        "spark.eventLog.compress": "false",
+        "spark.eventLog.rolling.enabled": "false",
+        "spark.eventLog.dir": f"file:{folder}/events",
+    }
+
+
+def _slot_seconds(study: Study, folder: Path) -> float:
+    """Return the time of the executors' slots until the study's end, by Spark's own event log."""
+    assert study.closed is not None
+    (log,) = (folder / "events").iterdir()
+    total, end = 0.0, study.closed.at
+    for event in map(json.loads, log.read_text().splitlines()):
+        left_s = max(end - event.get("Timestamp", 0) / 1000, 0.0)
+        if event["Event"] == "SparkListenerExecutorAdded":
+            total += left_s * event["Executor Info"]["Total Cores"]
+        elif event["Event"] == "SparkListenerExecutorRemoved":
+            total -= left_s  # each has one core
+    return total
 
 
 def _run(cluster: str, tmp_path: Path, *, conf: Mapping[str, object], **given: object) -> Study:

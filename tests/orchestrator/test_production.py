@@ -239,7 +239,8 @@ def test_metrics(retune, monkeypatch: pytest.MonkeyPatch) -> None:
     retune("replaces", segment="fr")
     tags = {"dag_id": "churn", "task_id": "tune", "segment": "fr"}
     assert found[0] == ("sparktune.decision.replaced", tags)
-    assert [each[0] for each in found[1:]] == ["sparktune.loss", "sparktune.slot_hours"]
+    gauges = ("loss", "reserved_slot_hours", "used_slot_hours")
+    assert [each[0] for each in found[1:]] == [f"sparktune.{name}" for name in gauges]
     assert found[1][1:] == (0.4, tags)
 
 

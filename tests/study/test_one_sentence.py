@@ -34,7 +34,7 @@ def test_gain_staleness_and_idle_slots(tmp_path: Path) -> None:
 
     assert found == (
         "best loss 1.5, 25 % better than the first trial; no gain in the last 14 trials; "
-        "slots idle 75 % of the time: parallelism 1 would fit"
+        "slots idle 75 % of the time: 1 would do"
     )
 
 

@@ -205,7 +205,7 @@ def test_the_summary_as_json() -> None:
     assert told["counts"] == {"running": 1, "ok": 1, "failed": 0, "pruned": 0, "cancelled": 0}
     assert (told["best_number"], told["best_loss"], told["best_params"]) == (0, 0.5, {"lr": 0.1})
     assert (told["stop_reason"], told["attempts"], told["timing"]) == ("max_evals", 1, {"ask_s": 0.1})
-    assert (told["elapsed_s"], told["trials_s"], told["utilisation"]) == (1.0, 0.5, 0.25)
+    assert (told["elapsed_s"], told["trials_s"], told["utilisation"]) == (1.0, 0.5, 0.75)
     assert told["started"] == iso(BEGAN)
 
 
@@ -216,7 +216,7 @@ def test_the_keys_of_the_summary_in_json() -> None:
         *("best_number", "best_loss", "best_score", "best_params", "best_point", "noise"),
         *("segment", "decision", "decision_reason", "confirmation", "stop_reason", "error"),
         *("attempts", "slots", "started", "ended", "elapsed_s", "trials_s", "timing", "utilisation"),
-        *("slot_hours", "last_improvement_slot_hours", "code", "versions"),
+        *("reserved_slot_hours", "used_slot_hours", "last_improvement_slot_hours", "code", "versions"),
     }
 
 

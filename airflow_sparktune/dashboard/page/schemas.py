@@ -148,8 +148,8 @@ class RunRow(_Reply):
     code: str | None = None
     space: str | None = None
     problem: str | None = None
-    slot_hours: float = 0.0
-    utilisation: float | None = None
+    reserved_slot_hours: float = 0.0
+    used_slot_hours: float | None = None
     improvement_slot_hours: float = 0.0
     segment: str | None = None
     decision: str | None = None

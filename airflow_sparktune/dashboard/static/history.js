@@ -75,6 +75,10 @@ function words(reply) {
   return `${done.length} of ${runs.length} runs ended with a result; their trials took ${duration(spent)}.${compared}${left}`;
 }
 
+function share({ used_slot_hours: used, reserved_slot_hours: reserved }) {
+  return Math.round((100 * used) / reserved);
+}
+
 function columnsOf(mapped) {
   const columns = [
     ["Run", (run) => el("a", { href: address(run), title: run.run_id }, run.run_id)],
@@ -86,8 +90,8 @@ function columnsOf(mapped) {
     ["Trials", counts],
     ["Duration", (run) => duration(run.elapsed_s)],
     ["Time in trials", (run) => duration(run.trials_s)],
-    ["Slot-hours", (run) => (run.slot_hours ? number(run.slot_hours) : "")],
-    ["used", (run) => (run.utilisation === null ? "" : `${Math.round(100 * run.utilisation)} %`)],
+    ["Slot-hours", (run) => (run.reserved_slot_hours ? number(run.reserved_slot_hours) : "")],
+    ["used", (run) => (run.used_slot_hours ? `${number(run.used_slot_hours)} (${share(run)} %)` : "")],
     ["for the last gain", (run) => (run.improvement_slot_hours ? number(run.improvement_slot_hours) : "")],
     ["Best params", bestParams],
   ];

@@ -157,15 +157,16 @@ function cluster({ reply, active }, task) {
     "Slots",
     el("p", { class: "big" }, summary.utilisation === null ? "–" : `${Math.round(summary.utilisation * 100)} % busy`),
     el("p", {}, summary.slots === null ? "slots not known yet" : plural(summary.slots, "slot")),
-    summary.slot_hours >= 0.01 && el("p", {}, costWords(summary)),
+    summary.reserved_slot_hours >= 0.01 && el("p", {}, costWords(summary)),
     el("p", {}, `${tries}driver attempt ${attempt?.number ?? "–"}`, attempt?.host ? ` on ${attempt.host}` : ""),
     attempt?.spark_ui && active && el("p", {}, outwardLink(attempt.spark_ui, "Spark UI")),
     el("p", { class: "quiet" }, `${summary.objective}, ${summary.algo}, seed ${summary.seed}`),
   );
 }
 
-function costWords({ slot_hours: all, last_improvement_slot_hours: last }) {
-  return `${number(all)} slot-hours${last ? `, ${number(last)} of them for the last improvement` : ""}`;
+function costWords({ reserved_slot_hours: reserved, used_slot_hours: used, last_improvement_slot_hours: last }) {
+  const parts = [`${number(reserved)} slot-hours reserved`, used !== null && `${number(used)} used`];
+  return [...parts, last && `${number(last)} for the last improvement`].filter(Boolean).join(", ");
 }
 
 function card(title, ...children) {

@@ -1,17 +1,18 @@
 // The timeline: one row per slot, one bar per trial in the colour of its state; gaps are idle slots.
 import { draw } from "./chart.js";
 import { byId } from "./dom.js";
-import { duration, number, originOf, STATE_WORDS, STATES } from "./format.js";
+import { duration, number, originOf, plural, STATE_WORDS, STATES } from "./format.js";
 import { colour } from "./theme.js";
 
 // `open` is called with the number of the trial that was clicked.
 export function showTimeline(model, open) {
   // Trials taken over from a cleared study ran before this study started.
   const placed = model.ordered.filter((trial) => trial.slot !== null && trial.start >= model.started);
-  const slots = Math.max(model.reply.summary?.slots ?? 0, ...highest(placed));
+  const slots = model.reply.summary?.slots ?? 0;
+  const rows = Math.max(slots, ...highest(placed));
   const unit = unitOf(model.elapsed);
   const until = model.active ? model.reply.now : (model.reply.attempts.at(-1)?.last ?? 0);
-  byId("timeline-text").textContent = words(model, placed, slots);
+  byId("timeline-text").textContent = words(model, placed, { slots, rows });
   const after = (at) => (at - model.started) / unit.seconds;
   const series = STATES.map((state) => {
     const items = placed.filter((trial) => trial.state === state);
@@ -25,17 +26,17 @@ export function showTimeline(model, open) {
     return { name: STATE_WORDS[state], items, bars, text };
   });
   const layout = {
-    height: Math.min(640, 60 + slots * Math.max(8, Math.min(24, 400 / Math.max(slots, 1)))),
+    height: Math.min(640, 60 + rows * Math.max(8, Math.min(24, 400 / Math.max(rows, 1)))),
     x: { title: `${unit.name} since the start`, start: 0 },
-    y: { title: "slot", range: [slots - 0.5, -0.5], ticks: slotTicks(slots) },
+    y: { title: rows > slots ? "trials at once" : "slot", range: [rows - 0.5, -0.5], ticks: rowTicks(rows) },
     verticals: model.reply.attempts.slice(1).map((attempt) => ({ at: after(attempt.opened) })),
   };
   draw(byId("timeline"), series, layout, { click: (trial) => open(trial.number) });
 }
 
-function slotTicks(slots) {
-  const step = Math.ceil(slots / 20);
-  return Array.from({ length: Math.ceil(slots / step) }, (_, index) => ({ at: index * step, text: String(index * step) }));
+function rowTicks(rows) {
+  const step = Math.ceil(rows / 20);
+  return Array.from({ length: Math.ceil(rows / step) }, (_, index) => ({ at: index * step, text: String(index * step) }));
 }
 
 function highest(placed) {
@@ -54,10 +55,12 @@ function describe(trial, seconds, metric) {
   return trial.failure ? [line, trial.failure] : [line];
 }
 
-function words(model, placed, slots) {
+// There may be more rows than slots now: executors have gone, or trials wait inside Spark.
+function words(model, placed, { slots, rows }) {
   if (!placed.length) return "No trial has run yet.";
   const busy = model.reply.summary?.utilisation;
   const share = busy === null || busy === undefined ? "" : ` They were busy ${Math.round(busy * 100)} % of the time.`;
   const attempts = model.reply.attempts.length > 1 ? " A dotted line marks the start of another driver attempt." : "";
-  return `${placed.length} trials on ${slots} slots.${share}${attempts}`;
+  const where = rows > slots ? `, ${plural(slots, "slot")} ${model.active ? "now" : "at the end"}` : ` on ${plural(slots, "slot")}`;
+  return `${placed.length} trials${where}.${share}${attempts}`;
 }

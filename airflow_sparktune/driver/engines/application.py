@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from time import monotonic
 
+from py4j.protocol import Py4JError
 from pyspark import SparkContext
 
+from airflow_sparktune.driver.engines.base import Charge
 from airflow_sparktune.driver.engines.shares import L, SharingEngine
-from airflow_sparktune.driver.spark.context import describe
+from airflow_sparktune.driver.spark.context import cluster_slots, describe, require_alive
+from airflow_sparktune.driver.spark.executors import ExecutorTime, executors
+from airflow_sparktune.errors import DriverLost
+
+# Spark is asked for all its executors when its slots have changed, and every this many seconds: one executor
+# may have replaced another.
+EXECUTORS_S = 30.0
 
 
 class ApplicationEngine(SharingEngine[L]):
@@ -19,6 +30,9 @@ class ApplicationEngine(SharingEngine[L]):
         self._connect = connect
         self._starting = threading.Lock()
         self._context: SparkContext | None = None
+        self._executors = ExecutorTime()
+        self._reading = threading.Lock()
+        self._read_at, self._slots_then = -math.inf, 0
 
     def start(self) -> None:
         with self._starting:
@@ -31,6 +45,16 @@ class ApplicationEngine(SharingEngine[L]):
         if self._context is None:
             raise RuntimeError("an engine must be started before it runs trials; call start() first")
         return self._context
+
+    def charge(self) -> Charge:
+        # If Spark is gone, the slots that it had count until the study ends.
+        with self._reading, suppress(DriverLost, Py4JError, OSError):
+            require_alive(self.context)
+            slots, now = cluster_slots(self.context), monotonic()
+            if slots != self._slots_then or now - self._read_at >= EXECUTORS_S:
+                self._executors.read(executors(self.context))
+                self._slots_then, self._read_at = slots, now
+        return Charge(self._executors.slot_s, self._executors.slots)
 
     def describe(self) -> Mapping[str, str | None]:
         return describe(self.context)

@@ -30,6 +30,14 @@ class Lost:
 LaneEvent = Ended | Lost
 
 
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What a study is charged for slots: `slot_s` slot-seconds so far, and `slots` slots from now on."""
+
+    slot_s: float = 0.0
+    slots: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
     """Limits the wait for the first slot.
@@ -65,7 +73,18 @@ class Lane(Protocol):
 
     @property
     def capacity(self) -> int:
-        """Return the number of trials that can run at once now."""
+        """Return the number of trials to run at once now. Those beyond the slots wait inside the engine."""
+
+    @property
+    def slots(self) -> int:
+        """Return the number of trials that can run at once now, because their slots exist."""
+
+    def charge(self) -> Charge:
+        """Return what the study is charged for slots; must not fail, even if the engine is gone.
+
+        An application that is the study's own costs all its slots, from the first on; one that the study only
+        uses costs the slots in which trials run.
+        """
 
     def prepare(self, patience: Patience) -> None:
         """Set up what all trials share, and check that trials can run.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Generic, Protocol, TypeVar
 
-from airflow_sparktune.driver.engines.base import Lane, Work
+from airflow_sparktune.driver.engines.base import Charge, Lane, Work
+from airflow_sparktune.driver.engines.slot_time import SlotTime
 
 
 class SharingLane(Lane, Protocol):
@@ -27,11 +29,12 @@ AnyLane = TypeVar("AnyLane", bound=SharingLane)
 class SharingEngine(ABC, Generic[L]):
     """Keeps the open lanes, and gives each an equal share of the slots; a lane alone has them all."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         # Replaced and never changed, so that a signal handler and other threads read it without a lock.
         self._lanes: tuple[SharingLane, ...] = ()
         self._changing = threading.Lock()
         self._error: BaseException | None = None
+        self._time = SlotTime(clock=clock)
 
     @abstractmethod
     def start(self) -> None:
@@ -91,6 +94,11 @@ class SharingEngine(ABC, Generic[L]):
         each, more = divmod(slots() if slots is not None else self.slots, len(lanes))
         share = each + (lanes.index(lane) < more)
         return share if parallelism is None else min(parallelism, share)
+
+    def charge(self) -> Charge:
+        """Return what a lane alone is charged for slots (see Lane.charge)."""
+        self._time.change(self.slots)
+        return self._time.charge
 
     def interrupt(self, error: BaseException) -> None:
         """Start no more trials, and make `events` of each lane raise `error`. Safe in a signal handler."""

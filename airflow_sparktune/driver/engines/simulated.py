@@ -6,8 +6,9 @@ import heapq
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from airflow_sparktune.driver.engines.base import Ended, LaneEvent, Lost, Patience, Work
+from airflow_sparktune.driver.engines.base import Charge, Ended, LaneEvent, Lost, Patience, Work
 from airflow_sparktune.driver.engines.shares import SharingEngine
+from airflow_sparktune.driver.engines.slot_time import SlotTime
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
 
@@ -94,8 +95,9 @@ class SimulatedEngine(SharingEngine["SimulatedLane"]):
 class SimulatedLane:
     """Runs trials whose ends `play` decides, on a clock that advances only inside `events`.
 
-    `capacity` is a number, or a function of the time. A cancelled trial frees its slot after `cancel_s`
-    seconds. An exception in `play` simulates the loss of the engine: `events` raises it.
+    `capacity` is a number, or a function of the time; `slots` slots exist, by default as many. A cancelled
+    trial frees its slot after `cancel_s` seconds. An exception in `play` simulates the loss of the engine:
+    `events` raises it.
     """
 
     def __init__(
@@ -104,6 +106,7 @@ class SimulatedLane:
         play: Callable[[Call], Ending],
         *,
         capacity: int | Callable[[float], int],
+        slots: int | None = None,
         cancel_s: float = 0.0,
         look_s: float = 1.0,
         on_close: Callable[[SimulatedLane], None] = lambda _: None,
@@ -112,6 +115,8 @@ class SimulatedLane:
         self._clock = clock
         self._play = play
         self._capacity = capacity
+        self._exist = slots
+        self._time = SlotTime(clock=clock)
         self._cancel_s = cancel_s
         self._look_s = look_s
         self._on_close = on_close
@@ -126,6 +131,14 @@ class SimulatedLane:
     @property
     def capacity(self) -> int:
         return self._capacity(self._clock()) if callable(self._capacity) else self._capacity
+
+    @property
+    def slots(self) -> int:
+        return self.capacity if self._exist is None else self._exist
+
+    def charge(self) -> Charge:
+        self._time.change(self.slots)
+        return self._time.charge
 
     def submit(self, call: Call) -> None:
         """Start a trial; raises ValueError if the same trial is running."""

@@ -71,6 +71,7 @@ class SparkLane(ThreadedLane):
         one_task = context.parallelize([0], 1)
         self._one_task = one_task.withResources(profile) if profile is not None else one_task
         self._slots = TaskSlots(context, self._one_task._jrdd.rdd().getResourceProfile())
+        self._slots_now = 0
 
     def prepare(self, patience: Patience) -> None:
         """Broadcast the task, wait for an executor, and check that trials can run there."""
@@ -107,6 +108,12 @@ class SparkLane(ThreadedLane):
         return self._engine.capacity_of(
             self, parallelism=self._work.parallelism, slots=lambda: self._slots.to_fill
         )
+
+    @property
+    def slots(self) -> int:
+        with suppress(DriverLost):  # `events` raises it, after the results that came before
+            self._slots_now = self._slots.now
+        return self._slots_now
 
     def events(self, *, wait_s: float | None) -> Sequence[LaneEvent]:
         found = super().events(wait_s=wait_s)

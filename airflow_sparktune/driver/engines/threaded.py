@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from time import monotonic, time
 from typing import Any
 
-from airflow_sparktune.driver.engines.base import Ended, LaneEvent, Lost, Patience, Work
+from airflow_sparktune.driver.engines.base import Charge, Ended, LaneEvent, Lost, Patience, Work
 from airflow_sparktune.driver.engines.shares import SharingEngine
 from airflow_sparktune.executor.evaluate import Call, TrialCancelled
 from airflow_sparktune.executor.reply import Reply
@@ -53,6 +53,13 @@ class ThreadedLane(ABC):
     @property
     def capacity(self) -> int:
         return self._engine.capacity_of(self, parallelism=self._work.parallelism)
+
+    @property
+    def slots(self) -> int:
+        return self._engine.slots
+
+    def charge(self) -> Charge:
+        return self._engine.charge()
 
     @abstractmethod
     def prepare(self, patience: Patience) -> None:

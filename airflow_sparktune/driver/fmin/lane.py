@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,8 @@ from pyspark import cloudpickle
 from pyspark.resource import ResourceProfile
 
 from airflow_sparktune.driver.engines.application import ApplicationEngine
-from airflow_sparktune.driver.engines.base import Ended, Work
+from airflow_sparktune.driver.engines.base import Charge, Ended, Work
+from airflow_sparktune.driver.engines.slot_time import SlotTime
 from airflow_sparktune.driver.engines.spark_lane import SparkLane
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.pickled import PickledTask
@@ -44,6 +46,13 @@ class FunctionLane(SparkLane):
         super().__init__(engine, work, profile=profile)
         self.answers: dict[int, Mapping[str, Any]] = {}
         self._value_of = value_of
+        self._changing = threading.Lock()
+        self._occupied, self._used = 0, SlotTime()
+
+    def charge(self) -> Charge:
+        """Return the time of the slots in which trials run, because the application is the script's own."""
+        with self._changing:
+            return self._used.charge
 
     def submit(self, call: Call) -> None:
         """Start a trial; it fails at once if its parameters cannot be computed."""
@@ -56,10 +65,19 @@ class FunctionLane(SparkLane):
         super().submit(replace(call, params=value))
 
     def _run(self, call: Call) -> Reply:
-        reply, *pickled = self._answer(call)
+        self._occupy(1)
+        try:
+            reply, *pickled = self._answer(call)
+        finally:
+            self._occupy(-1)
         for answer in pickled:
             self._keep(call.trial.number, answer)
         return Reply.read(reply)
+
+    def _occupy(self, more: int) -> None:
+        with self._changing:
+            self._occupied += more
+            self._used.change(min(self._occupied, self._slots_now))  # the others wait inside Spark
 
     def _keep(self, number: int, answer: bytes) -> None:
         try:

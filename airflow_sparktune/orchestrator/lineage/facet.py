@@ -28,7 +28,8 @@ class StudyRunFacet(RunFacet):
     seed: int | None
     segment: str | None
     trials: int
-    slotHours: float  # noqa: N815
+    reservedSlotHours: float  # noqa: N815
+    usedSlotHours: float | None  # noqa: N815
     params: Any
     loss: float | None
     maximize: str | None
@@ -49,7 +50,8 @@ def facet_of(study: Study, spec: Spec, address: str | None) -> StudyRunFacet:
         seed=found.seed,
         segment=found.segment,
         trials=found.trials,
-        slotHours=found.slot_hours,
+        reservedSlotHours=found.reserved_slot_hours,
+        usedSlotHours=found.used_slot_hours,
         params=found.best_params,
         loss=found.best_loss,
         maximize=found.maximize,

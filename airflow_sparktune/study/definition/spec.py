@@ -260,7 +260,7 @@ class Spec:
     budget_slot_hours: float | None = declared(
         checks.bounded("be above 0", lambda found: found > 0, "leave it unset to have no limit"),
         takes="hours",
-        doc="The study stops when its slots have cost this much: slots times wall time, idle ones included.",
+        doc="The study stops when the slots that it has reserved have cost this much, idle ones included.",
         default=None,
         example="4",
         bounds=True,

@@ -29,7 +29,8 @@ class Event(JsonObject):
     """The timestamps of every event. An event of an unknown kind (from a later version) has nothing else.
 
     `at` is the time of writing, in seconds since 1970 by the driver's clock. `ran_s` is the attempt's running
-    time so far, by its monotonic clock. Each is None if the journal holds no valid value.
+    time so far, by its monotonic clock. `reserved` is what its engine has charged it for slots so far, in
+    slot-seconds. Each is None if the journal holds no valid value.
     """
 
     KIND: ClassVar[str] = ""
@@ -37,6 +38,7 @@ class Event(JsonObject):
 
     at: float | None = stored(shape.moment, default=None, lenient=True)
     ran_s: float | None = stored(shape.seconds, default=None, lenient=True)
+    reserved: float | None = stored(shape.seconds, default=None, lenient=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +273,7 @@ def from_json(data: Mapping[str, Any]) -> Event:
     Raises ValueError if the data does not have the shape of its kind.
 
     >>> from_json({"event": "slots", "at": 1.0, "slots": 4})
-    SlotsChanged(at=1.0, ran_s=None, slots=4)
+    SlotsChanged(at=1.0, ran_s=None, reserved=None, slots=4)
     >>> from_json({"event": "slots", "slots": -1})
     Traceback (most recent call last):
     ValueError: a 'slots' event is malformed: slots of the event cannot be -1
@@ -285,4 +287,7 @@ def from_json(data: Mapping[str, Any]) -> Event:
 
 def to_json(event: Event) -> dict[str, Any]:
     """Return the event as plain JSON values."""
-    return {"event": event.KIND, **event.to_json()}
+    data = {"event": event.KIND, **event.to_json()}
+    if event.reserved is None:  # of an engine that does not charge
+        del data["reserved"]
+    return data

@@ -68,7 +68,7 @@ class Rule:
         return self
 
     def spend(self, spent_s: float, *, ran_s: float, slots: int) -> None:
-        """Record the slot-seconds used after `ran_s` seconds, and the number of slots now."""
+        """Record the slot-seconds charged after `ran_s` seconds, and the number of slots charged now."""
 
     def tell(self, trial: Trial) -> None:
         """Record a trial that has ended and counts towards `max_evals`."""

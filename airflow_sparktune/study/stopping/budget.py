@@ -13,7 +13,7 @@ HOUR_S = 3600.0
 
 
 class SlotHours(Rule):
-    """Ends a study at a number of slot-hours: slots times wall time, including idle slots."""
+    """Ends a study at a number of slot-hours that it has been charged (see Study.slots_s)."""
 
     reason = StopReason.BUDGET
     fields = ("budget_slot_hours",)

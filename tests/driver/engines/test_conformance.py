@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 from pyspark import SparkContext
 
-from airflow_sparktune.driver.engines.base import Engine, Lane, Patience
+from airflow_sparktune.driver.engines.base import Charge, Engine, Lane, Patience, Work
 from airflow_sparktune.driver.engines.on_driver import DriverEngine
 from airflow_sparktune.driver.engines.simulated import Ending, SimulatedEngine, VirtualClock
 from airflow_sparktune.driver.engines.spark import SparkEngine
 from airflow_sparktune.driver.fmin.lane import FunctionLane
 from airflow_sparktune.executor.evaluate import Call, run
 from airflow_sparktune.testing import EngineSuite, LaneSuite
-from airflow_sparktune.testing.engine import TASK, OpenLane, objective
+from airflow_sparktune.testing.engine import PATIENCE_S, TASK, OpenLane, call, ends, objective
 
 
 def play(call: Call) -> Ending:
@@ -59,6 +61,36 @@ class TestOfAScript(LaneSuite):
             return lane
 
         return opened
+
+    def test_it_is_charged_only_while_trials_run(self, lane: Lane) -> None:
+        """The application is the script's own."""
+        assert (lane.slots, lane.charge().slots) == (2, 0)
+        lane.submit(call(0, loss=0.0, after_s=2.0))
+        until = time.monotonic() + PATIENCE_S
+        while lane.charge().slots != 1:
+            assert time.monotonic() < until
+            lane.events(wait_s=0.05)
+        ends(lane, 1)
+        assert lane.charge().slots == 0
+
+
+@pytest.mark.integration
+def test_an_application_of_the_study_is_charged_for_all_its_slots(spark: SparkContext) -> None:
+    """Trials on the driver fill one, and their jobs any."""
+    engine = DriverEngine(lambda: spark, slots=1)
+    engine.start()
+    lane = engine.lane(Work(task=lambda: TASK))
+    before = lane.charge()
+    assert (lane.slots, before.slots) == (1, 2)
+    assert 0 < before.slot_s < lane.charge().slot_s
+    engine.close()
+
+
+def test_the_charge_is_known_when_spark_is_gone() -> None:
+    gone = SimpleNamespace(_jsc=None)
+    engine = DriverEngine(lambda: gone)  # type: ignore[arg-type, return-value]
+    engine.start()
+    assert engine.charge() == Charge(slot_s=0.0, slots=0)
 
 
 class Scripted(FunctionLane):
