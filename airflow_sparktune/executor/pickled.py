@@ -12,11 +12,11 @@ import pickle
 import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.executor.evaluate import Call
-from airflow_sparktune.executor.per_study import PerStudy
 from airflow_sparktune.executor.reply import (
     INFO_LIMIT_BYTES,
     Reply,
@@ -33,10 +33,7 @@ from airflow_sparktune.study.trial import Failure, FailureKind
 STATUSES = ("new", "running", "suspended", "ok", "fail")
 
 
-_functions: PerStudy[bytes, Callable[[Any], Any]] = PerStudy()
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PickledTask:
     """Calls a pickled function.
 
@@ -50,7 +47,7 @@ class PickledTask:
     def load(self) -> None:
         """Unpickle the function, which imports what it needs."""
         try:
-            self._loaded()
+            _ = self._call
         except (Exception, SystemExit) as error:
             raise ObjectiveError(
                 f"the objective must be loadable where trials run, got {type(error).__name__}: {error}; "
@@ -58,11 +55,14 @@ class PickledTask:
             ) from error
 
     def bind(self, call: Call) -> Callable[[], Any]:
-        function = self._loaded(studies=call.studies)
+        function = self._call
         return lambda: result_of(function(pickle.loads(call.params)))
 
-    def _loaded(self, *, studies: int | None = None) -> Callable[[Any], Any]:
-        return _functions.get(self.function, lambda: pickle.loads(self.function), studies=studies)
+    @cached_property
+    def _call(self) -> Callable[[Any], Any]:
+        """Return the function, unpickled once: a worker keeps the task from trial to trial."""
+        function: Callable[[Any], Any] = pickle.loads(self.function)
+        return function
 
     def reply(self, returned: Mapping[str, Any], run_s: float) -> Reply:
         return reply_to(returned, run_s)

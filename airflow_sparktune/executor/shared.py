@@ -14,7 +14,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from airflow_sparktune.executor.per_study import PerStudy
 from airflow_sparktune.study.trial import Failure
 
 T = TypeVar("T")
@@ -103,14 +102,18 @@ def packing(pack: Pack) -> Iterator[None]:
 def opened(task: Broadcast, *, studies: int | None = None) -> Iterator[Any]:
     """Yield the task of a broadcast. Its buffers are mapped, also for values unpickled in this context.
 
-    The tasks of as many `studies` are kept: PySpark drops the broadcast of one while a trial of another runs.
-    None keeps all.
+    The tasks of the last `studies` are kept, because PySpark drops the broadcast of one while a trial of
+    another runs. None keeps all.
     """
     path = getattr(task, "_path", None)
     if path is None:
         yield task.value
         return
-    value, buffers = _tasks.get(path, lambda: _load(task.value, path), studies=studies)
+    loaded = _tasks.pop(path, None)
+    # Dropped before another one is loaded, because the values may be large.
+    while _tasks and studies is not None and len(_tasks) >= studies:
+        del _tasks[next(iter(_tasks))]
+    value, buffers = _tasks[path] = loaded or _load(task.value, path)
     token = _buffers.set(buffers)
     try:
         yield value
@@ -130,8 +133,8 @@ def with_advice(failure: Failure | None, task: Broadcast) -> Failure | None:
     )
 
 
-# The task of each study and its buffers, by the path of its broadcast.
-_tasks: PerStudy[str, tuple[Any, Sequence[memoryview]]] = PerStudy()
+# The task of each study and its buffers, by the path of its broadcast. The last one used is the last.
+_tasks: dict[str, tuple[Any, Sequence[memoryview]]] = {}
 
 
 def _load(content: Any, path: str) -> tuple[Any, Sequence[memoryview]]:

@@ -19,7 +19,6 @@ from airflow_sparktune.executor import shared as shared_module
 from airflow_sparktune.executor.evaluate import Call, Task, evaluate
 from airflow_sparktune.executor.imported import ImportedTask
 from airflow_sparktune.executor.objective import TrialContext
-from airflow_sparktune.executor.per_study import PerStudy
 from airflow_sparktune.executor.pickled import PickledTask
 from airflow_sparktune.executor.reply import Reply
 from airflow_sparktune.executor.shared import BufferedTask, Shared, opened
@@ -138,7 +137,7 @@ def test_writing_to_a_tensor_stays_private(sent: Any, monkeypatch: pytest.Monkey
         found = task.shared_data.value
         assert all(torch.equal(mine, theirs) for mine, theirs in zip(found, values, strict=True))
         found[0][0, 0] = 7
-    monkeypatch.setattr(shared_module, "_tasks", PerStudy())
+    monkeypatch.setattr(shared_module, "_tasks", {})
     with opened(worker) as task:
         assert task.shared_data.value[0][0, 0] == 1
 
@@ -230,17 +229,16 @@ def test_studies_that_take_turns_in_a_worker_are_loaded_once(
     assert Counted.loads == loads
 
 
-def test_functions_of_studies_that_take_turns_are_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_script_s_function_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where encryption leaves a broadcast without a file."""
     monkeypatch.setattr(Counted, "loads", 0)
-    functions = [pickle.dumps(partial(loss_of, name, Counted())) for name in ("north", "south")]
+    function = pickle.dumps(partial(loss_of, Counted()))
+    worker = SimpleNamespace(value=PickledTask(function, pickle.dumps))
     for number in range(4):
-        for function in functions:
-            trial = TrialContext(number, seed=1, attempt=1, tries=1)
-            worker = SimpleNamespace(value=PickledTask(function, pickle.dumps))
-            list(evaluate(worker, Call(pickle.dumps({}), trial, "", 2), iter([0])))  # type: ignore[arg-type]
-    assert Counted.loads == 2
+        trial = TrialContext(number, seed=1, attempt=1, tries=1)
+        list(evaluate(worker, Call(pickle.dumps({}), trial), iter([0])))  # type: ignore[arg-type]
+    assert Counted.loads == 1
 
 
-def loss_of(study: str, data: Counted, params: Any) -> float:
+def loss_of(data: Counted, params: Any) -> float:
     return 0.0
