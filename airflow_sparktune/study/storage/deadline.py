@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import queue
 import threading
-import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
@@ -18,21 +16,19 @@ LIMIT_S = 15.0
 MOST_HANGING = 4
 
 T = TypeVar("T")
-_Calls = queue.SimpleQueue[Callable[[], None] | None]  # None ends the thread
 
 
 class DeadlineStorage:
     """Raises StorageUnavailable for a call that has no answer within `limit_s` seconds.
 
-    Calls run one after the other in a thread. One that hangs keeps its thread, and may still take effect
-    later: a journal's files are written whole under names of their own, so a late write does no harm.
+    Each call runs in a thread of its own. One that hangs may still take effect later: a journal's files are
+    written whole under names of their own, so a late write does no harm.
     """
 
     def __init__(self, storage: Storage, *, limit_s: float = LIMIT_S) -> None:
         self._storage = storage
         self._limit_s = limit_s
         self._hanging: list[Future[Any]] = []
-        self._calls: _Calls | None = None
 
     def write(self, name: str, data: bytes) -> None:
         self._call(lambda: self._storage.write(name, data))
@@ -64,27 +60,15 @@ class DeadlineStorage:
             except BaseException as error:  # noqa: BLE001 - it is raised where the answer is awaited
                 answer.set_exception(error)
 
-        if self._calls is None:
-            self._calls = queue.SimpleQueue()
-            # A daemon: a call that hangs must not keep the process.
-            threading.Thread(target=_serve, args=(self._calls,), daemon=True, name="storage").start()
-            weakref.finalize(self, self._calls.put, None)
-        self._calls.put(run)
+        # A daemon: a call that hangs must not keep the process.
+        threading.Thread(target=run, daemon=True, name="storage").start()
         try:
             return answer.result(self._limit_s)
         except TimeoutError:
             if answer.done():  # the storage's own
                 raise
             self._hanging.append(answer)
-            self._calls.put(None)  # its thread hangs with the call, and ends after it
-            self._calls = None
             raise StorageUnavailable(
                 f"the storage must answer within {self._limit_s:g} s, but a call has no answer; "
                 "check that it can be reached from here"
             ) from None
-
-
-def _serve(calls: _Calls) -> None:
-    while (call := calls.get()) is not None:
-        call()
-        del call  # it refers to the storage, whose end puts None
