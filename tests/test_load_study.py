@@ -16,7 +16,7 @@ from airflow_sparktune import ObjectiveError, StorageError, load_study
 from airflow_sparktune.errors import describe
 from airflow_sparktune.study.storage import LocalStorage
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialOrigin, TrialState
-from airflow_sparktune.testing.samples import BEGAN, SPEC, TrialChanged, closed, opened, trial, write
+from tests.study.journal_samples import BEGAN, SPEC, TrialChanged, closed, opened, trial, write
 
 REPOSITORY = Path(__file__).parents[1]
 GOLDEN = REPOSITORY / "tests" / "golden" / "0.1.0" / "study"

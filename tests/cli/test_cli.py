@@ -34,9 +34,9 @@ from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import LocalStorage, open_storage
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
-from airflow_sparktune.testing.samples import BEGAN, SPEC, closed, opened, trial, write
 from airflow_sparktune.version import __version__
 from tests.driver.retuning.weeks import Weeks, noisy
+from tests.study.journal_samples import BEGAN, SPEC, closed, opened, trial, write
 
 SPACE = {"x": {"uniform": [0, 1]}}
 

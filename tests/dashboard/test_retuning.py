@@ -16,9 +16,9 @@ from airflow_sparktune.study.record.champions import Champions
 from airflow_sparktune.study.record.entries import Action
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import LocalStorage
-from airflow_sparktune.testing.samples import BEGAN, follow, opened, trial, write
 from tests.dashboard.helpers.pages import TASK, as_it_is, client_of, nobody, somebody
 from tests.driver.retuning.weeks import Weeks, noisy
+from tests.study.journal_samples import BEGAN, follow, opened, trial, write
 
 SAME = {"Origin": "http://testserver", "Content-Type": "application/json"}
 

@@ -14,6 +14,7 @@ from airflow_sparktune.driver.spark.session import start_session
 from tests.driver import spark_objectives
 
 ROOT = Path(__file__).parents[2]
+pytest.register_assert_rewrite("tests.driver.engines.suite")  # shows values when an assert fails
 
 
 @pytest.fixture(scope="session")

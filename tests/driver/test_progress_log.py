@@ -10,7 +10,7 @@ from airflow_sparktune.driver.progress_log import ProgressLog
 from airflow_sparktune.study.journal.events import TrialChanged
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
-from airflow_sparktune.testing.samples import SPEC, opened
+from tests.study.journal_samples import SPEC, opened
 
 
 def logged(caplog: pytest.LogCaptureFixture, study: Study, number: int, **ended: Any) -> tuple[str, str]:

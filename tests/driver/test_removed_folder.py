@@ -10,8 +10,8 @@ from airflow_sparktune.errors import Superseded
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.trial import TrialState
-from airflow_sparktune.testing.samples import follow, opened, write
 from tests.driver.world import EngineGone, World, by_x, spec, stop_at
+from tests.study.journal_samples import follow, opened, write
 
 
 def removing(world: World, *, at: float, then: object = None) -> object:

@@ -17,7 +17,7 @@ from airflow_sparktune import connections, load_study
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.storage import connections as opened_by
 from airflow_sparktune.study.storage import open_storage
-from airflow_sparktune.testing.samples import closed, opened, write
+from tests.study.journal_samples import closed, opened, write
 from tests.study.s3.conftest import BUCKET, proxy, s3_server  # noqa: F401 - fixtures
 from tests.study.s3.faulty_proxy import FaultyProxy, Request
 

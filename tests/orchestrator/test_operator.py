@@ -5,7 +5,6 @@ from __future__ import annotations
 import grp
 import hashlib
 import inspect
-import json
 import os
 import sys
 import threading

@@ -17,8 +17,8 @@ from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import LocalStorage
 from airflow_sparktune.study.study import Study
-from airflow_sparktune.testing.samples import opened, trial, write
 from tests.orchestrator.conftest import Store
+from tests.study.journal_samples import opened, trial, write
 
 
 class Refusing(Store):

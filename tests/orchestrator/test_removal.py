@@ -13,7 +13,7 @@ from airflow_sparktune.orchestrator.after import remove_old_studies
 from airflow_sparktune.study.airflow_task import AirflowTask, write_task
 from airflow_sparktune.study.record.keep import Keep
 from airflow_sparktune.study.storage import open_storage
-from airflow_sparktune.testing.samples import opened, trial, write
+from tests.study.journal_samples import opened, trial, write
 
 AGO = time.time() - 10 * 86_400.0
 

@@ -20,7 +20,7 @@ from airflow_sparktune.study.record.keep import Keep
 from airflow_sparktune.study.record.retention import find, removable
 from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.storage import MemoryStorage, Storage
-from airflow_sparktune.testing.samples import SPEC, follow, line, opened, trial
+from tests.study.journal_samples import SPEC, follow, line, opened, trial
 from tests.study.test_hostile import JSON, ODD, STREAM, WHOLE, everything
 
 DEEPER = b"[" * 100_000

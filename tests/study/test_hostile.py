@@ -24,7 +24,7 @@ from airflow_sparktune.study.result import summary, trial_row
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import LocalStorage, MemoryStorage, Storage
 from airflow_sparktune.study.trial import Failure, FailureKind, TrialState
-from airflow_sparktune.testing.samples import (
+from tests.study.journal_samples import (
     BEGAN,
     SPEC,
     chunk,

@@ -19,7 +19,7 @@ from airflow_sparktune.study.result import iso, summary, trial_row
 from airflow_sparktune.study.retuning.decision import Decision, Measured, Outcome, Standing
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialOrigin, TrialPurpose, TrialState
-from airflow_sparktune.testing.samples import BEGAN, SPEC, closed, opened, trial, trial_data
+from tests.study.journal_samples import BEGAN, SPEC, closed, opened, trial, trial_data
 
 
 def replayed(*events: Event) -> Study:

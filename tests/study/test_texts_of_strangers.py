@@ -24,7 +24,7 @@ from airflow_sparktune.study.retuning.decision import Decision, Measured, Outcom
 from airflow_sparktune.study.retuning.starts import Incumbent
 from airflow_sparktune.study.stop_request import request_stop, stop_requested
 from airflow_sparktune.study.storage import MemoryStorage
-from airflow_sparktune.testing.samples import opened, trial
+from tests.study.journal_samples import opened, trial
 
 FORGED = "ann\n2026-01-01 ERROR \x1b[2J\u202eforged\x85line\u2028"
 PLAIN = "ann 2026-01-01 ERROR [2Jforged line"

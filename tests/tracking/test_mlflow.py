@@ -18,10 +18,10 @@ from airflow_sparktune.study.retuning.decision import Decision, Measured, Outcom
 from airflow_sparktune.study.retuning.starts import Incumbent
 from airflow_sparktune.study.storage import MemoryStorage
 from airflow_sparktune.study.trial import Failure, FailureKind, TrialOrigin, TrialPurpose, TrialState
-from airflow_sparktune.testing.samples import BEGAN, SPEC, TrialChanged, closed, follow, opened, trial, write
 from airflow_sparktune.tracking.follow import error_line, mirror_while
 from airflow_sparktune.tracking.mlflow import MlflowTracker, connect
 from airflow_sparktune.tracking.server_address import server_variables
+from tests.study.journal_samples import BEGAN, SPEC, TrialChanged, closed, follow, opened, trial, write
 from tests.tracking.fake_mlflow import FakeMlflow, Refusal
 
 TASK = AirflowTask(dag_id="churn", task_id="tune", run_id="r1", map_index=2, url="http://airflow/x")

@@ -13,7 +13,7 @@ import pytest
 
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.trial import TrialState
-from airflow_sparktune.testing.samples import BEGAN, closed, opened, trial, write
+from tests.study.journal_samples import BEGAN, closed, opened, trial, write
 from tests.tracking.servers import Proxy, mlflow_server, proxy_of, runs_of
 
 pytestmark = pytest.mark.integration

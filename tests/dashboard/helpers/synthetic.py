@@ -15,7 +15,7 @@ from airflow_sparktune.study.space import choice, loguniform, uniform, uniformin
 from airflow_sparktune.study.space.dimensions import dimensions
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
-from airflow_sparktune.testing.samples import line
+from tests.study.journal_samples import line
 
 SPACE = {
     "lr": loguniform(1e-4, 1.0),

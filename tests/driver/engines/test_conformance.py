@@ -15,8 +15,16 @@ from airflow_sparktune.driver.engines.simulated import Ending, SimulatedEngine, 
 from airflow_sparktune.driver.engines.spark import SparkEngine
 from airflow_sparktune.driver.fmin.lane import FunctionLane
 from airflow_sparktune.executor.evaluate import Call, run
-from airflow_sparktune.testing import EngineSuite, LaneSuite
-from airflow_sparktune.testing.engine import PATIENCE_S, TASK, OpenLane, call, ends, objective
+from tests.driver.engines.suite import (
+    PATIENCE_S,
+    TASK,
+    EngineSuite,
+    LaneSuite,
+    OpenLane,
+    call,
+    ends,
+    objective,
+)
 
 
 def play(call: Call) -> Ending:

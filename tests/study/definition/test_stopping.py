@@ -9,7 +9,7 @@ import pytest
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.stopping import RULES, StopReason, StopRequested, label, rules_of, still_ends
 from airflow_sparktune.study.stopping.losses import LossThreshold
-from airflow_sparktune.testing.samples import trial
+from tests.study.journal_samples import trial
 
 
 def spec(**given: Any) -> Spec:

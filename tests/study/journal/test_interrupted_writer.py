@@ -14,7 +14,7 @@ from airflow_sparktune.study.journal.problems import Problems
 from airflow_sparktune.study.journal.reader import StreamReader
 from airflow_sparktune.study.journal.writer import StreamWriter
 from airflow_sparktune.study.storage import MemoryStorage
-from airflow_sparktune.testing.samples import closed, opened, trial, write
+from tests.study.journal_samples import closed, opened, trial, write
 
 
 class Killed(BaseException):

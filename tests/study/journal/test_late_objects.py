@@ -7,7 +7,7 @@ import pytest
 from airflow_sparktune.study.journal.follow import read_whole
 from airflow_sparktune.study.journal.streams import FOLDER
 from airflow_sparktune.study.storage import MemoryStorage
-from airflow_sparktune.testing.samples import chunk, follow, losses, opened, trial, write
+from tests.study.journal_samples import chunk, follow, losses, opened, trial, write
 
 STREAM = "0002-0a0b0c0d"
 

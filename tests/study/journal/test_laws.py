@@ -21,7 +21,7 @@ from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.result import summary, trial_row
 from airflow_sparktune.study.storage import MemoryStorage
 from airflow_sparktune.study.study import Study
-from airflow_sparktune.testing.samples import BEGAN, Raw, closed, data, opened, trial, write
+from tests.study.journal_samples import BEGAN, Raw, closed, data, opened, trial, write
 
 LOSSES = st.none() | st.floats(-2, 2) | st.integers(-2, 2)
 EVENTS = st.one_of(

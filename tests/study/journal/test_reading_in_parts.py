@@ -9,7 +9,7 @@ import pytest
 from airflow_sparktune.errors import StorageUnavailable
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.storage import MemoryStorage
-from airflow_sparktune.testing.samples import follow, opened, trial, write
+from tests.study.journal_samples import follow, opened, trial, write
 
 
 class Counted(MemoryStorage):

@@ -20,7 +20,7 @@ import pytest
 from airflow_sparktune.errors import StorageError, StorageUnavailable
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.storage import FsspecStorage, LocalStorage, modified, open_storage, share
-from airflow_sparktune.testing.samples import follow, opened, trial, write
+from tests.study.journal_samples import follow, opened, trial, write
 
 STEPS = ["os.fsync", "os.replace"]
 
@@ -559,7 +559,7 @@ def test_a_url_without_fsspec(monkeypatch: pytest.MonkeyPatch) -> None:
 WRITER = """
 import sys
 from airflow_sparktune.study.storage import LocalStorage
-from airflow_sparktune.testing.samples import opened, trial, write
+from tests.study.journal_samples import opened, trial, write
 writer = write(LocalStorage(sys.argv[1]), 1, [opened()])
 for number in range(100_000):
     writer.append(trial(number))

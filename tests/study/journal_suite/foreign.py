@@ -7,7 +7,7 @@ import pytest
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.journal.streams import FOLDER, MOST_ATTEMPTS, next_attempt
 from airflow_sparktune.study.storage import Storage
-from airflow_sparktune.testing.samples import chunk, follow, line, losses, opened, trial, write
+from tests.study.journal_samples import chunk, follow, line, losses, opened, trial, write
 
 STREAM = "0001-0a0b0c0d"
 OLDER, NEWER = "0002-00000000", "0002-ffffffff"

@@ -6,7 +6,7 @@ import pytest
 
 from airflow_sparktune.study.journal.events import Prefix
 from airflow_sparktune.study.storage import Storage
-from airflow_sparktune.testing.samples import (
+from tests.study.journal_samples import (
     chunk,
     data,
     follow,

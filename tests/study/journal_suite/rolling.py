@@ -8,7 +8,7 @@ from airflow_sparktune.study.journal.events import Prefix
 from airflow_sparktune.study.journal.streams import FOLDER
 from airflow_sparktune.study.journal.writer import GATHER
 from airflow_sparktune.study.storage import Storage
-from airflow_sparktune.testing.samples import chunk, closed, follow, losses, opened, trial, write
+from tests.study.journal_samples import chunk, closed, follow, losses, opened, trial, write
 from tests.study.journal_suite.disturbed import Disturbed
 
 OLDER, NEWER = "0002-00000000", "0002-ffffffff"

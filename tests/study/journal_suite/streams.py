@@ -13,7 +13,7 @@ from airflow_sparktune.study.journal.reader import StreamReader
 from airflow_sparktune.study.journal.streams import FOLDER
 from airflow_sparktune.study.journal.writer import StreamWriter
 from airflow_sparktune.study.storage import Storage
-from airflow_sparktune.testing.samples import Raw, follow, losses, opened, trial, write
+from tests.study.journal_samples import Raw, follow, losses, opened, trial, write
 
 OLDER, NEWER = "0002-00000000", "0002-ffffffff"
 

@@ -8,7 +8,7 @@ from airflow_sparktune.errors import Superseded
 from airflow_sparktune.study.journal.events import Prefix
 from airflow_sparktune.study.journal.streams import FOLDER, streams
 from airflow_sparktune.study.storage import Storage
-from airflow_sparktune.testing.samples import closed, follow, losses, opened, trial, write
+from tests.study.journal_samples import closed, follow, losses, opened, trial, write
 
 OLDER, NEWER = "0002-00000000", "0002-ffffffff"
 

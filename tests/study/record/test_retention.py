@@ -21,7 +21,7 @@ from airflow_sparktune.study.record.entries import Action
 from airflow_sparktune.study.record.keep import Keep
 from airflow_sparktune.study.record.retention import SILENT_S, find, removable, remove_all
 from airflow_sparktune.study.storage import LocalStorage, open_storage
-from airflow_sparktune.testing.samples import BEGAN, SPEC, chunk, closed, opened, trial, write
+from tests.study.journal_samples import BEGAN, SPEC, chunk, closed, opened, trial, write
 
 DAY_S = 86_400.0
 
