@@ -19,7 +19,7 @@ from airflow_sparktune.study import space as spaces
 from airflow_sparktune.study.json_values import plain, scalar
 from airflow_sparktune.study.space import Choice, Number
 from airflow_sparktune.study.space.dimensions import Dimension, dimensions, name_of
-from airflow_sparktune.study.space.nodes import Way
+from airflow_sparktune.study.space.nodes import Way, replaced
 
 
 def hyperopt_space(space: Any) -> tuple[Any, tuple[Dimension, ...]]:
@@ -34,7 +34,7 @@ def hyperopt_space(space: Any) -> tuple[Any, tuple[Dimension, ...]]:
             expression = pyll.as_apply(space)
             return expression, _checked(expression, reference)
     tree = spaces.parse(space)
-    return _write(tree), dimensions(tree)
+    return replaced(tree, _write), dimensions(tree)
 
 
 def read_dimensions(expression: Any) -> tuple[Dimension, ...]:
@@ -64,28 +64,20 @@ def _contains_hyperopt(found: Any) -> bool:
             return False
 
 
-def _write(tree: Any, path: str = "") -> Any:
-    """Return our space as a hyperopt expression; labels are the paths of `spaces.walk`."""
-    label = path or "value"
-    match tree:
-        case Number(kind, args):
-            if kind == "uniformint":  # the only form of hp.uniformint that atpe can read
-                return pyll.scope.int(hp.quniform(label, *args, 1))
+def _write(label: str, dimension: Number | Choice, options: list[Any]) -> Any:
+    """Return a dimension of ours as a hyperopt expression; `options` are those of a choice."""
+    match dimension:
+        case Choice(_, None):
+            return hp.choice(label, options)
+        case Choice(_, weights):
+            return hp.pchoice(label, list(zip(weights or (), options, strict=True)))
+        case Number("uniformint", args):  # the only form of hp.uniformint that atpe can read
+            return pyll.scope.int(hp.quniform(label, *args, 1))
+        case Number("loguniform" | "qloguniform" as kind, (low, high, *step)):
             # hyperopt takes the logarithms of the bounds as arguments.
-            if kind in ("loguniform", "qloguniform"):
-                args = (math.log(args[0]), math.log(args[1]), *args[2:])
+            return getattr(hp, kind)(label, math.log(low), math.log(high), *step)
+        case Number(kind, args):
             return getattr(hp, kind)(label, *args)
-        case Choice(options, weights):
-            nested = [_write(option, f"{label}[{index}]") for index, option in enumerate(options)]
-            if weights is None:
-                return hp.choice(label, nested)
-            return hp.pchoice(label, list(zip(weights, nested, strict=True)))
-        case Mapping():
-            return {key: _write(item, f"{path}.{key}" if path else key) for key, item in tree.items()}
-        case list():
-            return [_write(item, f"{path}[{index}]") for index, item in enumerate(tree)]
-        case _:
-            return tree
 
 
 def _read(node: Any, way: Way = (), *, whole: bool = False, any_value: bool = False) -> Iterator[Dimension]:

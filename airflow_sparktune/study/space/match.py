@@ -9,7 +9,7 @@ from typing import Any
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.json_values import UNQUOTED, is_numeric, plain, shown
 from airflow_sparktune.study.space.dimensions import Dimension, dimensions
-from airflow_sparktune.study.space.nodes import Choice, Number
+from airflow_sparktune.study.space.nodes import replaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +29,8 @@ class Computed:
 
 def parameters(tree: Any) -> Any:
     """Return a result of `space.parse` with a `Parameter` in the place of each dimension."""
-    return _with_rows(tree, "", {row.label: row for row in dimensions(tree)})
-
-
-def _with_rows(tree: Any, path: str, rows: Mapping[str, Dimension]) -> Any:
-    label = path or "value"  # as in `space.walk`
-    match tree:
-        case Number():
-            return Parameter(rows[label])
-        case Choice(options):
-            below = (_with_rows(option, f"{label}[{index}]", rows) for index, option in enumerate(options))
-            return Parameter(rows[label], tuple(below))
-        case Mapping():
-            return {
-                key: _with_rows(item, f"{path}.{key}" if path else key, rows) for key, item in tree.items()
-            }
-        case list():
-            return [_with_rows(item, f"{path}[{index}]", rows) for index, item in enumerate(tree)]
-        case _:
-            return tree
+    rows = {row.label: row for row in dimensions(tree)}
+    return replaced(tree, lambda label, _, options: Parameter(rows[label], tuple(options)))
 
 
 def point_of(tree: Any, params: Any, *, at: str = "params") -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,6 +103,30 @@ def walk(tree: Any, path: str = "", way: Way = ()) -> Iterator[tuple[str, Number
         case list():
             for index, item in enumerate(tree):
                 yield from walk(item, f"{path}[{index}]", way)
+
+
+def replaced(tree: Any, replace: Callable[[str, Number | Choice, list[Any]], Any], path: str = "") -> Any:
+    """Return the space with `replace(label, dimension, options)` in the place of each dimension.
+
+    Labels are those of `walk`. `options` are those of a choice, after the same replacement.
+    """
+    match tree:
+        case Number():
+            return replace(path or "value", tree, [])
+        case Choice():
+            label = path or "value"
+            options = [
+                replaced(option, replace, f"{label}[{index}]") for index, option in enumerate(tree.options)
+            ]
+            return replace(label, tree, options)
+        case Mapping():
+            return {
+                key: replaced(item, replace, f"{path}.{key}" if path else key) for key, item in tree.items()
+            }
+        case list():
+            return [replaced(item, replace, f"{path}[{index}]") for index, item in enumerate(tree)]
+        case _:
+            return tree
 
 
 def is_number(value: Any) -> bool:
