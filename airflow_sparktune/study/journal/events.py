@@ -289,5 +289,5 @@ def to_json(event: Event) -> dict[str, Any]:
     """Return the event as plain JSON values."""
     data = {"event": event.KIND, **event.to_json()}
     if event.reserved is None:  # of an engine that does not charge
-        del data["reserved"]
+        data.pop("reserved", None)
     return data
