@@ -16,6 +16,7 @@ from airflow_sparktune.orchestrator.deploy.launcher import Launcher, launcher_to
 from airflow_sparktune.orchestrator.deploy.run import run_job
 from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
 from airflow_sparktune.orchestrator.progress import followed
+from airflow_sparktune.printable import printable
 from airflow_sparktune.study.study import Study
 
 # Seconds between two updates of the progress bar.
@@ -42,7 +43,7 @@ def submit(job: Job, *, before: Study, master: str, conf: Mapping[str, Any]) -> 
     except SparktuneError as error:
         # The driver's last lines; without a terminal, they have been printed.
         if live and error.__cause__ is not None and str(error.__cause__) not in str(error):
-            click.echo(str(error.__cause__), err=True)
+            click.echo(printable(str(error.__cause__)), err=True)
         raise
     if found.known_before:
         click.echo(f"the study at {job.address} already has a result")

@@ -325,6 +325,25 @@ def test_an_error_of_the_provider_is_not_retried(operator, run, spark_submit) ->
     assert note() is None
 
 
+@pytest.mark.parametrize("option", ["yarn_track_via_rm_api", "track_driver_via_k8s_api"])
+def test_options_of_a_cluster_are_refused_elsewhere(operator, run, spark_submit, option) -> None:
+    """The provider's message fails the task permanently."""
+    note = spark_submit("works")
+    with pytest.raises(AirflowFailException, match=f"`{option}=True` requires Spark master to be"):
+        run(operator(**{option: True}))
+    assert note() is None
+
+
+@pytest.mark.parametrize("behaviour", ["works", "dies early"])
+def test_commands_after_the_submission(operator, run, spark_submit, tmp_path, behaviour) -> None:
+    """The provider's `post_submit_commands` run once, whatever became of the driver."""
+    spark_submit(behaviour)
+    done = tmp_path / "done"
+    with suppress(DriverLost):
+        run(operator(post_submit_commands=[f"mkdir {done}"]))
+    assert done.is_dir()
+
+
 def test_yarn_without_the_resource_managers_api(operator, run, spark_submit, capsys) -> None:
     """By default the provider refuses cluster mode there; a study needs no reconnection, and says so."""
     spark_submit("works", master="yarn")
