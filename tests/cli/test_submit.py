@@ -12,7 +12,7 @@ import pytest
 from airflow_sparktune.cli import main
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.storage import LocalStorage
-from airflow_sparktune.testing.samples import closed, opened, trial, write
+from tests.study.journal_samples import closed, opened, trial, write
 
 SPEC = Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=2)
 
