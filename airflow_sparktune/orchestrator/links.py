@@ -1,4 +1,4 @@
-"""The operator link "Tuning", for users whose role does not show plugin tabs."""
+"""The operator links: "Tuning", for users whose role does not show plugin tabs, and "Spark UI"."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from urllib.parse import quote, urlsplit
 
 from airflow.plugins_manager import AirflowPlugin
 from airflow.sdk import BaseOperatorLink
+
+from airflow_sparktune.study.study import Study
 
 if TYPE_CHECKING:
     from airflow.models.taskinstancekey import TaskInstanceKey
@@ -40,3 +42,19 @@ class SparktuneLinks(AirflowPlugin):
 
     name = "sparktune_links"
     operator_extra_links = [TuningLink()]  # noqa: RUF012 - Airflow declares it as an instance variable
+
+
+class SparkUiLink(BaseOperatorLink):
+    """A link that works as soon as Spark has reported its UI; Airflow updates it at the end of the task."""
+
+    name = "Spark UI"
+
+    def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:  # type: ignore[override]  # noqa: ARG002
+        """Return the address that the operator has found. Airflow calls this on the worker."""
+        return operator.spark_ui or ""
+
+
+def spark_ui(study: Study) -> str | None:
+    """Return the address of the newest Spark application's page."""
+    spark = study.attempts[-1].spark if study.attempts else None
+    return spark.web_page(ended=study.closed is not None) if spark else None

@@ -25,11 +25,10 @@ from airflow_sparktune.orchestrator.deploy.user_code import (
     script_imports,
 )
 from airflow_sparktune.orchestrator.lineage import collect_inputs, study_facets
+from airflow_sparktune.orchestrator.links import SparkUiLink, spark_ui
 from airflow_sparktune.orchestrator.production import find_alias, notify, require_alias
 from airflow_sparktune.orchestrator.progress import KEY, PERIOD_S, followed, progress
 from airflow_sparktune.orchestrator.secrets import refuse_secrets
-from airflow_sparktune.orchestrator.segments import segment_of
-from airflow_sparktune.orchestrator.spark_ui import SparkUiLink, spark_ui
 from airflow_sparktune.orchestrator.task_study import (
     address_of,
     airflow_task_of,
@@ -37,6 +36,7 @@ from airflow_sparktune.orchestrator.task_study import (
     claim,
     code_bases,
     moment_of,
+    segment_of,
     share_storage,
     warn_of_local_storage,
 )

@@ -28,7 +28,7 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": ["airflow_sparktune.orchestrator.operator"],
             }
         ],
-        "extra-links": ["airflow_sparktune.orchestrator.spark_ui.SparkUiLink"],
+        "extra-links": ["airflow_sparktune.orchestrator.links.SparkUiLink"],
         "task-decorators": [
             {
                 "name": "sparktune",

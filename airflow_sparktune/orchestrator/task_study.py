@@ -1,4 +1,4 @@
-"""The study of a task instance: its address, its generation, and the code beside its DAG.
+"""The study of a task instance: its address, generation and segment, and the code beside its DAG.
 
 Retries of a task share a generation; a clear starts the next one. A deleted DAG run may be triggered again
 under its id. Its task must not find the old studies, but they are in the folder of that id. Airflow's task
@@ -8,13 +8,15 @@ tell the two runs apart.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import secrets
 import sys
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.configuration import AIRFLOW_HOME
 from airflow.sdk.configuration import conf
@@ -205,3 +207,32 @@ def _folders_of(dag_file: Path, entries: tuple[str, ...]) -> tuple[Path, ...]:
     above = dag_file.resolve().parents
     folders = (Path(entry or ".").resolve() for entry in entries)
     return (dag_file.parent, *(each for each in folders if each in above and each != dag_file.parent))
+
+
+def segment_of(context: Context, given: str | None, arguments: dict[str, Any]) -> str | None:
+    """Return the given name, or a digest of the mapped arguments; None if the task is not mapped.
+
+    The map index is no part of it: lists change their order and length, and a champion must stay with its
+    segment. `arguments` are those of this instance by name.
+    """
+    if given is not None:
+        return given
+    index = context["ti"].map_index
+    if index is None or index < 0:
+        return None
+    mapped = _mapped(context, arguments)
+    text = json.dumps(mapped, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _mapped(context: Context, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments that the DAG maps, i.e. those that differ between instances."""
+    task = context["dag"].task_dict.get(context["ti"].task_id)  # as parsed, before its expansion
+    fixed = getattr(task, "partial_kwargs", {})
+    mapped = {name: value for name, value in arguments.items() if name not in fixed and value is not None}
+    if "op_kwargs" in arguments:  # a decorated task: one dict of arguments that are mapped individually
+        common = fixed.get("op_kwargs") or {}
+        mapped["op_kwargs"] = {
+            name: value for name, value in (arguments["op_kwargs"] or {}).items() if name not in common
+        }
+    return mapped

@@ -9,8 +9,8 @@ import pytest
 
 from airflow_sparktune.errors import StorageUnavailable
 from airflow_sparktune.orchestrator import progress as module
+from airflow_sparktune.orchestrator.links import SparkUiLink, spark_ui
 from airflow_sparktune.orchestrator.progress import KEY, progress
-from airflow_sparktune.orchestrator.spark_ui import SparkUiLink, spark_ui
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.events import Closed, Opened, SparkApplication, SparkStarted
 from airflow_sparktune.study.journal.follow import StudyFollower

@@ -9,8 +9,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import javaproperties
-
 from airflow_sparktune.errors import PlatformError
 from airflow_sparktune.orchestrator.deploy.job import Target
 
@@ -48,6 +46,8 @@ def conf_of(target: Target, *, settings: Mapping[str, str], fallbacks: Mapping[s
 
 def read_properties(path: Path) -> dict[str, str]:
     """Read a file in the format of spark-defaults.conf; raises PlatformError on failure."""
+    import javaproperties  # not above: it loads XML parsers, and every parse of a DAG file would pay for them
+
     try:
         with path.open(encoding="utf-8") as file:
             found: dict[str, str] = javaproperties.load(file)
@@ -59,6 +59,8 @@ def read_properties(path: Path) -> dict[str, str]:
 
 def write_properties(path: Path, conf: Mapping[str, str]) -> None:
     """Write the settings for `spark-submit --properties-file` to a file that only this user can read."""
+    import javaproperties
+
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         javaproperties.dump(conf, file, timestamp=False)

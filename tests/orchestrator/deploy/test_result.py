@@ -9,7 +9,7 @@ import pytest
 
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.errors import DriverLost, ObjectiveError, SpecError, describe
-from airflow_sparktune.orchestrator.verdict import verdict
+from airflow_sparktune.orchestrator.deploy.run import result_of
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.follow import StudyFollower, read_study
 from airflow_sparktune.study.stopping import StopReason
@@ -44,15 +44,15 @@ def finish(recorder: Recorder) -> None:
 def test_a_new_result_overrides_the_provider(address: str, failure: Exception | None) -> None:
     """The journal has precedence."""
     finish(opened(address))
-    assert verdict(address, spec=spec(), before=Study(), failure=failure).best.loss == 0.25
+    assert result_of(address, spec=spec(), before=Study(), failure=failure).best.loss == 0.25
 
 
 def test_an_earlier_result_counts_if_nothing_failed(address: str) -> None:
     """A script that finds an existing result opens no attempt."""
     finish(opened(address))
-    assert verdict(address, spec=None, before=read_study(address).study, failure=None).best.loss == 0.25
+    assert result_of(address, spec=None, before=read_study(address).study, failure=None).best.loss == 0.25
     with pytest.raises(DriverLost, match="none did in this try; application_1"):
-        verdict(address, spec=None, before=read_study(address).study, failure=FAILURE)
+        result_of(address, spec=None, before=read_study(address).study, failure=FAILURE)
 
 
 def test_the_error_of_a_reconnected_driver(address: str) -> None:
@@ -61,14 +61,14 @@ def test_the_error_of_a_reconnected_driver(address: str) -> None:
     before = read_study(address).study
     recorder.close(StopReason.ERROR, error=describe(ObjectiveError("no such module")))
     with pytest.raises(ObjectiveError, match="no such module"):
-        verdict(address, spec=spec(), before=before, failure=FAILURE)
+        result_of(address, spec=spec(), before=before, failure=FAILURE)
 
 
 def test_an_earlier_error_is_not_raised_again(address: str) -> None:
     """An error of an earlier try is not raised again."""
     opened(address).close(StopReason.ERROR, error=describe(ObjectiveError("no such module")))
     with pytest.raises(DriverLost, match="application_1 ended"):
-        verdict(address, spec=spec(), before=read_study(address).study, failure=FAILURE)
+        result_of(address, spec=spec(), before=read_study(address).study, failure=FAILURE)
 
 
 def test_an_application_that_leaves_nothing(address: str) -> None:
@@ -76,7 +76,7 @@ def test_an_application_that_leaves_nothing(address: str) -> None:
     with pytest.raises(
         SpecError, match=r"but there is none; a script must tune with airflow_sparktune\.Spark"
     ):
-        verdict(address, spec=None, before=Study(), failure=None)
+        result_of(address, spec=None, before=Study(), failure=None)
 
 
 OTHER = {"objective_kwargs": {"try": 2}}
@@ -91,7 +91,7 @@ def test_the_result_of_another_study(address: str, failure: Exception | None) ->
     with pytest.raises(
         DriverLost, match=r"now holds another study \(objective_kwargs\['try'\] changed\); a retry"
     ):
-        verdict(address, spec=spec(**OTHER), before=before, failure=failure)
+        result_of(address, spec=spec(**OTHER), before=before, failure=failure)
 
 
 def test_the_error_of_another_study(address: str) -> None:
@@ -100,7 +100,7 @@ def test_the_error_of_another_study(address: str) -> None:
     before = read_study(address).study
     recorder.close(StopReason.ERROR, error=describe(ObjectiveError("no such module")))
     with pytest.raises(DriverLost, match="now holds another study"):
-        verdict(address, spec=spec(**OTHER), before=before, failure=FAILURE)
+        result_of(address, spec=spec(**OTHER), before=before, failure=FAILURE)
 
 
 def test_an_earlier_result_of_another_study(address: str) -> None:
@@ -108,6 +108,6 @@ def test_an_earlier_result_of_another_study(address: str) -> None:
     finish(opened(address))
     before = read_study(address).study
     with pytest.raises(DriverLost, match="now holds another study"):
-        verdict(address, spec=spec(**OTHER), before=before, failure=None)
+        result_of(address, spec=spec(**OTHER), before=before, failure=None)
     with pytest.raises(DriverLost, match="none did in this try; application_1"):
-        verdict(address, spec=spec(**OTHER), before=before, failure=FAILURE)
+        result_of(address, spec=spec(**OTHER), before=before, failure=FAILURE)
