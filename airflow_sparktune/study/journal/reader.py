@@ -94,6 +94,8 @@ class StreamReader:
             except ValueError:
                 junk += 1
                 self._skip(chunk, "is torn, or not written by a driver; invalid lines were skipped")
+                if not line.endswith(b"\n"):  # cut off: another chunk may hold this event whole
+                    self.seen = number - 1
             else:
                 if event is not None:
                     yield event

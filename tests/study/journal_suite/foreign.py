@@ -85,11 +85,11 @@ class ForeignSuite:
         writer = write(storage, 1, [opened()], [trial(0, 0.5)], stream=STREAM)
         storage.write(chunk(STREAM, 2, 99_999_999), b"{}")
         follower = follow(storage)
-        assert losses(follower.study) == {}
+        assert losses(follower.study) == {0: 0.5}
         writer.append(trial(1, 0.25))
         writer.commit()
         follower.refresh()
-        assert losses(follower.study) == {1: 0.25}
+        assert losses(follower.study) == {0: 0.5, 1: 0.25}
 
     def test_an_attempt_is_numbered_after_those_that_have_opened(self, storage: Storage) -> None:
         """A folder with a higher number but without an opened attempt does not affect the next number."""

@@ -83,6 +83,18 @@ class RollingSuite:
         assert (follower.study.changes, losses(follower.study)) == (3, {0: 0.5})
         assert follower.problems == []
 
+    @pytest.mark.parametrize("keep", range(2, 300, 33))
+    def test_rolling_that_tore_its_chunk(self, storage: Storage, keep: int) -> None:
+        """If a driver dies while it writes the whole stream, the old chunks still hold every event."""
+        writer = write(storage, 1, [opened()], [trial(0)], [trial(0, 0.5)], [trial(1, 0.25)])
+        lines = b"".join(
+            storage.read(chunk(writer.stream, number)).rstrip(b"\n") + b"\n" for number in (1, 2, 3, 4)
+        )
+        storage.write(chunk(writer.stream, 1, 4), lines[:-keep])
+        follower = follow(storage)
+        assert (follower.study.changes, losses(follower.study)) == (4, {0: 0.5, 1: 0.25})
+        assert follower.prefix[-1].events == 4
+
     def test_a_long_stream_that_was_never_closed_takes_few_reads(self, storage: Storage) -> None:
         """Segments are gathered while they are written, and a follower in the middle reads nothing twice."""
         writer = write(storage, 1, [opened()], *([trial(number)] for number in range(3 * GATHER // 2)))
