@@ -86,10 +86,11 @@ def removable(
 ) -> list[Found]:
     """Return the studies that may be removed, oldest first.
 
-    A study that a retry may continue is kept: one without a verdict, until it has been silent for a day and
-    its run has ended, as `has_ended` tells for an address. Kept, too, are the studies that the record of
-    champions needs: the one that found the champion, the one that last confirmed it, and the one whose winner
-    waits for promotion. If a task's record cannot be read, all of its studies are kept.
+    A study is kept while its run goes on, as `has_ended` tells for an address, because a retry may continue
+    it, and tasks after it may read it. One without a verdict is kept until it has been silent for a day, too.
+    Kept, too, are the studies that the record of champions needs: the one that found the champion, the one
+    that last confirmed it, and the one whose winner waits for promotion. If a task's record cannot be read,
+    all of its studies are kept.
     """
     extra: list[Found] = []
     for _, studies in groupby(sorted(found, key=lambda each: each.series), key=lambda each: each.task):
@@ -99,7 +100,7 @@ def removable(
         try:
             needed = set(map(_canonical, in_production(offered[0].task)))
             free = [each for each in offered if _canonical(each.address) not in needed]
-            extra += [each for each in free if each.verdict or has_ended(each.address)]
+            extra += [each for each in free if has_ended(each.address)]
         except SparktuneError as error:
             problems.append(f"no study of this task is removed: {error}")
     return sorted(extra, key=lambda each: each.last_event)
