@@ -92,6 +92,8 @@ def promote(study: Study, address: str, *, at: float, by: str) -> Promotion:
         except Outdated as error:
             refused = f"the winner is outdated: {error}"
     champion = champions.current()
+    if entry is not None and (champion is None or champion.number < entry.number):
+        champion = entry  # a storage may not list a file right after it was written
     if entry is not None and champion is not None and champion.number != entry.number:
         refused = f"{entry.title} promoted it before, and {champion.title} is the champion since"
     return Promotion(params=_in_production(study, champion), champion=champion, refused=refused)
@@ -109,14 +111,10 @@ def decision_in_force(study: Study, address: str, champions: Champions) -> Decis
     champion = champions.current()
     basis = study.starts.basis if study.starts else None
     unchanged = basis is None or basis.champion == (champion.number if champion else None)
-    waits = study.spec is not None and study.spec.promote == "manual"
-    if decision.changes_production:
-        mine = (without_connection(address), decision.params)
-        in_production = champion is not None and (champion.study, champion.params) == mine
-        stands = in_production or (waits and unchanged)
-    else:
-        stands = unchanged
-    if not stands:
+    mine = (without_connection(address), decision.params)
+    in_production = champion is not None and (champion.study, champion.params) == mine
+    # A winner that is on record, with the champion unchanged, waits for promotion, or is not listed yet.
+    if not unchanged and not (decision.changes_production and in_production):
         since = f"{champion.title} is the champion since" if champion else "there is no champion any more"
         return decision.outdated(since, params=_in_production(study, champion))
     if decision.outcome is Outcome.KEPT and champion is not None and _compared_with_another(study, champion):

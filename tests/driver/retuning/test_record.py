@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,12 @@ from airflow_sparktune.driver.engines.simulated import Ending
 from airflow_sparktune.driver.retuning import retuning
 from airflow_sparktune.errors import Superseded
 from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.study.airflow_task import AirflowTask, write_task
 from airflow_sparktune.study.record.entries import Action
-from airflow_sparktune.study.record.promotion import decision_in_force, put_on_record
+from airflow_sparktune.study.record.promotion import decision_in_force, promote, put_on_record
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.retuning.decision import Outcome
-from airflow_sparktune.study.storage import Storage, clear, open_storage
+from airflow_sparktune.study.storage import FsspecStorage, Storage, clear, open_storage
 from tests.driver.retuning import weeks as weeks_module
 from tests.driver.retuning.weeks import Play, Weeks, noisy
 
@@ -267,3 +269,38 @@ def test_an_outdated_decision_without_a_champion_keeps_the_incumbent(tmp_path: P
     assert weeks.actions() == [Action.KEPT, Action.OUTDATED]
     assert study.decision is not None
     assert study.decision.params == given
+
+
+class TestListedLate:
+    """A storage that does not list a file right after it was written changes no answer about production."""
+
+    @pytest.fixture
+    def late(self, weeks: Weeks, monkeypatch: pytest.MonkeyPatch) -> Weeks:
+        """Return weeks whose third entry is never listed."""
+
+        def names(storage: Storage, folder: str) -> list[str]:
+            return [name for name in listed(storage, folder) if name != "00000003.json"]
+
+        listed = FsspecStorage.names
+        weeks.run("w3", noisy(0.95), seed=5, promote="manual")
+        write_task(
+            weeks.address("w3"), AirflowTask(dag_id="churn", task_id="tune", run_id="w3", map_index=-1)
+        )
+        open_storage(weeks.record().address).remove(["00000003.json"])  # the proposal
+        monkeypatch.setattr(FsspecStorage, "names", names)
+        return weeks
+
+    def test_a_promotion(self, late: Weeks) -> None:
+        promotion = promote(late.study("w3"), late.address("w3"), at=2e9, by="ada")
+        assert promotion.refused is None
+        assert promotion.champion is not None
+        assert (promotion.champion.number, promotion.params) == (3, promotion.champion.params)
+
+    def test_a_decision(self, late: Weeks) -> None:
+        study = late.study("w3")
+        study.spec = replace(study.spec, promote="decision")  # type: ignore[type-var]
+        put_on_record(study, late.address("w3"), late.record(), at=2e9)
+        assert late.actions() == [Action.FIRST, Action.REPLACED]
+        in_force = decision_in_force(study, late.address("w3"), late.record())
+        assert in_force is not None
+        assert in_force.outcome is Outcome.REPLACED
