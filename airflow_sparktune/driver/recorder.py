@@ -27,7 +27,7 @@ from airflow_sparktune.study.journal.events import (
 )
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.journal.output import OutputWriter
-from airflow_sparktune.study.journal.streams import contents, next_attempt
+from airflow_sparktune.study.journal.streams import attempt_of, contents, next_attempt
 from airflow_sparktune.study.journal.writer import StreamWriter
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import Storage
@@ -64,7 +64,6 @@ class Recorder:
         writer: StreamWriter,
         study: Study,
         *,
-        earlier: Mapping[str, bytes] | None = None,
         grace_s: float = 0.0,
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
@@ -81,7 +80,7 @@ class Recorder:
         self.clock = clock
         self._earlier_s = study.elapsed_s
         self._opened = self._checked = self._alive_at = self._found = clock()
-        self._earlier = earlier or {}
+        self._earlier: Mapping[str, bytes] = {}
         self._slots: int | None = None
         self._earlier_slot_s = study.slots_s
         self._reserves = study.reserves
@@ -115,13 +114,13 @@ class Recorder:
                 f"a driver must read the whole journal, but may not read {follower.unreadable[0]}; "
                 "give this user the right to read it, or choose another storage"
             )
-        writer = StreamWriter(storage, next_attempt(storage))
+        free = next_attempt(storage)
+        follower.refresh()  # others may have written, or opened, since it was read
         study = follower.study if take_over else Study()
         takes = follower.prefix if take_over else ()
-        earlier = {path: data for each in takes for path, data in contents(storage, each.stream).items()}
-        recorder = cls(
-            storage, writer, study, earlier=earlier, grace_s=grace_s, wall=wall, clock=clock, sleep=sleep
-        )
+        taken = [attempt_of(each.stream) for each in follower.prefix]
+        writer = StreamWriter(storage, max([free - 1, *taken]) + 1)
+        recorder = cls(storage, writer, study, grace_s=grace_s, wall=wall, clock=clock, sleep=sleep)
         recorder._record(
             Opened(
                 **recorder._stamp(),
@@ -139,6 +138,9 @@ class Recorder:
         for trial in adopted:
             recorder.trial(trial)
         recorder.commit()
+        recorder._earlier = {
+            path: data for each in takes for path, data in contents(storage, each.stream).items()
+        }
         return recorder
 
     @property

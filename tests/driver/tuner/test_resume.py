@@ -7,10 +7,11 @@ import json
 import pytest
 
 from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane
-from airflow_sparktune.driver.recorder import ALIVE_S
+from airflow_sparktune.driver.recorder import ALIVE_S, Recorder
 from airflow_sparktune.driver.samplers.base import Suggestion
 from airflow_sparktune.driver.trial_queue import Start
 from airflow_sparktune.errors import StorageUnavailable, describe
+from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.trial import Trial, TrialOrigin, TrialState
@@ -23,6 +24,7 @@ from tests.driver.world import (
     lasting,
     stop_at,
 )
+from tests.study.journal_samples import SPEC, follow, losses, opened, trial, write
 
 OK, CANCELLED, RUNNING = TrialState.OK, TrialState.CANCELLED, TrialState.RUNNING
 
@@ -187,6 +189,32 @@ class TestTime:
         result = summary(world.storage.study())
         assert result.elapsed_s == 100.0
         assert 100.0 - ALIVE_S <= result.timing["wait_s"] <= 100.0
+
+
+class TestTakingOver:
+    """Between the reading of a journal and the opening of an attempt, an older driver may go on."""
+
+    def test_its_results_are_taken_over(self) -> None:
+        storage = MemoryStorage()
+        older = write(storage, 1, [opened()], [trial(0)])
+        follower = follow(storage)
+        older.append(trial(0, 0.5))
+        older.commit()
+        recorder = self.open(storage, follower)
+        assert (recorder.attempt, losses(recorder.study)) == (2, {0: 0.5})
+        assert losses(storage.study()) == {0: 0.5}
+
+    def test_an_attempt_that_has_begun_is_taken_over(self) -> None:
+        storage = MemoryStorage()
+        write(storage, 1, [opened()])
+        follower = follow(storage)
+        write(storage, 2, [opened(2, takes=follower.prefix)], [trial(0, 0.5)])
+        recorder = self.open(storage, follower)
+        assert (recorder.attempt, losses(recorder.study)) == (3, {0: 0.5})
+        assert losses(storage.study()) == {0: 0.5}
+
+    def open(self, storage: MemoryStorage, follower: StudyFollower) -> Recorder:
+        return Recorder.open(storage, follower, spec=SPEC, seed=1, dimensions=(), take_over=True)
 
 
 class TestClosing:
