@@ -30,7 +30,6 @@ from airflow_sparktune.study.record.settled import refuse_another_decision
 from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.stopping import Rule, StopReason, StopRequested
 from airflow_sparktune.study.storage import Storage
-from airflow_sparktune.study.storage.deadline import DeadlineStorage
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialPurpose
 
@@ -89,13 +88,17 @@ class Attempt:
         address: str | None,
         *,
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.reason: StopReason | None = None
         self.killed = False
         self._plan = plan
-        self._storage = DeadlineStorage(storage)
+        self._storage = storage
         self._address = address
         self._clock = clock
+        self._wall = wall
+        self._sleep = sleep
         self._recorder: Recorder | None = None
 
     def run(self, termination: Termination | None = None) -> StopReason:
@@ -168,7 +171,7 @@ class Attempt:
         it finishes in the meantime need not run again.
         """
         plan, spec = self._plan, self._plan.spec
-        follower = read_whole(self._storage)
+        follower = read_whole(self._storage, sleep=self._sleep)
         for problem in follower.problems:
             log.warning("journal: %s", problem)
         earlier = follower.study
@@ -198,6 +201,8 @@ class Attempt:
             adopted=plan.adopts(earlier, finished, goes_on=goes_on),
             grace_s=spec.storage_grace,
             clock=self._clock,
+            wall=self._wall,
+            sleep=self._sleep,
         )
         plan.opened(self._recorder.study)
         return self._recorder

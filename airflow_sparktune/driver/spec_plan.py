@@ -18,6 +18,7 @@ from airflow_sparktune.errors import Superseded
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.stopping import Rule, rules_of
 from airflow_sparktune.study.storage import Storage
+from airflow_sparktune.study.storage.deadline import DeadlineStorage
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialOrigin
 
@@ -77,7 +78,7 @@ def run_spec(storage: Storage, address: str, spec: Spec) -> int:
     engine = engines.create(spec)
     try:
         with closing(engine), terminable(engine.interrupt) as termination:
-            Attempt(SpecPlan(spec, engine), storage, address).run(termination)
+            Attempt(SpecPlan(spec, engine), DeadlineStorage(storage), address).run(termination)
     except Killed:
         return KILLED
     except Superseded as error:

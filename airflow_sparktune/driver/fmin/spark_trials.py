@@ -35,6 +35,7 @@ from airflow_sparktune.study.definition.file import with_retuning
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import Storage
+from airflow_sparktune.study.storage.deadline import DeadlineStorage
 from airflow_sparktune.study.study import Study
 
 # hyperopt's logger for SparkTrials, where users look for these messages.
@@ -255,7 +256,7 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         context = self._spark_context
         engine = SparkEngine(lambda: context)
         plan = FminPlan(search, engine, starts_over=self._starts_over, own=self._began)
-        attempt = Attempt(plan, self._storage, self._address)
+        attempt = Attempt(plan, DeadlineStorage(self._storage), self._address)
         try:
             # NoSuccess: fmin decides whether this is an error.
             with suppress(NoSuccess), closing(engine), terminable(engine.interrupt) as termination:
