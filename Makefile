@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 JAVA := $(VENV)/.java_home
 DAG ?= retune_digits
+SEEDS ?= 0-3000
 RUN = JAVA_HOME="$$(cat $(JAVA))" PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo ui test test-spark containers unit check docs bench release format clean
+.PHONY: help install demo ui test test-spark containers unit simulate check docs bench release format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -22,7 +23,7 @@ demo: install ## Let Airflow tune a model on Spark, and train it with the result
 ui: install ## Start Airflow with the example DAGs on http://localhost:8080
 	$(RUN) tools/ui.sh
 
-test: unit ## Run all tests
+test: unit simulate ## Run all tests
 	$(RUN) pytest -n 2 --dist loadscope -m "integration and not soak"
 
 test-spark: install ## Run the tests that need Spark with another release (SPARK=3.5.9), without Airflow
@@ -34,6 +35,9 @@ containers: install ## Build the images and test the stack of docker/; starts a 
 
 unit: install ## Run the tests that start neither Spark, nor Airflow, nor a browser
 	$(RUN) pytest -n auto -m 'not integration and not soak'
+
+simulate: install ## Run histories in which much goes wrong (SEEDS=0-100000), or tell one (SEEDS=17)
+	$(BIN)/python -m tests.simulation $(SEEDS) $(FAULT)
 
 check: install ## Lint, types, import contracts, container images
 	$(BIN)/ruff check

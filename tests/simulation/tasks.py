@@ -1,0 +1,284 @@
+"""The task instance of a run: its tries, as Airflow starts them, and what happens to each."""
+
+from __future__ import annotations
+
+import random
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from airflow_sparktune.driver.attempt import Attempt
+from airflow_sparktune.driver.engines.simulated import SimulatedEngine
+from airflow_sparktune.driver.termination import Killed, Termination
+from airflow_sparktune.errors import DriverLost, RecordError, SparktuneError, Superseded
+from airflow_sparktune.study.airflow_task import AirflowTask, write_task
+from airflow_sparktune.study.definition import Spec
+from airflow_sparktune.study.journal.follow import StudyFollower, read_study
+from airflow_sparktune.study.record.champions import Champions
+from airflow_sparktune.study.record.promotion import decision_in_force, promote
+from airflow_sparktune.study.stopping import StopReason
+from airflow_sparktune.study.storage import open_storage
+from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import TrialState
+from tests.simulation.invariants import follow
+from tests.simulation.plan import LuckyPlan, play
+from tests.simulation.processes import BEGAN, Died, Process
+from tests.simulation.storage import ROOT
+
+if TYPE_CHECKING:
+    from tests.simulation.history import History
+
+TASK = f"{ROOT}/churn/tune"
+MOST_TRIES = 12
+ENDED = (TrialState.OK, TrialState.FAILED)
+
+
+class Task:
+    """The task instance of one run, whose study is at `address`.
+
+    `cause` is what its entry of the record was written for, once it has succeeded.
+    """
+
+    def __init__(self, history: History, number: int) -> None:
+        chance = history.chance
+        self.run = f"r{number}"
+        self.generation = 0
+        self.ended = False
+        self.cause: str | None = None
+        self.manual = False
+        self._history = history
+        self._tries = 0
+        self._current: Process | None = None  # the try that Airflow listens to
+        self._terminations: dict[Process, Termination] = {}
+        self._seen: list[tuple[str, float, StudyFollower]] = []  # the study as it was when each try began
+        self._optimum = chance.random()
+        self._capacity = chance.choice((1, 2, 4))
+        self._keeps_studies = chance.random() < 0.5
+        self._unlucky = chance.choice((0, 1, 2, 3))  # the first tries to which something may happen
+        self._spec = _spec(number, chance)
+        self.begin(chance.uniform(0.0, 30.0))
+
+    @property
+    def address(self) -> str:
+        return f"{TASK}/{self.run}/g{self.generation}"
+
+    def begin(self, at: float) -> None:
+        """Start the next try at a time."""
+        self._tries += 1
+        process = self._history.spawn(
+            f"{self.run} try {self._tries}", partial(self._try, self.address), at=at
+        )
+        if self._tries <= self._unlucky:
+            process.on_step = Fate(self._history, self, process).step
+        self._current = process
+
+    def is_current(self, process: Process) -> bool:
+        """Return whether Airflow listens to a try; it ignores one that it holds for dead."""
+        return process is self._current
+
+    def terminate(self, process: Process) -> None:
+        """Send SIGTERM to the driver of a try, if it is running."""
+        if process in self._terminations:
+            self._terminations[process].on_sigterm(15, None)
+
+    def _try(self, address: str) -> None:
+        processes, process = self._history.processes, self._history.processes.current
+        processes.tell("starts")
+        try:
+            study = self._drive(address)
+            self._terminations.pop(process, None)
+            if process is self._current:
+                self._succeed(study, address)
+        except Died:
+            if processes.failure is None and process is self._current:
+                self.begin(process.at + self._history.chance.uniform(5.0, 60.0))
+            raise
+        except (SparktuneError, Killed) as error:
+            processes.tell(f"fails: {error!r:.150}")
+            if process is self._current:
+                self._fail(error)
+
+    def _drive(self, address: str) -> Study:
+        """Run a driver, unless the study has its result; return the study as the task then reads it."""
+        history, processes, process = self._history, self._history.processes, self._history.processes.current
+        task = AirflowTask(dag_id="churn", task_id="tune", run_id=self.run, map_index=-1)
+        write_task(address, task)
+        self._seen.append((address, processes(), follow(history.lake.files, address)))
+        if not read_study(address).study.answers(self._spec):
+            playing = partial(play, optimum=self._optimum, driver=process.name)
+            engine = SimulatedEngine(processes, playing, capacity=self._capacity)
+            plan = LuckyPlan(self._spec, engine, partial(history.invariants.studies.__setitem__, process))
+            self._terminations[process] = termination = Termination(engine.interrupt)
+            storage = open_storage(address)
+            times = {"clock": processes, "wall": processes.wall, "sleep": processes.sleep}
+            Attempt(plan, storage, address, **times).run(termination)
+        study = read_study(address).study
+        if not study.result_stands:
+            raise DriverLost("the driver ended without a verdict")
+        return study
+
+    def _succeed(self, study: Study, address: str) -> None:
+        """Do what the task does after its driver."""
+        history, processes, process = self._history, self._history.processes, self._history.processes.current
+        if self._keeps_studies:
+            try:
+                history.remove_old(lambda each: not history.may_go_on(each), but=address)
+            except SparktuneError as error:
+                processes.tell(f"removes nothing: {error}")
+        decision = decision_in_force(study, address, Champions(TASK))
+        if process is not self._current:
+            return
+        self.ended, self.cause = True, f"study {address} of {study.attempts[0].opened!r}"
+        if decision is not None and decision.changes_production and self._spec.promote == "decision":
+            history.send_event(self.cause)
+        processes.tell("succeeds")
+        if decision is not None and self._spec.promote == "manual":
+            at = processes() + history.chance.uniform(1.0, 30.0)
+            history.spawn(f"{self.run} promotes", partial(history.patiently, self._promote), at=at)
+
+    def _promote(self) -> None:
+        """Promote the winner, as promote_champion does."""
+        history = self._history
+        study = read_study(self.address).study
+        history.invariants.studies[history.processes.current] = study
+        if study.decision is None:
+            return
+        promotion = promote(study, self.address, at=history.processes.wall(), by="promote_champion")
+        if promotion.champion is not None and promotion.refused is None:
+            history.send_event(promotion.champion.cause)
+
+    def _fail(self, error: BaseException) -> None:
+        """Try again, or be cleared by a person if a retry cannot help but a new study can."""
+        chance = self._history.chance
+        lasting = isinstance(error, SparktuneError) and not error.retryable
+        if self._tries == MOST_TRIES or (lasting and not isinstance(error, (Superseded, RecordError))):
+            self.ended = True
+            return
+        self.generation += lasting
+        self.begin(self._history.processes() + chance.uniform(5.0, 40.0))
+
+    def check(self) -> None:
+        """Check what is left: the trials, the budget, and the decision on record."""
+        invariants, require = self._history.invariants, self._history.invariants.require
+        after = follow(self._history.lake.files, self.address, whole=True)
+        for address, at, before in self._seen:
+            if address == self.address and at > invariants.removed.get(address, -1.0):
+                self._check_trials(before, after)
+        if self.cause is None:
+            return
+        study = after.study
+        self._check_budget(study)
+        entries = [each for each in invariants.entries.values() if each.cause.startswith(self.cause)]
+        if self._spec.incumbent is None:  # its entry names the best trial, which may change
+            require(bool(entries), f"{self.address} must have an entry")
+        else:
+            require(len(entries) == 1, f"{self.address} must have one entry, has {len(entries)}")
+            if study.decision is not None:
+                same = entries[0].evidence == study.decision.to_json()
+                require(
+                    same, f"{self.address} has decided {study.decision}, on record is {entries[0].evidence}"
+                )
+
+    def _check_trials(self, before: StudyFollower, after: StudyFollower) -> None:
+        """Once an attempt is taken over, each number keeps its params, and each result stays as it is."""
+        taken = {each.stream: each.events for each in after.prefix}
+        if not before.prefix or taken.get(before.prefix[-1].stream, 0) < before.prefix[-1].events:
+            return
+        for number, was in before.study.trials.items():
+            now = after.study.trials.get(number)
+            kept = now is not None and (now == was if was.state in ENDED else now.params == was.params)
+            self._history.invariants.require(kept, f"{self.address}: trial {number} was {was}, is {now}")
+
+    def _check_budget(self, study: Study) -> None:
+        """A study has as many trials as it may have, and no repeat twice."""
+        budget, require = self._spec.max_evals or 0, self._history.invariants.require
+        ended = study.nominated or study.closed
+        whole = ended is not None and ended.reason is StopReason.MAX_EVALS
+        exact = study.finished == budget if whole else study.finished <= budget
+        require(exact, f"{self.address} has {study.finished} of {budget} trials")
+        repeats = [(each.repeats, each.repeat) for each in study.trials.values() if each.state in ENDED]
+        of_repeats = [each for each in repeats if each != (None, None)]
+        require(len(of_repeats) == len(set(of_repeats)), f"{self.address} has repeats twice: {of_repeats}")
+
+
+class Fate:
+    """What happens to a try at some step: SIGKILL, SIGTERM, a freeze, another try, a clock that jumps."""
+
+    LIKELY = (("die", 0.4), ("freeze", 0.5), ("terminate", 0.1), ("jump", 0.1), ("double", 0.05))
+
+    def __init__(self, history: History, task: Task, process: Process) -> None:
+        self._history = history
+        self._task = task
+        self._process = process
+        self._steps = self._writes = 0
+        self._at_step: dict[int, str] = {}
+        self._at_write: dict[int, str] = {}
+        for what, likely in self.LIKELY:
+            if history.chance.random() < likely:
+                if history.chance.random() < 0.5:
+                    self._at_step[history.chance.randrange(1, 120)] = what
+                else:
+                    self._at_write[history.chance.randrange(1, 40)] = what
+
+    def step(self) -> None:
+        """Let happen what is due at the next step."""
+        self._steps += 1
+        what = self._at_step.get(self._steps)
+        if self._history.lake.asked is not None:
+            self._writes += 1
+            what = what or self._at_write.get(self._writes)
+        if what is not None:
+            getattr(self, f"_{what}")()
+
+    def _die(self) -> None:
+        """Die before the call, in the middle of it, or before the answer."""
+        luck = self._history.chance.random()
+        if luck < 0.4:
+            self._process.doomed = True
+            return
+        if luck < 0.6:
+            self._history.tear()
+        self._history.processes.die()
+
+    def _terminate(self) -> None:
+        self._history.processes.tell("gets SIGTERM")
+        self._task.terminate(self._process)
+
+    def _freeze(self) -> None:
+        """Do nothing for a while, in which Airflow may start another try."""
+        processes, chance = self._history.processes, self._history.chance
+        pause_s = chance.choice((3.0, 30.0, 120.0)) * chance.random()
+        processes.tell(f"is frozen for {pause_s:.1f} s")
+        if self._task.is_current(self._process) and chance.random() < 0.8:
+            self._task.begin(processes() + pause_s * chance.uniform(0.1, 1.3))
+        processes.advance(processes() + pause_s)
+
+    def _double(self) -> None:
+        if self._task.is_current(self._process):
+            self._task.begin(self._history.processes())
+
+    def _jump(self) -> None:
+        chance = self._history.chance
+        self._process.set_by_s += chance.choice((-1, 1)) * chance.choice((10.0, 4_000.0, 400_000.0))
+        self._history.processes.tell(f"has a clock that is {self._process.set_by_s:.0f} s off")
+
+
+def _spec(number: int, chance: random.Random) -> Spec:
+    """Return the spec of a run: most compare with the champion, a few with something else or nothing."""
+    luck = chance.random()
+    incumbent: Any = "champion" if luck < 0.75 else "previous" if luck < 0.88 else {"x": 0.5}
+    retuning = {
+        "incumbent": incumbent,
+        "confirm": {"top": chance.choice((1, 1, 2)), "repeats": 3},
+        "promote": "manual" if chance.random() < 0.25 else "decision",
+    }
+    return Spec.of(
+        objective="churn:loss",
+        space={"x": {"uniform": [0, 1]}},
+        max_evals=chance.choice((3, 4)),
+        algo="random",
+        seed=number,
+        champions=TASK,
+        moment=BEGAN - 1_000.0 + 10.0 * number,
+        storage_grace=chance.choice((None, 60.0, 600.0)),
+        **(retuning if luck < 0.95 else {}),
+    )
