@@ -233,7 +233,7 @@ class Tuner:
                 if reply.output is not None:
                     self._recorder.output(trial.number, reply.output)
                 return trial.ended(
-                    TrialState.OK if reply.failure is None else TrialState.FAILED,
+                    reply.state,
                     end=self._recorder.now,
                     loss=reply.loss,
                     run_s=reply.run_s,

@@ -66,7 +66,7 @@ def evaluate(task: Broadcast, call: Call, rows: Iterator[Any]) -> Iterator[Any]:
     keep_worker(rows)
     with opened(task, studies=call.studies) as value:
         reply, returned = run(value, call)
-        yield replace(reply, failure=with_advice(reply.failure, task)).to_json()
+        yield replace(reply, failure=with_advice(reply.failure, task)).to_text()
         if returned is not None and (pickled := value.pickled(returned)) is not None:
             yield pickled
 
@@ -82,9 +82,9 @@ def _run(task: Task, call: Call) -> tuple[Reply, Any]:
     try:
         objective = task.bind(call)
     except ObjectiveError as error:
-        return Reply(0.0, failure=Failure(FailureKind.RAISED, str(error))), None
+        return Reply.failed(Failure(FailureKind.RAISED, str(error)), run_s=0.0), None
     except (Exception, SystemExit) as error:  # noqa: BLE001 - loading an objective may run any user code
-        return Reply(0.0, failure=raised(error)), None
+        return Reply.failed(raised(error), run_s=0.0), None
     guard_children()
     seed_globals(call.trial.seed)
     start = monotonic()
@@ -93,14 +93,14 @@ def _run(task: Task, call: Call) -> tuple[Reply, Any]:
     except TrialCancelled:
         raise
     except BaseException as error:  # noqa: BLE001 - sys.exit() too: it ends the trial, not the worker
-        return Reply(monotonic() - start, failure=raised(error)), None
+        return Reply.failed(raised(error), run_s=monotonic() - start), None
     run_s = monotonic() - start
     try:
         return task.reply(returned, run_s), returned
     except TrialCancelled:
         raise
     except BaseException as error:  # noqa: BLE001 - reading a value of a user's class may raise anything
-        return Reply(run_s, failure=replace(raised(error), kind=FailureKind.NONSENSE)), None
+        return Reply.failed(replace(raised(error), kind=FailureKind.NONSENSE), run_s=run_s), None
 
 
 class TrialCancelled(BaseException):

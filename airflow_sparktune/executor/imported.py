@@ -51,17 +51,18 @@ class ImportedTask:
         result = returned if isinstance(returned, Mapping) else {name: returned}
         if result.get("status") == "fail":
             failure = Failure(FailureKind.RAISED, "the objective reported status 'fail'")
-            return Reply(run_s, failure=failure, info=small_info(result, without=name))
+            return Reply.failed(failure, run_s=run_s, info=small_info(result, without=name))
         try:
             value = plain(result.get(name), what=name)
         except SpecError:
             value = None
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            return Reply(run_s, failure=Failure(FailureKind.NONSENSE, no_loss_message(returned, self.metric)))
+            failure = Failure(FailureKind.NONSENSE, no_loss_message(returned, self.metric))
+            return Reply.failed(failure, run_s=run_s)
         info = small_info(result, without=name)
         if abs(value) > LARGEST_LOSS:
             failure = Failure(FailureKind.NONSENSE, too_large_message(value, self.metric))
-            return Reply(run_s, failure=failure, info=info)
+            return Reply.failed(failure, run_s=run_s, info=info)
         return Reply(run_s, loss=self.metric.loss(float(value)), info=info)
 
     def pickled(self, returned: Any) -> None:  # noqa: ARG002 - the reply holds everything

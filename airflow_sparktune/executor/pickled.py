@@ -125,7 +125,7 @@ def reply_to(result: Mapping[str, Any], run_s: float) -> Reply:
     else:
         return Reply(run_s, loss=loss, info=_info(result))
     reported = {"status": status, **({} if loss is None else {"loss": str(loss)})}
-    return Reply(run_s, failure=failure, info=_info(result, reported=reported))
+    return Reply.failed(failure, run_s=run_s, info=_info(result, reported=reported))
 
 
 def _number(loss: Any) -> float | None:

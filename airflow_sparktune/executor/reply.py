@@ -9,65 +9,75 @@ from dataclasses import dataclass
 
 # Imported by name before user code runs: an objective may replace attributes of a module.
 from json import dumps, loads
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.executor.objective import WAYS
 from airflow_sparktune.study.journal import shape
+from airflow_sparktune.study.json_object import JsonObject, stored
 from airflow_sparktune.study.json_values import plain
 from airflow_sparktune.study.metric import LARGEST_LOSS, LOSS, Metric
-from airflow_sparktune.study.trial import Failure, FailureKind
+from airflow_sparktune.study.trial import Failure, FailureKind, TrialState
 
 # The rest of a result dict is stored in the journal, hence the limit.
 INFO_LIMIT_BYTES = 16_384
 # The key in a trial's info that is reserved for this package. A user's value under that key is left out.
 OURS = "sparktune"
 _AS_LOSS = Metric()
+# The states in which a call can end: with a loss, with a failure.
+_ENDS = {
+    TrialState.OK: (True, False),
+    TrialState.FAILED: (False, True),
+    TrialState.PRUNED: (False, False),
+}
+
+
+def _is_loss(value: Any) -> bool:
+    """Accept a number that can be a loss."""
+    return shape.number(value) and abs(value) <= LARGEST_LOSS
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """The outcome of a call: a loss or a failure, the objective's run time, and its output."""
+class Reply(JsonObject):
+    """The end of a call: its state with a loss or a failure, the objective's run time, and its output."""
 
-    run_s: float
-    loss: float | None = None
-    failure: Failure | None = None
-    info: Mapping[str, Any] | None = None
-    output: str | None = None
+    WHAT: ClassVar[str] = "a reply"
+
+    run_s: float = stored(shape.size)
+    state: TrialState = stored(TrialState, default=TrialState.OK)
+    loss: float | None = stored(_is_loss, default=None)
+    failure: Failure | None = stored(Failure, default=None)
+    info: Mapping[str, Any] | None = stored(shape.group, default=None)
+    output: str | None = stored(shape.text, default=None)
+
+    def __post_init__(self) -> None:
+        given = self.loss is not None, self.failure is not None
+        if given != _ENDS.get(self.state):
+            raise ValueError(
+                "a reply must be ok with a loss, failed with a failure, or pruned without both, got "
+                f"{self.state.value} with the loss {self.loss} and the failure {self.failure}"
+            )
+
+    @classmethod
+    def failed(cls, failure: Failure, *, run_s: float, info: Mapping[str, Any] | None = None) -> Reply:
+        """Return the reply of a call that failed."""
+        return cls(run_s, TrialState.FAILED, failure=failure, info=info)
 
     @classmethod
     def read(cls, text: Any) -> Reply:
         """Return the reply that a worker sent; an invalid one becomes a failure of kind nonsense."""
         try:
-            return cls.from_json(text)
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            return cls.from_json(loads(text))
+        except (ValueError, TypeError, RecursionError) as error:
             message = (
                 f"a worker must send a valid reply, but reading it raised {type(error).__name__}: {error}; "
                 "an objective must not change Python's standard modules"
             )
-            return cls(0.0, failure=Failure(FailureKind.NONSENSE, message))
+            return cls.failed(Failure(FailureKind.NONSENSE, message), run_s=0.0)
 
-    @classmethod
-    def from_json(cls, text: str) -> Reply:
-        """Return the reply that `to_json` wrote; raises ValueError, LookupError or TypeError if invalid."""
-        data = loads(text)
-        failure = Failure.from_json(data["failure"]) if data["failure"] else None
-        run_s, loss, info = data["run_s"], data["loss"], data["info"]
-        if not shape.size(run_s):
-            raise ValueError(f"run_s must be a number of at least 0, got {reprlib.repr(run_s)}")
-        if failure is None and not (shape.number(loss) and abs(loss) <= LARGEST_LOSS):
-            raise ValueError(f"the loss must be a number within {LARGEST_LOSS:g}, got {reprlib.repr(loss)}")
-        if not (info is None or isinstance(info, dict)):
-            raise TypeError(f"info must be an object, got {type(info).__name__}")
-        output = data.get("output")
-        if not (output is None or isinstance(output, str)):
-            raise TypeError(f"output must be a text, got {type(output).__name__}")
-        return cls(run_s, None if failure else loss, failure, info, output)
-
-    def to_json(self) -> str:
-        failure = self.failure.to_json() if self.failure else None
-        data = {"run_s": self.run_s, "loss": self.loss, "failure": failure, "info": self.info}
-        return dumps(data if self.output is None else {**data, "output": self.output})
+    def to_text(self) -> str:
+        """Return the reply as `read` takes it."""
+        return dumps(self.to_json())
 
 
 def raised(error: BaseException) -> Failure:

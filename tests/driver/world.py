@@ -86,7 +86,7 @@ def by_x(call: Call) -> Ending:
 
 
 def raises(message: str = "ValueError: no", *, after_s: float = 1.0, traceback: str = "T") -> Ending:
-    return Ending(after_s, reply=Reply(after_s, failure=Failure(FailureKind.RAISED, message, traceback)))
+    return Ending(after_s, reply=Reply.failed(Failure(FailureKind.RAISED, message, traceback), run_s=after_s))
 
 
 def lasting(call: Call) -> Ending:

@@ -61,7 +61,7 @@ def reply_of(name: str, params: Any = None, **kwargs: Any) -> Reply:
     rows = iter([0])
     (text,) = evaluate(Sent(ImportedTask(f"{HERE}:{name}", kwargs)), Call(params, TRIAL), rows)
     assert list(rows) == []  # PySpark would end a worker that leaves rows unread
-    return Reply.from_json(text)
+    return Reply.read(text)
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, answer: Any) -> Reply:
@@ -344,6 +344,9 @@ class TestTask:
         '{"run_s": 1, "loss": 0.5, "failure": null, "info": 3}',
         '{"run_s": 1, "loss": 0.5, "failure": {"kind": "unknown"}, "info": null}',
         '{"loss": 0.5}',
+        '{"run_s": 1, "state": "running"}',
+        '{"run_s": 1, "state": "pruned", "loss": 0.5}',
+        '{"run_s": 1, "state": "failed", "loss": 0.5}',
     ],
 )
 def test_an_invalid_reply_is_a_failed_trial(text: Any) -> None:

@@ -34,7 +34,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, answer: Any) -> tuple[Reply, Any]
     rows = iter([0])
     text, *whole = evaluate(Sent(user_code.returns), Call(pickle.dumps("it"), TRIAL), rows)
     assert list(rows) == []  # PySpark would end a worker that leaves rows unread
-    return Reply.from_json(text), pickle.loads(whole[0]) if whole else None
+    return Reply.read(text), pickle.loads(whole[0]) if whole else None
 
 
 def test_a_plain_loss_is_part_of_the_reply(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from airflow_sparktune.study.trial import Trial, TrialState
+from airflow_sparktune.study.trial import Trial
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -30,7 +30,7 @@ def importance(dimensions: Sequence[Mapping[str, Any]], trials: Sequence[Trial])
     A conditional parameter is evaluated on the trials in which it was active. Returns an empty dict if fewer
     than FEWEST_TRIALS trials are ok.
     """
-    done = [trial for trial in trials if trial.state is TrialState.OK and trial.loss is not None]
+    done = [trial for trial in trials if trial.loss is not None]
     if len(done) < FEWEST_TRIALS:
         return {}
     done = done[:: -(-len(done) // MOST_TRIALS)]

@@ -27,7 +27,9 @@ export function showLosses(model, open) {
   offerMetrics(model.metrics, metric.name);
   const read = shown ? (trial) => trial.metrics[shown] ?? null : (trial) => trial.value;
   const done = model.searched.filter((trial) => read(trial) !== null && trial.state !== "running");
-  const failed = model.searched.filter((trial) => trial.state === "failed" || trial.state === "cancelled");
+  const ended = (...states) => model.searched.filter((trial) => states.includes(trial.state));
+  const pruned = ended("pruned");
+  const failed = ended("failed", "cancelled");
   const winners = shown ? [] : runningBest(done);
   const log = logScale(done.map(read));
   const from = (origin) => done.filter((trial) => trial.origin === origin);
@@ -41,13 +43,13 @@ export function showLosses(model, open) {
     dotsOf("ok", others, {}),
     dotsOf("ok", from("warm_start"), { shape: "square", size: 9 }, "from an earlier study"),
     dotsOf("ok", from("incumbent"), { shape: "star", size: 12, color: colour("incumbent") }, "incumbent"),
-    dotsOf("pruned", done, { shape: "diamond" }),
-    failedSeries(failed, text),
+    edgeSeries("pruned", pruned, { shape: "diamond", color: colour("pruned") }, text),
+    edgeSeries("failed or cut off", failed, { shape: "cross", size: 8, color: colour("failed") }, text),
     bestSeries(winners, model.searched.at(-1)),
     ...(shown ? [] : levels(model)),
   ];
   byId("losses-title").textContent = `${shown || title(metric.name)} by trial`;
-  byId("losses-text").textContent = words(done, winners, failed, model);
+  byId("losses-text").textContent = words(done, winners, [...pruned, ...failed], model);
   const layout = {
     x: { title: "trial", start: 0 },
     y: { title: shown || metric.name, kind: log ? logKind(done.map(read)) : "linear" },
@@ -97,10 +99,9 @@ function logScale(values) {
   return box.checked;
 }
 
-// Failed trials have no value: their marks are at the lower edge.
-function failedSeries(items, text) {
-  const dots = { shape: "cross", size: 8, color: colour("failed") };
-  return { name: "failed or cut off", items, x: numberOf, y: () => 0.02, edge: true, dots, text };
+// Trials without a value: their marks are at the lower edge.
+function edgeSeries(name, items, dots, text) {
+  return { name, items, x: numberOf, y: () => 0.02, edge: true, dots, text };
 }
 
 function bestSeries(winners, last) {

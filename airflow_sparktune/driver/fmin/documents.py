@@ -126,14 +126,14 @@ def trial_of(doc: Mapping[str, Any]) -> Trial:
     try:
         reply = reply_to(result_of(doc["result"]), run_s=0.0)
     except Exception as error:  # noqa: BLE001 - an invalid result is a failed trial here too
-        reply = Reply(0.0, failure=raised(error))
-    state = TrialState.OK if reply.failure is None else TrialState.FAILED
-    return replace(trial, state=state, loss=reply.loss, error=reply.failure, info=reply.info or {})
+        reply = Reply.failed(raised(error), run_s=0.0)
+    return replace(trial, state=reply.state, loss=reply.loss, error=reply.failure, info=reply.info or {})
 
 
 def fmin_document(trial: Trial, labels: list[str], answer: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the document of an ended trial, in the form that hyperopt's SparkTrials writes."""
     doc = document(trial, labels)
+    result = doc["result"]
     doc["misc"].update(cmd=("domain_attachment", "FMinIter_Domain"), workdir=None)
     doc.update(book_time=_moment(trial.start), refresh_time=_moment(trial.end))
     doc["result"] = {"status": hyperopt.STATUS_NEW}
@@ -141,9 +141,9 @@ def fmin_document(trial: Trial, labels: list[str], answer: Mapping[str, Any] | N
     if trial.state is TrialState.CANCELLED:
         doc["state"] = base.JOB_STATE_CANCEL
         doc["misc"]["error"] = ("cancelled", "the study ended before this trial did")
-    elif trial.state is TrialState.OK or reported:
+    elif trial.state in (TrialState.OK, TrialState.PRUNED) or reported:
         doc["state"] = base.JOB_STATE_DONE
-        doc["result"] = _result(trial, reported or {"status": "ok", "loss": trial.loss}, answer)
+        doc["result"] = _result(trial, reported or result, answer)
     else:
         doc["state"] = base.JOB_STATE_ERROR
         if trial.error is not None:

@@ -60,7 +60,7 @@ class FunctionLane(SparkLane):
         try:
             value = cloudpickle.dumps(self._value_of(number))
         except Exception as error:  # noqa: BLE001 - a space may contain user functions and objects
-            self._ready.put(Ended(number, Reply(0.0, failure=raised(error))))
+            self._ready.put(Ended(number, Reply.failed(raised(error), run_s=0.0)))
             return
         super().submit(replace(call, params=value))
 

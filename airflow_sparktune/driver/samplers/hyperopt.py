@@ -36,6 +36,14 @@ from airflow_sparktune.study.trial import Trial, TrialState
 TPE_SETTINGS: Mapping[str, Any] = {"n_startup_jobs": 10, "gamma": 1.0, "verbose": False}
 
 _PENDING = (hyperopt.JOB_STATE_NEW, hyperopt.JOB_STATE_RUNNING)
+# A pruned trial is no failure. To TPE, each trial without a loss is worse than those with one.
+_STATUSES = {
+    TrialState.RUNNING: hyperopt.STATUS_NEW,
+    TrialState.OK: hyperopt.STATUS_OK,
+    TrialState.FAILED: hyperopt.STATUS_FAIL,
+    TrialState.PRUNED: hyperopt.STATUS_SUSPENDED,
+    TrialState.CANCELLED: hyperopt.STATUS_FAIL,
+}
 
 
 class HyperoptSampler(SpaceSampler):
@@ -87,18 +95,13 @@ class _History(hyperopt.Trials):  # type: ignore[misc]  # hyperopt is untyped
 
 
 def document(trial: Trial, labels: list[str]) -> dict[str, Any]:
-    """Return a trial as a hyperopt document; a trial without a loss counts as failed."""
-    if trial.state is TrialState.OK:
-        state, result = hyperopt.JOB_STATE_DONE, {"status": hyperopt.STATUS_OK, "loss": trial.loss}
-    elif trial.state is TrialState.RUNNING:
-        state, result = hyperopt.JOB_STATE_RUNNING, {"status": hyperopt.STATUS_NEW, "loss": None}
-    else:
-        state, result = hyperopt.JOB_STATE_DONE, {"status": hyperopt.STATUS_FAIL, "loss": None}
+    """Return a trial as a hyperopt document."""
+    running = trial.state is TrialState.RUNNING
     return {
         "tid": trial.number,
-        "state": state,
+        "state": hyperopt.JOB_STATE_RUNNING if running else hyperopt.JOB_STATE_DONE,
         "spec": None,
-        "result": result,
+        "result": {"status": _STATUSES[trial.state], "loss": trial.loss},
         "misc": _misc(trial.number, trial.point, labels, cmd=None),
         "exp_key": None,
         "owner": None,
@@ -140,13 +143,17 @@ _SAMPLERS: WeakKeyDictionary[Any, GpSampler] = WeakKeyDictionary()
 
 
 def _trial(doc: Mapping[str, Any]) -> Trial:
-    """Return the trial of a document; one without a loss counts as failed."""
+    """Return the trial of a document; one that has ended without a loss counts as failed, or as pruned."""
     trial = Trial(number=doc["tid"], params=None, point=_point(doc["misc"]))
     if doc["state"] in _PENDING:
         return trial
     result = doc["result"] if doc["state"] == hyperopt.JOB_STATE_DONE else {}
-    loss = result.get("loss") if result.get("status") == hyperopt.STATUS_OK else None
-    return trial.ended(TrialState.FAILED if loss is None else TrialState.OK, end=0.0, loss=loss)
+    match result:
+        case {"status": hyperopt.STATUS_OK, "loss": loss} if loss is not None:
+            return trial.ended(TrialState.OK, end=0.0, loss=loss)
+        case {"status": hyperopt.STATUS_SUSPENDED}:
+            return trial.ended(TrialState.PRUNED, end=0.0)
+    return trial.ended(TrialState.FAILED, end=0.0)
 
 
 def _point(misc: Mapping[str, Any]) -> dict[str, Any]:

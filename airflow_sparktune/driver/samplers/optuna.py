@@ -71,9 +71,9 @@ class OptunaSampler(SpaceSampler):
             if number not in self._numbers:
                 self._add(trial)
             if trial.state is not TrialState.RUNNING:
-                self._end(number, trial.loss if trial.state is TrialState.OK else None)
+                self._end(number, trial.state, trial.loss)
         for number in self._untold:
-            self._end(number, None)
+            self._end(number, TrialState.FAILED)
         self._news.clear()
         self._untold.clear()
 
@@ -91,15 +91,13 @@ class OptunaSampler(SpaceSampler):
         self._study.add_trial(added)
         self._numbers[trial.number] = len(self._study.get_trials(deepcopy=False)) - 1
 
-    def _end(self, number: int, loss: float | None) -> None:
-        import optuna
+    def _end(self, number: int, state: TrialState, loss: float | None = None) -> None:
+        from optuna.trial import TrialState as Ends
 
+        # Optuna's samplers learn from a pruned trial, but not from a failed one.
+        ends = {TrialState.OK: Ends.COMPLETE, TrialState.PRUNED: Ends.PRUNED}
         # A trial that ran again keeps its first end.
-        if loss is None or math.isnan(loss):
-            failed = optuna.trial.TrialState.FAIL
-            self._study.tell(self._numbers[number], state=failed, skip_if_finished=True)
-        else:
-            self._study.tell(self._numbers[number], loss, skip_if_finished=True)
+        self._study.tell(self._numbers[number], loss, ends.get(state, Ends.FAIL), skip_if_finished=True)
 
 
 def _maker(name: str) -> Callable[[int], Any]:

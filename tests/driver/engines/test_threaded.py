@@ -244,7 +244,7 @@ class TestTwoLanes:
 
     def test_parallelism_limits_a_share(self) -> None:
         """A lane alone may submit more trials than there are slots."""
-        engine = ThreadEngine(lambda _: Reply(0.0), slots=7)
+        engine = ThreadEngine(lambda _: Reply(0.0, loss=0.0), slots=7)
         alone = engine.lane(Work(task=no_task, parallelism=9))
         assert alone.capacity == 9
         lanes = [alone, engine.lane(Work(task=no_task, parallelism=1)), engine.lane()]

@@ -303,3 +303,22 @@ class TestAlgorithms:
             sampler.tell(trial.ended(TrialState.OK, end=1.0, loss=abs(drawn[-1] - 0.3)))
         # One in five random points would be this close.
         assert sum(abs(x - 0.3) < 0.1 for x in drawn[15:]) >= 12
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [
+        (TrialState.RUNNING, "new"),
+        (TrialState.OK, "ok"),
+        (TrialState.FAILED, "fail"),
+        (TrialState.PRUNED, "suspended"),
+    ],
+)
+def test_a_document_says_how_its_trial_ended(state: TrialState, status: str) -> None:
+    """A pruned trial is no failure, and comes back as pruned where fmin asks `gp.suggest`."""
+    loss = 0.5 if state is TrialState.OK else None
+    trial = Trial(number=0, params=None, point={"x": 0.5}, state=state, loss=loss)
+    doc = hyperopt_adapter.document(trial, ["x"])
+    assert doc["result"] == {"status": status, "loss": loss}
+    again = hyperopt_adapter._trial(doc)
+    assert (again.state, again.loss) == (state, loss)

@@ -74,6 +74,18 @@ def test_each_branch_has_its_own_parameters_and_the_better_one_is_found() -> Non
     assert min(trial.loss for trial in trials if trial.loss is not None) <= 1
 
 
+def test_optuna_learns_from_a_pruned_trial_but_not_from_a_failed_one() -> None:
+    sampler = sampler_of(BRANCHES, "optuna:TPESampler")
+    for number, state in enumerate((TrialState.PRUNED, TrialState.FAILED, TrialState.OK)):
+        trial = Trial(number=number, params=None, point=sampler.ask(number, seed=number).point)
+        sampler.tell(trial)
+        sampler.tell(trial.ended(state, end=1.0, loss=0.5 if state is TrialState.OK else None))
+    sampler.ask(3, seed=3)
+    ended = sampler._study.trials[:3]  # type: ignore[attr-defined]
+    assert [each.state.name for each in ended] == ["PRUNED", "FAIL", "COMPLETE"]
+    assert [each.value for each in ended] == [None, None, 0.5]
+
+
 def test_a_resumed_study_suggests_the_same_points() -> None:
     sampler = sampler_of(EVERYTHING, "optuna:TPESampler(n_startup_trials=5)")
     trials = run(sampler, 25, lambda params: params["normal"])

@@ -85,7 +85,7 @@ def loss(params: Any, shared_data: Any) -> dict[str, Any]:
 def reply(worker: Worker, **params: Any) -> Reply:
     call = Call(params, TrialContext(number=0, seed=1, attempt=1, tries=1))
     (text,) = evaluate(worker, call, iter([0]))
-    return Reply.from_json(text)
+    return Reply.read(text)
 
 
 def is_mapped(array: Any) -> bool:
@@ -182,7 +182,7 @@ def test_the_functions_of_scripts_close_over_shared_values(sent: Any) -> None:
     call = Call(pickle.dumps({}), TrialContext(number=0, seed=1, attempt=1, tries=1))
     for _ in range(2):  # the function is loaded once
         text, answer = evaluate(worker, call, iter([0]))
-        assert Reply.from_json(text).loss == 4.0
+        assert Reply.read(text).loss == 4.0
         assert pickle.loads(answer)["mapped"]
     assert objective({})["loss"] == 4.0  # on the driver the value is unchanged
 

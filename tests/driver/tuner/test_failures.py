@@ -11,6 +11,7 @@ from airflow_sparktune.driver.engines.base import LaneEvent
 from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane
 from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.executor.reply import Reply
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.trial import FailureKind, Trial, TrialState
 from tests.driver.world import EngineGone, World, by_x, raises
@@ -126,6 +127,20 @@ class TestFailures:
             world.attempt(**limit)
         assert world.slots is not None
         assert world.slots.calls == []
+
+    def test_a_pruned_trial_counts_but_is_neither_a_failure_nor_a_result(self) -> None:
+        """The reply says how the trial ended. No limit on losses or failures sees a pruned trial."""
+        world = World()
+
+        def play(call: Call) -> Ending:
+            pruned = Ending(1.0, reply=Reply(1.0, TrialState.PRUNED, info={"epochs": 3}))
+            return by_x(call) if call.trial.number == 9 else pruned
+
+        reason = world.attempt(play, max_evals=10, max_failures=0, loss_threshold=-1.0)
+        assert reason is StopReason.MAX_EVALS
+        assert (world.numbers(TrialState.PRUNED), world.numbers(OK)) == (list(range(9)), [9])
+        assert (world.trials[0].loss, world.trials[0].error) == (None, None)
+        assert world.trials[0].info == {"epochs": 3}
 
     def test_a_success_among_the_first_failures_continues_the_study(self) -> None:
         world = World()

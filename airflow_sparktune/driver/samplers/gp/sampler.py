@@ -110,6 +110,6 @@ class GpSampler(SpaceSampler):
 
 def _loss(trial: Trial) -> float:
     """Return the loss of an ended trial, or nan without one."""
-    if trial.state is not TrialState.OK or trial.loss is None or not math.isfinite(trial.loss):
+    if trial.loss is None or not math.isfinite(trial.loss):
         return math.nan
     return min(max(float(trial.loss), -_HUGE), _HUGE)
