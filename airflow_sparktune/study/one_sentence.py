@@ -58,11 +58,13 @@ def _staleness(best: Trial, ended: list[Trial]) -> list[str]:
 
 def _idleness(study: Study) -> list[str]:
     used_s = study.used_s
-    if used_s is None or not study.slots or not study.slots_s or len(study.trials) < 2 * study.slots:
+    if used_s is None or not (study.slots and study.slots_s and study.elapsed_s):
+        return []
+    if len(study.trials) < 2 * study.slots:
         return []
     idle = 1 - used_s / study.slots_s
     if idle < _IDLE:
         return []
     enough = max(1, math.ceil(used_s / study.elapsed_s))
     hint = f": {enough} would do" if enough < study.slots_s / study.elapsed_s else ""
-    return [f"slots idle {100 * idle:.0f} % of the time{hint}"]
+    return [f"slots idle {min(round(100 * idle), 99)} % of the time{hint}"]

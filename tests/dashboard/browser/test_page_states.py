@@ -253,6 +253,22 @@ def test_the_expected_time_follows_the_pace_of_the_trials(page: Page, site: str,
     expect(page.locator("#state")).to_contain_text(re.compile(r"about [56]\.\d s to go"))
 
 
+def test_slots_that_do_not_exist_are_not_named(page: Page, site: str, address: str) -> None:
+    """16 trials at once wait for two slots, of which the study has reserved four."""
+    writer = Writer(address, space=SPACE, slots=16)
+    writer.reserved = 0.0
+    writer.open(max_evals=40)
+    writer.write(event="slots", slots=2)
+    writer.run(40)
+    writer.reserved = 4 * 3_600.0
+    writer.close()
+    page.goto(f"{site}{RUN}/")
+
+    expect(page.locator("#state")).to_contain_text("2 slots")
+    expect(page.locator("#state")).to_contain_text("4 slot-hours reserved, 0.0028 used")
+    expect(page.locator("#timeline-text")).to_contain_text("40 trials, 2 slots at the end.")
+
+
 def test_a_user_who_may_edit_the_task_stops_the_study(page: Page, site: str, address: str) -> None:
     write(address)
     page.goto(f"{site}{RUN}/")

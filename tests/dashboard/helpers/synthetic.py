@@ -38,6 +38,7 @@ class Writer:
         self.dimensions = dimensions(self.space)
         self.slots = slots
         self.now = time.time() - 60  # a driver that wrote recently
+        self.reserved: float | None = None  # slot-seconds that the attempt has been charged
         self._random = random.Random(seed)
 
     def open(self, *, max_evals: int = 20, takes: list[list[Any]] | None = None, **limits: Any) -> None:
@@ -90,7 +91,8 @@ class Writer:
         self.write(event="closed", reason=reason, **facts)
 
     def write(self, *, commit: bool = True, **event: Any) -> None:
-        self.stream.append_line(line({"at": self.now, **event}))
+        reserved = {} if self.reserved is None else {"reserved": self.reserved}
+        self.stream.append_line(line({"at": self.now, **reserved, **event}))
         if commit:
             self.stream.commit()
 
