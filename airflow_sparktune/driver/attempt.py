@@ -136,9 +136,7 @@ class Attempt:
             rules = [asked, *plan.rules()]
             retuning = Retuning(plan.spec, recorder, sampler, self._address)
             starts = retuning.starts(given)
-            recorder.charge(lane.charge())
             self._prepare(lane, recorder, termination, wanted=min(rule.wanted for rule in rules))
-            recorder.charge(lane.charge())
             progress = ProgressLog(recorder.study)
             progress.began(
                 attempt=recorder.attempt,
@@ -238,7 +236,10 @@ class Attempt:
             look=look,
         )
         with recorder.watch.on("prepare"):
-            lane.prepare(patience)
+            try:
+                lane.prepare(patience)
+            finally:  # slots cost, even if shared data cannot be loaded
+                recorder.charge(lane.charge())
 
     def _stop_requested(self) -> bool:
         """Return whether a user has asked this attempt to stop."""

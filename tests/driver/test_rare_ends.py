@@ -14,7 +14,7 @@ from hyperopt import hp, rand
 from hyperopt.base import Domain
 
 from airflow_sparktune.driver.attempt import Attempt
-from airflow_sparktune.driver.engines.base import Lane
+from airflow_sparktune.driver.engines.base import Lane, Patience
 from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane
 from airflow_sparktune.driver.fmin.plan import FminPlan, Search
 from airflow_sparktune.driver.samplers.base import Sampler, Suggestion
@@ -129,6 +129,25 @@ def test_an_attempt_without_a_success_has_a_stop_reason() -> None:
     with pytest.raises(NoSuccess):
         found.run()
     assert found.reason is not None
+
+
+def test_slots_cost_while_shared_data_are_loaded_in_vain() -> None:
+    world = World()
+
+    class NoData(SimulatedLane):
+        def prepare(self, patience: Patience) -> None:
+            world.clock.pass_to(1_001.0)
+            self.charge()  # an executor is there from now on
+            world.clock.pass_to(1_601.0)
+            raise ObjectiveError("no data")
+
+    class Loads(Plan):
+        def lane(self) -> Lane:
+            return NoData(world.clock, by_x, capacity=lambda now: 2 if now > 1_000 else 0)
+
+    with pytest.raises(ObjectiveError):
+        run_plan(world, Loads(world))
+    assert world.storage.study().slots_s == 2 * 600
 
 
 class ExitsWhenUnpickled:
