@@ -17,6 +17,7 @@ from airflow_sparktune.driver.attempt import Attempt
 from airflow_sparktune.driver.engines.base import Lane, Patience
 from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane
 from airflow_sparktune.driver.fmin.plan import FminPlan, Search
+from airflow_sparktune.driver.fmin.sampler import Seeds
 from airflow_sparktune.driver.samplers.base import Sampler, Suggestion
 from airflow_sparktune.driver.stopping import no_success
 from airflow_sparktune.driver.trial_queue import Start
@@ -192,7 +193,7 @@ def test_the_error_of_an_engine_that_does_not_start_is_journalled() -> None:
 
     search = Search(
         spec=unseeded, function=len, domain=domain, suggest=rand.suggest,
-        generator=np.random.default_rng(3), watch=NoWatch(),
+        seeds=Seeds(np.random.default_rng(3)), seed=5, documents=NoDocuments(),
     )  # fmt: skip
     storage = MemoryStorage()
     plan = BrokenPlan(search, None, starts_over=False, own=False)  # type: ignore[arg-type]
@@ -204,7 +205,7 @@ def test_the_error_of_an_engine_that_does_not_start_is_journalled() -> None:
     assert "no cluster" in str(closed.error)
 
 
-class NoWatch:
+class NoDocuments:
     def begin(self) -> None:
         pass
 

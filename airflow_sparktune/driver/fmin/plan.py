@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
 from pyspark.resource import ResourceProfile
 
 from airflow_sparktune.driver.engines.base import Lane
 from airflow_sparktune.driver.engines.spark import SparkEngine
+from airflow_sparktune.driver.fmin.documents import Documents
 from airflow_sparktune.driver.fmin.lane import FunctionLane
-from airflow_sparktune.driver.fmin.sampler import FminSampler, next_seed
+from airflow_sparktune.driver.fmin.sampler import FminSampler, Seeds
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.driver.samplers.hyperopt_tpe import Suggest
 from airflow_sparktune.driver.trial_queue import Start
@@ -23,33 +23,24 @@ from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialOrigin
 
 
-class Watch(Protocol):
-    """Observes the trials as they end, starting with those of earlier attempts."""
-
-    def begin(self) -> None:
-        """Forget all trials."""
-
-    def keep(self, study: Study) -> None:
-        """Keep the results of the study's trials, and forget those of others."""
-
-    def observe(self, trial: Trial, answer: Mapping[str, Any] | None = None) -> bool:
-        """Record an ended trial and its result; return whether the study ends."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """The search that a script defines: function, space, algorithm and limits."""
+    """The search that a script defines: function, space, algorithm and limits.
+
+    `seed` is the script's, else the first that `seeds` has drawn. `documents` observe the trials as they end,
+    beginning with those of earlier attempts. `inserted` are trials of other studies that the user inserted.
+    """
 
     spec: Spec
     function: Callable[[Any], Any]
     domain: Any
     suggest: Suggest
-    generator: np.random.Generator
-    watch: Watch
+    seeds: Seeds
+    seed: int
+    documents: Documents
     raw_params: bool = False
     points: Sequence[Mapping[str, Any]] = ()
-    inserted: Sequence[Trial] = ()  # trials of other studies that the user inserted
-    drawn: int = 0  # number of trials whose seeds this generator has already drawn
+    inserted: Sequence[Trial] = ()
     profile: ResourceProfile | None = None
 
 
@@ -68,8 +59,6 @@ class FminPlan:
         self._engine = engine
         self._own = own
         self._sampler: FminSampler | None = None
-        # Drawn even if unused, so that the state of the script's generator is the same in every run.
-        self._drawn_seed = None if self.spec.seed is not None else next_seed(search.generator)
         self._lane: FunctionLane
 
     def lane(self) -> Lane:
@@ -89,19 +78,17 @@ class FminPlan:
 
     def sampler(self) -> Sampler:
         search = self._search
-        self._sampler = FminSampler(
-            search.domain, search.suggest, generator=search.generator, drawn=search.drawn
-        )
+        self._sampler = FminSampler(search.domain, search.suggest, seeds=search.seeds)
         return self._sampler
 
     def starts(self, sampler: Sampler) -> Sequence[Start]:  # noqa: ARG002 - the plan's own
         return [Start(point, TrialOrigin.GIVEN) for point in self._started.starts(self._search.points)]
 
     def seed(self, earlier: Study | None) -> int:
-        """Return the given seed, else the seed of an earlier attempt, else a new one."""
-        if self._drawn_seed is None:
-            return self.spec.seed or 0
-        seed = self._drawn_seed if earlier is None or earlier.seed is None else earlier.seed
+        """Return the script's seed, else the seed of an earlier attempt, else the drawn one."""
+        if self.spec.seed is not None:
+            return self.spec.seed
+        seed = self._search.seed if earlier is None or earlier.seed is None else earlier.seed
         if self._sampler is not None:  # else the attempt has failed before it had one
             self._sampler.seed_with(seed)
         return seed
@@ -117,17 +104,12 @@ class FminPlan:
 
     def opened(self, study: Study) -> None:
         self.study = study
-        self._search.watch.keep(study)
-        self._search.watch.begin()
+        self._search.documents.keep(study)
+        self._search.documents.begin()
 
     def rules(self) -> Sequence[Rule]:
         limits = (rule for rule in rules_of(self.spec) if not isinstance(rule, FirstFailures))
         return [EarlyStop(self._observe), *limits]
-
-    def advance_generator(self) -> None:
-        """Advance the script's generator as far as the study's trials, given points included, would have."""
-        if self.study is not None and self._drawn_seed is None:
-            self._started.skip_seeds(max(self.study.trials, default=-1) + 1)
 
     @property
     def _started(self) -> FminSampler:
@@ -136,7 +118,7 @@ class FminPlan:
         return self._sampler
 
     def _observe(self, trial: Trial) -> bool:
-        return self._search.watch.observe(trial, self._lane.answers.get(trial.number))
+        return self._search.documents.observe(trial, self._lane.answers.get(trial.number))
 
     def _value_of(self, number: int) -> Any:
         if self.study is None:
@@ -160,16 +142,9 @@ def result_is_valid(study: Study, search: Search) -> bool:
         return False
     if study.closed.reason is StopReason.EARLY_STOP:
         # The script's early_stop_fn is not part of the spec, so it is called again.
-        search.watch.begin()
-        return any(search.watch.observe(trial) for trial in study.ended_trials if trial.counts)
+        search.documents.begin()
+        return any(search.documents.observe(trial) for trial in study.ended_trials if trial.counts)
     return True
-
-
-def advance_generator(search: Search, study: Study) -> None:
-    """Advance the script's generator as far as a run of the study would have."""
-    draws = 1 if search.spec.seed is None else max(study.trials, default=-1) + 1 - search.drawn
-    for _ in range(draws):
-        next_seed(search.generator)
 
 
 def new_among(inserted: Iterable[Trial], known: Iterable[Trial]) -> list[Trial]:

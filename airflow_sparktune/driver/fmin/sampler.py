@@ -35,37 +35,44 @@ class _Space(SearchSpace):
             return dict(point)
 
 
+class Seeds:
+    """The seeds that hyperopt's fmin draws from a script's generator, one for each trial in turn."""
+
+    def __init__(self, generator: np.random.Generator) -> None:
+        self.generator = generator
+        self._drawn = 0
+
+    def draw(self) -> int:
+        """Return the seed of the next trial."""
+        self._drawn += 1
+        return int(self.generator.integers(2**31 - 1))
+
+    def skip(self, before: int) -> None:
+        """Draw the seeds of the trials numbered below `before` that were not drawn yet."""
+        while self._drawn < before:
+            self.draw()
+
+
 class FminSampler(HyperoptSampler):
     """Suggests the points that hyperopt's fmin would evaluate, if it asked at the same moments.
 
-    `generator` draws a seed for each trial; the seeds of the first `drawn` trials are drawn already. If the
-    values of a point are not JSON, the journal holds the point in their place.
+    If the values of a point are not JSON, the journal holds the point in their place.
     """
 
-    def __init__(
-        self, domain: Any, suggest: Suggest, *, generator: np.random.Generator, drawn: int = 0
-    ) -> None:
+    def __init__(self, domain: Any, suggest: Suggest, *, seeds: Seeds) -> None:
         if getattr(suggest, "__module__", None) == "hyperopt.atpe":
             suggest = guarded_atpe()
         super().__init__(_Space(domain, read_dimensions(domain.expr)), suggest)
-        self._generator = generator
-        self._drawn = drawn
+        self._seeds = seeds
 
     def ask(self, number: int, *, seed: int) -> Suggestion:  # noqa: ARG002 - hyperopt's seeds are used instead
         """Return the configuration of trial `number`; raises Exhausted if the algorithm has no more."""
-        self.skip_seeds(number)
-        self._drawn += 1
-        return super().ask(number, seed=next_seed(self._generator))
+        self._seeds.skip(number)
+        return super().ask(number, seed=self._seeds.draw())
 
     def seed_with(self, seed: int) -> None:
         """Draw seeds from a new generator with this seed, as an earlier attempt did."""
-        self._generator, self._drawn = np.random.default_rng(seed), 0
-
-    def skip_seeds(self, before: int) -> None:
-        """Skip the seeds of the trials numbered below `before` that were not drawn yet."""
-        while self._drawn < before:
-            self._drawn += 1
-            next_seed(self._generator)
+        self._seeds = Seeds(np.random.default_rng(seed))
 
     def starts(self, points: Sequence[Any]) -> list[Suggestion]:
         """Return the suggestions of points given by label; raises SpecError for one outside the space."""
@@ -119,11 +126,6 @@ class FminSampler(HyperoptSampler):
                 f"its option, got {checked}"
             ) from error
         return checked
-
-
-def next_seed(generator: np.random.Generator) -> int:
-    """Draw the seed of hyperopt's next trial."""
-    return int(generator.integers(2**31 - 1))
 
 
 def given_seed(generator: np.random.Generator) -> int | None:

@@ -21,8 +21,8 @@ from pyspark.sql import SparkSession
 from airflow_sparktune.driver.attempt import Attempt
 from airflow_sparktune.driver.engines.spark import SparkEngine
 from airflow_sparktune.driver.fmin.documents import Documents
-from airflow_sparktune.driver.fmin.plan import FminPlan, Search, advance_generator, result_is_valid
-from airflow_sparktune.driver.fmin.sampler import given_seed
+from airflow_sparktune.driver.fmin.plan import FminPlan, Search, result_is_valid
+from airflow_sparktune.driver.fmin.sampler import Seeds, given_seed
 from airflow_sparktune.driver.fmin.spec import function_spec
 from airflow_sparktune.driver.fmin.storage import storage_of
 from airflow_sparktune.driver.samplers.hyperopt_tpe import Suggest
@@ -109,8 +109,8 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         self._address: str | None = None
         self._points = tuple(points_to_evaluate or ())
         self._answers: dict[int, Mapping[str, Any]] = {}
-        self._settled = self._drawn = 0  # number of documents from studies, of seeds drawn by the generator
-        self._generator: np.random.Generator | None = None
+        self._settled = 0  # number of documents from studies
+        self._seeds: Seeds | None = None  # of the last fmin
         self._began = self._starts_over = self._fmin_cancelled = False
         self._fmin_cancelled_reason: str | None = None
         self.refresh()
@@ -199,6 +199,9 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
             loss_threshold=self.loss_threshold if loss_threshold is None else loss_threshold,
             seed=given_seed(generator),
         )
+        # The next fmin with the same generator goes on with its seeds, also after points without one.
+        known = self._seeds
+        seeds = known if known is not None and known.generator is generator else Seeds(generator)
         raw = domain.pass_expr_memo_ctrl
         bar = progress.no_progress_callback
         if verbose and show_progressbar:
@@ -216,15 +219,16 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
                 function=partial(_call_with_graph, domain) if raw else fn,
                 domain=domain,
                 suggest=algo,
-                generator=generator,
-                watch=documents,
+                seeds=seeds,
+                # Drawn even if unused, so that the state of the script's generator is the same in every run.
+                seed=seeds.draw() if spec.seed is None else spec.seed,
+                documents=documents,
                 raw_params=raw,
                 points=points,
                 inserted=documents.inserted(inserted),
-                drawn=self._drawn if generator is self._generator else 0,
                 profile=self._profile,
             )
-            study = self._minimise(search, documents)
+            study = self._minimise(search)
         if not return_argmin:
             return hyperopt.space_eval(space, self.argmin) if len(self) else None
         try:
@@ -238,7 +242,7 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         self._spark = session or SparkSession.getActiveSession() or start_session("sparktune")
         self._spark_context = self._spark.sparkContext
 
-    def _minimise(self, search: Search, documents: Documents) -> Study:
+    def _minimise(self, search: Search) -> Study:
         """Run the study, or read the result of a study that has ended."""
         if self._storage is None:
             self._storage, self._address = storage_of(self._study, self._spark_context)
@@ -248,10 +252,9 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         study = follower.study
         if not self._starts_over and result_is_valid(study, search):
             log.info("the study has already ended; returning its result")
-            advance_generator(search, study)
-            documents.keep(study)
+            search.documents.keep(study)
             self._cancelled(study.closed.reason if study.closed else None)
-            self._settle(documents, study, search)
+            self._settle(study, search)
             return study
         context = self._spark_context
         engine = SparkEngine(lambda: context)
@@ -270,8 +273,7 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         finally:
             if plan.study is not None:
                 study, self._starts_over = plan.study, False
-                plan.advance_generator()
-                self._settle(documents, study, search)
+                self._settle(study, search)
                 self._log_counts()
         if attempt.killed:  # SIGTERM arrived after the study's end: exit the script
             raise SystemExit(KILLED)
@@ -286,11 +288,13 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
             self.count_cancelled_trials(),
         )
 
-    def _settle(self, documents: Documents, study: Study, search: Search) -> None:
-        """Keep the trials of a study for readers and for the next fmin."""
-        documents.settle(study)
+    def _settle(self, study: Study, search: Search) -> None:
+        """Keep the trials of a study, and the state of its generator, for readers and for the next fmin."""
+        search.documents.settle(study)
         self._began, self._settled = True, len(self._dynamic_trials)
-        self._generator, self._drawn = search.generator, max(study.trials, default=-1) + 1
+        self._seeds = search.seeds
+        if search.spec.seed is not None:  # the trials have drawn from it, or would have in a run
+            search.seeds.skip(max(study.trials, default=-1) + 1)
 
     def _cancelled(self, reason: StopReason | None) -> None:
         self._fmin_cancelled_reason = _CANCELLED_REASONS.get(reason) if reason else None

@@ -1,6 +1,6 @@
 """Samplers suggest the next configuration; each file is one sampler.
 
-To add a sampler, write it in a file here and make it in `sampler_of`; CONTRIBUTING lists the other places.
+To add a sampler, write it in a file here and make it in `over`; CONTRIBUTING lists the other places.
 """
 
 from __future__ import annotations
@@ -10,23 +10,17 @@ from typing import TYPE_CHECKING, Any
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.executor.objective import load
-from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.definition.packages import require_packages
 
 if TYPE_CHECKING:
     from airflow_sparktune.driver.samplers.search_space import SearchSpace
 
 
-def create(spec: Spec) -> Sampler:
-    """Return the sampler for a spec's space and algorithm.
+def sampler_of(space: Any, algo: str) -> Sampler:
+    """Return the sampler of an algorithm over a space, both as in a spec.
 
     Raises SpecError for an invalid space, ObjectiveError if the algorithm cannot be imported.
     """
-    return sampler_of(spec.space, spec.algo)
-
-
-def sampler_of(space: Any, algo: str) -> Sampler:
-    """Return the sampler of an algorithm over a space, both as in a spec."""
     from airflow_sparktune.driver.samplers.search_space import SearchSpace
 
     return over(SearchSpace.of(space), algo)

@@ -36,7 +36,7 @@ from pyspark.sql import SparkSession
 
 from airflow_sparktune import SparkTrials
 from airflow_sparktune.driver.fmin import storage as script_storage
-from airflow_sparktune.driver.fmin.sampler import FminSampler
+from airflow_sparktune.driver.fmin.sampler import FminSampler, Seeds
 from airflow_sparktune.errors import ObjectiveError, PlatformError, SpecError
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.stopping import StopReason
@@ -152,7 +152,7 @@ class TestSpaces:
         assert study.best.params == study.best.point == trials.argmin
 
     def test_params_are_sent_without_references_to_hyperopt(self) -> None:
-        sampler = FminSampler(Domain(None, SPACE), rand.suggest, generator=seeded())
+        sampler = FminSampler(Domain(None, SPACE), rand.suggest, seeds=Seeds(seeded()))
         travels = cloudpickle.dumps(sampler.space.value({"x": 1.0, "kind": 1}))
         assert pickle.loads(travels) == {"x": 1.0, "kind": "steep"}
         assert b"hyperopt" not in travels

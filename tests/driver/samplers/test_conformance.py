@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hyperopt import anneal, rand, tpe
 
-from airflow_sparktune.driver.fmin.sampler import FminSampler
+from airflow_sparktune.driver.fmin.sampler import FminSampler, Seeds
 from airflow_sparktune.driver.samplers import over
 from airflow_sparktune.study.definition import ALGORITHMS
 from airflow_sparktune.testing import SamplerSuite
@@ -30,4 +30,4 @@ class TestOfASpec(SamplerSuite):
 class TestOfFmin(SamplerSuite):
     @pytest.fixture(params=[tpe.suggest, rand.suggest, anneal.suggest])
     def make_sampler(self, request: pytest.FixtureRequest) -> MakeSampler:
-        return lambda space: FminSampler(space.domain, request.param, generator=np.random.default_rng(7))
+        return lambda space: FminSampler(space.domain, request.param, seeds=Seeds(np.random.default_rng(7)))

@@ -13,7 +13,7 @@ from hyperopt import atpe, hp, pyll
 from hyperopt.base import Domain
 
 from airflow_sparktune import space as ours
-from airflow_sparktune.driver.fmin.sampler import FminSampler
+from airflow_sparktune.driver.fmin.sampler import FminSampler, Seeds
 from airflow_sparktune.driver.samplers import hyperopt as hyperopt_adapter
 from airflow_sparktune.driver.samplers import sampler_of
 from airflow_sparktune.driver.samplers.base import Sampler
@@ -207,7 +207,7 @@ def test_log_bounds_without_logs_are_read_as_hyperopt_reads_them() -> None:
 
 def test_atpe_may_start_without_a_known_loss() -> None:
     space = hp.uniform("x", 0, 1)
-    sampler = FminSampler(Domain(None, space), atpe.suggest, generator=np.random.default_rng(7))
+    sampler = FminSampler(Domain(None, space), atpe.suggest, seeds=Seeds(np.random.default_rng(7)))
     sampler.tell(Trial(number=0, params=0.5, point={"x": 0.5}))
     assert 0 <= sampler.ask(1, seed=0).params <= 1
 
