@@ -12,6 +12,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import optuna
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import TrialState as Ends
+
 from airflow_sparktune.driver.samplers.base import Suggestion
 from airflow_sparktune.driver.samplers.gp.space import Parameter, encoded_space
 from airflow_sparktune.driver.samplers.search_space import SearchSpace, SpaceSampler
@@ -33,8 +37,6 @@ class OptunaSampler(SpaceSampler):
     def __init__(self, space: SearchSpace, name: str) -> None:
         super().__init__(space)
         self._make = _maker(name)
-        import optuna
-
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._name = f"{PREFIX}{name}"
         self._rows = {row.label: row for row in space.dimensions}
@@ -78,22 +80,18 @@ class OptunaSampler(SpaceSampler):
         self._untold.clear()
 
     def _add(self, trial: Trial) -> None:
-        import optuna
-
         params = {
             item.label: _to_optuna(item, trial.point[item.label], self._distributions[item.label])
             for item in self._parameters
             if item.label in trial.point
         }
         distributions = {label: self._distributions[label] for label in params}
-        running = optuna.trial.TrialState.RUNNING
+        running = Ends.RUNNING
         added = optuna.trial.create_trial(state=running, params=params, distributions=distributions)
         self._study.add_trial(added)
         self._numbers[trial.number] = len(self._study.get_trials(deepcopy=False)) - 1
 
     def _end(self, number: int, state: TrialState, loss: float | None = None) -> None:
-        from optuna.trial import TrialState as Ends
-
         # Optuna's samplers learn from a pruned trial, but not from a failed one.
         ends = {TrialState.OK: Ends.COMPLETE, TrialState.PRUNED: Ends.PRUNED}
         # A trial that ran again keeps its first end.
@@ -122,8 +120,6 @@ def _maker(name: str) -> Callable[[int], Any]:
     if not isinstance(call, ast.Name):
         raise wrong
 
-    import optuna
-
     found = getattr(optuna.samplers, call.id, None)
     if not (inspect.isclass(found) and issubclass(found, optuna.samplers.BaseSampler)):
         known = ", ".join(sorted(item for item in optuna.samplers.__all__ if item.endswith("Sampler")))
@@ -142,8 +138,6 @@ def _maker(name: str) -> Callable[[int], Any]:
 
 def _distribution(item: Parameter) -> Any:
     """Return the Optuna distribution of a parameter; a normal one becomes uniform within three sigmas."""
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
     axis = item.axis
     if axis is None:
         return CategoricalDistribution([code for code, weight in enumerate(item.weights) if weight > 0])
@@ -161,8 +155,6 @@ def _distribution(item: Parameter) -> Any:
 
 
 def _suggested(trial: Any, label: str, distribution: Any) -> Any:
-    from optuna.distributions import CategoricalDistribution, FloatDistribution
-
     match distribution:
         case CategoricalDistribution():
             return trial.suggest_categorical(label, distribution.choices)

@@ -10,32 +10,28 @@ from pyspark.sql import SparkSession
 from airflow_sparktune.driver.spark.release import check_releases
 
 
-def start_session(
-    name: str, *, trials_on_executors: bool = True, fresh_workers: bool = False
-) -> SparkSession:
-    """Return the application's session, with defaults for trials; settings of the user have precedence.
-
-    `fresh_workers` gives each trial a new Python process.
-    """
-    conf = _conf(name, trials_on_executors=trials_on_executors, fresh_workers=fresh_workers)
+def start_session(name: str, *, trials_on_executors: bool = True) -> SparkSession:
+    """Return the application's session, with defaults for trials; settings of the user have precedence."""
+    conf = _conf(name, trials_on_executors=trials_on_executors)
     return SparkSession.builder.config(conf=conf).getOrCreate()
 
 
 def start_context(name: str, *, fresh_workers: bool = False) -> SparkContext:
     """Start a context without a session for trials on executors, with the same settings.
 
-    A session would take another second to start.
+    A session would take another second to start. `fresh_workers` gives each trial a new Python process.
     """
-    return SparkContext.getOrCreate(_conf(name, trials_on_executors=True, fresh_workers=fresh_workers))
+    conf = _conf(name, trials_on_executors=True)
+    if fresh_workers:
+        conf.set("spark.python.worker.reuse", "false")
+    return SparkContext.getOrCreate(conf)
 
 
-def _conf(name: str, *, trials_on_executors: bool, fresh_workers: bool) -> SparkConf:
+def _conf(name: str, *, trials_on_executors: bool) -> SparkConf:
     conf = _submitted()
     conf.setIfMissing("spark.app.name", name)
     for setting, value in _defaults(conf, trials_on_executors=trials_on_executors).items():
         conf.setIfMissing(setting, value)
-    if fresh_workers:
-        conf.set("spark.python.worker.reuse", "false")
     return conf
 
 
