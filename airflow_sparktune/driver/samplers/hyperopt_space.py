@@ -19,7 +19,7 @@ from airflow_sparktune.study import space as spaces
 from airflow_sparktune.study.json_values import plain, scalar
 from airflow_sparktune.study.space import Choice, Number
 from airflow_sparktune.study.space.dimensions import Dimension, dimensions, name_of
-from airflow_sparktune.study.space.nodes import Way, replaced
+from airflow_sparktune.study.space.nodes import Condition, replaced
 
 
 def hyperopt_space(space: Any) -> tuple[Any, tuple[Dimension, ...]]:
@@ -80,7 +80,9 @@ def _write(label: str, dimension: Number | Choice, options: list[Any]) -> Any:
             return getattr(hp, kind)(label, *args)
 
 
-def _read(node: Any, way: Way = (), *, whole: bool = False, any_value: bool = False) -> Iterator[Dimension]:
+def _read(
+    node: Any, condition: Condition = (), *, whole: bool = False, any_value: bool = False
+) -> Iterator[Dimension]:
     """Yield the dimensions below a node of hyperopt's graph, in the order of the graph.
 
     Raises SpecError for values that are not JSON, unless `any_value`.
@@ -92,25 +94,25 @@ def _read(node: Any, way: Way = (), *, whole: bool = False, any_value: bool = Fa
             label, drawn = chooser.arg["label"].obj, chooser.arg["obj"]
             names = tuple(name_option(option, index, label=label) for index, option in enumerate(options))
             weights = pyll.rec_eval(drawn.arg["p"]) if drawn.name == "categorical" else None
-            yield Dimension(label, "choice", options=names, weights=_floats(weights), ways=(way,))
+            yield Dimension(label, "choice", options=names, weights=_floats(weights), conditions=(condition,))
             for index, option in enumerate(options):
-                yield from _read(option, (*way, (label, index)), any_value=any_value)
+                yield from _read(option, (*condition, (label, index)), any_value=any_value)
         case "hyperopt_param":
-            yield _read_number(node.arg["label"].obj, node.arg["obj"], way, whole=whole)
+            yield _read_number(node.arg["label"].obj, node.arg["obj"], condition, whole=whole)
         case "literal" if not any_value:
-            _constant(node.obj, label=way[-1][0] if way else None)
+            _constant(node.obj, label=condition[-1][0] if condition else None)
         case name:
             # hp.uniformint is int(float(quniform)).
             whole = name == "int" or (whole and name == "float")
             for item in node.inputs():
-                yield from _read(item, way, whole=whole, any_value=any_value)
+                yield from _read(item, condition, whole=whole, any_value=any_value)
 
 
 def _floats(values: Any) -> tuple[float, ...] | None:
     return None if values is None else tuple(map(float, values))
 
 
-def _read_number(label: str, node: Any, way: Way, *, whole: bool) -> Dimension:
+def _read_number(label: str, node: Any, condition: Condition, *, whole: bool) -> Dimension:
     # Bounds may be numpy scalars, which the journal cannot hold.
     given = {name: scalar(arg.obj) for name, arg in node.arg.items() if isinstance(arg, pyll.Literal)}
     kind, step, log = node.name, given.get("q"), "log" in node.name
@@ -124,7 +126,7 @@ def _read_number(label: str, node: Any, way: Way, *, whole: bool) -> Dimension:
         low, high = _exp(low), _exp(high)
     if whole and kind == "quniform" and step == 1:
         kind, step = "uniformint", None
-    return Dimension(label, kind, low, high, step, log=log, extent=extent, ways=(way,))
+    return Dimension(label, kind, low, high, step, log=log, extent=extent, conditions=(condition,))
 
 
 def _exp(bound: float) -> float | None:
@@ -188,9 +190,10 @@ def _checked(expression: Any, reference: str) -> tuple[Dimension, ...]:
 
 
 def _table(rows: Iterator[Dimension]) -> tuple[Dimension, ...]:
-    """Return each parameter once, with all ways to it if several places use it."""
+    """Return each parameter once, with the conditions of all places that use it."""
     found: dict[str, Dimension] = {}
     for item in rows:
         known = found.get(item.label, item)
-        found[item.label] = replace(item, ways=tuple(dict.fromkeys((*known.ways, *item.ways))))
+        conditions = tuple(dict.fromkeys((*known.conditions, *item.conditions)))
+        found[item.label] = replace(item, conditions=conditions)
     return tuple(found.values())

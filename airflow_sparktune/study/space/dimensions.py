@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_sparktune.study.space.nodes import NUMBERS, Choice, Number, Way, to_json, walk
+from airflow_sparktune.study.space.nodes import NUMBERS, Choice, Condition, Number, to_json, walk
 
 # What readers of a journal get.
 _JOURNALLED = ("label", "kind", "low", "high", "step", "log", "options", "parent", "branch")
@@ -20,8 +20,8 @@ class Dimension:
 
     `low`, `high` and `step` are in natural units; `log` asks for a logarithmic axis. `extent` is exact, for
     samplers: the bounds, or mu and sigma of a normal; with `log`, those of the logarithm. `options` are the
-    names of a choice's options, by index, and `weights` their probabilities if they differ. Each of the
-    `ways` makes the dimension active; the empty one does so in every point.
+    names of a choice's options, by index, and `weights` their probabilities if they differ. Any of the
+    `conditions` makes the dimension active; the empty one does so in every point.
     """
 
     label: str
@@ -33,11 +33,11 @@ class Dimension:
     extent: tuple[float, float] | None = None
     options: tuple[str, ...] | None = None
     weights: tuple[float, ...] | None = None
-    ways: tuple[Way, ...] = ((),)
+    conditions: tuple[Condition, ...] = ((),)
 
     def active(self, point: Mapping[str, Any]) -> bool:
         """Return whether a point, which has an option's index for each active choice, has this dimension."""
-        return any(all(point.get(choice) == option for choice, option in way) for way in self.ways)
+        return any(all(point.get(choice) == option for choice, option in each) for each in self.conditions)
 
     @property
     def parent(self) -> str | None:
@@ -51,7 +51,7 @@ class Dimension:
 
     @property
     def _step(self) -> tuple[str, int] | tuple[None, None]:
-        last = {way[-1] if way else (None, None) for way in self.ways}
+        last = {condition[-1] if condition else (None, None) for condition in self.conditions}
         return last.pop() if len(last) == 1 else (None, None)
 
     def to_json(self) -> dict[str, Any]:
@@ -61,13 +61,13 @@ class Dimension:
 
 def dimensions(tree: Any) -> tuple[Dimension, ...]:
     """Return the dimensions of a space, in the order of the space."""
-    return tuple(_dimension(label, node, way) for label, node, way in walk(tree))
+    return tuple(_dimension(label, node, condition) for label, node, condition in walk(tree))
 
 
-def _dimension(label: str, node: Number | Choice, way: Way) -> Dimension:
+def _dimension(label: str, node: Number | Choice, condition: Condition) -> Dimension:
     if isinstance(node, Choice):
         names = tuple(name_of(to_json(option)) for option in node.options)
-        return Dimension(label, "choice", options=names, weights=node.weights, ways=(way,))
+        return Dimension(label, "choice", options=names, weights=node.weights, conditions=(condition,))
     given = dict(zip(NUMBERS[node.kind], node.args, strict=True))
     low, high = given.get("low"), given.get("high")
     if node.kind == "randint" and high is not None:
@@ -77,7 +77,7 @@ def _dimension(label: str, node: Number | Choice, way: Way) -> Dimension:
     else:
         extent = (math.log(low), math.log(high)) if "log" in node.kind else (low, high)
     step, log = given.get("q"), "log" in node.kind
-    return Dimension(label, node.kind, low, high, step, log=log, extent=extent, ways=(way,))
+    return Dimension(label, node.kind, low, high, step, log=log, extent=extent, conditions=(condition,))
 
 
 def name_of(option: Any) -> str:

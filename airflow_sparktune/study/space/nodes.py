@@ -10,8 +10,8 @@ from typing import Any
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.json_values import UNQUOTED, is_numeric, scalar, shown
 
-# The choices that lead to a dimension, outermost first: the label of each, and the index of its option.
-Way = tuple[tuple[str, int], ...]
+# The choices that make a dimension active, outermost first: the label of each, and the index of its option.
+Condition = tuple[tuple[str, int], ...]
 
 # The argument names of each builder of a number.
 NUMBERS: Mapping[str, tuple[str, ...]] = {
@@ -82,27 +82,30 @@ def to_json(tree: Any) -> Any:
             return tree
 
 
-def walk(tree: Any, path: str = "", way: Way = ()) -> Iterator[tuple[str, Number | Choice, Way]]:
-    """Yield (label, dimension, way to it); the label is the dimension's path in the space.
+def walk(
+    tree: Any, path: str = "", condition: Condition = ()
+) -> Iterator[tuple[str, Number | Choice, Condition]]:
+    """Yield (label, dimension, its condition); the label is the dimension's path in the space.
 
     >>> from airflow_sparktune.study.space import choice, uniform
-    >>> [(label, way) for label, _, way in walk({"model": choice([{"C": uniform(0, 1)}, "none"])})]
+    >>> space = {"model": choice([{"C": uniform(0, 1)}, "none"])}
+    >>> [(label, condition) for label, _, condition in walk(space)]
     [('model', ()), ('model[0].C', (('model', 0),))]
     """
     match tree:
         case Number():
-            yield path or "value", tree, way
+            yield path or "value", tree, condition
         case Choice():
             label = path or "value"
-            yield label, tree, way
+            yield label, tree, condition
             for index, option in enumerate(tree.options):
-                yield from walk(option, f"{label}[{index}]", (*way, (label, index)))
+                yield from walk(option, f"{label}[{index}]", (*condition, (label, index)))
         case Mapping():
             for key, item in tree.items():
-                yield from walk(item, f"{path}.{key}" if path else key, way)
+                yield from walk(item, f"{path}.{key}" if path else key, condition)
         case list():
             for index, item in enumerate(tree):
-                yield from walk(item, f"{path}[{index}]", way)
+                yield from walk(item, f"{path}[{index}]", condition)
 
 
 def replaced(tree: Any, replace: Callable[[str, Number | Choice, list[Any]], Any], path: str = "") -> Any:

@@ -145,7 +145,7 @@ class TestDimensions:
         _, found = hyperopt_space(f"{THEIRS}:WAYS")
         rows = {item.label: item for item in found}
         first, second = (("first", 0), ("inner", 0)), (("second", 0), ("inner", 0))
-        assert rows["deep"].ways == (second, first)
+        assert rows["deep"].conditions == (second, first)
         assert (rows["deep"].parent, rows["deep"].branch, rows["inner"].parent) == ("inner", 0, None)
         assert [rows["deep"].active({"first": at, "second": 1, "inner": 0}) for at in (0, 1)] == [True, False]
         assert rows["rate"].active({})

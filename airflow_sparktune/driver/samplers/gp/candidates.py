@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from airflow_sparktune.driver.samplers.gp.axis import Array
-from airflow_sparktune.driver.samplers.gp.space import EncodedSpace, Way
+from airflow_sparktune.driver.samplers.gp.space import Condition, EncodedSpace
 
 # An integer moves by at least this many of its steps: less would rarely change it.
 _LEAST_STEPS = 0.7
@@ -17,7 +17,7 @@ _COPIED = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """The range of candidates: numbers from `low` to `high` per column, categories as `way` requires.
+    """The range of candidates: numbers from `low` to `high` per column, choices as `condition` requires.
 
     `centre` is the row that candidates vary, None for the whole space.
     """
@@ -25,12 +25,12 @@ class Region:
     low: Array
     high: Array
     centre: Array | None = None
-    way: Way = ()
+    condition: Condition = ()
 
     @classmethod
-    def whole(cls, space: EncodedSpace, way: Way = ()) -> Region:
-        """Return the whole space, or the whole branch that `way` leads to."""
-        return cls(np.zeros(space.size), np.ones(space.size), way=way)
+    def whole(cls, space: EncodedSpace, condition: Condition = ()) -> Region:
+        """Return the whole space, or the whole branch of a condition."""
+        return cls(np.zeros(space.size), np.ones(space.size), condition=condition)
 
     @classmethod
     def around(cls, space: EncodedSpace, centre: Array, weights: Array, rng: np.random.Generator) -> Region:
@@ -62,13 +62,13 @@ class Candidates:
         space, rng, region = self._space, self._rng, self._region
         drawn = space.draw(rng, count)
         if region.centre is None:
-            return space.settle(drawn, region.way)
+            return space.settle(drawn, region.condition)
         rows = self._completed(np.repeat(region.centre[None], count, axis=0))
         inside = region.low + drawn * (region.high - region.low)
         moved = rng.random(rows.shape) < max(0.3, min(1.0, 10 / space.size))
         redrawn = rng.random(rows.shape) < min(0.5, 1 / space.size + 0.1)
         chosen = np.where(space.numeric, np.where(moved, inside, rows), np.where(redrawn, drawn, rows))
-        return space.settle(chosen, region.way)
+        return space.settle(chosen, region.condition)
 
     def children(self, parents: Array, each: int, *, smallest: float, largest: float) -> Array:
         """Return `each` variations of each parent: numbers move by a normal step, categories are redrawn."""
@@ -78,15 +78,16 @@ class Candidates:
         rows = self._completed(parents.repeat(each, axis=0))
         few = np.minimum(1.0, 2 / active.sum(axis=1))
         rate = np.where(rng.random(len(rows)) < 0.5, few, 0.8)[:, None]
-        ticket = np.where(active, rng.random(rows.shape), np.inf)
-        mutated = (ticket < rate) | (ticket == ticket.min(axis=1, keepdims=True))
+        chance = np.where(active, rng.random(rows.shape), np.inf)
+        # At least one active column of each row changes.
+        mutated = (chance < rate) | (chance == chance.min(axis=1, keepdims=True))
         sigma = np.exp(rng.uniform(np.log(smallest), np.log(largest), len(rows)))[:, None]
         moved = rows + np.maximum(sigma, _LEAST_STEPS * steps) * rng.standard_normal(rows.shape)
         moved = _reflected(moved, region.low, region.high)
         chosen = np.where(mutated, np.where(space.numeric, moved, space.draw(rng, len(rows))), rows)
         if region.centre is not None:
             chosen = np.where(space.numeric, np.clip(chosen, region.low, region.high), chosen)
-        return space.settle(chosen, region.way)
+        return space.settle(chosen, region.condition)
 
     def _completed(self, rows: Array) -> Array:
         """Return rows with a value in every column: inactive ones get a donor's value or a prior draw."""

@@ -15,7 +15,7 @@ from airflow_sparktune.driver.samplers.gp.space import EncodedSpace
 # The largest number of results in a fit. Fits of a branch use fewer, because each suggestion makes one.
 _MOST, _MOST_IN_BRANCH = 200, 64
 _FIRST_ITERATIONS, _ITERATIONS = 30, 12
-# The latest fit and the one that it starts from are needed, and those of a second history that takes turns.
+# A history needs two: its latest fit, and the one from which that starts. Two histories may take turns.
 _KEPT = 4
 
 
@@ -30,8 +30,8 @@ class Fits:
     def latest(self, history: History) -> Settings:
         """Return the fit for the number of results in the history.
 
-        It starts from the fit for the largest power of two below, which starts from the prior means. So every
-        history has the same two fits, also after other requests.
+        It starts from the fit for the largest power of two below, which starts from the prior means. So it
+        depends on the history alone, and not on earlier requests.
         """
         count = last_fit(len(history.losses))
         base = _power_of_two(count)

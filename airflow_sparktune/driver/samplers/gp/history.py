@@ -10,7 +10,7 @@ import numpy as np
 from airflow_sparktune.driver.samplers.gp.axis import Array
 from airflow_sparktune.driver.samplers.gp.noise import Noise
 from airflow_sparktune.driver.samplers.gp.scale import LossScale
-from airflow_sparktune.driver.samplers.gp.space import EncodedSpace, Way
+from airflow_sparktune.driver.samplers.gp.space import Condition, EncodedSpace
 
 # The smallest number of losses in a fit of the process.
 _FEWEST = 4
@@ -31,7 +31,7 @@ class History:
     pending: Array
 
     @property
-    def informs(self) -> bool:
+    def losses_differ(self) -> bool:
         """Return whether the losses differ."""
         finite = self.losses[~np.isnan(self.losses)]
         return len(finite) > 1 and bool(finite.min() < finite.max())
@@ -125,20 +125,21 @@ class History:
     @property
     def fittable(self) -> bool:
         """Return whether there are enough losses, with differences, to fit a process."""
-        return self.informs and self.finite >= _FEWEST
+        return self.losses_differ and self.finite >= _FEWEST
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """The `way` to a branch of a conditional space, and the `history` of the trials within it."""
+    """The `condition` of a branch of a conditional space, and the `history` of the trials within it."""
 
-    way: Way
+    condition: Condition
     history: History
 
     @classmethod
-    def of(cls, space: EncodedSpace, way: Way, history: History) -> Branch:
-        """Return the branch that a way leads to."""
-        return cls(way, history.where(space.leads(history.rows, way), space.leads(history.pending, way)))
+    def of(cls, space: EncodedSpace, condition: Condition, history: History) -> Branch:
+        """Return the branch of a condition."""
+        ended, pending = (space.meets(rows, condition) for rows in (history.rows, history.pending))
+        return cls(condition, history.where(ended, pending))
 
     @property
     def untried(self) -> bool:

@@ -44,7 +44,7 @@ class Settings:
         return cls(np.full(space.size, _weight_mean(space)))
 
     def jittered(self, rng: np.random.Generator, *, size: float) -> Settings:
-        """Return random weights nearby: parallel suggestions differ, and a bad fit misleads only some."""
+        """Return these settings with weights that vary at random."""
         together, alone = rng.standard_normal(), rng.standard_normal(len(self.weights))
         weights = self.weights + size * (together + 0.5 * alone)
         return Settings(weights, self.signal, self.noise)

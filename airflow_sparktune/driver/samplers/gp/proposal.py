@@ -29,8 +29,8 @@ _JITTER = 0.7
 _REGION_SHARE, _FROM_BEST = 0.4, 0.8
 # The share of suggestions for branches without the best result: for each branch, and for all.
 _BRANCH_SHARE, _MOST_BRANCH_SHARE = 0.1, 0.3
-# Such a suggestion rates this many branches, chosen at random; with any other one, this many compete.
-_RATED_IN_TURN, _RIVALS = 4, 2
+# How many branches, chosen at random, are scored for such a suggestion, and for any other besides the space.
+_BRANCHES_ALONE, _BRANCHES_BESIDES = 4, 2
 _SPREAD, _PARENTS, _CHILDREN = 200, 5, 32
 _ROUNDS, _ROUND_PARENTS, _ROUND_CHILDREN, _ROUND_STEP = 4, 4, 24, 0.1
 _ESCAPE_SHARE, _ESCAPE_AFTER, _ESCAPE_OVER = 0.15, 15, 30
@@ -38,8 +38,8 @@ _NEW_DRAWS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """Candidates, their scores, and the method that found them.
+class Scored:
+    """Candidates, their scores, and the method that made them.
 
     The scores of a process are logarithms of the expected improvement in loss, so those of two processes can
     be compared. Other methods have scores of their own.
@@ -47,10 +47,10 @@ class Found:
 
     rows: Array
     scores: Array
-    how: str
+    method: str
 
     @property
-    def promise(self) -> float:
+    def best_score(self) -> float:
         """Return the highest score."""
         return float(self.scores.max())
 
@@ -66,12 +66,12 @@ class Proposer:
     def propose(self, history: History, rng: np.random.Generator) -> tuple[Array, str]:
         """Return the next row, and its method: `gp`, `gp: branch` or `gp: tpe`."""
         with one_blas_thread():
-            # Repeats with equal losses would push the fitted noise to zero, and the process needs some noise
+            # Repeats with equal losses would push the fitted noise to zero, but the process needs some noise
             # to explain ruggedness.
             results = history if history.noisy else history.distinct()
-            found = self._found(results, rng)
+            found = self._scored(results, rng)
             order = np.argsort(-found.scores, kind="stable")
-            return self._first_new(found.rows[order], history, rng), found.how
+            return self._first_new(found.rows[order], history, rng), found.method
 
     def repeated(self, history: History) -> int | None:
         """Return the index of the result whose configuration should run again, or None."""
@@ -97,17 +97,17 @@ class Proposer:
         first = next(at for at in successes if history.row_keys[at] == best)
         return int(first), float(scale.losses(means.min()))
 
-    def _found(self, history: History, rng: np.random.Generator) -> Found:
+    def _scored(self, history: History, rng: np.random.Generator) -> Scored:
         others = self._other_branches(history)
         if others and rng.random() < min(_BRANCH_SHARE * len(others), _MOST_BRANCH_SHARE):
-            return self._in_turn(_some(others, _RATED_IN_TURN, rng), history, rng)
+            return self._in_one_of(_some(others, _BRANCHES_ALONE, rng), history, rng)
         if rng.random() < _escape_share(history):
-            return Found(*tpe_candidates(self._space, history, rng), "gp: tpe")
+            return Scored(*tpe_candidates(self._space, history, rng), "gp: tpe")
         found = self._anywhere(history, rng)
-        rivals = _some([branch for branch in others if branch.history.fittable], _RIVALS, rng)
-        return max((found, *self._in_each(rivals, history, rng)), key=lambda each: each.promise)
+        fittable = _some([branch for branch in others if branch.history.fittable], _BRANCHES_BESIDES, rng)
+        return max((found, *self._in_each(fittable, history, rng)), key=lambda each: each.best_score)
 
-    def _anywhere(self, history: History, rng: np.random.Generator) -> Found:
+    def _anywhere(self, history: History, rng: np.random.Generator) -> Scored:
         """Return candidates from the whole space."""
         scale = history.scale
         posterior = self._posterior(self._fits.latest(history), history, scale, rng, most=_MOST)
@@ -116,8 +116,8 @@ class Proposer:
             ranked = posterior.ranked
             rank = 0 if rng.random() < _FROM_BEST else int(rng.integers(min(3, len(ranked))))
             region = Region.around(self._space, ranked[rank], posterior.weights, rng)
-        rows, scores = self._promising(posterior, region, posterior.best, rng)
-        return Found(rows, scores + scale.log_unit, "gp")
+        rows, scores = self._rated(posterior, region, posterior.best, rng)
+        return Scored(rows, scores + scale.log_unit, "gp")
 
     def _posterior(
         self, settings: Settings, history: History, scale: LossScale, rng: np.random.Generator, *, most: int
@@ -132,25 +132,27 @@ class Proposer:
     def _other_branches(self, history: History) -> list[Branch]:
         """Return the branches without the best result."""
         space, best = self._space, history.rows[[np.nanargmin(history.losses)]]
-        return [Branch.of(space, way, history) for way in space.branches if not space.leads(best, way)[0]]
+        return [Branch.of(space, each, history) for each in space.branches if not space.meets(best, each)[0]]
 
-    def _in_turn(self, branches: Sequence[Branch], history: History, rng: np.random.Generator) -> Found:
-        """Return candidates of an untried branch, else of the one that promises most."""
+    def _in_one_of(self, branches: Sequence[Branch], history: History, rng: np.random.Generator) -> Scored:
+        """Return candidates of an untried branch, else of the branch with the highest score."""
         for branch in branches:
             if branch.untried:
                 return self._spread(branch, rng)
         found = self._in_each([branch for branch in branches if branch.history.fittable], history, rng)
-        return max(found, key=lambda each: each.promise) if found else self._spread(branches[0], rng)
+        return max(found, key=lambda each: each.best_score) if found else self._spread(branches[0], rng)
 
-    def _in_each(self, branches: Sequence[Branch], history: History, rng: np.random.Generator) -> list[Found]:
-        """Return candidates of each branch, rated by how much they improve the best loss of all."""
+    def _in_each(
+        self, branches: Sequence[Branch], history: History, rng: np.random.Generator
+    ) -> list[Scored]:
+        """Return candidates of each branch, scored by improvement over the best loss of all."""
         noise = history.noise
         lowest = np.nanmin(history.losses)
         if history.noisy:
             lowest = self.lowest_expected(history)[1]
         return [self._in_branch(branch, lowest, noise, rng) for branch in branches]
 
-    def _in_branch(self, branch: Branch, lowest: float, noise: Noise, rng: np.random.Generator) -> Found:
+    def _in_branch(self, branch: Branch, lowest: float, noise: Noise, rng: np.random.Generator) -> Scored:
         """Return candidates within a branch.
 
         Each branch is fitted on its own data: a fit over the whole space undervalues one with few trials.
@@ -159,16 +161,16 @@ class Proposer:
         settings = self._fits.of_branch(history, noise, rng)
         posterior = self._posterior(settings, history, scale, rng, most=_MOST_IN_BRANCH)
         best = min(float(scale.targets(np.array(lowest))), posterior.best)
-        rows, scores = self._promising(posterior, Region.whole(self._space, branch.way), best, rng)
-        return Found(rows, scores + scale.log_unit, "gp: branch")
+        rows, scores = self._rated(posterior, Region.whole(self._space, branch.condition), best, rng)
+        return Scored(rows, scores + scale.log_unit, "gp: branch")
 
-    def _spread(self, branch: Branch, rng: np.random.Generator) -> Found:
+    def _spread(self, branch: Branch, rng: np.random.Generator) -> Scored:
         """Return a configuration of a branch with few results, far from these."""
         known = np.concatenate([branch.history.rows, branch.history.pending])
-        row = spread(self._space, known, rng, branch.way)
-        return Found(row[None], np.zeros(1), "gp: branch")
+        row = spread(self._space, known, rng, branch.condition)
+        return Scored(row[None], np.zeros(1), "gp: branch")
 
-    def _promising(
+    def _rated(
         self, posterior: Posterior, region: Region, best: float, rng: np.random.Generator
     ) -> tuple[Array, Array]:
         """Return candidates, and the log expected improvement over `best` of each."""

@@ -62,7 +62,7 @@ class GpSampler(SpaceSampler):
         history = self._history(sorted(self._running))
         if history.finite:
             self._load_model()
-        if history.finite < self._wanted or not history.informs:
+        if history.finite < self._wanted or not history.losses_differ:
             known = np.concatenate([history.rows, history.pending])
             return self._suggestion(start.spread(self._encoded, known, rng), "gp: start")
         proposer = self._loaded_proposer()

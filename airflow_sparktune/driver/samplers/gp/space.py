@@ -19,9 +19,9 @@ from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.space.dimensions import Dimension
 
 # The choices that make a parameter active: pairs (column of the choice, code of its option), all required.
-Way = tuple[tuple[int, int], ...]
-# Alternative ways, any of which makes a parameter active. Empty for a parameter that is always active.
-Conditions = tuple[Way, ...]
+Condition = tuple[tuple[int, int], ...]
+# Any of these makes a parameter active. Empty for a parameter that is always active.
+Conditions = tuple[Condition, ...]
 
 # A randint is unordered up to this many values. With more, nothing could be learned without an order.
 MOST_CATEGORIES = 64
@@ -86,10 +86,13 @@ class EncodedSpace:
             rows[:, column] = np.searchsorted(edges[:-1] / edges[-1], rows[:, column], side="right")
         return rows
 
-    def settle(self, rows: Array, way: Way = ()) -> Array:
-        """Return full rows as configurations that follow `way`: rounded to steps, inactive columns masked."""
+    def settle(self, rows: Array, condition: Condition = ()) -> Array:
+        """Return full rows as configurations with the choices of `condition`.
+
+        Numbers are rounded to steps, inactive columns are masked.
+        """
         rows = rows.copy()
-        for choice, code in way:
+        for choice, code in condition:
             rows[:, choice] = code
         for column, axis in self._grids.items():
             rows[:, column] = axis.snap(rows[:, column])
@@ -100,17 +103,18 @@ class EncodedSpace:
         mask = np.ones(rows.shape, bool)
         for conditions, columns in self.groups.items():
             if conditions:
-                mask[:, columns] = np.any([self.leads(rows, way) for way in conditions], axis=0)[:, None]
+                met = np.any([self.meets(rows, condition) for condition in conditions], axis=0)
+                mask[:, columns] = met[:, None]
         return mask
 
-    def leads(self, rows: Array, way: Way) -> Array:
-        """Return a mask of the rows that make all choices of a way."""
-        return np.asarray(np.all([rows[:, choice] == code for choice, code in way], axis=0))
+    def meets(self, rows: Array, condition: Condition) -> Array:
+        """Return a mask of the rows that have all choices of a condition."""
+        return np.asarray(np.all([rows[:, choice] == code for choice, code in condition], axis=0))
 
     @cached_property
-    def branches(self) -> tuple[Way, ...]:
-        """Return the ways to all parameters that are not always active."""
-        return tuple(dict.fromkeys(way for conditions in self.groups for way in conditions))
+    def branches(self) -> tuple[Condition, ...]:
+        """Return the conditions of all parameters that are not always active."""
+        return tuple(dict.fromkeys(condition for conditions in self.groups for condition in conditions))
 
     def spacing(self, row: Array) -> Array:
         """Return the distance to the next value of each column, 0 for a continuous one."""
@@ -157,7 +161,7 @@ def encoded_space(dimensions: Iterable[Dimension]) -> EncodedSpace:
     Raises SpecError for an unknown distribution.
     """
     # Choices come before the parameters below them, regardless of the order in the space.
-    ordered = sorted(dimensions, key=lambda item: max(map(len, item.ways)))
+    ordered = sorted(dimensions, key=lambda item: max(map(len, item.conditions)))
     columns = {item.label: column for column, item in enumerate(ordered)}
     return EncodedSpace(tuple(_parameter(item, columns) for item in ordered))
 
@@ -165,8 +169,10 @@ def encoded_space(dimensions: Iterable[Dimension]) -> EncodedSpace:
 def _parameter(item: Dimension, columns: Mapping[str, int]) -> Parameter:
     label = item.label
     conditions: Conditions = ()
-    if () not in item.ways:
-        conditions = tuple(tuple((columns[choice], option) for choice, option in way) for way in item.ways)
+    if () not in item.conditions:
+        conditions = tuple(
+            tuple((columns[choice], option) for choice, option in each) for each in item.conditions
+        )
     if item.options is not None:
         weights = item.weights or _equal(len(item.options))
         return Parameter(label, weights=weights, conditions=conditions)
