@@ -243,7 +243,7 @@ def test_a_failed_removal_does_not_fail_the_task(operator, run, spark_submit, mo
     def refuse(*_: Any, **__: Any) -> None:
         raise StorageError("cannot remove: Permission denied")
 
-    monkeypatch.setattr("airflow_sparktune.study.record.retention.clear", refuse)
+    monkeypatch.setattr("airflow_sparktune.study.storage.LocalStorage.clear", refuse)
     best, _ = run(operator(keep_studies=1), max_tries=1)
     assert best == {"x": 0}
     assert "an older study was not removed: cannot remove: Permission denied" in caplog.text

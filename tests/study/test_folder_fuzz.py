@@ -58,6 +58,9 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> MemoryStorage:
         def read(self, name: str) -> bytes:
             return storage.read(self._path(name))
 
+        def modified(self, name: str) -> None:
+            """Return None, as a storage that does not tell."""
+
     for module in ("airflow_task", "record.champions", "record.retention", "journal.follow"):
         monkeypatch.setattr(f"airflow_sparktune.study.{module}.open_storage", Below)
     return storage

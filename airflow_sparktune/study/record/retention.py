@@ -20,7 +20,7 @@ from airflow_sparktune.study.journal.streams import chunks, streams
 from airflow_sparktune.study.record.champions import FOLDER, Champions, segments
 from airflow_sparktune.study.record.entries import Action, Entry, champion_of
 from airflow_sparktune.study.record.keep import Keep
-from airflow_sparktune.study.storage import Storage, clear, modified, open_storage, without_connection
+from airflow_sparktune.study.storage import Storage, open_storage, without_connection
 
 # The studies of Airflow are five folders below their root.
 _DEEPEST = 6
@@ -132,7 +132,7 @@ def remove(study: Found) -> None:
     own = split(study.address)
     if own is not None and generations(own[0]) == [own[1]]:
         open_storage(own[0]).remove([DAG_RUN])
-    clear(study.address, within=study.task)
+    open_storage(study.address).clear(within=study.task)
 
 
 def remove_all(found: Iterable[Found], problems: list[str]) -> list[str]:
@@ -196,7 +196,7 @@ def _written(address: str) -> float:
     """Return when the newest chunk was written by the storage's clock, 0 if the storage does not tell."""
     storage = open_storage(address)
     found = [chunk for stream in streams(storage)[-1:] for chunk in chunks(storage, stream)]
-    return modified(address, found[-1].path) or 0.0 if found else 0.0
+    return storage.modified(found[-1].path) or 0.0 if found else 0.0
 
 
 def _needed(entries: list[Entry]) -> Iterator[Entry]:

@@ -109,8 +109,9 @@ class LocalStorage:
                     f"cannot remove {self._root / path}: {error.strerror or error}"
                 ) from error
 
-    def clear(self, *, within: str | Path) -> None:
+    def clear(self, *, within: str) -> None:
         """Remove the folder with its contents, and its parent folders below `within` if they are empty."""
+        top = Path(within.removeprefix("file://"))
         try:
             shutil.rmtree(self._root)  # does not follow links
         except OSError as error:
@@ -118,7 +119,7 @@ class LocalStorage:
                 raise kind_of(error)(f"cannot remove {self._root}: {error.strerror or error}") from error
         with suppress(OSError):  # a folder that is not empty
             for above in self._root.parents:
-                if Path(within) not in above.parents:
+                if top not in above.parents:
                     break
                 above.rmdir()
 

@@ -108,7 +108,7 @@ class FsspecStorage:
         except OSError as error:
             raise kind_of(error)(f"cannot remove {len(paths)} files ({paths[0]} ...): {error}") from error
 
-    def clear(self) -> None:
+    def clear(self, *, within: str) -> None:  # noqa: ARG002 - an object store has no folders
         """Remove everything below the URL."""
         try:
             with self._call(), suppress(FileNotFoundError):

@@ -19,7 +19,7 @@ import pytest
 
 from airflow_sparktune.errors import StorageError, StorageUnavailable
 from airflow_sparktune.study.journal.follow import read_study
-from airflow_sparktune.study.storage import FsspecStorage, LocalStorage, modified, open_storage, share
+from airflow_sparktune.study.storage import FsspecStorage, LocalStorage, open_storage, share
 from tests.study.journal_samples import follow, opened, trial, write
 
 STEPS = ["os.fsync", "os.replace"]
@@ -99,11 +99,12 @@ def test_a_folder_that_is_removed_during_a_write(root: Path, monkeypatch: pytest
 @pytest.mark.parametrize("scheme", ["", "memory://"])
 def test_the_time_of_a_write(root: Path, scheme: str) -> None:
     before = time.time()
-    open_storage(f"{scheme}{root}").write("file", b"")
-    at = modified(f"{scheme}{root}", "file")
+    storage = open_storage(f"{scheme}{root}")
+    storage.write("file", b"")
+    at = storage.modified("file")
     assert at is not None
     assert before - 0.1 <= at <= time.time() + 0.1  # a file system's clock ticks more slowly
-    assert modified(f"{scheme}{root}", "missing") is None
+    assert storage.modified("missing") is None
 
 
 def test_a_failed_commit_can_be_repeated(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

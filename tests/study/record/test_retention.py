@@ -258,7 +258,7 @@ def test_the_next_removal_completes_an_interrupted_one(root: str, monkeypatch: p
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("airflow_sparktune.study.record.retention.clear", die)
+        patched.setattr(type(open_storage(root)), "clear", die)
         with pytest.raises(KeyboardInterrupt):
             left_after(root, 1)
     assert read_study(address).study.attempts == []
