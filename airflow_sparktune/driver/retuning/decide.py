@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from airflow_sparktune.driver.retuning.guardrails import broken_guardrail
-from airflow_sparktune.driver.retuning.noise import noise_free
-from airflow_sparktune.driver.retuning.paired import Paired, dropped_after, refuse_mixed_signs
+from airflow_sparktune.driver.retuning.paired import Paired, dropped_after, noise_free, refuse_mixed_signs
 from airflow_sparktune.driver.retuning.words import first_reason, kept_reason, replaced_reason
 from airflow_sparktune.errors import IncumbentBroken
 from airflow_sparktune.study.definition.rule import LEAST_REPEATS, DecisionRule

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
-from airflow_sparktune.driver.samplers.base import Sampler, Suggestion
+from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.record.champions import Champions
@@ -36,18 +37,7 @@ def resolve_incumbent(
         suggestion = sampler.given(found.params)
     except SpecError as error:
         return _misfit(spec, found, str(error))
-    return Incumbent(
-        source=found.source,
-        params=suggestion.params,
-        point=suggestion.point,
-        entry=found.entry,
-        study=found.study,
-    )
-
-
-def incumbent_suggestion(incumbent: Incumbent) -> Suggestion:
-    """Return the suggestion of the incumbent; its point is empty if it does not fit the space."""
-    return Suggestion(incumbent.point or {}, incumbent.params)
+    return replace(found, params=suggestion.params, point=suggestion.point)
 
 
 def _find(spec: Spec, champions: Champions | None, champion: Entry | None, study: str | None) -> Incumbent:
@@ -81,11 +71,4 @@ def _misfit(spec: Spec, found: Incumbent, problem: str) -> Incumbent:
         problem,
         "dropped, the best candidate replaces it" if dropped else "evaluated as it is",
     )
-    return Incumbent(
-        source=found.source,
-        params=found.params,
-        entry=found.entry,
-        study=found.study,
-        problem=problem,
-        dropped=dropped,
-    )
+    return replace(found, point=None, problem=problem, dropped=dropped)

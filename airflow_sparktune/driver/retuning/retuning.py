@@ -16,10 +16,10 @@ from airflow_sparktune.driver.retuning.confirmation import (
 )
 from airflow_sparktune.driver.retuning.decide import choose, decide
 from airflow_sparktune.driver.retuning.guardrails import require_metrics
-from airflow_sparktune.driver.retuning.incumbent import incumbent_suggestion, resolve_incumbent
+from airflow_sparktune.driver.retuning.incumbent import resolve_incumbent
 from airflow_sparktune.driver.retuning.paired import refuse_mixed_signs
 from airflow_sparktune.driver.retuning.warm_start import warm_points
-from airflow_sparktune.driver.samplers.base import Sampler
+from airflow_sparktune.driver.samplers.base import Sampler, Suggestion
 from airflow_sparktune.driver.trial_queue import Start, TrialQueue
 from airflow_sparktune.errors import IncumbentBroken, ObjectiveError
 from airflow_sparktune.study.address import folder_of
@@ -66,7 +66,10 @@ class Retuning:
         self._resolve()
         self._look_back()
         incumbent, warm = self._incumbent, self._study.starts.warm_start if self._study.starts else ()
-        first = [] if incumbent is None else [Start(incumbent_suggestion(incumbent), TrialOrigin.INCUMBENT)]
+        first = []
+        if incumbent is not None:  # without a point, if it does not fit the space
+            suggestion = Suggestion(incumbent.point or {}, incumbent.params)
+            first = [Start(suggestion, TrialOrigin.INCUMBENT)]
         known = [incumbent.params] if incumbent is not None else []
         points = [point.params for point in warm if point.params not in known]
         return [
