@@ -13,13 +13,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 
 
 class Outage:
-    """Spaces the retries during an outage, and gives up after `grace_s` seconds.
-
-    >>> outage = Outage(grace_s=60.0, clock=iter([0.0, 0.5, 1.0, 1.0]).__next__)
-    >>> outage.failed(StorageUnavailable("503"))
-    >>> outage.waits, outage.waits
-    (True, False)
-    """
+    """Spaces the retries during an outage, and gives up after `grace_s` seconds."""
 
     def __init__(self, *, grace_s: float, clock: Callable[[], float]) -> None:
         self._grace_s = grace_s

@@ -14,10 +14,6 @@ class Slots:
 
     Slots are numbered from 0 for the timeline; a trial takes the lowest free number. `trial_timeout` is in
     seconds, None for no limit; times are by `clock`.
-
-    >>> slots = Slots(trial_timeout=None, clock=lambda: 0.0)
-    >>> slots.take(), slots.take(), slots.give_back(0), slots.take()
-    (0, 1, None, 0)
     """
 
     def __init__(self, *, trial_timeout: float | None, clock: Callable[[], float]) -> None:

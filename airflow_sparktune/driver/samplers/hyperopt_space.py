@@ -146,9 +146,9 @@ def _option_name(option: Any, index: int, *, label: str) -> str:
     if option.name == "literal":
         return name_of(_constant(option.obj, label=label))
     labels = [item.label for item in _read(option, ((label, index),))]
-    return (
-        f"{index}: {', '.join(labels)}" if labels else name_of(_constant(pyll.rec_eval(option), label=label))
-    )
+    if labels:
+        return f"{index}: {', '.join(labels)}"
+    return name_of(_constant(pyll.rec_eval(option), label=label))
 
 
 def _kind_of_option(option: Any, index: int, *, label: str) -> str:

@@ -30,10 +30,7 @@ def check_releases() -> None:
 
 
 def refuse_mixed_folder(folder: Path, installed: dict[str, str | None]) -> None:
-    """Raise PlatformError if distributions of different releases are installed in `folder`.
-
-    >>> refuse_mixed_folder(Path("/site/pyspark"), {"pyspark": "4.2.0", "pyspark-client": None})
-    """
+    """Raise PlatformError if distributions of different releases are installed in `folder`."""
     releases = {name: release for name, release in installed.items() if release is not None}
     if len(set(releases.values())) > 1:
         found = " and ".join(f"{name} {release}" for name, release in releases.items())
@@ -44,10 +41,7 @@ def refuse_mixed_folder(folder: Path, installed: dict[str, str | None]) -> None:
 
 
 def refuse_other_jvm(python: str, jvm: str, *, folder: Path, jar: str) -> None:
-    """Raise PlatformError if the releases of pyspark and the JVM differ; `jar` is where its Spark is from.
-
-    >>> refuse_other_jvm("4.2.0", "4.2.0-vendor.1", folder=Path("/site/pyspark"), jar="/jars/spark-core.jar")
-    """
+    """Raise PlatformError if the releases of pyspark and the JVM differ; `jar` is where its Spark is from."""
     if _numbers(python) != _numbers(jvm):
         raise PlatformError(
             f"pyspark and Spark's JVM must be one release, got {python} from {folder} and {jvm} from {jar}; "

@@ -27,12 +27,6 @@ def names(tree: Any) -> dict[str, Name]:
     """Return the name of each dimension by its label; `tree` is a result of `space.parse`.
 
     Paths are unique: where two short ones are equal, the label is used as the path.
-
-    >>> from airflow_sparktune.study.space import choice, parse, uniform, uniformint
-    >>> options = [{"kind": "forest", "depth": uniformint(1, 9)}, {"kind": "linear", "C": uniform(0, 1)}]
-    >>> found = names(parse({"model": choice(options)}))
-    >>> found["model"].options, found["model[0].depth"].path
-    (('forest', 'linear'), 'forest.depth')
     """
     found = dict(_walk(tree, label="", prefix="", key=""))
     paths = Counter(name.path for name in found.values())
