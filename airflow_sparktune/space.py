@@ -1,31 +1,4 @@
 """The functions that build a search space, for DAGs and objectives to import."""
 
-from airflow_sparktune.study.space import (
-    choice,
-    lognormal,
-    loguniform,
-    normal,
-    pchoice,
-    qlognormal,
-    qloguniform,
-    qnormal,
-    quniform,
-    randint,
-    uniform,
-    uniformint,
-)
-
-__all__ = [
-    "choice",
-    "lognormal",
-    "loguniform",
-    "normal",
-    "pchoice",
-    "qlognormal",
-    "qloguniform",
-    "qnormal",
-    "quniform",
-    "randint",
-    "uniform",
-    "uniformint",
-]
+from airflow_sparktune.study.space.builders import *  # noqa: F403 - a new builder is here too
+from airflow_sparktune.study.space.builders import __all__ as __all__

@@ -31,7 +31,7 @@ SILENT_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class StoredStudy:
     """A study; `last_event` is the time of its last event in seconds since 1970.
 
     `series` is equal for the studies of one task and map index: the task's folder and the index. For a study
@@ -51,7 +51,7 @@ class Found:
         return self.series[0]
 
 
-def find(root: str, problems: list[str]) -> list[Found]:
+def find(root: str, problems: list[str]) -> list[StoredStudy]:
     """Return the studies below a folder or URL that have a readable event; describe unreadable folders.
 
     The remains of a study whose removal was interrupted are included, with `last_event` = 0.
@@ -77,13 +77,13 @@ def addresses(root: str, problems: list[str]) -> Iterator[str]:
 
 
 def removable(
-    found: Iterable[Found],
+    found: Iterable[StoredStudy],
     keep: Keep,
     problems: list[str],
     *,
     now: float,
     has_ended: Callable[[str], bool] = lambda _: True,
-) -> list[Found]:
+) -> list[StoredStudy]:
     """Return the studies that may be removed, oldest first.
 
     A study is kept while its run goes on, as `has_ended` tells for an address, because a retry may continue
@@ -92,7 +92,7 @@ def removable(
     that last confirmed it, and the one whose winner waits for promotion. If a task's record cannot be read,
     all of its studies are kept.
     """
-    extra: list[Found] = []
+    extra: list[StoredStudy] = []
     for _, studies in groupby(sorted(found, key=lambda each: each.series), key=lambda each: each.task):
         offered = [each for each in _extra(studies, keep, now=now) if each.verdict or now >= each.free_at]
         if not offered:
@@ -121,7 +121,7 @@ def in_production(task: str) -> set[str]:
     return needed
 
 
-def remove(study: Found) -> None:
+def remove(study: StoredStudy) -> None:
     """Remove a study; the first chunk of each stream goes first, so that no half of a study is readable."""
     storage = open_storage(study.address)
     beginnings = [
@@ -135,7 +135,7 @@ def remove(study: Found) -> None:
     open_storage(study.address).clear(within=study.task)
 
 
-def remove_all(found: Iterable[Found], problems: list[str]) -> list[str]:
+def remove_all(found: Iterable[StoredStudy], problems: list[str]) -> list[str]:
     """Remove studies and return their addresses; describe in `problems` why the others were not removed."""
     removed = []
     for each in found:
@@ -151,7 +151,7 @@ def remove_all(found: Iterable[Found], problems: list[str]) -> list[str]:
     return removed
 
 
-def _extra(studies: Iterable[Found], keep: Keep, *, now: float) -> Iterator[Found]:
+def _extra(studies: Iterable[StoredStudy], keep: Keep, *, now: float) -> Iterator[StoredStudy]:
     """Yield the studies that `keep` does not keep, of each series of a task."""
     for _, series in groupby(studies, key=lambda each: each.series):
         for rank, each in enumerate(sorted(series, key=lambda each: each.last_event, reverse=True)):
@@ -162,10 +162,10 @@ def _extra(studies: Iterable[Found], keep: Keep, *, now: float) -> Iterator[Foun
                 yield each
 
 
-def _look(address: str) -> Found | None:
+def _look(address: str) -> StoredStudy | None:
     """Return the study at an address; None if it has no event yet, e.g. because it was just submitted."""
     study = read_study(address).study
-    found = partial(Found, address=address, series=_series(address))
+    found = partial(StoredStudy, address=address, series=_series(address))
     if not study.attempts:
         if not _is_remains(open_storage(address)):
             return None

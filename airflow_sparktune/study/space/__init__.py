@@ -10,41 +10,9 @@ JSON a dimension is the object that a person would write by hand:
 True
 """
 
-from airflow_sparktune.study.space.builders import (
-    choice,
-    lognormal,
-    loguniform,
-    normal,
-    pchoice,
-    qlognormal,
-    qloguniform,
-    qnormal,
-    quniform,
-    randint,
-    uniform,
-    uniformint,
-)
+from airflow_sparktune.study.space.builders import *  # noqa: F403 - `__all__` lists them
+from airflow_sparktune.study.space.builders import __all__ as _builders
 from airflow_sparktune.study.space.nodes import NUMBERS, Choice, Number, to_json, walk
 from airflow_sparktune.study.space.parse import BUILDERS, parse
 
-__all__ = [
-    "BUILDERS",
-    "NUMBERS",
-    "Choice",
-    "Number",
-    "choice",
-    "lognormal",
-    "loguniform",
-    "normal",
-    "parse",
-    "pchoice",
-    "qlognormal",
-    "qloguniform",
-    "qnormal",
-    "quniform",
-    "randint",
-    "to_json",
-    "uniform",
-    "uniformint",
-    "walk",
-]
+__all__ = ["BUILDERS", "NUMBERS", "Choice", "Number", "parse", "to_json", "walk", *_builders]

@@ -8,6 +8,12 @@ from typing import Any
 from airflow_sparktune.study.space.nodes import Choice, Number
 from airflow_sparktune.study.space.parse import options_of, pairs_of
 
+# airflow_sparktune.space has these names.
+__all__ = [
+    "choice", "lognormal", "loguniform", "normal", "pchoice", "qlognormal", "qloguniform", "qnormal",
+    "quniform", "randint", "uniform", "uniformint",
+]  # fmt: skip
+
 
 def uniform(low: float, high: float) -> Number:
     """Return the dimension of a real number between `low` and `high`."""
