@@ -45,7 +45,7 @@ class Call:
         return f"{self.study} trial {self.trial.number}".lstrip()
 
 
-class Task(Protocol):
+class StudyObjective(Protocol):
     """The objective and its arguments, shared by all trials of a study. Sent once, as a broadcast."""
 
     def load(self) -> None:
@@ -61,26 +61,26 @@ class Task(Protocol):
         """Return the pickled result, or None if the reply holds everything the driver needs."""
 
 
-def evaluate(task: Broadcast, call: Call, rows: Iterator[Any]) -> Iterator[Any]:
+def evaluate(broadcast: Broadcast, call: Call, rows: Iterator[Any]) -> Iterator[Any]:
     """Run one trial as a Spark task; yields the reply, then the pickled result if the driver needs it."""
     keep_worker(rows)
-    with opened(task, studies=call.studies) as value:
-        reply, returned = run(value, call)
-        yield replace(reply, failure=with_advice(reply.failure, task)).to_text()
-        if returned is not None and (pickled := value.pickled(returned)) is not None:
+    with opened(broadcast, studies=call.studies) as objective:
+        reply, returned = run(objective, call)
+        yield replace(reply, failure=with_advice(reply.failure, broadcast)).to_text()
+        if returned is not None and (pickled := objective.pickled(returned)) is not None:
             yield pickled
 
 
-def run(task: Task, call: Call) -> tuple[Reply, Any]:
+def run(objective: StudyObjective, call: Call) -> tuple[Reply, Any]:
     """Seed the random states and call the objective; return the reply and the objective's result."""
     with captured(call.name) as output:
-        reply, returned = _run(task, call)
+        reply, returned = _run(objective, call)
     return replace(reply, output=output.text or None), returned
 
 
-def _run(task: Task, call: Call) -> tuple[Reply, Any]:
+def _run(objective: StudyObjective, call: Call) -> tuple[Reply, Any]:
     try:
-        objective = task.bind(call)
+        bound = objective.bind(call)
     except ObjectiveError as error:
         return Reply.failed(Failure(FailureKind.RAISED, str(error)), run_s=0.0), None
     except (Exception, SystemExit) as error:  # noqa: BLE001 - loading an objective may run any user code
@@ -89,14 +89,14 @@ def _run(task: Task, call: Call) -> tuple[Reply, Any]:
     seed_globals(call.trial.seed)
     start = monotonic()
     try:
-        returned = objective()
+        returned = bound()
     except TrialCancelled:
         raise
     except BaseException as error:  # noqa: BLE001 - sys.exit() too: it ends the trial, not the worker
         return Reply.failed(raised(error), run_s=monotonic() - start), None
     run_s = monotonic() - start
     try:
-        return task.reply(returned, run_s), returned
+        return objective.reply(returned, run_s), returned
     except TrialCancelled:
         raise
     except BaseException as error:  # noqa: BLE001 - reading a value of a user's class may raise anything
@@ -107,15 +107,15 @@ class TrialCancelled(BaseException):
     """Raised inside an objective that runs on the driver when its trial is cancelled."""
 
 
-def check(task: Broadcast, rows: Iterator[Any]) -> Iterator[str]:
+def check(broadcast: Broadcast, rows: Iterator[Any]) -> Iterator[str]:
     """Check that trials can run in this worker; yields JSON (see driver.engines.preflight)."""
     import airflow_sparktune
 
     list(rows)
     problem = None
     try:
-        with opened(task) as value:
-            value.load()
+        with opened(broadcast) as objective:
+            objective.load()
     except ObjectiveError as error:
         problem = str(error)
     yield dumps(

@@ -20,7 +20,7 @@ from airflow_sparktune.study.trial import Failure, FailureKind, TrialPurpose
 
 
 @dataclass(frozen=True, slots=True)
-class ImportedTask:
+class ImportedObjective:
     """Calls the function `objective`; `confirm_kwargs` override `kwargs` in confirmation repeats.
 
     `metric` is what the objective returns.

@@ -25,7 +25,7 @@ def encode(call: Call) -> str | None:
     return encoded if len(encoded) <= MOST_BYTES else None
 
 
-def evaluate_from_property(task: Broadcast, rows: Iterator[Any]) -> Iterator[Any]:
+def evaluate_from_property(broadcast: Broadcast, rows: Iterator[Any]) -> Iterator[Any]:
     """Run the trial whose call is in the properties of this Spark job."""
     from pyspark import TaskContext  # not needed on the driver
 
@@ -33,4 +33,4 @@ def evaluate_from_property(task: Broadcast, rows: Iterator[Any]) -> Iterator[Any
     encoded = context.getLocalProperty(PROPERTY) if context is not None else None
     if encoded is None:
         raise RuntimeError(f"a trial's Spark job must have the property {PROPERTY}, but this one has none")
-    return evaluate(task, pickle.loads(base64.b64decode(encoded)), rows)
+    return evaluate(broadcast, pickle.loads(base64.b64decode(encoded)), rows)

@@ -34,7 +34,7 @@ STATUSES = ("new", "running", "suspended", "ok", "fail")
 
 
 @dataclass(frozen=True)
-class PickledTask:
+class PickledObjective:
     """Calls a pickled function.
 
     `dumps` pickles the objective's result. The driver chooses it, so that this module does not depend on a
@@ -60,7 +60,7 @@ class PickledTask:
 
     @cached_property
     def _call(self) -> Callable[[Any], Any]:
-        """Return the function, unpickled once: a worker keeps the task from trial to trial."""
+        """Return the function, unpickled once: a worker keeps this object from trial to trial."""
         function: Callable[[Any], Any] = pickle.loads(self.function)
         return function
 

@@ -1,7 +1,8 @@
 """Large values that each host holds once: their buffers are in a file that Python workers map into memory.
 
-The buffers are pickled out of band (PEP 574). A broadcast's file begins with the pickle of a `BufferedTask`
-and ends with the buffers. PySpark writes that file to each executor once and sends its path to the workers.
+The buffers are pickled out of band (PEP 574). A broadcast's file begins with the pickle of a
+`BufferedObjective` and ends with the buffers. PySpark writes that file to each executor once and sends its
+path to the workers.
 """
 
 from __future__ import annotations
@@ -66,10 +67,10 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class BufferedTask:
-    """The content of a broadcast whose task has large values.
+class BufferedObjective:
+    """The content of a broadcast whose objective has large values.
 
-    `head` is the task's pickle without the buffers. The buffers are the last `size` bytes of the file at
+    `head` is the objective's pickle without the buffers. The buffers are the last `size` bytes of the file at
     `path`, or of the broadcast's own file if `path` is None.
     """
 
@@ -99,21 +100,21 @@ def packing(pack: Pack) -> Iterator[None]:
 
 
 @contextmanager
-def opened(task: Broadcast, *, studies: int | None = None) -> Iterator[Any]:
-    """Yield the task of a broadcast. Its buffers are mapped, also for values unpickled in this context.
+def opened(broadcast: Broadcast, *, studies: int | None = None) -> Iterator[Any]:
+    """Yield the objective of a broadcast. Its buffers are mapped, also for values unpickled in this context.
 
-    The tasks of the last `studies` are kept, because PySpark drops the broadcast of one while a trial of
+    The objectives of the last `studies` are kept, because PySpark drops the broadcast of one while a trial of
     another runs. None keeps all.
     """
-    path = getattr(task, "_path", None)
+    path = getattr(broadcast, "_path", None)
     if path is None:
-        yield task.value
+        yield broadcast.value
         return
-    loaded = _tasks.pop(path, None)
+    loaded = _objectives.pop(path, None)
     # Dropped before another one is loaded, because the values may be large.
-    while _tasks and studies is not None and len(_tasks) >= studies:
-        del _tasks[next(iter(_tasks))]
-    value, buffers = _tasks[path] = loaded or _load(task.value, path)
+    while _objectives and studies is not None and len(_objectives) >= studies:
+        del _objectives[next(iter(_objectives))]
+    value, buffers = _objectives[path] = loaded or _load(broadcast.value, path)
     token = _buffers.set(buffers)
     try:
         yield value
@@ -121,9 +122,11 @@ def opened(task: Broadcast, *, studies: int | None = None) -> Iterator[Any]:
         _buffers.reset(token)
 
 
-def with_advice(failure: Failure | None, task: Broadcast) -> Failure | None:
+def with_advice(failure: Failure | None, broadcast: Broadcast) -> Failure | None:
     """Return the failure, with advice added if the trial wrote to read-only shared data."""
-    if failure is None or "read-only" not in failure.message or not isinstance(task.value, BufferedTask):
+    if failure is None or "read-only" not in failure.message:
+        return failure
+    if not isinstance(broadcast.value, BufferedObjective):
         return failure
     return Failure(
         failure.kind,
@@ -133,13 +136,13 @@ def with_advice(failure: Failure | None, task: Broadcast) -> Failure | None:
     )
 
 
-# The task of each study and its buffers, by the path of its broadcast. The last one used is the last.
-_tasks: dict[str, tuple[Any, Sequence[memoryview]]] = {}
+# The objective of each study and its buffers, by the path of its broadcast. The last one used is the last.
+_objectives: dict[str, tuple[Any, Sequence[memoryview]]] = {}
 
 
 def _load(content: Any, path: str) -> tuple[Any, Sequence[memoryview]]:
-    """Return the task of a broadcast and its buffers; map the file if it has some."""
-    if not isinstance(content, BufferedTask):
+    """Return the objective of a broadcast and its buffers; map the file if it has some."""
+    if not isinstance(content, BufferedObjective):
         return content, ()
     with open(content.path or path, "rb") as file:  # noqa: PTH123 - mmap needs the descriptor
         # Private pages: other trials do not see what one trial writes.

@@ -24,7 +24,7 @@ from airflow_sparktune.driver.trial_queue import Start
 from airflow_sparktune.errors import DriverLost, NoSuccess, ObjectiveError
 from airflow_sparktune.executor.evaluate import Call, run
 from airflow_sparktune.executor.objective import TrialContext
-from airflow_sparktune.executor.pickled import PickledTask
+from airflow_sparktune.executor.pickled import PickledObjective
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.phase import Phase, phase_of
 from airflow_sparktune.study.stopping import Rule, StopReason, rules_of, still_ends
@@ -157,7 +157,7 @@ class ExitsWhenUnpickled:
 
 
 def test_an_objective_that_exits_while_unpickled_is_a_failure() -> None:
-    task = PickledTask(pickle.dumps(ExitsWhenUnpickled()), pickle.dumps)
+    task = PickledObjective(pickle.dumps(ExitsWhenUnpickled()), pickle.dumps)
     reply, _ = run(task, Call(pickle.dumps(1), TrialContext(0, seed=1, attempt=1, tries=1)))
     assert reply.failure is not None
     assert "no license" in reply.failure.message

@@ -35,7 +35,7 @@ class ThreadEngine(SharingEngine["ThreadLane"]):
     def describe(self) -> dict[str, str | None]:
         return {}
 
-    def lane(self, work: Work = Work(task=no_task)) -> ThreadLane:  # noqa: B008
+    def lane(self, work: Work = Work(objective=no_task)) -> ThreadLane:  # noqa: B008
         return self.admit(ThreadLane(self, work))
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from airflow_sparktune.executor.evaluate import Call, Task, TrialCancelled, check, evaluate, run
-from airflow_sparktune.executor.imported import ImportedTask
+from airflow_sparktune.executor.evaluate import Call, StudyObjective, TrialCancelled, check, evaluate, run
+from airflow_sparktune.executor.imported import ImportedObjective
 from airflow_sparktune.executor.objective import TrialContext
 from airflow_sparktune.executor.reply import INFO_LIMIT_BYTES, OURS, Reply
 from airflow_sparktune.executor.shared import Shared
@@ -22,14 +22,14 @@ from airflow_sparktune.study.trial import FailureKind
 from tests.executor import user_code
 
 HERE = "tests.executor.user_code"
-SCORED = ImportedTask(f"{HERE}:returns", {}, metric=Metric("auc", maximized=True))
+SCORED = ImportedObjective(f"{HERE}:returns", {}, metric=Metric("auc", maximized=True))
 TRIAL = TrialContext(number=3, seed=99, attempt=1, tries=1)
 
 
 class Sent:
     """A broadcast in a worker."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: StudyObjective) -> None:
         self.value = task
 
 
@@ -59,7 +59,7 @@ def loss_of(function: Callable[[], Any], *, seed: int) -> float | None:
 def reply_of(name: str, params: Any = None, **kwargs: Any) -> Reply:
     """Return the reply as the driver gets it, after a JSON round trip."""
     rows = iter([0])
-    (text,) = evaluate(Sent(ImportedTask(f"{HERE}:{name}", kwargs)), Call(params, TRIAL), rows)
+    (text,) = evaluate(Sent(ImportedObjective(f"{HERE}:{name}", kwargs)), Call(params, TRIAL), rows)
     assert list(rows) == []  # PySpark would end a worker that leaves rows unread
     return Reply.read(text)
 
@@ -282,10 +282,10 @@ class TestSeeds:
         code = (
             "import sys\n"
             "from airflow_sparktune.executor.evaluate import Call, run\n"
-            "from airflow_sparktune.executor.imported import ImportedTask\n"
+            "from airflow_sparktune.executor.imported import ImportedObjective\n"
             "from airflow_sparktune.executor.objective import TrialContext\n"
             "assert 'numpy' not in sys.modules\n"
-            f"task = ImportedTask('{HERE}:draws_with_numpy', {{}})\n"
+            f"task = ImportedObjective('{HERE}:draws_with_numpy', {{}})\n"
             "call = Call(None, TrialContext(0, seed=5, attempt=1, tries=1))\n"
             "print(run(task, call)[0].loss, run(task, call)[0].loss)\n"
         )
@@ -296,18 +296,18 @@ class TestSeeds:
 
 class TestTask:
     def test_the_objective_gets_the_extras_that_it_names(self) -> None:
-        task = ImportedTask(f"{HERE}:with_extras", {"data": "d"}, shared_data=Shared({"rows": 3}))
+        task = ImportedObjective(f"{HERE}:with_extras", {"data": "d"}, shared_data=Shared({"rows": 3}))
         reply, _ = run(task, Call({}, TRIAL))
         assert reply.info == {"got": ["d", 3, 99, 1, 1, {"rows": 3}]}
 
     def test_a_second_study_does_not_see_the_shared_data_of_the_first(self) -> None:
         for rows in (1, 2):
-            task = ImportedTask(f"{HERE}:with_extras", {"data": "d"}, shared_data=Shared(rows))
+            task = ImportedObjective(f"{HERE}:with_extras", {"data": "d"}, shared_data=Shared(rows))
             reply, _ = run(task, Call({}, TRIAL))
             assert (reply.info or {})["got"][-1] == rows
 
     def test_an_objective_changes_only_its_own_copy_of_its_arguments(self) -> None:
-        task = ImportedTask(f"{HERE}:consumes", {"data": ["a", "b"]})
+        task = ImportedObjective(f"{HERE}:consumes", {"data": ["a", "b"]})
         call = Call({"x": {"y": 0.5}}, TRIAL)
         for _ in range(2):
             assert run(task, call)[0].loss == 0.5
@@ -315,7 +315,7 @@ class TestTask:
 
     @pytest.mark.parametrize(("name", "told"), [("plain", None), ("plian", "has no 'plian'")])
     def test_check_reports_the_problem_of_the_objective(self, name: str, told: str | None) -> None:
-        (text,) = check(Sent(ImportedTask(f"{HERE}:{name}", {})), iter([0]))
+        (text,) = check(Sent(ImportedObjective(f"{HERE}:{name}", {})), iter([0]))
         report = json.loads(text)
         assert report["python"] == f"{sys.version_info.major}.{sys.version_info.minor}"
         assert report["error"] is None if told is None else told in report["error"]

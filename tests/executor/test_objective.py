@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_sparktune.errors import ObjectiveError
-from airflow_sparktune.executor.imported import ImportedTask
+from airflow_sparktune.executor.imported import ImportedObjective
 from airflow_sparktune.executor.objective import WAYS, TrialContext, load, load_objective
 from airflow_sparktune.study.signature import EXTRAS
 
@@ -126,12 +126,12 @@ class TestSignatures:
         """The check on a worker finds it too, with the arguments of the search and of the confirmation."""
         message = "must be a number as in the signature .*; .* set render_template_as_native_obj=True"
         for task in (
-            ImportedTask(f"{HERE}:counted", {"rows": "3"}),
-            ImportedTask(f"{HERE}:counted", {"rows": 3}, confirm_kwargs={"rows": "9"}),
+            ImportedObjective(f"{HERE}:counted", {"rows": "3"}),
+            ImportedObjective(f"{HERE}:counted", {"rows": 3}, confirm_kwargs={"rows": "9"}),
         ):
             with pytest.raises(ObjectiveError, match=message):
                 task.load()
-        ImportedTask(f"{HERE}:counted", {"rows": 3}).load()
+        ImportedObjective(f"{HERE}:counted", {"rows": 3}).load()
 
     def test_an_objective_gets_params_kwargs_and_extras(self) -> None:
         trial = TrialContext(4, 99, 2, 1)

@@ -13,7 +13,7 @@ import pytest
 
 from airflow_sparktune.executor.evaluate import Call, check, evaluate
 from airflow_sparktune.executor.objective import TrialContext
-from airflow_sparktune.executor.pickled import PickledTask
+from airflow_sparktune.executor.pickled import PickledObjective
 from airflow_sparktune.executor.reply import OURS, Reply
 from airflow_sparktune.study.trial import FailureKind
 from tests.executor import user_code
@@ -25,7 +25,7 @@ class Sent:
     """A broadcast in a worker."""
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
-        self.value = PickledTask(pickle.dumps(function), pickle.dumps)
+        self.value = PickledObjective(pickle.dumps(function), pickle.dumps)
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, answer: Any) -> tuple[Reply, Any]:
@@ -117,7 +117,7 @@ def test_any_other_result_fails_the_trial_but_not_the_worker(
 
 def test_check_reports_why_an_objective_cannot_be_loaded() -> None:
     broadcast = Sent(user_code.returns)
-    broadcast.value = PickledTask(b"cno_such_module\nloss\n.", pickle.dumps)
+    broadcast.value = PickledObjective(b"cno_such_module\nloss\n.", pickle.dumps)
     (good,) = check(Sent(user_code.returns), iter([0]))
     (bad,) = check(broadcast, iter([0]))
     assert json.loads(good)["error"] is None

@@ -10,7 +10,7 @@ from typing import Any, assert_never
 
 from airflow_sparktune.driver.engines.base import Engine, Work
 from airflow_sparktune.errors import ObjectiveError
-from airflow_sparktune.executor.imported import ImportedTask
+from airflow_sparktune.executor.imported import ImportedObjective
 from airflow_sparktune.executor.objective import load
 from airflow_sparktune.executor.shared import Shared
 from airflow_sparktune.study.definition import RunTrialsOn, Spec
@@ -37,12 +37,12 @@ def create(spec: Spec) -> Engine:
 
 def work_of(spec: Spec) -> Work:
     """Return the work of a study with a spec."""
-    return Work(task=partial(_task, spec), parallelism=spec.parallelism)
+    return Work(objective=partial(_objective, spec), parallelism=spec.parallelism)
 
 
-def _task(spec: Spec) -> ImportedTask:
+def _objective(spec: Spec) -> ImportedObjective:
     shared = Shared(_shared_data(spec.shared_data)) if spec.shared_data else None
-    return ImportedTask(
+    return ImportedObjective(
         spec.objective,
         spec.objective_kwargs,
         shared,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from airflow_sparktune.executor.evaluate import Call, Task
+from airflow_sparktune.executor.evaluate import Call, StudyObjective
 from airflow_sparktune.executor.reply import Reply
 
 
@@ -58,12 +58,12 @@ class Patience:
 class Work:
     """The work of a study, for which an engine opens a lane.
 
-    `task` creates what all trials share. `parallelism` is the number of trials that may run at once, None for
-    as many as there are slots. `study` names the study beside its trials, in the output of executors and in
-    Spark's UI; it is empty for a study that has the engine to itself.
+    `objective` creates what all trials share. `parallelism` is the number of trials that may run at once,
+    None for as many as there are slots. `study` names the study beside its trials, in the output of executors
+    and in Spark's UI; it is empty for a study that has the engine to itself.
     """
 
-    task: Callable[[], Task]
+    objective: Callable[[], StudyObjective]
     parallelism: int | None = None
     study: str = ""
 

@@ -50,8 +50,8 @@ class DriverLane(ThreadedLane):
 
     def prepare(self, patience: Patience) -> None:  # noqa: ARG002 - the driver is running already
         """Load what trials share, and check that the objective can be called."""
-        self._task = self._work.task()
-        self._task.load()
+        self._objective = self._work.objective()
+        self._objective.load()
 
     def close(self) -> None:
         with suppress(Py4JError, OSError, DriverLost):  # if Spark is gone, so are its jobs
@@ -66,7 +66,7 @@ class DriverLane(ThreadedLane):
         try:
             with jvm_calls():
                 self._context.setJobGroup(self._groups.of(number), call.name, interruptOnCancel=True)
-            reply, _ = run(self._task, call)
+            reply, _ = run(self._objective, call)
         finally:
             # Under the lock, because the thread runs other trials later.
             with self._interrupting:

@@ -67,14 +67,14 @@ class SparkLane(ThreadedLane):
         if not self._pinned:
             # PySpark recommends pinned threads in place of this method, but the user has disabled them.
             warnings.filterwarnings("ignore", "Deprecated in 3.1, Use pyspark", FutureWarning)
-        self._task: SharingBroadcast | None = None
+        self._shared: SharingBroadcast | None = None
         one_task = context.parallelize([0], 1)
         self._one_task = one_task.withResources(profile) if profile is not None else one_task
         self._slots = TaskSlots(context, self._one_task._jrdd.rdd().getResourceProfile())
         self._slots_now = 0
 
     def prepare(self, patience: Patience) -> None:
-        """Broadcast the task, wait for an executor, and check that trials can run there."""
+        """Broadcast the objective, wait for an executor, and check that trials can run there."""
         self.share()
         if patience.left_s > 0:  # otherwise the study is over before a warm worker could help
             self._warm_up(int(min(self.capacity, patience.wanted, MOST_WARMED)) - 1)
@@ -88,20 +88,20 @@ class SparkLane(ThreadedLane):
     def share(self) -> None:
         """Broadcast what all trials share, and prepare the RDD that runs them."""
         try:
-            self._task = broadcast(self._context, self._work.task)
+            self._shared = broadcast(self._context, self._work.objective)
         except PicklingError as error:
             raise ObjectiveError(
                 f"shared_data must return a picklable value, because it is sent to executors, but: {error}; "
                 "return plain data, and open files in the objective"
             ) from error
-        self._prepared = self._one_task.mapPartitions(partial(evaluate_from_property, self._task))
+        self._prepared = self._one_task.mapPartitions(partial(evaluate_from_property, self._shared))
         self._prepared.id()  # creates the RDD in the JVM once, before the threads of trials need it
 
     @property
-    def _sent_task(self) -> SharingBroadcast:
-        if self._task is None:
+    def _broadcast(self) -> SharingBroadcast:
+        if self._shared is None:
             raise RuntimeError("a lane must be prepared before it runs trials; call prepare() first")
-        return self._task
+        return self._shared
 
     @property
     def capacity(self) -> int:
@@ -175,8 +175,8 @@ class SparkLane(ThreadedLane):
                 )
                 if not checking.done():
                     self._groups.cancel(self._context, PREFLIGHT, runs=lambda: not checking.done())
-        if self._task is not None:
-            self._task.close()
+        if self._shared is not None:
+            self._shared.close()
 
     def _warn_of_missing_slots(self) -> None:
         room, parallelism = cluster_slots(self._context), self._work.parallelism
@@ -189,7 +189,7 @@ class SparkLane(ThreadedLane):
             )
 
     def _check_worker(self, jobs: str) -> dict[str, Any]:
-        look = partial(check, self._sent_task)
+        look = partial(check, self._broadcast)
         (report,) = self._job(self._groups.of(jobs), jobs, lambda: self._one_task.mapPartitions(look))
         found: dict[str, Any] = json.loads(report)
         return found
@@ -207,7 +207,7 @@ class SparkLane(ThreadedLane):
 
         def job() -> RDD[Any]:
             if encoded is None:
-                return self._one_task.mapPartitions(partial(evaluate, self._sent_task, call))
+                return self._one_task.mapPartitions(partial(evaluate, self._broadcast, call))
             self._context.setLocalProperty(PROPERTY, encoded)
             # Each trial has its own RDD, because a failed task aborts all jobs that share an RDD.
             return self._prepared.coalesce(1)

@@ -17,7 +17,7 @@ from airflow_sparktune.driver.engines.base import Charge, Ended, Work
 from airflow_sparktune.driver.engines.slot_time import SlotTime
 from airflow_sparktune.driver.engines.spark_lane import SparkLane
 from airflow_sparktune.executor.evaluate import Call
-from airflow_sparktune.executor.pickled import PickledTask
+from airflow_sparktune.executor.pickled import PickledObjective
 from airflow_sparktune.executor.reply import Reply, raised
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,8 @@ class FunctionLane(SparkLane):
         profile: ResourceProfile | None = None,
     ) -> None:
         work = Work(
-            task=lambda: PickledTask(cloudpickle.dumps(function), cloudpickle.dumps), parallelism=parallelism
+            objective=lambda: PickledObjective(cloudpickle.dumps(function), cloudpickle.dumps),
+            parallelism=parallelism,
         )
         super().__init__(engine, work, profile=profile)
         self.answers: dict[int, Mapping[str, Any]] = {}

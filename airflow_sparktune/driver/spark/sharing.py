@@ -1,4 +1,4 @@
-"""Broadcast a task so that its large values reach each host once (see executor.shared)."""
+"""Broadcast an objective so that its large values reach each host once (see executor.shared)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from pyspark import Broadcast, SparkContext
 from pyspark.cloudpickle import CloudPickler
 
-from airflow_sparktune.executor.shared import BufferedTask, Span, as_tensor, packing
+from airflow_sparktune.executor.shared import BufferedObjective, Span, as_tensor, packing
 
 # Smaller buffers stay in the pickle. So do all buffers of a value that add up to less than MIN_VALUE_BYTES.
 MIN_BUFFER_BYTES = 65_536
@@ -23,12 +23,12 @@ MIN_VALUE_BYTES = 1_048_576
 _ALIGNMENT = 64
 
 
-def broadcast(context: SparkContext, make_task: Callable[[], Any]) -> SharingBroadcast:
-    """Create a task and broadcast it; raises PicklingError."""
+def broadcast(context: SparkContext, make: Callable[[], Any]) -> SharingBroadcast:
+    """Create an objective and broadcast it; raises PicklingError."""
     buffers = _Buffers()
     # An encrypted file cannot be mapped, so everything stays in the pickle.
     with nullcontext() if context._encryption_enabled else packing(buffers.pack):
-        return SharingBroadcast(context, make_task(), buffers)
+        return SharingBroadcast(context, make(), buffers)
 
 
 class SharingBroadcast(Broadcast[Any]):  # type: ignore[misc]  # pyspark's, without types
@@ -37,11 +37,11 @@ class SharingBroadcast(Broadcast[Any]):  # type: ignore[misc]  # pyspark's, with
     The JVM does not read that file. It would otherwise keep a copy of it for executors on other hosts.
     """
 
-    def __init__(self, context: SparkContext, task: Any, buffers: _Buffers) -> None:
+    def __init__(self, context: SparkContext, objective: Any, buffers: _Buffers) -> None:
         self._buffers = buffers
         self._own_file: Path | None = None
         self._folder = context._temp_dir if context.master.startswith("local") else None
-        super().__init__(context, task, context._pickled_broadcast_vars)
+        super().__init__(context, objective, context._pickled_broadcast_vars)
         del self._buffers  # the driver's last reference to the values
 
     def dump(self, value: Any, f: BinaryIO) -> None:
@@ -57,9 +57,9 @@ class SharingBroadcast(Broadcast[Any]):  # type: ignore[misc]  # pyspark's, with
             with NamedTemporaryFile(delete=False, dir=self._folder) as own:
                 buffers.write(own)
             self._own_file = Path(own.name)
-            pickle.dump(BufferedTask(head, tuple(buffers.spans), buffers.size, own.name), f, protocol=5)
+            pickle.dump(BufferedObjective(head, tuple(buffers.spans), buffers.size, own.name), f, protocol=5)
         else:
-            header = pickle.dumps(BufferedTask(head, tuple(buffers.spans), buffers.size), protocol=5)
+            header = pickle.dumps(BufferedObjective(head, tuple(buffers.spans), buffers.size), protocol=5)
             f.write(header + bytes(-len(header) % _ALIGNMENT))
             buffers.write(f)
         f.close()

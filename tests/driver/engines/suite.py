@@ -10,7 +10,7 @@ import pytest
 
 from airflow_sparktune.driver.engines.base import Ended, Engine, Lane, LaneEvent, Lost, Patience, Work
 from airflow_sparktune.executor.evaluate import Call
-from airflow_sparktune.executor.imported import ImportedTask
+from airflow_sparktune.executor.imported import ImportedObjective
 from airflow_sparktune.executor.objective import TrialContext
 from airflow_sparktune.study.trial import FailureKind
 
@@ -28,7 +28,7 @@ def objective(params: dict[str, Any]) -> float:
     return loss
 
 
-TASK = ImportedTask(f"{__name__}:objective", {})
+OBJECTIVE = ImportedObjective(f"{__name__}:objective", {})
 OpenLane = Callable[[], Lane]
 
 
@@ -45,7 +45,7 @@ class _Suite:
     @pytest.fixture
     def open_lane(self, engine: Engine) -> OpenLane:
         def opened() -> Lane:
-            lane = engine.lane(Work(task=lambda: TASK))
+            lane = engine.lane(Work(objective=lambda: OBJECTIVE))
             lane.prepare(Patience())
             return lane
 
@@ -127,7 +127,7 @@ class EngineSuite(_Suite):
         """A lane that is opened later is interrupted too."""
         lanes = [open_lane(), open_lane()]
         engine.interrupt(KeyboardInterrupt())
-        for lane in [*lanes, engine.lane(Work(task=lambda: TASK))]:
+        for lane in [*lanes, engine.lane(Work(objective=lambda: OBJECTIVE))]:
             with pytest.raises(KeyboardInterrupt):
                 ends(lane, 1)
 

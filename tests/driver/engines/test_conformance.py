@@ -16,8 +16,8 @@ from airflow_sparktune.driver.engines.spark import SparkEngine
 from airflow_sparktune.driver.fmin.lane import FunctionLane
 from airflow_sparktune.executor.evaluate import Call, run
 from tests.driver.engines.suite import (
+    OBJECTIVE,
     PATIENCE_S,
-    TASK,
     EngineSuite,
     LaneSuite,
     OpenLane,
@@ -30,7 +30,7 @@ from tests.driver.engines.suite import (
 def play(call: Call) -> Ending:
     """Return the ending that `objective` would have, on the virtual clock."""
     after_s = call.params.pop("after_s", 1.0)
-    return Ending(after_s, reply=run(TASK, call)[0])
+    return Ending(after_s, reply=run(OBJECTIVE, call)[0])
 
 
 class TestSimulated(EngineSuite, LaneSuite):
@@ -87,7 +87,7 @@ def test_an_application_of_the_study_is_charged_for_all_its_slots(spark: SparkCo
     """Trials on the driver fill one, and their jobs any."""
     engine = DriverEngine(lambda: spark, slots=1)
     engine.start()
-    lane = engine.lane(Work(task=lambda: TASK))
+    lane = engine.lane(Work(objective=lambda: OBJECTIVE))
     before = lane.charge()
     assert (lane.slots, before.slots) == (1, 2)
     assert 0 < before.slot_s < lane.charge().slot_s

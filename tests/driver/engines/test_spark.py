@@ -23,7 +23,7 @@ from airflow_sparktune.driver.samplers.base import Suggestion
 from airflow_sparktune.driver.spark.session import start_session
 from airflow_sparktune.errors import DriverLost
 from airflow_sparktune.executor.evaluate import Call
-from airflow_sparktune.executor.imported import ImportedTask
+from airflow_sparktune.executor.imported import ImportedObjective
 from airflow_sparktune.executor.objective import TrialContext
 from airflow_sparktune.executor.shared import Shared
 from airflow_sparktune.study.trial import FailureKind, TrialState
@@ -46,10 +46,10 @@ def slots_of(spark: SparkContext) -> Iterator[Callable[..., SparkLane]]:
 
     def make(objective: str, *, parallelism: int | None = None, shared_data: Any = None) -> SparkLane:
         shared = None if shared_data is None else Shared(shared_data)
-        task = ImportedTask(f"{HERE}:{objective}", {}, shared)
+        task = ImportedObjective(f"{HERE}:{objective}", {}, shared)
         engine = SparkEngine(lambda: spark)
         engine.start()
-        made.append(engine.lane(Work(task=lambda: task, parallelism=parallelism)))
+        made.append(engine.lane(Work(objective=lambda: task, parallelism=parallelism)))
         made[-1].share()
         return made[-1]
 
@@ -134,8 +134,8 @@ class TestWorkers:
     def test_studies_that_take_turns_in_a_worker_load_their_data_once(self, spark: SparkContext) -> None:
         engine = SparkEngine(lambda: spark)
         engine.start()
-        task = ImportedTask(f"{HERE}:counts_loads", {}, Shared(Counted()))
-        lanes = [engine.lane(Work(task=lambda: task, study=name)) for name in ("north", "south")]
+        task = ImportedObjective(f"{HERE}:counts_loads", {}, Shared(Counted()))
+        lanes = [engine.lane(Work(objective=lambda: task, study=name)) for name in ("north", "south")]
         seen: list[list[Any]] = [[], []]
         for lane in lanes:
             lane.share()
@@ -354,7 +354,7 @@ class TestOnTheDriver:
     def test_only_the_cancelled_trial_is_interrupted(self, spark: SparkContext) -> None:
         engine = DriverEngine(lambda: spark)
         engine.start()
-        slots = engine.lane(Work(task=lambda: ImportedTask(f"{HERE}:spins", {})))
+        slots = engine.lane(Work(objective=lambda: ImportedObjective(f"{HERE}:spins", {})))
         slots.prepare(Patience())
         assert slots.capacity == 1
         for number in range(0, 20, 2):

@@ -14,7 +14,7 @@ from airflow_sparktune.driver.engines.on_driver import DriverEngine
 from airflow_sparktune.driver.engines.threaded import WorkerLost
 from airflow_sparktune.errors import DriverLost
 from airflow_sparktune.executor.evaluate import Call
-from airflow_sparktune.executor.imported import ImportedTask
+from airflow_sparktune.executor.imported import ImportedObjective
 from airflow_sparktune.executor.objective import TrialContext
 from airflow_sparktune.executor.reply import Reply
 from tests.driver.threads import ThreadEngine, ThreadLane, no_task
@@ -160,7 +160,7 @@ def test_a_failure_after_the_loss_of_spark_is_a_lost_driver(stopped: object) -> 
 
     engine = DriverEngine(Gone)  # type: ignore[arg-type]
     engine.start()
-    slots = engine.lane(Work(task=lambda: ImportedTask("builtins:int", {})))
+    slots = engine.lane(Work(objective=lambda: ImportedObjective("builtins:int", {})))
     slots.prepare(Patience())
     slots.submit(call(0))
     with pytest.raises(DriverLost, match="Spark must live as long as the study") as raised:
@@ -236,7 +236,7 @@ class TestTwoLanes:
         alone = engine.lane()
         alone.submit(call(0))
         wait(alone, 1)
-        named = engine.lane(Work(task=no_task, study="north"))
+        named = engine.lane(Work(objective=no_task, study="north"))
         named.submit(call(0))
         wait(named, 1)
         seen = [(each.name, each.studies) for each in (*alone.calls, *named.calls)]
@@ -245,9 +245,9 @@ class TestTwoLanes:
     def test_parallelism_limits_a_share(self) -> None:
         """A lane alone may submit more trials than there are slots."""
         engine = ThreadEngine(lambda _: Reply(0.0, loss=0.0), slots=7)
-        alone = engine.lane(Work(task=no_task, parallelism=9))
+        alone = engine.lane(Work(objective=no_task, parallelism=9))
         assert alone.capacity == 9
-        lanes = [alone, engine.lane(Work(task=no_task, parallelism=1)), engine.lane()]
+        lanes = [alone, engine.lane(Work(objective=no_task, parallelism=1)), engine.lane()]
         assert [lane.capacity for lane in lanes] == [3, 1, 2]
 
     def test_an_interrupt_needs_no_lock(self, engine: ThreadEngine) -> None:

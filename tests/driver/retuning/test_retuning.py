@@ -340,10 +340,10 @@ def test_a_study_that_ends_before_its_incumbent_is_measured_keeps_it(weeks: Week
 
 def test_the_confirmation_has_its_own_arguments() -> None:
     """Trials of a confirmation get the hold-out; its losses are not compared with search losses."""
-    from airflow_sparktune.executor.imported import ImportedTask
+    from airflow_sparktune.executor.imported import ImportedObjective
     from airflow_sparktune.executor.objective import TrialContext
 
-    task = ImportedTask("m:f", {"rows": "search", "by": 1}, None, {"rows": "holdout"})
+    task = ImportedObjective("m:f", {"rows": "search", "by": 1}, None, {"rows": "holdout"})
     assert task.kwargs_of(TrialContext(0, 1, 1, 1)) == {"rows": "search", "by": 1}
     assert task.kwargs_of(TrialContext(0, 1, 1, 1, "confirm")) == {"rows": "holdout", "by": 1}
 

@@ -16,12 +16,12 @@ from airflow_sparktune import shared
 from airflow_sparktune.driver.spark import sharing
 from airflow_sparktune.driver.spark.sharing import SharingBroadcast, broadcast
 from airflow_sparktune.executor import shared as shared_module
-from airflow_sparktune.executor.evaluate import Call, Task, evaluate
-from airflow_sparktune.executor.imported import ImportedTask
+from airflow_sparktune.executor.evaluate import Call, StudyObjective, evaluate
+from airflow_sparktune.executor.imported import ImportedObjective
 from airflow_sparktune.executor.objective import TrialContext
-from airflow_sparktune.executor.pickled import PickledTask
+from airflow_sparktune.executor.pickled import PickledObjective
 from airflow_sparktune.executor.reply import Reply
-from airflow_sparktune.executor.shared import BufferedTask, Shared, opened
+from airflow_sparktune.executor.shared import BufferedObjective, Shared, opened
 from tests.driver.spark_objectives import Counted
 
 MEGABYTE = 1_048_576
@@ -72,8 +72,8 @@ class FreshWorker:
         return pickle.loads(Path(self._path).read_bytes())
 
 
-def spec_task(value: Any, objective: str = "tests.driver.spark.test_sharing:loss") -> Task:
-    return ImportedTask(objective, {}, Shared(value))
+def spec_objective(value: Any, objective: str = "tests.driver.spark.test_sharing:loss") -> StudyObjective:
+    return ImportedObjective(objective, {}, Shared(value))
 
 
 def loss(params: Any, shared_data: Any) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def test_arrays_are_mapped_and_read_only(sent: Any) -> None:
         "small": np.arange(3),
         "text": "plain",
     }
-    with opened(sent(spec_task(value))) as task:
+    with opened(sent(spec_objective(value))) as task:
         found = task.shared_data.value
         for name in ("x", "order", "sliced", "small"):
             np.testing.assert_array_equal(found[name], value[name])
@@ -120,7 +120,7 @@ def test_frames_share_pages_too(sent: Any) -> None:
     pa = pytest.importorskip("pyarrow")
     frame = pd.DataFrame({"a": np.arange(MEGABYTE), "b": np.random.default_rng(1).normal(size=MEGABYTE)})
     table = pa.table({"a": np.arange(MEGABYTE)})
-    with opened(sent(spec_task((frame, table)))) as task:
+    with opened(sent(spec_objective((frame, table)))) as task:
         found, arrow = task.shared_data.value
         pd.testing.assert_frame_equal(found, frame)
         assert is_mapped(found["b"].to_numpy())
@@ -132,19 +132,19 @@ def test_writing_to_a_tensor_stays_private(sent: Any, monkeypatch: pytest.Monkey
     """A write changes neither the file nor the tensor of another worker."""
     torch = pytest.importorskip("torch")
     values = [torch.ones(600, 600), torch.zeros(MEGABYTE, dtype=torch.bfloat16), torch.arange(MEGABYTE)[::2]]
-    worker = sent(spec_task(values))
+    worker = sent(spec_objective(values))
     with opened(worker) as task:
         found = task.shared_data.value
         assert all(torch.equal(mine, theirs) for mine, theirs in zip(found, values, strict=True))
         found[0][0, 0] = 7
-    monkeypatch.setattr(shared_module, "_tasks", {})
+    monkeypatch.setattr(shared_module, "_objectives", {})
     with opened(worker) as task:
         assert task.shared_data.value[0][0, 0] == 1
 
 
 def test_writing_to_an_array_fails_with_advice_to_copy(sent: Any) -> None:
     """Only the trial that writes fails, with advice to copy; other trials read the original data."""
-    worker = sent(spec_task(np.zeros(MEGABYTE)))
+    worker = sent(spec_objective(np.zeros(MEGABYTE)))
     failure = reply(worker, write=True).failure
     assert failure is not None
     assert "assignment destination is read-only; shared data is read-only" in failure.message
@@ -155,14 +155,14 @@ def test_writing_to_an_array_fails_with_advice_to_copy(sent: Any) -> None:
 
 def test_small_values_are_part_of_the_task(sent: Any) -> None:
     """Small values belong to the trial and are writable."""
-    worker = sent(spec_task(np.zeros(100)))
-    assert not isinstance(worker.value, BufferedTask)
+    worker = sent(spec_objective(np.zeros(100)))
+    assert not isinstance(worker.value, BufferedObjective)
     assert reply(worker, write=True).info == {"writeable": True}
 
 
 def test_values_without_buffers_are_part_of_the_task(sent: Any) -> None:
     """Values without buffers are pickled with the task, at any size."""
-    assert not isinstance(sent(spec_task(["x" * 100] * 100_000)).value, BufferedTask)
+    assert not isinstance(sent(spec_objective(["x" * 100] * 100_000)).value, BufferedObjective)
 
 
 def test_the_functions_of_scripts_close_over_shared_values(sent: Any) -> None:
@@ -177,8 +177,8 @@ def test_the_functions_of_scripts_close_over_shared_values(sent: Any) -> None:
         mapped = not (first.value.flags.writeable or second.value["y"].flags.writeable)
         return {"loss": float(first.value[3] + second.value["y"][3]), "status": "ok", "mapped": mapped}
 
-    worker = sent(lambda: PickledTask(cloudpickle.dumps(objective), cloudpickle.dumps))
-    assert isinstance(worker.value, BufferedTask)
+    worker = sent(lambda: PickledObjective(cloudpickle.dumps(objective), cloudpickle.dumps))
+    assert isinstance(worker.value, BufferedObjective)
     call = Call(pickle.dumps({}), TrialContext(number=0, seed=1, attempt=1, tries=1))
     for _ in range(2):  # the function is loaded once
         text, answer = evaluate(worker, call, iter([0]))
@@ -196,7 +196,7 @@ def test_a_shared_value_can_be_pickled_outside_a_broadcast() -> None:
 def test_a_value_that_cannot_be_pickled(sent: Any) -> None:
     """The error names the type that cannot be pickled."""
     with pytest.raises(pickle.PicklingError, match="TypeError: cannot pickle"):
-        sent(spec_task(open(__file__)))  # noqa: PTH123, SIM115
+        sent(spec_objective(open(__file__)))  # noqa: PTH123, SIM115
 
 
 def test_the_driver_releases_its_copy(sent: Any) -> None:
@@ -206,7 +206,7 @@ def test_the_driver_releases_its_copy(sent: Any) -> None:
 
     value = np.arange(MEGABYTE)
     alive = weakref.ref(value)
-    task = spec_task(value)
+    task = spec_objective(value)
     sent(task)
     del value, task
     gc.collect()
@@ -219,7 +219,7 @@ def test_studies_that_take_turns_in_a_worker_are_loaded_once(
 ) -> None:
     """A worker keeps as many as share the application, so that the data of an ended study is freed."""
     monkeypatch.setattr(Counted, "loads", 0)
-    task = spec_task(Counted(), "tests.driver.spark_objectives:counts_loads")
+    task = spec_objective(Counted(), "tests.driver.spark_objectives:counts_loads")
     for name in ("north", "south"):
         (tmp_path / name).write_bytes(pickle.dumps(task))
     for number in range(4):
@@ -233,7 +233,7 @@ def test_a_script_s_function_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> 
     """Also where encryption leaves a broadcast without a file."""
     monkeypatch.setattr(Counted, "loads", 0)
     function = pickle.dumps(partial(loss_of, Counted()))
-    worker = SimpleNamespace(value=PickledTask(function, pickle.dumps))
+    worker = SimpleNamespace(value=PickledObjective(function, pickle.dumps))
     for number in range(4):
         trial = TrialContext(number, seed=1, attempt=1, tries=1)
         list(evaluate(worker, Call(pickle.dumps({}), trial), iter([0])))  # type: ignore[arg-type]
