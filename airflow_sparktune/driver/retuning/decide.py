@@ -59,7 +59,10 @@ def decide(rule: DecisionRule, incumbent: Contender, candidates: Sequence[Conten
     ]
     if Standing.UNFINISHED in standings:
         winner = None
-        judged = [_unfinished(item) if item.standing is Standing.PASSED else item for item in judged]
+        judged = [
+            replace(item, standing=Standing.UNFINISHED) if item.standing is Standing.PASSED else item
+            for item in judged
+        ]
     else:
         judged, winner = _pick(judged)
     ours = incumbent.measured()
@@ -185,10 +188,6 @@ def _pick(judged: list[Measured]) -> tuple[list[Measured], Measured | None]:
     best = min(passed, key=_mean)
     winner = replace(best, standing=Standing.WON)
     return [winner if item is best else item for item in judged], winner
-
-
-def _unfinished(item: Measured) -> Measured:
-    return replace(item, standing=Standing.UNFINISHED)
 
 
 def _mean(item: Measured) -> float:

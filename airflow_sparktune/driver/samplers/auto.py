@@ -21,16 +21,13 @@ class AutoSampler(SpaceSampler):
         self._known: set[int] = set()
 
     def ask(self, number: int, *, seed: int) -> Suggestion:
-        """Return the configuration of trial `number`."""
         sampler = self._gp if len(self._known) < _MOST_OF_GP else self._tpe
         return sampler.ask(number, seed=seed)
 
     def tell(self, trial: Trial) -> None:
-        """Record the state of a trial."""
         self._known.add(trial.number)
         self._gp.tell(trial)
         self._tpe.tell(trial)
 
     def recommend(self) -> Recommendation | None:
-        """Return the recommendation of `gp`."""
         return self._gp.recommend()

@@ -48,12 +48,10 @@ class OptunaSampler(SpaceSampler):
         self._untold: set[int] = set()  # suggested, and not told since
 
     def tell(self, trial: Trial) -> None:
-        """Record the state of a trial."""
         self._news[trial.number] = trial
         self._untold.discard(trial.number)
 
     def ask(self, number: int, *, seed: int) -> Suggestion:
-        """Return the configuration of trial `number`."""
         self._mirror()
         self._study.sampler = self._make(seed % 2**32)
         trial = self._study.ask()

@@ -48,7 +48,6 @@ class GpSampler(SpaceSampler):
         self._running: dict[int, Trial] = {}
 
     def tell(self, trial: Trial) -> None:
-        """Record the state of a trial."""
         known = self._rows.get(trial.number)
         if known is None or known[0] != trial.point:
             self._rows[trial.number] = trial.point, self._encoded.encode(trial.point)
@@ -57,7 +56,6 @@ class GpSampler(SpaceSampler):
         (self._running if trial.state is TrialState.RUNNING else self._ended)[trial.number] = trial
 
     def ask(self, number: int, *, seed: int | Sequence[int]) -> Suggestion:  # noqa: ARG002 - the protocol's
-        """Return the configuration of the next trial."""
         rng = np.random.default_rng(seed)
         history = self._history(sorted(self._running))
         if history.finite:
