@@ -93,8 +93,10 @@ def _read(
             chooser, *options = node.pos_args
             label, drawn = chooser.arg["label"].obj, chooser.arg["obj"]
             names = tuple(name_option(option, index, label=label) for index, option in enumerate(options))
-            weights = pyll.rec_eval(drawn.arg["p"]) if drawn.name == "categorical" else None
-            yield Dimension(label, "choice", options=names, weights=_floats(weights), conditions=(condition,))
+            weights = None
+            if drawn.name == "categorical":
+                weights = tuple(map(float, pyll.rec_eval(drawn.arg["p"])))
+            yield Dimension(label, "choice", options=names, weights=weights, conditions=(condition,))
             for index, option in enumerate(options):
                 yield from _read(option, (*condition, (label, index)), any_value=any_value)
         case "hyperopt_param":
@@ -106,10 +108,6 @@ def _read(
             whole = name == "int" or (whole and name == "float")
             for item in node.inputs():
                 yield from _read(item, condition, whole=whole, any_value=any_value)
-
-
-def _floats(values: Any) -> tuple[float, ...] | None:
-    return None if values is None else tuple(map(float, values))
 
 
 def _read_number(label: str, node: Any, condition: Condition, *, whole: bool) -> Dimension:

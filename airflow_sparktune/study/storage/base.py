@@ -86,6 +86,17 @@ def writable(path: str | Path) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def removable(what: str | Path) -> Iterator[None]:
+    """Raise StorageError, or StorageUnavailable, if files cannot be removed; a missing file is no error."""
+    try:
+        yield
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise kind_of(error)(f"cannot remove {what}: {error.strerror or error}") from error
+
+
 def kind_of(error: OSError) -> type[StorageError]:
     """Return StorageError for a wrong setup, StorageUnavailable for a temporary failure."""
     return (

@@ -18,6 +18,7 @@ from airflow_sparktune.study.storage.base import (
     MOST_BYTES,
     kind_of,
     readable,
+    removable,
     warn_not_exclusive,
     writable,
 )
@@ -101,22 +102,14 @@ class LocalStorage:
 
     def remove(self, names: Sequence[str]) -> None:
         for path in map(PurePosixPath, names):
-            try:
-                with suppress(FileNotFoundError), self._folder(path.parent) as folder:
-                    os.unlink(path.name, dir_fd=folder)
-            except OSError as error:
-                raise kind_of(error)(
-                    f"cannot remove {self._root / path}: {error.strerror or error}"
-                ) from error
+            with removable(self._root / path), self._folder(path.parent) as folder:
+                os.unlink(path.name, dir_fd=folder)
 
     def clear(self, *, within: str) -> None:
         """Remove the folder with its contents, and its parent folders below `within` if they are empty."""
         top = Path(within.removeprefix("file://"))
-        try:
+        with removable(self._root):
             shutil.rmtree(self._root)  # does not follow links
-        except OSError as error:
-            if not isinstance(error, FileNotFoundError):
-                raise kind_of(error)(f"cannot remove {self._root}: {error.strerror or error}") from error
         with suppress(OSError):  # a folder that is not empty
             for above in self._root.parents:
                 if top not in above.parents:

@@ -15,6 +15,7 @@ from airflow_sparktune.study.storage.base import (
     MOST_BYTES,
     kind_of,
     readable,
+    removable,
     warn_not_exclusive,
     writable,
 )
@@ -97,24 +98,18 @@ class FsspecStorage:
 
     def remove(self, names: Sequence[str]) -> None:
         paths = [f"{self._root}/{name}" for name in names]
-        try:
-            with self._call():
-                try:
-                    self._files.rm(paths)  # on S3, a thousand files per request
-                except FileNotFoundError:  # some backends stop at the first missing file
-                    for path in paths:
-                        with suppress(FileNotFoundError):
-                            self._files.rm_file(path)
-        except OSError as error:
-            raise kind_of(error)(f"cannot remove {len(paths)} files ({paths[0]} ...): {error}") from error
+        with removable(f"{len(paths)} files below {self._root}"), self._call():
+            try:
+                self._files.rm(paths)  # on S3, a thousand files per request
+            except FileNotFoundError:  # some backends stop at the first missing file
+                for path in paths:
+                    with suppress(FileNotFoundError):
+                        self._files.rm_file(path)
 
     def clear(self, *, within: str) -> None:  # noqa: ARG002 - an object store has no folders
         """Remove everything below the URL."""
-        try:
-            with self._call(), suppress(FileNotFoundError):
-                self._files.rm(self._root, recursive=True)
-        except OSError as error:
-            raise kind_of(error)(f"cannot remove {self._url}: {error}") from error
+        with removable(self._url), self._call():
+            self._files.rm(self._root, recursive=True)
 
     def modified(self, name: str) -> float | None:
         """Return when a file was written, by the storage's clock; None if the backend does not tell."""
