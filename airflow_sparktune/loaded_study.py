@@ -24,21 +24,35 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Best:
+    """The best configuration of a study: its params and loss, and the number of its trial.
+
+    After the decision of a retuning, it is the configuration for production with the loss that its repeats
+    confirmed. `loss` is None if it was not measured, `number` if it ran in no trial of this study.
+    """
+
+    number: int | None
+    params: Any
+    loss: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedStudy:
     """A snapshot of a study, taken when its journal was loaded.
 
-    `trials` are ordered by number and include running ones. `best` is the successful trial with the lowest
-    loss, or the one with the lowest expected loss if the search has measured that trials are noisy. `state`
-    is `done`, `running`, `lost` and so on. `stop_reason` and `error` are set once the study has ended.
-    `summary` is the value that the operator pushes to XCom as `tuning_result`. `problems` lists the parts of
-    the journal that could not be read.
+    `trials` are ordered by number and include running ones. `best` is the one that XCom, the page and the
+    shell show as well. `lowest` is the successful trial of the search with the lowest loss. `state` is
+    `done`, `running`, `lost` and so on. `stop_reason` and `error` are set once the study has ended. `summary`
+    is the value that the operator pushes to XCom as `tuning_result`. `problems` lists the parts of the
+    journal that could not be read.
     """
 
     address: str
     spec: Spec
     state: Phase
     trials: tuple[Trial, ...]
-    best: Trial | None
+    best: Best | None
+    lowest: Trial | None
     stop_reason: StopReason | None
     error: SparktuneError | None
     summary: Mapping[str, Any]
@@ -47,9 +61,11 @@ class LoadedStudy:
     def trials_dataframe(self) -> pandas.DataFrame:
         """Return a pandas DataFrame with a row for each trial.
 
-        Columns are `number`, `state`, `loss`, `score` if the spec has `maximize`, a column `params.<name>`
-        for each hyperparameter (nested names are joined by dots; empty if the trial does not have it),
-        `start` and `end` in UTC, `run_s` in seconds, `slot`, `attempt`, `tries`, `origin` and `error`. Raises
+        Columns are `number`, `state`, `purpose` (`search`, or `confirm` for a repeat), `repeats` (the trial
+        that it repeats) and `repeat` (the number of the repeat), `origin`, `loss`, `score` if the spec has
+        `maximize`, a column `params.<name>` for each hyperparameter and `metrics.<name>` for each other
+        number that the objective returned (nested names are joined by dots; empty if the trial does not have
+        it), `start` and `end` in UTC, `run_s` in seconds, `slot`, `attempt`, `tries` and `error`. Raises
         ImportError without pandas.
         """
         try:
@@ -60,10 +76,13 @@ class LoadedStudy:
             ) from None
         metric = self.spec.metric
         rows = [{**_row(trial), "score": metric.shown(trial.loss)} for trial in self.trials]
-        hyperparameters = sorted({name for row in rows for name in row if name.startswith(_PARAMS)})
-        numbers = ["loss", *(["score"] if metric.maximized else [])]
-        columns = [*_FIRST, *numbers, *hyperparameters, *_LAST]
-        return pandas.DataFrame(rows, columns=columns).astype(dict.fromkeys([*numbers, "run_s"], float))
+        names = sorted({name for row in rows for name in row})
+        params = [name for name in names if name.startswith("params")]
+        metrics = [name for name in names if name.startswith("metrics.")]
+        losses = ["loss", "score"] if metric.maximized else ["loss"]
+        frame = pandas.DataFrame(rows, columns=[*_FIRST, *losses, *params, *metrics, *_LAST])
+        types: dict[str, Any] = dict.fromkeys([*losses, *metrics, "run_s"], float)
+        return frame.astype({**types, "repeats": "Int64", "repeat": "Int64"})  # numbers, or empty
 
 
 def load_study(address: str) -> LoadedStudy:
@@ -83,23 +102,24 @@ def load_study(address: str) -> LoadedStudy:
 
 
 def _loaded(address: str, study: Study, spec: Spec, problems: list[str]) -> LoadedStudy:
-    closed = study.closed
+    closed, found = study.closed, summary(study)
+    best = Best(number=found.best_number, params=found.best_params, loss=found.best_loss)
     return LoadedStudy(
         address=address,
         spec=spec,
         state=phase_of(study, now=time.time()),
         trials=tuple(study.trials[number] for number in sorted(study.trials)),
-        best=study.best,
+        best=best if found.best_text else None,
+        lowest=study.lowest,
         stop_reason=closed.reason if closed else None,
         error=revive(closed.error) if closed and closed.error else None,
-        summary=summary(study).to_json(),
+        summary=found.to_json(),
         problems=tuple(problems),
     )
 
 
-_PARAMS = "params"
-_FIRST = ("number", "state")
-_LAST = ("start", "end", "run_s", "slot", "attempt", "tries", "origin", "error")
+_FIRST = ("number", "state", "purpose", "repeats", "repeat", "origin")
+_LAST = ("start", "end", "run_s", "slot", "attempt", "tries", "error")
 
 
 def _row(trial: Trial) -> dict[str, Any]:
@@ -110,7 +130,8 @@ def _row(trial: Trial) -> dict[str, Any]:
         "tries": trial.tries,
         "error": trial.error.message if trial.error else None,
     }
-    return {**dict(flat(row.pop("params"), _PARAMS)), **row}
+    metrics = {f"metrics.{name}": value for name, value in trial.metrics.items()}
+    return {**dict(flat(row.pop("params"), "params")), **metrics, **row}
 
 
 def _moment(seconds: float | None) -> datetime | None:

@@ -15,7 +15,7 @@ import airflow_sparktune
 from airflow_sparktune import ObjectiveError, StorageError, load_study
 from airflow_sparktune.errors import describe
 from airflow_sparktune.study.storage import LocalStorage
-from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialOrigin, TrialState
+from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialOrigin, TrialPurpose, TrialState
 from tests.study.journal_samples import BEGAN, SPEC, TrialChanged, closed, opened, trial, write
 
 REPOSITORY = Path(__file__).parents[1]
@@ -61,7 +61,7 @@ def test_a_table_has_a_column_for_the_score(tmp_path: Path) -> None:
     """The loss is in another column; it is the score with the other sign."""
     write(LocalStorage(tmp_path), 1, [opened(spec=replace(SPEC, maximize="auc")), trial(0, -0.5), trial(1)])
     frame = load_study(str(tmp_path)).trials_dataframe()
-    assert list(frame.columns)[:4] == ["number", "state", "loss", "score"]
+    assert list(frame.columns)[6:8] == ["loss", "score"]
     assert (frame["score"][0], frame["loss"][0]) == (0.5, -0.5)
 
 
@@ -80,20 +80,27 @@ def test_a_table_has_a_column_for_each_hyperparameter(tmp_path: Path) -> None:
                 error=Failure(FailureKind.RAISED, "ValueError: singular"),
             )
         ),
+        trial(
+            2, 0.75, purpose=TrialPurpose.CONFIRM, repeats=0, repeat=1, info={"auc": 0.5, "by": {"age": 2}}
+        ),
     ]
     write(LocalStorage(tmp_path), 1, [opened(), *frames])
     frame = load_study(str(tmp_path)).trials_dataframe()
     assert list(frame.columns) == [
-        *("number", "state", "loss"),
+        *("number", "state", "purpose", "repeats", "repeat", "origin", "loss"),
         *("params.booster.linear.l2", "params.layers", "params.lr"),
-        *("start", "end", "run_s", "slot", "attempt", "tries", "origin", "error"),
+        *("metrics.auc", "metrics.by.age"),
+        *("start", "end", "run_s", "slot", "attempt", "tries", "error"),
     ]
-    assert frame["state"].tolist() == ["ok", "failed"]
-    assert frame["loss"].isna().tolist() == [False, True]
-    assert frame["params.booster.linear.l2"].isna().tolist() == [True, False]
+    assert frame["state"].tolist() == ["ok", "failed", "ok"]
+    assert frame["loss"].isna().tolist() == [False, True, False]
+    assert frame["params.booster.linear.l2"].isna().tolist() == [True, False, True]
+    assert frame["purpose"].tolist() == ["search", "search", "confirm"]
+    assert (frame["repeats"].isna().tolist(), frame["repeats"][2]) == ([True, True, False], 0)
+    assert (frame["metrics.auc"].isna().tolist(), frame["metrics.by.age"][2]) == ([True, True, False], 2)
     assert frame["params.layers"][1] == [64, 32]
     assert frame["start"][1].timestamp() == BEGAN
-    assert frame["origin"].tolist() == ["sampler", "given"]
+    assert frame["origin"].tolist() == ["sampler", "given", "sampler"]
     assert frame["error"][1] == "ValueError: singular"
 
 

@@ -10,7 +10,7 @@ import click
 from airflow_sparktune.cli.text import print_result, require_study
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.printable import printable
-from airflow_sparktune.study.formatting import number, params
+from airflow_sparktune.study.formatting import number, origin_text, params, state_text
 from airflow_sparktune.study.journal.output import read_output
 from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.result import summary, trial_row
@@ -39,7 +39,7 @@ def show_command(study: str, as_json: bool, output: int | None) -> None:
         score = found.metric.score
         rows = (trial_row(found.trials[key]) for key in sorted(found.trials))
         trials = [{**row, "score": score(row["loss"])} for row in rows]
-        click.echo(json.dumps({**summary(found).to_json(), "trials": trials}, indent=2))
+        click.echo(json.dumps({**summary(found).to_json(), "trial_rows": trials}, indent=2))
         return
     _print_trials(found)
     print_result(found)
@@ -61,7 +61,7 @@ def _print_trials(study: Study) -> None:
     from rich.text import Text
 
     metric = study.metric
-    head = ("#", "state", printable(metric.name), "seconds", "slot", "attempt", "params")
+    head = ("#", "state", printable(metric.name), "seconds", "slot", "attempt", "origin", "params")
     table = Table(*(Column(Text(name), no_wrap=True) for name in head), box=None)
     for key in sorted(study.trials):
         table.add_row(*(Text(printable(cell)) for cell in _cells(study.trials[key], metric)))
@@ -74,4 +74,5 @@ def _cells(trial: Trial, metric: Metric) -> tuple[str, ...]:
     text = params(trial.params) if trial.error is None else trial.error.headline
     slot = "" if trial.slot is None else str(trial.slot)
     loss = number(metric.shown(trial.loss))
-    return str(trial.number), trial.state.value, loss, took, slot, str(trial.attempt), text
+    state, origin = state_text(trial.state), origin_text(trial)
+    return str(trial.number), state, loss, took, slot, str(trial.attempt), origin, text

@@ -10,8 +10,8 @@ import click
 from airflow_sparktune.cli.text import require_study, state_text
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.printable import printable
-from airflow_sparktune.study.formatting import number
 from airflow_sparktune.study.phase import phase_of
+from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.stop_request import request_stop
 from airflow_sparktune.study.storage import open_storage
 
@@ -31,9 +31,6 @@ def stop_command(study: str) -> None:
         )
     attempt = found.attempts[-1].number
     request_stop(open_storage(study), attempt=attempt, by=getpass.getuser())
-    best = (
-        f"its best {found.metric.name} is {number(found.metric.shown(found.best.loss))}"
-        if found.best
-        else "none of its trials has succeeded yet"
-    )
-    click.echo(printable(f"asked attempt {attempt} to stop; {best}"))
+    best = summary(found).best_text
+    result = f"its best {found.metric.name} is {best}" if best else "none of its trials has succeeded yet"
+    click.echo(printable(f"asked attempt {attempt} to stop; {result}"))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import click
 
@@ -14,9 +13,10 @@ from airflow_sparktune.printable import printable
 from airflow_sparktune.study.definition import FIELDS
 from airflow_sparktune.study.formatting import number, params
 from airflow_sparktune.study.journal.follow import read_study
+from airflow_sparktune.study.json_values import flat
 from airflow_sparktune.study.record.keep import Keep
 from airflow_sparktune.study.record.retention import addresses, find, removable, remove_all
-from airflow_sparktune.study.result import iso
+from airflow_sparktune.study.result import iso, summary
 from airflow_sparktune.study.study import Study
 
 
@@ -55,7 +55,8 @@ def compare_command(first: str, second: str) -> None:
 
 
 def _line(name: str, study: Study) -> str:
-    best = number(study.metric.shown(study.best_loss)) if study.best else "-"
+    found = summary(study)
+    best = number(study.metric.shown(found.best_loss)) or "-"
     last = (iso(study.attempts[-1].last) or "")[:16].replace("T", " ")
     return f"{last}  {study.finished:>6} trials  best {best:<10} {name}  {state_text(study)}"
 
@@ -115,14 +116,13 @@ def _results(a: Study, b: Study) -> Iterator[tuple[str, str, str]]:
             yield name, left.get(name, ""), right.get(name, "")
     yield "running time", f"{a.elapsed_s:.0f} s", f"{b.elapsed_s:.0f} s"
     best, other = _best(a), _best(b)
-    for key in {**best, **other}:
-        left_value, right_value = (params(found[key]) if key in found else "" for found in (best, other))
-        yield f"best {key}", left_value, right_value
+    for name in {**best, **other}:
+        yield f"best {name}", best.get(name, ""), other.get(name, "")
 
 
-def _best(study: Study) -> Mapping[str, Any]:
-    found = study.best.params if study.best else {}
-    return found if isinstance(found, Mapping) else {"params": found}
+def _best(study: Study) -> dict[str, str]:
+    found = summary(study).best_params
+    return {} if found is None else {name: params(value) for name, value in flat(found)}
 
 
 def _differences(a: Study, b: Study) -> Iterator[tuple[str, str, str]]:

@@ -9,8 +9,8 @@ import click
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.printable import printable
 from airflow_sparktune.study.journal.follow import read_study
-from airflow_sparktune.study.phase import Phase, phase_of
-from airflow_sparktune.study.result import end_text, iso, summary
+from airflow_sparktune.study.phase import phase_of
+from airflow_sparktune.study.result import iso, summary
 from airflow_sparktune.study.study import Study
 
 
@@ -33,18 +33,16 @@ def progress_text(study: Study) -> str:
     return f"{text}, {failed} failed" if (failed := found.counts["failed"]) else text
 
 
-def state_text(study: Study) -> str:
-    """Return why a study ended, or its phase and the time of its last event."""
-    if (ended := end_text(study)) is not None:
-        return ended
-    phase = phase_of(study, now=time.time())
-    what = "lost, its driver died" if phase is Phase.LOST else phase.value
-    return f"{what}; last update {iso(study.attempts[-1].last)}"
-
-
 def result_texts(study: Study) -> dict[str, str]:
     """Return the lines that describe a study's result, by name."""
-    return summary(study).texts(**{"ended" if study.closed else "state": state_text(study)})
+    phase = phase_of(study, now=time.time()).text
+    return summary(study).texts(state=f"{phase}; last update {iso(study.attempts[-1].last)}")
+
+
+def state_text(study: Study) -> str:
+    """Return why a study ended, or its phase and the time of its last event."""
+    found = result_texts(study)
+    return found.get("ended") or found["state"]
 
 
 def print_result(study: Study) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
 
 from airflow_sparktune.executor.reply import OURS
-from airflow_sparktune.study.formatting import number, params
+from airflow_sparktune.study.formatting import number, origin_text, params, state_text
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialPurpose
@@ -55,24 +54,11 @@ class ProgressLog:
     def trial(self, trial: Trial) -> None:
         """Log one line for a trial that has ended."""
         self._finished += trial.counts
-        if trial.purpose is TrialPurpose.CONFIRM:
-            loss = "" if trial.loss is None else f" {self._loss(trial.loss)}"
-            log.info("%s %s%s", trial.title, trial.state.value, loss)
-            return
-        spec, best = self._study.spec, self._study.best
-        most = f"/{spec.max_evals}" if spec and spec.max_evals is not None else ""
-        head = f"[{self._finished}{most}] {trial.title} {trial.state.value}"
-        took = "" if trial.lasted_s is None else f"{trial.lasted_s:.1f} s"
-        by = trial.suggested_by
-        by = f"({by})" if by and spec and by != spec.algo else ""
-        tail = " ".join(filter(None, (took, _short(params(trial.params)), by)))
-        if trial.error is not None:
-            log.warning("%s (%s) %s: %s", head, trial.error.kind.value, tail, trial.error.message)
-        elif trial.loss is not None:
-            is_best = " (best)" if best is not None and best.number == trial.number else ""
-            log.info("%s %s%s %s", head, self._loss(trial.loss), is_best, tail)
+        line = self._line(trial)
+        if trial.error is None:
+            log.info("%s", line)
         else:
-            log.info("%s %s", head, tail)
+            log.warning("%s: %s", line, trial.error.message or trial.error.headline)
         if left_out := set(trial.info.get(OURS, {}).get("left_out", ())) - self._left_out:
             self._left_out |= left_out
             log.warning(
@@ -80,9 +66,25 @@ class ProgressLog:
                 ", ".join(sorted(left_out)),
             )
 
-    def _loss(self, loss: float) -> str:
-        metric = self._study.metric
-        return f"{metric.name}={number(metric.shown(loss))}"
+    def _line(self, trial: Trial) -> str:
+        """Return the line of a trial: its number, state and loss, and for the search how it was found."""
+        spec, metric, lowest = self._study.spec, self._study.metric, self._study.lowest
+        parts = [trial.title, state_text(trial.state)]
+        if trial.loss is not None:
+            parts.append(f"{metric.name}={number(metric.shown(trial.loss))}")
+        if trial.purpose is TrialPurpose.CONFIRM:
+            return " ".join(parts)
+        most = f"/{spec.max_evals}" if spec and spec.max_evals is not None else ""
+        parts.insert(0, f"[{self._finished}{most}]")
+        if lowest is not None and lowest.number == trial.number:
+            parts.append(f"({metric.extreme} so far)")
+        if trial.lasted_s is not None:
+            parts.append(f"{trial.lasted_s:.1f} s")
+        parts.append(_short(params(trial.params)))
+        source = origin_text(trial) or trial.suggested_by
+        if source and not (spec and source == spec.algo):
+            parts.append(f"({source})")
+        return " ".join(parts)
 
 
 def _short(text: str) -> str:
@@ -93,8 +95,7 @@ def log_end(study: Study) -> None:
     """Log the summary as an aligned table."""
     found = summary(study)
     rows = {
-        **found.texts(**{"stopped by": str(found.stop_reason)}),
-        "best params": json.dumps(found.best_params),
+        **found.texts(),
         "elapsed": f"{found.elapsed_s:.1f} s in {found.attempts} attempt(s)",
         "slots": str(found.slots),
         "driver's time": ", ".join(

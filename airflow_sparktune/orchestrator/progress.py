@@ -44,15 +44,15 @@ def followed(address: str, tell: Callable[[Study], None], *, every_s: float) -> 
 def progress(study: Study) -> dict[str, Any]:
     """Return a short description of the study's progress as JSON."""
     limit = study.spec.max_evals if study.spec else None
-    metric, best, found = study.metric, study.best, summary(study)
+    metric, found = study.metric, summary(study)
     return {
-        "trials": f"{study.finished}/{limit}" if limit else str(study.finished),
+        "done": f"{study.finished}/{limit}" if limit else str(study.finished),
         "failed": found.counts["failed"],
-        "best_score" if metric.maximized else "best_loss": metric.shown(study.best_loss),
-        "best_params": best.params if best else None,
+        "best_score" if metric.maximized else "best_loss": metric.shown(found.best_loss),
+        "best_params": found.best_params,
         "attempt": found.attempts,
         **({"decision": found.decision.text} if found.decision else {}),
-        "stopped_by": found.stop_reason,
+        "ended": found.end,
     }
 
 

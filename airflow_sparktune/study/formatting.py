@@ -1,10 +1,20 @@
-"""Numbers and params as people read them in logs and shells: rounded, a pair for each parameter."""
+"""Numbers, params and trials as people read them in the log, in the shell and on the page."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from airflow_sparktune.study.trial import Trial, TrialOrigin, TrialPurpose, TrialState
+
+_ORIGINS: Mapping[TrialOrigin, str] = {
+    TrialOrigin.SAMPLER: "",
+    TrialOrigin.GIVEN: "given",
+    TrialOrigin.INCUMBENT: "champion",
+    TrialOrigin.WARM_START: "warm start",
+    TrialOrigin.ADOPTED: "cleared study",
+}
 
 
 def number(value: float | None) -> str:
@@ -25,6 +35,16 @@ def params(value: Any) -> str:
     if not isinstance(value, Mapping):
         return _word(value)
     return " ".join(f"{path}={_word(item)}" for path, item in _paths(value, ""))
+
+
+def state_text(state: TrialState) -> str:
+    """Return the state of a trial in words."""
+    return "cut off" if state is TrialState.CANCELLED else state.value
+
+
+def origin_text(trial: Trial) -> str:
+    """Return where the configuration of a trial comes from; empty if the search suggested it."""
+    return trial.title if trial.purpose is TrialPurpose.CONFIRM else _ORIGINS[trial.origin]
 
 
 def _paths(value: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:

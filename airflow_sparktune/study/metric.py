@@ -28,6 +28,11 @@ class Metric:
         """Return the metric of a spec's `maximize`."""
         return cls() if maximize is None else cls(maximize, maximized=True)
 
+    @property
+    def extreme(self) -> str:
+        """Return the word for the lowest loss: a score is maximised, so that its highest value is meant."""
+        return "highest" if self.maximized else "lowest"
+
     @overload
     def shown(self, loss: float) -> float: ...
 

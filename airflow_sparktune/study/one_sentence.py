@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from airflow_sparktune.study.metric import Metric
+from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState
 
@@ -18,24 +19,29 @@ def one_sentence(study: Study) -> str | None:
     Example: "best loss 0.0334, 13 % better than the first trial; no gain in the last 14 trials; slots idle
     26 % of the time: 3 would do".
     """
-    best, loss = study.best, study.best_loss
-    if study.lowest is None or best is None or loss is None:
+    found, metric = summary(study), study.metric
+    if found.decision is None:
+        expected = "" if found.expected_loss is None else "expected "
+        what, number, loss = f"best {expected}{metric.name}", found.best_number, found.best_loss
+    else:  # the best loss is then the mean of repeats, which is not comparable with the search
+        what, number = f"{metric.extreme} {metric.name} of the search", found.lowest_number
+        loss = found.lowest_loss
+    if study.lowest is None or number is None or loss is None:
         return None
-    ended, metric = [trial for trial in study.ended_trials if trial.counts], study.metric
-    expected = "expected " if study.recommended else ""
-    # With a decision, the result is the mean of the winner's repeats, which is another number.
-    search = " of the search" if study.decision else ""
+    ended = [trial for trial in study.ended_trials if trial.counts]
     parts = [
-        f"best {expected}{metric.name}{search} {metric.shown(loss):.4g}{_gain(best, loss, ended, metric)}",
+        f"{what} {metric.shown(loss):.4g}{_gain(number, loss, ended, metric)}",
         *_staleness(study.lowest, ended),
         *_idleness(study),
     ]
     return "; ".join(parts)
 
 
-def _gain(best: Trial, loss: float, ended: list[Trial], metric: Metric) -> str:
-    first = next((trial for trial in ended if trial.state is TrialState.OK), best)
-    if first.loss is None or first.number == best.number:
+def _gain(best: int, loss: float, ended: list[Trial], metric: Metric) -> str:
+    first = next((trial for trial in ended if trial.state is TrialState.OK), None)
+    if first is None or first.loss is None:
+        return ""
+    if first.number == best:
         return ", the first trial's own" if len(ended) > 1 else ""
     if loss >= first.loss:  # the first trial was lucky
         return ""

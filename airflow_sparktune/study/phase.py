@@ -35,6 +35,11 @@ class Phase(StrEnum):
         """Return whether no driver is running, so that the study stays as it is until the next attempt."""
         return self not in (Phase.WAITING, Phase.STARTING, Phase.RUNNING)
 
+    @property
+    def text(self) -> str:
+        """Return the phase in words, for a study without an end."""
+        return "lost, its driver died" if self is Phase.LOST else self.value
+
 
 def phase_of(study: Study, *, now: float, task_state: str | None = None) -> Phase:
     """Return the phase of `study` at `now`, in seconds since 1970.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_sparktune.study.formatting import number, params
+from airflow_sparktune.study.definition.rule import Guardrail
+from airflow_sparktune.study.formatting import number, params, state_text
+from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.retuning.decision import Decision
 from airflow_sparktune.study.stopping import label
@@ -31,6 +33,12 @@ def iso(seconds: float | None) -> str | None:
 class Summary:
     """A study in plain values: counts, the best configuration, the reason for stopping, cost, versions.
 
+    This is the only statement of what is best. It is the trial of the search with the lowest loss, or with
+    the lowest expected loss if the search has measured that trials are noisy; never one that violates a
+    guardrail. After the decision of a retuning, it is the configuration for production: that of the winner,
+    or the one that is there already. `best_loss` is then the confirmed one, else the expected one of noisy
+    trials, else the trial's own.
+
     `trials` and `counts` are those of the search; `repeats` is the number of trials of its confirmation.
     Durations are sums over all attempts. `timing` is how the drivers spent their time, in seconds: preparing
     (an executor, shared data), asking the sampler, writing the journal, waiting for a trial to end.
@@ -39,10 +47,8 @@ class Summary:
     both are None for trials on the driver. `last_improvement_slot_hours` is the reserved time between the
     last two improvements of the lowest loss.
 
-    `lowest_loss` is the lowest loss of the search. If the search has measured that trials are noisy, the best
-    trial is the one with the lowest expected loss, `expected_loss`, and `noise` is the standard deviation of
-    a single trial's loss. After a retuning, `best_params` go to production: those of the winner, or those
-    that are there already.
+    `lowest_loss` is the lowest loss of the search, that of trial `lowest_number`. `noise` is the standard
+    deviation of a single trial's loss. `end` says in words why the study ended.
     """
 
     objective: str | None
@@ -54,14 +60,17 @@ class Summary:
     counts: dict[str, int]
     repeats: int
     best_number: int | None
+    best_loss: float | None
     best_params: Any
     best_point: Mapping[str, Any] | None
+    lowest_number: int | None
     lowest_loss: float | None
     expected_loss: float | None
     noise: float | None
     segment: str | None
     decision: Decision | None
     stop_reason: str | None
+    end: str | None
     error: Mapping[str, Any] | None
     attempts: int
     slots: int | None
@@ -88,13 +97,6 @@ class Summary:
         return self.decision.loss if self.decision else None
 
     @property
-    def best_loss(self) -> float | None:
-        """Return the confirmed loss after a retuning, else the expected one, else the lowest."""
-        if self.decision is not None:
-            return self.confirmed_loss
-        return self.lowest_loss if self.expected_loss is None else self.expected_loss
-
-    @property
     def best_score(self) -> float | None:
         """Return the score that belongs to `best_loss`; None if the objective returns losses."""
         return self.metric.score(self.best_loss)
@@ -114,41 +116,60 @@ class Summary:
 
         With `maximize`, each `mean_score` of the confirmation belongs to `mean`; otherwise it is None.
         """
-        own = {name: getattr(self, name) for name in self.__slots__ if not name.endswith("_loss")}
         return {
-            **own,
-            "best_loss": self.best_loss,
+            **{name: getattr(self, name) for name in self.__slots__},
+            "confirmed_loss": self.confirmed_loss,
             "best_score": self.best_score,
             "decision": self.outcome,
             "decision_reason": self.reason,
             "confirmation": _confirmation(self.decision, self.metric) if self.decision else None,
         }
 
-    def texts(self, **end: str) -> dict[str, str]:
-        """Return the result as people read it, by name, rounded; `end` says how the study ended."""
-        states = ", ".join(f"{count} {state}" for state, count in self.counts.items() if count)
-        if self.repeats:
-            states += f", and {self.repeats} repeats"
-        return {
-            "trials": states or "none",
-            **end,
-            **({"decision": self.decision.text} if self.decision else {}),
-            **({"cost": cost} if (cost := self._cost()) else {}),
-            f"best {self.metric.name}": self.best_text or "none",
+    def texts(self, *, state: str = "running") -> dict[str, str]:
+        """Return the result as people read it, by name, rounded; `state` describes a study without an end."""
+        counts = ((state_text(TrialState(name)), count) for name, count in self.counts.items() if count)
+        trials = ", ".join(f"{count} {name}" for name, count in counts)
+        name = self.metric.name
+        lines = {
+            "trials": (trials or "none") + (f", and {self.repeats} repeats" if self.repeats else ""),
+            "state" if self.end is None else "ended": self.end or state,
+            "decision": self.decision.text if self.decision else None,
+            "cost": self._cost(),
+            f"best {name}": self.best_text or "none",
+            f"{self.metric.extreme} {name}": self._lowest_text(),
             "best params": "none" if self.best_params is None else params(self.best_params),
         }
+        return {line: text for line, text in lines.items() if text is not None}
 
     @property
     def best_text(self) -> str | None:
-        """Return the best loss, its trial and the noise in one line, or None without one.
+        """Return the best loss, its trial and what is known of its noise in one line; None without a result.
 
         Example: "0.0342 (trial 57; expected, single trials vary by ± 0.004)".
         """
-        shown = self.metric.shown(self.best_loss)
-        if shown is None:
+        if self.best_number is None and self.decision is None:
             return None
-        noise = "" if self.noise is None else f"; expected, single trials vary by ± {self.noise:.2g}"
-        return f"{number(shown)} (trial {self.best_number}{noise})"
+        shown = self.metric.shown(self.best_loss)
+        facts = "; ".join(self.best_facts)
+        return ("not measured" if shown is None else number(shown)) + (f" ({facts})" if facts else "")
+
+    @property
+    def best_facts(self) -> list[str]:
+        """Return what to know about the best loss: its trial, and how it was measured."""
+        decision, facts = self.decision, []
+        if self.best_number is not None:
+            facts.append(f"trial {self.best_number}")
+        if decision is not None and decision.measured is not None and decision.measured.n:
+            facts.append(f"confirmed by {decision.measured.n} repeats")
+        if self.noise is not None:
+            facts.append(f"expected, single trials vary by ± {self.noise:.2g}")
+        return facts
+
+    def _lowest_text(self) -> str | None:
+        """Return the lowest loss of the search; None if it is the best loss."""
+        if self.lowest_loss is None or self.lowest_loss == self.best_loss:
+            return None
+        return f"{number(self.metric.shown(self.lowest_loss))} (trial {self.lowest_number}, in the search)"
 
     def _cost(self) -> str | None:
         """Return the cost of the slots in one line; None if it is too small to matter."""
@@ -165,10 +186,10 @@ def summary(study: Study) -> Summary:
     """Return the summary of a study."""
     spec, closed, searched = study.spec, study.closed, study.searched
     ended = Counter(trial.state for trial in searched)
-    result = study.best if study.decision is None else study.decision
+    result = _best_of_search(study) if study.decision is None else study.decision
     trial = study.trials.get(result.number) if result and result.number is not None else None
-    # The search's expectation is not about the configuration that a retuning decides on.
-    recommended = study.recommended if study.decision is None else None
+    # The search's expectation is about the trial that it recommends, and about no other.
+    recommended = study.recommended if result is study.best else None
     used_s = study.used_s
     return Summary(
         objective=spec.objective if spec else None,
@@ -180,14 +201,17 @@ def summary(study: Study) -> Summary:
         counts={state.value: ended[state] for state in TrialState},
         repeats=len(study.trials) - len(searched),
         best_number=result.number if result else None,
+        best_loss=recommended.loss if recommended else result.loss if result else None,
         best_params=result.params if result else None,
         best_point=dict(trial.point) if trial else None,
+        lowest_number=study.lowest.number if study.lowest else None,
         lowest_loss=study.lowest.loss if study.lowest else None,
         expected_loss=recommended.loss if recommended else None,
         noise=recommended.noise if recommended else None,
         segment=spec.segment if spec else None,
         decision=study.decision,
         stop_reason=closed.reason.value if closed else None,
+        end=_end(study),
         error=dict(closed.error) if closed and closed.error else None,
         attempts=len(study.attempts),
         slots=study.slots,
@@ -205,10 +229,32 @@ def summary(study: Study) -> Summary:
     )
 
 
-def end_text(study: Study) -> str | None:
-    """Return the reason why a study ended, in words; None if it has not."""
+def _best_of_search(study: Study) -> Trial | None:
+    """Return the recommended trial or the one with the lowest loss, of those within the guardrails.
+
+    A single trial is checked against the bounds only. The limits relative to the incumbent, and the means of
+    several runs, are for the confirmation.
+    """
+    rails = study.spec.rule.guardrails if study.spec else ()
+    best = study.best
+    if best is None or _within(rails, best, study.metric):
+        return best
+    within = (t for t in study.searched if t.state is TrialState.OK and _within(rails, t, study.metric))
+    return min(within, key=lambda trial: trial.rank, default=None)
+
+
+def _within(rails: Iterable[Guardrail], trial: Trial, metric: Metric) -> bool:
+    found = {**trial.info, metric.name: metric.shown(trial.loss)}
+    return all(shape.number(found.get(rail.metric)) and rail.allows(found[rail.metric]) for rail in rails)
+
+
+def _end(study: Study) -> str | None:
+    """Return why a study ended, in words; None if it has not."""
     if study.closed is None or study.spec is None:
         return None
+    if study.closed.error is not None:
+        message = str(study.closed.error.get("message", "")).strip()
+        return f"failed: {message.partition(chr(10))[0]}" if message else "failed"
     return label(study.closed.reason, study.spec)
 
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.journal.bounds import message_text, traceback_text
 from airflow_sparktune.study.json_object import JsonObject, stored
+from airflow_sparktune.study.json_values import flat
 
 
 class TrialState(StrEnum):
@@ -123,6 +124,11 @@ class Trial(JsonObject):
     def rank(self) -> tuple[float, int]:
         """Return a sort key: lower losses first, then earlier trials; trials without a loss come last."""
         return (math.inf if self.loss is None else self.loss, self.number)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Return the numbers that the objective returned besides the loss, by name; nested ones by path."""
+        return {name: value for name, value in flat(self.info) if shape.number(value)}
 
     @property
     def title(self) -> str:

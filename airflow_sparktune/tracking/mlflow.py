@@ -127,7 +127,7 @@ class MlflowTracker:
         for number, trial in sorted(study.trials.items()):
             if study.changed[number] > self._seen or study.closed is not None:
                 self._mirror_trial(trial, study, runs)
-        self._log_best(study, runs)
+        self._log_improvements(study, runs)
         if study.closed is not None:
             self._end(study, runs)
 
@@ -140,7 +140,6 @@ class MlflowTracker:
             experiment_id=experiment_id,
             key=values.study_key(study),
             study=self._address,
-            best=_best_name(study),
         )
         runs.find()
         return runs
@@ -196,13 +195,15 @@ class MlflowTracker:
         else:
             runs.set_status(number, _STATUS[trial.state], end=trial.end)
 
-    def _log_best(self, study: Study, runs: StudyRuns) -> None:
-        sent, metric, name = runs.sent(None).best, study.metric, _best_name(study)
-        best = math.inf if sent is None else metric.loss(sent)
+    def _log_improvements(self, study: Study, runs: StudyRuns) -> None:
+        metric = study.metric
+        name = f"{metric.extreme}_{metric.name}"
+        sent = runs.metric(None, name)
+        lowest = math.inf if sent is None else metric.loss(sent)
         points = [
             Point(name, metric.shown(trial.loss), trial.end or study.attempts[-1].last, step=count)
             for count, trial in values.improvements(study)
-            if trial.loss is not None and trial.loss < best
+            if trial.loss is not None and trial.loss < lowest
         ]
         if points:
             runs.log(None, metrics=points)
@@ -228,11 +229,6 @@ class MlflowTracker:
         if self._task is None:
             return {}
         return {f"airflow.{name}": str(value) for name, value in asdict(self._task).items() if value}
-
-
-def _best_name(study: Study) -> str:
-    """Return the name of the parent run's metric with a point for each improvement."""
-    return f"best_{study.metric.name}"
 
 
 def _experiment_of(study: Study, task: AirflowTask | None) -> str:

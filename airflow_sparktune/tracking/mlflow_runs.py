@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ class Sent:
     parent: str | None = None
     point: str | None = None
     result: str | None = None
-    best: float | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, run: Run, best: str) -> Sent:
-        """Return the state of a run; `best` is the name of the metric with a point for each improvement."""
+    def of(cls, run: Run) -> Sent:
+        """Return the state of a run."""
         tags = run.data.tags
         return cls(
             run.info.run_id,
@@ -44,7 +44,7 @@ class Sent:
             parent=tags.get(PARENT),
             point=tags.get(POINT),
             result=tags.get(RESULT),
-            best=run.data.metrics.get(best),
+            metrics=run.data.metrics,
         )
 
 
@@ -61,13 +61,10 @@ class Point:
 class StudyRuns:
     """Reads and writes the runs with the study's key; each method makes one request.
 
-    `best` is the name of the parent run's metric with a point for each improvement.
-
     A trial's run is identified by the trial's number, the parent run by None. Times are seconds since 1970.
     """
 
-    def __init__(self, client: MlflowClient, *, experiment_id: str, key: str, study: str, best: str) -> None:
-        self._best = _name(best)
+    def __init__(self, client: MlflowClient, *, experiment_id: str, key: str, study: str) -> None:
         self._client = client
         self._experiment_id = experiment_id
         self._tags = {KEY: key, "sparktune.study": study}
@@ -95,7 +92,7 @@ class StudyRuns:
         for number, runs in found.items():
             # All trackers keep the same one.
             kept, *others = sorted(runs, key=lambda run: (RESULT not in run.data.tags, run.info.run_id))
-            self._sent[number] = Sent.of(kept, self._best)
+            self._sent[number] = Sent.of(kept)
             for run in others:
                 self._client.delete_run(run.info.run_id)
 
@@ -106,6 +103,10 @@ class StudyRuns:
     def sent(self, number: int | None) -> Sent:
         """Return the state of a run; raises KeyError if it does not exist."""
         return self._sent[number]
+
+    def metric(self, number: int | None, name: str) -> float | None:
+        """Return the last value of a metric of a run, or None."""
+        return self._sent[number].metrics.get(_name(name))
 
     def create(
         self,
@@ -128,7 +129,7 @@ class StudyRuns:
             tags={**_fitting(tags), **own},
             run_name=name,
         )
-        self._sent[number] = Sent.of(run, self._best)
+        self._sent[number] = Sent.of(run)
 
     def adopt(self, number: int) -> None:
         """Make a trial's run a child of the parent run that was kept."""
@@ -151,7 +152,6 @@ class StudyRuns:
 
         own = {key: value for key, value in ((POINT, point), (RESULT, result)) if value is not None}
         sent = self._sent[number]
-        improvements = [each.value for each in metrics if _name(each.name) == self._best]
         self._client.log_batch(
             sent.run_id,
             params=[Param(_name(key), value[:_PARAM_LENGTH]) for key, value in (params or {}).items()],
@@ -164,7 +164,7 @@ class StudyRuns:
             sent,
             point=point or sent.point,
             result=result or sent.result,
-            best=improvements[-1] if improvements else sent.best,
+            metrics={**sent.metrics, **{_name(each.name): each.value for each in metrics}},
         )
 
     def log_page(self, number: int | None, page: str, file: str) -> None:

@@ -42,8 +42,7 @@ def params(trial: Trial) -> dict[str, str]:
 def metrics(trial: Trial, metric: Metric) -> dict[str, float]:
     """Return the loss or score, the objective's run time in seconds, and the other numbers it returned."""
     known = {metric.name: metric.shown(trial.loss), "run_s": trial.run_s}
-    given = {name: value for name, value in flat(trial.info) if _is_number(value)}
-    return {**given, **{name: value for name, value in known.items() if value is not None}}
+    return {**trial.metrics, **{name: value for name, value in known.items() if value is not None}}
 
 
 def facts(trial: Trial) -> dict[str, str]:
@@ -57,8 +56,8 @@ def facts(trial: Trial) -> dict[str, str]:
         }
     if trial.error is not None:
         found["error"] = trial.error.message
-    given = {f"info.{name}": text(value) for name, value in flat(trial.info) if not _is_number(value)}
-    return {**given, **found}
+    given = (item for item in flat(trial.info) if item[0] not in trial.metrics)
+    return {**{f"info.{name}": text(value) for name, value in given}, **found}
 
 
 def settings(study: Study) -> dict[str, str]:
@@ -70,7 +69,7 @@ def settings(study: Study) -> dict[str, str]:
 
 
 def improvements(study: Study) -> list[tuple[int, Trial]]:
-    """Return each trial of the search that improved the best loss, with the number of ended ones by then."""
+    """Return each trial that improved the lowest loss, with the number of trials that had ended by then."""
     searched = [trial for trial in study.ended_trials if trial.purpose is TrialPurpose.SEARCH]
     better = {trial.number for trial in improving(searched)}
     return [(count, trial) for count, trial in enumerate(searched, start=1) if trial.number in better]
@@ -79,8 +78,8 @@ def improvements(study: Study) -> list[tuple[int, Trial]]:
 def totals(study: Study) -> dict[str, float]:
     """Return the numbers of an ended study: trials per state, seconds, utilisation of the slots.
 
-    If trials are noisy, also the expected loss or score of the result, and the noise of a single trial.
-    After a retuning, also the mean loss or score over the repeats of the incumbent and of the new production.
+    Also the best loss or score, and if trials are noisy, the noise of a single one. After a retuning, also
+    the mean loss or score over the repeats of the incumbent.
     """
     found = summary(study)
     metric, decision = found.metric, found.decision
@@ -95,8 +94,7 @@ def totals(study: Study) -> dict[str, float]:
         "attempts": found.attempts,
         "noise": found.noise,
         **{f"trials_{state}": count for state, count in found.counts.items()},
-        f"expected_{metric.name}": metric.shown(found.expected_loss),
-        f"production_{metric.name}": metric.shown(found.confirmed_loss),
+        f"best_{metric.name}": metric.shown(found.best_loss),
         f"incumbent_{metric.name}": metric.shown(incumbent.mean) if incumbent else None,
     }
     return {name: value for name, value in numbers.items() if value is not None}
@@ -117,7 +115,3 @@ def outcome(study: Study) -> dict[str, str]:
         "error": found.error.get("message") if found.error else None,
     }
     return {name: text(value) for name, value in values.items() if value is not None}
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -94,7 +94,7 @@ def test_a_score_is_printed_with_its_own_sign(tmp_path: Path, capsys: pytest.Cap
     assert main(["show", str(tmp_path), "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert [printed[name] for name in ("maximize", "best_score", "best_loss")] == ["accuracy", 0.75, -0.75]
-    assert [(row["loss"], row["score"]) for row in printed["trials"]] == [(-0.5, 0.5), (-0.75, 0.75)]
+    assert [(row["loss"], row["score"]) for row in printed["trial_rows"]] == [(-0.5, 0.5), (-0.75, 0.75)]
 
 
 def test_show_prints_the_decision_and_the_cost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -108,7 +108,7 @@ def test_show_prints_the_decision_and_the_cost(tmp_path: Path, capsys: pytest.Ca
     study = weeks.run("w2", slow, seed=4)
     assert study.decision is not None
     assert main(["show", weeks.address("w2")]) == 0
-    lines = dict(line.split("  ", 1) for line in capsys.readouterr().out.splitlines()[-6:])
+    lines = dict(line.split("  ", 1) for line in capsys.readouterr().out.splitlines()[-7:])
     assert lines["decision"].strip() == f"kept: {study.decision.reason}"
     assert lines["trials"].strip() == f"12 ok, and {len(study.trials) - 12} repeats"
     cost = r"0\.\d+ slot-hours reserved, 0\.\d+ used by trials \(\d+%\); [\d.]+ for the last improvement"
@@ -149,7 +149,8 @@ def test_show_json(study: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", study, "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert (printed["best_loss"], printed["stop_reason"]) == (0.25, "max_evals")
-    first, second = printed["trials"]
+    assert printed["trials"] == 2  # a count, as in XCom
+    first, second = printed["trial_rows"]
     assert first["start"] == "1970-01-01T00:00:10.000+00:00"
     assert (first["state"], first["slot"], first["attempt"], first["error"]) == ("ok", 0, 1, None)
     assert second["error"] == {

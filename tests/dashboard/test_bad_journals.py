@@ -110,7 +110,7 @@ def test_an_unreadable_folder_affects_only_its_row_of_the_history(
     reply = client.get(f"{TASK}/history").json()
 
     rows = {row["run_id"]: row for row in reply["runs"]}
-    assert rows["r1"]["trials"] == 3
+    assert rows["r1"]["summary"]["trials"] == 3
     assert "cannot be read" in rows["r2"]["problem"]
     records = {row["segment"]: row for row in reply["champions"]}
     assert len(records["de"]["entries"]) == 1
@@ -138,5 +138,5 @@ def test_a_damaged_run_affects_only_its_row_of_the_history(
 
     rows = {row["run_id"]: row for row in client.get(f"{TASK}/history").json()["runs"]}
 
-    assert rows["r1"]["trials"] == 3
+    assert rows["r1"]["summary"]["trials"] == 3
     assert "cannot be read" in rows["r2"]["problem"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -11,9 +12,11 @@ from fastapi.testclient import TestClient
 
 from airflow_sparktune.dashboard.app import create_app
 from airflow_sparktune.dashboard.page import view
+from airflow_sparktune.dashboard.page.assets import STATIC
 from airflow_sparktune.dashboard.page.columns import columns, sample
 from airflow_sparktune.dashboard.storage_roots import StorageRoots
 from airflow_sparktune.dashboard.workers import Workers
+from airflow_sparktune.study.formatting import state_text
 from airflow_sparktune.study.trial import Trial, TrialState
 from tests.dashboard.helpers.pages import RUN, as_it_is, everybody, somebody
 from tests.dashboard.helpers.synthetic import Writer
@@ -50,7 +53,7 @@ def test_a_sample_keeps_new_bests_the_newest_and_running_trials() -> None:
 def test_a_sample_keeps_the_best_trial_even_if_it_never_had_the_lowest_loss() -> None:
     made = trials(2000)
     for best in made[100:140]:
-        assert best in sample(made, 500, best=best)
+        assert best in sample(made, 500, best=best.number)
 
 
 def test_the_columns_have_one_value_per_trial() -> None:
@@ -160,3 +163,12 @@ def test_a_report_of_a_hundred_trials_can_be_mailed(client: TestClient, address:
     report = client.get(f"{RUN}/report?generation=0", headers={"Accept-Encoding": "identity"})
 
     assert len(report.content) < 2**20
+
+
+def test_the_page_has_the_words_of_the_log_for_a_state() -> None:
+    """They are written twice, because the page names states that it derives itself."""
+    script = (STATIC / "format.js").read_text()
+    (words,) = re.findall(r"STATE_WORDS = \{(.*)\};", script)
+    assert dict(re.findall(r'(\w+): "([\w ]+)"', words)) == {
+        state.value: state_text(state) for state in TrialState
+    }

@@ -28,7 +28,7 @@ def test_the_latest_run_is_first_and_links_to_its_page(client: TestClient, tmp_p
 
     runs = client.get(f"{TASK}/history").json()["runs"]
 
-    assert [(run["trials"], run["map_index"], run["phase"]) for run in runs] == [
+    assert [(run["summary"]["trials"], run["map_index"], run["phase"]) for run in runs] == [
         (5, 2, "done"),
         (4, -1, "running"),
         (3, -1, "done"),
@@ -46,7 +46,7 @@ def test_a_closed_study_is_read_once(
     read = LocalStorage.read
     monkeypatch.setattr(LocalStorage, "read", lambda self, name: reads.append(name) or read(self, name))
 
-    assert client.get(f"{TASK}/history").json()["runs"][0]["trials"] == 3
+    assert client.get(f"{TASK}/history").json()["runs"][0]["summary"]["trials"] == 3
     assert reads == []
 
 

@@ -45,8 +45,9 @@ def test_the_decision_with_its_evidence(client: TestClient, weeks: Weeks) -> Non
     """The reply has the incumbent first, each repeat by its number, and the params that change."""
     decided = weeks.study("w2").decision
     assert decided is not None
-    found = study(client, "w2")["retuning"]
-    assert (found["said"], found["decision"]) == (f"replaced: {decided.reason}", "replaced")
+    reply = study(client, "w2")
+    found, told = reply["retuning"], reply["summary"]
+    assert (told["decision"], told["decision_reason"]) == ("replaced", decided.reason)
     incumbent, *candidates = found["contenders"]
     assert (incumbent["incumbent"], incumbent["number"], len(incumbent["losses"])) == (True, 0, 5)
     assert [each["number"] for each in candidates] == [item.number for item in decided.candidates]
@@ -62,10 +63,11 @@ def test_repeats_are_separate_from_trials_of_the_search(client: TestClient, week
     assert reply["summary"]["trials"] == reply["summary"]["counts"]["ok"] == 12
     assert reply["summary"]["repeats"] == len(reply["columns"]["repeats"])
     assert len(reply["columns"]["number"]) == 12 + reply["summary"]["repeats"]
-    repeated = {of for of, _ in reply["columns"]["repeats"].values()}
+    repeated = set(reply["columns"]["repeats"].values())
     assert repeated == {each["number"] for each in reply["retuning"]["contenders"]}
-    origins = set(reply["columns"]["origin"].values())
-    assert origins == {"incumbent", "warm_start"}
+    origins = reply["columns"]["origin"]
+    assert {text for text in origins.values() if "repeat" not in text} == {"champion", "warm start"}
+    assert origins["12"] == f"repeat 1 of trial {reply['columns']['repeats']['12']}"
 
 
 def test_a_study_without_an_incumbent_has_no_decision(client: TestClient, tmp_path: Path) -> None:
@@ -84,8 +86,9 @@ def test_a_running_confirmation_shows_its_repeats(client: TestClient, tmp_path: 
 
     with pytest.raises(RuntimeError):
         weeks.run("w1", stops, capacity=1)
-    found = study(client, "w1")["retuning"]
-    assert (found["said"], found["decision"]) == (None, None)
+    reply = study(client, "w1")
+    found = reply["retuning"]
+    assert reply["summary"]["decision"] is None
     assert [len([loss for loss in each["losses"] if loss is not None]) for each in found["contenders"]] == [
         2,
         1,
@@ -122,7 +125,7 @@ def test_the_history_has_the_record(client: TestClient, weeks: Weeks) -> None:
         replaced["difference"]["mean"]
     )
     assert (first["incumbent"], first["params"]) == (None, restored["params"])
-    assert [run["decision"] for run in reply["runs"]] == ["replaced", "first"]
+    assert [run["summary"]["decision"] for run in reply["runs"]] == ["replaced", "first"]
     assert reply["left_out"] == 0
 
 

@@ -160,7 +160,7 @@ def test_script_around_fmin(airflow: Site) -> None:
     assert found.finished == 6, run.log()
     assert run.xcom() == found.best.params
     assert "the script's own last line: ['x']" in run.log()
-    assert run.site.call("GET", f"{run.path('tune')}/state-store/tuning")["value"]["trials"] == "6/6"
+    assert run.site.call("GET", f"{run.path('tune')}/state-store/tuning")["value"]["done"] == "6/6"
 
 
 def test_task_cleared_while_it_runs_goes_on_and_marked_failed_leaves_nothing(airflow: Site) -> None:

@@ -96,7 +96,7 @@ def test_killed_and_continued(start: Start, tmp_path: Path) -> None:
         if "python" in process.name() and study(tmp_path) in process.cmdline():
             os.kill(process.pid, signal.SIGKILL)
     assert "the same command continues the study" in output(first)
-    before = {row["number"]: row for row in show(tmp_path)["trials"] if row["state"] == "ok"}
+    before = {row["number"]: row for row in show(tmp_path)["trial_rows"] if row["state"] == "ok"}
     assert first.returncode == 1
     again = start(**spec)
     said = output(again)
@@ -104,7 +104,7 @@ def test_killed_and_continued(start: Start, tmp_path: Path) -> None:
     assert "Traceback" not in said  # Python workers end before the JVM closes their sockets
     assert again.returncode == 0
     after = show(tmp_path)
-    rows = after["trials"]
+    rows = after["trial_rows"]
     assert [row["number"] for row in rows] == list(range(30))
     assert all(set(row) >= FIELDS and row["state"] == "ok" for row in rows)
     assert {number: rows[number] for number in before} == before

@@ -36,12 +36,12 @@ def test_a_task_shows_its_progress(operator, run, spark_submit) -> None:
     store = Store()
     run(operator(), store=store)
     assert store.values[KEY] == {
-        "trials": "3/3",
+        "done": "3/3",
         "failed": 0,
         "best_loss": 0.0,
         "best_params": {"x": 0},
         "attempt": 1,
-        "stopped_by": "max_evals",
+        "ended": "reached max_evals (3)",
     }
 
 
@@ -76,7 +76,7 @@ def test_a_storage_that_briefly_does_not_respond(tmp_path, monkeypatch) -> None:
 
 def test_a_study_that_has_not_started() -> None:
     """The progress is 0 trials, and there is no link."""
-    assert progress(Study())["trials"] == "0"
+    assert progress(Study())["done"] == "0"
     assert spark_ui(Study()) is None
 
 

@@ -49,7 +49,7 @@ def test_with_a_decision_the_losses_are_those_of_the_search(tmp_path: Path) -> N
     found = study(tmp_path, [2.0, 1.9, 1.0], slots=1)
     found.decision = Decision(outcome=Outcome.FIRST, reason="there was no champion yet", params={}, number=2)
 
-    assert one_sentence(found) == "best loss of the search 1, 50 % better than the first trial"
+    assert one_sentence(found) == "lowest loss of the search 1, 50 % better than the first trial"
 
 
 def test_with_noise_it_is_the_expected_loss(tmp_path: Path) -> None:

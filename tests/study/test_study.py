@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from airflow_sparktune.errors import ObjectiveError, describe
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.events import (
     Alive,
+    Closed,
     Decided,
     Event,
     Recommended,
@@ -214,6 +217,7 @@ def test_the_keys_of_the_summary_in_json() -> None:
     assert set(summary(Study()).to_json()) == {
         *("objective", "algo", "maximize", "max_evals", "seed", "trials", "counts", "repeats"),
         *("best_number", "best_loss", "best_score", "best_params", "best_point", "noise"),
+        *("lowest_number", "lowest_loss", "expected_loss", "confirmed_loss", "end"),
         *("segment", "decision", "decision_reason", "confirmation", "stop_reason", "error"),
         *("attempts", "slots", "started", "ended", "elapsed_s", "trials_s", "timing", "utilisation"),
         *("reserved_slot_hours", "used_slot_hours", "last_improvement_slot_hours", "code", "versions"),
@@ -234,6 +238,49 @@ def test_the_best_loss_is_the_confirmed_one_else_the_expected_else_the_lowest() 
         study.apply(event)
         losses.append(summary(study).best_loss)
     assert losses == [0.25, 0.375, 0.4, None]
+
+
+def test_the_texts_name_the_best_and_the_lowest_loss() -> None:
+    """After a decision they are different numbers, of different trials."""
+    measured = Measured(number=0, params={"lr": 0.1}, n=5, mean=0.4, standing=Standing.WON)
+    decided = Decision(outcome=Outcome.FIRST, reason="", params={"lr": 0.1}, number=0, candidates=(measured,))
+    study = replayed(opened(), trial(0, 0.5), trial(1, 0.25), Decided(at=BEGAN, decision=decided))
+    texts = summary(study).texts()
+    assert texts["best loss"] == "0.4 (trial 0; confirmed by 5 repeats)"
+    assert texts["lowest loss"] == "0.25 (trial 1, in the search)"
+    study.apply(Decided(at=BEGAN, decision=decided.outdated("restored", params={"lr": 0.2})))
+    texts = summary(study).texts()
+    assert (texts["best loss"], texts["best params"]) == ("not measured", "lr=0.2")
+
+
+@pytest.mark.parametrize(("rails", "best"), [({"ms": {"max": 50}}, 1), ({"ms": {"each_min": 90}}, None)])
+def test_a_trial_that_violates_a_guardrail_is_never_the_best(rails: Any, best: int | None) -> None:
+    """Trial 0 has the lowest loss, and is too slow; trial 2 did not return what the guardrail limits."""
+    spec = replace(SPEC, incumbent="champion", guardrails=rails)
+    study = replayed(
+        opened(spec=spec), trial(0, 0.25, info={"ms": 80}), trial(1, 0.5, info={"ms": 20}), trial(2, 0.3)
+    )
+    found = summary(study)
+    assert (found.best_number, found.lowest_number) == (best, 0)
+    assert (found.best_loss, found.lowest_loss) == (None if best is None else 0.5, 0.25)
+    study.apply(Recommended(trial=0, loss=0.375, noise=0.125))
+    found = summary(study)
+    assert (found.best_number, found.expected_loss) == (best, None)
+
+
+@pytest.mark.parametrize(
+    ("end", "text"),
+    [
+        (closed(), "reached max_evals (20)"),
+        (closed("killed"), "killed"),
+        (closed("stopped"), "stopped by a user"),
+        (closed("timeout"), "reached timeout"),
+        (closed("error", error=describe(ObjectiveError("no such module\nat all"))), "failed: no such module"),
+    ],
+)
+def test_the_end_of_a_study_in_words(end: Closed, text: str) -> None:
+    found = summary(replayed(opened(), end))
+    assert (found.end, found.texts()["ended"]) == (text, text)
 
 
 def test_a_trial_that_never_started_used_no_time() -> None:

@@ -87,19 +87,19 @@ def test_a_study_becomes_a_parent_run_and_a_child_run_for_each_trial(finished: S
 
 
 def test_a_score_has_its_name_and_sign() -> None:
-    """Improvements are not sent again by a tracker that starts anew."""
+    """Improvements are not sent again by a tracker that starts anew; the best one is, at the end."""
     storage, client = MemoryStorage(), FakeMlflow()
     spec = replace(SPEC, maximize="auc")
     writer = write(storage, 1, [opened(spec=spec), trial(0, -0.5), trial(1, -0.75), trial(2, -0.6)])
     tracker(client).mirror(follow(storage).study)
     assert client.children[1].data.metrics == {"auc": 0.75}
-    assert client.parent.data.metrics["best_auc"] == 0.75
+    assert client.parent.data.metrics["highest_auc"] == 0.75
     writer.append(trial(3, -0.7))
     writer.append(closed())
     writer.commit()
     tracker(client).mirror(follow(storage).study)
     assert client.parent.data.metrics["best_auc"] == 0.75
-    assert "best_loss" not in client.parent.data.metrics
+    assert not {"best_loss", "lowest_loss"} & set(client.parent.data.metrics)
 
 
 def test_a_retuning_with_its_incumbent_and_its_decision() -> None:
@@ -132,8 +132,8 @@ def test_a_retuning_with_its_incumbent_and_its_decision() -> None:
         "purpose": "confirm", "repeats": "1", "repeat": "1",
     }  # fmt: skip
     assert children[3].info.name == "repeat 1 of trial 1"
-    assert parent.data.metrics["best_loss"] == 0.5
-    assert (parent.data.metrics["incumbent_loss"], parent.data.metrics["production_loss"]) == (0.75, 0.25)
+    numbers = parent.data.metrics
+    assert (numbers["best_loss"], numbers["lowest_loss"], numbers["incumbent_loss"]) == (0.25, 0.5, 0.75)
     decided = {name: tags(parent)[f"sparktune.{name}"] for name in ("decision", "decision_reason")}
     assert decided == {"decision": "replaced", "decision_reason": "better by 0.4"}
     assert tags(parent)["sparktune.incumbent_params"] == '{"lr": 0.3}'
@@ -146,7 +146,7 @@ def test_noisy_trials_with_the_expected_loss_of_the_result() -> None:
     write(storage, 1, [opened(), trial(0, 0.5), trial(1, 0.25), recommended, closed()])
     tracker(client).mirror(follow(storage).study)
     numbers = client.parent.data.metrics
-    assert (numbers["best_loss"], numbers["expected_loss"], numbers["noise"]) == (0.25, 0.375, 0.125)
+    assert (numbers["best_loss"], numbers["lowest_loss"], numbers["noise"]) == (0.375, 0.25, 0.125)
     assert tags(client.parent)["sparktune.best_number"] == "0"
 
 

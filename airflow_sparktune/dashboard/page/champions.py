@@ -7,6 +7,7 @@ import logging
 from airflow_sparktune.dashboard.page.masking import Mask
 from airflow_sparktune.dashboard.page.schemas import ChampionRow, Mean, SegmentRow
 from airflow_sparktune.errors import RecordError, StorageError
+from airflow_sparktune.study.formatting import params
 from airflow_sparktune.study.record.champions import Champions, segments
 from airflow_sparktune.study.record.entries import Action, Entry
 from airflow_sparktune.study.retuning.decision import Decision, Measured
@@ -65,9 +66,10 @@ class ChampionHistory:
         return ChampionRow(
             number=entry.number,
             action=entry.action.value,
+            sets_champion=entry.action.sets_champion,
             in_production=in_production,
             at=entry.at,
-            params=self._mask(entry.params),
+            params=params(self._mask(entry.params)),
             loss=entry.loss,
             maximize=entry.maximize,
             reason=self._mask(entry.reason),

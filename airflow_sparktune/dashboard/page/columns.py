@@ -7,7 +7,8 @@ from typing import Any
 
 from airflow_sparktune.dashboard.page.masking import Mask
 from airflow_sparktune.dashboard.page.schemas import Columns
-from airflow_sparktune.study.trial import Trial, TrialOrigin, TrialState, improving
+from airflow_sparktune.study.formatting import origin_text
+from airflow_sparktune.study.trial import Trial, TrialState, improving
 
 # A chart has some hundred pixels per side, so more dots look the same.
 MOST_TRIALS = 10_000
@@ -20,7 +21,8 @@ def columns(
 ) -> Columns:
     """Return the trials, one list per field; times are seconds after `since`."""
     labels = [str(dimension["label"]) for dimension in dimensions]
-    metrics = _metrics(trials)
+    metrics = [trial.metrics for trial in trials]
+    names = list(dict.fromkeys(name for each in metrics for name in each))[:_MOST_METRICS]
     return Columns(
         number=[trial.number for trial in trials],
         state=[trial.state.value for trial in trials],
@@ -35,31 +37,25 @@ def columns(
             for trial in trials
             if trial.error is not None
         },
-        origin={
-            trial.number: trial.origin.value for trial in trials if trial.origin is not TrialOrigin.SAMPLER
-        },
-        repeats={
-            trial.number: (trial.repeats, trial.repeat)
-            for trial in trials
-            if trial.repeats is not None and trial.repeat is not None
-        },
+        origin={trial.number: text for trial in trials if (text := origin_text(trial))},
+        repeats={trial.number: trial.repeats for trial in trials if trial.repeats is not None},
         points=[[_rounded(trial.point.get(label)) for trial in trials] for label in labels],
-        metrics={name: [_rounded(_metric(trial, name)) for trial in trials] for name in metrics},
+        metrics={name: [_rounded(each.get(name)) for each in metrics] for name in names},
     )
 
 
-def sample(trials: Sequence[Trial], most: int = MOST_TRIALS, *, best: Trial | None = None) -> list[Trial]:
+def sample(trials: Sequence[Trial], most: int = MOST_TRIALS, *, best: int | None = None) -> list[Trial]:
     """Return all trials, or about `most` of them: all new bests, all running ones, and samples of the others.
 
-    `best` is kept too: a recommended trial need not have the lowest loss. A tenth are the newest trials, up
-    to a tenth are failures, and the rest are evenly spaced.
+    The trial with the number `best` is kept too: it need not have the lowest loss. A tenth are the newest
+    trials, up to a tenth are failures, and the rest are evenly spaced.
     """
     if len(trials) <= most:
         return list(trials)
     kept = {trial.number for trial in improving(trials)}
     kept.update(trial.number for trial in trials if trial.state is TrialState.RUNNING)
     if best is not None:
-        kept.add(best.number)
+        kept.add(best)
     kept.update(trial.number for trial in trials[-most // 10 :])
     failed = [trial for trial in trials if trial.state is TrialState.FAILED]
     kept.update(trial.number for trial in failed[:: _step(len(failed), most // 10)])
@@ -69,23 +65,6 @@ def sample(trials: Sequence[Trial], most: int = MOST_TRIALS, *, best: Trial | No
 
 def _step(there: int, most: int) -> int:
     return max(1, -(-there // most))
-
-
-def _metrics(trials: Sequence[Trial]) -> list[str]:
-    """Return the names of the numbers that the objective returned besides the loss, as they first appear."""
-    found: dict[str, None] = {}
-    for trial in trials:
-        for name in trial.info:
-            if name not in found and _metric(trial, name) is not None:
-                found[name] = None
-        if len(found) >= _MOST_METRICS:
-            break
-    return list(found)[:_MOST_METRICS]
-
-
-def _metric(trial: Trial, name: str) -> float | None:
-    value = trial.info.get(name)
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 def _rounded(value: Any) -> Any:

@@ -12,17 +12,18 @@ from threading import Lock
 
 from airflow_sparktune.dashboard.page.champions import ChampionHistory
 from airflow_sparktune.dashboard.page.masking import Mask, study_mask
-from airflow_sparktune.dashboard.page.points import named_dimensions, named_point
+from airflow_sparktune.dashboard.page.points import best_params, named_dimensions
 from airflow_sparktune.dashboard.page.schemas import HistoryReply, RunRow
-from airflow_sparktune.dashboard.page.view import stream_of
+from airflow_sparktune.dashboard.page.view import masked_summary, stream_of
 from airflow_sparktune.dashboard.task_key import Catalogue, TaskKey
 from airflow_sparktune.errors import SparktuneError
 from airflow_sparktune.study.address import part
 from airflow_sparktune.study.journal.follow import StudyFollower, read_study
 from airflow_sparktune.study.journal.streams import streams
 from airflow_sparktune.study.phase import phase_of
-from airflow_sparktune.study.result import end_text, summary
+from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.storage import open_storage
+from airflow_sparktune.study.study import Study
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ class RunHistory:
                 map_index=key.map_index,
                 generation=generation,
                 phase="none",
+                summary=summary(Study()).to_json(),
                 problem="This study cannot be read; the API server's log has the details.",
             )
 
@@ -91,30 +93,18 @@ class RunHistory:
     def _read(self, follower: StudyFollower, key: TaskKey, generation: int) -> RunRow:
         study = follower.study
         mask = study_mask(self._mask, study)
-        result = summary(study)
+        found, phase = masked_summary(study, mask), phase_of(study, now=time.time())
         return RunRow(
             run_id=key.run_id,
             folder=key.run_id,
             map_index=key.map_index,
             generation=generation,
-            phase=phase_of(study, now=time.time()),
-            ended_by=end_text(study),
+            phase=phase,
             started=study.attempts[0].opened if study.attempts else None,
-            elapsed_s=result.elapsed_s,
-            trials=result.trials,
-            trials_s=result.trials_s,
-            counts=result.counts,
-            maximize=result.maximize,
-            best_loss=result.best_loss,
-            best=named_point(result.best_point or {}, named_dimensions(study, mask)),
-            code=study.spec.code if study.spec else None,
+            summary=mask(found.to_json()),
+            texts={name: mask(text) for name, text in found.texts(state=phase.text).items()},
+            best=best_params(found, named_dimensions(study, mask)),
             space=_fingerprint(study.spec.space) if study.spec else None,
-            reserved_slot_hours=result.reserved_slot_hours,
-            used_slot_hours=result.used_slot_hours,
-            improvement_slot_hours=result.last_improvement_slot_hours,
-            segment=result.segment,
-            decision=result.outcome,
-            said=mask(result.decision.text) if result.decision else None,
         )
 
 

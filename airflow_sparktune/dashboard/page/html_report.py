@@ -32,7 +32,7 @@ def report(study: Study, *, title: str, problems: Sequence[str] = (), mask: Mask
     reply = study_reply(study, stream="report", problems=problems, now=time.time(), mask=mask, title=title)
     shares = importance_reply(importance(study.dimensions, tuple(study.searched)), reply.dimensions)
     sent = [study.trials[number] for number in reply.columns.number]
-    detailed = sample(sent, _MOST_DETAILS, best=study.best)
+    detailed = sample(sent, _MOST_DETAILS, best=reply.summary["best_number"] if reply.summary else None)
     data = {
         "study": reply.model_dump(mode="json"),
         "trials": {

@@ -7,6 +7,8 @@ from typing import Any
 
 from airflow_sparktune.dashboard.page.masking import Mask
 from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.json_values import flat
+from airflow_sparktune.study.result import Summary
 from airflow_sparktune.study.space import parse
 from airflow_sparktune.study.space.naming import Name, names
 from airflow_sparktune.study.study import Study
@@ -29,6 +31,11 @@ def named_point(point: Mapping[str, Any], dimensions: Sequence[Mapping[str, Any]
         if raw is not None:
             found[str(dimension["path"])] = _value(raw, dimension.get("options"))
     return found
+
+
+def best_params(found: Summary, dimensions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the best params by readable name; by path if no trial of this study ran them."""
+    return named_point(found.best_point or {}, dimensions) or dict(flat(found.best_params or {}))
 
 
 def _names(study: Study, mask: Mask) -> dict[str, Name]:

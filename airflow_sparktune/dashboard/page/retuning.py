@@ -24,8 +24,6 @@ def retuning_reply(
     incumbent = next((trial for trial in study.searched if trial.origin is TrialOrigin.INCUMBENT), None)
     found = study.starts.incumbent if study.starts else None
     return RetuningReply(
-        said=mask(decision.text) if decision else None,
-        decision=decision.outcome.value if decision else None,
         incumbent=incumbent.number if incumbent else None,
         incumbent_loss=incumbent.loss if incumbent else None,
         problem=mask(found.problem) if found else None,
@@ -57,11 +55,8 @@ def _row(study: Study, number: int, judged: Measured | None, *, incumbent: bool,
     contender = Contender.of(study, number, same_data=False)
     ended = contender.repeats
     measured = judged or contender.measured()  # without a decision, the confirmation is still running
-    return ContenderRow(
-        incumbent=incumbent,
-        losses=[ended[n].loss if n in ended else None for n in range(1, max(ended, default=0) + 1)],
-        **{**measured.to_json(), "why": mask(measured.why)},
-    )
+    losses = [ended[n].loss if n in ended else None for n in range(1, max(ended, default=0) + 1)]
+    return ContenderRow(incumbent=incumbent, losses=losses, **mask(measured.to_json()))
 
 
 def _changed(study: Study, dimensions: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Any, Any]]:

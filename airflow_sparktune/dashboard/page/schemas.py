@@ -20,10 +20,9 @@ class Columns(_Reply):
     """Trials for the table and the charts: a list for each field, in the order of `number`.
 
     `points` has a list for each of the study's dimensions, with null if the dimension was not active.
-    `metrics` has a list for each number that the objective returned besides the loss. `origin` is the source
-    of a trial's configuration, unless that is the sampler. `repeats` has, for a trial of a confirmation, the
-    trial that it repeats and the number of the repeat. `start` and `end` are seconds after the reply's
-    `since`, by the driver's clock.
+    `metrics` has a list for each number that the objective returned besides the loss. `origin` says where a
+    trial's configuration comes from, unless the search suggested it. `repeats` has the trial that a repeat of
+    a confirmation repeats. `start` and `end` are seconds after the reply's `since`, by the driver's clock.
     """
 
     number: list[int] = []
@@ -36,41 +35,28 @@ class Columns(_Reply):
     attempt: list[int] = []
     failure: dict[int, str] = {}
     origin: dict[int, str] = {}
-    repeats: dict[int, tuple[int, int]] = {}
+    repeats: dict[int, int] = {}
     points: list[list[float | int | None]] = []
     metrics: dict[str, list[float | int | None]] = {}
 
 
-class ContenderRow(_Reply):
-    """A configuration in the confirmation; `number` is its trial in the search.
+class ContenderRow(_Reply, extra="allow"):
+    """A configuration in the confirmation: what `Measured` has, and its losses.
 
-    `losses` has an item for each repeat, null if it failed or has not ended. The other numbers are those of
-    `Measured`.
+    `losses` has an item for each repeat, null if it failed or has not ended.
     """
 
-    number: int
     incumbent: bool
     losses: list[float | None]
-    n: int
-    mean: float | None = None
-    std_error: float | None = None
-    pairs: int = 0
-    difference: float | None = None
-    difference_error: float | None = None
-    bound: float | None = None
-    standing: str | None = None
-    why: str | None = None
 
 
 class RetuningReply(_Reply):
-    """The comparison of a study with production; `said` is its decision in words.
+    """The comparison of a study with production.
 
     `incumbent` is the trial of the production configuration, `problem` the reason why that does not fit the
     space. `changed` has the parameters in which the winner differs from it, as pairs of old and new value.
     """
 
-    said: str | None = None
-    decision: str | None = None
     incumbent: int | None = None
     incumbent_loss: float | None = None
     problem: str | None = None
@@ -97,7 +83,9 @@ class StudyReply(_Reply):
 
     `stream` is the stream whose events `changes` counts. A page that has another stream gets all trials, and
     starts over. With `maximize`, losses are the negative of the score with this name. If there are very many
-    trials, a sample is sent, and `sampled_from` is their number.
+    trials, a sample is sent, and `sampled_from` is their number. `texts` are the lines of the result that the
+    log and the shell print, `best` the best params by readable name, and `best_facts` says how their loss was
+    measured.
     """
 
     phase: PagePhase
@@ -111,8 +99,10 @@ class StudyReply(_Reply):
     now: float
     since: float = 0.0
     summary: dict[str, Any] | None = None
+    texts: dict[str, str] = {}
+    best: dict[str, Any] = {}
+    best_facts: list[str] = []
     verdict: str | None = None
-    ended_by: str | None = None
     failures: list[str] = []
     limits: dict[str, Any] = {}
     maximize: str | None = None
@@ -125,10 +115,9 @@ class StudyReply(_Reply):
 
 
 class RunRow(_Reply):
-    """The result of one run's study; `best` has its best params by readable name.
+    """The result of one run's study: its summary, and the lines that the shell prints.
 
-    `code` and `space` are hashes, by which runs can be compared. `said` is the decision of a retuning in
-    words.
+    `best` has the best params by readable name. `space` is a hash, by which runs can be compared.
     """
 
     run_id: str
@@ -136,24 +125,12 @@ class RunRow(_Reply):
     map_index: int
     generation: int
     phase: PagePhase
-    ended_by: str | None = None
     started: float | None = None
-    elapsed_s: float = 0.0
-    trials: int = 0
-    trials_s: float = 0.0
-    maximize: str | None = None
-    counts: dict[str, int] = {}
-    best_loss: float | None = None
+    summary: dict[str, Any] = {}
+    texts: dict[str, str] = {}
     best: dict[str, Any] = {}
-    code: str | None = None
     space: str | None = None
     problem: str | None = None
-    reserved_slot_hours: float = 0.0
-    used_slot_hours: float | None = None
-    improvement_slot_hours: float = 0.0
-    segment: str | None = None
-    decision: str | None = None
-    said: str | None = None
 
 
 class Mean(_Reply):
@@ -172,9 +149,10 @@ class ChampionRow(_Reply):
 
     number: int
     action: str
+    sets_champion: bool
     in_production: bool
     at: float
-    params: Any
+    params: str
     loss: float | None
     maximize: str | None
     reason: str
@@ -225,7 +203,8 @@ class OutputReply(_Reply):
 
 
 class TrialReply(_Reply, extra="allow"):
-    """The details of one trial: what `trial_row` has, and its params by readable name."""
+    """The details of one trial: what `trial_row` has, its params by readable name, their origin in words."""
 
     number: int
     named: dict[str, Any] = {}
+    origin_text: str = ""

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from airflow_sparktune.dashboard.page.columns import columns, sample
 from airflow_sparktune.dashboard.page.digest import failure_digest
 from airflow_sparktune.dashboard.page.importance import FEWEST_TRIALS
 from airflow_sparktune.dashboard.page.masking import Mask, study_mask
-from airflow_sparktune.dashboard.page.points import named_dimensions, named_point
+from airflow_sparktune.dashboard.page.points import best_params, named_dimensions, named_point
 from airflow_sparktune.dashboard.page.retuning import retuning_reply
 from airflow_sparktune.dashboard.page.schemas import AttemptRow, ImportanceReply, StudyReply, TrialReply
+from airflow_sparktune.study.formatting import origin_text
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.one_sentence import one_sentence
 from airflow_sparktune.study.phase import Phase, phase_of, stage_of
-from airflow_sparktune.study.result import end_text, summary, trial_row
+from airflow_sparktune.study.result import Summary, summary, trial_row
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial
 
@@ -39,7 +41,8 @@ def study_reply(
     mask = study_mask(mask, study)
     phase = phase_of(study, now=now, task_state=task_state)
     changed = [study.trials[number] for number, at in sorted(study.changed.items()) if at > after]
-    sent = sample(changed, best=study.best)
+    found = masked_summary(study, mask)
+    sent = sample(changed, best=found.best_number)
     since = study.attempts[0].opened if study.attempts else 0.0
     dimensions = named_dimensions(study, mask)
     at_work = study.attempts[-1] if study.attempts and study.closed is None else None
@@ -53,9 +56,11 @@ def study_reply(
         changes=study.changes,
         now=now,
         since=since,
-        summary=mask(summary(study).to_json()),
+        summary=mask(found.to_json()),
+        texts={name: mask(text) for name, text in found.texts(state=phase.text).items()},
+        best=best_params(found, dimensions),
+        best_facts=found.best_facts,
         verdict=one_sentence(study),
-        ended_by=end_text(study),
         failures=[mask(line) for line in failure_digest(tuple(study.trials.values()), dimensions)],
         limits={name: getattr(study.spec, name) for name in _LIMITS} if study.spec else {},
         maximize=study.spec.maximize if study.spec else None,
@@ -77,6 +82,12 @@ def study_reply(
     )
 
 
+def masked_summary(study: Study, mask: Mask) -> Summary:
+    """Return the summary of a study, with masked params: in texts, they are not under their keys."""
+    found = summary(study)
+    return replace(found, best_params=mask(found.best_params))
+
+
 def reading_reply(study: Study, *, title: str, now: float) -> StudyReply:
     """Return how much of a study has been read; the page asks again for all of it."""
     message = f"{len(study.trials):,} trials have been read so far."
@@ -85,7 +96,8 @@ def reading_reply(study: Study, *, title: str, now: float) -> StudyReply:
 
 def trial_reply(trial: Trial, dimensions: Sequence[Mapping[str, Any]], *, mask: Mask) -> TrialReply:
     """Return the details of one trial; `dimensions` are those of its study, from `named_dimensions`."""
-    return TrialReply(**mask(trial_row(trial)), named=named_point(trial.point, dimensions))
+    named = named_point(trial.point, dimensions)
+    return TrialReply(**mask(trial_row(trial)), named=named, origin_text=origin_text(trial))
 
 
 def importance_reply(shares: Mapping[str, float], dimensions: Sequence[Mapping[str, Any]]) -> ImportanceReply:

@@ -6,20 +6,8 @@ import { metricOf, title } from "./metric.js";
 import { Lost } from "./source.js";
 import { colour } from "./theme.js";
 
-const ACTIONS = {
-  tuned: "tuned, without a decision",
-  first: "first champion",
-  kept: "kept",
-  replaced: "replaced",
-  proposed: "waits for promote_champion",
-  promoted: "promoted",
-  restored: "rolled back",
-  outdated: "outdated",
-};
 const head = (name) => ["Entry", "When", "What", title(name), "Better by", "Why", "By", "Params", ""];
 const segmentHead = (name) => ["Segment", `Champion's ${name}`, "Since", "Last", "Params"];
-// The actions after which the entry's params are in production.
-const SETS_CHAMPION = ["first", "replaced", "promoted", "restored"];
 
 export class Champions {
   // `changed` is called after a rollback, and reloads the history.
@@ -68,8 +56,8 @@ export class Champions {
         button,
         champion ? number(shown(champion, champion.loss)) : "–",
         champion ? moment(champion.at) : "",
-        each.problem ?? (last ? `${ACTIONS[last.action]}, ${moment(last.at)}` : ""),
-        champion ? params(champion.params) : "",
+        each.problem ?? (last ? `${last.action}, ${moment(last.at)}` : ""),
+        champion?.params ?? "",
       ]);
     });
     fill("segments", segmentHead(this.name), rows);
@@ -98,13 +86,13 @@ export class Champions {
     const node = row([
       `${entry.number}${entry.in_production ? ", in production" : ""}`,
       moment(entry.at),
-      el("span", { class: "state" }, ACTIONS[entry.action] ?? entry.action),
+      el("span", { class: "state" }, entry.action),
       number(shown(entry, entry.loss)),
       entry.difference ? withError(entry.difference.mean, entry.difference.error) : "",
       el("p", { class: "reason" }, entry.reason),
       entry.by ?? "",
-      params(entry.params),
-      this.mayRestore && !entry.in_production && SETS_CHAMPION.includes(entry.action) ? this.restoreButton(entry) : "",
+      entry.params,
+      this.mayRestore && !entry.in_production && entry.sets_champion ? this.restoreButton(entry) : "",
     ]);
     if (entry.in_production) node.className = "best";
     return node;
@@ -181,16 +169,9 @@ function means(places, what, name, dots, beside) {
 
 function headline(champion) {
   if (!champion) return [el("span", {}, "No champion yet.")];
-  const said = `${params(champion.params)}, ${metricOf(champion.maximize).name} ${number(shown(champion, champion.loss))}; since ${moment(champion.at)}`;
+  const said = `${champion.params}, ${metricOf(champion.maximize).name} ${number(shown(champion, champion.loss))}; since ${moment(champion.at)}`;
   const by = champion.by ? `, by ${champion.by}` : "";
-  return [el("span", { class: `phase ${champion.action}` }, ACTIONS[champion.action]), el("span", {}, `${said}${by}`)];
-}
-
-function params(value) {
-  if (value === null || typeof value !== "object") return String(value);
-  return Object.entries(value)
-    .map(([name, item]) => `${name} = ${item !== null && typeof item === "object" ? JSON.stringify(item) : number(item)}`)
-    .join(", ");
+  return [el("span", { class: `phase ${champion.action}` }, champion.action), el("span", {}, `${said}${by}`)];
 }
 
 function row(cells) {

@@ -11,14 +11,6 @@ export function number(value) {
   return String(Number(value.toPrecision(4)));
 }
 
-export const ORIGINS = { given: "given", incumbent: "incumbent", warm_start: "earlier study", adopted: "cleared study" };
-
-// The origin of a trial's configuration, or the trial that it repeats.
-export function originOf(trial) {
-  if (trial.repeats) return `repeat ${trial.repeats[1]} of trial ${trial.repeats[0]}`;
-  return ORIGINS[trial.origin] ?? "";
-}
-
 // A value with its standard error, both rounded to the second digit of the error.
 export function withError(value, error) {
   if (value === null || value === undefined) return "–";
@@ -51,6 +43,11 @@ export function valueOf(dimension, raw) {
   if (raw === null || raw === undefined) return "";
   if (!dimension.options) return number(raw);
   return Array.isArray(dimension.options) ? (dimension.options[raw] ?? String(raw)) : String(dimension.options);
+}
+
+// Params by readable name in one line.
+export function pairsText(params) {
+  return Object.entries(params).map(([name, value]) => `${name} = ${number(value)}`).join(", ");
 }
 
 export function short(text, most = 24) {

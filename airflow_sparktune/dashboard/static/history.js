@@ -3,13 +3,12 @@ import { taskInstances } from "./airflow.js";
 import { Champions } from "./champions.js";
 import { byId, el } from "./dom.js";
 import { showDrift } from "./drift.js";
-import { duration, moment, number, STATE_WORDS, STATES } from "./format.js";
+import { duration, moment, number, pairsText } from "./format.js";
 import { metricOf } from "./metric.js";
 import { LiveSource, Lost } from "./source.js";
 import { showSeries } from "./series.js";
 import { followTheme } from "./theme.js";
 
-const PHASES = { waiting: "waiting", starting: "starting", running: "running", failed: "failed", killed: "killed", lost: "driver died" };
 const source = new LiveSource({});
 const champions = new Champions(source, load);
 let runs = [];
@@ -18,8 +17,8 @@ let runs = [];
 function connect(reply, instances) {
   const known = new Map(instances.map((each) => [`${each.dag_run_id} ${each.map_index}`, each]));
   const measured = reply.runs.map((run) => {
-    const metric = metricOf(run.maximize);
-    return { ...run, metric, value: metric.shown(run.best_loss) };
+    const metric = metricOf(run.summary.maximize);
+    return { ...run.summary, ...run, metric, value: metric.shown(run.summary.best_loss) };
   });
   return measured.map((run, index) => {
     const before = measured.slice(index + 1).find((each) => each.map_index === run.map_index) ?? null;
@@ -75,27 +74,23 @@ function words(reply) {
   return `${done.length} of ${runs.length} runs ended with a result; their trials took ${duration(spent)}.${compared}${left}`;
 }
 
-function share({ used_slot_hours: used, reserved_slot_hours: reserved }) {
-  return Math.round((100 * used) / reserved);
-}
-
 function columnsOf(mapped) {
   const columns = [
     ["Run", (run) => el("a", { href: address(run), title: run.run_id }, run.run_id)],
     ["Run date", (run) => moment(run.at)],
-    ["State", stateOf],
+    ["State", (run) => run.problem ?? run.texts.ended ?? run.texts.state],
     [`Best ${runs[0].metric.name}`, (run) => (run.value === null ? "" : number(run.value))],
     ["vs. previous run", change],
     ["Changed", (run) => run.changed.join(", ")],
-    ["Trials", counts],
+    ["Trials", (run) => run.texts.trials ?? ""],
     ["Duration", (run) => duration(run.elapsed_s)],
     ["Time in trials", (run) => duration(run.trials_s)],
     ["Slot-hours", (run) => (run.reserved_slot_hours ? number(run.reserved_slot_hours) : "")],
-    ["used", (run) => (run.used_slot_hours ? `${number(run.used_slot_hours)} (${share(run)} %)` : "")],
-    ["for the last gain", (run) => (run.improvement_slot_hours ? number(run.improvement_slot_hours) : "")],
-    ["Best params", bestParams],
+    ["used", (run) => (run.used_slot_hours ? `${number(run.used_slot_hours)} (${Math.round(100 * run.utilisation)} %)` : "")],
+    ["for the last gain", (run) => (run.last_improvement_slot_hours ? number(run.last_improvement_slot_hours) : "")],
+    ["Best params", (run) => wide(pairsText(run.best))],
   ];
-  if (runs.some((run) => run.decision)) columns.splice(3, 0, ["Decision", decisionOf]);
+  if (runs.some((run) => run.decision)) columns.splice(3, 0, ["Decision", (run) => wide(run.texts.decision ?? "")]);
   if (mapped) columns.splice(1, 0, ["Map index", indexName]);
   return columns;
 }
@@ -104,8 +99,8 @@ function td(content) {
   return el("td", { class: typeof content === "string" ? null : "text" }, content);
 }
 
-function decisionOf(run) {
-  return run.said ? el("span", { title: run.said }, run.said) : "";
+function wide(text) {
+  return el("span", { title: text }, text);
 }
 
 function indexName(run) {
@@ -119,11 +114,6 @@ function address(run) {
   return `runs/${encodeURIComponent(run.run_id)}/${index}`;
 }
 
-function stateOf(run) {
-  if (run.problem) return run.problem;
-  return run.phase === "done" ? run.ended_by : PHASES[run.phase];
-}
-
 function change(run) {
   if (run.best_loss === null || !run.before || run.before.best_loss === null) return "";
   if (run.maximize !== run.before.maximize) return "";
@@ -131,16 +121,6 @@ function change(run) {
   if (difference === 0) return "the same";
   const arrow = run.value < run.before.value ? "▼" : "▲";
   return `${arrow} ${difference < 0 ? "better" : "worse"} by ${number(Math.abs(difference))}`;
-}
-
-function counts(run) {
-  const others = STATES.filter((state) => state !== "ok" && run.counts[state]);
-  return [run.trials, ...others.map((state) => `${run.counts[state]} ${STATE_WORDS[state]}`)].join(", ");
-}
-
-function bestParams(run) {
-  const text = Object.entries(run.best).map(([name, value]) => `${name} = ${number(value)}`).join(", ");
-  return el("span", { title: text }, text);
 }
 
 async function load() {

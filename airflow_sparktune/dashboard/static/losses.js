@@ -1,11 +1,11 @@
 // The loss or score by trial, or another number that the objective returned, with the best so far as a line.
 import { draw, extent, logKind } from "./chart.js";
 import { byId, el } from "./dom.js";
-import { number, originOf, short, STATE_WORDS, valueOf } from "./format.js";
+import { number, short, STATE_WORDS, valueOf } from "./format.js";
 import { title } from "./metric.js";
 import { colour } from "./theme.js";
 
-const MARKED = ["warm_start", "incumbent"]; // origins with separate marks
+const MARKED = ["warm start", "champion"]; // origins with separate marks
 const NAMED_PARAMS = 8; // in the hover text
 
 let logChosen = null; // null until the user decides
@@ -30,7 +30,7 @@ export function showLosses(model, open) {
   const ended = (...states) => model.searched.filter((trial) => states.includes(trial.state));
   const pruned = ended("pruned");
   const failed = ended("failed", "cancelled");
-  const winners = shown ? [] : runningBest(done);
+  const lowest = shown ? [] : improvements(done);
   const log = logScale(done.map(read));
   const from = (origin) => done.filter((trial) => trial.origin === origin);
   const others = done.filter((trial) => !MARKED.includes(trial.origin));
@@ -41,15 +41,15 @@ export function showLosses(model, open) {
   };
   const series = [
     dotsOf("ok", others, {}),
-    dotsOf("ok", from("warm_start"), { shape: "square", size: 9 }, "from an earlier study"),
-    dotsOf("ok", from("incumbent"), { shape: "star", size: 12, color: colour("incumbent") }, "incumbent"),
+    dotsOf("ok", from("warm start"), { shape: "square", size: 9 }, "warm start"),
+    dotsOf("ok", from("champion"), { shape: "star", size: 12, color: colour("incumbent") }, "champion"),
     edgeSeries("pruned", pruned, { shape: "diamond", color: colour("pruned") }, text),
     edgeSeries("failed or cut off", failed, { shape: "cross", size: 8, color: colour("failed") }, text),
-    bestSeries(winners, model.searched.at(-1)),
+    lowestSeries(lowest, model.searched.at(-1), metric),
     ...(shown ? [] : levels(model)),
   ];
   byId("losses-title").textContent = `${shown || title(metric.name)} by trial`;
-  byId("losses-text").textContent = words(done, winners, [...pruned, ...failed], model);
+  byId("losses-text").textContent = words(done, lowest, [...pruned, ...failed], model);
   const layout = {
     x: { title: "trial", start: 0 },
     y: { title: shown || metric.name, kind: log ? logKind(done.map(read)) : "linear" },
@@ -60,7 +60,7 @@ export function showLosses(model, open) {
 // The hover text of a trial, as lines.
 export function hoverText(trial, { dimensions, metric }) {
   const lines = [`trial ${trial.number}${trial.value === null ? "" : `: ${metric.name} ${number(trial.value)}`}`];
-  if (originOf(trial)) lines.push(originOf(trial));
+  if (trial.origin) lines.push(trial.origin);
   const active = dimensions.map((each, index) => [each, trial.point[index]]).filter(([, raw]) => raw !== null);
   for (const [dimension, raw] of active.slice(0, NAMED_PARAMS)) {
     lines.push(`${dimension.path} = ${short(valueOf(dimension, raw), 40)}`);
@@ -82,7 +82,8 @@ function offerMetrics(metrics, first) {
   box.replaceChildren(...names.map((name) => el("option", { value: name, selected: name === shown }, name || first)));
 }
 
-function runningBest(done) {
+// The trials with a lower loss than all before them.
+function improvements(done) {
   let least = Infinity;
   return done.filter((trial) => {
     if (trial.state !== "ok" || trial.loss >= least) return false;
@@ -104,11 +105,11 @@ function edgeSeries(name, items, dots, text) {
   return { name, items, x: numberOf, y: () => 0.02, edge: true, dots, text };
 }
 
-function bestSeries(winners, last) {
-  const items = winners.map((trial) => ({ at: trial.number, value: trial.value }));
-  if (winners.length) items.push({ at: last.number, value: items.at(-1).value });
+function lowestSeries(lowest, last, { extreme }) {
+  const items = lowest.map((trial) => ({ at: trial.number, value: trial.value }));
+  if (lowest.length) items.push({ at: last.number, value: items.at(-1).value });
   const line = { color: colour("best"), width: 2, steps: true };
-  return { name: "best so far", items, x: ({ at }) => at, y: ({ value }) => value, line };
+  return { name: `${extreme} so far`, items, x: ({ at }) => at, y: ({ value }) => value, line };
 }
 
 function levels({ reply, searched, metric }) {
@@ -131,11 +132,11 @@ function level(name, from, to, at, line) {
   return { name, items: [from, to], x: (place) => place, y: () => at, line };
 }
 
-function words(done, winners, failed, { metric, reply: { summary } }) {
+function words(done, lowest, failed, { metric, reply: { summary } }) {
   const crosses = failed.length ? ` Trials without a ${metric.name} (${failed.length}) are marked at the lower edge.` : "";
-  if (!winners.length) return `${done.length} trials with a value.${crosses}`;
-  const best = winners.at(-1);
-  const times = winners.length === 2 ? "once" : `${winners.length - 1} times`;
+  if (!lowest.length) return `${done.length} trials with a value.${crosses}`;
+  const last = lowest.at(-1);
+  const times = lowest.length === 2 ? "once" : `${lowest.length - 1} times`;
   const noisy = summary.noise === null ? "" : ` A single trial may be lucky: the result is the trial with the best expected ${metric.name}.`;
-  return `Best ${metric.name} ${number(best.value)} at trial ${best.number}; it improved ${times}.${noisy}${crosses}`;
+  return `${title(metric.extreme)} ${metric.name} ${number(last.value)} at trial ${last.number}; it improved ${times}.${noisy}${crosses}`;
 }

@@ -5,6 +5,7 @@ export function metricOf(maximize) {
   return {
     name: maximize ?? "loss",
     maximized: Boolean(maximize),
+    extreme: maximize ? "highest" : "lowest",
     shown: (loss) => (loss === null || loss === undefined ? null : sign * loss),
   };
 }

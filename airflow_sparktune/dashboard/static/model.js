@@ -35,7 +35,7 @@ export class StudyModel {
     for (const name of Object.keys(reply.columns.metrics)) if (!this.metrics.includes(name)) this.metrics.push(name);
     const trials = [...this.trials.values()].sort((one, other) => one.number - other.number);
     this.ordered = ACTIVE.includes(reply.phase) ? trials : trials.map(cutOff);
-    this.searched = this.ordered.filter((trial) => !trial.repeats);
+    this.searched = this.ordered.filter((trial) => trial.repeats === null);
     this.sampledFrom = reply.sampled_from ?? this.sampledFrom;
     this.stream = reply.stream;
     this.changes = reply.changes;
@@ -54,8 +54,8 @@ export class StudyModel {
 
   // True while the repeats run: the search has ended, and there is no decision yet.
   get confirming() {
-    const { retuning, phase } = this.reply;
-    return phase === "running" && Boolean(retuning?.contenders.length) && retuning.decision === null;
+    const { retuning, phase, summary } = this.reply;
+    return phase === "running" && Boolean(retuning?.contenders.length) && summary.decision === null;
   }
 
   get started() {
@@ -139,7 +139,7 @@ function trialsOf({ columns, since }, metric) {
     slot: columns.slot[row],
     attempt: columns.attempt[row],
     failure: columns.failure[number] ?? null,
-    origin: columns.origin[number] ?? null,
+    origin: columns.origin[number] ?? "",
     repeats: columns.repeats[number] ?? null,
     point: columns.points.map((column) => column[row]),
     metrics: Object.fromEntries(names.map((name) => [name, columns.metrics[name][row]])),

@@ -3,14 +3,6 @@ import { copyButtons } from "./copy.js";
 import { byId, el } from "./dom.js";
 import { duration, moment, number, SIGNS, STATE_WORDS } from "./format.js";
 
-const ORIGIN_WORDS = {
-  given: "given by a user",
-  incumbent: "the incumbent, in production today",
-  warm_start: "good in an earlier study",
-  adopted: "taken over from a cleared study",
-  cut_off: "interrupted when its driver died, and run again",
-};
-
 export class Panel {
   // `load(number)` fetches a trial's details, `output(number)` its output; `changed()` is called when
   // another trial is shown, or none; `metric()` returns the study's metric.
@@ -89,8 +81,7 @@ function describe(trial, metric) {
       ["in the objective", duration(trial.run_s)],
       ["slot", number(trial.slot)],
       ["driver attempt", number(trial.attempt)],
-      ...(trial.purpose === "confirm" ? [["purpose", `repeat ${trial.repeat} of trial ${trial.repeats}, for the decision`]] : []),
-      ...(ORIGIN_WORDS[trial.origin] ? [["origin", ORIGIN_WORDS[trial.origin]]] : []),
+      ...(trial.origin_text ? [["origin", trial.origin_text]] : []),
       ...(trial.suggested_by ? [["suggested by", trial.suggested_by]] : []),
     ]),
   );

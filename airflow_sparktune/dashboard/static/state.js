@@ -1,25 +1,14 @@
 // The state of the study: a sentence, a banner with errors, and cards.
 import { copyButtons } from "./copy.js";
 import { byId, el, outwardLink } from "./dom.js";
-import { duration, moment, number, plural, SIGNS, STATE_WORDS, STATES, valueOf } from "./format.js";
-
-const PHASES = {
-  waiting: "Waiting",
-  starting: "Starting",
-  running: "Running",
-  done: "Done",
-  failed: "Failed",
-  killed: "Killed",
-  lost: "Lost",
-};
-
-const DECISIONS = { first: "First champion", kept: "Kept", replaced: "Replaced", outdated: "Outdated", confirming: "Confirming" };
+import { duration, moment, number, plural, SIGNS, STATE_WORDS, STATES } from "./format.js";
+import { title } from "./metric.js";
 
 export function showState(model, task) {
   const { reply } = model;
   if (!reply?.summary) return;
   showBanner(model);
-  const headline = [el("span", { class: `phase ${reply.phase}` }, PHASES[reply.phase]), el("span", {}, sentence(model))];
+  const headline = [el("span", { class: `phase ${reply.phase}` }, title(reply.phase)), el("span", {}, sentence(model))];
   replace(byId("headline"), headline);
   showDecision(model);
   replace(byId("state"), [progress(model), best(model), time(model), cluster(model, task)]);
@@ -27,16 +16,11 @@ export function showState(model, task) {
 
 // The decision of a retuning, or its progress.
 function showDecision({ reply, confirming }) {
-  const { retuning } = reply;
-  const [word, text] = retuning?.said ? split(retuning.said) : confirming ? ["confirming", confirmingWords(retuning)] : [];
+  const { decision, decision_reason: reason } = reply.summary;
+  const [word, text] = confirming ? ["confirming", confirmingWords(reply.retuning)] : [decision, reason];
   const host = byId("decision");
   host.hidden = !word;
-  if (word) replace(host, [el("span", { class: `phase ${word}` }, DECISIONS[word] ?? word), el("span", {}, text)]);
-}
-
-function split(said) {
-  const at = said.indexOf(": ");
-  return [said.slice(0, at), said.slice(at + 2)];
+  if (word) replace(host, [el("span", { class: `phase ${word}` }, title(word)), el("span", {}, text)]);
 }
 
 function confirmingWords({ contenders, repeats }) {
@@ -55,9 +39,9 @@ function replace(host, nodes) {
 }
 
 function sentence({ reply, active }) {
-  const { verdict, phase, stage, ended_by: endedBy } = reply;
+  const { verdict, phase, stage, texts } = reply;
   if (phase === "starting") return stage;
-  return [verdict ?? noSuccess(active), phase === "done" && endedBy].filter(Boolean).join("; ");
+  return [verdict ?? noSuccess(active), phase === "done" && texts.ended].filter(Boolean).join("; ");
 }
 
 function noSuccess(active) {
@@ -119,19 +103,18 @@ function segment(state, count, all) {
 }
 
 function best(model) {
-  const { reply: { summary }, metric } = model;
+  const { reply: { summary, texts, best: params, best_facts: facts }, metric } = model;
   const name = `Best ${metric.name}`;
-  if (summary.best_number === null) {
+  if (summary.best_params === null) {
     return card(name, el("p", { class: "big" }, "–"), el("p", {}, noSuccess(model.active)));
   }
-  const point = summary.best_point ?? {};
-  const active = model.dimensions.filter(({ label }) => point[label] !== null && point[label] !== undefined);
-  const list = active.flatMap((each) => [el("dt", {}, each.path), el("dd", {}, valueOf(each, point[each.label]))]);
+  const lowest = texts[`${metric.extreme} ${metric.name}`];
   return card(
     name,
     el("p", { class: "big" }, number(metric.shown(summary.best_loss))),
-    summary.noise !== null && el("p", { class: "quiet" }, `expected; single trials vary by ±\u00a0${number(summary.noise)}`),
-    el("dl", {}, el("dt", {}, "trial"), el("dd", {}, String(summary.best_number)), ...list),
+    el("p", { class: "quiet" }, facts.join("; ")),
+    el("dl", {}, ...Object.entries(params).flatMap(([path, value]) => [el("dt", {}, path), el("dd", {}, number(value))])),
+    lowest && el("p", { class: "quiet" }, `${metric.extreme}: ${lowest}`),
     copyButtons(summary.best_params),
   );
 }
@@ -150,23 +133,18 @@ function time(model) {
 }
 
 function cluster({ reply, active }, task) {
-  const { summary } = reply;
+  const { summary, texts } = reply;
   const attempt = reply.attempts.at(-1);
   const tries = task?.try_number ? `Airflow try ${task.try_number}, ` : "";
   return card(
     "Slots",
     el("p", { class: "big" }, summary.utilisation === null ? "–" : `${Math.round(summary.utilisation * 100)} % busy`),
     el("p", {}, summary.slots === null ? "slots not known yet" : plural(summary.slots, "slot")),
-    summary.reserved_slot_hours >= 0.01 && el("p", {}, costWords(summary)),
+    texts.cost && el("p", {}, texts.cost),
     el("p", {}, `${tries}driver attempt ${attempt?.number ?? "–"}`, attempt?.host ? ` on ${attempt.host}` : ""),
     attempt?.spark_ui && active && el("p", {}, outwardLink(attempt.spark_ui, "Spark UI")),
     el("p", { class: "quiet" }, `${summary.objective}, ${summary.algo}, seed ${summary.seed}`),
   );
-}
-
-function costWords({ reserved_slot_hours: reserved, used_slot_hours: used, last_improvement_slot_hours: last }) {
-  const parts = [`${number(reserved)} slot-hours reserved`, used !== null && `${number(used)} used`];
-  return [...parts, last && `${number(last)} for the last improvement`].filter(Boolean).join(", ");
 }
 
 function card(title, ...children) {

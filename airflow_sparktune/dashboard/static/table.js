@@ -1,6 +1,6 @@
 // The table of trials, with sorting, a filter by state, and search; a click on a row opens the trial's panel.
 import { byId, el, reconcile } from "./dom.js";
-import { duration, number, originOf, SIGNS, STATE_WORDS, STATES, valueOf } from "./format.js";
+import { duration, number, SIGNS, STATE_WORDS, STATES, valueOf } from "./format.js";
 import { title } from "./metric.js";
 
 const PAGE = 100;
@@ -85,7 +85,7 @@ export class TrialTable {
   head() {
     const { dimensions, metrics, metric, reply, ordered } = this.model;
     const some = { failures: ordered.some((trial) => trial.failure), attempts: reply.attempts.length > 1 };
-    some.origins = ordered.some(originOf);
+    some.origins = ordered.some((trial) => trial.origin);
     const signature = JSON.stringify([dimensions, metrics, metric, some, this.sort]);
     if (signature === this.signature) return;
     this.signature = signature;
@@ -154,7 +154,7 @@ function columnsOf(dimensions, metrics, metric, some) {
   ];
   const text = (field) => ({ value: (trial) => trial[field], text: (trial) => trial[field] ?? "" });
   if (some.failures) columns.push({ key: "failure", title: "Failure", wide: true, ...text("failure") });
-  if (some.origins) columns.push({ key: "origin", title: "Origin", value: (trial) => originOf(trial) || null, text: originOf });
+  if (some.origins) columns.push({ key: "origin", title: "Origin", value: (trial) => trial.origin || null, text: (trial) => trial.origin });
   if (some.attempts) columns.push({ key: "attempt", title: "Attempt", ...text("attempt") });
   return columns.map((column) => ({ cell: plainCell(column.text, column.wide), ...column }));
 }

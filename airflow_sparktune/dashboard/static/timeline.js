@@ -1,7 +1,7 @@
 // The timeline: one row per slot, one bar per trial in the colour of its state; gaps are idle slots.
 import { draw } from "./chart.js";
 import { byId } from "./dom.js";
-import { duration, number, originOf, plural, STATE_WORDS, STATES } from "./format.js";
+import { duration, number, plural, STATE_WORDS, STATES } from "./format.js";
 import { colour } from "./theme.js";
 
 // `open` is called with the number of the trial that was clicked.
@@ -50,7 +50,7 @@ function unitOf(seconds) {
 
 function describe(trial, seconds, metric) {
   const value = trial.value === null ? "" : `, ${metric.name} ${number(trial.value)}`;
-  const origin = originOf(trial) ? ` (${originOf(trial)})` : "";
+  const origin = trial.origin && ` (${trial.origin})`;
   const line = `trial ${trial.number}${origin}: ${STATE_WORDS[trial.state]}, ${duration(seconds)}${value}`;
   return trial.failure ? [line, trial.failure] : [line];
 }

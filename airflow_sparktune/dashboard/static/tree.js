@@ -26,8 +26,8 @@ function entry(model, dimension, index) {
 
 function summary(trials, metric) {
   const losses = trials.filter((trial) => trial.state === "ok").map((trial) => trial.loss);
-  const best = losses.length ? `, best ${number(metric.shown(losses.reduce((one, other) => Math.min(one, other))))}` : "";
-  return `${plural(trials.length, "trial")}${best}`;
+  const lowest = losses.length ? `, ${metric.extreme} ${number(metric.shown(losses.reduce((one, other) => Math.min(one, other))))}` : "";
+  return `${plural(trials.length, "trial")}${lowest}`;
 }
 
 function range({ low, high, log }) {

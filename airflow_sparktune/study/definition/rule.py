@@ -116,6 +116,12 @@ class Guardrail:
         checked = {key: _BOUNDS[key](f"{name}[{key!r}]", bound) for key, bound in bounds.items()}
         return cls(metric=metric, **checked)
 
+    def allows(self, value: float) -> bool:
+        """Return whether a single value is within the bounds that need no comparison with the incumbent."""
+        low = [bound for bound in (self.min, self.each_min) if bound is not None]
+        high = [bound for bound in (self.max, self.each_max) if bound is not None]
+        return all(bound <= value for bound in low) and all(value <= bound for bound in high)
+
     def to_json(self) -> dict[str, Any]:
         """Return the limits without the metric, which is the key of the object."""
         bounds = {name: getattr(self, name) for name in _BOUNDS}

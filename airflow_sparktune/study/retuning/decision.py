@@ -94,12 +94,14 @@ class Decision(JsonObject):
         return next((item for item in self.candidates if item.standing is Standing.WON), None)
 
     @property
+    def measured(self) -> Measured | None:
+        """Return the measurements of `params` over the repeats, None if they were not measured."""
+        return None if self.number is None else self.winner or self.incumbent
+
+    @property
     def loss(self) -> float | None:
         """Return the mean loss of `params` over the repeats, None if they were not measured."""
-        if self.number is None:
-            return None
-        measured = self.winner or self.incumbent
-        return None if measured is None else measured.mean
+        return self.measured.mean if self.measured else None
 
     def outdated(self, why: str, *, params: Any) -> Decision:
         """Return the decision that production stays as it is, with `params`; `why` says what has changed."""

@@ -25,7 +25,7 @@ class Timeout(Rule):
 
     @classmethod
     def label(cls, spec: Spec) -> str:
-        return f"reached timeout ({spec.timeout:g} s)"
+        return "reached timeout" if spec.timeout is None else f"reached timeout ({spec.timeout:g} s)"
 
     def shortened(self, share: float) -> Rule:
         return Timeout(self._timeout * share)

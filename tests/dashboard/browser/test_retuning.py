@@ -40,6 +40,8 @@ def test_the_decision_is_at_the_top_with_its_evidence(
     expect(page.locator("#decision")).to_contain_text("Replaced")
     expect(page.locator("#decision")).to_contain_text("is better by 0.")
     expect(page.locator("#state")).to_contain_text("12 of 12 trials")
+    expect(page.locator("#state")).to_contain_text("confirmed by 5 repeats")
+    expect(page.locator("#state")).to_contain_text("in the search")
     rows = page.locator("#contenders tbody tr")
     expect(rows).to_have_count(4)
     expect(rows.first).to_contain_text("in production today")
@@ -48,14 +50,14 @@ def test_the_decision_is_at_the_top_with_its_evidence(
     expect(page.locator("#confirmation-pairs .error")).to_have_count(4)
     expect(page.locator("#confirmation-differences .error")).to_have_count(3)
     legend = page.locator("#losses .legend")
-    for words in ("incumbent", "from an earlier study", "in production today"):
+    for words in ("champion", "warm start", "in production today"):
         expect(legend).to_contain_text(words)
 
 
 def test_a_first_champion_is_compared_with_nothing(page: Page, site: str, weeks: Weeks) -> None:
     page.goto(f"{site}{TASK}/runs/w1/")
 
-    expect(page.locator("#decision")).to_contain_text("First champion")
+    expect(page.locator("#decision")).to_contain_text("First")
     expect(page.locator("#contenders tbody tr")).to_have_count(3)
     expect(page.locator("#contenders tr.best")).to_contain_text("first champion")
     expect(page.locator("#confirmation-differences")).to_be_hidden()
@@ -80,10 +82,10 @@ def test_the_table_shows_the_origin_of_each_trial(page: Page, site: str, weeks: 
     row = page.locator("#trials tbody tr")
     expect(row).to_have_count(1)
     row.click()
-    expect(page.locator("#panel")).to_contain_text("repeat 1 of trial 0, for the decision")
-    search.fill("earlier study")
-    expect(row.first).to_contain_text("earlier study")
-    search.fill("incumbent")
+    expect(page.locator("#panel")).to_contain_text("repeat 1 of trial 0")
+    search.fill("warm start")
+    expect(row.first).to_contain_text("warm start")
+    search.fill("champion")
     expect(row).to_have_count(1)
 
 
@@ -107,7 +109,7 @@ def test_a_rollback_asks_for_confirmation_and_is_shown(page: Page, site: str, we
     button.click()
 
     expect(page.locator("#champion-notice")).to_contain_text("Entry 1 is the champion again, as entry 4")
-    expect(page.locator("#champion-text")).to_contain_text("rolled back")
+    expect(page.locator("#champion-text")).to_contain_text("restored")
     expect(page.locator("#entries tbody tr")).to_have_count(4)
     expect(page.locator("#champion")).to_contain_text("back to 1")
     assert weeks.record().current().params == weeks.record().entry(1).params  # type: ignore[union-attr]
