@@ -17,12 +17,24 @@ if TYPE_CHECKING:
     from airflow_sparktune.driver.fmin.spark_trials import SparkTrials as SparkTrials
     from airflow_sparktune.executor.shared import shared as shared
     from airflow_sparktune.loaded_study import load_study as load_study
+    from airflow_sparktune.orchestrator.arguments import After as After
     from airflow_sparktune.orchestrator.operator import SparkTuneOperator as SparkTuneOperator
     from airflow_sparktune.orchestrator.promote import promote_champion as promote_champion
+    from airflow_sparktune.study.definition.confirm import Confirm as Confirm
+    from airflow_sparktune.study.definition.execution import Execution as Execution
+    from airflow_sparktune.study.definition.limits import Limits as Limits
+    from airflow_sparktune.study.definition.retuning import Retuning as Retuning
+    from airflow_sparktune.study.definition.warm_start import WarmStart as WarmStart
 
 _HOMES = {
+    "After": "airflow_sparktune.orchestrator.arguments",
+    "Confirm": "airflow_sparktune.study.definition.confirm",
+    "Execution": "airflow_sparktune.study.definition.execution",
+    "Limits": "airflow_sparktune.study.definition.limits",
+    "Retuning": "airflow_sparktune.study.definition.retuning",
     "SparkTrials": "airflow_sparktune.driver.fmin.spark_trials",
     "SparkTuneOperator": "airflow_sparktune.orchestrator.operator",
+    "WarmStart": "airflow_sparktune.study.definition.warm_start",
     "load_study": "airflow_sparktune.loaded_study",
     "promote_champion": "airflow_sparktune.orchestrator.promote",
     "shared": "airflow_sparktune.executor.shared",

@@ -46,10 +46,12 @@ def approve_production():
         space={"alpha": loguniform(1e-4, 10.0), "gamma": loguniform(0.1, 1000.0)},
         max_evals=12,
         seed=7,
-        incumbent="champion",
-        confirm={"repeats": 3, "objective_kwargs": {"rows": "holdout"}},
-        promote="manual",
-        on_no_improvement="skip",
+        retuning={
+            "incumbent": "champion",
+            "confirm": {"repeats": 3, "objective_kwargs": {"rows": "holdout"}},
+            "promote": "manual",
+        },
+        after={"on_no_improvement": "skip"},
     )
     approve = ApprovalOperator(
         task_id="approve",

@@ -17,8 +17,7 @@ def retune_existing_script():
         task_id="tune",
         application="demand_search.py",
         application_args=["{{ ds }}"],
-        incumbent="champion",
-        confirm=3,
+        retuning={"incumbent": "champion", "confirm": 3},
     )
 
     @task

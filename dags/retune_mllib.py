@@ -21,7 +21,7 @@ def retune_mllib():
         space={"regParam": loguniform(1e-5, 1.0), "elasticNetParam": uniform(0.0, 1.0)},
         max_evals=8,
         seed=7,
-        run_trials_on="driver",
+        execution={"run_trials_on": "driver"},
         conf={"spark.sql.shuffle.partitions": 2},
     )
 

@@ -27,10 +27,11 @@ def retune_segments():
         space={"alpha": loguniform(1e-4, 10.0), "gamma": loguniform(0.1, 1000.0)},
         max_evals=12,
         seed=7,
-        incumbent="champion",
-        confirm={"repeats": 3, "top": 2, "objective_kwargs": {"rows": "holdout"}},
-        on_no_improvement="skip",
-        xcom_return="summary",
+        retuning={
+            "incumbent": "champion",
+            "confirm": {"repeats": 3, "top": 2, "objective_kwargs": {"rows": "holdout"}},
+        },
+        after={"on_no_improvement": "skip", "xcom_return": "summary"},
         max_active_tis_per_dagrun=2,  # each segment starts a JVM
         map_index_template="{{ task.segment }}",
     ).expand_kwargs(shops())

@@ -26,7 +26,7 @@ def retune_torch():
     tune = SparkTuneOperator(
         task_id="tune",
         objective="torch_digits:validation_loss",
-        shared_data="torch_digits:splits",
+        execution={"shared_data": "torch_digits:splits"},
         space={
             "batch_size": choice([16, 32, 64, 128, 256]),
             "learning_rate": loguniform(1e-3, 1.0),

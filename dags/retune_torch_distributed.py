@@ -21,7 +21,7 @@ def retune_torch_distributed():
         space={"batch_size": choice([32, 64, 128]), "learning_rate": loguniform(1e-3, 1.0)},
         max_evals=3,
         seed=7,
-        run_trials_on="driver",
+        execution={"run_trials_on": "driver"},
     )
 
 

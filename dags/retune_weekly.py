@@ -26,11 +26,13 @@ def retune_weekly():
         space={"alpha": loguniform(1e-4, 10.0), "gamma": loguniform(0.1, 1000.0)},
         max_evals=30,
         seed=7,
-        incumbent="champion",
+        retuning={
+            "incumbent": "champion",
+            "confirm": {"repeats": 5, "objective_kwargs": {"rows": "holdout"}},
+            "margin": "2%",
+            "guardrails": {"worst": {"max_rise": "50%"}},
+        },
         warm_start="previous",
-        confirm={"repeats": 5, "objective_kwargs": {"rows": "holdout"}},
-        replace_margin="2%",
-        guardrails={"worst": {"max_rise": "50%"}},
         production=CHAMPION,
         retries=2,
     )

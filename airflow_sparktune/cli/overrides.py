@@ -22,19 +22,24 @@ def spec_options(command: Command) -> Command:
     return command
 
 
-def overridden(written: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of the spec file, with those of the given options in their place."""
-    given = {name: _value(name, value) for name, value in options.items() if value is not None}
-    return {**written, **given}
+def fields_of(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of the given options by the names of the spec's fields."""
+    names = {_parameter(item): item.name for item in ARGUMENTS}
+    return {names[key]: _value(names[key], value) for key, value in options.items() if value is not None}
 
 
 def _option(item: SpecField) -> Callable[[Command], Command]:
     name = item.name.replace("_", "-")
     if item.takes == "flag":
-        return click.option(f"--{name}/--no-{name}", item.name, default=None, help=_help(item))
+        return click.option(f"--{name}/--no-{name}", _parameter(item), default=None, help=_help(item))
     return click.option(
-        f"--{name}", item.name, metavar=item.takes.upper().replace(" ", "-"), help=_help(item)
+        f"--{name}", _parameter(item), metavar=item.takes.upper().replace(" ", "-"), help=_help(item)
     )
+
+
+def _parameter(item: SpecField) -> str:
+    """Return the name of an option's value in Python."""
+    return item.name.replace(".", "__")
 
 
 def _help(item: SpecField) -> str:

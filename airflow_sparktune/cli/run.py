@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from airflow_sparktune.cli.overrides import overridden, spec_options
+from airflow_sparktune.cli.overrides import fields_of, spec_options
 from airflow_sparktune.cli.spec_file import read_written_spec
 from airflow_sparktune.errors import PlatformError, SpecError
 from airflow_sparktune.study.address import folder_of
-from airflow_sparktune.study.definition import Spec
+from airflow_sparktune.study.definition import Spec, given_fields, nested
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.record.earlier import address_in
 
@@ -25,11 +25,8 @@ _MASTER = re.compile(r"local(\[.+\])?|local-cluster\[.+\]|spark://.+:\d+(,.+)?|y
     "--study", metavar="DIR", help="The study's folder or URL.  [default: the spec's name with .study]"
 )
 @click.option("--master", default="local[*]", show_default=True, help="The Spark master.")
-@click.option(
-    "--open-spark-ui", is_flag=True, help="Make the Spark UI of a local master reachable from other machines."
-)
 @spec_options
-def run_command(spec: Path, study: str | None, master: str, open_spark_ui: bool, **options: Any) -> int:
+def run_command(spec: Path, study: str | None, master: str, **options: Any) -> int:
     """Run a study, or continue it.
 
     SPEC is a JSON or YAML file. Its keys are the operator's arguments, and conf for Spark's settings. With -
@@ -38,19 +35,19 @@ def run_command(spec: Path, study: str | None, master: str, open_spark_ui: bool,
     \b
     sparktune run spec.yaml
     sparktune run spec.yaml --master spark://host:7077 --max-evals 200 --parallelism 8
-    sparktune run spec.yaml --objective-kwargs '{"rows": 1000}'
+    sparktune run spec.yaml --objective-kwargs '{"rows": 1000}' --limits.trial-timeout 60
     """
     from airflow_sparktune.driver.termination import KILLED, Killed, terminable
 
     try:
         with terminable():
-            return _run(spec, study, master, open_ui=open_spark_ui, options=options)
+            return _run(spec, study, master, options)
     except Killed:
         click.echo("sparktune: killed; run the same command to continue", err=True)
         return KILLED
 
 
-def _run(file: Path, study: str | None, master: str, *, open_ui: bool, options: dict[str, Any]) -> int:
+def _run(file: Path, study: str | None, master: str, options: dict[str, Any]) -> int:
     from airflow_sparktune.cli.submit import submit
     from airflow_sparktune.orchestrator.checks.lookup import brings_code, check_references
     from airflow_sparktune.orchestrator.deploy.job import Job
@@ -60,20 +57,27 @@ def _run(file: Path, study: str | None, master: str, *, open_ui: bool, options: 
         raise PlatformError(
             f"--master must be local, local[N], spark://HOST:PORT, yarn or k8s://URL, got {master!r}"
         )
-    given = overridden(read_written_spec(file), options)
-    conf = given.pop("conf", None) or {}
+    written = read_written_spec(file)
+    conf = written.pop("conf", None) or {}
     if not isinstance(conf, dict):
         raise SpecError(f"conf must be an object of Spark settings by name, got {conf!r}")
     bases = (file.resolve().parent, Path.cwd())
-    named, code = gather_code(given, bases=bases)
+    named, code = gather_code({**given_fields(written), **fields_of(options)}, bases=bases)
     check_references(named, code, bases=bases, elsewhere=brings_code(conf))
     address = _address(file, study)
-    if named.get("incumbent") is not None or named.get("warm_start") is not None:
+    if "retuning.incumbent" in named or "warm_start.points" in named:
         # By default each spec has its own segment, because one folder may hold the studies of several specs.
         named.setdefault("segment", file.stem)
         named["champions"] = folder_of(address)
-    spec = Spec.of(**named, code=code.sha256 if code else None)
-    job = Job(address=address, spec=spec, code=code, open_ui=open_ui, warm_start=address_in(spec.warm_start))
+    spec = Spec.of(**nested({**named, "code": code.sha256 if code else None}))
+    job = Job(
+        address=address,
+        spec=spec,
+        code=code,
+        quiet=spec.execution.log_level == "trials",
+        open_ui=spec.execution.open_spark_ui,
+        warm_start=address_in(spec.warm_start.points),
+    )
     return submit(job, before=read_study(job.address).study, master=master, conf=conf)
 
 

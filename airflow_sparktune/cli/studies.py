@@ -10,7 +10,6 @@ import click
 from airflow_sparktune.cli.text import require_study, result_texts, state_text
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.printable import printable
-from airflow_sparktune.study.definition import FIELDS
 from airflow_sparktune.study.formatting import number, params
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.json_values import flat
@@ -126,7 +125,8 @@ def _best(study: Study) -> dict[str, str]:
 
 
 def _differences(a: Study, b: Study) -> Iterator[tuple[str, str, str]]:
-    for item in FIELDS:
-        left, right = (params(study.spec.to_json()[item.name]) if study.spec else "" for study in (a, b))
+    mine, others = (study.spec.values() if study.spec else {} for study in (a, b))
+    for name in {**mine, **others}:
+        left, right = (params(values[name]) if name in values else "" for values in (mine, others))
         if left != right:
-            yield f"spec: {item.name}", left, right
+            yield f"spec: {name}", left, right

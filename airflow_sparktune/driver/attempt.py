@@ -14,7 +14,7 @@ from airflow_sparktune.driver.engines.base import Lane, Patience
 from airflow_sparktune.driver.progress_log import ProgressLog, log_end
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.retuning.confirmation import NoSuggestions
-from airflow_sparktune.driver.retuning.retuning import Retuning
+from airflow_sparktune.driver.retuning.retuning import Retuner
 from airflow_sparktune.driver.retuning.start_queue import StartQueue
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.driver.stopping import StoppingRules, no_success
@@ -134,7 +134,7 @@ class Attempt:
             recorder.spark(**plan.application())
             asked = StopRequested(self._stop_requested)
             rules = [asked, *plan.rules()]
-            retuning = Retuning(plan.spec, recorder, sampler, self._address)
+            retuning = Retuner(plan.spec, recorder, sampler, self._address)
             starts = retuning.starts(given)
             self._prepare(lane, recorder, termination, wanted=min(rule.wanted for rule in rules))
             progress = ProgressLog(recorder.study)
@@ -197,7 +197,7 @@ class Attempt:
             dimensions=tuple(item.to_json() for item in sampler.dimensions) if sampler else known,
             take_over=goes_on,
             adopted=plan.adopts(earlier, finished, goes_on=goes_on),
-            grace_s=spec.storage_grace,
+            grace_s=spec.execution.storage_grace,
             clock=self._clock,
             wall=self._wall,
             sleep=self._sleep,
@@ -219,7 +219,7 @@ class Attempt:
     def _prepare(self, lane: Lane, recorder: Recorder, termination: Termination, wanted: float) -> None:
         """Prepare the lane within the study's remaining time, unless nothing is left to run."""
         spec, study = self._plan.spec, recorder.study
-        decides = spec.incumbent is not None and study.decision is None
+        decides = spec.retuning.incumbent is not None and study.decision is None
         if spec.max_evals is not None and study.finished >= spec.max_evals and not decides:
             return
 

@@ -39,7 +39,7 @@ def replay(
     for trial in running:
         learn(sampler, trial)
     rules.replay(ended)
-    most = max(spec.max_trial_retries, 1)
+    most = max(spec.limits.max_trial_retries, 1)
     for trial in running:
         if study.closed_in_order(trial.attempt):
             trial = replace(trial, tries=trial.tries - 1)

@@ -88,7 +88,7 @@ class Tuner:
         self._queue = queue or TrialQueue()
         self._purpose = purpose
         self._next = max(self._study.trials, default=-1) + 1
-        self._slots = Slots(trial_timeout=spec.trial_timeout, clock=clock)
+        self._slots = Slots(trial_timeout=spec.limits.trial_timeout, clock=clock)
 
     def run(self) -> StopReason:
         """Run until a stopping rule is reached, and return its reason."""
@@ -245,7 +245,7 @@ class Tuner:
 
     def _lose(self, trial: Trial, reason: str) -> Trial | None:
         """Queue a trial whose worker was lost; return it as failed if it has no tries left."""
-        if trial.tries <= self._spec.max_trial_retries:
+        if trial.tries <= self._spec.limits.max_trial_retries:
             log.warning("trial %d lost its worker and runs again: %s", trial.number, reason)
             again = without_slot(trial)
             self._queue.run_again(again)
@@ -261,7 +261,8 @@ class Tuner:
     def _time_out(self, number: int) -> Trial:
         trial = self._cancel(number)
         message = (
-            f"it ran longer than trial_timeout ({self._spec.trial_timeout:g} s); raise it if that is normal"
+            f"it ran longer than limits.trial_timeout ({self._spec.limits.trial_timeout:g} s); raise it if "
+            "that is normal"
         )
         return self._failed(trial, FailureKind.TIMEOUT, message)
 

@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow.sdk.observability import stats
 
 from airflow_sparktune.errors import SparktuneError
+from airflow_sparktune.orchestrator.arguments import After
 from airflow_sparktune.orchestrator.production import announce
 from airflow_sparktune.orchestrator.task_study import champions_of
 from airflow_sparktune.study.airflow_task import read_task
@@ -36,6 +37,7 @@ def deliver(task: SparkTuneOperator, study: Study, address: str, context: Contex
     Raises AirflowSkipException or AirflowFailException if production stays as it is and the task is to be
     skipped or to fail then.
     """
+    after = After.parse("after", task.after or {})
     result = summary(study)
     facts = {"study": address, **result.to_json()}
     push(context["ti"], result, facts)
@@ -46,11 +48,11 @@ def deliver(task: SparkTuneOperator, study: Study, address: str, context: Contex
     if (decision := result.decision) is not None:
         log.info("%s", decision.text)
         if not decision.changes_production:
-            end_without_change(task.on_no_improvement, decision.text)
+            end_without_change(after.on_no_improvement, decision.text)
         # With promote="manual", production changes when promote_champion runs.
-        elif study.spec is not None and study.spec.promote == "decision":
-            announce(context, result, address, production=task.production, notifiers=task.on_replaced)
-    return facts if task.xcom_return == "summary" else result.best_params
+        elif study.spec is not None and study.spec.retuning.promote == "decision":
+            announce(context, result, address, production=task.production, notifiers=after.on_replaced)
+    return facts if after.xcom_return == "summary" else result.best_params
 
 
 def push(ti: Any, result: Summary, facts: dict[str, Any]) -> None:

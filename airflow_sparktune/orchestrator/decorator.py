@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.bases.decorator import DecoratedOperator, TaskDecorator, task_decorator_factory
 from airflow.sdk.definitions.context import KNOWN_CONTEXT_KEYS
 
+from airflow_sparktune.orchestrator.arguments import with_plain_groups
 from airflow_sparktune.orchestrator.checks.free_names import require_self_contained
 from airflow_sparktune.orchestrator.deploy.user_code import UserCode, with_imports
 from airflow_sparktune.orchestrator.operator import SparkTuneOperator
@@ -37,7 +38,7 @@ def sparktune_task(python_callable: Callable[..., Any] | None = None, **kwargs: 
             # The best params are one value, even if the function's return annotation is a dict.
             multiple_outputs=False,
             decorated_operator_class=DecoratedSparkTuneOperator,
-            **kwargs,
+            **with_plain_groups(kwargs),
         )
 
     if python_callable is None:

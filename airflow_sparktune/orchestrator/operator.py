@@ -13,7 +13,8 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow_sparktune import connections
 from airflow_sparktune.errors import IncumbentBroken, SparktuneError, SpecError
 from airflow_sparktune.orchestrator.after import deliver
-from airflow_sparktune.orchestrator.checks.literals import check_choices, check_literals
+from airflow_sparktune.orchestrator.arguments import After, with_plain_groups
+from airflow_sparktune.orchestrator.checks.literals import check_literals
 from airflow_sparktune.orchestrator.checks.lookup import brings_code, check_references
 from airflow_sparktune.orchestrator.deploy.job import Job, Submission
 from airflow_sparktune.orchestrator.deploy.provider import SubmissionOperator
@@ -42,8 +43,18 @@ from airflow_sparktune.orchestrator.task_study import (
 )
 from airflow_sparktune.orchestrator.tracking import tracked, tracking_environment
 from airflow_sparktune.study.airflow_task import write_task
-from airflow_sparktune.study.definition import ARGUMENTS, Spec
-from airflow_sparktune.study.definition.retuning import FIELDS as RETUNING_FIELDS
+from airflow_sparktune.study.definition import (
+    GROUPS,
+    KEYS,
+    SCRIPT,
+    Execution,
+    Limits,
+    Retuning,
+    Spec,
+    WarmStart,
+    given_fields,
+    nested,
+)
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.record.champions import Champions
 from airflow_sparktune.study.record.earlier import address_in
@@ -54,16 +65,18 @@ from airflow_sparktune.study.study import Study
 
 if TYPE_CHECKING:
     from airflow.sdk import Asset, Context
+    from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
 connections.register()
 
 # The arguments that make up the spec; each is templated.
-SPEC_FIELDS = tuple(item.name for item in ARGUMENTS)
+SPEC_ARGUMENTS = tuple(item.name for item in KEYS)
 
 _DOC = """Tune hyperparameters on Spark, and push the best ones to XCom.
 
-Accepts all arguments of SparkSubmitOperator. Literal arguments of the spec are checked while the DAG is
-parsed; templates, XComArgs and mapped values when the task runs.
+Accepts all arguments of SparkSubmitOperator. What few studies set is in groups, given as a value or as a
+dict: `limits=Limits(trial_timeout=60)` or `limits={{"trial_timeout": 60}}`. Literal arguments are checked
+while the DAG is parsed; templates, XComArgs and mapped values when the task runs.
 
 To run a script around `hyperopt.fmin` with this package's SparkTrials, pass it as `application` instead of
 objective, space and limits.
@@ -75,30 +88,22 @@ objective, space and limits.
 :param keep_studies: how many studies of this task to keep, or for how long (`30d`). Older ones are removed
     after a success, except the champion's. Unset: keep all
 :param production: the asset that changes with a new champion; it gets an event only when that happens
-:param on_no_improvement: what to do if production stays as it is: `keep` returns its params, `skip` skips the
-    task, `fail` fails it
-:param xcom_return: `params`, or `summary` for DAGs that compare or map over segments
-:param on_replaced: Airflow notifiers to call when the champion changes; their templates can use `tuning`.
-    With promote="manual", give them to `promote_champion`
-:param on_broken: Airflow notifiers to call when the incumbent fails on today's data
-:param log_level: `trials` leaves Spark's own lines out of the task's log, `spark` includes them
-:param open_spark_ui: make the Spark UI of a local master reachable from other machines, without a password
+:param after: what the task does with the result
 """
 
 
 class SparkTuneOperator(SubmissionOperator):
-    __doc__ = _DOC.format(spec="\n".join(f":param {item.name}: {item.doc}" for item in ARGUMENTS))
+    __doc__ = _DOC.format(spec="\n".join(f":param {item.name}: {item.doc}" for item in KEYS))
 
-    # Attributes that __init__ sets in a loop, and that the decorator uses.
+    # Attributes that __init__ sets in a loop.
     objective: str | None
     objective_kwargs: Mapping[str, Any] | None
-    incumbent: Any
     segment: str | None
-    warm_start: Any
+    execution: Any
 
     template_fields: Sequence[str] = (
         *SubmissionOperator.template_fields,
-        *SPEC_FIELDS,
+        *SPEC_ARGUMENTS,
         "storage",
         "tracking",
         "keep_studies",
@@ -107,10 +112,7 @@ class SparkTuneOperator(SubmissionOperator):
         "objective_kwargs": "json",
         "space": "json",
         "points_to_evaluate": "json",
-        "warm_start": "json",
-        "incumbent": "json",
-        "confirm": "json",
-        "guardrails": "json",
+        **dict.fromkeys(GROUPS, "json"),
     }
     operator_extra_links = (SparkUiLink(),)
     ui_color = "#e8f0d8"
@@ -126,45 +128,24 @@ class SparkTuneOperator(SubmissionOperator):
         algo: str | None = None,
         parallelism: int | str | None = None,
         timeout: Any = None,
-        trial_timeout: Any = None,
-        loss_threshold: float | str | None = None,
-        no_progress: int | str | None = None,
-        min_improvement: float | str | None = None,
-        max_failures: float | str | None = None,
-        max_trial_retries: int | str | None = None,
         seed: int | str | None = None,
-        run_trials_on: str | None = None,
-        shared_data: str | None = None,
         points_to_evaluate: Any = None,
-        warm_start: Any = None,
-        warm_start_share: float | str | None = None,
-        incumbent: Any = None,
-        incumbent_mismatch: str | None = None,
-        on_broken_incumbent: str | None = None,
-        confirm: Any = None,
-        replace_margin: float | str | None = None,
-        guardrails: Mapping[str, Any] | None = None,
-        promote: str | None = None,
         segment: str | None = None,
-        budget_slot_hours: float | str | None = None,
-        fresh_workers: bool | str | None = None,
-        storage_grace: Any = None,
+        limits: Limits | Mapping[str, Any] | None = None,
+        retuning: Retuning | Mapping[str, Any] | None = None,
+        warm_start: WarmStart | Any = None,
+        execution: Execution | Mapping[str, Any] | None = None,
         storage: str | None = None,
         tracking: str | None = None,
         keep_studies: int | str | timedelta | None = None,
         production: Asset | None = None,
-        on_no_improvement: str = "keep",
-        xcom_return: str = "params",
-        on_replaced: Any = None,
-        on_broken: Any = None,
-        log_level: str = "trials",
-        open_spark_ui: bool = False,
+        after: After | Mapping[str, Any] | None = None,
         name: str = "sparktune",
         **kwargs: Any,
     ) -> None:
-        given = {name: value for name, value in locals().items() if name in SPEC_FIELDS}
+        given = {name: value for name, value in locals().items() if name in SPEC_ARGUMENTS}
         super().__init__(name=name, **kwargs)
-        for argument, value in given.items():
+        for argument, value in with_plain_groups(given).items():
             setattr(self, argument, value)
         self.storage = storage
         self.tracking = tracking
@@ -172,15 +153,16 @@ class SparkTuneOperator(SubmissionOperator):
         self.production = production
         if production is not None and (alias := find_alias(self.outlets, production)) not in self.outlets:
             self.outlets = [*self.outlets, alias]
-        self.on_no_improvement = on_no_improvement
-        self.xcom_return = xcom_return
-        self.on_replaced = on_replaced
-        self.on_broken = on_broken
-        self.log_level = log_level
-        self.open_spark_ui = open_spark_ui
+        self.after: Any = with_plain_groups({"after": after})["after"]
         self.spark_ui: str | None = None
         self.study_address: str | None = None
         check_literals(self)
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> OperatorPartial:
+        """Return the operator without the arguments that `expand` maps."""
+        made: OperatorPartial = super().partial(**with_plain_groups(kwargs))
+        return made
 
     def execute(self, context: Context) -> Any:
         """Run or resume the study, or return the result that it already has; returns the best params."""
@@ -193,7 +175,7 @@ class SparkTuneOperator(SubmissionOperator):
             study.decision = decision_in_force(study, address, self._record(context))
         except SparktuneError as error:
             if isinstance(error, IncumbentBroken):
-                notify(self.on_broken, context, tuning={"error": str(error)})
+                notify(self._after.on_broken, context, tuning={"error": str(error)})
             if error.retryable:
                 raise
             raise AirflowFailException(str(error)) from error
@@ -205,14 +187,14 @@ class SparkTuneOperator(SubmissionOperator):
 
     def _check_ours(self, context: Context) -> None:
         """Check the arguments that are not part of the spec; raises SpecError."""
-        check_choices(self)
+        _ = self._after
         if self.keep_studies is not None:
             Keep.of("keep_studies", self.keep_studies)
         if self.production is not None:
-            if self.incumbent is None:
+            if self._fields().get("retuning.incumbent") is None:
                 raise SpecError(
                     "production must go with an incumbent, against which the decision is made; add "
-                    "incumbent='champion'"
+                    "retuning={'incumbent': 'champion'}"
                 )
             require_alias(context, self.production)
 
@@ -255,56 +237,56 @@ class SparkTuneOperator(SubmissionOperator):
 
     def _job(self, address: str, context: Context) -> Job:
         """Return the driver's job: the user's script, or a spec and the code that it names."""
+        given = self._fields()
+        execution = Execution.parse("execution", self.execution or {})
         job = partial(
             Job,
             address=address,
-            quiet=self.log_level == "trials",
-            open_ui=self.open_spark_ui,
-            warm_start=address_in(self.warm_start),
+            quiet=execution.log_level == "trials",
+            open_ui=execution.open_spark_ui,
+            warm_start=address_in(given.get("warm_start.points")),
         )
         if self.application:
-            given = [name for name in SPEC_FIELDS if getattr(self, name) is not None]
-            beside = [name for name in given if name not in RETUNING_FIELDS]
+            beside = [name for name in given if name not in SCRIPT]
             bases = code_bases(context)
             script = find_script(self.application, self.application_args or (), beside=beside, bases=bases)
             return job(
                 script=script,
                 code=script_imports(script[0], bases=bases),
-                retuning=self._retuning(context),
+                retuning=self._script_fields(given, context),
             )
-        spec, code = self._spec(context)
+        spec, code = self._spec(given, context)
         return job(spec=spec, code=code)
 
-    def _retuning(self, context: Context) -> dict[str, Any]:
-        """Return the checked retuning fields for a script; empty if none is set."""
-        given = {name: value for name in RETUNING_FIELDS if (value := getattr(self, name)) is not None}
+    def _script_fields(self, given: Mapping[str, Any], context: Context) -> dict[str, Any]:
+        """Return the checked fields for the spec of a script, by name; empty if none is set."""
         if not given:
             return {}
-        given["segment"] = segment_of(context, self.segment, self._segment_arguments())
-        given |= self._for_the_driver(given, context)
-        checked = Spec.unbounded(objective="script:fmin", space="script:SPACE", **given)
+        fields = {**given, "segment": segment_of(context, self.segment, self._segment_arguments())}
+        fields |= self._for_the_driver(given, context)
+        checked = Spec.unbounded(**nested({"objective": "script:fmin", "space": "script:SPACE", **fields}))
         if checked.rule.confirm.objective_kwargs:
             raise SpecError(
-                "confirm.objective_kwargs must be left out with an application, because a script passes "
-                "the objective's arguments itself"
+                "retuning.confirm.objective_kwargs must be left out with an application, because a script "
+                "passes the objective's arguments itself"
             )
-        refuse_secrets(checked.to_json())
-        return {name: checked.to_json()[name] for name in given}
+        values = checked.values()
+        refuse_secrets(values)
+        return {name: values[name] for name in fields}
 
-    def _spec(self, context: Context) -> tuple[Spec, UserCode | None]:
+    def _spec(self, given: Mapping[str, Any], context: Context) -> tuple[Spec, UserCode | None]:
         if self.application_args:
             raise SpecError(
                 f"application_args must go with an application, got {self.application_args!r} without one; "
                 "pass arguments of an objective as objective_kwargs"
             )
-        given = {name: getattr(self, name) for name in SPEC_FIELDS}
         named, code = self._gather_code(given, context)
         elsewhere = brings_code(self.conf, *self.brought_files)
         check_references(named, code, bases=code_bases(context), elsewhere=elsewhere)
         named["segment"] = segment_of(context, self.segment, self._segment_arguments())
         named |= self._for_the_driver(named, context)
-        spec = Spec.of(**named, code=code.sha256 if code is not None else None)
-        refuse_secrets(spec.to_json())
+        spec = Spec.of(**nested({**named, "code": code.sha256 if code is not None else None}))
+        refuse_secrets(spec.values())
         return spec, code
 
     def _for_the_driver(self, given: Mapping[str, Any], context: Context) -> dict[str, Any]:
@@ -313,8 +295,8 @@ class SparkTuneOperator(SubmissionOperator):
             "champions": without_connection(champions_of(context, self.storage)),
             "moment": moment_of(context),
         }
-        if isinstance(start := given.get("warm_start"), str):
-            found["warm_start"] = without_connection(start)
+        if isinstance(start := given.get("warm_start.points"), str):
+            found["warm_start.points"] = without_connection(start)
         return found
 
     def _record(self, context: Context) -> Champions:
@@ -324,12 +306,21 @@ class SparkTuneOperator(SubmissionOperator):
 
     def _segment_arguments(self) -> dict[str, Any]:
         """Return the arguments that identify an instance of a mapped task."""
-        return {name: getattr(self, name) for name in SPEC_FIELDS}
+        return {name: getattr(self, name) for name in SPEC_ARGUMENTS}
+
+    def _fields(self) -> dict[str, Any]:
+        """Return what was set of the spec, by the names of its fields; raises SpecError."""
+        return given_fields(self._segment_arguments())
+
+    @property
+    def _after(self) -> After:
+        """Return what to do after the study; raises SpecError."""
+        return After.parse("after", self.after or {})
 
     def _gather_code(
         self, given: Mapping[str, Any], context: Context
     ) -> tuple[dict[str, Any], UserCode | None]:
-        """Return the arguments with each reference as `module:name`, and the code to ship."""
+        """Return the fields with each reference as `module:name`, and the code to ship."""
         return gather_code(given, bases=code_bases(context))
 
     def _tell(self, study: Study, context: Context) -> None:

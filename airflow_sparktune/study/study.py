@@ -190,7 +190,7 @@ class Study:
 
         Return None for trials on the driver: each may use the whole cluster.
         """
-        if self.spec is not None and self.spec.run_trials_on is RunTrialsOn.DRIVER:
+        if self.spec is not None and self.spec.execution.run_trials_on is RunTrialsOn.DRIVER:
             return None
         last = {attempt.number: attempt.last for attempt in self.attempts}
         running = [trial for trial in self.trials.values() if trial.state is TrialState.RUNNING]

@@ -64,7 +64,7 @@ def settings(study: Study) -> dict[str, str]:
     """Return the spec of the study as text by key; the space is one value."""
     if study.spec is None:
         return {}
-    spec = {**study.spec.to_json(), "seed": study.seed}
+    spec = {**study.spec.values(), "seed": study.seed}
     return {name: text(value) for name, value in spec.items() if value not in (None, {})}
 
 

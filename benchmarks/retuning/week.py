@@ -42,9 +42,13 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
     "cold": {},
     "warm": {"warm_start": "previous"},
     "prior": {},
-    "cold week": {"incumbent": "champion"},
-    "short cold week": {"incumbent": "champion", "no_progress": PATIENCE},
-    "warm week": {"incumbent": "champion", "warm_start": "previous", "no_progress": PATIENCE},
+    "cold week": {"retuning": {"incumbent": "champion"}},
+    "short cold week": {"retuning": {"incumbent": "champion"}, "limits": {"no_progress": PATIENCE}},
+    "warm week": {
+        "retuning": {"incumbent": "champion"},
+        "warm_start": "previous",
+        "limits": {"no_progress": PATIENCE},
+    },
 }
 
 
@@ -77,7 +81,7 @@ def _run_all(pair: Drift, seed: int, trials: int, algo: str) -> dict[str, Outcom
     memory = fsspec.filesystem("memory")
     root = f"memory://warm-start-{seed}"
     shape = {"max_evals": trials, "algo": algo}
-    before = _study(pair.before, root, "before", seed, incumbent="champion", **shape)
+    before = _study(pair.before, root, "before", seed, retuning={"incumbent": "champion"}, **shape)
     found = {}
     for way, given in WAYS.items():
         if way == "prior" and seed >= PRIOR_SEEDS:

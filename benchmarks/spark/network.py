@@ -11,7 +11,7 @@ NEEDS = "torch"
 NETWORK: Mapping[str, Any] = {
     "objective": "dags.torch_digits:validation_loss",
     "objective_kwargs": {},
-    "shared_data": "dags.torch_digits:splits",
+    "execution": {"shared_data": "dags.torch_digits:splits"},
     "space": {
         "batch_size": {"choice": [16, 32, 64, 128, 256]},
         "learning_rate": {"loguniform": [1e-3, 1.0]},

@@ -51,7 +51,7 @@ def sparktune(slots: int) -> Trials:
     session = Session(slots)
     spec = Spec.of(
         objective="benchmarks.spark.shared_one:loss",
-        shared_data="benchmarks.spark.shared_one:load",
+        execution={"shared_data": "benchmarks.spark.shared_one:load"},
         space={"x": {"uniform": [0, 1]}},
         max_evals=slots * ROUNDS,
         parallelism=slots,

@@ -126,11 +126,11 @@ def test_a_spec_file_may_name_an_incumbent(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("airflow_sparktune.cli.submit.submit", lambda job, **_: jobs.append(job) or 0)
     (tmp_path / "churn.yaml").write_text(
         "objective: math:sqrt\nspace: {x: {uniform: [0, 1]}}\nmax_evals: 9\n"
-        "incumbent: champion\nconfirm: 8\nreplace_margin: 2%\n"
+        "retuning:\n  incumbent: champion\n  confirm: 8\n  margin: 2%\n"
     )
     assert main(["run", str(tmp_path / "churn.yaml"), "--study", str(tmp_path / "week 1")]) == 0
     (job,) = jobs
-    assert (job.spec.incumbent, job.spec.segment) == ("champion", "churn")
+    assert (job.spec.retuning.incumbent, job.spec.segment) == ("champion", "churn")
     assert job.spec.champions == str(tmp_path)
     assert (job.spec.rule.confirm.repeats, job.spec.rule.margin.to_json()) == (8, "2%")
 
@@ -185,11 +185,16 @@ def test_report(study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     ("spec", "message"),
     [
         ("objective: m:f\nspace: {x: {uniform: [0, 1]}}\nmax_eval: 3", "did you mean 'max_evals'"),
+        (
+            "objective: m:f\nspace: {x: {uniform: [0, 1]}}\nmax_evals: 3\nno_progress: 2",
+            "did you mean 'limits.no_progress'",
+        ),
         ("objective: m:f\nspace: {x: {uniform: [0, 1]}}", "a spec must have one of max_evals, timeout"),
         ("space: {x: {uniform: [0, 1]}}\nmax_evals: 3", "a spec must have objective, got none"),
         (
-            "objective: m:f\nspace: {x: {uniform: [0, 1]}}\nmax_evals: 9\nincumbent: champion\nconfirm: 2",
-            "confirm.repeats must be a whole number from 3 to 100",
+            "objective: m:f\nspace: {x: {uniform: [0, 1]}}\nmax_evals: 9\n"
+            "retuning: {incumbent: champion, confirm: 2}",
+            "retuning.confirm.repeats must be a whole number from 3 to 100",
         ),
         ("objective: m:f\nspace: {x: {loguniform: [0, 1]}}\nmax_evals: 3", "must be above 0"),
         (
@@ -295,7 +300,8 @@ def test_options_override_the_file(
     """Each argument of a spec is an option, with JSON for objects; options override the file."""
     spark_submit("exit 3")
     (tmp_path / "spec.yaml").write_text(
-        "objective: m:f\nspace: {x: {uniform: [0, 1]}}\nmax_evals: 9\nseed: 1"
+        "objective: m:f\nspace: {x: {uniform: [0, 1]}}\nmax_evals: 9\nseed: 1\n"
+        "limits: {no_progress: 3, max_failures: 2}\nwarm_start: previous\n"
     )
     options = [
         "--max-evals",
@@ -304,13 +310,19 @@ def test_options_override_the_file(
         "8",
         "--objective-kwargs",
         '{"rows": 5}',
-        "--fresh-workers",
+        "--execution.fresh-workers",
+        "--limits.no-progress",
+        "5",
+        "--warm-start.share",
+        "0.5",
     ]
     study = tmp_path / "study"
     assert main(["run", str(tmp_path / "spec.yaml"), "--study", str(study), *options]) == 1
     spec = Spec.from_json(json.loads((study / "spec.json").read_text()))
-    found = (spec.max_evals, spec.parallelism, spec.objective_kwargs, spec.fresh_workers, spec.seed)
+    found = (spec.max_evals, spec.parallelism, spec.objective_kwargs, spec.execution.fresh_workers, spec.seed)
     assert found == (200, 8, {"rows": 5}, True, 1)
+    assert (spec.limits.no_progress, spec.limits.max_failures) == (5, 2)
+    assert (spec.warm_start.points, spec.warm_start.share) == ("previous", 0.5)
 
 
 def test_every_argument_of_a_spec_is_an_option(capsys: pytest.CaptureFixture[str]) -> None:

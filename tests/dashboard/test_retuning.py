@@ -72,7 +72,7 @@ def test_repeats_are_separate_from_trials_of_the_search(client: TestClient, week
 
 def test_a_study_without_an_incumbent_has_no_decision(client: TestClient, tmp_path: Path) -> None:
     weeks = Weeks(str(tmp_path / "churn" / "tune"))
-    weeks.run("w1", incumbent=None)
+    weeks.run("w1", retuning={"incumbent": None})
     assert study(client, "w1")["retuning"] is None
 
 
@@ -186,7 +186,7 @@ class TestRestore:
 
     def test_an_unpromoted_challenger_cannot_be_restored(self, client: TestClient, weeks: Weeks) -> None:
         """Restoring must not bypass a manual promotion."""
-        weeks.run("w3", noisy(0.9), seed=5, promote="manual")
+        weeks.run("w3", noisy(0.9), seed=5, retuning={"promote": "manual"})
         assert weeks.actions()[-1] is Action.PROPOSED
         answer = restore(client, entry=3)
         assert answer.status_code == 409

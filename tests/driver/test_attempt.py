@@ -168,7 +168,7 @@ def test_an_algorithm_without_any_suggestion(tmp_path: Path) -> None:
 
 
 def test_shared_data_is_loaded_once(tmp_path: Path) -> None:
-    assert attempt(tmp_path, objective=f"{HERE}:shared", shared_data=f"{HERE}:numbers") == DONE
+    assert attempt(tmp_path, objective=f"{HERE}:shared", execution={"shared_data": f"{HERE}:numbers"}) == DONE
     assert {trial.info["sum"] for trial in study(tmp_path).trials.values()} == {45}
 
 
@@ -181,7 +181,9 @@ def test_shared_data_is_loaded_once(tmp_path: Path) -> None:
     ],
 )
 def test_shared_data_that_cannot_be_loaded(tmp_path: Path, name: str, message: str) -> None:
-    assert attempt(tmp_path, objective=f"{HERE}:shared", shared_data=f"{HERE}:{name}") == FAILED
+    assert (
+        attempt(tmp_path, objective=f"{HERE}:shared", execution={"shared_data": f"{HERE}:{name}"}) == FAILED
+    )
     assert re.search(message, str(verdict(tmp_path)))
 
 
@@ -194,7 +196,7 @@ def test_a_killed_driver_starts_no_more_trials_and_records_it(tmp_path: Path, wh
         objective=f"{HERE}:leaves_a_file",
         objective_kwargs={"folder": str(begun)},
         algo=f"{HERE}:terminated_at_the_third",
-        run_trials_on=where,
+        execution={"run_trials_on": where},
     )
     assert code == KILLED
     assert killed(tmp_path / "study")
@@ -204,7 +206,9 @@ def test_a_killed_driver_starts_no_more_trials_and_records_it(tmp_path: Path, wh
 
 @pytest.mark.parametrize("data", ["terminated", "terminated_and_lost", "terminated_and_told_otherwise"])
 def test_killed_before_the_first_trial(tmp_path: Path, data: str) -> None:
-    assert attempt(tmp_path, objective=f"{HERE}:shared", shared_data=f"{HERE}:{data}") == KILLED
+    assert (
+        attempt(tmp_path, objective=f"{HERE}:shared", execution={"shared_data": f"{HERE}:{data}"}) == KILLED
+    )
     assert killed(tmp_path)
     assert study(tmp_path).finished == 0
 
@@ -276,7 +280,7 @@ def test_an_earlier_result_stands_if_no_executor_starts(
 
 
 def test_trials_on_the_driver(tmp_path: Path) -> None:
-    assert attempt(tmp_path, objective=f"{HERE}:uses_spark", run_trials_on="driver") == DONE
+    assert attempt(tmp_path, objective=f"{HERE}:uses_spark", execution={"run_trials_on": "driver"}) == DONE
     found = study(tmp_path)
     assert found.slots == 1
     assert {trial.info["rows"] for trial in found.trials.values()} == {100}
@@ -290,7 +294,9 @@ def test_more_parallelism_than_slots_is_logged(tmp_path: Path, caplog: pytest.Lo
 
 
 def test_shared_data_that_cannot_be_pickled(tmp_path: Path) -> None:
-    assert attempt(tmp_path, objective=f"{HERE}:shared", shared_data=f"{HERE}:locked") == FAILED
+    assert (
+        attempt(tmp_path, objective=f"{HERE}:shared", execution={"shared_data": f"{HERE}:locked"}) == FAILED
+    )
     error = verdict(tmp_path)
     assert re.search(r"shared_data must return a picklable value.*lock", str(error))
     assert not error.retryable  # type: ignore[attr-defined]

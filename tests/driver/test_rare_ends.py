@@ -89,7 +89,7 @@ def test_ended_trials_are_recorded_before_the_lane_is_asked_about_others() -> No
         return Ending.ok(0.5, after_s=10.0 if call.trial.number == 0 else 50.0)
 
     with pytest.raises(DriverLost):
-        world.attempt(slots=Dies(world.clock, play, capacity=2), trial_timeout=10.0)
+        world.attempt(slots=Dies(world.clock, play, capacity=2), limits={"trial_timeout": 10.0})
     assert world.storage.study().trials[0].loss == 0.5
 
 
@@ -103,13 +103,13 @@ def test_a_reached_limit_ends_the_study_even_if_spark_dies() -> None:
     def play(call: Call) -> Ending:
         return Ending.ok(0.0, after_s=1.0 if call.trial.number == 0 else 50.0)
 
-    reason = world.attempt(slots=Dies(world.clock, play, capacity=2), loss_threshold=0.1)
+    reason = world.attempt(slots=Dies(world.clock, play, capacity=2), limits={"loss_threshold": 0.1})
     assert reason is StopReason.LOSS_THRESHOLD
     assert world.storage.study().trials[1].state is TrialState.CANCELLED
 
 
 def test_a_higher_budget_continues_a_stopped_study() -> None:
-    old, new = (spec(max_evals=None, budget_slot_hours=hours) for hours in (1, 9))
+    old, new = (spec(max_evals=None, limits={"budget_slot_hours": hours}) for hours in (1, 9))
     assert not still_ends(StopReason.STOPPED, old, new, counted=3)
     assert still_ends(StopReason.STOPPED, old, old, counted=3)
 
@@ -125,7 +125,7 @@ def test_user_code_that_exits_the_driver_closes_the_study() -> None:
 
 def test_an_attempt_without_a_success_has_a_stop_reason() -> None:
     world = World()
-    plan = Plan(world, play=lambda _: raises(), max_evals=3, max_failures=None)
+    plan = Plan(world, play=lambda _: raises(), max_evals=3)
     found = Attempt(plan, world.storage, None, clock=world.clock)
     with pytest.raises(NoSuccess):
         found.run()

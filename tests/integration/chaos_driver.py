@@ -26,7 +26,7 @@ def main(address: str, slots: int, max_evals: int, grace_s: float = 0.0, trial_s
     follower = read_whole(storage)
     assert follower.problems == [], follower.problems
     # By chance, many kills may hit the same trial, which would then fail for having killed its driver.
-    asked = spec(max_evals=max_evals, max_trial_retries=1_000)
+    asked = spec(max_evals=max_evals, limits={"max_trial_retries": 1_000})
     recorder = Recorder.open(
         storage, follower, spec=asked, seed=SEED, dimensions=(), take_over=True, grace_s=grace_s
     )

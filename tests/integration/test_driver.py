@@ -64,7 +64,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def test_fresh_workers_give_each_trial_a_new_process(start: Start) -> None:
-    process = start(objective="objectives_of_a_test:pid", max_evals=6, fresh_workers=True)
+    process = start(objective="objectives_of_a_test:pid", max_evals=6, execution={"fresh_workers": True})
     assert process.wait() == 0, process.log
     study = process.journal()
     assert len({trial.info["pid"] for trial in study.trials.values()}) == 6
@@ -75,8 +75,8 @@ def test_hanging_trials_on_the_driver_end_with_the_study(start: Start) -> None:
     process = start(
         objective="objectives_of_a_test:stuck_when_small",
         max_evals=6,
-        run_trials_on="driver",
-        trial_timeout=1.0,
+        execution={"run_trials_on": "driver"},
+        limits={"trial_timeout": 1.0},
         algo="random",
     )
     assert process.wait() == 0, process.log
@@ -96,7 +96,7 @@ def test_one_retry_policy_on_a_cluster(start: Start, tmp_path: Path) -> None:
         objective="objectives_of_a_test:slow",
         objective_kwargs={"tries": str(tmp_path / "tries")},
         max_evals=10,
-        max_trial_retries=1,
+        limits={"max_trial_retries": 1},
         master="local-cluster[2,1,1024]",
     )
     process.wait_until(lambda study: study.finished >= 3 and len(study.trials) == study.finished + 2)

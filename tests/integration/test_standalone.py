@@ -47,7 +47,7 @@ def test_dynamic_allocation_grows_with_the_study(cluster: str, tmp_path: Path) -
 
 def test_large_shared_data_is_a_file_of_each_executor(cluster: str, tmp_path: Path) -> None:
     """Spark distributes the file, and workers map it."""
-    study = _run(cluster, tmp_path, objective="model:sums", shared_data="model:load", conf={})
+    study = _run(cluster, tmp_path, objective="model:sums", execution={"shared_data": "model:load"}, conf={})
     assert {trial.loss for trial in study.trials.values()} == {1_000_000.0}
     files = {trial.info["file"] for trial in study.trials.values()}
     assert len(files) == 2

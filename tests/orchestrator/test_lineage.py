@@ -47,7 +47,7 @@ def test_the_facet_has_the_study_and_the_decision(operator, run, spark_submit) -
     from openlineage.client.serde import Serde
 
     spark_submit("replaces")
-    task = operator(incumbent="champion", segment="fr", objective_kwargs={"week": "2026-11-02"})
+    task = operator(retuning={"incumbent": "champion"}, segment="fr", objective_kwargs={"week": "2026-11-02"})
     _, ti = run(task)
     found: Any = ExtractorManager().extract_metadata(ti, task, TaskInstanceState.SUCCESS, ti)
     facet = Serde.to_dict(found.run_facets["sparktune_study"])
@@ -69,7 +69,7 @@ def test_the_facet_has_the_study_and_the_decision(operator, run, spark_submit) -
 
 def test_an_event_says_the_score(operator, run, spark_submit) -> None:
     spark_submit("replaces")
-    task = operator(incumbent="champion", maximize="accuracy")
+    task = operator(retuning={"incumbent": "champion"}, maximize="accuracy")
     _, ti = run(task)
     facet = task.get_openlineage_facets_on_complete(ti).run_facets["sparktune_study"]
     assert (facet.loss, facet.maximize, facet.score) == (0.4, "accuracy", -0.4)

@@ -47,7 +47,7 @@ def test_a_run_without_any_date() -> None:
 
 def test_the_moment_is_passed_on_and_no_part_of_the_identity(operator, run, spark_submit) -> None:
     spark_submit("works")
-    _, ti = run(operator(incumbent="champion"), dates={"data_interval_end": SUNDAY})
+    _, ti = run(operator(retuning={"incumbent": "champion"}), dates={"data_interval_end": SUNDAY})
     spec = Spec.from_json(json.loads(Path(ti.pushed["study"], "spec.json").read_text()))
     assert spec.moment == SUNDAY.timestamp()
     assert spec.changed_identity(Spec.of(**{**spec.to_json(), "moment": 1.0})) == ()

@@ -25,7 +25,7 @@ from airflow_sparktune import SparkTuneOperator
 from airflow_sparktune.errors import DriverLost, StorageError
 from airflow_sparktune.orchestrator.deploy.submit_files import SubmitFiles
 from airflow_sparktune.orchestrator.task_study import warn_of_local_storage
-from airflow_sparktune.study.definition import ALGORITHMS, ARGUMENTS, packages
+from airflow_sparktune.study.definition import ALGORITHMS, KEYS, packages
 from airflow_sparktune.study.journal.follow import read_study
 from tests.orchestrator.conftest import Store
 
@@ -169,13 +169,13 @@ def test_all_arguments_of_the_spec_are_templated() -> None:
 
 
 def test_the_operator_takes_every_argument_of_a_spec() -> None:
-    """The constructor has each field of the spec: templated, documented, unset by default."""
+    """The constructor has each key of the spec: templated, documented, unset by default."""
     found = inspect.signature(SparkTuneOperator.__init__).parameters
-    for item in ARGUMENTS:
+    for item in KEYS:
         assert found[item.name].default is None, item.name
         assert item.name in SparkTuneOperator.template_fields
         assert f":param {item.name}: {item.doc}" in (SparkTuneOperator.__doc__ or "")
-    given = {item.name: f"{{{{ {item.name} }}}}" for item in ARGUMENTS}
+    given = {item.name: f"{{{{ {item.name} }}}}" for item in KEYS}
     task = SparkTuneOperator(task_id="tune", **given)
     assert {name: getattr(task, name) for name in given} == given
 
@@ -401,7 +401,7 @@ def test_python_in_cluster_mode_on_a_standalone_master(operator, run, spark_subm
         ({"space": {"x": {"unifrom": [0, 1]}}}, "did you mean 'uniform'"),
         ({"objective": "train"}, "objective must be 'module:name'"),
         ({"objective": "train.py:loss"}, "a named file must exist, got 'train.py'"),
-        ({"run_trials_on": "moon"}, "run_trials_on must be 'executors'"),
+        ({"execution": {"run_trials_on": "moon"}}, "execution.run_trials_on must be 'executors'"),
         ({"algo": "magic"}, f"algo must be one of {', '.join(ALGORITHMS)}"),
     ],
 )

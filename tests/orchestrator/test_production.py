@@ -47,7 +47,9 @@ def retune(operator, run, spark_submit):
     def execute(decision: str, **given: Any) -> tuple[Any, Any, list[Any]]:
         spark_submit(decision)
         events = OutletEventAccessors()
-        task = operator(incumbent="champion", production=CHURN, **given)
+        task = operator(
+            **{**given, "retuning": {"incumbent": "champion", **given.get("retuning", {})}}, production=CHURN
+        )
         result, ti = run(task, events=events)
         return result, ti, sent(events)
 
@@ -86,20 +88,20 @@ def test_a_retry_emits_the_event_of_an_earlier_decision(retune, operator, run, s
     retune("replaces")
     spark_submit("dies early")
     events = OutletEventAccessors()
-    run(operator(incumbent="champion", production=CHURN), events=events)
+    run(operator(retuning={"incumbent": "champion"}, production=CHURN), events=events)
     assert len(sent(events)) == 1
 
 
 def test_a_winner_awaiting_promotion_emits_no_event(retune) -> None:
-    _, _, events = retune("replaces", promote="manual")
+    _, _, events = retune("replaces", retuning={"promote": "manual"})
     assert events == []
 
 
 def test_downstream_tasks_after_a_kept_champion(retune) -> None:
     with pytest.raises(AirflowSkipException, match="production stays as it is: kept: too little"):
-        retune("keeps", on_no_improvement="skip")
+        retune("keeps", after={"on_no_improvement": "skip"})
     with pytest.raises(AirflowFailException, match="production stays as it is: kept"):
-        retune("keeps", on_no_improvement="fail")
+        retune("keeps", after={"on_no_improvement": "fail"})
 
 
 def test_a_result_that_is_read_after_a_rollback_is_outdated(retune, run, operator, spark_submit) -> None:
@@ -114,7 +116,7 @@ def test_a_result_that_is_read_after_a_rollback_is_outdated(retune, run, operato
     spark_submit("dies early")
     told: list[Any] = []
     events = OutletEventAccessors()
-    task = operator(incumbent="champion", production=CHURN, on_replaced=told.append)
+    task = operator(retuning={"incumbent": "champion"}, production=CHURN, after={"on_replaced": told.append})
     result, ti = run(task, events=events)
     assert (result, sent(events), told) == ({"x": 7}, [], [])
     assert ti.pushed["tuning_result"]["decision"] == "outdated"
@@ -126,23 +128,23 @@ def test_a_kept_champion_that_was_rolled_back_is_not_returned(retune, run, opera
     _, ti, _ = retune("keeps")
     record_of(ti).add(Action.PROMOTED, cause="a", at=1.0, params={"x": 7}, reason="", study="other")
     spark_submit("dies early")
-    assert run(operator(incumbent="champion"))[0] == {"x": 7}
+    assert run(operator(retuning={"incumbent": "champion"}))[0] == {"x": 7}
 
 
 def test_a_proposal_that_is_read_after_a_rollback_is_outdated(retune, run, operator, spark_submit) -> None:
     """`promote_champion` would refuse it, so neither an approval nor a training should be asked for it."""
-    _, ti, _ = retune("replaces", promote="manual")
+    _, ti, _ = retune("replaces", retuning={"promote": "manual"})
     record_of(ti).add(Action.PROMOTED, cause="a", at=1.0, params={"x": 7}, reason="", study="other")
     spark_submit("dies early")
-    result, ti = run(operator(incumbent="champion", promote="manual"))
+    result, ti = run(operator(retuning={"incumbent": "champion", "promote": "manual"}))
     assert (result, ti.pushed["tuning_result"]["decision"]) == ({"x": 7}, "outdated")
 
 
 def test_a_proposal_that_was_promoted_is_not_outdated(retune, run, operator, spark_submit) -> None:
-    _, ti, _ = retune("replaces", promote="manual")
+    _, ti, _ = retune("replaces", retuning={"promote": "manual"})
     run(promote_champion(ti.pushed["study"]))
     spark_submit("dies early")
-    result, ti = run(operator(incumbent="champion", promote="manual"))
+    result, ti = run(operator(retuning={"incumbent": "champion", "promote": "manual"}))
     assert (result, ti.pushed["tuning_result"]["decision"]) == ({"x": 1}, "replaced")
 
 
@@ -152,15 +154,15 @@ def test_a_record_that_cannot_be_read_fails_the_task(retune, run, operator, spar
     Path(record_of(ti).address, "00000002.json").write_text("torn")
     spark_submit("dies early")
     with pytest.raises(AirflowFailException, match=r"00000002.json is torn"):
-        run(operator(incumbent="champion"))
+        run(operator(retuning={"incumbent": "champion"}))
 
 
 def test_downstream_tasks_run_after_an_improvement(retune) -> None:
-    assert retune("replaces", on_no_improvement="skip")[0] == {"x": 1}
+    assert retune("replaces", after={"on_no_improvement": "skip"})[0] == {"x": 1}
 
 
 def test_the_summary_as_the_result(retune) -> None:
-    result, ti, _ = retune("replaces", xcom_return="summary", segment="fr")
+    result, ti, _ = retune("replaces", after={"xcom_return": "summary"}, segment="fr")
     assert result == ti.pushed["tuning_result"]
     assert (result["segment"], result["decision"], result["best_params"]) == ("fr", "replaced", {"x": 1})
     assert result["confirmation"]["candidates"][0]["difference"] == 0.1
@@ -178,8 +180,11 @@ def test_the_evidence_has_scores(retune) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"on_no_improvement": "stop"}, "on_no_improvement must be one of keep, skip, fail, got 'stop'"),
-        ({"xcom_return": "all"}, "xcom_return must be one of params, summary, got 'all'"),
+        (
+            {"after": {"on_no_improvement": "stop"}},
+            "after.on_no_improvement must be one of keep, skip, fail, got 'stop'",
+        ),
+        ({"after": {"xcom_return": "all"}}, "after.xcom_return must be one of params, summary, got 'all'"),
         ({"production": CHURN}, "production must go with an incumbent"),
     ],
 )
@@ -191,7 +196,7 @@ def test_invalid_arguments_are_rejected(rendered, run, given: dict[str, Any], me
 def test_the_asset_itself_must_not_be_an_outlet(operator) -> None:
     """Airflow would emit an event every week."""
     with pytest.raises(ValueError, match="production must not be among the outlets, got 'churn' there"):
-        operator(incumbent="champion", production=CHURN, outlets=[CHURN])
+        operator(retuning={"incumbent": "champion"}, production=CHURN, outlets=[CHURN])
 
 
 def test_a_mapped_task_declares_its_alias(operator, run) -> None:
@@ -200,7 +205,7 @@ def test_a_mapped_task_declares_its_alias(operator, run) -> None:
     with pytest.raises(
         AirflowFailException, match=r"add outlets=\[AssetAlias\('churn-retuned'\)\] to partial"
     ):
-        run(operator(incumbent="champion", production=CHURN), parsed=parsed)
+        run(operator(retuning={"incumbent": "champion"}, production=CHURN), parsed=parsed)
 
 
 def test_an_existing_alias_is_used(retune) -> None:
@@ -212,9 +217,17 @@ def test_an_existing_alias_is_used(retune) -> None:
 def test_notifiers_are_called_for_a_replacement(retune, decision: str, calls: int) -> None:
     """A proposal replaces nothing yet; `promote_champion` has notifiers of its own."""
     reasons: list[str] = []
-    retune(decision, on_replaced=[lambda context: reasons.append(context["tuning"]["decision_reason"])])
+    retune(
+        decision,
+        after={"on_replaced": [lambda context: reasons.append(context["tuning"]["decision_reason"])]},
+    )
     assert reasons == ["trial 1 is better by 0.1"] * calls
-    retune("replaces", promote="manual", seed=2, on_replaced=lambda context: reasons.append("proposed"))
+    retune(
+        "replaces",
+        retuning={"promote": "manual"},
+        seed=2,
+        after={"on_replaced": lambda context: reasons.append("proposed")},
+    )
     assert "proposed" not in reasons
 
 
@@ -222,13 +235,16 @@ def test_a_failing_notifier_does_not_affect_the_decision(retune) -> None:
     def broken(context: Any) -> None:
         raise OSError("no mail server")
 
-    assert retune("replaces", on_replaced=broken)[0] == {"x": 1}
+    assert retune("replaces", after={"on_replaced": broken})[0] == {"x": 1}
 
 
 def test_notifiers_are_called_for_a_broken_incumbent(retune) -> None:
     errors: list[str] = []
     with pytest.raises(AirflowFailException, match="the incumbent failed on today's data"):
-        retune("breaks the incumbent", on_broken=lambda context: errors.append(context["tuning"]["error"]))
+        retune(
+            "breaks the incumbent",
+            after={"on_broken": lambda context: errors.append(context["tuning"]["error"])},
+        )
     assert errors == ["the incumbent failed on today's data: KeyError: 'age'"]
 
 
@@ -256,7 +272,7 @@ class TestPromotion:
 
     def test_the_winner_becomes_the_champion(self, retune, run) -> None:
         """With one event, and one entry that names the run."""
-        _, ti, _ = retune("replaces", promote="manual")
+        _, ti, _ = retune("replaces", retuning={"promote": "manual"})
         result, events, told = self.promote(run, ti.pushed["study"])
         assert (result, events, told[0]["decision"]) == ({"x": 1}, 1, "replaced")
         champion = record_of(ti).current()
@@ -266,7 +282,7 @@ class TestPromotion:
 
     def test_a_retry_announces_it_again_and_a_cleared_task_does_not(self, retune, run) -> None:
         """Airflow drops the events of a failed try, and has sent those of a task that is cleared."""
-        _, ti, _ = retune("replaces", promote="manual")
+        _, ti, _ = retune("replaces", retuning={"promote": "manual"})
         store = Store()
         announced = [
             self.promote(run, ti.pushed["study"], store=store, max_tries=tries)[1] for tries in (1, 1, 3)
@@ -276,7 +292,7 @@ class TestPromotion:
 
     def test_a_task_that_failed_and_was_cleared_announces_it(self, retune, run) -> None:
         """Airflow has not sent the event, because the task was ended before its success."""
-        _, ti, _ = retune("replaces", promote="manual")
+        _, ti, _ = retune("replaces", retuning={"promote": "manual"})
         store = Store()
 
         def end(context: Any) -> None:
@@ -287,7 +303,7 @@ class TestPromotion:
         assert self.promote(run, ti.pushed["study"], store=store, max_tries=1)[1] == 1
 
     def test_a_promotion_after_a_rollback_changes_nothing(self, retune, run, caplog) -> None:
-        _, ti, _ = retune("replaces", promote="manual")
+        _, ti, _ = retune("replaces", retuning={"promote": "manual"})
         record = record_of(ti)
         old = record.add(Action.FIRST, cause="a", at=1.0, params={"x": 7}, reason="", study="other")
         result, events, told = self.promote(run, ti.pushed["study"])
@@ -296,7 +312,7 @@ class TestPromotion:
 
     def test_a_promotion_that_was_rolled_back_is_not_repeated(self, retune, run) -> None:
         """The task is cleared after somebody's rollback."""
-        _, ti, _ = retune("replaces", promote="manual")
+        _, ti, _ = retune("replaces", retuning={"promote": "manual"})
         record = record_of(ti)
         self.promote(run, ti.pushed["study"])
         record.add(Action.REPLACED, cause="a", at=1.0, params={"x": 7}, reason="", study="other")
@@ -305,7 +321,7 @@ class TestPromotion:
 
     def test_the_promotion_of_an_older_week_changes_nothing(self, retune, run) -> None:
         """A newer week has kept its incumbent since; the loser's params are not returned either."""
-        _, ti, _ = retune("replaces", promote="manual")
+        _, ti, _ = retune("replaces", retuning={"promote": "manual"})
         record = record_of(ti)
         record.add(Action.KEPT, cause="a", at=1.0, params={"x": 0}, reason="", study="newer", moment=9e9)
         assert self.promote(run, ti.pushed["study"]) == ({"x": 0}, 0, [])
@@ -313,7 +329,7 @@ class TestPromotion:
 
     def test_the_record_is_the_one_beside_the_study(self, retune, run, tmp_path) -> None:
         """Whoever may write to one task's folder cannot choose another task's record in its journal."""
-        _, ti, _ = retune("replaces", promote="manual")
+        _, ti, _ = retune("replaces", retuning={"promote": "manual"})
         theirs = Champions(str(tmp_path / "payments" / "tune"))
         first = theirs.add(Action.FIRST, cause="a", at=1.0, params={"x": 7}, reason="")
         for path in Path(ti.pushed["study"]).rglob("*"):
@@ -329,7 +345,7 @@ class TestPromotion:
         assert [entry.action for entry in record_of(ti).history()] == [Action.REPLACED]
 
     def test_a_kept_champion_is_not_promoted(self, retune, run) -> None:
-        _, ti, _ = retune("keeps", promote="manual")
+        _, ti, _ = retune("keeps", retuning={"promote": "manual"})
         events = OutletEventAccessors()
         assert run(promote_champion(ti.pushed["study"], production=CHURN), events=events)[0] == {"x": 0}
         assert sent(events) == []

@@ -110,10 +110,11 @@ def shell_study(rng: random.Random) -> dict[str, Any]:
         "max_evals": rng.randint(20, 40),
         "parallelism": 2,
         "seed": rng.randrange(10**6),
-        "trial_timeout": 5,
-        "max_trial_retries": 1,
-        "run_trials_on": rng.choice(["executors", "executors", "driver"]),
-        "storage_grace": rng.choice([5, 60]),
+        "limits": {"trial_timeout": 5, "max_trial_retries": 1},
+        "execution": {
+            "run_trials_on": rng.choice(["executors", "executors", "driver"]),
+            "storage_grace": rng.choice([5, 60]),
+        },
         "conf": {"spark.ui.enabled": "false", "spark.driver.memory": "512m"},
     }
 

@@ -19,7 +19,7 @@ def retuning_reply(
 ) -> RetuningReply | None:
     """Return the comparison so far; None for a study without an incumbent."""
     spec, decision = study.spec, study.decision
-    if spec is None or spec.incumbent is None:
+    if spec is None or spec.retuning.incumbent is None:
         return None
     incumbent = next((trial for trial in study.searched if trial.origin is TrialOrigin.INCUMBENT), None)
     found = study.starts.incumbent if study.starts else None

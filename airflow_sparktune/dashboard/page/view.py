@@ -21,7 +21,8 @@ from airflow_sparktune.study.result import Summary, summary, trial_row
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial
 
-_LIMITS = ("timeout", "loss_threshold")  # the page shows both
+# The limits that the page shows.
+_LIMITS = {"timeout": "timeout", "loss_threshold": "limits.loss_threshold"}
 
 
 def study_reply(
@@ -62,7 +63,7 @@ def study_reply(
         best_facts=found.best_facts,
         verdict=one_sentence(study),
         failures=[mask(line) for line in failure_digest(tuple(study.trials.values()), dimensions)],
-        limits={name: getattr(study.spec, name) for name in _LIMITS} if study.spec else {},
+        limits={key: study.spec.value(name) for key, name in _LIMITS.items()} if study.spec else {},
         maximize=study.spec.maximize if study.spec else None,
         dimensions=dimensions,
         attempts=[

@@ -23,9 +23,9 @@ def create(spec: Spec) -> Engine:
     from airflow_sparktune.driver.spark.session import start_context, start_session
 
     name = f"sparktune {spec.objective}"
-    match spec.run_trials_on:
+    match spec.execution.run_trials_on:
         case RunTrialsOn.EXECUTORS:
-            return SparkEngine(partial(start_context, name, fresh_workers=spec.fresh_workers))
+            return SparkEngine(partial(start_context, name, fresh_workers=spec.execution.fresh_workers))
         case RunTrialsOn.DRIVER:
             return DriverEngine(
                 lambda: start_session(name, trials_on_executors=False).sparkContext,
@@ -41,7 +41,8 @@ def work_of(spec: Spec) -> Work:
 
 
 def _objective(spec: Spec) -> ImportedObjective:
-    shared = Shared(_shared_data(spec.shared_data)) if spec.shared_data else None
+    name = spec.execution.shared_data
+    shared = Shared(_shared_data(name)) if name else None
     return ImportedObjective(
         spec.objective,
         spec.objective_kwargs,
@@ -55,9 +56,12 @@ def _shared_data(name: str) -> Any:
     make = load(name)
     if not callable(make):
         raise ObjectiveError(
-            f"shared_data {name!r} must be a function that returns the data, got {type(make).__name__}"
+            f"execution.shared_data {name!r} must be a function that returns the data, got "
+            f"{type(make).__name__}"
         )
     try:
         return make()
     except SystemExit as error:  # otherwise the driver would exit without a message
-        raise ObjectiveError(f"shared_data {name!r} must return the data, but it exited: {error}") from error
+        raise ObjectiveError(
+            f"execution.shared_data {name!r} must return the data, but it exited: {error}"
+        ) from error

@@ -91,8 +91,8 @@ class SparkLane(ThreadedLane):
             self._shared = broadcast(self._context, self._work.objective)
         except PicklingError as error:
             raise ObjectiveError(
-                f"shared_data must return a picklable value, because it is sent to executors, but: {error}; "
-                "return plain data, and open files in the objective"
+                f"execution.shared_data must return a picklable value, because it is sent to executors, but: "
+                f"{error}; return plain data, and open files in the objective"
             ) from error
         self._prepared = self._one_task.mapPartitions(partial(evaluate_from_property, self._shared))
         self._prepared.id()  # creates the RDD in the JVM once, before the threads of trials need it

@@ -196,7 +196,7 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
             max_evals=limit,
             parallelism=None if self._follows_cluster else self.parallelism,
             timeout=self.timeout or timeout,
-            loss_threshold=self.loss_threshold if loss_threshold is None else loss_threshold,
+            limits={"loss_threshold": self.loss_threshold if loss_threshold is None else loss_threshold},
             seed=given_seed(generator),
         )
         # The next fmin with the same generator goes on with its seeds, also after points without one.

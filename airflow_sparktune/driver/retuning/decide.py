@@ -15,7 +15,8 @@ from airflow_sparktune.driver.retuning.guardrails import broken_guardrail
 from airflow_sparktune.driver.retuning.paired import Paired, dropped_after, noise_free, refuse_mixed_signs
 from airflow_sparktune.driver.retuning.words import first_reason, kept_reason, replaced_reason
 from airflow_sparktune.errors import IncumbentBroken
-from airflow_sparktune.study.definition.rule import LEAST_REPEATS, DecisionRule
+from airflow_sparktune.study.definition.confirm import LEAST_REPEATS
+from airflow_sparktune.study.definition.rule import DecisionRule
 from airflow_sparktune.study.record.contender import Contender, residual_sd
 from airflow_sparktune.study.retuning.decision import Decision, Measured, Outcome, Standing
 

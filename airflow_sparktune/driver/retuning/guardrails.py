@@ -64,8 +64,8 @@ def require_metrics(rule: DecisionRule, metrics: Mapping[str, Any]) -> None:
             hint = f"did you mean {near[0]!r}?" if near else "return it with the loss, or drop the guardrail"
             returned = ", ".join(sorted(name for name in metrics if shape.number(metrics[name]))) or "none"
             raise ObjectiveError(
-                f"guardrails must name numbers that the objective returns, got {rail.metric!r}, but besides "
-                f"the {rule.metric.name} it returns {returned}; {hint}"
+                f"retuning.guardrails must name numbers that the objective returns, got {rail.metric!r}, but "
+                f"besides the {rule.metric.name} it returns {returned}; {hint}"
             )
 
 

@@ -26,7 +26,7 @@ def resolve_incumbent(
     """Return the incumbent that a spec asks for; the study keeps it from now on.
 
     `champion` is the current one in `champions`, and `study` this study's own address. Raises SpecError if
-    the incumbent does not fit the space and `incumbent_mismatch` is `fail`, RecordError if the record of
+    the incumbent does not fit the space and `on_mismatch` is `fail`, RecordError if the record of
     champions cannot be read.
     """
     found = _find(spec, champions, champion, study)
@@ -41,7 +41,7 @@ def resolve_incumbent(
 
 
 def _find(spec: Spec, champions: Champions | None, champion: Entry | None, study: str | None) -> Incumbent:
-    match spec.incumbent:
+    match spec.retuning.incumbent:
         case "champion" | "previous" as source:
             if champions is None:
                 raise SpecError(
@@ -60,12 +60,12 @@ def _find(spec: Spec, champions: Champions | None, champion: Entry | None, study
 
 
 def _misfit(spec: Spec, found: Incumbent, problem: str) -> Incumbent:
-    if spec.incumbent_mismatch == "fail":
+    if spec.retuning.on_mismatch == "fail":
         raise SpecError(
-            f"the incumbent must fit the space, but {problem}; widen the space, or set incumbent_mismatch to "
-            "'evaluate' or 'drop'"
+            f"the incumbent must fit the space, but {problem}; widen the space, or set retuning.on_mismatch "
+            "to 'evaluate' or 'drop'"
         )
-    dropped = spec.incumbent_mismatch == "drop"
+    dropped = spec.retuning.on_mismatch == "drop"
     log.warning(
         "the incumbent does not fit the space (%s): %s",
         problem,

@@ -10,7 +10,8 @@ from itertools import pairwise
 from statistics import fmean
 
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.definition.rule import LEAST_REPEATS, DecisionRule, Margin
+from airflow_sparktune.study.definition.confirm import LEAST_REPEATS
+from airflow_sparktune.study.definition.rule import DecisionRule, Margin
 from airflow_sparktune.study.record.contender import ROUNDING, Contender, spread
 
 # A candidate is dropped if even its one-sided 90 % upper bound is below 0.
@@ -155,6 +156,6 @@ def refuse_mixed_signs(rule: DecisionRule, contenders: Sequence[Contender]) -> N
     values = [rule.metric.shown(loss) for item in contenders for loss in item.all_losses]
     if rule.margin.relative and values and min(values) < 0 < max(values):
         raise SpecError(
-            f"replace_margin must be a number in units of the {name} if its values have both signs, got "
+            f"retuning.margin must be a number in units of the {name} if its values have both signs, got "
             f"{rule.margin.to_json()!r} with values from {min(values):.6g} to {max(values):.6g}"
         )

@@ -45,7 +45,7 @@ class RunRepeats(Protocol):
 _MEASURED = (TrialState.OK, TrialState.FAILED)
 
 
-class Retuning:
+class Retuner:
     """Retunes a study whose spec has an incumbent or a warm start; does nothing for other studies.
 
     `address` is the address of the study, None in memory. Everything resolved or decided is journalled first,
@@ -80,11 +80,11 @@ class Retuning:
 
     def search_rules(self, rules: Sequence[Rule]) -> list[Rule]:
         """Return the rules that end the search, with a share of the time reserved for the confirmation."""
-        if self._spec.incumbent is None:
+        if self._spec.retuning.incumbent is None:
             return list(rules)
         share = 1 - self._rule.confirm.timeout_share
         own = [rule.shortened(share) for rule in rules]
-        return [BrokenIncumbent(), *own] if self._spec.on_broken_incumbent == "fail" else own
+        return [BrokenIncumbent(), *own] if self._spec.retuning.on_broken == "fail" else own
 
     @property
     def search_ended(self) -> StopReason | None:
@@ -110,9 +110,9 @@ class Retuning:
     def require_incumbent(self) -> None:
         """Raise IncumbentBroken if the incumbent has failed, unless it may then be replaced."""
         failure = _failure_of(self._incumbent_trial())
-        if failure is not None and self._spec.on_broken_incumbent == "fail":
+        if failure is not None and self._spec.retuning.on_broken == "fail":
             raise IncumbentBroken(
-                f"{failure}; fix what the objective needs, or set on_broken_incumbent='replace'"
+                f"{failure}; fix what the objective needs, or set retuning.on_broken='replace'"
             )
 
     def conclude(self, reason: StopReason, repeat: RunRepeats) -> None:
@@ -121,7 +121,7 @@ class Retuning:
         `reason` is why the search ended; `repeat` runs the trials of a queue until a rule ends them.
         Raises IncumbentBroken, SpecError or ObjectiveError if no decision can be made.
         """
-        if self._spec.incumbent is not None and self._study.decision is None:
+        if self._spec.retuning.incumbent is not None and self._study.decision is None:
             decision = self._decide(reason, repeat)
             self._recorder.note(Decided, decision=decision)
         if self._champions is not None and self._address is not None:
@@ -150,10 +150,10 @@ class Retuning:
 
     def _resolve(self) -> None:
         spec = self._spec
-        if self._study.starts is not None or (spec.incumbent is None and spec.warm_start is None):
+        if self._study.starts is not None or not spec.needs_record:
             return
         incumbent = basis = None
-        if spec.incumbent is not None:
+        if spec.retuning.incumbent is not None:
             champion = self._champions.current() if self._champions else None
             incumbent = resolve_incumbent(
                 spec, self._champions, self._sampler, champion=champion, study=self._address
@@ -183,7 +183,7 @@ class Retuning:
         try:
             return decide(self._rule, confirmation.incumbent, confirmation.candidates)
         except IncumbentBroken as error:
-            if self._spec.on_broken_incumbent == "fail":
+            if self._spec.retuning.on_broken == "fail":
                 raise
             return self._choose(confirmation, str(error))
 
@@ -244,7 +244,7 @@ def _record_of(spec: Spec, address: str | None) -> Champions | None:
     """Return the task's record of champions: at the address in the spec, else beside the study."""
     if spec.champions is not None:
         return Champions(spec.champions, spec.segment)
-    if address is None or (spec.incumbent is None and spec.warm_start is None):
+    if address is None or not spec.needs_record:
         return None
     return Champions(folder_of(address), spec.segment)
 

@@ -35,7 +35,8 @@ class StartQueue(TrialQueue):
         return super().fresh(number)
 
     def _no_longer_improves(self) -> bool:
-        if self._study.spec is None or isinstance(self._study.spec.warm_start, (list, tuple)):
+        spec = self._study.spec
+        if spec is None or isinstance(spec.warm_start.points, (list, tuple)):
             return False
         best, since = math.inf, 0
         for trial in self._study.searched:

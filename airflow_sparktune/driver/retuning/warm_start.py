@@ -32,11 +32,11 @@ def warm_points(
     `study` is this study's own address. Points that do not fit the space are left out and logged. Raises
     SpecError if the address has no readable study, or if none of its points fits.
     """
-    if spec.warm_start is None:
+    if spec.warm_start.points is None:
         return []
     most = WITHOUT_MAX_EVALS
     if spec.max_evals is not None:
-        most = max(int(spec.max_evals * spec.warm_start_share), 1)
+        most = max(int(spec.max_evals * spec.warm_start.share), 1)
     offered = list(_distinct(_offered(spec, champions, study)))
     fitting, reasons = _fitting(offered, sampler)
     if reasons:
@@ -51,11 +51,11 @@ def warm_points(
 
 def _of_last_studies(spec: Spec) -> bool:
     """Return whether the points come from earlier studies of this task, whose space may have changed."""
-    return spec.warm_start == "previous" or isinstance(spec.warm_start, int)
+    return spec.warm_start.points == "previous" or isinstance(spec.warm_start.points, int)
 
 
 def _offered(spec: Spec, champions: Champions | None, study: str | None) -> Iterator[WarmPoint]:
-    match spec.warm_start:
+    match spec.warm_start.points:
         case "previous" | int() as last:
             if champions is None:
                 raise SpecError(

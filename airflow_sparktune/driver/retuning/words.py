@@ -25,7 +25,7 @@ def kept_reason(rule: DecisionRule, candidates: Sequence[Measured], *, noise: bo
         done = sum(item.n for item in candidates)
         return (
             f"the timeout cut the confirmation off after {done} repeats of {len(candidates)} candidates; "
-            "the next run needs a longer timeout or a larger confirm.timeout_share"
+            "the next run needs a longer timeout or a larger retuning.confirm.timeout_share"
         )
     measured = [item for item in candidates if item.difference is not None]
     if not measured:

@@ -7,16 +7,19 @@ checked here, with the code that checks all values when the task runs. Nothing i
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_sparktune.errors import SparktuneError, SpecError
+from airflow_sparktune.errors import SparktuneError
+from airflow_sparktune.orchestrator.arguments import GROUPS
 from airflow_sparktune.orchestrator.checks.lookup import check_named
 from airflow_sparktune.orchestrator.deploy.user_code import REFERENCES, is_reference, module_reference
 from airflow_sparktune.orchestrator.task_study import folders_of, storage_root
-from airflow_sparktune.study.definition import ARGUMENTS
+from airflow_sparktune.study.definition import KEYS
+from airflow_sparktune.study.definition.field import Check
+from airflow_sparktune.study.definition.group import declarations
 from airflow_sparktune.study.journal.bounds import require_small
 from airflow_sparktune.study.json_values import scalar
 from airflow_sparktune.study.record.keep import Keep
@@ -27,23 +30,11 @@ if TYPE_CHECKING:
 
 # Text without a character that marks a template, also in a DAG with marks of its own.
 _PLAIN = re.compile(r"[\w\s.,:;/=()+%@'\"-]*")
-_CHOICES = {
-    "log_level": ("trials", "spark"),
-    "on_no_improvement": ("keep", "skip", "fail"),
-    "xcom_return": ("params", "summary"),
-}
 _CHECKS = {
-    **{item.name: item.check for item in ARGUMENTS},
+    **{item.name: item.check for item in KEYS if item.name not in GROUPS},
     "keep_studies": Keep.of,
     "storage": lambda _, value: storage_root(value),
 }
-
-
-def check_choices(operator: BaseOperator) -> None:
-    """Check the arguments that are not templated; raises SpecError."""
-    for name, words in _CHOICES.items():
-        if getattr(operator, name) not in words:
-            raise SpecError(f"{name} must be one of {', '.join(words)}, got {getattr(operator, name)!r}")
 
 
 def check_literals(operator: BaseOperator) -> None:
@@ -56,13 +47,23 @@ def check_literals(operator: BaseOperator) -> None:
     dag = operator.get_dag()
     bases = folders_of(Path(dag.fileloc)) if dag is not None else ()
     try:
-        check_choices(operator)
-        for name, check in _CHECKS.items():
-            value = getattr(operator, name)
+        for name, check, value in _arguments(operator):
             if value is not None and _is_literal(value, files=operator.template_ext):
                 _check(name, check, value, bases)
     except SparktuneError as error:
         raise type(error)(f"task {operator.task_id!r}: {error}") from None
+
+
+def _arguments(operator: BaseOperator) -> Iterator[tuple[str, Check, Any]]:
+    """Yield each argument, and each key of a group, with its check."""
+    for name, check in _CHECKS.items():
+        yield name, check, getattr(operator, name)
+    for name, group in GROUPS.items():
+        value = getattr(operator, name)
+        if isinstance(value, dict) or _is_literal(value, files=operator.template_ext):
+            given = group.keys(name, value if value is not None else {})
+            for item in declarations(group):
+                yield f"{name}.{item.name}", item.check, given.get(item.name)
 
 
 def _check(name: str, check: Any, value: Any, bases: Sequence[Path]) -> None:

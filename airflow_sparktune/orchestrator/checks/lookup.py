@@ -142,12 +142,12 @@ def _check_signature(argument: str, reference: str, node: ast.AST | None, named:
     if argument == "objective":
         for kwargs in _all_kwargs(named):
             extras_wanted(reference, signature, given=kwargs)
-    elif argument == "shared_data":
+    elif argument == "execution.shared_data":
         try:
             signature.bind()
         except TypeError as error:
             raise ObjectiveError(
-                f"shared_data {reference!r} must be a function without arguments, got {error} for "
+                f"{argument} {reference!r} must be a function without arguments, got {error} for "
                 f"{reference}{signature}"
             ) from None
 
@@ -156,7 +156,7 @@ def _all_kwargs(named: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
     """Yield the arguments of the objective in the search, and in a confirmation that has its own."""
     search = _object(named.get("objective_kwargs"))
     yield search
-    if own := _object(_object(named.get("confirm")).get("objective_kwargs")):
+    if own := _object(_object(named.get("retuning.confirm")).get("objective_kwargs")):
         yield {**search, **own}
 
 

@@ -138,7 +138,8 @@ class ChildProcess:
 
     def _environment(self, job: Job, files: SubmitFiles, conf: Mapping[str, str]) -> dict[str, str]:
         environment = dict(self._target.install.environment)
-        on_executors = job.spec is not None and job.spec.run_trials_on is RunTrialsOn.EXECUTORS
+        spec = job.spec
+        on_executors = spec is not None and spec.execution.run_trials_on is RunTrialsOn.EXECUTORS
         quick = QUICK_START if on_executors and not _chooses_collector(conf) else ()
         environment["SPARK_SUBMIT_OPTS"] = _jvm_options(files, quick, quiet=job.quiet)
         if self._local:

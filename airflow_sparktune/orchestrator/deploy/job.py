@@ -17,10 +17,10 @@ from airflow_sparktune.study.storage import without_connection
 class Job:
     """The work of a driver for the study at `address`: a spec with the code it names, or a user's script.
 
-    `script` is the program and its arguments; `retuning` are the retuning fields for it (see
-    study.definition.file). With `quiet`, Spark's log goes to a file, and only its warnings to the output.
-    `open_ui` makes the Spark UI of a local master reachable from other machines. `warm_start` is the address
-    of the study that gives starting points, as this process opens it.
+    `script` is the program and its arguments; `retuning` are the fields that the operator sets in its spec.
+    With `quiet`, Spark's log goes to a file, and only its warnings to the output. `open_ui` makes the Spark
+    UI of a local master reachable from other machines. `warm_start` is the address of the study that gives
+    starting points, as this process opens it.
     """
 
     address: str

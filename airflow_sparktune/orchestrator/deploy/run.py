@@ -13,7 +13,6 @@ from airflow_sparktune.orchestrator.deploy.launcher import Launcher
 from airflow_sparktune.orchestrator.deploy.work_folder import work_folder
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.definition.file import write_retuning, write_spec
-from airflow_sparktune.study.definition.retuning import FIELDS
 from airflow_sparktune.study.journal.events import Closed
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.record.earlier import earlier_study
@@ -84,8 +83,7 @@ def _asked(job: Job, before: Study) -> Spec | None:
     """Return the spec of a job; that of a script is the journal's, with the job's retuning fields."""
     if job.spec is not None or before.spec is None:
         return job.spec
-    kept = {name: value for name, value in before.spec.to_json().items() if name not in FIELDS}
-    return Spec.from_json({**kept, **job.retuning})
+    return before.spec.with_script_fields(job.retuning)
 
 
 def result_of(

@@ -13,8 +13,8 @@ from typing import Any, TypeGuard
 from airflow_sparktune.errors import ObjectiveError, SpecError
 from airflow_sparktune.study.definition.checks import OPTUNA
 
-# The arguments of a spec that may refer to user code.
-REFERENCES = ("objective", "space", "shared_data", "algo")
+# The fields of a spec that may refer to user code.
+REFERENCES = ("objective", "space", "execution.shared_data", "algo")
 # Folders of installed libraries, which may be beside a DAG file that is installed too.
 INSTALLED = ("site-packages", "dist-packages")
 
@@ -36,7 +36,7 @@ class UserCode:
 
 
 def gather_code(given: Mapping[str, Any], *, bases: Sequence[Path]) -> tuple[dict[str, Any], UserCode | None]:
-    """Return a spec's arguments with each reference as `module:name`, and the code to ship for them.
+    """Return a spec's fields with each reference as `module:name`, and the code to ship for them.
 
     `path/to/file.py:name` ships that file. `package.module:name` ships the top-level module or package from
     the first of `bases` that contains it. The modules in `bases` that shipped code imports are shipped too. A

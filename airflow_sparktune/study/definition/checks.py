@@ -179,6 +179,17 @@ def flag(name: str, value: Any) -> bool:
     raise SpecError(f"{name} must be True or False, got {shown(value)}")
 
 
+def one_of(*words: str) -> Callable[[str, Any], str]:
+    """Return a check for one of `words`."""
+
+    def check(name: str, value: Any) -> str:
+        if value not in words:
+            raise SpecError(f"{name} must be one of {', '.join(words)}, got {shown(value)}")
+        return str(value)
+
+    return check
+
+
 def text(name: str, value: Any) -> str:
     """Require text."""
     if isinstance(value, str):

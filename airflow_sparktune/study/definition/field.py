@@ -15,7 +15,9 @@ class SpecField:
 
     `check(name, value)` returns the checked value or raises SpecError. `takes` describes the expected value,
     and `doc` its meaning (Markdown). With `identity`, another value means another study. With `bounds`, the
-    field alone can end a study. An `internal` field is not an argument for users.
+    field alone can end a study. A `script` field can also be set for a script, which builds its own spec. An
+    `internal` field is not an argument for users. `flat` is the key of a grouped field in journals that were
+    written before there were groups.
     """
 
     name: str
@@ -26,12 +28,18 @@ class SpecField:
     example: str
     identity: bool
     bounds: bool
+    script: bool
     internal: bool
+    flat: str
 
     @property
     def required(self) -> bool:
         """Return whether a spec must set the field."""
         return self.default is MISSING
+
+    def within(self, group: str) -> SpecField:
+        """Return the field under its name in a group: `limits.no_progress`."""
+        return replace(self, name=f"{group}.{self.name}", flat=self.flat or self.name)
 
 
 def declared(
@@ -43,9 +51,11 @@ def declared(
     example: str = "",
     identity: bool = False,
     bounds: bool = False,
+    script: bool = False,
     internal: bool = False,
+    flat: str = "",
 ) -> Any:
-    """Return a dataclass field of Spec with its declaration (see SpecField).
+    """Return a dataclass field with its declaration (see SpecField).
 
     `default` is the value of an unset field; a callable is used as a factory. Without a default the field is
     required.
@@ -60,7 +70,9 @@ def declared(
         example=example,
         identity=identity,
         bounds=bounds,
+        script=script,
         internal=internal,
+        flat=flat,
     )
     metadata = {_KEY: declaration}
     return (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow_sparktune.errors import SpecError, StorageError
@@ -18,7 +18,7 @@ from airflow_sparktune.study.journal.decode import decoded
 from airflow_sparktune.study.storage import Storage, open_storage
 
 NAME = "spec.json"
-# The retuning fields for a script, which builds its own spec. They are plain data and name no code.
+# The fields, by name, that the operator sets for a script, which builds its own spec.
 RETUNING = "retuning.json"
 
 
@@ -47,30 +47,30 @@ def read_spec(storage: Storage, address: str, *, sha256: str) -> Spec:
             f"{NAME} at {address} must be the one that was submitted (SHA-256 {sha256[:12]}...), got another "
             f"({found[:12]}...); nothing of it was run. Submit again, and check who may write to that folder"
         )
-    return _read(data, NAME)
+    return _read(data, NAME, Spec.from_json)
 
 
 def write_retuning(address: str, fields: Mapping[str, Any]) -> None:
-    """Write the retuning fields for a script's spec into the study folder."""
+    """Write the fields for a script's spec into the study folder."""
     open_storage(address).write(RETUNING, json.dumps(fields, indent=2).encode())
 
 
 def with_retuning(spec: Spec, storage: Storage) -> Spec:
-    """Return a script's spec with the retuning fields that were submitted with it, if any."""
+    """Return a script's spec with the fields that were submitted with it, if any."""
     try:
         data = storage.read(RETUNING)
     except FileNotFoundError:
         return spec
-    return _read(data, RETUNING, known=spec.to_json())
+    return _read(data, RETUNING, spec.with_script_fields)
 
 
-def _read(data: bytes, name: str, *, known: Mapping[str, Any] | None = None) -> Spec:
-    """Return the spec from the fields of a file and those that are `known`; raises SpecError."""
+def _read(data: bytes, name: str, spec_of: Callable[[Mapping[str, Any]], Spec]) -> Spec:
+    """Return the spec made of the fields in a file; raises SpecError."""
     try:
         fields = decoded(data)
         if not shape.group(fields):
             raise ValueError("no object")
-        return Spec.from_json({**(known or {}), **fields})
+        return spec_of(fields)
     except SpecError:
         raise
     except (ValueError, TypeError, LookupError) as error:

@@ -1,24 +1,23 @@
-"""The checks of the spec fields for retuning."""
+"""Retuning: the configuration in production, and the rule for replacing it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.definition import checks
+from airflow_sparktune.study.definition.confirm import Confirm
+from airflow_sparktune.study.definition.field import declared
+from airflow_sparktune.study.definition.group import Group
 from airflow_sparktune.study.definition.rule import Guardrail, Margin
-from airflow_sparktune.study.json_values import plain, scalar, shown
+from airflow_sparktune.study.json_values import plain, shown
 
-# The fields that can also be set for a script, which builds its own spec.
-FIELDS = (
-    "incumbent", "incumbent_mismatch", "on_broken_incumbent", "confirm", "replace_margin", "guardrails",
-    "promote", "segment", "warm_start", "warm_start_share", "budget_slot_hours",
-)  # fmt: skip
 CHAMPION, PREVIOUS = "champion", "previous"
 
 
-def incumbent(name: str, value: Any) -> str | dict[str, Any]:
+def _incumbent(name: str, value: Any) -> str | dict[str, Any]:
     """Require 'champion', 'previous' or the params of the incumbent."""
     checks.not_quoted(name, value)
     if value in (CHAMPION, PREVIOUS):
@@ -32,42 +31,86 @@ def incumbent(name: str, value: Any) -> str | dict[str, Any]:
     return params
 
 
-def margin(name: str, value: Any) -> float | str:
+def _margin(name: str, value: Any) -> float | str:
     """Require a difference of losses, or a percentage."""
     return Margin.parse(name, value).to_json()
 
 
-def guardrails(name: str, value: Any) -> dict[str, Any]:
+def _guardrails(name: str, value: Any) -> dict[str, Any]:
     """Require limits on other metrics, by the name of the metric."""
     checks.not_quoted(name, value)
     return {rail.metric: rail.to_json() for rail in Guardrail.parse_all(name, value)}
 
 
-def warm_start(name: str, value: Any) -> str | int | list[dict[str, Any]]:
-    """Require earlier studies or params as starting points of the search."""
-    checks.not_quoted(name, value)
-    value = scalar(value)
-    match value:
-        case str() if value.isdecimal():
-            return checks.whole(1, "it is the number of earlier studies that give points")(name, value)
-        case str() if value == PREVIOUS or "/" in value:
-            return value
-        case int() if not isinstance(value, bool):
-            return checks.whole(1, "it is the number of earlier studies that give points")(name, value)
-        case Sequence() if not isinstance(value, str):
-            return checks.points(name, value)
-    raise SpecError(
-        f"{name} must be 'previous', a number of earlier studies, a study's address or a list of params, "
-        f"got {shown(value)}"
+@dataclass(frozen=True, kw_only=True)
+class Retuning(Group):
+    """What a study compares with, and when it replaces that.
+
+    >>> Retuning.parse("retuning", {"incumbent": "champion", "confirm": 8, "margin": "2%"}).confirm.repeats
+    8
+    """
+
+    incumbent: str | Mapping[str, Any] | None = declared(
+        _incumbent,
+        takes="object, champion or previous",
+        doc="The configuration in production, which is measured again on today's data: the `champion` on "
+        "record, the winner of the `previous` study, or its params. The study decides whether to replace it.",
+        default=None,
+        example="champion",
+        script=True,
     )
-
-
-def one_of(*words: str) -> Callable[[str, Any], str]:
-    """Return a check for one of `words`."""
-
-    def check(name: str, value: Any) -> str:
-        if value not in words:
-            raise SpecError(f"{name} must be one of {', '.join(words)}, got {shown(value)}")
-        return str(value)
-
-    return check
+    confirm: Confirm | None = declared(
+        Confirm.parse,
+        takes="count or object",
+        doc="How candidates are confirmed against the incumbent: a number of repeats, or an object with "
+        "`top` (3, up to 20), `repeats` (5, from 3 to 100), `confidence` (0.95), `objective_kwargs` (a "
+        "hold-out) and `timeout_share` (0.25).",
+        default=None,
+        example="8",
+        script=True,
+    )
+    margin: float | str = declared(
+        _margin,
+        takes="number or percentage",
+        doc="The least improvement over the incumbent that a candidate needs: in units of the loss or score, "
+        "or a share of the incumbent's such as `2%`.",
+        default=0.0,
+        example="2%",
+        script=True,
+        flat="replace_margin",
+    )
+    guardrails: Mapping[str, Any] = declared(
+        _guardrails,
+        takes="object",
+        doc="Limits on the winner's loss or score, or on other metrics that the objective returns: for the "
+        "mean over the repeats `max`, `min`, `max_drop` and `max_rise` (relative to the incumbent; a number "
+        "or a percentage), for every repeat `each_max` and `each_min`.",
+        default=dict,
+        example='{"latency_ms": {"max": 50}, "recall": {"max_drop": "1%"}}',
+        script=True,
+    )
+    promote: str = declared(
+        checks.one_of("decision", "manual"),
+        takes="decision or manual",
+        doc="When a winner becomes the champion on record: with the `decision`, or when `promote_champion` "
+        "is called (`manual`).",
+        default="decision",
+        script=True,
+    )
+    on_mismatch: str = declared(
+        checks.one_of("evaluate", "drop", "fail"),
+        takes="evaluate, drop or fail",
+        doc="What to do if the incumbent no longer fits the space: evaluate it as it is, drop it, or fail "
+        "the study.",
+        default="evaluate",
+        script=True,
+        flat="incumbent_mismatch",
+    )
+    on_broken: str = declared(
+        checks.one_of("fail", "replace"),
+        takes="fail or replace",
+        doc="What to do if the incumbent fails on today's data: fail the study, or replace the incumbent.",
+        default="fail",
+        script=True,
+        flat="on_broken_incumbent",
+    )

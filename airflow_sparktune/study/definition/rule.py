@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.definition import checks
+from airflow_sparktune.study.definition.confirm import Confirm
 from airflow_sparktune.study.metric import LARGEST_LOSS, Metric
-
-# With fewer pairs, the standard deviation is too uncertain to be useful.
-LEAST_REPEATS = 3
-MOST_REPEATS, MOST_CANDIDATES = 100, 20
 
 _PERCENT = re.compile(r"\s*(?P<number>(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?)\s*%\s*", re.IGNORECASE)
 
@@ -22,7 +19,7 @@ _PERCENT = re.compile(r"\s*(?P<number>(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?)\s*%\s*", 
 class Margin:
     """The least difference that matters, in units of the loss or as a share of the incumbent's value.
 
-    >>> Margin.parse("replace_margin", "2%").of(-0.5), Margin.parse("replace_margin", 0.001).of(7.0)
+    >>> Margin.parse("margin", "2%").of(-0.5), Margin.parse("margin", 0.001).of(7.0)
     (0.01, 0.001)
     """
 
@@ -47,40 +44,6 @@ class Margin:
 
     def to_json(self) -> float | str:
         return f"{self.amount * 100:.12g}%" if self.relative else self.amount
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Confirm:
-    """How the best trials of the search are confirmed.
-
-    The `top` best trials and the incumbent run `repeats` more times each, with the same new seeds. A
-    candidate passes a one-sided test whose error over all candidates is 1 - `confidence`. `objective_kwargs`
-    override those of the search, e.g. for hold-out data. `timeout_share` of the timeout is reserved for the
-    confirmation.
-
-    >>> Confirm.parse("confirm", 8)
-    Confirm(top=3, repeats=8, confidence=0.95, objective_kwargs={}, timeout_share=0.25)
-    """
-
-    top: int = 3
-    repeats: int = 5
-    confidence: float = 0.95
-    objective_kwargs: Mapping[str, Any] = field(default_factory=dict)
-    timeout_share: float = 0.25
-
-    @classmethod
-    def parse(cls, name: str, value: Any) -> Confirm:
-        """Return the settings for a number of repeats or an object of fields; raises SpecError."""
-        checks.not_quoted(name, value)
-        if isinstance(value, cls):
-            return value
-        given: Any = value if isinstance(value, Mapping) else {"repeats": value}
-        known = [item.name for item in fields(cls)]
-        for key in given:
-            if key not in known:
-                raise SpecError(f"{name} must have known keys only, got {key!r}; they are {', '.join(known)}")
-        checked = {key: _CONFIRM[key](f"{name}.{key}", item) for key, item in given.items()}
-        return cls(**checked)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,25 +105,6 @@ class DecisionRule:
     metric: Metric = field(default_factory=Metric)
 
 
-_CONFIRM: Mapping[str, Any] = {
-    "top": checks.whole(
-        1, "the more candidates, the more evidence each of them needs", maximum=MOST_CANDIDATES
-    ),
-    "repeats": checks.whole(
-        LEAST_REPEATS,
-        "fewer cannot distinguish a difference from noise, more find differences too small to matter",
-        maximum=MOST_REPEATS,
-    ),
-    "confidence": checks.bounded(
-        "lie between 0.5 and 0.9999",
-        lambda found: 0.5 <= found <= 0.9999,
-        "with less, a worse candidate may win",
-    ),
-    "objective_kwargs": checks.arguments,
-    "timeout_share": checks.bounded(
-        "lie between 0 and 1", lambda found: 0 < found < 1, "it is the part of the timeout for the repeats"
-    ),
-}
 _BOUNDS: Mapping[str, Any] = {
     "max": checks.finite,
     "min": checks.finite,

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from math import floor
+from operator import attrgetter
 from typing import Any
 
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.definition import checks, retuning
-from airflow_sparktune.study.definition.checks import RunTrialsOn
+from airflow_sparktune.study.definition import checks
 from airflow_sparktune.study.definition.combinations import check_combinations, check_points
-from airflow_sparktune.study.definition.field import SpecField, declaration_of, declared
-from airflow_sparktune.study.definition.rule import Confirm, DecisionRule, Guardrail, Margin
+from airflow_sparktune.study.definition.confirm import Confirm
+from airflow_sparktune.study.definition.execution import Execution
+from airflow_sparktune.study.definition.field import SpecField, declared
+from airflow_sparktune.study.definition.group import (
+    Group,
+    check_fields,
+    declarations,
+    nested,
+    require_known,
+)
+from airflow_sparktune.study.definition.limits import Limits
+from airflow_sparktune.study.definition.retuning import Retuning
+from airflow_sparktune.study.definition.rule import DecisionRule, Guardrail, Margin
 from airflow_sparktune.study.definition.texts import texts
+from airflow_sparktune.study.definition.warm_start import WarmStart
 from airflow_sparktune.study.metric import Metric
 
 # Tolerance of rounding: 0.29 * 100 is 28.999999999999996.
@@ -27,11 +38,12 @@ class Spec:
     """The objective, the search space and the limits of a study.
 
     Build it with `Spec.of`, which accepts and checks values as people write them (text from a template, a
-    timedelta). Times are in seconds. Each field is declared once, with its check, meaning and identity.
+    timedelta). Times are in seconds. What few studies set is in groups. Each field is declared once, with its
+    check, meaning and identity.
 
     >>> spec = Spec.of(objective="churn.train:loss", space={"lr": {"uniform": [0, 1]}}, max_evals="20")
-    >>> spec.max_evals, Spec.from_json(spec.to_json()) == spec
-    (20, True)
+    >>> spec.max_evals, spec.limits.max_trial_retries, Spec.from_json(spec.to_json()) == spec
+    (20, 2, True)
     """
 
     objective: str = declared(
@@ -52,8 +64,8 @@ class Spec:
     max_evals: int | None = declared(
         checks.whole(1, "it is the number of trials to finish"),
         takes="count",
-        doc="The study stops when this many trials have ended. May be unset if `timeout`, "
-        "`loss_threshold`, `no_progress` or `budget_slot_hours` is set.",
+        doc="The study stops when this many trials have ended. May be unset if `timeout`, or one of "
+        "`loss_threshold`, `no_progress` and `budget_slot_hours` in `limits`, is set.",
         default=None,
         example="50",
         bounds=True,
@@ -99,74 +111,12 @@ class Spec:
         example="1800",
         bounds=True,
     )
-    trial_timeout: float | None = declared(
-        checks.seconds,
-        takes="seconds",
-        doc="A trial fails when it has run for this time; a timedelta or seconds.",
-        default=None,
-        example="60",
-    )
-    loss_threshold: float | None = declared(
-        checks.finite,
-        takes="number",
-        doc="The study stops when a trial's loss is at most this value; with `maximize`, when its score is "
-        "at least this value.",
-        default=None,
-        example="0.05",
-        bounds=True,
-    )
-    no_progress: int | None = declared(
-        checks.whole(1, "it is a number of trials; leave it unset to continue without progress"),
-        takes="count",
-        doc="The study stops after this many trials without an improvement of `min_improvement`.",
-        default=None,
-        example="20",
-        bounds=True,
-    )
-    min_improvement: float = declared(
-        checks.bounded("be at least 0", lambda found: found >= 0, "it is a difference of losses"),
-        takes="number",
-        doc="How much better a loss or score must be to count as progress for `no_progress`.",
-        default=0.0,
-        example="0.001",
-    )
-    max_failures: int | float | None = declared(
-        checks.failures,
-        takes="count or share",
-        doc="The study stops when more trials than this have failed: a count, or a share of `max_evals` "
-        "below 1.0.",
-        default=None,
-        example="0.25",
-    )
-    max_trial_retries: int = declared(
-        checks.whole(0, "it is how often a trial that lost its worker runs again"),
-        takes="count",
-        doc="How often a trial that lost its worker runs again before it counts as failed.",
-        default=2,
-    )
     seed: int | None = declared(
         checks.whole(0, "leave it unset to draw a random seed"),
         takes="count",
         doc="Makes the study repeatable. Unset: drawn once, then read from the journal.",
         default=None,
         example="7",
-        identity=True,
-    )
-    run_trials_on: RunTrialsOn = declared(
-        checks.run_trials_on,
-        takes="executors or driver",
-        doc="`executors` for models that train on one machine, `driver` for trials that use the whole "
-        "cluster themselves (Spark MLlib).",
-        default=RunTrialsOn.EXECUTORS,
-        identity=True,
-    )
-    shared_data: str | None = declared(
-        checks.reference,
-        takes="module:function",
-        doc="A function that the driver calls once. An objective gets its value in the parameter "
-        "`shared_data`.",
-        default=None,
-        example="churn.data:load",
         identity=True,
     )
     points_to_evaluate: Sequence[Mapping[str, Any]] = declared(
@@ -176,79 +126,6 @@ class Spec:
         default=list,
         example='[{"lr": 0.1}]',
     )
-    warm_start: str | int | Sequence[Mapping[str, Any]] | None = declared(
-        retuning.warm_start,
-        takes="previous, count, address or list",
-        doc="Points to start the search with, best first: those of the `previous` study of this task and "
-        "segment, of a number of its last studies, of the study at an address, or a list of params. They "
-        "run again on today's data, and `tpe` also searches near the best of them.",
-        default=None,
-        example="previous",
-    )
-    warm_start_share: float = declared(
-        checks.bounded(
-            "be a share above 0 and at most 1",
-            lambda found: 0 < found <= 1,
-            "leave warm_start unset to start without points",
-        ),
-        takes="share",
-        doc="The largest share of `max_evals` that points of `warm_start` take.",
-        default=0.25,
-    )
-    incumbent: str | Mapping[str, Any] | None = declared(
-        retuning.incumbent,
-        takes="object, champion or previous",
-        doc="The configuration in production, which is measured again on today's data: the `champion` on "
-        "record, the winner of the `previous` study, or its params. The study decides whether to replace it.",
-        default=None,
-        example="champion",
-    )
-    incumbent_mismatch: str = declared(
-        retuning.one_of("evaluate", "drop", "fail"),
-        takes="evaluate, drop or fail",
-        doc="What to do if the incumbent no longer fits the space: evaluate it as it is, drop it, or fail "
-        "the study.",
-        default="evaluate",
-    )
-    on_broken_incumbent: str = declared(
-        retuning.one_of("fail", "replace"),
-        takes="fail or replace",
-        doc="What to do if the incumbent fails on today's data: fail the study, or replace the incumbent.",
-        default="fail",
-    )
-    confirm: Confirm | None = declared(
-        Confirm.parse,
-        takes="count or object",
-        doc="How candidates are confirmed against the incumbent: a number of repeats, or an object with "
-        "`top` (3, up to 20), `repeats` (5, from 3 to 100), `confidence` (0.95), `objective_kwargs` (a "
-        "hold-out) and `timeout_share` (0.25).",
-        default=None,
-        example="8",
-    )
-    replace_margin: float | str = declared(
-        retuning.margin,
-        takes="number or percentage",
-        doc="The least improvement over the incumbent that a candidate needs: in units of the loss or score, "
-        "or a share of the incumbent's such as `2%`.",
-        default=0.0,
-        example="2%",
-    )
-    guardrails: Mapping[str, Any] = declared(
-        retuning.guardrails,
-        takes="object",
-        doc="Limits on the winner's loss or score, or on other metrics that the objective returns: for the "
-        "mean over the repeats `max`, `min`, `max_drop` and `max_rise` (relative to the incumbent; a number "
-        "or a percentage), for every repeat `each_max` and `each_min`.",
-        default=dict,
-        example='{"latency_ms": {"max": 50}, "recall": {"max_drop": "1%"}}',
-    )
-    promote: str = declared(
-        retuning.one_of("decision", "manual"),
-        takes="decision or manual",
-        doc="When a winner becomes the champion on record: with the `decision`, or when `promote_champion` "
-        "is called (`manual`).",
-        default="decision",
-    )
     segment: str | None = declared(
         checks.text,
         takes="text",
@@ -256,27 +133,22 @@ class Spec:
         "in a mapped task: a digest of its mapped arguments.",
         default=None,
         example="fr",
+        script=True,
     )
-    budget_slot_hours: float | None = declared(
-        checks.bounded("be above 0", lambda found: found > 0, "leave it unset to have no limit"),
-        takes="hours",
-        doc="The study stops when the slots that it has reserved have cost this much, idle ones included.",
-        default=None,
-        example="4",
-        bounds=True,
+    limits: Limits = declared(
+        Limits.parse, takes="object", doc="Limits besides `max_evals` and `timeout`.", default=Limits
     )
-    fresh_workers: bool = declared(
-        checks.flag,
-        takes="flag",
-        doc="Run each trial in a new Python process.",
-        default=False,
+    retuning: Retuning = declared(
+        Retuning.parse, takes="object", doc="The incumbent, and the rule for replacing it.", default=Retuning
     )
-    storage_grace: float = declared(
-        checks.seconds,
-        takes="seconds",
-        doc="How long the study continues while its storage does not respond; results wait in the driver's "
-        "memory. A timedelta or seconds.",
-        default=600.0,
+    warm_start: WarmStart = declared(
+        WarmStart.parse,
+        takes="object, or its points",
+        doc="Points of earlier studies to start with.",
+        default=WarmStart,
+    )
+    execution: Execution = declared(
+        Execution.parse, takes="object", doc="How the driver and the trials run.", default=Execution
     )
     champions: str | None = declared(
         checks.text,
@@ -308,7 +180,7 @@ class Spec:
         At least one field must end the study, and the space must have the given points.
         """
         spec = cls.unbounded(**given)
-        if all(getattr(spec, name) is None for name in _BOUNDS):
+        if all(spec.value(name) is None for name in _BOUNDS):
             raise SpecError(
                 f"a spec must have one of {', '.join(_BOUNDS)}, got none, so the study would never end; "
                 "add max_evals: 50"
@@ -319,44 +191,63 @@ class Spec:
     @classmethod
     def unbounded(cls, **given: Any) -> Spec:
         """Return a spec as `of` does, but without requiring a limit: a script may have its own rule."""
-        unknown = sorted(set(given) - set(_NAMES))
-        if unknown:
-            near = difflib.get_close_matches(unknown[0], _NAMES, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(_NAMES)}"
-            raise SpecError(f"a spec must have known keys only, got {unknown[0]!r}; {hint}")
-        for item in FIELDS:
+        require_known("a spec", given, _NAMES, elsewhere=_IN_GROUPS)
+        for item in _DECLARED:
             if item.required and given.get(item.name) is None:
                 raise SpecError(f"a spec must have {item.name}, got none; add {item.name}: {item.example}")
-        checked = {
-            item.name: item.check(item.name, given[item.name])
-            for item in FIELDS
-            if given.get(item.name) is not None
-        }
-        spec = cls(**checked)
+        spec = cls(**check_fields(_DECLARED, given))
         check_combinations(spec)
         return spec
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Spec:
-        """Return the spec that `to_json` wrote; unknown keys of later versions are ignored."""
-        return cls.unbounded(**{name: data[name] for name in _NAMES if name in data})
+        """Return the spec that `to_json` wrote; unknown keys of later versions are ignored.
+
+        Reads also the keys of journals that were written before there were groups.
+        """
+        found = dict[str, Any]()
+        for item in FIELDS:
+            group, _, key = item.name.rpartition(".")
+            inside = data.get(group) if group else data
+            found[item.name] = inside.get(key) if isinstance(inside, Mapping) else data.get(item.flat)
+        return cls.unbounded(**nested(found))
 
     def to_json(self) -> dict[str, Any]:
         """Return the spec as plain JSON, with all fields."""
-        return {**asdict(self), "run_trials_on": self.run_trials_on.value}
+        return nested(self.values())
+
+    def values(self) -> dict[str, Any]:
+        """Return the spec as plain JSON by the names of its fields, such as `limits.no_progress`."""
+        found = asdict(self)
+        flat = {
+            item.name: found[group][key] if group else found[key]
+            for item in FIELDS
+            for group, _, key in [item.name.rpartition(".")]
+        }
+        return {**flat, "execution.run_trials_on": self.execution.run_trials_on.value}
+
+    def value(self, name: str) -> Any:
+        """Return the value of a field by its name, such as `limits.no_progress`."""
+        return attrgetter(name)(self)
+
+    def with_script_fields(self, given: Mapping[str, Any]) -> Spec:
+        """Return a script's spec with the fields, by name, that the operator sets for it."""
+        own = {name: value for name, value in self.values().items() if name not in SCRIPT}
+        return Spec.from_json(nested({**own, **given}))
 
     @property
     def failures_allowed(self) -> int | None:
         """Return the number of trials that may fail: `max_failures` as a count, None for no limit.
 
-        >>> space = {"x": {"uniform": [0, 1]}}
-        >>> Spec.of(objective="m:f", space=space, max_evals=100, max_failures=0.29).failures_allowed
+        >>> given = {"objective": "m:f", "space": {"x": {"uniform": [0, 1]}}, "max_evals": 100}
+        >>> Spec.of(**given, limits={"max_failures": 0.29}).failures_allowed
         29
         """
-        if isinstance(self.max_failures, float):
+        most = self.limits.max_failures
+        if isinstance(most, float):
             # For the type checker: check_combinations rejects a share without max_evals.
-            return None if self.max_evals is None else floor(self.max_failures * self.max_evals + _DUST)
-        return self.max_failures
+            return None if self.max_evals is None else floor(most * self.max_evals + _DUST)
+        return most
 
     @property
     def identity(self) -> str:
@@ -366,7 +257,7 @@ class Spec:
         >>> old.identity == Spec.of(**{**old.to_json(), "max_evals": 9}).identity
         True
         """
-        values = texts(self.to_json())
+        values = texts(self.values())
         parts = "\n".join(values[name] for name in IDENTITY)
         return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
@@ -378,7 +269,7 @@ class Spec:
         >>> old.changed_identity(new)
         ("objective_kwargs['try']",)
         """
-        mine, others = texts(self.to_json()), texts(other.to_json())
+        mine, others = texts(self.values()), texts(other.values())
         changed = [name for name in IDENTITY if mine[name] != others[name]]
         if "seed" in changed and None in (self.seed, other.seed):
             changed.remove("seed")
@@ -393,11 +284,16 @@ class Spec:
     def rule(self) -> DecisionRule:
         """Return the rule for deciding whether to replace the incumbent."""
         return DecisionRule(
-            confirm=self.confirm or Confirm(),
-            margin=Margin.parse("replace_margin", self.replace_margin),
-            guardrails=Guardrail.parse_all("guardrails", self.guardrails),
+            confirm=self.retuning.confirm or Confirm(),
+            margin=Margin.parse("retuning.margin", self.retuning.margin),
+            guardrails=Guardrail.parse_all("retuning.guardrails", self.retuning.guardrails),
             metric=self.metric,
         )
+
+    @property
+    def needs_record(self) -> bool:
+        """Return whether the study has an incumbent, or starts with points of earlier studies."""
+        return self.retuning.incumbent is not None or self.warm_start.points is not None
 
     @property
     def metric(self) -> Metric:
@@ -405,10 +301,45 @@ class Spec:
         return Metric.of(self.maximize)
 
 
-FIELDS: tuple[SpecField, ...] = tuple(map(declaration_of, fields(Spec)))
-# The fields that users set: the operator's arguments, the keys of a spec file.
+_DECLARED = declarations(Spec)
+# What a person writes: the operator's arguments, the keys of a spec file.
+KEYS: tuple[SpecField, ...] = tuple(item for item in _DECLARED if not item.internal)
+# The keys that are groups.
+GROUPS: Mapping[str, type[Group]] = {
+    item.name: type(item.default) for item in KEYS if isinstance(item.default, Group)
+}
+# All fields; those in groups are named `limits.no_progress`.
+FIELDS: tuple[SpecField, ...] = tuple(
+    leaf
+    for item in _DECLARED
+    for leaf in (
+        [each.within(item.name) for each in declarations(GROUPS[item.name])]
+        if item.name in GROUPS
+        else [item]
+    )
+)
+# The fields that users set.
 ARGUMENTS: tuple[SpecField, ...] = tuple(item for item in FIELDS if not item.internal)
 # Fields whose change makes another study. All other fields may change between attempts.
 IDENTITY: tuple[str, ...] = tuple(item.name for item in FIELDS if item.identity)
+# Fields that can also be set for a script, which builds its own spec. They are plain data and name no code.
+SCRIPT: tuple[str, ...] = tuple(item.name for item in FIELDS if item.script)
 _BOUNDS = tuple(item.name for item in FIELDS if item.bounds)
-_NAMES = tuple(item.name for item in FIELDS)
+_NAMES = tuple(item.name for item in _DECLARED)
+# A key without its group -> the field that is meant: no_progress -> limits.no_progress.
+_IN_GROUPS = {key: item.name for item in FIELDS for key in (item.name.rpartition(".")[2], item.flat) if key}
+
+
+def given_fields(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a person set, by the names of the fields; raises SpecError for a group that is none.
+
+    >>> given_fields({"seed": None, "warm_start": "previous", "limits": Limits(no_progress=5)})
+    {'warm_start.points': 'previous', 'limits.no_progress': 5}
+    """
+    found = dict[str, Any]()
+    for name, value in given.items():
+        if value is not None and name in GROUPS:
+            found |= {f"{name}.{key}": item for key, item in GROUPS[name].keys(name, value).items()}
+        elif value is not None:
+            found[name] = value
+    return found

@@ -52,7 +52,7 @@ def put_on_record(study: Study, address: str, champions: Champions, *, at: float
     cause = _name(study, address)
     facts = _facts(study, decision, address, at=at)
     basis = study.starts.basis if study.starts else None
-    waits = study.spec.promote == "manual" and decision.changes_production
+    waits = study.spec.retuning.promote == "manual" and decision.changes_production
     action = Action.PROPOSED if waits else Action.of(decision.outcome)
     try:
         return champions.add(action, cause=cause, basis=basis, **facts)
@@ -77,7 +77,7 @@ def promote(study: Study, address: str, *, at: float, by: str) -> Promotion:
     entry = refused = None
     if not decision.changes_production:
         refused = f"{decision.outcome.value}: {decision.reason}"
-    elif study.spec.promote != "manual":
+    elif study.spec.retuning.promote != "manual":
         refused = "the decision went on record with its study; promote='manual' makes it wait"
     else:
         driver_address = without_connection(address)

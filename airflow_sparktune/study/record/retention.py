@@ -173,7 +173,7 @@ def _look(address: str) -> StoredStudy | None:
     last_event = study.attempts[-1].last
     if study.has_verdict:
         return found(last_event=last_event)
-    grace_s = study.spec.storage_grace if study.spec is not None else 0.0
+    grace_s = study.spec.execution.storage_grace if study.spec is not None else 0.0
     # The driver's clock may be wrong, the storage's is another one.
     free_at = max(last_event, _written(address)) + grace_s + SILENT_S
     return found(last_event=last_event, verdict=False, free_at=free_at)

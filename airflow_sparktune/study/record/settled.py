@@ -15,8 +15,15 @@ from airflow_sparktune.study.definition.texts import texts
 from airflow_sparktune.study.stopping import StopRequested, still_ends
 from airflow_sparktune.study.study import Study
 
-_RULE = ("incumbent", "incumbent_mismatch", "on_broken_incumbent", "replace_margin", "guardrails", "segment")
-_LIMITS = (*StopRequested.fields, "max_failures")
+_RULE = (
+    "retuning.incumbent",
+    "retuning.on_mismatch",
+    "retuning.on_broken",
+    "retuning.margin",
+    "retuning.guardrails",
+    "segment",
+)
+_LIMITS = (*StopRequested.fields, "limits.max_failures")
 
 
 def refuse_another_decision(study: Study, spec: Spec) -> None:
@@ -38,7 +45,7 @@ def refuse_another_decision(study: Study, spec: Spec) -> None:
 
 def _changed_rule(old: Spec, new: Spec) -> Iterator[str]:
     mine, others = (
-        texts({**{name: getattr(spec, name) for name in _RULE}, "confirm": asdict(spec.rule.confirm)})
+        texts({**{name: spec.value(name) for name in _RULE}, "retuning.confirm": asdict(spec.rule.confirm)})
         for spec in (old, new)
     )
     return (
@@ -52,6 +59,6 @@ def _changed_limits(study: Study, old: Spec, new: Spec) -> Iterator[str]:
     if end is None or still_ends(end.reason, old, new, counted=study.finished):
         return
     for name in _LIMITS:
-        before, now = getattr(old, name), getattr(new, name)
+        before, now = old.value(name), new.value(name)
         if before != now:
             yield f"{name} changed from {before} to {now}"

@@ -45,13 +45,13 @@ class Rule:
     @classmethod
     def label(cls, spec: Spec) -> str:
         """Return the description of this reason for the log, the shell and the page."""
-        values = ", ".join(f"{getattr(spec, name)}" for name in cls.fields)
+        values = ", ".join(f"{spec.value(name)}" for name in cls.fields)
         return f"reached {cls.reason.value} ({values})"
 
     @classmethod
     def still_ends(cls, old: Spec, new: Spec, *, counted: int) -> bool:  # noqa: ARG003 - for subclasses
         """Return whether a study of `counted` trials that this rule ended under `old` ends under `new`."""
-        return all(getattr(old, name) == getattr(new, name) for name in cls.fields)
+        return all(old.value(name) == new.value(name) for name in cls.fields)
 
     @property
     def wanted(self) -> float:

@@ -16,7 +16,7 @@ class SlotHours(Rule):
     """Ends a study at a number of slot-hours that it has been charged (see Study.slots_s)."""
 
     reason = StopReason.BUDGET
-    fields = ("budget_slot_hours",)
+    fields = ("limits.budget_slot_hours",)
 
     def __init__(self, budget_s: float) -> None:
         self._budget_s = budget_s
@@ -25,11 +25,12 @@ class SlotHours(Rule):
 
     @classmethod
     def of(cls, spec: Spec) -> Self | None:
-        return None if spec.budget_slot_hours is None else cls(spec.budget_slot_hours * HOUR_S)
+        hours = spec.limits.budget_slot_hours
+        return None if hours is None else cls(hours * HOUR_S)
 
     @classmethod
     def label(cls, spec: Spec) -> str:
-        return f"used the budget of {spec.budget_slot_hours} slot-hours"
+        return f"used the budget of {spec.limits.budget_slot_hours} slot-hours"
 
     def shortened(self, share: float) -> Rule:
         return SlotHours(self._budget_s * share)

@@ -16,7 +16,7 @@ class LossThreshold(Rule):
     """Ends a study when a loss is low enough, or a score high enough."""
 
     reason = StopReason.LOSS_THRESHOLD
-    fields = ("loss_threshold",)
+    fields = ("limits.loss_threshold",)
 
     def __init__(self, threshold: float) -> None:
         self._threshold = threshold
@@ -24,7 +24,8 @@ class LossThreshold(Rule):
 
     @classmethod
     def of(cls, spec: Spec) -> Self | None:
-        return None if spec.loss_threshold is None else cls(spec.metric.loss(spec.loss_threshold))
+        threshold = spec.limits.loss_threshold
+        return None if threshold is None else cls(spec.metric.loss(threshold))
 
     def tell(self, trial: Trial) -> None:
         # The incumbent does not count: it may be below the threshold already.
@@ -39,7 +40,7 @@ class NoProgress(Rule):
     """Ends a study after a number of trials without an improvement of at least `least`."""
 
     reason = StopReason.NO_PROGRESS
-    fields = ("no_progress", "min_improvement")
+    fields = ("limits.no_progress", "limits.min_improvement")
 
     def __init__(self, trials: int, *, least: float) -> None:
         self._trials = trials
@@ -49,12 +50,13 @@ class NoProgress(Rule):
 
     @classmethod
     def of(cls, spec: Spec) -> Self | None:
-        return None if spec.no_progress is None else cls(spec.no_progress, least=spec.min_improvement)
+        limits = spec.limits
+        return None if limits.no_progress is None else cls(limits.no_progress, least=limits.min_improvement)
 
     @classmethod
     def label(cls, spec: Spec) -> str:
-        least = f" of {spec.min_improvement:g}" if spec.min_improvement else ""
-        return f"no improvement{least} in {spec.no_progress} trials"
+        least = f" of {spec.limits.min_improvement:g}" if spec.limits.min_improvement else ""
+        return f"no improvement{least} in {spec.limits.no_progress} trials"
 
     def tell(self, trial: Trial) -> None:
         if trial.origin is TrialOrigin.INCUMBENT:

@@ -19,7 +19,14 @@ class StopRequested(Rule):
 
     reason = StopReason.STOPPED
     # Raising one of these limits lets a stopped study continue.
-    fields = ("max_evals", "timeout", "budget_slot_hours", "loss_threshold", "no_progress", "min_improvement")
+    fields = (
+        "max_evals",
+        "timeout",
+        "limits.budget_slot_hours",
+        "limits.loss_threshold",
+        "limits.no_progress",
+        "limits.min_improvement",
+    )
 
     def __init__(self, asked: Callable[[], bool]) -> None:
         self._asked = asked

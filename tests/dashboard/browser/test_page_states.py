@@ -102,7 +102,7 @@ def test_a_task_without_a_study_shows_its_state(page: Page, site: str, state: st
 def test_a_study_that_maximises_shows_its_score(page: Page, site: str, address: str) -> None:
     """The journal has the score with the other sign; best is what is largest."""
     writer = Writer(address, space=SPACE)
-    writer.open(max_evals=4, maximize="accuracy", loss_threshold=0.99)
+    writer.open(max_evals=4, maximize="accuracy", limits={"loss_threshold": 0.99})
     for trial, score in zip(writer.trials(4), (0.5, 0.75, 0.625, 0.25), strict=True):
         writer.put(trial.ended(TrialState.OK, end=writer.now, run_s=1.0, loss=-score))
     writer.close()

@@ -65,7 +65,7 @@ def test_a_first_champion_is_compared_with_nothing(page: Page, site: str, weeks:
 
 def test_no_noise_is_said(page: Page, site: str, tmp_path: Path) -> None:
     weeks = Weeks(str(tmp_path / "churn" / "tune"))
-    weeks.run("w1", noisy(0.05, noise=0.0), incumbent={"x": 0.9})
+    weeks.run("w1", noisy(0.05, noise=0.0), retuning={"incumbent": {"x": 0.9}})
     page.goto(f"{site}{TASK}/runs/w1/")
 
     expect(page.locator("#decision")).to_contain_text("(5 pairs, no noise was measured)")

@@ -392,7 +392,7 @@ class TestTheTunerOnSpark:
             folder.mkdir()
         sampler = Given(lambda number: {"folder": str(folders[number]), "s": 0 if number else 60})
         slots = slots_of("sleeps", parallelism=1)
-        world.attempt(slots=slots, sampler=sampler, max_evals=2, trial_timeout=3.0)
+        world.attempt(slots=slots, sampler=sampler, max_evals=2, limits={"trial_timeout": 3.0})
         error = world.trials[0].error
         assert error is not None
         assert error.kind is FailureKind.TIMEOUT
@@ -405,13 +405,15 @@ class TestTheTunerOnSpark:
             (tmp_path / str(number)).mkdir()
         sampler = Given(lambda number: {"folder": str(tmp_path / str(number)), "s": 1.5})
         # Three rounds on two slots: the last trials wait for three seconds.
-        world.attempt(slots=slots_of("sleeps", parallelism=6), sampler=sampler, max_evals=6, trial_timeout=3)
+        world.attempt(
+            slots=slots_of("sleeps", parallelism=6), sampler=sampler, max_evals=6, limits={"trial_timeout": 3}
+        )
         assert world.numbers(TrialState.OK) == [0, 1, 2, 3, 4, 5]
 
     def test_a_repeatedly_lost_worker_is_a_failure_of_kind_lost(self, slots_of: Any) -> None:
         world = World(clock=time.monotonic)  # type: ignore[arg-type]
         sampler = Given(lambda number: {"die": number == 0})
-        world.attempt(slots=slots_of("exits"), sampler=sampler, max_evals=2, max_trial_retries=1)
+        world.attempt(slots=slots_of("exits"), sampler=sampler, max_evals=2, limits={"max_trial_retries": 1})
         error = world.trials[0].error
         assert error is not None
         assert error.kind is FailureKind.LOST

@@ -51,7 +51,7 @@ def test_the_best_passing_candidate_wins() -> None:
 )
 def test_a_gain_must_exceed_the_margin(margin: object, outcome: Outcome) -> None:
     """The margin is in units of the loss, or a share of the incumbent's loss in each repeat."""
-    rule = DecisionRule(margin=Margin.parse("replace_margin", margin))
+    rule = DecisionRule(margin=Margin.parse("margin", margin))
     assert decide(rule, around(0, 0.5), [around(1, 0.4, shift=2)]).outcome is outcome
 
 
@@ -64,15 +64,15 @@ def test_the_reason_for_kept_has_the_difference() -> None:
 
 
 def test_the_reason_for_kept_has_the_margin() -> None:
-    rule = DecisionRule(margin=Margin.parse("replace_margin", "50%"))
+    rule = DecisionRule(margin=Margin.parse("margin", "50%"))
     reason = decide(rule, around(0, 0.5), [around(1, 0.4, shift=2)]).reason
     assert "beyond the margin of 50%" in reason
 
 
 def test_a_relative_margin_is_rejected_if_losses_have_both_signs() -> None:
-    rule = DecisionRule(margin=Margin.parse("replace_margin", "2%"))
+    rule = DecisionRule(margin=Margin.parse("margin", "2%"))
     with pytest.raises(
-        SpecError, match=r"replace_margin must be a number in units of the loss.*'2%'.*-0.3.*0.5"
+        SpecError, match=r"retuning.margin must be a number in units of the loss.*'2%'.*-0.3.*0.5"
     ):
         decide(rule, around(0, 0.45), [contender(1, *([-0.3] * 5))])
 
@@ -113,7 +113,7 @@ class TestNoNoise:
         assert (decision.outcome is Outcome.REPLACED) is (scale > 0)
 
     def test_a_margin_is_compared_without_a_test_too(self) -> None:
-        rule = DecisionRule(margin=Margin.parse("replace_margin", "50%"))
+        rule = DecisionRule(margin=Margin.parse("margin", "50%"))
         decision = decide(rule, contender(0, *([0.5] * 5)), [contender(1, *([0.4] * 5), search=0.4)])
         assert decision.outcome is Outcome.KEPT
         assert decision.reason.endswith("(5 pairs, no noise was measured): no more than the margin of 50%")

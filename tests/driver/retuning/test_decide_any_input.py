@@ -47,7 +47,7 @@ def any_rule(rng: random.Random) -> DecisionRule:
     confirm = {"repeats": rng.randrange(3, 9), "confidence": rng.choice((0.5, 0.95, 0.9999))}
     return DecisionRule(
         confirm=Confirm.parse("confirm", confirm),
-        margin=Margin.parse("replace_margin", rng.choice(MARGINS)),
+        margin=Margin.parse("margin", rng.choice(MARGINS)),
         guardrails=Guardrail.parse_all("guardrails", rails if rng.random() < 0.5 else {}),
     )
 

@@ -39,7 +39,7 @@ def started(folder: Path, name: str) -> DriverProcess:
         max_evals=8,
         seed=3,
         algo="random",
-        incumbent={"x": 0.9},
+        retuning={"incumbent": {"x": 0.9}},
         champions=str(folder),
     )
     code = {"objective_of_a_retuning.py": OBJECTIVE}

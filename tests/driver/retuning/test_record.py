@@ -90,9 +90,9 @@ def test_the_first_of_two_studies_at_the_same_time_counts(tmp_path: Path) -> Non
 def test_a_kept_proposal_does_not_become_the_champion(weeks: Weeks) -> None:
     """Nobody has approved it, although the next study compares with it and keeps it."""
     champion = weeks.record().current()
-    proposed = weeks.run("w3", noisy(0.95), seed=5, promote="manual")
+    proposed = weeks.run("w3", noisy(0.95), seed=5, retuning={"promote": "manual"})
     assert weeks.actions()[-1] is Action.PROPOSED
-    kept = weeks.run("w4", noisy(0.95), seed=6, incumbent="previous")
+    kept = weeks.run("w4", noisy(0.95), seed=6, retuning={"incumbent": "previous"})
     in_force = decision_in_force(kept, weeks.address("w4"), weeks.record())
     assert kept.decision is not None
     assert (kept.decision.outcome, kept.decision.params) == (Outcome.KEPT, proposed.decision.params)  # type: ignore[union-attr]
@@ -128,7 +128,7 @@ class TestMoments:
         assert study.decision.outcome is Outcome.REPLACED
 
     def test_a_proposal_of_an_older_week_is_outdated(self, weeks: Weeks) -> None:
-        weeks.run("w44-cleared", noisy(0.95), moment=4400.0, seed=5, promote="manual")
+        weeks.run("w44-cleared", noisy(0.95), moment=4400.0, seed=5, retuning={"promote": "manual"})
         assert weeks.actions()[-1] is Action.OUTDATED
 
     def test_the_moment_is_at_most_that_of_the_first_start(self, weeks: Weeks) -> None:
@@ -264,8 +264,8 @@ def test_a_study_that_starts_over_gets_an_entry_of_its_own(weeks: Weeks, removed
 def test_an_outdated_decision_without_a_champion_keeps_the_incumbent(tmp_path: Path) -> None:
     """A task with given params has no champion yet; what is returned must not be the loser."""
     weeks, given = Weeks.within(tmp_path), {"x": 0.5}
-    weeks.run("w45", noisy(0.5), moment=4500.0, incumbent=given)
-    study = weeks.run("w44-cleared", noisy(0.95), moment=4400.0, incumbent=given, seed=4)
+    weeks.run("w45", noisy(0.5), moment=4500.0, retuning={"incumbent": given})
+    study = weeks.run("w44-cleared", noisy(0.95), moment=4400.0, retuning={"incumbent": given}, seed=4)
     assert weeks.actions() == [Action.KEPT, Action.OUTDATED]
     assert study.decision is not None
     assert study.decision.params == given

@@ -66,7 +66,7 @@ def test_a_score_is_compared_and_recorded_as_one(weeks: Weeks) -> None:
     first = weeks.run("w1", scored(0.5), maximize="auc")
     assert first.decision is not None
     assert re.search(r"has the best mean auc, (1\.99\d?|2) ±", first.decision.reason)
-    third = weeks.run("w3", scored(0.05), seed=5, maximize="auc", replace_margin="1%")
+    third = weeks.run("w3", scored(0.05), seed=5, maximize="auc", retuning={"margin": "1%"})
     assert third.decision is not None
     assert third.decision.outcome is Outcome.REPLACED
     champion = weeks.record().current()
@@ -81,7 +81,9 @@ def test_a_relative_margin_is_rejected_if_scores_have_both_signs(weeks: Weeks) -
 
     weeks.run("w1", around_zero, maximize="r2", max_evals=20)
     with pytest.raises(SpecError, match=r"in units of the r2 if its values have both signs, got '2%' with"):
-        weeks.run("w2", around_zero, maximize="r2", incumbent={"x": 0.9}, replace_margin="2%", max_evals=20)
+        weeks.run(
+            "w2", around_zero, maximize="r2", retuning={"incumbent": {"x": 0.9}, "margin": "2%"}, max_evals=20
+        )
 
 
 def test_the_incumbent_runs_first_on_todays_data(weeks: Weeks) -> None:
@@ -130,7 +132,9 @@ class TestNoisySearch:
         assert (found.best_loss, found.noise) == (study.decision.loss, None)  # type: ignore[union-attr]
 
     def test_without_an_incumbent_it_goes_on_record_with_its_expected_loss(self, weeks: Weeks) -> None:
-        study = weeks.run("w1", noisy(0.5, noise=0.3), incumbent=None, warm_start="previous", **self.NOISY)
+        study = weeks.run(
+            "w1", noisy(0.5, noise=0.3), retuning={"incumbent": None}, warm_start="previous", **self.NOISY
+        )
         assert study.recommended is not None
         (entry,) = weeks.record().history()
         assert entry.loss == study.recommended.loss == summary(study).best_loss
@@ -138,7 +142,7 @@ class TestNoisySearch:
         assert entry.reason.startswith(f"trial {study.recommended.trial} has the best expected loss;")
 
     def test_a_higher_limit_makes_another_recommendation(self, weeks: Weeks) -> None:
-        given = {"incumbent": None, "algo": "gp"}
+        given = {"retuning": {"incumbent": None}, "algo": "gp"}
         first = weeks.run("w1", noisy(0.5, noise=0.3), max_evals=30, **given)
         second = weeks.run("w1", noisy(0.5, noise=0.3), max_evals=40, **given)
         assert first.recommended is not None
@@ -150,9 +154,9 @@ class TestNoisySearch:
 def test_stopping_rules_ignore_the_incumbent(weeks: Weeks) -> None:
     """The incumbent may have reached loss_threshold already, and does not count as progress."""
     weeks.run("w1")
-    study = weeks.run("w2", noisy(0.5, noise=0.0), seed=4, loss_threshold=1.0005, max_evals=40)
+    study = weeks.run("w2", noisy(0.5, noise=0.0), seed=4, limits={"loss_threshold": 1.0005}, max_evals=40)
     assert study.finished > 1
-    patient = weeks.run("w3", noisy(0.5, noise=0.0), seed=4, no_progress=3, max_evals=40)
+    patient = weeks.run("w3", noisy(0.5, noise=0.0), seed=4, limits={"no_progress": 3}, max_evals=40)
     assert patient.closed is not None
     assert patient.closed.reason is StopReason.NO_PROGRESS
     assert patient.finished >= 4
@@ -160,12 +164,12 @@ def test_stopping_rules_ignore_the_incumbent(weeks: Weeks) -> None:
 
 def test_previous_and_given_incumbents(weeks: Weeks) -> None:
     """`previous` is the winner of the last study, even if that study had no incumbent."""
-    first = weeks.run("w1", incumbent=None)
+    first = weeks.run("w1", retuning={"incumbent": None})
     assert weeks.actions() == [Action.TUNED]
     assert first.decision is None
-    second = weeks.run("w2", incumbent="previous", seed=4)
+    second = weeks.run("w2", retuning={"incumbent": "previous"}, seed=4)
     assert second.starts.incumbent.params == first.best.params  # type: ignore[union-attr]
-    third = weeks.run("w3", incumbent={"x": 0.25}, seed=5)
+    third = weeks.run("w3", retuning={"incumbent": {"x": 0.25}}, seed=5)
     assert third.starts.incumbent.source == "given"  # type: ignore[union-attr]
     assert third.trials[0].params == {"x": 0.25}
 
@@ -182,7 +186,7 @@ def test_manual_promotion_keeps_the_old_champion(weeks: Weeks) -> None:
     """A proposal that was never promoted does not become the incumbent."""
     weeks.run("w1")
     champion = weeks.record().current()
-    study = weeks.run("w2", noisy(0.05), seed=4, promote="manual")
+    study = weeks.run("w2", noisy(0.05), seed=4, retuning={"promote": "manual"})
     assert study.decision.outcome is Outcome.REPLACED  # type: ignore[union-attr]
     assert weeks.record().current() == champion
     third = weeks.run("w3", noisy(0.05), seed=5)
@@ -214,7 +218,7 @@ class TestMismatch:
 
     def test_it_is_dropped(self, weeks: Weeks) -> None:
         weeks.run("w1")
-        study = weeks.run("w2", **self.SPACE, incumbent_mismatch="drop")
+        study = weeks.run("w2", **self.SPACE, retuning={"on_mismatch": "drop"})
         assert study.decision.outcome is Outcome.REPLACED  # type: ignore[union-attr]
         assert "no longer fits the space and was dropped" in study.decision.reason  # type: ignore[union-attr]
         assert study.trials[0].origin is TrialOrigin.SAMPLER
@@ -224,7 +228,7 @@ class TestMismatch:
         with pytest.raises(
             SpecError, match=r"the incumbent must fit the space, but params\['x'\] .* from 0 to 0.1"
         ):
-            weeks.run("w2", **self.SPACE, incumbent_mismatch="fail")
+            weeks.run("w2", **self.SPACE, retuning={"on_mismatch": "fail"})
         assert weeks.study("w2").closed.error["retryable"] is False  # type: ignore[index, union-attr]
 
 
@@ -240,7 +244,9 @@ class TestBrokenIncumbent:
 
     def test_it_is_replaced(self, weeks: Weeks) -> None:
         weeks.run("w1")
-        study = weeks.run("w2", failing(noisy(0.5), when=is_incumbent), seed=4, on_broken_incumbent="replace")
+        study = weeks.run(
+            "w2", failing(noisy(0.5), when=is_incumbent), seed=4, retuning={"on_broken": "replace"}
+        )
         assert study.decision.outcome is Outcome.REPLACED  # type: ignore[union-attr]
         assert "failed on today's data: ValueError: no such column" in study.decision.reason  # type: ignore[union-attr]
 
@@ -252,7 +258,7 @@ class TestBrokenIncumbent:
         )
         with pytest.raises(IncumbentBroken, match="of 5 repeats of it failed"):
             weeks.run("w2", play, seed=4)
-        study = weeks.run("w3", play, seed=5, on_broken_incumbent="replace")
+        study = weeks.run("w3", play, seed=5, retuning={"on_broken": "replace"})
         assert study.decision.outcome is Outcome.REPLACED  # type: ignore[union-attr]
 
 
@@ -261,7 +267,7 @@ def test_a_guardrail_needs_a_metric_of_the_objective(weeks: Weeks) -> None:
     with pytest.raises(
         ObjectiveError, match="got 'latncy', but besides the loss it returns latency; did you"
     ):
-        weeks.run("w1", noisy(0.5, latency=3.0), guardrails={"latncy": {"max": 5}}, capacity=1)
+        weeks.run("w1", noisy(0.5, latency=3.0), retuning={"guardrails": {"latncy": {"max": 5}}}, capacity=1)
     assert weeks.study("w1").finished == 1
 
 
@@ -292,15 +298,15 @@ def test_a_first_champion_satisfies_the_guardrails(weeks: Weeks) -> None:
     with pytest.raises(
         ObjectiveError, match=r"at least one candidate must .* within the guardrails, but none of 3"
     ):
-        weeks.run("w1", noisy(0.5, latency=9.0), guardrails={"latency": {"max": 5}})
+        weeks.run("w1", noisy(0.5, latency=9.0), retuning={"guardrails": {"latency": {"max": 5}}})
 
 
 def test_a_relative_margin_is_rejected_if_losses_have_both_signs(weeks: Weeks) -> None:
     def play(call: Call) -> Ending:
         return Ending.ok(call.params["x"] - 0.5)
 
-    with pytest.raises(SpecError, match="replace_margin must be a number in units of the loss"):
-        weeks.run("w1", play, incumbent={"x": 0.9}, replace_margin="2%")
+    with pytest.raises(SpecError, match=r"retuning.margin must be a number in units of the loss"):
+        weeks.run("w1", play, retuning={"incumbent": {"x": 0.9}, "margin": "2%"})
 
 
 def test_a_share_of_the_timeout_is_reserved_for_the_confirmation(weeks: Weeks) -> None:

@@ -10,18 +10,18 @@ import pytest
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.orchestrator.deploy.job import Job
 from airflow_sparktune.orchestrator.deploy.run import run_job
-from airflow_sparktune.study.definition import Spec
+from airflow_sparktune.study.definition import Spec, nested
 from airflow_sparktune.study.study import Study
 from tests.driver.retuning.weeks import Weeks, noisy
 
-GIVEN: dict[str, Any] = {"incumbent": {"x": 0.9}, "guardrails": {"recall": {"min": 0.5}}}
+GIVEN: dict[str, Any] = {"retuning.incumbent": {"x": 0.9}, "retuning.guardrails": {"recall": {"min": 0.5}}}
 ANOTHER = [
-    ({"incumbent": {"x": 0.8}}, r"incumbent changed from \{\"x\": 0.9\} to \{\"x\": 0.8\}"),
-    ({"incumbent": None, "guardrails": None}, "incumbent changed from .* to null"),
-    ({"guardrails": {"recall": {"min": 0.6}}}, "guardrails changed from"),
-    ({"confirm": 8}, "confirm changed from"),
-    ({"replace_margin": "2%"}, "replace_margin changed from 0 to"),
-    ({"on_broken_incumbent": "replace"}, "on_broken_incumbent changed from"),
+    ({"retuning.incumbent": {"x": 0.8}}, r"incumbent changed from \{\"x\": 0.9\} to \{\"x\": 0.8\}"),
+    ({"retuning.incumbent": None, "retuning.guardrails": None}, "incumbent changed from .* to null"),
+    ({"retuning.guardrails": {"recall": {"min": 0.6}}}, "guardrails changed from"),
+    ({"retuning.confirm": 8}, "confirm changed from"),
+    ({"retuning.margin": "2%"}, "retuning.margin changed from 0 to"),
+    ({"retuning.on_broken": "replace"}, "retuning.on_broken changed from"),
     ({"segment": "porto"}, "segment changed from null to"),
     ({"max_evals": 20}, "max_evals changed from 12 to 20; set it back .* or name another --study"),
     (
@@ -31,7 +31,7 @@ ANOTHER = [
 ]
 SAME: list[dict[str, Any]] = [
     {},
-    {"confirm": {"repeats": 5, "top": 3}},  # the default
+    {"retuning.confirm": {"repeats": 5, "top": 3}},  # the default
     {"max_evals": 8},  # would have ended sooner
     {"parallelism": 2},
 ]
@@ -40,13 +40,13 @@ SAME: list[dict[str, Any]] = [
 @pytest.fixture
 def weeks(tmp_path: Path) -> Weeks:
     weeks = Weeks.within(tmp_path)
-    weeks.run("w1", noisy(0.5, recall=0.9), **GIVEN)
+    weeks.run("w1", noisy(0.5, recall=0.9), **nested(GIVEN))
     return weeks
 
 
 def job(study: Study, weeks: Weeks, given: dict[str, Any]) -> Job:
     assert study.spec is not None
-    spec = Spec.of(**{**study.spec.to_json(), **given})
+    spec = Spec.of(**nested({**study.spec.values(), **given}))
     return Job(address=weeks.address("w1"), spec=spec, code=None)
 
 
@@ -61,7 +61,7 @@ def test_another_question_is_refused(weeks: Weeks, given: dict[str, Any], messag
     with pytest.raises(SpecError, match=f"a study must decide once, but .*{message}"):
         run_job(job(before, weeks, given), before=before, target=fails, launch=fails)
     with pytest.raises(SpecError, match="a study must decide once"):
-        weeks.run("w1", noisy(0.5, recall=0.9), **{**GIVEN, **given})
+        weeks.run("w1", noisy(0.5, recall=0.9), **nested({**GIVEN, **given}))
     after = weeks.study("w1")
     assert after.decision == before.decision
     assert after.result_stands
@@ -77,14 +77,16 @@ def test_the_same_question_has_the_same_answer(weeks: Weeks, given: dict[str, An
 
 def test_a_script_is_asked_by_its_retuning_fields(weeks: Weeks) -> None:
     before = weeks.study("w1")
-    script = Job(address=weeks.address("w1"), script=("search.py",), retuning={"incumbent": {"x": 0.9}})
+    script = Job(
+        address=weeks.address("w1"), script=("search.py",), retuning={"retuning.incumbent": {"x": 0.9}}
+    )
     with pytest.raises(SpecError, match=r"a study must decide once, .* guardrails changed from"):
         run_job(script, before=before, target=fails, launch=fails)
 
 
 def test_an_undecided_study_may_change_its_rule(weeks: Weeks) -> None:
     """Until the decision, everything may change between attempts."""
-    study = weeks.run("w2", noisy(0.5), incumbent=None, warm_start=[{"x": 0.5}])
+    study = weeks.run("w2", noisy(0.5), retuning={"incumbent": None}, warm_start=[{"x": 0.5}])
     assert study.decision is None
-    again = weeks.run("w2", noisy(0.5), incumbent={"x": 0.9}, max_evals=20)
+    again = weeks.run("w2", noisy(0.5), retuning={"incumbent": {"x": 0.9}}, max_evals=20)
     assert again.decision is not None

@@ -61,9 +61,9 @@ class Weeks:
                 "max_evals": 12,
                 "seed": 3,
                 "algo": "random",
-                "incumbent": "champion",
                 "champions": self.root,
                 **given,
+                "retuning": {"incumbent": "champion", **given.get("retuning", {})},
             }
         )
         self.calls = []

@@ -59,7 +59,7 @@ def test_slots_that_no_trial_may_fill_are_charged() -> None:
 def test_the_budget_counts_reserved_slots() -> None:
     world = World()
     slots = lane(world, capacity=4, slots=32, after_s=60.0)
-    reason = world.attempt(slots=slots, max_evals=None, budget_slot_hours=16)
+    reason = world.attempt(slots=slots, max_evals=None, limits={"budget_slot_hours": 16})
     assert reason is StopReason.BUDGET
     assert world.storage.study().elapsed_s == pytest.approx(HOUR_S / 2)
 
@@ -104,14 +104,14 @@ def test_a_study_that_began_before_keeps_its_charge() -> None:
     """It is charged for the slots that its trials may fill, in its later attempts too."""
     world = World()
     slots = lane(world, capacity=4, slots=32, after_s=60.0)
-    tuner = world.tuner(slots, max_evals=None, budget_slot_hours=9)
+    tuner = world.tuner(slots, max_evals=None, limits={"budget_slot_hours": 9})
     stop_at(slots, world.clock, world.clock() + 300.0)
     with pytest.raises(EngineGone):
         tuner.run()
     as_before(world.storage)
     assert world.storage.study().slots_s == pytest.approx(4 * 300, abs=8)
     again = lane(world, capacity=4, slots=32, after_s=60.0)
-    assert world.attempt(slots=again, max_evals=None, budget_slot_hours=1) is StopReason.BUDGET
+    assert world.attempt(slots=again, max_evals=None, limits={"budget_slot_hours": 1}) is StopReason.BUDGET
     study = world.storage.study()
     assert study.slots_s == pytest.approx(HOUR_S, abs=8)
     assert not study.reserves

@@ -41,7 +41,7 @@ class TestFailures:
         def play(call: Call) -> Ending:
             return Ending(0.5, lost="out of memory") if call.trial.number == 1 else by_x(call)
 
-        world.attempt(play, max_evals=3, max_trial_retries=1)
+        world.attempt(play, max_evals=3, limits={"max_trial_retries": 1})
         error = world.trials[1].error
         assert error is not None
         assert error.kind is FailureKind.LOST
@@ -75,7 +75,7 @@ class TestFailures:
         def play(call: Call) -> Ending:
             return Ending(1.0, lost="gone") if call.trial.tries == 1 else Ending.ok(0.5, after_s=0.5)
 
-        world.attempt(play, max_evals=1, trial_timeout=1.0)
+        world.attempt(play, max_evals=1, limits={"trial_timeout": 1.0})
         assert world.trials[0].state is OK
         assert [trial.state for trial in world.reported] == [OK]
 
@@ -93,7 +93,9 @@ class TestFailures:
         assert not raised.value.retryable
         assert len(world.trials) == failed
 
-    @pytest.mark.parametrize("limit", [{"max_failures": 1}, {"no_progress": 2}, {"timeout": 2.0}])
+    @pytest.mark.parametrize(
+        "limit", [{"limits": {"max_failures": 1}}, {"limits": {"no_progress": 2}}, {"timeout": 2.0}]
+    )
     def test_a_limit_does_not_hide_that_all_trials_failed(self, limit: dict[str, float]) -> None:
         with pytest.raises(ObjectiveError, match="all 2 that ended have failed"):
             World().attempt(lambda _: raises(), **limit)
@@ -118,7 +120,7 @@ class TestFailures:
         assert world.attempt(max_evals=20) is StopReason.MAX_EVALS
         assert (len(world.numbers(FAILED)), len(world.numbers(OK))) == (10, 10)
 
-    @pytest.mark.parametrize("limit", [{"max_evals": 5}, {"max_evals": 20, "max_failures": 4}])
+    @pytest.mark.parametrize("limit", [{"max_evals": 5}, {"max_evals": 20, "limits": {"max_failures": 4}}])
     def test_a_limit_counts_failures_of_earlier_attempts_too(self, limit: dict[str, int]) -> None:
         world = World()
         with pytest.raises(ObjectiveError):

@@ -94,7 +94,7 @@ class TestLimits:
         def play(call: Call) -> Ending:
             return Ending.ok(0.5, after_s=100.0 if call.trial.number in (1, 4) else 1.0)
 
-        assert world.attempt(play, capacity=2, trial_timeout=2.5) is StopReason.MAX_EVALS
+        assert world.attempt(play, capacity=2, limits={"trial_timeout": 2.5}) is StopReason.MAX_EVALS
         assert world.numbers(FAILED) == [1, 4]
         one = world.trials[1]
         assert one.error is not None
@@ -108,7 +108,7 @@ class TestLimits:
         world.attempt(
             lambda call: Ending.ok(0.5, after_s=100.0 if call.trial.number == 3 else 0.07),
             max_evals=5,
-            trial_timeout=limit,
+            limits={"trial_timeout": limit},
         )
         assert world.numbers(FAILED) == [3]
 
@@ -118,7 +118,7 @@ class TestLimits:
         def play(call: Call) -> Ending:
             return Ending(2.0, lost="gone") if call.trial.tries == 1 else Ending.ok(0.5, after_s=2.0)
 
-        world.attempt(play, max_evals=2, trial_timeout=3.0)
+        world.attempt(play, max_evals=2, limits={"trial_timeout": 3.0})
         assert world.numbers(OK) == [0, 1]
 
     def test_trial_timeout_excludes_the_wait_for_a_slot(self) -> None:
@@ -128,7 +128,7 @@ class TestLimits:
             number = call.trial.number
             return replace(Ending.ok(0.5, after_s=100.0 if number == 2 else 2.0), queued_s=4.0 * number)
 
-        world.attempt(play, capacity=3, max_evals=3, trial_timeout=3.0)
+        world.attempt(play, capacity=3, max_evals=3, limits={"trial_timeout": 3.0})
         assert world.numbers(OK) == [0, 1]
         cut = world.trials[2]
         assert (cut.end or 0) - (cut.start or 0) == 8.0 + 3.0
@@ -139,14 +139,15 @@ class TestLimits:
         def play(call: Call) -> Ending:
             return Ending.ok(1.0 - call.trial.number / 10)
 
-        assert world.attempt(play, capacity=2, loss_threshold=0.7) is StopReason.LOSS_THRESHOLD
+        assert world.attempt(play, capacity=2, limits={"loss_threshold": 0.7}) is StopReason.LOSS_THRESHOLD
         assert world.numbers(OK) == [0, 1, 2, 3]
 
     def test_no_progress_counts_trials_without_min_improvement(self) -> None:
         losses = [1.0, 0.95, 0.85, 0.8, 0.79, 0.78, 0.5]
         world = World()
         reason = world.attempt(
-            lambda call: Ending.ok(losses[call.trial.number]), no_progress=3, min_improvement=0.1
+            lambda call: Ending.ok(losses[call.trial.number]),
+            limits={"no_progress": 3, "min_improvement": 0.1},
         )
         assert reason is StopReason.NO_PROGRESS
         # 0.85 is the last value that is better by 0.1 than the last improvement.
@@ -157,13 +158,17 @@ class TestLimits:
         world = World()
         losses = [1.0, 0.9, 0.9]
         world.attempt(
-            lambda call: Ending.ok(losses[call.trial.number]), no_progress=1, min_improvement=0.1, max_evals=3
+            lambda call: Ending.ok(losses[call.trial.number]),
+            limits={"no_progress": 1, "min_improvement": 0.1},
+            max_evals=3,
         )
         assert world.numbers(OK) == [0, 1, 2]
 
     def test_failures_count_as_no_progress(self) -> None:
         world = World()
-        reason = world.attempt(lambda call: raises() if call.trial.number else by_x(call), no_progress=3)
+        reason = world.attempt(
+            lambda call: raises() if call.trial.number else by_x(call), limits={"no_progress": 3}
+        )
         assert reason is StopReason.NO_PROGRESS
         assert (world.numbers(OK), world.numbers(FAILED)) == ([0], [1, 2, 3])
 
@@ -174,7 +179,7 @@ class TestLimits:
         def play(call: Call) -> Ending:
             return raises() if call.trial.number % 2 else by_x(call)
 
-        assert world.attempt(play, max_failures=max_failures) is StopReason.MAX_FAILURES
+        assert world.attempt(play, limits={"max_failures": max_failures}) is StopReason.MAX_FAILURES
         assert len(world.trials) == ended
 
     def test_a_share_of_failures_tolerates_rounding(self) -> None:
@@ -184,7 +189,7 @@ class TestLimits:
         def play(call: Call) -> Ending:
             return by_x(call) if call.trial.number == 0 else raises()
 
-        assert world.attempt(play, max_evals=100, max_failures=0.29) is StopReason.MAX_FAILURES
+        assert world.attempt(play, max_evals=100, limits={"max_failures": 0.29}) is StopReason.MAX_FAILURES
         assert len(world.numbers(FAILED)) == 30
 
     def test_the_order_of_ends_is_that_of_the_journal_not_of_the_wall_clock(self) -> None:
@@ -198,7 +203,7 @@ class TestLimits:
         world.set_by_s = -100.0
         world.attempt(play, max_evals=4)
         world.set_by_s = 0.0
-        assert world.attempt(play, max_evals=9, no_progress=3) is StopReason.NO_PROGRESS
+        assert world.attempt(play, max_evals=9, limits={"no_progress": 3}) is StopReason.NO_PROGRESS
         assert len(world.trials) == 7
 
     def test_limits_replay_earlier_attempts_in_the_order_of_ends(self) -> None:
@@ -210,5 +215,5 @@ class TestLimits:
             return Ending.ok(losses[call.trial.number], after_s=10.0 if call.trial.number == 0 else 1.0)
 
         assert world.attempt(play, capacity=2, max_evals=4) is StopReason.MAX_EVALS
-        assert world.attempt(play, max_evals=8, no_progress=3) is StopReason.NO_PROGRESS
+        assert world.attempt(play, max_evals=8, limits={"no_progress": 3}) is StopReason.NO_PROGRESS
         assert len(world.trials) == 4

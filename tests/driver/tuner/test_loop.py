@@ -95,7 +95,9 @@ class TestSlots:
         def play(call: Call) -> Ending:
             return Ending.ok(0.5, after_s=100.0 if call.trial.number == 1 else 0.75)
 
-        world.attempt(play, capacity=10, max_evals=10, trial_timeout=2.0, sampler=SlowSampler(world))
+        world.attempt(
+            play, capacity=10, max_evals=10, limits={"trial_timeout": 2.0}, sampler=SlowSampler(world)
+        )
         took = {number: (trial.end or 0) - (trial.start or 0) for number, trial in world.trials.items()}
         assert 2.0 <= took.pop(1) <= 2.5
         assert world.numbers(FAILED) == [1]
@@ -254,7 +256,7 @@ def test_the_cost_of_a_step_does_not_grow_with_the_trials() -> None:
     """The test counts accesses, not time."""
     world = World()
     slots = SimulatedLane(world.clock, lasting, capacity=50)
-    tuner = world.tuner(slots, max_evals=500, trial_timeout=50.0, sampler=PlainSampler())
+    tuner = world.tuner(slots, max_evals=500, limits={"trial_timeout": 50.0}, sampler=PlainSampler())
     report = ProgressLog(world.recorder.study)
     tuner._on_trial = report.trial
     trials = world.recorder.study.trials = NotIterable()

@@ -165,7 +165,7 @@ class TestTime:
         assert summary(world.storage.study()).utilisation == 1.0
         world.clock.pass_to(9_000)
         world.attempt(lambda _: Ending(1.0, lost="gone") if world.clock() < 9_060 else Ending.ok(0.5),
-                      max_evals=120, max_trial_retries=100)  # fmt: skip
+                      max_evals=120, limits={"max_trial_retries": 100})  # fmt: skip
         assert summary(world.storage.study()).utilisation == round(120 / (60 + 120), 4)
 
     def test_preparation_is_timed_separately_and_uses_no_slots(self) -> None:

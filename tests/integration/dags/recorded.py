@@ -14,7 +14,7 @@ def recorded():
         objective="recording:loss",
         space="recording:SPACE",
         algo="recording:suggest",
-        shared_data="recording:load",
+        execution={"shared_data": "recording:load"},
         max_evals=3,
     )
 

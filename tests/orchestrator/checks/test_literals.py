@@ -13,7 +13,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG, task
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 
-from airflow_sparktune import SparkTuneOperator
+from airflow_sparktune import Limits, SparkTuneOperator
 from airflow_sparktune.errors import ObjectiveError, SparktuneError, SpecError
 from airflow_sparktune.orchestrator.checks import bindings
 from airflow_sparktune.space import choice, uniform
@@ -29,10 +29,16 @@ WRONG = [
     ({"objective": "train"}, "objective must be 'module:name'"),
     ({"objective": "my-train.py:loss"}, "objective must be 'module:name' .* got 'my-train:loss'"),
     ({"points_to_evaluate": [{}]}, r"points_to_evaluate\[0\] must be an object of params"),
-    ({"replace_margin": "-2%"}, "replace_margin must be a number of at least 0"),
+    ({"retuning": {"margin": "-2%"}}, "retuning.margin must be a number of at least 0"),
+    ({"limits": {"no_progres": 5}}, "limits must have known keys only, got 'no_progres'; did you mean"),
+    ({"limits": 5}, "limits must be an object of keys and values, got 5"),
+    ({"limits": {"no_progress": "{{ n }}", "max_failures": -1}}, "limits.max_failures must be a count"),
+    ({"limits": Limits(max_failures=-1)}, "limits.max_failures must be a count"),
+    ({"warm_start": "best"}, "warm_start.points must be 'previous'"),
+    ({"after": {"xcom_return": "all"}}, "after.xcom_return must be one of params, summary"),
     ({"storage": "studies"}, "storage must be a URL or an absolute path, got 'studies'"),
     ({"keep_studies": "all"}, "keep_studies must be a number of studies, or an age"),
-    ({"log_level": "loud"}, "log_level must be one of trials, spark, got 'loud'"),
+    ({"execution": {"log_level": "loud"}}, "execution.log_level must be one of trials, spark, got 'loud'"),
 ]  # fmt: skip
 
 
@@ -65,7 +71,10 @@ class Lazy:
         {"application": "search.py", "objective": None, "space": None},
         {"objective": None},
         {"space": {"x": choice([{"units": uniform(0, 1)}, "none"])}},
-        {"confirm": 5},
+        {"retuning": {"confirm": 5}},
+        {"limits": {"no_progress": "{{ params.patience }}"}},
+        {"limits": "{{ params.limits }}"},
+        {"limits": Lazy()},
     ],
 )
 def test_what_is_not_known_yet(operator, given: dict[str, Any]) -> None:

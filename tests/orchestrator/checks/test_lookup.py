@@ -104,13 +104,13 @@ def test_missing_arguments() -> None:
 
 def test_all_references_are_looked_up() -> None:
     """The space, the shared data and the algorithm are checked too; a plain name is not a reference."""
-    check(space="train:SPACE", shared_data="train:load", algo="tpe")
+    check(space="train:SPACE", **{"execution.shared_data": "train:load"}, algo="tpe")
     check(algo="optuna:TPESampler", files={**FILES, "optuna.py": b""})
-    for argument in ("space", "shared_data", "algo"):
+    for argument in ("space", "execution.shared_data", "algo"):
         with pytest.raises(ObjectiveError, match="has no 'SPAC'; did you mean 'SPACE'"):
             check(**{argument: "train:SPAC"})
     with pytest.raises(ObjectiveError, match="must be a function without arguments"):
-        check(shared_data="train:load_rows")
+        check(**{"execution.shared_data": "train:load_rows"})
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_text_where_the_function_takes_text() -> None:
 
 def test_arguments_of_the_confirmation() -> None:
     """They replace arguments of the search."""
-    check("train:loss", confirm={"objective_kwargs": {"folds": 9}})
-    check("train:loss", confirm="8")
+    check("train:loss", **{"retuning.confirm": {"objective_kwargs": {"folds": 9}}})
+    check("train:loss", **{"retuning.confirm": "8"})
     with pytest.raises(ObjectiveError, match="unexpected keyword argument 'fold'"):
-        check("train:loss", confirm={"objective_kwargs": {"fold": 9}})
+        check("train:loss", **{"retuning.confirm": {"objective_kwargs": {"fold": 9}}})

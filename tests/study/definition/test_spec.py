@@ -18,6 +18,7 @@ from airflow_sparktune.study.definition import (
     IDENTITY,
     RunTrialsOn,
     Spec,
+    nested,
     reference,
 )
 from airflow_sparktune.study.json_values import UNQUOTED
@@ -58,17 +59,17 @@ SPECS = st.fixed_dictionaries(
         ),
         "parallelism": st.none() | COUNTS,
         "timeout": st.none() | SECONDS,
-        "trial_timeout": st.none() | SECONDS,
-        "loss_threshold": st.none() | st.floats(-1e9, 1e9) | st.integers(-9, 9),
-        "no_progress": st.none() | COUNTS,
-        "min_improvement": st.floats(0, 9),
-        "max_failures": st.none() | st.integers(0, 99) | st.floats(0, 1, exclude_max=True),
-        "max_trial_retries": st.integers(0, 9),
+        "limits.trial_timeout": st.none() | SECONDS,
+        "limits.loss_threshold": st.none() | st.floats(-1e9, 1e9) | st.integers(-9, 9),
+        "limits.no_progress": st.none() | COUNTS,
+        "limits.min_improvement": st.floats(0, 9),
+        "limits.max_failures": st.none() | st.integers(0, 99) | st.floats(0, 1, exclude_max=True),
+        "limits.max_trial_retries": st.integers(0, 9),
         "seed": st.none() | st.integers(0, 2**70),
-        "run_trials_on": st.sampled_from(["executors", "driver", RunTrialsOn.DRIVER]),
-        "shared_data": st.none() | st.just("churn.data:load"),
+        "execution.run_trials_on": st.sampled_from(["executors", "driver", RunTrialsOn.DRIVER]),
+        "execution.shared_data": st.none() | st.just("churn.data:load"),
         "points_to_evaluate": st.lists(st.just({"x": 0.5}) | st.just({"n": 3, "k": [1]}), max_size=2),
-        "fresh_workers": st.just(False),
+        "execution.fresh_workers": st.just(False),
         "code": st.none() | st.just("9f2c41d0"),
     },
 )
@@ -77,11 +78,11 @@ SPECS = st.fixed_dictionaries(
 @given(SPECS)
 def test_a_spec_goes_to_json_and_back(given_: dict[str, Any]) -> None:
     """from_json(to_json(spec)) equals the spec, also after a round trip through JSON text."""
-    made = Spec.unbounded(**given_)
+    made = Spec.unbounded(**nested(given_))
     text = json.dumps(made.to_json(), allow_nan=False)
     assert Spec.from_json(json.loads(text)) == made
     assert Spec.from_json(json.loads(text)).to_json() == json.loads(text)
-    assert made.changed_identity(Spec.unbounded(**given_)) == ()
+    assert made.changed_identity(Spec.unbounded(**nested(given_))) == ()
 
 
 def test_keys_of_a_later_version_are_ignored() -> None:
@@ -113,21 +114,21 @@ ACCEPTED = [
     ("timeout", "0.5", 0.5),
     ("timeout", "1e3", 1000.0),
     ("timeout", 90, 90.0),
-    ("trial_timeout", np.float64(1.5), 1.5),
-    ("loss_threshold", "-1", -1.0),
-    ("loss_threshold", 0, 0.0),
-    ("min_improvement", "0.01", 0.01),
-    ("max_failures", "3", 3),
-    ("max_failures", "0.25", 0.25),
-    ("max_failures", 0, 0),
-    ("max_trial_retries", 0, 0),
-    ("no_progress", "10", 10),
+    ("limits.trial_timeout", np.float64(1.5), 1.5),
+    ("limits.loss_threshold", "-1", -1.0),
+    ("limits.loss_threshold", 0, 0.0),
+    ("limits.min_improvement", "0.01", 0.01),
+    ("limits.max_failures", "3", 3),
+    ("limits.max_failures", "0.25", 0.25),
+    ("limits.max_failures", 0, 0),
+    ("limits.max_trial_retries", 0, 0),
+    ("limits.no_progress", "10", 10),
     ("seed", 0, 0),
     ("seed", "7", 7),
     ("seed", 2**70, 2**70),
-    ("run_trials_on", "driver", RunTrialsOn.DRIVER),
-    ("fresh_workers", True, True),
-    ("fresh_workers", "False", False),
+    ("execution.run_trials_on", "driver", RunTrialsOn.DRIVER),
+    ("execution.fresh_workers", True, True),
+    ("execution.fresh_workers", "False", False),
     ("objective_kwargs", {"layers": (64, np.int64(32))}, {"layers": [64, 32]}),
     ("points_to_evaluate", ({"x": np.float64(0.5)}, {"x": 1}), [{"x": 0.5}, {"x": 1}]),
     ("points_to_evaluate", [], []),
@@ -137,19 +138,21 @@ ACCEPTED = [
 @pytest.mark.parametrize(("name", "value", "kept"), ACCEPTED)
 def test_values_are_converted(name: str, value: Any, kept: Any) -> None:
     """Text from a template, timedeltas and numpy's numbers become plain values."""
-    found = getattr(spec(**{name: value}), name)
+    found = spec(**nested({name: value})).value(name)
     assert (found, type(found)) == (kept, type(kept))
 
 
-@pytest.mark.parametrize("name", ["timeout", "seed", "algo", "objective_kwargs", "max_trial_retries"])
+@pytest.mark.parametrize(
+    "name", ["timeout", "seed", "algo", "objective_kwargs", "limits", "limits.max_trial_retries"]
+)
 def test_none_is_unset(name: str) -> None:
     """An argument of None is the same as an unset one."""
-    assert spec(**{name: None}) == spec()
+    assert spec(**nested({name: None})) == spec()
 
 
 # --- invalid values and their messages
 
-RETUNING = ("confirm", "guardrails", "incumbent", "warm_start")
+RETUNING = ("retuning.confirm", "retuning.guardrails", "retuning.incumbent", "warm_start")
 REFUSED = [
     ("max_evals", 0, r"must be a whole number of at least 1, got 0; it is the number of trials to finish"),
     ("max_evals", -3, "at least 1, got -3"),
@@ -177,30 +180,30 @@ REFUSED = [
     ("timeout", float("inf"), "got inf"),
     ("timeout", 10**400, "above 0"),
     ("timeout", True, "got True"),
-    ("trial_timeout", "0", "trial_timeout must be a time above 0"),
-    ("loss_threshold", "low", "must be a finite number, got 'low'; leave it unset"),
-    ("loss_threshold", float("nan"), "must be a finite number, got nan"),
-    ("loss_threshold", "-inf", "must be a finite number, got '-inf'"),
-    ("loss_threshold", -(10**400), "must be a finite number"),
-    ("loss_threshold", False, "got False"),
+    ("limits.trial_timeout", "0", "limits.trial_timeout must be a time above 0"),
+    ("limits.loss_threshold", "low", "must be a finite number, got 'low'; leave it unset"),
+    ("limits.loss_threshold", float("nan"), "must be a finite number, got nan"),
+    ("limits.loss_threshold", "-inf", "must be a finite number, got '-inf'"),
+    ("limits.loss_threshold", -(10**400), "must be a finite number"),
+    ("limits.loss_threshold", False, "got False"),
     ("maximize", "loss", "got 'loss'; leave it unset for an objective that returns a loss"),
     ("maximize", "", "must be the name of a score"),
-    ("min_improvement", -0.1, "at least 0, got -0.1; it is a difference of losses"),
-    ("min_improvement", "nan", "finite number, got 'nan'"),
-    ("no_progress", 0, "at least 1, got 0; it is a number of trials"),
-    ("max_failures", -1, "count .* or a share .*got -1; leave it unset"),
-    ("max_failures", 1.5, "a share of max_evals.*got 1.5"),
-    ("max_failures", 1.0, "below 1.0.*got 1.0"),
-    ("max_failures", float("nan"), "got nan"),
-    ("max_failures", "some", "got 'some'"),
-    ("max_trial_retries", -1, "at least 0, got -1; it is how often"),
+    ("limits.min_improvement", -0.1, "at least 0, got -0.1; it is a difference of losses"),
+    ("limits.min_improvement", "nan", "finite number, got 'nan'"),
+    ("limits.no_progress", 0, "at least 1, got 0; it is a number of trials"),
+    ("limits.max_failures", -1, "count .* or a share .*got -1; leave it unset"),
+    ("limits.max_failures", 1.5, "a share of max_evals.*got 1.5"),
+    ("limits.max_failures", 1.0, "below 1.0.*got 1.0"),
+    ("limits.max_failures", float("nan"), "got nan"),
+    ("limits.max_failures", "some", "got 'some'"),
+    ("limits.max_trial_retries", -1, "at least 0, got -1; it is how often"),
     ("seed", -1, "at least 0, got -1; leave it unset to draw a random seed"),
     ("seed", 1.5, "got 1.5"),
     ("seed", "today", "got 'today'"),
-    ("run_trials_on", "gpu", r"must be 'executors' .* or 'driver' .*got 'gpu'"),
-    ("run_trials_on", ["driver"], r"got \['driver'\]"),
-    ("fresh_workers", "yes", "must be True or False, got 'yes'"),
-    ("fresh_workers", 1, "must be True or False, got 1"),
+    ("execution.run_trials_on", "gpu", r"must be 'executors' .* or 'driver' .*got 'gpu'"),
+    ("execution.run_trials_on", ["driver"], r"got \['driver'\]"),
+    ("execution.fresh_workers", "yes", "must be True or False, got 'yes'"),
+    ("execution.fresh_workers", 1, "must be True or False, got 1"),
     (
         "algo",
         "tpee",
@@ -211,7 +214,7 @@ REFUSED = [
     ("objective", "train.py:loss:", "must be 'module:name'"),
     ("objective", "a b:c", "must be 'module:name'"),
     ("objective", print, "must be 'module:name'"),
-    ("shared_data", "load", "shared_data must be 'module:name'"),
+    ("execution.shared_data", "load", "execution.shared_data must be 'module:name'"),
     ("objective_kwargs", [1], r"must be an object of arguments by name, got \[1\]"),
     ("objective_kwargs", {"model": print}, r"objective_kwargs\['model'\] must be plain JSON.*pass a name"),
     ("objective_kwargs", {"model": {1: 2}}, r"objective_kwargs\['model'\] must have text keys"),
@@ -246,7 +249,7 @@ REFUSED = [
 def test_invalid_values_are_rejected(name: str, value: Any, message: str) -> None:
     """Invalid input raises SpecError with the argument, the rule, the value and the way out."""
     with pytest.raises(SpecError, match=message) as raised:
-        spec(**{name: value})
+        spec(**nested({name: value}))
     assert str(raised.value).startswith(name)
     assert not raised.value.retryable
 
@@ -291,7 +294,9 @@ def test_points_must_be_points_of_the_space(point: dict[str, Any], message: str)
     assert Spec.from_json({**spec().to_json(), **given}).points_to_evaluate == written.points_to_evaluate
 
 
-@pytest.mark.parametrize("bound", [{"timeout": 60}, {"loss_threshold": 0}, {"no_progress": 9}], ids=str)
+@pytest.mark.parametrize(
+    "bound", [{"timeout": 60}, {"limits": {"loss_threshold": 0}}, {"limits": {"no_progress": 9}}], ids=str
+)
 def test_any_limit_replaces_max_evals(bound: dict[str, Any]) -> None:
     """max_evals may be unset if another field ends the study."""
     assert Spec.of(**REQUIRED, **bound).max_evals is None
@@ -299,10 +304,10 @@ def test_any_limit_replaces_max_evals(bound: dict[str, Any]) -> None:
 
 def test_a_study_without_a_limit_is_rejected() -> None:
     """The error names every field that can end a study."""
-    bounds = "max_evals, timeout, loss_threshold, no_progress, budget_slot_hours"
+    bounds = "max_evals, timeout, limits.loss_threshold, limits.no_progress, limits.budget_slot_hours"
     rule = f"must have one of {bounds}, got none.*add max_evals: 50"
     with pytest.raises(SpecError, match=rule):
-        Spec.of(**REQUIRED, max_failures=3, trial_timeout=9)
+        Spec.of(**REQUIRED, limits={"max_failures": 3, "trial_timeout": 9})
 
 
 def test_a_script_may_have_no_limit() -> None:
@@ -314,8 +319,10 @@ def test_a_script_may_have_no_limit() -> None:
 
 def test_a_share_of_failures_needs_max_evals() -> None:
     """max_failures as a share needs max_evals."""
-    with pytest.raises(SpecError, match=r"max_failures must be a count where max_evals is unset.*share 0.25"):
-        Spec.of(**REQUIRED, timeout=60, max_failures=0.25)
+    with pytest.raises(
+        SpecError, match=r"limits.max_failures must be a count where max_evals is unset.*share 0.25"
+    ):
+        Spec.of(**REQUIRED, timeout=60, limits={"max_failures": 0.25})
 
 
 def test_every_field_is_documented() -> None:
@@ -340,7 +347,7 @@ def test_examples_are_accepted() -> None:
 def test_fresh_workers_require_trials_on_executors() -> None:
     """Two settings that contradict each other are rejected."""
     with pytest.raises(SpecError, match="fresh_workers must be left unset with run_trials_on='driver'"):
-        spec(fresh_workers=True, run_trials_on="driver")
+        spec(execution={"fresh_workers": True, "run_trials_on": "driver"})
 
 
 def test_reference_returns_a_valid_reference() -> None:

@@ -40,7 +40,7 @@ def test_the_label_of_each_reason(reason: StopReason, given: dict[str, Any], wor
 
 def test_the_threshold_is_a_score_with_maximize() -> None:
     """With maximize, a person gives the score; the rule compares losses."""
-    rule = LossThreshold.of(spec(maximize="accuracy", loss_threshold=0.9))
+    rule = LossThreshold.of(spec(maximize="accuracy", limits={"loss_threshold": 0.9}))
     assert rule is not None
     for loss, reached in ((-0.89, False), (-0.9, True)):
         rule.tell(trial(0, loss).trial)
@@ -48,7 +48,9 @@ def test_the_threshold_is_a_score_with_maximize() -> None:
 
 
 def test_every_reason_has_a_label() -> None:
-    assert all(label(reason, spec(timeout=1, no_progress=1, max_failures=1)) for reason in StopReason)
+    assert all(
+        label(reason, spec(timeout=1, limits={"no_progress": 1, "max_failures": 1})) for reason in StopReason
+    )
 
 
 def test_the_rules_of_a_spec() -> None:
@@ -59,8 +61,8 @@ def test_the_rules_of_a_spec() -> None:
 
 
 def test_a_result_stands_while_the_fields_of_its_rule_are_unchanged() -> None:
-    old = spec(timeout=5, no_progress=3)
-    assert still_ends(StopReason.TIMEOUT, old, spec(timeout=5, no_progress=9), counted=7)
+    old = spec(timeout=5, limits={"no_progress": 3})
+    assert still_ends(StopReason.TIMEOUT, old, spec(timeout=5, limits={"no_progress": 9}), counted=7)
     assert not still_ends(StopReason.TIMEOUT, old, spec(timeout=6), counted=7)
     assert still_ends(StopReason.MAX_EVALS, old, spec(max_evals=7), counted=7)
     assert not still_ends(StopReason.MAX_EVALS, old, spec(max_evals=8), counted=7)
