@@ -15,7 +15,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import dag, task
 from airflow.sdk.definitions.asset import Model
 
-from airflow_sparktune import SparkTuneOperator, promote_champion
+from airflow_sparktune import After, Confirm, Retuning, SparkTuneOperator, promote_champion
 from airflow_sparktune.space import loguniform
 
 CHAMPION = Model("approved-demand-champion")
@@ -46,12 +46,12 @@ def approve_production():
         space={"alpha": loguniform(1e-4, 10.0), "gamma": loguniform(0.1, 1000.0)},
         max_evals=12,
         seed=7,
-        retuning={
-            "incumbent": "champion",
-            "confirm": {"repeats": 3, "objective_kwargs": {"rows": "holdout"}},
-            "promote": "manual",
-        },
-        after={"on_no_improvement": "skip"},
+        retuning=Retuning(
+            incumbent="champion",
+            confirm=Confirm(repeats=3, objective_kwargs={"rows": "holdout"}),
+            promote="manual",
+        ),
+        after=After(on_no_improvement="skip"),
     )
     approve = ApprovalOperator(
         task_id="approve",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from airflow.sdk import dag, task
 
-from airflow_sparktune import SparkTuneOperator
+from airflow_sparktune import Confirm, Retuning, SparkTuneOperator
 
 
 @dag(schedule="@weekly", max_active_runs=1, tags=["sparktune"], doc_md=__doc__)
@@ -17,7 +17,7 @@ def retune_existing_script():
         task_id="tune",
         application="demand_search.py",
         application_args=["{{ ds }}"],
-        retuning={"incumbent": "champion", "confirm": 3},
+        retuning=Retuning(incumbent="champion", confirm=Confirm(repeats=3)),
     )
 
     @task

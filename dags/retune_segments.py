@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from airflow.sdk import dag, task
 
-from airflow_sparktune import SparkTuneOperator
+from airflow_sparktune import After, Confirm, Retuning, SparkTuneOperator
 from airflow_sparktune.space import loguniform
 
 
@@ -27,11 +27,11 @@ def retune_segments():
         space={"alpha": loguniform(1e-4, 10.0), "gamma": loguniform(0.1, 1000.0)},
         max_evals=12,
         seed=7,
-        retuning={
-            "incumbent": "champion",
-            "confirm": {"repeats": 3, "top": 2, "objective_kwargs": {"rows": "holdout"}},
-        },
-        after={"on_no_improvement": "skip", "xcom_return": "summary"},
+        retuning=Retuning(
+            incumbent="champion",
+            confirm=Confirm(repeats=3, top=2, objective_kwargs={"rows": "holdout"}),
+        ),
+        after=After(on_no_improvement="skip", xcom_return="summary"),
         max_active_tis_per_dagrun=2,  # each segment starts a JVM
         map_index_template="{{ task.segment }}",
     ).expand_kwargs(shops())

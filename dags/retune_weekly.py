@@ -11,7 +11,7 @@ from __future__ import annotations
 from airflow.sdk import dag
 from airflow.sdk.definitions.asset import Model
 
-from airflow_sparktune import SparkTuneOperator
+from airflow_sparktune import Confirm, Retuning, SparkTuneOperator
 from airflow_sparktune.space import loguniform
 
 CHAMPION = Model("demand-champion")
@@ -26,12 +26,12 @@ def retune_weekly():
         space={"alpha": loguniform(1e-4, 10.0), "gamma": loguniform(0.1, 1000.0)},
         max_evals=30,
         seed=7,
-        retuning={
-            "incumbent": "champion",
-            "confirm": {"repeats": 5, "objective_kwargs": {"rows": "holdout"}},
-            "margin": "2%",
-            "guardrails": {"worst": {"max_rise": "50%"}},
-        },
+        retuning=Retuning(
+            incumbent="champion",
+            confirm=Confirm(repeats=5, objective_kwargs={"rows": "holdout"}),
+            margin="2%",
+            guardrails={"worst": {"max_rise": "50%"}},
+        ),
         warm_start="previous",
         production=CHAMPION,
         retries=2,

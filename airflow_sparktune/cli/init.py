@@ -20,6 +20,7 @@ seed: 7                          # makes the study repeatable
 # objective_kwargs: {data: s3://lake/churn/today}
 # parallelism: 8                 # unset: every slot of the cluster
 # timeout: 1800                  # seconds
+# limits: {trial_timeout: 60, no_progress: 15}
 # conf: {spark.executor.memory: 2g}
 """
 

@@ -18,6 +18,7 @@ from sphinx.util.docutils import SphinxDirective
 TABLES: dict[str, Callable[[], str]] = {
     "spec-fields": tables.spec_fields,
     "operator-arguments": tables.operator_arguments,
+    "after-fields": tables.after_fields,
     "identity": tables.identity,
     "configuration": tables.configuration,
     "errors": tables.errors,

@@ -11,15 +11,26 @@ import click
 from airflow_sparktune import SparkTuneOperator
 from airflow_sparktune import errors as package_errors
 from airflow_sparktune.cli.app import COMMANDS, cli
+from airflow_sparktune.orchestrator.arguments import After
 from airflow_sparktune.orchestrator.provider import get_provider_info
-from airflow_sparktune.study.definition import ARGUMENTS, IDENTITY
+from airflow_sparktune.study.definition import ARGUMENTS, IDENTITY, KEYS, SpecField
+from airflow_sparktune.study.definition.group import declarations
 
 
 def spec_fields() -> str:
     """Return the table of the arguments of a spec."""
+    return _fields(ARGUMENTS)
+
+
+def after_fields() -> str:
+    """Return the table of the keys of the operator's group `after`."""
+    return _fields(item.within("after") for item in declarations(After))
+
+
+def _fields(fields: Iterable[SpecField]) -> str:
     rows = [
         (f"`{item.name}`", item.takes, "required" if item.required else _default(item.default), item.doc)
-        for item in ARGUMENTS
+        for item in fields
     ]
     return _table(("argument", "takes", "default", "meaning"), rows)
 
@@ -29,7 +40,7 @@ def operator_arguments() -> str:
     documented = dict(
         re.findall(r"^:param (\w+): (.*(?:\n +.*)*)", SparkTuneOperator.__doc__ or "", re.MULTILINE)
     )
-    in_spec = {item.name for item in ARGUMENTS}
+    in_spec = {item.name for item in KEYS}
     parameters = inspect.signature(SparkTuneOperator.__init__).parameters
     rows = [
         (f"`{name}`", _default(parameters[name].default), " ".join(text.split()))
@@ -72,7 +83,7 @@ def errors() -> str:
 
 def commands() -> str:
     """Return a section for each command of `sparktune`; arguments of the spec are on a separate page."""
-    context, in_spec = click.Context(cli), {item.name for item in ARGUMENTS}
+    context, in_spec = click.Context(cli), {item.name.replace(".", "__") for item in ARGUMENTS}
     sections = []
     for name in COMMANDS:
         command = cli.get_command(context, name)
@@ -80,7 +91,7 @@ def commands() -> str:
         rows = [(f"`{_usage(item)}`", _meaning(item)) for item in command.params if item.name not in in_spec]
         if any(item.name in in_spec for item in command.params):
             every = "All arguments of a [spec](spec-file.md); they override the file."
-            rows.append(("`--max-evals`, `--parallelism`, ...", every))
+            rows.append(("`--max-evals`, `--limits.no-progress`, ...", every))
         sections.append(f"### `sparktune {name}`\n\n{_prose(command.help or '')}\n\n{_options(rows)}")
     return "\n\n".join(sections)
 

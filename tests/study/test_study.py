@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_sparktune.errors import ObjectiveError, describe
-from airflow_sparktune.study.definition import Spec
+from airflow_sparktune.study.definition import Spec, nested
 from airflow_sparktune.study.journal.events import (
     Alive,
     Closed,
@@ -55,23 +55,23 @@ def test_which_ends_leave_a_result(reason: str, stands: bool) -> None:
         ("max_evals", {"max_evals": 1}, True),
         ("max_evals", {"max_evals": 2}, False),
         ("max_evals", {"max_evals": 1, "timeout": 600}, True),
-        ("max_evals", {"max_evals": None, "max_failures": None, "timeout": 600}, False),
+        ("max_evals", {"max_evals": None, "limits.max_failures": None, "timeout": 600}, False),
         ("timeout", {}, True),
         ("timeout", {"timeout": 600}, False),
         ("timeout", {"max_evals": 500}, True),
-        ("loss_threshold", {"loss_threshold": 0.1}, False),
-        ("no_progress", {"no_progress": 9}, False),
-        ("no_progress", {"min_improvement": 0.5}, False),
-        ("max_failures", {"max_failures": 9}, False),
+        ("loss_threshold", {"limits.loss_threshold": 0.1}, False),
+        ("no_progress", {"limits.no_progress": 9}, False),
+        ("no_progress", {"limits.min_improvement": 0.5}, False),
+        ("max_failures", {"limits.max_failures": 9}, False),
         ("max_failures", {"max_evals": 500}, False),
         ("timeout", {"objective": "other:loss"}, False),
     ],
 )
 def test_for_which_specs_a_result_stands(reason: str, asked: dict[str, object], answers: bool) -> None:
     """A result is valid for the same identity, unless the limit that ended the study has changed."""
-    spec = {**SPEC.to_json(), "max_failures": 0.25}
-    study = replayed(opened(spec=Spec.of(**spec)), trial(0, 0.5), closed(reason))
-    assert study.answers(Spec.of(**{**spec, **asked})) is answers
+    spec = {**SPEC.values(), "limits.max_failures": 0.25}
+    study = replayed(opened(spec=Spec.of(**nested(spec))), trial(0, 0.5), closed(reason))
+    assert study.answers(Spec.of(**nested({**spec, **asked}))) is answers
 
 
 @pytest.mark.parametrize(

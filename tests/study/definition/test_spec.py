@@ -364,8 +364,8 @@ CHANGES: dict[str, Any] = {
     "space": {"x": uniform(0, 2)},
     "algo": "random",
     "maximize": "accuracy",
-    "run_trials_on": "driver",
-    "shared_data": "churn.data:load",
+    "execution.run_trials_on": "driver",
+    "execution.shared_data": "churn.data:load",
 }
 
 # Of objective_kwargs, the changed argument is named.
@@ -375,7 +375,7 @@ NAMED = {"objective_kwargs": "objective_kwargs['data']"}
 @pytest.mark.parametrize("name", CHANGES)
 def test_the_fields_of_the_identity(name: str) -> None:
     """The objective, its arguments and its code are the identity; the changed parts are named."""
-    assert spec().changed_identity(spec(**{name: CHANGES[name]})) == (NAMED.get(name, name),)
+    assert spec().changed_identity(spec(**nested({name: CHANGES[name]}))) == (NAMED.get(name, name),)
     assert set(CHANGES) | {"seed"} == set(IDENTITY)
 
 
@@ -385,10 +385,10 @@ def test_the_fields_of_the_identity(name: str) -> None:
         {"max_evals": 99},
         {"parallelism": 8},
         {"timeout": 60},
-        {"trial_timeout": 9},
-        {"loss_threshold": 0.1, "no_progress": 5, "min_improvement": 0.1},
-        {"max_failures": 3, "max_trial_retries": 0},
-        {"fresh_workers": True},
+        {"limits": {"trial_timeout": 9}},
+        {"limits": {"loss_threshold": 0.1, "no_progress": 5, "min_improvement": 0.1}},
+        {"limits": {"max_failures": 3, "max_trial_retries": 0}},
+        {"execution": {"fresh_workers": True, "log_level": "spark", "open_spark_ui": True}},
         {"points_to_evaluate": [{"x": 0.5}]},
     ],
     ids=str,

@@ -21,14 +21,18 @@ def spec(**given: Any) -> Spec:
     [
         (StopReason.MAX_EVALS, {}, "reached max_evals (40)"),
         (StopReason.TIMEOUT, {"timeout": 90}, "reached timeout (90 s)"),
-        (StopReason.LOSS_THRESHOLD, {"loss_threshold": 0.5}, "reached loss_threshold (0.5)"),
-        (StopReason.NO_PROGRESS, {"no_progress": 9}, "no improvement in 9 trials"),
+        (StopReason.LOSS_THRESHOLD, {"limits": {"loss_threshold": 0.5}}, "reached loss_threshold (0.5)"),
+        (StopReason.NO_PROGRESS, {"limits": {"no_progress": 9}}, "no improvement in 9 trials"),
         (
             StopReason.NO_PROGRESS,
-            {"no_progress": 9, "min_improvement": 0.01},
+            {"limits": {"no_progress": 9, "min_improvement": 0.01}},
             "no improvement of 0.01 in 9 trials",
         ),
-        (StopReason.MAX_FAILURES, {"max_failures": 0.1}, "more trials failed than max_failures allows (4)"),
+        (
+            StopReason.MAX_FAILURES,
+            {"limits": {"max_failures": 0.1}},
+            "more trials failed than max_failures allows (4)",
+        ),
         (StopReason.STOPPED, {}, "stopped by a user"),
         (StopReason.KILLED, {}, "killed"),
     ],

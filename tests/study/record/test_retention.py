@@ -126,7 +126,7 @@ def test_a_study_that_a_retry_may_continue_is_kept_for_a_day(root: str, end: Seq
     for run in (1, 2):
         study(root, f"churn/tune/r{run}/g0", day=run)
     both = ["churn/tune/r0/g0", "churn/tune/r2/g0"]
-    patience_s = SPEC.storage_grace + SILENT_S
+    patience_s = SPEC.execution.storage_grace + SILENT_S
     assert SILENT_S == DAY_S
     assert left_after(root, 1, now=time.time() + patience_s - 60) == both
     assert left_after(root, 1, now=time.time() + patience_s + 60, ended=False) == both
