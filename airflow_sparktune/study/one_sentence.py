@@ -72,5 +72,5 @@ def _idleness(study: Study) -> list[str]:
     if idle < _IDLE:
         return []
     enough = max(1, math.ceil(used_s / study.elapsed_s))
-    hint = f": {enough} would do" if enough < study.slots_s / study.elapsed_s else ""
+    hint = f": {enough} would do" if enough < round(study.slots_s / study.elapsed_s) else ""
     return [f"slots idle {min(round(100 * idle), 99)} % of the time{hint}"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from airflow_sparktune.study.journal.events import Recommended
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.one_sentence import one_sentence
@@ -23,6 +25,33 @@ def study(tmp_path: Path, losses: list[float], *, slots: int = 4, run_s: float =
         writer.now += 1.0
         writer.put(trial.ended(TrialState.OK, end=writer.now, run_s=run_s, loss=loss))
     return read_study(str(tmp_path)).study
+
+
+def reserved(tmp_path: Path, slot_s: float, *, run_s: float) -> Study:
+    """Return a study of 16 s with two slots, that has reserved `slot_s` and used `run_s` each second."""
+    writer = Writer(str(tmp_path), slots=2)
+    writer.reserved = 0.0
+    writer.open(max_evals=16)
+    for number in range(16):
+        trial = Trial(number=number, params={}, point={}, start=writer.now)
+        writer.put(trial)
+        writer.now += 1.0
+        writer.put(trial.ended(TrialState.OK, end=writer.now, run_s=run_s, loss=1.0 - number))
+    writer.reserved = slot_s
+    writer.close()
+    return read_study(str(tmp_path)).study
+
+
+@pytest.mark.parametrize(
+    ("slot_s", "run_s", "idle"),
+    [
+        (32.0 + 1.0, 1.4, "slots idle 32 % of the time"),  # they existed before the attempt
+        (16 * 32.0, 2.0, "slots idle 94 % of the time: 2 would do"),
+        (16 * 32.0, 0.01, "slots idle 99 % of the time: 1 would do"),
+    ],
+)
+def test_idle_slots_are_those_reserved(tmp_path: Path, slot_s: float, run_s: float, idle: str) -> None:
+    assert (one_sentence(reserved(tmp_path, slot_s, run_s=run_s)) or "").split("; ")[-1] == idle
 
 
 def test_a_study_without_a_result_has_no_summary() -> None:
