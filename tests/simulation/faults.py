@@ -12,7 +12,7 @@ from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.study.record import retention
 from airflow_sparktune.study.record.champions import Champions
 from airflow_sparktune.study.record.entries import Action, Entry
-from airflow_sparktune.study.record.retention import Found
+from airflow_sparktune.study.record.retention import StoredStudy
 
 
 @contextmanager
@@ -64,7 +64,7 @@ def removal_of_what_may_go_on() -> Iterator[None]:
     """A study counts as ended once its driver has been silent for 90 s, or was killed."""
     look = retention._look
 
-    def old_look(address: str) -> Found | None:
+    def old_look(address: str) -> StoredStudy | None:
         found = look(address)
         return found and replace(found, verdict=True)
 

@@ -148,7 +148,7 @@ class SharedStorage:
         paths = [self._path(name) for name in names]
         self._lake.call("remove", ", ".join(paths[:1]), lambda: self._lake.take_away(paths))
 
-    def clear(self) -> None:
+    def clear(self, *, within: str) -> None:
         """Remove everything, one file after another, as an object store does."""
         for path in self._lake.files.below(self._url):
             self._lake.call("remove", path, partial(self._lake.take_away, [path]))

@@ -15,10 +15,10 @@ from tests.simulation.faults import FAULTS
 
 # The seed that found a fault last. After a change of the package it may be one of the next seeds.
 FOUND = {
-    "kept_that_overwrites": 7,
-    "numbers_not_unique": 226,
-    "unfenced_zombie": 384,
-    "removal_of_what_may_go_on": 121,
+    "kept_that_overwrites": 39,
+    "numbers_not_unique": 12,
+    "unfenced_zombie": 235,
+    "removal_of_what_may_go_on": 91,
 }
 WITHIN = 2_000
 
@@ -43,7 +43,7 @@ def test_a_fault_is_found_again(fault: str) -> None:
         assert any(broken(seed) for seed in range(FOUND[fault], FOUND[fault] + WITHIN))
 
 
-@pytest.mark.parametrize("seed", [7, 226, 384])
+@pytest.mark.parametrize("seed", [12, 39, 235])
 def test_a_seed_is_one_history(seed: int) -> None:
     stories: list[list[str]] = [[], []]
     for story in stories:
