@@ -310,7 +310,7 @@ class SparkTuneOperator(SubmissionOperator):
 
     def _fields(self) -> dict[str, Any]:
         """Return what was set of the spec, by the names of its fields; raises SpecError."""
-        return given_fields(self._segment_arguments())
+        return given_fields({name: getattr(self, name) for name in SPEC_ARGUMENTS})
 
     @property
     def _after(self) -> After:

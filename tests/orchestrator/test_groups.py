@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG, BaseOperator, task
 from airflow.serialization.serialized_objects import DagSerialization
-from airflow_sparktune.orchestrator.segments import segment_of
 
 from airflow_sparktune import After, Confirm, Limits, Retuning, SparkTuneOperator, WarmStart
 from airflow_sparktune.orchestrator.arguments import GROUPS
 from airflow_sparktune.orchestrator.decorator import DecoratedSparkTuneOperator
+from airflow_sparktune.orchestrator.task_study import segment_of
 from airflow_sparktune.space import uniform
 
 SPACE = {"x": uniform(0, 1)}

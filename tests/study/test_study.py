@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_sparktune.errors import ObjectiveError, describe
-from airflow_sparktune.study.definition import Spec, nested
+from airflow_sparktune.study.definition import Retuning, Spec, nested
 from airflow_sparktune.study.journal.events import (
     Alive,
     Closed,
@@ -256,7 +256,7 @@ def test_the_texts_name_the_best_and_the_lowest_loss() -> None:
 @pytest.mark.parametrize(("rails", "best"), [({"ms": {"max": 50}}, 1), ({"ms": {"each_min": 90}}, None)])
 def test_a_trial_that_violates_a_guardrail_is_never_the_best(rails: Any, best: int | None) -> None:
     """Trial 0 has the lowest loss, and is too slow; trial 2 did not return what the guardrail limits."""
-    spec = replace(SPEC, incumbent="champion", guardrails=rails)
+    spec = replace(SPEC, retuning=Retuning(incumbent="champion", guardrails=rails))
     study = replayed(
         opened(spec=spec), trial(0, 0.25, info={"ms": 80}), trial(1, 0.5, info={"ms": 20}), trial(2, 0.3)
     )

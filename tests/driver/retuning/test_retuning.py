@@ -273,7 +273,10 @@ def test_a_guardrail_needs_a_metric_of_the_objective(weeks: Weeks) -> None:
 
 def test_a_guardrail_without_its_metric_blocks_every_attempt(weeks: Weeks) -> None:
     """The next attempt does not run the trials without the metric again, so it must not go on."""
-    given: dict[str, Any] = {"guardrails": {"recall": {"max_drop": "1%"}}, "capacity": 1}
+    given: dict[str, Any] = {
+        "retuning": {"guardrails": {"recall": {"max_drop": "1%"}}},
+        "capacity": 1,
+    }
     with pytest.raises(ObjectiveError, match="got 'recall', but besides the loss it returns none"):
         weeks.run("w1", noisy(0.5), **given)
     for _ in range(2):

@@ -59,7 +59,7 @@ def test_another_question_is_refused(weeks: Weeks, given: dict[str, Any], messag
     """Before Spark starts, and in the driver too, which leaves the decision as it is."""
     before = weeks.study("w1")
     with pytest.raises(SpecError, match=f"a study must decide once, but .*{message}"):
-        run_job(job(before, weeks, given), before=before, target=fails, launch=fails)
+        run_job(job(before, weeks, given), before=before, launcher=fails)
     with pytest.raises(SpecError, match="a study must decide once"):
         weeks.run("w1", noisy(0.5, recall=0.9), **nested({**GIVEN, **given}))
     after = weeks.study("w1")
@@ -71,7 +71,7 @@ def test_another_question_is_refused(weeks: Weeks, given: dict[str, Any], messag
 @pytest.mark.parametrize("given", SAME)
 def test_the_same_question_has_the_same_answer(weeks: Weeks, given: dict[str, Any]) -> None:
     before = weeks.study("w1")
-    outcome = run_job(job(before, weeks, given), before=before, target=fails, launch=fails)
+    outcome = run_job(job(before, weeks, given), before=before, launcher=fails)
     assert (outcome.known_before, outcome.study.decision) == (True, before.decision)
 
 
@@ -80,8 +80,8 @@ def test_a_script_is_asked_by_its_retuning_fields(weeks: Weeks) -> None:
     script = Job(
         address=weeks.address("w1"), script=("search.py",), retuning={"retuning.incumbent": {"x": 0.9}}
     )
-    with pytest.raises(SpecError, match=r"a study must decide once, .* guardrails changed from"):
-        run_job(script, before=before, target=fails, launch=fails)
+    with pytest.raises(SpecError, match=r"a study must decide once, .* retuning.guardrails changed from"):
+        run_job(script, before=before, launcher=fails)
 
 
 def test_an_undecided_study_may_change_its_rule(weeks: Weeks) -> None:

@@ -28,7 +28,9 @@ def test_trials_on_executors_get_it(tmp_path: Path) -> None:
 
 def test_trials_on_the_driver_keep_the_jvms_own_compilers(tmp_path: Path) -> None:
     """Trials on the driver may work in its JVM, for example with MLlib."""
-    assert not any(option in options(tmp_path, run_trials_on="driver") for option in QUICK_START)
+    assert not any(
+        option in options(tmp_path, execution={"run_trials_on": "driver"}) for option in QUICK_START
+    )
 
 
 @pytest.mark.parametrize("name", ["spark.driver.extraJavaOptions", "SPARK_SUBMIT_OPTS"])

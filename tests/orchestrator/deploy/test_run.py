@@ -14,7 +14,7 @@ from airflow_sparktune.errors import DriverLost, SpecError
 from airflow_sparktune.orchestrator.deploy.job import Job, Submission
 from airflow_sparktune.orchestrator.deploy.launcher import Launcher
 from airflow_sparktune.orchestrator.deploy.run import run_job
-from airflow_sparktune.study.definition import Spec
+from airflow_sparktune.study.definition import Spec, WarmStart
 from airflow_sparktune.study.journal.events import StartsResolved
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.stopping import StopReason
@@ -82,7 +82,7 @@ def test_the_study_of_a_warm_start_is_needed_only_at_first(tmp_path: Path) -> No
     """A retry has its points in the journal, so that study may have been removed by then."""
     job = Job(
         address=str(tmp_path / "study"),
-        spec=replace(SPEC, warm_start="/absent/g0"),
+        spec=replace(SPEC, warm_start=WarmStart(points="/absent/g0")),
         warm_start="/absent/g0",
     )
     toy = InThisProcess(job, failure=RuntimeError("launched"))

@@ -106,7 +106,7 @@ def test_space_data_and_algorithm_are_shipped(tmp_path: Path) -> None:
     given = {
         "objective": "train:loss",
         "space": "spaces.py:SPACE",
-        "shared_data": "data:load",
+        "execution.shared_data": "data:load",
         "algo": "search:suggest",
         "max_evals": 3,
     }

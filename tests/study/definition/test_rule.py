@@ -46,7 +46,7 @@ def test_confirm_is_a_number_of_repeats_or_an_object() -> None:
     [
         (2, "confirm.repeats must be a whole number from 3 to 100, got 2; fewer cannot distinguish"),
         ({"repeats": 2.5}, "confirm.repeats must be a whole number"),
-        ({"repeat": 5}, "confirm must have known keys only, got 'repeat'; they are top, repeats"),
+        ({"repeat": 5}, "confirm must have known keys only, got 'repeat'; did you mean 'repeats'"),
         ({"confidence": 95}, "confirm.confidence must lie between 0.5 and 0.9999, got 95"),
         ({"confidence": 0.3}, "confirm.confidence must lie between 0.5 and 0.9999, got 0.3"),
         ({"top": 0}, "confirm.top must be a whole number from 1 to 20"),
