@@ -18,6 +18,9 @@ from airflow.sdk.execution_time.context import NEVER_EXPIRE, OutletEventAccessor
 from airflow_sparktune import SparkTuneOperator
 from airflow_sparktune.space import uniform
 
+# The folder of the studies of the task instance below, in its storage.
+RUN = "churn/tune/manual__2026-01-01T00_00_00_00_00-1e8dc70c"
+
 
 class TaskInstance:
     """The part of a task instance that the operator uses."""

@@ -12,8 +12,7 @@ from airflow_sparktune.errors import StorageUnavailable
 from airflow_sparktune.orchestrator import task_study
 from airflow_sparktune.study.generations import NAME, earlier_generations
 from airflow_sparktune.study.journal.follow import read_study
-from tests.orchestrator.conftest import Store
-from tests.orchestrator.test_operator import RUN
+from tests.orchestrator.conftest import RUN, Store
 
 
 class Runs:

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_sparktune.errors import StorageError
 from airflow_sparktune.orchestrator.after import remove_old_studies
 from airflow_sparktune.study.airflow_task import AirflowTask, write_task
 from airflow_sparktune.study.record.keep import Keep
 from airflow_sparktune.study.storage import open_storage
+from tests.orchestrator.conftest import RUN
 from tests.study.journal_samples import opened, trial, write
 
 AGO = time.time() - 10 * 86_400.0
@@ -61,3 +64,32 @@ def test_a_lost_study_of_the_shell_is_removed(lost: str, tmp_path: Path) -> None
     ti = Asked(1)
     remove_old_studies(ti, str(tmp_path / "churn" / "tune"), Keep(age_s=3_600.0), but="another")
     assert (Path(lost).exists(), ti.questions) == (False, [])
+
+
+def test_older_studies_are_removed_after_a_success(operator, run, spark_submit, storage, caplog) -> None:
+    """Older studies are removed only after a success; this run's study is always kept."""
+    spark_submit("works")
+    for clear in range(3):
+        run(operator(keep_studies=None), max_tries=clear)
+    spark_submit("fails")
+    with pytest.raises(AirflowFailException):
+        run(operator(keep_studies=2), max_tries=3)
+    folder = storage / RUN
+    assert sorted(path.name for path in folder.iterdir()) == ["g0", "g1", "g2", "g3"]
+    spark_submit("works")
+    _, ti = run(operator(keep_studies="2"), max_tries=4)
+    assert sorted(path.name for path in folder.iterdir()) == ["g3", "g4"]
+    assert ti.pushed["study"] == str(folder / "g4")
+
+
+def test_a_failed_removal_does_not_fail_the_task(operator, run, spark_submit, monkeypatch, caplog) -> None:
+    spark_submit("works")
+    run(operator())
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise StorageError("cannot remove: Permission denied")
+
+    monkeypatch.setattr("airflow_sparktune.study.storage.LocalStorage.clear", refuse)
+    best, _ = run(operator(keep_studies=1), max_tries=1)
+    assert best == {"x": 0}
+    assert "an older study was not removed: cannot remove: Permission denied" in caplog.text

@@ -1,0 +1,124 @@
+"""A killed task leaves no application behind."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.providers.apache.spark.hooks import spark_submit as spark_hook
+from airflow.providers.apache.spark.operators import spark_submit as spark_operator
+
+from airflow_sparktune import SparkTuneOperator
+from airflow_sparktune.errors import DriverLost
+from airflow_sparktune.orchestrator.deploy.submit_files import SubmitFiles
+
+# Where Spark copies the files of a submission to Kubernetes.
+UPLOADS = {"spark.kubernetes.file.upload.path": "s3a://my-bucket/uploads"}
+
+
+@pytest.fixture
+def killed_meanwhile(run) -> Callable[[SparkTuneOperator, str], None]:
+    """Run a task, and kill it as soon as its hook has the name of the application in the cluster."""
+
+    def kill_once_known(task: SparkTuneOperator, name: str) -> None:
+        ended = threading.Event()
+
+        def kill() -> None:
+            while not ended.wait(0.01):
+                if task._hook is not None and getattr(task._hook, name) is not None:
+                    task.on_kill()
+                    return
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        try:
+            with pytest.raises(DriverLost):
+                run(task)
+        finally:
+            ended.set()
+            killer.join()
+        assert task._hook._submit_sp.poll() is not None
+
+    return kill_once_known
+
+
+def program(path: Path, line: str) -> None:
+    path.write_text(f"#!/bin/sh\n{line}\n")
+    path.chmod(0o755)
+
+
+KILLED_IN = {
+    "packing": (SubmitFiles, "pack"),
+    "asking for the connection": (spark_operator.SparkSubmitOperator, "_get_hook"),
+}
+
+
+@pytest.mark.parametrize("meanwhile", ["packing", "asking for the connection"])
+def test_a_task_killed_during_preparation_starts_nothing(
+    operator, run, spark_submit, monkeypatch, meanwhile
+) -> None:
+    """Airflow calls on_kill in a signal handler, after which the task continues."""
+    note = spark_submit("works")
+    task = operator()
+    owner, name = KILLED_IN[meanwhile]
+    real = getattr(owner, name)
+
+    def killed(*args: Any, **kwargs: Any) -> Any:
+        task.on_kill()
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, killed)
+    with pytest.raises(DriverLost, match="was killed before that"):
+        run(task)
+    assert note() is None
+
+
+def test_yarn_application_without_a_resource_manager(
+    operator, spark_submit, killed_meanwhile, tmp_path
+) -> None:
+    """If the connection has no resource manager, the `yarn` command ends the application."""
+    spark_submit("waits on YARN", master="yarn")
+    said = tmp_path / "yarn.txt"
+    program(tmp_path / "bin" / "yarn", f'echo "$@" >> "{said}"')
+    killed_meanwhile(operator(deploy_mode="cluster", durable=False), "_yarn_application_id")
+    assert said.read_text() == "application -kill application_1_0001\n"
+
+
+def test_yarn_application_that_cannot_be_ended(
+    operator, spark_submit, killed_meanwhile, tmp_path, monkeypatch, capsys
+) -> None:
+    """The log has its id and the missing program; spark-submit is still ended."""
+    spark_submit("waits on YARN", master="yarn")
+    program(tmp_path / "bin" / "java", "exit 0")
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))  # no yarn in it
+    killed_meanwhile(operator(deploy_mode="cluster", durable=False), "_yarn_application_id")
+    assert "the YARN application application_1_0001 must be stopped by hand" in capsys.readouterr().out
+
+
+def test_yarn_application_by_its_resource_manager(
+    operator, spark_submit, killed_meanwhile, resource_manager
+) -> None:
+    """The task uses the connection's resource manager, even if it does not track the application there."""
+    extra = {"yarn_resourcemanager_webapp_address": resource_manager.address}
+    spark_submit("waits on YARN", master="yarn", **extra)
+    killed_meanwhile(operator(deploy_mode="cluster", durable=False), "_yarn_application_id")
+    assert resource_manager.killed == ["application_1_0001"]
+
+
+def test_driver_pod_is_deleted(operator, spark_submit, killed_meanwhile, monkeypatch) -> None:
+    """The provider deletes it while spark-submit is alive; then spark-submit is ended too."""
+    deleted = []
+    client = types.SimpleNamespace(delete_namespaced_pod=lambda pod, *_, **__: deleted.append(pod))
+    kubernetes = types.SimpleNamespace(get_kube_client=lambda: client, ApiException=OSError)
+    monkeypatch.setattr(spark_hook, "kube_client", kubernetes, raising=False)
+    options = types.SimpleNamespace(V1DeleteOptions=dict)
+    monkeypatch.setitem(sys.modules, "kubernetes", types.SimpleNamespace(client=options))
+    spark_submit("waits on Kubernetes", master="k8s://https://cluster:443")
+    killed_meanwhile(operator(deploy_mode="cluster", conf=UPLOADS), "_kubernetes_driver_pod")
+    assert deleted == ["sparktune-1-driver"]
