@@ -31,6 +31,10 @@ class TaskInstance:
         self.pushed: dict[str, Any] = {}
         self.stats_tags: dict[str, str] = {}
 
+    def get_dr_count(self, dag_id: str, *, run_ids: list[str], states: list[str]) -> int:
+        """Return that no earlier run is at work."""
+        return 0
+
     def xcom_push(self, *, key: str, value: Any) -> None:
         json.dumps(value, allow_nan=False)
         self.pushed[key] = value
