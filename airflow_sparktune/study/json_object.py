@@ -43,11 +43,12 @@ class JsonObject:
         return cls(**values)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the object as plain JSON values, with all fields."""
+        """Return the object as plain JSON values."""
         found = {}
         for name, key, item in _items(type(self)):
             value = getattr(self, name)
-            found[key] = value if item.write is None or value is None else item.write(value)
+            if value is not None or not item.omitted:
+                found[key] = value if item.write is None or value is None else item.write(value)
         return found
 
 
@@ -61,6 +62,7 @@ class _Item(NamedTuple):
     optional: bool
     nullable: bool
     lenient: bool
+    omitted: bool
 
 
 Items = Sequence[tuple[str, str, _Item]]
@@ -74,6 +76,7 @@ def stored(
     required: bool = False,
     many: bool = False,
     lenient: bool = False,
+    omitted: bool = False,
     read: Callable[[Any], Any] | None = None,
 ) -> Any:
     """Return a dataclass field with its JSON form.
@@ -81,15 +84,15 @@ def stored(
     `kind` is a check of a plain value (see `shape`), a StrEnum, or a class with `from_json` and `to_json`.
     With `many` the value is a tuple of that kind. `default` is the value if the key is missing, unless it is
     `required` nevertheless; a callable is used as a factory. A default of None allows null as well. With
-    `lenient`, a value that does not fit counts as missing. `key` is the key in the JSON object if it is not
-    the field's name. `read` replaces the kind's conversion from JSON.
+    `lenient`, a value that does not fit counts as missing; with `omitted`, None is not written. `key` is the
+    key in the JSON object if it is not the field's name. `read` replaces the kind's conversion from JSON.
     """
     fits, convert, write = _forms(kind)
     convert = read or convert
     if many:
         fits, convert, write = shape.several(fits), _each(convert, tuple), _each(write, list)
     optional = default is not MISSING and not required
-    item = _Item(key, fits, convert, write, optional, default is None, lenient)
+    item = _Item(key, fits, convert, write, optional, default is None, lenient, omitted)
     metadata = {_KEY: item}
     if callable(default):
         return field(default_factory=default, metadata=metadata)

@@ -34,6 +34,7 @@ class Bike(JsonObject):
     gears: tuple[int, ...] = stored(shape.whole, many=True, default=())
     owner: Mapping[str, str] = stored(shape.texts, default=dict)
     sold: float | None = stored(shape.moment, default=None, lenient=True)
+    price: float | None = stored(shape.size, default=None, omitted=True)
 
 
 WHOLE = {
@@ -60,6 +61,10 @@ def test_missing_and_unknown_keys() -> None:
 
 def test_a_lenient_field_drops_what_does_not_fit() -> None:
     assert Bike.from_json({**WHOLE, "sold": "noon"}).sold is None
+
+
+def test_an_omitted_field_is_written_if_it_is_set() -> None:
+    assert Bike.from_json({**WHOLE, "price": 9.5}).to_json() == {**WHOLE, "price": 9.5}
 
 
 def test_words_become_one_printable_line() -> None:

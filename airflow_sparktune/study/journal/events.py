@@ -38,7 +38,7 @@ class Event(JsonObject):
 
     at: float | None = stored(shape.moment, default=None, lenient=True)
     ran_s: float | None = stored(shape.seconds, default=None, lenient=True)
-    reserved: float | None = stored(shape.seconds, default=None, lenient=True)
+    reserved: float | None = stored(shape.seconds, default=None, lenient=True, omitted=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +287,4 @@ def from_json(data: Mapping[str, Any]) -> Event:
 
 def to_json(event: Event) -> dict[str, Any]:
     """Return the event as plain JSON values."""
-    data = {"event": event.KIND, **event.to_json()}
-    if event.reserved is None:  # of an engine that does not charge
-        data.pop("reserved", None)
-    return data
+    return {"event": event.KIND, **event.to_json()}
