@@ -42,10 +42,10 @@ class Summary:
     `trials` and `counts` are those of the search; `repeats` is the number of trials of its confirmation.
     Durations are sums over all attempts. `timing` is how the drivers spent their time, in seconds: preparing
     (an executor, shared data), asking the sampler, writing the journal, waiting for a trial to end.
-    `trials_s` is the run time of the trials that have ended. `reserved_slot_hours` is the time of the slots
-    that the study has reserved, `used_slot_hours` the part in which trials ran, and `utilisation` its share;
-    both are None for trials on the driver. `last_improvement_slot_hours` is the reserved time between the
-    last two improvements of the lowest loss.
+    `trials_s` is the run time of the trials that have ended, `best_after_s` the running time until the best
+    one ended. `reserved_slot_hours` is the time of the slots that the study has reserved, `used_slot_hours`
+    the part in which trials ran, and `utilisation` its share; both are None for trials on the driver.
+    `last_improvement_slot_hours` is the reserved time between the last two improvements of the lowest loss.
 
     `lowest_loss` is the lowest loss of the search, that of trial `lowest_number`. `noise` is the standard
     deviation of a single trial's loss. `end` says in words why the study ended.
@@ -63,6 +63,7 @@ class Summary:
     best_loss: float | None
     best_params: Any
     best_point: Mapping[str, Any] | None
+    best_after_s: float | None
     lowest_number: int | None
     lowest_loss: float | None
     expected_loss: float | None
@@ -145,7 +146,7 @@ class Summary:
     def best_text(self) -> str | None:
         """Return the best loss, its trial and what is known of its noise in one line; None without a result.
 
-        Example: "0.0342 (trial 57; expected, single trials vary by ± 0.004)".
+        Example: "0.0342 (trial 57 after 95.3 s; expected, single trials vary by ± 0.004)".
         """
         if self.best_number is None and self.decision is None:
             return None
@@ -155,10 +156,11 @@ class Summary:
 
     @property
     def best_facts(self) -> list[str]:
-        """Return what to know about the best loss: its trial, and how it was measured."""
+        """Return what to know about the best loss: its trial, when that ended, and how it was measured."""
         decision, facts = self.decision, []
         if self.best_number is not None:
-            facts.append(f"trial {self.best_number}")
+            after = "" if self.best_after_s is None else f" after {number(self.best_after_s)} s"
+            facts.append(f"trial {self.best_number}{after}")
         if decision is not None and decision.measured is not None and decision.measured.n:
             facts.append(f"confirmed by {decision.measured.n} repeats")
         if self.noise is not None:
@@ -204,6 +206,7 @@ def summary(study: Study) -> Summary:
         best_loss=recommended.loss if recommended else result.loss if result else None,
         best_params=result.params if result else None,
         best_point=dict(trial.point) if trial else None,
+        best_after_s=round(study.changed_s[trial.number], 3) if trial and trial.loss is not None else None,
         lowest_number=study.lowest.number if study.lowest else None,
         lowest_loss=study.lowest.loss if study.lowest else None,
         expected_loss=recommended.loss if recommended else None,

@@ -51,11 +51,11 @@ class Study:
     """The state of a study after the events applied so far.
 
     `apply` takes one event at a time; replaying a prefix and then the rest gives the same state as replaying
-    everything. `changes` counts the applied events, and `changed[n]` is the count at which trial n last
-    changed. `lowest` is the successful trial of the search with the lowest loss. `trials_s` is the run time
-    of the trials that have ended, `slots_s` the time of the slots that the study has reserved, and
-    `last_improvement_s` the part of `slots_s` between the last two improvements of the lowest loss. All three
-    are in seconds.
+    everything. `changes` counts the applied events; `changed[n]` is the count at which trial n last changed,
+    and `changed_s[n]` the study's running time by then. `lowest` is the successful trial of the search with
+    the lowest loss. `trials_s` is the run time of the trials that have ended, `slots_s` the time of the slots
+    that the study has reserved, and `last_improvement_s` the part of `slots_s` between the last two
+    improvements of the lowest loss. These times are in seconds.
     """
 
     def __init__(self) -> None:
@@ -76,6 +76,7 @@ class Study:
         self.closed: Closed | None = None
         self.changes = 0
         self.changed: dict[int, int] = {}
+        self.changed_s: dict[int, float] = {}
         self._open_slots = 0  # slots of the running attempt
 
     def apply(self, event: Event) -> None:
@@ -260,6 +261,7 @@ class Study:
             self.trials_s += trial.took_s
         self.trials[trial.number] = trial
         self.changed[trial.number] = self.changes + 1
+        self.changed_s[trial.number] = self.elapsed_s
         if trial.purpose is not TrialPurpose.SEARCH:
             return
         self._recommended = None

@@ -86,6 +86,7 @@ def totals(study: Study) -> dict[str, float]:
     incumbent = decision.incumbent if decision else None
     numbers = {
         "elapsed_s": found.elapsed_s,
+        "best_after_s": found.best_after_s,
         "trials_s": found.trials_s,
         "reserved_slot_hours": found.reserved_slot_hours,
         "used_slot_hours": found.used_slot_hours,

@@ -64,6 +64,7 @@ def test_the_facet_has_the_study_and_the_decision(operator, run, spark_submit) -
     assert facet["params"] == {"x": 1}
     assert list(facet["space"]) == ["x"]
     assert facet["loss"] == 0.4
+    assert facet["afterSeconds"] >= 0
     assert not {"maximize", "score"} & set(facet)  # OpenLineage sends no nulls
 
 

@@ -106,13 +106,13 @@ class TestRecommended:
     def test_it_is_the_best(self) -> None:
         found = summary(replayed(*self.EVENTS))
         assert (found.best_number, found.best_loss, found.noise) == (0, 0.375, 0.125)
-        assert found.best_text == "0.375 (trial 0; expected, single trials vary by ± 0.12)"
+        assert found.best_text == "0.375 (trial 0 after 0 s; expected, single trials vary by ± 0.12)"
 
     def test_without_one_the_lowest_loss_is_the_best(self) -> None:
         study = replayed(*self.EVENTS[:3])
         found = summary(study)
         assert (found.best_number, found.best_loss, found.noise) == (1, 0.25, None)
-        assert found.best_text == "0.25 (trial 1)"
+        assert found.best_text == "0.25 (trial 1 after 1 s)"
 
     def test_negative_noise_is_malformed(self) -> None:
         with pytest.raises(ValueError, match="noise of the event cannot be -1"):
@@ -216,12 +216,23 @@ def test_the_keys_of_the_summary_in_json() -> None:
     """XCom, `sparktune show --json` and the page read these keys."""
     assert set(summary(Study()).to_json()) == {
         *("objective", "algo", "maximize", "max_evals", "seed", "trials", "counts", "repeats"),
-        *("best_number", "best_loss", "best_score", "best_params", "best_point", "noise"),
+        *("best_number", "best_loss", "best_score", "best_params", "best_point", "best_after_s", "noise"),
         *("lowest_number", "lowest_loss", "expected_loss", "confirmed_loss", "end"),
         *("segment", "decision", "decision_reason", "confirmation", "stop_reason", "error"),
         *("attempts", "slots", "started", "ended", "elapsed_s", "trials_s", "timing", "utilisation"),
         *("reserved_slot_hours", "used_slot_hours", "last_improvement_slot_hours", "code", "versions"),
     }
+
+
+def test_the_best_trial_was_found_after_the_running_time_until_its_end() -> None:
+    """Over all attempts, without the time between them, however long the study goes on."""
+    study = replayed(opened(), trial(0, at=BEGAN), trial(0, 0.5, at=BEGAN + 10))
+    assert summary(study).best_after_s == 10.0
+    for event in (opened(2, at=BEGAN + 1000), trial(1, 0.25, at=BEGAN + 1003), closed(at=BEGAN + 1009)):
+        study.apply(event)
+    assert summary(study).best_after_s == 13.0
+    assert summary(study).texts()["best loss"] == "0.25 (trial 1 after 13 s)"
+    assert summary(replayed(opened(), trial(0))).best_after_s is None
 
 
 def test_the_best_loss_is_the_confirmed_one_else_the_expected_else_the_lowest() -> None:
@@ -246,7 +257,7 @@ def test_the_texts_name_the_best_and_the_lowest_loss() -> None:
     decided = Decision(outcome=Outcome.FIRST, reason="", params={"lr": 0.1}, number=0, candidates=(measured,))
     study = replayed(opened(), trial(0, 0.5), trial(1, 0.25), Decided(at=BEGAN, decision=decided))
     texts = summary(study).texts()
-    assert texts["best loss"] == "0.4 (trial 0; confirmed by 5 repeats)"
+    assert texts["best loss"] == "0.4 (trial 0 after 0 s; confirmed by 5 repeats)"
     assert texts["lowest loss"] == "0.25 (trial 1, in the search)"
     study.apply(Decided(at=BEGAN, decision=decided.outdated("restored", params={"lr": 0.2})))
     texts = summary(study).texts()

@@ -62,6 +62,7 @@ def test_a_study_becomes_a_parent_run_and_a_child_run_for_each_trial(finished: S
     assert parent.info.status == "FINISHED"
     assert parent.data.params["objective"] == "churn.train:loss"
     assert parent.data.metrics["best_loss"] == 0.25
+    assert parent.data.metrics["best_after_s"] >= 0
     assert tags(parent)["sparktune.best_params"] == '{"lr": 0.1}'
     assert client.pages == {f"{parent.info.run_id}/report.html": "3 trials"}
     assert [children[number].info.status for number in range(3)] == ["FINISHED", "FAILED", "FINISHED"]

@@ -31,6 +31,7 @@ class StudyRunFacet(RunFacet):
     reservedSlotHours: float  # noqa: N815
     usedSlotHours: float | None  # noqa: N815
     params: Any
+    afterSeconds: float | None  # noqa: N815
     loss: float | None
     maximize: str | None
     score: float | None
@@ -53,6 +54,7 @@ def facet_of(study: Study, spec: Spec, address: str | None) -> StudyRunFacet:
         reservedSlotHours=found.reserved_slot_hours,
         usedSlotHours=found.used_slot_hours,
         params=found.best_params,
+        afterSeconds=found.best_after_s,
         loss=found.best_loss,
         maximize=found.maximize,
         score=found.best_score,

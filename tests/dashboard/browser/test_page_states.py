@@ -110,6 +110,7 @@ def test_a_study_that_maximises_shows_its_score(page: Page, site: str, address: 
 
     expect(page.locator("#headline")).to_contain_text("best accuracy 0.75, 50 % better than the first trial")
     expect(page.locator("#state")).to_contain_text("Best accuracy")
+    expect(page.locator("#state")).to_contain_text("trial 1 after ")
     expect(page.locator("#losses-title")).to_have_text("Accuracy by trial")
     expect(page.locator("#losses-text")).to_contain_text("Best accuracy 0.75 at trial 1; it improved once.")
     expect(page.locator("#losses")).to_contain_text("accuracy threshold")
