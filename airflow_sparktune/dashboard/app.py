@@ -10,13 +10,12 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Respons
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from airflow_sparktune.dashboard.access import checked_dag, checked_instance, checked_task
+from airflow_sparktune.dashboard.changes import add_changes
 from airflow_sparktune.dashboard.login import Login
 from airflow_sparktune.dashboard.page import assets
 from airflow_sparktune.dashboard.page.masking import Mask, airflow_mask
 from airflow_sparktune.dashboard.page.replies import accepts_gzip
-from airflow_sparktune.dashboard.restore import add_restore
 from airflow_sparktune.dashboard.routes import StudyRoutes
-from airflow_sparktune.dashboard.stop import add_stop
 from airflow_sparktune.dashboard.study_cache import StudyCache
 from airflow_sparktune.dashboard.task_key import Catalogue
 from airflow_sparktune.dashboard.workers import Busy, Workers
@@ -64,8 +63,7 @@ def create_app(
     workers = Workers() if workers is None else workers
     _add_pages(router, workers, change_token=login.change if login is not None else None)
     cache = StudyCache() if cache is None else cache
-    add_stop(router, catalogue, editor=editor, cache=cache, workers=workers)
-    add_restore(router, catalogue, editor=editor, workers=workers)
+    add_changes(router, catalogue, editor=editor, cache=cache, workers=workers)
     StudyRoutes(catalogue, mask=mask or airflow_mask(), cache=cache, workers=workers).add_to(router)
     app.include_router(router)
     return app

@@ -10,7 +10,6 @@ from base64 import b64encode
 from collections.abc import Sequence
 
 from airflow_sparktune.dashboard.page.assets import STATIC, page
-from airflow_sparktune.dashboard.page.bundle import bundle
 from airflow_sparktune.dashboard.page.columns import sample
 from airflow_sparktune.dashboard.page.importance import importance
 from airflow_sparktune.dashboard.page.masking import Mask, airflow_mask, study_mask
@@ -19,6 +18,9 @@ from airflow_sparktune.study.study import Study
 
 # A trial's details may include a traceback of some kilobytes.
 _MOST_DETAILS = 2_000
+# The forms that static/*.js use: one import per line, names in braces, exports of declarations only.
+_IMPORT = re.compile(r'^import \{ (?P<names>[\w, ]+) \} from "\./(?P<module>[\w-]+\.js)";$', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) (?P<name>\w+))", re.MULTILINE)
 _HEAD = re.compile(r"\s*<link [^>]*>|\s*<script [^>]*></script>")
 
 
@@ -70,3 +72,21 @@ def _policy(script: str) -> str:
     """Return a content security policy that allows only this script, and no network."""
     digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:"
+
+
+def bundle(entry: str) -> str:
+    """Return the module and its imports as one script: a function for each, dependencies first."""
+    modules: dict[str, str] = {}
+    _collect(entry, modules)
+    return "\n".join(["const modules = {};", *modules.values()])
+
+
+def _collect(name: str, modules: dict[str, str]) -> None:
+    if name in modules:
+        return
+    text = (STATIC / name).read_text(encoding="utf-8")
+    for match in _IMPORT.finditer(text):
+        _collect(match["module"], modules)
+    names = [match["name"] for match in _EXPORT.finditer(text)]
+    body = _EXPORT.sub("", _IMPORT.sub(r'const { \g<names> } = modules["\g<module>"];', text))
+    modules[name] = f'modules["{name}"] = (() => {{\n{body}\nreturn {{ {", ".join(names)} }};\n}})();'

@@ -112,7 +112,9 @@ def test_a_study_that_maximises_shows_its_score(page: Page, site: str, address: 
     expect(page.locator("#state")).to_contain_text("Best accuracy")
     expect(page.locator("#state")).to_contain_text("trial 1 after ")
     expect(page.locator("#losses-title")).to_have_text("Accuracy by trial")
-    expect(page.locator("#losses-text")).to_contain_text("Best accuracy 0.75 at trial 1; it improved once.")
+    expect(page.locator("#losses-text")).to_contain_text(
+        "Highest accuracy 0.75 at trial 1; it improved once."
+    )
     expect(page.locator("#losses")).to_contain_text("accuracy threshold")
     expect(page.locator("#parallel-legend")).to_contain_text(re.compile(r"best 0.75\s+worst 0.25"))
     page.get_by_role("button", name="Accuracy", exact=True).click()
@@ -137,7 +139,7 @@ def test_noisy_trials_show_the_expected_loss(page: Page, site: str, address: str
     expect(page.locator("#headline")).to_contain_text(
         "best expected loss 0.3125, 38 % better than the first trial"
     )
-    expect(page.locator("#state")).to_contain_text("expected; single trials vary by ±\u00a00.0625")
+    expect(page.locator("#state")).to_contain_text("trial 2; expected, single trials vary by ± 0.062")
     expect(page.locator("#losses-text")).to_contain_text("Lowest loss 0.25 at trial 1; it improved once.")
     expect(page.locator("#losses-text")).to_contain_text(
         "the result is the trial with the best expected loss."
@@ -179,7 +181,7 @@ def test_a_conditional_space_is_shown_with_names(page: Page, site: str, address:
     head = page.locator("#trials thead")
     for name in ("model", "forest.depth", "forest.max_features", "boosting.shrinkage", "boosting.booster"):
         expect(head.get_by_role("button", name=name, exact=True)).to_be_visible()
-    expect(page.locator("#tree")).to_contain_text(re.compile(r"forest: \d+ trials, best"))
+    expect(page.locator("#tree")).to_contain_text(re.compile(r"forest: \d+ trials, lowest"))
     expect(page.locator("#tree")).to_contain_text(re.compile(r"dart: \d+ trials"))
     expect(page.locator("#trials tbody tr td", has_text="forest").first).to_have_text("forest")
     heights = page.locator("#trials tbody tr").evaluate_all("rows => rows.map(row => row.offsetHeight)")

@@ -1,0 +1,118 @@
+"""The routes by which a user stops a running study, or restores an earlier champion."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, HTTPException, Query
+from pydantic import BaseModel
+
+from airflow_sparktune.dashboard.access import checked_instance, checked_task, require_same_origin
+from airflow_sparktune.dashboard.study_cache import StudyCache
+from airflow_sparktune.dashboard.task_key import Catalogue, TaskKey
+from airflow_sparktune.dashboard.workers import Workers
+from airflow_sparktune.errors import RecordError, StorageError
+from airflow_sparktune.study.phase import Phase, phase_of
+from airflow_sparktune.study.record.champions import Champions, segments
+from airflow_sparktune.study.stop_request import request_stop
+from airflow_sparktune.study.storage import open_storage
+
+log = logging.getLogger(__name__)
+
+Task = Annotated[TaskKey, Depends(checked_task)]
+TaskInstance = Annotated[TaskKey, Depends(checked_instance)]
+Segment = Annotated[str | None, Query(max_length=250)]
+
+_STOP, _RESTORE = "/tasks/{task_id}/runs/{run_id}/stop", "/tasks/{task_id}/restore"
+
+
+class Reply(BaseModel):
+    """A message about the result, or about what happens next."""
+
+    message: str
+
+
+def add_changes(
+    router: APIRouter,
+    catalogue: Catalogue,
+    *,
+    editor: Callable[..., Any],
+    cache: StudyCache,
+    workers: Workers,
+) -> None:
+    """Add the routes to the router of a DAG.
+
+    `editor` is a FastAPI dependency that returns the name of a user who may edit task instances, and raises
+    for others. The page offers a button if GET succeeds.
+    """
+
+    @router.get(_STOP, dependencies=[Depends(editor), Depends(checked_instance)])
+    @router.get(_RESTORE, dependencies=[Depends(editor), Depends(checked_task)])
+    async def may_change() -> Reply:
+        return Reply(message="You may do this.")
+
+    # The origin is checked before the editor, so that another site's page cannot learn the user's rights.
+    @router.put(_STOP, dependencies=[Depends(require_same_origin)])
+    async def stop(key: TaskInstance, generation: int, by: str = Depends(editor)) -> Reply:
+        return await workers.run(lambda: _stop(catalogue, cache, key, generation, by))
+
+    @router.put(_RESTORE, dependencies=[Depends(require_same_origin)])
+    async def restore(task: Task, entry: int, segment: Segment = None, by: str = Depends(editor)) -> Reply:
+        return await workers.run(lambda: _restore(catalogue, task, segment, entry, by))
+
+
+def _stop(catalogue: Catalogue, cache: StudyCache, key: TaskKey, generation: int, by: str) -> Reply:
+    address = catalogue.generations(key).get(generation)
+    if address is None:
+        raise HTTPException(404, f"this task instance has no study of generation {generation}")
+    with cache.look(address) as follower:
+        phase = phase_of(follower.study, now=time.time())
+        attempts = follower.study.attempts
+    if phase.over or not attempts:
+        why = ": its driver died, and a retry of the task continues it" if phase is Phase.LOST else ""
+        raise HTTPException(409, f"Only a running study can be stopped; this one is {phase.value}{why}.")
+    try:
+        request_stop(open_storage(address), attempt=attempts[-1].number, by=by)
+    except StorageError as error:
+        log.warning("%s could not be asked to stop: %s", key, error)
+        raise HTTPException(
+            409,
+            "The API server may not write to this study's folder. "
+            "Run `sparktune stop` as a user with that right, or give the right to the API server's user.",
+        ) from None
+    log.info("%s was asked to stop by %r", key, by)
+    return Reply(message="The study ends when its driver reads the request, and keeps the best trial.")
+
+
+def _restore(catalogue: Catalogue, task: TaskKey, segment: str | None, number: int, by: str) -> Reply:
+    root = catalogue.record(task)
+    # An unknown segment would start a new record.
+    if root is None or segment not in segments(root):
+        raise HTTPException(404, "This task has no such record of champions.")
+    champions = Champions(root, segment)
+    if number not in champions.numbers():
+        raise HTTPException(404, f"This record has no entry {number}.")
+    try:
+        if not champions.entry(number).action.sets_champion:
+            raise HTTPException(409, f"Entry {number} did not set a champion, so it cannot be restored.")
+        entry = champions.restore(number, at=time.time(), by=by)
+    except RecordError:
+        log.exception("Entry %d of %s cannot be restored", number, champions.address)
+        raise HTTPException(
+            409, "This entry cannot be read, so it cannot be restored; the API server's log has the details."
+        ) from None
+    except StorageError as error:
+        log.warning("%s could not be written to: %s", champions.address, error)
+        raise HTTPException(
+            409,
+            "The API server may not write to the record of champions. Run `sparktune champion --restore` as "
+            "a user with that right, or give the right to the API server's user.",
+        ) from None
+    log.info("%r restored entry %d of %s as entry %d", by, number, champions.address, entry.number)
+    return Reply(
+        message=f"Entry {number} is the champion again, as entry {entry.number}. The next retuning compares "
+        "with it. No training was started."
+    )
