@@ -66,7 +66,7 @@ class Invariants:
         self._looked: dict[Process, dict[str, float]] = {}  # when a process last looked at which folder
         self._saw: dict[str, Mapping[str, float]] = {}  # the same, as the writer of a stream began to write
         self._opened: dict[str, dict[str, float]] = {}  # since when the streams at an address are listed
-        self._written: dict[str, list[tuple[float, int]]] = {}  # since when which event of a stream is listed
+        self._written: dict[str, dict[str, float]] = {}  # since when the chunks of a stream are listed
 
     def require(self, holds: bool, otherwise: str) -> None:
         """End the history unless something holds."""
@@ -144,7 +144,7 @@ class Invariants:
         process, known = self._processes.current, self._files.files.get(path)
         if known is not None and known.data == data:
             return
-        first, last = int(name[:8]), int(name[9:17])
+        first = int(name[:8])
         opened = self._opened.setdefault(address, {})
         if first == 1 and stream not in opened:
             self._takes_over_all(address, stream, json.loads(data.partition(b"\n")[0]))
@@ -154,7 +154,7 @@ class Invariants:
         self._looked.setdefault(process, {})[address] = self._processes()
         listed = self._processes() + self._files.late_s
         opened.setdefault(stream, listed)
-        self._written.setdefault(folder, []).append((listed, last))
+        self._written.setdefault(folder, {}).setdefault(name, listed)
 
     def _require_newest(self, process: Process, address: str, stream: str, does: str) -> None:
         """No attempt decides that has used its journal since a newer one opened."""
@@ -169,12 +169,14 @@ class Invariants:
         saw = self._saw[f"{folder}/{stream}"]
         known = (each for each, listed in self._opened[address].items() if listed < saw.get(folder, -1.0))
         for each in {*list(takes)[-1:], *sorted(known)[-1:]}:
-            looked = saw.get(f"{folder}/{each}", -1.0)
-            there = max(
-                (last for listed, last in self._written[f"{folder}/{each}"] if listed < looked), default=0
-            )
-            holds = takes.get(each, 0) >= there
-            self.require(holds, f"{stream} takes over {takes.get(each, 0)} of {there} events of {each}")
+            looked, taken = saw.get(f"{folder}/{each}", -1.0), takes.get(each, 0)
+            there = self._last_event(f"{folder}/{each}", listed_by=looked)
+            self.require(taken >= there, f"{stream} takes over {taken} of {there} events of {each}")
+
+    def _last_event(self, folder: str, *, listed_by: float) -> int:
+        """Return the number of the last event of a stream, of the chunks that were listed and can be read."""
+        chunks = (name for name, listed in self._written[folder].items() if listed < listed_by)
+        return max((int(name[9:17]) for name in chunks if f"{folder}/{name}" in self._files.files), default=0)
 
     def _removal(self, process: Process, address: str) -> None:
         """Nothing is removed that may go on, or that production needs."""

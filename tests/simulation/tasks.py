@@ -127,7 +127,7 @@ class Task:
         decision = decision_in_force(study, address, Champions(TASK))
         if process is not self._current:
             return
-        self.ended, self.cause = True, f"study {address} of {study.attempts[0].opened!r}"
+        self.ended, self.cause = True, cause_of(study, address)
         if decision is not None and decision.changes_production and self._spec.promote == "decision":
             history.send_event(self.cause)
         processes.tell("succeeds")
@@ -158,25 +158,31 @@ class Task:
 
     def check(self) -> None:
         """Check what is left: the trials, the budget, and the decision on record."""
-        invariants, require = self._history.invariants, self._history.invariants.require
+        invariants = self._history.invariants
         after = follow(self._history.lake.files, self.address, whole=True)
         for address, at, before in self._seen:
             if address == self.address and at > invariants.removed.get(address, -1.0):
                 self._check_trials(before, after)
         if self.cause is None:
             return
-        study = after.study
-        self._check_budget(study)
-        entries = [each for each in invariants.entries.values() if each.cause.startswith(self.cause)]
+        self._check_budget(after.study)
+        self._check_record(after.study)
+
+    def _check_record(self, study: Study) -> None:
+        """A study that has ended is on record once, with its decision.
+
+        It may be another one than the task has read: an attempt that was frozen as it opened begins anew.
+        """
+        entries, require = self._history.invariants.entries.values(), self._history.invariants.require
+        mine = [entry for entry in entries if self.cause and entry.cause.startswith(self.cause)]
         if self._spec.incumbent is None:  # its entry names the best trial, which may change
-            require(bool(entries), f"{self.address} must have an entry")
-        else:
-            require(len(entries) == 1, f"{self.address} must have one entry, has {len(entries)}")
-            if study.decision is not None:
-                same = entries[0].evidence == study.decision.to_json()
-                require(
-                    same, f"{self.address} has decided {study.decision}, on record is {entries[0].evidence}"
-                )
+            require(bool(mine), f"{self.address} must have an entry")
+            return
+        require(len(mine) == 1, f"{self.address} must have one entry, has {len(mine)}")
+        if study.decision is not None and study.result_stands:
+            on_record = [entry.evidence for entry in entries if entry.cause == cause_of(study, self.address)]
+            same = on_record == [study.decision.to_json()]
+            require(same, f"{self.address} has decided {study.decision}, on record is {on_record}")
 
     def _check_trials(self, before: StudyFollower, after: StudyFollower) -> None:
         """Once an attempt is taken over, each number keeps its params, and each result stays as it is."""
@@ -260,6 +266,11 @@ class Fate:
         chance = self._history.chance
         self._process.set_by_s += chance.choice((-1, 1)) * chance.choice((10.0, 4_000.0, 400_000.0))
         self._history.processes.tell(f"has a clock that is {self._process.set_by_s:.0f} s off")
+
+
+def cause_of(study: Study, address: str) -> str:
+    """Return what the entry of a study is written for."""
+    return f"study {address} of {study.attempts[0].opened!r}"
 
 
 def _spec(number: int, chance: random.Random) -> Spec:
