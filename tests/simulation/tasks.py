@@ -128,10 +128,10 @@ class Task:
         if process is not self._current:
             return
         self.ended, self.cause = True, cause_of(study, address)
-        if decision is not None and decision.changes_production and self._spec.promote == "decision":
+        if decision is not None and decision.changes_production and self._spec.retuning.promote == "decision":
             history.send_event(self.cause)
         processes.tell("succeeds")
-        if decision is not None and self._spec.promote == "manual":
+        if decision is not None and self._spec.retuning.promote == "manual":
             at = processes() + history.chance.uniform(1.0, 30.0)
             history.spawn(f"{self.run} promotes", partial(history.patiently, self._promote), at=at)
 
@@ -175,7 +175,7 @@ class Task:
         """
         entries, require = self._history.invariants.entries.values(), self._history.invariants.require
         mine = [entry for entry in entries if self.cause and entry.cause.startswith(self.cause)]
-        if self._spec.incumbent is None:  # its entry names the best trial, which may change
+        if self._spec.retuning.incumbent is None:  # its entry names the best trial, which may change
             require(bool(mine), f"{self.address} must have an entry")
             return
         require(len(mine) == 1, f"{self.address} must have one entry, has {len(mine)}")
@@ -290,6 +290,6 @@ def _spec(number: int, chance: random.Random) -> Spec:
         seed=number,
         champions=TASK,
         moment=BEGAN - 1_000.0 + 10.0 * number,
-        storage_grace=chance.choice((None, 60.0, 600.0)),
-        **(retuning if luck < 0.95 else {}),
+        execution={"storage_grace": chance.choice((None, 60.0, 600.0))},
+        retuning=retuning if luck < 0.95 else None,
     )
