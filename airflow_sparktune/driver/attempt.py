@@ -144,7 +144,7 @@ class Attempt:
                 reserved=recorder.charged.slots,
             )
             termination.defer()
-            run = partial(_run_phase, plan.spec, recorder, lane, (progress.trial, retuning.look))
+            run = partial(_run_phase, plan.spec, recorder, lane, (progress.trial, retuning.check_metrics))
             reason = retuning.search_ended
             if reason is None:
                 queue = StartQueue(starts, study=recorder.study)

@@ -86,20 +86,18 @@ class FminSampler(HyperoptSampler):
         return found
 
     def _fits(self, point: Mapping[str, Any]) -> bool:
-        rows = {item.label: item for item in self.dimensions}
-        if set(point) - set(rows):
-            return False
-        # A number outside its bounds is still informative; an invalid index is not.
-        indices = [label for label in point if self.space.whole(label)]
-        if any(not within(rows[label], point[label]) for label in indices):
-            return False
         try:
-            self.space.value(point)
-        except Exception:  # noqa: BLE001 - hyperopt raises various errors for a missing label
+            # A number outside its bounds is still informative; an invalid index is not.
+            self._checked(point, only_indices=True)
+        except SpecError:
             return False
         return True
 
-    def _checked(self, point: Any) -> dict[str, Any]:
+    def _checked(self, point: Any, *, only_indices: bool = False) -> dict[str, Any]:
+        """Return a valid point by label; raises SpecError for another.
+
+        With `only_indices`, numbers may be out of their bounds.
+        """
         if not isinstance(point, Mapping):
             raise SpecError(
                 f"points_to_evaluate must be a list of points, each a dict by label, got {point!r} in it"
@@ -112,6 +110,8 @@ class FminSampler(HyperoptSampler):
             )
         checked: dict[str, Any] = plain(dict(point), what="points_to_evaluate")
         for row in self.dimensions:
+            if only_indices and not self.space.whole(row.label):
+                continue
             if row.label in checked and not within(row, checked[row.label]):
                 low, high = bounds(row)
                 raise SpecError(

@@ -64,7 +64,7 @@ class Retuner:
     def starts(self, given: Sequence[Start]) -> list[Start]:
         """Return the configurations to run first: the incumbent, the given points, the warm-start points."""
         self._resolve()
-        self._look_back()
+        self._check_earlier_metrics()
         incumbent, warm = self._incumbent, self._study.starts.warm_start if self._study.starts else ()
         first = []
         if incumbent is not None:  # without a point, if it does not fit the space
@@ -91,16 +91,16 @@ class Retuner:
         """Return the reason for which an earlier attempt ended the search, or None."""
         return self._study.nominated.reason if self._study.nominated else None
 
-    def look(self, trial: Trial) -> None:
+    def check_metrics(self, trial: Trial) -> None:
         """Check an ended trial: raises ObjectiveError if it lacks a metric that a guardrail needs."""
         if trial.state is TrialState.OK:
             require_metrics(self._rule, trial.info)
 
-    def _look_back(self) -> None:
+    def _check_earlier_metrics(self) -> None:
         """Check the trials of earlier attempts: without their metrics, a guardrail would not guard."""
         for trial in self._study.ended_trials:
             try:
-                self.look(trial)
+                self.check_metrics(trial)
             except ObjectiveError as error:
                 raise ObjectiveError(
                     f"{error}; trial {trial.number} has ended without it, so mend the objective and start "

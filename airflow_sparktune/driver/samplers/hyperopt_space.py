@@ -1,6 +1,6 @@
 """Convert search spaces to hyperopt expressions, and read the dimensions of hyperopt expressions.
 
-Only this file and `search_space` depend on the structure of hyperopt's graphs.
+Only this file depends on the structure of hyperopt's graphs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,11 @@ from airflow_sparktune.study import space as spaces
 from airflow_sparktune.study.json_values import plain, scalar
 from airflow_sparktune.study.space import Choice, Number
 from airflow_sparktune.study.space.dimensions import Dimension, dimensions, name_of
+from airflow_sparktune.study.space.match import Computed, Parameter
 from airflow_sparktune.study.space.nodes import Condition, replaced
+
+# Nodes between a value and its parameter that change only the type.
+_CASTS = ("float", "int")
 
 
 def hyperopt_space(space: Any) -> tuple[Any, tuple[Dimension, ...]]:
@@ -40,6 +44,27 @@ def hyperopt_space(space: Any) -> tuple[Any, tuple[Dimension, ...]]:
 def read_dimensions(expression: Any) -> tuple[Dimension, ...]:
     """Return the dimensions of a hyperopt expression, whose options may be any objects."""
     return _table(_read(expression, any_value=True))
+
+
+def places(node: Any, rows: Mapping[str, Dimension]) -> Any:
+    """Return a hyperopt expression in the form that `point_of` reads."""
+    match node.name:
+        case "switch" if node.pos_args[0].name == "hyperopt_param":
+            chooser, *options = node.pos_args
+            below = tuple(places(option, rows) for option in options)
+            return Parameter(rows[chooser.arg["label"].obj], below)
+        case "hyperopt_param":
+            return Parameter(rows[node.arg["label"].obj])
+        case name if name in _CASTS and len(node.pos_args) == 1:
+            return places(node.pos_args[0], rows)
+        case "literal":
+            return plain(node.obj, what="a constant of the space")
+        case "dict" if not node.pos_args:
+            return {key: places(item, rows) for key, item in node.named_args}
+        case "pos_args":
+            return [places(item, rows) for item in node.pos_args]
+        case name:
+            return Computed(name)
 
 
 def graph_lines(expression: Any, *, words: Callable[[Any], str]) -> Iterator[str]:

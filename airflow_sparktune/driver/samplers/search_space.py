@@ -12,13 +12,10 @@ with deferred("scipy.stats"):  # hyperopt would import it for atpe only
     from hyperopt import pyll
 
 from airflow_sparktune.driver.samplers.base import Recommendation, Suggestion
-from airflow_sparktune.driver.samplers.hyperopt_space import hyperopt_space
+from airflow_sparktune.driver.samplers.hyperopt_space import hyperopt_space, places
 from airflow_sparktune.study.json_values import plain
 from airflow_sparktune.study.space.dimensions import Dimension
-from airflow_sparktune.study.space.match import Computed, Parameter, point_of
-
-# Nodes between a value and its parameter that change only the type.
-_CASTS = ("float", "int")
+from airflow_sparktune.study.space.match import point_of
 
 
 class SearchSpace:
@@ -75,7 +72,7 @@ class SearchSpace:
 
         Raises SpecError with the name of the parameter and its bounds or options.
         """
-        return self.suggestion(point_of(_places(self.domain.expr, self._rows), params))
+        return self.suggestion(point_of(places(self.domain.expr, self._rows), params))
 
 
 class SpaceSampler:
@@ -96,24 +93,3 @@ class SpaceSampler:
     def recommend(self) -> Recommendation | None:
         """Return None: the trial with the lowest loss is the one to use."""
         return None
-
-
-def _places(node: Any, rows: Mapping[str, Dimension]) -> Any:
-    """Return a hyperopt expression in the form that `point_of` reads."""
-    match node.name:
-        case "switch" if node.pos_args[0].name == "hyperopt_param":
-            chooser, *options = node.pos_args
-            below = tuple(_places(option, rows) for option in options)
-            return Parameter(rows[chooser.arg["label"].obj], below)
-        case "hyperopt_param":
-            return Parameter(rows[node.arg["label"].obj])
-        case name if name in _CASTS and len(node.pos_args) == 1:
-            return _places(node.pos_args[0], rows)
-        case "literal":
-            return plain(node.obj, what="a constant of the space")
-        case "dict" if not node.pos_args:
-            return {key: _places(item, rows) for key, item in node.named_args}
-        case "pos_args":
-            return [_places(item, rows) for item in node.pos_args]
-        case name:
-            return Computed(name)

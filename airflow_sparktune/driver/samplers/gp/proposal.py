@@ -61,7 +61,7 @@ class Proposer:
     def __init__(self, space: EncodedSpace) -> None:
         self._space = space
         self._fits = Fits(space)
-        self._said_exhausted = False
+        self._warned = False
 
     def propose(self, history: History, rng: np.random.Generator) -> tuple[Array, str]:
         """Return the next row, and its method: `gp`, `gp: branch` or `gp: tpe`."""
@@ -198,8 +198,8 @@ class Proposer:
             (key,) = keys(row[None])
             if key not in asked:
                 return np.asarray(row)
-        if not self._said_exhausted and history.noise.absent:
-            self._said_exhausted = True
+        if not self._warned and history.noise.absent:
+            self._warned = True
             log.warning(
                 "no new configuration is left after %d, and repeats give the same loss: "
                 "more trials gain nothing; lower max_evals or widen the space",
