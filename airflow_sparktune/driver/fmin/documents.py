@@ -40,7 +40,7 @@ class Documents:
         bar: Any,
     ) -> None:
         self._trials = trials
-        self._answers = answers
+        self.answers = answers
         self._labels = list(labels)
         self._early_stop_fn = early_stop_fn
         self._early_stop_args: Sequence[Any] = ()
@@ -56,10 +56,8 @@ class Documents:
         self._early_stop_args = ()
         self._ended = 0
 
-    def observe(self, trial: Trial, answer: Mapping[str, Any] | None = None) -> bool:
-        """Add an ended trial and its result; return whether early_stop_fn ends the study."""
-        if answer is not None:
-            self._answers[trial.number] = answer
+    def observe(self, trial: Trial) -> bool:
+        """Add an ended trial; return whether early_stop_fn ends the study."""
         doc = self._put(trial)
         self._show(trial)
         if self._early_stop_fn is None or doc["result"]["status"] != hyperopt.STATUS_OK:
@@ -83,22 +81,24 @@ class Documents:
     def keep(self, study: Study) -> None:
         """Keep the results of the study's trials; remove those of other trials, and their attachments."""
         for number in {doc["tid"] for doc in self._trials._dynamic_trials} - set(study.trials):
-            self._answers.pop(number, None)
+            self.answers.pop(number, None)
             name = self._trials.aname({"tid": number}, "")
             for attachment in [each for each in self._trials.attachments if each.startswith(name)]:
                 del self._trials.attachments[attachment]
         for trial, result in self._inserted:
             if study.trials.get(trial.number) == trial:
-                self._answers[trial.number] = result
+                self.answers[trial.number] = result
 
     def _put(self, trial: Trial) -> dict[str, Any]:
-        answer = self._answers.get(trial.number)
+        answer = self.answers.get(trial.number)
         doc = fmin_document(trial, self._labels, answer)
         self._trials._dynamic_trials.append(doc)
         if doc["state"] in base.JOB_VALID_STATES:  # as refresh() does, but without a pass over all trials
             self._trials._trials.append(doc)
             self._trials._ids.add(trial.number)
-        found = answer.get("attachments") if answer else _decoded(trial.info.get("attachments"))
+        # A cancelled trial may have answered too late.
+        complete = answer if doc["state"] == base.JOB_STATE_DONE else None
+        found = complete.get("attachments") if complete else _decoded(trial.info.get("attachments"))
         for name, value in (found or {}).items():
             self._trials.attachments[self._trials.aname(doc, name)] = value
         return doc

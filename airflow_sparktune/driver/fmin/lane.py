@@ -27,8 +27,8 @@ class FunctionLane(SparkLane):
     """Runs each trial as a single-task job that calls `function` with the result of `value_of(number)`.
 
     The value is computed on the driver and pickled for its trial, so executors do not need the code that
-    computes it. Each trial changes only its own copy, even in a reused worker. `answers` holds the results
-    that were sent back pickled, by trial number.
+    computes it. Each trial changes only its own copy, even in a reused worker. Results that are sent back
+    pickled are put into `answers`, by trial number.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class FunctionLane(SparkLane):
         *,
         parallelism: int | None,
         value_of: Callable[[int], Any],
+        answers: dict[int, Mapping[str, Any]],
         profile: ResourceProfile | None = None,
     ) -> None:
         work = Work(
@@ -45,7 +46,7 @@ class FunctionLane(SparkLane):
             parallelism=parallelism,
         )
         super().__init__(engine, work, profile=profile)
-        self.answers: dict[int, Mapping[str, Any]] = {}
+        self._answers = answers
         self._value_of = value_of
         self._changing = threading.Lock()
         self._occupied, self._used = 0, SlotTime()
@@ -82,6 +83,6 @@ class FunctionLane(SparkLane):
 
     def _keep(self, number: int, answer: bytes) -> None:
         try:
-            self.answers[number] = pickle.loads(answer)
+            self._answers[number] = pickle.loads(answer)
         except Exception as error:  # noqa: BLE001 - keep the loss even if the result cannot be unpickled
             log.warning("the result of trial %d cannot be unpickled on the driver: %s", number, error)

@@ -59,19 +59,19 @@ class FminPlan:
         self._engine = engine
         self._own = own
         self._sampler: FminSampler | None = None
-        self._lane: FunctionLane
 
     def lane(self) -> Lane:
         search, engine = self._search, self._engine
         engine.start()
-        self._lane = FunctionLane(
+        lane = FunctionLane(
             engine,
             search.function,
             parallelism=self.spec.parallelism,
             value_of=self._value_of,
+            answers=search.documents.answers,
             profile=search.profile,
         )
-        return engine.admit(self._lane)
+        return engine.admit(lane)
 
     def application(self) -> Mapping[str, str | None]:
         return self._engine.describe()
@@ -109,16 +109,13 @@ class FminPlan:
 
     def rules(self) -> Sequence[Rule]:
         limits = (rule for rule in rules_of(self.spec) if not isinstance(rule, FirstFailures))
-        return [EarlyStop(self._observe), *limits]
+        return [EarlyStop(self._search.documents.observe), *limits]
 
     @property
     def _started(self) -> FminSampler:
         if self._sampler is None:
             raise RuntimeError("a study cannot run before its sampler is made")
         return self._sampler
-
-    def _observe(self, trial: Trial) -> bool:
-        return self._search.documents.observe(trial, self._lane.answers.get(trial.number))
 
     def _value_of(self, number: int) -> Any:
         if self.study is None:

@@ -106,7 +106,7 @@ class Scripted(FunctionLane):
 
     def __init__(self, engine: SparkEngine) -> None:
         self.params: dict[int, object] = {}
-        super().__init__(engine, objective, parallelism=None, value_of=self.params.__getitem__)
+        super().__init__(engine, objective, parallelism=None, value_of=self.params.__getitem__, answers={})
 
     def submit(self, call: Call) -> None:
         self.params[call.trial.number] = call.params
