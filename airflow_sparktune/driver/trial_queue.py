@@ -50,7 +50,7 @@ class TrialQueue:
         return number in self._alone
 
     def drop(self, origin: TrialOrigin) -> int:
-        """Leave out the configurations from there that have not begun; return how many there were."""
+        """Drop the configurations of an origin that have not begun, and return their number."""
         kept = [start for start in self._starts if start.origin is not origin]
         dropped = len(self._starts) - len(kept)
         self._starts = deque(kept)

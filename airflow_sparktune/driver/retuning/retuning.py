@@ -65,18 +65,16 @@ class Retuner:
         """Return the configurations to run first: the incumbent, the given points, the warm-start points."""
         self._resolve()
         self._check_earlier_metrics()
-        incumbent, warm = self._incumbent, self._study.starts.warm_start if self._study.starts else ()
-        first = []
-        if incumbent is not None:  # without a point, if it does not fit the space
-            suggestion = Suggestion(incumbent.point or {}, incumbent.params)
-            first = [Start(suggestion, TrialOrigin.INCUMBENT)]
-        known = [incumbent.params] if incumbent is not None else []
-        points = [point.params for point in warm if point.params not in known]
-        return [
-            *first,
-            *given,
-            *(Start(self._sampler.given(params), TrialOrigin.WARM_START) for params in points),
-        ]
+        incumbent, starts = self._incumbent, list(given)
+        if incumbent is not None:
+            # It has no point if it does not fit the space.
+            starts.insert(
+                0, Start(Suggestion(incumbent.point or {}, incumbent.params), TrialOrigin.INCUMBENT)
+            )
+        warm = [point.params for point in self._study.starts.warm_start] if self._study.starts else []
+        fresh = [params for params in warm if incumbent is None or params != incumbent.params]
+        starts += [Start(self._sampler.given(params), TrialOrigin.WARM_START) for params in fresh]
+        return starts
 
     def search_rules(self, rules: Sequence[Rule]) -> list[Rule]:
         """Return the rules that end the search, with a share of the time reserved for the confirmation."""

@@ -31,7 +31,7 @@ class StartQueue(TrialQueue):
     def fresh(self, number: int) -> Trial | None:
         """Return the next trial that has not started yet; a warm point only while warm points improve."""
         if self._no_longer_improves() and (dropped := self.drop(TrialOrigin.WARM_START)):
-            log.info("leaving out %d points of warm_start: the last %d brought nothing", dropped, PATIENCE)
+            log.info("dropping %d points of warm_start: the last %d were no better", dropped, PATIENCE)
         return super().fresh(number)
 
     def _no_longer_improves(self) -> bool:

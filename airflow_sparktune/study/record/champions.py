@@ -34,7 +34,7 @@ FOLDER = "@champions"
 _SCHEMA = 1
 # More digits than expected: an entry 99999999 must not hide the ones after it.
 _NAME = re.compile(r"([0-9]{8}|[1-9][0-9]{8,17})\.json")
-# As many writers in a row may take the number that this one wanted.
+# How many times in a row another writer may take the number that this one wants.
 _MOST_RACES = 100
 
 

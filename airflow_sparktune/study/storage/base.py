@@ -34,9 +34,9 @@ class Storage(Protocol):
     def create(self, name: str, data: bytes) -> bool:
         """Write a new file as `write` does; return False and change nothing if the name exists.
 
-        Of several callers at the same time, one creates the file. False may also mean that this caller did,
-        and that the answer was lost on the way: read the file to know. A storage that cannot do this looks,
-        writes and reads back instead, and calls `warn_not_exclusive`.
+        Of several callers at once, one creates the file. After False, read the file to know whose it is: the
+        answer to this caller's own write may have been lost. A storage that cannot create exclusively looks
+        for the name, writes, reads back, and calls `warn_not_exclusive`.
         """
 
     def read(self, name: str) -> bytes:

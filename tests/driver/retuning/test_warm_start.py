@@ -120,7 +120,7 @@ class TestPointsThatBringNothing:
         )
         assert len(warm(study)) == 3
         assert [trial.origin for trial in study.searched[3:]] == [TrialOrigin.SAMPLER] * 9
-        assert "leaving out 9 points of warm_start: the last 2 brought nothing" in caplog.text
+        assert "dropping 9 points of warm_start: the last 2 were no better" in caplog.text
 
     def test_a_retry_leaves_out_the_same(self, weeks: Weeks) -> None:
         weeks.run("w1", noisy(0.5, noise=0.0), retuning={"incumbent": None})

@@ -14,10 +14,10 @@ from airflow_sparktune.driver.samplers.gp.space import Condition, EncodedSpace
 
 # The smallest number of losses in a fit of the process.
 _FEWEST = 4
-# After so many trials, a branch in which nearly all fail is no longer untried.
+# A branch with this many ended trials counts as tried, even if nearly all of them have failed.
 _ENOUGH_FAILED = 3 * _FEWEST
-# The first repeat follows so many results. If it shows noise, there is one for every so many results, up to
-# the most. Four repeats, and a share of a tenth or a fifth of all trials, did equally well.
+# The results before the first repeat. If that shows noise: the results for each repeat, and the most repeats.
+# Four repeats, or a tenth or a fifth of all trials, did equally well.
 _FIRST_REPEAT, _REPEAT_EVERY, _MOST_REPEATS = 16, 8, 8
 _SAME = 9  # decimals
 

@@ -13,7 +13,7 @@ from airflow_sparktune.driver.samplers.gp.scale import LossScale
 
 # Noise below this share of the unit of good losses does not affect which of them is lowest.
 _SMALL = 0.02
-# Distances of two losses are cut off at so many times their median, which 1 % exceed if the noise is normal.
+# Distances of two losses are cut off at this many times their median. Of normal noise, 1 % are larger.
 _FARTHEST = 4.0
 
 

@@ -23,11 +23,11 @@ from airflow_sparktune.driver.samplers.gp.threads import one_blas_thread
 
 log = logging.getLogger(__name__)
 
-# The largest numbers of results that the process of the whole space and that of a branch are conditioned on.
+# The largest numbers of results in the process of the whole space, and in that of a branch.
 _MOST, _MOST_IN_BRANCH = 500, 150
 _JITTER = 0.7
 _REGION_SHARE, _FROM_BEST = 0.4, 0.8
-# The share of suggestions for branches without the best result: for each branch, and for all.
+# The share of suggestions for a branch without the best result, and the largest share for all such branches.
 _BRANCH_SHARE, _MOST_BRANCH_SHARE = 0.1, 0.3
 # How many branches, chosen at random, are scored for such a suggestion, and for any other besides the space.
 _BRANCHES_ALONE, _BRANCHES_BESIDES = 4, 2
@@ -122,7 +122,7 @@ class Proposer:
     def _posterior(
         self, settings: Settings, history: History, scale: LossScale, rng: np.random.Generator, *, most: int
     ) -> Posterior:
-        """Return the posterior given at most so many results, with perturbed settings."""
+        """Return the posterior given at most `most` of the results, with perturbed settings."""
         # Different weights per suggestion, so that parallel ones differ and a bad fit misleads only some.
         settings = settings.jittered(rng, size=_JITTER)
         kept = history.chosen(most, rng)

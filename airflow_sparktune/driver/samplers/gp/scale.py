@@ -9,7 +9,7 @@ import numpy as np
 
 from airflow_sparktune.driver.samplers.gp.axis import Array
 
-# Losses are cut off at so many units below the boundary: further below, the exponentials of the expected
+# Losses are cut off at this many units below the boundary: further below, the exponentials of the expected
 # improvement would overflow.
 _FARTHEST = 100.0
 
@@ -66,5 +66,5 @@ class LossScale:
 
     @property
     def log_unit(self) -> float:
-        """Return the logarithm of the difference in loss that a difference of 1 in good targets means."""
+        """Return the logarithm of the difference in loss between good targets that differ by 1."""
         return math.log(self.unit) + math.log(self.deviation)
