@@ -31,14 +31,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def deliver(task: SparkTuneOperator, study: Study, address: str, context: Context) -> Any:
-    """Deliver the result of the study at an address to Airflow; returns what the task returns.
+def deliver(task: SparkTuneOperator, after: After, study: Study, context: Context) -> Any:
+    """Deliver the result of a study to Airflow; returns what the task returns.
 
     Raises AirflowSkipException or AirflowFailException if production stays as it is and the task is to be
     skipped or to fail then.
     """
-    after = After.parse("after", task.after or {})
-    result = summary(study)
+    address, result = str(task.study_address), summary(study)
     facts = {"study": address, **result.to_json()}
     push(context["ti"], result, facts)
     count(context, result)

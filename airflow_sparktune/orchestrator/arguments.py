@@ -48,6 +48,8 @@ class After(Group):
     )
 
 
+# The arguments that make up the spec; each is templated.
+SPEC_ARGUMENTS = tuple(item.name for item in definition.KEYS)
 GROUPS: Mapping[str, type[Group]] = {**definition.GROUPS, "after": After}
 
 

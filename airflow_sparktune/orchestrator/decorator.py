@@ -70,11 +70,11 @@ class DecoratedSparkTuneOperator(DecoratedOperator, SparkTuneOperator):
         self.objective_kwargs = {**(self.objective_kwargs or {}), **self._arguments(context)}
         return super().execute(context)
 
-    def _gather_code(
+    def gather_code(
         self, given: Mapping[str, Any], context: Context
     ) -> tuple[dict[str, Any], UserCode | None]:
         others = {name: value for name, value in given.items() if name != "objective"}
-        named, code = super()._gather_code(others, context)
+        named, code = super().gather_code(others, context)
         function: str = self.get_python_source()  # type: ignore[no-untyped-call]  # Airflow's
         # Annotations may refer to imports of the DAG file, so they must not be evaluated.
         source = f"from __future__ import annotations\n\n\n{function}"
@@ -83,8 +83,8 @@ class DecoratedSparkTuneOperator(DecoratedOperator, SparkTuneOperator):
         files = {**(code.files if code is not None else {}), **own}
         return {**named, "objective": self.objective}, UserCode(files)
 
-    def _segment_arguments(self) -> dict[str, Any]:
-        others = {k: v for k, v in super()._segment_arguments().items() if k != "objective_kwargs"}
+    def segment_arguments(self) -> dict[str, Any]:
+        others = {k: v for k, v in super().segment_arguments().items() if k != "objective_kwargs"}
         return {**others, "op_kwargs": dict(self.op_kwargs)}
 
     def _arguments(self, context: Context) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from urllib.parse import quote, urlsplit
 from airflow.plugins_manager import AirflowPlugin
 from airflow.sdk import BaseOperatorLink
 
-from airflow_sparktune.study.study import Study
-
 if TYPE_CHECKING:
     from airflow.models.taskinstancekey import TaskInstanceKey
+
+    from airflow_sparktune.study.study import Study
 
 
 class TuningLink(BaseOperatorLink):

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Asset, AssetAlias
 
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.result import Summary
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from airflow_sparktune.study.result import Summary
 
 log = logging.getLogger(__name__)
 

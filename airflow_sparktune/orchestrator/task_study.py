@@ -26,7 +26,6 @@ from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.address import instance_folder, task_folder
 from airflow_sparktune.study.airflow_task import AirflowTask
 from airflow_sparktune.study.generations import Owner, generations, read_owner, split, write_owner
-from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.storage import share
 
 if TYPE_CHECKING:
@@ -121,6 +120,8 @@ def _was_cleared(context: Context, known: _Known, address: str) -> bool:
     """Return whether the task was cleared since its last try, whose study is at `address`."""
     if context["ti"].max_tries != known.max_tries:
         return True
+    from airflow_sparktune.study.journal.follow import read_study  # a DAG processor needs no journal
+
     # The clear of an unfinished study needs no other generation: the next one would take over its trials.
     return _clears(context) != known.clears and read_study(address).study.has_verdict
 

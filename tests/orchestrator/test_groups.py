@@ -108,7 +108,7 @@ def segment(**arguments: Any) -> str | None:
         "dag": types.SimpleNamespace(task_dict={"tune": parsed}),
     }
     made = SparkTuneOperator(task_id="tune", objective="m:f", **arguments)
-    return segment_of(context, None, made._segment_arguments())
+    return segment_of(context, None, made.segment_arguments())
 
 
 def test_the_segment_of_a_mapped_task_depends_on_the_keys_that_were_set() -> None:

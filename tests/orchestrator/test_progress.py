@@ -47,7 +47,7 @@ def test_a_task_shows_its_progress(operator, run, spark_submit) -> None:
 
 def test_a_failing_store_does_not_affect_the_study(operator, run, spark_submit, monkeypatch, caplog) -> None:
     """The failure is logged once, and the task continues."""
-    monkeypatch.setattr("airflow_sparktune.orchestrator.operator.PERIOD_S", 0.01)
+    monkeypatch.setattr("airflow_sparktune.orchestrator.study_run.PERIOD_S", 0.01)
     spark_submit("works")
     best, _ = run(operator(), store=Refusing())
     assert best == {"x": 0}

@@ -1,4 +1,7 @@
-"""Submit through Airflow's Spark provider. Only this file uses the provider's private attributes."""
+"""Submit through Airflow's Spark provider. Only this file uses the provider's private attributes.
+
+What only a submission needs is imported there: a DAG processor imports this file at each parse.
+"""
 
 from __future__ import annotations
 
@@ -21,16 +24,14 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
 
 from airflow_sparktune.errors import PlatformError, SparktuneError
-from airflow_sparktune.orchestrator.deploy.job import Submission, Target
-from airflow_sparktune.orchestrator.deploy.launcher import Launcher, launcher_to
-from airflow_sparktune.orchestrator.deploy.process import die_with_parent, killed_before_start
-from airflow_sparktune.orchestrator.deploy.spark_conf import write_properties
-from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
 
 if TYPE_CHECKING:
     from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
     from airflow.sdk import Context
     from pydantic import JsonValue
+
+    from airflow_sparktune.orchestrator.deploy.job import Submission, Target
+    from airflow_sparktune.orchestrator.deploy.launcher import Launcher
 
 # Settings that the provider itself reads. It puts them on the command line; none of them is a secret.
 _READ_BY_PROVIDER = (
@@ -61,6 +62,8 @@ class SubmissionOperator(SparkSubmitOperator):
 
         Raises PlatformError if the connection is unusable, DriverLost if the task has been killed.
         """
+        from airflow_sparktune.orchestrator.deploy.launcher import launcher_to
+
         self._context = context
         target = self._target(context)
         self._launcher = launcher_to(target, provider=self, output=partial(self.log.info, "%s"))
@@ -88,6 +91,8 @@ class SubmissionOperator(SparkSubmitOperator):
         application that has ended is submitted again, because a valid result of it would have been returned
         before. A script always runs again, as in client mode, because only the script knows its spec.
         """
+        from airflow_sparktune.orchestrator.deploy.spark_conf import write_properties
+
         self._hook, self._submission, self._start = None, submission, start
         write_properties(submission.properties, submission.conf)
         try:
@@ -184,6 +189,8 @@ class SubmissionOperator(SparkSubmitOperator):
 
     def _starting(self, hook: SparkSubmitHook, folder: Path) -> Callable[..., str | None]:
         """Return the hook's submit method with further arguments of Popen."""
+        from airflow_sparktune.orchestrator.deploy.process import die_with_parent
+
         submit = partial(
             hook.submit,
             stdin=subprocess.DEVNULL,  # otherwise the socket to the task's supervisor
@@ -207,6 +214,8 @@ class SubmissionOperator(SparkSubmitOperator):
 
     def _require_alive(self) -> None:
         """Raise DriverLost if the task was killed before the driver started."""
+        from airflow_sparktune.orchestrator.deploy.process import killed_before_start
+
         if self._killed:
             raise killed_before_start()
 
@@ -217,6 +226,9 @@ class SubmissionOperator(SparkSubmitOperator):
 
         Without the connection, the provider would silently use YARN.
         """
+        from airflow_sparktune.orchestrator.deploy.job import Target
+        from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
+
         try:
             BaseHook.get_connection(self._conn_id)
         except AirflowNotFoundException:
