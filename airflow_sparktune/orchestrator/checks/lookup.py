@@ -171,27 +171,19 @@ def _near(name: str, known: Iterable[str]) -> str:
 
 def _signature(node: _Function) -> inspect.Signature:
     """Return a function's signature from its syntax tree, without evaluating defaults and annotations."""
-    kind = inspect.Parameter
-    given = node.args
-    positional = [*given.posonlyargs, *given.args]
-    defaults = [*[None] * (len(positional) - len(given.defaults)), *given.defaults]
-    parameters = [
-        _parameter(
-            argument,
-            kind.POSITIONAL_ONLY if at < len(given.posonlyargs) else kind.POSITIONAL_OR_KEYWORD,
-            default,
-        )
-        for at, (argument, default) in enumerate(zip(positional, defaults, strict=True))
+    kind, given = inspect.Parameter, node.args
+    rest, options = ([each] if each else [] for each in (given.vararg, given.kwarg))
+    required = len(given.posonlyargs) + len(given.args) - len(given.defaults)
+    arguments = [*given.posonlyargs, *given.args, *rest, *given.kwonlyargs, *options]
+    kinds = [
+        *[kind.POSITIONAL_ONLY] * len(given.posonlyargs),
+        *[kind.POSITIONAL_OR_KEYWORD] * len(given.args),
+        *[kind.VAR_POSITIONAL] * len(rest),
+        *[kind.KEYWORD_ONLY] * len(given.kwonlyargs),
+        *[kind.VAR_KEYWORD] * len(options),
     ]
-    if given.vararg:
-        parameters.append(kind(given.vararg.arg, kind.VAR_POSITIONAL))
-    parameters += [
-        _parameter(argument, kind.KEYWORD_ONLY, default)
-        for argument, default in zip(given.kwonlyargs, given.kw_defaults, strict=True)
-    ]
-    if given.kwarg:
-        parameters.append(kind(given.kwarg.arg, kind.VAR_KEYWORD))
-    return inspect.Signature(parameters)
+    defaults = [*[None] * required, *given.defaults, *[None] * len(rest), *given.kw_defaults]
+    return inspect.Signature([*map(_parameter, arguments, kinds, [*defaults, *[None] * len(options)])])
 
 
 def _parameter(argument: ast.arg, kind: Any, default: ast.expr | None) -> inspect.Parameter:

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from airflow_sparktune.orchestrator.deploy.job import Submission, Target
     from airflow_sparktune.orchestrator.deploy.launcher import Launcher
 
-# Settings that the provider itself reads. It puts them on the command line; none of them is a secret.
 _READ_BY_PROVIDER = (
     "spark.kubernetes.namespace",
     "spark.kubernetes.submission.waitAppCompletion",
@@ -101,7 +100,7 @@ class SubmissionOperator(SparkSubmitOperator):
                 application_args=list(submission.arguments),
                 py_files=",".join(submission.py_files),
                 external_id_key=f"{type(self).external_id_key}_{submission.reconnection}",
-                conf={key: submission.conf[key] for key in _READ_BY_PROVIDER if key in submission.conf},
+                conf=_read_by_provider(submission.conf),
                 env_vars=None,
                 properties_file=str(submission.properties),
                 # The settings of OpenLineage are in the submission.
@@ -171,6 +170,14 @@ class SubmissionOperator(SparkSubmitOperator):
             with suppress(ValueError):
                 hook._get_yarn_rm_base_url()
         hook.submit = self._starting(hook, submission.folder)  # type: ignore[method-assign]
+        read = hook._process_spark_submit_log
+
+        def reading(itr: Iterator[Any]) -> None:
+            if self._killed:  # while spark-submit started, before the hook knew its process
+                self.on_kill()
+            read(itr)
+
+        hook._process_spark_submit_log = reading  # type: ignore[method-assign]
         return hook
 
     def _give_up_reconnection(self) -> None:
@@ -237,8 +244,11 @@ class SubmissionOperator(SparkSubmitOperator):
                 f"airflow connections add {self._conn_id} --conn-type spark --conn-host 'local[2]'"
             ) from None
         conf = self._conf_with_openlineage(context)
+        # Settings and code are in the submission; the hook makes options of the other arguments.
+        bare = {"env_vars": None, "properties_file": None, "py_files": None, "application_args": None}
         try:
-            hook = self._hook = self._bare_hook(conf)
+            with self._set(conf=_read_by_provider(conf), **bare):
+                hook = self._hook = super()._get_hook()
             if hook._connection["deploy_mode"] != "cluster":  # otherwise the provider checks them later
                 hook._validate_yarn_track_via_rm_api_config()
                 if self._track_driver_via_k8s_api:
@@ -278,12 +288,6 @@ class SubmissionOperator(SparkSubmitOperator):
             conf = inject_transport_information_into_spark_properties(conf, context)
         return conf
 
-    def _bare_hook(self, conf: Mapping[str, Any]) -> SparkSubmitHook:
-        """Return the provider's hook, whose command line has neither settings nor code."""
-        read = {key: conf[key] for key in _READ_BY_PROVIDER if key in conf}
-        with self._set(conf=read, env_vars=None, properties_file=None, py_files=None, application_args=None):
-            return super()._get_hook()
-
     @contextmanager
     def _set(self, **values: Any) -> Iterator[None]:
         """Set attributes in this context, from which the provider makes its command line."""
@@ -295,3 +299,8 @@ class SubmissionOperator(SparkSubmitOperator):
         finally:
             for name, value in kept.items():
                 setattr(self, name, value)
+
+
+def _read_by_provider(conf: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that the provider reads; it puts them on the command line, and none is secret."""
+    return {key: conf[key] for key in _READ_BY_PROVIDER if key in conf}

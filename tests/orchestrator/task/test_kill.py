@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import sys
 import threading
 import types
@@ -76,6 +78,31 @@ def test_a_task_killed_during_preparation_starts_nothing(
     with pytest.raises(DriverLost, match="was killed before that"):
         run(task)
     assert note() is None
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "master", "mode"), [("waits", "local[2]", "client"), ("waits on YARN", "yarn", "cluster")]
+)
+def test_a_task_killed_while_spark_submit_starts(
+    operator, run, spark_submit, monkeypatch, behaviour, master, mode
+) -> None:
+    """The signal may arrive before anybody knows the new process."""
+    spark_submit(behaviour, master=master)
+    task = operator(deploy_mode=mode, durable=False)
+    started: list[Any] = []
+
+    class Killed(subprocess.Popen):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            if "--py-files" in args[0]:
+                started.append(self)
+                task.on_kill()
+
+    monkeypatch.setattr(subprocess, "Popen", Killed)
+    with pytest.raises(DriverLost):
+        run(task)
+    (process,) = started
+    assert process.returncode == -signal.SIGKILL
 
 
 def test_yarn_application_without_a_resource_manager(
