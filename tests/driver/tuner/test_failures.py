@@ -138,7 +138,7 @@ class TestFailures:
             pruned = Ending(1.0, reply=Reply(1.0, TrialState.PRUNED, info={"epochs": 3}))
             return by_x(call) if call.trial.number == 9 else pruned
 
-        reason = world.attempt(play, max_evals=10, max_failures=0, loss_threshold=-1.0)
+        reason = world.attempt(play, max_evals=10, limits={"max_failures": 0, "loss_threshold": -1.0})
         assert reason is StopReason.MAX_EVALS
         assert (world.numbers(TrialState.PRUNED), world.numbers(OK)) == (list(range(9)), [9])
         assert (world.trials[0].loss, world.trials[0].error) == (None, None)
