@@ -48,10 +48,11 @@ def _files(scheme: str, conn_id: str) -> Any:
         # Not through ObjectStoragePath, which caches the credentials for the life of the process.
         files = get_fs(scheme, conn_id)
     except (ImportError, ValueError) as error:  # no provider has that scheme, or its library is missing
-        extra = "s3" if scheme.startswith("s3") else "all"
+        s3 = scheme.startswith("s3")
+        install = "pip install 'airflow-sparktune[s3]'" if s3 else "install the provider that has it"
         raise StorageError(
             f"a storage with a connection ({place}) needs Airflow's file system for {scheme}, which cannot "
-            f"be loaded here ({error}); {_INSTALL[extra]}"
+            f"be loaded here ({error}); {install}"
         ) from error
     except AirflowNotFoundException:
         raise StorageError(
@@ -66,6 +67,3 @@ def _files(scheme: str, conn_id: str) -> Any:
     if hasattr(files, "dircache"):
         files.dircache.use_listings_cache = False
     return files
-
-
-_INSTALL = {"s3": "pip install 'airflow-sparktune[s3]'", "all": "install the provider that has it"}

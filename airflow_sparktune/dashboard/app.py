@@ -14,7 +14,7 @@ from airflow_sparktune.dashboard.changes import add_changes
 from airflow_sparktune.dashboard.login import Login
 from airflow_sparktune.dashboard.page import assets
 from airflow_sparktune.dashboard.page.masking import Mask, airflow_mask
-from airflow_sparktune.dashboard.page.replies import accepts_gzip
+from airflow_sparktune.dashboard.page.replies import packed
 from airflow_sparktune.dashboard.routes import StudyRoutes
 from airflow_sparktune.dashboard.study_cache import StudyCache
 from airflow_sparktune.dashboard.task_key import Catalogue
@@ -88,13 +88,10 @@ def _add_pages(router: APIRouter, workers: Workers, *, change_token: str | None)
 def _file(name: str, request: Request) -> Response:
     found = assets.asset(name)
     # The browser caches a file, and revalidates it.
-    headers = {"Cache-Control": "no-cache", "ETag": found.tag, "Vary": "Accept-Encoding"}
+    headers = {"Cache-Control": "no-cache", "ETag": found.tag}
     if found.tag in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
-    if accepts_gzip(request):
-        headers["Content-Encoding"] = "gzip"
-        return Response(found.packed, media_type=found.media_type, headers=headers)
-    return Response(found.data, media_type=found.media_type, headers=headers)
+        return Response(status_code=304, headers={**headers, "Vary": "Accept-Encoding"})
+    return packed(found.data, request, media_type=found.media_type, headers=headers)
 
 
 async def _with_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:

@@ -30,6 +30,8 @@ from airflow_sparktune.dashboard.workers import Workers
 from airflow_sparktune.study.address import part
 from airflow_sparktune.study.journal.output import read_output
 from airflow_sparktune.study.storage import open_storage
+from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import Trial
 
 log = logging.getLogger(__name__)
 
@@ -108,14 +110,8 @@ class StudyRoutes:
         """Return the details of one trial."""
 
         def read() -> Response:
-            with self._cache.look(self._find(key, generation)) as follower:
-                study = follower.study
-                found = study.trials.get(number)
-                mask = study_mask(self._mask, study)
-                dimensions = named_dimensions(study, mask)
-            if found is None:
-                raise HTTPException(404, f"this study has no trial {number}")
-            return json_response(trial_reply(found, dimensions, mask=mask), request)
+            study, trial, mask = self._trial(self._find(key, generation), number)
+            return json_response(trial_reply(trial, named_dimensions(study, mask), mask=mask), request)
 
         return await self._answer(read, request)
 
@@ -124,13 +120,8 @@ class StudyRoutes:
 
         def read() -> Response:
             address = self._find(key, generation)
-            with self._cache.look(address) as follower:
-                study = follower.study
-                found = study.trials.get(number)
-                mask = study_mask(self._mask, study)
-            if found is None:
-                raise HTTPException(404, f"this study has no trial {number}")
-            text = read_output(open_storage(address), attempt=found.attempt, number=number)
+            _, trial, mask = self._trial(address, number)
+            text = read_output(open_storage(address), attempt=trial.attempt, number=number)
             return json_response(OutputReply(text=mask(text)), request)
 
         return await self._answer(read, request)
@@ -178,6 +169,15 @@ class StudyRoutes:
             raise HTTPException(
                 422, "This study's journal is invalid; the API server's log has the details."
             ) from None
+
+    def _trial(self, address: str, number: int) -> tuple[Study, Trial, Mask]:
+        """Return a trial with its study and the study's mask."""
+        with self._cache.look(address) as follower:
+            study = follower.study
+            trial = study.trials.get(number)
+            if trial is None:
+                raise HTTPException(404, f"this study has no trial {number}")
+            return study, trial, study_mask(self._mask, study)
 
     def _find(self, key: TaskKey, generation: int) -> str:
         return _address(self._catalogue.generations(key), generation)

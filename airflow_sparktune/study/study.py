@@ -120,7 +120,10 @@ class Study:
 
     @property
     def best(self) -> Trial | None:
-        """Return the recommended trial, or the one with the lowest loss without a recommendation."""
+        """Return the best trial of the search; `Summary` says what is best once a retuning has decided.
+
+        It is the recommended one, or without a recommendation the one with the lowest loss.
+        """
         return self.lowest if self.recommended is None else self.trials[self.recommended.trial]
 
     @property

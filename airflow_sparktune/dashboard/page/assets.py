@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 
 STATIC = Path(__file__).parents[1] / "static"
@@ -14,10 +13,9 @@ _TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=ut
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A file that is served, uncompressed and compressed, with its ETag."""
+    """A file that is served, with its ETag."""
 
     data: bytes
-    packed: bytes
     tag: str
     media_type: str
 
@@ -29,9 +27,10 @@ def files() -> dict[str, Path]:
 
 
 def asset(name: str) -> Asset:
-    """Return the file with this name, which must be in `files()`; a file is compressed once."""
+    """Return the file with this name, which must be in `files()`."""
     path = files()[name]
-    return _read(path, path.stat().st_mtime_ns)
+    data = path.read_bytes()
+    return Asset(data, f'"{hashlib.sha256(data).hexdigest()[:16]}"', _TYPES[path.suffix])
 
 
 def page(name: str, *, change_token: str | None = None) -> str:
@@ -40,10 +39,3 @@ def page(name: str, *, change_token: str | None = None) -> str:
     if change_token is None:
         return text
     return text.replace("</head>", f'  <meta name="sparktune-token" content="{change_token}">\n  </head>', 1)
-
-
-@lru_cache(maxsize=64)
-def _read(path: Path, changed_ns: int) -> Asset:  # noqa: ARG001 - part of the cache key
-    data = path.read_bytes()
-    tag = f'"{hashlib.sha256(data).hexdigest()[:16]}"'
-    return Asset(data, gzip.compress(data, 9), tag, _TYPES[path.suffix])

@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Sequence
 from threading import Lock
 
@@ -37,7 +36,7 @@ class RunHistory:
     def __init__(self, mask: Mask) -> None:
         self._mask = mask
         self._champions = ChampionHistory(mask)
-        self._closed: OrderedDict[str, tuple[str, RunRow]] = OrderedDict()
+        self._closed: dict[str, tuple[str, RunRow]] = {}
         self._lock = Lock()
 
     def of(self, catalogue: Catalogue, task: TaskKey, *, run_ids: Sequence[str] = ()) -> HistoryReply:
@@ -85,9 +84,9 @@ class RunHistory:
         row = self._read(follower, key, generation)
         if follower.study.closed is not None:
             with self._lock:
+                if len(self._closed) >= _KEPT:
+                    self._closed.clear()
                 self._closed[address] = (stream_of(follower), row)
-                while len(self._closed) > _KEPT:
-                    self._closed.popitem(last=False)
         return row
 
     def _read(self, follower: StudyFollower, key: TaskKey, generation: int) -> RunRow:

@@ -8,7 +8,6 @@ it is designed for the uneven samples of a tuner.
 from __future__ import annotations
 
 import warnings
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -45,7 +44,7 @@ class Importances:
 
     def __init__(self, *, studies: int = 32) -> None:
         self._studies = studies
-        self._known: OrderedDict[str, tuple[int, dict[str, float]]] = OrderedDict()
+        self._known: dict[str, tuple[int, dict[str, float]]] = {}
         # One computation at a time: it is CPU-bound, and many pages may request it at once.
         self._lock = Lock()
 
@@ -57,11 +56,9 @@ class Importances:
         with self._lock:
             known = self._known.get(name)
             if known is None or known[0] != ended:
-                known = (ended, importance(dimensions, trials))
-                self._known[name] = known
-            self._known.move_to_end(name)
-            while len(self._known) > self._studies:
-                self._known.popitem(last=False)
+                if len(self._known) >= self._studies:
+                    self._known.clear()
+                known = self._known[name] = (ended, importance(dimensions, trials))
             return known[1]
 
 

@@ -29,13 +29,8 @@ def json_response(reply: BaseModel, request: Request) -> Response:
 def packed(data: bytes, request: Request, **given: Any) -> Response:
     """Return the data as a response, compressed if the browser accepts that."""
     response = Response(data, **given)
-    if len(data) > _SMALL and accepts_gzip(request):
+    if len(data) > _SMALL and "gzip" in request.headers.get("accept-encoding", ""):
         response = Response(gzip.compress(data, _LEVEL), **given)
         response.headers["Content-Encoding"] = "gzip"
     response.headers["Vary"] = "Accept-Encoding"
     return response
-
-
-def accepts_gzip(request: Request) -> bool:
-    """Return whether the browser accepts compressed responses."""
-    return "gzip" in request.headers.get("accept-encoding", "")

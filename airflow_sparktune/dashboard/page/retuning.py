@@ -9,7 +9,6 @@ from airflow_sparktune.dashboard.page.masking import Mask
 from airflow_sparktune.dashboard.page.points import named_point
 from airflow_sparktune.dashboard.page.schemas import ContenderRow, RetuningReply
 from airflow_sparktune.study.record.contender import Contender
-from airflow_sparktune.study.retuning.decision import Measured
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import TrialOrigin
 
@@ -41,22 +40,20 @@ def contenders(study: Study, *, mask: Mask) -> list[ContenderRow]:
     nominated, decision = study.nominated, study.decision
     if nominated is None:
         return []
-    judged = {item.number: item for item in decision.candidates} if decision else {}
-    if decision and decision.incumbent:
-        judged[decision.incumbent.number] = decision.incumbent
-    numbers = [*([] if nominated.incumbent is None else [nominated.incumbent]), *nominated.candidates]
-    return [
-        _row(study, number, judged.get(number), incumbent=number == nominated.incumbent, mask=mask)
-        for number in numbers
-    ]
-
-
-def _row(study: Study, number: int, judged: Measured | None, *, incumbent: bool, mask: Mask) -> ContenderRow:
-    contender = Contender.of(study, number, same_data=False)
-    ended = contender.repeats
-    measured = judged or contender.measured()  # without a decision, the confirmation is still running
-    losses = [ended[n].loss if n in ended else None for n in range(1, max(ended, default=0) + 1)]
-    return ContenderRow(incumbent=incumbent, losses=losses, **mask(measured.to_json()))
+    judged = [item for item in (decision.incumbent, *decision.candidates) if item] if decision else []
+    known = {item.number: item for item in judged}
+    rows = []
+    for number in (nominated.incumbent, *nominated.candidates):
+        if number is None:
+            continue
+        contender = Contender.of(study, number, same_data=False)
+        ended = contender.repeats
+        losses = [ended[n].loss if n in ended else None for n in range(1, max(ended, default=0) + 1)]
+        # Without a decision, the confirmation is still running.
+        measured = known.get(number) or contender.measured()
+        is_incumbent = number == nominated.incumbent
+        rows.append(ContenderRow(incumbent=is_incumbent, losses=losses, **mask(measured.to_json())))
+    return rows
 
 
 def _changed(study: Study, dimensions: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Any, Any]]:

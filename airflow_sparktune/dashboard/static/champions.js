@@ -1,8 +1,7 @@
 // The record of champions: the production configuration, its history, and rollbacks.
 import { draw } from "./chart.js";
-import { byId, el } from "./dom.js";
-import { moment, number, short, withError } from "./format.js";
-import { metricOf, title } from "./metric.js";
+import { byId, el, fillTable } from "./dom.js";
+import { metricOf, moment, number, short, title, withError } from "./format.js";
 import { Lost } from "./source.js";
 import { colour } from "./theme.js";
 
@@ -60,7 +59,7 @@ export class Champions {
         champion?.params ?? "",
       ]);
     });
-    fill("segments", segmentHead(this.name), rows);
+    fillTable(byId("segments"), segmentHead(this.name), rows);
     const box = el("select", { "aria-label": "Segment" });
     box.append(...this.segments.map((each) => el("option", { value: each.segment ?? "", selected: each === this.current }, each.segment ?? "all")));
     box.addEventListener("change", () => this.choose(box.value || null));
@@ -78,7 +77,7 @@ export class Champions {
     const { entries, problem, left_out: leftOut } = this.current;
     const champion = entries.find((entry) => entry.in_production);
     byId("champion-text").replaceChildren(...(problem ? [el("span", { class: "strong" }, problem)] : headline(champion)));
-    fill("entries", head(this.name), entries.map((entry) => this.entryRow(entry)));
+    fillTable(byId("entries"), head(this.name), entries.map((entry) => this.entryRow(entry)));
     if (leftOut) byId("entries").tBodies[0].append(row([`and ${leftOut} older entries; \`sparktune champion --history\` lists them`]));
   }
 
@@ -181,10 +180,4 @@ function row(cells) {
 function cellOf(content) {
   const long = typeof content === "string" && content.length > 24;
   return el("td", { class: long ? "text" : null, title: long ? content : null }, content);
-}
-
-function fill(id, head, rows) {
-  const table = byId(id);
-  table.tHead.replaceChildren(el("tr", {}, ...head.map((name) => el("th", { scope: "col" }, name))));
-  table.tBodies[0].replaceChildren(...rows);
 }

@@ -1,5 +1,5 @@
 // The decision's evidence as a table: the incumbent, each candidate, and the params that change in production.
-import { byId, el } from "./dom.js";
+import { byId, el, fillTable } from "./dom.js";
 import { number, withError } from "./format.js";
 
 const STANDINGS = {
@@ -24,10 +24,8 @@ export function showConfirmation(model, open) {
   if (!contenders.length) return;
   byId("confirmation-text").textContent = words(retuning);
   byId("differences-text").textContent = differenceWords(retuning, metric);
-  const table = byId("contenders");
-  table.tHead.replaceChildren(el("tr", {}, ...head(metric).map((name) => el("th", { scope: "col" }, name))));
   const standings = contenders.some((each) => each.incumbent) ? STANDINGS : ALONE;
-  table.tBodies[0].replaceChildren(...contenders.map((each) => row(each, standings, metric, open)));
+  fillTable(byId("contenders"), head(metric), contenders.map((each) => row(each, standings, metric, open)));
   showChanged(retuning.changed);
 }
 

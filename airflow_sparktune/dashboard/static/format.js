@@ -1,4 +1,4 @@
-// Formats numbers, durations, times and values.
+// Formats numbers, durations, times, values, losses and scores.
 
 export const STATES = ["ok", "failed", "pruned", "cancelled", "running"];
 export const SIGNS = { ok: "✓", failed: "✕", pruned: "◆", cancelled: "–", running: "▶" };
@@ -56,4 +56,19 @@ export function short(text, most = 24) {
 
 export function plural(count, word) {
   return `${count} ${word}${count === 1 ? "" : "s"}`;
+}
+
+// What the page shows for a loss: the loss itself, or the score that the study maximises.
+export function metricOf(maximize) {
+  const sign = maximize ? -1 : 1;
+  return {
+    name: maximize ?? "loss",
+    maximized: Boolean(maximize),
+    extreme: maximize ? "highest" : "lowest",
+    shown: (loss) => (loss === null || loss === undefined ? null : sign * loss),
+  };
+}
+
+export function title(name) {
+  return name.charAt(0).toUpperCase() + name.slice(1);
 }

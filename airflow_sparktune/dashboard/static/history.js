@@ -1,10 +1,9 @@
 // The history of a task. Each map index of a mapped task is a separate problem.
 import { taskInstances } from "./airflow.js";
 import { Champions } from "./champions.js";
-import { byId, el } from "./dom.js";
+import { byId, el, fillTable } from "./dom.js";
 import { showDrift } from "./drift.js";
-import { duration, moment, number, pairsText } from "./format.js";
-import { metricOf } from "./metric.js";
+import { duration, metricOf, moment, number, pairsText } from "./format.js";
 import { LiveSource, Lost } from "./source.js";
 import { showSeries } from "./series.js";
 import { followTheme } from "./theme.js";
@@ -52,8 +51,8 @@ function show(reply, instances) {
   runs = connect(reply, instances);
   const mapped = runs.some((run) => run.map_index >= 0);
   const columns = columnsOf(mapped);
-  byId("runs").tHead.replaceChildren(el("tr", {}, ...columns.map(([name]) => el("th", { scope: "col" }, name))));
-  byId("runs").tBodies[0].replaceChildren(...runs.map((run) => el("tr", {}, ...columns.map(([, cell]) => td(cell(run))))));
+  const rows = runs.map((run) => el("tr", {}, ...columns.map(([, cell]) => td(cell(run)))));
+  fillTable(byId("runs"), columns.map(([name]) => name), rows);
   byId("best-title").textContent = `Best ${runs[0].metric.name} of each run`;
   byId("best-text").textContent = words(reply);
   champions.show(reply.champions);

@@ -1,8 +1,7 @@
 // The loss or score by trial, or another number that the objective returned, with the best so far as a line.
 import { draw, extent, logKind } from "./chart.js";
 import { byId, el } from "./dom.js";
-import { number, short, STATE_WORDS, valueOf } from "./format.js";
-import { title } from "./metric.js";
+import { number, short, STATE_WORDS, title, valueOf } from "./format.js";
 import { colour } from "./theme.js";
 
 const MARKED = ["warm start", "champion"]; // origins with separate marks

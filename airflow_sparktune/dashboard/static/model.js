@@ -1,5 +1,5 @@
 // The study in the page: merges the replies, trials by number.
-import { metricOf } from "./metric.js";
+import { metricOf } from "./format.js";
 
 const ACTIVE = ["running", "starting"];
 // The pace is computed from this many of the latest ended trials.

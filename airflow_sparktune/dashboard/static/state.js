@@ -1,8 +1,7 @@
 // The state of the study: a sentence, a banner with errors, and cards.
 import { copyButtons } from "./copy.js";
 import { byId, el, outwardLink } from "./dom.js";
-import { duration, moment, number, plural, SIGNS, STATE_WORDS, STATES } from "./format.js";
-import { title } from "./metric.js";
+import { duration, moment, number, plural, SIGNS, STATE_WORDS, STATES, title } from "./format.js";
 
 export function showState(model, task) {
   const { reply } = model;

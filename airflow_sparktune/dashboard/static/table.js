@@ -1,7 +1,6 @@
 // The table of trials, with sorting, a filter by state, and search; a click on a row opens the trial's panel.
 import { byId, el, reconcile } from "./dom.js";
-import { duration, number, SIGNS, STATE_WORDS, STATES, valueOf } from "./format.js";
-import { title } from "./metric.js";
+import { duration, number, SIGNS, STATE_WORDS, STATES, title, valueOf } from "./format.js";
 
 const PAGE = 100;
 
