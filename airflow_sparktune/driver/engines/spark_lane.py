@@ -27,7 +27,6 @@ from airflow_sparktune.driver.reminder import Reminder
 from airflow_sparktune.driver.spark.context import (
     Groups,
     TaskSlots,
-    cluster_slots,
     jvm_calls,
     require_alive,
 )
@@ -179,7 +178,7 @@ class SparkLane(ThreadedLane):
             self._shared.close()
 
     def _warn_of_missing_slots(self) -> None:
-        room, parallelism = cluster_slots(self._context), self._work.parallelism
+        room, parallelism = self.slots, self._work.parallelism
         if (parallelism or 0) > room:
             log.warning(
                 "parallelism %d is more than the %d task slots of the cluster: the trials beyond them wait "
