@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
@@ -14,9 +15,10 @@ from airflow_sparktune.orchestrator.deploy.work_folder import work_folder
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.definition.file import write_retuning, write_spec
 from airflow_sparktune.study.journal.events import Closed
-from airflow_sparktune.study.journal.follow import read_study
+from airflow_sparktune.study.journal.follow import read_whole
 from airflow_sparktune.study.record.earlier import earlier_study
 from airflow_sparktune.study.record.settled import refuse_another_decision
+from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
 
 
@@ -93,14 +95,15 @@ def result_of(
     before: Study,
     failure: Exception | None,
     again: str = "a retry",
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Study:
     """Return the study with the result of its newest attempt; raises the error that the attempt recorded.
 
     `spec` is the submitted one, None for a script. `before` is the study before the submission; results in it
     do not come from this application. `failure` is the error of the submission, if any. `again` describes in
-    messages how to retry.
+    messages how to retry. A storage may list late what the driver has written last: `sleep` waits for it.
     """
-    study = read_study(address).study
+    study = read_whole(open_storage(address), sleep=sleep).study
     news = _standing(study) != _standing(before)
     changed = study.spec.changed_identity(spec) if spec is not None and study.spec is not None else ()
     if changed and (news or failure is None):

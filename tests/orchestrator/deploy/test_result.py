@@ -12,8 +12,9 @@ from airflow_sparktune.errors import DriverLost, ObjectiveError, SpecError, desc
 from airflow_sparktune.orchestrator.deploy.run import result_of
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.follow import StudyFollower, read_study
+from airflow_sparktune.study.journal.streams import FOLDER
 from airflow_sparktune.study.stopping import StopReason
-from airflow_sparktune.study.storage import open_storage
+from airflow_sparktune.study.storage import LocalStorage, open_storage
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState
 
@@ -45,6 +46,20 @@ def test_a_new_result_overrides_the_provider(address: str, failure: Exception | 
     """The journal has precedence."""
     finish(opened(address))
     assert result_of(address, spec=spec(), before=Study(), failure=failure).best.loss == 0.25
+
+
+def test_a_result_that_is_listed_late(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The storage still lists the chunks that the driver has rolled into one."""
+    recorder, names = opened(address), LocalStorage.names
+    (stream,) = open_storage(address).names(FOLDER)
+    folder = f"{FOLDER}/{stream}"
+    late = {folder: open_storage(address).names(folder)}
+    finish(recorder)
+    monkeypatch.setattr(
+        LocalStorage, "names", lambda storage, folder: late.get(folder) or names(storage, folder)
+    )
+    study = result_of(address, spec=spec(), before=Study(), failure=None, sleep=lambda _: late.clear())
+    assert study.best.loss == 0.25
 
 
 def test_an_earlier_result_counts_if_nothing_failed(address: str) -> None:
