@@ -17,7 +17,7 @@ from airflow_sparktune.study.record.entries import Action
 from airflow_sparktune.study.record.promotion import decision_in_force, promote, put_on_record
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.retuning.decision import Outcome
-from airflow_sparktune.study.storage import FsspecStorage, Storage, clear, open_storage
+from airflow_sparktune.study.storage import FsspecStorage, Storage, open_storage
 from tests.driver.retuning import weeks as weeks_module
 from tests.driver.retuning.weeks import Play, Weeks, noisy
 
@@ -252,7 +252,7 @@ def test_a_retry_compares_with_the_champion_of_the_first_attempt(
 def test_a_study_that_starts_over_gets_an_entry_of_its_own(weeks: Weeks, removed: bool) -> None:
     """Its folder held another study before: its arguments have changed, or a person has removed it."""
     if removed:
-        clear(weeks.address("w2"), within=weeks.root)
+        open_storage(weeks.address("w2")).clear(within=weeks.root)
     study = weeks.run("w2", noisy(0.95), seed=5)
     assert weeks.actions() == [Action.FIRST, Action.REPLACED, Action.REPLACED]
     assert weeks.record().current().params == study.decision.params  # type: ignore[union-attr]

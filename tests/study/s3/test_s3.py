@@ -9,7 +9,7 @@ import pytest
 from airflow_sparktune.errors import StorageError, StorageUnavailable
 from airflow_sparktune.study.record.champions import Champions
 from airflow_sparktune.study.record.entries import Action
-from airflow_sparktune.study.storage import Storage, modified, open_storage
+from airflow_sparktune.study.storage import Storage, open_storage
 from tests.study.journal.test_create import race
 from tests.study.journal_suite.suite import JournalSuite
 from tests.study.s3.faulty_proxy import Fault, FaultyProxy, Request
@@ -79,10 +79,10 @@ class TestFaults:
 def test_the_time_of_a_write(address: str) -> None:
     before = time.time()
     open_storage(address).write("spec.json", b"{}")
-    at = modified(address, "spec.json")
+    at = open_storage(address).modified("spec.json")
     assert at is not None
     assert before - 1 <= at <= time.time() + 1  # S3 tells whole seconds
-    assert modified(address, "missing") is None
+    assert open_storage(address).modified("missing") is None
 
 
 def _first_put(fault: Fault):
