@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_sparktune import space
-from airflow_sparktune.driver.samplers import create
+from airflow_sparktune.driver.samplers import sampler_of
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.study.space import to_json
 from airflow_sparktune.study.trial import Trial, TrialState
@@ -25,12 +25,12 @@ def asked(sampler: Sampler, numbers: range) -> list[str | None]:
 
 
 def test_gp_is_the_default() -> None:
-    found = asked(create(spec(space=PLANE)), range(12))
+    found = asked(sampler_of(PLANE, spec().algo), range(12))
     assert set(found) == {"gp: start", "gp"}
 
 
 def test_tpe_continues_a_large_study() -> None:
-    sampler, draws = create(spec(space=PLANE)), create(spec(space=PLANE, algo="random"))
+    sampler, draws = sampler_of(PLANE, spec().algo), sampler_of(PLANE, "random")
     for number in range(999):
         drawn = draws.ask(number, seed=number)
         trial = Trial(number=number, params=drawn.params, point=drawn.point)
