@@ -98,7 +98,7 @@ class FsspecStorage:
 
     def remove(self, names: Sequence[str]) -> None:
         paths = [f"{self._root}/{name}" for name in names]
-        with removable(f"{len(paths)} files below {self._root}"), self._call():
+        with removable(f"{len(paths)} files ({', '.join(paths[:1])} ...)"), self._call():
             try:
                 self._files.rm(paths)  # on S3, a thousand files per request
             except FileNotFoundError:  # some backends stop at the first missing file
