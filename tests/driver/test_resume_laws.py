@@ -16,7 +16,7 @@ from tests.driver.world import MemoryStorage, World, raises
 
 MAX_EVALS = 12
 # More tries than deaths, so that no trial counts as the cause of its drivers' deaths.
-LIMITS = {"max_evals": MAX_EVALS, "max_trial_retries": 9}
+LIMITS = {"max_evals": MAX_EVALS, "limits": {"max_trial_retries": 9}}
 
 
 def eventful(call: Call) -> Ending:

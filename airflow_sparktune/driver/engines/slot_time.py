@@ -15,7 +15,7 @@ class SlotTime:
     >>> slots = SlotTime(clock=lambda: next(seconds))
     >>> slots.change(2)
     >>> slots.charge
-    Charge(slot_s=30.0, slots=2)
+    Charge(slot_s=10.0, slots=2)
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:

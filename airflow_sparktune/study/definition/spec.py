@@ -27,6 +27,7 @@ from airflow_sparktune.study.definition.retuning import Retuning
 from airflow_sparktune.study.definition.rule import DecisionRule, Guardrail, Margin
 from airflow_sparktune.study.definition.texts import texts
 from airflow_sparktune.study.definition.warm_start import WarmStart
+from airflow_sparktune.study.json_values import shown
 from airflow_sparktune.study.metric import Metric
 
 # Tolerance of rounding: 0.29 * 100 is 28.999999999999996.
@@ -205,6 +206,8 @@ class Spec:
 
         Reads also the keys of journals that were written before there were groups.
         """
+        if not isinstance(data, Mapping):
+            raise SpecError(f"a spec must be a JSON object, got {shown(data)}")
         found = dict[str, Any]()
         for item in FIELDS:
             group, _, key = item.name.rpartition(".")

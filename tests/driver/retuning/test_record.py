@@ -282,7 +282,7 @@ class TestListedLate:
             return [name for name in listed(storage, folder) if name != "00000003.json"]
 
         listed = FsspecStorage.names
-        weeks.run("w3", noisy(0.95), seed=5, promote="manual")
+        weeks.run("w3", noisy(0.95), seed=5, retuning={"promote": "manual"})
         write_task(
             weeks.address("w3"), AirflowTask(dag_id="churn", task_id="tune", run_id="w3", map_index=-1)
         )
@@ -298,7 +298,7 @@ class TestListedLate:
 
     def test_a_decision(self, late: Weeks) -> None:
         study = late.study("w3")
-        study.spec = replace(study.spec, promote="decision")  # type: ignore[type-var]
+        study.spec = replace(study.spec, retuning=replace(study.spec.retuning, promote="decision"))
         put_on_record(study, late.address("w3"), late.record(), at=2e9)
         assert late.actions() == [Action.FIRST, Action.REPLACED]
         in_force = decision_in_force(study, late.address("w3"), late.record())
