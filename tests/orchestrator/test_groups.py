@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 import types
 from typing import Any
 
@@ -127,3 +129,27 @@ def test_the_decorator_takes_groups_as_the_operator_does() -> None:
         limits=Limits(no_progress=5),
     )
     assert made.limits == {"no_progress": 5}
+
+
+def test_importing_the_operator_loads_what_its_constructor_needs() -> None:
+    """Each parse of a DAG file pays for it: no journal, no record of champions, no submission."""
+    code = (
+        "import sys\n"
+        "from airflow_sparktune import Limits, SparkTuneOperator\n"
+        "SparkTuneOperator(task_id='tune', objective='m:f', max_evals=3, limits=Limits(no_progress=2))\n"
+        "print(*(name for name in sys.modules if name.startswith(('airflow_sparktune', 'javaproperties'))))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    rooms = ("driver", "executor", "dashboard", "tracking", "study.record.", "orchestrator.study_run")
+    parts = (
+        "study.journal.events",
+        "study.study",
+        "study.result",
+        "orchestrator.after",
+        "orchestrator.deploy.job",
+    )
+    heavy = [
+        name for name in loaded.split() for part in (*rooms, *parts) if f"airflow_sparktune.{part}" in name
+    ]
+    assert [name for name in heavy if name != "airflow_sparktune.study.record.keep"] == []
+    assert "javaproperties" not in loaded
