@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -116,3 +117,24 @@ def _plain_text(value: str, what: str) -> str:
             f"{what} must be text that UTF-8 can encode, got {text!r}; decode bytes with errors='replace'"
         ) from None
     return text
+
+
+def texts(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the JSON of each value, for comparing two specs: 1 equals 1.0 but, unlike in Python, not True.
+
+    >>> texts({"a": 1, "b": 1.0, "c": True})
+    {'a': '1', 'b': '1', 'c': 'true'}
+    """
+    return {name: json.dumps(_whole_numbers(value), sort_keys=True) for name, value in values.items()}
+
+
+def _whole_numbers(value: Any) -> Any:
+    match value:
+        case float() if value.is_integer():
+            return int(value)
+        case Mapping():
+            return {key: _whole_numbers(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_whole_numbers(item) for item in value]
+        case _:
+            return value

@@ -7,14 +7,14 @@ from airflow_sparktune.study.definition.field import SpecField
 from airflow_sparktune.study.definition.group import Group, as_written, nested
 from airflow_sparktune.study.definition.limits import Limits
 from airflow_sparktune.study.definition.retuning import Retuning
-from airflow_sparktune.study.definition.spec import (
+from airflow_sparktune.study.definition.spec import Spec
+from airflow_sparktune.study.definition.spec_fields import (
     ARGUMENTS,
     FIELDS,
     GROUPS,
     IDENTITY,
     KEYS,
     SCRIPT,
-    Spec,
     given_fields,
 )
 from airflow_sparktune.study.definition.warm_start import WarmStart

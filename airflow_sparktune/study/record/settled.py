@@ -11,7 +11,7 @@ from dataclasses import asdict
 
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.definition import Spec
-from airflow_sparktune.study.definition.texts import texts
+from airflow_sparktune.study.json_values import texts
 from airflow_sparktune.study.stopping import StopRequested, still_ends
 from airflow_sparktune.study.study import Study
 
