@@ -76,11 +76,12 @@ class Trial(JsonObject):
     """One configuration with its state and result.
 
     `point` is authoritative: hyperopt's number for each active label. `params` are the values derived from
-    it, as the objective gets them. `start` and `end` are seconds since 1970 by the driver's clock; `run_s`
-    is the time inside the objective by the executor's clock. `tries` counts the starts of the trial over all
-    attempts, except for starts cut off by an attempt that closed in order. `origin` is the source of the
-    point, `suggested_by` the algorithm and the method that suggested it (such as `gp: branch`). In a
-    confirmation, `repeats` is the number of the repeated trial, and `repeat` counts its repeats from 1.
+    it, as the objective gets them. `loss` is that of a completed trial (`ok`); no other has one. `start` and
+    `end` are seconds since 1970 by the driver's clock; `run_s` is the time inside the objective by the
+    executor's clock. `tries` counts the starts of the trial over all attempts, except for starts cut off by
+    an attempt that closed in order. `origin` is the source of the point, `suggested_by` the algorithm and the
+    method that suggested it (such as `gp: branch`). In a confirmation, `repeats` is the number of the
+    repeated trial, and `repeat` counts its repeats from 1.
     """
 
     WHAT: ClassVar[str] = "a trial"

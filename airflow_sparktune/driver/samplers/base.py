@@ -57,7 +57,7 @@ class Sampler(Protocol):
 
         Running trials count too, so that parallel suggestions spread out. Trials are told in the order in
         which they end. A resumed study tells each trial of earlier attempts once: first those that ended, in
-        this order, then those that run.
+        this order, then those that run. A pruned trial has no loss, but is no failure.
         """
 
     def given(self, params: Any) -> Suggestion:
