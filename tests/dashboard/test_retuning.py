@@ -11,9 +11,12 @@ from fastapi.testclient import TestClient
 
 from airflow_sparktune.dashboard.page.html_report import report
 from airflow_sparktune.dashboard.page.retuning import contenders
+from airflow_sparktune.driver.retuning.words import kept_reason
+from airflow_sparktune.study.definition.rule import DecisionRule
 from airflow_sparktune.study.journal.events import Nominated
 from airflow_sparktune.study.record.champions import Champions
 from airflow_sparktune.study.record.entries import Action
+from airflow_sparktune.study.retuning.decision import Decision, Measured, Outcome, Standing
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import LocalStorage
 from tests.dashboard.helpers.pages import TASK, as_it_is, client_of, nobody, somebody
@@ -127,6 +130,32 @@ def test_the_history_has_the_record(client: TestClient, weeks: Weeks) -> None:
     assert (first["incumbent"], first["params"]) == (None, restored["params"])
     assert [run["summary"]["decision"] for run in reply["runs"]] == ["replaced", "first"]
     assert reply["left_out"] == 0
+
+
+def test_an_entry_shows_the_challenger_that_its_reason_names(client: TestClient, tmp_path: Path) -> None:
+    """The guardrail bars it; another candidate has a lower mean, which may be luck."""
+    candidates = [
+        Measured(number=1, params={"x": 0.1}, n=5, mean=0.5, standing=Standing.NOT_BETTER, difference=0.5),
+        Measured(number=2, params={"x": 0.2}, n=5, mean=0.75, standing=Standing.GUARDRAIL, difference=0.25),
+    ]
+    decision = Decision(
+        outcome=Outcome.KEPT,
+        reason=kept_reason(DecisionRule(), candidates, noise=True),
+        params={"x": 0.9},
+        number=0,
+        incumbent=Measured(number=0, params={"x": 0.9}, n=5, mean=1.0),
+        candidates=tuple(candidates),
+    )
+    assert "trial 2" in decision.reason
+    weeks = Weeks(str(tmp_path / "churn" / "tune"))
+    weeks.run("w1")
+    weeks.record().add(
+        Action.KEPT, cause="w2", at=2e9, params={"x": 0.9}, point=None, loss=1.0, maximize=None, study="w2",
+        reason=decision.reason, evidence=decision.to_json(),
+    )  # fmt: skip
+    (record,) = client.get(f"{TASK}/history").json()["champions"]
+    assert record["entries"][0]["challenger"]["mean"] == 0.75
+    assert record["entries"][0]["difference"]["mean"] == 0.25
 
 
 def test_every_segment_has_its_row(client: TestClient, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from airflow_sparktune.errors import RecordError, StorageError
 from airflow_sparktune.study.formatting import params
 from airflow_sparktune.study.record.champions import Champions, segments
 from airflow_sparktune.study.record.entries import Action, Entry
-from airflow_sparktune.study.retuning.decision import Decision, Measured
+from airflow_sparktune.study.retuning.decision import Decision
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class ChampionHistory:
 
     def _row(self, entry: Entry, *, in_production: bool) -> ChampionRow:
         decision = _decision(entry)
-        challenger = _challenger(decision) if decision else None
+        challenger = decision.challenger if decision else None
         incumbent = decision.incumbent if decision else None
         return ChampionRow(
             number=entry.number,
@@ -89,12 +89,6 @@ def _decision(entry: Entry) -> Decision | None:
         return Decision.from_json(entry.evidence)
     except (ValueError, LookupError, TypeError):
         return None
-
-
-def _challenger(decision: Decision) -> Measured | None:
-    """Return the candidate that won, or else the one with the lowest mean loss."""
-    measured = [item for item in decision.candidates if item.mean is not None]
-    return decision.winner or min(measured, key=lambda item: item.mean or 0.0, default=None)
 
 
 def _mean(mean: float | None, error: float | None) -> Mean | None:

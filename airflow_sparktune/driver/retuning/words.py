@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from airflow_sparktune.study.definition.rule import DecisionRule
 from airflow_sparktune.study.metric import Metric
-from airflow_sparktune.study.retuning.decision import Measured, Standing
+from airflow_sparktune.study.retuning.decision import Measured, Standing, closest
 
 # What a reason says where differences were compared without a test.
 NO_NOISE = "no noise was measured"
@@ -27,11 +27,9 @@ def kept_reason(rule: DecisionRule, candidates: Sequence[Measured], *, noise: bo
             f"the timeout cut the confirmation off after {done} repeats of {len(candidates)} candidates; "
             "the next run needs a longer timeout or a larger retuning.confirm.timeout_share"
         )
-    measured = [item for item in candidates if item.difference is not None]
-    if not measured:
+    best = closest(candidates)
+    if best is None:
         return "every candidate failed in its repeats"
-    barred = [item for item in measured if item.standing is Standing.GUARDRAIL]
-    best = max(barred or measured, key=lambda item: item.difference or 0.0)
     sentence = f"the best challenger, trial {best.number}, is {_difference(best, noise=noise)}"
     if best.standing is Standing.GUARDRAIL:
         return f"{sentence}, but {best.why}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -94,6 +95,12 @@ class Decision(JsonObject):
         return next((item for item in self.candidates if item.standing is Standing.WON), None)
 
     @property
+    def challenger(self) -> Measured | None:
+        """Return the candidate that the decision is about: the one that won, or else the closest one."""
+        won = (item for item in self.candidates if item.standing is Standing.WON)
+        return next(won, None) or closest(self.candidates)
+
+    @property
     def measured(self) -> Measured | None:
         """Return the measurements of `params` over the repeats, None if they were not measured."""
         return None if self.number is None else self.winner or self.incumbent
@@ -123,3 +130,13 @@ class Decision(JsonObject):
         found = super(Decision, self).to_json()
         evidence = {name: found.pop(name) for name in ("incumbent", "candidates", "noise")}
         return {**found, "confirmation": evidence}
+
+
+def closest(candidates: Sequence[Measured]) -> Measured | None:
+    """Return the candidate that is closest to replacing the incumbent; None if none was compared with it.
+
+    It is the best of those that only a guardrail bars, or else the best of all.
+    """
+    compared = [item for item in candidates if item.difference is not None]
+    barred = [item for item in compared if item.standing is Standing.GUARDRAIL]
+    return max(barred or compared, key=lambda item: item.difference or 0.0, default=None)
