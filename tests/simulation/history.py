@@ -36,7 +36,7 @@ class History:
             self.invariants = Invariants(self.lake.files, self.processes, TASK, may_go_on=self.may_go_on)
         self.lake.watch = self.invariants
         self._events: list[str] = []  # the causes of the entries that events were sent for
-        self._tasks = [Task(self, number) for number in range(chance.choice((1, 2, 2, 2)))]
+        self._tasks = [Task(self, number) for number in range(chance.choice((1, 1, 2, 2)))]
         for number in range(chance.choice((0, 0, 1, 2))):
             act = chance.choice((self._restore, self._restore, self._remove, self._stop))
             self.spawn(f"person {number}", lambda act=act: self.patiently(act), at=chance.uniform(5.0, 80.0))

@@ -1,4 +1,4 @@
-"""The task instance of a run: its tries, as Airflow starts them, and what happens to each."""
+"""The task instance of a run: its tries, as Airflow starts them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_sparktune.driver.attempt import Attempt
-from airflow_sparktune.driver.engines.simulated import SimulatedEngine
+from airflow_sparktune.driver.engines.simulated import Ending, SimulatedEngine
 from airflow_sparktune.driver.termination import Killed, Termination
 from airflow_sparktune.errors import DriverLost, RecordError, SparktuneError, Superseded
+from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.airflow_task import AirflowTask, write_task
 from airflow_sparktune.study.definition import Spec
-from airflow_sparktune.study.journal.follow import StudyFollower, read_study
+from airflow_sparktune.study.journal.follow import StudyFollower, read_study, read_whole
 from airflow_sparktune.study.record.champions import Champions
 from airflow_sparktune.study.record.promotion import decision_in_force, promote
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import TrialState
+from tests.simulation.fate import Fate
 from tests.simulation.invariants import follow
 from tests.simulation.plan import LuckyPlan, play
 from tests.simulation.processes import BEGAN, Died, Process
@@ -44,7 +46,6 @@ class Task:
         self.generation = 0
         self.ended = False
         self.cause: str | None = None
-        self.manual = False
         self._history = history
         self._tries = 0
         self._current: Process | None = None  # the try that Airflow listens to
@@ -104,17 +105,24 @@ class Task:
         write_task(address, task)
         self._seen.append((address, processes(), follow(history.lake.files, address)))
         if not read_study(address).study.answers(self._spec):
-            playing = partial(play, optimum=self._optimum, driver=process.name)
-            engine = SimulatedEngine(processes, playing, capacity=self._capacity)
+            engine = SimulatedEngine(processes, self._play, capacity=self._capacity)
             plan = LuckyPlan(self._spec, engine, partial(history.invariants.studies.__setitem__, process))
             self._terminations[process] = termination = Termination(engine.interrupt)
             storage = open_storage(address)
             times = {"clock": processes, "wall": processes.wall, "sleep": processes.sleep}
             Attempt(plan, storage, address, **times).run(termination)
-        study = read_study(address).study
+        study = read_whole(open_storage(address), sleep=processes.sleep).study
         if not study.result_stands:
             raise DriverLost("the driver ended without a verdict")
         return study
+
+    def _play(self, call: Call) -> Ending:
+        """Play a trial; none may begin after the study's time is over."""
+        history, process = self._history, self._history.processes.current
+        limit, elapsed_s = self._spec.timeout, history.invariants.studies[process].elapsed_s
+        within = limit is None or elapsed_s < limit
+        history.invariants.require(within, f"a trial begins {elapsed_s} s after the start of {self.address}")
+        return play(call, optimum=self._optimum, driver=process.name)
 
     def _succeed(self, study: Study, address: str) -> None:
         """Do what the task does after its driver."""
@@ -206,68 +214,6 @@ class Task:
         require(len(of_repeats) == len(set(of_repeats)), f"{self.address} has repeats twice: {of_repeats}")
 
 
-class Fate:
-    """What happens to a try at some step: SIGKILL, SIGTERM, a freeze, another try, a clock that jumps."""
-
-    LIKELY = (("die", 0.4), ("freeze", 0.5), ("terminate", 0.1), ("jump", 0.1), ("double", 0.05))
-
-    def __init__(self, history: History, task: Task, process: Process) -> None:
-        self._history = history
-        self._task = task
-        self._process = process
-        self._steps = self._writes = 0
-        self._at_step: dict[int, str] = {}
-        self._at_write: dict[int, str] = {}
-        for what, likely in self.LIKELY:
-            if history.chance.random() < likely:
-                if history.chance.random() < 0.5:
-                    self._at_step[history.chance.randrange(1, 120)] = what
-                else:
-                    self._at_write[history.chance.randrange(1, 40)] = what
-
-    def step(self) -> None:
-        """Let happen what is due at the next step."""
-        self._steps += 1
-        what = self._at_step.get(self._steps)
-        if self._history.lake.asked is not None:
-            self._writes += 1
-            what = what or self._at_write.get(self._writes)
-        if what is not None:
-            getattr(self, f"_{what}")()
-
-    def _die(self) -> None:
-        """Die before the call, in the middle of it, or before the answer."""
-        luck = self._history.chance.random()
-        if luck < 0.4:
-            self._process.doomed = True
-            return
-        if luck < 0.6:
-            self._history.tear()
-        self._history.processes.die()
-
-    def _terminate(self) -> None:
-        self._history.processes.tell("gets SIGTERM")
-        self._task.terminate(self._process)
-
-    def _freeze(self) -> None:
-        """Do nothing for a while, in which Airflow may start another try."""
-        processes, chance = self._history.processes, self._history.chance
-        pause_s = chance.choice((3.0, 30.0, 120.0)) * chance.random()
-        processes.tell(f"is frozen for {pause_s:.1f} s")
-        if self._task.is_current(self._process) and chance.random() < 0.8:
-            self._task.begin(processes() + pause_s * chance.uniform(0.1, 1.3))
-        processes.advance(processes() + pause_s)
-
-    def _double(self) -> None:
-        if self._task.is_current(self._process):
-            self._task.begin(self._history.processes())
-
-    def _jump(self) -> None:
-        chance = self._history.chance
-        self._process.set_by_s += chance.choice((-1, 1)) * chance.choice((10.0, 4_000.0, 400_000.0))
-        self._history.processes.tell(f"has a clock that is {self._process.set_by_s:.0f} s off")
-
-
 def cause_of(study: Study, address: str) -> str:
     """Return what the entry of a study is written for."""
     return f"study {address} of {study.attempts[0].opened!r}"
@@ -286,6 +232,7 @@ def _spec(number: int, chance: random.Random) -> Spec:
         objective="churn:loss",
         space={"x": {"uniform": [0, 1]}},
         max_evals=chance.choice((3, 4)),
+        timeout=chance.choice((None, None, None, 20.0)),
         algo="random",
         seed=number,
         champions=TASK,

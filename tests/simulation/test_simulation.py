@@ -15,10 +15,10 @@ from tests.simulation.faults import FAULTS
 
 # The seed that found a fault last. After a change of the package it may be one of the next seeds.
 FOUND = {
-    "kept_that_overwrites": 39,
-    "numbers_not_unique": 12,
-    "unfenced_zombie": 235,
-    "removal_of_what_may_go_on": 91,
+    "kept_that_overwrites": 21,
+    "numbers_not_unique": 0,
+    "unfenced_zombie": 268,
+    "removal_of_what_may_go_on": 16,
 }
 WITHIN = 2_000
 
@@ -46,7 +46,7 @@ def test_a_fault_is_found_again(fault: str) -> None:
     assert broken(found) is None
 
 
-@pytest.mark.parametrize("seed", [12, 39, 235])
+@pytest.mark.parametrize("seed", [0, 21, 268])
 def test_a_seed_is_one_history(seed: int) -> None:
     stories: list[list[str]] = [[], []]
     for story in stories:
