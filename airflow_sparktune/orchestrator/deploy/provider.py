@@ -1,48 +1,35 @@
-"""Submit through Airflow's Spark provider. Only this file uses the provider's private attributes.
+"""Submit through Airflow's Spark provider, and follow and end what runs in a cluster.
 
-What only a submission needs is imported there: a DAG processor imports this file at each parse.
+Only this file and spark_connection.py use the provider's private attributes. What only a submission needs is
+imported there: a DAG processor imports these files at each parse.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
-from airflow.providers.common.compat.openlineage.utils.spark import (
-    inject_parent_job_information_into_spark_properties,
-    inject_transport_information_into_spark_properties,
-)
-from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
-
 from airflow_sparktune.errors import PlatformError, SparktuneError
+from airflow_sparktune.orchestrator.deploy.spark_connection import ConnectedOperator, read_by_provider
 
 if TYPE_CHECKING:
     from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
     from airflow.sdk import Context
     from pydantic import JsonValue
 
-    from airflow_sparktune.orchestrator.deploy.job import Submission, Target
+    from airflow_sparktune.orchestrator.deploy.job import Submission
     from airflow_sparktune.orchestrator.deploy.launcher import Launcher
 
-_READ_BY_PROVIDER = (
-    "spark.kubernetes.namespace",
-    "spark.kubernetes.submission.waitAppCompletion",
-    "spark.yarn.submit.waitAppCompletion",
-)
 # As spark-submit names the driver when it does not wait for it: namespace and pod.
 _DRIVER_POD = re.compile(r"submission ID [^\s:]+:(\S+-driver)")
 
 
-class SubmissionOperator(SparkSubmitOperator):
+class SubmissionOperator(ConnectedOperator):
     """Submits as the provider's operator does, but with no settings on the command line, and no orphans."""
 
     _launcher: Launcher | None = None
@@ -50,11 +37,6 @@ class SubmissionOperator(SparkSubmitOperator):
     _submission: Submission | None = None
     _start: Callable[[], None] | None = None
     _killed = False
-
-    @property
-    def brought_files(self) -> tuple[str | None, ...]:
-        """Return the files that the user sends to the cluster, which may contain code."""
-        return self.py_files, self.files, self._archives
 
     def launcher(self, context: Context) -> Launcher:
         """Return the launcher to the master of the task's connection.
@@ -64,7 +46,7 @@ class SubmissionOperator(SparkSubmitOperator):
         from airflow_sparktune.orchestrator.deploy.launcher import launcher_to
 
         self._context = context
-        target = self._target(context)
+        target = self.target(context)
         self._launcher = launcher_to(target, provider=self, output=partial(self.log.info, "%s"))
         self._require_alive()
         return self._launcher
@@ -80,8 +62,6 @@ class SubmissionOperator(SparkSubmitOperator):
         if self._hook is not None:
             self._hook._run_post_submit_commands()
 
-    # --- the provider, as the launcher to a cluster uses it
-
     def submit(self, submission: Submission, start: Callable[[], None]) -> Exception | None:
         """Run the application to its end; return the provider's error, or None.
 
@@ -95,12 +75,12 @@ class SubmissionOperator(SparkSubmitOperator):
         self._hook, self._submission, self._start = None, submission, start
         write_properties(submission.properties, submission.conf)
         try:
-            with self._set(
+            with self._with(
                 application=submission.application,
                 application_args=list(submission.arguments),
                 py_files=",".join(submission.py_files),
                 external_id_key=f"{type(self).external_id_key}_{submission.reconnection}",
-                conf=_read_by_provider(submission.conf),
+                conf=read_by_provider(submission.conf),
                 env_vars=None,
                 properties_file=str(submission.properties),
                 # The settings of OpenLineage are in the submission.
@@ -225,82 +205,3 @@ class SubmissionOperator(SparkSubmitOperator):
 
         if self._killed:
             raise killed_before_start()
-
-    # --- the user's arguments and connection, as plain data
-
-    def _target(self, context: Context) -> Target:
-        """Return the master and settings of the task's connection; raises PlatformError if it is unusable.
-
-        Without the connection, the provider would silently use YARN.
-        """
-        from airflow_sparktune.orchestrator.deploy.job import Target
-        from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
-
-        try:
-            BaseHook.get_connection(self._conn_id)
-        except AirflowNotFoundException:
-            raise PlatformError(
-                f"conn_id must name an existing Spark connection, got {self._conn_id!r}; create it with: "
-                f"airflow connections add {self._conn_id} --conn-type spark --conn-host 'local[2]'"
-            ) from None
-        conf = self._conf_with_openlineage(context)
-        # Settings and code are in the submission; the hook makes options of the other arguments.
-        bare = {"env_vars": None, "properties_file": None, "py_files": None, "application_args": None}
-        try:
-            with self._set(conf=_read_by_provider(conf), **bare):
-                hook = self._hook = super()._get_hook()
-            if hook._connection["deploy_mode"] != "cluster":  # otherwise the provider checks them later
-                hook._validate_yarn_track_via_rm_api_config()
-                if self._track_driver_via_k8s_api:
-                    hook._validate_track_driver_via_k8s_api_config()
-            _, _, *options = hook._build_spark_common_args()  # begins with --master
-        except NameError:  # raised by the provider if its import of the Kubernetes provider failed
-            raise PlatformError(
-                "a Kubernetes master needs Airflow's Kubernetes provider, which is not installed; "
-                "pip install apache-airflow-providers-cncf-kubernetes"
-            ) from None
-        except (ValueError, RuntimeError, AirflowException) as error:
-            raise PlatformError(
-                f"the Spark connection {self._conn_id!r} must be usable on this worker, but: {error}"
-            ) from error
-        binary = hook._connection["spark_binary"]
-        install = SparkInstall.find(binary)
-        # Local executors inherit the environment of spark-submit, and must not get connections.
-        connections = {name: "" for name in os.environ if name.startswith("AIRFLOW_CONN_")}
-        return Target(
-            master=hook._connection["master"],
-            deploy_mode=hook._connection["deploy_mode"],
-            install=replace(install, environment={**connections, **install.environment}),
-            binary=binary,
-            options=tuple(options),
-            py_files=self.py_files,
-            conf=conf,
-            properties_file=Path(self.properties_file) if self.properties_file else None,
-            env_vars={name: str(value) for name, value in (self.env_vars or {}).items()},
-        )
-
-    def _conf_with_openlineage(self, context: Context) -> dict[str, Any]:
-        """Return the task's Spark settings with those that the provider adds for OpenLineage."""
-        conf = dict(self.conf or {})
-        if self._openlineage_inject_parent_job_info:
-            conf = inject_parent_job_information_into_spark_properties(conf, context)
-        if self._openlineage_inject_transport_info:
-            conf = inject_transport_information_into_spark_properties(conf, context)
-        return conf
-
-    @contextmanager
-    def _set(self, **values: Any) -> Iterator[None]:
-        """Set attributes in this context, from which the provider makes its command line."""
-        kept = {name: getattr(self, name) for name in values}
-        for name, value in values.items():
-            setattr(self, name, value)
-        try:
-            yield
-        finally:
-            for name, value in kept.items():
-                setattr(self, name, value)
-
-
-def _read_by_provider(conf: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that the provider reads; it puts them on the command line, and none is secret."""
-    return {key: conf[key] for key in _READ_BY_PROVIDER if key in conf}
