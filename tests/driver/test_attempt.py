@@ -225,7 +225,7 @@ def test_killed_while_waiting_for_an_executor(tmp_path: Path, busy: SparkContext
 @pytest.mark.usefixtures("busy")
 def test_killed_before_waiting_for_an_executor(tmp_path: Path) -> None:
     folder = tmp_path / "study"
-    given = {"objective": f"{HERE}:shared", "shared_data": f"{HERE}:terminated_and_lost"}
+    given = {"objective": f"{HERE}:shared", "execution": {"shared_data": f"{HERE}:terminated_and_lost"}}
     assert attempt(folder, **given) == KILLED
     assert killed(folder)
 
