@@ -18,7 +18,8 @@ from airflow_sparktune.orchestrator.checks.literals import check_literals
 from airflow_sparktune.orchestrator.deploy.provider import SubmissionOperator
 from airflow_sparktune.orchestrator.links import SparkUiLink
 from airflow_sparktune.orchestrator.production import find_alias, notify
-from airflow_sparktune.study.definition import GROUPS, KEYS, Execution, Limits, Retuning, WarmStart
+from airflow_sparktune.study.definition import GROUPS, KEYS, Execution, Group, Limits, Retuning, WarmStart
+from airflow_sparktune.study.definition.group import declarations
 
 if TYPE_CHECKING:
     from airflow.sdk import Asset, Context
@@ -44,12 +45,23 @@ objective, space and limits.
 :param keep_studies: how many studies of this task to keep, or for how long (`30d`). Older ones are removed
     after a success, except the champion's. Unset: keep all
 :param production: the asset that changes with a new champion; it gets an event only when that happens
-:param after: what the task does with the result
+:param after: what the task does with the result; keys: {after}
 """
 
 
+def _keys(group: type[Group]) -> str:
+    return ", ".join(f"`{item.name}`" for item in declarations(group))
+
+
 class SparkTuneOperator(SubmissionOperator):
-    __doc__ = _DOC.format(spec="\n".join(f":param {item.name}: {item.doc}" for item in KEYS))
+    __doc__ = _DOC.format(
+        spec="\n".join(
+            f":param {item.name}: {item.doc}"
+            + (f" Keys: {_keys(GROUPS[item.name])}." if item.name in GROUPS else "")
+            for item in KEYS
+        ),
+        after=_keys(After),
+    )
 
     # Attributes that __init__ sets in a loop.
     objective: str | None
