@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from airflow_sparktune.driver.engines.simulated import VirtualClock
 
 BEGAN = 1_750_000_000.0  # the wall clock at time 0
+MOMENT_S = 1e-6
+MOST_STEPS = 100_000  # a long history has some thousands
 
 
 class Died(BaseException):
@@ -52,7 +54,7 @@ class Processes(VirtualClock):
         self._until = until
         self._story = story
         self._waiting: list[tuple[float, int, Process]] = []
-        self._spawned = 0
+        self._spawned = self._steps = 0
         self._ended = threading.Lock()
 
     def __call__(self) -> float:
@@ -81,14 +83,17 @@ class Processes(VirtualClock):
         """Let happen to the current process what happens at this step."""
         if self.current.dead or self.failure is not None:
             raise Died
+        self._steps += 1
+        if self._steps > MOST_STEPS:
+            self.fail(AssertionError(f"a history must end within {MOST_STEPS} steps"))
         self.current.on_step()
 
     def pass_to(self, at: float) -> None:
-        """Wait until a time, as a step of the current process."""
+        """Wait until a time, and always for a moment, as a step of the current process."""
         self.step()
         if self.current.doomed:
             self.die()
-        self.advance(at)
+        self.advance(max(at, self.current.at) + MOMENT_S)
 
     def sleep(self, seconds: float) -> None:
         """Wait for some seconds."""
