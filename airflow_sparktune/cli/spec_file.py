@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.journal.bounds import require_bounded, require_small
 from airflow_sparktune.study.journal.decode import MOST_BYTES, decoded
 
+_MERGE = "tag:yaml.org,2002:merge"
 # PyYAML follows YAML 1.1, which reads such numbers as text.
 _EXPONENT = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$")
 
@@ -42,6 +44,11 @@ def _read_yaml(text: bytes) -> Any:
 
     def parts(node: Any) -> Iterable[Any]:
         if isinstance(node, yaml.MappingNode):
+            # PyYAML would drop the first of two values. Merge keys ("<<") may be repeated.
+            names = [(key.tag, key.value) for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+            twice = [name for (tag, name), count in Counter(names).items() if count > 1 and tag != _MERGE]
+            if twice:
+                raise ValueError(f"the key {twice[0]!r} twice in one object")
             return [part for pair in node.value for part in pair]
         return node.value if isinstance(node, yaml.SequenceNode) else ()
 

@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study import definition
 from airflow_sparktune.study.definition import Group, as_written
 from airflow_sparktune.study.definition.checks import one_of
 from airflow_sparktune.study.definition.field import declared
+from airflow_sparktune.study.definition.group import declarations
+from airflow_sparktune.study.definition.spec_fields import IN_GROUPS
+from airflow_sparktune.study.json_values import shown
 
 
 def _any_value(_: str, value: Any) -> Any:
@@ -51,8 +55,22 @@ class After(Group):
 # The arguments that make up the spec; each is templated.
 SPEC_ARGUMENTS = tuple(item.name for item in definition.KEYS)
 GROUPS: Mapping[str, type[Group]] = {**definition.GROUPS, "after": After}
+# A key of a group -> the argument that is meant: no_progress -> limits.no_progress.
+_MEANT = {**IN_GROUPS, **{item.name: f"after.{item.name}" for item in declarations(After)}}
+
+
+def require_grouped(names: Mapping[str, Any]) -> None:
+    """Raise SpecError for a key of a group that is given as an argument of its own."""
+    for name, value in names.items():
+        if name in _MEANT and name not in SPEC_ARGUMENTS:
+            group, _, key = _MEANT[name].rpartition(".")
+            raise SpecError(
+                f"{name} must be given in its group, got {shown(value)} on its own; write "
+                f"{group}={{{key!r}: ...}}"
+            )
 
 
 def with_plain_groups(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return arguments of the operator with each group as a plain dict of the keys that were set."""
+    require_grouped(arguments)
     return {name: as_written(value) if name in GROUPS else value for name, value in arguments.items()}

@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_sparktune import connections
 from airflow_sparktune.errors import IncumbentBroken, SparktuneError
-from airflow_sparktune.orchestrator.arguments import SPEC_ARGUMENTS, After, with_plain_groups
+from airflow_sparktune.orchestrator.arguments import SPEC_ARGUMENTS, After, require_grouped, with_plain_groups
 from airflow_sparktune.orchestrator.checks.literals import check_literals
 from airflow_sparktune.orchestrator.deploy.provider import SubmissionOperator
 from airflow_sparktune.orchestrator.links import SparkUiLink
@@ -112,6 +112,7 @@ class SparkTuneOperator(SubmissionOperator):
         **kwargs: Any,
     ) -> None:
         given = {name: value for name, value in locals().items() if name in SPEC_ARGUMENTS}
+        require_grouped(kwargs)
         super().__init__(name=name, **kwargs)
         for argument, value in with_plain_groups(given).items():
             setattr(self, argument, value)

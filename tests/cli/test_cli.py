@@ -203,6 +203,12 @@ def test_report(study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         ),
         ("objective: m:f\nspace: {x: {loguniform: [1e-5, 1]}}\nmax_evals: 0", "max_evals must be"),
         ("objective: m:f\nspace: {x: {uniform: [0, 1]}}\nmax_evals: 3\nconf: a=b", "conf must be an object"),
+        (
+            "objective: m:f\nlimits: {no_progress: 3}\nlimits: {trial_timeout: 5}",
+            "the key 'limits' twice in one object",
+        ),
+        ("objective: m:f\nobjective.x: 3", "got 'objective.x'; did you mean 'objective'"),
+        ("3: m:f", "a spec must have known keys only, got 3"),
         ("[1, 2]", "a spec file must hold keys and values, got list"),
         ("a: [", "the spec file must be JSON or YAML"),
     ],

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 import sys
 import types
 from typing import Any
 
 import pytest
+from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk import DAG, BaseOperator, task
 from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_sparktune import After, Confirm, Limits, Retuning, SparkTuneOperator, WarmStart
-from airflow_sparktune.orchestrator.arguments import GROUPS
+from airflow_sparktune.errors import SpecError
+from airflow_sparktune.orchestrator.arguments import GROUPS, require_grouped
 from airflow_sparktune.orchestrator.decorator import DecoratedSparkTuneOperator
 from airflow_sparktune.orchestrator.task_study import segment_of
 from airflow_sparktune.space import uniform
@@ -35,6 +38,28 @@ def test_no_argument_hides_a_name_of_airflow() -> None:
     """Such as `resources` and `dry_run`."""
     airflows = {*dir(BaseOperator), *inspect.signature(BaseOperator.__init__).parameters}
     assert not OWN & airflows
+    accepted = {*airflows, *inspect.signature(SparkSubmitOperator.__init__).parameters}
+    assert not {name for name in accepted - OWN if _error(**{name: 1}) is not None}
+
+
+@pytest.mark.parametrize(
+    ("name", "group"), [("no_progress", "limits"), ("xcom_return", "after"), ("shared_data", "execution")]
+)
+def test_a_key_outside_its_group_is_named_with_it(name: str, group: str) -> None:
+    """Not by Airflow's error, which does not know the groups."""
+    message = f"{name} must be given in its group, got 5 on its own; write {group}={{'{name}': ...}}"
+    with DAG("churn"):
+        for make in (SparkTuneOperator, SparkTuneOperator.partial):
+            with pytest.raises(SpecError, match=re.escape(message)):
+                make(task_id="tune", objective="m:f", **{name: 5})
+
+
+def _error(**arguments: Any) -> SpecError | None:
+    try:
+        require_grouped(arguments)
+    except SpecError as error:
+        return error
+    return None
 
 
 @task

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.definition.checks import RunTrialsOn
+from airflow_sparktune.study.definition.group import as_written
+from airflow_sparktune.study.json_values import shown
 from airflow_sparktune.study.space import parse
 from airflow_sparktune.study.space.match import parameters, point_of
 
@@ -31,8 +33,8 @@ def check_combinations(spec: Spec) -> None:
         for name in ("confirm", "margin", "guardrails"):
             if value := getattr(retuning, name):
                 raise SpecError(
-                    f"retuning.{name} must go with an incumbent, got {value!r} without one; add incumbent: "
-                    "champion to retuning"
+                    f"retuning.{name} must go with an incumbent, got {shown(as_written(value))} without one; "
+                    "add incumbent: champion to retuning"
                 )
     elif retuning.confirm and spec.max_evals is not None and retuning.confirm.top >= spec.max_evals:
         raise SpecError(

@@ -16,7 +16,7 @@ from airflow_sparktune.study.json_values import shown
 class Group:
     """A frozen part of the spec; a subclass declares the fields.
 
-    The constructor accepts what a person writes, templates included, checks nothing, and remembers the keys.
+    The constructor accepts what a person writes, templates included. It checks and remembers only the keys.
     `parse` returns the checked group, with the default of each key that was not given.
     """
 
@@ -24,7 +24,13 @@ class Group:
     short_for: ClassVar[str] = ""
     _given: tuple[str, ...]
 
-    def __new__(cls, **given: Any) -> Self:
+    def __new__(cls, *unnamed: Any, **given: Any) -> Self:
+        if unnamed:
+            raise SpecError(
+                f"{cls.__name__} must get each value by its key, got {shown(unnamed[0])} without one; "
+                f"the keys are {', '.join(cls._known())}"
+            )
+        cls._require_keys(cls.__name__, given)
         made = super().__new__(cls)
         made.__dict__["_given"] = tuple(given)
         return made
@@ -38,17 +44,29 @@ class Group:
     def keys(cls, name: str, value: Any) -> dict[str, Any]:
         """Return the keys that a person set, with their values as written; raises SpecError."""
         written = as_written(value)
-        known = [item.name for item in declarations(cls)]
         if not isinstance(written, Mapping):
             checks.not_quoted(name, written)
             if not cls.short_for:
                 raise SpecError(
                     f"{name} must be an object of keys and values, got {shown(written)}; the keys are "
-                    f"{', '.join(known)}"
+                    f"{', '.join(cls._known())}"
                 )
             written = {cls.short_for: written}
-        require_known(name, written, known)
+        cls._require_keys(name, written)
         return {key: item for key, item in written.items() if item is not None}
+
+    @classmethod
+    def _known(cls) -> list[str]:
+        return [item.name for item in declarations(cls)]
+
+    @classmethod
+    def _require_keys(cls, owner: str, given: Iterable[Any]) -> None:
+        known = cls._known()
+        if unknown := [key for key in given if key not in known]:
+            from airflow_sparktune.study.definition.spec_fields import IN_GROUPS  # which imports this file
+
+            elsewhere = {key: IN_GROUPS[key] for key in unknown if key in IN_GROUPS}
+            require_known(owner, unknown, known, elsewhere=elsewhere)
 
 
 def as_written(value: Any) -> Any:
@@ -94,7 +112,10 @@ def require_known(
     for key in given:
         if key not in known:
             near = difflib.get_close_matches(str(key), meant, n=1)
-            hint = f"did you mean {meant[near[0]]!r}?" if near else f"the keys are {', '.join(known)}"
+            hint = f"the keys are {', '.join(known)}"
+            if near:
+                outside = f" outside {owner}" if meant[near[0]] == key else ""
+                hint = f"did you mean {meant[near[0]]!r}{outside}?"
             raise SpecError(f"{owner} must have known keys only, got {shown(key)}; {hint}")
 
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.definition import checks
 from airflow_sparktune.study.definition.execution import Execution
 from airflow_sparktune.study.definition.field import SpecField, declared
-from airflow_sparktune.study.definition.group import Group, declarations
+from airflow_sparktune.study.definition.group import Group, declarations, require_known
 from airflow_sparktune.study.definition.limits import Limits
 from airflow_sparktune.study.definition.retuning import Retuning
 from airflow_sparktune.study.definition.warm_start import WarmStart
@@ -176,19 +177,27 @@ SCRIPT: tuple[str, ...] = tuple(item.name for item in FIELDS if item.script)
 BOUNDS = tuple(item.name for item in FIELDS if item.bounds)
 NAMES = tuple(item.name for item in DECLARED)
 # A key without its group -> the field that is meant: no_progress -> limits.no_progress.
-IN_GROUPS = {key: item.name for item in FIELDS for key in (item.name.rpartition(".")[2], item.flat) if key}
+IN_GROUPS = {key: item.name for item in ARGUMENTS for key in (item.name.rpartition(".")[2], item.flat) if key}
 
 
 def given_fields(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a person set, by the names of the fields; raises SpecError for a group that is none.
+    """Return what a person set, by the names of the fields; raises SpecError for an unknown key or group.
+
+    A key of a group may also be given by the name of its field, as errors call it.
 
     >>> given_fields({"seed": None, "warm_start": "previous", "limits": Limits(no_progress=5)})
     {'warm_start.points': 'previous', 'limits.no_progress': 5}
     """
+    keys, leaves = [item.name for item in KEYS], {item.name for item in ARGUMENTS}
+    require_known("a spec", [name for name in given if name not in leaves], keys, elsewhere=IN_GROUPS)
     found = dict[str, Any]()
     for name, value in given.items():
-        if value is not None and name in GROUPS:
-            found |= {f"{name}.{key}": item for key, item in GROUPS[name].keys(name, value).items()}
-        elif value is not None:
-            found[name] = value
+        if value is None:
+            continue
+        fields = {name: value}
+        if name in GROUPS:
+            fields = {f"{name}.{key}": item for key, item in GROUPS[name].keys(name, value).items()}
+        if twice := sorted(found.keys() & fields.keys()):
+            raise SpecError(f"{twice[0]} must be given once, got it in its group and on its own; remove one")
+        found |= fields
     return found

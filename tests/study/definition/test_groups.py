@@ -65,6 +65,12 @@ def test_a_value_an_object_and_a_short_form_are_the_same(warm_start: Any) -> Non
             "limits must have known keys only, got 'x'; the keys are trial_timeout, loss_",
         ),
         ({"limits": Execution(fresh_workers=True)}, "limits must have known keys only, got 'fresh_workers'"),
+        ({"limits": {"timeout": 5}}, "got 'timeout'; did you mean 'timeout' outside limits"),
+        ({"limits": {"margin": "2%"}}, "got 'margin'; did you mean 'retuning.margin'"),
+        (
+            {"retuning": {"confirm": 5}},
+            r"got \{'repeats': 5\} without one; add incumbent: champion to retuning",
+        ),
         ({"limits": 5}, "limits must be an object of keys and values, got 5; the keys are trial_timeout"),
         ({"limits": "{'no_progress': 5}"}, "limits must be an object .* set render_template_as_native_obj"),
         (
@@ -76,6 +82,36 @@ def test_a_value_an_object_and_a_short_form_are_the_same(warm_start: Any) -> Non
 def test_what_is_no_group(given: dict[str, Any], message: str) -> None:
     with pytest.raises(SpecError, match=message):
         Spec.of(**REQUIRED, **given)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Limits(no_progess=5), "Limits must .* got 'no_progess'; did you mean 'no_progress'"),  # type: ignore[call-arg]
+        (lambda: Limits(timeout=5), "got 'timeout'; did you mean 'timeout' outside Limits"),  # type: ignore[call-arg]
+        (
+            lambda: Confirm(8),
+            "Confirm must get each value by its key, got 8 without one; the keys are top, re",
+        ),  # type: ignore[call-arg]
+    ],
+)
+def test_a_wrong_key_of_a_value_is_an_error_of_the_spec(make: Any, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"objective": "m:f", "objective.x": 3}, "got 'objective.x'; did you mean 'objective'"),
+        ({3: "m:f"}, "a spec must have known keys only, got 3; the keys are objective, space"),
+        ({"code": "0" * 64}, "a spec must have known keys only, got 'code'"),
+        ({"limits": {"no_progress": 4}, "limits.no_progress": 5}, "limits.no_progress must be given once"),
+    ],
+)
+def test_what_nobody_can_set(given: Any, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        given_fields(given)
 
 
 def test_flat_keys_of_a_journal_are_read() -> None:
