@@ -98,7 +98,7 @@ def test_three_weeks_of_a_champion(airflow: Site) -> None:
     assert confirmation["incumbent"]["n"] >= 3
     assert any(item["bound"] > 0 for item in confirmation["candidates"])
     with a_browser() as browser, logged_in_page(browser, airflow) as page:
-        shown = zip(WEEKS, ("First champion", "Kept", "Replaced"), (3, 4, 4), strict=True)
+        shown = zip(WEEKS, ("First", "Kept", "Replaced"), (3, 4, 4), strict=True)
         for date, words, contenders in shown:
             tab = open_tab(page, airflow, f"dags/retune_weekly/runs/week-{date}/tasks/tune/plugin/tuning")
             expect(tab.locator("#decision")).to_contain_text(words)
