@@ -113,7 +113,7 @@ def _loaded(address: str, study: Study, spec: Spec, problems: list[str]) -> Load
         lowest=study.lowest,
         stop_reason=closed.reason if closed else None,
         error=revive(closed.error) if closed and closed.error else None,
-        summary=found.to_json(),
+        summary={"study": address, **found.to_json()},
         problems=tuple(problems),
     )
 

@@ -30,6 +30,7 @@ def test_a_closed_study(tmp_path: Path) -> None:
     assert [each.number for each in study.trials] == [0, 1, 2]
     assert study.best is not None
     assert (study.best.number, study.summary["best_loss"]) == (1, 0.25)
+    assert study.summary["study"] == str(tmp_path)
     assert (study.error, study.problems) == (None, ())
 
 
@@ -132,7 +133,9 @@ def test_the_guide_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert "frame" in names
 
 
-@pytest.mark.parametrize("name", ["SpecError", "StorageUnavailable", "load_study", "__version__"])
+@pytest.mark.parametrize(
+    "name", ["SpecError", "load_study", "Limits", "After", "__version__"]
+)
 def test_public_names_are_listed(name: str) -> None:
     """dir() and star imports show the names that can be imported."""
     assert name in airflow_sparktune.__all__

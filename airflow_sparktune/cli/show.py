@@ -39,7 +39,7 @@ def show_command(study: str, as_json: bool, output: int | None) -> None:
         score = found.metric.score
         rows = (trial_row(found.trials[key]) for key in sorted(found.trials))
         trials = [{**row, "score": score(row["loss"])} for row in rows]
-        click.echo(json.dumps({**summary(found).to_json(), "trial_rows": trials}, indent=2))
+        click.echo(json.dumps({"study": study, **summary(found).to_json(), "trial_rows": trials}, indent=2))
         return
     _print_trials(found)
     print_result(found)

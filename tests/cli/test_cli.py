@@ -115,6 +115,7 @@ def test_show_prints_the_decision_and_the_cost(tmp_path: Path, capsys: pytest.Ca
     assert re.fullmatch(cost, lines["cost"].strip())
     assert main(["show", weeks.address("w2"), "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
+    assert printed["study"] == weeks.address("w2")
     assert (printed["decision"], printed["decision_reason"]) == ("kept", study.decision.reason)
     assert printed["confirmation"]["incumbent"]["n"] >= 3
     assert {"mean", "std_error", "n", "difference", "bound"} <= set(printed["confirmation"]["candidates"][0])
