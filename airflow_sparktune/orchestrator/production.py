@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetAlias
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from airflow_sparktune.study.result import Summary
 
 log = logging.getLogger(__name__)
-
-Notifier = Callable[["Context"], Any]
 
 
 def find_alias(outlets: Sequence[Any], production: Asset) -> AssetAlias:

@@ -47,8 +47,8 @@ class PromoteChampionOperator(BaseOperator):
         self.study = study
         self.production = production
         self.on_replaced = on_replaced
-        if production is not None:
-            self.outlets = [*self.outlets, find_alias(self.outlets, production)]
+        if production is not None and (alias := find_alias(self.outlets, production)) not in self.outlets:
+            self.outlets = [*self.outlets, alias]
 
     def execute(self, context: Context) -> Any:
         """Write the record, and emit the event."""

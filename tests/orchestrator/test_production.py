@@ -33,6 +33,12 @@ def record_of(ti: Any) -> Champions:
     return Champions(task_folder_of(ti.pushed["study"]))
 
 
+def test_an_alias_that_is_given_is_taken() -> None:
+    """It is no second outlet of the task that promotes."""
+    task = promote_champion("/studies/churn", production=CHURN, outlets=[ALIAS])
+    assert task.outlets == [ALIAS]
+
+
 class Store(dict[str, Any]):
     """A task state store."""
 

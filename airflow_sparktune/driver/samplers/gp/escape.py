@@ -60,7 +60,6 @@ class _Mixture:
         self._centres = rows
         total = np.append(weights, _PRIOR_WEIGHT)
         self._weights = total / total.sum()
-        self._numeric = space.numeric
         self._deviations = {
             column: _bandwidths(space, column, rows) for column in columns if space.numeric[column]
         }
