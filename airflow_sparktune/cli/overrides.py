@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -32,9 +33,12 @@ def _option(item: SpecField) -> Callable[[Command], Command]:
     name = item.name.replace("_", "-")
     if item.takes == "flag":
         return click.option(f"--{name}/--no-{name}", _parameter(item), default=None, help=_help(item))
-    return click.option(
-        f"--{name}", _parameter(item), metavar=item.takes.upper().replace(" ", "-"), help=_help(item)
-    )
+    return click.option(f"--{name}", _parameter(item), metavar=_metavar(item), help=_help(item))
+
+
+def _metavar(item: SpecField) -> str:
+    """Return what an option takes, as click writes it: COUNT|OBJECT."""
+    return re.sub(r", | or ", "|", item.takes.upper(), flags=re.IGNORECASE).replace(" ", "-")
 
 
 def _parameter(item: SpecField) -> str:

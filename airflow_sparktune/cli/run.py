@@ -29,8 +29,8 @@ _MASTER = re.compile(r"local(\[.+\])?|local-cluster\[.+\]|spark://.+:\d+(,.+)?|y
 def run_command(spec: Path, study: str | None, master: str, **options: Any) -> int:
     """Run a study, or continue it.
 
-    SPEC is a JSON or YAML file. Its keys are the operator's arguments, and conf for Spark's settings. With -
-    as SPEC, standard input is read. Options override the file.
+    SPEC is a JSON or YAML file. Its keys are the operator's arguments for the study, and conf for Spark's
+    settings. With - as SPEC, standard input is read. Options override the file.
 
     \b
     sparktune run spec.yaml

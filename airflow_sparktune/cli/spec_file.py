@@ -1,4 +1,4 @@
-"""Read a spec file: JSON or YAML whose keys are the operator's argument names."""
+"""Read a spec file: JSON or YAML whose keys are the operator's arguments for a study."""
 
 from __future__ import annotations
 
