@@ -156,7 +156,7 @@ class Study:
             return False
         if self.spec.changed_identity(spec):
             return False
-        if self.decision is not None:  # another question is refused (see retuning.settled)
+        if self.decision is not None:  # another question is refused (see record.settled)
             return True
         return still_ends(self.closed.reason, self.spec, spec, counted=self.finished)
 
