@@ -38,7 +38,7 @@ def _option(item: SpecField) -> Callable[[Command], Command]:
 
 def _metavar(item: SpecField) -> str:
     """Return what an option takes, as click writes it: COUNT|OBJECT."""
-    return re.sub(r", | or ", "|", item.takes.upper(), flags=re.IGNORECASE).replace(" ", "-")
+    return re.sub(r", | or ", "|", item.takes).replace(" ", "-").upper()
 
 
 def _parameter(item: SpecField) -> str:
