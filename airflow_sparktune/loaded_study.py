@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_sparktune import connections
 from airflow_sparktune.errors import SparktuneError, StorageError, revive
+from airflow_sparktune.study.curve import Curve
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.json_values import flat
@@ -40,7 +41,8 @@ class Best:
 class LoadedStudy:
     """A snapshot of a study, taken when its journal was loaded.
 
-    `trials` are ordered by number and include running ones. `best` is the one that XCom, the page and the
+    `trials` are ordered by number and include running ones. `curves` has the `steps`, `losses` and `metrics`
+    that a trial reported, by its number. `best` is the one that XCom, the page and the
     shell show as well. `lowest` is the successful trial of the search with the lowest loss. `state` is
     `done`, `running`, `lost` and so on. `stop_reason` and `error` are set once the study has ended. `summary`
     is the value that the operator pushes to XCom as `tuning_result`. `problems` lists the parts of the
@@ -51,6 +53,7 @@ class LoadedStudy:
     spec: Spec
     state: Phase
     trials: tuple[Trial, ...]
+    curves: Mapping[int, Curve]
     best: Best | None
     lowest: Trial | None
     stop_reason: StopReason | None
@@ -109,6 +112,7 @@ def _loaded(address: str, study: Study, spec: Spec, problems: list[str]) -> Load
         spec=spec,
         state=phase_of(study, now=time.time()),
         trials=tuple(study.trials[number] for number in sorted(study.trials)),
+        curves=study.curves,
         best=best if found.best_text else None,
         lowest=study.lowest,
         stop_reason=closed.reason if closed else None,

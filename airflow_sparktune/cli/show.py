@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
 import click
 
@@ -38,11 +39,16 @@ def show_command(study: str, as_json: bool, output: int | None) -> None:
     if as_json:
         score = found.metric.score
         rows = (trial_row(found.trials[key]) for key in sorted(found.trials))
-        trials = [{**row, "score": score(row["loss"])} for row in rows]
+        trials = [{**row, "score": score(row["loss"]), "curve": _curve(found, row["number"])} for row in rows]
         click.echo(json.dumps({"study": study, **summary(found).to_json(), "trial_rows": trials}, indent=2))
         return
     _print_trials(found)
     print_result(found)
+
+
+def _curve(study: Study, number: int) -> list[dict[str, Any]]:
+    curve = study.curves.get(number)
+    return [] if curve is None else curve.rows()
 
 
 def _output(address: str, study: Study, number: int) -> str:

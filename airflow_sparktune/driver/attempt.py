@@ -12,6 +12,8 @@ from typing import Protocol
 
 from airflow_sparktune.driver.engines.base import Lane, Patience
 from airflow_sparktune.driver.progress_log import ProgressLog, log_end
+from airflow_sparktune.driver.pruners import pruner_of
+from airflow_sparktune.driver.pruners.base import Pruner
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.retuning.confirmation import NoSuggestions
 from airflow_sparktune.driver.retuning.retuning import Retuner
@@ -129,6 +131,7 @@ class Attempt:
         lane = plan.lane()
         with closing(lane):
             sampler = plan.sampler()
+            pruner = pruner_of(plan.spec.pruner)
             given = plan.starts(sampler)
             recorder = self._open(sampler)
             recorder.spark(**plan.application())
@@ -144,7 +147,8 @@ class Attempt:
                 reserved=recorder.charged.slots,
             )
             termination.defer()
-            run = partial(_run_phase, plan.spec, recorder, lane, (progress.trial, retuning.check_metrics))
+            listeners = (progress.trial, retuning.check_metrics)
+            run = partial(_run_phase, plan.spec, recorder, lane, pruner, listeners)
             reason = retuning.search_ended
             if reason is None:
                 queue = StartQueue(starts, study=recorder.study)
@@ -272,6 +276,7 @@ def _run_phase(
     spec: Spec,
     recorder: Recorder,
     lane: Lane,
+    pruner: Pruner | None,
     listeners: Sequence[Callable[[Trial], None]],
     purpose: TrialPurpose,
     *,
@@ -294,6 +299,7 @@ def _run_phase(
         rules=StoppingRules(rules, ran_s=recorder.elapsed_s, clock=recorder.clock),
         queue=queue,
         purpose=purpose,
+        pruner=pruner,
         on_trial=on_trial,
         clock=recorder.clock,
     ).run()

@@ -8,7 +8,7 @@ from airflow_sparktune.executor.reply import OURS
 from airflow_sparktune.study.formatting import number, origin_text, params, state_text
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.study import Study
-from airflow_sparktune.study.trial import Trial, TrialPurpose
+from airflow_sparktune.study.trial import Trial, TrialPurpose, TrialState
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +70,10 @@ class ProgressLog:
         """Return the line of a trial: its number, state and loss, and for the search how it was found."""
         spec, metric, lowest = self._study.spec, self._study.metric, self._study.lowest
         parts = [trial.title, state_text(trial.state)]
+        curve = self._study.curves.get(trial.number)
+        if trial.state is TrialState.PRUNED and curve is not None:
+            shown = number(metric.shown(curve.losses[-1]))
+            parts.append(f"at step {curve.steps[-1]} {metric.name}={shown}")
         if trial.loss is not None:
             parts.append(f"{metric.name}={number(metric.shown(trial.loss))}")
         if trial.purpose is TrialPurpose.CONFIRM:

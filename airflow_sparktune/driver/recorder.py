@@ -14,12 +14,14 @@ from airflow_sparktune.driver.engines.base import Charge
 from airflow_sparktune.driver.outage import Outage
 from airflow_sparktune.driver.timing import Stopwatch
 from airflow_sparktune.errors import StorageError, StorageUnavailable
+from airflow_sparktune.study.curve import TrialReports
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.events import (
     Alive,
     Closed,
     Event,
     Opened,
+    Reported,
     SlotsChanged,
     SparkApplication,
     SparkStarted,
@@ -156,6 +158,11 @@ class Recorder:
     def trial(self, trial: Trial) -> None:
         """Record the state of a trial; durable after `commit`."""
         self._record(TrialChanged(**self._stamp(), trial=trial))
+
+    def reports(self, trials: tuple[TrialReports, ...]) -> None:
+        """Record what running trials have reported; durable after `commit`."""
+        if trials:
+            self._record(Reported(**self._stamp(), trials=trials))
 
     def output(self, number: int, text: str) -> None:
         """Keep the output of a trial, beside the journal."""

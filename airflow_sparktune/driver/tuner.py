@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from airflow_sparktune.driver.engines.base import Ended, Lane, LaneEvent, Lost
+from airflow_sparktune.driver.pruners.base import Pruner
 from airflow_sparktune.driver.recorder import Recorder
+from airflow_sparktune.driver.reports.judge import Judge
 from airflow_sparktune.driver.resume import learn, replay, without_slot
 from airflow_sparktune.driver.samplers.base import Exhausted, Sampler
 from airflow_sparktune.driver.slots import Slots
@@ -35,6 +37,9 @@ GROUP_S = 0.02
 # object store): the driver waits for half of the trials beyond the first few, at most this many commits' time
 # and this many seconds.
 FEW, GATHER_COMMITS, GATHER_S = 4, 10, 0.4
+# The reports of all trials are written at least this many seconds apart, or this many commits' time, unless
+# trials end anyway.
+REPORTS_S, REPORTS_COMMITS = 1.0, 10
 # How long the end of a study waits for cancelled trials to free their slots.
 CANCEL_GRACE_S = 5.0
 
@@ -58,8 +63,8 @@ class Tuner:
     """Runs the search or the confirmation of a study, continuing from its journal.
 
     `queue` supplies trials before the sampler is asked; trials that an earlier attempt left running come
-    first. `purpose` selects the trials of this phase from the journal. `on_trial` is called with each trial
-    that has ended, after it was recorded.
+    first. `purpose` selects the trials of this phase from the journal. `pruner` decides which trials stop
+    early. `on_trial` is called with each trial that has ended, after it was recorded.
     """
 
     def __init__(
@@ -73,6 +78,7 @@ class Tuner:
         rules: StoppingRules,
         queue: TrialQueue | None = None,
         purpose: TrialPurpose = TrialPurpose.SEARCH,
+        pruner: Pruner | None = None,
         on_trial: Callable[[Trial], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -87,6 +93,9 @@ class Tuner:
         self._clock = clock
         self._queue = queue or TrialQueue()
         self._purpose = purpose
+        self._judge = Judge(pruner, spec.metric)
+        self._reported = clock()
+        self._said_unreported = False
         self._next = max(self._study.trials, default=-1) + 1
         self._slots = Slots(trial_timeout=spec.limits.trial_timeout, clock=clock)
 
@@ -101,6 +110,8 @@ class Tuner:
             queue=self._queue,
             on_trial=self._on_trial,
         )
+        self._judge.learn(self._study)
+        self._lane.listen(self._judge.receive)
         while (reason := self._reached()) is None:
             filled = self._fill()
             patience = min(self._rules.deadline, self._slots.next_due) if filled else self._clock()
@@ -128,6 +139,7 @@ class Tuner:
         elif any(self._queue.runs_alone(trial.number) for trial in running):
             most = 0
         starts = self._starts(most) if most > 0 else []
+        self._keep_reports(every_s=max(REPORTS_S, REPORTS_COMMITS * self._recorder.commit_s))
         # Trial numbers are durable before their trials start, so that no number is used twice.
         self._recorder.commit()
         self._launch(starts)
@@ -179,6 +191,7 @@ class Tuner:
                 self._queue.run_again(without_slot(trial))
                 continue
             self._slots.start(replace(trial, start=self._recorder.now))
+            self._judge.begin(trial)
             seed = seed_of(self._seed, trial)
             info = TrialContext(trial.number, seed, trial.attempt, trial.tries, trial.purpose.value)
             self._lane.submit(Call(trial.params, info))
@@ -215,13 +228,21 @@ class Tuner:
         ended = list(trials)
         if not ended:
             return
+        self._keep_reports()
         for trial in ended:
+            self._judge.end(trial)
             self._recorder.trial(trial)
         self._recorder.commit()
         for trial in ended:
             self._rules.tell(trial)
             learn(self._sampler, trial)
             self._on_trial(trial)
+
+    def _keep_reports(self, *, every_s: float = 0.0) -> None:
+        """Record what trials have reported, unless that was done in the last seconds."""
+        if self._clock() - self._reported >= every_s:
+            self._reported = self._clock()
+            self._recorder.reports(self._judge.take())
 
     def _take_back(self, event: LaneEvent) -> Trial | None:
         """Free the slot of a trial; return the trial in its final state, or None if it has not ended."""
@@ -232,6 +253,7 @@ class Tuner:
             case Ended(reply=reply):
                 if reply.output is not None:
                     self._recorder.output(trial.number, reply.output)
+                self._warn_of_lost_reports(reply.unreported)
                 return trial.ended(
                     reply.state,
                     end=self._recorder.now,
@@ -248,11 +270,17 @@ class Tuner:
         if trial.tries <= self._spec.limits.max_trial_retries:
             log.warning("trial %d lost its worker and runs again: %s", trial.number, reason)
             again = without_slot(trial)
+            self._judge.end(again)
             self._queue.run_again(again)
             self._recorder.trial(again)
             return None
         message = f"its worker or executor was lost in each of {trial.tries} tries: {reason}"
         return self._failed(trial, FailureKind.LOST, message)
+
+    def _warn_of_lost_reports(self, why: str | None) -> None:
+        if why is not None and not self._said_unreported:
+            self._said_unreported = True
+            log.warning("reports of trials are lost, which go on without pruning: %s", why)
 
     def _failed(self, trial: Trial, kind: FailureKind, message: str) -> Trial:
         """Return the trial as failed now, without a reply from its objective."""
@@ -275,6 +303,7 @@ class Tuner:
     def _cancel_rest(self) -> None:
         """Cancel the running trials at the end of the study; drop those that wait to run again."""
         running = list(self._slots.running)
+        self._keep_reports()
         for trial in [*running, *self._queue.again]:
             self._recorder.trial(trial.ended(TrialState.CANCELLED, end=self._recorder.now))
         self._recorder.commit()

@@ -17,13 +17,14 @@ from typing import Any, Protocol
 
 from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.executor.children import guard_children
-from airflow_sparktune.executor.objective import TrialContext
+from airflow_sparktune.executor.objective import TrialContext, TrialPruned
 from airflow_sparktune.executor.output import captured
 from airflow_sparktune.executor.reply import Reply, raised
+from airflow_sparktune.executor.report_link import take_trouble
 from airflow_sparktune.executor.reuse import keep_worker
 from airflow_sparktune.executor.seeding import seed_globals
 from airflow_sparktune.executor.shared import Broadcast, opened, with_advice
-from airflow_sparktune.study.trial import Failure, FailureKind
+from airflow_sparktune.study.trial import Failure, FailureKind, TrialState
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,8 @@ def evaluate(broadcast: Broadcast, call: Call, rows: Iterator[Any]) -> Iterator[
     keep_worker(rows)
     with opened(broadcast, studies=call.studies) as objective:
         reply, returned = run(objective, call)
-        yield replace(reply, failure=with_advice(reply.failure, broadcast)).to_text()
+        failure = with_advice(reply.failure, broadcast)
+        yield replace(reply, failure=failure, unreported=take_trouble()).to_text()
         if returned is not None and (pickled := objective.pickled(returned)) is not None:
             yield pickled
 
@@ -92,6 +94,8 @@ def _run(objective: StudyObjective, call: Call) -> tuple[Reply, Any]:
         returned = bound()
     except TrialCancelled:
         raise
+    except TrialPruned:
+        return Reply(monotonic() - start, TrialState.PRUNED), None
     except BaseException as error:  # noqa: BLE001 - sys.exit() too: it ends the trial, not the worker
         return Reply.failed(raised(error), run_s=monotonic() - start), None
     run_s = monotonic() - start

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import math
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from airflow_sparktune.errors import ObjectiveError
+from airflow_sparktune.study.metric import LARGEST_LOSS
 from airflow_sparktune.study.signature import extras_wanted
 
 # How to make code importable where trials run.
@@ -19,13 +21,24 @@ WAYS = (
 )
 
 
+class TrialPruned(BaseException):
+    """Ends a trial that is clearly losing. `except Exception` in user code does not catch it."""
+
+
+class Reporter(Protocol):
+    """Sends a trial's reports."""
+
+    def report(self, step: int, loss: float, metrics: Mapping[str, float]) -> None:
+        """Report a loss; raises TrialPruned."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrialContext:
     """The argument of an objective that has a parameter named `trial`.
 
     `seed` is derived from the study's seed and the trial's number, so interruptions of the study do not
     change it. In a confirmation `purpose` is "confirm", and all configurations of one repeat have the same
-    `seed`.
+    `seed`. Without a `reporter`, as in a test of the objective, reports are only checked.
     """
 
     number: int
@@ -33,6 +46,36 @@ class TrialContext:
     attempt: int
     tries: int
     purpose: str = "search"
+    reporter: Reporter | None = field(default=None, repr=False, compare=False)
+
+    def report(self, step: int, loss: float, **metrics: float) -> None:
+        """Report the loss (or with `maximize` the score) at a step, and other numbers.
+
+        Steps are whole numbers that grow, such as epochs. Ends the trial by TrialPruned if the study's pruner
+        decides so; else it returns. An objective that never reports is never pruned.
+        """
+        checked = {name: _reported(name, value) for name, value in metrics.items()}
+        found = _reported("loss", loss)
+        if isinstance(step, bool) or not hasattr(step, "__index__") or step < 0:
+            raise ValueError(
+                f"a report must have a whole number as its step, got {step!r}; count steps from 1"
+            )
+        if self.reporter is not None:
+            self.reporter.report(step.__index__(), found, checked)
+
+
+def _reported(name: str, value: Any) -> float:
+    """Return a reported number as a float; raises ValueError."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not abs(number) <= LARGEST_LOSS:
+        raise ValueError(
+            f"a report must have a number within {LARGEST_LOSS:g} in size as its {name}, got {value!r}; "
+            "raise an exception for a model that diverged"
+        )
+    return number
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,10 @@ def _is_loss(value: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Reply(JsonObject):
-    """The end of a call: its state with a loss or a failure, the objective's run time, and its output."""
+    """The end of a call: its state with a loss or a failure, the objective's run time, and its output.
+
+    `unreported` says why reports were lost, if they were.
+    """
 
     WHAT: ClassVar[str] = "a reply"
 
@@ -49,6 +52,7 @@ class Reply(JsonObject):
     failure: Failure | None = stored(Failure, default=None)
     info: Mapping[str, Any] | None = stored(shape.group, default=None)
     output: str | None = stored(shape.text, default=None)
+    unreported: str | None = stored(shape.words, default=None)
 
     def __post_init__(self) -> None:
         given = self.loss is not None, self.failure is not None

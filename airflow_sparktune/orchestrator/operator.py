@@ -94,6 +94,7 @@ class SparkTuneOperator(SubmissionOperator):
         objective_kwargs: Mapping[str, Any] | None = None,
         maximize: str | None = None,
         algo: str | None = None,
+        pruner: str | None = None,
         parallelism: int | str | None = None,
         timeout: Any = None,
         seed: int | str | None = None,

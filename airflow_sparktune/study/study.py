@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_sparktune.study.curve import Curve
 from airflow_sparktune.study.definition import RunTrialsOn, Spec
 from airflow_sparktune.study.journal.events import (
     Alive,
@@ -16,6 +17,7 @@ from airflow_sparktune.study.journal.events import (
     Nominated,
     Opened,
     Recommended,
+    Reported,
     SlotsChanged,
     SparkApplication,
     SparkStarted,
@@ -52,10 +54,11 @@ class Study:
 
     `apply` takes one event at a time; replaying a prefix and then the rest gives the same state as replaying
     everything. `changes` counts the applied events; `changed[n]` is the count at which trial n last changed,
-    and `changed_s[n]` the study's running time by then. `lowest` is the successful trial of the search with
-    the lowest loss. `trials_s` is the run time of the trials that have ended, `slots_s` the time of the slots
-    that the study has reserved, and `last_improvement_s` the part of `slots_s` between the last two
-    improvements of the lowest loss. These times are in seconds.
+    and `changed_s[n]` the study's running time by then. `curves` has what each trial reported in its last
+    try. `lowest` is the successful trial of the search with the lowest loss. `trials_s` is the run time of
+    the trials that have ended, `slots_s` the time of the slots that the study has reserved, and
+    `last_improvement_s` the part of `slots_s` between the last two improvements of the lowest loss. These
+    times are in seconds.
     """
 
     def __init__(self) -> None:
@@ -65,6 +68,7 @@ class Study:
         self.versions: Mapping[str, str] = {}
         self.attempts: list[AttemptRecord] = []
         self.trials: dict[int, Trial] = {}
+        self.curves: dict[int, Curve] = {}
         self.lowest: Trial | None = None
         self._recommended: Recommended | None = None
         self.slots: int | None = None
@@ -87,6 +91,9 @@ class Study:
                 self._open(event)
             case TrialChanged():
                 self._put(event.trial)
+            case Reported():
+                for reports in event.trials:
+                    self.curves.setdefault(reports.trial, Curve()).extend(reports)
             case SlotsChanged():
                 self.slots = self._open_slots = event.slots
             case SparkStarted() if self.attempts:
@@ -262,6 +269,8 @@ class Study:
         # Trials adopted from another study used no slots of this one.
         if before is not None and before.state is TrialState.RUNNING is not trial.state:
             self.trials_s += trial.took_s
+        if trial.state is TrialState.RUNNING:
+            self.curves.pop(trial.number, None)
         self.trials[trial.number] = trial
         self.changed[trial.number] = self.changes + 1
         self.changed_s[trial.number] = self.elapsed_s

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane, VirtualClock
+from airflow_sparktune.driver.pruners import pruner_of
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.samplers.base import Recommendation, Suggestion
 from airflow_sparktune.driver.stopping import StoppingRules, no_success
@@ -170,6 +171,7 @@ class World:
             lane=slots,
             rules=StoppingRules(rules_of(spec(**given)), ran_s=self.recorder.elapsed_s, clock=self.clock),
             queue=TrialQueue(starts, known=self.recorder.study.trials.values()),
+            pruner=pruner_of(spec(**given).pruner),
             on_trial=self.reported.append,
             clock=self.clock,
         )

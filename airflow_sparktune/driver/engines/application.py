@@ -13,8 +13,10 @@ from pyspark import SparkContext
 
 from airflow_sparktune.driver.engines.base import Charge
 from airflow_sparktune.driver.engines.shares import L, SharingEngine
+from airflow_sparktune.driver.reports.channel import Channel
 from airflow_sparktune.driver.spark.context import cluster_slots, describe, require_alive
 from airflow_sparktune.driver.spark.executors import ExecutorTime, executors
+from airflow_sparktune.driver.spark.report_port import open_channel
 from airflow_sparktune.errors import DriverLost
 
 # Spark is asked for all its executors when its slots have changed, and every this many seconds: one executor
@@ -31,6 +33,7 @@ class ApplicationEngine(SharingEngine[L]):
         self._starting = threading.Lock()
         self._context: SparkContext | None = None
         self._executors = ExecutorTime()
+        self._channel: Channel | None = None
         self._reading = threading.Lock()
         self._read_at, self._slots_then = -math.inf, 0
 
@@ -46,6 +49,14 @@ class ApplicationEngine(SharingEngine[L]):
             raise RuntimeError("an engine must be started before it runs trials; call start() first")
         return self._context
 
+    @property
+    def channel(self) -> Channel | None:
+        """Return the channel for reports, opened with its first use; None if its port is taken."""
+        with self._starting:
+            if self._channel is None:
+                self._channel = open_channel(self.context)
+            return self._channel
+
     def charge(self) -> Charge:
         # If Spark is gone, the slots that it had count until the study ends.
         with self._reading, suppress(DriverLost, Py4JError, OSError):
@@ -58,3 +69,8 @@ class ApplicationEngine(SharingEngine[L]):
 
     def describe(self) -> Mapping[str, str | None]:
         return describe(self.context)
+
+    def close(self) -> None:
+        super().close()
+        if self._channel is not None:
+            self._channel.close()

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from airflow_sparktune.executor.evaluate import Call, StudyObjective
 from airflow_sparktune.executor.reply import Reply
+from airflow_sparktune.executor.report import Receive
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,9 @@ class Lane(Protocol):
 
         Raises ObjectiveError or PlatformError if they cannot.
         """
+
+    def listen(self, receive: Receive) -> None:
+        """Let `receive` answer what trials report from now on, in the thread in which a report arrives."""
 
     def submit(self, call: Call) -> None:
         """Start a trial in a free slot."""

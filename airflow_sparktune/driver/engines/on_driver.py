@@ -17,6 +17,7 @@ from airflow_sparktune.driver.spark.context import Groups, jvm_calls, require_al
 from airflow_sparktune.errors import DriverLost
 from airflow_sparktune.executor.evaluate import Call, TrialCancelled, run
 from airflow_sparktune.executor.reply import Reply
+from airflow_sparktune.executor.reporting import ReportingObjective
 
 
 class DriverEngine(ApplicationEngine["DriverLane"]):
@@ -50,7 +51,7 @@ class DriverLane(ThreadedLane):
 
     def prepare(self, patience: Patience) -> None:  # noqa: ARG002 - the driver is running already
         """Load what trials share, and check that the objective can be called."""
-        self._objective = self._work.objective()
+        self._objective = ReportingObjective(self._work.objective(), self)
         self._objective.load()
 
     def close(self) -> None:

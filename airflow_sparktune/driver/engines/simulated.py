@@ -5,12 +5,15 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from airflow_sparktune.driver.engines.base import Charge, Ended, LaneEvent, Lost, Patience, Work
 from airflow_sparktune.driver.engines.shares import SharingEngine
 from airflow_sparktune.driver.engines.slot_time import SlotTime
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
+from airflow_sparktune.executor.report import Answer, Receive, Report
+from airflow_sparktune.study.trial import TrialState
 
 
 class VirtualClock:
@@ -37,13 +40,15 @@ class VirtualClock:
 class Ending:
     """The end of a trial, `after_s` seconds after its start: with a reply, or with a lost worker.
 
-    The trial waits `queued_s` seconds for a slot before it starts.
+    The trial waits `queued_s` seconds for a slot before it starts. It reports the losses of `curve` in equal
+    distances, with steps from 1.
     """
 
     after_s: float
     reply: Reply | None = None
     lost: str | None = None
     queued_s: float = 0.0
+    curve: Sequence[float] = ()
 
     def event(self, number: int) -> LaneEvent:
         """Return the event for the end of trial `number`."""
@@ -120,7 +125,9 @@ class SimulatedLane:
         self._cancel_s = cancel_s
         self._look_s = look_s
         self._on_close = on_close
-        self._events: list[tuple[float, int, LaneEvent]] = []
+        self._events: list[tuple[float, int, int, LaneEvent | Report]] = []
+        self._order = count()
+        self._receive: Receive = lambda _: Answer.CONTINUE
         self._running: dict[int, int] = {}  # number -> index of its call
         self._begins: dict[int, float] = {}
         self._failure: BaseException | None = None
@@ -140,6 +147,9 @@ class SimulatedLane:
         self._time.change(self.slots)
         return self._time.charge
 
+    def listen(self, receive: Receive) -> None:
+        self._receive = receive
+
     def submit(self, call: Call) -> None:
         """Start a trial; raises ValueError if the same trial is running."""
         number = call.trial.number
@@ -153,7 +163,11 @@ class SimulatedLane:
             return
         self._running[number] = len(self.calls)
         self._begins[number] = self._clock() + ending.queued_s
-        self._at(ending.queued_s + ending.after_s, ending.event(number))
+        for step, loss in enumerate(ending.curve, start=1):
+            trial = call.trial
+            report = Report(number, trial.attempt, trial.tries, step, loss)
+            self._at(ending.queued_s + ending.after_s * step / len(ending.curve), number, report)
+        self._at(ending.queued_s + ending.after_s, number, ending.event(number))
 
     def ran_s(self, number: int) -> float | None:
         """Return how long a trial has been running, or None while it is queued."""
@@ -171,11 +185,17 @@ class SimulatedLane:
         while not found and self._events and self._events[0][0] <= patience:
             self._clock.pass_to(self._events[0][0])
             while self._events and self._events[0][0] <= self._clock():
-                _, which, item = heapq.heappop(self._events)
+                _, which, _, item = heapq.heappop(self._events)
+                number = item.trial if isinstance(item, Report) else item.number
                 # The ending of a cancelled trial is dropped: its Lost event was queued instead.
-                if self._running.get(item.number) == which:
-                    del self._running[item.number]
-                    found.append(item)
+                if self._running.get(number) != which:
+                    continue
+                if isinstance(item, Report):
+                    if self._receive(item) is not Answer.STOP:
+                        continue
+                    item = Ended(number, Reply(self.ran_s(number) or 0.0, TrialState.PRUNED))
+                del self._running[number]
+                found.append(item)
         if not found:
             self._clock.pass_to(patience)
         return found
@@ -183,7 +203,7 @@ class SimulatedLane:
     def cancel(self, number: int) -> None:
         """End one trial."""
         self._running[number] = -number - 1
-        self._at(self._cancel_s, Lost(number, "cancelled"))
+        self._at(self._cancel_s, number, Lost(number, "cancelled"))
 
     def interrupt(self, error: BaseException) -> None:
         """Make `events` raise `error`."""
@@ -198,5 +218,6 @@ class SimulatedLane:
         self._running.clear()
         self._on_close(self)
 
-    def _at(self, after_s: float, item: LaneEvent) -> None:
-        heapq.heappush(self._events, (self._clock() + after_s, self._running[item.number], item))
+    def _at(self, after_s: float, number: int, item: LaneEvent | Report) -> None:
+        at, which = self._clock() + after_s, self._running[number]
+        heapq.heappush(self._events, (at, which, next(self._order), item))

@@ -36,6 +36,9 @@ from airflow_sparktune.errors import DriverLost, ObjectiveError
 from airflow_sparktune.executor.evaluate import Call, check, evaluate
 from airflow_sparktune.executor.job_property import PROPERTY, encode, evaluate_from_property
 from airflow_sparktune.executor.reply import Reply
+from airflow_sparktune.executor.report import Door
+from airflow_sparktune.executor.report_link import SocketReports
+from airflow_sparktune.executor.reporting import ReportingObjective
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +70,8 @@ class SparkLane(ThreadedLane):
             # PySpark recommends pinned threads in place of this method, but the user has disabled them.
             warnings.filterwarnings("ignore", "Deprecated in 3.1, Use pyspark", FutureWarning)
         self._shared: SharingBroadcast | None = None
+        self._channel = engine.channel
+        self._door: Door | None = None
         one_task = context.parallelize([0], 1)
         self._one_task = one_task.withResources(profile) if profile is not None else one_task
         self._slots = TaskSlots(context, self._one_task._jrdd.rdd().getResourceProfile())
@@ -87,7 +92,7 @@ class SparkLane(ThreadedLane):
     def share(self) -> None:
         """Broadcast what all trials share, and prepare the RDD that runs them."""
         try:
-            self._shared = broadcast(self._context, self._work.objective)
+            self._shared = broadcast(self._context, self._reporting)
         except PicklingError as error:
             raise ObjectiveError(
                 f"execution.shared_data must return a picklable value, because it is sent to executors, but: "
@@ -95,6 +100,12 @@ class SparkLane(ThreadedLane):
             ) from error
         self._prepared = self._one_task.mapPartitions(partial(evaluate_from_property, self._shared))
         self._prepared.id()  # creates the RDD in the JVM once, before the threads of trials need it
+
+    def _reporting(self) -> ReportingObjective:
+        """Return the objective with the door for reports, which holds a secret."""
+        if self._channel is not None:
+            self._door = self._channel.open(self.answer)
+        return ReportingObjective(self._work.objective(), SocketReports(self._door) if self._door else None)
 
     @property
     def _broadcast(self) -> SharingBroadcast:
@@ -176,6 +187,8 @@ class SparkLane(ThreadedLane):
                     self._groups.cancel(self._context, PREFLIGHT, runs=lambda: not checking.done())
         if self._shared is not None:
             self._shared.close()
+        if self._channel is not None and self._door is not None:
+            self._channel.shut(self._door)
 
     def _warn_of_missing_slots(self) -> None:
         room, parallelism = self.slots, self._work.parallelism

@@ -15,6 +15,7 @@ from airflow_sparktune.driver.engines.base import Charge, Ended, LaneEvent, Lost
 from airflow_sparktune.driver.engines.shares import SharingEngine
 from airflow_sparktune.executor.evaluate import Call, TrialCancelled
 from airflow_sparktune.executor.reply import Reply
+from airflow_sparktune.executor.report import Answer, Receive, Report
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class ThreadedLane(ABC):
         self._freed: set[int] = set()  # trials whose slot was reported free before their thread ended
         self._begun: dict[int, Begin] = {}
         self._interrupted = False
+        self._receive: Receive = lambda _: Answer.CONTINUE
 
     @property
     def capacity(self) -> int:
@@ -72,6 +74,13 @@ class ThreadedLane(ABC):
     @abstractmethod
     def _cancel(self, number: int) -> None:
         """Make `_run` return for this trial."""
+
+    def listen(self, receive: Receive) -> None:
+        self._receive = receive
+
+    def answer(self, report: Report) -> Answer:
+        """Answer a trial's report. Safe in any thread."""
+        return self._receive(report)
 
     def submit(self, call: Call) -> None:
         """Start a trial. Does nothing after `interrupt`, because `events` will raise."""

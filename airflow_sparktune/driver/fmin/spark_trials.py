@@ -57,7 +57,8 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
     With `parallelism` unset or not positive, a trial runs in every task slot of the cluster, as executors
     come and go, without an upper limit. `timeout` (seconds) and `loss_threshold` end the study.
     `points_to_evaluate` are raw points by label (for a choice, the index of its option) to run first.
-    `resource_profile` is for clusters with stage-level scheduling.
+    `resource_profile` is for clusters with stage-level scheduling. `pruner` stops trials early whose
+    objective reports by `airflow_sparktune.current_trial()`.
 
     `study` is the folder or URL of the journal. The default is the Spark conf spark.sparktune.study, else the
     environment variable SPARKTUNE_STUDY. (The second SparkTrials of a process then uses the subfolder
@@ -88,6 +89,7 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         *,
         study: str | os.PathLike[str] | None = None,
         points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
+        pruner: str | None = None,
     ) -> None:
         super().__init__(exp_key=None, refresh=False)
         base.validate_timeout(timeout)
@@ -107,6 +109,7 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         self._study = study
         self._storage: Storage | None = None
         self._address: str | None = None
+        self._pruner = pruner
         self._points = tuple(points_to_evaluate or ())
         self._answers: dict[int, Mapping[str, Any]] = {}
         self._settled = 0  # number of documents from studies
@@ -196,6 +199,7 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
             max_evals=limit,
             parallelism=None if self._follows_cluster else self.parallelism,
             timeout=self.timeout or timeout,
+            pruner=self._pruner,
             limits={"loss_threshold": self.loss_threshold if loss_threshold is None else loss_threshold},
             seed=given_seed(generator),
         )

@@ -14,7 +14,7 @@ from airflow_sparktune.errors import ObjectiveError, SpecError
 from airflow_sparktune.study.definition.checks import OPTUNA
 
 # The fields of a spec that may refer to user code.
-REFERENCES = ("objective", "space", "execution.shared_data", "algo")
+REFERENCES = ("objective", "space", "execution.shared_data", "algo", "pruner")
 # Folders of installed libraries, which may be beside a DAG file that is installed too.
 INSTALLED = ("site-packages", "dist-packages")
 

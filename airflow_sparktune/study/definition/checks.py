@@ -20,6 +20,7 @@ from airflow_sparktune.study.json_values import UNQUOTED, plain, scalar, shown
 from airflow_sparktune.study.metric import LOSS
 
 ALGORITHMS = ("auto", "gp", "tpe", "random", "anneal", "atpe")
+PRUNERS = ("none", "worst", "median", "asha", "fixed")
 OPTUNA = "optuna"  # prefix of the name of an Optuna sampler
 
 _REFERENCE = re.compile(r"(?P<module>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):(?P<name>[A-Za-z_]\w*)", re.ASCII)
@@ -108,6 +109,16 @@ def algorithm(name: str, value: Any) -> str:
         f"{name} must be one of {', '.join(ALGORITHMS)}, an Optuna sampler (such as "
         "'optuna:TPESampler'), or 'module:name' of a class of samplers or of a function with hyperopt's "
         f"suggest signature (such as 'hyperopt.tpe:suggest'), got {shown(value)}"
+    )
+
+
+def pruner(name: str, value: Any) -> str:
+    """Require the name of a built-in pruner, or a reference to one."""
+    if isinstance(value, str) and (value in PRUNERS or _REFERENCE.fullmatch(value)):
+        return value
+    raise SpecError(
+        f"{name} must be one of {', '.join(PRUNERS)}, or 'module:name' of a class of pruners, got "
+        f"{shown(value)}"
     )
 
 

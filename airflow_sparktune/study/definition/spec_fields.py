@@ -73,6 +73,15 @@ class SpecFields:
         default="auto",
         identity=True,
     )
+    pruner: str = declared(
+        checks.pruner,
+        takes="name",
+        doc="What stops trials early whose reports are losing: `none`, `worst` (the worst quarter at a "
+        "step), `median`, `asha` (successive halving), `fixed` (all but three, after their first report), "
+        "or `module:name` of a class of pruners.",
+        default="none",
+        example="worst",
+    )
     parallelism: int | None = declared(
         checks.whole(1, "leave it unset to use every Spark slot"),
         takes="count",

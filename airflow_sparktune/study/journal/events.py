@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from airflow_sparktune.study.curve import TrialReports
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.journal.bounds import message_text, traceback_text
@@ -115,6 +116,15 @@ class TrialChanged(Event):
     KIND = "trial"
 
     trial: Trial = stored(Trial, read=_trial)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported(Event):
+    """Running trials have reported losses since the last such event."""
+
+    KIND = "reports"
+
+    trials: tuple[TrialReports, ...] = stored(TrialReports, many=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,6 +265,7 @@ _KINDS: Mapping[str, type[Event]] = {
     for kind in (
         Opened,
         TrialChanged,
+        Reported,
         SlotsChanged,
         SparkStarted,
         StartsResolved,

@@ -1,0 +1,56 @@
+"""The protocol of a pruner, and the curves from which it decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
+
+
+class Curves:
+    """The reports of a study's trials, by step. A trial counts at a step with its lowest loss up to there.
+
+    `finished` are the trials that ran to their end.
+    """
+
+    def __init__(self) -> None:
+        self.finished: set[int] = set()
+        self._at: dict[int, dict[int, float]] = {}
+        self._steps: dict[int, list[int]] = {}
+
+    def at(self, step: int) -> Mapping[int, float]:
+        """Return the lowest loss so far of each trial that reported at exactly this step, by its number."""
+        return self._at.get(step, {})
+
+    def finished_at(self, step: int) -> Mapping[int, float]:
+        """Return the lowest losses so far at this step of the trials that ran to their end."""
+        return {number: loss for number, loss in self.at(step).items() if number in self.finished}
+
+    def reports(self, number: int) -> int:
+        """Return how often a trial has reported."""
+        return len(self._steps.get(number, ()))
+
+    def add(self, number: int, step: int, loss: float) -> None:
+        """Add a report; a trial's steps grow."""
+        steps = self._steps.setdefault(number, [])
+        lowest = min(self._at[steps[-1]][number], loss) if steps else loss
+        steps.append(step)
+        self._at.setdefault(step, {})[number] = lowest
+
+    def drop(self, number: int) -> None:
+        """Forget a trial that runs again from its start."""
+        for step in self._steps.pop(number, ()):
+            del self._at[step][number]
+        self.finished.discard(number)
+
+
+@runtime_checkable
+class Pruner(Protocol):
+    """Decides from the reports of trials which to stop early."""
+
+    def stops(self, number: int, step: int, curves: Curves) -> bool:
+        """Return whether to stop trial `number`, which has just reported at `step`.
+
+        The report is in `curves` already. It is called in the thread that answers all trials, so it must take
+        less than a millisecond. It depends on nothing but its arguments. Trials of a confirmation, the
+        incumbent and points that people gave are never asked about.
+        """

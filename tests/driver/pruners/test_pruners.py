@@ -1,0 +1,90 @@
+"""Each pruner passes the suite, and stops what its rule says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from airflow_sparktune.driver.pruners import pruner_of
+from airflow_sparktune.driver.pruners.base import Curves, Pruner
+from airflow_sparktune.errors import ObjectiveError
+from airflow_sparktune.study.definition.checks import PRUNERS
+from airflow_sparktune.testing import PrunerSuite
+from airflow_sparktune.testing.pruner import STEPS, ran
+
+HERE = "tests.driver.pruners.test_pruners"
+NAMES = [name for name in PRUNERS if name != "none"]
+
+
+class Impatient:
+    """A pruner of a user: stops what is not the best at its second report."""
+
+    def stops(self, number: int, step: int, curves: Curves) -> bool:
+        there = curves.at(step)
+        return curves.reports(number) == 2 and there[number] > min(there.values())
+
+
+class TestEachPruner(PrunerSuite):
+    @pytest.fixture(params=[*NAMES, f"{HERE}:Impatient"])
+    def make_pruner(self, request: pytest.FixtureRequest) -> Callable[[], Pruner]:
+        def make() -> Pruner:
+            made = pruner_of(request.param)
+            assert made is not None
+            return made
+
+        return make
+
+
+def test_none_prunes_nothing() -> None:
+    assert pruner_of("none") is None
+
+
+@pytest.mark.parametrize("name", ["STEPS", "ran"])
+def test_a_reference_must_name_a_pruner(name: str) -> None:
+    with pytest.raises(ObjectiveError, match=r"must name a class with the method stops"):
+        pruner_of(f"{HERE}:{name}")
+
+
+def ends(name: str, losses: list[float]) -> list[int]:
+    """Return the step at which each trial ends, if each has a constant loss and they run one by one."""
+    pruner, curves = pruner_of(name), Curves()
+    assert pruner is not None
+    return [ran(pruner, curves, number, lambda _, at=loss: at) for number, loss in enumerate(losses)]
+
+
+class TestWorst:
+    def test_it_stops_the_worst_quarter_at_the_second_report(self) -> None:
+        assert ends("worst", [1, 2, 3, 4, 5, 6, 7, 8, 7.5, 6.5, 9]) == [STEPS] * 4 + [2] * 4 + [2, 2, 2]
+
+    def test_the_middle_runs_to_its_end(self) -> None:
+        assert ends("worst", [8, 7, 6, 5, 4, 3, 2, 1, 5.5])[-1] == STEPS
+
+    def test_nothing_is_stopped_before_four_have_finished(self) -> None:
+        assert ends("worst", [1, 2, 3, 4]) == [STEPS] * 4
+
+
+class TestMedian:
+    def test_it_stops_the_worse_half(self) -> None:
+        assert ends("median", [8, 7, 6, 5, 4, 3, 2, 1, 5.5, 3.5]) == [STEPS] * 8 + [2, STEPS]
+
+
+class TestAsha:
+    def test_only_the_best_third_passes_a_rung(self) -> None:
+        found = ends("asha", [float(loss) for loss in range(9)])
+        assert found == [STEPS] + [1] * 8
+
+    def test_a_better_trial_passes_all(self) -> None:
+        assert ends("asha", [9.0, 8.0, 7.0]) == [STEPS] * 3
+
+    def test_between_rungs_nothing_is_stopped(self) -> None:
+        """Reports 1, 3, 9 and 27 are rungs."""
+        pruner, curves = pruner_of("asha"), Curves()
+        assert pruner is not None
+        ran(pruner, curves, 0, lambda _: 1.0)
+        assert ran(pruner, curves, 1, lambda step: 0.5 if step == 1 else 9.0) == STEPS  # its lowest counts
+
+
+class TestFixed:
+    def test_three_go_on_after_the_first_report(self) -> None:
+        assert ends("fixed", [1, 2, 3, 4, 5, 0]) == [STEPS] * 3 + [1, 1, STEPS]
