@@ -93,7 +93,8 @@ class Study:
                 self._put(event.trial)
             case Reported():
                 for reports in event.trials:
-                    self.curves.setdefault(reports.trial, Curve()).extend(reports)
+                    if reports.trial in self.trials:
+                        self.curves.setdefault(reports.trial, Curve()).extend(reports)
             case SlotsChanged():
                 self.slots = self._open_slots = event.slots
             case SparkStarted() if self.attempts:

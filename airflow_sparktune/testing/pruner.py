@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-import pytest
-
 from airflow_sparktune.driver.pruners.base import Curves, Pruner
 
 MakePruner = Callable[[], Pruner]
@@ -84,10 +82,15 @@ def _study(pruner: Pruner) -> Curves:
     """Return the curves after twenty trials of different quality."""
     curves = Curves()
     for number in range(20):
-        ran(pruner, curves, number, lambda step, of=number: of * 7 % 20 + 1 / step)
+        ran(pruner, curves, number, _course(number))
     return curves
 
 
 def _decisions(pruner: Pruner) -> list[int]:
     curves = Curves()
-    return [ran(pruner, curves, number, lambda step, of=number: of * 7 % 20 + 1 / step) for number in range(40)]
+    return [ran(pruner, curves, number, _course(number)) for number in range(40)]
+
+
+def _course(number: int) -> Callable[[int], float]:
+    """Return the losses of a trial by step, as good or bad as its number says."""
+    return lambda step: number * 7 % 20 + 1 / step

@@ -72,7 +72,9 @@ def state(name: str, driver: Driver | None) -> TrialState:
 def test_reports_name_their_trial_and_its_try() -> None:
     driver = Driver()
     assert state("trains", driver) is TrialState.OK
-    assert driver.reports[1] == Report(trial=3, attempt=2, tries=1, step=2, loss=0.5, metrics={"accuracy": 0.5})
+    assert driver.reports[1] == Report(
+        trial=3, attempt=2, tries=1, step=2, loss=0.5, metrics={"accuracy": 0.5}
+    )
     assert len(driver.reports) == 10
 
 

@@ -42,7 +42,9 @@ class Broken:
 def learns(call: Call) -> Ending:
     """Play trials of ten seconds that report each second; the loss falls from x + 1 to x."""
     x = call.params["x"]
-    return Ending(10.0, reply=Reply(10.0, loss=x), curve=[x + 1 - step / STEPS for step in range(1, STEPS + 1)])
+    return Ending(
+        10.0, reply=Reply(10.0, loss=x), curve=[x + 1 - step / STEPS for step in range(1, STEPS + 1)]
+    )
 
 
 def lengths(curves: Mapping[int, object]) -> dict[int, int]:
@@ -60,7 +62,9 @@ def test_pruned_trials_free_their_slots_count_and_keep_their_curves(capacity: in
     assert lengths(study.curves) == {number: 3 if number % 2 else STEPS for number in range(12)}
     pruned = study.trials[1]
     assert (pruned.loss, pruned.run_s) == (None, 3.0)
-    assert study.curves[1].losses == pytest.approx([pruned.params["x"] + 1 - step / STEPS for step in (1, 2, 3)])
+    assert study.curves[1].losses == pytest.approx(
+        [pruned.params["x"] + 1 - step / STEPS for step in (1, 2, 3)]
+    )
     assert world.clock() - start <= (6 * 10 + 6 * 3) / capacity + 10
 
 
@@ -164,9 +168,7 @@ class TestJudge:
         assert kept.losses == [-0.5]
 
     def test_a_confirmation_is_never_stopped(self, judge: Judge) -> None:
-        repeat = Trial(
-            number=5, params={}, point={"x": 1}, purpose=TrialPurpose.CONFIRM, repeats=3, repeat=1
-        )
+        repeat = Trial(number=5, params={}, point={"x": 1}, purpose=TrialPurpose.CONFIRM, repeats=3, repeat=1)
         judge.begin(repeat)
         for step in range(1, STEPS):
             assert judge.receive(Report(5, 1, 1, step, 9.0)) is Answer.CONTINUE

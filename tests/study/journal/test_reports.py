@@ -27,7 +27,7 @@ def test_a_curve_grows_and_begins_anew_with_another_try(tmp_path: Path) -> None:
         1,
         [opened(), trial(0), trial(1)],
         [reported(TrialReports(0, [1, 2], [3.0, 2.0]), TrialReports(1, [1], [4.0], [{"accuracy": 0.5}]))],
-        [reported(TrialReports(0, [3], [1.0], [{"accuracy": 0.9}]))],
+        [reported(TrialReports(0, [3], [1.0], [{"accuracy": 0.9}]), TrialReports(9, [1], [1.0]))],
         [trial(0, 1.0), trial(1, tries=2)],
         [reported(TrialReports(1, [1], [5.0]))],
     )
@@ -37,6 +37,7 @@ def test_a_curve_grows_and_begins_anew_with_another_try(tmp_path: Path) -> None:
         {"step": 2, "loss": 2.0},
         {"step": 3, "loss": 1.0, "metrics": {"accuracy": 0.9}},
     ]
+    assert set(study.curves) == {0, 1}
     assert study.curves[1].rows() == [{"step": 1, "loss": 5.0}]
     assert study.trials[0].state is TrialState.OK
 
@@ -62,7 +63,7 @@ def test_a_malformed_report_is_a_malformed_event(wrong: dict[str, object]) -> No
 
 
 def test_a_long_study_with_curves_opens_quickly(tmp_path: Path) -> None:
-    """1,000 trials with 100 steps each, in events of 32 trials' reports of some steps; measured as CPU time."""
+    """1,000 trials of 100 steps, in events with ten steps of 32 trials each; CPU time, less any other load."""
     writer = write(open_storage(str(tmp_path)), 1, [opened()])
     for first in range(0, 1_000, 32):
         numbers = range(first, min(first + 32, 1_000))
