@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from airflow_sparktune.executor.objective import TrialContext
+
 _count = 0
 
 
@@ -32,6 +34,13 @@ def size(params: Any) -> dict[str, Any]:
 
 def shared(params: Any, shared_data: Any) -> dict[str, Any]:
     return {"loss": 0.0, "pid": os.getpid(), "at": id(shared_data), "sum": sum(shared_data)}
+
+
+def learns(params: Any, trial: TrialContext) -> dict[str, Any]:
+    """Report ten losses, then return the last, the worker's pid and how many trials it has run."""
+    for step in range(1, 11):
+        trial.report(step, 1 / step, accuracy=step / 10)
+    return {**pid(params), "loss": 0.1}
 
 
 class Counted:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -419,6 +420,33 @@ class TestTheTunerOnSpark:
         assert error.kind is FailureKind.LOST
         assert world.trials[0].tries == 2
         assert world.trials[1].state is TrialState.OK
+
+
+class TestReports:
+    """The pruner stops every second trial at its third report."""
+
+    @pytest.mark.parametrize("on", ["executors", "driver"])
+    def test_trials_are_pruned_and_keep_their_worker(self, spark: SparkContext, on: str) -> None:
+        """A pruned trial ends by itself: the next one runs in the same worker."""
+        world = World(clock=time.monotonic)  # type: ignore[arg-type]
+        task = ImportedObjective(f"{HERE}:learns", {})
+        with closing(
+            SparkEngine(lambda: spark) if on == "executors" else DriverEngine(lambda: spark)
+        ) as engine:
+            engine.start()
+            lane = engine.lane(Work(objective=lambda: task, parallelism=1))
+            lane.prepare(Patience())
+            world.attempt(
+                slots=lane,  # type: ignore[arg-type]
+                sampler=PlainSampler(),
+                max_evals=8,
+                pruner="tests.driver.tuner.test_pruning:AtThree",
+            )
+        study = world.storage.study()
+        assert world.numbers(TrialState.PRUNED) == [1, 3, 5, 7]
+        assert [len(study.curves[number].steps) for number in range(8)] == [10, 3] * 4
+        assert study.curves[1].rows()[-1] == {"step": 3, "loss": 1 / 3, "metrics": {"accuracy": 0.3}}
+        assert len({study.trials[number].info["pid"] for number in (0, 2, 4, 6)}) <= 2
 
 
 class TestSettings:

@@ -63,7 +63,7 @@ def test_a_malformed_report_is_a_malformed_event(wrong: dict[str, object]) -> No
 
 
 def test_a_long_study_with_curves_opens_quickly(tmp_path: Path) -> None:
-    """1,000 trials of 100 steps, in events with ten steps of 32 trials each; CPU time, less any other load."""
+    """1,000 trials of 100 steps, in events with ten steps of 32 trials each, measured as CPU time."""
     writer = write(open_storage(str(tmp_path)), 1, [opened()])
     for first in range(0, 1_000, 32):
         numbers = range(first, min(first + 32, 1_000))
