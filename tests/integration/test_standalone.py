@@ -46,12 +46,13 @@ def test_dynamic_allocation_grows_with_the_study(cluster: str, tmp_path: Path) -
 
 
 def test_large_shared_data_is_a_file_of_each_executor(cluster: str, tmp_path: Path) -> None:
-    """Spark distributes the file, and workers map it."""
+    """Spark distributes the file, and workers map it. What they report reaches the driver."""
     study = _run(cluster, tmp_path, objective="model:sums", execution={"shared_data": "model:load"}, conf={})
     assert {trial.loss for trial in study.trials.values()} == {1_000_000.0}
     files = {trial.info["file"] for trial in study.trials.values()}
     assert len(files) == 2
     assert not any(Path(file).exists() for file in files)
+    assert {number: curve.losses for number, curve in study.curves.items()} == dict.fromkeys(range(12), [2.0])
 
 
 MODEL = """
@@ -66,8 +67,9 @@ def load():
     import numpy
     return numpy.ones(1_000_000)
 
-def sums(params, shared_data):
+def sums(params, shared_data, trial):
     time.sleep(0.5)
+    trial.report(1, 2.0)
     at = shared_data.ctypes.data
     for line in Path("/proc/self/maps").read_text().splitlines():
         first, last = (int(each, 16) for each in line.split()[0].split("-"))

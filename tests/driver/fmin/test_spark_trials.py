@@ -34,7 +34,7 @@ from hyperopt.exceptions import AllTrialsFailed, DuplicateLabel
 from pyspark import SparkContext, cloudpickle
 from pyspark.sql import SparkSession
 
-from airflow_sparktune import SparkTrials
+from airflow_sparktune import SparkTrials, current_trial
 from airflow_sparktune.driver.fmin import storage as script_storage
 from airflow_sparktune.driver.fmin.sampler import FminSampler, Seeds
 from airflow_sparktune.errors import ObjectiveError, PlatformError, SpecError
@@ -73,6 +73,21 @@ def picky(x: float) -> float:
 def minimise(trials: SparkTrials, fn: Any = bowl, space: Any = SPACE, **given: Any) -> Any:
     settings = {"algo": rand.suggest, "max_evals": 4, "rstate": seeded(), **QUIET, **given}
     return fmin(fn, space, trials=trials, **settings)
+
+
+def test_a_scripts_objective_reports_and_is_pruned() -> None:
+    """It has no parameter for the trial; a pruned trial is done, without a loss."""
+
+    def learns(x: float) -> float:
+        for step in range(1, 6):
+            current_trial().report(step, x)
+        return x
+
+    trials = SparkTrials(parallelism=2, pruner="tests.driver.tuner.test_pruning:AtThree")
+    best = minimise(trials, learns, hp.uniform("x", 0, 1), max_evals=4)
+    assert trials.losses() == [trials.vals["x"][0], None, trials.vals["x"][2], None]
+    assert best["x"] == min(trials.vals["x"][0], trials.vals["x"][2])
+    assert [doc["state"] for doc in trials.trials] == [JOB_STATE_DONE] * 4
 
 
 class TestResults:
