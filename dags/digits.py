@@ -1,4 +1,4 @@
-"""The model that `retune_digits` tunes: plain scikit-learn, without Airflow or Spark."""
+"""The model that `retune_digits` and `retune_early` tune: plain scikit-learn, without Airflow or Spark."""
 
 from __future__ import annotations
 
@@ -51,6 +51,17 @@ def validation_loss(params: dict) -> float:
     train, train_labels, valid, valid_labels, _, _ = splits()
     model = network(**params).fit(train, train_labels)
     return log_loss(valid_labels, model.predict_proba(valid), labels=model.classes_)
+
+
+def loss_by_epoch(params: dict, trial) -> float:
+    """Return the same loss, and report it after each epoch, so that a pruner can stop the trial."""
+    train, train_labels, valid, valid_labels, _, _ = splits()
+    model = network(**params)
+    for epoch in range(1, EPOCHS + 1):
+        model.partial_fit(train, train_labels, classes=np.unique(train_labels))
+        loss = log_loss(valid_labels, model.predict_proba(valid), labels=model.classes_)
+        trial.report(epoch, loss)
+    return loss
 
 
 def fit_and_test(**params: float) -> tuple[MLPClassifier, float]:

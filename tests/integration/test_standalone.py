@@ -52,7 +52,9 @@ def test_large_shared_data_is_a_file_of_each_executor(cluster: str, tmp_path: Pa
     files = {trial.info["file"] for trial in study.trials.values()}
     assert len(files) == 2
     assert not any(Path(file).exists() for file in files)
-    assert {number: curve.losses for number, curve in study.curves.items()} == dict.fromkeys(range(12), [2.0])
+    assert {number: curve.losses for number, curve in study.curves.items()} == {
+        number: [2.0] for number in range(12)
+    }
 
 
 MODEL = """

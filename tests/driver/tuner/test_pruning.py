@@ -135,6 +135,19 @@ def test_the_reports_of_all_trials_are_written_once_a_second() -> None:
     assert len(writes) <= 10 + 5
 
 
+def test_lost_reports_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    def play(call: Call) -> Ending:
+        return Ending(1.0, reply=Reply(1.0, loss=1.0, unreported="driver:7078 cannot be reached: timed out"))
+
+    world = World()
+    world.attempt(play, capacity=2, max_evals=6)
+    assert world.numbers(OK) == list(range(6))
+    said = [message for message in caplog.messages if "go on without pruning" in message]
+    assert said == [
+        "reports of trials are lost, which go on without pruning: driver:7078 cannot be reached: timed out"
+    ]
+
+
 class TestJudge:
     TRIAL = Trial(number=3, params={}, point={"x": 1}, attempt=2, tries=2)
     REPORT = Report(trial=3, attempt=2, tries=2, step=1, loss=0.5)
