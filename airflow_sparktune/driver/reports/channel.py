@@ -95,8 +95,8 @@ class Channel:
                 await writer.drain()
         except (PermissionError, ValueError, TimeoutError) as error:
             self._refuse(writer, error)
-        except (IncompleteReadError, OSError):
-            pass  # the worker has gone
+        except (IncompleteReadError, OSError, asyncio.CancelledError):
+            pass  # the worker has gone, or the channel is being closed
         finally:
             writer.close()
 

@@ -224,6 +224,17 @@ class TestStrangers:
         assert Link(door).answer(REPORT) is None
 
 
+def test_closing_ends_open_connections_silently(
+    channel: Channel, door: Door, caplog: pytest.LogCaptureFixture
+) -> None:
+    with admitted(channel, door) as idle, connected(channel) as stranger:
+        assert len(stranger.recv(NONCE_BYTES, socket.MSG_WAITALL)) == NONCE_BYTES
+        channel.close()
+        assert is_closed(idle)
+        assert is_closed(stranger)
+    assert caplog.messages == []
+
+
 def test_closing_twice_is_harmless(channel: Channel) -> None:
     channel.close()
     channel.close()
