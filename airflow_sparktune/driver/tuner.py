@@ -280,7 +280,7 @@ class Tuner:
     def _warn_of_lost_reports(self, why: str | None) -> None:
         if why is not None and not self._said_unreported:
             self._said_unreported = True
-            log.warning("reports of trials are lost, which go on without pruning: %s", why)
+            log.warning("trials go on without pruning, because reports are lost: %s", why)
 
     def _failed(self, trial: Trial, kind: FailureKind, message: str) -> Trial:
         """Return the trial as failed now, without a reply from its objective."""

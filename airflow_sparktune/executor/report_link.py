@@ -78,6 +78,9 @@ class Link:
             except (OSError, ValueError) as error:
                 self._fail(error)
                 return None
+            except BaseException:  # a signal handler of the user's may raise: the answer is still to come
+                self._disconnect()
+                raise
             self._pause_s, self._said = FIRST_PAUSE_S, False
             return answer
 
@@ -101,17 +104,20 @@ class Link:
         size = int.from_bytes(_exactly(opened, LENGTH_BYTES), "big")
         return _exactly(opened, require_size(size))
 
-    def _fail(self, error: Exception) -> None:
+    def _disconnect(self) -> None:
         if self._socket is not None:
             with suppress(OSError):
                 self._socket.close()
             self._socket = None
+
+    def _fail(self, error: Exception) -> None:
+        self._disconnect()
         self._resumes = self._clock() + self._pause_s
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
         if not self._said:
             self._said = True
             self.trouble = f"{self._door.host}:{self._door.port} cannot be reached: {error}"
-            sys.stderr.write(f"reports are lost, and trials go on without pruning: {self.trouble}\n")
+            sys.stderr.write(f"trials go on without pruning, because reports are lost: {self.trouble}\n")
 
 
 def take_trouble() -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import socket
 import threading
 import time
@@ -146,6 +147,34 @@ class TestALostConnection:
         SocketReports(door).answer(REPORT)
         assert f"{LOOPBACK}:{door.port} cannot be reached" in str(take_trouble())
         assert take_trouble() is None
+
+    def test_an_interrupted_report_does_not_take_the_answer_of_another(
+        self, channel: Channel, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A signal handler of the user's raises while the driver takes its time."""
+        sent, interrupted = threading.Event(), threading.Event()
+
+        def receive(report: Report) -> Answer:
+            if report.step == 1:
+                sent.set()
+                interrupted.wait()
+                return Answer.STOP
+            return Answer.CONTINUE
+
+        def raises(signum: int, frame: object) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("airflow_sparktune.executor.report_link.WAIT_S", 60.0)
+        link, main = Link(channel.open(receive)), threading.get_ident()
+        before = signal.signal(signal.SIGUSR1, raises)
+        threading.Thread(target=lambda: sent.wait() and signal.pthread_kill(main, signal.SIGUSR1)).start()
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                link.answer(replace(REPORT, step=1))
+        finally:
+            interrupted.set()
+            signal.signal(signal.SIGUSR1, before)
+        assert link.answer(replace(REPORT, step=2)) is Answer.CONTINUE
 
     def test_a_driver_that_does_not_know_the_secret_cannot_prune(self, door: Door) -> None:
         """Another program may have the port by now."""

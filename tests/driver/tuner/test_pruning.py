@@ -144,7 +144,7 @@ def test_lost_reports_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
     assert world.numbers(OK) == list(range(6))
     said = [message for message in caplog.messages if "go on without pruning" in message]
     assert said == [
-        "reports of trials are lost, which go on without pruning: driver:7078 cannot be reached: timed out"
+        "trials go on without pruning, because reports are lost: driver:7078 cannot be reached: timed out"
     ]
 
 
