@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from airflow_sparktune.errors import SparktuneError, StorageError, describe
 from airflow_sparktune.loaded_study import load_study
+from airflow_sparktune.study.curve import TrialReports
 from airflow_sparktune.study.definition import Spec
-from airflow_sparktune.study.journal.events import Closed, SparkApplication, SparkStarted
+from airflow_sparktune.study.journal.events import Closed, Reported, SparkApplication, SparkStarted
 from airflow_sparktune.study.journal.problems import MOST_PROBLEMS
 from airflow_sparktune.study.journal.streams import FOLDER
 from airflow_sparktune.study.journal.writer import StreamWriter
@@ -46,6 +47,7 @@ WHOLE: list[dict[str, Any]] = [
     data(opened()),
     data(SparkStarted(at=BEGAN, spark=SparkApplication(application="app-1", ui="http://host:4040"))),
     data(trial(0)),
+    data(Reported(at=BEGAN, trials=(TrialReports(0, [1, 2], [0.75, 0.5], [{"accuracy": 0.5}, {}]),))),
     data(trial(0, 0.5)),
     {**data(trial(1)), "trial": FAILED.to_json()},
     data(
@@ -82,6 +84,7 @@ def everything(storage: Storage) -> str:
     follower = follow(storage)
     study = follower.study
     rows = [trial_row(each) for each in study.trials.values()]
+    rows += [each.rows() for each in study.curves.values()]
     spark = [
         each.spark.web_page(ended=ended) for each in study.attempts if each.spark for ended in (True, False)
     ]

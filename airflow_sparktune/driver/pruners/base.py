@@ -39,7 +39,7 @@ class Curves:
     def drop(self, number: int) -> None:
         """Forget a trial that runs again from its start."""
         for step in self._steps.pop(number, ()):
-            del self._at[step][number]
+            self._at[step].pop(number, None)
         self.finished.discard(number)
 
 
