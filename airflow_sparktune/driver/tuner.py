@@ -95,7 +95,6 @@ class Tuner:
         self._purpose = purpose
         self._judge = Judge(pruner, spec.metric)
         self._reported = clock()
-        self._said_unreported = False
         self._next = max(self._study.trials, default=-1) + 1
         self._slots = Slots(trial_timeout=spec.limits.trial_timeout, clock=clock)
 
@@ -253,7 +252,7 @@ class Tuner:
             case Ended(reply=reply):
                 if reply.output is not None:
                     self._recorder.output(trial.number, reply.output)
-                self._warn_of_lost_reports(reply.unreported)
+                self._judge.missed(reply.unreported)
                 return trial.ended(
                     reply.state,
                     end=self._recorder.now,
@@ -276,11 +275,6 @@ class Tuner:
             return None
         message = f"its worker or executor was lost in each of {trial.tries} tries: {reason}"
         return self._failed(trial, FailureKind.LOST, message)
-
-    def _warn_of_lost_reports(self, why: str | None) -> None:
-        if why is not None and not self._said_unreported:
-            self._said_unreported = True
-            log.warning("trials go on without pruning, because reports are lost: %s", why)
 
     def _failed(self, trial: Trial, kind: FailureKind, message: str) -> Trial:
         """Return the trial as failed now, without a reply from its objective."""

@@ -44,6 +44,7 @@ class Judge:
         self._curves = Curves()
         self._running: dict[int, _Running] = {}
         self._lock = threading.Lock()
+        self._said_missed = False
 
     def learn(self, study: Study) -> None:
         """Take in the curves of earlier attempts."""
@@ -86,6 +87,12 @@ class Judge:
             self._curves.add(report.trial, report.step, self._metric.loss(report.loss))
             stops = found.trial.origin not in _SPARED and self._stops(report)
             return Answer.STOP if stops else Answer.CONTINUE
+
+    def missed(self, why: str | None) -> None:
+        """Log once why reports have not arrived; does nothing for None."""
+        if why is not None and not self._said_missed:
+            self._said_missed = True
+            log.warning("trials go on without pruning, because reports are lost: %s", why)
 
     def take(self) -> tuple[TrialReports, ...]:
         """Return the reports that came since the last call, for the journal."""
