@@ -118,7 +118,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 def spec(**given: Any) -> Spec:
     space = {"x": {"uniform": [0, 1]}}
-    defaults = {"max_evals": 20, "parallelism": 1, "seed": SEED, "max_trial_retries": 0}
+    defaults = {"max_evals": 20, "parallelism": 1, "seed": SEED, "limits": {"max_trial_retries": 0}}
     return Spec.of(objective="chaos_objective:loss", space=space, **{**defaults, **given})
 
 

@@ -120,7 +120,7 @@ def test_a_rollback_then_a_scheduler_that_is_killed(airflow: Site) -> None:
         history = open_tab(page, airflow, "dags/retune_weekly/tasks/tune/plugin/tuning-history")
         history.get_by_role("button", name="Restore entry 1").click()
         history.get_by_role("button", name="Restore entry 1").click()
-        expect(history.locator("#champion-text")).to_contain_text("rolled back")
+        expect(history.locator("#champion-text")).to_contain_text("restored")
         take(page, "retuning-rollback")
     restored = champions.current()
     assert (restored.action, restored.restores, restored.by) == (Action.RESTORED, 1, "admin")
