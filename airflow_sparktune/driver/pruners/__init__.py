@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from airflow_sparktune.driver.pruners.base import Pruner
 from airflow_sparktune.driver.pruners.fixed import FixedPruner
+from airflow_sparktune.driver.pruners.folds import FoldsPruner
 from airflow_sparktune.driver.pruners.halving import HalvingPruner
 from airflow_sparktune.driver.pruners.quantile import QuantilePruner
 from airflow_sparktune.errors import ObjectiveError
@@ -24,6 +25,8 @@ def pruner_of(name: str) -> Pruner | None:
             return QuantilePruner(share=0.5)
         case "asha":
             return HalvingPruner()
+        case "folds":
+            return FoldsPruner()
         case "fixed":
             return FixedPruner()
         case _:

@@ -15,7 +15,7 @@ class Curves:
     def __init__(self) -> None:
         self.finished: set[int] = set()
         self._at: dict[int, dict[int, float]] = {}
-        self._steps: dict[int, list[int]] = {}
+        self._losses: dict[int, dict[int, float]] = {}
 
     def at(self, step: int) -> Mapping[int, float]:
         """Return the lowest loss so far of each trial that reported at exactly this step, by its number."""
@@ -27,18 +27,22 @@ class Curves:
 
     def reports(self, number: int) -> int:
         """Return how often a trial has reported."""
-        return len(self._steps.get(number, ()))
+        return len(self.losses(number))
+
+    def losses(self, number: int) -> dict[int, float]:
+        """Return what a trial reported, by step, in order."""
+        return self._losses.get(number, {})
 
     def add(self, number: int, step: int, loss: float) -> None:
         """Add a report; a trial's steps grow."""
-        steps = self._steps.setdefault(number, [])
-        lowest = min(self._at[steps[-1]][number], loss) if steps else loss
-        steps.append(step)
+        losses = self._losses.setdefault(number, {})
+        lowest = min(self._at[next(reversed(losses))][number], loss) if losses else loss
+        losses[step] = loss
         self._at.setdefault(step, {})[number] = lowest
 
     def drop(self, number: int) -> None:
         """Forget a trial that runs again from its start."""
-        for step in self._steps.pop(number, ()):
+        for step in self._losses.pop(number, {}):
             self._at[step].pop(number, None)
         self.finished.discard(number)
 

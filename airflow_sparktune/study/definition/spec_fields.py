@@ -77,7 +77,8 @@ class SpecFields:
         checks.pruner,
         takes="name",
         doc="What stops trials early whose reports are losing: `none`, `worst` (the worst quarter at a "
-        "step), `median`, `asha` (successive halving), `fixed` (all but three, after their first report), "
+        "step), `median`, `asha` (successive halving), `folds` (a paired test over the folds of a "
+        "cross-validation), `fixed` (all but three, after their first report), "
         "or `module:name` of a class of pruners.",
         default="none",
         example="worst",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from statistics import fmean
 
 import pytest
 
@@ -88,3 +89,64 @@ class TestAsha:
 class TestFixed:
     def test_three_go_on_after_the_first_report(self) -> None:
         assert ends("fixed", [1, 2, 3, 4, 5, 0]) == [STEPS] * 3 + [1, 1, STEPS]
+
+
+class TestFolds:
+    """The folds of the best trial differ much from each other."""
+
+    BEST = (1.0, 5.0, 2.0, 8.0, 3.0)
+    WORSE = (1.4, 5.5, 2.6, 8.5, 3.4)
+
+    @staticmethod
+    def stopped(*trials: Sequence[float]) -> list[int | None]:
+        """Return after which fold each trial is stopped; they run one by one, and report running means."""
+        pruner, curves, found = pruner_of("folds"), Curves(), []
+        assert pruner is not None
+        for number, losses in enumerate(trials):
+            for fold in range(1, len(losses) + 1):
+                curves.add(number, fold, fmean(losses[:fold]))
+                if pruner.stops(number, fold, curves):
+                    found.append(fold)
+                    break
+            else:
+                curves.finished.add(number)
+                found.append(None)
+        return found
+
+    def test_a_small_difference_shows_in_pairs(self) -> None:
+        """Each fold is a little worse, by much less than the folds differ from each other."""
+        assert self.stopped(self.BEST, self.WORSE) == [None, 3]
+
+    def test_noise_decides_nothing(self) -> None:
+        """Its mean is worse after each fold, but so little that chance explains it."""
+        assert self.stopped(self.BEST, [1.6, 5.5, 1.4, 8.3, 3.9]) == [None, None]
+
+    def test_the_last_fold_decides_nothing(self) -> None:
+        assert self.stopped(self.BEST[:3], self.WORSE[:3]) == [None, None]
+        assert self.stopped(self.BEST[:4], self.WORSE[:4]) == [None, 3]
+
+    def test_the_best_of_the_finished_trials_counts(self) -> None:
+        worst = [loss + 2 for loss in self.BEST]
+        assert self.stopped(worst, self.WORSE) == [None, None]
+        assert self.stopped(worst, self.BEST, self.WORSE) == [None, None, 3]
+
+    def test_a_pruned_trial_is_never_the_best(self) -> None:
+        """The folds that it had may have been the easy ones."""
+        pruner, curves = pruner_of("folds"), Curves()
+        assert pruner is not None
+        for fold in range(1, 5):
+            curves.add(0, fold, 0.0)
+        for fold in range(1, 6):
+            curves.add(1, fold, 10.0)
+            assert not pruner.stops(1, fold, curves)
+
+    def test_other_folds_are_not_compared(self) -> None:
+        """The second fold of one trial and the first of another are no pair."""
+        pruner, curves = pruner_of("folds"), Curves()
+        assert pruner is not None
+        for fold in range(1, 6):
+            curves.add(0, fold, 0.0)
+        curves.finished.add(0)
+        for fold in range(2, 5):
+            curves.add(1, fold, 10.0)
+            assert not pruner.stops(1, fold, curves)
