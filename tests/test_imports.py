@@ -33,6 +33,10 @@ ROOMS = {
         "airflow_sparktune.dashboard airflow_sparktune.driver airflow_sparktune.executor"
     ),
     "executor": "airflow pyspark hyperopt numpy pandas scipy",
+    "callbacks": (
+        "airflow pyspark hyperopt numpy pandas scipy sklearn lightgbm airflow_sparktune.driver "
+        "airflow_sparktune.executor airflow_sparktune.study"
+    ),
     "testing": "airflow pyspark hyperopt pandas scipy",
 }
 

@@ -17,9 +17,10 @@ import airflow_sparktune
 from airflow_sparktune.errors import PlatformError
 from airflow_sparktune.orchestrator.deploy.user_code import UserCode
 
-# The files and folders that run inside Spark, and what they import. User code may import space.py.
+# The files and folders that run inside Spark, and what they import. User code may import space and
+# callbacks.
 FILES = ("__init__.py", "errors.py", "printable.py", "space.py", "version.py")
-ROOMS = ("study", "driver", "executor")
+ROOMS = ("study", "driver", "executor", "callbacks")
 # Zips cannot hold dates before 1980. The date is fixed so that equal code gives an equal zip.
 _DATE = (1980, 1, 1, 0, 0, 0)
 

@@ -25,13 +25,13 @@ def test_zip_contains_only_what_runs_inside_spark(tmp_path: Path) -> None:
     names = zipfile.ZipFile(files.py_files[0]).namelist()
     rooms = {name.split("/")[1] for name in names}
     ground = {"__init__.py", "errors.py", "printable.py", "space.py", "version.py"}
-    assert rooms == ground | {"study", "driver", "executor"}
+    assert rooms == ground | {"study", "driver", "executor", "callbacks"}
 
 
 def test_modules_can_be_imported_from_the_zip(tmp_path: Path) -> None:
-    """`study` can be imported from the zip alone."""
+    """What a worker needs can be imported from the zip alone."""
     files = SubmitFiles.pack(tmp_path, None)
-    code = "import airflow_sparktune.executor.evaluate as e; print(e.__file__)"
+    code = "import airflow_sparktune.callbacks, airflow_sparktune.executor.evaluate as e; print(e.__file__)"
     environment = {"PYTHONPATH": str(files.py_files[0])}
     done = subprocess.run(
         [sys.executable, "-c", code],
