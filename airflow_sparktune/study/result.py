@@ -15,7 +15,7 @@ from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.retuning.decision import Decision
 from airflow_sparktune.study.stopping import label
 from airflow_sparktune.study.study import Study
-from airflow_sparktune.study.trial import Trial, TrialState
+from airflow_sparktune.study.trial import Trial, TrialOrigin, TrialState
 
 
 def iso(seconds: float | None) -> str | None:
@@ -46,6 +46,8 @@ class Summary:
     one ended. `reserved_slot_hours` is the time of the slots that the study has reserved, `used_slot_hours`
     the part in which trials ran, and `utilisation` its share; both are None for trials on the driver.
     `last_improvement_slot_hours` is the reserved time between the last two improvements of the lowest loss.
+    `saved_slot_hours` estimates what pruning saved: for each pruned trial, the mean run time of the completed
+    trials minus its own, at least 0. It is None if no trial was pruned, or none completed.
 
     `lowest_loss` is the lowest loss of the search, that of trial `lowest_number`. `noise` is the standard
     deviation of a single trial's loss. `end` says in words why the study ended.
@@ -82,6 +84,7 @@ class Summary:
     reserved_slot_hours: float
     used_slot_hours: float | None
     last_improvement_slot_hours: float
+    saved_slot_hours: float | None
     utilisation: float | None
     timing: Mapping[str, float]
     code: str | None
@@ -177,11 +180,13 @@ class Summary:
         """Return the cost of the slots in one line; None if it is too small to matter."""
         if self.reserved_slot_hours < 0.005:
             return None
-        used = ""
+        used = saved = ""
         if self.used_slot_hours is not None:
             used = f", {self.used_slot_hours:.3g} used by trials ({self.utilisation or 0:.0%})"
         last = f"{self.last_improvement_slot_hours:.3g} for the last improvement"
-        return f"{self.reserved_slot_hours:.3g} slot-hours reserved{used}; {last}"
+        if self.saved_slot_hours is not None:
+            saved = f"; about {self.saved_slot_hours:.3g} saved by pruning"
+        return f"{self.reserved_slot_hours:.3g} slot-hours reserved{used}; {last}{saved}"
 
 
 def summary(study: Study) -> Summary:
@@ -225,11 +230,23 @@ def summary(study: Study) -> Summary:
         reserved_slot_hours=round(study.slots_s / 3600, 4),
         used_slot_hours=None if used_s is None else round(used_s / 3600, 4),
         last_improvement_slot_hours=round(study.last_improvement_s / 3600, 4),
+        saved_slot_hours=_saved_slot_hours(searched),
         utilisation=None if used_s is None or not study.slots_s else round(used_s / study.slots_s, 4),
         timing=study.timing,
         code=spec.code if spec else None,
         versions=dict(study.versions),
     )
+
+
+def _saved_slot_hours(searched: Iterable[Trial]) -> float | None:
+    """Return the slot-hours that pruning saved, without those of trials adopted from another study."""
+    own = [trial for trial in searched if trial.origin is not TrialOrigin.ADOPTED]
+    completed = [trial.took_s for trial in own if trial.state is TrialState.OK]
+    pruned = [trial.took_s for trial in own if trial.state is TrialState.PRUNED]
+    if not completed or not pruned:
+        return None
+    mean_s = sum(completed) / len(completed)
+    return round(sum(max(mean_s - took_s, 0.0) for took_s in pruned) / 3600, 4)
 
 
 def _best_of_search(study: Study) -> Trial | None:

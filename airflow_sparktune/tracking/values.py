@@ -90,6 +90,7 @@ def totals(study: Study) -> dict[str, float]:
         "trials_s": found.trials_s,
         "reserved_slot_hours": found.reserved_slot_hours,
         "used_slot_hours": found.used_slot_hours,
+        "saved_slot_hours": found.saved_slot_hours,
         "utilisation": found.utilisation,
         "slots": found.slots,
         "attempts": found.attempts,

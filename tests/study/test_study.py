@@ -212,6 +212,25 @@ def test_the_summary_as_json() -> None:
     assert told["started"] == iso(BEGAN)
 
 
+def test_pruning_saves_the_mean_run_time_of_completed_trials_minus_that_of_the_pruned_ones() -> None:
+    """One that ran longer than the mean saved nothing; an adopted one saved time in another study."""
+
+    def ended(number: int, state: TrialState, took_s: float, **more: Any) -> Event:
+        loss = 1.0 if state is TrialState.OK else None
+        begun = trial(number, **more).trial
+        return TrialChanged(trial=begun.ended(state, end=BEGAN, run_s=took_s, loss=loss))
+
+    completed = [ended(0, TrialState.OK, 3600), ended(1, TrialState.OK, 7200)]
+    pruned = [ended(2, TrialState.PRUNED, 1800), ended(3, TrialState.PRUNED, 9000)]
+    adopted = ended(4, TrialState.PRUNED, 0.0, origin=TrialOrigin.ADOPTED)
+    reserved = Alive(at=BEGAN + 1, reserved=36_000.0)
+    study = replayed(replace(opened(), reserved=0.0), *completed, *pruned, adopted, reserved)
+    assert summary(study).saved_slot_hours == 1.0
+    assert summary(study).texts()["cost"].endswith("; about 1 saved by pruning")
+    assert summary(replayed(opened(), *completed)).saved_slot_hours is None
+    assert summary(replayed(opened(), *pruned)).saved_slot_hours is None
+
+
 def test_the_keys_of_the_summary_in_json() -> None:
     """XCom, `sparktune show --json` and the page read these keys."""
     assert set(summary(Study()).to_json()) == {
@@ -220,7 +239,8 @@ def test_the_keys_of_the_summary_in_json() -> None:
         *("lowest_number", "lowest_loss", "expected_loss", "confirmed_loss", "end"),
         *("segment", "decision", "decision_reason", "confirmation", "stop_reason", "error"),
         *("attempts", "slots", "started", "ended", "elapsed_s", "trials_s", "timing", "utilisation"),
-        *("reserved_slot_hours", "used_slot_hours", "last_improvement_slot_hours", "code", "versions"),
+        *("reserved_slot_hours", "used_slot_hours", "last_improvement_slot_hours", "saved_slot_hours"),
+        *("code", "versions"),
     }
 
 

@@ -89,6 +89,9 @@ function columnsOf(mapped) {
     ["for the last gain", (run) => (run.last_improvement_slot_hours ? number(run.last_improvement_slot_hours) : "")],
     ["Best params", (run) => wide(pairsText(run.best))],
   ];
+  if (runs.some((run) => run.saved_slot_hours)) {
+    columns.splice(-1, 0, ["saved by pruning", (run) => (run.saved_slot_hours ? number(run.saved_slot_hours) : "")]);
+  }
   if (runs.some((run) => run.decision)) columns.splice(3, 0, ["Decision", (run) => wide(run.texts.decision ?? "")]);
   if (mapped) columns.splice(1, 0, ["Map index", indexName]);
   return columns;
