@@ -41,6 +41,18 @@ class Curve:
             {"step": step, "loss": loss, **({"metrics": more} if more else {})} for step, loss, more in found
         ]
 
+    def thinned(self, most: int) -> Curve:
+        """Return the curve, or `most` of its points (2 or more): the first, the last, evenly spaced ones."""
+        last = len(self.steps) - 1
+        if last < most:
+            return self
+        kept = [round(place * last / (most - 1)) for place in range(most)]
+        return Curve(
+            [self.steps[at] for at in kept],
+            [self.losses[at] for at in kept],
+            [self.metrics[at] for at in kept],
+        )
+
     def extend(self, reports: TrialReports) -> None:
         """Add reports."""
         self.steps += reports.steps

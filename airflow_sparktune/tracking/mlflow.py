@@ -38,6 +38,10 @@ _STATUS: Mapping[TrialState, str] = {
     TrialState.CANCELLED: "KILLED",
 }
 
+# MLflow takes up to 1,000 values, params and tags in a request. A trial's curve is sent with its result in
+# one request, so that each point is there once, however often the trial or the tracker starts anew.
+_MOST_REPORTS = 700
+
 # MLflow's error codes for data that it will never accept. Other errors may be temporary.
 _REFUSALS = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
 
@@ -188,6 +192,9 @@ class MlflowTracker:
         if result is not None and (sent is None or sent.result is None):
             at = trial.end or study.attempts[-1].last
             metrics = [Point(name, value, at) for name, value in values.metrics(trial, study.metric).items()]
+            if number in study.curves:
+                found = values.reports(study.curves[number], study.metric, most=_MOST_REPORTS)
+                metrics += [Point(name, value, at, step) for name, value, step in found]
             tags = {f"sparktune.{name}": value for name, value in values.facts(trial).items()}
             runs.log(number, params=values.params(trial), metrics=metrics, tags=tags, result=result)
         if result is None and study.closed is not None:  # its driver has ended

@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import Any
 
+from airflow_sparktune.study.curve import Curve
 from airflow_sparktune.study.json_values import flat
 from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.result import summary
@@ -43,6 +44,21 @@ def metrics(trial: Trial, metric: Metric) -> dict[str, float]:
     """Return the loss or score, the objective's run time in seconds, and the other numbers it returned."""
     known = {metric.name: metric.shown(trial.loss), "run_s": trial.run_s}
     return {**trial.metrics, **{name: value for name, value in known.items() if value is not None}}
+
+
+def reports(curve: Curve, metric: Metric, *, most: int) -> list[tuple[str, float, int]]:
+    """Return what a trial reported as name, value and step: about `most` values, at evenly spaced steps.
+
+    The names begin with `reported_`, because the loss of a trial need not be the last one that it reported.
+    """
+    names = {name for each in curve.metrics for name in each}
+    thin = curve.thinned(max(most // (1 + len(names)), 2))
+    rows = zip(thin.steps, thin.losses, thin.metrics, strict=True)
+    return [
+        (f"reported_{name}", value, step)
+        for step, loss, more in rows
+        for name, value in {**more, metric.name: metric.shown(loss)}.items()
+    ]
 
 
 def facts(trial: Trial) -> dict[str, str]:

@@ -25,6 +25,7 @@ class FakeMlflow:
         self.runs: dict[str, Any] = {}
         self.requests: list[str] = []
         self.pages: dict[str, str] = {}
+        self.points: list[tuple[str, str, float, int]] = []  # each value of a metric that was sent
         self.fault: Callable[[str], None] = lambda _: None
         self.lost: Callable[[str], None] = lambda _: None
 
@@ -76,6 +77,7 @@ class FakeMlflow:
             data.tags[each.key] = each.value
         for each in metrics:
             data.metrics[each.key] = each.value
+            self.points.append((run_id, each.key, each.value, each.step))
 
     def set_tag(self, run_id: str, key: str, value: str) -> None:
         self._request("set_tag")

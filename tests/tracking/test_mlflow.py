@@ -12,7 +12,8 @@ import pytest
 
 from airflow_sparktune.errors import PlatformError
 from airflow_sparktune.study.airflow_task import AirflowTask
-from airflow_sparktune.study.journal.events import Decided, Prefix, Recommended, StartsResolved
+from airflow_sparktune.study.curve import TrialReports
+from airflow_sparktune.study.journal.events import Decided, Prefix, Recommended, Reported, StartsResolved
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.retuning.decision import Decision, Measured, Outcome, Standing
 from airflow_sparktune.study.retuning.starts import Incumbent
@@ -139,6 +140,41 @@ def test_a_retuning_with_its_incumbent_and_its_decision() -> None:
     assert decided == {"decision": "replaced", "decision_reason": "better by 0.4"}
     assert tags(parent)["sparktune.incumbent_params"] == '{"lr": 0.3}'
     assert tags(parent)["sparktune.best_params"] == '{"lr": 0.1}'
+
+
+def test_the_learning_curve_of_a_trial_is_sent_once_with_its_result() -> None:
+    """A try that a crash cut off leaves no points, and trackers that start anew send none again."""
+    storage, client = MemoryStorage(), FakeMlflow()
+    spec = replace(SPEC, maximize="auc")
+    pruned = changed(trial(1), state=TrialState.PRUNED, end=BEGAN + 2)
+    first = write(storage, 1, [opened(spec=spec), trial(0), Reported(trials=(TrialReports(0, [1], [-0.1]),))])
+    tracker(client).mirror(follow(storage).study)
+    again = Reported(trials=(TrialReports(0, [1, 3], [-0.25, -0.5], [{"f1": 0.75}, {}]),))
+    early = Reported(trials=(TrialReports(1, [1], [-0.125]),))
+    went_on = opened(2, takes=(Prefix(first.stream, 3),), at=BEGAN + 200, spec=spec)
+    write(storage, 2, [went_on, trial(0), trial(1), again, early, trial(0, -0.6), pruned, closed()])
+    for _ in range(2):
+        tracker(client).mirror(follow(storage).study)
+    names = {run.info.run_id: number for number, run in client.children.items()}
+    sent = [(names[run], *point) for run, *point in client.points if run in names and point[0] != "auc"]
+    assert sorted(sent) == [
+        (0, "reported_auc", 0.25, 1),
+        (0, "reported_auc", 0.5, 3),
+        (0, "reported_f1", 0.75, 1),
+        (1, "reported_auc", 0.125, 1),
+    ]
+    assert client.children[0].data.metrics["auc"] == 0.6
+
+
+def test_a_long_curve_fits_into_one_request() -> None:
+    storage, client = MemoryStorage(), FakeMlflow()
+    steps = range(5_000)
+    long = Reported(trials=(TrialReports(0, steps, [1 / (1 + step) for step in steps]),))
+    write(storage, 1, [opened(), trial(0), long, trial(0, 0.5), closed()])
+    tracker(client).mirror(follow(storage).study)
+    sent = [step for _, name, _, step in client.points if name == "reported_loss"]
+    assert (sent[0], sent[-1]) == (0, 4_999)
+    assert len(sent) == len(set(sent)) == 700
 
 
 def test_noisy_trials_with_the_expected_loss_of_the_result() -> None:
