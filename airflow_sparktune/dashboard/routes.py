@@ -111,7 +111,9 @@ class StudyRoutes:
 
         def read() -> Response:
             study, trial, mask = self._trial(self._find(key, generation), number)
-            return json_response(trial_reply(trial, named_dimensions(study, mask), mask=mask), request)
+            curve = study.curves.get(number)
+            reply = trial_reply(trial, named_dimensions(study, mask), mask=mask, curve=curve)
+            return json_response(reply, request)
 
         return await self._answer(read, request)
 

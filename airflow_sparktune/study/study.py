@@ -55,10 +55,10 @@ class Study:
     `apply` takes one event at a time; replaying a prefix and then the rest gives the same state as replaying
     everything. `changes` counts the applied events; `changed[n]` is the count at which trial n last changed,
     and `changed_s[n]` the study's running time by then. `curves` has what each trial reported in its last
-    try. `lowest` is the successful trial of the search with the lowest loss. `trials_s` is the run time of
-    the trials that have ended, `slots_s` the time of the slots that the study has reserved, and
-    `last_improvement_s` the part of `slots_s` between the last two improvements of the lowest loss. These
-    times are in seconds.
+    try, `reported[n]` the count at its last report. `lowest` is the successful trial of the search with the
+    lowest loss. `trials_s` is the run time of the trials that have ended, `slots_s` the time of the slots
+    that the study has reserved, and `last_improvement_s` the part of `slots_s` between the last two
+    improvements of the lowest loss. These times are in seconds.
     """
 
     def __init__(self) -> None:
@@ -69,6 +69,7 @@ class Study:
         self.attempts: list[AttemptRecord] = []
         self.trials: dict[int, Trial] = {}
         self.curves: dict[int, Curve] = {}
+        self.reported: dict[int, int] = {}
         self.lowest: Trial | None = None
         self._recommended: Recommended | None = None
         self.slots: int | None = None
@@ -95,6 +96,7 @@ class Study:
                 for reports in event.trials:
                     if reports.trial in self.trials:
                         self.curves.setdefault(reports.trial, Curve()).extend(reports)
+                        self.reported[reports.trial] = self.changes + 1
             case SlotsChanged():
                 self.slots = self._open_slots = event.slots
             case SparkStarted() if self.attempts:

@@ -26,7 +26,7 @@ def columns(
     return Columns(
         number=[trial.number for trial in trials],
         state=[trial.state.value for trial in trials],
-        loss=[_rounded(trial.loss) for trial in trials],
+        loss=[rounded(trial.loss) for trial in trials],
         start=[_after(since, trial.start) for trial in trials],
         end=[_after(since, trial.end) for trial in trials],
         run_s=[_after(0.0, trial.run_s) for trial in trials],
@@ -39,8 +39,8 @@ def columns(
         },
         origin={trial.number: text for trial in trials if (text := origin_text(trial))},
         repeats={trial.number: trial.repeats for trial in trials if trial.repeats is not None},
-        points=[[_rounded(trial.point.get(label)) for trial in trials] for label in labels],
-        metrics={name: [_rounded(each.get(name)) for each in metrics] for name in names},
+        points=[[rounded(trial.point.get(label)) for trial in trials] for label in labels],
+        metrics={name: [rounded(each.get(name)) for each in metrics] for name in names},
     )
 
 
@@ -67,7 +67,7 @@ def _step(there: int, most: int) -> int:
     return max(1, -(-there // most))
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
     """Return a number with seven digits for charts and tables; the panel of a trial has the exact number."""
     return float(f"{value:.7g}") if isinstance(value, float) else value
 

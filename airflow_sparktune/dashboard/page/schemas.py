@@ -40,6 +40,13 @@ class Columns(_Reply):
     metrics: dict[str, list[float | int | None]] = {}
 
 
+class CurveRow(_Reply):
+    """What a trial reported, thinned: the loss at each step."""
+
+    steps: list[int]
+    losses: list[float]
+
+
 class ContenderRow(_Reply, extra="allow"):
     """A configuration in the confirmation: what `Measured` has, and its losses.
 
@@ -85,7 +92,7 @@ class StudyReply(_Reply):
     starts over. With `maximize`, losses are the negative of the score with this name. If there are very many
     trials, a sample is sent, and `sampled_from` is their number. `texts` are the lines of the result that the
     log and the shell print, `best` the best params by readable name, and `best_facts` says how their loss was
-    measured.
+    measured. `curves` has the learning curves of the trials that reported, by trial.
     """
 
     phase: PagePhase
@@ -111,6 +118,7 @@ class StudyReply(_Reply):
     problems: list[str] = []
     retuning: RetuningReply | None = None
     columns: Columns = Columns()
+    curves: dict[int, CurveRow] = {}
     sampled_from: int | None = None
 
 
@@ -203,8 +211,12 @@ class OutputReply(_Reply):
 
 
 class TrialReply(_Reply, extra="allow"):
-    """The details of one trial: what `trial_row` has, its params by readable name, their origin in words."""
+    """The details of one trial: what `trial_row` has, its params by readable name, their origin in words.
+
+    A report has no `curve` here, because the study's `curves` are enough for it.
+    """
 
     number: int
     named: dict[str, Any] = {}
     origin_text: str = ""
+    curve: CurveRow | None = None

@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from airflow_sparktune.dashboard.page.columns import columns, sample
+from airflow_sparktune.dashboard.page.curves import ALONE, changed_curves, curve_row
 from airflow_sparktune.dashboard.page.digest import failure_digest
 from airflow_sparktune.dashboard.page.importance import FEWEST_TRIALS
 from airflow_sparktune.dashboard.page.masking import Mask, study_mask
 from airflow_sparktune.dashboard.page.points import best_params, named_dimensions, named_point
 from airflow_sparktune.dashboard.page.retuning import retuning_reply
 from airflow_sparktune.dashboard.page.schemas import AttemptRow, ImportanceReply, StudyReply, TrialReply
+from airflow_sparktune.study.curve import Curve
 from airflow_sparktune.study.formatting import origin_text
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.one_sentence import one_sentence
@@ -79,6 +81,7 @@ def study_reply(
         problems=[mask(problem) for problem in problems],
         retuning=retuning_reply(study, dimensions, mask=mask),
         columns=columns(sent, dimensions, since=since, mask=mask),
+        curves=changed_curves(study, after=after, best=found.best_number),
         sampled_from=len(changed) if len(sent) < len(changed) else None,
     )
 
@@ -95,10 +98,13 @@ def reading_reply(study: Study, *, title: str, now: float) -> StudyReply:
     return StudyReply(phase="reading", title=title, message=message, now=now)
 
 
-def trial_reply(trial: Trial, dimensions: Sequence[Mapping[str, Any]], *, mask: Mask) -> TrialReply:
+def trial_reply(
+    trial: Trial, dimensions: Sequence[Mapping[str, Any]], *, mask: Mask, curve: Curve | None = None
+) -> TrialReply:
     """Return the details of one trial; `dimensions` are those of its study, from `named_dimensions`."""
     named = named_point(trial.point, dimensions)
-    return TrialReply(**mask(trial_row(trial)), named=named, origin_text=origin_text(trial))
+    row = None if curve is None else curve_row(curve, ALONE)
+    return TrialReply(**mask(trial_row(trial)), named=named, origin_text=origin_text(trial), curve=row)
 
 
 def importance_reply(shares: Mapping[str, float], dimensions: Sequence[Mapping[str, Any]]) -> ImportanceReply:

@@ -13,6 +13,7 @@ export class StudyModel {
     this.ordered = []; // the same, by number
     this.searched = []; // the trials of the search, without the repeats of a confirmation
     this.metrics = []; // names of the numbers that the objective returned besides the loss
+    this.curves = new Map(); // what trials reported, by number
     this.stream = "";
     this.changes = 0;
     this.generation = null;
@@ -27,11 +28,16 @@ export class StudyModel {
     const news = restart || reply.changes > this.changes || reply.phase !== this.reply?.phase;
     if (restart) {
       this.trials = new Map();
+      this.curves = new Map();
       this.metrics = [];
       this.sampledFrom = null;
     }
     this.metric = metricOf(reply.maximize);
-    for (const trial of trialsOf(reply, this.metric)) this.trials.set(trial.number, trial);
+    for (const trial of trialsOf(reply, this.metric)) {
+      this.trials.set(trial.number, trial);
+      this.curves.delete(trial.number); // a trial that starts again reports anew
+    }
+    for (const [number, curve] of Object.entries(reply.curves)) this.curves.set(Number(number), curve);
     for (const name of Object.keys(reply.columns.metrics)) if (!this.metrics.includes(name)) this.metrics.push(name);
     const trials = [...this.trials.values()].sort((one, other) => one.number - other.number);
     this.ordered = ACTIVE.includes(reply.phase) ? trials : trials.map(cutOff);

@@ -5,12 +5,13 @@ import { duration, moment, number, SIGNS, STATE_WORDS } from "./format.js";
 
 export class Panel {
   // `load(number)` fetches a trial's details, `output(number)` its output; `changed()` is called when
-  // another trial is shown, or none; `metric()` returns the study's metric.
-  constructor({ load, output, changed, metric }) {
+  // another trial is shown, or none; `metric()` returns the study's metric, `curve(details)` a chart or null.
+  constructor({ load, output, changed, metric, curve }) {
     this.load = load;
     this.output = output;
     this.changed = changed;
     this.metric = metric;
+    this.curve = curve;
     this.shown = null; // the trial's number
     document.addEventListener("keydown", (event) => event.key === "Escape" && this.close());
   }
@@ -22,7 +23,8 @@ export class Panel {
     this.put(trialNumber, [el("p", {}, "Loading…")]);
     let parts;
     try {
-      parts = describe(await this.load(trialNumber), this.metric());
+      const details = await this.load(trialNumber);
+      parts = describe(details, this.metric(), this.curve(details));
     } catch (error) {
       parts = [el("p", {}, error.message)];
     }
@@ -57,7 +59,7 @@ export class Panel {
   }
 }
 
-function describe(trial, metric) {
+function describe(trial, metric, curve) {
   const parts = [
     el(
       "p",
@@ -72,6 +74,7 @@ function describe(trial, metric) {
     pairs(Object.entries(trial.named).map(([name, value]) => [name, number(value)])),
     copyButtons(trial.params),
   );
+  if (curve) parts.push(el("h3", {}, "Learning curve, and those of the other trials"), curve);
   parts.push(...reported(trial.info));
   parts.push(
     el("h3", {}, "Timing"),

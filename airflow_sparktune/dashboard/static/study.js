@@ -4,6 +4,7 @@ import { axesOf, lossAxis } from "./axes.js";
 import { Charts } from "./charts.js";
 import { showConfirmation } from "./confirmation.js";
 import { Contour } from "./contour.js";
+import { ownCurve, showCurves } from "./curves.js";
 import { byId, el } from "./dom.js";
 import { Filters } from "./filters.js";
 import { moment, title } from "./format.js";
@@ -36,6 +37,7 @@ const panel = new Panel({
   output: (chosen) => source.output(model, chosen),
   changed: () => table.choose(panel.shown),
   metric: () => model.metric,
+  curve: (details) => ownCurve(model, details, open),
 });
 const table = new TrialTable({ open, kept: (trial) => filters.kept(trial) });
 const charts = new Charts();
@@ -45,6 +47,7 @@ const painters = {
   "confirmation-pairs": () => showPairs(model, open),
   "confirmation-differences": () => showDifferences(model, open),
   losses: () => showLosses(model, open),
+  curves: () => showCurves(model, open),
   timeline: () => showTimeline(model, open),
   parallel: () => showParallel(model, filters.axes, filters, open),
   contour: () => contour.show(model, filters.axes),
@@ -59,6 +62,7 @@ function showCharts() {
   const successful = searched.filter((trial) => trial.state === "ok").length;
   for (const id of ["parallel", "importance", "slices"]) byId(`${id}-section`).hidden = !successful;
   byId("losses-section").hidden = !searched.some((trial) => trial.loss !== null);
+  byId("curves-section").hidden = !model.curves.size;
   byId("trials-section").hidden = !ordered.length;
   if (!ordered.length) return;
   showTree(model);

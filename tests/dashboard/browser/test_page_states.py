@@ -366,3 +366,37 @@ def test_a_long_study_is_shown_when_it_has_been_read(page: Page, site: str, addr
             pass
     expect(page.locator("#headline")).to_contain_text("Running")
     expect(page.locator("#notices")).to_be_empty()
+
+
+def test_learning_curves_name_and_open_their_trials(page: Page, site: str, address: str) -> None:
+    """The section appears with the first report; the panel shows a trial's curve against the others'."""
+    writer = Writer(address)
+    writer.open(max_evals=40)
+    trials = list(writer.trials(40))
+    writer.put(trials[0])
+    page.goto(f"{site}{RUN}/")
+    expect(page.locator("#trials tbody tr")).to_have_count(1)
+    expect(page.locator("#curves-section")).to_be_hidden()
+
+    for trial in trials:
+        ended = writer.ended(trial)
+        steps = list(range(1, 5 if ended.state is TrialState.PRUNED else 31))
+        height = ended.loss or 1.0 + trial.number / 40
+        writer.put(trial, commit=False)
+        writer.report(trial.number, steps, [height + 2.0 / step for step in steps], commit=False)
+        writer.now += 0.3
+        writer.put(dataclasses.replace(ended, end=writer.now), commit=False)
+    writer.close()
+    expect(page.locator("#curves-text")).to_have_text(
+        "Loss by step of 40 trials; pruned ones are marked where they ended."
+    )
+    expect(page.locator("#curves .legend li")).to_have_text(["trials", "pruned", "best"])
+    x, y = first_mark(page, "#curves")
+    expect(page.locator("#curves .tip")).to_contain_text(re.compile(r"trial \d+: \w+.*step \d+: loss "))
+    page.mouse.click(x, y)
+
+    expect(page.locator("#panel h2")).to_have_text(re.compile(r"Trial \d+"))
+    page.get_by_role("button", name="Close the panel").click()
+    page.locator("tr[data-trial='12']").click()
+    expect(page.locator("#panel .legend li")).to_have_text(["trials", "pruned", "trial 12"])
+    expect(page.locator("#panel .chart .front")).to_contain_text("step")

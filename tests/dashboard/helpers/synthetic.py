@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from airflow_sparktune.study import space as spaces
+from airflow_sparktune.study.curve import TrialReports
 from airflow_sparktune.study.journal.writer import StreamWriter
 from airflow_sparktune.study.space import choice, loguniform, uniform, uniformint
 from airflow_sparktune.study.space.dimensions import dimensions
@@ -86,6 +87,9 @@ class Writer:
 
     def put(self, trial: Trial, *, commit: bool = True) -> None:
         self.write(event="trial", trial=trial.to_json(), commit=commit)
+
+    def report(self, number: int, steps: list[int], losses: list[float], *, commit: bool = True) -> None:
+        self.write(event="reports", trials=[TrialReports(number, steps, losses).to_json()], commit=commit)
 
     def close(self, reason: str = "max_evals", **facts: Any) -> None:
         self.write(event="closed", reason=reason, **facts)
