@@ -184,7 +184,7 @@ class Summary:
         if self.used_slot_hours is not None:
             used = f", {self.used_slot_hours:.3g} used by trials ({self.utilisation or 0:.0%})"
         last = f"{self.last_improvement_slot_hours:.3g} for the last improvement"
-        if self.saved_slot_hours is not None:
+        if self.saved_slot_hours:
             saved = f"; about {self.saved_slot_hours:.3g} saved by pruning"
         return f"{self.reserved_slot_hours:.3g} slot-hours reserved{used}; {last}{saved}"
 
