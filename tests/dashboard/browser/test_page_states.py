@@ -350,6 +350,7 @@ def test_a_long_study_is_shown_when_it_has_been_read(page: Page, site: str, addr
     reading = {"phase": "reading", "title": "tune", "message": message, "now": time.time(), "problems": []}
     reading |= {"stream": "", "changes": 0, "generation": None, "generations": [], "summary": None}
     reading |= {"maximize": None, "columns": {"number": [], "metrics": {}, "points": []}, "since": 0.0}
+    reading |= {"curves": {}}
     held = True
     page.route("**/study?*", lambda route: route.fulfill(json=reading) if held else route.continue_())
     page.goto(f"{site}{RUN}/")
