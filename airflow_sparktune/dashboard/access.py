@@ -93,3 +93,7 @@ def _checked(what: str, value: str, pattern: re.Pattern[str]) -> str:
         return value
     log.warning("Rejected a request for a study: %s %r", what, value[:250])
     raise HTTPException(400, f"{what} must be the id of a {what.removesuffix('_id')} in Airflow")
+
+
+Task = Annotated[TaskKey, Depends(checked_task)]
+TaskInstance = Annotated[TaskKey, Depends(checked_instance)]

@@ -10,7 +10,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Query
 from pydantic import BaseModel
 
-from airflow_sparktune.dashboard.access import checked_instance, checked_task, require_same_origin
+from airflow_sparktune.dashboard.access import (
+    Task,
+    TaskInstance,
+    checked_instance,
+    checked_task,
+    require_same_origin,
+)
 from airflow_sparktune.dashboard.study_cache import StudyCache
 from airflow_sparktune.dashboard.task_key import Catalogue, TaskKey
 from airflow_sparktune.dashboard.workers import Workers
@@ -22,8 +28,6 @@ from airflow_sparktune.study.storage import open_storage
 
 log = logging.getLogger(__name__)
 
-Task = Annotated[TaskKey, Depends(checked_task)]
-TaskInstance = Annotated[TaskKey, Depends(checked_instance)]
 Segment = Annotated[str | None, Query(max_length=250)]
 
 _STOP, _RESTORE = "/tasks/{task_id}/runs/{run_id}/stop", "/tasks/{task_id}/restore"

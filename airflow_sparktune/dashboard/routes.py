@@ -9,7 +9,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 
-from airflow_sparktune.dashboard.access import checked_instance, checked_runs, checked_task
+from airflow_sparktune.dashboard.access import Task, TaskInstance, checked_runs
 from airflow_sparktune.dashboard.page.history import RunHistory
 from airflow_sparktune.dashboard.page.html_report import report
 from airflow_sparktune.dashboard.page.importance import Importances
@@ -35,8 +35,6 @@ from airflow_sparktune.study.trial import Trial
 
 log = logging.getLogger(__name__)
 
-Task = Annotated[TaskKey, Depends(checked_task)]
-TaskInstance = Annotated[TaskKey, Depends(checked_instance)]
 Runs = Annotated[tuple[str, ...], Depends(checked_runs)]
 TaskState = Annotated[str | None, Query(max_length=40)]
 
@@ -110,9 +108,11 @@ class StudyRoutes:
         """Return the details of one trial."""
 
         def read() -> Response:
-            study, trial, mask = self._trial(self._find(key, generation), number)
-            curve = study.curves.get(number)
-            reply = trial_reply(trial, named_dimensions(study, mask), mask=mask, curve=curve)
+            with self._cache.look(self._find(key, generation)) as follower:
+                study = follower.study
+                trial, mask = _trial(study, number), study_mask(self._mask, study)
+                curve = study.curves.get(number)
+                reply = trial_reply(trial, named_dimensions(study, mask), mask=mask, curve=curve)
             return json_response(reply, request)
 
         return await self._answer(read, request)
@@ -122,7 +122,9 @@ class StudyRoutes:
 
         def read() -> Response:
             address = self._find(key, generation)
-            _, trial, mask = self._trial(address, number)
+            with self._cache.look(address) as follower:
+                trial = _trial(follower.study, number)
+                mask = study_mask(self._mask, follower.study)
             text = read_output(open_storage(address), attempt=trial.attempt, number=number)
             return json_response(OutputReply(text=mask(text)), request)
 
@@ -172,17 +174,15 @@ class StudyRoutes:
                 422, "This study's journal is invalid; the API server's log has the details."
             ) from None
 
-    def _trial(self, address: str, number: int) -> tuple[Study, Trial, Mask]:
-        """Return a trial with its study and the study's mask."""
-        with self._cache.look(address) as follower:
-            study = follower.study
-            trial = study.trials.get(number)
-            if trial is None:
-                raise HTTPException(404, f"this study has no trial {number}")
-            return study, trial, study_mask(self._mask, study)
-
     def _find(self, key: TaskKey, generation: int) -> str:
         return _address(self._catalogue.generations(key), generation)
+
+
+def _trial(study: Study, number: int) -> Trial:
+    trial = study.trials.get(number)
+    if trial is None:
+        raise HTTPException(404, f"this study has no trial {number}")
+    return trial
 
 
 def _address(generations: Mapping[int, str], generation: int) -> str:

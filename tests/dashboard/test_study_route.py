@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from fastapi.testclient import TestClient
 
+from airflow_sparktune.dashboard.study_cache import StudyCache
 from airflow_sparktune.study.journal.events import Prefix
+from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.journal.output import OutputWriter
 from airflow_sparktune.study.storage import open_storage
 from tests.dashboard.helpers.pages import RUN, client_of
@@ -48,6 +53,29 @@ def test_a_second_request_returns_only_changes(client: TestClient, address: str)
 
     assert second["columns"]["number"] == [3]
     assert ask(client, after=second["changes"], stream=second["stream"])["columns"]["number"] == []
+
+
+def test_a_curve_is_that_of_one_moment(
+    client: TestClient, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another request may read the study on as soon as this one has finished its look."""
+    writer = Writer(address)
+    writer.open()
+    trial = next(writer.trials(1))
+    writer.put(trial)
+    writer.report(trial.number, [1, 2], [0.5, 0.25])
+    look = StudyCache.look
+
+    @contextmanager
+    def looked(self: StudyCache, address: str, **how: Any) -> Iterator[StudyFollower]:
+        with look(self, address, **how) as follower:
+            yield follower
+        follower.study.curves[trial.number].steps.append(3)  # its loss is about to follow
+
+    monkeypatch.setattr(StudyCache, "look", looked)
+    answer = client.get(f"{RUN}/trials/{trial.number}", params={"generation": 0})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["curve"] == {"steps": [1, 2], "losses": [0.5, 0.25]}
 
 
 def test_a_new_attempt_resets_the_page(client: TestClient, address: str) -> None:
