@@ -57,3 +57,18 @@ def test_it_is_computed_again_only_after_a_trial_has_ended(monkeypatch: pytest.M
         known.of(name, DIMENSIONS, trials(count))
 
     assert calls == [30, 31, 30, 31]
+
+
+def test_a_full_cache_drops_only_its_oldest_study(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A running study takes no room from the others, however often it changes."""
+    calls: list[int] = []
+    monkeypatch.setattr(
+        "airflow_sparktune.dashboard.page.importance.importance",
+        lambda dimensions, trials: calls.append(len(trials)) or {"lr": 1.0},
+    )
+    known = Importances(studies=2)
+
+    for name, count in (("a", 30), ("b", 31), ("b", 32), ("a", 30), ("c", 33), ("b", 32), ("c", 33)):
+        known.of(name, DIMENSIONS, trials(count))
+
+    assert calls == [30, 31, 32, 33]

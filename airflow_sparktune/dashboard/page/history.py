@@ -84,8 +84,9 @@ class RunHistory:
         row = self._read(follower, key, generation)
         if follower.study.closed is not None:
             with self._lock:
+                self._closed.pop(address, None)
                 if len(self._closed) >= _KEPT:
-                    self._closed.clear()
+                    del self._closed[next(iter(self._closed))]
                 self._closed[address] = (stream_of(follower), row)
         return row
 

@@ -56,8 +56,9 @@ class Importances:
         with self._lock:
             known = self._known.get(name)
             if known is None or known[0] != ended:
+                self._known.pop(name, None)
                 if len(self._known) >= self._studies:
-                    self._known.clear()
+                    del self._known[next(iter(self._known))]
                 known = self._known[name] = (ended, importance(dimensions, trials))
             return known[1]
 
