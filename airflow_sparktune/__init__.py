@@ -44,20 +44,7 @@ _HOMES = {
     "shared": "airflow_sparktune.executor.shared",
 }
 
-__all__ = [
-    "After",
-    "Confirm",
-    "Execution",
-    "Limits",
-    "Retuning",
-    "SparkTrials",
-    "SparkTuneOperator",
-    "WarmStart",
-    "__version__",
-    "load_study",
-    "promote_champion",
-    "shared",
-]
+__all__ = ["__version__", *_HOMES]
 __all__ += errors.__all__
 
 

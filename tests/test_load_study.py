@@ -133,7 +133,9 @@ def test_the_guide_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert "frame" in names
 
 
-@pytest.mark.parametrize("name", ["SpecError", "load_study", "Limits", "After", "__version__"])
+@pytest.mark.parametrize(
+    "name", ["SpecError", "load_study", "Limits", "After", "TrialPruned", "current_trial", "__version__"]
+)
 def test_public_names_are_listed(name: str) -> None:
     """dir() and star imports show the names that can be imported."""
     assert name in airflow_sparktune.__all__
