@@ -20,9 +20,9 @@ class QuantilePruner:
     share: float
 
     def stops(self, number: int, step: int, curves: Curves) -> bool:
-        finished = curves.finished_at(step)
         if curves.reports(number) == 1:
             return False
+        finished = curves.finished_at(step)
         mine = curves.at(step)[number]
         better = sum(loss < mine for loss in finished.values())
         return better >= BEST and better > self.share * len(finished)

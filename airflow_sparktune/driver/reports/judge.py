@@ -47,7 +47,9 @@ class Judge:
         self._said_missed = False
 
     def learn(self, study: Study) -> None:
-        """Take in the curves of earlier attempts."""
+        """Take in the curves of earlier attempts, for the pruner."""
+        if self._pruner is None:
+            return
         for number, curve in study.curves.items():
             trial = study.trials[number]
             if trial.state is TrialState.RUNNING or trial.purpose is TrialPurpose.CONFIRM:
@@ -82,10 +84,10 @@ class Judge:
             found.count += 1
             if found.count <= MOST_KEPT:
                 found.fresh.append(report)
-            if found.trial.purpose is TrialPurpose.CONFIRM:
+            if self._pruner is None or found.trial.purpose is TrialPurpose.CONFIRM:
                 return Answer.CONTINUE
             self._curves.add(report.trial, report.step, self._metric.loss(report.loss))
-            stops = found.trial.origin not in _SPARED and self._stops(report)
+            stops = found.trial.origin not in _SPARED and self._stops(self._pruner, report)
             return Answer.STOP if stops else Answer.CONTINUE
 
     def missed(self, why: str | None) -> None:
@@ -113,11 +115,9 @@ class Judge:
             metrics if any(metrics) else (),
         )
 
-    def _stops(self, report: Report) -> bool:
-        if self._pruner is None:
-            return False
+    def _stops(self, pruner: Pruner, report: Report) -> bool:
         try:
-            return bool(self._pruner.stops(report.trial, report.step, self._curves))
+            return bool(pruner.stops(report.trial, report.step, self._curves))
         except Exception:
             log.exception("the pruner failed, so the study goes on without it")
             self._pruner = None
