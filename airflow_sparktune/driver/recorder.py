@@ -23,12 +23,12 @@ from airflow_sparktune.study.journal.events import (
     Opened,
     Reported,
     SlotsChanged,
-    SparkApplication,
     SparkStarted,
     TrialChanged,
 )
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.journal.output import OutputWriter
+from airflow_sparktune.study.journal.spark_application import SparkApplication
 from airflow_sparktune.study.journal.streams import attempt_of, contents, next_attempt
 from airflow_sparktune.study.journal.writer import StreamWriter
 from airflow_sparktune.study.stopping import StopReason
@@ -86,7 +86,7 @@ class Recorder:
         self._slots: int | None = None
         self._earlier_slot_s = study.slots_s
         self._reserves = study.reserves
-        self._charged, self._charge = self._opened, Charge()
+        self._charged_at, self._charge = self._opened, Charge()
         self._outage = Outage(grace_s=grace_s, clock=clock)
         self._closing_s = min(grace_s, CLOSING_S)
         self._sleep = sleep
@@ -116,12 +116,12 @@ class Recorder:
                 f"a driver must read the whole journal, but may not read {follower.unreadable[0]}; "
                 "give this user the right to read it, or choose another storage"
             )
-        free = next_attempt(storage)
+        attempt = next_attempt(storage)
         follower.refresh()  # others may have written, or opened, since it was read
         study = follower.study if take_over else Study()
         takes = follower.prefix if take_over else ()
-        taken = [attempt_of(each.stream) for each in follower.prefix]
-        writer = StreamWriter(storage, max([free - 1, *taken]) + 1)
+        attempt = max([attempt, *(attempt_of(each.stream) + 1 for each in follower.prefix)])
+        writer = StreamWriter(storage, attempt)
         recorder = cls(storage, writer, study, grace_s=grace_s, wall=wall, clock=clock, sleep=sleep)
         recorder._record(
             Opened(
@@ -180,7 +180,7 @@ class Recorder:
 
     def charge(self, charge: Charge) -> None:
         """Take in what this attempt is charged for slots by now; later events have it."""
-        self._charged, self._charge = self.clock(), charge
+        self._charged_at, self._charge = self.clock(), charge
 
     @property
     def charged(self) -> Charge:
@@ -283,7 +283,7 @@ class Recorder:
 
     @property
     def _slot_s(self) -> float:
-        return self._charge.slot_s + self._charge.slots * (self.clock() - self._charged)
+        return self._charge.slot_s + self._charge.slots * (self.clock() - self._charged_at)
 
     def _stamp(self) -> dict[str, float]:
         stamp = {"at": self._wall(), "ran_s": round(self._ran_s, 3)}

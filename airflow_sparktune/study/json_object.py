@@ -35,7 +35,7 @@ class JsonObject:
             value = data.get(key, MISSING)
             if (value is None and item.nullable) or (value is MISSING and item.optional):
                 continue
-            if item.fits(value):
+            if value is not MISSING and item.fits(value):
                 values[name] = value if item.read is None else item.read(value)
             elif not item.lenient:
                 found = None if value is MISSING else value
@@ -124,5 +124,6 @@ def _items(kind: type[Any]) -> Items:
 
 
 _known: dict[type[Any], Items] = {}
+
 
 _KEY = "json"

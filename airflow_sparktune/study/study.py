@@ -19,11 +19,11 @@ from airflow_sparktune.study.journal.events import (
     Recommended,
     Reported,
     SlotsChanged,
-    SparkApplication,
     SparkStarted,
     StartsResolved,
     TrialChanged,
 )
+from airflow_sparktune.study.journal.spark_application import SparkApplication
 from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.retuning.decision import Decision
 from airflow_sparktune.study.stopping import StopReason, still_ends
@@ -237,9 +237,11 @@ class Study:
         self.versions = event.versions
         self.closed = None
         self._open_slots = 0
-        attempt = AttemptRecord(event.attempt, event.at, event.at, host=event.host, pid=event.pid)
-        attempt.reserved = event.reserved
-        self.attempts.append(attempt)
+        self.attempts.append(
+            AttemptRecord(
+                event.attempt, event.at, event.at, host=event.host, pid=event.pid, reserved=event.reserved
+            )
+        )
 
     def _close(self, event: Closed) -> None:
         self.closed = event

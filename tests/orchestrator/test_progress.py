@@ -12,8 +12,9 @@ from airflow_sparktune.orchestrator import progress as module
 from airflow_sparktune.orchestrator.links import SparkUiLink, spark_ui
 from airflow_sparktune.orchestrator.progress import KEY, progress
 from airflow_sparktune.study.definition import Spec
-from airflow_sparktune.study.journal.events import Closed, Opened, SparkApplication, SparkStarted
+from airflow_sparktune.study.journal.events import Closed, Opened, SparkStarted
 from airflow_sparktune.study.journal.follow import StudyFollower
+from airflow_sparktune.study.journal.spark_application import SparkApplication
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import LocalStorage
 from airflow_sparktune.study.study import Study

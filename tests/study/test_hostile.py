@@ -17,8 +17,9 @@ from airflow_sparktune.errors import SparktuneError, StorageError, describe
 from airflow_sparktune.loaded_study import load_study
 from airflow_sparktune.study.curve import TrialReports
 from airflow_sparktune.study.definition import Spec
-from airflow_sparktune.study.journal.events import Closed, Reported, SparkApplication, SparkStarted
+from airflow_sparktune.study.journal.events import Closed, Reported, SparkStarted
 from airflow_sparktune.study.journal.problems import MOST_PROBLEMS
+from airflow_sparktune.study.journal.spark_application import SparkApplication
 from airflow_sparktune.study.journal.streams import FOLDER
 from airflow_sparktune.study.journal.writer import StreamWriter
 from airflow_sparktune.study.result import summary, trial_row

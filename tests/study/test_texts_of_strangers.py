@@ -15,10 +15,10 @@ from airflow_sparktune.study.journal import events
 from airflow_sparktune.study.journal.events import (
     Decided,
     Event,
-    SparkApplication,
     SparkStarted,
     StartsResolved,
 )
+from airflow_sparktune.study.journal.spark_application import SparkApplication
 from airflow_sparktune.study.record.champions import Action, Champions
 from airflow_sparktune.study.retuning.decision import Decision, Measured, Outcome
 from airflow_sparktune.study.retuning.starts import Incumbent

@@ -15,12 +15,12 @@ from airflow_sparktune.study.curve import TrialReports
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.journal.bounds import message_text, traceback_text
+from airflow_sparktune.study.journal.spark_application import SparkApplication
 from airflow_sparktune.study.json_object import JsonObject, stored
 from airflow_sparktune.study.retuning.decision import Decision
 from airflow_sparktune.study.retuning.starts import Basis, Incumbent, WarmPoint
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.trial import Trial, TrialState
-from airflow_sparktune.study.web_address import web_address
 
 STREAM_NAME = re.compile(r"[0-9]{4,6}-[0-9a-f]{8}")
 
@@ -134,36 +134,6 @@ class SlotsChanged(Event):
     KIND = "slots"
 
     slots: int = stored(shape.whole)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SparkApplication(JsonObject):
-    """The Spark application that runs an attempt's trials, and the addresses of its pages."""
-
-    WHAT: ClassVar[str] = "a Spark application"
-
-    application: str | None = stored(shape.words, default=None)
-    master: str | None = stored(shape.words, default=None)
-    ui: str | None = stored(shape.words, default=None)
-    history: str | None = stored(shape.words, default=None)  # the history server, if the cluster has one
-
-    def web_page(self, *, ended: bool) -> str | None:
-        """Return the address of the application's page, on the history server once the study has ended.
-
-        Return None if the value is not a web address: others may write to the study folder, and could put a
-        script there.
-
-        >>> spark = SparkApplication(application="app-1", ui="http://host:4040", history="host:18080")
-        >>> spark.web_page(ended=False), spark.web_page(ended=True)
-        ('http://host:4040', 'http://host:18080/history/app-1')
-        >>> SparkApplication(ui="javascript:alert(1)").web_page(ended=False) is None
-        True
-        """
-        address = self.ui
-        if ended and self.history and self.application:
-            server = self.history if "://" in self.history else f"http://{self.history}"
-            address = f"{server.rstrip('/')}/history/{self.application}"
-        return web_address(address)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

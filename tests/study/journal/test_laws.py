@@ -13,11 +13,11 @@ from airflow_sparktune.study.journal.events import (
     Prefix,
     Recommended,
     SlotsChanged,
-    SparkApplication,
     SparkStarted,
     from_json,
 )
 from airflow_sparktune.study.journal.follow import StudyFollower
+from airflow_sparktune.study.journal.spark_application import SparkApplication
 from airflow_sparktune.study.result import summary, trial_row
 from airflow_sparktune.study.storage import MemoryStorage
 from airflow_sparktune.study.study import Study
