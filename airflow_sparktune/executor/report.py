@@ -28,7 +28,7 @@ NONCE_BYTES, KEY_BYTES, PROOF_BYTES = 32, 16, 32
 
 @dataclass(frozen=True, slots=True)
 class Report(JsonObject):
-    """What a trial reports at a step. `loss` is a score if the study has `maximize`."""
+    """A report of a trial at a step. With `maximize`, `loss` is a score."""
 
     WHAT: ClassVar[str] = "a report"
 
@@ -53,7 +53,7 @@ Receive = Callable[[Report], Answer]
 
 
 class Reports(Protocol):
-    """Where trials report to."""
+    """Takes the reports of trials."""
 
     def answer(self, report: Report) -> Answer | None:
         """Return the answer to a report, or None if the driver cannot be reached."""
@@ -61,7 +61,7 @@ class Reports(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Where a study's reports go, and the secret that lets them in. Travels in the broadcast only."""
+    """The address for the reports of a study, and the secret to prove. It travels in the broadcast only."""
 
     host: str
     port: int

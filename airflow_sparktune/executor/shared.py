@@ -103,8 +103,8 @@ def packing(pack: Pack) -> Iterator[None]:
 def opened(broadcast: Broadcast, *, studies: int | None = None) -> Iterator[Any]:
     """Yield the objective of a broadcast. Its buffers are mapped, also for values unpickled in this context.
 
-    The objectives of the last `studies` are kept, because PySpark drops the broadcast of one while a trial of
-    another runs. None keeps all.
+    The objectives of the last `studies` studies are kept, because PySpark drops the broadcast of one while a
+    trial of another runs. None keeps all.
     """
     path = getattr(broadcast, "_path", None)
     if path is None:

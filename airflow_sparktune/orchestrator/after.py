@@ -1,4 +1,4 @@
-"""What follows the result of a study in Airflow, in the order in which it happens.
+"""Deliver the result of a study to Airflow, step by step in the order of this file.
 
 Once the task has succeeded, Airflow itself sends the event of a changed production, and asks the operator
 for its lineage (`get_openlineage_facets_on_complete`).

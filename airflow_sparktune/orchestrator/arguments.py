@@ -22,7 +22,7 @@ def _any_value(_: str, value: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class After(Group):
-    """What the task does after its study. It is no part of the spec, and not templated."""
+    """Says what the task does with its result. It is not templated, and not part of the spec."""
 
     on_no_improvement: str = declared(
         one_of("keep", "skip", "fail"),

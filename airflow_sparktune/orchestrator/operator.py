@@ -17,9 +17,9 @@ from airflow_sparktune.orchestrator.arguments import SPEC_ARGUMENTS, After, requ
 from airflow_sparktune.orchestrator.checks.literals import check_literals
 from airflow_sparktune.orchestrator.deploy.provider import SubmissionOperator
 from airflow_sparktune.orchestrator.links import SparkUiLink
-from airflow_sparktune.orchestrator.production import find_alias, notify
+from airflow_sparktune.orchestrator.production import notify, with_alias
 from airflow_sparktune.study.definition import GROUPS, KEYS, Execution, Group, Limits, Retuning, WarmStart
-from airflow_sparktune.study.definition.group import declarations
+from airflow_sparktune.study.definition.group import as_written, declarations
 
 if TYPE_CHECKING:
     from airflow.sdk import Asset, Context
@@ -121,9 +121,8 @@ class SparkTuneOperator(SubmissionOperator):
         self.tracking = tracking
         self.keep_studies = keep_studies
         self.production = production
-        if production is not None and (alias := find_alias(self.outlets, production)) not in self.outlets:
-            self.outlets = [*self.outlets, alias]
-        self.after: Any = with_plain_groups({"after": after})["after"]
+        self.outlets = with_alias(self.outlets, production)
+        self.after: Any = as_written(after)
         self.spark_ui: str | None = None
         self.study_address: str | None = None
         check_literals(self)

@@ -35,6 +35,13 @@ def find_alias(outlets: Sequence[Any], production: Asset) -> AssetAlias:
     return AssetAlias(f"{production.name}-retuned")
 
 
+def with_alias(outlets: Sequence[Any], production: Asset | None) -> list[Any]:
+    """Return a task's outlets with the alias through which events reach `production`, if one is given."""
+    if production is None or (alias := find_alias(outlets, production)) in outlets:
+        return list(outlets)
+    return [*outlets, alias]
+
+
 def require_alias(context: Context, production: Asset) -> None:
     """Raise SpecError if the parsed DAG does not have the alias of the events.
 

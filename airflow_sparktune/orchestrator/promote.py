@@ -12,7 +12,7 @@ from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
 from airflow_sparktune import connections
 from airflow_sparktune.errors import SparktuneError, SpecError
-from airflow_sparktune.orchestrator.production import announce, find_alias
+from airflow_sparktune.orchestrator.production import announce, with_alias
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.record.promotion import promote
 from airflow_sparktune.study.result import summary
@@ -47,8 +47,7 @@ class PromoteChampionOperator(BaseOperator):
         self.study = study
         self.production = production
         self.on_replaced = on_replaced
-        if production is not None and (alias := find_alias(self.outlets, production)) not in self.outlets:
-            self.outlets = [*self.outlets, alias]
+        self.outlets = with_alias(self.outlets, production)
 
     def execute(self, context: Context) -> Any:
         """Write the record, and emit the event."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from airflow_sparktune.study.metric import Metric
-from airflow_sparktune.study.result import summary
+from airflow_sparktune.study.result import Summary
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState
 
@@ -13,13 +13,13 @@ from airflow_sparktune.study.trial import Trial, TrialState
 _IDLE = 0.2
 
 
-def one_sentence(study: Study) -> str | None:
-    """Return the sentence, or None before the first successful trial.
+def one_sentence(study: Study, found: Summary) -> str | None:
+    """Return the sentence, or None before the first successful trial; `found` is the study's summary.
 
     Example: "best loss 0.0334, 13 % better than the first trial; no gain in the last 14 trials; slots idle
     26 % of the time: 3 would do".
     """
-    found, metric = summary(study), study.metric
+    metric = study.metric
     if found.decision is None:
         expected = "" if found.expected_loss is None else "expected "
         what, number, loss = f"best {expected}{metric.name}", found.best_number, found.best_loss

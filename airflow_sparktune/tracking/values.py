@@ -72,7 +72,8 @@ def facts(trial: Trial) -> dict[str, str]:
         }
     if trial.error is not None:
         found["error"] = trial.error.message
-    given = (item for item in flat(trial.info) if item[0] not in trial.metrics)
+    numbers = trial.metrics
+    given = (item for item in flat(trial.info) if item[0] not in numbers)
     return {**{f"info.{name}": text(value) for name, value in given}, **found}
 
 

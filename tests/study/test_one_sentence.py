@@ -7,13 +7,18 @@ from typing import Any
 
 import pytest
 
+from airflow_sparktune.study import one_sentence as sentences
 from airflow_sparktune.study.journal.events import Recommended
 from airflow_sparktune.study.journal.follow import read_study
-from airflow_sparktune.study.one_sentence import one_sentence
+from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.retuning.decision import Decision, Outcome
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState
 from tests.dashboard.helpers.synthetic import Writer
+
+
+def one_sentence(found: Study) -> str | None:
+    return sentences.one_sentence(found, summary(found))
 
 
 def study(tmp_path: Path, losses: list[float], *, slots: int = 4, run_s: float = 1.0, **spec: Any) -> Study:

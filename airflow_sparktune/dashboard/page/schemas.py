@@ -41,7 +41,7 @@ class Columns(_Reply):
 
 
 class CurveRow(_Reply):
-    """What a trial reported, thinned: the loss at each step."""
+    """The learning curve of a trial: some of the steps at which it reported, and their losses."""
 
     steps: list[int]
     losses: list[float]

@@ -63,7 +63,7 @@ def study_reply(
         texts={name: mask(text) for name, text in found.texts(state=phase.text).items()},
         best=best_params(found, dimensions),
         best_facts=found.best_facts,
-        verdict=one_sentence(study),
+        verdict=one_sentence(study, found),
         failures=[mask(line) for line in failure_digest(tuple(study.trials.values()), dimensions)],
         limits={key: study.spec.value(name) for key, name in _LIMITS.items()} if study.spec else {},
         maximize=study.spec.maximize if study.spec else None,

@@ -8,13 +8,13 @@ const MOST_CURVES = 300;
 const WIDE = 20; // the ratio of the largest to the smallest loss from which the axis is logarithmic
 
 export function showCurves(model, open) {
-  const reported = model.ordered.filter((trial) => model.curves.has(trial.number));
+  const reported = reportedOf(model);
   const best = reported.find((trial) => trial.number === model.reply.summary.best_number);
   const marked = reported.some((trial) => trial.state === "pruned") ? "; pruned ones are marked where they ended" : "";
   byId("curves-text").textContent = `${title(model.metric.name)} by step of ${plural(reported.length, "trial")}${marked}.`;
   const shown = others(model, reported, best?.number);
   if (best) shown.push(line("best", [[best, model.curves.get(best.number)]], model, { color: colour("best"), width: 2.5 }));
-  plot(byId("curves"), shown, model, { click: ({ trial }) => open(trial.number) });
+  plot(byId("curves"), shown, model, open);
 }
 
 // The curve of one trial against the others', for its panel; null if it has not reported. The details of a trial
@@ -23,12 +23,16 @@ export function ownCurve(model, details, open) {
   const curve = details.curve ?? model.curves.get(details.number);
   const own = model.ordered.find((trial) => trial.number === details.number);
   if (!curve || !own) return null;
-  const reported = model.ordered.filter((trial) => model.curves.has(trial.number));
+  const reported = reportedOf(model);
   const node = el("div", { class: "chart small" });
   const highlighted = line(`trial ${own.number}`, [[own, curve]], model, { color: colour("accent"), width: 2.5 });
   const ended = own.state === "pruned" ? [ends("", [[own, curve]], model)] : [];
-  plot(node, [...others(model, reported, own.number), highlighted, ...ended], model, { click: ({ trial }) => open(trial.number) }, 180);
+  plot(node, [...others(model, reported, own.number), highlighted, ...ended], model, open, 180);
   return node;
+}
+
+function reportedOf(model) {
+  return model.ordered.filter((trial) => model.curves.has(trial.number));
 }
 
 function others(model, reported, except) {
@@ -61,9 +65,10 @@ function pointsOf(trial, { steps, losses }, metric) {
   return steps.map((step, index) => ({ trial, step, value: metric.shown(losses[index]) }));
 }
 
-function plot(node, shown, { metric }, act, height = 300) {
+function plot(node, shown, { metric }, open, height = 300) {
   const values = shown.flatMap(({ items }) => items.map(({ value }) => value)).filter((value) => value !== null);
   const [least, most] = extent(values);
   const kind = least > 0 && most / least > WIDE ? "log" : "linear";
-  draw(node, shown, { height, x: { title: "step" }, y: { title: metric.name, kind } }, act);
+  const layout = { height, x: { title: "step" }, y: { title: metric.name, kind } };
+  draw(node, shown, layout, { click: ({ trial }) => open(trial.number) });
 }

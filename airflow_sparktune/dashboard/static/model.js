@@ -35,7 +35,7 @@ export class StudyModel {
     this.metric = metricOf(reply.maximize);
     for (const trial of trialsOf(reply, this.metric)) {
       this.trials.set(trial.number, trial);
-      this.curves.delete(trial.number); // a trial that starts again reports anew
+      this.curves.delete(trial.number); // the next try of a trial has a curve of its own
     }
     for (const [number, curve] of Object.entries(reply.curves)) this.curves.set(Number(number), curve);
     for (const name of Object.keys(reply.columns.metrics)) if (!this.metrics.includes(name)) this.metrics.push(name);

@@ -33,7 +33,7 @@ LaneEvent = Ended | Lost
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What a study is charged for slots: `slot_s` slot-seconds so far, and `slots` slots from now on."""
+    """The charge for slots: `slot_s` slot-seconds by now, growing by `slots` in each second."""
 
     slot_s: float = 0.0
     slots: int = 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Generic, Protocol, TypeVar
@@ -29,12 +28,12 @@ AnyLane = TypeVar("AnyLane", bound=SharingLane)
 class SharingEngine(ABC, Generic[L]):
     """Keeps the open lanes, and gives each an equal share of the slots; a lane alone has them all."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self) -> None:
         # Replaced and never changed, so that a signal handler and other threads read it without a lock.
         self._lanes: tuple[SharingLane, ...] = ()
         self._changing = threading.Lock()
         self._error: BaseException | None = None
-        self._time = SlotTime(clock=clock)
+        self._time = SlotTime()
 
     @abstractmethod
     def start(self) -> None:

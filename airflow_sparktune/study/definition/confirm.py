@@ -1,4 +1,4 @@
-"""How the best trials of a search are confirmed."""
+"""The settings of a confirmation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_REPEATS, MOST_CANDIDATES = 100, 20
 
 @dataclass(frozen=True, kw_only=True)
 class Confirm(Group):
-    """How the best trials of the search are confirmed against the incumbent, with the same new seeds.
+    """Settings of a confirmation, which repeats the best trials and the incumbent with the same new seeds.
 
     >>> Confirm.parse("confirm", 8)
     Confirm(top=3, repeats=8, confidence=0.95, objective_kwargs={}, timeout_share=0.25)

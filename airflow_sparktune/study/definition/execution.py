@@ -1,4 +1,4 @@
-"""How the driver and the trials of a study run."""
+"""The settings of the driver and of the processes that run trials."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_sparktune.study.definition.group import Group
 
 @dataclass(frozen=True, kw_only=True)
 class Execution(Group):
-    """Where trials run, with which data and in which processes, and what the driver shows of Spark."""
+    """Settings of the driver and of the processes that run trials."""
 
     run_trials_on: RunTrialsOn = declared(
         checks.run_trials_on,

@@ -90,15 +90,16 @@ class Decision(JsonObject):
     @property
     def winner(self) -> Measured | None:
         """Return the candidate that replaces the incumbent or becomes the first champion."""
-        if self.outcome is Outcome.OUTDATED:
-            return None
-        return next((item for item in self.candidates if item.standing is Standing.WON), None)
+        return None if self.outcome is Outcome.OUTDATED else self._won
 
     @property
     def challenger(self) -> Measured | None:
         """Return the candidate that the decision is about: the one that won, or else the closest one."""
-        won = (item for item in self.candidates if item.standing is Standing.WON)
-        return next(won, None) or closest(self.candidates)
+        return self._won or closest(self.candidates)
+
+    @property
+    def _won(self) -> Measured | None:
+        return next((item for item in self.candidates if item.standing is Standing.WON), None)
 
     @property
     def measured(self) -> Measured | None:
@@ -123,6 +124,7 @@ class Decision(JsonObject):
     @classmethod
     def from_json(cls, data: Any) -> Decision:
         """Return the decision that `to_json` wrote; raises ValueError or TypeError for other data."""
+        # Not super(): a dataclass with slots is another class than the one in this block.
         return super(Decision, cls).from_json({**data, **(data.get("confirmation") or {})})
 
     def to_json(self) -> dict[str, Any]:

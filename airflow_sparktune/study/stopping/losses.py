@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Self
 
 from airflow_sparktune.study.stopping.base import Rule, StopReason
-from airflow_sparktune.study.trial import Trial, TrialOrigin, TrialState
+from airflow_sparktune.study.trial import Trial, TrialOrigin
 
 if TYPE_CHECKING:
     from airflow_sparktune.study.definition import Spec
@@ -29,8 +29,8 @@ class LossThreshold(Rule):
 
     def tell(self, trial: Trial) -> None:
         # The incumbent does not count: it may be below the threshold already.
-        if trial.state is TrialState.OK and trial.origin is not TrialOrigin.INCUMBENT:
-            self._best = min(self._best, trial.rank[0])
+        if trial.loss is not None and trial.origin is not TrialOrigin.INCUMBENT:
+            self._best = min(self._best, trial.loss)
 
     def reached(self, *, ran_s: float) -> bool:  # noqa: ARG002
         return self._best <= self._threshold
@@ -63,9 +63,8 @@ class NoProgress(Rule):
             return
         # A warm-start point may improve the best loss, but does not use up the allowed trials.
         self._since_mark += trial.origin is not TrialOrigin.WARM_START
-        loss = trial.rank[0]
-        if trial.state is TrialState.OK and loss < self._mark and self._improves(self._mark - loss):
-            self._mark, self._since_mark = loss, 0
+        if trial.loss is not None and trial.loss < self._mark and self._improves(self._mark - trial.loss):
+            self._mark, self._since_mark = trial.loss, 0
 
     def reached(self, *, ran_s: float) -> bool:  # noqa: ARG002
         return self._since_mark >= self._trials
