@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,8 +13,10 @@ from airflow_sparktune.cli.spec_file import read_written_spec
 from airflow_sparktune.errors import PlatformError, SpecError
 from airflow_sparktune.study.address import folder_of
 from airflow_sparktune.study.definition import Spec, given_fields, nested
-from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.record.earlier import address_in
+
+if TYPE_CHECKING:
+    from airflow_sparktune.orchestrator.deploy.job import Job
 
 _MASTER = re.compile(r"local(\[.+\])?|local-cluster\[.+\]|spark://.+:\d+(,.+)?|yarn|k8s://.+")
 
@@ -25,8 +27,14 @@ _MASTER = re.compile(r"local(\[.+\])?|local-cluster\[.+\]|spark://.+:\d+(,.+)?|y
     "--study", metavar="DIR", help="The study's folder or URL.  [default: the spec's name with .study]"
 )
 @click.option("--master", default="local[*]", show_default=True, help="The Spark master.")
+@click.option(
+    "--dry-run", is_flag=True, help="Check everything and print what would be submitted; submit nothing."
+)
+@click.option("--json", "as_json", is_flag=True, help="With --dry-run: print JSON.")
 @spec_options
-def run_command(spec: Path, study: str | None, master: str, **options: Any) -> int:
+def run_command(
+    spec: Path, study: str | None, master: str, dry_run: bool, as_json: bool, **options: Any
+) -> int:
     """Run a study, or continue it.
 
     SPEC is a JSON or YAML file. Its keys are the operator's arguments for the study, and conf for Spark's
@@ -37,18 +45,25 @@ def run_command(spec: Path, study: str | None, master: str, **options: Any) -> i
     sparktune run spec.yaml --master spark://host:7077 --max-evals 200 --parallelism 8
     sparktune run spec.yaml --objective-kwargs '{"rows": 1000}' --limits.trial-timeout 60
     """
+    from airflow_sparktune.cli.submit import print_plan, submit
     from airflow_sparktune.driver.termination import KILLED, Killed, terminable
+
+    if as_json and not dry_run:
+        raise click.UsageError("--json must go with --dry-run; `sparktune show --json` prints a result")
 
     try:
         with terminable():
-            return _run(spec, study, master, options)
+            job, conf = _job(spec, study, master, options)
+            if dry_run:
+                return print_plan(job, master=master, conf=conf, as_json=as_json)
+            return submit(job, master=master, conf=conf)
     except Killed:
         click.echo("sparktune: killed; run the same command to continue", err=True)
         return KILLED
 
 
-def _run(file: Path, study: str | None, master: str, options: dict[str, Any]) -> int:
-    from airflow_sparktune.cli.submit import submit
+def _job(file: Path, study: str | None, master: str, options: dict[str, Any]) -> tuple[Job, dict[str, Any]]:
+    """Return the job and Spark's settings."""
     from airflow_sparktune.orchestrator.checks.lookup import brings_code, check_references
     from airflow_sparktune.orchestrator.deploy.job import Job
     from airflow_sparktune.orchestrator.deploy.user_code import gather_code
@@ -78,7 +93,7 @@ def _run(file: Path, study: str | None, master: str, options: dict[str, Any]) ->
         open_ui=spec.execution.open_spark_ui,
         warm_start=address_in(spec.warm_start.points),
     )
-    return submit(job, before=read_study(job.address).study, master=master, conf=conf)
+    return job, conf
 
 
 def _address(file: Path, study: str | None) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import click
@@ -13,30 +15,26 @@ from airflow_sparktune.cli.text import print_result, progress_text
 from airflow_sparktune.errors import SparktuneError
 from airflow_sparktune.orchestrator.deploy.job import Job, Target
 from airflow_sparktune.orchestrator.deploy.launcher import Launcher, launcher_to
+from airflow_sparktune.orchestrator.deploy.plan import plan
 from airflow_sparktune.orchestrator.deploy.run import run_job
 from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
 from airflow_sparktune.orchestrator.progress import followed
 from airflow_sparktune.printable import printable
+from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.study import Study
 
 # Seconds between two updates of the progress bar.
 REFRESH_S = 0.25
 
 
-def submit(job: Job, *, before: Study, master: str, conf: Mapping[str, Any]) -> int:
+def submit(job: Job, *, master: str, conf: Mapping[str, Any]) -> int:
     """Run a job to its end and print its result; return the exit code."""
     live = sys.stdout.isatty()
-
-    def launcher() -> Launcher:
-        install = SparkInstall.find("spark-submit")
-        target = Target(master=master, deploy_mode="client", install=install, conf=conf)
-        return launcher_to(target, output=_ignore if live else None)
-
     try:
         found = run_job(
             job,
-            before=before,
-            launcher=launcher,
+            before=read_study(job.address).study,
+            launcher=partial(_launcher, master, conf, output=_ignore if live else None),
             following=lambda _: _bar(job) if live else nullcontext(),
             again="the same command",
         )
@@ -53,6 +51,22 @@ def submit(job: Job, *, before: Study, master: str, conf: Mapping[str, Any]) -> 
     if live or found.known_before:  # otherwise the driver's log has been printed, which ends with the result
         print_result(found.study)
     return 0
+
+
+def print_plan(job: Job, *, master: str, conf: Mapping[str, Any], as_json: bool) -> int:
+    """Check a job and print what would be submitted; return the exit code."""
+    before = read_study(job.address).study
+    found = plan(job, before=before, launcher=partial(_launcher, master, conf))
+    click.echo(json.dumps(found.to_json(), indent=2) if as_json else printable(found.text()))
+    return 0
+
+
+def _launcher(
+    master: str, conf: Mapping[str, Any], *, output: Callable[[str], None] | None = None
+) -> Launcher:
+    install = SparkInstall.find("spark-submit")
+    target = Target(master=master, deploy_mode="client", install=install, conf=conf)
+    return launcher_to(target, output=output)
 
 
 def _ignore(line: str) -> None:

@@ -46,6 +46,8 @@ objective, space and limits.
     after a success, except the champion's. Unset: keep all
 :param production: the asset that changes with a new champion; it gets an event only when that happens
 :param after: what the task does with the result; keys: {after}
+:param validate_only: check everything, log what would be submitted and push it to XCom as `plan`, submit
+    nothing, and skip the task. A template makes it a choice of the run
 """
 
 
@@ -75,6 +77,7 @@ class SparkTuneOperator(SubmissionOperator):
         "storage",
         "tracking",
         "keep_studies",
+        "validate_only",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {
         "objective_kwargs": "json",
@@ -109,6 +112,7 @@ class SparkTuneOperator(SubmissionOperator):
         keep_studies: int | str | timedelta | None = None,
         production: Asset | None = None,
         after: After | Mapping[str, Any] | None = None,
+        validate_only: bool | str = False,
         name: str = "sparktune",
         **kwargs: Any,
     ) -> None:
@@ -123,6 +127,7 @@ class SparkTuneOperator(SubmissionOperator):
         self.production = production
         self.outlets = with_alias(self.outlets, production)
         self.after: Any = as_written(after)
+        self.validate_only = validate_only
         self.spark_ui: str | None = None
         self.study_address: str | None = None
         check_literals(self)
@@ -134,7 +139,10 @@ class SparkTuneOperator(SubmissionOperator):
         return made
 
     def execute(self, context: Context) -> Any:
-        """Run or resume the study, or return the result that it already has; returns the best params."""
+        """Run or resume the study, or return the result that it already has; returns the best params.
+
+        With `validate_only`, raises AirflowSkipException after all checks.
+        """
         from airflow_sparktune.orchestrator.after import deliver
         from airflow_sparktune.orchestrator.study_run import StudyRun
 

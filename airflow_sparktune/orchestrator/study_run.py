@@ -9,13 +9,16 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
+
+from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_sparktune import connections
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.orchestrator.arguments import SPEC_ARGUMENTS
 from airflow_sparktune.orchestrator.checks.lookup import brings_code, check_references
 from airflow_sparktune.orchestrator.deploy.job import Job, Submission
+from airflow_sparktune.orchestrator.deploy.plan import plan
 from airflow_sparktune.orchestrator.deploy.run import run_job
 from airflow_sparktune.orchestrator.deploy.user_code import UserCode, find_script, script_imports
 from airflow_sparktune.orchestrator.lineage import collect_inputs
@@ -37,6 +40,7 @@ from airflow_sparktune.orchestrator.task_study import (
 from airflow_sparktune.orchestrator.tracking import tracked, tracking_environment
 from airflow_sparktune.study.airflow_task import write_task
 from airflow_sparktune.study.definition import SCRIPT, Execution, Spec, given_fields, nested
+from airflow_sparktune.study.definition.checks import flag
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.record.champions import Champions
 from airflow_sparktune.study.record.earlier import address_in
@@ -71,12 +75,24 @@ class StudyRun:
                     "retuning={'incumbent': 'champion'}"
                 )
             require_alias(context, task.production)
-        task.study_address = address = address_of(context, task.storage)
+        address = address_of(context, task.storage)
+        job = self._job(address, given)
+        if flag("validate_only", task.validate_only):
+            self._validate(job)
+        task.study_address = address
         collect_inputs(task, task.objective_kwargs or {})
-        study = self._run(address, self._job(address, given))
+        study = self._run(address, job)
         record = Champions(champions_of(context, task.storage), self._segment())
         study.decision = decision_in_force(study, address, record)
         return study
+
+    def _validate(self, job: Job) -> Never:
+        """Log what would be submitted, push it to XCom, and skip the task."""
+        before = read_study(job.address).study
+        found = plan(job, before=before, launcher=partial(self.task.launcher, self.context))
+        self.task.log.info("what would be submitted:\n%s", found.text())
+        self.context["ti"].xcom_push(key="plan", value=found.to_json())
+        raise AirflowSkipException("everything is valid, and nothing was submitted: validate_only is set")
 
     def _run(self, address: str, job: Job) -> Study:
         task, context = self.task, self.context

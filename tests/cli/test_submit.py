@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -67,3 +68,24 @@ def test_the_log_of_a_driver_that_died_is_shown(
     printed = capsys.readouterr().err
     assert "java.lang.OutOfMemoryError" in printed
     assert "after 1 finished trials; the same command continues the study" in printed
+
+
+def test_a_dry_run_starts_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It prints the plan as text or as JSON, and writes no study."""
+    (tmp_path / "spec.yaml").write_text("objective: m:f\nspace: {x: {uniform: [0, 1]}}\nmax_evals: 2")
+    (tmp_path / "m.py").write_text("def f(params):\n    raise AssertionError")
+    line = ["run", str(tmp_path / "spec.yaml"), "--study", str(tmp_path / "study"), "--dry-run"]
+    assert main(line) == 0
+    assert f"study: {tmp_path / 'study'} (new)" in capsys.readouterr().out
+    assert main([*line, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["command"][1:3] == ["--master", "local[*]"]
+    assert found["user_code"] == ["m.py"]
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_dry_run_fails_as_a_run_would(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The error is the same, and so is the exit code."""
+    (tmp_path / "spec.yaml").write_text("objective: m:f\nspace: {x: {uniform: [1, 0]}}\nmax_evals: 2")
+    assert main(["run", str(tmp_path / "spec.yaml"), "--dry-run"]) == 2
+    assert "uniform" in capsys.readouterr().err

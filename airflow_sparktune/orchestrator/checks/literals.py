@@ -18,6 +18,7 @@ from airflow_sparktune.orchestrator.checks.lookup import check_named
 from airflow_sparktune.orchestrator.deploy.user_code import REFERENCES, is_reference, module_reference
 from airflow_sparktune.orchestrator.task_study import folders_of, storage_root
 from airflow_sparktune.study.definition import KEYS
+from airflow_sparktune.study.definition.checks import flag
 from airflow_sparktune.study.definition.field import Check
 from airflow_sparktune.study.definition.group import declarations
 from airflow_sparktune.study.journal.bounds import require_small
@@ -33,6 +34,7 @@ _PLAIN = re.compile(r"[\w\s.,:;/=()+%@'\"-]*")
 _CHECKS = {
     **{item.name: item.check for item in KEYS if item.name not in GROUPS},
     "keep_studies": Keep.of,
+    "validate_only": flag,
     "storage": lambda _, value: storage_root(value),
 }
 

@@ -80,6 +80,7 @@ class ChildProcess:
             require_packages(job.spec.algo)
         return Submission(
             folder=folder,
+            target=self._target,
             application=str(files.launcher),
             arguments=tuple(arguments),
             py_files=files.py_files,
@@ -96,7 +97,7 @@ class ChildProcess:
         start()
         piped = self._output is not None
         with subprocess.Popen(
-            submission.command(self._target),
+            submission.command,
             env={**os.environ, **submission.environment},
             cwd=submission.folder,  # contains nothing that could be imported
             stdin=subprocess.DEVNULL,  # otherwise, in a task, the socket to its supervisor

@@ -67,6 +67,7 @@ class Cluster:
         env_vars = {} if self._target.master.startswith("k8s://") else self._target.env_vars
         return Submission(
             folder=folder,
+            target=self._target,
             application=application,
             arguments=tuple(arguments),
             py_files=files.py_files,

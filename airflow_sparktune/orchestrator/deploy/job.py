@@ -66,6 +66,7 @@ class Submission:
     """
 
     folder: Path
+    target: Target
     application: str
     arguments: tuple[str, ...]
     py_files: tuple[str, ...]
@@ -78,8 +79,12 @@ class Submission:
         """Return the path of the settings file, which the launcher writes before it starts spark-submit."""
         return self.folder / "spark.properties"
 
-    def command(self, target: Target) -> list[str]:
-        """Return the command line of spark-submit; settings are not on it."""
+    @property
+    def command(self) -> list[str]:
+        """Return the command line of spark-submit; settings are not on it.
+
+        In a cluster, the provider makes a line of the same options, with the few settings that it reads.
+        """
         files = ["--properties-file", str(self.properties), "--py-files", ",".join(self.py_files)]
-        where = [target.binary, "--master", target.master, *target.options]
+        where = [self.target.binary, "--master", self.target.master, *self.target.options]
         return [*where, *files, self.application, *self.arguments]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,10 +54,7 @@ def run_job(
     in the context `following`. `again` describes in errors how to retry. Raises the error that the driver
     recorded, or DriverLost; SpecError if the study has decided by another rule.
     """
-    asked = _asked(job, before)
-    if asked is not None:
-        refuse_another_decision(before, asked)
-    if job.spec is not None and before.answers(job.spec):
+    if has_result(job, before):
         return Finished(study=before, known_before=True)
     chosen = launcher()
 
@@ -67,18 +64,32 @@ def run_job(
         elif job.retuning:
             write_retuning(job.address, job.retuning)
 
-    with work_folder() as folder:
-        submission = chosen.submission(job, folder)
-        if job.warm_start is not None and before.starts is None:
-            _check_warm_start(job.warm_start, in_cluster=submission.reconnection is not None)
-        with following(submission):
-            failure = chosen.follow(submission, start)
+    with prepared(job, before=before, launcher=chosen) as submission, following(submission):
+        failure = chosen.follow(submission, start)
     study = result_of(job.address, spec=job.spec, before=before, failure=failure, again=again)
     return Finished(
         study=study,
         failure=failure,
         within_other_limits=job.spec is not None and not study.answers(job.spec),
     )
+
+
+def has_result(job: Job, before: Study) -> bool:
+    """Return whether the study already has the job's result; SpecError if it has decided by another rule."""
+    asked = _asked(job, before)
+    if asked is not None:
+        refuse_another_decision(before, asked)
+    return job.spec is not None and before.answers(job.spec)
+
+
+@contextmanager
+def prepared(job: Job, *, before: Study, launcher: Launcher) -> Iterator[Submission]:
+    """Check a job and pack its files into a work folder, which is removed at the end of the context."""
+    with work_folder() as folder:
+        submission = launcher.submission(job, folder)
+        if job.warm_start is not None and before.starts is None:
+            _check_warm_start(job.warm_start, in_cluster=submission.reconnection is not None)
+        yield submission
 
 
 def _asked(job: Job, before: Study) -> Spec | None:

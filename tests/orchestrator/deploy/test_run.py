@@ -11,9 +11,10 @@ import pytest
 
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.errors import DriverLost, SpecError
-from airflow_sparktune.orchestrator.deploy.job import Job, Submission
+from airflow_sparktune.orchestrator.deploy.job import Job, Submission, Target
 from airflow_sparktune.orchestrator.deploy.launcher import Launcher
 from airflow_sparktune.orchestrator.deploy.run import run_job
+from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
 from airflow_sparktune.study.definition import Spec, WarmStart
 from airflow_sparktune.study.journal.events import StartsResolved
 from airflow_sparktune.study.journal.follow import StudyFollower
@@ -35,7 +36,15 @@ class InThisProcess:
 
     def submission(self, job: Job, folder: Path) -> Submission:
         self.noted.append("submission")
-        return Submission(folder=folder, application="", arguments=(), py_files=(), conf={}, environment={})
+        return Submission(
+            folder=folder,
+            target=Target(master="local", install=SparkInstall(home=Path(), environment={})),
+            application="",
+            arguments=(),
+            py_files=(),
+            conf={},
+            environment={},
+        )
 
     def follow(self, submission: Submission, start: Callable[[], None]) -> Exception | None:
         assert submission.folder.is_dir()
