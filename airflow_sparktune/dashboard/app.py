@@ -6,15 +6,15 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from airflow_sparktune.dashboard.access import checked_dag, checked_instance, checked_task
+from airflow_sparktune.dashboard.browse.routes import add_browser, add_comparison, add_files
 from airflow_sparktune.dashboard.changes import add_changes
 from airflow_sparktune.dashboard.login import Login
 from airflow_sparktune.dashboard.page import assets
 from airflow_sparktune.dashboard.page.masking import Mask, airflow_mask
-from airflow_sparktune.dashboard.page.replies import packed
 from airflow_sparktune.dashboard.routes import StudyRoutes
 from airflow_sparktune.dashboard.study_cache import StudyCache
 from airflow_sparktune.dashboard.task_key import Catalogue
@@ -40,6 +40,7 @@ def create_app(
     *,
     guard: Callable[..., Any],
     editor: Callable[..., Any],
+    rights: Callable[..., Any] | None = None,
     mask: Mask | None = None,
     cache: StudyCache | None = None,
     workers: Workers | None = None,
@@ -48,8 +49,10 @@ def create_app(
     """Return the page's application.
 
     `guard` is a FastAPI dependency that raises for users who may not see the DAG's task instances. `editor`
-    is one that returns the name of a user who may change them, and raises for others. `login` is the
-    application's own login; in Airflow there is none, because users have logged in there.
+    is one that returns the name of a user who may change them, and raises for others. `rights` is one that
+    returns the `Rights` of a user who has logged in, and raises for others; without it, there is no browser
+    of studies. `login` is the application's own login; in Airflow there is none, because users have logged in
+    there.
     """
     app = FastAPI(title="Sparktune", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     if login is not None:
@@ -64,17 +67,19 @@ def create_app(
     _add_pages(router, workers, change_token=login.change if login is not None else None)
     cache = StudyCache() if cache is None else cache
     add_changes(router, catalogue, editor=editor, cache=cache, workers=workers)
-    StudyRoutes(catalogue, mask=mask or airflow_mask(), cache=cache, workers=workers).add_to(router)
+    mask = mask or airflow_mask()
+    StudyRoutes(catalogue, mask=mask, cache=cache, workers=workers).add_to(router)
     app.include_router(router)
+    above = APIRouter(dependencies=[] if rights is None else [Depends(rights)])
+    add_comparison(above, workers)
+    if rights is not None:
+        add_browser(above, catalogue, rights=rights, workers=workers, mask=mask)
+    app.include_router(above)
     return app
 
 
 def _add_pages(router: APIRouter, workers: Workers, *, change_token: str | None) -> None:
-    @router.get("/static/{name}")
-    async def static(request: Request, name: str) -> Response:
-        if name not in assets.files():
-            raise HTTPException(404, "no such file")
-        return await workers.run(lambda: _file(name, request))
+    add_files(router, workers)
 
     @router.get("/tasks/{task_id}/", dependencies=[Depends(checked_task)])
     async def history_page() -> HTMLResponse:
@@ -83,15 +88,6 @@ def _add_pages(router: APIRouter, workers: Workers, *, change_token: str | None)
     @router.get("/tasks/{task_id}/runs/{run_id}/", dependencies=[Depends(checked_instance)])
     async def study_page() -> HTMLResponse:
         return HTMLResponse(assets.page("study.html", change_token=change_token))
-
-
-def _file(name: str, request: Request) -> Response:
-    found = assets.asset(name)
-    # The browser caches a file, and revalidates it.
-    headers = {"Cache-Control": "no-cache", "ETag": found.tag}
-    if found.tag in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers={**headers, "Vary": "Accept-Encoding"})
-    return packed(found.data, request, media_type=found.media_type, headers=headers)
 
 
 async def _with_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:

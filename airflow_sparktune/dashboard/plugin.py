@@ -1,4 +1,7 @@
-"""The Airflow plugin that adds the page to the UI: a tab for the task instance, a history for the task."""
+"""The Airflow plugin that adds the pages to the UI.
+
+They are a tab of the task instance, the history of the task, and all studies in the navigation.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +37,13 @@ class SparktuneViews(AirflowPlugin):
             "url_route": "tuning-history",
             "destination": "task",
         },
+        {
+            "name": "Tuning studies",
+            "href": "sparktune/",
+            "url_route": "tuning-studies",
+            "destination": "nav",
+            "category": "browse",
+        },
     ]
 
     @cached_property
@@ -46,9 +56,13 @@ def _app() -> FastAPI:
     from airflow_sparktune import connections
     from airflow_sparktune.dashboard.access import may_edit_task_instances, may_read_task_instances
     from airflow_sparktune.dashboard.app import create_app
+    from airflow_sparktune.dashboard.browse.rights import airflow_rights
     from airflow_sparktune.dashboard.storage_roots import StorageRoots
 
     connections.register()
     return create_app(
-        StorageRoots.configured(), guard=may_read_task_instances(), editor=may_edit_task_instances()
+        StorageRoots.configured(),
+        guard=may_read_task_instances(),
+        editor=may_edit_task_instances(),
+        rights=airflow_rights(),
     )

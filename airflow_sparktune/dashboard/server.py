@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from fastapi import FastAPI
@@ -32,6 +32,10 @@ class OneStudy:
     def title(self, key: TaskKey) -> str:  # noqa: ARG002
         """Return the study's address."""
         return self.address
+
+    def tasks(self, dag_ids: Collection[str]) -> Iterator[TaskKey]:  # noqa: ARG002
+        """Yield nothing: the page of one study has no browser."""
+        return iter(())
 
     def generations(self, key: TaskKey) -> Mapping[int, str]:  # noqa: ARG002
         """Return the study's address as generation 0."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import nlargest
 from pathlib import Path
@@ -47,6 +47,20 @@ class StorageRoots:
         """Return the title of a page about `key`."""
         index = f", map index {key.map_index}" if key.map_index >= 0 else ""
         return f"{key.dag_id}.{key.task_id}, {key.run_id}{index}"
+
+    def tasks(self, dag_ids: Collection[str]) -> Iterator[TaskKey]:
+        """Yield the tasks of these DAGs that have a folder, sorted by their ids.
+
+        The folders of the DAGs are computed from `dag_ids`; no file says which DAG a folder belongs to.
+        """
+        for dag_id in sorted(dag_ids):
+            found: set[str] = set()
+            for root in self.roots:
+                above = f"{root.rstrip('/')}/{part(dag_id)}"
+                found.update(open_storage(above).names("") if _inside(root, above) else ())
+            for name in sorted(found):
+                if _FOLDER.fullmatch(name):
+                    yield TaskKey(dag_id, name)
 
     def generations(self, key: TaskKey) -> Mapping[int, str]:
         """Return the addresses of a task instance's studies by generation, newest first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,6 +22,9 @@ class Catalogue(Protocol):
 
     def title(self, key: TaskKey) -> str:
         """Return the title of a page about `key`."""
+
+    def tasks(self, dag_ids: Collection[str]) -> Iterator[TaskKey]:
+        """Yield the tasks of these DAGs that have a folder of studies, sorted by their ids."""
 
     def generations(self, key: TaskKey) -> Mapping[int, str]:
         """Return the addresses of a task instance's studies by generation, newest first."""

@@ -9,6 +9,8 @@ from typing import Any
 from fastapi import Request, Response
 from pydantic import BaseModel
 
+from airflow_sparktune.dashboard.page import assets
+
 # A smaller response fits into one packet anyway.
 _SMALL = 1_400
 _LEVEL = 5
@@ -34,3 +36,13 @@ def packed(data: bytes, request: Request, **given: Any) -> Response:
         response.headers["Content-Encoding"] = "gzip"
     response.headers["Vary"] = "Accept-Encoding"
     return response
+
+
+def file_response(name: str, request: Request) -> Response:
+    """Return one of the pages' files, which must be in `assets.files()`."""
+    found = assets.asset(name)
+    # The browser caches a file, and revalidates it.
+    headers = {"Cache-Control": "no-cache", "ETag": found.tag}
+    if found.tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers={**headers, "Vary": "Accept-Encoding"})
+    return packed(found.data, request, media_type=found.media_type, headers=headers)

@@ -1,0 +1,1 @@
+"""The browser of all studies and champions, and the page that compares studies."""

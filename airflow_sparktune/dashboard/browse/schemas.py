@@ -1,0 +1,105 @@
+"""The schemas of the browser's rows."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from airflow_sparktune.dashboard.page.schemas import PagePhase
+
+
+class Reply(BaseModel):
+    """A line, or a part of one."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class DecisionCell(Reply):
+    """The decision of a retuning: its kind (`kept`, `replaced`, ...) and its reason in words."""
+
+    kind: str
+    text: str
+
+
+class RecentRow(Reply):
+    """A study in the curve of a task; `best` is None without a result."""
+
+    run_id: str
+    started: float | None
+    best: float | None
+    phase: PagePhase
+    decision: str | None
+
+
+class LastStudy(Reply):
+    """The newest study of a task; times are seconds since 1970.
+
+    `best` is a loss; with `maximize` it is the negative of the score with this name. `texts` are the lines of
+    the result that the log prints. `problem` is set if the study cannot be read.
+    """
+
+    run_id: str
+    map_index: int
+    generation: int
+    phase: PagePhase
+    best: float | None = None
+    maximize: str | None = None
+    decision: DecisionCell | None = None
+    started: float | None = None
+    ended: float | None = None
+    slot_hours: float | None = None
+    trials: int = 0
+    max_evals: int | None = None
+    texts: dict[str, str] = {}
+    note: str | None = None
+    problem: str | None = None
+
+
+class ChampionCell(Reply):
+    """The configuration in production: `entry` of the record put it there at `since`.
+
+    `by` is the run or the user that wrote the entry, `study` the run whose study found the params.
+    """
+
+    entry: int
+    kind: str
+    params: Any
+    loss: float | None
+    maximize: str | None
+    since: float
+    by: str | None
+    study: str | None
+
+
+class AttentionCell(Reply):
+    """Why a person should look at a task."""
+
+    kind: Literal["failed", "lost", "approval", "old", "kept"]
+    text: str
+
+
+class TaskRow(Reply):
+    """A task that tunes: one row for each map index and each segment that has studies.
+
+    `segment` is None for studies without one. `recent` has the newest studies, oldest first; `studies` is the
+    number of all that were found.
+    """
+
+    dag_id: str
+    task_id: str
+    map_index: int
+    segment: str | None
+    last: LastStudy
+    champion: ChampionCell | None = None
+    recent: list[RecentRow] = []
+    studies: int
+    attention: list[AttentionCell] = []
+
+
+class End(Reply):
+    """The last line: the number of tasks that are not shown, and why something is missing."""
+
+    end: Literal[True] = True
+    left_out: int = 0
+    problems: list[str] = []
