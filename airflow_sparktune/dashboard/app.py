@@ -10,13 +10,14 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from airflow_sparktune.dashboard.access import checked_dag, checked_instance, checked_task
-from airflow_sparktune.dashboard.browse.routes import add_browser, add_comparison, add_files
+from airflow_sparktune.dashboard.browse.routes import Browser, add_browser, add_comparison, add_files
 from airflow_sparktune.dashboard.changes import add_changes
 from airflow_sparktune.dashboard.login import Login
 from airflow_sparktune.dashboard.page import assets
 from airflow_sparktune.dashboard.page.masking import Mask, airflow_mask
 from airflow_sparktune.dashboard.routes import StudyRoutes
 from airflow_sparktune.dashboard.study_cache import StudyCache
+from airflow_sparktune.dashboard.study_list import StudyList
 from airflow_sparktune.dashboard.task_key import Catalogue
 from airflow_sparktune.dashboard.workers import Busy, Workers
 from airflow_sparktune.errors import StorageError
@@ -68,12 +69,13 @@ def create_app(
     cache = StudyCache() if cache is None else cache
     add_changes(router, catalogue, editor=editor, cache=cache, workers=workers)
     mask = mask or airflow_mask()
-    StudyRoutes(catalogue, mask=mask, cache=cache, workers=workers).add_to(router)
+    studies = StudyList()
+    StudyRoutes(catalogue, mask=mask, cache=cache, studies=studies, workers=workers).add_to(router)
     app.include_router(router)
     above = APIRouter(dependencies=[] if rights is None else [Depends(rights)])
     add_comparison(above, workers)
     if rights is not None:
-        add_browser(above, catalogue, rights=rights, workers=workers, mask=mask)
+        add_browser(above, Browser(catalogue, mask, studies), rights=rights)
     app.include_router(above)
     return app
 

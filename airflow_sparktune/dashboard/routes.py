@@ -25,6 +25,7 @@ from airflow_sparktune.dashboard.page.view import (
     trial_reply,
 )
 from airflow_sparktune.dashboard.study_cache import StudyCache
+from airflow_sparktune.dashboard.study_list import StudyList
 from airflow_sparktune.dashboard.task_key import Catalogue, TaskKey
 from airflow_sparktune.dashboard.workers import Workers
 from airflow_sparktune.study.address import part
@@ -47,13 +48,15 @@ _UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, Typ
 class StudyRoutes:
     """The routes; `cache` holds the studies that pages show."""
 
-    def __init__(self, catalogue: Catalogue, *, mask: Mask, cache: StudyCache, workers: Workers) -> None:
+    def __init__(
+        self, catalogue: Catalogue, *, mask: Mask, cache: StudyCache, studies: StudyList, workers: Workers
+    ) -> None:
         self._catalogue = catalogue
         self._mask = mask
         self._cache = cache
         self._workers = workers
         self._importances = Importances()
-        self._history = RunHistory(mask)
+        self._history = RunHistory(studies, mask)
 
     def add_to(self, router: APIRouter) -> None:
         """Add the routes to the router of a DAG."""

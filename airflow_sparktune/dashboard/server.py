@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
@@ -15,7 +15,11 @@ from airflow_sparktune.dashboard.login import PARAMETER, Login
 from airflow_sparktune.dashboard.page.masking import Mask
 from airflow_sparktune.dashboard.task_key import TaskKey
 from airflow_sparktune.study.address import folder_of
+from airflow_sparktune.study.journal.streams import FOLDER as ATTEMPTS
+from airflow_sparktune.study.listing.folder import TaskFolder
+from airflow_sparktune.study.listing.listed import Listed, mark_of
 from airflow_sparktune.study.record.champions import segments
+from airflow_sparktune.study.storage import open_storage
 
 HOST = "127.0.0.1"
 # The page's URL has the same form as in Airflow, so that both use the same page.
@@ -33,17 +37,23 @@ class OneStudy:
         """Return the study's address."""
         return self.address
 
-    def tasks(self, dag_ids: Collection[str]) -> Iterator[TaskKey]:  # noqa: ARG002
-        """Yield nothing: the page of one study has no browser."""
-        return iter(())
-
     def generations(self, key: TaskKey) -> Mapping[int, str]:  # noqa: ARG002
         """Return the study's address as generation 0."""
         return {0: self.address}
 
-    def runs(self, task: TaskKey, *, most: int) -> tuple[Sequence[TaskKey], int]:  # noqa: ARG002
-        """Return the only run."""
-        return (replace(task, run_id=RUN),), 0
+    def dags(self, dag_ids: Iterable[str]) -> list[str]:  # noqa: ARG002
+        """Return nothing: the page of one study has no browser."""
+        return []
+
+    def tasks(self, dag_id: str) -> Iterable[tuple[TaskKey, list[TaskFolder]]]:  # noqa: ARG002
+        """Return nothing, as `dags`."""
+        return []
+
+    def folders(self, task: TaskKey) -> list[TaskFolder]:  # noqa: ARG002
+        """Return a folder with the study as its only run."""
+        storage = open_storage(self.address)
+        mark = mark_of(f"{ATTEMPTS}/{path}" for path in storage.tree(ATTEMPTS))
+        return [TaskFolder(self.address, storage, [Listed("", RUN, -1, 0, mark)])]
 
     def record(self, task: TaskKey) -> str | None:  # noqa: ARG002
         """Return the folder that holds the study, if it has a record of champions."""

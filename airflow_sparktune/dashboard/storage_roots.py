@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from heapq import nlargest
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from airflow_sparktune.dashboard.task_key import TaskKey
-from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.address import part, study_address, task_folder
-from airflow_sparktune.study.generations import GENERATION, generations
+from airflow_sparktune.study.generations import generations
+from airflow_sparktune.study.listing.folder import TaskFolder
 from airflow_sparktune.study.record.champions import FOLDER as RECORD
 from airflow_sparktune.study.storage import open_storage
+from airflow_sparktune.study.storage.below import Below
 
 log = logging.getLogger(__name__)
 
-_MAP_INDEX = re.compile(r"[0-9]{1,9}")
 _FOLDER = re.compile(r"[A-Za-z0-9._-]+")
-_DATE = re.compile(r"\d{4}-\d\d-\d\dT.*")
 # If a task instance was cleared more often, the page offers only its newest studies.
 _MOST_GENERATIONS = 50
 
@@ -48,19 +48,36 @@ class StorageRoots:
         index = f", map index {key.map_index}" if key.map_index >= 0 else ""
         return f"{key.dag_id}.{key.task_id}, {key.run_id}{index}"
 
-    def tasks(self, dag_ids: Collection[str]) -> Iterator[TaskKey]:
-        """Yield the tasks of these DAGs that have a folder, sorted by their ids.
+    def dags(self, dag_ids: Iterable[str]) -> list[str]:
+        """Return those of the DAGs that have a folder, sorted.
 
-        The folders of the DAGs are computed from `dag_ids`; no file says which DAG a folder belongs to.
+        The folders are computed from `dag_ids`: no file says which DAG a folder belongs to.
         """
-        for dag_id in sorted(dag_ids):
-            found: set[str] = set()
-            for root in self.roots:
-                above = f"{root.rstrip('/')}/{part(dag_id)}"
-                found.update(open_storage(above).names("") if _inside(root, above) else ())
-            for name in sorted(found):
-                if _FOLDER.fullmatch(name):
-                    yield TaskKey(dag_id, name)
+        names = {name for root in self.roots for name in open_storage(root).names("")}
+        return sorted(dag_id for dag_id in dag_ids if part(dag_id) in names)
+
+    def tasks(self, dag_id: str) -> Iterator[tuple[TaskKey, list[TaskFolder]]]:
+        """Yield the tasks of a DAG that have a folder, by the names of the folders."""
+        found: dict[str, list[TaskFolder]] = defaultdict(list)
+        for root in self.roots:
+            storage, above = open_storage(root), part(dag_id)
+            paths = ((path.partition("/"), path) for path in storage.tree(above))
+            for name, group in groupby(paths, key=lambda item: item[0][0]):
+                below = [rest for (_, _, rest), _ in group]
+                address = f"{above}/{name}"
+                found[name].append(TaskFolder.listed(f"{root}/{address}", Below(storage, address), below))
+        for name, folders in sorted(found.items()):
+            if _FOLDER.fullmatch(name):
+                yield TaskKey(dag_id, name), folders
+
+    def folders(self, task: TaskKey) -> list[TaskFolder]:
+        """Return the task's folder of each root."""
+        folder = f"{part(task.dag_id)}/{part(task.task_id)}"
+        storages = [(root, open_storage(root)) for root in self.roots]
+        return [
+            TaskFolder.listed(f"{root}/{folder}", Below(storage, folder), storage.tree(folder))
+            for root, storage in storages
+        ]
 
     def generations(self, key: TaskKey) -> Mapping[int, str]:
         """Return the addresses of a task instance's studies by generation, newest first."""
@@ -72,21 +89,6 @@ class StorageRoots:
                 if found:
                     return found
         return {}
-
-    def runs(self, task: TaskKey, *, most: int) -> tuple[Sequence[TaskKey], int]:
-        """Return the newest task instances of a task that have studies, and the number of older runs.
-
-        A run is identified by the name of its folder. Only the newest `most` folders are listed.
-        """
-        folders: dict[str, str] = {}
-        for root in self.roots:
-            above = f"{root.rstrip('/')}/{part(task.dag_id)}/{part(task.task_id)}"
-            for run in open_storage(above).names("") if _inside(root, above) else ():
-                if run != RECORD:
-                    folders.setdefault(run, f"{above}/{run}")
-        newest = nlargest(most, folders, key=_by_date)
-        found = [key for run in newest for key in _instances(task, run, folders[run], most=most)]
-        return found, max(0, len(folders) - len(newest))
 
     def record(self, task: TaskKey) -> str | None:
         """Return the folder with the task's record of champions, or None if there is no record."""
@@ -109,27 +111,6 @@ class StorageRoots:
             "The folder in [sparktune] storage does not exist on the API server. The first tuning creates "
             "it; if tunings have run already, the API server and the workers must share it."
         )
-
-
-def _instances(task: TaskKey, run: str, folder: str, *, most: int) -> Iterable[TaskKey]:
-    if not _FOLDER.fullmatch(run):
-        return
-    try:
-        names = open_storage(folder).names("")
-    except StorageError:
-        yield replace(task, run_id=run)  # its row says that it cannot be read
-        return
-    if any(map(GENERATION.fullmatch, names)):
-        yield replace(task, run_id=run)
-    indices = sorted(int(name) for name in names if _MAP_INDEX.fullmatch(name))
-    for index in indices[:most]:
-        yield replace(task, run_id=run, map_index=index)
-
-
-def _by_date(run: str) -> tuple[str, str]:
-    """Return a sort key: the date at the end of Airflow's run ids, then the name."""
-    date = _DATE.search(run)
-    return (date[0] if date else "", run)
 
 
 def _inside(root: str, address: str) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
+
+from airflow_sparktune.study.listing.folder import TaskFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +25,17 @@ class Catalogue(Protocol):
     def title(self, key: TaskKey) -> str:
         """Return the title of a page about `key`."""
 
-    def tasks(self, dag_ids: Collection[str]) -> Iterator[TaskKey]:
-        """Yield the tasks of these DAGs that have a folder of studies, sorted by their ids."""
+    def dags(self, dag_ids: Iterable[str]) -> list[str]:
+        """Return those of the DAGs that have a folder, sorted."""
+
+    def tasks(self, dag_id: str) -> Iterable[tuple[TaskKey, list[TaskFolder]]]:
+        """Return the tasks of a DAG that have a folder, each as `folders` returns it."""
+
+    def folders(self, task: TaskKey) -> list[TaskFolder]:
+        """Return the folders with studies of a task; the first one with studies of a task instance wins."""
 
     def generations(self, key: TaskKey) -> Mapping[int, str]:
         """Return the addresses of a task instance's studies by generation, newest first."""
-
-    def runs(self, task: TaskKey, *, most: int) -> tuple[Sequence[TaskKey], int]:
-        """Return the newest task instances of a task that have studies, and the number of older runs."""
 
     def record(self, task: TaskKey) -> str | None:
         """Return the folder with the task's record of champions, or None if there is no record."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import Future
+from itertools import islice
 from queue import Full, Queue
 from threading import Lock, Thread
 from typing import Any, TypeVar
@@ -51,6 +52,30 @@ class Workers:
                 "many trials; the page asks again"
             )
         return waited.result()
+
+    async def each(
+        self, reads: Iterable[Callable[[], T]], *, at_once: int, deadline_s: float
+    ) -> AsyncIterator[T | Exception]:
+        """Yield the results as they come, or the errors in their place; Busy for a read without an answer.
+
+        At most `at_once` of the reads wait or run at a time, so that another request's reads come between.
+        """
+        left, running = iter(reads), set[asyncio.Task[T]]()
+        try:
+            while True:
+                for read in islice(left, at_once - len(running)):
+                    running.add(asyncio.create_task(self.run(read, deadline_s=deadline_s)))
+                if not running:
+                    return
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    try:
+                        yield task.result()
+                    except Exception as error:  # noqa: BLE001 - each read fails for itself
+                        yield error
+        finally:
+            for task in running:
+                task.cancel()
 
     def _start(self) -> None:
         # Not in the constructor, because a server may fork its workers after creating the application.

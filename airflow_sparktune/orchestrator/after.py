@@ -18,9 +18,11 @@ from airflow_sparktune.orchestrator.arguments import After
 from airflow_sparktune.orchestrator.production import announce
 from airflow_sparktune.orchestrator.task_study import champions_of
 from airflow_sparktune.study.airflow_task import read_task
+from airflow_sparktune.study.listing.folder import UNREADABLE, TaskFolder
 from airflow_sparktune.study.record.keep import Keep
 from airflow_sparktune.study.record.retention import find, removable, remove_all
 from airflow_sparktune.study.result import Summary, summary
+from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
 
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from airflow_sparktune.orchestrator.operator import SparkTuneOperator
 
 log = logging.getLogger(__name__)
+
+# A task spends this long on reading the studies that an earlier task has not packed.
+_PACK_S = 10.0
 
 
 def deliver(task: SparkTuneOperator, after: After, study: Study, context: Context) -> Any:
@@ -99,6 +104,22 @@ def remove_old_studies(ti: Any, task: str, keep: Keep, *, but: str) -> None:
         log.warning("an older study was not removed: %s", problem)
     if removed:
         log.info("removed %d studies that keep_studies does not keep, such as %s", len(removed), removed[0])
+
+
+def pack_rows(task: str) -> None:
+    """Write the pack of a task's folder, so that lists of studies need not read each journal.
+
+    Failures are logged and not raised, because a reader without a pack reads the journals.
+    """
+    end = time.monotonic() + _PACK_S
+    try:
+        storage = open_storage(task)
+        folder = TaskFolder.listed(task, storage, storage.tree(""))
+        folder.pack(enough=lambda: time.monotonic() >= end)
+    except UNREADABLE as error:
+        log.warning(
+            "the list of this task's studies was not written, so the browser reads each study: %s", error
+        )
 
 
 def _has_ended(ti: Any, address: str) -> bool:

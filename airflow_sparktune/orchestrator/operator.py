@@ -143,8 +143,9 @@ class SparkTuneOperator(SubmissionOperator):
 
         With `validate_only`, raises AirflowSkipException after all checks.
         """
-        from airflow_sparktune.orchestrator.after import deliver
+        from airflow_sparktune.orchestrator.after import deliver, pack_rows
         from airflow_sparktune.orchestrator.study_run import StudyRun
+        from airflow_sparktune.orchestrator.task_study import champions_of
 
         self._launcher, self._killed = None, False  # this object may serve more than one try
         try:
@@ -154,6 +155,9 @@ class SparkTuneOperator(SubmissionOperator):
             except IncumbentBroken as error:
                 notify(after.on_broken, context, tuning={"error": str(error)})
                 raise
+            finally:
+                if self.study_address is not None:
+                    pack_rows(champions_of(context, self.storage))
         except SparktuneError as error:
             if error.retryable:
                 raise

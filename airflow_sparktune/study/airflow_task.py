@@ -11,7 +11,7 @@ from airflow_sparktune.study.address import folder_of
 from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.journal.decode import decoded
 from airflow_sparktune.study.json_object import JsonObject, stored
-from airflow_sparktune.study.storage import open_storage
+from airflow_sparktune.study.storage import Storage, open_storage
 
 NAME = "airflow.json"
 
@@ -62,8 +62,13 @@ def write_task(address: str, task: AirflowTask) -> None:
 
 def read_task(address: str) -> AirflowTask | None:
     """Return the study's task, or None if no Airflow task has started the study. Raises StorageError."""
+    return task_in(open_storage(address), address)
+
+
+def task_in(storage: Storage, address: str) -> AirflowTask | None:
+    """Return the task of the study in a storage, as `read_task` does."""
     try:
-        return AirflowTask.from_json(decoded(open_storage(address).read(NAME)))
+        return AirflowTask.from_json(decoded(storage.read(NAME)))
     except FileNotFoundError:
         return None
     except ValueError as error:

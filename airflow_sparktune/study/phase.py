@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import ClassVar
 
+from airflow_sparktune.study.journal import shape
+from airflow_sparktune.study.json_object import JsonObject, stored
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import TrialOrigin
@@ -41,6 +45,44 @@ class Phase(StrEnum):
         return "lost, its driver died" if self is Phase.LOST else self.value
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulse(JsonObject):
+    """What the phase of a study depends on, besides the time.
+
+    `end` is the phase of a closed study. `last` is the time of the newest attempt's last event, None before
+    the first attempt; `handed_out` tells whether that attempt has started a trial.
+    """
+
+    WHAT: ClassVar[str] = "the pulse of a study"
+
+    end: Phase | None = stored(Phase, default=None)
+    last: float | None = stored(shape.moment, default=None)
+    handed_out: bool = stored(shape.truth, default=False)
+
+    @classmethod
+    def of(cls, study: Study) -> Pulse:
+        """Return the pulse of a study."""
+        if not study.attempts:
+            return cls()
+        attempt = study.attempts[-1]
+        handed_out = any(
+            trial.attempt >= attempt.number and trial.origin is not TrialOrigin.ADOPTED
+            for trial in study.trials.values()
+        )
+        return cls(end=_end_of(study), last=attempt.last, handed_out=handed_out)
+
+    def phase(self, *, now: float, task_state: str | None = None) -> Phase:
+        """Return the phase at `now`, as `phase_of` does."""
+        if self.end is not None:
+            return self.end
+        if self.last is None:
+            return Phase.WAITING
+        patience_s = SILENT_S if self.handed_out else SILENT_STARTING_S
+        if not -AHEAD_S <= now - self.last <= patience_s or task_state in _TASK_ENDED:
+            return Phase.LOST
+        return Phase.RUNNING if self.handed_out else Phase.STARTING
+
+
 def phase_of(study: Study, *, now: float, task_state: str | None = None) -> Phase:
     """Return the phase of `study` at `now`, in seconds since 1970.
 
@@ -48,22 +90,16 @@ def phase_of(study: Study, *, now: float, task_state: str | None = None) -> Phas
     much later. `task_state` is Airflow's state of the task instance, if known. A study that is not closed
     although its task has ended is lost, even if its driver wrote a moment ago.
     """
-    if study.closed is not None:
-        if study.closed.reason is StopReason.KILLED:
-            return Phase.KILLED
-        failed = study.closed.reason is StopReason.ERROR or study.closed.error is not None
-        return Phase.FAILED if failed else Phase.DONE
-    if not study.attempts:
-        return Phase.WAITING
-    attempt = study.attempts[-1]
-    handed_out = any(
-        trial.attempt >= attempt.number and trial.origin is not TrialOrigin.ADOPTED
-        for trial in study.trials.values()
-    )
-    patience_s = SILENT_S if handed_out else SILENT_STARTING_S
-    if not -AHEAD_S <= now - attempt.last <= patience_s or task_state in _TASK_ENDED:
-        return Phase.LOST
-    return Phase.RUNNING if handed_out else Phase.STARTING
+    return Pulse.of(study).phase(now=now, task_state=task_state)
+
+
+def _end_of(study: Study) -> Phase | None:
+    if study.closed is None:
+        return None
+    if study.closed.reason is StopReason.KILLED:
+        return Phase.KILLED
+    failed = study.closed.reason is StopReason.ERROR or study.closed.error is not None
+    return Phase.FAILED if failed else Phase.DONE
 
 
 def stage_of(study: Study) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from airflow_sparktune.errors import StorageError
+from airflow_sparktune.study.journal.events import Opened
 from airflow_sparktune.study.record.champions import Action, Champions
 from airflow_sparktune.study.storage import LocalStorage
+from airflow_sparktune.study.study import Study
 from tests.dashboard.helpers.pages import RUN, TASK
 from tests.dashboard.helpers.synthetic import Writer
 
@@ -97,15 +100,21 @@ def test_an_unreadable_folder_affects_only_its_row_of_the_history(
     task = tmp_path / "churn" / "tune"
     for segment in ("de", "fr"):
         Champions(str(task), segment).add(Action.FIRST, cause="r1", at=1.0, params={"x": 1}, reason="first")
-    closed_to_us = {task / "r2", Path(Champions(str(task), "fr").address)}
-    names = LocalStorage.names
+    closed_record = Path(Champions(str(task), "fr").address)
+    names, open_one = LocalStorage.names, os.open
 
     def refuse(storage: LocalStorage, folder: str) -> list[str]:
-        if storage._root / folder in closed_to_us:
+        if storage._root / folder == closed_record:
             raise StorageError("the study folder must be readable, got Permission denied")
         return names(storage, folder)
 
+    def refuse_to_open(path: Any, *given: Any, **named: Any) -> int:
+        if path == "r2":
+            raise PermissionError(13, "Permission denied", path)
+        return open_one(path, *given, **named)
+
     monkeypatch.setattr(LocalStorage, "names", refuse)
+    monkeypatch.setattr(os, "open", refuse_to_open)
 
     reply = client.get(f"{TASK}/history").json()
 
@@ -120,21 +129,19 @@ def test_an_unreadable_folder_affects_only_its_row_of_the_history(
 def test_a_damaged_run_affects_only_its_row_of_the_history(
     client: TestClient, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for run in ("r1", "r2"):
+    for run, max_evals in (("r1", 20), ("r2", 7)):
         writer = Writer(address.replace("/r1/", f"/{run}/"))
-        writer.open()
+        writer.open(max_evals=max_evals)
         writer.run(3)
         writer.close()
-    from airflow_sparktune.dashboard.page import history
+    apply = Study.apply
 
-    read = history.read_study
-
-    def one_fails(at: str) -> Any:
-        if "/r2/" in at:
+    def one_fails(study: Study, event: Any) -> None:
+        if isinstance(event, Opened) and event.spec.max_evals == 7:
             raise OverflowError("int too large to convert to float")
-        return read(at)
+        apply(study, event)
 
-    monkeypatch.setattr(history, "read_study", one_fails)
+    monkeypatch.setattr(Study, "apply", one_fails)
 
     rows = {row["run_id"]: row for row in client.get(f"{TASK}/history").json()["runs"]}
 

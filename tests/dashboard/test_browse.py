@@ -3,33 +3,68 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from fastapi.testclient import TestClient
 
+from airflow_sparktune.dashboard.browse import routes
+from airflow_sparktune.orchestrator.after import pack_rows
+from airflow_sparktune.study.airflow_task import AirflowTask, write_task
+from airflow_sparktune.study.record.champions import Action, Champions
+from airflow_sparktune.study.storage import LocalStorage
 from tests.dashboard.helpers.pages import Granted, client_of
+from tests.dashboard.helpers.serving import served
 from tests.dashboard.helpers.synthetic import Writer
 
+DAY_S = 86_400.0
 
-def tuning(root: Path, dag_id: str, run: str = "r1", *, trials: int = 3) -> None:
+
+def tuning(
+    root: Path,
+    dag_id: str,
+    run: str = "r1",
+    *,
+    trials: int = 3,
+    ago_s: float = 60,
+    close: str | None = "max_evals",
+    **opened: Any,
+) -> Writer:
     writer = Writer(str(root / dag_id / "tune" / run / "g0"))
-    writer.open(max_evals=trials)
+    writer.now = time.time() - ago_s
+    writer.open(max_evals=trials, **opened)
     writer.run(trials)
-    writer.close()
+    if close is not None:
+        writer.close(close)
+    return writer
 
 
-def rows_of(client: TestClient) -> list[dict[str, Any]]:
-    """Return the rows of the browser; checks that the last line ends the answer."""
-    answer = client.get("/studies")
+def lines_of(client: TestClient, **given: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return the rows, sorted, and the last line."""
+    answer = client.get("/studies", params=given)
     assert answer.headers["content-type"] == "application/x-ndjson"
     *rows, end = map(json.loads, answer.text.splitlines())
     assert end["end"]
-    return rows
+    return sorted(rows, key=lambda row: (row["dag_id"], row["segment"] or "", row["map_index"])), end
+
+
+def rows_of(client: TestClient, **given: int) -> list[dict[str, Any]]:
+    return lines_of(client, **given)[0]
+
+
+def add(root: Path, action: Action, *, days_ago: float, dag_id: str = "churn", **facts: Any) -> None:
+    champions = Champions(str(root / dag_id / "tune"), facts.pop("segment", None))
+    at = time.time() - days_ago * DAY_S
+    facts = {"params": {"x": 1}, "reason": f"{action.value} it", **facts}
+    champions.add(action, cause=f"{action} {days_ago}", at=at, **facts)
 
 
 def test_each_task_has_a_row_with_its_last_study(client: TestClient, tmp_path: Path) -> None:
-    tuning(tmp_path, "churn", "r1", trials=3)
+    tuning(tmp_path, "churn", "r1", trials=3, ago_s=100)
     tuning(tmp_path, "churn", "r2", trials=4)
     tuning(tmp_path, "fraud", trials=5)
 
@@ -41,6 +76,7 @@ def test_each_task_has_a_row_with_its_last_study(client: TestClient, tmp_path: P
     ]
     assert [(row["last"]["run_id"], row["last"]["trials"]) for row in rows] == [("r2", 4), ("r1", 5)]
     assert [study["run_id"] for study in rows[0]["recent"]] == ["r1", "r2"]
+    assert rows[0]["last"]["texts"]["best params"].startswith("lr=")
 
 
 def test_only_dags_whose_task_instances_the_user_may_read_are_shown(tmp_path: Path) -> None:
@@ -50,6 +86,179 @@ def test_only_dags_whose_task_instances_the_user_may_read_are_shown(tmp_path: Pa
     client = client_of(tmp_path, rights=lambda: Granted({"churn", "fraud"}, without_instances={"fraud"}))
 
     assert [row["dag_id"] for row in rows_of(client)] == ["churn"]
+
+
+def test_a_study_of_a_deleted_dag_is_not_shown(tmp_path: Path) -> None:
+    tuning(tmp_path, "deleted")
+
+    assert rows_of(client_of(tmp_path, rights=lambda: Granted({"churn"}))) == []
+
+
+def test_no_file_says_which_dag_a_folder_belongs_to(tmp_path: Path) -> None:
+    """A task that writes another DAG's id into its study stays in the rows of its own DAG, or in none."""
+    writer = tuning(tmp_path, "secret")
+    task = AirflowTask(dag_id="churn", task_id="tune", run_id="r1")
+    write_task(str(tmp_path / "secret" / "tune" / "r1" / "g0"), task)
+    pack_rows(str(tmp_path / "secret" / "tune"))
+
+    assert writer.stream.events
+    assert rows_of(client_of(tmp_path, rights=lambda: Granted({"churn"}))) == []
+
+
+def test_a_mapped_task_has_a_row_for_each_map_index(client: TestClient, tmp_path: Path) -> None:
+    for run in ("r1", "r2"):
+        for index in (0, 1):
+            tuning(tmp_path, "churn", f"{run}/{index}", trials=3 + index)
+
+    rows = rows_of(client)
+
+    assert [(row["map_index"], row["studies"], row["last"]["trials"]) for row in rows] == [
+        (0, 2, 3),
+        (1, 2, 4),
+    ]
+
+
+def test_a_segment_has_one_row_with_its_champion_whatever_its_map_index(
+    client: TestClient, tmp_path: Path
+) -> None:
+    tuning(tmp_path, "churn", "r1/0", segment="north", ago_s=100)
+    tuning(tmp_path, "churn", "r1/1", segment="south")
+    tuning(tmp_path, "churn", "r2/1", segment="north")
+    task = tmp_path / "churn" / "tune"
+    add(tmp_path, Action.FIRST, days_ago=1, segment="north", study=f"{task}/r1/0/g0", by="ada", loss=0.5)
+
+    rows = rows_of(client)
+
+    assert [(row["segment"], row["map_index"], row["studies"]) for row in rows] == [
+        ("north", 1, 2),
+        ("south", 1, 1),
+    ]
+    champion = rows[0]["champion"]
+    assert (champion["entry"], champion["kind"], champion["by"], champion["study"]) == (
+        1,
+        "first",
+        "ada",
+        "r1",
+    )
+    assert rows[1]["champion"] is None
+
+
+def test_what_needs_a_person_is_said(client: TestClient, tmp_path: Path) -> None:
+    tuning(tmp_path, "failed", close="error")
+    tuning(tmp_path, "lost", close=None, ago_s=3_600)
+    tuning(tmp_path, "runs", close=None)
+    for dag_id in ("approval", "old", "kept", "fine"):
+        tuning(tmp_path, dag_id)
+        add(tmp_path, Action.FIRST, days_ago=40, dag_id=dag_id)
+    add(tmp_path, Action.PROPOSED, days_ago=2, dag_id="approval", reason="better by 3 %")
+    for dag_id, times in (("approval", 1), ("kept", 8), ("fine", 7)):
+        for number in range(times):
+            add(tmp_path, Action.KEPT, days_ago=30 - number, dag_id=dag_id)
+    add(tmp_path, Action.PROPOSED, days_ago=1, dag_id="approval", reason="better by 4 %")
+
+    found = {
+        row["dag_id"]: {each["kind"]: each["text"] for each in row["attention"]} for row in rows_of(client)
+    }
+
+    assert {dag_id: list(kinds) for dag_id, kinds in found.items()} == {
+        "failed": ["failed"],
+        "lost": ["lost"],
+        "runs": [],
+        "approval": ["approval"],
+        "old": ["old"],
+        "kept": ["kept"],
+        "fine": [],
+    }
+    assert "better by 4 %" in found["approval"]["approval"]
+    assert "40 days" in found["old"]["old"]
+    assert "8 times" in found["kept"]["kept"]
+
+
+def test_how_long_is_too_long_is_in_the_address(client: TestClient, tmp_path: Path) -> None:
+    tuning(tmp_path, "churn")
+    add(tmp_path, Action.FIRST, days_ago=10)
+    add(tmp_path, Action.KEPT, days_ago=9)
+
+    (row,) = rows_of(client, old_days=8, kept=1)
+
+    assert [each["kind"] for each in row["attention"]] == ["old", "kept"]
+    assert client.get("/studies?old_days=0").status_code == 422
+
+
+def test_running_and_lost_are_told_by_the_time_and_not_by_the_pack(
+    client: TestClient, tmp_path: Path
+) -> None:
+    tuning(tmp_path, "lost", close=None, ago_s=3_600)
+    tuning(tmp_path, "runs", close=None)
+    for dag_id in ("lost", "runs"):
+        pack_rows(str(tmp_path / dag_id / "tune"))
+
+    rows = rows_of(client)
+
+    assert [row["last"]["phase"] for row in rows] == ["lost", "running"]
+    assert rows[0]["last"]["texts"]["state"] == "lost, its driver died"
+
+
+def test_a_task_whose_record_cannot_be_read_keeps_its_row(client: TestClient, tmp_path: Path) -> None:
+    tuning(tmp_path, "churn")
+    add(tmp_path, Action.FIRST, days_ago=1)
+    LocalStorage(tmp_path / "churn" / "tune").write("@champions/all/00000002.json", b"{")
+
+    rows, end = lines_of(client)
+
+    assert [(row["dag_id"], row["champion"]) for row in rows] == [("churn", None)]
+    assert "record of champions of churn.tune" in end["problems"][0]
+    assert str(tmp_path) not in json.dumps(end)
+
+
+@pytest.fixture
+def stuck(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Let reads of the journals of the DAG `slow` hang until the event is set."""
+    go_on = threading.Event()
+    read = LocalStorage.read
+
+    def hanging(self: LocalStorage, name: str) -> bytes:
+        if name.startswith("slow/") and name.endswith(".jsonl"):
+            go_on.wait(60)
+        return read(self, name)
+
+    monkeypatch.setattr(LocalStorage, "read", hanging)
+    yield go_on
+    go_on.set()
+
+
+def test_known_rows_come_first_and_a_slow_study_keeps_none_of_them(
+    tmp_path: Path, stuck: threading.Event
+) -> None:
+    import httpx
+
+    for dag_id in ("a", "slow", "z"):
+        tuning(tmp_path, dag_id)
+    for dag_id in ("a", "z"):
+        pack_rows(str(tmp_path / dag_id / "tune"))
+
+    with (
+        served(client_of(tmp_path).app) as url,  # type: ignore[arg-type]
+        httpx.stream("GET", f"{url}/studies", timeout=60) as answer,
+    ):
+        lines = answer.iter_lines()
+        assert {json.loads(next(lines))["dag_id"] for _ in range(2)} == {"a", "z"}
+        assert httpx.get(f"{url}/dags/a/tasks/tune/history", timeout=60).status_code == 200
+        stuck.set()
+        assert json.loads(next(lines))["dag_id"] == "slow"
+        assert json.loads(next(lines))["end"]
+
+
+def test_a_study_that_hangs_is_left_out_after_a_deadline(
+    tmp_path: Path, stuck: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routes, "_READ_S", 0.5)
+    tuning(tmp_path, "slow")
+
+    rows, end = lines_of(client_of(tmp_path))
+
+    assert (rows, end["left_out"]) == ([], 1)
+    assert "cannot be read now" in end["problems"][0]
 
 
 def test_the_pages_and_their_files_are_served(client: TestClient) -> None:

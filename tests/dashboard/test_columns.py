@@ -110,20 +110,21 @@ def test_the_history_reads_only_the_newest_runs(client: TestClient, tmp_path: Pa
     from airflow_sparktune.study.storage import LocalStorage
 
     for day in range(1, MOST_RUNS + 30):
-        (tmp_path / "churn" / "tune" / f"scheduled__2026-01-01T{day:06d}" / "g0").mkdir(parents=True)
-    listed: list[str] = []
-    names = LocalStorage.names
+        Writer(str(tmp_path / "churn" / "tune" / f"scheduled__2026-01-01T{day:06d}" / "g0")).open()
+    reads: list[str] = []
+    read = LocalStorage.read
 
-    def counted(self: LocalStorage, folder: str) -> list[str]:
-        listed.append(str(self._root))
-        return names(self, folder)
+    def counted(self: LocalStorage, name: str) -> bytes:
+        reads.append(name)
+        return read(self, name)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(LocalStorage, "names", counted)
+        patch.setattr(LocalStorage, "read", counted)
         reply = client.get("/dags/churn/tasks/tune/history").json()
 
     assert reply["left_out"] == 29
-    assert not [root for root in listed if "T000029" in root]
+    assert [name for name in reads if "T000030" in name]
+    assert not [name for name in reads if "T000029" in name]
     assert len(reply["runs"]) == MOST_RUNS
 
 

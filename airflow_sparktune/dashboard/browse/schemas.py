@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict
 
 from airflow_sparktune.dashboard.page.schemas import PagePhase
 
+AttentionKind = Literal["failed", "lost", "approval", "old", "kept"]
+
 
 class Reply(BaseModel):
     """A line, or a part of one."""
@@ -75,7 +77,7 @@ class ChampionCell(Reply):
 class AttentionCell(Reply):
     """Why a person should look at a task."""
 
-    kind: Literal["failed", "lost", "approval", "old", "kept"]
+    kind: AttentionKind
     text: str
 
 

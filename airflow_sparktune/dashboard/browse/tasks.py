@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from airflow_sparktune.dashboard.browse.attention import Patience, attention
 from airflow_sparktune.dashboard.browse.schemas import (
     ChampionCell,
     DecisionCell,
@@ -13,82 +16,153 @@ from airflow_sparktune.dashboard.browse.schemas import (
     RecentRow,
     TaskRow,
 )
-from airflow_sparktune.dashboard.page.history import RunHistory
-from airflow_sparktune.dashboard.page.schemas import RunRow
-from airflow_sparktune.dashboard.task_key import Catalogue, TaskKey
-from airflow_sparktune.study.record.champions import Champions
+from airflow_sparktune.dashboard.page.masking import Mask, setup_mask
+from airflow_sparktune.dashboard.study_list import Found
+from airflow_sparktune.dashboard.task_key import TaskKey
+from airflow_sparktune.errors import SparktuneError
+from airflow_sparktune.study.address import part
+from airflow_sparktune.study.formatting import params
+from airflow_sparktune.study.listing.folder import TaskFolder
+from airflow_sparktune.study.listing.listed import Listed
+from airflow_sparktune.study.listing.row import StudyRow
 from airflow_sparktune.study.record.entries import Entry
+
+log = logging.getLogger(__name__)
 
 MOST_RECENT = 20
 
+Study = tuple[Listed, StudyRow | None]
 
-def task_rows(catalogue: Catalogue, history: RunHistory, task: TaskKey) -> Iterator[TaskRow]:
-    """Yield the rows of a task: one for each segment, and one for each map index without a segment."""
-    series: dict[tuple[str | None, int], list[RunRow]] = defaultdict(list)
-    for row in history.of(catalogue, task).runs:
-        segment = row.summary.get("segment")
-        series[segment, -1 if segment else row.map_index].append(row)
-    root = catalogue.record(task)
-    for (segment, _), runs in sorted(series.items(), key=lambda item: (item[0][0] or "", item[0][1])):
-        entry = Champions(root, segment).current() if root is not None else None
-        yield TaskRow(
-            dag_id=task.dag_id,
-            task_id=task.task_id,
-            map_index=runs[0].map_index,
-            segment=segment,
-            last=_last(runs[0]),
-            champion=None if entry is None else _champion(entry),
-            recent=_recent(runs),
-            studies=len(runs),
+
+@dataclass(slots=True)
+class TaskRows:
+    """Builds the rows of tasks at the time `now`; describes in `problems` what cannot be shown."""
+
+    mask: Mask
+    entries: MutableMapping[str, Entry]
+    patience: Patience
+    now: float
+    problems: list[str] = field(default_factory=list)
+
+    def of(self, task: TaskKey, folders: Sequence[TaskFolder], found: Found) -> Iterator[TaskRow]:
+        """Yield the rows of a task: one for each segment, and one for each map index without a segment."""
+        series: dict[tuple[str | None, int], list[Study]] = defaultdict(list)
+        for listed, row in sorted(found.rows, key=self._started, reverse=True):
+            segment = row.summary["segment"] if row is not None else None
+            series[segment, listed.map_index if segment is None else -1].append((listed, row))
+        task_id = next((name for study in found.rows if (name := _task_id(study, task))), task.task_id)
+        record = next((folder for folder in folders if folder.records), None)
+        for (segment, _), studies in sorted(series.items(), key=lambda item: (item[0][0] or "", item[0][1])):
+            last = self._last(*studies[0])
+            entries = self._entries(task, record, segment)
+            champion = next((entry for entry in entries if entry.action.sets_champion), None)
+            yield TaskRow(
+                dag_id=task.dag_id,
+                task_id=task_id,
+                map_index=last.map_index,
+                segment=segment,
+                last=last,
+                champion=None if champion is None else self._champion(champion, task, found),
+                recent=[self._recent(*study) for study in reversed(studies[:MOST_RECENT])],
+                studies=len(studies),
+                attention=attention(last, entries, patience=self.patience, now=self.now),
+            )
+
+    def _started(self, study: Study) -> tuple[float, tuple[str, str, int]]:
+        """Return a sort key; a study that waits for its driver is the newest."""
+        listed, row = study
+        started = 0.0 if row is None else row.started or self.now
+        return started, listed.order
+
+    def _entries(self, task: TaskKey, record: TaskFolder | None, segment: str | None) -> list[Entry]:
+        champions = None if record is None else record.champions(segment, self.entries)
+        if champions is None:
+            return []
+        try:
+            return champions.since_champion()
+        except SparktuneError:
+            log.exception("The record of champions at %s cannot be read", champions.address)
+            name = f"{task.dag_id}.{task.task_id}" + ("" if segment is None else f", segment {segment}")
+            self.problems.append(
+                f"The record of champions of {name} cannot be read; the API server's log has the details."
+            )
+            return []
+
+    def _last(self, listed: Listed, row: StudyRow | None) -> LastStudy:
+        if row is None:
+            return LastStudy(
+                run_id=listed.run,
+                map_index=listed.map_index,
+                generation=listed.generation,
+                phase="none",
+                problem="This study cannot be read; the API server's log has the details.",
+            )
+        mask = setup_mask(self.mask, row.setup)
+        found, best = row.summary, mask({"params": row.summary["best_params"]})["params"]
+        phase = row.pulse.phase(now=self.now)
+        texts = mask(row.texts(phase, "none" if best is None else params(best)))
+        return LastStudy(
+            run_id=row.run_id(listed),
+            map_index=listed.map_index,
+            generation=listed.generation,
+            phase=phase,
+            best=found["best_loss"],
+            maximize=found["maximize"],
+            decision=_decision(found["decision"], texts),
+            started=row.started,
+            ended=_seconds(found["ended"]),
+            slot_hours=found["reserved_slot_hours"],
+            trials=found["trials"],
+            max_evals=found["max_evals"],
+            texts=texts,
+        )
+
+    def _recent(self, listed: Listed, row: StudyRow | None) -> RecentRow:
+        if row is None:
+            return RecentRow(run_id=listed.run, started=None, best=None, phase="none", decision=None)
+        return RecentRow(
+            run_id=row.run_id(listed),
+            started=row.started,
+            best=row.summary["best_loss"],
+            phase=row.pulse.phase(now=self.now),
+            decision=row.summary["decision"],
+        )
+
+    def _champion(self, entry: Entry, task: TaskKey, found: Found) -> ChampionCell:
+        return ChampionCell(
+            entry=entry.number,
+            kind=entry.action.value,
+            params=self.mask(entry.params),
+            loss=entry.loss,
+            maximize=entry.maximize,
+            since=entry.at,
+            by=entry.by,
+            study=_run_of(entry, task, found),
         )
 
 
-def _last(run: RunRow) -> LastStudy:
-    found = run.summary
-    return LastStudy(
-        run_id=run.run_id,
-        map_index=run.map_index,
-        generation=run.generation,
-        phase=run.phase,
-        best=found["best_loss"],
-        maximize=found["maximize"],
-        decision=_decision(run),
-        started=run.started,
-        ended=datetime.fromisoformat(found["ended"]).timestamp() if found["ended"] else None,
-        slot_hours=found["reserved_slot_hours"],
-        trials=found["trials"],
-        max_evals=found["max_evals"],
-        texts=run.texts,
-        problem=run.problem,
-    )
+def _decision(kind: str | None, texts: dict[str, str]) -> DecisionCell | None:
+    return None if kind is None else DecisionCell(kind=kind, text=texts.get("decision", kind))
 
 
-def _decision(run: RunRow) -> DecisionCell | None:
-    kind = run.summary["decision"]
-    return None if kind is None else DecisionCell(kind=kind, text=run.texts.get("decision", kind))
+def _seconds(text: str | None) -> float | None:
+    try:
+        return None if text is None else datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
-def _recent(runs: Sequence[RunRow]) -> list[RecentRow]:
-    return [
-        RecentRow(
-            run_id=run.run_id,
-            started=run.started,
-            best=run.summary["best_loss"],
-            phase=run.phase,
-            decision=run.summary["decision"],
-        )
-        for run in reversed(runs[:MOST_RECENT])
-    ]
+def _task_id(study: Study, task: TaskKey) -> str | None:
+    """Return the task's id that a study names, if the folder's name is a hash of that id."""
+    row = study[1]
+    named = row is not None and row.task is not None and part(row.task.task_id) == task.task_id
+    return row.task.task_id if named and row is not None and row.task is not None else None
 
 
-def _champion(entry: Entry) -> ChampionCell:
-    return ChampionCell(
-        entry=entry.number,
-        kind=entry.action.value,
-        params=entry.params,
-        loss=entry.loss,
-        maximize=entry.maximize,
-        since=entry.at,
-        by=entry.by,
-        study=entry.study,
-    )
+def _run_of(entry: Entry, task: TaskKey, found: Found) -> str | None:
+    """Return the id of the run whose study found the params of an entry, or the name of the run's folder."""
+    if entry.study is None:
+        return None
+    folder = entry.study.rpartition(f"/{part(task.dag_id)}/{task.task_id}/")[2].partition("/")[0]
+    ids = (row.run_id(listed) for listed, row in found.rows if row is not None and listed.run == folder)
+    return next(ids, folder)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Protocol
 
+from airflow_sparktune.study.listing.row import Setup
 from airflow_sparktune.study.study import Study
 
 HIDDEN = "***"
@@ -57,9 +58,12 @@ def study_mask(mask: Mask, study: Study) -> Mask:
 
     A traceback may contain the arguments of the failed call.
     """
-    if study.spec is None:
-        return mask
-    spec = {"objective_kwargs": study.spec.objective_kwargs, "space": study.spec.space}
+    return setup_mask(mask, Setup.of(study))
+
+
+def setup_mask(mask: Mask, setup: Setup) -> Mask:
+    """Return the mask for the studies with this setup, as `study_mask` does."""
+    spec = {"objective_kwargs": setup.objective_kwargs, "space": setup.space}
     secrets = sorted(set(_hidden(spec, mask(spec))), key=len, reverse=True)
     if not secrets:
         return mask

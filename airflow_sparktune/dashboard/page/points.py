@@ -8,6 +8,7 @@ from typing import Any
 from airflow_sparktune.dashboard.page.masking import Mask
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.json_values import flat
+from airflow_sparktune.study.listing.row import Setup
 from airflow_sparktune.study.result import Summary
 from airflow_sparktune.study.space import parse
 from airflow_sparktune.study.space.naming import Name, names
@@ -19,8 +20,13 @@ def named_dimensions(study: Study, mask: Mask) -> list[dict[str, Any]]:
 
     The names come from the masked space, because an option's name may be a secret.
     """
-    known = _names(study, mask)
-    return [_named(dimension, known.get(str(dimension["label"])), mask) for dimension in study.dimensions]
+    return dimensions_of(Setup.of(study), mask)
+
+
+def dimensions_of(setup: Setup, mask: Mask) -> list[dict[str, Any]]:
+    """Return the dimensions of the studies with this setup, as `named_dimensions` does."""
+    known = _names(setup, mask)
+    return [_named(dimension, known.get(str(dimension["label"])), mask) for dimension in setup.dimensions]
 
 
 def named_point(point: Mapping[str, Any], dimensions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -35,12 +41,19 @@ def named_point(point: Mapping[str, Any], dimensions: Sequence[Mapping[str, Any]
 
 def best_params(found: Summary, dimensions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the best params by readable name; by path if no trial of this study ran them."""
-    return named_point(found.best_point or {}, dimensions) or dict(flat(found.best_params or {}))
+    return best_by_name(found.best_point, found.best_params, dimensions)
 
 
-def _names(study: Study, mask: Mask) -> dict[str, Name]:
+def best_by_name(
+    point: Mapping[str, Any] | None, params: Any, dimensions: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return the best params, given as a point and as params, as `best_params` does."""
+    return named_point(point or {}, dimensions) or dict(flat(params or {}))
+
+
+def _names(setup: Setup, mask: Mask) -> dict[str, Name]:
     try:
-        return names(parse(mask(study.spec.space))) if study.spec else {}
+        return names(parse(mask(setup.space))) if setup.space is not None else {}
     except SpecError:  # the masked space may be invalid; then the dimensions' labels are used
         return {}
 

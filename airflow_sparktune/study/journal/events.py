@@ -61,7 +61,7 @@ class Prefix:
         return [self.stream, self.events]
 
 
-def _is_dimension(value: Any) -> bool:
+def is_dimension(value: Any) -> bool:
     """Accept a dimension as JSON (see study.space.dimensions)."""
     return (
         shape.group(value)
@@ -96,7 +96,7 @@ class Opened(Event):
     takes: tuple[Prefix, ...] = stored(Prefix, many=True, default=())
     spec: Spec = stored(Spec)
     seed: int = stored(shape.whole)
-    dimensions: tuple[Mapping[str, Any], ...] = stored(_is_dimension, many=True, default=(), required=True)
+    dimensions: tuple[Mapping[str, Any], ...] = stored(is_dimension, many=True, default=(), required=True)
     host: str | None = stored(shape.words, default=None)
     pid: int | None = stored(shape.whole, default=None)
     versions: Mapping[str, str] = stored(shape.texts, default=dict)

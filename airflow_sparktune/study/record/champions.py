@@ -47,16 +47,22 @@ class Champions:
 
     `root` is the folder of the task's studies. The list of entries is read again in each call, because the
     driver, a task and the shell may all write to the record. An entry never changes: `known` caches entries.
+    `storage` is that of the record's own folder, if it is open already.
     """
 
     def __init__(
-        self, root: str, segment: str | None = None, *, known: MutableMapping[str, Entry] | None = None
+        self,
+        root: str,
+        segment: str | None = None,
+        *,
+        known: MutableMapping[str, Entry] | None = None,
+        storage: Storage | None = None,
     ) -> None:
         self._known = {} if known is None else known
         self.root = root.rstrip("/")
         self.segment = segment
-        self.address = f"{self.root}/{FOLDER}/{_folder(segment)}"
-        self._storage: Storage = open_storage(self.address)
+        self.address = f"{self.root}/{FOLDER}/{record_folder(segment)}"
+        self._storage: Storage = open_storage(self.address) if storage is None else storage
 
     def current(self) -> Entry | None:
         """Return the entry whose params are in production, or None before the first.
@@ -65,6 +71,18 @@ class Champions:
         champion would be a silent rollback.
         """
         return self._champion(self._names())
+
+    def since_champion(self) -> list[Entry]:
+        """Return the champion's entry and those after it, newest first; all entries if there is no champion.
+
+        Raises RecordError as `current` does.
+        """
+        entries = []
+        for entry in map(self._read, reversed(self._names())):
+            entries.append(entry)
+            if entry.action.sets_champion:
+                break
+        return entries
 
     def previous(self, most: int = 1, *, but: str | None = None) -> list[Entry]:
         """Return the entries of the last studies with a result, newest first, except that of study `but`."""
@@ -207,7 +225,7 @@ def segments(root: str, unreadable: list[str] | None = None) -> list[str | None]
     root = root.rstrip("/")
     found: list[str | None] = []
     for folder in open_storage(f"{root}/{FOLDER}").names(""):
-        if folder == _folder(None):
+        if folder == record_folder(None):
             found.append(None)
             continue
         try:
@@ -226,15 +244,15 @@ def _segment_of(storage: Storage, folder: str) -> list[str | None]:
     for name in names:
         with suppress(ValueError, LookupError, TypeError, FileNotFoundError):
             segment = Entry.from_json(decoded(storage.read(name))).segment
-            if _folder(segment) == folder:
+            if record_folder(segment) == folder:
                 return [segment]
     if names:
         raise RecordError("a record of champions must have a readable entry, but all are torn")
     return []
 
 
-def _folder(segment: str | None) -> str:
-    """Return the folder of a segment's record; a file system may ignore case, so names differ without it."""
+def record_folder(segment: str | None) -> str:
+    """Return the name of a segment's folder; a file system may ignore case, so names differ without it."""
     if segment is None:
         return "all"
     name = part(segment)

@@ -22,11 +22,12 @@ from airflow_sparktune.study.storage.base import (
     warn_not_exclusive,
     writable,
 )
+from airflow_sparktune.study.storage.walk import FOLDER as _FOLDER
+from airflow_sparktune.study.storage.walk import TEMPORARY as _TEMPORARY
+from airflow_sparktune.study.storage.walk import files_below
 
-_TEMPORARY = ".tmp-"
 # A temporary file this old was left by a killed writer: writing one takes seconds at most.
 _ABANDONED_S = 600.0
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # O_NONBLOCK, because opening a FIFO for reading would wait for a writer.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 # The folder's group may read it, and new files in it belong to that group.
@@ -99,6 +100,20 @@ class LocalStorage:
                     return []
                 raise
         return sorted(name for name in found if not name.startswith(_TEMPORARY))
+
+    def tree(self, folder: str) -> list[str]:
+        """List the files in a folder and below it by their paths in it; follows no link.
+
+        A folder that cannot be listed is in the list itself, with a slash at its end.
+        """
+        with readable(self._root / folder):
+            try:
+                with self._folder(PurePosixPath(folder)) as opened:
+                    return list(files_below(opened))
+            except OSError as error:
+                if isinstance(error, (FileNotFoundError, NotADirectoryError)) or error.errno in _FOREIGN:
+                    return []
+                raise
 
     def remove(self, names: Sequence[str]) -> None:
         for path in map(PurePosixPath, names):

@@ -1,0 +1,135 @@
+"""The row of a study: what lists of many studies show of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from airflow_sparktune.errors import StorageError
+from airflow_sparktune.study.address import part
+from airflow_sparktune.study.airflow_task import AirflowTask, task_in
+from airflow_sparktune.study.journal import shape
+from airflow_sparktune.study.journal.events import is_dimension
+from airflow_sparktune.study.journal.follow import StudyFollower
+from airflow_sparktune.study.json_object import JsonObject, stored
+from airflow_sparktune.study.listing.listed import Listed, Mark
+from airflow_sparktune.study.phase import Phase, Pulse
+from airflow_sparktune.study.result import summary
+from airflow_sparktune.study.storage import Storage
+from airflow_sparktune.study.study import Study
+
+_PARAMS = "best params"
+# What the server itself reads of a summary; the rest goes to the page, which shows anything as text.
+_NEEDED: Mapping[str, shape.Fits] = {
+    "best_loss": shape.number, "best_point": shape.numbers, "decision": shape.text, "ended": shape.text,
+    "maximize": shape.text, "max_evals": shape.whole, "reserved_slot_hours": shape.number,
+    "segment": shape.text, "trials": shape.whole,
+}  # fmt: skip
+
+
+def _is_summary(value: Any) -> bool:
+    return (
+        shape.group(value)
+        and "best_params" in value
+        and all(
+            name in value and (value[name] is None or fits(value[name])) for name, fits in _NEEDED.items()
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup(JsonObject):
+    """What naming the params and masking the secrets of a study needs; most studies of a task share one."""
+
+    WHAT: ClassVar[str] = "the setup of a study"
+
+    space: Any = stored(shape.anything, default=None)
+    objective_kwargs: Mapping[str, Any] = stored(shape.group, default=dict)
+    dimensions: tuple[Mapping[str, Any], ...] = stored(is_dimension, many=True, default=())
+
+    @classmethod
+    def of(cls, study: Study) -> Setup:
+        """Return the setup of a study."""
+        spec = study.spec
+        if spec is None:
+            return cls()
+        return cls(space=spec.space, objective_kwargs=spec.objective_kwargs, dimensions=study.dimensions)
+
+    @classmethod
+    def once(cls, data: Any) -> Setup:
+        """Return the setup that `to_json` wrote, or `data` if it has been read already."""
+        return data if isinstance(data, Setup) else cls.from_json(data)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyRow(JsonObject):
+    """A study at a mark.
+
+    `summary` is `Summary.to_json`, without a traceback. `lines` are its texts without the best params, which
+    a reader masks first, and with an empty state, which depends on the time. `finished` counts towards
+    `max_evals`. `task` is what `airflow.json` says.
+    """
+
+    WHAT: ClassVar[str] = "the row of a study"
+
+    stream: str = stored(shape.text, default="")
+    events: int = stored(shape.whole, default=0)
+    pulse: Pulse = stored(Pulse, default=Pulse)
+    started: float | None = stored(shape.moment, default=None)
+    finished: int = stored(shape.whole, default=0)
+    summary: Mapping[str, Any] = stored(_is_summary)
+    lines: Mapping[str, str] = stored(shape.texts)
+    setup: Setup = stored(Setup, default=Setup, read=Setup.once)
+    task: AirflowTask | None = stored(AirflowTask, default=None)
+
+    @property
+    def mark(self) -> Mark | None:
+        """Return the mark of the study when it was read; None if no attempt had opened it."""
+        return Mark(self.stream, self.events) if self.stream else None
+
+    def run_id(self, listed: Listed) -> str:
+        """Return the id of the run: the name of its folder, unless that is a hash of the id in the row."""
+        named = self.task is not None and part(self.task.run_id) == listed.run
+        return self.task.run_id if self.task is not None and named else listed.run
+
+    def texts(self, phase: Phase, best_params: str) -> dict[str, str]:
+        """Return the lines of the result as `Summary.texts` does."""
+        state = {name: phase.text for name in ("state",) if name in self.lines}
+        return {**self.lines, **state, _PARAMS: best_params}
+
+
+def row_of(follower: StudyFollower, storage: Storage) -> StudyRow:
+    """Return the row of a study that was read from a storage."""
+    study, prefix = follower.study, follower.prefix
+    found = summary(study)
+    plain = found.to_json()
+    if found.error is not None:
+        plain["error"] = {name: value for name, value in found.error.items() if name != "traceback"}
+    lines = found.texts(state="")
+    del lines[_PARAMS]
+    return StudyRow(
+        stream=prefix[-1].stream if prefix else "",
+        events=prefix[-1].events if prefix else 0,
+        pulse=Pulse.of(study),
+        started=study.attempts[0].opened if study.attempts else None,
+        finished=study.finished,
+        summary=plain,
+        lines=lines,
+        setup=Setup.of(study),
+        task=_task(storage),
+    )
+
+
+def fingerprint(value: object) -> str:
+    """Return a short hash of a JSON value."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _task(storage: Storage) -> AirflowTask | None:
+    try:
+        return task_in(storage, "")
+    except StorageError:
+        return None
