@@ -17,10 +17,10 @@ import { showParallel } from "./parallel.js";
 import { Parameters } from "./parameters.js";
 import { follow, LiveSource, Lost, ReportSource } from "./source.js";
 import { showState } from "./state.js";
-import { TrialTable } from "./table.js";
 import { followTheme } from "./theme.js";
 import { showTimeline } from "./timeline.js";
 import { showTree } from "./tree.js";
+import { TrialTable } from "./trials.js";
 
 const query = new URLSearchParams(location.search);
 const inside = byId("report");

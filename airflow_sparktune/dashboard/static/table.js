@@ -1,172 +1,216 @@
-// The table of trials, with sorting, a filter by state, and search; a click on a row opens the trial's panel.
+// A table with search, sorting, a filter for each column, columns to choose, rows to select, and CSV.
+import { ColumnMenu } from "./column_menu.js";
+import { cellOf, compare, filterOf } from "./columns.js";
+import { csvOf, download, fileName } from "./csv.js";
 import { byId, el, reconcile } from "./dom.js";
-import { duration, number, SIGNS, STATE_WORDS, STATES, title, valueOf } from "./format.js";
+import { keptColumns } from "./table_view.js";
 
 const PAGE = 100;
+const FEWEST_COMPARED = 2;
+const MOST_COMPARED = 10;
 
-export class TrialTable {
-  // `open(number)` shows a trial's panel; `kept(trial)` is true if the filters accept it.
-  constructor({ open, kept }) {
-    this.open = open;
-    this.kept = kept;
-    this.model = null;
-    this.chosen = null; // the number of the trial in the panel
-    this.sort = { key: "number", down: true };
-    this.limit = PAGE;
-    this.rows = new Map(); // trial's number -> { trial, best, chosen, node }
+export class Table {
+  // The table fills `section`, which has a heading in a `.bar`. `noun` is what a row is, `keyOf(row)` its unique name.
+  // Optional: `open(row)` for a click on a row; `classes(row)` of a row; `file()`, the words of the CSV file's
+  // name; `filters`: search and filters; `kept(row)`, a filter of the page's own; `memory`, which keeps the view;
+  // `sort` at first; `compareAddress(rows)`, the page that compares selected rows; `changed(view)`.
+  constructor(section, { name, noun, keyOf, filters = true, sort = "", memory = keptColumns(name), ...options }) {
+    Object.assign(this, { name, noun, keyOf, filters, memory, file: () => [name], ...options });
+    this.view = { ...memory.read() };
+    this.view.sort ||= sort;
+    this.rows = [];
     this.columns = [];
-    this.stateBox = el("select", { "aria-label": "Show trials of state" }, el("option", { value: "" }, "all states"));
-    this.stateBox.append(...STATES.map((state) => el("option", { value: state }, STATE_WORDS[state])));
-    const search = { type: "search", placeholder: "search values, failures", "aria-label": "Search trials" };
-    this.searchBox = el("input", search);
-    for (const box of [this.stateBox, this.searchBox]) box.addEventListener("input", () => this.restart());
-    byId("table-controls").append(this.stateBox, this.searchBox);
-    byId("more").addEventListener("click", () => {
-      this.limit += PAGE * 5;
-      this.show(this.model);
-    });
-  }
-
-  restart() {
     this.limit = PAGE;
-    this.show(this.model);
+    this.selected = new Map(); // key -> row
+    this.nodes = new WeakMap(); // row -> { classes, node }
+    this.texts = new WeakMap(); // row -> the text that is searched
+    this.build(section);
   }
 
-  choose(trialNumber) {
-    this.chosen = trialNumber;
-    this.show(this.model);
+  build(section) {
+    const title = section.querySelector("h2");
+    title.id ||= `${this.name}-title`;
+    this.searchBox = el("input", { type: "search", placeholder: "search", "aria-label": `Search ${this.noun}s` });
+    this.searchBox.value = this.view.search;
+    this.searchBox.addEventListener("input", () => this.restart({ search: this.searchBox.value }));
+    this.menu = new ColumnMenu((key, chosen) => this.choose(key, chosen));
+    const csv = el("button", { type: "button", onclick: () => this.download() }, "CSV");
+    csv.setAttribute("aria-label", `Download the ${this.noun}s as CSV`);
+    this.compareLink = el("a", { class: "button", hidden: true }, "Compare");
+    this.controls = el("div", { class: "controls" }, this.filters && this.searchBox, this.compareLink, this.menu.node, csv);
+    title.parentElement.append(this.controls);
+    this.table = el("table", { id: this.name }, el("thead"), el("tbody"));
+    this.more = el("button", { type: "button", onclick: () => this.grow() }, "Show more");
+    this.words = el("p", { id: `${this.name}-text`, class: "quiet", role: "status" });
+    const region = { class: "scroll tall", tabindex: "0", role: "region", "aria-labelledby": title.id };
+    section.append(this.words, el("div", region, this.table), this.more);
   }
 
-  show(model) {
-    if (!model) return;
-    if (model.stream !== this.stream) this.rows.clear();
-    this.stream = model.stream;
-    this.model = model;
+  // Show these rows, in their order unless the reader sorts them. `note` is said after their number.
+  show(rows, columns, note = "") {
+    this.rows = rows;
+    this.note = note;
+    this.use(columns);
+    for (const row of rows) if (this.selected.has(this.keyOf(row))) this.selected.set(this.keyOf(row), row);
+    this.refresh();
+  }
+
+  restart(change = {}) {
+    Object.assign(this.view, change);
+    this.limit = PAGE;
+    this.memory.write(this.view);
+    this.refresh();
+    this.changed?.(this.view);
+  }
+
+  // Show another view, such as that of a link or of a shortcut.
+  apply(change) {
+    Object.assign(this.view, change);
+    this.searchBox.value = this.view.search;
     this.head();
-    const found = this.ordered(model.ordered.filter((trial) => this.matches(trial)));
+    this.restart();
+  }
+
+  grow() {
+    this.limit += PAGE * 5;
+    this.refresh();
+  }
+
+  get shownColumns() {
+    return this.columns.filter((each) => this.isShown(each));
+  }
+
+  isShown({ key, off }) {
+    return off ? this.view.show.includes(key) : !this.view.hide.includes(key);
+  }
+
+  choose(key, chosen) {
+    const others = (keys) => keys.filter((each) => each !== key);
+    const off = Boolean(this.columns.find((each) => each.key === key).off);
+    const { show, hide } = this.view;
+    this.view.show = off && chosen ? [...show, key] : others(show);
+    this.view.hide = off || chosen ? others(hide) : [...hide, key];
+    this.head();
+    this.restart();
+  }
+
+  use(columns) {
+    const signature = JSON.stringify(columns);
+    if (signature === this.signature) return;
+    this.signature = signature;
+    this.columns = columns;
+    this.menu.offer(columns.filter((each) => each.value), (key) => this.isShown(columns.find((each) => each.key === key)));
+    this.head();
+  }
+
+  refresh() {
+    const found = this.found();
     const shown = found.slice(0, this.limit);
-    reconcile(byId("trials").tBodies[0], shown.map((trial) => this.row(trial)));
-    byId("more").hidden = found.length <= shown.length;
-    byId("table-text").textContent = this.words(found.length, shown.length);
+    const body = this.table.tBodies[0];
+    const focused = body.contains(document.activeElement) ? document.activeElement : null;
+    reconcile(body, shown.map((row) => this.node(row)));
+    if (focused && !focused.isConnected) this.refocus(body, focused);
+    for (const cell of this.table.querySelectorAll("th[data-column]")) this.markSorted(cell);
+    this.more.hidden = found.length <= shown.length;
+    const listed = this.more.hidden ? "" : `, the first ${shown.length} are listed`;
+    const words = `${found.length} of ${this.rows.length} ${this.noun}s${listed}${this.note}`;
+    if (this.words.textContent !== words) this.words.textContent = words;
+    this.showSelected();
   }
 
-  words(found, shown) {
-    const { trials, sampledFrom } = this.model;
-    const listed = found > shown ? `, the first ${shown} are listed` : "";
-    const sampled = sampledFrom
-      ? `. This is a sample of ${sampledFrom} trials: new bests, failures, the newest, and evenly spaced others; ` +
-        "`sparktune show --json` prints all"
-      : "";
-    return `${found} of ${trials.size} trials${listed}${sampled}`;
+  // The rows that the filters keep, sorted.
+  found() {
+    const wanted = this.view.search.trim().toLowerCase();
+    const tests = this.columns.flatMap((each) => (this.view.filters[each.key] ? [filterOf(each, this.view.filters[each.key])] : []));
+    if (this.kept) tests.push(this.kept);
+    if (wanted) tests.push((row) => this.textOf(row).includes(wanted));
+    const found = this.rows.filter((row) => tests.every((test) => test(row)));
+    const down = this.view.sort.startsWith("-");
+    const sorted = this.columns.find(({ key }) => key === this.view.sort.slice(down ? 1 : 0));
+    return sorted ? found.sort((one, other) => compare(sorted, down, one, other)) : found;
   }
 
-  matches(trial) {
-    if (this.stateBox.value && trial.state !== this.stateBox.value) return false;
-    if (!this.kept(trial)) return false;
-    const wanted = this.searchBox.value.trim().toLowerCase();
-    if (!wanted) return true;
-    return this.columns.some((column) => String(column.text(trial)).toLowerCase().includes(wanted));
-  }
-
-  ordered(trials) {
-    const column = this.columns.find(({ key }) => key === this.sort.key) ?? this.columns[0];
-    const sign = this.sort.down ? -1 : 1;
-    return trials.sort((one, other) => {
-      const [left, right] = [column.value(one), column.value(other)];
-      if (left === right) return other.number - one.number;
-      // Trials without a value are last in both directions.
-      if (left === null) return 1;
-      if (right === null) return -1;
-      return left < right ? -sign : sign;
-    });
+  textOf(row) {
+    if (!this.texts.has(row)) this.texts.set(row, this.columns.map((each) => each.text(row)).join("\n").toLowerCase());
+    return this.texts.get(row);
   }
 
   head() {
-    const { dimensions, metrics, metric, reply, ordered } = this.model;
-    const some = { failures: ordered.some((trial) => trial.failure), attempts: reply.attempts.length > 1 };
-    some.origins = ordered.some((trial) => trial.origin);
-    const signature = JSON.stringify([dimensions, metrics, metric, some, this.sort]);
-    if (signature === this.signature) return;
-    this.signature = signature;
-    this.columns = columnsOf(dimensions, metrics, metric, some);
-    this.rows.clear();
-    const focused = document.activeElement?.dataset?.column;
-    const cells = this.columns.map((column) => this.headCell(column));
-    byId("trials").tHead.replaceChildren(el("tr", {}, ...cells));
-    cells.find((cell) => cell.firstChild.dataset.column === focused)?.firstChild.focus();
+    this.nodes = new WeakMap();
+    this.texts = new WeakMap();
+    const focused = document.activeElement?.dataset?.focus;
+    const shown = this.shownColumns;
+    const lead = this.compareAddress ? [el("td", {})] : [];
+    const rows = [el("tr", {}, ...lead, ...shown.map((each) => this.headCell(each)))];
+    if (this.filters) rows.push(el("tr", { class: "filters" }, ...lead.map((each) => each.cloneNode()), ...shown.map((each) => this.filterCell(each))));
+    this.table.tHead.replaceChildren(...rows);
+    if (focused) this.table.tHead.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus();
   }
 
-  headCell(column) {
-    const sorted = column.key === this.sort.key;
-    const order = this.sort.down ? "descending" : "ascending";
-    const arrow = sorted ? (this.sort.down ? " ↓" : " ↑") : "";
-    const properties = { type: "button", class: "plain", "data-column": column.key };
-    const button = el("button", properties, column.title, arrow);
-    button.addEventListener("click", () => {
-      this.sort = { key: column.key, down: sorted ? !this.sort.down : false };
-      this.restart();
-    });
-    return el("th", { scope: "col", "aria-sort": sorted ? order : "none" }, button);
+  headCell({ key, title, value }) {
+    if (!value) return el("td", {});
+    const button = el("button", { type: "button", class: "plain", "data-focus": `sort ${key}` }, title, el("span", { "aria-hidden": "true" }));
+    button.addEventListener("click", () => this.restart({ sort: this.view.sort === key ? `-${key}` : key }));
+    return el("th", { scope: "col", "data-column": key }, button);
   }
 
-  row(trial) {
-    const best = trial.number === this.model.reply.summary?.best_number;
-    const chosen = trial.number === this.chosen;
-    const known = this.rows.get(trial.number);
-    if (known && known.trial === trial && known.best === best && known.chosen === chosen) return known.node;
-    const button = el("button", { type: "button", class: "plain", "aria-label": `Trial ${trial.number}` });
-    button.setAttribute("aria-expanded", String(chosen));
-    button.append(String(trial.number));
-    const cells = this.columns.slice(1).map((column) => column.cell(trial, best));
-    const classes = [best && "best", chosen && "chosen"].filter(Boolean).join(" ") || null;
-    const node = el("tr", { class: classes, "data-trial": trial.number }, el("td", {}, button), ...cells);
-    node.addEventListener("click", () => this.open(trial.number));
-    this.rows.set(trial.number, { trial, best, chosen, node });
-    if (known?.node.contains(document.activeElement)) setTimeout(() => button.focus());
+  markSorted(cell) {
+    const { column } = cell.dataset;
+    const order = { [column]: "ascending", [`-${column}`]: "descending" }[this.view.sort] ?? "none";
+    cell.setAttribute("aria-sort", order);
+    cell.querySelector("span").textContent = { ascending: " ↑", descending: " ↓", none: "" }[order];
+  }
+
+  filterCell(each) {
+    if (!each.value) return el("td", {});
+    const label = { "aria-label": `Filter ${each.title}`, "data-focus": `filter ${each.key}` };
+    const hint = { number: "> 0.5", date: "< 7d" }[each.kind] ?? "";
+    const options = each.choices?.map((text) => el("option", { value: text }, text)) ?? [];
+    const box = each.choices ? el("select", label, el("option", { value: "" }, "all"), ...options) : el("input", { ...label, type: "search", placeholder: hint });
+    box.value = this.view.filters[each.key] ?? "";
+    box.addEventListener("input", () => this.restart({ filters: { ...this.view.filters, [each.key]: box.value } }));
+    return el("td", {}, box);
+  }
+
+  node(row) {
+    const classes = this.classes?.(row) || null;
+    const known = this.nodes.get(row);
+    if (known && known.classes === classes) return known.node;
+    const cells = this.shownColumns.map((each) => cellOf(each, row));
+    const node = el("tr", { class: classes, [`data-${this.noun}`]: this.keyOf(row) }, this.compareAddress && this.checkCell(row), ...cells);
+    if (this.open) node.addEventListener("click", (event) => event.target.closest("a, input, label") || this.open(row));
+    this.nodes.set(row, { classes, node });
     return node;
   }
-}
 
-function columnsOf(dimensions, metrics, metric, some) {
-  const plainCell = (text, wide) => (trial) => {
-    const words = String(text(trial));
-    return el("td", { class: wide ? "text" : null, title: wide && words.length > 24 ? words : null }, words);
-  };
-  const columns = [
-    { key: "number", title: "Trial", value: (trial) => trial.number, text: (trial) => trial.number },
-    { key: "state", title: "State", value: (trial) => trial.state, text: (trial) => STATE_WORDS[trial.state], cell: stateCell },
-    { key: "loss", title: title(metric.name), value: (trial) => trial.value, text: (trial) => blank(trial.value) },
-    ...metrics.map((name) => ({
-      key: `metric ${name}`,
-      title: name,
-      value: (trial) => trial.metrics[name] ?? null,
-      text: (trial) => blank(trial.metrics[name]),
-    })),
-    { key: "run", title: "Run time", value: seconds, text: (trial) => (trial.state === "running" ? "" : duration(seconds(trial))) },
-    ...dimensions.map((dimension, index) => ({
-      key: `point ${index}`,
-      title: dimension.path,
-      value: (trial) => trial.point[index] ?? null,
-      text: (trial) => valueOf(dimension, trial.point[index]),
-      wide: Boolean(dimension.options),
-    })),
-  ];
-  const text = (field) => ({ value: (trial) => trial[field], text: (trial) => trial[field] ?? "" });
-  if (some.failures) columns.push({ key: "failure", title: "Failure", wide: true, ...text("failure") });
-  if (some.origins) columns.push({ key: "origin", title: "Origin", value: (trial) => trial.origin || null, text: (trial) => trial.origin });
-  if (some.attempts) columns.push({ key: "attempt", title: "Attempt", ...text("attempt") });
-  return columns.map((column) => ({ cell: plainCell(column.text, column.wide), ...column }));
-}
+  // The same control in the new node of the row that had the focus.
+  refocus(body, focused) {
+    const { dataset } = focused.closest("tr");
+    const row = body.querySelector(`tr[data-${this.noun}="${CSS.escape(dataset[this.noun])}"]`);
+    row?.querySelector("a, button, input")?.focus();
+  }
 
-function stateCell(trial, best) {
-  const name = `${SIGNS[trial.state]} ${STATE_WORDS[trial.state]}${best ? ", best" : ""}`;
-  return el("td", {}, el("span", { class: `state ${trial.state}` }, name));
-}
+  checkCell(row) {
+    const box = el("input", { type: "checkbox", "aria-label": `Select ${this.noun} ${this.keyOf(row)}`, checked: this.selected.has(this.keyOf(row)) });
+    box.addEventListener("change", () => {
+      if (box.checked) this.selected.set(this.keyOf(row), row);
+      else this.selected.delete(this.keyOf(row));
+      this.showSelected();
+    });
+    return el("td", {}, box);
+  }
 
-function blank(value) {
-  return value === null || value === undefined ? "" : number(value);
-}
+  showSelected() {
+    const count = this.selected.size;
+    this.compareLink.hidden = !count;
+    if (!count) return;
+    const possible = count >= FEWEST_COMPARED && count <= MOST_COMPARED;
+    this.compareLink.textContent = possible ? `Compare ${count}` : `Compare (select ${FEWEST_COMPARED} to ${MOST_COMPARED})`;
+    if (possible) this.compareLink.href = this.compareAddress([...this.selected.values()]);
+    else this.compareLink.removeAttribute("href");
+  }
 
-function seconds(trial) {
-  return trial.run_s ?? (trial.end === null || trial.start === null ? null : trial.end - trial.start);
+  download() {
+    download(fileName(this.file(), "csv"), csvOf(this.shownColumns.filter((each) => each.value), this.found()));
+  }
 }

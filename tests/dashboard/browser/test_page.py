@@ -120,11 +120,11 @@ def test_the_table_sorts_filters_and_searches(page: Page, site: str, address: st
     page.get_by_role("button", name="Loss").click()
     expect(rows.first).to_contain_text("best")
     expect(page.locator("#trials th", has_text="Loss")).to_have_attribute("aria-sort", "ascending")
-    page.get_by_label("Show trials of state").select_option("failed")
-    expect(page.locator("#table-text")).to_have_text("4 of 40 trials")
-    page.get_by_label("Show trials of state").select_option("")
+    page.get_by_label("Filter State").select_option("failed")
+    expect(page.locator("#trials-text")).to_have_text("4 of 40 trials")
+    page.get_by_label("Filter State").select_option("")
     page.get_by_label("Search trials").fill("dart")
-    expect(page.locator("#table-text")).to_have_text(re.compile(r"^\d\d? of 40 trials$"))
+    expect(page.locator("#trials-text")).to_have_text(re.compile(r"^\d\d? of 40 trials$"))
     expect(rows.first).to_contain_text("dart")
 
 
@@ -180,9 +180,9 @@ def test_a_box_over_an_axis_filters_the_table(page: Page, site: str, address: st
     page.mouse.up()
 
     expect(page.locator("#chips")).to_contain_text("depth: ")
-    expect(page.locator("#table-text")).to_have_text("28 of 40 trials")
+    expect(page.locator("#trials-text")).to_have_text("28 of 40 trials")
     page.locator("#chips button").click()
-    expect(page.locator("#table-text")).to_have_text("40 of 40 trials")
+    expect(page.locator("#trials-text")).to_have_text("40 of 40 trials")
 
 
 def test_a_filter_can_be_filled_in_instead(page: Page, site: str, address: str) -> None:

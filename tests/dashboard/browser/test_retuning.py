@@ -77,7 +77,7 @@ def test_the_table_shows_the_origin_of_each_trial(page: Page, site: str, weeks: 
     page.goto(f"{site}{TASK}/runs/w2/")
     expect(page.locator("#decision")).to_contain_text("Kept")
 
-    search = page.get_by_role("searchbox")
+    search = page.get_by_label("Search trials")
     search.fill("repeat 1 of trial 0")
     row = page.locator("#trials tbody tr")
     expect(row).to_have_count(1)

@@ -1,0 +1,55 @@
+// What a reader has chosen in a table: search, sort, filters, columns. It is kept in the browser or in the address.
+
+// `filters` has a text for each column with a filter; `show` and `hide` have the columns that differ from the default.
+export function emptyView() {
+  return { search: "", sort: "", filters: {}, show: [], hide: [] };
+}
+
+// Keeps the columns of the table with this name in the browser.
+export function keptColumns(name) {
+  const key = `sparktune columns ${name}`;
+  return {
+    read() {
+      const { show, hide } = stored(key);
+      return { ...emptyView(), show: show ?? [], hide: hide ?? [] };
+    },
+    write({ show, hide }) {
+      try {
+        localStorage.setItem(key, JSON.stringify({ show, hide }));
+      } catch {
+        // Storage is disabled; the choice holds until the page is closed.
+      }
+    },
+  };
+}
+
+function stored(key) {
+  try {
+    return JSON.parse(localStorage.getItem(key)) ?? {};
+  } catch {
+    return {}; // storage is disabled, or another program has written there
+  }
+}
+
+// Keeps all of the view in the page's query, so that a link shows the same. An address without columns has the kept ones.
+export function viewInAddress(name) {
+  const columns = keptColumns(name);
+  return {
+    read() {
+      const { q, sort, show, hide, ...filters } = Object.fromEntries(new URLSearchParams(location.search));
+      const kept = show === undefined && hide === undefined ? columns.read() : { show: listOf(show), hide: listOf(hide) };
+      return { search: q ?? "", sort: sort ?? "", filters, show: kept.show, hide: kept.hide };
+    },
+    write(view) {
+      columns.write(view);
+      const parameters = new URLSearchParams({ q: view.search, sort: view.sort, ...view.filters });
+      for (const part of ["show", "hide"]) parameters.set(part, view[part].join(","));
+      for (const [key, text] of [...parameters]) if (!text) parameters.delete(key);
+      history.replaceState(null, "", parameters.size ? `?${parameters}` : location.pathname);
+    },
+  };
+}
+
+function listOf(text) {
+  return (text ?? "").split(",").filter(Boolean);
+}
