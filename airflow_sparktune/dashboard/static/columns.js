@@ -8,7 +8,7 @@ const collator = new Intl.Collator(undefined, { numeric: true });
 
 // A column has a `key`, a `title` and a `value(row)`, which is compared, and null where the row has none. Optional:
 // `kind` ("text", "number", or "date" in seconds since 1970), `text(row)` as it is shown, searched and put into a CSV
-// file, `cell(row)` as content of the cell, `choices` for the filter, `unit` for the CSV file, `off` for a column that
+// file, `cell(row)` as content of the cell, `choices` for the filter (the text is one of them, or several with a comma), `unit` for the CSV file, `off` for a column that
 // only some people need, `wide` for long texts. One without a `value` has controls only.
 export function column({ kind = "text", ...given }) {
   const shown = { text: (value) => value ?? "", number: (value) => (value === null ? "" : number(value)), date: (value) => (value === null ? "" : moment(value)) };
@@ -34,12 +34,13 @@ export function compare(column, down, one, other) {
   return sign * collator.compare(left, right);
 }
 
-// Returns a function that is true for the rows that the filter's text keeps.
-//   choices: the text itself. Numbers: `> 0.5`, `<= 3`, `1..5`. Dates: `> 2026-11-01`, `< 7d` (younger than 7 days).
-//   Everything else: a part of what the cell shows.
+// Returns a function that is true for the rows that the filter's text keeps: `*` for those with a value, a choice as it
+// is, `> 0.5`, `<= 3` or `1..5` for numbers, `> 2026-11-01` or `< 7d` (younger than 7 days) for dates, and everywhere
+// else a part of what the cell shows.
 export function filterOf(column, text, now = Date.now() / 1000) {
   const wanted = text.trim().toLowerCase();
-  if (column.choices) return (row) => column.text(row).toLowerCase() === wanted;
+  if (wanted === "*") return (row) => column.text(row) !== "";
+  if (column.choices) return (row) => column.text(row).toLowerCase().split(", ").includes(wanted);
   const range = column.kind === "text" ? null : rangeOf(wanted, column.kind === "date" ? now : null);
   if (!range) return (row) => column.text(row).toLowerCase().includes(wanted);
   return (row) => {

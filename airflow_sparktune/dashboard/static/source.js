@@ -52,6 +52,24 @@ export class LiveSource {
   }
 
   async get(path, query) {
+    return (await this.answer(path, query)).json();
+  }
+
+  // Yield the objects of a reply that has one in each line, as they come.
+  async *lines(path, query) {
+    const { body } = await this.answer(path, query);
+    const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "";
+    for (;;) {
+      const { done, value } = await reader.read().catch(() => lostConnection());
+      if (done) return;
+      const whole = (rest + value).split("\n");
+      rest = whole.pop();
+      for (const line of whole) yield JSON.parse(line);
+    }
+  }
+
+  async answer(path, query) {
     const parameters = new URLSearchParams(this.parameters);
     for (const [name, value] of Object.entries(query)) {
       for (const each of [value].flat()) parameters.append(name, each);
@@ -60,9 +78,9 @@ export class LiveSource {
     try {
       response = await fetch(`${path}?${parameters}`, { credentials: "same-origin" });
     } catch {
-      throw new Lost("The connection to Airflow is lost; trying again.");
+      lostConnection();
     }
-    if (response.ok) return response.json();
+    if (response.ok) return response;
     const body = await response.json().catch(() => ({}));
     throw new Lost(explain(response.status, body.detail), Number(response.headers.get("retry-after")) || 0);
   }
@@ -127,6 +145,10 @@ export class ReportSource {
   }
 }
 
+function lostConnection() {
+  throw new Lost("The connection to Airflow is lost; trying again.");
+}
+
 function explain(status, detail, verb = "read") {
   if (status === 401 && CHANGE_TOKEN) return "This page's login has ended. Open the address that `sparktune ui` printed last.";
   if (status === 401) return "Your login has expired. Sign in to Airflow again, then reload this page.";
@@ -134,7 +156,7 @@ function explain(status, detail, verb = "read") {
   return typeof detail === "string" ? detail : `Airflow responded with an error (${status}); trying again.`;
 }
 
-function pause(milliseconds) {
+export function pause(milliseconds) {
   return new Promise((resume) => setTimeout(resume, milliseconds));
 }
 
@@ -163,6 +185,6 @@ export async function follow(source, model, { news, trouble }) {
   }
 }
 
-function untilVisible() {
+export function untilVisible() {
   return new Promise((resume) => document.addEventListener("visibilitychange", resume, { once: true }));
 }

@@ -1,48 +1,92 @@
-// The browser of all studies and champions. The rows stream in, one JSON object a line.
-import { byId, el, fillTable } from "./dom.js";
-import { metricOf, moment, number } from "./format.js";
+// The browser of all studies and champions. The rows stream in, and stay while they are read again.
+import { byId, el } from "./dom.js";
+import { LiveSource, Lost, pause, untilVisible } from "./source.js";
+import { Table } from "./table.js";
+import { viewInAddress } from "./table_view.js";
+import { byUrgency, columnsOf, compareAddress, keyOf, studyAddress } from "./tasks.js";
 import { followTheme } from "./theme.js";
+import { showWeek } from "./week.js";
 
-async function* lines(path) {
-  const response = await fetch(path, { credentials: "same-origin" });
-  if (!response.ok) throw new Error(`the server answered with ${response.status}`);
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (let part = await reader.read(); !part.done; part = await reader.read()) {
-    const whole = (rest + part.value).split("\n");
-    rest = whole.pop();
-    for (const line of whole) yield JSON.parse(line);
+const POLL_MS = 30_000;
+const IDLE_POLL_MS = 120_000;
+
+const source = new LiveSource({});
+const table = new Table(byId("tasks-section"), {
+  name: "tasks",
+  noun: "task",
+  keyOf,
+  memory: viewInAddress("tasks"),
+  file: () => ["studies", new Date().toISOString().slice(0, 10)],
+  open: (row) => (location.href = studyAddress(row)),
+  compareAddress,
+  changed: () => showWeek([...rows.values()], table),
+});
+let rows = new Map(); // key -> row
+let drawn = 0;
+
+// Keep the row of an earlier reading if nothing has changed, and with it its node in the page.
+function take(row) {
+  const key = keyOf(row);
+  const known = rows.get(key);
+  if (!known || JSON.stringify(known) !== JSON.stringify(row)) rows.set(key, row);
+  return key;
+}
+
+function show(note = "") {
+  const found = [...rows.values()].sort(byUrgency);
+  table.show(found, columnsOf(found), note);
+  showWeek(found, table);
+}
+
+// Rows are drawn in groups, or drawing would take longer than reading.
+function showSome() {
+  if (performance.now() - drawn < 200) return;
+  show(", reading…");
+  drawn = performance.now();
+}
+
+async function read() {
+  const seen = new Set();
+  let end = null;
+  for await (const line of source.lines("studies", {})) {
+    if (line.end) end = line;
+    else {
+      seen.add(take(line));
+      showSome();
+    }
   }
+  if (!end) throw new Lost("The connection to Airflow is lost; trying again.");
+  rows = new Map([...rows].filter(([key]) => seen.has(key)));
+  show(end.left_out ? `, ${end.left_out} more are not shown` : "");
+  notices(end.problems, rows.size ? null : empty());
 }
 
-function address(row) {
-  const index = row.last.map_index < 0 ? "" : `?map_index=${row.last.map_index}`;
-  const [dag, task, run] = [row.dag_id, row.task_id, row.last.run_id].map(encodeURIComponent);
-  return `dags/${dag}/tasks/${task}/runs/${run}/${index}`;
+function empty() {
+  const text = "This page lists the tasks of SparkTuneOperator and @task.sparktune whose studies you may read. A task appears when its first study begins.";
+  return el("div", { class: "notice empty" }, el("h2", {}, "No studies yet"), el("p", {}, text));
 }
 
-function cells(row) {
-  const best = metricOf(row.last.maximize).shown(row.last.best);
-  return [
-    row.dag_id,
-    row.task_id,
-    row.segment ?? "",
-    el("a", { href: address(row) }, row.last.run_id),
-    row.last.phase,
-    best === null ? "" : number(best),
-    row.last.decision?.kind ?? "",
-    moment(row.last.started),
-  ];
+function notices(problems, more = null) {
+  const lines = problems.map((text) => el("li", {}, text));
+  const nodes = [lines.length && el("div", { class: "notice bad" }, el("ul", {}, ...lines)), more].filter(Boolean);
+  byId("notices").replaceChildren(...nodes);
+  byId("studies").hidden = !rows.size;
 }
 
-async function load() {
-  const names = ["DAG", "Task", "Segment", "Last study", "State", "Best", "Decision", "Started"];
-  const rows = [];
-  for await (const row of lines("studies")) {
-    if (!row.end) rows.push(el("tr", {}, ...cells(row).map((cell) => el("td", {}, cell))));
+async function follow() {
+  for (;;) {
+    try {
+      await read();
+    } catch (error) {
+      if (!(error instanceof Lost)) throw error;
+      notices([error.message]);
+    }
+    const running = [...rows.values()].some(({ last }) => ["waiting", "starting", "running"].includes(last.phase));
+    await pause(running ? POLL_MS : IDLE_POLL_MS);
+    if (document.hidden) await untilVisible();
   }
-  fillTable(byId("tasks"), names, rows);
 }
 
 followTheme(() => {});
-load();
+show(", reading…");
+follow();

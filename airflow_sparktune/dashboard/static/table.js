@@ -165,8 +165,8 @@ export class Table {
     if (!each.value) return el("td", {});
     const label = { "aria-label": `Filter ${each.title}`, "data-focus": `filter ${each.key}` };
     const hint = { number: "> 0.5", date: "< 7d" }[each.kind] ?? "";
-    const options = each.choices?.map((text) => el("option", { value: text }, text)) ?? [];
-    const box = each.choices ? el("select", label, el("option", { value: "" }, "all"), ...options) : el("input", { ...label, type: "search", placeholder: hint });
+    const options = [["all", ""], ["any", "*"], ...(each.choices ?? []).map((text) => [text, text])];
+    const box = each.choices ? el("select", label, ...options.map(([text, value]) => el("option", { value }, text))) : el("input", { ...label, type: "search", placeholder: hint });
     box.value = this.view.filters[each.key] ?? "";
     box.addEventListener("input", () => this.restart({ filters: { ...this.view.filters, [each.key]: box.value } }));
     return el("td", {}, box);

@@ -45,7 +45,7 @@ export function viewInAddress(name) {
       const parameters = new URLSearchParams({ q: view.search, sort: view.sort, ...view.filters });
       for (const part of ["show", "hide"]) parameters.set(part, view[part].join(","));
       for (const [key, text] of [...parameters]) if (!text) parameters.delete(key);
-      history.replaceState(null, "", parameters.size ? `?${parameters}` : location.pathname);
+      history.replaceState(null, "", `${location.pathname}${parameters.size ? `?${parameters}` : ""}${location.hash}`);
     },
   };
 }

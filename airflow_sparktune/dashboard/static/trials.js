@@ -34,6 +34,13 @@ export class TrialTable {
     if (this.model) this.table.refresh();
   }
 
+  // The trial `step` rows below this one, in the table's order and within its filters; null if there is none.
+  beside(trialNumber, step) {
+    const found = this.table.found();
+    const row = found.findIndex((trial) => trial.number === trialNumber);
+    return row < 0 ? null : (found[row + step]?.number ?? null);
+  }
+
   show(model) {
     this.model = model;
     const { sampledFrom } = model;
