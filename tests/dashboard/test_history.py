@@ -73,6 +73,11 @@ def test_the_importance_or_the_reason_for_its_absence_is_given(client: TestClien
     writer.run(40, first=5)
     many = client.get(f"{RUN}/importance", params={"generation": 0}).json()
 
-    assert few["shares"] == {}
+    assert few["shares"] == []
     assert "20 successful" in few["message"]
-    assert set(many["shares"]) == {"lr", "depth", "booster", "linear.l2"}  # as everywhere on the page
+    shares = {each["name"]: each for each in many["shares"]}
+    assert set(shares) == {"lr", "depth", "booster"}
+    (branch,) = shares["booster"]["branches"]
+    assert branch["option"] == "linear"  # as everywhere on the page
+    assert 0 < branch["trials"] < 20
+    assert branch["shares"] == []

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import pytest
 
-from airflow_sparktune.dashboard.page.importance import FEWEST_TRIALS, Importances, importance
+from airflow_sparktune.dashboard.page.importance import FEWEST_TRIALS, Importances, Share, importance
 from airflow_sparktune.study.trial import Trial, TrialState
 
 DIMENSIONS = [
@@ -35,21 +36,56 @@ def trials(count: int) -> list[Trial]:
 def test_the_decisive_parameter_has_the_largest_share() -> None:
     shares = importance(DIMENSIONS, trials(300))
 
-    assert next(iter(shares)) == "momentum"
-    assert shares["momentum"] > 0.8
-    assert sum(shares.values()) == pytest.approx(1)
-    assert set(shares) == {str(row["label"]) for row in DIMENSIONS}
+    assert shares[0].label == "momentum"
+    assert shares[0].share > 0.8
+    assert sum(each.share for each in shares) == pytest.approx(1)
+    assert {each.label for each in shares} == {"lr", "momentum", "booster", "noise"}
+
+
+def test_a_decisive_choice_does_not_hide_the_parameters_of_its_branches() -> None:
+    """All the best trials are of one branch; in each branch, another parameter decides."""
+    draw = random.Random(3)
+    made = []
+    for number in range(300):
+        point = {"lr": 10 ** draw.uniform(-4, 0), "booster": draw.randrange(2)}
+        decisive = point["b.depth"] = draw.randint(1, 9)
+        if point["booster"] == 0:
+            del point["b.depth"]
+            decisive = -math.log10(point["lr"])
+        loss = 10 * point["booster"] + decisive + 0.01 * draw.random()
+        made.append(Trial(number=number, params={}, point=point, state=TrialState.OK, loss=loss, end=1.0))
+    dimensions = [DIMENSIONS[0], DIMENSIONS[2], DIMENSIONS[4]]
+
+    found = importance([*dimensions, {**DIMENSIONS[1], "parent": "booster", "branch": 0}], made)
+
+    (booster,) = (each for each in found if each.label == "booster")
+    first, second = booster.branches
+    assert (first.option, first.trials) == (0, sum(trial.point["booster"] == 0 for trial in made))
+    assert first.shares[0].label == "lr"
+    assert second.shares[0].label == "b.depth"
+    assert second.shares[0].share > 0.8
+    assert [sum(each.share for each in branch.shares) for branch in (first, second)] == pytest.approx([1, 1])
+
+
+def test_a_branch_of_few_trials_has_no_shares() -> None:
+    made = [trial for trial in trials(60) if trial.point["booster"] == 0 or trial.number < 20]
+
+    (booster,) = (each for each in importance(DIMENSIONS, made) if each.label == "booster")
+
+    (branch,) = booster.branches
+    assert 0 < branch.trials < FEWEST_TRIALS
+    assert branch.shares == ()
 
 
 def test_few_trials_have_no_importance() -> None:
-    assert importance(DIMENSIONS, trials(FEWEST_TRIALS - 1)) == {}
+    assert importance(DIMENSIONS, trials(FEWEST_TRIALS - 1)) == ()
 
 
 def test_it_is_computed_again_only_after_a_trial_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
     monkeypatch.setattr(
         "airflow_sparktune.dashboard.page.importance.importance",
-        lambda dimensions, trials: calls.append(len(trials)) or {"lr": 1.0},
+        lambda dimensions, trials: calls.append(len(trials)) or (Share("lr", 1.0),),
     )
     known = Importances(studies=1)
 
@@ -64,7 +100,7 @@ def test_a_full_cache_drops_only_its_oldest_study(monkeypatch: pytest.MonkeyPatc
     calls: list[int] = []
     monkeypatch.setattr(
         "airflow_sparktune.dashboard.page.importance.importance",
-        lambda dimensions, trials: calls.append(len(trials)) or {"lr": 1.0},
+        lambda dimensions, trials: calls.append(len(trials)) or (Share("lr", 1.0),),
     )
     known = Importances(studies=2)
 

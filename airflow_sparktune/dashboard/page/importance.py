@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -23,20 +24,74 @@ FEWEST_TRIALS = 20
 MOST_TRIALS = 2000
 
 
-def importance(dimensions: Sequence[Mapping[str, Any]], trials: Sequence[Trial]) -> dict[str, float]:
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """The importance among the trials with one option of a choice; no `shares` if they are too few."""
+
+    option: int
+    trials: int
+    shares: tuple[Share, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A parameter's share of the importance; a choice has `branches`, those with parameters of their own."""
+
+    label: str
+    share: float
+    branches: tuple[Branch, ...] = ()
+
+
+def importance(dimensions: Sequence[Mapping[str, Any]], trials: Sequence[Trial]) -> tuple[Share, ...]:
     """Return each parameter's share of the importance, largest first; the shares add up to 1.
 
-    A conditional parameter is evaluated on the trials in which it was active. Returns an empty dict if fewer
-    than FEWEST_TRIALS trials are ok.
+    The parameters of a branch are compared among the branch's trials only: among all trials, the choice of
+    the branch would hide them. Returns nothing if fewer than FEWEST_TRIALS trials are ok.
     """
     done = [trial for trial in trials if trial.loss is not None]
+    return _level(dimensions, done, _children(dimensions, None, None), inherited=())
+
+
+def _level(
+    dimensions: Sequence[Mapping[str, Any]],
+    done: Sequence[Trial],
+    own: Sequence[Mapping[str, Any]],
+    inherited: Sequence[Mapping[str, Any]],
+) -> tuple[Share, ...]:
+    """Return the shares of the rows `own` and `inherited` among `done`, with the branches of `own`."""
     if len(done) < FEWEST_TRIALS:
-        return {}
-    done = done[:: -(-len(done) // MOST_TRIALS)]
-    raw = {str(row["label"]): _of_one(row, done) for row in dimensions}
-    total = sum(raw.values())
-    shares = {label: value / total if total else 0.0 for label, value in raw.items()}
-    return dict(sorted(shares.items(), key=lambda item: -item[1]))
+        return ()
+    rows = [*own, *inherited]
+    some = done[:: -(-len(done) // MOST_TRIALS)]
+    raw = [_of_one(row, some) for row in rows]
+    total = sum(raw)
+    found = []
+    for row, value in zip(rows, raw, strict=True):
+        others = [each for each in rows if each is not row]
+        branches = _branches(dimensions, done, row, others) if row in own else ()
+        found.append(Share(str(row["label"]), value / total if total else 0.0, branches))
+    return tuple(sorted(found, key=lambda each: -each.share))
+
+
+def _branches(
+    dimensions: Sequence[Mapping[str, Any]],
+    done: Sequence[Trial],
+    choice: Mapping[str, Any],
+    others: Sequence[Mapping[str, Any]],
+) -> tuple[Branch, ...]:
+    label, found = choice["label"], []
+    for option in range(len(choice.get("options") or ())):
+        own = _children(dimensions, label, option)
+        if own:
+            took = [trial for trial in done if trial.point.get(label) == option]
+            found.append(Branch(option, len(took), _level(dimensions, took, own, others)))
+    return tuple(found)
+
+
+def _children(
+    dimensions: Sequence[Mapping[str, Any]], parent: str | None, branch: int | None
+) -> list[Mapping[str, Any]]:
+    return [row for row in dimensions if (row.get("parent"), row.get("branch")) == (parent, branch)]
 
 
 class Importances:
@@ -44,13 +99,13 @@ class Importances:
 
     def __init__(self, *, studies: int = 32) -> None:
         self._studies = studies
-        self._known: dict[str, tuple[int, dict[str, float]]] = {}
+        self._known: dict[str, tuple[int, tuple[Share, ...]]] = {}
         # One computation at a time: it is CPU-bound, and many pages may request it at once.
         self._lock = Lock()
 
     def of(
         self, name: str, dimensions: Sequence[Mapping[str, Any]], trials: Sequence[Trial]
-    ) -> dict[str, float]:
+    ) -> tuple[Share, ...]:
         """Return the `importance` for the study with this name."""
         ended = sum(trial.end is not None for trial in trials)
         with self._lock:

@@ -35,7 +35,7 @@ def named_point(point: Mapping[str, Any], dimensions: Sequence[Mapping[str, Any]
     for dimension in dimensions:
         raw = point.get(str(dimension["label"]))
         if raw is not None:
-            found[str(dimension["path"])] = _value(raw, dimension.get("options"))
+            found[str(dimension["path"])] = option_name(raw, dimension.get("options"))
     return found
 
 
@@ -69,7 +69,8 @@ def _named(dimension: Mapping[str, Any], name: Name | None, mask: Mask) -> dict[
     return {**dimension, "path": name.path if name else label, "options": masked}
 
 
-def _value(raw: Any, options: Any) -> Any:
+def option_name(raw: Any, options: Any) -> Any:
+    """Return the name of a choice's option; for another parameter, its value."""
     if not isinstance(options, (list, tuple)):
         return raw if options is None else options
     return options[int(raw)] if 0 <= raw < len(options) else raw

@@ -197,10 +197,26 @@ class HistoryReply(_Reply):
     champions: list[SegmentRow] = []
 
 
+class BranchRow(_Reply):
+    """The importance among the trials with one option of a choice; no `shares` if they are too few."""
+
+    option: str
+    trials: int
+    shares: list[ShareRow]
+
+
+class ShareRow(_Reply):
+    """A parameter's share of the importance; a choice has `branches`, those with parameters of their own."""
+
+    name: str
+    share: float
+    branches: list[BranchRow] = []
+
+
 class ImportanceReply(_Reply):
     """Each parameter's share, largest first; a message if there are none."""
 
-    shares: dict[str, float]
+    shares: list[ShareRow]
     message: str | None = None
 
 

@@ -9,11 +9,18 @@ from typing import Any
 from airflow_sparktune.dashboard.page.columns import columns, sample
 from airflow_sparktune.dashboard.page.curves import ALONE, changed_curves, curve_row
 from airflow_sparktune.dashboard.page.digest import failure_digest
-from airflow_sparktune.dashboard.page.importance import FEWEST_TRIALS
+from airflow_sparktune.dashboard.page.importance import FEWEST_TRIALS, Share
 from airflow_sparktune.dashboard.page.masking import Mask, study_mask
-from airflow_sparktune.dashboard.page.points import best_params, named_dimensions, named_point
+from airflow_sparktune.dashboard.page.points import best_params, named_dimensions, named_point, option_name
 from airflow_sparktune.dashboard.page.retuning import retuning_reply
-from airflow_sparktune.dashboard.page.schemas import AttemptRow, ImportanceReply, StudyReply, TrialReply
+from airflow_sparktune.dashboard.page.schemas import (
+    AttemptRow,
+    BranchRow,
+    ImportanceReply,
+    ShareRow,
+    StudyReply,
+    TrialReply,
+)
 from airflow_sparktune.study.curve import Curve
 from airflow_sparktune.study.formatting import origin_text
 from airflow_sparktune.study.journal.follow import StudyFollower
@@ -107,16 +114,30 @@ def trial_reply(
     return TrialReply(**mask(trial_row(trial)), named=named, origin_text=origin_text(trial), curve=row)
 
 
-def importance_reply(shares: Mapping[str, float], dimensions: Sequence[Mapping[str, Any]]) -> ImportanceReply:
+def importance_reply(shares: Sequence[Share], dimensions: Sequence[Mapping[str, Any]]) -> ImportanceReply:
     """Return the shares by readable names, or a message if there are none.
 
     `dimensions` are those of the study, from `named_dimensions`.
     """
-    if shares:
-        paths = {str(row["label"]): str(row["path"]) for row in dimensions}
-        return ImportanceReply(shares={paths.get(label, label): share for label, share in shares.items()})
     message = f"Too few trials: the importance needs {FEWEST_TRIALS} successful trials."
-    return ImportanceReply(shares={}, message=message)
+    known = {str(row["label"]): row for row in dimensions}
+    return ImportanceReply(shares=_share_rows(shares, known), message=None if shares else message)
+
+
+def _share_rows(shares: Sequence[Share], known: Mapping[str, Mapping[str, Any]]) -> list[ShareRow]:
+    rows = []
+    for each in shares:
+        row = known[each.label]
+        branches = [
+            BranchRow(
+                option=str(option_name(branch.option, row["options"])),
+                trials=branch.trials,
+                shares=_share_rows(branch.shares, known),
+            )
+            for branch in each.branches
+        ]
+        rows.append(ShareRow(name=str(row["path"]), share=each.share, branches=branches))
+    return rows
 
 
 def stream_of(follower: StudyFollower) -> str:

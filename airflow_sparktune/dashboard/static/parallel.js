@@ -9,7 +9,6 @@ import { colour } from "./theme.js";
 
 const MOST_LINES = 1000;
 const MOST_OTHERS = 400; // outside the filters
-const STUB = 0.07; // without it, a value between two inactive neighbours would have no visible line
 const COLOURS = {
   light: ["#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#d2c220"],
   dark: ["#fde725", "#7ad151", "#22a884", "#2a9d9e", "#5c7fc0", "#7a6bb5"],
@@ -23,10 +22,10 @@ export function showParallel(model, axes, filters, open) {
   const size = Math.max(1, Math.ceil(drawn.length / palette.length));
   const others = thin(done.filter((trial) => !filters.kept(trial)), MOST_OTHERS);
   const series = [
-    ...palette.map((shade, index) => lines(drawn.slice(index * size, (index + 1) * size), axes, shade, 1.3, model)),
-    lines(others, axes, colour("line"), 0.6, model),
+    ...palette.flatMap((shade, index) => lines(drawn.slice(index * size, (index + 1) * size), axes, shade, 1.3, model)),
+    ...lines(others, axes, colour("line"), 0.6, model),
   ];
-  byId("parallel-text").textContent = words(done, kept, drawn);
+  byId("parallel-text").textContent = words(done, kept, drawn, model);
   showLegend(palette, kept);
   const layout = {
     height: 380,
@@ -42,19 +41,31 @@ export function showParallel(model, axes, filters, open) {
   });
 }
 
-// An item without a place ends a line.
+// The lines of trials. Across the axes of parameters that a trial does not have, its line is fainter.
 function lines(trials, axes, color, width, model) {
-  const items = [];
+  const [solid, faint] = [[], []];
   for (const trial of trials) {
-    axes.forEach((axis, index) => {
+    const end = { trial, at: null, place: null }; // an item without a place ends a line
+    let before = null;
+    axes.forEach((axis, at) => {
       const value = axis.read(trial);
-      const place = value === null ? null : axis.place(value);
-      for (const at of [index - STUB, index, index + STUB]) items.push({ trial, at, place });
+      if (value === null) return;
+      const item = { trial, at, place: axis.place(value) };
+      if (before && at > before.at + 1) {
+        faint.push(before, item, end);
+        solid.push(end);
+      }
+      solid.push(item);
+      before = item;
     });
-    items.push({ trial, at: null, place: null });
+    solid.push(end);
   }
+  const series = { x: ({ at }) => at, y: ({ place }) => place };
   const text = ({ trial }) => hoverText(trial, model);
-  return { items, x: ({ at }) => at, y: ({ place }) => place, line: { color, width }, opacity: 0.75, text };
+  return [
+    { ...series, items: faint, line: { color, width: width / 2 }, opacity: 0.4 },
+    { ...series, items: solid, line: { color, width }, opacity: 0.75, text },
+  ];
 }
 
 // The legend of the colours, from the best loss to the worst.
@@ -95,9 +106,11 @@ function optionsIn(axis, low, high) {
   return [nearest, nearest];
 }
 
-function words(done, kept, drawn) {
+function words(done, kept, drawn, model) {
   const some = drawn.length < kept.length ? ` The chart shows ${drawn.length} of them.` : "";
   const filtered = kept.length < done.length ? `, ${kept.length} within the filters` : "";
+  const conditional = model.dimensions.some((dimension) => dimension.parent);
+  const faint = conditional ? " A line is faint where it passes parameters that its trial does not have." : "";
   const advice = "To filter, draw a box over an axis or use the fields above.";
-  return `${done.length} successful trials${filtered}, the best on top.${some} ${advice}`;
+  return `${done.length} successful trials${filtered}, the best on top.${some}${faint} ${advice}`;
 }

@@ -85,17 +85,21 @@ function jitter(trial) {
 }
 
 function showShares(host, { shares, message }) {
-  const entries = Object.entries(shares);
-  if (!entries.length) {
-    host.textContent = message ?? "";
-    return;
-  }
-  host.replaceChildren(
-    ...entries.flatMap(([label, share]) => {
-      const bar = el("span", { class: "share" });
-      bar.style.width = `${100 * share}%`;
-      const percent = el("span", { class: "percent" }, `${(100 * share).toFixed(1)} %`);
-      return [el("dt", {}, label), el("dd", {}, percent, bar)];
-    }),
-  );
+  host.replaceChildren(message ?? bars(shares));
+}
+
+// A bar for each parameter, and below a choice those of its branches.
+function bars(shares) {
+  const rows = shares.flatMap(({ name, share, branches }) => {
+    const bar = el("span", { class: "share" });
+    bar.style.width = `${100 * share}%`;
+    const percent = el("span", { class: "percent" }, `${(100 * share).toFixed(1)} %`);
+    return [el("dt", {}, name), el("dd", {}, percent, bar), ...branches.map((branch) => branchOf(name, branch))];
+  });
+  return el("dl", { class: "shares" }, ...rows);
+}
+
+function branchOf(name, { option, trials, shares }) {
+  const words = shares.length ? `among the ${trials} successful trials with` : `too few successful trials (${trials}) with`;
+  return el("dd", { class: "branch" }, el("p", { class: "quiet" }, `${words} ${name} = ${option}`), shares.length && bars(shares));
 }

@@ -202,10 +202,42 @@ def test_importance_and_slices_are_drawn_when_visible(page: Page, site: str, add
     page.goto(f"{site}{RUN}/")
 
     scroll_to(page, "#importance-title")
-    expect(page.locator("#importance dt")).to_have_count(4, timeout=30_000)
+    expect(page.locator("#importance dt")).to_have_count(3, timeout=30_000)
     expect(page.locator("#importance")).to_contain_text("%")
+    expect(page.locator("#importance .branch")).to_contain_text("too few successful trials")
     scroll_to(page, "#slices")
     expect(page.locator("#slices canvas")).to_have_count(4)
+
+
+def test_the_line_of_a_trial_skips_the_axes_that_it_does_not_have(
+    page: Page, site: str, address: str
+) -> None:
+    """The axes are model, l2, depth and loss: a line of `linear` crosses the axis of depth."""
+    space = {"model": choice([{"linear": {"l2": uniform(0, 1)}}, {"tree": {"depth": uniform(1, 9)}}])}
+    writer = Writer(address, space=space)
+    writer.open(max_evals=40)
+    for trial in writer.trials(40):
+        if trial.point["model"] == 0:
+            writer.put(writer.ended(trial))
+    writer.close()
+    page.goto(f"{site}{RUN}/")
+    scroll_to(page, "#parallel")
+    expect(page.locator("#parallel .axis")).to_have_count(4)
+
+    drawn = page.evaluate(
+        """() => {
+            const canvas = document.querySelector("#parallel canvas");
+            const lines = document.querySelectorAll("#parallel .axis");
+            const axes = [...lines].map((line) => line.getAttribute("x1"));
+            const ratio = canvas.width / canvas.clientWidth;
+            return [1, 2].map((left) => {
+                const middle = Math.round(((+axes[left] + +axes[left + 1]) / 2) * ratio);
+                const pixels = canvas.getContext("2d").getImageData(middle, 0, 1, canvas.height).data;
+                return pixels.some((channel) => channel > 0);
+            });
+        }"""
+    )
+    assert drawn == [True, True]
 
 
 def test_a_box_zooms_and_a_button_zooms_out(page: Page, site: str, address: str) -> None:
@@ -362,7 +394,7 @@ def test_the_report_is_self_contained(page: Page, site: str, address: str, tmp_p
     page.get_by_role("button", name="Trial 31", exact=True).click()
     expect(page.locator(".traceback")).to_contain_text("ValueError")
     scroll_to(page, "#importance-title")
-    expect(page.locator("#importance dt")).to_have_count(4)
+    expect(page.locator("#importance dt")).to_have_count(3)
     assert [url for url in asked if not url.startswith(("file:", "blob:", "data:"))] == []
 
 
