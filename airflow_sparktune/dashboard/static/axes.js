@@ -16,7 +16,8 @@ export function lossAxis(model) {
   return axis({ label: model.metric.name, read, words: number }, trials);
 }
 
-function axis({ label, options, low, high, log, read, words }, trials) {
+// `read` returns the raw number of an item of `trials`, or null.
+export function axis({ label, options, low, high, log, read, words }, trials) {
   const [from, to] = options ? [0, Math.max(options.length - 1, 1)] : bounds(low, high, trials, read);
   const logarithmic = Boolean(log) && from > 0;
   const span = logarithmic ? Math.log(to / from) : to - from;

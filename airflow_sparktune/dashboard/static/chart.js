@@ -166,7 +166,8 @@ function drawMarks(state, series, frame, height) {
 
 // A click on a name hides its marks or shows them again.
 function showLegend(state) {
-  const named = state.layout.legend === false ? [] : state.series.filter((each) => each.name);
+  const names = state.series.map((each) => each.name);
+  const named = state.layout.legend === false ? [] : state.series.filter(({ name }, at) => name && names.indexOf(name) === at);
   const signature = JSON.stringify(named.map((each) => [each.name, colorOf(each), state.off.has(each.name)]));
   if (signature === state.signature) return;
   state.signature = signature;

@@ -1,14 +1,18 @@
 // The history of a task. Each map index of a mapped task is a separate problem.
 import { taskInstances } from "./airflow.js";
 import { Champions } from "./champions.js";
+import { Chooser } from "./chooser.js";
 import { byId, el, fillTable } from "./dom.js";
 import { showDrift } from "./drift.js";
 import { duration, metricOf, moment, number, pairsText } from "./format.js";
 import { LiveSource, Lost } from "./source.js";
+import { placeOf, subject } from "./selection.js";
 import { showSeries } from "./series.js";
 import { followTheme } from "./theme.js";
 
 const source = new LiveSource({});
+const { dag, task } = placeOf(location.pathname);
+const chooser = new Chooser(byId("runs-controls"), "../../../../");
 const champions = new Champions(source, load);
 let runs = [];
 
@@ -75,6 +79,7 @@ function words(reply) {
 
 function columnsOf(mapped) {
   const columns = [
+    ["", (run) => chooser.box(subject(dag, task, run.run_id, run.map_index, run.generation), run.run_id)],
     ["Run", (run) => el("a", { href: address(run), title: run.run_id }, run.run_id)],
     ["Run date", (run) => moment(run.at)],
     ["State", (run) => run.problem ?? run.texts.ended ?? run.texts.state],
@@ -92,8 +97,8 @@ function columnsOf(mapped) {
   if (runs.some((run) => run.saved_slot_hours)) {
     columns.splice(-1, 0, ["saved by pruning", (run) => (run.saved_slot_hours ? number(run.saved_slot_hours) : "")]);
   }
-  if (runs.some((run) => run.decision)) columns.splice(3, 0, ["Decision", (run) => wide(run.texts.decision ?? "")]);
-  if (mapped) columns.splice(1, 0, ["Map index", indexName]);
+  if (runs.some((run) => run.decision)) columns.splice(4, 0, ["Decision", (run) => wide(run.texts.decision ?? "")]);
+  if (mapped) columns.splice(2, 0, ["Map index", indexName]);
   return columns;
 }
 

@@ -82,7 +82,7 @@ function offerMetrics(metrics, first) {
 }
 
 // The trials with a lower loss than all before them.
-function improvements(done) {
+export function improvements(done) {
   let least = Infinity;
   return done.filter((trial) => {
     if (trial.state !== "ok" || trial.loss >= least) return false;

@@ -15,6 +15,7 @@ const COLOURS = {
 };
 
 export function showParallel(model, axes, filters, open) {
+  const text = ({ trial }) => hoverText(trial, model);
   const done = model.searched.filter((trial) => trial.state === "ok").sort((one, other) => one.loss - other.loss);
   const kept = done.filter((trial) => filters.kept(trial));
   const drawn = thin(kept, MOST_LINES);
@@ -22,27 +23,30 @@ export function showParallel(model, axes, filters, open) {
   const size = Math.max(1, Math.ceil(drawn.length / palette.length));
   const others = thin(done.filter((trial) => !filters.kept(trial)), MOST_OTHERS);
   const series = [
-    ...palette.flatMap((shade, index) => lines(drawn.slice(index * size, (index + 1) * size), axes, shade, 1.3, model)),
-    ...lines(others, axes, colour("line"), 0.6, model),
+    ...palette.flatMap((shade, index) => lines(drawn.slice(index * size, (index + 1) * size), axes, { color: shade, width: 1.3 }, text)),
+    ...lines(others, axes, { color: colour("line"), width: 0.6 }, text),
   ];
   byId("parallel-text").textContent = words(done, kept, drawn, model);
   showLegend(palette, kept);
-  const layout = {
-    height: 380,
-    x: { range: [-0.5, axes.length - 0.5], ticks: axes.map((axis, at) => ({ at, text: axis.label })) },
-    y: { range: [-0.05, 1.05], hidden: true },
-    notes: axes.flatMap((axis, index) => axis.ticks.map(({ at, text }) => ({ x: index, y: at, text }))),
-    boxes: axes.flatMap((axis, index) => brushOf(axis, index, filters)),
-  };
+  const boxes = axes.flatMap((axis, index) => brushOf(axis, index, filters));
   // The worst trials first, so that the best lines are on top.
-  draw(byId("parallel"), series.reverse(), layout, {
+  draw(byId("parallel"), series.reverse(), { ...layoutOf(axes), boxes }, {
     click: ({ trial }) => open(trial.number),
     brush: (across, up) => brushed(across, up, axes, filters),
   });
 }
 
-// The lines of trials. Across the axes of parameters that a trial does not have, its line is fainter.
-function lines(trials, axes, color, width, model) {
+export function layoutOf(axes) {
+  return {
+    height: 380,
+    x: { range: [-0.5, axes.length - 0.5], ticks: axes.map((axis, at) => ({ at, text: axis.label })) },
+    y: { range: [-0.05, 1.05], hidden: true },
+    notes: axes.flatMap((axis, index) => axis.ticks.map(({ at, text }) => ({ x: index, y: at, text }))),
+  };
+}
+
+// The lines of trials: a faint series and a solid one. Across the axes of parameters that a trial does not have, its line is fainter.
+export function lines(trials, axes, { color, width }, text, name) {
   const [solid, faint] = [[], []];
   for (const trial of trials) {
     const end = { trial, at: null, place: null }; // an item without a place ends a line
@@ -60,8 +64,7 @@ function lines(trials, axes, color, width, model) {
     });
     solid.push(end);
   }
-  const series = { x: ({ at }) => at, y: ({ place }) => place };
-  const text = ({ trial }) => hoverText(trial, model);
+  const series = { name, x: ({ at }) => at, y: ({ place }) => place };
   return [
     { ...series, items: faint, line: { color, width: width / 2 }, opacity: 0.4 },
     { ...series, items: solid, line: { color, width }, opacity: 0.75, text },

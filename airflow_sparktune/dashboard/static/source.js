@@ -15,8 +15,10 @@ export class Lost extends Error {
 
 export class LiveSource {
   // `task` is the task instance in Airflow, if any: its state helps to detect a lost driver.
-  constructor(parameters, task = null) {
+  // `base` is the relative address of the study's routes.
+  constructor(parameters, task = null, base = "") {
     this.parameters = parameters; // map_index, generation: as in the page's URL
+    this.base = base;
     this.task = task;
   }
 
@@ -76,7 +78,7 @@ export class LiveSource {
     }
     let response;
     try {
-      response = await fetch(`${path}?${parameters}`, { credentials: "same-origin" });
+      response = await fetch(`${this.base}${path}?${parameters}`, { credentials: "same-origin" });
     } catch {
       lostConnection();
     }
@@ -106,7 +108,7 @@ export class LiveSource {
   async put(path, query) {
     const parameters = new URLSearchParams(this.parameters);
     for (const [name, value] of Object.entries(query)) parameters.set(name, value);
-    const response = await fetch(`${path}?${parameters}`, {
+    const response = await fetch(`${this.base}${path}?${parameters}`, {
       method: "PUT",
       credentials: "same-origin",
       headers: { "Content-Type": "application/json", ...(CHANGE_TOKEN && { "X-Sparktune-Token": CHANGE_TOKEN }) },

@@ -15,6 +15,7 @@ import { showDifferences, showPairs } from "./pairs.js";
 import { Panel } from "./panel.js";
 import { showParallel } from "./parallel.js";
 import { Parameters } from "./parameters.js";
+import { comparisonOf, placeOf, subject } from "./selection.js";
 import { follow, LiveSource, Lost, ReportSource } from "./source.js";
 import { showState } from "./state.js";
 import { followTheme } from "./theme.js";
@@ -39,7 +40,12 @@ const panel = new Panel({
   metric: () => model.metric,
   curve: (details) => ownCurve(model, details, open),
 });
-const table = new TrialTable({ open, kept: (trial) => filters.kept(trial) });
+const ROOT = "../../../../../../";
+const table = new TrialTable({
+  open,
+  kept: (trial) => filters.kept(trial),
+  compareAddress: inside ? null : (trials) => comparisonOf(ROOT, trials.map((trial) => subjectOf(trial.number))),
+});
 const charts = new Charts();
 const parameters = new Parameters(() => source.importance(model), { askable: !inside, charts, open });
 const contour = new Contour(open);
@@ -55,6 +61,13 @@ const painters = {
 for (const [id, paint] of Object.entries(painters)) charts.add(byId(id), paint);
 let trouble = null;
 let mayStop = false;
+
+// This study, or a trial of it, in a comparison.
+function subjectOf(trial = null) {
+  const { dag, task, run } = placeOf(location.pathname);
+  const index = query.get("map_index");
+  return subject(dag, task, run, /^\d+$/.test(index ?? "") ? Number(index) : -1, model.generation, trial);
+}
 
 function showCharts() {
   const { ordered, searched } = model;
@@ -113,6 +126,7 @@ function showActions() {
   host.dataset.signature = signature;
   if (inside) return;
   const nodes = [el("a", { class: "button", href: "../../" }, "History of this task")];
+  if (model.generation !== null) nodes.push(el("a", { class: "button", href: comparisonOf(ROOT, [subjectOf()]) }, "Compare…"));
   if (generation !== null && generation !== undefined) nodes.push(downloadLink(generation));
   if (stoppable) nodes.unshift(stopButton());
   if (generations.length > 1) nodes.unshift(generationBox(generations, generation));

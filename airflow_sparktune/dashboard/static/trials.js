@@ -6,7 +6,8 @@ import { Table } from "./table.js";
 
 export class TrialTable {
   // `open(number)` shows a trial's panel; `kept(trial)` is true if the filters of the charts accept it.
-  constructor({ open, kept }) {
+  // `compareAddress(trials)` is the page that compares them, null in a report.
+  constructor({ open, kept, compareAddress }) {
     this.model = null;
     this.chosen = null; // the number of the trial in the panel
     this.table = new Table(byId("trials-section"), {
@@ -18,6 +19,7 @@ export class TrialTable {
       classes: (trial) => [this.isBest(trial) && "best", trial.number === this.chosen && "chosen"].filter(Boolean).join(" "),
       file: () => ["trials", this.model.reply.title],
       kept,
+      compareAddress,
     });
   }
 

@@ -1,0 +1,61 @@
+// Adds a study to the comparison: another run of one of its tasks, or the address of a study's page.
+import { el } from "./dom.js";
+import { folderOf, MOST_COMPARED, placeOf, subject } from "./selection.js";
+import { LiveSource } from "./source.js";
+
+export function offerMore(host, { root, subjects, add }) {
+  if (subjects.length >= MOST_COMPARED) return;
+  const button = el("button", { type: "button" }, "Add a study…");
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    host.replaceChildren(await runsBox(root, subjects, add), addressForm(add));
+    host.firstChild.focus();
+  });
+  host.replaceChildren(button);
+}
+
+async function runsBox(root, subjects, add) {
+  const tasks = [...new Map(subjects.map((each) => [folderOf(root, each), each])).entries()];
+  const known = new Set(subjects.filter((each) => each.trial === null).map((each) => each.key));
+  const others = [];
+  const groups = await Promise.all(tasks.map(async ([folder, { dag, task }]) => {
+    const reply = await new LiveSource({}, null, folder).patient("history", {}).catch(() => ({ runs: [] }));
+    const runs = reply.runs.map((run) => subject(dag, task, run.run_id, run.map_index, run.generation)).filter((each) => !known.has(each.key));
+    const options = runs.map((each) => {
+      const index = each.index < 0 ? "" : `, map index ${each.index}`;
+      return el("option", { value: others.push(each) - 1 }, `${each.run}${index}`);
+    });
+    return el("optgroup", { label: `${dag}.${task}` }, ...options);
+  }));
+  const box = el("select", { "aria-label": "Add a run" }, el("option", { value: "" }, "choose a run"), ...groups);
+  box.hidden = !others.length;
+  box.addEventListener("change", () => box.value && add(others[box.value]));
+  return box;
+}
+
+function addressForm(add) {
+  const input = el("input", { type: "search", placeholder: "or paste a study's address", "aria-label": "Address of a study's page" });
+  const form = el("form", { class: "controls" }, input, el("button", { type: "submit" }, "Add"));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const found = studyAt(input.value.trim());
+    input.setCustomValidity(found ? "" : "Paste the address of the page of a study.");
+    if (found) add(found);
+    else input.reportValidity();
+  });
+  input.addEventListener("input", () => input.setCustomValidity(""));
+  return form;
+}
+
+// The study of a page's address.
+function studyAt(text) {
+  try {
+    const { pathname, searchParams } = new URL(text, location.href);
+    const { dag, task, run } = placeOf(pathname);
+    const index = searchParams.get("map_index");
+    const generation = searchParams.get("generation");
+    return run ? subject(dag, task, run, /^\d+$/.test(index ?? "") ? Number(index) : -1, generation && Number(generation)) : null;
+  } catch {
+    return null; // no address
+  }
+}
