@@ -17,10 +17,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("run", "Run a study, or continue it."),
     "show": ("show", "Print the trials and the result of a study."),
     "list": ("studies", "List the studies below a folder or URL."),
-    "compare": (
-        "studies",
-        "Print two studies side by side: their results and the differences of their specs.",
-    ),
+    "compare": ("studies", "Print studies side by side: their results and the differences of their specs."),
     "remove": ("studies", "Remove old studies below a folder or URL; asks for confirmation."),
     "champion": ("champion", "Print the champion of a task or its history, or restore an earlier one."),
     "stop": ("stop", "Ask a running study to end with its best result so far."),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import click
 
@@ -17,6 +18,8 @@ from airflow_sparktune.study.record.keep import Keep
 from airflow_sparktune.study.record.retention import addresses, find, removable, remove_all
 from airflow_sparktune.study.result import iso, summary
 from airflow_sparktune.study.study import Study
+
+_NARROWEST = 20  # the width of a study's column in `compare`
 
 
 @click.command()
@@ -41,16 +44,18 @@ def list_command(root: str) -> None:
 
 
 @click.command()
-@click.argument("first", metavar="A")
-@click.argument("second", metavar="B")
-def compare_command(first: str, second: str) -> None:
-    """Print two studies side by side: their results and the differences of their specs."""
-    studies = [require_study(first), require_study(second)]
-    rows = [("", first, second), *_results(*studies), *_differences(*studies)]
-    left = max(len(row[0]) for row in rows)
-    middle = max(len(row[1]) for row in rows)
-    for name, a, b in rows:
-        click.echo(printable(f"{name:<{left}}  {a:<{middle}}  {b}").rstrip())
+@click.argument("addresses", metavar="A B...", nargs=-1, required=True)
+def compare_command(addresses: tuple[str, ...]) -> None:
+    """Print studies side by side: their results and the differences of their specs.
+
+    Wide texts are wrapped to the terminal's width, and studies that do not fit beside the others follow
+    below them.
+    """
+    if len(addresses) < 2:
+        raise click.UsageError(f"name two studies or more to compare, got only {addresses[0]}")
+    studies = [require_study(address) for address in addresses]
+    rows = [("", *addresses), *_results(studies), *_differences(studies)]
+    _print_beside(rows)
 
 
 def _line(name: str, study: Study) -> str:
@@ -108,15 +113,29 @@ def _below(root: str, address: str) -> str:
     return address.removeprefix(root.rstrip("/")).lstrip("/") or "."
 
 
-def _results(a: Study, b: Study) -> Iterator[tuple[str, str, str]]:
-    left, right = result_texts(a), result_texts(b)
-    for name in {**left, **right}:
-        if name != "best params":
-            yield name, left.get(name, ""), right.get(name, "")
-    yield "running time", f"{a.elapsed_s:.0f} s", f"{b.elapsed_s:.0f} s"
-    best, other = _best(a), _best(b)
-    for name in {**best, **other}:
-        yield f"best {name}", best.get(name, ""), other.get(name, "")
+def _print_beside(rows: Sequence[tuple[str, ...]]) -> None:
+    from rich.console import Console
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    # In a pipe, each row is one line of any length.
+    console = Console(width=None if sys.stdout.isatty() else 10_000)
+    room = console.width - max(len(row[0]) for row in rows)
+    beside = max(1, room // (_NARROWEST + 2))
+    for first in range(1, len(rows[0]), beside):
+        shown = [(row[0], *row[first : first + beside]) for row in rows]
+        columns = [Column(no_wrap=True), *(Column(overflow="fold") for _ in shown[0][1:])]
+        table = Table(*columns, box=None, show_header=False, pad_edge=False)
+        for row in shown:
+            table.add_row(*(Text(printable(text)) for text in row))
+        console.print(*([] if first == 1 else [""]), table, sep="\n")
+
+
+def _results(studies: Sequence[Study]) -> Iterator[tuple[str, ...]]:
+    texts = [result_texts(study) for study in studies]
+    yield from (row for row in _rows("", texts) if row[0] != "best params")
+    yield "running time", *(f"{study.elapsed_s:.0f} s" for study in studies)
+    yield from sorted(_rows("best ", [_best(study) for study in studies]), key=_same)
 
 
 def _best(study: Study) -> dict[str, str]:
@@ -124,9 +143,17 @@ def _best(study: Study) -> dict[str, str]:
     return {} if found is None else {name: params(value) for name, value in flat(found)}
 
 
-def _differences(a: Study, b: Study) -> Iterator[tuple[str, str, str]]:
-    mine, others = (study.spec.values() if study.spec else {} for study in (a, b))
-    for name in {**mine, **others}:
-        left, right = (params(values[name]) if name in values else "" for values in (mine, others))
-        if left != right:
-            yield f"spec: {name}", left, right
+def _differences(studies: Sequence[Study]) -> Iterator[tuple[str, ...]]:
+    specs = [study.spec.values() if study.spec else {} for study in studies]
+    texts = [{name: params(value) for name, value in spec.items()} for spec in specs]
+    return (row for row in _rows("spec: ", texts) if not _same(row))
+
+
+def _rows(prefix: str, texts: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each name: the name, and its text in each of the studies."""
+    for name in dict.fromkeys(name for each in texts for name in each):
+        yield f"{prefix}{name}", *(each.get(name, "") for each in texts)
+
+
+def _same(row: Sequence[str]) -> bool:
+    return len(set(row[1:])) == 1

@@ -415,9 +415,11 @@ def test_list(study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert line == "1970-01-01 00:00       2 trials  best 0.25       dag/task/run/g0  reached max_evals (2)"
 
 
-def test_compare(study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Results, best params and differences of the specs are side by side."""
-    storage = open_storage(str(tmp_path / "other"))
+@pytest.fixture
+def other(tmp_path: Path) -> str:
+    """Write a study with another budget, algorithm and result than `study`."""
+    address = str(tmp_path / "other")
+    storage = open_storage(address)
     spec = Spec.of(objective="m:f", space=SPACE, max_evals=5, algo="random")
     recorder = Recorder.open(
         storage, StudyFollower(storage), spec=spec, seed=1, dimensions=(), take_over=False, wall=lambda: 10.0
@@ -425,12 +427,40 @@ def test_compare(study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     trial = Trial(number=0, params={"x": 0.123456}, point={"x": 0.1}, start=10.0, slot=0)
     recorder.trial(trial.ended(TrialState.OK, end=12.0, loss=0.125))
     recorder.close(StopReason.KILLED)
-    assert main(["compare", study, str(tmp_path / "other")]) == 0
-    rows = {line.split("  ")[0].strip(): line.split()[-2:] for line in capsys.readouterr().out.splitlines()}
-    assert rows["best x"] == ["0.5", "0.1235"]
-    assert rows["spec: max_evals"] == ["2", "5"]
-    assert rows["spec: algo"] == ["auto", "random"]
+    return address
+
+
+def test_compare(study: str, other: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Results, best params and differences of the specs are side by side."""
+    assert main(["compare", study, other, study]) == 0
+    rows = {line.split("  ")[0].strip(): line.split()[-3:] for line in capsys.readouterr().out.splitlines()}
+    assert rows["best x"] == ["0.5", "0.1235", "0.5"]
+    assert rows["spec: max_evals"] == ["2", "5", "2"]
+    assert rows["spec: algo"] == ["auto", "random", "auto"]
     assert "spec: space" not in rows
+
+
+@pytest.mark.parametrize(("columns", "tables"), [(200, 1), (100, 2), (40, 4)])
+def test_compare_fits_the_terminal(
+    study: str,
+    other: str,
+    columns: int,
+    tables: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Texts are wrapped; studies that do not fit beside the others follow below them."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert main(["compare", study, other, study, other]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert sum(line.startswith("best x ") for line in lines) == tables
+
+
+def test_compare_needs_two_studies(study: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", study]) == 2
+    assert "two studies or more" in capsys.readouterr().err
 
 
 @pytest.fixture
