@@ -2,7 +2,8 @@
 
     python -m tests.dashboard.take_pictures docs
 
-Writes tuning.png, tuning-running.png, tuning-failed.png, tuning-lost.png and tuning-history.png.
+Writes tuning.png, tuning-running.png, tuning-failed.png, tuning-lost.png, tuning-history.png and
+tuning-compare.png.
 """
 
 from __future__ import annotations
@@ -117,6 +118,9 @@ def main(folder: Path) -> None:
             picture(browser, f"{tune}/{state}/", folder / f"tuning-{state}.png", state=state)
         history = f"{url}/sparktune/dags/churn/tasks/regions/"
         picture(browser, history, folder / "tuning-history.png", height=620)
+        chosen = "&".join(f"study=churn/regions/{run(month)}/0/0" for month in (4, 5, 6))
+        compared = f"{url}/sparktune/compare/?{chosen}&over=time"
+        picture(browser, compared, folder / "tuning-compare.png", height=1640)
 
 
 def run(month: int) -> str:

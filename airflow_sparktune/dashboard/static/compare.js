@@ -54,13 +54,15 @@ function show() {
   charts.refresh();
 }
 
-// The title, and what the columns' names leave out: the task of all, and its run.
+// The title, and what the columns' names leave out because it is the same for all.
 function showTitle() {
   const what = subjects.some(({ trial }) => trial === null) || !subjects.length ? "studies" : "trials";
   document.title = byId("title").textContent = `Compare ${what}`;
   const same = (read) => (new Set(subjects.map(read)).size === 1 ? read(subjects[0]) : null);
   const task = same(({ dag, task: name }) => `${dag}.${name}`);
-  byId("subtitle").textContent = [task, task && same(({ run }) => run)].filter(Boolean).join(", ");
+  const index = task && same((each) => each.index);
+  const parts = [task, task && same(({ run }) => run), index !== null && index >= 0 && `map index ${index}`];
+  byId("subtitle").textContent = parts.filter(Boolean).join(", ");
 }
 
 function showNotices() {
@@ -75,7 +77,7 @@ function showNotices() {
 byId("over").value = view.over;
 byId("over").addEventListener("change", (event) => set("over", event.target.value));
 byId("log-loss").addEventListener("change", (event) => set("log", event.target.checked ? "1" : "0"));
-offerMore(byId("actions"), { root: ROOT, subjects, add: (each) => choose([...subjects, each]) });
+offerMore(byId("add"), { root: ROOT, subjects, add: (each) => choose([...subjects, each]) });
 followTheme(show);
 for (const study of new Set(members.map((member) => member.study))) {
   follow(study.source, study.model, {

@@ -58,7 +58,7 @@ export class Member {
     const { reply } = this.model;
     if (!this.known && this.study.trouble) return this.study.trouble;
     if (reply?.phase === "none") return reply.message ?? "There is no such study: it has been removed, or has not started.";
-    if (!this.known) return "Loading…";
+    if (!this.known) return reply?.message ?? reply?.stage ?? "Loading…";
     return this.trial === null || this.ownTrial ? null : `The study has no trial ${this.trial}.`;
   }
 
