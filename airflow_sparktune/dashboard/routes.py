@@ -82,10 +82,11 @@ class StudyRoutes:
         def read() -> Response:
             title, found = self._catalogue.title(key), self._catalogue.generations(key)
             if not found:
-                message = self._catalogue.trouble()
-                return json_response(
-                    StudyReply(phase="none", title=title, message=message, now=time.time()), request
+                message, tuning = self._catalogue.trouble(), self._others(key)
+                nothing = StudyReply(
+                    phase="none", title=title, message=message, tuning=tuning, now=time.time()
                 )
+                return json_response(nothing, request)
             chosen = next(iter(found)) if generation is None else generation
             with self._cache.look(_address(found, chosen), whole=False) as follower:
                 if follower.behind:
@@ -176,6 +177,11 @@ class StudyRoutes:
             raise HTTPException(
                 422, "This study's journal is invalid; the API server's log has the details."
             ) from None
+
+    def _others(self, key: TaskKey) -> list[str]:
+        """Return the tuning tasks of the DAG, unless this is one of them; rights are those of a whole DAG."""
+        found = self._catalogue.task_ids(key.dag_id)
+        return [] if part(key.task_id) in found else found
 
     def _find(self, key: TaskKey, generation: int) -> str:
         return _address(self._catalogue.generations(key), generation)

@@ -45,6 +45,10 @@ class OneStudy:
         """Return nothing: the page of one study has no browser."""
         return []
 
+    def task_ids(self, dag_id: str) -> list[str]:  # noqa: ARG002
+        """Return nothing, as `dags`."""
+        return []
+
     def tasks(self, dag_id: str) -> Iterable[tuple[TaskKey, list[TaskFolder]]]:  # noqa: ARG002
         """Return nothing, as `dags`."""
         return []

@@ -56,6 +56,12 @@ class StorageRoots:
         names = {name for root in self.roots for name in open_storage(root).names("")}
         return sorted(dag_id for dag_id in dag_ids if part(dag_id) in names)
 
+    def task_ids(self, dag_id: str) -> list[str]:
+        """Return the names of the tasks' folders of a DAG, sorted."""
+        addresses = [f"{root.rstrip('/')}/{part(dag_id)}" for root in self.roots]
+        names = {name for address in addresses for name in open_storage(address).names("")}
+        return sorted(filter(_FOLDER.fullmatch, names))
+
     def tasks(self, dag_id: str) -> Iterator[tuple[TaskKey, list[TaskFolder]]]:
         """Yield the tasks of a DAG that have a folder, by the names of the folders."""
         found: dict[str, list[TaskFolder]] = defaultdict(list)

@@ -28,6 +28,9 @@ class Catalogue(Protocol):
     def dags(self, dag_ids: Iterable[str]) -> list[str]:
         """Return those of the DAGs that have a folder, sorted."""
 
+    def task_ids(self, dag_id: str) -> list[str]:
+        """Return the names of the tasks' folders of a DAG, sorted."""
+
     def tasks(self, dag_id: str) -> Iterable[tuple[TaskKey, list[TaskFolder]]]:
         """Return the tasks of a DAG that have a folder, each as `folders` returns it."""
 

@@ -13,6 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from airflow_sparktune.dashboard.study_cache import StudyCache
+from airflow_sparktune.study.address import study_address
 from airflow_sparktune.study.journal.events import Prefix
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.journal.output import OutputWriter
@@ -211,3 +212,15 @@ def test_a_study_that_takes_long_to_read_is_sent_afterwards(tmp_path: Path, addr
     assert reading[-1]["message"] == "12 trials have been read so far."
     assert not any(reply["columns"]["number"] for reply in reading)
     assert (last["phase"], last["columns"]["number"]) == ("done", list(range(12)))
+
+
+def test_a_task_that_does_not_tune_names_the_tuning_tasks_of_its_dag(
+    client: TestClient, tmp_path: Path
+) -> None:
+    for dag, task in (("churn", "tune_b"), ("churn", "tune_a"), ("other", "tune")):
+        Writer(study_address(str(tmp_path), dag_id=dag, task_id=task, run_id="r1")).open()
+
+    assert ask(client)["tuning"] == ["tune_a", "tune_b"]
+
+    Writer(study_address(str(tmp_path), dag_id="churn", task_id="tune", run_id="r2")).open()
+    assert ask(client)["tuning"] == []  # the task itself tunes

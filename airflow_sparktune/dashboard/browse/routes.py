@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 
 from airflow_sparktune.dashboard.browse.attention import KEPT, OLD_DAYS, Patience
 from airflow_sparktune.dashboard.browse.rights import Rights
-from airflow_sparktune.dashboard.browse.schemas import End, Reply
+from airflow_sparktune.dashboard.browse.schemas import End, Reading, Reply
 from airflow_sparktune.dashboard.browse.tasks import MOST_RECENT, TaskRows
 from airflow_sparktune.dashboard.page import assets
 from airflow_sparktune.dashboard.page.masking import Mask
@@ -108,6 +108,8 @@ class Browser:
         left_out = 0
         known = (partial(self._known, dag_id, rows, unread) for dag_id in dag_ids)
         for reads in (known, (partial(self._read, task, rows) for task in unread)):
+            if unread:
+                yield _line(Reading(reading=len(unread)))
             async for found in self.workers.each(reads, at_once=_AT_ONCE, deadline_s=_READ_S):
                 if isinstance(found, str):
                     yield found

@@ -32,6 +32,7 @@ class RecentRow(Reply):
     best: float | None
     phase: PagePhase
     decision: str | None
+    slot_hours: float | None = None
 
 
 class LastStudy(Reply):
@@ -97,6 +98,12 @@ class TaskRow(Reply):
     recent: list[RecentRow] = []
     studies: int
     attention: list[AttentionCell] = []
+
+
+class Reading(Reply):
+    """The line before the rows of tasks whose journals must be read: the number of these tasks."""
+
+    reading: int
 
 
 class End(Reply):

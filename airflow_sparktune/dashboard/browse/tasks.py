@@ -126,6 +126,7 @@ class TaskRows:
             best=row.summary["best_loss"],
             phase=row.pulse.phase(now=self.now),
             decision=row.summary["decision"],
+            slot_hours=row.summary["reserved_slot_hours"],
         )
 
     def _champion(self, entry: Entry, task: TaskKey, found: Found) -> ChampionCell:

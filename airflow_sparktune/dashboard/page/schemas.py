@@ -92,12 +92,14 @@ class StudyReply(_Reply):
     starts over. With `maximize`, losses are the negative of the score with this name. If there are very many
     trials, a sample is sent, and `sampled_from` is their number. `texts` are the lines of the result that the
     log and the shell print, `best` the best params by readable name, and `best_facts` says how their loss was
-    measured. `curves` has the learning curves of the trials that reported, by trial.
+    measured. `curves` has the learning curves of the trials that reported, by trial. For a task that never
+    had a study, `tuning` has the tasks of its DAG that had some.
     """
 
     phase: PagePhase
     title: str
     message: str | None = None
+    tuning: list[str] = []
     stage: str | None = None
     generation: int | None = None
     generations: list[int] = []

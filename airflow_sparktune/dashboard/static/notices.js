@@ -6,7 +6,7 @@ const FAILED = ["failed", "upstream_failed", "up_for_retry"];
 
 // The notice of a page without trials. `task` is Airflow's task instance, if known.
 function empty(reply, task) {
-  if (reply.phase === "none") return noStudy(task);
+  if (reply.phase === "none") return noStudy(task, reply.tuning);
   if (reply.phase === "reading") {
     return ["Reading the study", "This takes some seconds: it has very many trials, or its storage is slow."];
   }
@@ -19,13 +19,17 @@ function empty(reply, task) {
   return null;
 }
 
-function noStudy(task) {
+function noStudy(task, tuning) {
   const isTuning = /spark_?tune/i.test(`${task?.operator_name ?? ""} ${task?.operator ?? ""}`);
   if (isTuning && FAILED.includes(task.state)) {
     return ["Failed before a driver started", "The task ended before it opened a study. Its log has the error."];
   }
   if (isTuning && AT_WORK.includes(task.state)) {
     return ["Waiting for the driver", `The task is ${task.state}; its study appears when the driver has opened it.`];
+  }
+  if (tuning.length) {
+    const links = tuning.flatMap((name) => [" ", el("a", { href: `../../../${encodeURIComponent(name)}/` }, name)]);
+    return ["No tuning here", el("span", {}, "This task has no study. Tasks of this DAG that tune:", ...links)];
   }
   return [
     "No tuning here",

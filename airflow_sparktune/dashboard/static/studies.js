@@ -3,19 +3,22 @@ import { byId, el } from "./dom.js";
 import { LiveSource, Lost, pause, untilVisible } from "./source.js";
 import { Table } from "./table.js";
 import { viewInAddress } from "./table_view.js";
-import { byUrgency, columnsOf, compareAddress, keyOf, studyAddress } from "./tasks.js";
+import { byUrgency, columnsOf, compareAddress, historyAddress, keyOf, studyAddress } from "./tasks.js";
 import { followTheme } from "./theme.js";
 import { showWeek } from "./week.js";
 
 const POLL_MS = 30_000;
 const IDLE_POLL_MS = 120_000;
 
-const source = new LiveSource({});
+// How old a champion may be, and how often it may be kept, before it needs a person.
+const PATIENCE = ["old_days", "kept"];
+
+const source = new LiveSource([...new URLSearchParams(location.search)].filter(([name]) => PATIENCE.includes(name)));
 const table = new Table(byId("tasks-section"), {
   name: "tasks",
   noun: "task",
   keyOf,
-  memory: viewInAddress("tasks"),
+  memory: viewInAddress("tasks", PATIENCE),
   file: () => ["studies", new Date().toISOString().slice(0, 10)],
   open: (row) => (location.href = studyAddress(row)),
   compareAddress,
@@ -39,21 +42,25 @@ function show(note = "") {
 }
 
 // Rows are drawn in groups, or drawing would take longer than reading.
-function showSome() {
+function showSome(unread) {
   if (performance.now() - drawn < 200) return;
-  show(", reading…");
+  show(unread ? `, reading ${unread} more` : ", reading…");
   drawn = performance.now();
 }
 
-async function read() {
+async function readAll() {
   const seen = new Set();
+  const read = new Set(); // the tasks since the server said how many it must read
+  let reading = 0;
   let end = null;
   for await (const line of source.lines("studies", {})) {
     if (line.end) end = line;
+    else if (line.reading) ({ reading } = line);
     else {
       seen.add(take(line));
-      showSome();
+      if (reading) read.add(historyAddress(line));
     }
+    showSome(reading - read.size);
   }
   if (!end) throw new Lost("The connection to Airflow is lost; trying again.");
   rows = new Map([...rows].filter(([key]) => seen.has(key)));
@@ -76,7 +83,7 @@ function notices(problems, more = null) {
 async function follow() {
   for (;;) {
     try {
-      await read();
+      await readAll();
     } catch (error) {
       if (!(error instanceof Lost)) throw error;
       notices([error.message]);

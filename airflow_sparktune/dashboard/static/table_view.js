@@ -32,17 +32,20 @@ function stored(key) {
 }
 
 // Keeps all of the view in the page's query, so that a link shows the same. An address without columns has the kept ones.
-export function viewInAddress(name) {
+// `others` are parameters of the page's own, which stay in the query.
+export function viewInAddress(name, others = []) {
   const columns = keptColumns(name);
+  const own = [...new URLSearchParams(location.search)].filter(([key]) => others.includes(key));
   return {
     read() {
-      const { q, sort, show, hide, ...filters } = Object.fromEntries(new URLSearchParams(location.search));
+      const given = [...new URLSearchParams(location.search)].filter(([key]) => !others.includes(key));
+      const { q, sort, show, hide, ...filters } = Object.fromEntries(given);
       const kept = show === undefined && hide === undefined ? columns.read() : { show: listOf(show), hide: listOf(hide) };
       return { search: q ?? "", sort: sort ?? "", filters, show: kept.show, hide: kept.hide };
     },
     write(view) {
       columns.write(view);
-      const parameters = new URLSearchParams({ q: view.search, sort: view.sort, ...view.filters });
+      const parameters = new URLSearchParams({ q: view.search, sort: view.sort, ...view.filters, ...Object.fromEntries(own) });
       for (const part of ["show", "hide"]) parameters.set(part, view[part].join(","));
       for (const [key, text] of [...parameters]) if (!text) parameters.delete(key);
       history.replaceState(null, "", `${location.pathname}${parameters.size ? `?${parameters}` : ""}${location.hash}`);

@@ -26,7 +26,7 @@ def study(root: Path, dag: str, run: str = "r1", *, age_s: float = 0.0, trials: 
     """Write a study that has not ended."""
     writer = Writer(study_address(str(root), dag_id=dag, task_id="tune", run_id=run))
     writer.now = time.time() - age_s - 10
-    writer.open(max_evals=trials)
+    writer.open(max_evals=trials or 9)
     writer.run(trials)
     return writer
 
