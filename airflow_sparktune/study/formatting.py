@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 from airflow_sparktune.study.trial import Trial, TrialOrigin, TrialPurpose, TrialState
@@ -17,13 +19,41 @@ _ORIGINS: Mapping[TrialOrigin, str] = {
 }
 
 
-def number(value: float | None) -> str:
-    """Format a loss or a time with four significant digits.
+def number(value: float | None, *, digits: int = 4) -> str:
+    """Format a number by its significant digits; from 1,000 to 1e15 as a whole number.
 
-    >>> number(0.0335149), number(1234567.0), number(None)
-    ('0.03351', '1.235e+06', '')
+    `number` in the page's format.js gives the same text.
+
+    >>> number(0.0335149), number(12345.6), number(0.0000123449), number(None)
+    ('0.03351', '12346', '1.234e-5', '')
     """
-    return "" if value is None else f"{value:.4g}"
+    if value is None:
+        return ""
+    if not math.isfinite(value):
+        return str(value)
+    exact = Decimal(value)
+    if 1000 <= abs(exact) < 10**15:
+        return f"{exact.quantize(Decimal(1), ROUND_HALF_UP)}"
+    rounded = exact.normalize(Context(prec=digits, rounding=ROUND_HALF_UP))
+    if not rounded:
+        return "0"
+    plain = Decimal("1e-4") <= abs(rounded) < 10**15
+    return f"{rounded:f}" if plain else f"{rounded:e}".replace("e+", "e")
+
+
+def with_error(value: float, error: float | None) -> str:
+    """Format a value with its standard error, both rounded to the second digit of the error.
+
+    `withError` in the page's format.js gives the same text.
+
+    >>> with_error(0.0214, 0.00312), with_error(0.5, None)
+    ('0.0214 ± 0.0031', '0.5')
+    """
+    if not error:
+        return number(value)
+    last = Decimal(1).scaleb(-min(max(1 - Decimal(error).adjusted(), 0), 12))
+    rounded = (Decimal(each).quantize(last, ROUND_HALF_UP) for each in (value, error))
+    return " ± ".join(f"{each:f}" for each in rounded)
 
 
 def params(value: Any) -> str:
@@ -59,7 +89,7 @@ def _word(value: Any) -> str:
     match value:
         case bool() | None:
             return json.dumps(value)
-        case float():
+        case int() | float():
             return number(value)
         case str():
             return value if value and not set(value) & set(" =") else json.dumps(value, ensure_ascii=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from airflow_sparktune.study.formatting import number as text_of
 from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.result import Summary
 from airflow_sparktune.study.study import Study
@@ -30,7 +31,7 @@ def one_sentence(study: Study, found: Summary) -> str | None:
         return None
     ended = [trial for trial in study.ended_trials if trial.counts]
     parts = [
-        f"{what} {metric.shown(loss):.4g}{_gain(number, loss, ended, metric)}",
+        f"{what} {text_of(metric.shown(loss))}{_gain(number, loss, ended, metric)}",
         *_staleness(study.lowest, ended),
         *_idleness(study),
     ]
@@ -47,7 +48,7 @@ def _gain(best: int, loss: float, ended: list[Trial], metric: Metric) -> str:
         return ""
     share = 100 * (first.loss - loss) / abs(first.loss) if first.loss else math.inf
     if not math.isfinite(share) or share > 999:
-        return f", from {metric.shown(first.loss):.4g} in the first trial"
+        return f", from {text_of(metric.shown(first.loss))} in the first trial"
     return (
         f", {share:.2g} % better than the first trial"
         if share < 1

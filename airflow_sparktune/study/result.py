@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from airflow_sparktune.study.definition.rule import Guardrail
@@ -167,7 +168,7 @@ class Summary:
         if decision is not None and decision.measured is not None and decision.measured.n:
             facts.append(f"confirmed by {decision.measured.n} repeats")
         if self.noise is not None:
-            facts.append(f"expected, single trials vary by ± {self.noise:.2g}")
+            facts.append(f"expected, single trials vary by ± {number(self.noise, digits=2)}")
         return facts
 
     def _lowest_text(self) -> str | None:
@@ -181,12 +182,14 @@ class Summary:
         if self.reserved_slot_hours < 0.005:
             return None
         used = saved = ""
+        hours = partial(number, digits=3)
         if self.used_slot_hours is not None:
-            used = f", {self.used_slot_hours:.3g} used by trials ({self.utilisation or 0:.0%})"
-        last = f"{self.last_improvement_slot_hours:.3g} for the last improvement"
+            share = f"{100 * (self.utilisation or 0):.0f} %"
+            used = f", {hours(self.used_slot_hours)} used by trials ({share})"
         if self.saved_slot_hours:
-            saved = f"; about {self.saved_slot_hours:.3g} saved by pruning"
-        return f"{self.reserved_slot_hours:.3g} slot-hours reserved{used}; {last}{saved}"
+            saved = f"; about {hours(self.saved_slot_hours)} saved by pruning"
+        last = f"{hours(self.last_improvement_slot_hours)} for the last improvement"
+        return f"{hours(self.reserved_slot_hours)} slot-hours reserved{used}; {last}{saved}"
 
 
 def summary(study: Study) -> Summary:

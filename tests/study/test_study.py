@@ -106,7 +106,7 @@ class TestRecommended:
     def test_it_is_the_best(self) -> None:
         found = summary(replayed(*self.EVENTS))
         assert (found.best_number, found.best_loss, found.noise) == (0, 0.375, 0.125)
-        assert found.best_text == "0.375 (trial 0 after 0 s; expected, single trials vary by ± 0.12)"
+        assert found.best_text == "0.375 (trial 0 after 0 s; expected, single trials vary by ± 0.13)"
 
     def test_without_one_the_lowest_loss_is_the_best(self) -> None:
         study = replayed(*self.EVENTS[:3])

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airflow_sparktune.study.formatting import number
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
 
 _CLASS = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Warning|Interrupt|Iteration)\b")
@@ -63,9 +64,9 @@ def _cause(
         elif not good:
             return f"an active {path}"
         elif min(bad) > max(good):
-            return f"{path} > {max(good):.4g}"
+            return f"{path} > {number(max(good))}"
         elif max(bad) < min(good):
-            return f"{path} < {min(good):.4g}"
+            return f"{path} < {number(min(good))}"
     return None
 
 

@@ -4,18 +4,23 @@ export const STATES = ["ok", "failed", "pruned", "cancelled", "running"];
 export const SIGNS = { ok: "✓", failed: "✕", pruned: "◆", cancelled: "–", running: "▶" };
 export const STATE_WORDS = { ok: "ok", failed: "failed", pruned: "pruned", cancelled: "cut off", running: "running" };
 
+// Four significant digits; from 1,000 to 1e15 a whole number: as `number` in study/formatting.py.
 export function number(value) {
   if (value === null || value === undefined) return "–";
-  if (typeof value !== "number") return String(value);
-  if (Number.isInteger(value) && Math.abs(value) < 1e9) return String(value);
-  return String(Number(value.toPrecision(4)));
+  if (typeof value !== "number" || !Number.isFinite(value)) return String(value);
+  const size = Math.abs(value);
+  if (size >= 1000 && size < 1e15) return value.toFixed(0);
+  const rounded = Number(value.toPrecision(4));
+  const plain = rounded === 0 || (Math.abs(rounded) >= 1e-4 && Math.abs(rounded) < 1e15);
+  return plain ? String(rounded) : rounded.toExponential().replace("e+", "e");
 }
 
-// A value with its standard error, both rounded to the second digit of the error.
+// A value with its standard error, both rounded to the second digit of the error: as `with_error` there.
 export function withError(value, error) {
   if (value === null || value === undefined) return "–";
   if (!error) return number(value);
-  const decimals = Math.min(Math.max(1 - Math.floor(Math.log10(error)), 0), 12);
+  const power = Number(error.toExponential().split("e")[1]);
+  const decimals = Math.min(Math.max(1 - power, 0), 12);
   return `${value.toFixed(decimals)} ± ${error.toFixed(decimals)}`;
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from airflow_sparktune.study.definition.rule import DecisionRule
+from airflow_sparktune.study.formatting import with_error
 from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.retuning.decision import Measured, Standing, closest
 
@@ -52,17 +53,6 @@ def first_reason(winner: Measured, metric: Metric, *, why: str | None, unfinishe
     mean = with_error(metric.shown(winner.mean), winner.std_error)
     sentence = f"{because}; trial {winner.number} has the best mean {metric.name}, {mean}"
     return sentence if noise else f"{sentence} ({NO_NOISE})"
-
-
-def with_error(value: float, std_error: float | None) -> str:
-    """Return a value with its standard error, rounded to the significant digits.
-
-    >>> with_error(0.0214, 0.00312), with_error(0.5, None)
-    ('0.0214 ± 0.0031', '0.5')
-    """
-    if not std_error:
-        return f"{value:.4g}"
-    return f"{value:.3g} ± {std_error:.2g}"
 
 
 def _difference(item: Measured, *, noise: bool) -> str:

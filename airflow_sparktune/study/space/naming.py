@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_sparktune.study.formatting import number
 from airflow_sparktune.study.space.nodes import Choice, Number
 
 _LONGEST = 40
@@ -92,6 +93,8 @@ def _name(option: Any, distinguishing: str | None) -> str:
     match option:
         case str():
             name = option
+        case float():
+            name = number(option)
         case Mapping() if distinguishing is not None:
             name = str(option[distinguishing])
         case Mapping() if len(option) == 1:

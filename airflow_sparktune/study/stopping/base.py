@@ -6,6 +6,7 @@ import math
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from airflow_sparktune.study.formatting import number
 from airflow_sparktune.study.trial import Trial
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Rule:
     @classmethod
     def label(cls, spec: Spec) -> str:
         """Return the description of this reason for the log, the shell and the page."""
-        values = ", ".join(f"{spec.value(name)}" for name in cls.fields)
+        values = ", ".join(number(spec.value(name)) for name in cls.fields)
         return f"reached {cls.reason.value} ({values})"
 
     @classmethod

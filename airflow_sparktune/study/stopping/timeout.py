@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from airflow_sparktune.study.formatting import number
 from airflow_sparktune.study.stopping.base import Rule, StopReason
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class Timeout(Rule):
 
     @classmethod
     def label(cls, spec: Spec) -> str:
-        return "reached timeout" if spec.timeout is None else f"reached timeout ({spec.timeout:g} s)"
+        return "reached timeout" if spec.timeout is None else f"reached timeout ({number(spec.timeout)} s)"
 
     def shortened(self, share: float) -> Rule:
         return Timeout(self._timeout * share)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import random
 import re
 import time
 from collections.abc import Iterator
@@ -13,7 +15,9 @@ import pytest
 from fastapi import FastAPI
 from playwright.sync_api import Page, Route, expect
 
+from airflow_sparktune import dashboard
 from airflow_sparktune.study.address import study_address
+from airflow_sparktune.study.formatting import number, with_error
 from airflow_sparktune.study.space import choice, loguniform, uniform, uniformint
 from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.storage import open_storage
@@ -22,8 +26,11 @@ from tests.dashboard.helpers.browsers import first_mark
 from tests.dashboard.helpers.pages import RUN, TASK, client_of, nobody
 from tests.dashboard.helpers.serving import served
 from tests.dashboard.helpers.synthetic import TRACEBACK, Writer
+from tests.study.test_formatting import NUMBERS, WITH_ERROR
 
 pytestmark = pytest.mark.integration
+
+FORMAT_JS = Path(dashboard.__file__).parent / "static/format.js"
 
 SPACE = {
     "lr": loguniform(1e-4, 1.0),
@@ -270,6 +277,25 @@ def test_slots_that_do_not_exist_are_not_named(page: Page, site: str, address: s
     expect(page.locator("#state")).to_contain_text("2 slots")
     expect(page.locator("#state")).to_contain_text("4 slot-hours reserved, 0.0028 used")
     expect(page.locator("#timeline-text")).to_contain_text("40 trials, 2 slots at the end.")
+
+
+def test_page_and_driver_format_numbers_alike(page: Page) -> None:
+    source = base64.b64encode(FORMAT_JS.read_bytes()).decode()
+    script = f"""async ([numbers, measured]) => {{
+        const {{ number, withError }} = await import("data:text/javascript;base64,{source}");
+        return [numbers.map(number), measured.map((each) => withError(...each))];
+    }}"""
+    drawn = random.Random(1)
+    values = [value for value, _ in NUMBERS]
+    values += [drawn.choice((-1, 1)) * 10 ** drawn.uniform(-12, 17) for _ in range(2_000)]
+    values += [drawn.randrange(1, 100_000) / 2 ** drawn.randrange(20) for _ in range(2_000)]  # ties
+    measured = [(value, error) for value, error, _ in WITH_ERROR]
+    measured += [(drawn.uniform(-10, 10), 10 ** drawn.uniform(-9, 3)) for _ in range(2_000)]
+
+    numbers, with_errors = page.evaluate(script, [values, measured])
+
+    assert numbers == [number(value) for value in values]
+    assert with_errors == [with_error(*each) for each in measured]
 
 
 def test_a_user_who_may_edit_the_task_stops_the_study(page: Page, site: str, address: str) -> None:
