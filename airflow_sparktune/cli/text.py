@@ -35,8 +35,10 @@ def progress_text(study: Study) -> str:
 
 def result_texts(study: Study) -> dict[str, str]:
     """Return the lines that describe a study's result, by name."""
-    phase = phase_of(study, now=time.time()).text
-    return summary(study).texts(state=f"{phase}; last update {iso(study.attempts[-1].last)}")
+    now = time.time()
+    phase = phase_of(study, now=now)
+    found = summary(study, now=None if phase.over else now)
+    return found.texts(state=f"{phase.text}; last update {iso(study.attempts[-1].last)}")
 
 
 def state_text(study: Study) -> str:

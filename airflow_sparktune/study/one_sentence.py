@@ -7,15 +7,19 @@ import math
 from airflow_sparktune.study.formatting import number as text_of
 from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.result import Summary
+from airflow_sparktune.study.slot_use import SlotUse, slot_use
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState
 
-# A smaller idle share of the slots is not reported.
+# A smaller idle share of the slots is not reported, nor that of fewer trials, in total and for each slot.
 _IDLE = 0.2
+_FEWEST, _FEWEST_A_SLOT = 10, 4
 
 
-def one_sentence(study: Study, found: Summary) -> str | None:
+def one_sentence(study: Study, found: Summary, *, now: float | None = None) -> str | None:
     """Return the sentence, or None before the first successful trial; `found` is the study's summary.
+
+    `now` is the time if the driver is known to run.
 
     Example: "best loss 0.0334, 13 % better than the first trial; no gain in the last 14 trials; slots idle
     26 % of the time: 3 would do".
@@ -33,7 +37,7 @@ def one_sentence(study: Study, found: Summary) -> str | None:
     parts = [
         f"{what} {text_of(metric.shown(loss))}{_gain(number, loss, ended, metric)}",
         *_staleness(study.lowest, ended),
-        *_idleness(study),
+        *_idleness(slot_use(study, now=now), len(ended), study.slots),
     ]
     return "; ".join(parts)
 
@@ -63,15 +67,13 @@ def _staleness(best: Trial, ended: list[Trial]) -> list[str]:
     return [f"no gain in the last {since} trials"] if since >= 5 else []
 
 
-def _idleness(study: Study) -> list[str]:
-    used_s = study.used_s
-    if used_s is None or not (study.slots and study.slots_s and study.elapsed_s):
+def _idleness(use: SlotUse, ended: int, slots: int | None) -> list[str]:
+    """Return the idle share of the slots, if it is large without the time before the first trial, too."""
+    if use.used_s is None or not slots or min(use.working_s, use.working_slot_s) <= 0:
         return []
-    if len(study.trials) < 2 * study.slots:
+    if ended < max(_FEWEST, _FEWEST_A_SLOT * slots) or 1 - use.used_s / use.working_slot_s < _IDLE:
         return []
-    idle = 1 - used_s / study.slots_s
-    if idle < _IDLE:
-        return []
-    enough = max(1, math.ceil(used_s / study.elapsed_s))
-    hint = f": {enough} would do" if enough < round(study.slots_s / study.elapsed_s) else ""
-    return [f"slots idle {min(round(100 * idle), 99)} % of the time{hint}"]
+    enough = max(1, math.ceil(use.used_s / use.working_s))
+    hint = f": {enough} would do" if enough < round(use.working_slot_s / use.working_s) else ""
+    idle = min(round(100 * (1 - use.used_s / use.reserved_s)), 99)
+    return [f"slots idle {idle} % of the time{hint}"]

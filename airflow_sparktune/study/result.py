@@ -14,6 +14,7 @@ from airflow_sparktune.study.formatting import number, params, state_text
 from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.retuning.decision import Decision
+from airflow_sparktune.study.slot_use import slot_use
 from airflow_sparktune.study.stopping import label
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialOrigin, TrialState
@@ -192,15 +193,15 @@ class Summary:
         return f"{hours(self.reserved_slot_hours)} slot-hours reserved{used}; {last}{saved}"
 
 
-def summary(study: Study) -> Summary:
-    """Return the summary of a study."""
+def summary(study: Study, *, now: float | None = None) -> Summary:
+    """Return the summary of a study up to its last event, or up to `now` if its driver is known to run."""
     spec, closed, searched = study.spec, study.closed, study.searched
     ended = Counter(trial.state for trial in searched)
     result = _best_of_search(study) if study.decision is None else study.decision
     trial = study.trials.get(result.number) if result and result.number is not None else None
     # The search's expectation is about the trial that it recommends, and about no other.
     recommended = study.recommended if result is study.best else None
-    used_s = study.used_s
+    use = slot_use(study, now=now)
     return Summary(
         objective=spec.objective if spec else None,
         algo=spec.algo if spec else None,
@@ -228,13 +229,15 @@ def summary(study: Study) -> Summary:
         slots=study.slots,
         started=iso(study.attempts[0].opened) if study.attempts else None,
         ended=iso(closed.at) if closed else None,
-        elapsed_s=round(study.elapsed_s, 3),
+        elapsed_s=round(use.ran_s, 3),
         trials_s=round(study.trials_s, 3),
-        reserved_slot_hours=round(study.slots_s / 3600, 4),
-        used_slot_hours=None if used_s is None else round(used_s / 3600, 4),
+        reserved_slot_hours=round(use.reserved_s / 3600, 4),
+        used_slot_hours=None if use.used_s is None else round(use.used_s / 3600, 4),
         last_improvement_slot_hours=round(study.last_improvement_s / 3600, 4),
         saved_slot_hours=_saved_slot_hours(searched),
-        utilisation=None if used_s is None or not study.slots_s else round(used_s / study.slots_s, 4),
+        utilisation=None
+        if use.used_s is None or not use.reserved_s
+        else round(use.used_s / use.reserved_s, 4),
         timing=study.timing,
         code=spec.code if spec else None,
         versions=dict(study.versions),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_sparktune.study.curve import Curve
-from airflow_sparktune.study.definition import RunTrialsOn, Spec
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.events import (
     Alive,
     Closed,
@@ -34,7 +34,8 @@ from airflow_sparktune.study.trial import Trial, TrialPurpose, TrialState
 class AttemptRecord:
     """The record of an attempt, computed from its events.
 
-    `ran_s` is its running time and `timing` how it was spent, in seconds by the driver's monotonic clock.
+    `ran_s` is its running time and `timing` how it was spent, in seconds by the driver's monotonic clock;
+    `prepared` is the running time and the reserved slot-seconds before its first trial.
     """
 
     number: int
@@ -45,6 +46,7 @@ class AttemptRecord:
     host: str | None = None
     pid: int | None = None
     spark: SparkApplication | None = None
+    prepared: tuple[float, float] | None = None
     reserved: float | None = None  # what its engine has charged it for slots, in slot-seconds
     closed: bool = False
 
@@ -56,7 +58,8 @@ class Study:
     everything. `changes` counts the applied events; `changed[n]` is the count at which trial n last changed,
     and `changed_s[n]` the study's running time by then. `curves` has what each trial reported in its last
     try, `reported[n]` the count at its last report. `lowest` is the successful trial of the search with the
-    lowest loss. `trials_s` is the run time of the trials that have ended, `slots_s` the time of the slots
+    lowest loss. `slots` is the number of slots of the newest attempt that has had any, `open_slots` that of
+    the running one. `trials_s` is the run time of the trials that have ended, `slots_s` the time of the slots
     that the study has reserved, and `last_improvement_s` the part of `slots_s` between the last two
     improvements of the lowest loss. These times are in seconds.
     """
@@ -73,6 +76,7 @@ class Study:
         self.lowest: Trial | None = None
         self._recommended: Recommended | None = None
         self.slots: int | None = None
+        self.open_slots = 0
         self.trials_s = self.slots_s = self.last_improvement_s = 0.0
         self._improved_s = 0.0  # slots_s at the last improvement
         self.starts: StartsResolved | None = None
@@ -82,7 +86,6 @@ class Study:
         self.changes = 0
         self.changed: dict[int, int] = {}
         self.changed_s: dict[int, float] = {}
-        self._open_slots = 0  # slots of the running attempt
 
     def apply(self, event: Event) -> None:
         """Apply one event. An event of a kind from a later version only advances the time."""
@@ -98,7 +101,7 @@ class Study:
                         self.curves.setdefault(reports.trial, Curve()).extend(reports)
                         self.reported[reports.trial] = self.changes + 1
             case SlotsChanged():
-                self.slots = self._open_slots = event.slots
+                self.slots = self.open_slots = event.slots
             case SparkStarted() if self.attempts:
                 self.attempts[-1].spark = event.spark
             case StartsResolved():
@@ -199,24 +202,6 @@ class Study:
         return not self.attempts or self.attempts[0].reserved is not None
 
     @property
-    def used_s(self) -> float | None:
-        """Return the part of `slots_s` in which trials ran, with those that still run, in seconds.
-
-        Return None for trials on the driver: each may use the whole cluster.
-        """
-        if self.spec is not None and self.spec.execution.run_trials_on is RunTrialsOn.DRIVER:
-            return None
-        last = {attempt.number: attempt.last for attempt in self.attempts}
-        running = [trial for trial in self.trials.values() if trial.state is TrialState.RUNNING]
-        running_s = sum(
-            max(last[trial.attempt] - trial.start, 0.0)
-            for trial in running
-            if trial.start is not None and trial.attempt in last
-        )
-        # Some of these trials may have waited inside Spark.
-        return min(self.trials_s + running_s, self.slots_s)
-
-    @property
     def timing(self) -> dict[str, float]:
         """Return how the drivers spent their time, in seconds, as far as it is recorded."""
         total = Counter[str]()
@@ -236,7 +221,7 @@ class Study:
         self.dimensions = event.dimensions
         self.versions = event.versions
         self.closed = None
-        self._open_slots = 0
+        self.open_slots = 0
         self.attempts.append(
             AttemptRecord(
                 event.attempt, event.at, event.at, host=event.host, pid=event.pid, reserved=event.reserved
@@ -264,7 +249,7 @@ class Study:
         passed_s = max(ran_s - attempt.ran_s, 0.0)
         attempt.ran_s += passed_s
         if not self.reserves:
-            self.slots_s += self._open_slots * passed_s
+            self.slots_s += self.open_slots * passed_s
         elif event.reserved is not None:
             self.slots_s += event.reserved - (attempt.reserved or 0.0)
             attempt.reserved = event.reserved
@@ -276,6 +261,8 @@ class Study:
             self.trials_s += trial.took_s
         if trial.state is TrialState.RUNNING:
             self.curves.pop(trial.number, None)
+            if self.attempts and (attempt := self.attempts[-1]).prepared is None:
+                attempt.prepared = (attempt.ran_s, attempt.reserved or 0.0)
         self.trials[trial.number] = trial
         self.changed[trial.number] = self.changes + 1
         self.changed_s[trial.number] = self.elapsed_s

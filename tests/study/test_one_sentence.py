@@ -59,6 +59,54 @@ def test_idle_slots_are_those_reserved(tmp_path: Path, slot_s: float, run_s: flo
     assert (one_sentence(reserved(tmp_path, slot_s, run_s=run_s)) or "").split("; ")[-1] == idle
 
 
+def test_slots_are_not_called_idle_after_a_few_trials(tmp_path: Path) -> None:
+    assert "idle" not in (one_sentence(study(tmp_path, [1.0] * 9, slots=2, run_s=0.1)) or "")
+
+
+def test_fewer_slots_would_not_do_because_spark_took_long_to_start(tmp_path: Path) -> None:
+    writer = Writer(str(tmp_path), slots=2)
+    writer.reserved = 0.0
+    writer.open(max_evals=20)
+    writer.now, writer.reserved = writer.now + 30.0, 60.0
+    write_pairs(writer, 10)
+
+    assert (
+        one_sentence(read_study(str(tmp_path)).study)
+        == "best loss 1, the first trial's own; no gain in the last 19 trials"
+    )
+
+
+def test_running_trials_keep_their_slots_busy(tmp_path: Path) -> None:
+    """The driver wrote last when they began, half a minute ago."""
+    writer = Writer(str(tmp_path), slots=2)
+    writer.open(max_evals=20)
+    write_pairs(writer, 5)
+    writer.now += 5.0
+    for number in (10, 11):
+        writer.put(Trial(number=number, params={}, point={}, start=writer.now, slot=number % 2))
+    found = read_study(str(tmp_path)).study
+
+    assert "slots idle 50 % of the time: 1 would do" in str(sentences.one_sentence(found, summary(found)))
+    now = writer.now + 29.0
+    assert "idle" not in str(sentences.one_sentence(found, summary(found), now=now))
+    assert summary(found, now=now).utilisation == round((10 + 58) / (20 + 58), 4)
+
+
+def write_pairs(writer: Writer, pairs: int) -> None:
+    """Write trials of one second each, two at a time."""
+    for pair in range(pairs):
+        two = [
+            Trial(number=2 * pair + slot, params={}, point={}, start=writer.now, slot=slot) for slot in (0, 1)
+        ]
+        for trial in two:
+            writer.put(trial)
+        writer.now += 1.0
+        if writer.reserved is not None:
+            writer.reserved += 2.0
+        for trial in two:
+            writer.put(trial.ended(TrialState.OK, end=writer.now, run_s=1.0, loss=1.0))
+
+
 def test_a_study_without_a_result_has_no_summary() -> None:
     assert one_sentence(Study()) is None
 

@@ -51,7 +51,8 @@ def study_reply(
     mask = study_mask(mask, study)
     phase = phase_of(study, now=now, task_state=task_state)
     changed = [study.trials[number] for number, at in sorted(study.changed.items()) if at > after]
-    found = masked_summary(study, mask)
+    until = None if phase.over else now
+    found = masked_summary(study, mask, now=until)
     sent = sample(changed, best=found.best_number)
     since = study.attempts[0].opened if study.attempts else 0.0
     dimensions = named_dimensions(study, mask)
@@ -70,7 +71,7 @@ def study_reply(
         texts={name: mask(text) for name, text in found.texts(state=phase.text).items()},
         best=best_params(found, dimensions),
         best_facts=found.best_facts,
-        verdict=one_sentence(study, found),
+        verdict=one_sentence(study, found, now=until),
         failures=[mask(line) for line in failure_digest(tuple(study.trials.values()), dimensions)],
         limits={key: study.spec.value(name) for key, name in _LIMITS.items()} if study.spec else {},
         maximize=study.spec.maximize if study.spec else None,
@@ -93,9 +94,12 @@ def study_reply(
     )
 
 
-def masked_summary(study: Study, mask: Mask) -> Summary:
-    """Return the summary of a study, with masked params: in texts, they are not under their keys."""
-    found = summary(study)
+def masked_summary(study: Study, mask: Mask, *, now: float | None = None) -> Summary:
+    """Return the summary of a study, with masked params: in texts, they are not under their keys.
+
+    `now` is the time if the driver is known to run.
+    """
+    found = summary(study, now=now)
     return replace(found, best_params=mask(found.best_params))
 
 

@@ -85,44 +85,46 @@ export class StudyModel {
     return most === null || most > 1e9 ? null : most;
   }
 
-  // Seconds since the last event, by the server's clock.
-  get silence() {
-    const last = this.reply?.attempts.at(-1)?.last;
-    return last === undefined ? 0 : Math.max(0, this.reply.now - last);
-  }
-
   get elapsed() {
-    const seconds = this.reply?.summary?.elapsed_s ?? 0;
-    return this.active ? seconds + this.silence : seconds;
+    return this.reply?.summary?.elapsed_s ?? 0;
   }
 
-  // The expected seconds to the end, from the pace of the latest trials without the preparation, at most to the
-  // time limit. Null if it cannot be estimated yet.
+  // The expected seconds to the end of the search, at most to the time limit. Null if it cannot be estimated yet.
   get rest() {
     const { limits, phase } = this.reply;
     if (phase !== "running" || this.confirming) return null;
-    const byPace = this.budget === null ? Infinity : (this.budget - this.done) * this.secondsPerTrial();
+    const byTrials = this.budget === null ? Infinity : this.restOfTrials();
     const byLimit = limits.timeout ? limits.timeout - this.elapsed : Infinity;
-    const rest = Math.max(0, Math.min(byPace, byLimit));
+    const rest = Math.max(0, Math.min(byTrials, byLimit));
     return Number.isFinite(rest) ? rest : null;
   }
 
-  // The mean seconds between the ends of two trials, from the trials of the running attempt.
-  secondsPerTrial() {
-    const attempt = this.reply.attempts.at(-1);
-    const own = this.ordered.filter((trial) => trial.attempt === attempt.number && trial.start !== null);
-    const ended = own.filter((trial) => trial.end !== null).sort((one, other) => one.end - other.end);
-    const slots = Math.max(this.reply.summary.slots ?? 1, 1);
-    if (!ended.length) return Infinity;
-    const latest = ended.slice(-PACE);
-    // The first trials end together, so until each slot has ended several, their mean length is a better estimate.
-    if (ended.length < 3 * slots) {
-      const mean = latest.reduce((sum, trial) => sum + trial.end - trial.start, 0) / latest.length;
-      return mean / Math.min(slots, this.budget ?? slots);
-    }
-    const since = ended.length > PACE ? ended.at(-PACE - 1).end : Math.min(...own.map((trial) => trial.start));
-    return (latest.at(-1).end - since) / latest.length;
+  // The seconds that the trials still need in the slots, less what running ones have run already.
+  restOfTrials() {
+    const { reply, budget, done } = this;
+    const attempt = reply.attempts.at(-1).number;
+    const own = this.ordered.filter((trial) => trial.attempt === attempt && trial.start !== null);
+    const slots = Math.max(reply.summary.slots ?? 1, 1);
+    const each = secondsOf(own, Math.min(slots, budget));
+    const left = own
+      .filter((trial) => trial.end === null)
+      .map((trial) => Math.max(0, each - (reply.now - trial.start)));
+    const work = left.reduce((sum, seconds) => sum + seconds, each * Math.max(0, budget - done - left.length));
+    return Math.max(work / slots, ...left);
   }
+}
+
+// The mean seconds in a slot from one trial to the next, of the latest trials. Until each slot has ended several,
+// their own length is a better estimate, because the first trials end together.
+function secondsOf(own, slots) {
+  const ended = own.filter((trial) => trial.end !== null).sort((one, other) => one.end - other.end);
+  const latest = ended.slice(-PACE);
+  if (!ended.length) return Infinity;
+  if (ended.length < 3 * slots) {
+    return latest.reduce((sum, trial) => sum + trial.end - trial.start, 0) / latest.length;
+  }
+  const since = ended.length > PACE ? ended.at(-PACE - 1).end : Math.min(...own.map((trial) => trial.start));
+  return (slots * (latest.at(-1).end - since)) / latest.length;
 }
 
 // A trial that was running when its driver ended.

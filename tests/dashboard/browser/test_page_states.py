@@ -263,6 +263,25 @@ def test_the_expected_time_follows_the_pace_of_the_trials(page: Page, site: str,
     expect(page.locator("#state")).to_contain_text(re.compile(r"about [56]\.\d s to go"))
 
 
+def test_the_expected_time_counts_down_while_trials_run(page: Page, site: str, address: str) -> None:
+    """Four trials of 100 s have ended, two have run for 20 s, four follow. The driver is silent."""
+    writer = Writer(address, space=SPACE, slots=2)
+    writer.now = time.time() - 220
+    writer.open(max_evals=10)
+    for first in (0, 2, 4):
+        two = [dataclasses.replace(trial, start=writer.now) for trial in writer.trials(2, first=first)]
+        for trial in two:
+            writer.put(trial)
+        if first < 4:
+            writer.now += 100
+            for trial in two:
+                writer.put(trial.ended(TrialState.OK, end=writer.now, run_s=100.0, loss=1.0))
+    page.goto(f"{site}{RUN}/")
+
+    expect(page.locator("#state")).to_contain_text(re.compile(r"about 4 min [0-4]?\d s to go"))
+    expect(page.locator("#state")).to_contain_text("100 % busy")
+
+
 def test_slots_that_do_not_exist_are_not_named(page: Page, site: str, address: str) -> None:
     """16 trials at once wait for two slots, of which the study has reserved four."""
     writer = Writer(address, space=SPACE, slots=16)
