@@ -37,7 +37,7 @@ def result_texts(study: Study) -> dict[str, str]:
     """Return the lines that describe a study's result, by name."""
     now = time.time()
     phase = phase_of(study, now=now)
-    found = summary(study, now=None if phase.over else now)
+    found = summary(study, now=now if phase.at_work else None)
     return found.texts(state=f"{phase.text}; last update {iso(study.attempts[-1].last)}")
 
 

@@ -21,7 +21,7 @@ from airflow_sparktune.dashboard.study_cache import StudyCache
 from airflow_sparktune.dashboard.task_key import Catalogue, TaskKey
 from airflow_sparktune.dashboard.workers import Workers
 from airflow_sparktune.errors import RecordError, StorageError
-from airflow_sparktune.study.phase import Phase, phase_of
+from airflow_sparktune.study.phase import phase_of
 from airflow_sparktune.study.record.champions import Champions, segments
 from airflow_sparktune.study.stop_request import request_stop
 from airflow_sparktune.study.storage import open_storage
@@ -76,8 +76,7 @@ def _stop(catalogue: Catalogue, cache: StudyCache, key: TaskKey, generation: int
         phase = phase_of(follower.study, now=time.time())
         attempts = follower.study.attempts
     if phase.over or not attempts:
-        why = ": its driver died, and a retry of the task continues it" if phase is Phase.LOST else ""
-        raise HTTPException(409, f"Only a running study can be stopped; this one is {phase.value}{why}.")
+        raise HTTPException(409, f"Only a running study can be stopped; this one is {phase.text}.")
     try:
         request_stop(open_storage(address), attempt=attempts[-1].number, by=by)
     except StorageError as error:

@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 
 Runs = Annotated[tuple[str, ...], Depends(checked_runs)]
 TaskState = Annotated[str | None, Query(max_length=40)]
+TaskSince = Annotated[float | None, Query(ge=0)]
 
 # For requests that compute, too: the first importance imports optuna.
 _LONG_S = 90.0
@@ -76,6 +77,7 @@ class StudyRoutes:
         stream: str = "",
         generation: int | None = None,
         task_state: TaskState = None,
+        task_since: TaskSince = None,
     ) -> Response:
         """Return the study, with the trials that changed after event `after` of `stream`."""
 
@@ -103,6 +105,8 @@ class StudyRoutes:
                     generation=chosen,
                     generations=tuple(found),
                     task_state=task_state,
+                    # A task's next try goes on with its newest study.
+                    task_since=task_since if chosen == next(iter(found)) else None,
                 )
             return json_response(reply, request)
 

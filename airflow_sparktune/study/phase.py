@@ -19,14 +19,15 @@ SILENT_STARTING_S = 900.0
 # An event that is further in the future tells nothing about the driver, whose clock is wrong.
 AHEAD_S = 1_800.0
 
-# Airflow's task instance states in which no driver of the task can be running.
+# Airflow's task instance states in which a driver of the task is to come or runs, and in which none can run.
+_TASK_AT_WORK = frozenset({"scheduled", "queued", "running", "restarting"})
 _TASK_ENDED = frozenset({"success", "failed", "up_for_retry", "upstream_failed", "skipped", "removed"})
 
 
 class Phase(StrEnum):
     """The phase of a study."""
 
-    WAITING = "waiting"  # the folder exists, but no driver has opened the study
+    WAITING = "waiting"  # for the first driver, or for that of the task's next try
     STARTING = "starting"  # a driver has opened the study, but no trial has started
     RUNNING = "running"
     DONE = "done"
@@ -38,6 +39,11 @@ class Phase(StrEnum):
     def over(self) -> bool:
         """Return whether no driver is running, so that the study stays as it is until the next attempt."""
         return self not in (Phase.WAITING, Phase.STARTING, Phase.RUNNING)
+
+    @property
+    def at_work(self) -> bool:
+        """Return whether a driver is running."""
+        return self in (Phase.STARTING, Phase.RUNNING)
 
     @property
     def text(self) -> str:
@@ -83,13 +89,18 @@ class Pulse(JsonObject):
         return Phase.RUNNING if self.handed_out else Phase.STARTING
 
 
-def phase_of(study: Study, *, now: float, task_state: str | None = None) -> Phase:
+def phase_of(
+    study: Study, *, now: float, task_state: str | None = None, task_since: float | None = None
+) -> Phase:
     """Return the phase of `study` at `now`, in seconds since 1970.
 
     The driver's clock may be up to AHEAD_S ahead of this one; a driver that dies then counts as lost that
-    much later. `task_state` is Airflow's state of the task instance, if known. A study that is not closed
-    although its task has ended is lost, even if its driver wrote a moment ago.
+    much later. `task_state` is Airflow's state of the task instance, if known, and `task_since` the time at
+    which it began. A study that is not closed although its task has ended is lost, even if its driver wrote a
+    moment ago. If no driver has written since the task's next try began, the study waits for its driver.
     """
+    if _between_tries(study, task_state, task_since):
+        return Phase.WAITING
     return Pulse.of(study).phase(now=now, task_state=task_state)
 
 
@@ -102,14 +113,23 @@ def _end_of(study: Study) -> Phase | None:
     return Phase.FAILED if failed else Phase.DONE
 
 
-def stage_of(study: Study) -> str:
-    """Return a description of how far the newest attempt has started.
+def _between_tries(study: Study, task_state: str | None, task_since: float | None) -> bool:
+    """Return whether the task's next try has begun, and the study has neither a result nor news of it."""
+    if task_state not in _TASK_AT_WORK or task_since is None or not study.attempts:
+        return False
+    return study.attempts[-1].last < task_since and not study.result_stands
 
-    >>> stage_of(Study())
-    'Spark is starting'
+
+def stage_of(study: Study, phase: Phase) -> str | None:
+    """Return a description of how far the driver has started; None if it has, or if none is to come.
+
+    >>> stage_of(Study(), Phase.WAITING)
+    'waiting for Spark'
     """
-    if not study.attempts:
-        return "Spark is starting"
+    if phase is Phase.WAITING:
+        return "waiting for the driver of the task's next try" if study.attempts else "waiting for Spark"
+    if phase is not Phase.STARTING:
+        return None
     if study.attempts[-1].spark is None:
         return "the driver is up"
     return "Spark is up; workers are starting and importing the objective"

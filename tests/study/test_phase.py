@@ -24,7 +24,7 @@ def study(tmp_path: Path, *, trials: int = 0, close: str | None = None, **facts:
 
 def test_a_study_without_a_driver_is_waiting() -> None:
     assert phase_of(Study(), now=0.0) is Phase.WAITING
-    assert stage_of(Study()) == "Spark is starting"
+    assert stage_of(Study(), Phase.WAITING) == "waiting for Spark"
 
 
 def test_a_study_without_a_trial_is_starting(tmp_path: Path) -> None:
@@ -73,6 +73,36 @@ def test_a_silent_driver_or_an_ended_task_means_lost(
     found = study(tmp_path, trials=3)
 
     assert phase_of(found, now=found.attempts[-1].last + silent_s, task_state=task_state) is phase
+
+
+@pytest.mark.parametrize("close", [None, "killed", "error"])
+@pytest.mark.parametrize(
+    ("task_state", "later_s", "waits"),
+    [
+        ("scheduled", 1.0, True),
+        ("queued", 1.0, True),
+        ("running", 1.0, True),
+        ("running", -1.0, False),  # the driver has written in this try
+        ("up_for_retry", 1.0, False),
+        ("failed", 1.0, False),
+    ],
+)
+def test_a_study_between_two_tries_waits_for_the_next_driver(
+    tmp_path: Path, close: str | None, task_state: str, later_s: float, *, waits: bool
+) -> None:
+    """The driver of the try before wrote a moment ago, and its journal ends in any way without a result."""
+    found = study(tmp_path, trials=3, close=close, **({"error": ERROR} if close == "error" else {}))
+    last = found.attempts[-1].last
+
+    phase = phase_of(found, now=last + 2.0, task_state=task_state, task_since=last + later_s)
+
+    assert (phase is Phase.WAITING) is waits
+    assert stage_of(found, phase) == ("waiting for the driver of the task's next try" if waits else None)
+
+
+def test_a_result_stands_while_its_task_runs_again(tmp_path: Path) -> None:
+    found = study(tmp_path, trials=3, close="max_evals")
+    assert phase_of(found, now=1e9, task_state="queued", task_since=1e9) is Phase.DONE
 
 
 ERROR = {"type": "ObjectiveError", "message": "no", "retryable": False, "traceback": None}

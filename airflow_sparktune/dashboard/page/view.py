@@ -25,7 +25,7 @@ from airflow_sparktune.study.curve import Curve
 from airflow_sparktune.study.formatting import origin_text
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.one_sentence import one_sentence
-from airflow_sparktune.study.phase import Phase, phase_of, stage_of
+from airflow_sparktune.study.phase import phase_of, stage_of
 from airflow_sparktune.study.result import Summary, summary, trial_row
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial
@@ -46,12 +46,13 @@ def study_reply(
     generation: int | None = None,
     generations: Sequence[int] = (),
     task_state: str | None = None,
+    task_since: float | None = None,
 ) -> StudyReply:
     """Return the study, with the trials that changed after event `after` of `stream`."""
     mask = study_mask(mask, study)
-    phase = phase_of(study, now=now, task_state=task_state)
+    phase = phase_of(study, now=now, task_state=task_state, task_since=task_since)
     changed = [study.trials[number] for number, at in sorted(study.changed.items()) if at > after]
-    until = None if phase.over else now
+    until = now if phase.at_work else None
     found = masked_summary(study, mask, now=until)
     sent = sample(changed, best=found.best_number)
     since = study.attempts[0].opened if study.attempts else 0.0
@@ -59,7 +60,7 @@ def study_reply(
     at_work = study.attempts[-1] if study.attempts and study.closed is None else None
     return StudyReply(
         phase=phase,
-        stage=stage_of(study) if phase in (Phase.WAITING, Phase.STARTING) else None,
+        stage=stage_of(study, phase),
         title=title,
         generation=generation,
         generations=list(generations),

@@ -34,6 +34,13 @@ export class TaskInstance {
   get state() {
     return this.current?.state ?? null;
   }
+
+  // When the try of the task that waits or runs began, in seconds since 1970; null if it is not known.
+  get since() {
+    const { scheduled_when: scheduled, queued_when: queued, start_date: started } = this.current ?? {};
+    const times = [scheduled, queued, started].filter(Boolean).map((at) => Date.parse(at) / 1000);
+    return times.length ? Math.max(...times) : null;
+  }
 }
 
 // The newest task instances of the task whose history the page shows.

@@ -10,8 +10,8 @@ function empty(reply, task) {
   if (reply.phase === "reading") {
     return ["Reading the study", "This takes some seconds: it has very many trials, or its storage is slow."];
   }
-  if (reply.phase === "waiting") {
-    return ["Waiting for the driver", "The study's folder exists; Spark is starting. The task's log has the details."];
+  if (reply.phase === "waiting" && !reply.summary?.attempts) {
+    return ["Waiting for Spark", "The study begins when its driver runs. The task's log says what Spark is doing."];
   }
   if (reply.phase === "starting" && !reply.summary?.trials) {
     return ["Starting", `${capital(reply.stage)}. The first trial begins when the workers are ready.`];
@@ -36,6 +36,16 @@ function noStudy(task, tuning) {
     "This page shows the studies of SparkTuneOperator and @task.sparktune tasks. If this is such a task, " +
       "its study appears when the driver has opened it.",
   ];
+}
+
+// How a study goes on after its driver has ended without a result. `task` is Airflow's task instance, if known.
+export function wayOn(task) {
+  if (!task) return "A retry or a clear of the task continues the study; without Airflow, the same command does.";
+  const working = AT_WORK.includes(task.state);
+  if (task.state === "up_for_retry" || (working && task.try_number <= task.max_tries)) {
+    return "A retry of the task continues the study.";
+  }
+  return `No retry ${working ? "will follow" : "follows"}: clear the task to continue with the finished trials.`;
 }
 
 export function showNotices(reply, trouble, task = null) {

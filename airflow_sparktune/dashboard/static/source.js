@@ -26,6 +26,7 @@ export class LiveSource {
     await this.task?.refresh();
     const query = { after: model.changes, stream: model.stream };
     if (this.task?.state) query.task_state = this.task.state;
+    if (this.task?.since) query.task_since = this.task.since;
     return this.get("study", query);
   }
 

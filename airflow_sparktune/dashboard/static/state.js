@@ -2,11 +2,12 @@
 import { copyButtons } from "./copy.js";
 import { byId, el, outwardLink } from "./dom.js";
 import { duration, moment, number, plural, SIGNS, STATE_WORDS, STATES, title } from "./format.js";
+import { wayOn } from "./notices.js";
 
 export function showState(model, task) {
   const { reply } = model;
   if (!reply?.summary) return;
-  showBanner(model);
+  showBanner(model, task);
   const headline = [el("span", { class: `phase ${reply.phase}` }, title(reply.phase)), el("span", {}, sentence(model))];
   replace(byId("headline"), headline);
   showDecision(model);
@@ -40,25 +41,28 @@ function replace(host, nodes) {
 function sentence({ reply, active }) {
   const { verdict, phase, stage, texts } = reply;
   if (phase === "starting") return stage;
-  return [verdict ?? noSuccess(active), phase === "done" && texts.ended].filter(Boolean).join("; ");
+  return [stage, verdict ?? noSuccess(active), phase === "done" && texts.ended].filter(Boolean).join("; ");
 }
 
 function noSuccess(active) {
   return active ? "no successful trial yet" : "no successful trial";
 }
 
-function showBanner(model) {
+function showBanner(model, task) {
   const { phase, summary, failures } = model.reply;
   const nodes = [];
-  if (phase === "failed" && summary.error) nodes.push(...errorLines(summary.error));
-  else if (phase === "failed") nodes.push(el("p", { class: "strong" }, "The driver ended with an error."));
+  if (phase === "failed" && summary.error) {
+    nodes.push(...errorLines(summary.error));
+    if (summary.error.retryable) nodes.push(el("p", {}, wayOn(task)));
+  }
+  if (phase === "failed" && !summary.error) nodes.push(el("p", { class: "strong" }, "The driver ended with an error."));
   if (phase === "killed") {
-    nodes.push(el("p", { class: "strong" }, "The driver was killed. A retry of the task continues the study."));
+    nodes.push(el("p", { class: "strong" }, "The driver was killed."), el("p", {}, wayOn(task)));
   }
   if (phase === "lost") {
     nodes.push(
       el("p", { class: "strong" }, `The driver died: its last update was ${moment(model.reply.attempts.at(-1).last)}.`),
-      el("p", {}, "It recorded no error. A retry of the task continues the study; the task's log may have the cause."),
+      el("p", {}, `It recorded no error; the task's log may have the cause. ${wayOn(task)}`),
     );
   }
   if (failures.length) nodes.push(el("ul", { class: "digest" }, ...failures.map((line) => el("li", {}, line))));

@@ -8,6 +8,7 @@ import random
 import re
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,40 @@ def test_a_study_is_lost_once_its_task_has_ended(page: Page, site: str, address:
     expect(page.locator("tr[data-trial='21']")).to_contain_text("cut off")
     expect(page.locator("#state")).not_to_contain_text("running")
     expect(page.locator("#state")).to_contain_text("Airflow try 3, driver attempt 1")
+
+
+def test_between_two_tries_no_trial_runs(page: Page, site: str, address: str) -> None:
+    """The driver was killed with SIGKILL a moment ago, and its journal tells nothing of it."""
+    writer = write(address)
+    for trial in writer.trials(2, first=20):
+        writer.put(trial)
+    task_is(page, state="queued", queued_when=datetime.now(UTC).isoformat())
+    page.goto(f"{site}{RUN}/")
+
+    expect(page.locator("#headline")).to_contain_text("Waiting")
+    expect(page.locator("#headline")).to_contain_text(
+        "waiting for the driver of the task's next try; best loss"
+    )
+    expect(page.locator("#state")).to_contain_text("2 cut off")
+    expect(page.locator("#state")).not_to_contain_text("running")
+    expect(page.get_by_role("button", name="Stop and keep the best")).to_have_count(0)
+
+
+def test_an_ended_driver_has_a_retry_or_the_task_must_be_cleared(page: Page, site: str, address: str) -> None:
+    writer = write(address)
+    writer.close("killed")
+    task: dict[str, Any] = {}
+    page.route("**/api/v2/**/taskInstances/tune*", lambda route: route.fulfill(json=task))
+    retry, clear = "A retry of the task continues the study.", "clear the task to continue"
+    for state, attempt, said in (
+        ("up_for_retry", 1, retry),
+        ("running", 1, retry),
+        ("running", 3, f"No retry will follow: {clear}"),
+        ("failed", 1, f"No retry follows: {clear}"),  # marked as failed
+    ):
+        task |= {"state": state, "try_number": attempt, "max_tries": 2, "operator_name": "SparkTuneOperator"}
+        page.goto(f"{site}{RUN}/")
+        expect(page.locator("#banner")).to_contain_text(f"The driver was killed.{said}")
 
 
 @pytest.mark.parametrize(
