@@ -29,6 +29,7 @@ from airflow_sparktune.dashboard.study_list import StudyList
 from airflow_sparktune.dashboard.task_key import Catalogue, TaskKey
 from airflow_sparktune.dashboard.workers import Workers
 from airflow_sparktune.study.address import part
+from airflow_sparktune.study.ends import shortened
 from airflow_sparktune.study.journal.output import read_output
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
@@ -134,7 +135,8 @@ class StudyRoutes:
                 trial = _trial(follower.study, number)
                 mask = study_mask(self._mask, follower.study)
             text = read_output(open_storage(address), attempt=trial.attempt, number=number)
-            return json_response(OutputReply(text=mask(text)), request)
+            shown = None if text is None else shortened(text)
+            return json_response(OutputReply(text=mask(shown)), request)
 
         return await self._answer(read, request)
 

@@ -1,4 +1,4 @@
-"""Mark each line of a trial's output with the trial's name, and keep part of the output for the driver."""
+"""Mark the lines of a trial's output with its name, bound them in the log, and keep them for the driver."""
 
 from __future__ import annotations
 
@@ -8,29 +8,34 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-# The largest output of a trial that is kept, in characters: half from its start, half from its end.
-KEPT_CHARS = 32_768
+from airflow_sparktune.study.ends import SHOWN_CHARS, Ends, left_out_text
+
+# The largest output of a trial that is kept, in characters.
+WHOLE_CHARS = 2_097_152
 # A longer line gets another mark after this many characters.
 LINE_CHARS = 8_192
 
 
 class TrialOutput:
-    """Keeps the lines of one trial as `text`; the middle of a long output is left out."""
+    """Keeps the lines of one trial as `text`, and bounds what goes to the log.
+
+    The log gets the start of the output at once, and its end when the trial ends.
+    """
 
     def __init__(self, name: str) -> None:
         self._mark = f"[{name}] "
+        self._number = name.rpartition(" ")[2]
         self._unfinished = ""
-        self._head = self._tail = ""
-        self._left_out = 0
+        self._kept = Ends(WHOLE_CHARS // 2)
+        self._logged = Ends(SHOWN_CHARS // 2)
 
     @property
     def text(self) -> str:
-        if not self._left_out:
-            return self._head + self._tail
-        return f"{self._head}\n... {self._left_out} characters left out ...\n{self._tail}"
+        left_out = left_out_text(self._kept.left_out) if self._kept.left_out else ""
+        return "".join([*self._kept.first, left_out, *self._kept.last])
 
     def lines(self, written: str) -> str:
-        """Keep the written text, and return its complete lines, each with the trial's mark."""
+        """Keep the written text, and return the marked lines that the log gets now."""
         complete, newline, rest = (self._unfinished + written).rpartition("\n")
         if not newline and len(rest) > LINE_CHARS:
             complete, newline, rest = rest, "\n", ""
@@ -38,22 +43,28 @@ class TrialOutput:
         return self._marked(complete) if newline else ""
 
     def end(self) -> str:
-        """Return the last line with its mark, if it does not end with a line break."""
+        """Return what the log gets when the trial ends."""
         rest, self._unfinished = self._unfinished, ""
-        return self._marked(rest) if rest else ""
+        told = self._marked(rest) if rest else ""
+        if self._logged.left_out:
+            told += (
+                f"{self._mark}... {self._logged.left_out} characters left out of this log; sparktune show "
+                f"STUDY --output {self._number} prints the whole output, up to {WHOLE_CHARS} characters ...\n"
+            )
+        return told + "".join(self._logged.last)
 
     def _marked(self, text: str) -> str:
         # A progress bar overwrites its line repeatedly; only its last state counts as a line.
         lines = [line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")]
-        self._keep("".join(f"{line}\n" for line in lines))
-        return "".join(f"{self._mark}{line}\n" for line in lines)
-
-    def _keep(self, text: str) -> None:
-        room = max(KEPT_CHARS // 2 - len(self._head), 0)
-        self._head += text[:room]
-        tail = self._tail + text[room:]
-        self._tail = tail[-(KEPT_CHARS // 2) :]
-        self._left_out += len(tail) - len(self._tail)
+        for line in lines:
+            self._kept.add(f"{line}\n")
+        pieces = (
+            line[start : start + LINE_CHARS]
+            for line in lines
+            for start in range(0, len(line) or 1, LINE_CHARS)
+        )
+        marked = (f"{self._mark}{piece}\n" for piece in pieces)
+        return "".join(line for line in marked if self._logged.add(line))
 
 
 class MarkedStream:

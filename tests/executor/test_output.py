@@ -7,7 +7,8 @@ import threading
 
 import pytest
 
-from airflow_sparktune.executor.output import KEPT_CHARS, TrialOutput, captured
+from airflow_sparktune.executor.output import WHOLE_CHARS, TrialOutput, captured
+from airflow_sparktune.study.ends import SHOWN_CHARS
 
 
 def test_each_line_starts_with_the_name_of_the_trial(capsys: pytest.CaptureFixture[str]) -> None:
@@ -33,12 +34,33 @@ def test_a_progress_bar_is_one_line() -> None:
 
 def test_the_middle_of_a_long_output_is_left_out() -> None:
     output = TrialOutput("trial 1")
-    for number in range(20_000):
+    for number in range(300_000):
         output.lines(f"line {number}\n")
     assert output.text.startswith("line 0\nline 1\n")
-    assert output.text.endswith("line 19999\n")
+    assert output.text.endswith("line 299999\n")
     assert "characters left out" in output.text
-    assert len(output.text) < KEPT_CHARS + 100
+    assert len(output.text) < WHOLE_CHARS + 100
+
+
+def test_the_log_gets_the_two_ends_of_a_long_output(capsys: pytest.CaptureFixture[str]) -> None:
+    with captured("trial 7") as output:
+        for number in range(20_000):
+            print("line", number)
+            if number == 19_998:
+                assert "left out" not in capsys.readouterr().out
+    log = capsys.readouterr().out
+    [said] = [line for line in log.splitlines() if "left out" in line]
+    assert said.startswith("[trial 7] ... ")
+    assert "sparktune show STUDY --output 7 prints the whole output" in said
+    assert log.endswith("[trial 7] line 19998\n[trial 7] line 19999\n")
+    assert len(log) < SHOWN_CHARS
+    assert output.text.splitlines() == [f"line {number}" for number in range(20_000)]
+
+
+def test_a_line_of_any_length_is_bounded_in_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    with captured("trial 7"):
+        print("x" * 2_000_000)
+    assert len(capsys.readouterr().out) < SHOWN_CHARS
 
 
 def test_an_endless_line_is_truncated() -> None:

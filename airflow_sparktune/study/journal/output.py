@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.printable import printable
+from airflow_sparktune.study.ends import shortened
 from airflow_sparktune.study.journal.bounds import without_surrogates
 from airflow_sparktune.study.journal.streams import attempt_of
 from airflow_sparktune.study.storage import Storage
@@ -21,7 +22,7 @@ from airflow_sparktune.study.storage import Storage
 log = logging.getLogger(__name__)
 
 FOLDER = "output"
-# The largest output of one attempt that is kept.
+# The largest output of one attempt that is kept. After the first half, long outputs of trials are shortened.
 MOST_BYTES = 64 * 2**20
 # A file is written once this many bytes wait, or once the first of them has waited this many seconds.
 FILE_BYTES, FILE_S = 262_144, 5.0
@@ -47,12 +48,17 @@ class OutputWriter:
 
     def keep(self, number: int, text: str) -> None:
         """Keep the output of a trial; the next `flush` that is due writes it."""
-        line = json.dumps({"trial": number, "text": without_surrogates(text)}).encode()
         if not self._left:
             return
+        if self._left < MOST_BYTES // 2:
+            text = shortened(text)
+        line = json.dumps({"trial": number, "text": without_surrogates(text)}).encode()
         if len(line) > self._left:
             self._left = 0
-            log.warning("trials have printed %d MB; further output is only in the log", MOST_BYTES >> 20)
+            log.warning(
+                "trials have printed %d MB, more than a study keeps; further output is only in the log",
+                MOST_BYTES >> 20,
+            )
             return
         if not self._lines:
             self._since = self._clock()
