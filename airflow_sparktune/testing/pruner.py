@@ -59,7 +59,7 @@ class PrunerSuite:
         for number in range(1_000):
             for step in range(1, 10):
                 curves.add(number, step, float(number))
-            curves.finished.add(number)
+            curves.finish(number)
         took = []
         for _ in range(5):
             start = time.perf_counter()
@@ -74,7 +74,7 @@ def ran(pruner: Pruner, curves: Curves, number: int, loss: Callable[[int], float
         curves.add(number, step, loss(step))
         if pruner.stops(number, step, curves):
             return step
-    curves.finished.add(number)
+    curves.finish(number)
     return STEPS
 
 

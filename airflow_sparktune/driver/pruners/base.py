@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
@@ -9,11 +10,12 @@ from typing import Protocol, runtime_checkable
 class Curves:
     """The reports of a study's trials, by step. A trial counts at a step with its lowest loss up to there.
 
-    `finished` are the trials that ran to their end.
+    `finished` are the trials that ran to their end, and `last_step` is the last that any of them reported.
     """
 
     def __init__(self) -> None:
         self.finished: set[int] = set()
+        self.last_step: float = math.inf
         self._at: dict[int, dict[int, float]] = {}
         self._losses: dict[int, dict[int, float]] = {}
 
@@ -40,6 +42,12 @@ class Curves:
         losses[step] = loss
         self._at.setdefault(step, {})[number] = lowest
 
+    def finish(self, number: int) -> None:
+        """Count a trial among those that ran to their end."""
+        self.finished.add(number)
+        if (last := next(reversed(self.losses(number)), None)) is not None:
+            self.last_step = last if self.last_step == math.inf else max(last, self.last_step)
+
     def drop(self, number: int) -> None:
         """Forget a trial that runs again from its start."""
         for step in self._losses.pop(number, {}):
@@ -56,5 +64,6 @@ class Pruner(Protocol):
 
         The report is in `curves` already. It is called in the thread that answers all trials, so it must take
         less than a millisecond. It depends on nothing but its arguments. Trials of a confirmation, the
-        incumbent and points that people gave are never asked about.
+        incumbent and points that people gave are never asked about, nor is a trial that has come as far as
+        any finished one, because nothing is left to save.
         """

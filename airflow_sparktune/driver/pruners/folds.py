@@ -16,7 +16,7 @@ class FoldsPruner:
     """Stops a trial whose folds are worse than those of the best finished trial, by a paired test.
 
     It is the test by which a confirmation drops a candidate. Each report must be the mean of the folds so
-    far. The last fold decides nothing: no time is left to save.
+    far.
     """
 
     def __post_init__(self) -> None:
@@ -28,7 +28,7 @@ class FoldsPruner:
             return False
         finished = [losses for losses in map(curves.losses, curves.finished) if step in losses]
         best = min(finished, key=_last, default={})
-        if list(mine) != list(best)[:-1][: len(mine)]:
+        if list(mine) != list(best)[: len(mine)]:
             return False
         pairs = Paired.of(_folds(best), _folds(mine), Margin(0.0), upto=len(mine))
         return pairs.upper(RACING_ERROR) < 0

@@ -35,7 +35,8 @@ class Judge:
     """Answers the reports of a study's running trials, and keeps them until the loop has journalled them.
 
     Without a `pruner`, no trial is stopped. The incumbent and its repeats, points that people gave, and all
-    trials of a confirmation are never stopped.
+    trials of a confirmation are never stopped, nor is a trial at the last step of the longest finished one:
+    it has cost all that it can cost.
     """
 
     def __init__(self, pruner: Pruner | None, metric: Metric) -> None:
@@ -57,7 +58,7 @@ class Judge:
             for step, loss in zip(curve.steps, curve.losses, strict=True):
                 self._curves.add(number, step, loss)
             if trial.state is TrialState.OK:
-                self._curves.finished.add(number)
+                self._curves.finish(number)
 
     def begin(self, trial: Trial) -> None:
         """Take reports of this try of a trial from now on, and of no other."""
@@ -70,7 +71,7 @@ class Judge:
         with self._lock:
             self._running.pop(trial.number, None)
             if trial.state is TrialState.OK:
-                self._curves.finished.add(trial.number)
+                self._curves.finish(trial.number)
 
     def receive(self, report: Report) -> Answer:
         """Return the answer to a report. Safe in any thread."""
@@ -87,7 +88,8 @@ class Judge:
             if self._pruner is None or found.trial.purpose is TrialPurpose.CONFIRM:
                 return Answer.CONTINUE
             self._curves.add(report.trial, report.step, self._metric.loss(report.loss))
-            stops = found.trial.origin not in _SPARED and self._stops(self._pruner, report)
+            spared = found.trial.origin in _SPARED or report.step >= self._curves.last_step
+            stops = not spared and self._stops(self._pruner, report)
             return Answer.STOP if stops else Answer.CONTINUE
 
     def missed(self, why: str | None) -> None:

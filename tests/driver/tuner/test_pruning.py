@@ -92,6 +92,19 @@ def test_points_that_people_gave_are_never_stopped() -> None:
     assert (world.numbers(OK), world.numbers(PRUNED)) == ([0, 1, 2], [3])
 
 
+def test_a_trial_at_its_last_step_is_not_stopped() -> None:
+    """It has cost all that it can cost. The longest trial that has finished tells where that is."""
+    steps = {0: 3, 1: 3, 2: 5, 3: 5}
+
+    def play(call: Call) -> Ending:
+        return Ending(10.0, reply=Reply(10.0, loss=1.0), curve=[1.0] * steps[call.trial.number])
+
+    world = World()
+    world.attempt(play, max_evals=4, pruner=f"{HERE}:AtThree")
+    assert (world.numbers(OK), world.numbers(PRUNED)) == ([0, 1, 2], [3])
+    assert lengths(world.storage.study().curves) == {0: 3, 1: 3, 2: 5, 3: 3}
+
+
 def test_a_broken_pruner_ends_pruning_and_not_the_study(caplog: pytest.LogCaptureFixture) -> None:
     world = World()
     world.attempt(learns, max_evals=3, pruner=f"{HERE}:Broken")
