@@ -31,6 +31,7 @@ MODULES = {
     "replay": "benchmarks.parts.replay",
     "suggest": "benchmarks.parts.suggest",
     "search": "benchmarks.search",
+    "early_stopping": "benchmarks.early_stopping",
     "retuning": "benchmarks.retuning.decision",
     "warm_start": "benchmarks.retuning.warm_start",
 }
