@@ -1,7 +1,7 @@
 """Retune the network of `retune_digits`, and stop configurations early that are clearly losing.
 
-The objective reports its loss after each epoch. The pruner stops a trial that is then behind three quarters
-of those that ran to their end; the log says at which epoch, and `sparktune show --json` has the curves.
+The objective reports its loss after each epoch. The pruner stops a trial that is behind three quarters of
+those that came as far; the log says at which epoch, and `sparktune show --json` has the curves.
 """
 
 from __future__ import annotations

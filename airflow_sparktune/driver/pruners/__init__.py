@@ -6,7 +6,6 @@ To add a pruner, write it in a file here and make it in `pruner_of`; CONTRIBUTIN
 from __future__ import annotations
 
 from airflow_sparktune.driver.pruners.base import Pruner
-from airflow_sparktune.driver.pruners.fixed import FixedPruner
 from airflow_sparktune.driver.pruners.folds import FoldsPruner
 from airflow_sparktune.driver.pruners.halving import HalvingPruner
 from airflow_sparktune.driver.pruners.quantile import QuantilePruner
@@ -27,8 +26,6 @@ def pruner_of(name: str) -> Pruner | None:
             return HalvingPruner()
         case "folds":
             return FoldsPruner()
-        case "fixed":
-            return FixedPruner()
         case _:
             return _users(name)
 

@@ -35,10 +35,14 @@ class Curves:
         """Return what a trial reported, by step, in order."""
         return self._losses.get(number, {})
 
+    def lowest(self, number: int) -> float:
+        """Return the lowest loss that a trial has reported."""
+        return self._at[next(reversed(self._losses[number]))][number]
+
     def add(self, number: int, step: int, loss: float) -> None:
         """Add a report; a trial's steps grow."""
         losses = self._losses.setdefault(number, {})
-        lowest = min(self._at[next(reversed(losses))][number], loss) if losses else loss
+        lowest = min(self.lowest(number), loss) if losses else loss
         losses[step] = loss
         self._at.setdefault(step, {})[number] = lowest
 

@@ -20,7 +20,7 @@ from airflow_sparktune.study.json_values import UNQUOTED, plain, scalar, shown
 from airflow_sparktune.study.metric import LOSS
 
 ALGORITHMS = ("auto", "gp", "tpe", "random", "anneal", "atpe")
-PRUNERS = ("none", "worst", "median", "asha", "folds", "fixed")
+PRUNERS = ("none", "worst", "median", "asha", "folds")
 OPTUNA = "optuna"  # prefix of the name of an Optuna sampler
 
 _REFERENCE = re.compile(r"(?P<module>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):(?P<name>[A-Za-z_]\w*)", re.ASCII)

@@ -76,10 +76,9 @@ class SpecFields:
     pruner: str = declared(
         checks.pruner,
         takes="name",
-        doc="What stops trials early whose reports are losing: `none`, `worst` (the worst quarter at a "
-        "step), `median`, `asha` (successive halving), `folds` (a paired test over the folds of a "
-        "cross-validation), `fixed` (all but three, after their first report), "
-        "or `module:name` of a class of pruners.",
+        doc="What stops trials early whose reports are losing: `none`, `worst` (behind three quarters at a "
+        "step), `median` (behind half), `asha` (successive halving), `folds` (a paired test over the folds of a "
+        "cross-validation), or `module:name` of a class of pruners.",
         default="none",
         example="worst",
     )

@@ -54,9 +54,13 @@ def ends(name: str, losses: list[float]) -> list[int]:
     return [ran(pruner, curves, number, lambda _, at=loss: at) for number, loss in enumerate(losses)]
 
 
+WARM = STEPS // 4 + 1  # the first step after the warm-up
+
+
 class TestWorst:
-    def test_it_stops_the_worst_quarter_at_the_second_report(self) -> None:
-        assert ends("worst", [1, 2, 3, 4, 5, 6, 7, 8, 7.5, 6.5, 9]) == [STEPS] * 4 + [2] * 4 + [2, 2, 2]
+    def test_it_stops_what_is_behind_three_quarters_after_a_quarter_of_the_steps(self) -> None:
+        found = ends("worst", [1, 2, 3, 4, 5, 6, 7, 8, 7.5, 2.5, 9])
+        assert found == [STEPS] * 4 + [WARM] * 5 + [STEPS, WARM]
 
     def test_the_middle_runs_to_its_end(self) -> None:
         assert ends("worst", [8, 7, 6, 5, 4, 3, 2, 1, 5.5])[-1] == STEPS
@@ -67,28 +71,38 @@ class TestWorst:
 
 class TestMedian:
     def test_it_stops_the_worse_half(self) -> None:
-        assert ends("median", [8, 7, 6, 5, 4, 3, 2, 1, 5.5, 3.5]) == [STEPS] * 8 + [2, STEPS]
+        assert ends("median", [8, 7, 6, 5, 4, 3, 2, 1, 5.5, 3.5]) == [STEPS] * 8 + [WARM, STEPS]
+
+    @pytest.mark.parametrize(("end", "stopped"), [(0.0, STEPS), (9.0, WARM)])
+    def test_it_learns_whether_slow_starters_catch_up(self, end: float, stopped: int) -> None:
+        """Four trials keep the loss with which they started; one started worse, and ended well or badly."""
+        pruner, curves = pruner_of("median"), Curves()
+        assert pruner is not None
+        for number, loss in enumerate([1.0, 2.0, 3.0, 4.0]):
+            ran(pruner, curves, number, lambda _, at=loss: at)
+        for step in range(1, STEPS + 1):
+            curves.add(4, step, 9.0 if step < STEPS else end)
+        curves.finish(4)
+        assert ran(pruner, curves, 5, lambda _: 8.0) == stopped
 
 
 class TestAsha:
-    def test_only_the_best_third_passes_a_rung(self) -> None:
+    def test_only_the_better_half_passes_a_rung(self) -> None:
         found = ends("asha", [float(loss) for loss in range(9)])
-        assert found == [STEPS] + [1] * 8
+        assert found == [STEPS] * 4 + [4] * 5
 
     def test_a_better_trial_passes_all(self) -> None:
-        assert ends("asha", [9.0, 8.0, 7.0]) == [STEPS] * 3
+        assert ends("asha", [9.0, 8.0, 7.0, 6.0, 5.0]) == [STEPS] * 5
 
     def test_between_rungs_nothing_is_stopped(self) -> None:
-        """Reports 1, 3, 9 and 27 are rungs."""
+        """Reports 4, 8 and 16 are rungs."""
         pruner, curves = pruner_of("asha"), Curves()
         assert pruner is not None
-        ran(pruner, curves, 0, lambda _: 1.0)
-        assert ran(pruner, curves, 1, lambda step: 0.5 if step == 1 else 9.0) == STEPS  # its lowest counts
-
-
-class TestFixed:
-    def test_three_go_on_after_the_first_report(self) -> None:
-        assert ends("fixed", [1, 2, 3, 4, 5, 0]) == [STEPS] * 3 + [1, 1, STEPS]
+        for number in range(4):
+            ran(pruner, curves, number, lambda _: 1.0)
+        assert ran(pruner, curves, 4, lambda step: 9.0 if step < 4 else 0.5) == STEPS
+        assert ran(pruner, curves, 5, lambda step: 0.5 if step <= 4 else 9.0) == STEPS  # its lowest counts
+        assert ran(pruner, curves, 6, lambda _: 9.0) == 4
 
 
 class TestFolds:
