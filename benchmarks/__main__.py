@@ -30,6 +30,7 @@ MODULES = {
     "shared_data": "benchmarks.spark.shared_data",
     "replay": "benchmarks.parts.replay",
     "suggest": "benchmarks.parts.suggest",
+    "reports": "benchmarks.parts.reports",
     "search": "benchmarks.search",
     "early_stopping": "benchmarks.early_stopping",
     "retuning": "benchmarks.retuning.decision",
