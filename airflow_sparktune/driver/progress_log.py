@@ -24,6 +24,7 @@ class ProgressLog:
         self._left_out: set[str] = set()
         # Counted here because study.finished counts all trials on every call.
         self._finished = study.finished
+        self._last_step = max((_last_step(study, trial) for trial in study.trials.values()), default=0)
 
     def began(self, *, attempt: int, slots: int, reserved: int) -> None:
         """Log the start of the study, its slots, and how many trials the journal holds.
@@ -54,6 +55,7 @@ class ProgressLog:
     def trial(self, trial: Trial) -> None:
         """Log one line for a trial that has ended."""
         self._finished += trial.counts
+        self._last_step = max(self._last_step, _last_step(self._study, trial))
         line = self._line(trial)
         if trial.error is None:
             log.info("%s", line)
@@ -73,7 +75,8 @@ class ProgressLog:
         curve = self._study.curves.get(trial.number)
         if trial.state is TrialState.PRUNED and curve is not None:
             shown = number(metric.shown(curve.losses[-1]))
-            parts.append(f"at step {curve.steps[-1]} {metric.name}={shown}")
+            whole = f" of ~{self._last_step}" if self._last_step else ""
+            parts.append(f"at step {curve.steps[-1]}{whole} {metric.name}={shown}")
         if trial.loss is not None:
             parts.append(f"{metric.name}={number(metric.shown(trial.loss))}")
         if trial.purpose is TrialPurpose.CONFIRM:
@@ -89,6 +92,12 @@ class ProgressLog:
         if source and not (spec and source == spec.algo):
             parts.append(f"({source})")
         return " ".join(parts)
+
+
+def _last_step(study: Study, trial: Trial) -> int:
+    """Return the step of the last report of a trial that ran to its end, else 0."""
+    curve = study.curves.get(trial.number)
+    return curve.steps[-1] if curve is not None and trial.state is TrialState.OK else 0
 
 
 def _short(text: str) -> str:

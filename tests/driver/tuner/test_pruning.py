@@ -76,13 +76,23 @@ def test_without_a_pruner_the_curves_are_kept() -> None:
 
 
 def test_the_log_says_at_which_step(caplog: pytest.LogCaptureFixture) -> None:
+    """And of how many, once a trial has run to its end, in this attempt or an earlier one."""
     caplog.set_level(logging.INFO)
     world = World()
     world.attempt(learns, max_evals=2, pruner=f"{HERE}:AtThree")
-    progress = ProgressLog(world.recorder.study)
-    progress.trial(world.trials[1])
-    loss = world.trials[1].params["x"] + 0.7
-    assert f"trial 1 pruned at step 3 loss={loss:.4g} 3.0 s" in caplog.messages[-1]
+    study, (completed, pruned) = world.recorder.study, world.trials.values()
+    resumed = ProgressLog(study)
+    curve = study.curves.pop(0)
+    first = ProgressLog(study)
+    first.trial(pruned)
+    study.curves[0] = curve
+    first.trial(completed)
+    first.trial(pruned)
+    resumed.trial(pruned)
+    told = [message.partition("trial 1 ")[2] for message in caplog.messages if "trial 1 pruned" in message]
+    loss = f"loss={pruned.params['x'] + 0.7:.4g} 3.0 s"
+    for line, steps in zip(told, ("3", "3 of ~10", "3 of ~10"), strict=True):
+        assert line.startswith(f"pruned at step {steps} {loss}")
 
 
 def test_points_that_people_gave_are_never_stopped() -> None:
