@@ -20,14 +20,13 @@ def cross_validate(
     cv: Any = 5,
     groups: Any = None,
     params: Mapping[str, Any] | None = None,
-    maximize: bool = False,
 ) -> float:
     """Fit and score copies of an estimator fold by fold, and return their mean loss.
 
     After each fold, report the mean of the folds so far to `trial`. `scoring`, `cv`, `groups` and `params`
     are those of scikit-learn's `cross_val_score`. In its scores more is better, so the loss is the negated
-    score: "neg_log_loss" gives the log loss, "accuracy" the negated accuracy. With `maximize`, for a study
-    that maximises, report and return the score itself. A fold that raises ends the trial.
+    score: "neg_log_loss" gives the log loss, "accuracy" the negated accuracy. In a study that maximises,
+    report and return the score itself. A fold that raises ends the trial.
 
     Folds are compared between trials, so all trials must have the same ones: give a splitter that shuffles a
     fixed `random_state`, not the trial's seed.
@@ -41,6 +40,6 @@ def cross_validate(
         (score,) = cross_val_score(
             estimator, x, y, scoring=scoring, cv=[fold], params=params, error_score="raise"
         )
-        losses.append(float(score) if maximize else -float(score))
+        losses.append(float(score) if trial.maximize else -float(score))
         trial.report(number, fmean(losses))
     return fmean(losses)

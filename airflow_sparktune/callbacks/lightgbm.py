@@ -18,13 +18,12 @@ def report_lightgbm(
     every: int = 10,
     dataset: str | None = None,
     metric: str | None = None,
-    maximize: bool = False,
 ) -> Callable[[Any], None]:
     """Return a callback for `lightgbm.train`, `lightgbm.cv`, and `fit` of LightGBM's estimators.
 
     It reports each `every`-th round to `trial`: the `metric` on the `dataset`, by default the first metric on
     the first data that is not the training data. A metric of which more is better is negated, to be a loss;
-    with `maximize`, for a study that maximises, one of which less is better, to be a score.
+    in a study that maximises, one of which less is better, to be a score.
     """
     if every < 1:
         raise ValueError(f"every must be at least 1, got {every}; 1 reports each round")
@@ -38,7 +37,7 @@ def report_lightgbm(
         for data, name, value, more_is_better, *_ in evaluations:
             wanted = data not in _TRAINING if dataset is None else data == dataset
             if wanted and metric in (None, name):
-                return float(value if more_is_better == maximize else -value)
+                return float(value if more_is_better == trial.maximize else -value)
         found = ", ".join(f"{name} on {data}" for data, name, *_ in evaluations)
         raise ValueError(
             f"LightGBM must evaluate {metric or 'a metric'} on {dataset or 'validation data'}, to report it, "

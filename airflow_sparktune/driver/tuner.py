@@ -192,8 +192,15 @@ class Tuner:
             self._slots.start(replace(trial, start=self._recorder.now))
             self._judge.begin(trial)
             seed = seed_of(self._seed, trial)
-            info = TrialContext(trial.number, seed, trial.attempt, trial.tries, trial.purpose.value)
-            self._lane.submit(Call(trial.params, info))
+            context = TrialContext(
+                trial.number,
+                seed,
+                trial.attempt,
+                trial.tries,
+                trial.purpose.value,
+                maximize=self._spec.metric.maximized,
+            )
+            self._lane.submit(Call(trial.params, context))
 
     def _wait(self, *, until: float) -> Sequence[LaneEvent]:
         wait_s = None if until == math.inf else max(until - self._clock(), 0.0)

@@ -38,7 +38,8 @@ class TrialContext:
 
     `seed` is derived from the study's seed and the trial's number, so interruptions of the study do not
     change it. In a confirmation `purpose` is "confirm", and all configurations of one repeat have the same
-    `seed`. Without a `reporter`, as in a test of the objective, reports are only checked.
+    `seed`. `maximize` tells whether the study maximises what the objective returns and reports. Without a
+    `reporter`, as in a test of the objective, reports are only checked.
     """
 
     number: int
@@ -46,6 +47,7 @@ class TrialContext:
     attempt: int
     tries: int
     purpose: str = "search"
+    maximize: bool = False
     reporter: Reporter | None = field(default=None, repr=False, compare=False)
 
     def report(self, step: int, loss: float, **metrics: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import lightgbm
@@ -47,12 +48,12 @@ def test_a_metric_of_which_more_is_better_is_negated(trial: Any, reports: Any) -
 
 
 def test_a_study_that_maximises_gets_scores(trial: Any, reports: Any) -> None:
-    scores = train(report_lightgbm(trial, maximize=True), metric="auc")["valid_0"]["auc"]
+    scores = train(report_lightgbm(replace(trial, maximize=True)), metric="auc")["valid_0"]["auc"]
     assert reports.losses[20] == scores[19]
 
 
 def test_a_study_that_maximises_gets_a_negated_loss(trial: Any, reports: Any) -> None:
-    losses = train(report_lightgbm(trial, maximize=True))["valid_0"]["binary_logloss"]
+    losses = train(report_lightgbm(replace(trial, maximize=True)))["valid_0"]["binary_logloss"]
     assert reports.losses[20] == -losses[19]
 
 

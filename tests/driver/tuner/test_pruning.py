@@ -95,6 +95,14 @@ def test_the_log_says_at_which_step(caplog: pytest.LogCaptureFixture) -> None:
         assert line.startswith(f"pruned at step {steps} {loss}")
 
 
+@pytest.mark.parametrize("maximize", [None, "accuracy"])
+def test_a_trial_knows_whether_its_study_maximises(maximize: str | None) -> None:
+    world = World()
+    world.attempt(max_evals=1, maximize=maximize)
+    (call,) = world.slots.calls
+    assert call.trial.maximize is (maximize is not None)
+
+
 def test_points_that_people_gave_are_never_stopped() -> None:
     given = Start(Suggestion({"x": 0.5}, {"x": 0.5}), TrialOrigin.GIVEN)
     world = World()
