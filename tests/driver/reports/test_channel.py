@@ -141,6 +141,40 @@ class TestALostConnection:
         assert link.answer(REPORT) is Answer.CONTINUE
         assert len(heard) == 2
 
+    def test_a_driver_that_pauses_costs_reports_and_not_the_trial(
+        self,
+        channel: Channel,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """As after SIGSTOP: its kernel accepts connections, and nobody answers. It is told once."""
+        heard: list[int] = []
+        resumed = threading.Event()
+
+        def receive(report: Report) -> Answer:
+            heard.append(report.step)
+            if report.step == 1:
+                resumed.wait()
+            return Answer.CONTINUE
+
+        clock = VirtualClock(at=0.0)
+        link = Link(channel.open(receive), clock=clock)
+        assert link.answer(replace(REPORT, step=0)) is Answer.CONTINUE
+        assert link._socket is not None
+        link._socket.settimeout(0.05)
+        monkeypatch.setattr("airflow_sparktune.executor.report_link.WAIT_S", 0.05)
+        for second in range(10):
+            clock.pass_to(second)
+            assert link.answer(replace(REPORT, step=1 + second)) is None
+        resumed.set()
+        monkeypatch.setattr("airflow_sparktune.executor.report_link.WAIT_S", 60.0)
+        clock.pass_to(20)
+        assert link.answer(replace(REPORT, step=11)) is Answer.CONTINUE
+        assert heard == [0, 1, 11]
+        assert capsys.readouterr().err.count("trials go on without pruning") == 1
+        assert caplog.messages == []  # it takes no worker for a stranger
+
     def test_the_reply_of_the_trial_says_so_once(self, channel: Channel) -> None:
         door = channel.open(lambda _: Answer.CONTINUE)
         channel.close()
