@@ -159,10 +159,10 @@ class Recorder:
         """Record the state of a trial; durable after `commit`."""
         self._record(TrialChanged(**self._stamp(), trial=trial))
 
-    def reports(self, trials: tuple[TrialReports, ...]) -> None:
-        """Record what running trials have reported; durable after `commit`."""
-        if trials:
-            self._record(Reported(**self._stamp(), trials=trials))
+    def reports(self, trials: tuple[TrialReports, ...], *, lost: str | None = None) -> None:
+        """Record what running trials have reported, and why reports were lost; durable after `commit`."""
+        if trials or lost:
+            self._record(Reported(**self._stamp(), trials=trials, lost=lost))
 
     def output(self, number: int, text: str) -> None:
         """Keep the output of a trial, beside the journal."""

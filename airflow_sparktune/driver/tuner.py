@@ -259,7 +259,7 @@ class Tuner:
             case Ended(reply=reply):
                 if reply.output is not None:
                     self._recorder.output(trial.number, reply.output)
-                self._judge.missed(reply.unreported)
+                self._recorder.reports((), lost=self._judge.missed(reply.unreported))
                 return trial.ended(
                     reply.state,
                     end=self._recorder.now,

@@ -57,11 +57,12 @@ class Study:
     `apply` takes one event at a time; replaying a prefix and then the rest gives the same state as replaying
     everything. `changes` counts the applied events; `changed[n]` is the count at which trial n last changed,
     and `changed_s[n]` the study's running time by then. `curves` has what each trial reported in its last
-    try, `reported[n]` the count at its last report. `lowest` is the successful trial of the search with the
-    lowest loss. `slots` is the number of slots of the newest attempt that has had any, `open_slots` that of
-    the running one. `trials_s` is the run time of the trials that have ended, `slots_s` the time of the slots
-    that the study has reserved, and `last_improvement_s` the part of `slots_s` between the last two
-    improvements of the lowest loss. These times are in seconds.
+    try, `reported[n]` the count at its last report, and `reports_lost` why reports of this attempt did not
+    arrive. `lowest` is the successful trial of the search with the lowest loss. `slots` is the number of
+    slots of the newest attempt that has had any, `open_slots` that of the running one. `trials_s` is the run
+    time of the trials that have ended, `slots_s` the time of the slots that the study has reserved, and
+    `last_improvement_s` the part of `slots_s` between the last two improvements of the lowest loss. These
+    times are in seconds.
     """
 
     def __init__(self) -> None:
@@ -73,6 +74,7 @@ class Study:
         self.trials: dict[int, Trial] = {}
         self.curves: dict[int, Curve] = {}
         self.reported: dict[int, int] = {}
+        self.reports_lost: str | None = None
         self.lowest: Trial | None = None
         self._recommended: Recommended | None = None
         self.slots: int | None = None
@@ -100,6 +102,7 @@ class Study:
                     if reports.trial in self.trials:
                         self.curves.setdefault(reports.trial, Curve()).extend(reports)
                         self.reported[reports.trial] = self.changes + 1
+                self.reports_lost = event.lost or self.reports_lost
             case SlotsChanged():
                 self.slots = self.open_slots = event.slots
             case SparkStarted() if self.attempts:
@@ -222,6 +225,7 @@ class Study:
         self.versions = event.versions
         self.closed = None
         self.open_slots = 0
+        self.reports_lost = None
         self.attempts.append(
             AttemptRecord(
                 event.attempt, event.at, event.at, host=event.host, pid=event.pid, reserved=event.reserved

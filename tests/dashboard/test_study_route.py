@@ -150,6 +150,19 @@ def test_a_torn_segment_is_reported_and_the_others_are_shown(client: TestClient,
     assert "torn" in reply["problems"][0]
 
 
+def test_the_page_says_why_reports_were_lost(client: TestClient, address: str) -> None:
+    """Until another attempt begins."""
+    writer = Writer(address)
+    writer.open()
+    assert ask(client)["reports_lost"] is None
+    writer.write(event="reports", trials=[], lost="driver:7078 cannot be reached: timed out")
+    assert ask(client)["reports_lost"] == "driver:7078 cannot be reached: timed out"
+    writer.report(0, [1], [0.5])
+    assert ask(client)["reports_lost"] == "driver:7078 cannot be reached: timed out"
+    writer.open()
+    assert ask(client)["reports_lost"] is None
+
+
 def test_a_study_of_a_later_version_is_reported(client: TestClient, address: str) -> None:
     writer = Writer(address)
     writer.open()

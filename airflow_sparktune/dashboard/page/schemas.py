@@ -118,6 +118,7 @@ class StudyReply(_Reply):
     dimensions: list[dict[str, Any]] = []
     attempts: list[AttemptRow] = []
     problems: list[str] = []
+    reports_lost: str | None = None
     retuning: RetuningReply | None = None
     columns: Columns = Columns()
     curves: dict[int, CurveRow] = {}

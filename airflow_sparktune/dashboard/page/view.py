@@ -88,6 +88,7 @@ def study_reply(
             for attempt in study.attempts
         ],
         problems=[mask(problem) for problem in problems],
+        reports_lost=mask(study.reports_lost),
         retuning=retuning_reply(study, dimensions, mask=mask),
         columns=columns(sent, dimensions, since=since, mask=mask),
         curves=changed_curves(study, after=after, best=found.best_number),

@@ -52,6 +52,10 @@ export function showNotices(reply, trouble, task = null) {
   const nodes = [];
   if (trouble) nodes.push(el("div", { class: "notice bad" }, el("p", {}, trouble)));
   if (reply?.problems.length) nodes.push(problems(reply.problems));
+  if (reply?.reports_lost) {
+    const text = `Reports were lost, and their trials went on without pruning: ${reply.reports_lost}`;
+    nodes.push(el("div", { class: "notice" }, el("p", {}, text)));
+  }
   const lacking = reply && empty(reply, task);
   if (lacking) {
     const [title, text] = lacking;

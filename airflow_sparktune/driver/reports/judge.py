@@ -92,11 +92,13 @@ class Judge:
             stops = not spared and self._stops(self._pruner, report)
             return Answer.STOP if stops else Answer.CONTINUE
 
-    def missed(self, why: str | None) -> None:
-        """Log once why reports have not arrived; does nothing for None."""
-        if why is not None and not self._said_missed:
-            self._said_missed = True
-            log.warning("trials go on without pruning, because reports are lost: %s", why)
+    def missed(self, why: str | None) -> str | None:
+        """Log why reports have not arrived, and return it for the journal: the first time only."""
+        if why is None or self._said_missed:
+            return None
+        self._said_missed = True
+        log.warning("trials go on without pruning, because reports are lost: %s", why)
+        return why
 
     def take(self) -> tuple[TrialReports, ...]:
         """Return the reports that came since the last call, for the journal."""

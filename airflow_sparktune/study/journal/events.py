@@ -120,11 +120,12 @@ class TrialChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported(Event):
-    """Running trials have reported losses since the last such event."""
+    """Running trials have reported losses since the last such event; `lost` tells why some did not arrive."""
 
     KIND = "reports"
 
     trials: tuple[TrialReports, ...] = stored(TrialReports, many=True)
+    lost: str | None = stored(shape.words, default=None, omitted=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -177,6 +177,7 @@ def test_lost_reports_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
     assert said == [
         "trials go on without pruning, because reports are lost: driver:7078 cannot be reached: timed out"
     ]
+    assert world.storage.study().reports_lost == "driver:7078 cannot be reached: timed out"
 
 
 class TestJudge:
