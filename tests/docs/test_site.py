@@ -1,4 +1,4 @@
-"""Sphinx builds the site."""
+"""Sphinx builds the site, and a laptop shows it whole."""
 
 from __future__ import annotations
 
@@ -10,19 +10,47 @@ import pytest
 
 from airflow_sparktune import errors
 from airflow_sparktune.study.definition import ARGUMENTS
+from tests.dashboard.helpers.browsers import a_browser
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.integration
+
+# The tables that are wider than the place that they are in, by their first words.
+CUT = """() => {
+    const right = element => element.getBoundingClientRect().right
+    return [...document.querySelectorAll('article table.docutils')]
+        .filter(table => right(table) > right(table.parentElement) + 1)
+        .map(table => table.innerText.slice(0, 60))
+}"""
+WIDTH = "() => document.documentElement.scrollWidth"
 
 
-@pytest.mark.integration
-def test_the_site_builds_with_complete_tables(tmp_path: Path) -> None:
-    """There are no warnings, and the generated tables have every argument and every error."""
-    subprocess.run(
-        [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html", str(ROOT / "docs"), str(tmp_path)],
-        check=True,
-    )
-    operator = (tmp_path / "reference" / "operator.html").read_text()
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the site; a warning is an error."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html", str(ROOT / "docs"), str(folder)]
+    subprocess.run(command, check=True)
+    return folder
+
+
+def test_the_generated_tables_are_complete(site: Path) -> None:
+    """They have every argument and every error."""
+    operator = (site / "reference" / "operator.html").read_text()
     assert all(f">{item.name}<" in operator for item in ARGUMENTS)
-    table = (tmp_path / "reference" / "errors.html").read_text()
-    kinds = (kind for kind in vars(errors).values() if isinstance(kind, type))
-    assert all(f">{kind.__name__}<" in table for kind in kinds if issubclass(kind, errors.SparktuneError))
+    table = (site / "reference" / "errors.html").read_text()
+    assert all(f">{name}<" in table for name in errors.__all__)
+
+
+def test_no_page_is_cut(site: Path) -> None:
+    """On a laptop and on half of a screen, neither a table nor a page scrolls sideways."""
+    with a_browser() as browser:
+        page = browser.new_page()
+        for file in sorted(site.rglob("*.html")):
+            if "_modules" in file.parts:
+                continue
+            page.goto(file.as_uri())
+            for width in (1280, 900):
+                page.set_viewport_size({"width": width, "height": 900})
+                assert page.evaluate(CUT) == [], (file, width)
+                assert page.evaluate(WIDTH) <= width, file

@@ -51,7 +51,7 @@ class WarmStart(Group):
         takes="previous, count, address or list",
         doc="Points to start the search with, best first: those of the `previous` study of this task and "
         "segment, of a number of its last studies, of the study at an address, or a list of params. They "
-        "run again on today's data, and `tpe` also searches near the best of them. "
+        "run again on today's data. "
         '`warm_start="previous"` is short for this key.',
         default=None,
         example="previous",
