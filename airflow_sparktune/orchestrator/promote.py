@@ -28,15 +28,7 @@ _TOLD = "sparktune_promoted"
 
 
 class PromoteChampionOperator(BaseOperator):
-    """Make the winner of a study with `promote="manual"` the champion on record.
-
-    Returns the params in production. Changes nothing, and logs why, if the study kept its incumbent, or if
-    production has changed since the study began: by a rollback, or by a study of newer data.
-
-    :param study: the study's address, which SparkTuneOperator pushes to XCom as `study`
-    :param production: the asset that gets an event when production changes
-    :param on_replaced: Airflow notifiers to call when production changes; their templates can use `tuning`
-    """
+    """The task of `promote_champion`."""
 
     template_fields: Sequence[str] = ("study",)
 
@@ -102,5 +94,14 @@ class PromoteChampionOperator(BaseOperator):
 def promote_champion(
     study: Any, *, task_id: str = "promote_champion", production: Asset | None = None, **kwargs: Any
 ) -> PromoteChampionOperator:
-    """Return the task that promotes the winner of `study`: `promote_champion(tune.output["study"])`."""
+    """Return the task that makes the winner of a study with `promote="manual"` the champion on record.
+
+    The task returns the params in production. It changes nothing, and logs why, if the study kept its
+    incumbent, or if production has changed since the study began: by a rollback, or by a study of newer data.
+
+    :param study: the study's address, which SparkTuneOperator pushes to XCom as `study`
+    :param production: the asset that gets an event when production changes
+    :param kwargs: the arguments of every task, and `on_replaced`: Airflow notifiers to call when production
+        changes; their templates can use `tuning`
+    """
     return PromoteChampionOperator(task_id=task_id, study=study, production=production, **kwargs)

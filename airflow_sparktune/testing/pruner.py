@@ -17,7 +17,7 @@ MOST_S = 0.02
 class PrunerSuite:
     """Tests that a pruner can judge a study.
 
-    A pruner supplies one fixture, `make_pruner`: its class, or a function that returns a new pruner.
+    A pruner supplies one fixture, `make_pruner`: its class, or a function that returns a new pruner::
 
         class TestMyPruner(PrunerSuite):
             @pytest.fixture

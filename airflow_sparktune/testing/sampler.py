@@ -32,7 +32,7 @@ class SamplerSuite:
     """Tests that a sampler can run a search.
 
     A sampler supplies one fixture, `make_sampler`: its class, or a function that returns a new sampler for a
-    SearchSpace. A sampler that draws random numbers must use the seed passed to `ask`.
+    SearchSpace. A sampler that draws random numbers must use the seed passed to `ask`::
 
         class TestMySampler(SamplerSuite):
             @pytest.fixture

@@ -19,6 +19,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "spec-fields": tables.spec_fields,
     "operator-arguments": tables.operator_arguments,
     "after-fields": tables.after_fields,
+    "confirm-fields": tables.confirm_fields,
+    "limits": tables.limits,
     "identity": tables.identity,
     "configuration": tables.configuration,
     "errors": tables.errors,

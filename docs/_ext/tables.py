@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Iterable, Sequence
 
+import bounds
 import click
 
 from airflow_sparktune import SparkTuneOperator
@@ -14,6 +15,7 @@ from airflow_sparktune.cli.app import COMMANDS, cli
 from airflow_sparktune.orchestrator.arguments import After
 from airflow_sparktune.orchestrator.provider import get_provider_info
 from airflow_sparktune.study.definition import ARGUMENTS, IDENTITY, KEYS, SpecField
+from airflow_sparktune.study.definition.confirm import Confirm
 from airflow_sparktune.study.definition.group import declarations
 
 
@@ -25,6 +27,16 @@ def spec_fields() -> str:
 def after_fields() -> str:
     """Return the table of the keys of the operator's group `after`."""
     return _fields(item.within("after") for item in declarations(After))
+
+
+def confirm_fields() -> str:
+    """Return the table of the keys of `retuning.confirm`."""
+    return _fields(item.within("retuning.confirm") for item in declarations(Confirm))
+
+
+def limits() -> str:
+    """Return the table of the sizes and times that the package limits."""
+    return _table(("what", "limit", "beyond it"), bounds.rows())
 
 
 def _fields(fields: Iterable[SpecField]) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
 
-from airflow_sparktune import errors
+import airflow_sparktune
+from airflow_sparktune import callbacks, errors, gp, space, testing
 from airflow_sparktune.study.definition import ARGUMENTS
 from tests.dashboard.helpers.browsers import a_browser
 
@@ -40,6 +42,17 @@ def test_the_generated_tables_are_complete(site: Path) -> None:
     assert all(f">{item.name}<" in operator for item in ARGUMENTS)
     table = (site / "reference" / "errors.html").read_text()
     assert all(f">{name}<" in table for name in errors.__all__)
+
+
+def test_the_reference_has_every_public_name(site: Path) -> None:
+    """What can be imported from a public module is on a page; Sphinx lists what it has described."""
+    text = (site / "objects.inv").read_bytes().split(b"\n", 4)[4]
+    described = {line.split()[0] for line in zlib.decompress(text).decode().splitlines()}
+    for module in (airflow_sparktune, callbacks, errors, space, testing):
+        for name in module.__all__:
+            places = {f"{module.__name__}.{name}", f"{errors.__name__}.{name}"}
+            assert places & described or name == "__version__", f"describe {name} in docs/reference"
+    assert f"{gp.__name__}.{gp.suggest.__name__}" in described
 
 
 def test_no_page_is_cut(site: Path) -> None:
