@@ -77,8 +77,8 @@ class SpecFields:
         checks.pruner,
         takes="name",
         doc="What stops trials early whose reports are losing: `none`, `worst` (behind three quarters at a "
-        "step), `median` (behind half), `asha` (successive halving), `folds` (a paired test over the folds of a "
-        "cross-validation), or `module:name` of a class of pruners.",
+        "step), `median` (behind half), `asha` (successive halving), `folds` (a paired test over the folds "
+        "of a cross-validation), or `module:name` of a class of pruners.",
         default="none",
         example="worst",
     )
