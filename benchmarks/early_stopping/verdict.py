@@ -32,17 +32,18 @@ class Verdict:
     def of(cls, task: Problem, ran: Sequence[Ran], without: Sequence[Ran]) -> Verdict:
         goal = lowest(task, without[: len(without) // 2])
         winner = min({each.configuration for each in ran}, key=lambda at: float(task.losses[at]))
-        regret, other = (_regret(task, each, len(without)) for each in (ran, without))
+        ours, other = (regret(task, each, len(without)) for each in (ran, without))
         return cls(
             cost=slot_s(ran) / slot_s(without),
-            regret=regret,
-            worse=regret - other,
+            regret=ours,
+            worse=ours - other,
             to_loss=reached_s(task, ran, goal) / reached_s(task, without, goal),
             winner_pruned=all(each.pruned for each in ran if each.configuration == winner),
         )
 
 
-def _regret(task: Problem, ran: Sequence[Ran], trials: int) -> float:
+def regret(task: Problem, ran: Sequence[Ran], trials: int) -> float:
+    """Return the final loss: 0 the best that is recorded, 1 the average of random search."""
     best = float(task.losses.min())
     return min((lowest(task, ran) - best) / (task.by_chance(trials) - best), _MOST_REGRET)
 
