@@ -25,7 +25,7 @@ from benchmarks.early_stopping.replay import Lesson, replay
 from benchmarks.early_stopping.verdict import regret
 from benchmarks.report import table
 
-SLOTS, SEEDS, TRIALS = (4, 16), 16, 100
+SLOTS, SEEDS, TRIALS = (4, 16), 8, 100
 
 
 def _with_loss(trial: Trial, study: Study, loss: float) -> Trial:
