@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -135,3 +136,11 @@ def test_segments_have_a_table(page: Page, site: str, tmp_path: Path) -> None:
     page.get_by_role("button", name="porto").click()
     expect(page.get_by_label("Segment", exact=True)).to_have_value("porto")
     expect(page.locator("#entries tbody tr")).to_have_count(1)
+
+
+def test_decisions_of_several_weeks_are_beside_each_other(page: Page, site: str, weeks: Weeks) -> None:
+    studies = "&".join(f"study=churn/tune/w{week}/-1/0" for week in (1, 2, 3))
+    page.goto(f"{site}/compare/?{studies}")
+
+    decision = page.locator("#results tr", has_text="Decision").locator("td")
+    expect(decision).to_have_text([re.compile(each) for each in ("^first", "^kept", "^replaced")])
