@@ -3,11 +3,11 @@ import { ColumnMenu } from "./column_menu.js";
 import { cellOf, compare, filterOf } from "./columns.js";
 import { csvOf, download, fileName } from "./csv.js";
 import { byId, el, reconcile } from "./dom.js";
+import { MOST_COMPARED } from "./selection.js";
 import { keptColumns } from "./table_view.js";
 
 const PAGE = 100;
 const FEWEST_COMPARED = 2;
-const MOST_COMPARED = 10;
 
 export class Table {
   // The table fills `section`, which has a heading in a `.bar`. `noun` is what a row is, `keyOf(row)` its unique name.

@@ -2,6 +2,7 @@
 import { column } from "./columns.js";
 import { el } from "./dom.js";
 import { metricOf, moment, number, pairsText, title } from "./format.js";
+import { comparisonOf, subject } from "./selection.js";
 import { trend } from "./trend.js";
 
 // The reasons why a person should look, the most urgent first.
@@ -25,10 +26,7 @@ export function studyAddress({ last, ...row }) {
 
 // The page that compares the last studies of these rows.
 export function compareAddress(rows) {
-  const names = rows.map(({ dag_id: dag, task_id: task, last }) =>
-    [dag, task, last.run_id, last.map_index, last.generation].map(encodeURIComponent).join("/"),
-  );
-  return `compare/?${new URLSearchParams(names.map((name) => ["study", name]))}`;
+  return comparisonOf("", rows.map(({ dag_id: dag, task_id: task, last }) => subject(dag, task, last.run_id, last.map_index, last.generation)));
 }
 
 // What needs a person comes first, the most urgent before the others; then the newest.
