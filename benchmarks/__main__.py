@@ -29,6 +29,7 @@ MODULES = {
     "trainings": "benchmarks.spark.trainings",
     "shared_data": "benchmarks.spark.shared_data",
     "replay": "benchmarks.parts.replay",
+    "listing": "benchmarks.parts.listing",
     "suggest": "benchmarks.parts.suggest",
     "reports": "benchmarks.parts.reports",
     "search": "benchmarks.search",

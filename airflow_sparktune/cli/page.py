@@ -10,20 +10,25 @@ from airflow_sparktune.cli.text import require_study
 
 
 @click.command()
-@click.argument("study")
+@click.argument("address", metavar="STUDY|ROOT")
 @click.option("--port", type=int, default=8501, show_default=True, help="The port on this machine.")
-def ui_command(study: str, port: int) -> None:
-    """Serve the page of Airflow's Tuning tab for one study.
+def ui_command(address: str, port: int) -> None:
+    """Serve Airflow's pages for one study, or for all studies below a storage root.
 
-    The printed address has a token. Only a browser that has opened this address gets the page.
+    The printed address has a token. Only a browser that has opened this address gets the pages.
+
+    \b
+    sparktune ui spec.study
+    sparktune ui ~/airflow/sparktune
     """
     from airflow_sparktune.dashboard.login import Login
-    from airflow_sparktune.dashboard.server import serve, url_of
+    from airflow_sparktune.dashboard.server import has_studies, serve, url_of
 
-    require_study(study)
+    if not has_studies(address):
+        require_study(address)
     login = Login(port=port)
     click.echo(f"{url_of(login)} (press Ctrl-C to stop)")
-    serve(study, login=login)
+    serve(address, login=login)
 
 
 @click.command()

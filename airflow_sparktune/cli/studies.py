@@ -8,12 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import click
 
-from airflow_sparktune.cli.text import require_study, result_texts, state_text
+from airflow_sparktune.cli.text import require_study, result_texts
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.printable import printable
 from airflow_sparktune.study.formatting import number, params
-from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.json_values import flat
+from airflow_sparktune.study.listing.packs import Packs
+from airflow_sparktune.study.listing.row import StudyRow
+from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.record.keep import Keep
 from airflow_sparktune.study.record.retention import addresses, find, removable, remove_all
 from airflow_sparktune.study.result import iso, summary
@@ -31,15 +33,15 @@ def list_command(root: str) -> None:
     sparktune list
     sparktune list ~/airflow/sparktune
     """
-    problems = list[str]()
+    problems, packs = list[str](), Packs()
     for address in addresses(root, problems):
         try:
-            study = read_study(address).study
+            row = packs.row(address)
         except StorageError as error:
             problems.append(str(error))
             continue
-        if study.attempts:
-            click.echo(printable(_line(_below(root, address), study)))
+        if row.stream:
+            click.echo(printable(_line(_below(root, address), row)))
     _print_problems(problems)
 
 
@@ -58,11 +60,11 @@ def compare_command(addresses: tuple[str, ...]) -> None:
     _print_beside(rows)
 
 
-def _line(name: str, study: Study) -> str:
-    found = summary(study)
-    best = number(study.metric.shown(found.best_loss)) or "-"
-    last = (iso(study.attempts[-1].last) or "")[:16].replace("T", " ")
-    return f"{last}  {study.finished:>6} trials  best {best:<10} {name}  {state_text(study)}"
+def _line(name: str, row: StudyRow) -> str:
+    best = number(Metric.of(row.summary["maximize"]).shown(row.summary["best_loss"])) or "-"
+    last = iso(row.pulse.last) or ""
+    ended = row.lines.get("ended") or f"{row.pulse.phase(now=time.time()).text}; last update {last}"
+    return f"{last[:16].replace('T', ' ')}  {row.finished:>6} trials  best {best:<10} {name}  {ended}"
 
 
 @click.command()

@@ -1,9 +1,12 @@
-"""`sparktune ui STUDY`: the page for one study outside Airflow, for the user who started it."""
+"""`sparktune ui`: the pages outside Airflow, for the user who started it.
+
+They are the page of one study, or for a storage root the browser of all studies with their pages.
+"""
 
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from fastapi import FastAPI
@@ -13,9 +16,11 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from airflow_sparktune.dashboard.app import create_app
 from airflow_sparktune.dashboard.login import PARAMETER, Login
 from airflow_sparktune.dashboard.page.masking import Mask
+from airflow_sparktune.dashboard.storage_roots import StorageRoots
 from airflow_sparktune.dashboard.task_key import TaskKey
-from airflow_sparktune.study.address import folder_of
+from airflow_sparktune.study.address import folder_of, part
 from airflow_sparktune.study.journal.streams import FOLDER as ATTEMPTS
+from airflow_sparktune.study.journal.streams import streams
 from airflow_sparktune.study.listing.folder import TaskFolder
 from airflow_sparktune.study.listing.listed import Listed, mark_of
 from airflow_sparktune.study.record.champions import segments
@@ -69,17 +74,45 @@ class OneStudy:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class OwnFolders:
+    """The rights of a user who may read the whole storage root."""
+
+    root: str
+
+    def dag_ids(self) -> Collection[str]:
+        """Return the DAGs by the names of their folders, unless a name is only a hash of the DAG's id."""
+        return [name for name in open_storage(self.root).names("") if part(name) == name]
+
+    def may_read(self, dag_ids: Collection[str]) -> Collection[str]:
+        """Return all of them."""
+        return dag_ids
+
+
 def local_app(address: str, *, login: Login, mask: Mask | None = None) -> FastAPI:
-    """Return the application for one study, behind a login, reachable by this machine's names only."""
-    app = create_app(OneStudy(address), guard=_every_login, editor=_this_user, mask=mask, login=login)
+    """Return the application for a study or a root, behind a login; only this machine's names reach it."""
+    if not streams(open_storage(address)):
+        app = create_app(
+            StorageRoots((address.rstrip("/"),)),
+            guard=_every_login,
+            editor=_this_user,
+            rights=lambda: OwnFolders(address),
+            mask=mask,
+            login=login,
+        )
+    else:
+        app = create_app(OneStudy(address), guard=_every_login, editor=_this_user, mask=mask, login=login)
+        app.get("/")(lambda: RedirectResponse(PAGE))
     # Protects against DNS rebinding: any web page could map its own name to 127.0.0.1.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
-
-    @app.get("/")
-    def home() -> RedirectResponse:
-        return RedirectResponse(PAGE)
-
     return app
+
+
+def has_studies(root: str) -> bool:
+    """Return whether a folder or URL is a storage root with studies of Airflow's tasks."""
+    catalogue = StorageRoots((root.rstrip("/"),))
+    folders = (each for dag_id in OwnFolders(root).dag_ids() for _, each in catalogue.tasks(dag_id))
+    return any(folder.studies for each in folders for folder in each)
 
 
 def url_of(login: Login) -> str:
@@ -88,7 +121,7 @@ def url_of(login: Login) -> str:
 
 
 def serve(address: str, *, login: Login) -> None:
-    """Serve the page of the study at `address` until interrupted."""
+    """Serve the pages of the study or the storage root at `address` until interrupted."""
     import uvicorn
 
     uvicorn.run(local_app(address, login=login), host=HOST, port=login.port, log_level="warning")

@@ -49,7 +49,7 @@ def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - there are
 
 def _open(trials: int, reports: int, closed: bool, repeats: int) -> tuple[Any, ...]:
     with tempfile.TemporaryDirectory() as folder:
-        _write(LocalStorage(folder), trials, reports, closed=closed)
+        write(LocalStorage(folder), trials, reports, closed=closed)
         seconds = []
         for _ in range(repeats):
             storage = CountingStorage(LocalStorage(folder))
@@ -68,7 +68,7 @@ def _open(trials: int, reports: int, closed: bool, repeats: int) -> tuple[Any, .
     )
 
 
-def _write(storage: Storage, trials: int, reports: int, *, closed: bool) -> None:
+def write(storage: Storage, trials: int, reports: int, *, closed: bool) -> None:
     """Write a study as its driver does: trials as running, a write a second for all reports, then results."""
     spec = Spec.of(objective="benchmarks:none", space={"x": {"uniform": [0, 1]}}, max_evals=trials)
     recorder = Recorder.open(

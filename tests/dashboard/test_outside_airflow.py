@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 
 from airflow_sparktune.dashboard.login import Login
 from airflow_sparktune.dashboard.page.html_report import report
-from airflow_sparktune.dashboard.server import PAGE, local_app, url_of
+from airflow_sparktune.dashboard.server import PAGE, has_studies, local_app, url_of
 from airflow_sparktune.study.journal.follow import read_study
 from tests.dashboard.helpers.pages import as_it_is
 from tests.dashboard.helpers.synthetic import Writer
@@ -73,3 +73,25 @@ def test_loading_the_plugins_imports_no_web_framework_and_no_spark() -> None:
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert found.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_storage_root_has_the_browser_and_the_pages_of_its_studies(tmp_path: Path) -> None:
+    writer = Writer(str(tmp_path / "churn" / "tune" / "r1" / "g0"))
+    writer.open(max_evals=3)
+    writer.run(3)
+    writer.close()
+    login = Login(port=8501)
+    app = local_app(f"{tmp_path}/", login=login, mask=as_it_is)
+    client = TestClient(app, base_url="http://127.0.0.1:8501")
+
+    assert "studies.js" in client.get(url_of(login)).text
+    row, end = (json.loads(line) for line in client.get("/studies").text.splitlines())
+    assert (row["dag_id"], row["task_id"], row["last"]["run_id"], end["end"]) == ("churn", "tune", "r1", True)
+    assert client.get("/dags/churn/tasks/tune/runs/r1/study").json()["phase"] == "done"
+
+
+def test_a_folder_without_studies_has_no_page(tmp_path: Path) -> None:
+    (tmp_path / "churn" / "notes").mkdir(parents=True)
+
+    assert not has_studies(str(tmp_path))
+    assert not has_studies(study(tmp_path / "one"))
