@@ -1,4 +1,4 @@
-"""Measure how long the browser takes to list all studies: from their journals, from packs, from memory."""
+"""Measure how long the browser takes to list all studies: from packs, from memory, from journals."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from airflow_sparktune.dashboard.browse.routes import Browser
 from airflow_sparktune.dashboard.storage_roots import StorageRoots
 from airflow_sparktune.dashboard.study_list import StudyList
 from airflow_sparktune.orchestrator.after import pack_rows
+from airflow_sparktune.study.listing.pack import NAME as PACK
 from airflow_sparktune.study.record.champions import Action, Champions
-from airflow_sparktune.study.storage import LocalStorage
+from airflow_sparktune.study.storage import LocalStorage, open_storage
 from benchmarks.parts.replay import write
 from benchmarks.report import Findings
 
@@ -62,11 +63,12 @@ def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - there are
     """Measure the seconds until the last row and until the first, and the CPU time, for a busy machine."""
     with tempfile.TemporaryDirectory() as root:
         _write(Path(root), size)
-        rows = _measured("disk", root, size)
+        rows = []
         if size.s3 and find_spec("moto") is not None:
             with _s3() as url:
                 _upload(Path(root), url)
-                rows += _measured("S3 (moto)", url, size)
+                rows = _measured("S3 (moto)", url, size)
+        rows = _measured("disk", root, size) + rows
 
     def draw(axes: Any) -> None:
         axes.barh([f"{where}, {how}" for where, how, *_ in rows], [row[2] for row in rows])
@@ -76,11 +78,11 @@ def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - there are
 
 
 def _measured(where: str, root: str, size: Size) -> list[tuple[Any, ...]]:
-    first = _browser(root)
-    rows = [(where, "journals", *_listed(first, size)), (where, "memory", *_listed(first, size))]
+    browser = _browser(root)
+    rows = [(where, "packs", *_listed(browser, size)), (where, "memory", *_listed(browser, size))]
     for number in range(size.tasks):
-        pack_rows(f"{root}/dag{number}/tune")
-    return [*rows, (where, "packs", *_listed(_browser(root), size))]
+        open_storage(f"{root}/dag{number}/tune").remove([PACK])
+    return [*rows, (where, "journals", *_listed(_browser(root), size))]
 
 
 def _browser(root: str) -> Browser:
@@ -106,15 +108,15 @@ def _listed(browser: Browser, size: Size) -> tuple[float, float, float]:
 
 
 def _write(root: Path, size: Size) -> None:
-    """Write one study as its driver does, and copy it; each task has a champion."""
-    one = root / "dag0" / "tune" / "run0" / "g0"
-    write(LocalStorage(one), size.trials, 0, closed=True)
-    for task in range(size.tasks):
-        folder = root / f"dag{task}" / "tune"
-        for study in range(size.studies):
-            if (copy := folder / f"run{study}" / "g0") != one:
-                shutil.copytree(one, copy)
-        Champions(str(folder)).add(Action.FIRST, cause="run0", at=1.0, params={"x": 1}, reason="first")
+    """Write one task with a champion and a pack, and copy it."""
+    task = root / "dag0" / "tune"
+    write(LocalStorage(task / "run0" / "g0"), size.trials, 0, closed=True)
+    for study in range(1, size.studies):
+        shutil.copytree(task / "run0", task / f"run{study}")
+    Champions(str(task)).add(Action.FIRST, cause="run0", at=1.0, params={"x": 1}, reason="first")
+    pack_rows(str(task))
+    for number in range(1, size.tasks):
+        shutil.copytree(root / "dag0", root / f"dag{number}")
 
 
 @contextmanager
@@ -154,7 +156,4 @@ time.sleep(1e6)
 def _upload(root: Path, url: str) -> None:
     import fsspec
 
-    files = fsspec.filesystem("s3")
-    for path in root.rglob("@studies.json"):
-        path.unlink()
-    files.put(f"{root}/", f"{url}/", recursive=True)
+    fsspec.filesystem("s3").put(f"{root}/", f"{url}/", recursive=True)
