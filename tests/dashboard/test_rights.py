@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.api_fastapi import app
 from airflow.models.dag import DagModel
+from fastapi import HTTPException
 
-from airflow_sparktune.dashboard.browse.rights import AirflowRights
+from airflow_sparktune.dashboard.browse.rights import AirflowRights, airflow_rights
+from tests.dashboard.helpers.pages import client_of
+from tests.dashboard.helpers.synthetic import Writer
 
 TEAMS = {"churn": "growth", "fraud": "risk"}
 
@@ -50,3 +55,30 @@ def test_each_dag_is_checked_for_its_task_instances_with_its_team(manager: Manag
         ("GET", "TASK_INSTANCE", "fraud", "risk", "ada"),
         ("GET", "TASK_INSTANCE", "open", None, "ada"),
     ]
+
+
+def test_the_browser_shows_a_user_of_airflow_the_dags_with_both_rights(
+    manager: Manager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.api_fastapi.core_api import security
+
+    async def user_of(token: str | None) -> str:
+        if token != "valid":
+            raise HTTPException(401, "Not authenticated")
+        return "ada"
+
+    monkeypatch.setattr(security, "resolve_user_from_token", user_of)
+    for dag_id in ("churn", "fraud", "secret"):
+        writer = Writer(str(tmp_path / dag_id / "tune" / "r1" / "g0"))
+        writer.open(max_evals=3)
+        writer.run(3)
+        writer.close()
+    client = client_of(tmp_path, rights=airflow_rights())
+
+    for path in ("/", "/studies", "/compare/", "/static/studies.js"):
+        assert client.get(path).status_code == 401
+    answer = client.get("/studies", headers={"Authorization": "Bearer valid"})
+
+    row, end = map(json.loads, answer.text.splitlines())
+    assert (row["dag_id"], end["end"]) == ("churn", True)
+    assert [asked[2] for asked in manager.asked] == ["churn", "fraud"]  # `open` has no studies

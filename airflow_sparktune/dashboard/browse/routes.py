@@ -126,14 +126,14 @@ class Browser:
 
     def _known(self, dag_id: str, rows: TaskRows, unread: list[_Task]) -> str:
         """Return the lines of the tasks that need no journal; add the others to `unread`."""
-        lines = list[str]()
+        lines = ""
         for key, folders in self.catalogue.tasks(dag_id):
             found = self.studies.known(folders, newest=MOST_RECENT)
             if found.unread:
                 unread.append(_Task(key, folders))
             else:
-                lines += map(_line, rows.of(key, folders, found))
-        return "".join(lines)
+                lines += "".join(map(_line, rows.of(key, folders, found)))
+        return lines
 
     def _read(self, task: _Task, rows: TaskRows) -> str:
         found = self.studies.of(task.folders, newest=MOST_RECENT)

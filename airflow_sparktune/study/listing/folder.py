@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 
 from airflow_sparktune.errors import SparktuneError
@@ -72,13 +72,18 @@ class TaskFolder:
 
     def kept(self, studies: Sequence[Listed]) -> dict[Listed, StudyRow]:
         """Return the rows that need no journal: those in memory and in the pack that still count."""
-        if self.packed and not all(self._counts(each, self.known) for each in studies):
-            pack = read_pack(self.storage)
-            self.known.update({each.path: pack[each.path] for each in studies if self._counts(each, pack)})
-        return {each: self.known[each.path] for each in studies if self._counts(each, self.known)}
+        found = _counting(studies, self.known)
+        if self.packed and len(found) < len(studies):
+            packed = _counting([each for each in studies if each not in found], read_pack(self.storage))
+            self.known.update({each.path: row for each, row in packed.items()})
+            found |= packed
+        return found
 
     def read(self, study: Listed) -> StudyRow | None:
-        """Return the row of a study from its journal; None, with a line in the log, if it cannot be read."""
+        """Return the row of a study from its journal; None, with a line in the log, if it cannot be read.
+
+        A row without files that may appear later is not kept, because they would not change the mark.
+        """
         storage = Below(self.storage, study.path) if study.path else self.storage
         follower = StudyFollower(storage)
         try:
@@ -89,21 +94,21 @@ class TaskFolder:
         except UNREADABLE:
             log.exception("The study %s/%s cannot be read", self.address, study.path)
             return None
-        self.known[study.path] = row
+        if not follower.incomplete and not follower.unreadable:
+            self.known[study.path] = row
         return row
 
     def pack(self, *, enough: Callable[[], bool]) -> None:
         """Write the rows of all studies into the pack; read missing ones until `enough`, newest first."""
-        rows = self.kept(self.studies)
+        known = self.kept(self.studies)
         for study in self.studies:
-            if study not in rows and study.mark is not None and not enough():
-                row = self.read(study)
-                if row is not None:
-                    rows[study] = row
-        if rows:
-            write_pack(self.storage, {study.path: rows[study] for study in self.studies if study in rows})
+            if study not in known and study.mark is not None and not enough():
+                self.read(study)
+        if rows := _counting(self.studies, self.known):
+            write_pack(self.storage, {study.path: row for study, row in rows.items()})
 
-    @staticmethod
-    def _counts(study: Listed, rows: Mapping[str, StudyRow]) -> bool:
-        row = rows.get(study.path)
-        return row is not None and study.mark is not None and row.mark == study.mark
+
+def _counting(studies: Iterable[Listed], rows: Mapping[str, StudyRow]) -> dict[Listed, StudyRow]:
+    """Return the rows that count: those at the marks of their studies."""
+    found = ((study, rows.get(study.path)) for study in studies if study.mark is not None)
+    return {study: row for study, row in found if row is not None and row.mark == study.mark}

@@ -148,6 +148,25 @@ def test_running_and_lost_are_computed_on_reading(tmp_path: Path) -> None:
     assert row.texts(Phase.LOST, "none")["state"] == "lost, its driver died"
 
 
+def test_a_row_without_a_file_that_may_appear_later_is_not_kept(tmp_path: Path) -> None:
+    """An object store may list a file before it can be read; the study then has the same mark without it."""
+    writer = tuning(tmp_path, close=False)
+    writer.run(1, first=3)
+    missing = sorted((tmp_path / "r1" / "g0" / "attempts" / writer.stream.stream).iterdir())[-2]
+    content = missing.read_bytes()
+    missing.unlink()
+    folder = folder_of(tmp_path)
+    (study,) = folder.studies
+
+    assert study.mark == Mark(writer.stream.stream, writer.stream.events)
+    assert folder.read(study) is not None
+    folder.pack(enough=lambda: False)
+    missing.write_bytes(content)
+
+    assert folder.kept(folder.studies) == {}
+    assert trials(tmp_path) == {}
+
+
 def test_removed_studies_leave_the_pack(packed: Path) -> None:
     LocalStorage(packed / "r1" / "g0").clear(within=str(packed))
 
