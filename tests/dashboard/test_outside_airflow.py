@@ -85,7 +85,7 @@ def test_a_storage_root_has_the_browser_and_the_pages_of_its_studies(tmp_path: P
     client = TestClient(app, base_url="http://127.0.0.1:8501")
 
     assert "studies.js" in client.get(url_of(login)).text
-    row, end = (json.loads(line) for line in client.get("/studies").text.splitlines())
+    _, row, end = (json.loads(line) for line in client.get("/studies").text.splitlines())
     assert (row["dag_id"], row["task_id"], row["last"]["run_id"], end["end"]) == ("churn", "tune", "r1", True)
     assert client.get("/dags/churn/tasks/tune/runs/r1/study").json()["phase"] == "done"
 

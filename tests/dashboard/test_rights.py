@@ -79,6 +79,6 @@ def test_the_browser_shows_a_user_of_airflow_the_dags_with_both_rights(
         assert client.get(path).status_code == 401
     answer = client.get("/studies", headers={"Authorization": "Bearer valid"})
 
-    row, end = map(json.loads, answer.text.splitlines())
+    _, row, end = map(json.loads, answer.text.splitlines())
     assert (row["dag_id"], end["end"]) == ("churn", True)
     assert [asked[2] for asked in manager.asked] == ["churn", "fraud"]  # `open` has no studies
