@@ -4,12 +4,14 @@
 
 Writes tuning.png, tuning-running.png, tuning-failed.png, tuning-lost.png, tuning-history.png and
 tuning-compare.png.
+Writes tuning.png, tuning-running.png, tuning-failed.png, tuning-lost.png, tuning-history.png and studies.png.
 """
 
 from __future__ import annotations
 
 import heapq
 import random
+import re
 import sys
 import tempfile
 import time
@@ -27,6 +29,7 @@ from tests.dashboard.helpers.browsers import a_browser
 from tests.dashboard.helpers.pages import client_of
 from tests.dashboard.helpers.serving import served
 from tests.dashboard.helpers.synthetic import Writer
+from tests.dashboard.helpers.team import team_lines
 
 SPACE = {
     "learning_rate": loguniform(1e-4, 1.0),
@@ -121,6 +124,7 @@ def main(folder: Path) -> None:
         chosen = "&".join(f"study=churn/regions/{run(month)}/0/0" for month in (4, 5, 6))
         compared = f"{url}/sparktune/compare/?{chosen}&over=time"
         picture(browser, compared, folder / "tuning-compare.png", height=1640)
+        studies_picture(browser, f"{url}/sparktune/", folder / "studies.png")
 
 
 def run(month: int) -> str:
@@ -149,6 +153,18 @@ def picture(
     page.route("**/taskInstances?*", lambda route: route.fulfill(json={"task_instances": instances}))
     page.goto(url)
     page.locator(".plot .axis").first.wait_for(state="attached")
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=file)
+    page.close()
+
+
+def studies_picture(browser: Browser, url: str, file: Path) -> None:
+    """Take the picture of a team's tasks."""
+    page = browser.new_page(viewport={"width": 1280, "height": 560})
+    reply = {"body": team_lines(time.time()), "content_type": "application/x-ndjson"}
+    page.route(re.compile(r"/studies\?"), lambda route: route.fulfill(**reply))
+    page.goto(url)
+    page.locator("#tasks tbody tr").first.wait_for()
     page.wait_for_load_state("networkidle")
     page.screenshot(path=file)
     page.close()

@@ -48,10 +48,12 @@ export function columnsOf(rows) {
     { key: "when", title: "Last study", kind: "date", value: ({ last }) => last.started, cell: study },
     { key: "best", title: "Best", kind: "number", value: best, cell: bestCell },
     { key: "trend", title: "Trend", kind: "number", unit: "% worse than the study before", value: change, cell: curve },
-    { key: "decision", title: "Decision", wide: true, choices: DECISIONS, value: ({ last }) => last.decision?.kind ?? null, cell: decision },
+    { key: "decision", title: "Decision", choices: DECISIONS, value: ({ last }) => last.decision?.kind ?? null, cell: decision },
     { key: "champion", title: "Champion", wide: true, value: ({ champion }) => (champion ? pairsText(champion.params) : null) },
     { key: "since", title: "Since", kind: "date", value: ({ champion }) => champion?.since ?? null, cell: ({ champion }) => (champion ? el("span", { title: moment(champion.since) }, day(champion.since)) : "") },
     { key: "cost", title: "Slot-hours", kind: "number", value: ({ last }) => last.slot_hours },
+    { key: "reason", title: "Reason", wide: true, off: true, value: (row) => row.attention.map(({ text }) => text).join("; ") || null },
+    { key: "why", title: "Why", wide: true, off: true, value: ({ last }) => last.decision?.text ?? null },
     { key: "by", title: "By", wide: true, off: true, value: ({ champion }) => champion?.by ?? null },
     { key: "championloss", title: "Champion's result", kind: "number", off: true, value: ({ champion }) => (champion ? metricOf(champion.maximize).shown(champion.loss) : null) },
     { key: "found", title: "Champion found in", wide: true, off: true, value: ({ champion }) => champion?.study ?? null },
@@ -67,7 +69,7 @@ function attention(row) {
 }
 
 function badges(row) {
-  return el("span", { class: "badges" }, ...row.attention.map(({ kind, text }) => el("span", { class: `badge ${kind}`, title: text }, text)));
+  return el("span", { class: "badges" }, ...row.attention.map(({ kind, text }) => el("span", { class: `badge ${kind}`, title: text }, ATTENTION[kind])));
 }
 
 function state({ last }) {
@@ -102,8 +104,7 @@ function curve({ recent, last }) {
 function decision({ last }) {
   if (!last.decision) return "";
   const { kind, text } = last.decision;
-  const reason = text.startsWith(`${kind}: `) ? text.slice(kind.length + 2) : text;
-  return el("span", { title: text }, el("strong", { class: `decision ${kind}` }, title(kind)), ` ${reason}`);
+  return el("strong", { class: `decision ${kind}`, title: text }, title(kind));
 }
 
 function minute(at) {
