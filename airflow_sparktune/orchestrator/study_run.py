@@ -113,6 +113,7 @@ class StudyRun:
                     before=before.study,
                     launcher=partial(task.launcher, context),
                     following=partial(self._following, address),
+                    again=_next_try(context),
                 )
         finally:
             task.run_post_submit_commands()
@@ -201,3 +202,9 @@ class StudyRun:
 
     def _segment(self) -> str | None:
         return segment_of(self.context, self.task.segment, self.task.segment_arguments())
+
+
+def _next_try(context: Context) -> str:
+    """Return what continues the study after this try has failed."""
+    ti = context["ti"]
+    return "a retry" if ti.try_number <= ti.max_tries else "after this last try, a clear of the task"

@@ -28,6 +28,7 @@ class TaskInstance:
     def __init__(self, *, max_tries: int = 0, map_index: int = -1) -> None:
         self.dag_id, self.task_id, self.run_id = "churn", "tune", "manual__2026-01-01T00:00:00+00:00"
         self.max_tries, self.map_index = max_tries, map_index
+        self.try_number = 1
         self.pushed: dict[str, Any] = {}
         self.stats_tags: dict[str, str] = {}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import subprocess
@@ -11,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from airflow_sparktune.orchestrator.deploy.job import Job, Submission, Target
+from airflow_sparktune.orchestrator.deploy.job import Job, Submission, SubmitFailed, Target
 from airflow_sparktune.orchestrator.deploy.process import (
     die_with_parent,
     end_driver,
@@ -25,8 +24,6 @@ from airflow_sparktune.study.definition import RunTrialsOn
 from airflow_sparktune.study.definition.file import spec_sha256
 from airflow_sparktune.study.definition.packages import require_packages
 
-log = logging.getLogger(__name__)
-
 LOOPBACK = "127.0.0.1"
 
 # With trials on executors, the driver's JVM only schedules. With only the first compiler and the simplest
@@ -37,7 +34,7 @@ QUICK_START = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 # limit the whole path to 104 bytes.
 SOCKET_FOLDER = 60
 
-# How many lines of the output an error has, and how many of Spark's own log are logged with it.
+# How many lines of the output an error has, and how many of Spark's own log.
 LAST_LINES = 20
 LAST_SPARK_LINES = 30
 
@@ -117,8 +114,8 @@ class ChildProcess:
                 self.kill()
         if code == 0:
             return None
-        _log_end_of(submission.folder / SPARK_LOG)
-        return RuntimeError("\n".join([f"spark-submit ended with code {code}", *last]))
+        message = "\n".join([f"spark-submit ended with code {code}", *last])
+        return SubmitFailed(message, spark_log=_end_of(submission.folder / SPARK_LOG))
 
     def kill(self) -> None:
         """Let the driver record that it was killed, then kill spark-submit and its children."""
@@ -171,8 +168,5 @@ def _jvm_options(files: SubmitFiles, quick: Sequence[str], *, quiet: bool) -> st
     return " ".join([*options, os.environ.get("SPARK_SUBMIT_OPTS", "")]).rstrip()
 
 
-def _log_end_of(file: Path) -> None:
-    """Log the end of Spark's own log, which otherwise goes only to a file that is removed."""
-    if file.exists():
-        end = file.read_text(errors="replace").splitlines()[-LAST_SPARK_LINES:]
-        log.info("the last lines of Spark's own log:\n%s", "\n".join(end))
+def _end_of(file: Path) -> Sequence[str]:
+    return file.read_text(errors="replace").splitlines()[-LAST_SPARK_LINES:] if file.exists() else ()

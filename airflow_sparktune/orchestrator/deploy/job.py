@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,14 @@ class Target:
     conf: Mapping[str, Any] = field(default_factory=dict)
     properties_file: Path | None = None
     env_vars: Mapping[str, str] = field(default_factory=dict)
+
+
+class SubmitFailed(RuntimeError):
+    """spark-submit has failed; `spark_log` has the last lines of Spark's own log, whose file is removed."""
+
+    def __init__(self, message: str, *, spark_log: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.spark_log = spark_log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

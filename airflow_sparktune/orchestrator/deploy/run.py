@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_sparktune.errors import DriverLost, SpecError, StorageError, revive
-from airflow_sparktune.orchestrator.deploy.job import Job, Submission
+from airflow_sparktune.orchestrator.deploy.job import Job, Submission, SubmitFailed
 from airflow_sparktune.orchestrator.deploy.launcher import Launcher
 from airflow_sparktune.orchestrator.deploy.work_folder import work_folder
 from airflow_sparktune.study.definition import Spec
@@ -20,6 +21,8 @@ from airflow_sparktune.study.record.earlier import earlier_study
 from airflow_sparktune.study.record.settled import refuse_another_decision
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
+
+log = logging.getLogger(__name__)
 
 
 def _check_warm_start(address: str, *, in_cluster: bool) -> None:
@@ -124,8 +127,14 @@ def result_of(
         ) from failure
     if study.result_stands and (news or failure is None):
         return study
-    if news and study.closed is not None and study.closed.error is not None:
-        raise revive(study.closed.error) from failure
+    recorded = study.closed.error if news and study.closed is not None else None
+    error = None if recorded is None else revive(recorded)
+    if error is not None and not error.retryable:
+        raise error  # the reason; the end of spark-submit adds nothing to it
+    if isinstance(failure, SubmitFailed) and failure.spark_log:
+        log.info("the last lines of Spark's own log:\n%s", "\n".join(failure.spark_log))
+    if error is not None:
+        raise error from failure
     if news:
         raise DriverLost(
             f"the driver ended without a verdict after {study.finished} finished trials; "

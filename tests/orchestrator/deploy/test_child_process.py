@@ -12,7 +12,7 @@ import pytest
 
 from airflow_sparktune.errors import DriverLost
 from airflow_sparktune.orchestrator.deploy.child_process import ChildProcess
-from airflow_sparktune.orchestrator.deploy.job import Job, Submission, Target
+from airflow_sparktune.orchestrator.deploy.job import Job, Submission, SubmitFailed, Target
 from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
 
 
@@ -46,13 +46,11 @@ def test_it_ends_without_an_error(tmp_path: Path) -> None:
     assert Started(tmp_path, "exit 0").follow() is None
 
 
-def test_the_end_of_sparks_own_log_is_logged_with_an_error(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_error_has_the_end_of_sparks_own_log(tmp_path: Path) -> None:
     """The file is removed with the work folder."""
-    caplog.set_level("INFO")
-    Started(tmp_path, "echo 'the last words' > spark.log; exit 3").follow()
-    assert "Spark's own log:\nthe last words" in caplog.text
+    error = Started(tmp_path, "echo 'the last words' > spark.log; exit 3").follow()
+    assert isinstance(error, SubmitFailed)
+    assert error.spark_log == ["the last words"]
 
 
 def test_a_killed_launcher_starts_nothing(tmp_path: Path) -> None:

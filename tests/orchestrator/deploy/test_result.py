@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from airflow_sparktune.driver.recorder import Recorder
-from airflow_sparktune.errors import DriverLost, ObjectiveError, SpecError, describe
+from airflow_sparktune.errors import DriverLost, ObjectiveError, SparktuneError, SpecError, describe
+from airflow_sparktune.orchestrator.deploy.job import SubmitFailed
 from airflow_sparktune.orchestrator.deploy.run import result_of
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.follow import StudyFollower, read_study
@@ -77,6 +78,23 @@ def test_the_error_of_a_reconnected_driver(address: str) -> None:
     recorder.close(StopReason.ERROR, error=describe(ObjectiveError("no such module")))
     with pytest.raises(ObjectiveError, match="no such module"):
         result_of(address, spec=spec(), before=before, failure=FAILURE)
+
+
+@pytest.mark.parametrize("error", [ObjectiveError("no such module"), DriverLost("the JVM is gone"), None])
+def test_a_reason_that_no_retry_mends_is_all_that_is_said(
+    address: str, caplog: pytest.LogCaptureFixture, error: SparktuneError | None
+) -> None:
+    """Spark's own log may tell why a driver was lost, and nothing of a broken objective."""
+    caplog.set_level("INFO")
+    recorder = opened(address)
+    failure = SubmitFailed("spark-submit ended with code 1", spark_log=["Shutdown hook called"])
+    if error is not None:
+        recorder.close(StopReason.ERROR, error=describe(error))
+    with pytest.raises(SparktuneError) as raised:
+        result_of(address, spec=spec(), before=Study(), failure=failure)
+    lost = not isinstance(error, ObjectiveError)
+    assert ("Shutdown hook called" in caplog.text) is lost
+    assert raised.value.__cause__ is (failure if lost else None)
 
 
 def test_an_earlier_error_is_not_raised_again(address: str) -> None:

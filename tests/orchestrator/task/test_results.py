@@ -118,6 +118,18 @@ def test_a_verdict_on_a_study_that_starts_over(operator, run, spark_submit) -> N
         run(operator(objective_kwargs={"rows": 5}))
 
 
+@pytest.mark.parametrize(
+    ("max_tries", "said"),
+    [(1, "trials; a retry continues the study"), (0, "last try, a clear of the task continues the study")],
+)
+def test_a_lost_driver_says_what_continues_the_study(
+    operator, run, spark_submit, max_tries: int, said: str
+) -> None:
+    spark_submit("dies at the second trial")
+    with pytest.raises(DriverLost, match=said):
+        run(operator(), max_tries=max_tries)
+
+
 def test_output_that_is_not_text(operator, run, spark_submit) -> None:
     """A trial may print bytes that are not text."""
     spark_submit("prints no text")
