@@ -18,12 +18,14 @@ from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.samplers import sampler_of
 from airflow_sparktune.driver.stopping import StoppingRules
 from airflow_sparktune.driver.tuner import Tuner
+from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.follow import StudyFollower, read_study
 from airflow_sparktune.study.stopping import StopReason, rules_of
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState
-from tests.driver.world import MemoryStorage, World
+from tests.driver.world import MemoryStorage, World, by_x
+from tests.integration.chaos_driver import EveryThird
 from tests.integration.driver_process import DriverProcess
 
 pytestmark = pytest.mark.integration
@@ -62,7 +64,8 @@ class TestAnEngineWithoutSpark:
 
 
 def kill_often(folder: Path, *, slots: int, max_evals: int, kills: int, rng: random.Random) -> None:
-    arguments = [str(folder), str(slots), str(max_evals)]
+    """Kill drivers of a study whose trials report five steps; every third is pruned at the second."""
+    arguments = [str(folder), str(slots), str(max_evals), "0", "0.004", "5"]
     command = [sys.executable, "-m", "tests.integration.chaos_driver", *arguments]
     known = Study()
     for attempt in range(1, kills + 1):
@@ -79,20 +82,31 @@ def kill_often(folder: Path, *, slots: int, max_evals: int, kills: int, rng: ran
     assert study.closed.reason is StopReason.MAX_EVALS
     assert len(ended(study)) == len(study.trials) == max_evals
     assert sorted(study.trials) == list(range(max_evals))
+    pruned = {number for number, trial in study.trials.items() if trial.state is TrialState.PRUNED}
+    assert pruned == set(range(2, max_evals, 3))
+    assert {number: curve.steps for number, curve in study.curves.items()} == {
+        number: [1, 2] if number in pruned else [1, 2, 3, 4, 5] for number in range(max_evals)
+    }
     if slots == 1:
         quiet = World()
-        quiet.attempt(max_evals=max_evals)
+        quiet.attempt(reports_five, max_evals=max_evals, pruner=f"{EveryThird.__module__}:EveryThird")
         assert [study.trials[number].params for number in range(max_evals)] == quiet.params
 
 
+def reports_five(call: Call) -> Ending:
+    return Ending(6.0, reply=by_x(call).reply, curve=[1 / step for step in range(1, 6)])
+
+
 def goes_on_from(before: Study, folder: Path) -> Study:
-    """Return the study now; checks that recorded ends are unchanged, and that numbers keep their params."""
+    """Return the study now; checks that recorded ends and their curves are unchanged, and params always."""
     follower = read_study(str(folder))
     assert follower.problems == []
     after = follower.study.trials
     for number, trial in before.trials.items():
         assert after[number].params == trial.params
-        assert not trial.counts or after[number] == trial
+        if trial.counts:
+            assert after[number] == trial
+            assert follower.study.curves.get(number) == before.curves.get(number)
     return follower.study
 
 
