@@ -1,4 +1,4 @@
-"""A study that is mirrored into a real MLflow server while its driver and its task are killed."""
+"""A study with pruning, mirrored into a real MLflow server while its driver and its task are killed."""
 
 from __future__ import annotations
 
@@ -14,15 +14,19 @@ import pytest
 
 from airflow_sparktune.study.address import study_address
 from airflow_sparktune.study.journal.follow import read_study
+from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.study import Study
 from tests.integration.airflow_site import Run, Site, wait_for
-from tests.tracking.servers import mlflow_server, runs_of
+from tests.tracking.servers import losses_of, mlflow_server, runs_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 
 def test_mlflow_shows_each_trial_once_after_kills(airflow: Site, tmp_path: Path) -> None:
-    """After kill -9 of the driver, then of the task, the third try ends with exactly max_evals."""
+    """After kill -9 of the driver, then of the task, the third try ends with exactly max_evals.
+
+    The pruned trials among them are no more and no fewer, and every trial has the curve of its last try.
+    """
     with mlflow_server(tmp_path) as server:
         where = urlsplit(server)
         connection = {"connection_id": "mlflow_test", "conn_type": "http"}
@@ -45,12 +49,24 @@ def test_mlflow_shows_each_trial_once_after_kills(airflow: Site, tmp_path: Path)
         after = _study(run)
         _send_what_is_missing(run, server)
         parent, children = runs_of(server, "tracked.tune")
+        curves = {number: losses_of(server, each) for number, each in children.items()}
     assert [after.finished, sorted(after.trials), len(after.attempts)] == [30, list(range(30)), 3]
+    counts = summary(after).counts
+    assert (counts["ok"], counts["pruned"], sum(counts.values())) == (15, 15, 30)
+    assert {number: curve.steps for number, curve in after.curves.items()} == {
+        number: list(range(1, 4 if number % 2 else 6)) for number in range(30)
+    }
     assert sorted(children) == sorted(after.trials)
-    assert {number: each.data.metrics["loss"] for number, each in children.items()} == {
+    assert {number: each.data.metrics.get("loss") for number, each in children.items()} == {
         number: pytest.approx(trial.loss) for number, trial in after.trials.items()
     }
-    assert {each.info.status for each in (parent, *children.values())} == {"FINISHED"}
+    assert curves == {
+        number: dict(zip(curve.steps, map(pytest.approx, curve.losses), strict=True))
+        for number, curve in after.curves.items()
+    }
+    ends = {(number % 2, each.info.status) for number, each in children.items()}
+    assert ends == {(0, "FINISHED"), (1, "KILLED")}
+    assert parent.info.status == "FINISHED"
     assert parent.data.metrics["best_loss"] == pytest.approx(after.best.loss)
     assert parent.data.tags["airflow.run_id"] == run.run
 

@@ -71,6 +71,15 @@ def runs_of(server: str, experiment: str) -> tuple[Any, Mapping[int, Any]]:
     return parent, numbered
 
 
+def losses_of(server: str, run: Any) -> dict[int, float]:
+    """Return the learning curve of a trial's run: its losses by step."""
+    from mlflow import MlflowClient
+
+    history = MlflowClient(server).get_metric_history(run.info.run_id, "reported_loss")
+    assert len({each.step for each in history}) == len(history)
+    return {each.step: each.value for each in history}
+
+
 def _answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=5):

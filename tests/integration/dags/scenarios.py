@@ -31,11 +31,12 @@ def resumed():
 
 @dag(schedule=None)
 def tracked():
-    """Run with a mirror in MLflow, long enough to be killed twice."""
+    """Run with pruning and a mirror in MLflow, long enough to be killed twice."""
     SparkTuneOperator(
         task_id="tune",
-        objective="objectives:quadratic",
-        objective_kwargs={"sleep": 0.3},
+        objective="objectives:learns",
+        objective_kwargs={"sleep": 0.08},
+        pruner="objectives:OddAtThree",
         space=SPACE,
         max_evals=30,
         parallelism=2,
