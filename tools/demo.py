@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 LOG = ROOT / ".demo" / "demo.log"
 
 # A log line of Airflow: time, level, message, logger.
-LINE = re.compile(r"^\S+Z \[(?P<level>\w+) *\] (?P<message>.*?) *\[(?P<logger>[\w.]+)\] ?")
+LINE = re.compile(r"^\S+Z \[(?P<level>\w+) *\] (?P<message>.*?) *\[(?P<logger>[A-Za-z_][\w.]*)\] ?")
 # The loggers to show: the provider's hook, which logs the driver's lines, and the operator.
 SPEAKERS = ("SparkSubmitHook", "SparkTuneOperator")
 
