@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -41,24 +43,39 @@ def network() -> nn.Module:
 
 
 def fit(
-    images: Tensor, labels: Tensor, *, batch_size: int, learning_rate: float, momentum: float
+    images: Tensor,
+    labels: Tensor,
+    *,
+    batch_size: int,
+    learning_rate: float,
+    momentum: float,
+    after_epoch: Callable[[int, nn.Module], None] = lambda *_: None,
 ) -> nn.Module:
     """Train by stochastic gradient descent."""
     model = network()
     optimizer = torch.optim.SGD(model.parameters(), lr=learning_rate, momentum=momentum)
-    for _ in range(EPOCHS):
+    for epoch in range(1, EPOCHS + 1):
         for batch in torch.randperm(len(images)).split(batch_size):
             optimizer.zero_grad()
             nn.functional.cross_entropy(model(images[batch]), labels[batch]).backward()
             optimizer.step()
+        after_epoch(epoch, model)
     return model.eval()
 
 
-def validation_loss(params: dict, shared_data: dict[str, tuple[Tensor, Tensor]]) -> dict:
-    """Return the negative log-likelihood of held-out images, and the accuracy."""
+def validation_loss(params: dict, trial, shared_data: dict[str, tuple[Tensor, Tensor]]) -> dict:
+    """Return the negative log-likelihood of held-out images, and the accuracy; report both each epoch."""
     torch.set_num_threads(1)  # a trial has one core
-    model = fit(*shared_data["train"], **params)
-    images, labels = shared_data["valid"]
+
+    def report(epoch: int, model: nn.Module) -> None:
+        trial.report(epoch, **measured(model, *shared_data["valid"]))
+
+    model = fit(*shared_data["train"], **params, after_epoch=report)
+    return measured(model, *shared_data["valid"])
+
+
+def measured(model: nn.Module, images: Tensor, labels: Tensor) -> dict[str, float]:
+    """Return the negative log-likelihood of images, and the accuracy."""
     with torch.no_grad():
         scores = model(images)
     return {
