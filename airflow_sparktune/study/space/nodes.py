@@ -150,6 +150,8 @@ def _check_number(kind: str, args: tuple[float, ...]) -> None:
     for name, value in zip(names, args, strict=True):
         if not is_number(value):
             way_out = f"; {UNQUOTED}" if is_numeric(value) else ""
+            if not isinstance(value, int) and "{{" in str(value):  # a template, or an XComArg
+                way_out = f"; with a template, write the dimension as an object: {{{kind!r}: [...]}}"
             raise SpecError(f"{name} of {kind} must be a finite number, got {call}{way_out}")
     given = dict(zip(names, args, strict=True))
     if kind in ("randint", "uniformint") and not all(isinstance(value, int) for value in args):

@@ -151,6 +151,7 @@ LOG_WAY_OUT = "use uniform for a range from 0, or a small positive bound"
         ("normal", [0, "wide"], r"sigma of normal must be a finite number, got normal\(0, 'wide'\)"),
         ("randint", [2, "12"], r"got randint\(2, '12'\); .* set render_template_as_native_obj=True"),
         ("uniform", [False, True], r"low of uniform must be a finite number"),
+        ("uniform", [0, "{{ params.high }}"], "with a template, write .* as an object"),
         ("randint", [None, 3], r"low of randint must be a finite number"),
         ("uniform", [1], r"uniform takes low, high, got uniform\(1\)"),
         ("uniform", [], r"uniform takes low, high, got uniform\(\)"),
