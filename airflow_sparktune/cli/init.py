@@ -13,7 +13,7 @@ SPEC = """\
 objective: objective:loss        # the function loss in objective.py beside this file
 space:
   lr: {loguniform: [0.0001, 1.0]}
-  depth: {randint: [2, 12]}      # 2 to 11
+  depth: {uniformint: [2, 12]}
   booster: {choice: [gbtree, dart]}
 max_evals: 40
 seed: 7                          # makes the study repeatable
