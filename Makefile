@@ -46,9 +46,8 @@ check: install ## Lint, types, import contracts, container images
 	$(BIN)/lint-imports
 	tools/check_images.sh $(BIN)
 
-docs: install ## Build the documentation into docs/_build/html, without network; a warning is an error
-	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
-	@echo docs/_build/html/index.html
+docs: install ## Build the documentation into docs/_build/html; VERSION=0.2 builds /0.2/ and /stable/ of a website (SITE=)
+	tools/docs.sh $(BIN) $(VERSION) $(SITE)
 
 bench: install ## Run the benchmarks, peers included (ARGS=--quick for a short run)
 	$(RUN) python -m benchmarks $(ARGS)

@@ -29,11 +29,13 @@ WIDTH = "() => document.documentElement.scrollWidth"
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the site; a warning is an error."""
-    folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html", str(ROOT / "docs"), str(folder)]
-    subprocess.run(command, check=True)
-    return folder
+    """Build the folder of this version in a website that has that of an older one; a warning is an error."""
+    website = tmp_path_factory.mktemp("website")
+    (website / "0.0").mkdir()
+    version = airflow_sparktune.__version__.rpartition(".")[0]
+    command = [ROOT / "tools" / "docs.sh", Path(sys.executable).parent, version, website]
+    subprocess.run(command, check=True, cwd=ROOT)
+    return website / version
 
 
 def test_the_generated_tables_are_complete(site: Path) -> None:
@@ -53,6 +55,17 @@ def test_the_reference_has_every_public_name(site: Path) -> None:
             places = {f"{module.__name__}.{name}", f"{errors.__name__}.{name}"}
             assert places & described or name == "__version__", f"describe {name} in docs/reference"
     assert f"{gp.__name__}.{gp.suggest.__name__}" in described
+
+
+def test_a_page_links_to_other_versions(site: Path) -> None:
+    """Each version finds those that were published after it, because the list is outside of its folder."""
+    with a_browser() as browser:
+        page = browser.new_page()
+        page.goto((site / "reference" / "versions.html").as_uri())
+        links = page.locator(".versions a")
+        assert links.all_inner_texts() == ["stable", site.name, "0.0"]
+        links.first.click()
+        assert page.url == (site.parent / "stable" / "index.html").as_uri()
 
 
 def test_no_page_is_cut(site: Path) -> None:
