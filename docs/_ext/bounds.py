@@ -7,7 +7,7 @@ from airflow_sparktune.driver import watchdog
 from airflow_sparktune.driver.engines import threaded
 from airflow_sparktune.driver.spark import sharing
 from airflow_sparktune.executor import output, reply, report
-from airflow_sparktune.study import metric, phase
+from airflow_sparktune.study import ends, metric, phase
 from airflow_sparktune.study.definition import confirm
 from airflow_sparktune.study.journal import bounds, decode, streams
 from airflow_sparktune.study.journal import output as kept_output
@@ -32,11 +32,16 @@ def rows() -> list[tuple[str, str, str]]:
         ),
         ("a report of a trial", _bytes(report.MOST_BYTES), "`trial.report` raises ValueError"),
         (
-            "the output of a trial",
-            f"{output.KEPT_CHARS:,} characters",
-            "the middle is left out; the log has all of it",
+            "the output of a trial in the page and the log",
+            f"{ends.SHOWN_CHARS:,} characters",
+            "the middle is left out",
         ),
-        ("the output of an attempt", _bytes(kept_output.MOST_BYTES), "later output is only in the log"),
+        (
+            "the output of a trial in the study",
+            f"{output.WHOLE_CHARS:,} characters",
+            "the middle is left out",
+        ),
+        ("the output of an attempt", _bytes(kept_output.MOST_BYTES), "later output is not kept"),
         (
             "an error's message, its traceback",
             f"{bounds.MESSAGE_LIMIT:,} and {bounds.TRACEBACK_LIMIT:,} characters",
