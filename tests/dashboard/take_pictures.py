@@ -2,9 +2,8 @@
 
     python -m tests.dashboard.take_pictures docs
 
-Writes tuning.png, tuning-running.png, tuning-failed.png, tuning-lost.png, tuning-history.png and
-tuning-compare.png.
-Writes tuning.png, tuning-running.png, tuning-failed.png, tuning-lost.png, tuning-history.png and studies.png.
+Writes tuning.png, tuning-running.png, tuning-failed.png, tuning-lost.png, tuning-history.png,
+tuning-compare.png and studies.png.
 """
 
 from __future__ import annotations

@@ -169,6 +169,13 @@ def test_dags_of_others_are_not_there(page: Page, root: Path) -> None:
         assert dags(page.locator("#tasks tbody tr")) == ["churn"]
 
 
+def test_a_task_that_does_not_tune_links_to_those_that_do(page: Page, site: str) -> None:
+    page.goto(f"{site}/dags/churn/tasks/train/runs/r1/")
+    expect(page.locator("#notices")).to_contain_text("Tasks of this DAG that tune: tune")
+    page.locator("#notices").get_by_role("link", name="tune").click()
+    expect(page.locator("#runs tbody tr")).to_have_count(2)
+
+
 def test_without_studies_the_page_says_what_it_lists(page: Page, tmp_path: Path) -> None:
     with served(client_of(tmp_path).app) as url:  # type: ignore[arg-type]
         page.goto(f"{url}/")
