@@ -2,9 +2,9 @@
 
 Batch size, learning rate and momentum are tuned on Spark, one single-task job per configuration. The data are
 scikit-learn's handwritten digits, which come with the package. They are `shared_data`: the driver loads them
-once, and each host keeps one copy for all of its trials. The objective reports its loss after each epoch, and
-the pruner stops a trial that is losing. If MLFLOW_TRACKING_URI is set, the study is mirrored to that MLflow
-server.
+once, and each host keeps one copy for all of its trials. The objective reports its loss after each epoch, for
+the learning curves, and for a `pruner` if the study has one. If MLFLOW_TRACKING_URI is set, the study is
+mirrored to that MLflow server.
 
 Needs PyTorch: pip install torch, or `make demo DAG=retune_torch`.
 """
@@ -35,7 +35,6 @@ def retune_torch():
         },
         max_evals=24,
         seed=7,
-        pruner="median",
         tracking="mlflow" if os.environ.get("MLFLOW_TRACKING_URI") else None,
     )
 
