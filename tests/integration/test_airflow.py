@@ -11,6 +11,7 @@ import pytest
 
 from airflow_sparktune.study.address import study_address
 from airflow_sparktune.study.journal.follow import read_study
+from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import TrialOrigin
@@ -64,7 +65,7 @@ def test_example(airflow: Site, dag: str) -> None:
     run.wait("success", "failed", "upstream_failed", task=last)
     assert run.state(task=last) == "success", run.log()
     assert run.xcom() == run.xcom(key="tuning_result")["best_params"]
-    assert run.xcom(key="best_loss") == study(run).best.loss
+    assert run.xcom(key="best_loss") == summary(study(run)).best_loss
     if dag == "retune_torch":
         scores = run.xcom(task="train")
         assert scores["accuracy"] > scores["default_accuracy"]
