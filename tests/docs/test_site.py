@@ -33,8 +33,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     website = tmp_path_factory.mktemp("website")
     (website / "0.0").mkdir()
     version = airflow_sparktune.__version__.rpartition(".")[0]
-    command = [ROOT / "tools" / "docs.sh", Path(sys.executable).parent, version, website]
-    subprocess.run(command, check=True, cwd=ROOT)
+    folders = str(Path(sys.executable).parent), version, str(website)
+    subprocess.run([ROOT / "tools" / "docs.sh", *folders], check=True, cwd=ROOT)
     return website / version
 
 
