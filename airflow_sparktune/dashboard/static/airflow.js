@@ -1,5 +1,6 @@
 // Task instances from Airflow's REST API, with the rights of the page's user.
 
+const PAGE = /^(?<base>.*?)\/sparktune\/(?:dags\/|compare\/|$)/;
 const PLACE = /^(?<base>.*)\/sparktune\/dags\/(?<dag>[^/]+)\/tasks\/(?<task>[^/]+)\/(?:runs\/(?<run>[^/]+)\/)?$/;
 const ASK_AGAIN_MS = 10_000;
 
@@ -12,6 +13,11 @@ async function ask(path) {
   }
 }
 
+// The path at which Airflow is served, without a slash at the end; null if the page is not in Airflow.
+export function airflowBase() {
+  return PAGE.exec(location.pathname)?.groups.base ?? null;
+}
+
 // The task instance of the page. `current` is the last response: null outside Airflow, and if the user may not see it.
 export class TaskInstance {
   constructor(parameters) {
@@ -22,6 +28,7 @@ export class TaskInstance {
     const mapped = index && /^\d+$/.test(index) ? `/${index}` : "";
     if (place?.run) {
       this.path = `${place.base}/api/v2/dags/${place.dag}/dagRuns/${place.run}/taskInstances/${place.task}${mapped}`;
+      this.page = `${place.base}/dags/${place.dag}/runs/${place.run}/tasks/${place.task}${mapped && `/mapped${mapped}`}`;
     }
   }
 
@@ -29,6 +36,15 @@ export class TaskInstance {
     if (!this.path || Date.now() - this.askedAt < ASK_AGAIN_MS) return;
     this.askedAt = Date.now();
     this.current = await ask(this.path);
+  }
+
+  // The address of the task's log in Airflow of the try that ran at a time (ISO text).
+  async logOf(at) {
+    if (!this.path) return null;
+    const tries = (await ask(`${this.path}/tries`))?.task_instances ?? [];
+    const begun = tries.filter((each) => each.start_date && Date.parse(each.start_date) <= Date.parse(at));
+    const number = Math.max(...begun.map((each) => each.try_number)); // -Infinity if there is none
+    return number > 0 ? `${this.page}?try_number=${number}` : null;
   }
 
   get state() {

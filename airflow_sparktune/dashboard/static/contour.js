@@ -2,9 +2,11 @@
 import { draw, thin } from "./chart.js";
 import { byId, el } from "./dom.js";
 import { number } from "./format.js";
+import { recall, recalled } from "./links.js";
 import { hoverText } from "./losses.js";
 import { colour } from "./theme.js";
 
+const KEYS = ["contour-x", "contour-y"]; // in the page's address
 const CELLS = 24;
 const MOST_TRIALS = 400;
 const FEWEST_TRIALS = 8;
@@ -15,8 +17,13 @@ export class Contour {
   constructor(open) {
     this.open = open;
     this.boxes = ["Parameter on the x axis", "Parameter on the y axis"].map((name) => el("select", { "aria-label": name }));
-    for (const box of this.boxes) box.addEventListener("change", () => this.show(this.model, this.axes));
+    for (const box of this.boxes) box.addEventListener("change", () => this.chosen());
     byId("contour-controls").append(...this.boxes);
+  }
+
+  chosen() {
+    this.boxes.forEach((box, index) => recall(KEYS[index], box.value));
+    if (this.model) this.show(this.model, this.axes);
   }
 
   // Offer the numeric parameters; without two of them, or with too few trials, hide the chart.
@@ -27,7 +34,9 @@ export class Contour {
     if (signature === this.signature) return;
     this.signature = signature;
     this.boxes.forEach((box, index) => {
-      const options = numeric.map((axis, each) => el("option", { value: axis.label, selected: each === index }, axis.label));
+      const linked = numeric.findIndex((axis) => axis.label === recalled(KEYS[index]));
+      const chosen = linked < 0 ? index : linked;
+      const options = numeric.map((axis, each) => el("option", { value: axis.label, selected: each === chosen }, axis.label));
       box.replaceChildren(...options);
     });
   }

@@ -1,4 +1,4 @@
-// Buttons that copy a value, as JSON or as Python.
+// Buttons that copy a text, or a value as JSON or as Python.
 import { el } from "./dom.js";
 
 export function copyButtons(value) {
@@ -20,7 +20,7 @@ export function python(value) {
   return `{${Object.entries(value).map(([key, item]) => `${JSON.stringify(key)}: ${python(item)}`).join(", ")}}`;
 }
 
-function copyButton(title, text) {
+export function copyButton(title, text) {
   const button = el("button", { type: "button", class: "small" }, title);
   button.addEventListener("click", async (event) => {
     event.stopPropagation();

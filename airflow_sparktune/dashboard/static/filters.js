@@ -1,11 +1,15 @@
-// The filters: a range for an axis, drawn in the plot or entered in a form. Buttons remove them.
+// The filters: a range for an axis, drawn in the plot or entered in a form. Buttons remove them. They are in the
+// page's address.
 import { byId, el } from "./dom.js";
 import { number } from "./format.js";
+import { recall, recalledAll } from "./links.js";
+
+const KEY = "filter.";
 
 export class Filters {
   constructor(changed) {
     this.changed = changed;
-    this.ranges = new Map(); // axis label -> [from, to], raw numbers
+    this.ranges = new Map(recalledAll(KEY).map(([label, text]) => [label, parsed(text)])); // axis label -> [from, to], raw numbers
     this.axes = [];
     this.form = el("form", { class: "controls" });
     byId("brushes").append(this.form, el("div", { class: "controls", id: "chips" }));
@@ -21,6 +25,9 @@ export class Filters {
     const signature = JSON.stringify(axes.map((axis) => [axis.label, axis.options]));
     if (signature === this.signature) return;
     this.signature = signature;
+    const known = (label) => axes.some((axis) => axis.label === label);
+    this.ranges = new Map([...this.ranges].filter(([label]) => known(label)));
+    if (this.ranges.size) this.show();
     const options = axes.map((axis, index) => el("option", { value: index }, axis.label));
     this.axisBox = el("select", { "aria-label": "Parameter to filter by" }, ...options);
     this.axisBox.addEventListener("change", () => this.fields());
@@ -52,11 +59,13 @@ export class Filters {
 
   set(axis, range) {
     this.ranges.set(axis.label, range);
+    recall(KEY + axis.label, range.map((bound) => (Number.isFinite(bound) ? bound : "")).join("_"));
     this.show();
   }
 
   remove(label) {
     this.ranges.delete(label);
+    recall(KEY + label, null);
     this.show();
   }
 
@@ -80,6 +89,12 @@ export class Filters {
     }
     return true;
   }
+}
+
+// A bound that is missing is infinite.
+function parsed(text) {
+  const [from, to] = text.split("_").map((bound) => (bound === "" ? null : Number(bound)));
+  return [from ?? -Infinity, to ?? Infinity];
 }
 
 function words(axis, [from, to]) {

@@ -2,28 +2,34 @@
 import { draw, extent, logKind } from "./chart.js";
 import { byId, el } from "./dom.js";
 import { number, short, STATE_WORDS, title, valueOf } from "./format.js";
+import { recall, recalled } from "./links.js";
 import { colour } from "./theme.js";
 
 const MARKED = ["warm start", "champion"]; // origins with separate marks
 const NAMED_PARAMS = 8; // in the hover text
 
-let logChosen = null; // null until the user decides
-let shown = ""; // the metric on the y axis; "" is the loss
+const SCALES = { log: true, linear: false };
+
+let logChosen = SCALES[recalled("scale")] ?? null; // null until the user decides
+let chosen = recalled("y") ?? ""; // the metric on the y axis; "" is the loss
 
 export function initLosses(redraw) {
   byId("log-loss").addEventListener("change", (event) => {
     logChosen = event.target.checked;
+    recall("scale", logChosen ? "log" : "linear");
     redraw();
   });
   byId("y-axis").addEventListener("change", (event) => {
-    shown = event.target.value;
+    chosen = event.target.value;
+    recall("y", chosen);
     redraw();
   });
 }
 
 export function showLosses(model, open) {
   const { metric } = model;
-  offerMetrics(model.metrics, metric.name);
+  const shown = model.metrics.includes(chosen) ? chosen : "";
+  offerMetrics(model.metrics, metric.name, shown);
   const read = shown ? (trial) => trial.metrics[shown] ?? null : (trial) => trial.value;
   const done = model.searched.filter((trial) => read(trial) !== null && trial.state !== "running");
   const ended = (...states) => model.searched.filter((trial) => states.includes(trial.state));
@@ -73,7 +79,7 @@ function numberOf(trial) {
   return trial.number;
 }
 
-function offerMetrics(metrics, first) {
+function offerMetrics(metrics, first, shown) {
   const box = byId("y-axis");
   box.parentElement.hidden = !metrics.length;
   if (box.options.length === metrics.length + 1 && box.options[0].text === first) return;

@@ -1,37 +1,77 @@
 // The panel of a trial: params, metrics, curves, the failure, timing.
 import { copyButtons } from "./copy.js";
-import { byId, el } from "./dom.js";
+import { byId, el, outwardLink } from "./dom.js";
 import { duration, moment, number, SIGNS, STATE_WORDS } from "./format.js";
 
+const STEPS = [
+  { step: -1, key: "ArrowLeft", sign: "‹", name: "Previous trial" },
+  { step: 1, key: "ArrowRight", sign: "›", name: "Next trial" },
+];
+
 export class Panel {
-  // `load(number)` fetches a trial's details, `output(number)` its output; `changed()` is called when
-  // another trial is shown, or none; `metric()` returns the study's metric, `curve(details)` a chart or null.
-  constructor({ load, output, changed, metric, curve }) {
-    this.load = load;
-    this.output = output;
-    this.changed = changed;
-    this.metric = metric;
-    this.curve = curve;
+  // `load(number)` fetches a trial's details, `output(number)` its output; `changed()` is called when another trial is
+  // shown, or none; `describe(details)` returns the nodes; `beside(number, step)` is the previous or next trial's
+  // number, or null; `log(details)` is the address of the task's log in Airflow, or null.
+  constructor({ load, output, changed, describe, beside, log, actions }) {
+    Object.assign(this, { load, output, changed, describe, beside, log });
     this.shown = null; // the trial's number
-    document.addEventListener("keydown", (event) => event.key === "Escape" && this.close());
+    this.opener = null; // what gets the focus back
+    this.title = el("h2");
+    this.parts = el("div");
+    this.steps = STEPS.map(({ step, sign, name }) => smallButton(sign, name, () => this.step(step)));
+    const close = smallButton("✕", "Close the panel", () => this.close());
+    const controls = el("div", { class: "controls" }, ...this.steps, ...actions, close);
+    byId("panel").append(el("div", { class: "bar" }, this.title, controls), this.parts);
+    document.addEventListener("keydown", (event) => this.key(event));
   }
 
-  async open(trialNumber) {
+  // The arrow keys step, except where they move a cursor or scroll.
+  key(event) {
+    if (this.shown === null) return;
+    if (event.key === "Escape") return this.close();
+    const wanted = STEPS.find(({ key }) => key === event.key);
+    if (!wanted || event.altKey || event.ctrlKey || event.metaKey || event.target.matches("input, select, pre")) return;
+    event.preventDefault();
+    this.step(wanted.step);
+  }
+
+  step(step) {
+    const next = this.beside(this.shown, step);
+    if (next !== null) this.show(next);
+  }
+
+  // A trial that is open is closed. With `focus`, the panel gets the focus: a mark in a chart cannot have it.
+  open(trialNumber, { focus = false } = {}) {
     if (trialNumber === this.shown) return this.close();
+    if (focus) this.opener = document.activeElement;
+    const shown = this.show(trialNumber);
+    if (focus) byId("panel").focus();
+    return shown;
+  }
+
+  async show(trialNumber) {
     this.shown = trialNumber;
     this.changed();
-    this.put(trialNumber, [el("p", {}, "Loading…")]);
+    this.title.textContent = `Trial ${trialNumber}`;
+    STEPS.forEach(({ step }, index) => (this.steps[index].disabled = this.beside(trialNumber, step) === null));
+    this.parts.replaceChildren(el("p", {}, "Loading…"));
+    byId("panel").hidden = false;
     let parts;
     try {
       const details = await this.load(trialNumber);
-      parts = describe(details, this.metric(), this.curve(details));
+      parts = [...this.describe(details), await this.logLink(details)];
     } catch (error) {
       parts = [el("p", {}, error.message)];
     }
     if (this.shown !== trialNumber) return;
-    this.put(trialNumber, parts);
+    this.parts.replaceChildren(...parts);
     const printed = await this.printed(trialNumber);
-    if (this.shown === trialNumber) byId("panel").append(...printed);
+    if (this.shown === trialNumber) this.parts.append(...printed);
+  }
+
+  async logLink(details) {
+    const address = await this.log(details);
+    return address ? el("p", {}, outwardLink(address, "Log of the task's try")) : "";
   }
 
   async printed(trialNumber) {
@@ -45,21 +85,21 @@ export class Panel {
 
   close() {
     if (this.shown === null) return;
+    const focused = byId("panel").contains(document.activeElement);
     this.shown = null;
     byId("panel").hidden = true;
     this.changed();
-  }
-
-  put(trialNumber, parts) {
-    const close = el("button", { type: "button", class: "small", "aria-label": "Close the panel" }, "✕");
-    close.addEventListener("click", () => this.close());
-    const head = el("div", { class: "bar" }, el("h2", {}, `Trial ${trialNumber}`), close);
-    byId("panel").replaceChildren(head, ...parts);
-    byId("panel").hidden = false;
+    if (focused) this.opener?.focus();
+    this.opener = null;
   }
 }
 
-function describe(trial, metric, curve) {
+function smallButton(sign, name, onclick) {
+  return el("button", { type: "button", class: "small", "aria-label": name, title: name, onclick }, sign);
+}
+
+// The details of a trial, with its learning curve if there is one.
+export function describe(trial, metric, curve) {
   const parts = [
     el(
       "p",

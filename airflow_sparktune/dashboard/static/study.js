@@ -8,11 +8,12 @@ import { ownCurve, showCurves } from "./curves.js";
 import { byId, el } from "./dom.js";
 import { Filters } from "./filters.js";
 import { moment, title } from "./format.js";
+import { copyLink, recall, recalled } from "./links.js";
 import { initLosses, showLosses } from "./losses.js";
 import { StudyModel } from "./model.js";
 import { showNotices } from "./notices.js";
 import { showDifferences, showPairs } from "./pairs.js";
-import { Panel } from "./panel.js";
+import { describe, Panel } from "./panel.js";
 import { showParallel } from "./parallel.js";
 import { Parameters } from "./parameters.js";
 import { comparisonOf, placeOf, subject } from "./selection.js";
@@ -33,12 +34,18 @@ const filters = new Filters(() => {
   charts.refresh([byId("parallel")]);
 });
 const open = (chosen) => panel.open(chosen);
+const openMark = (chosen) => panel.open(chosen, { focus: true });
 const panel = new Panel({
   load: (chosen) => source.trial(model, chosen),
   output: (chosen) => source.output(model, chosen),
-  changed: () => table.choose(panel.shown),
-  metric: () => model.metric,
-  curve: (details) => ownCurve(model, details, open),
+  changed: () => {
+    table.choose(panel.shown);
+    recall("trial", panel.shown);
+  },
+  describe: (details) => describe(details, model.metric, ownCurve(model, details, openMark)),
+  beside: (chosen, step) => table.beside(chosen, step),
+  log: (details) => task?.logOf(details.start) ?? null,
+  actions: inside ? [] : [copyLink(thisStudy)],
 });
 const ROOT = "../../../../../../";
 const table = new TrialTable({
@@ -47,19 +54,20 @@ const table = new TrialTable({
   compareAddress: inside ? null : (trials) => comparisonOf(ROOT, trials.map((trial) => subjectOf(trial.number))),
 });
 const charts = new Charts();
-const parameters = new Parameters(() => source.importance(model), { askable: !inside, charts, open });
-const contour = new Contour(open);
+const parameters = new Parameters(() => source.importance(model), { askable: !inside, charts, open: openMark });
+const contour = new Contour(openMark);
 const painters = {
-  "confirmation-pairs": () => showPairs(model, open),
-  "confirmation-differences": () => showDifferences(model, open),
-  losses: () => showLosses(model, open),
-  curves: () => showCurves(model, open),
-  timeline: () => showTimeline(model, open),
-  parallel: () => showParallel(model, filters.axes, filters, open),
+  "confirmation-pairs": () => showPairs(model, openMark),
+  "confirmation-differences": () => showDifferences(model, openMark),
+  losses: () => showLosses(model, openMark),
+  curves: () => showCurves(model, openMark),
+  timeline: () => showTimeline(model, openMark),
+  parallel: () => showParallel(model, filters.axes, filters, openMark),
   contour: () => contour.show(model, filters.axes),
 };
 for (const [id, paint] of Object.entries(painters)) charts.add(byId(id), paint);
 let trouble = null;
+let linked = recalled("trial"); // the trial of a link, until its panel is open
 let mayStop = false;
 
 // This study, or a trial of it, in a comparison.
@@ -107,6 +115,10 @@ function showAll(changed) {
   showConfirmation(model, open);
   table.show(model);
   showCharts();
+  if (linked !== null && model.ordered.length) {
+    panel.open(Number(linked));
+    linked = null;
+  }
 }
 
 // The title, with Airflow's name of a mapped task instance, and the date of its run.
@@ -127,7 +139,7 @@ function showActions() {
   if (inside) return;
   const nodes = [el("a", { class: "button", href: "../../" }, "History of this task")];
   if (model.generation !== null) nodes.push(el("a", { class: "button", href: comparisonOf(ROOT, [subjectOf()]) }, "Compare…"));
-  if (generation !== null && generation !== undefined) nodes.push(downloadLink(generation));
+  if (generation !== null && generation !== undefined) nodes.push(downloadLink(), copyLink(thisStudy));
   if (stoppable) nodes.unshift(stopButton());
   if (generations.length > 1) nodes.unshift(generationBox(generations, generation));
   host.replaceChildren(...nodes);
@@ -149,10 +161,16 @@ function stopButton() {
   return button;
 }
 
-function downloadLink(generation) {
-  const wanted = new URLSearchParams(query);
-  wanted.set("generation", generation);
-  return el("a", { class: "button", href: `report?${wanted}`, download: true }, "Download report");
+// The query of this study, even when the task has been cleared since.
+function thisStudy() {
+  const wanted = new URLSearchParams({ generation: model.generation });
+  const index = query.get("map_index");
+  if (/^\d+$/.test(index ?? "")) wanted.set("map_index", index);
+  return wanted;
+}
+
+function downloadLink() {
+  return el("a", { class: "button", href: `report?${thisStudy()}`, download: true }, "Download report");
 }
 
 function generationBox(generations, shown) {
