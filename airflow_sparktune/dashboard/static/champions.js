@@ -140,7 +140,8 @@ export class Champions {
     const names = places.map(({ at, number: entry, action }) => ({ at, text: `${entry}: ${action}` }));
     const rollbacks = places.filter((each) => each.restores !== null);
     draw(node, series, {
-      x: { ticks: names, range: [-0.6, entries.length - 0.4] },
+      name: `Champions and challengers${this.current.segment ? ` of ${this.current.segment}` : ""}`,
+      x: { name: "entry", ticks: names, range: [-0.6, entries.length - 0.4] },
       y: { title: `mean ${this.name}` },
       verticals: rollbacks.map(({ at, restores }) => ({ at, text: `back to ${restores}` })),
       fixed: true,

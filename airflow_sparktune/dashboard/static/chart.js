@@ -2,18 +2,23 @@
 //
 // A series has `items` with accessors `x`, `y`, the marks to draw (see marks.js), `errors` (color, width, and the
 // standard errors along x or y), a `name` for the legend, and `text(item)`, the lines of its hover text. With
-// `edge: true`, y is a share of the plot's height.
+// `edge: true`, y is a share of the plot's height. A button saves the chart as a picture.
+import { drawAxes, measured } from "./chart_axes.js";
 import { el } from "./dom.js";
 import { short } from "./format.js";
 import { drawField, drawSeries } from "./marks.js";
+import { SvgPen } from "./pen.js";
+import { saveButtons } from "./picture.js";
 import { followPointer } from "./pointer.js";
 import { scaleOf } from "./scale.js";
+import { svg } from "./svg.js";
 
-const SPACE = "http://www.w3.org/2000/svg";
 const charts = new WeakMap(); // a chart's node -> its state
 
 // `layout`: height, x and y (see scale.js; also `title`, `hidden`), `verticals` [{ at, text, solid }], `boxes` [{ x, y }],
 // `notes` [{ x, y, text }], `field`, `fixed` (no zoom), `legend: false`. `act`: click(item), brush(x range, y range).
+// For a picture: `name` is its title, else the section's; x and y have a `name` if the page has no title for them;
+// `ramp` { low, high, shades } is the legend of shades.
 export function draw(node, series, layout = {}, act = {}) {
   const state = charts.get(node) ?? build(node);
   Object.assign(state, { series: series.filter((each) => each.items.length), layout, act });
@@ -27,7 +32,8 @@ function build(node) {
   const legend = el("ul", { class: "legend" });
   const reset = el("button", { type: "button", class: "small reset", hidden: true }, "Reset zoom");
   const plot = el("div", { class: "plot" }, back, canvas, front, area, reset);
-  node.replaceChildren(legend, plot);
+  const saves = saveButtons(() => pictureOf(state));
+  node.replaceChildren(el("div", { class: "bar" }, legend, saves), plot);
   const state = { node, back, front, canvas, area, legend, reset, plot, zoom: null, off: new Set(), series: [], layout: {}, act: {} };
   charts.set(node, state);
   followPointer(state, () => paint(state));
@@ -42,16 +48,24 @@ function build(node) {
 function paint(state) {
   const { node, layout, plot, reset } = state;
   state.width = node.clientWidth;
-  const height = layout.height ?? 300;
+  const height = heightOf(layout);
   plot.style.height = `${height}px`;
   reset.hidden = !state.zoom;
   showLegend(state);
   if (!state.width) return; // hidden: painted when it gets a width
-  const shown = state.series.filter((each) => !state.off.has(each.name));
+  const shown = visible(state);
   const frame = frameOf(state, shown, height);
   drawAxes(state, shown, frame, height);
   drawMarks(state, shown, frame, height);
   Object.assign(state.area.style, pixels(frame));
+}
+
+function heightOf({ height = 300 }) {
+  return height;
+}
+
+function visible({ series, off }) {
+  return series.filter((each) => !off.has(each.name));
 }
 
 // The place of the plot and its scales; the left margin fits the tick labels.
@@ -67,13 +81,6 @@ function frameOf(state, series, height) {
   const right = width - (yAxis.hidden ? 24 : 12);
   const x = scaleOf({ room: 80, ...xAxis }, xs, [left, right]);
   return { left, top, width: right - left, height: bottom - top, x, y };
-}
-
-// The width of a text, with the font of the style sheet.
-function measured(canvas, text) {
-  const context = canvas.getContext("2d");
-  context.font = "12px system-ui, sans-serif";
-  return context.measureText(text).width;
 }
 
 function extents(series) {
@@ -97,53 +104,6 @@ function extents(series) {
   return [xs, ys];
 }
 
-function drawAxes({ back, front, canvas, layout, width }, series, frame, height) {
-  const { left, top, x, y } = frame;
-  const [right, bottom] = [left + frame.width, top + frame.height];
-  const lines = [];
-  const words = [];
-  for (const { at, text } of x.ticks) {
-    lines.push(lineTo(layout.y?.hidden ? "axis" : "grid", x.pixel(at), top, x.pixel(at), bottom));
-    const half = measured(canvas, short(text)) / 2;
-    words.push(label(short(text), Math.min(x.pixel(at), width - half - 2), bottom + 16, "middle"));
-  }
-  for (const { at, text } of layout.y?.hidden ? [] : y.ticks) {
-    lines.push(lineTo("grid", left, y.pixel(at), right, y.pixel(at)));
-    words.push(label(short(text), left - 6, y.pixel(at) + 4, "end"));
-  }
-  if (!layout.y?.hidden) lines.push(lineTo("axis", left, bottom, right, bottom), lineTo("axis", left, top, left, bottom));
-  for (const each of series) lines.push(...errorBars(each, x, y));
-  if (layout.x?.title) words.push(label(layout.x.title, (left + right) / 2, height - 6, "middle"));
-  if (layout.y?.title) {
-    const middle = (top + bottom) / 2;
-    words.push(label(short(layout.y.title, 40), 12, middle, "middle", { transform: `rotate(-90 12 ${middle})` }));
-  }
-  for (const { at, text, solid } of layout.verticals ?? []) {
-    const place = x.pixel(at);
-    if (place < left || place > right) continue; // outside a zoom
-    lines.push(lineTo(solid ? "vertical solid" : "vertical", place, top, place, bottom));
-    if (text) words.push(label(text, place + 4, top + 12, "start", { class: "note" }));
-  }
-  for (const note of layout.notes ?? []) words.push(label(note.text, x.pixel(note.x) + 4, y.pixel(note.y) + 4, "start", { class: "note" }));
-  for (const box of layout.boxes ?? []) words.push(boxAround(box, x, y));
-  for (const [host, nodes] of [[back, lines], [front, words]]) {
-    host.setAttribute("width", width);
-    host.setAttribute("height", height);
-    host.replaceChildren(...nodes);
-  }
-}
-
-function errorBars({ items, errors, x: readX, y: readY }, x, y) {
-  if (!errors) return [];
-  return items.map((item) => {
-    const [left, top] = [readX(item), readY(item)];
-    const [across, up] = [errors.x?.(item) ?? 0, errors.y?.(item) ?? 0];
-    const bar = lineTo("error", x.pixel(left - across), y.pixel(top - up), x.pixel(left + across), y.pixel(top + up));
-    Object.assign(bar.style, { stroke: errors.color, strokeWidth: errors.width ?? 2 });
-    return bar;
-  });
-}
-
 function drawMarks(state, series, frame, height) {
   const { canvas, layout, width } = state;
   const ratio = window.devicePixelRatio || 1;
@@ -153,29 +113,66 @@ function drawMarks(state, series, frame, height) {
   context.scale(ratio, ratio);
   context.save();
   context.beginPath();
-  // Dots at the edge of the plot are not cut, but marks outside a zoom are.
-  const slack = state.zoom ? 0 : 6;
-  context.rect(frame.left - slack, frame.top - slack, frame.width + 2 * slack, frame.height + 2 * slack);
+  const { x, y, width: across, height: down } = clipOf(state, frame);
+  context.rect(x, y, across, down);
   context.clip();
-  if (layout.field) drawField(context, layout.field, frame);
-  const edge = { pixel: (share) => frame.top + (1 - share) * frame.height };
-  state.hits = series.map((each) => ({ series: each, places: drawSeries(context, each, frame.x, each.edge ? edge : frame.y) }));
+  state.hits = drawInto(context, layout, series, frame);
   state.frame = frame;
   context.restore();
 }
 
+// Dots at the edge of the plot are not cut, but marks outside a zoom are.
+function clipOf({ zoom }, { left, top, width, height }) {
+  const slack = zoom ? 0 : 6;
+  return { x: left - slack, y: top - slack, width: width + 2 * slack, height: height + 2 * slack };
+}
+
+function drawInto(pen, { field }, series, frame) {
+  if (field) drawField(pen, field, frame);
+  const edge = { pixel: (share) => frame.top + (1 - share) * frame.height };
+  return series.map((each) => ({ series: each, places: drawSeries(pen, each, frame.x, each.edge ? edge : frame.y) }));
+}
+
+// The chart as it is shown, for a picture.
+function pictureOf(state) {
+  const { node, width, layout } = state;
+  const [x, y] = [layout.x, layout.y].map((axis) => ({ ...axis, title: axis?.title ?? axis?.name }));
+  const copy = { ...state, layout: { ...layout, x, y } };
+  const shown = visible(state);
+  const height = heightOf(layout);
+  const legend = named(state).filter(({ name }) => !state.off.has(name)).map((each) => ({ name: each.name, color: colorOf(each), isLine: isLine(each) }));
+  const draw = (host) => {
+    const [back, marks, front] = [svg("g"), svg("g", { "clip-path": "url(#plot)" }), svg("g")];
+    const frame = frameOf(copy, shown, height);
+    host.append(svg("clipPath", { id: "plot" }, svg("rect", clipOf(state, frame))), back, marks, front);
+    drawAxes({ ...copy, back, front }, shown, frame, height);
+    drawInto(new SvgPen(marks), layout, shown, frame);
+  };
+  const name = layout.name ?? node.closest("section").querySelector("h2").textContent;
+  return { name, width, height, legend, ramp: layout.ramp, draw };
+}
+
 // A click on a name hides its marks or shows them again.
 function showLegend(state) {
-  const names = state.series.map((each) => each.name);
-  const named = state.layout.legend === false ? [] : state.series.filter(({ name }, at) => name && names.indexOf(name) === at);
-  const signature = JSON.stringify(named.map((each) => [each.name, colorOf(each), state.off.has(each.name)]));
+  const shown = named(state);
+  const signature = JSON.stringify(shown.map((each) => [each.name, colorOf(each), state.off.has(each.name)]));
   if (signature === state.signature) return;
   state.signature = signature;
-  state.legend.replaceChildren(...named.map((each) => el("li", {}, legendButton(state, each))));
+  state.legend.replaceChildren(...shown.map((each) => el("li", {}, legendButton(state, each))));
+}
+
+// The series of the legend. Several series of one name have one entry.
+function named({ layout, series }) {
+  const names = series.map((each) => each.name);
+  return layout.legend === false ? [] : series.filter(({ name }, at) => name && names.indexOf(name) === at);
+}
+
+function isLine({ line, dots }) {
+  return Boolean(line && !dots);
 }
 
 function legendButton(state, series) {
-  const swatch = el("span", { class: series.line && !series.dots ? "swatch line" : "swatch" });
+  const swatch = el("span", { class: isLine(series) ? "swatch line" : "swatch" });
   swatch.style.background = colorOf(series);
   const pressed = !state.off.has(series.name);
   const button = el("button", { type: "button", class: "plain", "aria-pressed": String(pressed) }, swatch, series.name);
@@ -188,28 +185,6 @@ function legendButton(state, series) {
 
 function colorOf({ dots, line, bars }) {
   return (dots ?? line ?? bars).color;
-}
-
-function svg(tag, attributes = {}) {
-  const node = document.createElementNS(SPACE, tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  return node;
-}
-
-function lineTo(name, x1, y1, x2, y2) {
-  return svg("line", { class: name, x1, y1, x2, y2 });
-}
-
-function label(text, x, y, anchor, attributes = {}) {
-  const node = svg("text", { x, y, "text-anchor": anchor, ...attributes });
-  node.textContent = text;
-  return node;
-}
-
-function boxAround(box, x, y) {
-  const [left, right] = box.x.map(x.pixel);
-  const [bottom, top] = box.y.map(y.pixel);
-  return svg("rect", { class: "brush", x: left, y: top, width: right - left, height: bottom - top });
 }
 
 function pixels({ left, top, width, height }) {

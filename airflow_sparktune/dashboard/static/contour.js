@@ -54,7 +54,8 @@ export class Contour {
       trials.length < FEWEST_TRIALS
         ? `Too few trials: the chart needs ${FEWEST_TRIALS} with both parameters.`
         : `${trials.length} trials; the ${model.metric.name} between them is interpolated.`;
-    showLegend(trials, model.metric);
+    const ramp = rampOf(trials);
+    showLegend(ramp);
     const dots = { size: 6, color: colour("paper"), edge: colour("ink") };
     const series = { items: trials, x: across.read, y: up.read, dots, text: (trial) => hoverText(trial, model) };
     const layout = {
@@ -63,6 +64,7 @@ export class Contour {
       y: { title: up.label, ...scaleFor(up) },
       field: landscape(trials, across, up),
       fixed: true,
+      ramp,
     };
     draw(byId("contour"), [series], layout, { click: (trial) => this.open(trial.number) });
   }
@@ -72,13 +74,20 @@ function scaleFor(axis) {
   return { kind: axis.log ? "log" : "linear", range: axis.bounds };
 }
 
-function showLegend(trials, metric) {
-  const host = byId("contour-legend");
-  if (trials.length < FEWEST_TRIALS) return host.replaceChildren();
+// The legend of the shades; null with too few trials.
+function rampOf(trials) {
+  if (trials.length < FEWEST_TRIALS) return null;
   const sorted = byLoss(trials);
+  const [best, worst] = [sorted[0], sorted.at(-1)].map(({ value }) => number(value));
+  return { low: `best ${best}`, high: `worst ${worst}`, shades: SHADES.map((shade) => `rgb(${shade})`) };
+}
+
+function showLegend(ramp) {
+  const host = byId("contour-legend");
+  if (!ramp) return host.replaceChildren();
   const bar = el("span", { class: "shades" });
-  bar.style.background = `linear-gradient(to right, ${SHADES.map((shade) => `rgb(${shade})`).join(", ")})`;
-  return host.replaceChildren(`best ${number(sorted[0].value)} `, bar, ` worst ${number(sorted.at(-1).value)}`);
+  bar.style.background = `linear-gradient(to right, ${ramp.shades.join(", ")})`;
+  return host.replaceChildren(`${ramp.low} `, bar, ` ${ramp.high}`);
 }
 
 function byLoss(trials) {

@@ -27,7 +27,8 @@ export function ownCurve(model, details, open) {
   const node = el("div", { class: "chart small" });
   const highlighted = line(`trial ${own.number}`, [[own, curve]], model, { color: colour("accent"), width: 2.5 });
   const ended = own.state === "pruned" ? [ends("", [[own, curve]], model)] : [];
-  plot(node, [...others(model, reported, own.number), highlighted, ...ended], model, open, 180);
+  const layout = { name: `Learning curve of trial ${own.number}`, height: 180 };
+  plot(node, [...others(model, reported, own.number), highlighted, ...ended], model, open, layout);
   return node;
 }
 
@@ -65,10 +66,10 @@ function pointsOf(trial, { steps, losses }, metric) {
   return steps.map((step, index) => ({ trial, step, value: metric.shown(losses[index]) }));
 }
 
-function plot(node, shown, { metric }, open, height = 300) {
+function plot(node, shown, { metric }, open, named = {}) {
   const values = shown.flatMap(({ items }) => items.map(({ value }) => value)).filter((value) => value !== null);
   const [least, most] = extent(values);
   const kind = least > 0 && most / least > WIDE ? "log" : "linear";
-  const layout = { height, x: { title: "step" }, y: { title: metric.name, kind } };
+  const layout = { ...named, x: { title: "step" }, y: { title: metric.name, kind } };
   draw(node, shown, layout, { click: ({ trial }) => open(trial.number) });
 }

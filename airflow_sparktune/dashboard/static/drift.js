@@ -2,7 +2,7 @@
 import { draw } from "./chart.js";
 import { byId, el } from "./dom.js";
 import { number } from "./format.js";
-import { changeMarks } from "./series.js";
+import { changeMarks, DATE } from "./series.js";
 import { colour } from "./theme.js";
 
 const MOST_CHARTS = 24;
@@ -37,10 +37,11 @@ function chart(node, own, name, address) {
   };
   const named = { ticks: names.map((text, at) => ({ at, text })), range: [-0.6, names.length - 0.4] };
   const layout = {
+    name: `Best ${name} over the runs`,
     height: 180,
     // Every chart has the same dates, even if a param was active in only one run.
-    x: { kind: "date", range: [own[0].at - margin, own.at(-1).at + margin] },
-    y: numeric ? { kind: wide ? "log" : "linear" } : named,
+    x: { kind: "date", name: DATE, range: [own[0].at - margin, own.at(-1).at + margin] },
+    y: { name, ...(numeric ? { kind: wide ? "log" : "linear" } : named) },
     verticals: changeMarks(own),
   };
   draw(node, [series], layout, { click: (run) => (location.href = address(run)) });

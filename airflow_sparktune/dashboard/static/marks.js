@@ -1,4 +1,5 @@
-// The marks of a chart, on a canvas: dots, lines, bars, a field of colours.
+// The marks of a chart, on a canvas or with a pen for SVG: dots, lines, bars, a field of colours.
+import { el } from "./dom.js";
 
 // The shapes of dots, as paths around (0, 0). Those in OPEN are drawn as outlines.
 const SHAPES = {
@@ -30,7 +31,7 @@ function placeOf(item, series, x, y) {
 }
 
 function drawDots(context, { shape = "circle", size = 7, color, edge }, places) {
-  const path = new Path2D();
+  const path = context.newPath?.() ?? new Path2D();
   SHAPES[shape](path, size / 2);
   context.fillStyle = color;
   context.strokeStyle = edge ?? color;
@@ -76,7 +77,7 @@ function drawBars(context, { items, bars }, x, y) {
 
 // A grid of colours over the whole plot, with the rows from the bottom up; colours are interpolated.
 export function drawField(context, rows, { left, top, width, height }) {
-  const small = new OffscreenCanvas(rows[0].length, rows.length);
+  const small = el("canvas", { width: rows[0].length, height: rows.length });
   const pen = small.getContext("2d");
   rows.forEach((row, index) =>
     row.forEach((color, column) => {

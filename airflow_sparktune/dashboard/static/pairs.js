@@ -14,6 +14,7 @@ export function showPairs({ reply, metric }, open) {
   const repeats = Array.from({ length: most }, (_, repeat) => repeatSeries(columns, repeat, metric));
   const means = columns.map((column) => meanSeries(column, metric));
   const layout = {
+    name: `Comparison with production: ${metric.name} in each repeat`,
     height: HEIGHT,
     x: { ticks: columns.map(({ each, at }) => ({ at, text: nameOf(each) })), range: [-0.5, columns.length - 0.5] },
     y: { title: metric.name },
@@ -57,6 +58,7 @@ export function showDifferences({ reply }, open) {
   if (!compared.length) return;
   const rows = compared.map((each, at) => ({ each, at }));
   const layout = {
+    name: "Comparison with production: differences",
     height: HEIGHT,
     x: { title: "better by" },
     y: { ticks: rows.map(({ each, at }) => ({ at, text: nameOf(each) })), range: [-0.6, rows.length - 0.4] },

@@ -5,21 +5,17 @@ import { byId, el } from "./dom.js";
 import { number } from "./format.js";
 import { hoverText } from "./losses.js";
 import { within } from "./scale.js";
-import { colour } from "./theme.js";
+import { colour, ranks } from "./theme.js";
 
 const MOST_LINES = 1000;
 const MOST_OTHERS = 400; // outside the filters
-const COLOURS = {
-  light: ["#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#d2c220"],
-  dark: ["#fde725", "#7ad151", "#22a884", "#2a9d9e", "#5c7fc0", "#7a6bb5"],
-};
 
 export function showParallel(model, axes, filters, open) {
   const text = ({ trial }) => hoverText(trial, model);
   const done = model.searched.filter((trial) => trial.state === "ok").sort((one, other) => one.loss - other.loss);
   const kept = done.filter((trial) => filters.kept(trial));
   const drawn = thin(kept, MOST_LINES);
-  const palette = COLOURS[document.documentElement.dataset.theme] ?? COLOURS.light;
+  const palette = ranks();
   const size = Math.max(1, Math.ceil(drawn.length / palette.length));
   const others = thin(done.filter((trial) => !filters.kept(trial)), MOST_OTHERS);
   const series = [
@@ -29,8 +25,9 @@ export function showParallel(model, axes, filters, open) {
   byId("parallel-text").textContent = words(done, kept, drawn, model);
   showLegend(palette, kept);
   const boxes = axes.flatMap((axis, index) => brushOf(axis, index, filters));
+  const ramp = kept.length ? { low: `best ${number(kept[0].value)}`, high: `worst ${number(kept.at(-1).value)}`, shades: palette } : null;
   // The worst trials first, so that the best lines are on top.
-  draw(byId("parallel"), series.reverse(), { ...layoutOf(axes), boxes }, {
+  draw(byId("parallel"), series.reverse(), { ...layoutOf(axes), boxes, ramp }, {
     click: ({ trial }) => open(trial.number),
     brush: (across, up) => brushed(across, up, axes, filters),
   });

@@ -1,7 +1,7 @@
 // For each parameter, its importance and a chart of the loss by its value.
 import { draw, logKind } from "./chart.js";
 import { byId, el } from "./dom.js";
-import { short } from "./format.js";
+import { short, title } from "./format.js";
 import { hoverText } from "./losses.js";
 import { colour } from "./theme.js";
 
@@ -62,8 +62,8 @@ export class Parameters {
       range: [-0.6, axis.options.length - 0.4],
     };
     const kind = byId("log-loss").checked ? logKind(items.map((trial) => trial.value)) : "linear";
-    const x = { kind: axis.log ? "log" : "linear", ...named };
-    const layout = { height: 220, x, y: { title: model.metric.name, kind } };
+    const x = { kind: axis.log ? "log" : "linear", name: label, ...named };
+    const layout = { name: `${title(model.metric.name)} by ${label}`, height: 220, x, y: { title: model.metric.name, kind } };
     draw(this.nodes.get(label), [series], layout, { click: (trial) => open(trial.number) });
   }
 

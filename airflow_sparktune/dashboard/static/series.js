@@ -1,9 +1,10 @@
 // The best result over the runs: one chart, or a small one for each map index of a mapped task.
 import { draw } from "./chart.js";
 import { byId, el } from "./dom.js";
-import { moment, number } from "./format.js";
+import { moment, number, title } from "./format.js";
 import { colour } from "./theme.js";
 
+export const DATE = "logical date";
 const MOST_CHARTS = 24;
 
 export function showSeries(runs, { address, nameOf }) {
@@ -26,7 +27,7 @@ function figure(own, name, address, small) {
   // A single run is shown as a number; a line needs two.
   if (own.length === 1) return el("figure", {}, small ? caption : null, el("p", { class: "single-number" }, number(last.value)));
   const node = el("div", { class: small ? "chart small" : "chart" });
-  chart(node, own, address, small);
+  chart(node, own, address, small, name);
   return el("figure", {}, caption, node);
 }
 
@@ -38,7 +39,7 @@ function gain(own) {
   return share === 0 ? ", as before" : `, ${Math.abs(share).toPrecision(2)} % ${share > 0 ? "better" : "worse"} than the run before`;
 }
 
-function chart(node, own, address, small) {
+function chart(node, own, address, small, caption) {
   const name = `best ${own[0].metric.name}`;
   const series = {
     items: own,
@@ -49,9 +50,10 @@ function chart(node, own, address, small) {
     text: (run) => [run.run_id, moment(run.at), `${name} ${number(run.value)}`],
   };
   const layout = {
+    name: caption ? `${title(name)}: ${caption}` : `${title(name)} of each run`,
     height: small ? 180 : 300,
-    x: { kind: "date" },
-    y: { title: small ? null : name },
+    x: { kind: "date", name: DATE },
+    y: { title: small ? null : name, name },
     verticals: changeMarks(own),
   };
   draw(node, [series], layout, { click: (run) => (location.href = address(run)) });

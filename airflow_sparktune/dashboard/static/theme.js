@@ -1,6 +1,10 @@
 // The page follows Airflow's theme: the class of the parent page in a tab, or the stored choice of a page on the
 // same origin, or the system's setting.
 
+const RANKS = [1, 2, 3, 4, 5, 6].map((rank) => `rank-${rank}`); // from the best trials to the worst
+const STATES = ["ok", "failed", "running", "pruned", "cancelled"];
+const COLOURS = ["paper", "card", "ink", "quiet", "line", "accent", "best", "incumbent", ...STATES, ...RANKS];
+
 const system = matchMedia("(prefers-color-scheme: dark)");
 
 function parentRoot() {
@@ -42,6 +46,25 @@ export function followTheme(changed) {
   if (root) new MutationObserver(apply).observe(root, { attributes: true, attributeFilter: ["class"] });
 }
 
+export function ranks() {
+  return RANKS.map(colour);
+}
+
 export function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}
+
+// Calls `work(light)` in the light theme, without showing it. `light(colour)` is the light theme's colour for one of the
+// page's theme.
+export function inLightTheme(work) {
+  const { dataset } = document.documentElement;
+  const theme = dataset.theme;
+  const before = COLOURS.map(colour);
+  dataset.theme = "light";
+  try {
+    const after = COLOURS.map(colour);
+    work((value) => after[before.indexOf(value)] ?? value);
+  } finally {
+    dataset.theme = theme;
+  }
 }

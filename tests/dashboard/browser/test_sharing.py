@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+from xml.etree import ElementTree
 
 import pytest
 from fastapi import FastAPI
-from playwright.sync_api import Page, expect
+from PIL import Image
+from playwright.sync_api import Download, Page, expect
 
 from airflow_sparktune.study.address import study_address
 from tests.dashboard.helpers.browsers import first_mark
@@ -17,6 +19,7 @@ from tests.dashboard.helpers.serving import served
 from tests.dashboard.helpers.synthetic import Writer
 
 pytestmark = pytest.mark.integration
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture
@@ -153,3 +156,44 @@ def test_the_panel_is_below_the_page_of_a_narrow_window(page: Page, site: str, s
     assert box is not None
     assert (box["x"], box["width"]) == (0, 900)
     assert box["y"] > 400
+
+
+def saved(page: Page, chart: str, kind: str) -> Download:
+    """Return the picture of a chart that has been drawn."""
+    page.locator(chart).scroll_into_view_if_needed()
+    page.locator(f"{chart} .plot text").first.wait_for()
+    with page.expect_download() as download:
+        page.locator(f"{chart} .saves").first.get_by_text(kind).click()
+    return download.value
+
+
+def test_each_chart_is_saved_as_svg_and_png(page: Page, site: str, address: str, tmp_path: Path) -> None:
+    """The pictures of a dark page are light, and need no style sheet."""
+    page.emulate_media(color_scheme="dark")
+    writer = Writer(address)
+    writer.open(max_evals=40)
+    writer.run(40)
+    for number in range(3):
+        writer.report(number, [1, 2, 3], [3.0, 2.0, 1.0 + number])
+    writer.close()
+    page.goto(f"{site}/sparktune{RUN}/")
+    for chart in ("losses", "curves", "timeline", "parallel", "contour", "slices figure:first-child .chart"):
+        svg = ElementTree.parse(saved(page, f"#{chart}", "SVG").path()).getroot()
+        texts = [each.text for each in svg.iter(f"{SVG}text")]
+        colours = {each.get("fill") for each in svg.iter(f"{SVG}text")}
+        assert "Tuning: churn.tune, r1" in texts, chart
+        assert colours <= {"rgb(28, 36, 48)", "rgb(91, 102, 117)"}, chart
+        assert sum(1 for _ in svg.iter(f"{SVG}path")) + sum(1 for _ in svg.iter(f"{SVG}rect")) > 3
+        assert not any(each.get("class") or each.get("style") for each in svg.iter())
+    assert svg.find(f"{SVG}text").text == "Loss by lr"  # type: ignore[union-attr]
+    assert {"lr", "loss"} <= set(texts)
+
+    png = saved(page, "#losses", "PNG")
+
+    assert png.suggested_filename == "loss-by-trial.png"
+    with Image.open(png.path()) as image:
+        colours_of = image.convert("RGB").getcolors(1 << 20)
+        assert image.width == 2 * page.locator("#losses").evaluate("node => node.clientWidth")
+    assert colours_of is not None
+    assert max(colours_of)[1] == (255, 255, 255)
+    assert len(colours_of) > 50
