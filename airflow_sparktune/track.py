@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from airflow_sparktune import connections
 from airflow_sparktune.study.airflow_task import read_task
 from airflow_sparktune.study.journal.follow import StudyFollower
+from airflow_sparktune.study.note import read_note
 from airflow_sparktune.study.storage import open_storage
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ def track(address: str, *, wait: Callable[[float], bool], experiment: str | None
         address=address,
         task=read_task(address),
         report=lambda study: report(study, title=address, mask=mask),
+        note=lambda: found.text if (found := read_note(open_storage(address))) else None,
         experiment=experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME"),
     )
     error = mirror_while(StudyFollower(open_storage(address)), tracker, wait=wait)

@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "remove": ("studies", "Remove old studies below a folder or URL; asks for confirmation."),
     "champion": ("champion", "Print the champion of a task or its history, or restore an earlier one."),
     "stop": ("stop", "Ask a running study to end with its best result so far."),
+    "note": ("note", "Print the note of a study, or write one."),
     "ui": ("page", "Serve Airflow's pages for one study, or for all studies below a storage root."),
     "report": ("page", "Write the page of a study into a standalone HTML file."),
     "track": ("track", "Send a study, or the parts that are missing, to a tracker."),

@@ -13,6 +13,7 @@ from airflow_sparktune.dashboard.access import checked_dag, checked_instance, ch
 from airflow_sparktune.dashboard.browse.routes import Browser, add_browser, add_comparison, add_files
 from airflow_sparktune.dashboard.changes import add_changes
 from airflow_sparktune.dashboard.login import Login
+from airflow_sparktune.dashboard.notes import add_notes
 from airflow_sparktune.dashboard.page import assets
 from airflow_sparktune.dashboard.page.masking import Mask, airflow_mask
 from airflow_sparktune.dashboard.routes import StudyRoutes
@@ -69,6 +70,7 @@ def create_app(
     cache = StudyCache() if cache is None else cache
     add_changes(router, catalogue, editor=editor, cache=cache, workers=workers)
     mask = mask or airflow_mask()
+    add_notes(router, catalogue, editor=editor, mask=mask, cache=cache, workers=workers)
     studies = StudyList()
     StudyRoutes(catalogue, mask=mask, cache=cache, studies=studies, workers=workers).add_to(router)
     app.include_router(router)

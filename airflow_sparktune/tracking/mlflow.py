@@ -83,7 +83,8 @@ def connect() -> MlflowClient:
 class MlflowTracker:
     """Mirrors one study into an experiment.
 
-    `report` returns the study's page as HTML, which becomes an artifact of the parent run. By default, the
+    `report` returns the study's page as HTML, which becomes an artifact of the parent run. `note` returns a
+    person's note about the study, which becomes part of the parent run's description. By default, the
     experiment is named after the task, or after the objective if no task has started the study.
     """
 
@@ -94,12 +95,14 @@ class MlflowTracker:
         address: str,
         task: AirflowTask | None,
         report: Callable[[Study], str],
+        note: Callable[[], str | None] = lambda: None,
         experiment: str | None = None,
     ) -> None:
         self._client = client
         self._address = address
         self._task = task
         self._report = report
+        self._note = note
         self._experiment = experiment
         self._runs: StudyRuns | None = None
         self._study: Study | None = None
@@ -155,8 +158,7 @@ class MlflowTracker:
         if runs.sent(None).point is None:
             settings = values.settings(study)
             tags = {"mlflow.source.name": settings.get("objective", "")}
-            if self._task is not None and self._task.url:
-                tags["mlflow.note.content"] = f"[This task in Airflow]({self._task.url})"
+            tags |= self._description(None)
             runs.log(None, params=settings, tags=tags, point=values.digest(settings))
         if study.closed is None:  # it may have been closed before a later attempt continued it
             runs.set_status(None, "RUNNING", end=None)
@@ -217,13 +219,16 @@ class MlflowTracker:
 
     def _end(self, study: Study, runs: StudyRuns) -> None:
         closed = study.closed
-        result = values.digest([closed.reason.value, closed.at, study.finished]) if closed else None
+        note = self._note()
+        noted = [note] if note else []
+        result = values.digest([closed.reason.value, closed.at, study.finished, *noted]) if closed else None
         if closed is None or runs.sent(None).result == result:
             return
         runs.log(
             None,
             metrics=[Point(name, value, closed.at) for name, value in values.totals(study).items()],
-            tags={f"sparktune.{name}": value for name, value in values.outcome(study).items()},
+            tags={f"sparktune.{name}": value for name, value in values.outcome(study).items()}
+            | self._description(note),
         )
         killed = closed.reason is StopReason.KILLED
         failed = closed.error is not None or closed.reason is StopReason.ERROR
@@ -231,6 +236,12 @@ class MlflowTracker:
         # Last, because artifacts are in a separate store, which may be out of reach.
         runs.log_page(None, self._report(study), REPORT)
         runs.log(None, result=result)
+
+    def _description(self, note: str | None) -> dict[str, str]:
+        """Return the tag of a run's description in MLflow, which is Markdown."""
+        link = f"[This task in Airflow]({self._task.url})" if self._task and self._task.url else None
+        parts = [part for part in (link, note) if part]
+        return {"mlflow.note.content": "\n\n".join(parts)} if parts else {}
 
     def _task_tags(self) -> dict[str, str]:
         if self._task is None:

@@ -613,3 +613,15 @@ def test_escape_sequences_of_a_journal_are_not_printed(
     said = capsys.readouterr().out
     assert "title" in said
     assert not {"\x1b", "\x07"} & set(said)
+
+
+def test_a_note_is_written_and_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = str(tmp_path)
+    write(LocalStorage(study), 1, [opened(), trial(0, 0.5), closed()])
+
+    assert main(["note", study, "Before the price change."]) == 0
+    assert main(["note", study]) == 0
+
+    assert capsys.readouterr().out == "Before the price change.\n"
+    assert main(["note", study, "x" * 2001]) != 0
+    assert "at most 2000 characters" in capsys.readouterr().err

@@ -430,3 +430,16 @@ def test_an_address_whose_login_cannot_be_found_is_not_quoted(
 
 def test_a_servers_error_is_one_printable_line() -> None:
     assert error_line(ValueError("no\x1b[2J\nmore")) == "ValueError: no[2J"
+
+
+def test_a_note_is_part_of_the_description(finished: StudyFollower) -> None:
+    """A note that is written after the end is sent by the next tracker."""
+    client = FakeMlflow()
+    tracker(client).mirror(finished.study)
+    assert tags(client.parent)["mlflow.note.content"] == "[This task in Airflow](http://airflow/x)"
+
+    tracker(client, note=lambda: "Before the price change.").mirror(finished.study)
+
+    assert tags(client.parent)["mlflow.note.content"] == (
+        "[This task in Airflow](http://airflow/x)\n\nBefore the price change."
+    )

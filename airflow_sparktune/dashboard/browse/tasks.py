@@ -17,6 +17,7 @@ from airflow_sparktune.dashboard.browse.schemas import (
     TaskRow,
 )
 from airflow_sparktune.dashboard.page.masking import Mask, setup_mask
+from airflow_sparktune.dashboard.page.note import note_text
 from airflow_sparktune.dashboard.study_list import Found
 from airflow_sparktune.dashboard.task_key import TaskKey
 from airflow_sparktune.errors import SparktuneError
@@ -53,7 +54,7 @@ class TaskRows:
         task_id = next((name for study in found.rows if (name := _task_id(study, task))), task.task_id)
         record = next((folder for folder in folders if folder.records), None)
         for (segment, _), studies in sorted(series.items(), key=lambda item: (item[0][0] or "", item[0][1])):
-            last = self._last(*studies[0])
+            last = self._last(folders, *studies[0])
             entries = self._entries(task, record, segment)
             champion = next((entry for entry in entries if entry.action.sets_champion), None)
             yield TaskRow(
@@ -88,7 +89,7 @@ class TaskRows:
             )
             return []
 
-    def _last(self, listed: Listed, row: StudyRow | None) -> LastStudy:
+    def _last(self, folders: Sequence[TaskFolder], listed: Listed, row: StudyRow | None) -> LastStudy:
         if row is None:
             return LastStudy(
                 run_id=listed.run,
@@ -115,6 +116,7 @@ class TaskRows:
             trials=found["trials"],
             max_evals=found["max_evals"],
             texts=texts,
+            note=note_text(folders, listed, mask),
         )
 
     def _recent(self, listed: Listed, row: StudyRow | None) -> RecentRow:

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 
 from airflow_sparktune.dashboard.page.champions import ChampionHistory
 from airflow_sparktune.dashboard.page.masking import Mask, setup_mask
+from airflow_sparktune.dashboard.page.note import note_text
 from airflow_sparktune.dashboard.page.points import best_by_name, dimensions_of
 from airflow_sparktune.dashboard.page.schemas import HistoryReply, RunRow
 from airflow_sparktune.dashboard.study_list import StudyList
 from airflow_sparktune.dashboard.task_key import Catalogue, TaskKey
 from airflow_sparktune.study.address import part
 from airflow_sparktune.study.formatting import params
+from airflow_sparktune.study.listing.folder import TaskFolder
 from airflow_sparktune.study.listing.listed import Listed
 from airflow_sparktune.study.listing.row import StudyRow, fingerprint
 from airflow_sparktune.study.result import summary
@@ -31,9 +33,10 @@ class RunHistory:
 
     def of(self, catalogue: Catalogue, task: TaskKey, *, run_ids: Sequence[str] = ()) -> HistoryReply:
         """Return the newest runs of a task, newest first; `run_ids` maps the runs' folders to their ids."""
-        found = self._studies.of(catalogue.folders(task), newest=MOST_RUNS)
+        folders = list(catalogue.folders(task))
+        found = self._studies.of(folders, newest=MOST_RUNS)
         ids = {part(run_id): run_id for run_id in run_ids}
-        rows = [self._row(listed, row, ids) for listed, row in found.rows[:MOST_RUNS]]
+        rows = [self._row(folders, listed, row, ids) for listed, row in found.rows[:MOST_RUNS]]
         return HistoryReply(
             title=f"{task.dag_id}.{task.task_id}",
             message=catalogue.trouble() if not rows else None,
@@ -42,7 +45,9 @@ class RunHistory:
             champions=self._champions.of(catalogue.record(task)),
         )
 
-    def _row(self, listed: Listed, row: StudyRow | None, ids: dict[str, str]) -> RunRow:
+    def _row(
+        self, folders: Sequence[TaskFolder], listed: Listed, row: StudyRow | None, ids: dict[str, str]
+    ) -> RunRow:
         if row is None:
             return RunRow(
                 run_id=ids.get(listed.run, listed.run),
@@ -68,4 +73,5 @@ class RunHistory:
             texts=mask(row.texts(phase, "none" if best is None else params(best))),
             best=best_by_name(found["best_point"], best, dimensions_of(row.setup, mask)),
             space=fingerprint(row.setup.space) if row.stream else None,
+            note=note_text(folders, listed, mask),
         )

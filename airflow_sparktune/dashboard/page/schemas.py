@@ -128,7 +128,8 @@ class StudyReply(_Reply):
 class RunRow(_Reply):
     """The result of one run's study: its summary, and the lines that the shell prints.
 
-    `best` has the best params by readable name. `space` is a hash, by which runs can be compared.
+    `best` has the best params by readable name. `space` is a hash, by which runs can be compared. `note` is a
+    person's note about the study.
     """
 
     run_id: str
@@ -141,6 +142,7 @@ class RunRow(_Reply):
     texts: dict[str, str] = {}
     best: dict[str, Any] = {}
     space: str | None = None
+    note: str | None = None
     problem: str | None = None
 
 
@@ -227,6 +229,15 @@ class OutputReply(_Reply):
     """The output of a trial; None if none was kept."""
 
     text: str | None
+
+
+class NoteReply(_Reply):
+    """A person's note about a study; its number is 0 if there has been none."""
+
+    number: int = 0
+    text: str = ""
+    by: str | None = None
+    at: float | None = None
 
 
 class TrialReply(_Reply, extra="allow"):

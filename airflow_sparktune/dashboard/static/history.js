@@ -94,6 +94,7 @@ function columnsOf(mapped) {
     ["for the last gain", (run) => (run.last_improvement_slot_hours ? number(run.last_improvement_slot_hours) : "")],
     ["Best params", (run) => wide(pairsText(run.best))],
   ];
+  if (runs.some((run) => run.note)) columns.splice(2, 0, ["Note", (run) => wide(run.note ?? "")]);
   if (runs.some((run) => run.saved_slot_hours)) {
     columns.splice(-1, 0, ["saved by pruning", (run) => (run.saved_slot_hours ? number(run.saved_slot_hours) : "")]);
   }

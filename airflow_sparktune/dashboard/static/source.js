@@ -88,6 +88,15 @@ export class LiveSource {
     throw new Lost(explain(response.status, body.detail), Number(response.headers.get("retry-after")) || 0);
   }
 
+  note(model) {
+    return this.patient("note", { generation: model.generation });
+  }
+
+  // `replaces` is the number of the note that the author has seen.
+  saveNote(model, text, replaces) {
+    return this.put("note", { generation: model.generation }, { text, replaces });
+  }
+
   // Ask the driver to stop; resolves to the server's response with a message.
   stop(model) {
     return this.put("stop", { generation: model.generation });
@@ -106,14 +115,14 @@ export class LiveSource {
     );
   }
 
-  async put(path, query) {
+  async put(path, query, content = {}) {
     const parameters = new URLSearchParams(this.parameters);
     for (const [name, value] of Object.entries(query)) parameters.set(name, value);
     const response = await fetch(`${this.base}${path}?${parameters}`, {
       method: "PUT",
       credentials: "same-origin",
       headers: { "Content-Type": "application/json", ...(CHANGE_TOKEN && { "X-Sparktune-Token": CHANGE_TOKEN }) },
-      body: "{}",
+      body: JSON.stringify(content),
     });
     const body = await response.json().catch(() => ({}));
     if (!response.ok) throw new Lost(explain(response.status, body.detail, "edit"));

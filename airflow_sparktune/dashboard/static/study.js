@@ -11,6 +11,7 @@ import { moment, title } from "./format.js";
 import { copyLink, recall, recalled } from "./links.js";
 import { initLosses, showLosses } from "./losses.js";
 import { StudyModel } from "./model.js";
+import { Note } from "./note.js";
 import { showNotices } from "./notices.js";
 import { showDifferences, showPairs } from "./pairs.js";
 import { describe, Panel } from "./panel.js";
@@ -47,6 +48,7 @@ const panel = new Panel({
   log: (details) => task?.logOf(details.start) ?? null,
   actions: inside ? [] : [copyLink(thisStudy)],
 });
+const note = new Note({ load: () => source.note(model), save: (text, replaces) => source.saveNote(model, text, replaces) });
 const ROOT = "../../../../../../";
 const table = new TrialTable({
   open,
@@ -68,7 +70,8 @@ const painters = {
 for (const [id, paint] of Object.entries(painters)) charts.add(byId(id), paint);
 let trouble = null;
 let linked = recalled("trial"); // the trial of a link, until its panel is open
-let mayStop = false;
+let mayEdit = false;
+let noted = inside; // whether the note has been requested
 
 // This study, or a trial of it, in a comparison.
 function subjectOf(trial = null) {
@@ -109,6 +112,8 @@ function showAll(changed) {
   showActions();
   showTitle();
   if (!known) return;
+  if (!noted) note.ask();
+  noted = true;
   showState(model, task?.current);
   showMetric(model.metric);
   if (!changed) return;
@@ -131,7 +136,7 @@ function showTitle() {
 
 function showActions() {
   const { generations = [], generation } = model.reply ?? {};
-  const stoppable = mayStop && model.active;
+  const stoppable = mayEdit && model.active;
   const signature = `${generations}|${generation}|${stoppable}`;
   const host = byId("actions");
   if (host.dataset.signature === signature) return;
@@ -188,9 +193,12 @@ function generationBox(generations, shown) {
 }
 
 initLosses(showCharts);
-// Only users who may edit the task instance get the button.
+// Only users who may edit the task instance may stop its study and write its note.
 if (!inside) {
-  source.may("stop").then((may) => (mayStop = may));
+  source.may("stop").then((may) => {
+    mayEdit = may;
+    if (may) note.allow();
+  });
 }
 followTheme(showCharts);
 follow(source, model, {

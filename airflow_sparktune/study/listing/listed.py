@@ -11,6 +11,7 @@ from typing import NamedTuple
 from airflow_sparktune.study.journal.events import STREAM_NAME
 from airflow_sparktune.study.journal.streams import FOLDER as ATTEMPTS
 from airflow_sparktune.study.journal.streams import Chunk, attempt_of
+from airflow_sparktune.study.note import FOLDER as NOTES
 
 _RUN = re.compile(r"[A-Za-z0-9._-]+")
 _STUDY = re.compile(
@@ -34,7 +35,8 @@ class Listed:
     """The newest study of a task instance.
 
     `path` is its folder below the folder of the task, `run` the name of its run's folder. `mark` is None if
-    no attempt has opened the study. `closed_folder` tells that a folder of it cannot be listed.
+    no attempt has opened the study. `closed_folder` tells that a folder of it cannot be listed, `noted` that
+    a person has written a note.
     """
 
     path: str
@@ -43,6 +45,7 @@ class Listed:
     generation: int
     mark: Mark | None
     closed_folder: bool = False
+    noted: bool = False
 
     @property
     def instance(self) -> tuple[str, int]:
@@ -69,7 +72,9 @@ def listed(paths: Iterable[str]) -> list[Listed]:
     for (run, index), generations in files.items():
         newest = max(generations)
         path = "/".join([run, *([str(index)] if index >= 0 else []), f"g{newest}"])
-        found[run, index] = Listed(path, run, index, newest, mark_of(generations[newest]))
+        files_of = generations[newest]
+        noted = any(file.startswith(f"{NOTES}/") for file in files_of)
+        found[run, index] = Listed(path, run, index, newest, mark_of(files_of), noted=noted)
     return sorted(found.values(), key=lambda each: each.order, reverse=True)
 
 

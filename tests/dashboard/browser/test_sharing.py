@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -13,8 +14,10 @@ from PIL import Image
 from playwright.sync_api import Download, Page, expect
 
 from airflow_sparktune.study.address import study_address
+from airflow_sparktune.study.note import write_note
+from airflow_sparktune.study.storage import LocalStorage
 from tests.dashboard.helpers.browsers import first_mark
-from tests.dashboard.helpers.pages import RUN, client_of
+from tests.dashboard.helpers.pages import RUN, client_of, nobody
 from tests.dashboard.helpers.serving import served
 from tests.dashboard.helpers.synthetic import Writer
 
@@ -197,3 +200,37 @@ def test_each_chart_is_saved_as_svg_and_png(page: Page, site: str, address: str,
     assert colours_of is not None
     assert max(colours_of)[1] == (255, 255, 255)
     assert len(colours_of) > 50
+
+
+def test_a_note_is_written_and_another_ones_is_read_first(
+    page: Page, site: str, address: str, study: Writer
+) -> None:
+    page.goto(f"{site}/sparktune{RUN}/")
+    page.get_by_role("button", name="Add a note").click()
+    page.get_by_label("Note").fill("<b>Before</b> the price change.")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#note p")).to_have_text("<b>Before</b> the price change.")
+    expect(page.locator("#note")).to_contain_text("ada, 20")
+
+    page.get_by_role("button", name="Edit the note").click()
+    write_note(LocalStorage(address), "Mine.", replaces=1, by="bob", wall=time.time)
+    page.get_by_label("Note").fill("Yours.")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_contain_text("The last note: Mine.")
+    expect(page.get_by_label("Note")).to_have_value("Yours.")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#note p")).to_have_text("Yours.")
+
+    page.get_by_role("link", name="History of this task").click()
+    expect(page.locator("#runs tbody")).to_contain_text("Yours.")
+
+
+def test_a_user_without_edit_rights_reads_the_note(
+    page: Page, tmp_path: Path, address: str, study: Writer
+) -> None:
+    write_note(LocalStorage(address), "Mine.", replaces=0, by="bob", wall=time.time)
+    with served(client_of(tmp_path, editor=nobody).app) as url:  # type: ignore[arg-type]
+        page.goto(f"{url}{RUN}/")
+        expect(page.locator("#note")).to_contain_text("Mine.bob, 20")
+        page.wait_for_load_state("networkidle")
+        expect(page.locator("#note").get_by_role("button")).to_have_count(0)
