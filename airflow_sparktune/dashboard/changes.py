@@ -23,6 +23,7 @@ from airflow_sparktune.dashboard.workers import Workers
 from airflow_sparktune.errors import RecordError, StorageError
 from airflow_sparktune.study.phase import phase_of
 from airflow_sparktune.study.record.champions import Champions, segments
+from airflow_sparktune.study.record.entries import Entry
 from airflow_sparktune.study.stop_request import request_stop
 from airflow_sparktune.study.storage import open_storage
 
@@ -34,9 +35,13 @@ _STOP, _RESTORE = "/tasks/{task_id}/runs/{run_id}/stop", "/tasks/{task_id}/resto
 
 
 class Reply(BaseModel):
-    """A message about the result, or about what happens next."""
+    """A message about the result, or about what happens next.
+
+    `event` is the content of the asset event of a restored champion, which the page can have Airflow emit.
+    """
 
     message: str
+    event: dict[str, Any] | None = None
 
 
 def add_changes(
@@ -117,5 +122,22 @@ def _restore(catalogue: Catalogue, task: TaskKey, segment: str | None, number: i
     log.info("%r restored entry %d of %s as entry %d", by, number, champions.address, entry.number)
     return Reply(
         message=f"Entry {number} is the champion again, as entry {entry.number}. The next retuning compares "
-        "with it. No training was started."
+        "with it.",
+        event=_event(entry),
     )
+
+
+def _event(entry: Entry) -> dict[str, Any]:
+    """Return the content of the event of a restored champion; it has the keys of a retuning's event."""
+    return {
+        "decision": entry.action.value,
+        "reason": entry.reason,
+        "params": entry.params,
+        "loss": entry.loss,
+        "score": entry.metric.score(entry.loss),
+        "loss_error": None,
+        "difference": None,
+        "difference_error": None,
+        "segment": entry.segment,
+        "study": entry.study,
+    }

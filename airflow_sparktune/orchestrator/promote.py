@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, BaseOperator
@@ -58,7 +58,8 @@ class PromoteChampionOperator(BaseOperator):
                 "tune.output['study'] of a task with an incumbent"
             )
         ti = context["ti"]
-        promotion = promote(study, self.study, at=time.time(), by=f"{ti.dag_id}.{ti.task_id}, {ti.run_id}")
+        by = ", ".join([*self._approved_by(ti), f"{ti.dag_id}.{ti.task_id}", ti.run_id])
+        promotion = promote(study, self.study, at=time.time(), by=by)
         champion = promotion.champion
         if champion is None or promotion.refused is not None:
             self.log.info("nothing is promoted: %s", promotion.refused)
@@ -69,6 +70,18 @@ class PromoteChampionOperator(BaseOperator):
             announce(context, result, self.study, production=self.production, notifiers=self.on_replaced)
             self._remember(context, champion.number)
         return promotion.params
+
+    def _approved_by(self, ti: Any) -> list[str]:
+        """Return the names of those who responded to the approvals upstream of this task."""
+        try:
+            from airflow.providers.standard.operators.hitl import HITLOperator
+        except ModuleNotFoundError:
+            return []
+        above = self.get_flat_relatives(upstream=True) if self.has_dag() else ()
+        asked = sorted(task.task_id for task in above if isinstance(task, HITLOperator))
+        answers = [ti.xcom_pull(task_ids=task_id) for task_id in asked]
+        users = [answer.get("responded_by_user") for answer in answers if isinstance(answer, Mapping)]
+        return [str(user["name"]) for user in users if isinstance(user, Mapping) and user.get("name")]
 
     def _is_news(self, context: Context, number: int) -> bool:
         """Return whether no earlier run of this task has announced the entry.

@@ -122,6 +122,9 @@ def test_the_history_has_the_record(client: TestClient, weeks: Weeks) -> None:
     assert [entry["action"] for entry in record["entries"]] == ["restored", "replaced", "first"]
     assert [entry["in_production"] for entry in record["entries"]] == [True, False, False]
     restored, replaced, first = record["entries"]
+    places = [(each["folder"], each["map_index"], each["generation"]) for each in record["entries"]]
+    assert places == [("w1", -1, 0), ("w2", -1, 0), ("w1", -1, 0)]
+    assert first["data_at"] < replaced["data_at"]
     assert (restored["restores"], restored["by"], restored["challenger"]) == (1, "ada", None)
     assert replaced["difference"]["mean"] > 0
     assert replaced["incumbent"]["mean"] - replaced["challenger"]["mean"] == pytest.approx(
@@ -181,6 +184,10 @@ class TestRestore:
         assert champion is not None
         assert champion != first
         assert (champion.action, champion.restores, champion.by) == (Action.RESTORED, 1, "ada")
+        event = answer.json()["event"]
+        assert (event["decision"], event["params"], event["loss"]) == (
+            "restored", champion.params, champion.loss,
+        )  # fmt: skip
 
     @pytest.mark.parametrize(
         ("headers", "status"),

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk import Asset, AssetAlias
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import DAG, Asset, AssetAlias
 from airflow.sdk.definitions.asset import Model
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow.sdk.execution_time.context import OutletEventAccessors
@@ -285,6 +287,23 @@ class TestPromotion:
         assert champion is not None
         assert (champion.action, champion.params) == (Action.PROMOTED, {"x": 1})
         assert champion.by == f"churn.tune, {ti.run_id}"
+
+    def test_the_entry_names_the_person_who_approved(self, retune, run, monkeypatch) -> None:
+        """The approval need not be directly before the promotion."""
+        _, ti, _ = retune("replaces", retuning={"promote": "manual"})
+        answer = {"chosen_options": ["Approve"], "responded_by_user": {"id": "7", "name": "Ada Lovelace"}}
+        monkeypatch.setattr(
+            type(ti), "xcom_pull", lambda _, task_ids: {"approve": answer}[task_ids], raising=False
+        )
+        with DAG("churn"):
+            promotion = promote_champion(ti.pushed["study"])
+            ApprovalOperator(task_id="approve", subject="?") >> EmptyOperator(task_id="train") >> promotion
+
+        run(promotion)
+
+        champion = record_of(ti).current()
+        assert champion is not None
+        assert champion.by == f"Ada Lovelace, churn.tune, {ti.run_id}"
 
     def test_a_retry_announces_it_again_and_a_cleared_task_does_not(self, retune, run) -> None:
         """Airflow drops the events of a failed try, and has sent those of a task that is cleared."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from airflow_sparktune.dashboard.page.masking import Mask
 from airflow_sparktune.dashboard.page.schemas import ChampionRow, Mean, SegmentRow
 from airflow_sparktune.errors import RecordError, StorageError
 from airflow_sparktune.study.formatting import params
+from airflow_sparktune.study.generations import GENERATION
 from airflow_sparktune.study.record.champions import Champions, segments
 from airflow_sparktune.study.record.entries import Action, Entry
 from airflow_sparktune.study.retuning.decision import Decision
@@ -56,10 +58,10 @@ class ChampionHistory:
         number = champion.number if champion else None
         if champion is not None and found and champion.number < found[-1].number:
             found, left_out = [*found, champion], left_out - 1
-        rows = [self._row(entry, in_production=entry.number == number) for entry in found]
+        rows = [self._row(entry, champions.root, in_production=entry.number == number) for entry in found]
         return SegmentRow(segment=champions.segment, entries=rows, left_out=left_out)
 
-    def _row(self, entry: Entry, *, in_production: bool) -> ChampionRow:
+    def _row(self, entry: Entry, root: str, *, in_production: bool) -> ChampionRow:
         decision = _decision(entry)
         challenger = decision.challenger if decision else None
         incumbent = decision.incumbent if decision else None
@@ -75,6 +77,8 @@ class ChampionHistory:
             reason=self._mask(entry.reason),
             by=entry.by,
             restores=entry.restores,
+            data_at=entry.moment,
+            **_study_of(entry, root),
             incumbent=_mean(incumbent.mean, incumbent.std_error) if incumbent else None,
             challenger=_mean(challenger.mean, challenger.std_error) if challenger else None,
             difference=_mean(challenger.difference, challenger.difference_error) if challenger else None,
@@ -89,6 +93,17 @@ def _decision(entry: Entry) -> Decision | None:
         return Decision.from_json(entry.evidence)
     except (ValueError, LookupError, TypeError):
         return None
+
+
+def _study_of(entry: Entry, root: str) -> dict[str, Any]:
+    """Return the place of an entry's study below the task's folder; the storage may have been moved since."""
+    task = "/".join(root.split("/")[-2:])
+    match (entry.study or "").rpartition(f"/{task}/")[2].split("/"):
+        case [folder, generation] if GENERATION.fullmatch(generation):
+            return {"folder": folder, "generation": int(generation[1:])}
+        case [folder, index, generation] if GENERATION.fullmatch(generation) and index.isdecimal():
+            return {"folder": folder, "map_index": int(index), "generation": int(generation[1:])}
+    return {}
 
 
 def _mean(mean: float | None, error: float | None) -> Mean | None:

@@ -74,4 +74,5 @@ class RunHistory:
             best=best_by_name(found["best_point"], best, dimensions_of(row.setup, mask)),
             space=fingerprint(row.setup.space) if row.stream else None,
             note=note_text(folders, listed, mask),
+            data_at=row.data_at,
         )

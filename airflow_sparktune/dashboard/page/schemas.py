@@ -129,7 +129,7 @@ class RunRow(_Reply):
     """The result of one run's study: its summary, and the lines that the shell prints.
 
     `best` has the best params by readable name. `space` is a hash, by which runs can be compared. `note` is a
-    person's note about the study.
+    person's note about the study, `data_at` the time of its data, if the study recorded it.
     """
 
     run_id: str
@@ -143,6 +143,7 @@ class RunRow(_Reply):
     best: dict[str, Any] = {}
     space: str | None = None
     note: str | None = None
+    data_at: float | None = None
     problem: str | None = None
 
 
@@ -157,7 +158,8 @@ class ChampionRow(_Reply):
     """An entry of the record of champions; times are seconds since 1970.
 
     `incumbent` and `challenger` are the losses that its study compared, `difference` is the incumbent's minus
-    the challenger's.
+    the challenger's. `folder`, `map_index` and `generation` name the study if it is one of this task, and
+    `data_at` is the time of its data.
     """
 
     number: int
@@ -171,6 +173,10 @@ class ChampionRow(_Reply):
     reason: str
     by: str | None
     restores: int | None
+    folder: str | None = None
+    map_index: int = -1
+    generation: int | None = None
+    data_at: float | None = None
     incumbent: Mean | None = None
     challenger: Mean | None = None
     difference: Mean | None = None

@@ -59,6 +59,30 @@ export class TaskInstance {
   }
 }
 
+// The newest asset event by which this task, or the one that promotes its winner, told of a champion of the segment:
+// it names the asset of production. Null if there is none that the user may see.
+export async function productionEvent(segment) {
+  const place = PLACE.exec(location.pathname)?.groups;
+  if (!place) return null;
+  const query = new URLSearchParams({ source_dag_id: decodeURIComponent(place.dag), limit: 100, order_by: "-timestamp" });
+  const events = (await ask(`${place.base}/api/v2/assets/events?${query}`))?.asset_events ?? [];
+  const folder = `/${decodeURIComponent(place.dag)}/${decodeURIComponent(place.task)}/`;
+  return events.find(({ extra }) => extra?.decision && extra.study?.includes(folder) && (extra.segment ?? null) === segment) ?? null;
+}
+
+// Have Airflow emit an event of an asset, with the rights of the user. Resolves to an error in words, or null.
+export async function emitEvent(assetId, extra) {
+  const response = await fetch(`${airflowBase()}/api/v2/assets/events`, {
+    method: "POST",
+    credentials: "same-origin",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ asset_id: assetId, extra }),
+  }).catch(() => null);
+  if (response?.ok) return null;
+  if (response?.status === 403) return "You may not emit events of this asset.";
+  return `Airflow did not emit it (${response?.status ?? "no connection"}).`;
+}
+
 // The newest task instances of the task whose history the page shows.
 export async function taskInstances() {
   const place = PLACE.exec(location.pathname)?.groups;

@@ -2,17 +2,18 @@
 import { draw } from "./chart.js";
 import { byId, el, fillTable } from "./dom.js";
 import { metricOf, moment, number, short, title, withError } from "./format.js";
-import { Lost } from "./source.js";
+import { askToRestore } from "./restore.js";
 import { colour } from "./theme.js";
 
-const head = (name) => ["Entry", "When", "What", title(name), "Better by", "Why", "By", "Params", ""];
+const head = (name) => ["Entry", "", "When", "What", title(name), "Better by", "Data of", "Run", "Why", "By", "Params"];
 const segmentHead = (name) => ["Segment", `Champion's ${name}`, "Since", "Last", "Params"];
 
 export class Champions {
-  // `changed` is called after a rollback, and reloads the history.
-  constructor(source, changed) {
+  // `changed` is called after a rollback, and reloads the history. `runOf(entry)` returns a link to the entry's run.
+  constructor(source, { changed, runOf }) {
     this.source = source;
     this.changed = changed;
+    this.runOf = runOf;
     this.segments = [];
     this.chosen = null; // the segment whose record is shown
     this.mayRestore = false;
@@ -84,44 +85,32 @@ export class Champions {
   entryRow(entry) {
     const node = row([
       `${entry.number}${entry.in_production ? ", in production" : ""}`,
+      this.mayRestore && !entry.in_production && entry.sets_champion ? this.restoreButton(entry) : "",
       moment(entry.at),
       el("span", { class: "state" }, entry.action),
       number(shown(entry, entry.loss)),
       entry.difference ? withError(entry.difference.mean, entry.difference.error) : "",
+      entry.data_at === null ? "" : moment(entry.data_at).slice(0, 16),
+      this.runOf(entry),
       el("p", { class: "reason" }, entry.reason),
       entry.by ?? "",
       entry.params,
-      this.mayRestore && !entry.in_production && entry.sets_champion ? this.restoreButton(entry) : "",
     ]);
     if (entry.in_production) node.className = "best";
     return node;
   }
 
-  // The first click asks, the second one restores: a rollback changes the next retuning's incumbent.
   restoreButton(entry) {
     const button = el("button", { type: "button", class: "small", "aria-label": `Restore entry ${entry.number}` }, "Restore");
-    let asked = false;
-    button.addEventListener("click", () => {
-      if (asked) return this.restore(entry, button);
-      asked = true;
-      button.textContent = `Really restore entry ${entry.number}?`;
-      return undefined;
-    });
+    const { segment } = this.current;
+    const loss = `${this.name} ${number(shown(entry, entry.loss))}`;
+    const restore = () => this.source.restore(entry.number, segment);
+    const done = async (message) => {
+      byId("champion-notice").replaceChildren(el("div", { class: "notice" }, el("p", {}, message)));
+      await this.changed();
+    };
+    button.addEventListener("click", () => askToRestore(entry, { segment, loss, restore, done }));
     return button;
-  }
-
-  async restore(entry, button) {
-    button.disabled = true;
-    let message;
-    try {
-      ({ message } = await this.source.restore(entry.number, this.current.segment));
-    } catch (error) {
-      if (!(error instanceof Lost)) throw error;
-      ({ message } = error);
-      button.disabled = false;
-    }
-    byId("champion-notice").replaceChildren(el("div", { class: "notice" }, el("p", {}, message)));
-    await this.changed();
   }
 
   // A position on the x axis for each entry, oldest first.

@@ -4,7 +4,7 @@ import { Champions } from "./champions.js";
 import { Chooser } from "./chooser.js";
 import { byId, el, fillTable } from "./dom.js";
 import { showDrift } from "./drift.js";
-import { duration, metricOf, moment, number, pairsText } from "./format.js";
+import { duration, metricOf, moment, number, pairsText, short } from "./format.js";
 import { LiveSource, Lost } from "./source.js";
 import { placeOf, subject } from "./selection.js";
 import { showSeries } from "./series.js";
@@ -13,22 +13,30 @@ import { followTheme } from "./theme.js";
 const source = new LiveSource({});
 const { dag, task } = placeOf(location.pathname);
 const chooser = new Chooser(byId("runs-controls"), "../../../../");
-const champions = new Champions(source, load);
+const champions = new Champions(source, { changed: reload, runOf });
 let runs = [];
 
-// Add to each run the previous one of the same map index, the changes since then, and Airflow's names.
+// Add to each run its date, the previous one of the same map index, the changes since then, and Airflow's names. The
+// newest date comes first: runs of a backfill are as old as their data, not as their start.
 function connect(reply, instances) {
   const known = new Map(instances.map((each) => [`${each.dag_run_id} ${each.map_index}`, each]));
   const measured = reply.runs.map((run) => {
     const metric = metricOf(run.summary.maximize);
-    return { ...run.summary, ...run, metric, value: metric.shown(run.summary.best_loss) };
+    const instance = known.get(`${run.run_id} ${run.map_index}`);
+    const mapped = instance?.rendered_map_index ?? null;
+    return { ...run.summary, ...run, metric, value: metric.shown(run.summary.best_loss), at: dateOf(run, instance), mapped };
   });
+  measured.sort((one, other) => (other.at ?? 0) - (one.at ?? 0));
   return measured.map((run, index) => {
     const before = measured.slice(index + 1).find((each) => each.map_index === run.map_index) ?? null;
-    const instance = known.get(`${run.run_id} ${run.map_index}`);
-    const at = instance ? Date.parse(instance.run_after) / 1000 : run.started;
-    return { ...run, before, at, changed: changes(run, before), mapped: instance?.rendered_map_index ?? null };
+    return { ...run, before, changed: changes(run, before) };
   });
+}
+
+// The logical date of a run, in seconds since 1970. A run that assets have triggered has none.
+function dateOf(run, instance) {
+  if (instance?.logical_date) return Date.parse(instance.logical_date) / 1000;
+  return run.data_at ?? (instance?.run_after ? Date.parse(instance.run_after) / 1000 : run.started);
 }
 
 function changes(run, before) {
@@ -81,7 +89,7 @@ function columnsOf(mapped) {
   const columns = [
     ["", (run) => chooser.box(subject(dag, task, run.run_id, run.map_index, run.generation), run.run_id)],
     ["Run", (run) => el("a", { href: address(run), title: run.run_id }, run.run_id)],
-    ["Run date", (run) => moment(run.at)],
+    ["Logical date", (run) => moment(run.at)],
     ["State", (run) => run.problem ?? run.texts.ended ?? run.texts.state],
     [`Best ${runs[0].metric.name}`, (run) => (run.value === null ? "" : number(run.value))],
     ["vs. previous run", change],
@@ -94,7 +102,7 @@ function columnsOf(mapped) {
     ["for the last gain", (run) => (run.last_improvement_slot_hours ? number(run.last_improvement_slot_hours) : "")],
     ["Best params", (run) => wide(pairsText(run.best))],
   ];
-  if (runs.some((run) => run.note)) columns.splice(2, 0, ["Note", (run) => wide(run.note ?? "")]);
+  if (runs.some((run) => run.note)) columns.splice(3, 0, ["Note", (run) => wide(run.note ?? "")]);
   if (runs.some((run) => run.saved_slot_hours)) {
     columns.splice(-1, 0, ["saved by pruning", (run) => (run.saved_slot_hours ? number(run.saved_slot_hours) : "")]);
   }
@@ -122,6 +130,14 @@ function address(run) {
   return `runs/${encodeURIComponent(run.run_id)}/${index}`;
 }
 
+function runOf(entry) {
+  if (entry.folder === null) return "";
+  const found = runs.find((run) => run.folder === entry.folder && run.map_index === entry.map_index);
+  const run = found ?? { run_id: entry.folder, map_index: entry.map_index };
+  const query = new URLSearchParams({ generation: entry.generation, ...(run.map_index >= 0 && { map_index: run.map_index }) });
+  return el("a", { href: `runs/${encodeURIComponent(run.run_id)}/?${query}`, title: run.run_id }, short(run.run_id, 40));
+}
+
 function change(run) {
   if (run.best_loss === null || !run.before || run.before.best_loss === null) return "";
   if (run.maximize !== run.before.maximize) return "";
@@ -137,8 +153,12 @@ async function load() {
   show(await source.patient("history", { run: ids }), instances);
 }
 
+function reload() {
+  return load().catch((error) => {
+    if (!(error instanceof Lost)) throw error;
+    notice("The history cannot be shown", error.message);
+  });
+}
+
 followTheme(() => runs.length && showCharts());
-load().catch((error) => {
-  if (!(error instanceof Lost)) throw error;
-  notice("The history cannot be shown", error.message);
-});
+reload();

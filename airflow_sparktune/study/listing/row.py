@@ -70,7 +70,7 @@ class StudyRow(JsonObject):
 
     `summary` is `Summary.to_json`, without a traceback. `lines` are its texts without the best params, which
     a reader masks first, and with an empty state, which depends on the time. `finished` counts towards
-    `max_evals`. `task` is what `airflow.json` says.
+    `max_evals`. `data_at` is the time of its data, if it recorded that. `task` is what `airflow.json` says.
     """
 
     WHAT: ClassVar[str] = "the row of a study"
@@ -79,6 +79,7 @@ class StudyRow(JsonObject):
     events: int = stored(shape.whole, default=0)
     pulse: Pulse = stored(Pulse, default=Pulse)
     started: float | None = stored(shape.moment, default=None)
+    data_at: float | None = stored(shape.moment, default=None)
     finished: int = stored(shape.whole, default=0)
     summary: Mapping[str, Any] = stored(_is_summary)
     lines: Mapping[str, str] = stored(shape.texts)
@@ -115,6 +116,7 @@ def row_of(follower: StudyFollower, storage: Storage) -> StudyRow:
         events=prefix[-1].events if prefix else 0,
         pulse=Pulse.of(study),
         started=study.attempts[0].opened if study.attempts else None,
+        data_at=study.starts.basis.moment if study.starts and study.starts.basis else None,
         finished=study.finished,
         summary=plain,
         lines=lines,

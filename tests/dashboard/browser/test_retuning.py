@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from fastapi import FastAPI
+from playwright.sync_api import Page, Route, expect
 
 from tests.dashboard.helpers.pages import TASK, client_of, nobody
 from tests.dashboard.helpers.serving import served
@@ -101,19 +103,71 @@ def test_the_history_distinguishes_champion_and_challenger(page: Page, site: str
 
 
 def test_a_rollback_asks_for_confirmation_and_is_shown(page: Page, site: str, weeks: Weeks) -> None:
+    page.set_viewport_size({"width": 500, "height": 700})
     page.goto(f"{site}{TASK}/")
     button = page.get_by_role("button", name="Restore entry 1")
+    expect(button).to_be_visible()  # the table is complete
+    page.locator("#entries tbody tr").last.locator("td").first.scroll_into_view_if_needed()
+    expect(button).to_be_in_viewport(ratio=1)
     button.click()
-    expect(button).to_contain_text("Really restore entry 1?")
+    dialog = page.get_by_role("dialog", name="Restore entry 1?")
+    expect(dialog).to_contain_text("Airflow knows no event of production of this task")
+    expect(dialog).to_be_in_viewport(ratio=1)
+    page.keyboard.press("Escape")
+    button.click()
     assert len(weeks.record().history()) == 3
 
-    button.click()
+    dialog.get_by_role("button", name="Restore").click()
 
     expect(page.locator("#champion-notice")).to_contain_text("Entry 1 is the champion again, as entry 4")
     expect(page.locator("#champion-text")).to_contain_text("restored")
     expect(page.locator("#entries tbody tr")).to_have_count(4)
     expect(page.locator("#champion")).to_contain_text("back to 1")
     assert weeks.record().current().params == weeks.record().entry(1).params  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(200, "champion got an event."), (403, "You may not emit events of this asset.")]
+)
+def test_a_rollback_offers_the_event_that_trains(
+    page: Page, tmp_path: Path, weeks: Weeks, status: int, words: str
+) -> None:
+    """The asset is that of the task's last event; Airflow checks the user's right."""
+    sent: list[Any] = []
+    event = {"asset_id": 5, "name": "champion", "extra": {"decision": "first", "study": weeks.address("w1")}}
+    other = {"asset_id": 6, "name": "other", "extra": {"decision": "first", "study": "/x/churn/other/w1/g0"}}
+
+    def events(route: Route) -> None:
+        if route.request.method == "POST":
+            sent.append(route.request.post_data_json)
+            return route.fulfill(status=status, json={})
+        return route.fulfill(json={"asset_events": [other, event]})
+
+    page.route("**/api/v2/assets/events*", events)
+    app = FastAPI()
+    app.mount("/sparktune", client_of(tmp_path).app)
+    with served(app) as url:
+        page.goto(f"{url}/sparktune{TASK}/")
+        page.get_by_role("button", name="Restore entry 1").click()
+        page.get_by_label("Also emit an event of champion").check()
+        page.get_by_role("dialog").get_by_role("button", name="Restore").click()
+        expect(page.locator("#champion-notice")).to_contain_text(words)
+        expect(page.locator("#entries tbody tr")).to_have_count(4)
+
+    (body,) = sent
+    first = weeks.record().entry(1)
+    assert body["asset_id"] == 5
+    assert (body["extra"]["decision"], body["extra"]["params"]) == ("restored", first.params)
+
+
+def test_entries_link_to_their_run_and_name_its_data(page: Page, site: str, weeks: Weeks) -> None:
+    page.goto(f"{site}{TASK}/")
+    entry = page.locator("#entries tbody tr").first
+    expect(entry).to_contain_text(re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d"))
+
+    entry.get_by_role("link", name="w3").click()
+
+    expect(page.locator("#title")).to_have_text("Tuning: churn.tune, w3")
 
 
 def test_a_user_without_edit_rights_gets_no_button(page: Page, tmp_path: Path, weeks: Weeks) -> None:

@@ -234,3 +234,24 @@ def test_a_user_without_edit_rights_reads_the_note(
         expect(page.locator("#note")).to_contain_text("Mine.bob, 20")
         page.wait_for_load_state("networkidle")
         expect(page.locator("#note").get_by_role("button")).to_have_count(0)
+
+
+def test_the_history_is_by_logical_date(page: Page, site: str, tmp_path: Path) -> None:
+    """A backfill runs the weeks at the same time, and in any order."""
+    for week in (3, 1, 2):
+        writer = Writer(study_address(str(tmp_path), dag_id="churn", task_id="tune", run_id=f"week{week}"))
+        writer.open(max_evals=3)
+        writer.run(3)
+        writer.close()
+    instances = [
+        {"dag_run_id": f"week{week}", "map_index": -1, "rendered_map_index": None}
+        | {"logical_date": f"2026-0{week}-01T00:00:00Z", "run_after": "2026-11-29T00:00:00Z"}
+        for week in (1, 2, 3)
+    ]
+    page.route("**/taskInstances?*", lambda route: route.fulfill(json={"task_instances": instances}))
+    page.goto(f"{site}/sparktune/dags/churn/tasks/tune/")
+
+    expect(page.locator("#runs tbody tr")).to_contain_text(["week3", "week2", "week1"])
+    ticks = page.locator("#best .plot svg.front text").all_text_contents()
+    assert {text[:7] for text in ticks} >= {"2026-01", "2026-02"}
+    assert "2026-11" not in {text[:7] for text in ticks}
