@@ -40,7 +40,7 @@ class SparktuneViews(AirflowPlugin):
         {
             "name": "Tuning studies",
             "href": "sparktune/",
-            "url_route": "tuning-studies",
+            "url_route": "sparktune",
             "destination": "nav",
             "category": "browse",
         },

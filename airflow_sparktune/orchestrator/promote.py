@@ -77,7 +77,7 @@ class PromoteChampionOperator(BaseOperator):
             from airflow.providers.standard.operators.hitl import HITLOperator
         except ModuleNotFoundError:
             return []
-        above = self.get_flat_relatives(upstream=True) if self.has_dag() else ()
+        above = self.get_flat_relatives(upstream=True)
         asked = sorted(task.task_id for task in above if isinstance(task, HITLOperator))
         answers = [ti.xcom_pull(task_ids=task_id) for task_id in asked]
         users = [answer.get("responded_by_user") for answer in answers if isinstance(answer, Mapping)]

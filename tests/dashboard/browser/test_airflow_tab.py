@@ -108,6 +108,14 @@ def test_an_ordinary_user_watches_under_a_path(page: Page, server: Server, watch
         tab.get_by_role("link", name="Download report").click()
     assert download.value.suggested_filename.startswith("tuning-tune-manual__2026-01-01")
 
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tab.locator("#panel").get_by_role("button", name="Copy link").click()
+    expect(tab.locator("#panel").get_by_role("button", name="Copied")).to_be_visible()
+    page.goto(page.evaluate("navigator.clipboard.readText()"))
+    linked = page.frame_locator("iframe")
+    expect(linked.locator("#title")).to_contain_text(watched.run)
+    expect(linked.locator("#panel h2")).to_have_text("Trial 13")
+
 
 def test_the_tab_follows_airflows_theme(page: Page, server: Server, watched: Run) -> None:
     log_in(page, server.url, "reader", PASSWORDS["reader"])

@@ -67,7 +67,7 @@ def test_a_copied_link_restores_the_view(page: Page, site: str, study: Writer) -
     page.get_by_label("Parameter on the x axis").select_option("depth")
     page.locator("#trials tbody tr").nth(3).click()
     trial = page.locator("#panel h2").inner_text()
-    shown = page.locator("#table-text").inner_text()
+    shown = page.locator("#trials-text").inner_text()
 
     link = copied(page, "#panel")
 
@@ -77,13 +77,13 @@ def test_a_copied_link_restores_the_view(page: Page, site: str, study: Writer) -
     expect(page.locator("#panel h2")).to_have_text(trial)
     expect(page.locator("#panel")).to_contain_text("Params")
     expect(page.locator("#chips")).to_contain_text("lr: up to 0.1")
-    expect(page.locator("#table-text")).to_have_text(shown)
+    expect(page.locator("#trials-text")).to_have_text(shown)
     expect(page.get_by_label("Parameter on the x axis")).to_have_value("depth")
     assert page.locator("#log-loss").is_checked() is log
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Remove the filter lr").click()
     page.reload()
-    expect(page.locator("#table-text")).to_have_text("40 of 40 trials")
+    expect(page.locator("#trials-text")).to_have_text("40 of 40 trials")
     expect(page.locator("#panel")).to_be_hidden()
 
 
