@@ -30,7 +30,7 @@ export class Panel {
     if (this.shown === null) return;
     if (event.key === "Escape") return this.close();
     const wanted = STEPS.find(({ key }) => key === event.key);
-    if (!wanted || event.altKey || event.ctrlKey || event.metaKey || event.target.matches("input, select, pre")) return;
+    if (!wanted || event.altKey || event.ctrlKey || event.metaKey || event.target.matches("input:not([type=checkbox]), select, textarea, pre")) return;
     event.preventDefault();
     this.step(wanted.step);
   }
