@@ -17,6 +17,8 @@ _ORIGINS: Mapping[TrialOrigin, str] = {
     TrialOrigin.WARM_START: "warm start",
     TrialOrigin.ADOPTED: "cleared study",
 }
+# From here on numbers have an exponent.
+_LARGE = 10**15
 
 
 def number(value: float | None, *, digits: int = 4) -> str:
@@ -32,12 +34,12 @@ def number(value: float | None, *, digits: int = 4) -> str:
     if not math.isfinite(value):
         return str(value)
     exact = Decimal(value)
-    if 1000 <= abs(exact) < 10**15:
+    if 1000 <= abs(exact) < _LARGE:
         return f"{exact.quantize(Decimal(1), ROUND_HALF_UP)}"
     rounded = exact.normalize(Context(prec=digits, rounding=ROUND_HALF_UP))
     if not rounded:
         return "0"
-    plain = Decimal("1e-4") <= abs(rounded) < 10**15
+    plain = Decimal("1e-4") <= abs(rounded) < _LARGE
     return f"{rounded:f}" if plain else f"{rounded:e}".replace("e+", "e")
 
 
@@ -51,6 +53,8 @@ def with_error(value: float, error: float | None) -> str:
     """
     if not error:
         return number(value)
+    if max(abs(value), error) >= _LARGE:
+        return f"{number(value)} ± {number(error)}"
     last = Decimal(1).scaleb(-min(max(1 - Decimal(error).adjusted(), 0), 12))
     rounded = (Decimal(each).quantize(last, ROUND_HALF_UP) for each in (value, error))
     return " ± ".join(f"{each:f}" for each in rounded)

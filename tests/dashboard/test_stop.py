@@ -113,8 +113,7 @@ def test_a_lost_study_cannot_be_stopped(client: TestClient, address: str) -> Non
 
     assert (answer.status_code, answer.json()["detail"]) == (
         409,
-        "Only a running study can be stopped; this one is lost: its driver died, and a retry of the task "
-        "continues it.",
+        "Only a running study can be stopped; this one is lost, its driver died.",
     )
     assert stop_requested(LocalStorage(address), attempt=1) is None
 

@@ -19,6 +19,7 @@ export function number(value) {
 export function withError(value, error) {
   if (value === null || value === undefined) return "–";
   if (!error) return number(value);
+  if (Math.max(Math.abs(value), error) >= 1e15) return `${number(value)} ± ${number(error)}`;
   const power = Number(error.toExponential().split("e")[1]);
   const decimals = Math.min(Math.max(1 - power, 0), 12);
   return `${value.toFixed(decimals)} ± ${error.toFixed(decimals)}`;

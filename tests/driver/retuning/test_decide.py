@@ -17,7 +17,7 @@ def test_a_clear_gain_replaces_the_incumbent() -> None:
     incumbent, better, equal = around(0, 0.5), around(7, 0.4, shift=2), around(9, 0.5, shift=1)
     decision = decide(RULE, incumbent, [better, equal])
     assert (decision.outcome, decision.number, decision.params) == (Outcome.REPLACED, 7, {"x": 7})
-    assert decision.reason.startswith("trial 7 is better by 0.1 ± ")
+    assert decision.reason.startswith("trial 7 is better by 0.1000 ± ")
     won, other = decision.candidates
     assert (won.standing, other.standing) == (Standing.WON, Standing.NOT_BETTER)
     gains = np.array(list(incumbent.losses.values())) - np.array(list(better.losses.values()))
@@ -59,7 +59,7 @@ def test_the_reason_for_kept_has_the_difference() -> None:
     decision = decide(RULE, around(0, 0.5), [around(1, 0.499, shift=2), around(2, 0.6, shift=1)])
     assert decision.outcome is Outcome.KEPT
     assert (decision.number, decision.params) == (0, {"x": 0})
-    assert decision.reason.startswith("the best challenger, trial 1, is better by 0.001 ± ")
+    assert decision.reason.startswith("the best challenger, trial 1, is better by 0.0010 ± ")
     assert decision.reason.endswith("too little to be sure")
 
 
@@ -222,7 +222,9 @@ class TestWithoutAnIncumbent:
         decision = choose(RULE, [around(1, 0.5, search=0.1), around(2, 0.4, search=0.2)])
         assert decision is not None
         assert (decision.outcome, decision.number, decision.incumbent) == (Outcome.FIRST, 2, None)
-        assert decision.reason.startswith("there was no champion yet; trial 2 has the best mean loss, 0.4 ± ")
+        assert decision.reason.startswith(
+            "there was no champion yet; trial 2 has the best mean loss, 0.4000 ± "
+        )
 
     def test_absolute_guardrails_apply(self) -> None:
         rule = rails(latency_ms={"max": 50})

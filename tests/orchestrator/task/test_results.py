@@ -58,9 +58,9 @@ def test_retry_continues(operator, run, spark_submit, storage) -> None:
     """A driver that ended without a verdict is retried, and the next attempt runs the missing trials."""
     spark_submit("dies at the second trial")
     with pytest.raises(DriverLost, match="after 2 finished trials; a retry continues the study"):
-        run(operator())
+        run(operator(retries=1), max_tries=1)
     spark_submit("works")
-    run(operator())
+    run(operator(retries=1), max_tries=1)
     study = read_study(str(storage / RUN / "g0")).study
     assert [study.finished, len(study.attempts)] == [3, 2]
 
