@@ -17,7 +17,9 @@ from airflow_sparktune.study.storage import open_storage
 @click.argument("study")
 @click.argument("text", required=False)
 def note_command(study: str, text: str | None) -> None:
-    """Print a study's note, or write TEXT in its place; an empty TEXT removes it.
+    """Print the note of a study, or write one.
+
+    TEXT takes the place of the note; an empty TEXT removes it.
 
     \b
     sparktune note spec.study

@@ -111,7 +111,7 @@ def test_show_prints_the_decision_and_the_cost(tmp_path: Path, capsys: pytest.Ca
     lines = dict(line.split("  ", 1) for line in capsys.readouterr().out.splitlines()[-7:])
     assert lines["decision"].strip() == f"kept: {study.decision.reason}"
     assert lines["trials"].strip() == f"12 ok, and {len(study.trials) - 12} repeats"
-    cost = r"0\.\d+ slot-hours reserved, 0\.\d+ used by trials \(\d+%\); [\d.]+ for the last improvement"
+    cost = r"0\.\d+ slot-hours reserved, 0\.\d+ used by trials \(\d+ %\); [\d.]+ for the last improvement"
     assert re.fullmatch(cost, lines["cost"].strip())
     assert main(["show", weeks.address("w2"), "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
