@@ -6,6 +6,7 @@ import { showBest, showCurves } from "./compare_curves.js";
 import { Member } from "./compare_member.js";
 import { showParallel } from "./compare_parallel.js";
 import { showParams, showResults } from "./compare_tables.js";
+import { copyLink } from "./links.js";
 import { comparisonOf, MOST_COMPARED, studyPage, subjectsIn } from "./selection.js";
 import { follow } from "./source.js";
 import { followTheme } from "./theme.js";
@@ -77,6 +78,7 @@ function showNotices() {
 byId("over").value = view.over;
 byId("over").addEventListener("change", (event) => set("over", event.target.value));
 byId("log-loss").addEventListener("change", (event) => set("log", event.target.checked ? "1" : "0"));
+byId("actions").append(copyLink());
 offerMore(byId("add"), { root: ROOT, subjects, add: (each) => choose([...subjects, each]) });
 followTheme(show);
 for (const study of new Set(members.map((member) => member.study))) {

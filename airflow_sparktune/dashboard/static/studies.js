@@ -1,5 +1,6 @@
 // The browser of all studies and champions. The rows stream in, and stay while they are read again.
 import { byId, el } from "./dom.js";
+import { copyLink } from "./links.js";
 import { LiveSource, Lost, pause, untilVisible } from "./source.js";
 import { Table } from "./table.js";
 import { viewInAddress } from "./table_view.js";
@@ -14,6 +15,7 @@ const IDLE_POLL_MS = 120_000;
 const PATIENCE = ["old_days", "kept"];
 
 const source = new LiveSource([...new URLSearchParams(location.search)].filter(([name]) => PATIENCE.includes(name)));
+byId("actions").append(copyLink());
 const table = new Table(byId("tasks-section"), {
   name: "tasks",
   noun: "task",
