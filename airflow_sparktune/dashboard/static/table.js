@@ -185,9 +185,10 @@ export class Table {
 
   // The same control in the new node of the row that had the focus.
   refocus(body, focused) {
-    const { dataset } = focused.closest("tr");
-    const row = body.querySelector(`tr[data-${this.noun}="${CSS.escape(dataset[this.noun])}"]`);
-    row?.querySelector("a, button, input")?.focus();
+    const old = focused.closest("tr");
+    const row = body.querySelector(`tr[data-${this.noun}="${CSS.escape(old.dataset[this.noun])}"]`);
+    const at = [...old.querySelectorAll("a, button, input")].indexOf(focused);
+    row?.querySelectorAll("a, button, input")[at]?.focus();
   }
 
   checkCell(row) {

@@ -181,7 +181,7 @@ def test_noisy_trials_show_the_expected_loss(page: Page, site: str, address: str
     expect(page.locator("#headline")).to_contain_text(
         "best expected loss 0.3125, 38 % better than the first trial"
     )
-    expect(page.locator("#state")).to_contain_text("; expected, single trials vary by ± 0.062")
+    expect(page.locator("#state")).to_contain_text("; expected, single trials vary by ± 0.063")
     expect(page.locator("#losses-text")).to_contain_text("Lowest loss 0.25 at trial 1; it improved once.")
     expect(page.locator("#losses-text")).to_contain_text(
         "the result is the trial with the best expected loss."
