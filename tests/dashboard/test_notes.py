@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,9 +11,13 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from airflow_sparktune.study.note import LONGEST, read_note
-from airflow_sparktune.study.storage import LocalStorage
-from tests.dashboard.helpers.pages import RUN, TASK, client_of, nobody, somebody
+from airflow_sparktune.dashboard.app import create_app
+from airflow_sparktune.dashboard.storage_roots import StorageRoots
+from airflow_sparktune.study.address import study_address
+from airflow_sparktune.study.note import LONGEST, read_note, write_note
+from airflow_sparktune.study.storage import LocalStorage, open_storage
+from airflow_sparktune.study.storage.base import MOST_BYTES
+from tests.dashboard.helpers.pages import RUN, TASK, as_it_is, client_of, everybody, nobody, somebody
 from tests.dashboard.helpers.synthetic import Writer
 
 SAME = {"Origin": "http://testserver", "Content-Type": "application/json"}
@@ -104,3 +110,27 @@ def test_a_study_that_is_not_there_has_no_note(client: TestClient, writer: Write
     answer = client.get(f"{RUN}/note", params={"generation": 7})
 
     assert answer.status_code == 404
+
+
+def test_a_note_that_cannot_be_read_hides_no_study(client: TestClient, address: str, writer: Writer) -> None:
+    put(client, "one")
+    os.truncate(f"{address}/notes/00000001.json", MOST_BYTES + 1)
+
+    (row,) = client.get(f"{TASK}/history").json()["runs"]
+    *rows, end = map(json.loads, client.get("/studies").text.splitlines())
+
+    assert row["note"] == "This note cannot be read; the API server's log has the details."
+    assert [each["last"]["note"] for each in rows if "last" in each] == [row["note"]]
+    assert end["left_out"] == 0
+
+
+def test_a_root_may_end_with_a_slash(tmp_path: Path) -> None:
+    root = f"memory:/{tmp_path}/"
+    address = study_address(root, dag_id="churn", task_id="tune", run_id="r1")
+    Writer(address).open()
+    write_note(open_storage(address), "one", replaces=0, by="ada", wall=lambda: 1.0)
+    client = TestClient(create_app(StorageRoots((root,)), guard=everybody, editor=somebody, mask=as_it_is))
+
+    (row,) = client.get(f"{TASK}/history").json()["runs"]
+
+    assert row["note"] == "one"

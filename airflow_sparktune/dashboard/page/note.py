@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 from airflow_sparktune.dashboard.page.masking import Mask
 from airflow_sparktune.dashboard.page.schemas import NoteReply
+from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.listing.folder import TaskFolder
 from airflow_sparktune.study.listing.listed import Listed
 from airflow_sparktune.study.note import read_note
-from airflow_sparktune.study.storage import Storage, open_storage
+from airflow_sparktune.study.storage import Storage
+
+log = logging.getLogger(__name__)
 
 
 def note_reply(storage: Storage, mask: Mask) -> NoteReply:
@@ -22,7 +26,11 @@ def note_reply(storage: Storage, mask: Mask) -> NoteReply:
 
 def note_text(folders: Iterable[TaskFolder], listed: Listed, mask: Mask) -> str | None:
     """Return the note of a study of these folders; None if there is none. Only a study with notes is read."""
-    if not listed.noted:
+    folder = next((each for each in folders if listed in each.studies), None)
+    if folder is None or not listed.noted:
         return None
-    replies = (note_reply(open_storage(f"{folder.address}/{listed.path}"), mask) for folder in folders)
-    return next((reply.text for reply in replies if reply.number), None) or None
+    try:
+        return note_reply(folder.storage_of(listed), mask).text or None
+    except StorageError:  # a person's file may have other access rights than the study
+        log.exception("The note of %s/%s cannot be read", folder.address, listed.path)
+        return "This note cannot be read; the API server's log has the details."

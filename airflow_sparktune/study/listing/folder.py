@@ -62,6 +62,10 @@ class TaskFolder:
                 records[name].append(file)
         return cls(address, storage, listed(paths), packed=NAME in paths, records=records)
 
+    def storage_of(self, study: Listed) -> Storage:
+        """Return the storage of a study; no link in the task's folder leads it elsewhere."""
+        return Below(self.storage, study.path) if study.path else self.storage
+
     def champions(self, segment: str | None, known: MutableMapping[str, Entry]) -> Champions | None:
         """Return the record of champions of a segment as it was listed; None if there is none."""
         name = record_folder(segment)
@@ -84,7 +88,7 @@ class TaskFolder:
 
         A row without files that may appear later is not kept, because they would not change the mark.
         """
-        storage = Below(self.storage, study.path) if study.path else self.storage
+        storage = self.storage_of(study)
         follower = StudyFollower(storage)
         try:
             if study.closed_folder:
