@@ -26,7 +26,7 @@ _PARAMS = "best params"
 _NEEDED: Mapping[str, shape.Fits] = {
     "best_loss": shape.number, "best_point": shape.numbers, "decision": shape.text, "ended": shape.text,
     "maximize": shape.text, "max_evals": shape.whole, "reserved_slot_hours": shape.number,
-    "segment": shape.text, "trials": shape.whole,
+    "segment": shape.text,
 }  # fmt: skip
 
 
@@ -34,6 +34,7 @@ def _is_summary(value: Any) -> bool:
     return (
         shape.group(value)
         and "best_params" in value
+        and shape.whole(value.get("trials"))
         and all(
             name in value and (value[name] is None or fits(value[name])) for name, fits in _NEEDED.items()
         )

@@ -94,6 +94,7 @@ LIES = {
     "no row": edited(lambda data: data["rows"].pop("r2/g0")),
     "a row that is none": edited(lambda data: data["rows"].update({"r2/g0": 7})),
     "a number that is none": edited(lambda data: data["rows"]["r2/g0"]["summary"].update(best_loss="x")),
+    "a count that is null": edited(lambda data: data["rows"]["r2/g0"]["summary"].update(trials=None)),
     "a summary without a part": edited(lambda data: data["rows"]["r2/g0"]["summary"].pop("decision")),
     "an unknown setup": edited(lambda data: data["rows"]["r2/g0"].update(setup="no")),
 }
