@@ -49,6 +49,8 @@ class StudyList:
         missing: list[tuple[TaskFolder, Listed]] = []
         seen: set[tuple[str, int]] = set()
         for each in folders:
+            if not each.studies:  # memory is for tasks that exist
+                continue
             studies = [study for study in each.studies if study.instance not in seen]
             seen.update(study.instance for study in studies)
             folder = replace(each, known=self._rows_of(each.address, studies))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,17 @@ import pytest
 from fastapi.testclient import TestClient
 
 from airflow_sparktune.dashboard.browse import routes
+from airflow_sparktune.dashboard.browse.attention import Patience
+from airflow_sparktune.dashboard.browse.routes import Browser
+from airflow_sparktune.dashboard.browse.tasks import MOST_RECENT
+from airflow_sparktune.dashboard.storage_roots import StorageRoots
+from airflow_sparktune.dashboard.study_list import StudyList
 from airflow_sparktune.orchestrator.after import pack_rows
 from airflow_sparktune.study.airflow_task import AirflowTask, write_task
+from airflow_sparktune.study.listing.folder import TaskFolder
 from airflow_sparktune.study.record.champions import Action, Champions
 from airflow_sparktune.study.storage import LocalStorage
-from tests.dashboard.helpers.pages import Granted, client_of
+from tests.dashboard.helpers.pages import Granted, as_it_is, client_of
 from tests.dashboard.helpers.serving import served
 from tests.dashboard.helpers.synthetic import Writer
 
@@ -268,3 +276,78 @@ def test_the_pages_and_their_files_are_served(client: TestClient) -> None:
     assert "compare.js" in client.get("/compare/").text
     assert client.get("/static/studies.js").status_code == 200
     assert client.get("/static/studies.html").status_code == 404
+
+
+def test_the_champion_is_shown_as_in_the_history(client: TestClient, tmp_path: Path) -> None:
+    tuning(tmp_path, "churn")
+    params = {"lr": 0.0123456, "model": {"kind": "forest", "depth": 7}}
+    add(tmp_path, Action.FIRST, days_ago=1, params=params, study="s3://other/churn/train/r1/g0")
+
+    champion = rows_of(client)[0]["champion"]
+    (segment,) = client.get("/dags/churn/tasks/tune/history").json()["champions"]
+
+    assert champion["params"] == "lr=0.01235 model.kind=forest model.depth=7"
+    assert champion["params"] == segment["entries"][0]["params"]
+    assert champion["study"] is None
+
+
+def test_the_cost_of_the_week_has_all_studies_of_the_week(client: TestClient, tmp_path: Path) -> None:
+    for number in range(MOST_RECENT + 5):
+        tuning(tmp_path, "churn", f"r{number:02}", trials=1, ago_s=3600 * (number + 1))
+    tuning(tmp_path, "churn", "old", trials=1, ago_s=8 * DAY_S)
+    pack_rows(str(tmp_path / "churn" / "tune"))
+
+    (row,) = rows_of(client)
+
+    assert (row["studies"], len(row["recent"])) == (MOST_RECENT + 6, MOST_RECENT)
+    assert row["week_slot_hours"] == pytest.approx((MOST_RECENT + 5) * row["last"]["slot_hours"])
+
+
+class Watched(StorageRoots):
+    """Storage roots that record the threads in which they look for trouble."""
+
+    def trouble(self) -> str | None:
+        THREADS.append(threading.current_thread().name)
+        return super().trouble()
+
+
+THREADS: list[str] = []
+
+
+def read_all(browser: Browser, *dags: str) -> None:
+    async def read() -> None:
+        async for _ in await browser.lines(Granted(dags), Patience()):
+            pass
+
+    asyncio.run(read())
+
+
+def test_the_storage_is_read_in_the_pages_own_threads(tmp_path: Path) -> None:
+    read_all(Browser(Watched((str(tmp_path),)), as_it_is, StudyList()), "churn")
+
+    assert [name.partition("-page-")[0] for name in THREADS] == ["sparktune"]
+
+
+def test_the_entries_in_memory_are_bounded(tmp_path: Path) -> None:
+    for dag_id in ("churn", "fraud"):
+        tuning(tmp_path, dag_id)
+        add(tmp_path, Action.FIRST, days_ago=1, dag_id=dag_id)
+    browser = Browser(StorageRoots((str(tmp_path),)), as_it_is, StudyList(), most_entries=1)
+
+    read_all(browser, "churn", "fraud")
+    assert len(browser.entries) == 2
+    read_all(browser, "churn")
+
+    assert len(browser.entries) == 1
+
+
+def test_a_task_that_does_not_exist_takes_no_memory(tmp_path: Path) -> None:
+    studies = StudyList()
+    tracemalloc.start()
+    try:
+        for number in range(1000):
+            folder = TaskFolder(f"{number:01000}", LocalStorage(tmp_path), [])
+            studies.of([folder], newest=1)
+        assert tracemalloc.get_traced_memory()[0] < 200_000
+    finally:
+        tracemalloc.stop()

@@ -90,17 +90,21 @@ class Browser:
     studies: StudyList
     workers: Workers = field(default_factory=partial(Workers, waiting=256))
     entries: dict[str, Entry] = field(default_factory=dict)
+    most_entries: int = 10_000
 
     async def lines(self, rights: Rights, patience: Patience) -> AsyncIterator[str]:
         """Return the lines of the answer; raises Busy and the storage's errors before the first one."""
-        dag_ids = await self.workers.run(lambda: self._dags(rights), deadline_s=_RIGHTS_S)
-        rows = TaskRows(self.mask, self.entries, patience, time.time())
+        dag_ids, rows = await self.workers.run(lambda: self._begin(rights, patience), deadline_s=_RIGHTS_S)
         return self._stream(dag_ids, rows)
 
-    def _dags(self, rights: Rights) -> list[str]:
+    def _begin(self, rights: Rights, patience: Patience) -> tuple[list[str], TaskRows]:
         """Return the DAGs with studies that the user may read, from the rights and not from files."""
-        there = self.catalogue.dags(rights.dag_ids())
-        return sorted(rights.may_read(there))
+        if len(self.entries) > self.most_entries:
+            self.entries.clear()
+        dag_ids = sorted(rights.may_read(self.catalogue.dags(rights.dag_ids())))
+        trouble = self.catalogue.trouble()
+        problems = [] if trouble is None else [trouble]
+        return dag_ids, TaskRows(self.mask, self.entries, patience, time.time(), problems)
 
     async def _stream(self, dag_ids: Iterable[str], rows: TaskRows) -> AsyncIterator[str]:
         """Yield the rows that are known, then those that must be read, then the end."""
@@ -120,8 +124,6 @@ class Browser:
             rows.problems.append(
                 f"{left_out} DAGs or tasks cannot be read now; the API server's log has the details."
             )
-        if trouble := self.catalogue.trouble():
-            rows.problems.append(trouble)
         yield _line(End(left_out=left_out, problems=rows.problems))
 
     def _known(self, dag_id: str, rows: TaskRows, unread: list[_Task]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -32,7 +32,6 @@ class RecentRow(Reply):
     best: float | None
     phase: PagePhase
     decision: str | None
-    slot_hours: float | None = None
 
 
 class LastStudy(Reply):
@@ -62,12 +61,13 @@ class LastStudy(Reply):
 class ChampionCell(Reply):
     """The configuration in production: `entry` of the record put it there at `since`.
 
-    `by` is the run or the user that wrote the entry, `study` the run whose study found the params.
+    `by` is the run or the user that wrote the entry. `study` is the run whose study found the params; None if
+    it was no study of this task.
     """
 
     entry: int
     kind: str
-    params: Any
+    params: str
     loss: float | None
     maximize: str | None
     since: float
@@ -86,7 +86,7 @@ class TaskRow(Reply):
     """A task that tunes: one row for each map index and each segment that has studies.
 
     `segment` is None for studies without one. `recent` has the newest studies, oldest first; `studies` is the
-    number of all that were found.
+    number of all that were found, and `week_slot_hours` is the cost of those that began in the last 7 days.
     """
 
     dag_id: str
@@ -97,6 +97,7 @@ class TaskRow(Reply):
     champion: ChampionCell | None = None
     recent: list[RecentRow] = []
     studies: int
+    week_slot_hours: float = 0.0
     attention: list[AttentionCell] = []
 
 

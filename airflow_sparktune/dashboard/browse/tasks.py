@@ -31,6 +31,7 @@ from airflow_sparktune.study.record.entries import Entry
 log = logging.getLogger(__name__)
 
 MOST_RECENT = 20
+_WEEK_S = 7 * 86_400.0
 
 Study = tuple[Listed, StudyRow | None]
 
@@ -66,6 +67,7 @@ class TaskRows:
                 champion=None if champion is None else self._champion(champion, task, found),
                 recent=[self._recent(*study) for study in reversed(studies[:MOST_RECENT])],
                 studies=len(studies),
+                week_slot_hours=sum(self._week_slot_hours(row) for _, row in studies),
                 attention=attention(last, entries, patience=self.patience, now=self.now),
             )
 
@@ -128,14 +130,18 @@ class TaskRows:
             best=row.summary["best_loss"],
             phase=row.pulse.phase(now=self.now),
             decision=row.summary["decision"],
-            slot_hours=row.summary["reserved_slot_hours"],
         )
+
+    def _week_slot_hours(self, row: StudyRow | None) -> float:
+        if row is None or row.started is None or row.started < self.now - _WEEK_S:
+            return 0.0
+        return float(row.summary["reserved_slot_hours"] or 0.0)
 
     def _champion(self, entry: Entry, task: TaskKey, found: Found) -> ChampionCell:
         return ChampionCell(
             entry=entry.number,
             kind=entry.action.value,
-            params=self.mask(entry.params),
+            params=params(self.mask(entry.params)),
             loss=entry.loss,
             maximize=entry.maximize,
             since=entry.at,
@@ -163,9 +169,13 @@ def _task_id(study: Study, task: TaskKey) -> str | None:
 
 
 def _run_of(entry: Entry, task: TaskKey, found: Found) -> str | None:
-    """Return the id of the run whose study found the params of an entry, or the name of the run's folder."""
-    if entry.study is None:
+    """Return the id of the run whose study found the params of an entry, or the name of the run's folder.
+
+    None if it was no study of this task.
+    """
+    _, below, path = (entry.study or "").rpartition(f"/{part(task.dag_id)}/{task.task_id}/")
+    if not below:
         return None
-    folder = entry.study.rpartition(f"/{part(task.dag_id)}/{task.task_id}/")[2].partition("/")[0]
+    folder = path.partition("/")[0]
     ids = (row.run_id(listed) for listed, row in found.rows if row is not None and listed.run == folder)
     return next(ids, folder)

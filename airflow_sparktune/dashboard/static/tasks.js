@@ -1,7 +1,7 @@
 // The columns of the browser of studies: a row for each task that tunes, and for each of its segments.
 import { column } from "./columns.js";
 import { el } from "./dom.js";
-import { metricOf, moment, number, pairsText, title } from "./format.js";
+import { metricOf, moment, number, title } from "./format.js";
 import { comparisonOf, subject } from "./selection.js";
 import { trend } from "./trend.js";
 
@@ -49,7 +49,7 @@ export function columnsOf(rows) {
     { key: "best", title: "Best", kind: "number", value: best, cell: bestCell },
     { key: "trend", title: "Trend", kind: "number", unit: "% worse than the study before", value: change, cell: curve },
     { key: "decision", title: "Decision", choices: DECISIONS, value: ({ last }) => last.decision?.kind ?? null, cell: decision },
-    { key: "champion", title: "Champion", wide: true, value: ({ champion }) => (champion ? pairsText(champion.params) : null) },
+    { key: "champion", title: "Champion", wide: true, value: ({ champion }) => champion?.params ?? null },
     { key: "since", title: "Since", kind: "date", value: ({ champion }) => champion?.since ?? null, cell: ({ champion }) => (champion ? el("span", { title: moment(champion.since) }, day(champion.since)) : "") },
     { key: "cost", title: "Slot-hours", kind: "number", value: ({ last }) => last.slot_hours },
     { key: "reason", title: "Reason", wide: true, off: true, value: (row) => row.attention.map(({ text }) => text).join("; ") || null },

@@ -7,13 +7,12 @@ const WEEK_S = 7 * 86_400;
 // Each figure is a button that filters the table, or takes its filters away again. `table` is the table of the tasks.
 export function showWeek(rows, table, now = Date.now() / 1000) {
   const since = now - WEEK_S;
-  const recent = rows.flatMap((row) => row.recent.filter(({ started }) => started >= since));
   const count = (kept) => rows.filter(kept).length;
   const waiting = count((row) => row.attention.length);
   const figures = [
     [`${count((row) => row.last.started >= since)} of ${rows.length}`, "tuned in the last 7 days", { when: "< 7d" }],
     [count((row) => row.champion?.since >= since), "changed production in the last 7 days", { since: "< 7d" }],
-    [number(recent.reduce((sum, each) => sum + (each.slot_hours ?? 0), 0)), "slot-hours in the last 7 days", null],
+    [number(rows.reduce((sum, row) => sum + row.week_slot_hours, 0)), "slot-hours in the last 7 days", null],
     [waiting, waiting === 1 ? "needs a person" : "need a person", { attention: "*" }],
   ];
   byId("week").replaceChildren(...figures.map((figure) => card(figure, table)));

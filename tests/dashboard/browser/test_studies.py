@@ -73,7 +73,7 @@ def test_each_task_shows_its_last_study_and_its_champion(page: Page, tasks: Loca
         "aria-label", re.compile("^best loss of the last 2 studies")
     )
     expect(ranking).to_contain_text("Replaced")
-    expect(ranking).to_contain_text("x = 0.")
+    expect(ranking).to_contain_text("x=0.")
     expect(tasks.filter(has_text="fraud")).to_contain_text("failed")
     expect(tasks.filter(has_text="pricing")).to_contain_text("starting")
     expect(page.locator("#week")).to_contain_text("4 of 5tuned in the last 7 days")

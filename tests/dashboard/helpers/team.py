@@ -43,6 +43,7 @@ def _task(name: str, index: int, now: float) -> TaskRow:
     last = recent[-1]
     since = last.started if kind == "replaced" else now - luck.choice((9, 16, 23, 62)) * DAY_S
     assert since is not None
+    cost = round(luck.uniform(0.5, 6), 2)
     return TaskRow(
         dag_id=name,
         task_id="tune",
@@ -56,12 +57,12 @@ def _task(name: str, index: int, now: float) -> TaskRow:
             best=last.best,
             decision=DecisionCell(kind=kind, text=WORDS[kind]) if kind else None,
             started=last.started,
-            slot_hours=last.slot_hours,
+            slot_hours=cost,
         ),
         champion=ChampionCell(
             entry=3,
             kind="replaced",
-            params={"learning_rate": round(luck.uniform(0.001, 0.3), 4), "depth": luck.randint(3, 9)},
+            params=f"learning_rate={luck.uniform(0.001, 0.3):.4f} depth={luck.randint(3, 9)}",
             loss=0.2,
             maximize=None,
             since=since,
@@ -70,6 +71,7 @@ def _task(name: str, index: int, now: float) -> TaskRow:
         ),
         recent=recent,
         studies=len(recent),
+        week_slot_hours=cost,
         attention=_attention(phase, kind, (now - since) / DAY_S),
     )
 
@@ -81,7 +83,6 @@ def _recent(luck: random.Random, ended: float, phase: PagePhase, kind: str | Non
         started = ended - 7 * DAY_S * week
         decision = kind if week == 0 else luck.choice(("kept", "kept", "kept", "replaced"))
         result = None if week == 0 and phase == "failed" else round(best, 4)
-        cost = round(luck.uniform(0.5, 6), 2)
         rows.append(
             RecentRow(
                 run_id=f"scheduled__week_{week}",
@@ -89,7 +90,6 @@ def _recent(luck: random.Random, ended: float, phase: PagePhase, kind: str | Non
                 best=result,
                 phase=phase if week == 0 else "done",  # type: ignore[arg-type]
                 decision=decision,
-                slot_hours=cost,
             )
         )
     return rows
