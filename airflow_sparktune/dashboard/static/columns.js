@@ -1,6 +1,6 @@
 // The columns of a table: what a row shows, how rows are compared, and which ones a filter keeps.
 import { el } from "./dom.js";
-import { moment, number } from "./format.js";
+import { minute, number } from "./format.js";
 
 const DAY_S = 86_400;
 const SPANS = { h: 3600, d: DAY_S, w: 7 * DAY_S };
@@ -11,7 +11,7 @@ const collator = new Intl.Collator(undefined, { numeric: true });
 // file, `cell(row)` as content of the cell, `choices` for the filter (the text is one of them, or several with a comma), `unit` for the CSV file, `off` for a column that
 // only some people need, `wide` for long texts. One without a `value` has controls only.
 export function column({ kind = "text", ...given }) {
-  const shown = { text: (value) => value ?? "", number: (value) => (value === null ? "" : number(value)), date: (value) => (value === null ? "" : moment(value)) };
+  const shown = { text: (value) => value ?? "", number: (value) => (value === null ? "" : number(value)), date: (value) => (value === null ? "" : minute(value)) };
   const text = given.text ?? (given.value ? (row) => String(shown[kind](given.value(row) ?? null)) : () => "");
   return { kind, text, cell: text, ...given };
 }

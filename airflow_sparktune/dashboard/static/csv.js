@@ -1,5 +1,6 @@
 // CSV files of tables (RFC 4180), with the numbers that the page has and the texts that it shows.
 import { el } from "./dom.js";
+import { download, fileName } from "./download.js";
 
 // Returns the rows as CSV, with a line for the columns' titles.
 export function csvOf(columns, rows) {
@@ -8,16 +9,14 @@ export function csvOf(columns, rows) {
   return [names, ...lines].map((line) => `${line.join(",")}\r\n`).join("");
 }
 
-export function download(name, text, type = "text/csv;charset=utf-8") {
-  const address = URL.createObjectURL(new Blob([text], { type }));
-  el("a", { href: address, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(address), 60_000);
-}
-
-// Returns the words as a file name.
-export function fileName(words, ending) {
-  const safe = words.filter(Boolean).map((word) => String(word).replace(/[^\p{L}\p{N}._-]+/gu, "-"));
-  return `${safe.join("_").slice(0, 150)}.${ending}`;
+// A button that downloads a table; `noun` is what its rows are. `table()` returns { words, columns, rows }: the words of
+// the file's name, and what the file has.
+export function csvButton(noun, table) {
+  const save = () => {
+    const { words, columns, rows } = table();
+    download(fileName(words, "csv"), csvOf(columns, rows), "text/csv;charset=utf-8");
+  };
+  return el("button", { type: "button", "aria-label": `Download the ${noun} as CSV`, onclick: save }, "CSV");
 }
 
 function valueOf(column, row) {

@@ -44,6 +44,10 @@ export function moment(at) {
   return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":")}`;
 }
 
+export function minute(at) {
+  return moment(at).slice(0, 16);
+}
+
 // The value of a dimension's raw number: the name of a choice's option, or the number.
 export function valueOf(dimension, raw) {
   if (raw === null || raw === undefined) return "";

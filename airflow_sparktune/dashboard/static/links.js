@@ -19,6 +19,7 @@ export function recalledAll(prefix) {
 
 // Put a value into the page's address; null and "" remove it.
 export function recall(name, value) {
+  if ((value ?? "") === (view.get(name) ?? "")) return; // browsers limit how often an address may change
   if (value === null || value === "") view.delete(name);
   else view.set(name, value);
   try {
@@ -27,6 +28,9 @@ export function recall(name, value) {
     // A report in another page's frame has no address of its own.
   }
 }
+
+// Another view of the same page, such as a link that is opened in its tab.
+window.addEventListener("hashchange", () => location.reload());
 
 function hash() {
   return view.size ? `#${view}` : "";

@@ -1,5 +1,6 @@
 // A chart as a picture for a slide: its title, its legend and its axes on a light background, without style sheet.
 import { el } from "./dom.js";
+import { download, fileName } from "./download.js";
 import { label, svg } from "./svg.js";
 import { inLightTheme } from "./theme.js";
 
@@ -18,7 +19,7 @@ export function saveButtons(picture) {
 }
 
 function saveSvg(picture) {
-  save(new Blob([textOf(picture)], { type: "image/svg+xml" }), `${fileName(picture)}.svg`);
+  download(nameOf(picture, "svg"), textOf(picture), "image/svg+xml");
 }
 
 async function savePng(picture) {
@@ -27,17 +28,11 @@ async function savePng(picture) {
   await image.decode();
   const canvas = el("canvas", { width: image.width * SCALE, height: image.height * SCALE });
   canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-  canvas.toBlob((blob) => save(blob, `${fileName(picture)}.png`), "image/png");
+  canvas.toBlob((blob) => download(nameOf(picture, "png"), blob, "image/png"), "image/png");
 }
 
-function save(blob, name) {
-  const link = el("a", { href: URL.createObjectURL(blob), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-}
-
-function fileName({ name }) {
-  return name.toLowerCase().replaceAll(/[^\p{L}\p{N}]+/gu, "-").replaceAll(/^-|-$/g, "") || "chart";
+function nameOf({ name }, ending) {
+  return fileName([name.toLowerCase()], ending);
 }
 
 function textOf(picture) {

@@ -3,7 +3,6 @@ import { byId, el } from "./dom.js";
 import { copyLink } from "./links.js";
 import { LiveSource, Lost, pause, untilVisible } from "./source.js";
 import { Table } from "./table.js";
-import { viewInAddress } from "./table_view.js";
 import { byUrgency, columnsOf, compareAddress, historyAddress, keyOf, studyAddress } from "./tasks.js";
 import { followTheme } from "./theme.js";
 import { showWeek } from "./week.js";
@@ -20,7 +19,6 @@ const table = new Table(byId("tasks-section"), {
   name: "tasks",
   noun: "task",
   keyOf,
-  memory: viewInAddress("tasks", PATIENCE),
   file: () => ["studies", new Date().toISOString().slice(0, 10)],
   open: (row) => (location.href = studyAddress(row)),
   compareAddress,

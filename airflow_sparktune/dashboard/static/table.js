@@ -1,23 +1,24 @@
 // A table with search, sorting, a filter for each column, columns to choose, rows to select, and CSV.
 import { ColumnMenu } from "./column_menu.js";
 import { cellOf, compare, filterOf } from "./columns.js";
-import { csvOf, download, fileName } from "./csv.js";
-import { byId, el, reconcile } from "./dom.js";
+import { csvButton } from "./csv.js";
+import { el, reconcile } from "./dom.js";
 import { MOST_COMPARED } from "./selection.js";
-import { keptColumns } from "./table_view.js";
+import { keptView } from "./table_view.js";
 
 const PAGE = 100;
 const FEWEST_COMPARED = 2;
 
 export class Table {
-  // The table fills `section`, which has a heading in a `.bar`. `noun` is what a row is, `keyOf(row)` its unique name.
+  // The table fills `section`, which has a heading in a `.bar`. `noun` is what a row is, `name` the plural of it, and
+  // `keyOf(row)` the row's unique name.
   // Optional: `open(row)` for a click on a row; `classes(row)` of a row; `file()`, the words of the CSV file's
-  // name; `filters`: search and filters; `kept(row)`, a filter of the page's own; `memory`, which keeps the view;
-  // `sort` at first; `compareAddress(rows)`, the page that compares selected rows; `changed(view)`.
-  constructor(section, { name, noun, keyOf, filters = true, sort = "", memory = keptColumns(name), ...options }) {
-    Object.assign(this, { name, noun, keyOf, filters, memory, file: () => [name], ...options });
-    this.view = { ...memory.read() };
-    this.view.sort ||= sort;
+  // name; `filters`: search and filters; `kept(row)`, a filter of the page's own; `sort` at first;
+  // `compareAddress(rows)`, the page that compares selected rows; `changed(view)`.
+  constructor(section, { name, noun, keyOf, filters = true, sort = "", ...options }) {
+    Object.assign(this, { name, noun, keyOf, filters, sort, file: () => [name], ...options });
+    this.memory = keptView(name);
+    this.view = this.memory.read();
     this.rows = [];
     this.columns = [];
     this.limit = PAGE;
@@ -28,18 +29,17 @@ export class Table {
   }
 
   build(section) {
-    const title = section.querySelector("h2");
+    const title = section.querySelector("h2, h3");
     title.id ||= `${this.name}-title`;
-    this.searchBox = el("input", { type: "search", placeholder: "search", "aria-label": `Search ${this.noun}s` });
+    this.searchBox = el("input", { type: "search", placeholder: "search", "aria-label": `Search ${this.name}` });
     this.searchBox.value = this.view.search;
     this.searchBox.addEventListener("input", () => this.restart({ search: this.searchBox.value }));
     this.menu = new ColumnMenu((key, chosen) => this.choose(key, chosen));
-    const csv = el("button", { type: "button", onclick: () => this.download() }, "CSV");
-    csv.setAttribute("aria-label", `Download the ${this.noun}s as CSV`);
+    const csv = csvButton(this.name, () => ({ words: this.file(), columns: this.shownColumns.filter((each) => each.value), rows: this.found() }));
     this.compareLink = el("a", { class: "button", hidden: true }, "Compare");
     this.controls = el("div", { class: "controls" }, this.filters && this.searchBox, this.compareLink, this.menu.node, csv);
     title.parentElement.append(this.controls);
-    this.table = el("table", { id: this.name }, el("thead"), el("tbody"));
+    this.table = el("table", { id: this.name, class: this.open && "opens" }, el("thead"), el("tbody"));
     this.more = el("button", { type: "button", onclick: () => this.grow() }, "Show more");
     this.words = el("p", { id: `${this.name}-text`, class: "quiet", role: "status" });
     const region = { class: "scroll tall", tabindex: "0", role: "region", "aria-labelledby": title.id };
@@ -74,6 +74,10 @@ export class Table {
   grow() {
     this.limit += PAGE * 5;
     this.refresh();
+  }
+
+  get order() {
+    return this.view.sort || this.sort;
   }
 
   get shownColumns() {
@@ -113,7 +117,7 @@ export class Table {
     for (const cell of this.table.querySelectorAll("th[data-column]")) this.markSorted(cell);
     this.more.hidden = found.length <= shown.length;
     const listed = this.more.hidden ? "" : `, the first ${shown.length} are listed`;
-    const words = `${found.length} of ${this.rows.length} ${this.noun}s${listed}${this.note}`;
+    const words = `${found.length} of ${this.rows.length} ${this.name}${listed}${this.note}`;
     if (this.words.textContent !== words) this.words.textContent = words;
     this.showSelected();
   }
@@ -125,8 +129,8 @@ export class Table {
     if (this.kept) tests.push(this.kept);
     if (wanted) tests.push((row) => this.textOf(row).includes(wanted));
     const found = this.rows.filter((row) => tests.every((test) => test(row)));
-    const down = this.view.sort.startsWith("-");
-    const sorted = this.columns.find(({ key }) => key === this.view.sort.slice(down ? 1 : 0));
+    const down = this.order.startsWith("-");
+    const sorted = this.columns.find(({ key }) => key === this.order.slice(down ? 1 : 0));
     return sorted ? found.sort((one, other) => compare(sorted, down, one, other)) : found;
   }
 
@@ -150,13 +154,13 @@ export class Table {
   headCell({ key, title, value }) {
     if (!value) return el("td", {});
     const button = el("button", { type: "button", class: "plain", "data-focus": `sort ${key}` }, title, el("span", { "aria-hidden": "true" }));
-    button.addEventListener("click", () => this.restart({ sort: this.view.sort === key ? `-${key}` : key }));
+    button.addEventListener("click", () => this.restart({ sort: this.order === key ? `-${key}` : key }));
     return el("th", { scope: "col", "data-column": key }, button);
   }
 
   markSorted(cell) {
     const { column } = cell.dataset;
-    const order = { [column]: "ascending", [`-${column}`]: "descending" }[this.view.sort] ?? "none";
+    const order = { [column]: "ascending", [`-${column}`]: "descending" }[this.order] ?? "none";
     cell.setAttribute("aria-sort", order);
     cell.querySelector("span").textContent = { ascending: " ↑", descending: " ↓", none: "" }[order];
   }
@@ -209,9 +213,5 @@ export class Table {
     this.compareLink.textContent = possible ? `Compare ${count}` : `Compare (select ${FEWEST_COMPARED} to ${MOST_COMPARED})`;
     if (possible) this.compareLink.href = this.compareAddress([...this.selected.values()]);
     else this.compareLink.removeAttribute("href");
-  }
-
-  download() {
-    download(fileName(this.file(), "csv"), csvOf(this.shownColumns.filter((each) => each.value), this.found()));
   }
 }

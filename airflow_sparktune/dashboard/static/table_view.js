@@ -1,24 +1,23 @@
-// What a reader has chosen in a table: search, sort, filters, columns. It is kept in the browser or in the address.
+// What a reader has chosen in a table: search, sort, filters, columns. It is in the page's address, so that a link shows
+// the same. The browser keeps the columns for the next visit.
+import { recall, recalledAll } from "./links.js";
 
-// `filters` has a text for each column with a filter; `show` and `hide` have the columns that differ from the default.
-export function emptyView() {
-  return { search: "", sort: "", filters: {}, show: [], hide: [] };
-}
-
-// Keeps the columns of the table with this name in the browser.
-export function keptColumns(name) {
+// Keeps the view of the table with this name. It has `search`, `sort`, `filters` (a text for each column with a filter),
+// and in `show` and `hide` the columns that differ from the default. An address without columns has the kept ones.
+export function keptView(name) {
   const key = `sparktune columns ${name}`;
+  const prefix = `${name}.`;
   return {
     read() {
-      const { show, hide } = stored(key);
-      return { ...emptyView(), show: show ?? [], hide: hide ?? [] };
+      const { q, sort, show, hide, ...filters } = Object.fromEntries(recalledAll(prefix));
+      const columns = show === undefined && hide === undefined ? stored(key) : { show: listOf(show), hide: listOf(hide) };
+      return { search: q ?? "", sort: sort ?? "", filters, show: columns.show ?? [], hide: columns.hide ?? [] };
     },
-    write({ show, hide }) {
-      try {
-        localStorage.setItem(key, JSON.stringify({ show, hide }));
-      } catch {
-        // Storage is disabled; the choice holds until the page is closed.
-      }
+    write({ search, sort, filters, show, hide }) {
+      store(key, { show, hide });
+      const wanted = { ...filters, q: search, sort, show: show.join(","), hide: hide.join(",") };
+      for (const [each] of recalledAll(prefix)) if (!(each in wanted)) recall(prefix + each, null);
+      for (const [each, text] of Object.entries(wanted)) recall(prefix + each, text);
     },
   };
 }
@@ -31,26 +30,12 @@ function stored(key) {
   }
 }
 
-// Keeps all of the view in the page's query, so that a link shows the same. An address without columns has the kept ones.
-// `others` are parameters of the page's own, which stay in the query.
-export function viewInAddress(name, others = []) {
-  const columns = keptColumns(name);
-  const own = [...new URLSearchParams(location.search)].filter(([key]) => others.includes(key));
-  return {
-    read() {
-      const given = [...new URLSearchParams(location.search)].filter(([key]) => !others.includes(key));
-      const { q, sort, show, hide, ...filters } = Object.fromEntries(given);
-      const kept = show === undefined && hide === undefined ? columns.read() : { show: listOf(show), hide: listOf(hide) };
-      return { search: q ?? "", sort: sort ?? "", filters, show: kept.show, hide: kept.hide };
-    },
-    write(view) {
-      columns.write(view);
-      const parameters = new URLSearchParams({ q: view.search, sort: view.sort, ...view.filters, ...Object.fromEntries(own) });
-      for (const part of ["show", "hide"]) parameters.set(part, view[part].join(","));
-      for (const [key, text] of [...parameters]) if (!text) parameters.delete(key);
-      history.replaceState(null, "", `${location.pathname}${parameters.size ? `?${parameters}` : ""}${location.hash}`);
-    },
-  };
+function store(key, columns) {
+  try {
+    localStorage.setItem(key, JSON.stringify(columns));
+  } catch {
+    // Storage is disabled; the choice holds until the page is closed.
+  }
 }
 
 function listOf(text) {

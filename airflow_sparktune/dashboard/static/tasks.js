@@ -1,7 +1,7 @@
 // The columns of the browser of studies: a row for each task that tunes, and for each of its segments.
 import { column } from "./columns.js";
 import { el } from "./dom.js";
-import { metricOf, moment, number, title } from "./format.js";
+import { metricOf, minute, moment, number, title } from "./format.js";
 import { comparisonOf, subject } from "./selection.js";
 import { trend } from "./trend.js";
 
@@ -105,10 +105,6 @@ function decision({ last }) {
   if (!last.decision) return "";
   const { kind, text } = last.decision;
   return el("strong", { class: `decision ${kind}`, title: text }, title(kind));
-}
-
-function minute(at) {
-  return moment(at).slice(0, 16);
 }
 
 function day(at) {

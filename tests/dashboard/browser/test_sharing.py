@@ -65,9 +65,13 @@ def test_a_copied_link_restores_the_view(page: Page, site: str, study: Writer) -
     page.locator("#log-loss").click()
     log = page.locator("#log-loss").is_checked()
     page.get_by_label("Parameter on the x axis").select_option("depth")
+    page.get_by_label("Search trials").fill("ok")
+    page.get_by_label("Filter depth").fill("> 3")
+    page.get_by_role("button", name="Loss", exact=True).click()
     page.locator("#trials tbody tr").nth(3).click()
     trial = page.locator("#panel h2").inner_text()
     shown = page.locator("#trials-text").inner_text()
+    order = page.locator("#trials tbody").inner_text()
 
     link = copied(page, "#panel")
 
@@ -78,10 +82,14 @@ def test_a_copied_link_restores_the_view(page: Page, site: str, study: Writer) -
     expect(page.locator("#panel")).to_contain_text("Params")
     expect(page.locator("#chips")).to_contain_text("lr: up to 0.1")
     expect(page.locator("#trials-text")).to_have_text(shown)
+    expect(page.get_by_label("Filter depth")).to_have_value("> 3")
+    assert page.locator("#trials tbody").inner_text() == order
     expect(page.get_by_label("Parameter on the x axis")).to_have_value("depth")
     assert page.locator("#log-loss").is_checked() is log
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Remove the filter lr").click()
+    page.get_by_label("Search trials").fill("")
+    page.get_by_label("Filter depth").fill("")
     page.reload()
     expect(page.locator("#trials-text")).to_have_text("40 of 40 trials")
     expect(page.locator("#panel")).to_be_hidden()

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from airflow_sparktune.study.address import study_address
-from tests.dashboard.browser.test_table import saved
+from tests.dashboard.helpers.browsers import saved_csv
 from tests.dashboard.helpers.pages import Granted, client_of
 from tests.dashboard.helpers.serving import served
 from tests.dashboard.helpers.synthetic import Writer
@@ -97,7 +97,8 @@ def test_a_link_shows_the_same_view(page: Page, tasks: Locator) -> None:
     page.get_by_role("checkbox", name="Trials").check()
     page.get_by_label("Search tasks").fill("tune")
     view = {"q": "tune", "sort": "-dag", "state": "done", "when": "< 7d", "show": "trials", "hide": "trend"}
-    assert dict(parse_qsl(page.evaluate("location.search.slice(1)"))) == view
+    shown = {f"tasks.{key}": text for key, text in view.items()}
+    assert dict(parse_qsl(page.evaluate("location.hash.slice(1)"))) == shown
 
     page.evaluate("localStorage.clear()")
     page.reload()
@@ -108,6 +109,10 @@ def test_a_link_shows_the_same_view(page: Page, tasks: Locator) -> None:
     expect(page.locator("#tasks thead")).not_to_contain_text("Trend")
     expect(page.locator("th[data-column=dag]")).to_have_attribute("aria-sort", "descending")
     expect(page.get_by_label("Filter Last study")).to_have_value("< 7d")
+
+    page.evaluate("location.hash = 'tasks.state=failed'")  # another link, in the same tab
+
+    expect(page.locator("#tasks-text")).to_have_text("1 of 5 tasks")
 
 
 def test_a_figure_of_the_week_filters_the_table(page: Page, tasks: Locator) -> None:
@@ -121,7 +126,7 @@ def test_a_figure_of_the_week_filters_the_table(page: Page, tasks: Locator) -> N
 
 def test_the_csv_names_what_it_is(page: Page, tasks: Locator) -> None:
     page.get_by_role("button", name="DAG", exact=True).click()
-    name, rows = saved(page, "Download the tasks as CSV")
+    name, rows = saved_csv(page, "Download the tasks as CSV")
     assert re.fullmatch(r"studies_\d{4}-\d\d-\d\d\.csv", name)
     assert [row["DAG"] for row in rows] == ["churn", "forecast", "fraud", "pricing", "ranking"]
     assert [row["State"] for row in rows] == ["done", "done", "failed", "starting", "done"]

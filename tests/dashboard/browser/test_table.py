@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.dashboard.helpers.browsers import saved_csv
 from tests.dashboard.helpers.pages import RUN, client_of
 from tests.dashboard.helpers.serving import served
 from tests.dashboard.helpers.synthetic import Writer
@@ -30,14 +30,6 @@ def trials(page: Page, tmp_path: Path, address: str) -> Iterator[Locator]:
         yield rows
 
 
-def saved(page: Page, button: str) -> tuple[str, list[dict[str, str]]]:
-    """Return the name and the rows of the CSV file that a button downloads."""
-    with page.expect_download() as download:
-        page.get_by_role("button", name=button).click()
-    with Path(download.value.path()).open(newline="") as file:
-        return download.value.suggested_filename, list(csv.DictReader(file))
-
-
 def test_each_column_has_a_filter(page: Page, trials: Locator) -> None:
     page.get_by_label("Filter booster").fill("DART")
     of_the_booster = trials.count()
@@ -51,7 +43,7 @@ def test_each_column_has_a_filter(page: Page, trials: Locator) -> None:
 
 def test_chosen_columns_are_kept(page: Page, trials: Locator) -> None:
     head = page.locator("#trials thead")
-    page.locator("summary", has_text="Columns").click()
+    page.locator("#trials-section summary").click()
     page.get_by_role("checkbox", name="Run time").uncheck()
     expect(head).not_to_contain_text("Run time")
     page.keyboard.press("Escape")
@@ -68,7 +60,7 @@ def test_the_csv_has_what_the_table_shows(page: Page, trials: Locator) -> None:
     page.get_by_label("Filter State").select_option("failed")
     page.get_by_role("button", name="Trial", exact=True).click()
 
-    name, rows = saved(page, "Download the trials as CSV")
+    name, rows = saved_csv(page, "Download the trials as CSV")
 
     assert name == "trials_churn.tune-r1.csv"
     assert [row["Trial"] for row in rows] == ["4", "13", "22", "31"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -59,3 +61,11 @@ def first_mark(page: Page, chart: str) -> tuple[float, float]:
             if page.locator(f"{chart} .tip").is_visible():
                 return x, y
     pytest.fail(f"{chart} has no mark under the pointer")
+
+
+def saved_csv(page: Page, button: str) -> tuple[str, list[dict[str, str]]]:
+    """Return the name and the rows of the CSV file that a button downloads."""
+    with page.expect_download() as download:
+        page.get_by_role("button", name=button).click()
+    with Path(download.value.path()).open(newline="") as file:
+        return download.value.suggested_filename, list(csv.DictReader(file))
