@@ -1,28 +1,43 @@
 // The record of champions: the production configuration, its history, and rollbacks.
 import { draw } from "./chart.js";
-import { byId, el, fillTable } from "./dom.js";
+import { column } from "./columns.js";
+import { byId, el } from "./dom.js";
 import { metricOf, moment, number, short, title, withError } from "./format.js";
 import { askToRestore } from "./restore.js";
+import { Table } from "./table.js";
 import { colour } from "./theme.js";
 
-const head = (name) => ["Entry", "", "When", "What", title(name), "Better by", "Data of", "Run", "Why", "By", "Params"];
-const segmentHead = (name) => ["Segment", `Champion's ${name}`, "Since", "Last", "Params"];
-
 export class Champions {
-  // `changed` is called after a rollback, and reloads the history. `runOf(entry)` returns a link to the entry's run.
-  constructor(source, { changed, runOf }) {
+  // `changed` is called after a rollback, and reloads the history. `studyOf(entry)` returns the name and the address of
+  // the entry's study, or null.
+  constructor(source, { changed, studyOf, task }) {
     this.source = source;
     this.changed = changed;
-    this.runOf = runOf;
+    this.studyOf = studyOf;
     this.segments = [];
     this.chosen = null; // the segment whose record is shown
     this.mayRestore = false;
     this.asked = false;
+    this.entries = new Table(byId("entries-section"), {
+      name: "entries",
+      noun: "entry",
+      keyOf: (entry) => entry.number,
+      classes: (entry) => entry.in_production && "best",
+      file: () => ["champions", task, this.current.segment],
+    });
+    this.table = new Table(byId("segments-section"), {
+      name: "segments",
+      noun: "segment",
+      keyOf: segmentName,
+      open: (each) => this.choose(each.segment),
+      classes: (each) => each === this.current && "chosen",
+      file: () => ["segments", task],
+    });
   }
 
   show(segments) {
     this.segments = segments;
-    byId("champion-section").hidden = !segments.length;
+    for (const id of ["champion-section", "entries-section"]) byId(id).hidden = !segments.length;
     byId("segments-section").hidden = segments.length < 2;
     if (!segments.length) return;
     if (!this.asked) this.ask();
@@ -47,22 +62,9 @@ export class Champions {
   }
 
   showSegments() {
-    const rows = this.segments.map((each) => {
-      const champion = each.entries.find((entry) => entry.in_production);
-      const last = each.entries[0];
-      const button = el("button", { type: "button", class: "plain" }, each.segment ?? "all");
-      button.addEventListener("click", () => this.choose(each.segment));
-      return row([
-        button,
-        champion ? number(shown(champion, champion.loss)) : "–",
-        champion ? moment(champion.at) : "",
-        each.problem ?? (last ? `${last.action}, ${moment(last.at)}` : ""),
-        champion?.params ?? "",
-      ]);
-    });
-    fillTable(byId("segments"), segmentHead(this.name), rows);
+    this.table.show(this.segments, segmentColumns(this.name));
     const box = el("select", { "aria-label": "Segment" });
-    box.append(...this.segments.map((each) => el("option", { value: each.segment ?? "", selected: each === this.current }, each.segment ?? "all")));
+    box.append(...this.segments.map((each) => el("option", { value: each.segment ?? "", selected: each === this.current }, segmentName(each))));
     box.addEventListener("change", () => this.choose(box.value || null));
     byId("champion-controls").replaceChildren(...(this.segments.length > 1 ? [box] : []));
   }
@@ -76,34 +78,31 @@ export class Champions {
 
   showRecord() {
     const { entries, problem, left_out: leftOut } = this.current;
-    const champion = entries.find((entry) => entry.in_production);
-    byId("champion-text").replaceChildren(...(problem ? [el("span", { class: "strong" }, problem)] : headline(champion)));
-    fillTable(byId("entries"), head(this.name), entries.map((entry) => this.entryRow(entry)));
-    if (leftOut) byId("entries").tBodies[0].append(row([`and ${leftOut} older entries; \`sparktune champion --history\` lists them`]));
+    byId("champion-text").replaceChildren(...(problem ? [el("span", { class: "strong" }, problem)] : headline(championOf(this.current))));
+    this.entries.show(entries, this.entryColumns(), leftOut ? `, and ${leftOut} older ones; \`sparktune champion --history\` lists them` : "");
   }
 
-  entryRow(entry) {
-    const node = row([
-      `${entry.number}${entry.in_production ? ", in production" : ""}`,
-      this.mayRestore && !entry.in_production && entry.sets_champion ? this.restoreButton(entry) : "",
-      moment(entry.at),
-      el("span", { class: "state" }, entry.action),
-      number(shown(entry, entry.loss)),
-      entry.difference ? withError(entry.difference.mean, entry.difference.error) : "",
-      entry.data_at === null ? "" : moment(entry.data_at).slice(0, 16),
-      this.runOf(entry),
-      el("p", { class: "reason" }, entry.reason),
-      entry.by ?? "",
-      entry.params,
-    ]);
-    if (entry.in_production) node.className = "best";
-    return node;
+  entryColumns() {
+    return [
+      { key: "number", title: "Entry", kind: "number", value: (entry) => entry.number, cell: (entry) => `${entry.number}${entry.in_production ? ", in production" : ""}` },
+      this.mayRestore && { key: "restore", cell: (entry) => (!entry.in_production && entry.sets_champion ? this.restoreButton(entry) : "") },
+      { key: "when", title: "When", kind: "date", value: (entry) => entry.at },
+      { key: "what", title: "What", value: (entry) => entry.action, cell: (entry) => el("span", { class: "state" }, entry.action) },
+      { key: "loss", title: title(this.name), kind: "number", value: lossOf },
+      { key: "gain", title: "Better by", kind: "number", value: ({ difference }) => difference?.mean ?? null, text: ({ difference }) => (difference ? withError(difference.mean, difference.error) : "") },
+      { key: "error", title: "Standard error", kind: "number", off: true, value: ({ difference }) => difference?.error ?? null },
+      { key: "data", title: "Data of", kind: "date", value: (entry) => entry.data_at },
+      { key: "run", title: "Run", wide: true, value: (entry) => this.studyOf(entry)?.name ?? null, cell: (entry) => studyLink(this.studyOf(entry)) },
+      { key: "why", title: "Why", value: (entry) => entry.reason, cell: (entry) => el("p", { class: "reason" }, entry.reason) },
+      { key: "by", title: "By", value: (entry) => entry.by },
+      { key: "params", title: "Params", wide: true, value: (entry) => entry.params },
+    ].filter(Boolean).map(column);
   }
 
   restoreButton(entry) {
     const button = el("button", { type: "button", class: "small", "aria-label": `Restore entry ${entry.number}` }, "Restore");
     const { segment } = this.current;
-    const loss = `${this.name} ${number(shown(entry, entry.loss))}`;
+    const loss = `${this.name} ${number(lossOf(entry))}`;
     const restore = () => this.source.restore(entry.number, segment);
     const done = async (message) => {
       byId("champion-notice").replaceChildren(el("div", { class: "notice" }, el("p", {}, message)));
@@ -138,6 +137,33 @@ export class Champions {
   }
 }
 
+function segmentColumns(name) {
+  return [
+    { key: "segment", title: "Segment", value: segmentName, cell: (each) => el("button", { type: "button", class: "plain" }, segmentName(each)) },
+    { key: "loss", title: `Champion's ${name}`, kind: "number", value: (each) => lossOf(championOf(each)) },
+    { key: "since", title: "Since", kind: "date", value: (each) => championOf(each)?.at ?? null },
+    { key: "last", title: "Last entry", value: ({ problem, entries }) => problem ?? entries[0]?.action ?? null },
+    { key: "when", title: "When", kind: "date", value: ({ entries }) => entries[0]?.at ?? null },
+    { key: "params", title: "Params", wide: true, value: (each) => championOf(each)?.params ?? null },
+  ].map(column);
+}
+
+function segmentName({ segment }) {
+  return segment ?? "all";
+}
+
+function championOf({ entries }) {
+  return entries.find((entry) => entry.in_production) ?? null;
+}
+
+function lossOf(entry) {
+  return entry && shown(entry, entry.loss);
+}
+
+function studyLink(study) {
+  return study ? el("a", { href: study.href, title: study.name }, study.name) : "";
+}
+
 function shown(entry, loss) {
   return metricOf(entry.maximize).shown(loss);
 }
@@ -158,16 +184,7 @@ function means(places, what, name, dots, beside) {
 
 function headline(champion) {
   if (!champion) return [el("span", {}, "No champion yet.")];
-  const said = `${champion.params}, ${metricOf(champion.maximize).name} ${number(shown(champion, champion.loss))}; since ${moment(champion.at)}`;
+  const said = `${champion.params}, ${metricOf(champion.maximize).name} ${number(lossOf(champion))}; since ${moment(champion.at)}`;
   const by = champion.by ? `, by ${champion.by}` : "";
   return [el("span", { class: `phase ${champion.action}` }, champion.action), el("span", {}, `${said}${by}`)];
-}
-
-function row(cells) {
-  return el("tr", {}, ...cells.map(cellOf));
-}
-
-function cellOf(content) {
-  const long = typeof content === "string" && content.length > 24;
-  return el("td", { class: long ? "text" : null, title: long ? content : null }, content);
 }

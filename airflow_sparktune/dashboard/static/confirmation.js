@@ -1,6 +1,8 @@
 // The decision's evidence as a table: the incumbent, each candidate, and the params that change in production.
-import { byId, el, fillTable } from "./dom.js";
+import { column } from "./columns.js";
+import { byId, el } from "./dom.js";
 import { number, withError } from "./format.js";
+import { Table } from "./table.js";
 
 const STANDINGS = {
   won: "wins",
@@ -14,18 +16,27 @@ const STANDINGS = {
 // The standings if there was no incumbent to compare with.
 const ALONE = { ...STANDINGS, won: "first champion", passed: "not the best" };
 
-const head = (metric) => ["Configuration", `Mean ${metric.name}`, "Better by", "At least", "Repeats", "Standing"];
+// The table of the contenders of a study, whose title is `title()`. `open` is called with the trial that was clicked.
+export function contenderTable({ open, title }) {
+  return new Table(byId("contenders-section"), {
+    name: "contenders",
+    noun: "contender",
+    filters: false,
+    keyOf: (each) => each.number,
+    open: (each) => open(each.number),
+    classes: (each) => each.standing === "won" && "best",
+    file: () => ["contenders", title()],
+  });
+}
 
-// `open` is called with the trial whose name was clicked.
-export function showConfirmation(model, open) {
+export function showConfirmation(model, table) {
   const { reply: { retuning }, metric } = model;
   const contenders = retuning?.contenders ?? [];
   byId("confirmation-section").hidden = !contenders.length;
   if (!contenders.length) return;
   byId("confirmation-text").textContent = words(retuning);
   byId("differences-text").textContent = differenceWords(retuning, metric);
-  const standings = contenders.some((each) => each.incumbent) ? STANDINGS : ALONE;
-  fillTable(byId("contenders"), head(metric), contenders.map((each) => row(each, standings, metric, open)));
+  table.show(contenders, columnsOf(contenders, metric));
   showChanged(retuning.changed);
 }
 
@@ -33,19 +44,25 @@ export function nameOf(contender) {
   return contender.incumbent ? "incumbent" : `trial ${contender.number}`;
 }
 
-function row(each, standings, metric, open) {
-  const button = el("button", { type: "button", class: "plain" }, nameOf(each));
-  button.addEventListener("click", () => open(each.number));
-  const standing = each.incumbent ? "in production today" : (standings[each.standing] ?? "");
-  const cells = [
-    button,
-    withError(metric.shown(each.mean), each.std_error),
-    each.incumbent ? "" : withError(each.difference, each.difference_error),
-    each.bound === null ? "" : number(each.bound),
-    each.incumbent ? String(each.n) : `${each.n}${each.pairs && each.pairs !== each.n ? `, ${each.pairs} pairs` : ""}`,
-    each.why ? `${standing}: ${each.why}` : standing,
-  ];
-  return el("tr", { class: each.standing === "won" ? "best" : null }, ...cells.map((cell) => el("td", {}, cell)));
+function columnsOf(contenders, metric) {
+  const standings = contenders.some((each) => each.incumbent) ? STANDINGS : ALONE;
+  const standing = (each) => (each.incumbent ? "in production today" : (standings[each.standing] ?? ""));
+  const mean = (each) => metric.shown(each.mean);
+  const gain = (each) => (each.incumbent ? null : each.difference);
+  return [
+    { key: "name", title: "Configuration", value: nameOf, cell: (each) => el("button", { type: "button", class: "plain" }, nameOf(each)) },
+    { key: "mean", title: `Mean ${metric.name}`, kind: "number", value: mean, text: (each) => withError(mean(each), each.std_error) },
+    { key: "error", title: "Standard error", kind: "number", off: true, value: (each) => each.std_error },
+    { key: "gain", title: "Better by", kind: "number", value: gain, text: (each) => (each.incumbent ? "" : withError(gain(each), each.difference_error)) },
+    { key: "gainerror", title: "Standard error of the difference", kind: "number", off: true, value: (each) => each.difference_error },
+    { key: "bound", title: "At least", kind: "number", value: (each) => each.bound },
+    { key: "repeats", title: "Repeats", kind: "number", value: (each) => each.n, text: (each) => repeats(each) },
+    { key: "standing", title: "Standing", value: (each) => [standing(each), each.why].filter(Boolean).join(": ") },
+  ].map(column);
+}
+
+function repeats({ incumbent, n, pairs }) {
+  return !incumbent && pairs && pairs !== n ? `${n}, ${pairs} pairs` : String(n);
 }
 
 function words({ contenders, repeats, confidence, margin, noise, problem }) {

@@ -15,12 +15,6 @@ export function byId(id) {
   return document.getElementById(id);
 }
 
-// Fill a table with a row of names and rows of nodes.
-export function fillTable(table, names, rows) {
-  table.tHead.replaceChildren(el("tr", {}, ...names.map((name) => el("th", { scope: "col" }, name))));
-  table.tBodies[0].replaceChildren(...rows);
-}
-
 // A link to another site, in a new tab. A page in Airflow's frame may not open tabs, so its parent page does.
 export function outwardLink(href, text) {
   const properties = { href, target: "_blank", rel: "noopener noreferrer" };

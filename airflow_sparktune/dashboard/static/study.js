@@ -2,7 +2,7 @@
 import { TaskInstance } from "./airflow.js";
 import { axesOf, lossAxis } from "./axes.js";
 import { Charts } from "./charts.js";
-import { showConfirmation } from "./confirmation.js";
+import { contenderTable, showConfirmation } from "./confirmation.js";
 import { Contour } from "./contour.js";
 import { ownCurve, showCurves } from "./curves.js";
 import { byId, el } from "./dom.js";
@@ -55,6 +55,7 @@ const table = new TrialTable({
   kept: (trial) => filters.kept(trial),
   compareAddress: inside ? null : (trials) => comparisonOf(ROOT, trials.map((trial) => subjectOf(trial.number))),
 });
+const contenders = contenderTable({ open, title: () => model.reply.title });
 const charts = new Charts();
 const parameters = new Parameters(() => source.importance(model), { askable: !inside, charts, open: openMark });
 const contour = new Contour(openMark);
@@ -117,7 +118,7 @@ function showAll(changed) {
   showState(model, task?.current);
   showMetric(model.metric);
   if (!changed) return;
-  showConfirmation(model, open);
+  showConfirmation(model, contenders);
   table.show(model);
   showCharts();
   if (linked !== null && model.ordered.length) {

@@ -152,8 +152,8 @@ def test_runs_and_trials_are_chosen_in_their_tables(page: Page, site: str, tmp_p
         writer.close()
     page.goto(f"{site}{TASK}/")
     for run in ("r1", "r2"):
-        page.get_by_label(f"Compare {run}").check()
-    page.get_by_role("button", name="Compare (2)").click()
+        page.get_by_label(f"Select run {run}").check()
+    page.get_by_role("link", name="Compare 2").click()
     expect(page.locator("#results thead a")).to_have_text(["r1", "r2"])
 
     page.locator("#results thead").get_by_role("link", name="r1").click()

@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 from playwright.sync_api import Page, Route, expect
 
+from tests.dashboard.helpers.browsers import saved_csv
 from tests.dashboard.helpers.pages import TASK, client_of, nobody
 from tests.dashboard.helpers.serving import served
 from tests.driver.retuning.weeks import Weeks, noisy
@@ -188,8 +189,41 @@ def test_segments_have_a_table(page: Page, site: str, tmp_path: Path) -> None:
     expect(rows).to_have_count(3)
     expect(rows.first).to_contain_text("berlin")
     page.get_by_role("button", name="porto").click()
-    expect(page.get_by_label("Segment", exact=True)).to_have_value("porto")
+    expect(page.get_by_role("combobox", name="Segment", exact=True)).to_have_value("porto")
     expect(page.locator("#entries tbody tr")).to_have_count(1)
+    expect(rows.filter(has_text="porto").locator(":focus")).to_have_count(1)
+
+    page.get_by_label("Filter Segment").fill("ly")
+    expect(page.locator("#segments-text")).to_have_text("1 of 3 segments")
+    name, (lyon,) = saved_csv(page, "Download the segments as CSV")
+    assert name == "segments_churn.tune.csv"
+    assert (lyon["Segment"], lyon["Last entry"]) == ("lyon", "first")
+    assert lyon["Since"] == lyon["When"] != ""
+    assert float(lyon["Champion's loss"]) > 0
+
+
+def test_the_tables_of_a_retuning_are_saved_as_csv(page: Page, site: str, weeks: Weeks) -> None:
+    """They have numbers in full, and the columns that are shown."""
+    page.goto(f"{site}{TASK}/")
+    expect(page.locator("#entries-text")).to_have_text("3 of 3 entries")
+    page.get_by_label("Filter What").fill("replaced")
+    page.locator("#entries-section summary").click()
+    page.locator("#entries-section").get_by_role("checkbox", name="Standard error").check()
+    name, (entry,) = saved_csv(page, "Download the entries as CSV")
+    assert name == "champions_churn.tune.csv"
+    last = weeks.record().current()
+    assert last is not None
+    assert float(entry["Loss"]) == last.loss
+    assert (entry["Entry"], entry["Run"], entry["Why"]) == (str(last.number), "w3", last.reason)
+    assert float(entry["Better by"]) > float(entry["Standard error"]) > 0
+
+    page.get_by_role("link", name="w3").last.click()
+
+    expect(page.locator("#contenders-text")).to_have_text("4 of 4 contenders")
+    name, (incumbent, *candidates) = saved_csv(page, "Download the contenders as CSV")
+    assert name == "contenders_churn.tune-w3.csv"
+    assert (incumbent["Standing"], incumbent["Better by"]) == ("in production today", "")
+    assert [row["Better by"] for row in candidates if row["Standing"] == "wins"] == [entry["Better by"]]
 
 
 def test_decisions_of_several_weeks_are_beside_each_other(page: Page, site: str, weeks: Weeks) -> None:
