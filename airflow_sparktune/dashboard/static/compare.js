@@ -5,7 +5,7 @@ import { offerMore } from "./compare_add.js";
 import { showBest, showCurves } from "./compare_curves.js";
 import { Member } from "./compare_member.js";
 import { showParallel } from "./compare_parallel.js";
-import { showParams, showResults } from "./compare_tables.js";
+import { offerFiles, showParams, showResults } from "./compare_tables.js";
 import { copyLink } from "./links.js";
 import { comparisonOf, MOST_COMPARED, studyPage, subjectsIn } from "./selection.js";
 import { follow } from "./source.js";
@@ -59,11 +59,14 @@ function show() {
 function showTitle() {
   const what = subjects.some(({ trial }) => trial === null) || !subjects.length ? "studies" : "trials";
   document.title = byId("title").textContent = `Compare ${what}`;
+  byId("subtitle").textContent = common().join(", ");
+}
+
+function common() {
   const same = (read) => (new Set(subjects.map(read)).size === 1 ? read(subjects[0]) : null);
   const task = same(({ dag, task: name }) => `${dag}.${name}`);
   const index = task && same((each) => each.index);
-  const parts = [task, task && same(({ run }) => run), index !== null && index >= 0 && `map index ${index}`];
-  byId("subtitle").textContent = parts.filter(Boolean).join(", ");
+  return [task, task && same(({ run }) => run), index !== null && index >= 0 && `map index ${index}`].filter(Boolean);
 }
 
 function showNotices() {
@@ -79,6 +82,7 @@ byId("over").value = view.over;
 byId("over").addEventListener("change", (event) => set("over", event.target.value));
 byId("log-loss").addEventListener("change", (event) => set("log", event.target.checked ? "1" : "0"));
 byId("actions").append(copyLink());
+offerFiles(members, common);
 offerMore(byId("add"), { root: ROOT, subjects, add: (each) => choose([...subjects, each]) });
 followTheme(show);
 for (const study of new Set(members.map((member) => member.study))) {

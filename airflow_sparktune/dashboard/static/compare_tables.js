@@ -1,13 +1,28 @@
-// The studies and trials beside each other: their results and their params, with what differs first.
+// The studies and trials beside each other: their results and their params, with what differs first. A CSV file of a
+// table has a line for each of its rows, and a column for each study or trial.
 import { metricName } from "./compare_member.js";
+import { csvButton } from "./csv.js";
 import { byId, el } from "./dom.js";
 import { duration, moment, number, STATE_WORDS, title } from "./format.js";
 import { studyPage } from "./selection.js";
 
 const NONE = "–";
 
+// Buttons that save the tables as they are now; `words()` are what all columns have in common.
+export function offerFiles(members, words) {
+  const offer = (name, rows) =>
+    byId(`${name}-controls`).append(csvButton(name, () => ({ words: [name, ...words()], columns: fileColumns(members), rows: rows() })));
+  offer("results", () => [...shownResults(members), ...settingsOf(members)]);
+  offer("params", () => paramsOf(members));
+}
+
+function fileColumns(members) {
+  const columns = members.map(({ name }, index) => ({ title: name, value: ({ texts, values = texts }) => values[index] }));
+  return [{ title: "", value: ({ name }) => name }, ...columns];
+}
+
 export function showResults(members, act) {
-  const rows = results(members).filter(({ texts }) => texts.some(Boolean));
+  const rows = shownResults(members);
   const settings = settingsOf(members);
   const heading = settings.length ? [groupRow(members, "Settings that differ")] : [];
   fill(byId("results"), members, act, [...rows.map((row) => tableRow(members, row)), ...heading, ...settings.map((row) => tableRow(members, row))]);
@@ -15,20 +30,32 @@ export function showResults(members, act) {
 
 export function showParams(members, act) {
   const shown = members.filter((member) => !member.problem);
-  const names = [...new Set(shown.flatMap((member) => Object.keys(member.params)))];
-  const rows = names.map((name) => ({ name, texts: members.map((member) => textOf(member, name)) }));
+  const rows = paramsOf(members);
   const differ = ({ texts }) => new Set(texts.filter((_, index) => !members[index].problem)).size > 1;
   const [different, same] = [rows.filter(differ), rows.filter((row) => !differ(row))];
   const group = (name, some) => (some.length ? [groupRow(members, `${name} (${some.length})`), ...some.map((row) => tableRow(members, row))] : []);
   const grouped = shown.length > 1 ? [...group("Different", different), ...group("The same", same)] : rows.map((row) => tableRow(members, row));
   byId("params-title").textContent = members.some((member) => member.trial === null) ? "Best params" : "Params";
-  byId("params-text").textContent = names.length ? "" : "No result yet.";
+  byId("params-text").textContent = rows.length ? "" : "No result yet.";
   fill(byId("params"), members, act, grouped);
+}
+
+function paramsOf(members) {
+  const names = [...new Set(members.flatMap((member) => Object.keys(member.params)))];
+  return names.map((name) => ({
+    name,
+    texts: members.map((member) => textOf(member, name)),
+    values: members.map((member) => member.params[name] ?? null),
+  }));
 }
 
 function textOf(member, name) {
   if (member.problem) return "";
   return name in member.params ? number(member.params[name]) : NONE;
+}
+
+function shownResults(members) {
+  return results(members).filter(({ texts }) => texts.some(Boolean));
 }
 
 function results(members) {
@@ -49,12 +76,16 @@ function results(members) {
     {
       name: title(metricName(members)),
       texts: values.map((value) => (value === null ? "" : number(value))),
+      values,
       best: lowest.map((value) => comparable && members.length > 1 && value !== null && value === least),
     },
     row("Best trial", ({ best_facts: facts }) => facts.join("; ")),
     row("Origin", () => "", (trial) => trial.origin),
     row("Failure", () => "", (trial) => trial.failure),
-    ...metrics.map((name) => row(name, () => "", (trial) => name in trial.metrics && number(trial.metrics[name]))),
+    ...metrics.map((name) => ({
+      ...row(name, () => "", (trial) => name in trial.metrics && number(trial.metrics[name])),
+      values: members.map(({ ownTrial }) => ownTrial?.metrics[name]),
+    })),
     row("Decision", ({ texts }) => texts.decision),
     row("Verdict", ({ verdict }) => verdict),
     row("Trials", ({ texts }) => texts.trials),

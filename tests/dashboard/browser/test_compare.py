@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from airflow_sparktune.study.address import study_address
 from airflow_sparktune.study.space import choice, uniform
+from tests.dashboard.helpers.browsers import saved_csv
 from tests.dashboard.helpers.pages import RUN, TASK, client_of
 from tests.dashboard.helpers.serving import served
 from tests.dashboard.helpers.synthetic import Writer
@@ -91,6 +92,14 @@ def test_params_that_differ_come_first(page: Page, site: str, tmp_path: Path) ->
     names = ["Different (2)", "lr", "l2", "The same (2)", *point]
     expect(page.locator("#params tbody tr > :first-child")).to_have_text(names)
     assert column(page, "params", 2)[1:] == ["0.2", "–", "same", "3"]
+    name, rows = saved_csv(page, "Download the params as CSV")
+    assert name == "params_churn.tune.csv"
+    of_r2 = {row[""]: row["r2"] for row in rows}
+    assert (float(of_r2["lr"]), of_r2["l2"], of_r2["booster"]) == (pytest.approx(0.2), "", "same")
+    assert of_r2["lr"] != "0.2"  # the digits that the page leaves out
+    name, rows = saved_csv(page, "Download the results as CSV")
+    assert name == "results_churn.tune.csv"
+    assert {"State", "Loss", "Search space"} <= {row[""] for row in rows}
 
 
 def test_the_address_restores_the_view(page: Page, site: str, tmp_path: Path) -> None:
