@@ -191,8 +191,8 @@ export class Table {
   refocus(body, focused) {
     const old = focused.closest("tr");
     const row = body.querySelector(`tr[data-${this.noun}="${CSS.escape(old.dataset[this.noun])}"]`);
-    const at = [...old.querySelectorAll("a, button, input")].indexOf(focused);
-    row?.querySelectorAll("a, button, input")[at]?.focus();
+    const controls = (each) => [...(each?.querySelectorAll("a, button, input") ?? [])];
+    controls(row)[controls(old).indexOf(focused)]?.focus();
   }
 
   checkCell(row) {
