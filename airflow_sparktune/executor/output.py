@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Iterable, Iterator
@@ -15,11 +16,18 @@ WHOLE_CHARS = 2_097_152
 # A longer line gets another mark after this many characters.
 LINE_CHARS = 8_192
 
+# Held by a thread that changes an output. A forked child must not find it held by a thread that it lacks.
+_writing = threading.RLock()
+os.register_at_fork(
+    before=_writing.acquire, after_in_parent=_writing.release, after_in_child=_writing.release
+)
+
 
 class TrialOutput:
     """Keeps the lines of one trial as `text`, and bounds what goes to the log.
 
-    The log gets the start of the output at once, and its end when the trial ends.
+    The log gets the start of the output at once, and its end when the trial ends. Threads of the trial may
+    write at the same time.
     """
 
     def __init__(self, name: str) -> None:
@@ -36,22 +44,25 @@ class TrialOutput:
 
     def lines(self, written: str) -> str:
         """Keep the written text, and return the marked lines that the log gets now."""
-        complete, newline, rest = (self._unfinished + written).rpartition("\n")
-        if not newline and len(rest) > LINE_CHARS:
-            complete, newline, rest = rest, "\n", ""
-        self._unfinished = rest
-        return self._marked(complete) if newline else ""
+        with _writing:
+            complete, newline, rest = (self._unfinished + written).rpartition("\n")
+            if not newline and len(rest) > LINE_CHARS:
+                complete, newline, rest = rest, "\n", ""
+            self._unfinished = rest
+            return self._marked(complete) if newline else ""
 
     def end(self) -> str:
         """Return what the log gets when the trial ends."""
-        rest, self._unfinished = self._unfinished, ""
-        told = self._marked(rest) if rest else ""
-        if self._logged.left_out:
-            told += (
-                f"{self._mark}... {self._logged.left_out} characters left out of this log; sparktune show "
-                f"STUDY --output {self._number} prints the whole output, up to {WHOLE_CHARS} characters ...\n"
-            )
-        return told + "".join(self._logged.last)
+        with _writing:
+            rest, self._unfinished = self._unfinished, ""
+            told = self._marked(rest) if rest else ""
+            if self._logged.left_out:
+                told += (
+                    f"{self._mark}... {self._logged.left_out} characters left out of this log; sparktune "
+                    f"show STUDY --output {self._number} prints the whole output, up to {WHOLE_CHARS} "
+                    "characters ...\n"
+                )
+            return told + "".join(self._logged.last)
 
     def _marked(self, text: str) -> str:
         # A progress bar overwrites its line repeatedly; only its last state counts as a line.
@@ -64,7 +75,11 @@ class TrialOutput:
             for start in range(0, len(line) or 1, LINE_CHARS)
         )
         marked = (f"{self._mark}{piece}\n" for piece in pieces)
-        return "".join(line for line in marked if self._logged.add(line))
+        waited = bool(self._logged.last)
+        now = "".join(line for line in marked if self._logged.add(line))
+        if self._logged.last and not waited:
+            now += f"{self._mark}... the log gets the end of this output when the trial ends ...\n"
+        return now
 
 
 class MarkedStream:

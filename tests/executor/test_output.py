@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import sys
 import threading
 
@@ -47,7 +49,9 @@ def test_the_log_gets_the_two_ends_of_a_long_output(capsys: pytest.CaptureFixtur
         for number in range(20_000):
             print("line", number)
             if number == 19_998:
-                assert "left out" not in capsys.readouterr().out
+                before = capsys.readouterr().out
+    assert "left out" not in before
+    assert before.count("the log gets the end of this output when the trial ends") == 1
     log = capsys.readouterr().out
     [said] = [line for line in log.splitlines() if "left out" in line]
     assert said.startswith("[trial 7] ... ")
@@ -94,6 +98,47 @@ def test_the_output_of_a_thread_belongs_to_the_only_trial(capsys: pytest.Capture
         thread.start()
         thread.join()
     assert output.text == "loaded\n"
+
+
+def test_threads_of_a_trial_write_at_the_same_time() -> None:
+    """A line is kept once, even if a second thread writes while the first one's text is taken in."""
+    output = TrialOutput("trial 1")
+    other = threading.Thread(target=output.lines, args=("other\n",))
+
+    class Text(str):
+        def __radd__(self, before: str) -> str:
+            other.start()
+            other.join(0.2)  # it waits for this text
+            return before + str(self)
+
+    output.lines("one ")
+    output.lines(Text("line\n"))
+    other.join()
+    assert output.text == "one line\nother\n"
+
+
+def test_a_child_of_a_trial_prints_although_a_thread_was_writing() -> None:
+    """The child has no such thread, which could let it print."""
+    output = TrialOutput("trial 1")
+    began, ends = threading.Event(), threading.Event()
+
+    class Text(str):
+        def __radd__(self, before: str) -> str:
+            began.set()
+            ends.wait(0.2)
+            return before + str(self)
+
+    writer = threading.Thread(target=output.lines, args=(Text("one\n"),))
+    writer.start()
+    began.wait()
+    if not (child := os.fork()):
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(5)
+        output.lines("two\n")
+        os._exit(0)
+    ends.set()
+    writer.join()
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_a_logger_configured_by_a_trial_works_after_it(capsys: pytest.CaptureFixture[str]) -> None:
