@@ -18,7 +18,7 @@ from airflow_sparktune.orchestrator.arguments import After
 from airflow_sparktune.orchestrator.production import announce
 from airflow_sparktune.orchestrator.task_study import champions_of
 from airflow_sparktune.study.airflow_task import read_task
-from airflow_sparktune.study.listing.folder import UNREADABLE, TaskFolder
+from airflow_sparktune.study.listing.folder import TaskFolder
 from airflow_sparktune.study.record.keep import Keep
 from airflow_sparktune.study.record.retention import find, removable, remove_all
 from airflow_sparktune.study.result import Summary, summary
@@ -109,14 +109,15 @@ def remove_old_studies(ti: Any, task: str, keep: Keep, *, but: str) -> None:
 def pack_rows(task: str) -> None:
     """Write the pack of a task's folder, so that lists of studies need not read each journal.
 
-    Failures are logged and not raised, because a reader without a pack reads the journals.
+    Failures are logged and not raised: a reader without a pack reads the journals, and an error here must
+    not hide that of the study.
     """
     end = time.monotonic() + _PACK_S
     try:
         storage = open_storage(task)
         folder = TaskFolder.listed(task, storage, storage.tree(""))
         folder.pack(enough=lambda: time.monotonic() >= end)
-    except UNREADABLE as error:
+    except Exception as error:  # noqa: BLE001 - a storage's connection may raise errors of any kind
         log.warning(
             "the list of this task's studies was not written, so the browser reads each study: %s", error
         )

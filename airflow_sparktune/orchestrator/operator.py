@@ -143,26 +143,34 @@ class SparkTuneOperator(SubmissionOperator):
 
         With `validate_only`, raises AirflowSkipException after all checks.
         """
-        from airflow_sparktune.orchestrator.after import deliver, pack_rows
+        from airflow_sparktune.orchestrator.after import deliver
         from airflow_sparktune.orchestrator.study_run import StudyRun
-        from airflow_sparktune.orchestrator.task_study import champions_of
 
-        self._launcher, self._killed = None, False  # this object may serve more than one try
+        # This object may serve more than one try.
+        self._launcher, self._killed, self.study_address = None, False, None
         try:
             after = After.parse("after", self.after or {})
             try:
                 study = StudyRun(self, context).result()
-            except IncumbentBroken as error:
-                notify(after.on_broken, context, tuning={"error": str(error)})
+            except Exception as error:  # not a timeout, after which Airflow has yet to end the driver
+                if isinstance(error, IncumbentBroken):
+                    notify(after.on_broken, context, tuning={"error": str(error)})
+                self._pack_rows(context)
                 raise
-            finally:
-                if self.study_address is not None:
-                    pack_rows(champions_of(context, self.storage))
+            self._pack_rows(context)
         except SparktuneError as error:
             if error.retryable:
                 raise
             raise AirflowFailException(str(error)) from error
         return deliver(self, after, study, context)
+
+    def _pack_rows(self, context: Context) -> None:
+        """Put the study on the list of this task's studies, unless the task was killed and has to end."""
+        from airflow_sparktune.orchestrator.after import pack_rows
+        from airflow_sparktune.orchestrator.task_study import champions_of
+
+        if self.study_address is not None and not self._killed:
+            pack_rows(champions_of(context, self.storage))
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:  # noqa: ARG002 - Airflow's own
         """Return the OpenLineage facet of the study; None without the OpenLineage provider."""
