@@ -10,6 +10,8 @@ from airflow.sdk._shared.secrets_masker import redact
 
 from airflow_sparktune.errors import SpecError
 
+__all__ = ["redact", "refuse_secrets"]
+
 
 def refuse_secrets(spec: Mapping[str, Any]) -> None:
     """Raise SpecError if a text in the spec contains a value that Airflow masks in logs."""

@@ -25,7 +25,7 @@ from airflow_sparktune.orchestrator.lineage import collect_inputs
 from airflow_sparktune.orchestrator.links import SparkUiLink, spark_ui
 from airflow_sparktune.orchestrator.production import require_alias
 from airflow_sparktune.orchestrator.progress import KEY, PERIOD_S, followed, progress
-from airflow_sparktune.orchestrator.secrets import refuse_secrets
+from airflow_sparktune.orchestrator.secrets import redact, refuse_secrets
 from airflow_sparktune.orchestrator.task_study import (
     address_of,
     airflow_task_of,
@@ -75,13 +75,14 @@ class StudyRun:
                     "retuning={'incumbent': 'champion'}"
                 )
             require_alias(context, task.production)
+        tracker = tracking_environment(task.tracking) if task.tracking else None
         address = address_of(context, task.storage)
         job = self._job(address, given)
         if flag("validate_only", task.validate_only):
             self._validate(job)
         task.study_address = address
         collect_inputs(task, task.objective_kwargs or {})
-        study = self._run(address, job)
+        study = self._run(address, job, tracker)
         record = Champions(champions_of(context, task.storage), self._segment())
         study.decision = decision_in_force(study, address, record)
         return study
@@ -90,13 +91,13 @@ class StudyRun:
         """Log what would be submitted, push it to XCom, and skip the task."""
         before = read_study(job.address).study
         found = plan(job, before=before, launcher=partial(self.task.launcher, self.context))
-        self.task.log.info("what would be submitted:\n%s", found.text())
-        self.context["ti"].xcom_push(key="plan", value=found.to_json())
+        # Airflow masks its log, but not what is pushed to XCom.
+        self.task.log.info("what would be submitted:\n%s", redact(found.text()))
+        self.context["ti"].xcom_push(key="plan", value=redact(found.to_json()))
         raise AirflowSkipException("everything is valid, and nothing was submitted: validate_only is set")
 
-    def _run(self, address: str, job: Job) -> Study:
+    def _run(self, address: str, job: Job, tracker: Mapping[str, str] | None) -> Study:
         task, context = self.task, self.context
-        tracker = tracking_environment(task.tracking) if task.tracking else None
         before = read_study(address)
         if tracker is not None:
             tracker = {**tracker, **connections.environment_of(address)}

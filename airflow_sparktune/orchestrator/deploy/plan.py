@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 from airflow_sparktune.orchestrator.deploy.job import Job
@@ -17,6 +18,9 @@ from airflow_sparktune.study.study import Study
 HIDDEN = "***"
 # The login in a URL: from the two slashes to the last @ before a path.
 _LOGIN = re.compile(r"(?<=://)[^/\s]*@")
+_SECRET = re.compile(REDACTION)
+# What a value has that is more than one word or path: options, or JSON.
+_PARTS = re.compile(r"[=\"\s]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +67,7 @@ def plan(job: Job, *, before: Study, launcher: Callable[[], Launcher]) -> Plan:
             study=job.drivers_address,
             standing=standing,
             spec=job.spec.values() if job.spec is not None else dict(job.retuning),
-            command=tuple(map(_without_login, submission.command)),
+            command=tuple(_masked_words(submission.command)),
             user_code=tuple(sorted(job.code.files)) if job.code is not None else (),
             conf=masked(submission.conf),
             environment=masked(submission.environment),
@@ -71,21 +75,29 @@ def plan(job: Job, *, before: Study, launcher: Callable[[], Launcher]) -> Plan:
 
 
 def masked(values: Mapping[str, str]) -> dict[str, str]:
-    """Return settings or variables with secrets hidden: by name, inside `name=value`, and logins in URLs.
+    """Return settings or variables with secrets hidden: by name, inside the value, and logins in URLs.
 
     >>> masked({"spark.hadoop.fs.s3a.secret.key": "hunter2", "spark.eventLog.dir": "s3a://ann:pw@logs/x"})
     {'spark.eventLog.dir': 's3a://***@logs/x', 'spark.hadoop.fs.s3a.secret.key': '***'}
+    >>> masked({"LOGIN": '{"password": "hunter2"}', "KEYS": "/etc/keys/password"})
+    {'KEYS': '/etc/keys/password', 'LOGIN': '***'}
     """
-    secret = re.compile(REDACTION).search
     return {
-        name: HIDDEN if secret(name) or ("=" in value and secret(value)) else _without_login(value)
+        name: HIDDEN if _SECRET.search(name) else _masked(value)
         for name, value in sorted(values.items())
         if value
     }
 
 
-def _without_login(text: str) -> str:
-    return _LOGIN.sub(f"{HIDDEN}@", text)
+def _masked_words(words: Sequence[str]) -> Iterator[str]:
+    """Yield the words of a command line; the one after an option whose name suggests a secret is hidden."""
+    for option, word in pairwise(["", *words]):
+        names_secret = option.startswith("-") and "=" not in option and _SECRET.search(option)
+        yield HIDDEN if names_secret else _masked(word)
+
+
+def _masked(text: str) -> str:
+    return HIDDEN if _PARTS.search(text) and _SECRET.search(text) else _LOGIN.sub(f"{HIDDEN}@", text)
 
 
 def _standing(study: Study) -> str:

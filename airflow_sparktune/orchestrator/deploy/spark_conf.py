@@ -13,10 +13,10 @@ from airflow_sparktune.errors import PlatformError
 from airflow_sparktune.orchestrator.deploy.job import Target
 
 # Settings and environment variables whose values are redacted in Spark's UI and event log. Spark's default
-# covers only secret, password, token and access key.
+# covers only secret, password, token and access key. The last ones are keys of Azure's and S3's storage.
 REDACTION = (
-    r"(?i)secret|passw|passphrase|pwd|token|credential|access[._-]?key|api[._-]?key|private[._-]?key"
-    r"|(^|[._-])(pw|pass|dsn|auth)($|[._-])"
+    r"(?i)secret|passw|passphrase|pwd|token|credential|(access|api|private)[._-]?key"
+    r"|(^|[._-])(pw|pass|dsn|auth|sas)($|[._-])|account[._-]key|encryption[._-]key$"
 )
 
 

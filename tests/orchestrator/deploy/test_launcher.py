@@ -222,11 +222,13 @@ def test_a_properties_file_that_is_not_there(tmp_path: Path) -> None:
 
 SECRET = (
     "DB_PW DB_PASS DATABASE_PASSWORD AWS_SECRET_ACCESS_KEY GITHUB_TOKEN API_KEY apiKey db.credentials "
-    "PGPASSWORD DB_DSN PASSPHRASE private.key MYSQL_PWD"
+    "PGPASSWORD DB_DSN PASSPHRASE private.key MYSQL_PWD fs.azure.account.key.ann.dfs.core.windows.net "
+    "fs.azure.sas.box.ann.blob.core.windows.net fs.s3a.encryption.key"
 )
 SHOWN = (
     "spark.executor.memory spark.app.name spark.executorEnv.PATH spark.executorEnv.OMP_NUM_THREADS "
-    "spark.kubernetes.authenticate.driver.serviceAccountName spark.submit.pyFiles spark.executorEnv.COMPASS"
+    "spark.kubernetes.authenticate.driver.serviceAccountName spark.submit.pyFiles spark.executorEnv.COMPASS "
+    "spark.io.encryption.keySizeBits"
 )
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.log import mask_secret
 
+from airflow_sparktune import SparkTuneOperator
 from tests.orchestrator.conftest import TaskInstance
 
 
@@ -69,12 +71,40 @@ def test_secrets_are_masked(operator, validated, spark_submit) -> None:
                 "spark.hadoop.fs.s3a.secret.key": "hunter2",
                 "spark.executor.extraJavaOptions": "-Ddb.password=hunter2",
                 "spark.eventLog.dir": "s3a://ann:hunter2@logs/x",
+                "spark.hadoop.fs.azure.account.key.ann.dfs.core.windows.net": "hunter2",
             },
-            env_vars={"API_TOKEN": "hunter2"},
+            env_vars={"API_TOKEN": "hunter2", "BILLING": '{"password": "hunter2"}'},
         )
     )
     assert "hunter2" not in str(found) + log
     assert found["conf"]["spark.eventLog.dir"] == "s3a://***@logs/x"
+
+
+def test_secrets_are_masked_on_the_command_line(validated, spark_submit, tmp_path) -> None:
+    """Those that options of a script hold."""
+    spark_submit("works")
+    script = tmp_path / "tune.py"
+    script.write_text("")
+    arguments = ["--password", "hunter2", "--api-token=hunter2", "--rows", "1000"]
+    task = SparkTuneOperator(
+        task_id="tune",
+        application=str(script),
+        application_args=arguments,
+        storage=str(tmp_path / "studies"),
+        validate_only=True,
+    )
+    found, log = validated(task)
+    assert "hunter2" not in str(found) + log
+    assert found["command"][-5:] == ("--password", "***", "***", "--rows", "1000")
+
+
+def test_values_that_airflow_masks_are_masked_in_xcom_too(operator, validated, spark_submit) -> None:
+    """Whatever the name of the setting that a template has put them in."""
+    mask_secret("correct-horse-battery")
+    spark_submit("works")
+    found, log = validated(operator(validate_only=True, conf={"spark.x": "of correct-horse-battery"}))
+    assert found["conf"]["spark.x"] == "of ***"
+    assert "correct-horse-battery" not in str(found) + log
 
 
 def test_a_study_with_trials_says_where_it_continues(operator, run, validated, spark_submit) -> None:
@@ -92,3 +122,5 @@ def test_what_is_wrong_is_said(rendered, run, spark_submit) -> None:
         run(rendered(validate_only="True", parallelism=0))
     with pytest.raises(AirflowFailException, match="validate_only must be True or False, got 'yes'"):
         run(rendered(validate_only="yes"))
+    with pytest.raises(AirflowFailException, match="tracking"):
+        run(rendered(validate_only=True, tracking="nowhere"))
