@@ -27,6 +27,7 @@ def retuning_reply(
         incumbent_loss=incumbent.loss if incumbent else None,
         problem=mask(found.problem) if found else None,
         repeats=spec.rule.confirm.repeats,
+        timeout_share=spec.rule.confirm.timeout_share,
         confidence=spec.rule.confirm.confidence,
         margin=spec.rule.margin.to_json(),
         noise=decision.noise if decision else True,

@@ -62,12 +62,14 @@ class RetuningReply(_Reply):
 
     `incumbent` is the trial of the production configuration, `problem` the reason why that does not fit the
     space. `changed` has the parameters in which the winner differs from it, as pairs of old and new value.
+    `timeout_share` is the share of the timeout and of the budget that is reserved for the repeats.
     """
 
     incumbent: int | None = None
     incumbent_loss: float | None = None
     problem: str | None = None
     repeats: int = 0
+    timeout_share: float = 0.0
     confidence: float = 0.0
     margin: float | str = 0.0
     noise: bool = True

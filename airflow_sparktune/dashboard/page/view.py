@@ -31,7 +31,12 @@ from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial
 
 # The limits that the page shows.
-_LIMITS = {"timeout": "timeout", "loss_threshold": "limits.loss_threshold"}
+_LIMITS = {
+    "timeout": "timeout",
+    "loss_threshold": "limits.loss_threshold",
+    "no_progress": "limits.no_progress",
+    "budget_slot_hours": "limits.budget_slot_hours",
+}
 
 
 def study_reply(

@@ -89,13 +89,14 @@ export class StudyModel {
     return this.reply?.summary?.elapsed_s ?? 0;
   }
 
-  // The expected seconds to the end of the search, at most to the time limit. Null if it cannot be estimated yet.
+  // The expected seconds to the end of the search by its trials, time and slot-hours. Null if it cannot be estimated.
   get rest() {
-    const { limits, phase } = this.reply;
-    if (phase !== "running" || this.confirming) return null;
+    const { limits, retuning, summary } = this.reply;
+    const share = 1 - (retuning?.timeout_share ?? 0);
     const byTrials = this.budget === null ? Infinity : this.restOfTrials();
-    const byLimit = limits.timeout ? limits.timeout - this.elapsed : Infinity;
-    const rest = Math.max(0, Math.min(byTrials, byLimit));
+    const byTime = limits.timeout ? share * limits.timeout - this.elapsed : Infinity;
+    const hours = limits.budget_slot_hours ? share * limits.budget_slot_hours - summary.reserved_slot_hours : Infinity;
+    const rest = Math.max(0, Math.min(byTrials, byTime, (3600 * hours) / Math.max(summary.slots ?? 1, 1)));
     return Number.isFinite(rest) ? rest : null;
   }
 

@@ -95,7 +95,7 @@ function progress(model) {
     { class: "progress", role: "img", "aria-label": `${text} done` },
     ...parts.map((state) => segment(state, counts[state], Math.max(budget ?? 0, model.reply.summary.trials))),
   );
-  const more = repeats > 0 && el("p", { class: "quiet" }, `and ${plural(repeats, "repeat")} for the decision`);
+  const more = repeats > 0 && !model.confirming && el("p", { class: "quiet" }, `and ${plural(repeats, "repeat")} for the decision`);
   return card("Trials", el("p", { class: "big" }, text), bar, el("p", {}, ...words), more);
 }
 
@@ -123,16 +123,26 @@ function best(model) {
 }
 
 function time(model) {
-  const { reply, rest } = model;
-  const expected = model.confirming ? "deciding by repeats" : rest === null ? "estimating…" : `about ${duration(rest)} to go`;
+  const { reply } = model;
   return card(
     "Time",
     el("p", { class: "big" }, duration(model.elapsed)),
-    reply.phase === "running" && el("p", {}, expected),
+    reply.phase === "running" && el("p", {}, expected(model)),
     reply.limits.timeout && el("p", {}, `limit ${duration(reply.limits.timeout)}`),
     el("p", { class: "quiet" }, `started ${moment(model.started)}`),
     el("p", { class: "quiet" }, `last update ${moment(reply.attempts.at(-1)?.last)}`),
   );
+}
+
+// How long the study is expected to run on. When a limit on the loss ends it, and how many repeats a decision needs,
+// cannot be known.
+function expected({ reply, budget, confirming, rest }) {
+  if (confirming) return "deciding by repeats";
+  const { timeout, budget_slot_hours: hours, no_progress: patience, loss_threshold: threshold } = reply.limits;
+  if (budget === null && !timeout && !hours) return "until a limit on the loss ends it";
+  if (rest === null) return "estimating…";
+  const most = patience || threshold !== null ? "at most" : "about";
+  return `${most} ${duration(rest)} to go${reply.retuning ? ", then the confirmation" : ""}`;
 }
 
 function cluster({ reply, active }, task) {

@@ -70,7 +70,7 @@ async function readAll() {
 
 function empty() {
   const text = "This page lists the tasks of SparkTuneOperator and @task.sparktune whose studies you may read. A task appears when its first study begins.";
-  return el("div", { class: "notice empty" }, el("h2", {}, "No studies yet"), el("p", {}, text));
+  return el("div", { class: "notice empty" }, el("h2", {}, "No studies to show"), el("p", {}, text));
 }
 
 function notices(problems, more = null) {

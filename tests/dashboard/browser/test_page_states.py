@@ -317,6 +317,39 @@ def test_the_expected_time_counts_down_while_trials_run(page: Page, site: str, a
     expect(page.locator("#state")).to_contain_text("100 % busy")
 
 
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        ({"limits": {"no_progress": 30}}, r"at most 10 min 0 s to go"),
+        ({"limits": {"budget_slot_hours": 0.5}}, r"about 8 min 20 s to go|about 8 min 1\d s to go"),
+        ({"retuning": {"incumbent": "previous"}}, r"about 10 min 0 s to go, then the confirmation"),
+        (
+            {"retuning": {"incumbent": "previous"}, "timeout": 2_400},
+            r"about 8 min 20 s to go, then|about 8 min 1\d s to go, then",
+        ),
+        ({"max_evals": None, "limits": {"loss_threshold": 0.0}}, "until a limit on the loss ends it"),
+    ],
+)
+def test_the_expected_time_counts_the_limits(
+    page: Page, site: str, address: str, limits: dict[str, Any], words: str
+) -> None:
+    """In one slot, reserved for 1,300 s, 20 of 30 trials have ended, each after a minute."""
+    writer = Writer(address, space=SPACE, slots=1)
+    writer.now, writer.reserved = time.time() - 1_300, 0.0
+    writer.open(**{"max_evals": 30, **limits})
+    writer.now += 100
+    for trial in writer.trials(20):
+        running = dataclasses.replace(trial, start=writer.now)
+        writer.put(running)
+        writer.now += 60
+        writer.put(running.ended(TrialState.OK, end=writer.now, run_s=60.0, loss=1.0))
+    writer.reserved = 1_300.0
+    writer.write(event="alive")
+    page.goto(f"{site}{RUN}/")
+
+    expect(page.locator("#state")).to_contain_text(re.compile(words))
+
+
 def test_slots_that_do_not_exist_are_not_named(page: Page, site: str, address: str) -> None:
     """16 trials at once wait for two slots, of which the study has reserved four."""
     writer = Writer(address, space=SPACE, slots=16)

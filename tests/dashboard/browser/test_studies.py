@@ -184,5 +184,5 @@ def test_a_task_that_does_not_tune_links_to_those_that_do(page: Page, site: str)
 def test_without_studies_the_page_says_what_it_lists(page: Page, tmp_path: Path) -> None:
     with served(client_of(tmp_path).app) as url:  # type: ignore[arg-type]
         page.goto(f"{url}/")
-        expect(page.locator("#notices")).to_contain_text("No studies yet")
+        expect(page.locator("#notices")).to_contain_text("No studies to show")
         expect(page.locator("#studies")).to_be_hidden()
