@@ -117,6 +117,47 @@ def test_an_ordinary_user_watches_under_a_path(page: Page, server: Server, watch
     expect(linked.locator("#panel h2")).to_have_text("Trial 13")
 
 
+def copied(page: Page, frame: FrameLocator) -> str:
+    """Return the link that the framed page copies."""
+    frame.get_by_role("button", name="Copy link").first.click()
+    expect(frame.get_by_role("button", name="Copied")).to_be_visible()
+    return str(page.evaluate("navigator.clipboard.readText()"))
+
+
+def test_the_navigation_leads_from_all_studies_to_a_comparison(
+    page: Page, server: Server, watched: Run
+) -> None:
+    """The copied link of each view restores it."""
+    log_in(page, server.url, "reader", PASSWORDS["reader"])
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Browse").click()
+    page.get_by_role("menuitem", name="Tuning studies").click()
+    frame = page.frame_locator("iframe")
+    frame.get_by_label("Filter DAG").fill("watch")
+
+    page.goto(copied(page, frame))
+    expect(frame.get_by_label("Filter DAG")).to_have_value("watch")
+    frame.locator("#tasks tbody tr").filter(has_text="watched").get_by_text("done").click()
+    expect(frame.locator("#state")).to_contain_text("30 of 30 trials")
+    for trial in (3, 5):
+        frame.get_by_label(f"Select trial {trial}", exact=True).check()
+    frame.get_by_role("link", name="Compare 2").click()
+    expect(frame.locator("#results")).to_contain_text("trial 5")
+
+    page.goto(copied(page, frame))
+    expect(frame.locator("#results")).to_contain_text("trial 3")
+    expect(frame.locator("#results")).to_contain_text("trial 5")
+
+
+def test_the_navigation_lists_nothing_for_a_user_without_rights(
+    page: Page, server: Server, watched: Run
+) -> None:
+    log_in(page, server.url, "stranger", PASSWORDS["stranger"])
+    page.goto(f"{server.url}/plugin/sparktune")
+
+    expect(page.frame_locator("iframe").locator("#notices")).to_contain_text("No studies to show")
+
+
 def test_the_tab_follows_airflows_theme(page: Page, server: Server, watched: Run) -> None:
     log_in(page, server.url, "reader", PASSWORDS["reader"])
     tab = tuning_tab(page, server.url, watched)
