@@ -68,7 +68,7 @@ class DriverProcess:
         write_properties(submission.properties, submission.conf)
         self._launcher = submission.application
         self._log = work.with_suffix(".log")
-        command = submission.command(target)
+        command = submission.command
         with self._log.open("wb") as out:
             self.submit = subprocess.Popen(
                 [sys.executable, "-c", _TASK, *command] if in_a_task else command,

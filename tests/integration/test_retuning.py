@@ -110,7 +110,7 @@ def test_three_weeks_of_a_champion(airflow: Site) -> None:
 
 
 def test_a_rollback_then_a_scheduler_that_is_killed(airflow: Site) -> None:
-    """The week after a rollback compares with the restored champion.
+    """The week after a rollback compares with the restored champion, with which the event has trained.
 
     The scheduler gets kill -9 during that week, and another one completes it: the champion is replaced, and
     one event is emitted.
@@ -118,13 +118,21 @@ def test_a_rollback_then_a_scheduler_that_is_killed(airflow: Site) -> None:
     champions = record(airflow, "retune_weekly")
     with a_browser() as browser, logged_in_page(browser, airflow) as page:
         history = open_tab(page, airflow, "dags/retune_weekly/tasks/tune/plugin/tuning-history")
+        before = len(airflow.runs("train_production"))
         history.get_by_role("button", name="Restore entry 1").click()
-        history.get_by_role("button", name="Restore entry 1").click()
+        dialog = history.get_by_role("dialog", name="Restore entry 1?")
+        dialog.get_by_role("checkbox", name="Also emit an event").check()
+        dialog.get_by_role("button", name="Restore").click()
+        expect(history.locator("#champion-notice")).to_contain_text("got an event")
         expect(history.locator("#champion-text")).to_contain_text("restored")
         take(page, "retuning-rollback")
     restored = champions.current()
     assert (restored.action, restored.restores, restored.by) == (Action.RESTORED, 1, "admin")
-    before = len(airflow.runs("train_production"))
+    wait_for_trainings(airflow, before + 1)
+    last = airflow.runs("train_production")[-1]
+    last.wait("success", "failed", task="train")
+    assert last.xcom(task="train")["params"] == restored.params
+    before += 1
     scheduler = airflow.scheduler()
     start_another = airflow.start_scheduler(like=scheduler)
 

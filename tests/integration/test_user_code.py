@@ -75,7 +75,7 @@ def test_the_error_of_a_missing_library_says_what_to_do(examples: Path, where: s
 class TaskInstance:
     """The part of a task instance that the operator uses."""
 
-    run_id, max_tries, map_index = "manual", 0, -1
+    run_id, try_number, max_tries, map_index = "manual", 1, 0, -1
     stats_tags: dict[str, str] = {}  # noqa: RUF012 - never filled
 
     def __init__(self, dag_id: str, task_id: str) -> None:
