@@ -20,8 +20,9 @@ from benchmarks.report import Findings, panels
 
 QUESTION = "When does stopping trials early pay?"
 TARGET = (
-    "half the slot time or less to the loss that the study without pruning ends with; the best configuration "
-    "pruned in at most 5 % of the studies; where curves cross, a final loss not worse by more than its noise"
+    "half the slot time or less to the loss that the study without pruning holds after half of its trials; "
+    "the best configuration pruned in at most 5 % of the studies; where curves cross, a final loss not worse "
+    "by more than its noise"
 )
 Key = tuple[str, str, str, int]
 
