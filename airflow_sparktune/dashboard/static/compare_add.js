@@ -1,5 +1,6 @@
 // Adds a study to the comparison: another run of one of its tasks, or the address of a study's page.
 import { el } from "./dom.js";
+import { pathOf } from "./links.js";
 import { folderOf, MOST_COMPARED, placeOf, subject } from "./selection.js";
 import { LiveSource } from "./source.js";
 
@@ -50,8 +51,9 @@ function addressForm(add) {
 // The study of a page's address.
 function studyAt(text) {
   try {
-    const { pathname, searchParams } = new URL(text, location.href);
-    const { dag, task, run } = placeOf(pathname);
+    const address = new URL(text, location.href);
+    const { searchParams } = address;
+    const { dag, task, run } = placeOf(pathOf(address));
     const index = searchParams.get("map_index");
     const generation = searchParams.get("generation");
     return run ? subject(dag, task, run, /^\d+$/.test(index ?? "") ? Number(index) : -1, generation && Number(generation)) : null;

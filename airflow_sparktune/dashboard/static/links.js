@@ -44,6 +44,11 @@ export function linkHere(query = new URLSearchParams(location.search)) {
   return `${location.origin}${path}${query.size ? `?${query}` : ""}${hash()}`;
 }
 
+// The path of the page that such a link, or the page's own address, leads to.
+export function pathOf({ pathname }) {
+  return pathname.includes(`${NAVIGATION}/`) ? pathname.replaceAll("%25", "%") : pathname;
+}
+
 // A button that copies the link. `query()` returns the query if it is not that of the page's address.
 export function copyLink(query) {
   return copyButton("Copy link", () => linkHere(query?.()));

@@ -183,3 +183,18 @@ def test_an_address_that_names_no_study_says_so(page: Page, site: str) -> None:
 
     expect(page.locator("#notices p")).to_have_count(4)
     expect(page.locator("#comparison")).to_be_hidden()
+
+
+def test_a_copied_link_can_be_pasted(page: Page, site: str, tmp_path: Path) -> None:
+    run = "manual__2026-01-01T00:00:00+00:00"
+    for each in ("r1", run):
+        written(tmp_path, each).close()
+    page.goto(site + comparison(study("r1")))
+    page.get_by_role("button", name="Add a study").click()
+    path = f"/sparktune{TASK}/runs/{quote(run)}/"
+    box = page.get_by_label("Address of a study's page")
+    box.fill(f"https://airflow.example/plugin/sparktune{path.replace('%', '%25')}?generation=0#trial=3")
+    box.press("Enter")
+
+    expect(page.locator("#results thead a")).to_have_text(["r1", run])
+    expect(page.locator("#results td", has_text="17 ok")).to_have_count(2)
