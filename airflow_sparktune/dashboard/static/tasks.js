@@ -10,9 +10,10 @@ const ATTENTION = { failed: "failed", lost: "lost", approval: "approval", old: "
 const PHASES = ["waiting", "starting", "running", "done", "failed", "killed", "lost"];
 const DECISIONS = ["first", "replaced", "kept", "proposed", "outdated", "promoted", "restored"];
 
+// Ids may have dots, but no blanks: `a.b c` and `a b.c` are two tasks.
 export function keyOf({ dag_id: dag, task_id: task, segment, map_index: index }) {
-  const part = segment ?? (index < 0 ? "" : `map index ${index}`);
-  return `${dag}.${task}${part ? `, ${part}` : ""}`;
+  const part = segment === null ? index >= 0 && `map index ${index}` : `segment ${segment}`;
+  return `${dag} ${task}${part ? `, ${part}` : ""}`;
 }
 
 export function historyAddress(row) {

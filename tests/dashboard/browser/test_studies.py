@@ -133,10 +133,10 @@ def test_the_csv_names_what_it_is(page: Page, tasks: Locator) -> None:
 
 
 def test_two_selected_rows_can_be_compared(page: Page, tasks: Locator) -> None:
-    page.get_by_label("Select task churn.tune").check()
+    page.get_by_label("Select task churn tune").check()
     link = page.locator("#tasks-section .button", has_text="Compare")
     expect(link).to_have_text("Compare (select 2 to 10)")
-    page.get_by_label("Select task fraud.tune").check()
+    page.get_by_label("Select task fraud tune").check()
     link.click()
     page.wait_for_url("**/compare/**")
     query = parse_qs(urlsplit(page.url).query)
@@ -153,7 +153,7 @@ def test_a_new_reading_keeps_the_rows_that_have_not_changed(page: Page, tmp_path
         rows = page.locator("#tasks tbody tr")
         for each in rows.all():
             each.evaluate("row => (row.title = 'the first')")
-        page.get_by_label("Select task churn.tune").check()
+        page.get_by_label("Select task churn tune").check()
         rows.filter(has_text="pricing").get_by_role("link").last.focus()
         running.close()
 
@@ -162,8 +162,18 @@ def test_a_new_reading_keeps_the_rows_that_have_not_changed(page: Page, tmp_path
         expect(rows.filter(has_text="pricing")).to_contain_text("done")
         expect(rows.filter(has_text="pricing")).not_to_have_attribute("title", "the first")
         expect(rows.filter(has_text="churn")).to_have_attribute("title", "the first")
-        expect(page.get_by_label("Select task churn.tune")).to_be_checked()
+        expect(page.get_by_label("Select task churn tune")).to_be_checked()
         expect(rows.filter(has_text="pricing").locator(":focus")).to_have_count(1)
+
+
+def test_tasks_whose_names_look_alike_have_rows_of_their_own(page: Page, tmp_path: Path) -> None:
+    for dag_id, task_id in (("a.b", "tune"), ("a", "b.tune")):
+        writer = Writer(study_address(str(tmp_path), dag_id=dag_id, task_id=task_id, run_id="r1"))
+        writer.now = time.time() - 60
+        writer.open()
+    with served(client_of(tmp_path).app) as url:  # type: ignore[arg-type]
+        page.goto(f"{url}/")
+        expect(page.locator("#tasks-text")).to_have_text("2 of 2 tasks")
 
 
 def test_dags_of_others_are_not_there(page: Page, root: Path) -> None:
