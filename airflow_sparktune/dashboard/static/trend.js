@@ -1,7 +1,7 @@
 // A small curve of the best results of a task's last studies, for a cell of a table.
 import { number } from "./format.js";
+import { svg } from "./svg.js";
 
-const SPACE = "http://www.w3.org/2000/svg";
 const [WIDTH, HEIGHT, MARGIN] = [96, 24, 3];
 const CHANGES = ["first", "replaced", "promoted", "restored"];
 
@@ -14,26 +14,17 @@ export function trend(values, decisions, name) {
   const x = (index) => MARGIN + ((WIDTH - 2 * MARGIN) * index) / (values.length - 1);
   const y = (value) => (high === low ? HEIGHT / 2 : MARGIN + ((HEIGHT - 2 * MARGIN) * (high - value)) / (high - low));
   const places = values.map((value, index) => (value === null ? null : [x(index), y(value)]));
-  const line = node("polyline", { points: places.filter(Boolean).join(" ") });
+  const line = svg("polyline", { points: places.filter(Boolean).join(" ") });
   const marked = places.flatMap((place, index) => {
     if (!place) return [];
     if (CHANGES.includes(decisions[index])) return [dot(place, "changed")];
     return index === values.length - 1 ? [dot(place, "last")] : [];
   });
   const label = `best ${name} of the last ${known.length} studies: ${number(known[0])} to ${number(known.at(-1))}`;
-  const picture = node("svg", { class: "trend", width: WIDTH, height: HEIGHT, role: "img", "aria-label": label });
-  const title = node("title", {});
-  title.textContent = label;
-  picture.append(title, line, ...marked);
-  return picture;
+  const size = { width: WIDTH, height: HEIGHT };
+  return svg("svg", { class: "trend", ...size, role: "img", "aria-label": label }, svg("title", {}, label), line, ...marked);
 }
 
 function dot([cx, cy], name) {
-  return node("circle", { class: name, cx, cy, r: 2.5 });
-}
-
-function node(tag, attributes) {
-  const made = document.createElementNS(SPACE, tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  return made;
+  return svg("circle", { class: name, cx, cy, r: 2.5 });
 }
