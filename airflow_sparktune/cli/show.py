@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from airflow_sparktune.cli.text import print_result, require_study
+from airflow_sparktune.cli.text import print_result, require_study, result_of, trials_of
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.printable import printable
 from airflow_sparktune.study.formatting import number, origin_text, params, state_text
 from airflow_sparktune.study.journal.output import read_output
 from airflow_sparktune.study.metric import Metric
-from airflow_sparktune.study.result import summary, trial_row
+from airflow_sparktune.study.result import trial_row
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial
@@ -38,9 +38,9 @@ def show_command(study: str, as_json: bool, output: int | None) -> None:
         return
     if as_json:
         score = found.metric.score
-        rows = (trial_row(found.trials[key]) for key in sorted(found.trials))
+        rows = map(trial_row, trials_of(found))
         trials = [{**row, "score": score(row["loss"]), "curve": _curve(found, row["number"])} for row in rows]
-        click.echo(json.dumps({"study": study, **summary(found).to_json(), "trial_rows": trials}, indent=2))
+        click.echo(json.dumps({"study": study, **result_of(found).to_json(), "trial_rows": trials}, indent=2))
         return
     _print_trials(found)
     print_result(found)
@@ -69,8 +69,8 @@ def _print_trials(study: Study) -> None:
     metric = study.metric
     head = ("#", "state", printable(metric.name), "seconds", "slot", "attempt", "origin", "params")
     table = Table(*(Column(Text(name), no_wrap=True) for name in head), box=None)
-    for key in sorted(study.trials):
-        table.add_row(*(Text(printable(cell)) for cell in _cells(study.trials[key], metric)))
+    for trial in trials_of(study):
+        table.add_row(*(Text(printable(cell)) for cell in _cells(trial, metric)))
     # In a pipe, each trial is one line of any length.
     Console(width=None if sys.stdout.isatty() else 1_000).print(table)
 

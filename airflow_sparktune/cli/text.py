@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import click
 
@@ -10,8 +11,9 @@ from airflow_sparktune.errors import StorageError
 from airflow_sparktune.printable import printable
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.phase import phase_of
-from airflow_sparktune.study.result import iso, summary
+from airflow_sparktune.study.result import Summary, iso, summary
 from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import Trial, TrialState
 
 
 def require_study(address: str) -> Study:
@@ -33,12 +35,25 @@ def progress_text(study: Study) -> str:
     return f"{text}, {failed} failed" if (failed := found.counts["failed"]) else text
 
 
+def result_of(study: Study) -> Summary:
+    """Return the summary of a study up to now if its driver runs, else without running trials."""
+    now = time.time()
+    return summary(study, now=now) if phase_of(study, now=now).at_work else summary(study).cut_off()
+
+
+def trials_of(study: Study) -> list[Trial]:
+    """Return the trials of a study by number; without a driver, those that have not ended were cut off."""
+    trials = [study.trials[number] for number in sorted(study.trials)]
+    if phase_of(study, now=time.time()).at_work:
+        return trials
+    running = TrialState.RUNNING
+    return [replace(each, state=TrialState.CANCELLED) if each.state is running else each for each in trials]
+
+
 def result_texts(study: Study) -> dict[str, str]:
     """Return the lines that describe a study's result, by name."""
-    now = time.time()
-    phase = phase_of(study, now=now)
-    found = summary(study, now=now if phase.at_work else None)
-    return found.texts(state=f"{phase.text}; last update {iso(study.attempts[-1].last)}")
+    phase = phase_of(study, now=time.time())
+    return result_of(study).texts(state=f"{phase.text}; last update {iso(study.attempts[-1].last)}")
 
 
 def state_text(study: Study) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -130,6 +130,12 @@ class Summary:
             "decision_reason": self.reason,
             "confirmation": _confirmation(self.decision, self.metric) if self.decision else None,
         }
+
+    def cut_off(self) -> Summary:
+        """Return this summary for a study that no driver runs: trials without an end were cut off."""
+        running, cancelled = TrialState.RUNNING.value, TrialState.CANCELLED.value
+        counts = {**self.counts, running: 0, cancelled: self.counts[cancelled] + self.counts[running]}
+        return replace(self, counts=counts)
 
     def texts(self, *, state: str = "running") -> dict[str, str]:
         """Return the result as people read it, by name, rounded; `state` describes a study without an end."""

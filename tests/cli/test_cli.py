@@ -174,6 +174,20 @@ def test_show_prints_the_last_event_of_an_open_study(
     assert "lost, its driver died; last update 1970-01-01T00:00:10.000+00:00\n" in capsys.readouterr().out
 
 
+def test_no_trial_runs_once_the_driver_is_gone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The driver was killed with SIGKILL, so its journal has no end of the trial."""
+    write(open_storage(str(tmp_path)), 1, [opened(), trial(0, loss=0.5), trial(1)])
+
+    assert main(["show", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "running" not in shown
+    assert "1 ok, 1 cut off" in shown
+    assert main(["show", str(tmp_path), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["counts"]["running"], found["counts"]["cancelled"]) == (0, 1)
+    assert found["trial_rows"][1]["state"] == "cancelled"
+
+
 def test_report(study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The report is one self-contained file."""
     assert main(["report", study, "--output", str(tmp_path / "r.html")]) == 0

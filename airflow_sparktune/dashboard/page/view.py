@@ -106,7 +106,7 @@ def masked_summary(study: Study, mask: Mask, *, now: float | None = None) -> Sum
 
     `now` is the time if the driver is known to run.
     """
-    found = summary(study, now=now)
+    found = summary(study).cut_off() if now is None else summary(study, now=now)
     return replace(found, best_params=mask(found.best_params))
 
 

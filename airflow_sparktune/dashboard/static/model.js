@@ -68,12 +68,6 @@ export class StudyModel {
     return this.reply?.attempts[0]?.opened ?? null;
   }
 
-  // The trials by state; without a driver, none is running.
-  get counts() {
-    const { counts } = this.reply.summary;
-    return this.active ? counts : { ...counts, running: 0, cancelled: counts.cancelled + counts.running };
-  }
-
   // The number of trials that count towards the budget. `budget` is null if the study has another limit.
   get done() {
     const { counts } = this.reply.summary;

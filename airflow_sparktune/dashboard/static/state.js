@@ -81,7 +81,7 @@ function errorLines(error) {
 }
 
 function progress(model) {
-  const { counts } = model;
+  const { counts } = model.reply.summary;
   const { done, budget } = model;
   const text = budget === null ? plural(done, "trial") : `${done} of ${budget} trials`;
   const parts = STATES.filter((state) => counts[state]);
