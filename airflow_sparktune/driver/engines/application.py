@@ -8,13 +8,20 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from time import monotonic
 
+from py4j.java_gateway import JavaObject
 from py4j.protocol import Py4JError
 from pyspark import SparkContext
 
 from airflow_sparktune.driver.engines.base import Charge
 from airflow_sparktune.driver.engines.shares import L, SharingEngine
 from airflow_sparktune.driver.reports.channel import Channel
-from airflow_sparktune.driver.spark.context import cluster_slots, describe, require_alive
+from airflow_sparktune.driver.spark.context import (
+    TaskSlots,
+    cluster_slots,
+    default_profile,
+    describe,
+    require_alive,
+)
 from airflow_sparktune.driver.spark.executors import ExecutorTime, executors
 from airflow_sparktune.driver.spark.report_port import open_channel
 from airflow_sparktune.errors import DriverLost
@@ -33,6 +40,7 @@ class ApplicationEngine(SharingEngine[L]):
         self._starting = threading.Lock()
         self._context: SparkContext | None = None
         self._executors = ExecutorTime()
+        self._task_slots: dict[int, TaskSlots] = {}  # by the id of their resource profile
         self._channel: Channel | None = None
         self._reading = threading.Lock()
         self._read_at, self._slots_then = -math.inf, 0
@@ -48,6 +56,17 @@ class ApplicationEngine(SharingEngine[L]):
         if self._context is None:
             raise RuntimeError("an engine must be started before it runs trials; call start() first")
         return self._context
+
+    def task_slots(self, profile: JavaObject | None = None) -> TaskSlots:
+        """Return the slots for tasks of a resource profile, None for the application's settings.
+
+        Lanes share them, because they share what is known of the cluster's growth.
+        """
+        profile = profile or default_profile(self.context)
+        with self._starting:
+            if (found := self._task_slots.get(profile.id())) is None:
+                found = self._task_slots[profile.id()] = TaskSlots(self.context, profile)
+            return found
 
     @property
     def channel(self) -> Channel | None:

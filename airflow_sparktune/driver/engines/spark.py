@@ -5,7 +5,6 @@ from __future__ import annotations
 from airflow_sparktune.driver.engines.application import ApplicationEngine
 from airflow_sparktune.driver.engines.base import Work
 from airflow_sparktune.driver.engines.spark_lane import SparkLane
-from airflow_sparktune.driver.spark.context import TaskSlots
 
 
 class SparkEngine(ApplicationEngine[SparkLane]):
@@ -13,7 +12,7 @@ class SparkEngine(ApplicationEngine[SparkLane]):
 
     @property
     def slots(self) -> int:
-        return TaskSlots(self.context).to_fill
+        return self.task_slots().now
 
     def lane(self, work: Work) -> SparkLane:
         return self.admit(SparkLane(self, work))

@@ -24,12 +24,7 @@ from airflow_sparktune.driver.engines.base import LaneEvent, Patience, Work
 from airflow_sparktune.driver.engines.preflight import preflight
 from airflow_sparktune.driver.engines.threaded import ThreadedLane, WorkerLost
 from airflow_sparktune.driver.reminder import Reminder
-from airflow_sparktune.driver.spark.context import (
-    Groups,
-    TaskSlots,
-    jvm_calls,
-    require_alive,
-)
+from airflow_sparktune.driver.spark.context import Groups, jvm_calls, require_alive
 from airflow_sparktune.driver.spark.errors import application_has_ended, cause, first_line
 from airflow_sparktune.driver.spark.sharing import SharingBroadcast, broadcast
 from airflow_sparktune.errors import DriverLost, ObjectiveError
@@ -74,7 +69,7 @@ class SparkLane(ThreadedLane):
         self._door: Door | None = None
         one_task = context.parallelize([0], 1)
         self._one_task = one_task.withResources(profile) if profile is not None else one_task
-        self._slots = TaskSlots(context, self._one_task._jrdd.rdd().getResourceProfile())
+        self._slots = engine.task_slots(self._one_task._jrdd.rdd().getResourceProfile())
         self._slots_now = 0
 
     def prepare(self, patience: Patience) -> None:

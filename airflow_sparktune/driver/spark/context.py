@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import secrets
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +13,7 @@ from py4j.java_gateway import JavaObject
 from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark import SparkContext
 
+from airflow_sparktune.driver.spark.growth import Growth
 from airflow_sparktune.driver.spark.release import PYTHON_RELEASE
 from airflow_sparktune.errors import DriverLost
 
@@ -37,21 +38,18 @@ def describe(context: SparkContext) -> Mapping[str, str | None]:
 
 
 class TaskSlots:
-    """The slots of a cluster for tasks of a resource profile, None for the application's settings.
+    """The slots of a cluster for tasks of a resource profile."""
 
-    With dynamic allocation, Spark adds executors only for waiting tasks, so one executor's worth of trials is
-    submitted in advance.
-    """
-
-    def __init__(self, context: SparkContext, profile: JavaObject | None = None) -> None:
+    def __init__(self, context: SparkContext, profile: JavaObject) -> None:
         self._context = context
-        self._profile = profile or default_profile(context)
-        self._ahead, self._most = 0, sys.maxsize
+        self._profile = profile
+        self._growth: Growth | None = None
         spark = context._jsc.sc()
         if spark.executorAllocationManager().isDefined():
-            each = self._ahead = max(self._profile.maxTasksPerExecutor(spark.conf()), 1)
+            each = max(self._profile.maxTasksPerExecutor(spark.conf()), 1)
             executors = spark.conf().get("spark.dynamicAllocation.maxExecutors", "infinity")
-            self._most = int(executors) * each if executors.isdecimal() else sys.maxsize
+            most = int(executors) * each if executors.isdecimal() else math.inf
+            self._growth = Growth(each=each, most=most)
 
     @property
     def now(self) -> int:
@@ -62,7 +60,7 @@ class TaskSlots:
     @property
     def to_fill(self) -> int:
         """Return how many trials to submit now."""
-        return min(self.now + self._ahead, self._most)
+        return self.now if self._growth is None else self._growth.to_fill(self.now)
 
 
 def default_profile(context: SparkContext) -> JavaObject:
