@@ -143,6 +143,10 @@ def _read_number(label: str, node: Any, condition: Condition, *, whole: bool) ->
     if kind == "randint":
         low, high = (0, low) if high is None else (low, high)
         high = None if high is None else high - 1
+    if low is not None and high is not None and low > high:
+        raise SpecError(
+            f"space {label!r}: the lower bound of {kind} must be below the upper one, got {low} and {high}"
+        )
     first, second = given.get("mu", low), given.get("sigma", high)
     extent = None if first is None or second is None else (first, second)
     if log and low is not None and high is not None:

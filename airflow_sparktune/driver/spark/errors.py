@@ -34,11 +34,13 @@ def cause(text: str) -> str:
     'lost'
     >>> cause("From the Python worker:\nTraceback (most recent call last):\n  File ...\nKeyError: 'x'")
     "KeyError: 'x'"
+    >>> cause("Exception: Python worker exited unexpectedly (crashed). Consider setting 'spark.python...'")
+    'Python worker exited unexpectedly (crashed).'
     """
     _, traceback, rest = text.partition("Traceback (most recent call last)")
     if traceback and (named := _PYTHON_ERROR.findall(rest)):
         return str(named[-1])
-    first = first_line(text)
+    first = first_line(text).partition(" Consider setting ")[0]  # advice on how to debug PySpark
     for lead in ("Job aborted due to stage failure: ", "Exception: "):
         _, found, rest = first.partition(lead)
         if found:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hyperopt import hp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_sparktune.driver.samplers import sampler_of
+from airflow_sparktune.driver.samplers.hyperopt_space import read_dimensions
 from airflow_sparktune.driver.samplers.search_space import SearchSpace
 from airflow_sparktune.errors import SpecError
 
@@ -61,3 +63,10 @@ def test_a_space_of_hyperopts_own_takes_params_too() -> None:
     space = SearchSpace.of("tests.driver.user_spaces:SHARED")
     point = sampler_of("tests.driver.user_spaces:SHARED", "random").ask(0, seed=3)
     assert space.given(point.params).params == point.params
+
+
+@pytest.mark.parametrize("dimension", [hp.uniform("x", 1, 0), hp.loguniform("x", 0, -1)])
+def test_the_bounds_of_a_hyperopt_space_are_in_order(dimension: Any) -> None:
+    """Hyperopt draws between them all the same, and other samplers stay at one bound."""
+    with pytest.raises(SpecError, match=r"space 'x': the lower bound of .* must be below the upper one"):
+        read_dimensions(dimension)
