@@ -53,7 +53,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pulse(JsonObject):
-    """What the phase of a study depends on, besides the time.
+    """The facts of a study that decide its phase, together with the time.
 
     `end` is the phase of a closed study. `last` is the time of the newest attempt's last event, None before
     the first attempt; `handed_out` tells whether that attempt has started a trial.

@@ -1,4 +1,4 @@
-"""How a study has used its slots, also up to now while its driver runs."""
+"""Compute how a study has used its slots; while its driver runs, up to now."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What needs a person: the reasons to look at a task."""
+"""Decide which tasks need a person, and say why."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SHOWS = (Phase.FAILED, Phase.KILLED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long a champion may go without a decision, in days, and how many times in a row it may be kept."""
+    """The limits for a champion: days without a decision, and how many times in a row it may be kept."""
 
     old_days: int = OLD_DAYS
     kept: int = KEPT

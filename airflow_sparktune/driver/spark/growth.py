@@ -1,4 +1,4 @@
-"""How many trials to submit while Spark's dynamic allocation adds executors."""
+"""Decide how many trials to submit while Spark's dynamic allocation adds executors."""
 
 from __future__ import annotations
 

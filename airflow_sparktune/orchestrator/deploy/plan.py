@@ -1,4 +1,4 @@
-"""What a job would submit, with secrets masked: for a task or a command that only validates."""
+"""Show what a job would submit, with secrets masked, without submitting it."""
 
 from __future__ import annotations
 
