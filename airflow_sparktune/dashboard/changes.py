@@ -24,6 +24,7 @@ from airflow_sparktune.errors import RecordError, StorageError
 from airflow_sparktune.study.phase import phase_of
 from airflow_sparktune.study.record.champions import Champions, segments
 from airflow_sparktune.study.record.entries import Entry
+from airflow_sparktune.study.record.event import event_content
 from airflow_sparktune.study.stop_request import request_stop
 from airflow_sparktune.study.storage import open_storage
 
@@ -128,16 +129,12 @@ def _restore(catalogue: Catalogue, task: TaskKey, segment: str | None, number: i
 
 
 def _event(entry: Entry) -> dict[str, Any]:
-    """Return the content of the event of a restored champion; it has the keys of a retuning's event."""
-    return {
-        "decision": entry.action.value,
-        "reason": entry.reason,
-        "params": entry.params,
-        "loss": entry.loss,
-        "score": entry.metric.score(entry.loss),
-        "loss_error": None,
-        "difference": None,
-        "difference_error": None,
-        "segment": entry.segment,
-        "study": entry.study,
-    }
+    return event_content(
+        decision=entry.action.value,
+        reason=entry.reason,
+        params=entry.params,
+        loss=entry.loss,
+        score=entry.metric.score(entry.loss),
+        segment=entry.segment,
+        study=entry.study,
+    )

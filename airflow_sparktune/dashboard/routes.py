@@ -31,6 +31,7 @@ from airflow_sparktune.dashboard.workers import Workers
 from airflow_sparktune.study.address import part
 from airflow_sparktune.study.ends import shortened
 from airflow_sparktune.study.journal.output import read_output
+from airflow_sparktune.study.journal.problems import INVALID
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial
@@ -43,8 +44,6 @@ TaskSince = Annotated[float | None, Query(ge=0)]
 
 # For requests that compute, too: the first importance imports optuna.
 _LONG_S = 90.0
-# Errors from a journal with contents that no driver writes.
-_UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 class StudyRoutes:
@@ -178,7 +177,7 @@ class StudyRoutes:
     ) -> Response:
         try:
             return await self._workers.run(read, deadline_s=deadline_s)
-        except _UNREADABLE:
+        except INVALID:
             log.exception("The study of %s cannot be shown", request.url.path)
             raise HTTPException(
                 422, "This study's journal is invalid; the API server's log has the details."

@@ -11,6 +11,9 @@ from airflow_sparktune.study.listing.folder import TaskFolder
 from airflow_sparktune.study.listing.listed import Listed
 from airflow_sparktune.study.listing.row import StudyRow
 
+# What pages say in place of a row of None.
+UNREADABLE_STUDY = "This study cannot be read; the API server's log has the details."
+
 
 @dataclass(frozen=True, slots=True)
 class Found:

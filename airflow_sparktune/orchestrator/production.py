@@ -68,30 +68,23 @@ def announce(
     if production is None:
         return
     alias = find_alias(context["task"].outlets, production)
-    context["outlet_events"][alias].add(production, extra=event_extra(result, address))
+    context["outlet_events"][alias].add(production, extra=_extra(result, address))
     log.info("production has changed: %r gets an event when this task succeeds", production.name)
 
 
-def event_extra(result: Summary, address: str) -> dict[str, Any]:
-    """Return the content of an event as plain JSON.
+def _extra(result: Summary, address: str) -> dict[str, Any]:
+    from airflow_sparktune.study.record.event import event_content  # each parse of a DAG would pay for it
 
-    `params` are the hyperparameters to train with. `score` is None without `maximize`. `difference` is by how
-    much the new champion's loss is lower than the old one's, or its score higher. `loss_error` and
-    `difference_error` are standard errors.
-    """
-    winner = result.decision.winner if result.decision else None
-    return {
-        "decision": result.outcome,
-        "reason": result.reason,
-        "params": result.best_params,
-        "loss": result.best_loss,
-        "score": result.best_score,
-        "loss_error": winner.std_error if winner else None,
-        "difference": winner.difference if winner else None,
-        "difference_error": winner.difference_error if winner else None,
-        "segment": result.segment,
-        "study": address,
-    }
+    return event_content(
+        decision=result.outcome,
+        reason=result.reason,
+        params=result.best_params,
+        loss=result.best_loss,
+        score=result.best_score,
+        segment=result.segment,
+        study=address,
+        winner=result.decision.winner if result.decision else None,
+    )
 
 
 def notify(notifiers: Any, context: Context, **facts: Any) -> None:

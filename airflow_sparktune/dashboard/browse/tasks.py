@@ -18,7 +18,7 @@ from airflow_sparktune.dashboard.browse.schemas import (
 )
 from airflow_sparktune.dashboard.page.masking import Mask, setup_mask
 from airflow_sparktune.dashboard.page.note import note_text
-from airflow_sparktune.dashboard.study_list import Found
+from airflow_sparktune.dashboard.study_list import UNREADABLE_STUDY, Found
 from airflow_sparktune.dashboard.task_key import TaskKey
 from airflow_sparktune.errors import SparktuneError
 from airflow_sparktune.study.address import part
@@ -98,12 +98,12 @@ class TaskRows:
                 map_index=listed.map_index,
                 generation=listed.generation,
                 phase="none",
-                problem="This study cannot be read; the API server's log has the details.",
+                problem=UNREADABLE_STUDY,
             )
         mask = setup_mask(self.mask, row.setup)
         found, best = row.summary, mask({"params": row.summary["best_params"]})["params"]
         phase = row.pulse.phase(now=self.now)
-        texts = mask(row.texts(phase, "none" if best is None else params(best)))
+        texts = mask(row.texts(phase, best))
         return LastStudy(
             run_id=row.run_id(listed),
             map_index=listed.map_index,
@@ -163,9 +163,8 @@ def _seconds(text: str | None) -> float | None:
 
 def _task_id(study: Study, task: TaskKey) -> str | None:
     """Return the task's id that a study names, if the folder's name is a hash of that id."""
-    row = study[1]
-    named = row is not None and row.task is not None and part(row.task.task_id) == task.task_id
-    return row.task.task_id if named and row is not None and row.task is not None else None
+    named = study[1].task if study[1] is not None else None
+    return named.task_id if named is not None and part(named.task_id) == task.task_id else None
 
 
 def _run_of(entry: Entry, task: TaskKey, found: Found) -> str | None:

@@ -10,10 +10,9 @@ from airflow_sparktune.dashboard.page.masking import Mask, setup_mask
 from airflow_sparktune.dashboard.page.note import note_text
 from airflow_sparktune.dashboard.page.points import best_by_name, dimensions_of
 from airflow_sparktune.dashboard.page.schemas import HistoryReply, RunRow
-from airflow_sparktune.dashboard.study_list import StudyList
+from airflow_sparktune.dashboard.study_list import UNREADABLE_STUDY, StudyList
 from airflow_sparktune.dashboard.task_key import Catalogue, TaskKey
 from airflow_sparktune.study.address import part
-from airflow_sparktune.study.formatting import params
 from airflow_sparktune.study.listing.folder import TaskFolder
 from airflow_sparktune.study.listing.listed import Listed
 from airflow_sparktune.study.listing.row import StudyRow, fingerprint
@@ -56,7 +55,7 @@ class RunHistory:
                 generation=listed.generation,
                 phase="none",
                 summary=summary(Study()).to_json(),
-                problem="This study cannot be read; the API server's log has the details.",
+                problem=UNREADABLE_STUDY,
             )
         mask = setup_mask(self._mask, row.setup)
         phase = row.pulse.phase(now=time.time())
@@ -70,7 +69,7 @@ class RunHistory:
             phase=phase,
             started=row.started,
             summary=found,
-            texts=mask(row.texts(phase, "none" if best is None else params(best))),
+            texts=mask(row.texts(phase, best)),
             best=best_by_name(found["best_point"], best, dimensions_of(row.setup, mask)),
             space=fingerprint(row.setup.space) if row.stream else None,
             note=note_text(folders, listed, mask),

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from airflow_sparktune.printable import printable
 
 MOST_PROBLEMS = 50
+# Errors from a journal with contents that no driver writes.
+INVALID = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 _NAMED = 3
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from airflow_sparktune.errors import SparktuneError
 from airflow_sparktune.study.journal.follow import StudyFollower
+from airflow_sparktune.study.journal.problems import INVALID
 from airflow_sparktune.study.listing.listed import Listed, listed
 from airflow_sparktune.study.listing.pack import NAME, read_pack, write_pack
 from airflow_sparktune.study.listing.row import StudyRow, row_of
@@ -20,11 +21,7 @@ from airflow_sparktune.study.storage.below import Below
 
 log = logging.getLogger(__name__)
 
-# Errors from a journal with contents that no driver writes.
-UNREADABLE = (
-    SparktuneError, ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError,
-    ValueError,
-)  # fmt: skip
+UNREADABLE = (SparktuneError, OSError, *INVALID)
 
 
 @dataclass(frozen=True, slots=True)

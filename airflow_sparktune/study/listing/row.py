@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.address import part
 from airflow_sparktune.study.airflow_task import AirflowTask, task_in
+from airflow_sparktune.study.formatting import params
 from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.journal.events import is_dimension
 from airflow_sparktune.study.journal.follow import StudyFollower
@@ -43,7 +44,7 @@ def _is_summary(value: Any) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup(JsonObject):
-    """What naming the params and masking the secrets of a study needs; most studies of a task share one."""
+    """The parts of a spec that name params and mask secrets; most studies of a task share one."""
 
     WHAT: ClassVar[str] = "the setup of a study"
 
@@ -94,13 +95,13 @@ class StudyRow(JsonObject):
 
     def run_id(self, listed: Listed) -> str:
         """Return the id of the run: the name of its folder, unless that is a hash of the id in the row."""
-        named = self.task is not None and part(self.task.run_id) == listed.run
-        return self.task.run_id if self.task is not None and named else listed.run
+        task = self.task
+        return task.run_id if task is not None and part(task.run_id) == listed.run else listed.run
 
-    def texts(self, phase: Phase, best_params: str) -> dict[str, str]:
-        """Return the lines of the result as `Summary.texts` does."""
+    def texts(self, phase: Phase, best_params: Any) -> dict[str, str]:
+        """Return the lines of the result as `Summary.texts` does, with these best params."""
         state = {name: phase.text for name in ("state",) if name in self.lines}
-        return {**self.lines, **state, _PARAMS: best_params}
+        return {**self.lines, **state, _PARAMS: "none" if best_params is None else params(best_params)}
 
 
 def row_of(follower: StudyFollower, storage: Storage) -> StudyRow:
