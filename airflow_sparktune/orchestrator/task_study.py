@@ -23,9 +23,9 @@ from airflow.sdk.configuration import conf
 from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.address import instance_folder, task_folder
+from airflow_sparktune.study.address import instance_folder, split, task_folder
 from airflow_sparktune.study.airflow_task import AirflowTask
-from airflow_sparktune.study.generations import Owner, generations, read_owner, split, write_owner
+from airflow_sparktune.study.generations import Owner, generations, read_owner, write_owner
 from airflow_sparktune.study.storage import share
 
 if TYPE_CHECKING:

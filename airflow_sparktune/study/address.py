@@ -7,6 +7,8 @@ import re
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 _HASHED = re.compile(r".*-[0-9a-f]{8}")
+# At most four digits, so that a date in a user's folder name (g20261124) is not taken for a generation.
+GENERATION = re.compile(r"g(0|[1-9][0-9]{0,3})")
 
 
 def part(text: str) -> str:
@@ -22,6 +24,18 @@ def part(text: str) -> str:
     if safe == text and safe.strip(".") and not _HASHED.fullmatch(safe):
         return safe
     return f"{safe.strip('.')}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def segment_folder(segment: str) -> str:
+    """Return the name of a segment's folder; a file system may ignore case, so names differ without it.
+
+    >>> segment_folder("north"), segment_folder("North")
+    ('segment=north', 'segment=North-43f853bb')
+    """
+    name = part(segment)
+    if name != name.lower():
+        name = f"{name}-{hashlib.sha256(segment.encode()).hexdigest()[:8]}"
+    return f"segment={name}"
 
 
 def study_address(
@@ -58,3 +72,41 @@ def folder_of(address: str) -> str:
     ('s3://lake/churn', '.')
     """
     return address.rstrip("/").rpartition("/")[0] or "."
+
+
+def split(address: str) -> tuple[str, int] | None:
+    """Return the folder and the number of a generation; None for another study.
+
+    >>> split("/data/churn/tune/r1/g2"), split("/data/g20261124")
+    (('/data/churn/tune/r1', 2), None)
+    """
+    folder, _, name = address.rstrip("/").rpartition("/")
+    found = GENERATION.fullmatch(name)
+    return (folder, int(found[1])) if found is not None and folder else None
+
+
+def address_of(application: str, segment: str) -> str:
+    """Return the address of a segment's study: beside the application's folder, in it if it is no generation.
+
+    >>> address_of("/data/churn/tune/r1/g2", "north"), address_of("week.study", "north")
+    ('/data/churn/tune/r1/segment=north/g2', 'week.study/segment=north')
+    """
+    if (own := split(application)) is None:
+        return f"{application.rstrip('/')}/{segment_folder(segment)}"
+    folder, generation = own
+    return f"{folder}/{segment_folder(segment)}/g{generation}"
+
+
+def application_of(study: str) -> str | None:
+    """Return the address of the application that a segment's study belongs to, None for another study.
+
+    >>> application_of("/data/churn/tune/r1/segment=north/g2"), application_of("week.study/segment=north")
+    ('/data/churn/tune/r1/g2', 'week.study')
+    >>> application_of("/data/churn/tune/r1/g2") is None
+    True
+    """
+    folder, generation = split(study) or (study.rstrip("/"), None)
+    parent, _, name = folder.rpartition("/")
+    if not parent or not name.startswith("segment="):
+        return None
+    return parent if generation is None else f"{parent}/g{generation}"

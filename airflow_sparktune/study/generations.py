@@ -6,19 +6,16 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from typing import ClassVar
 
+from airflow_sparktune.study.address import GENERATION, split
 from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.journal.decode import decoded
 from airflow_sparktune.study.json_object import JsonObject, stored
 from airflow_sparktune.study.storage import open_storage
 
 NAME = "dag_run.json"
-
-# At most four digits, so that a date in a user's folder name (g20261124) is not taken for a generation.
-GENERATION = re.compile(r"g(0|[1-9][0-9]{0,3})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,17 +53,6 @@ def generations(folder: str) -> list[int]:
     """Return the numbers of the generations in a folder, newest first."""
     found = filter(None, map(GENERATION.fullmatch, open_storage(folder).names("")))
     return sorted((int(match[1]) for match in found), reverse=True)
-
-
-def split(address: str) -> tuple[str, int] | None:
-    """Return the folder and the number of a generation; None for another study.
-
-    >>> split("/data/churn/tune/r1/g2"), split("/data/g20261124")
-    (('/data/churn/tune/r1', 2), None)
-    """
-    folder, _, name = address.rstrip("/").rpartition("/")
-    found = GENERATION.fullmatch(name)
-    return (folder, int(found[1])) if found is not None and folder else None
 
 
 def earlier_generations(address: str) -> list[str]:

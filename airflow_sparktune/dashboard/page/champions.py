@@ -8,8 +8,8 @@ from typing import Any
 from airflow_sparktune.dashboard.page.masking import Mask
 from airflow_sparktune.dashboard.page.schemas import ChampionRow, Mean, SegmentRow
 from airflow_sparktune.errors import RecordError, StorageError
+from airflow_sparktune.study.address import GENERATION
 from airflow_sparktune.study.formatting import params
-from airflow_sparktune.study.generations import GENERATION
 from airflow_sparktune.study.record.champions import Champions, segments
 from airflow_sparktune.study.record.entries import Action, Entry
 from airflow_sparktune.study.retuning.decision import Decision

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow_sparktune.errors import SpecError, StorageError
 from airflow_sparktune.study.definition.spec import Spec
@@ -20,6 +20,8 @@ from airflow_sparktune.study.storage import Storage, open_storage
 NAME = "spec.json"
 # The fields, by name, that the operator sets for a script, which builds its own spec.
 RETUNING = "retuning.json"
+
+T = TypeVar("T")
 
 
 def write_spec(address: str, spec: Spec) -> None:
@@ -34,20 +36,25 @@ def spec_sha256(spec: Spec) -> str:
 
 def read_spec(storage: Storage, address: str, *, sha256: str) -> Spec:
     """Read the submitted spec; raises StorageError if it is missing, SpecError if its hash differs."""
+    return parsed(read_submitted(storage, address, NAME, sha256=sha256), NAME, Spec.from_json)
+
+
+def read_submitted(storage: Storage, address: str, name: str, *, sha256: str) -> bytes:
+    """Read a submitted file; raises StorageError if it is missing, SpecError if its hash differs."""
     try:
-        data = storage.read(NAME)
+        data = storage.read(name)
     except FileNotFoundError:
         raise StorageError(
-            f"the study folder must hold {NAME}, found none at {address} from this machine; "
+            f"the study folder must hold {name}, found none at {address} from this machine; "
             "choose a storage that Airflow and the Spark driver both reach"
         ) from None
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:
         raise SpecError(
-            f"{NAME} at {address} must be the one that was submitted (SHA-256 {sha256[:12]}...), got another "
+            f"{name} at {address} must be the one that was submitted (SHA-256 {sha256[:12]}...), got another "
             f"({found[:12]}...); nothing of it was run. Submit again, and check who may write to that folder"
         )
-    return _read(data, NAME, Spec.from_json)
+    return data
 
 
 def write_retuning(address: str, fields: Mapping[str, Any]) -> None:
@@ -61,16 +68,16 @@ def with_retuning(spec: Spec, storage: Storage) -> Spec:
         data = storage.read(RETUNING)
     except FileNotFoundError:
         return spec
-    return _read(data, RETUNING, spec.with_script_fields)
+    return parsed(data, RETUNING, spec.with_script_fields)
 
 
-def _read(data: bytes, name: str, spec_of: Callable[[Mapping[str, Any]], Spec]) -> Spec:
-    """Return the spec made of the fields in a file; raises SpecError."""
+def parsed(data: bytes, name: str, read: Callable[[Mapping[str, Any]], T]) -> T:
+    """Return what `read` makes of the fields in a file; raises SpecError."""
     try:
         fields = decoded(data)
         if not shape.group(fields):
             raise ValueError("no object")
-        return spec_of(fields)
+        return read(fields)
     except SpecError:
         raise
     except (ValueError, TypeError, LookupError) as error:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_sparktune.study.address import folder_of
-from airflow_sparktune.study.generations import split
+from airflow_sparktune.study.address import folder_of, split
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.journal.streams import FOLDER as ATTEMPTS
 from airflow_sparktune.study.listing.listed import mark_of

@@ -10,7 +10,6 @@ its entry instead of adding another.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import MutableMapping, Sequence
@@ -18,7 +17,7 @@ from contextlib import suppress
 from typing import Any
 
 from airflow_sparktune.errors import RecordError, StorageError, StorageUnavailable
-from airflow_sparktune.study.address import part
+from airflow_sparktune.study.address import segment_folder
 from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.journal.decode import decoded
 from airflow_sparktune.study.record.entries import (
@@ -252,13 +251,8 @@ def _segment_of(storage: Storage, folder: str) -> list[str | None]:
 
 
 def record_folder(segment: str | None) -> str:
-    """Return the name of a segment's folder; a file system may ignore case, so names differ without it."""
-    if segment is None:
-        return "all"
-    name = part(segment)
-    if name != name.lower():
-        name = f"{name}-{hashlib.sha256(segment.encode()).hexdigest()[:8]}"
-    return f"segment={name}"
+    """Return the name of a segment's folder; `all` for a task without segments."""
+    return "all" if segment is None else segment_folder(segment)
 
 
 def _number(name: str) -> int:

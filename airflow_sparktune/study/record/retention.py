@@ -10,10 +10,10 @@ from itertools import groupby
 from pathlib import Path
 
 from airflow_sparktune.errors import RecordError, SparktuneError, StorageError
-from airflow_sparktune.study.address import folder_of
+from airflow_sparktune.study.address import folder_of, split
 from airflow_sparktune.study.airflow_task import read_task
 from airflow_sparktune.study.generations import NAME as DAG_RUN
-from airflow_sparktune.study.generations import generations, split
+from airflow_sparktune.study.generations import generations
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.journal.streams import FOLDER as ATTEMPTS
 from airflow_sparktune.study.journal.streams import chunks, streams

@@ -1,0 +1,224 @@
+"""The segments of an application: each is a study of its own, and all share one Spark application.
+
+`segments.json` in the application's folder hands them to the driver, as `spec.json` does a single study.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, ClassVar, NoReturn
+
+from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.definition import Limits, Spec, checks
+from airflow_sparktune.study.definition.combinations import check_combinations
+from airflow_sparktune.study.definition.file import parsed, read_submitted
+from airflow_sparktune.study.definition.group import check_fields, declarations, require_known
+from airflow_sparktune.study.definition.spec_fields import DECLARED
+from airflow_sparktune.study.journal import shape
+from airflow_sparktune.study.journal.decode import MOST_BYTES
+from airflow_sparktune.study.json_object import JsonObject, stored
+from airflow_sparktune.study.json_values import scalar, shown
+from airflow_sparktune.study.storage import Storage, open_storage
+from airflow_sparktune.study.study import Study
+
+NAME = "segments.json"
+MOST = 5_000
+SCHEMA = 1
+
+# What a segment may set, besides its name.
+_KEYS = ("objective_kwargs", "max_evals", "timeout", "limits")
+_DECLARED = [item for item in DECLARED if item.name in _KEYS]
+_EXAMPLE = 'write [{"name": "north", "objective_kwargs": {"region": "north"}}]'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment(JsonObject):
+    """A part of the data with a study of its own, and what differs from the common spec.
+
+    `objective_kwargs` are merged into the common ones; `limits` has the keys that are set here.
+    """
+
+    WHAT: ClassVar[str] = "a segment"
+
+    name: str = stored(shape.text)
+    objective_kwargs: Mapping[str, Any] = stored(shape.group, default=dict)
+    max_evals: int | None = stored(shape.whole, default=None, omitted=True)
+    timeout: float | None = stored(shape.size, default=None, omitted=True)
+    limits: Mapping[str, Any] = stored(shape.group, default=dict)
+
+    @classmethod
+    def of(cls, value: Any, *, at: str) -> Segment:
+        """Return the checked segment for a value that a person wrote; `at` names it in errors."""
+        if not isinstance(value, Mapping):
+            raise SpecError(f"{at} must be an object with a name, got {shown(value)}; {_EXAMPLE}")
+        require_known(at, value, ["name", *_KEYS])
+        name = scalar(value.get("name"))
+        if not isinstance(name, (str, int)) or isinstance(name, bool) or not str(name).strip():
+            raise SpecError(f"{at} must have a name, got {shown(name)}; {_EXAMPLE}")
+        found = {**check_fields(_DECLARED, value, group=at), "limits": {}}
+        if (limits := value.get("limits")) is not None:
+            owner = f"{at}.limits"
+            found["limits"] = check_fields(declarations(Limits), Limits.keys(owner, limits), group=owner)
+        return cls(name=str(name), **found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segments(JsonObject):
+    """The segments of an application, in the order as given, and the spec that they have in common.
+
+    The spec's `parallelism`, `timeout` and `limits.budget_slot_hours` are the application's.
+
+    >>> spec = Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=9, parallelism=8)
+    >>> both = Segments.of(spec, {"north": {"region": 1}, "south": {"region": 2}})
+    >>> [(each.segment, each.objective_kwargs, each.parallelism) for each in both.specs()]
+    [('north', {'region': 1}, None), ('south', {'region': 2}, None)]
+    """
+
+    WHAT: ClassVar[str] = "the segments of an application"
+
+    schema: int = stored(lambda value: value == SCHEMA, default=SCHEMA, required=True)
+    spec: Spec = stored(Spec)
+    segments: tuple[Segment, ...] = stored(Segment, many=True)
+    parallelism_per_segment: int | None = stored(shape.whole, default=None)
+    on_failed_segments: str = stored(shape.text, default="fail")
+
+    @classmethod
+    def of(
+        cls, spec: Spec, given: Any, *, parallelism_per_segment: Any = None, on_failed_segments: Any = "fail"
+    ) -> Segments:
+        """Return checked segments from values as a person writes them; raises SpecError.
+
+        `given` is a list of segments, or an object of `objective_kwargs` by name.
+        """
+        if spec.segment is not None:
+            raise SpecError(
+                f"segment must be left unset with segments, got {shown(spec.segment)}; each has its own name"
+            )
+        found = cls(
+            spec=spec,
+            segments=tuple(Segment.of(value, at=at) for at, value in _entries(given)),
+            parallelism_per_segment=_per_segment(parallelism_per_segment),
+            on_failed_segments=checks.one_of("fail", "skip")("on_failed_segments", on_failed_segments),
+        )
+        found._check()
+        return found
+
+    def spec_of(self, segment: Segment) -> Spec:
+        """Return the spec of a segment's study, without a share of the application's time and slot-hours."""
+        own = {"budget_slot_hours": None, **segment.limits}
+        return replace(
+            self.spec,
+            segment=segment.name,
+            objective_kwargs={**self.spec.objective_kwargs, **segment.objective_kwargs},
+            max_evals=segment.max_evals or self.spec.max_evals,
+            timeout=segment.timeout,
+            parallelism=self.parallelism_per_segment,
+            limits=replace(self.spec.limits, **own),
+        )
+
+    def specs(self) -> Iterator[Spec]:
+        """Yield the specs of the segments' studies, in order."""
+        return map(self.spec_of, self.segments)
+
+    def left(self, segment: Segment, study: Study) -> bool:
+        """Return whether a driver has to run a segment whose journal holds `study`: it has no verdict.
+
+        A result stands unless a limit was raised, a lasting error unless the identity has changed.
+        """
+        spec = self.spec_of(segment)
+        if study.spec is None or study.spec.changed_identity(spec):
+            return True
+        if study.closed is not None and study.closed.error is not None:
+            return not study.has_verdict
+        # Without limits of its own, the segment had a share of the application's.
+        hours = study.spec.limits.budget_slot_hours
+        limits = replace(spec.limits, **{"budget_slot_hours": hours, **segment.limits})
+        return not study.answers(replace(spec, timeout=segment.timeout or study.spec.timeout, limits=limits))
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of the segments, in order."""
+        return tuple(segment.name for segment in self.segments)
+
+    @property
+    def encoded(self) -> bytes:
+        """Return the content of `segments.json`."""
+        return json.dumps(self.to_json()).encode()
+
+    @property
+    def sha256(self) -> str:
+        """Return the SHA-256 of `segments.json`, in hexadecimal."""
+        return hashlib.sha256(self.encoded).hexdigest()
+
+    def _check(self) -> None:
+        """Raise SpecError if segments contradict each other or the common spec."""
+        known = set[str]()
+        for segment, spec in zip(self.segments, self.specs(), strict=True):
+            if segment.name in known:
+                raise SpecError(
+                    f"segments must have different names, got {shown(segment.name)} twice; rename one"
+                )
+            known.add(segment.name)
+            try:
+                check_combinations(spec)
+            except SpecError as error:
+                raise SpecError(f"segment {shown(segment.name)}: {error}") from None
+        if (size := len(self.encoded)) > MOST_BYTES:
+            raise SpecError(
+                f"segments must have at most {MOST_BYTES} bytes as JSON, got {size}; pass paths, and read "
+                "the data inside the objective"
+            )
+
+
+def write_segments(address: str, segments: Segments) -> None:
+    """Write the segments into the application's folder, replacing earlier ones."""
+    open_storage(address).write(NAME, segments.encoded)
+
+
+def read_submitted_segments(storage: Storage, address: str, *, sha256: str) -> Segments:
+    """Read the submitted segments; raises StorageError if they are missing, SpecError if the hash differs."""
+    return parsed(read_submitted(storage, address, NAME, sha256=sha256), NAME, Segments.from_json)
+
+
+def read_segments(address: str) -> Segments | None:
+    """Read the segments of an application; None if there is no such file, SpecError if it is invalid."""
+    try:
+        data = open_storage(address).read(NAME)
+    except FileNotFoundError:
+        return None
+    return parsed(data, NAME, Segments.from_json)
+
+
+def _entries(given: Any) -> Sequence[tuple[str, Any]]:
+    """Return the segments as written, each with its name for errors."""
+    checks.not_quoted("segments", given)
+    if isinstance(given, Mapping):
+        found = [
+            (f"segments[{name!r}]", {"name": name, "objective_kwargs": kwargs})
+            for name, kwargs in given.items()
+        ]
+    elif isinstance(given, Sequence) and not isinstance(given, (str, bytes)):
+        found = [(f"segments[{index}]", value) for index, value in enumerate(given)]
+    else:
+        _refuse(f"a list of segments, or an object of objective_kwargs by name, got {shown(given)}")
+    if not found:
+        _refuse("at least one segment, got none")
+    if len(found) > MOST:
+        raise SpecError(
+            f"segments must be at most {MOST:,} in one application, got {len(found):,}; spread them over "
+            "several tasks"
+        )
+    return found
+
+
+def _refuse(rule: str) -> NoReturn:
+    raise SpecError(f"segments must be {rule}; {_EXAMPLE}")
+
+
+def _per_segment(value: Any) -> int | None:
+    check: Callable[[str, Any], int] = checks.whole(1, "leave it unset to bound the application only")
+    return None if value is None else check("parallelism_per_segment", value)
