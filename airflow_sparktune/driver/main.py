@@ -1,6 +1,7 @@
 """The program that spark-submit starts: run the study at an address, and record how it ended in its journal.
 
-With `--script`, a user's program around SparkTrials replaces the study's spec.
+With `--script`, a user's program around SparkTrials replaces the study's spec. With `--code-sha256`, the
+user's code, with the script, is read from the study folder.
 Exit codes: 0 a result, 1 a failure (described in the journal), 143 killed by SIGTERM.
 """
 
@@ -20,9 +21,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from airflow_sparktune.driver.watchdog import Watchdog
-from airflow_sparktune.errors import SparktuneError
+from airflow_sparktune.errors import PlatformError, SparktuneError
 from airflow_sparktune.study.definition.file import read_spec
 from airflow_sparktune.study.storage import open_storage
+from airflow_sparktune.version import __version__
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +36,10 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     parser.add_argument(
         "--spec-sha256", help="hash of the submitted spec.json; a file with another is refused"
     )
+    parser.add_argument(
+        "--code-sha256", help="hash of the submitted user_code.zip; a file with another is refused"
+    )
+    parser.add_argument("--release", help="the release of this package that has submitted the study")
     parser.add_argument("--work", type=Path, help="client mode: exit with the task, and remove this folder")
     parser.add_argument(
         "--script", nargs=argparse.REMAINDER, help="a program around SparkTrials to run instead"
@@ -50,11 +56,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     watchdog.start()
     code = 1
     try:
-        code = (
-            _run_script(arguments.study, arguments.script)
-            if arguments.script
-            else _run(arguments.study, arguments.spec_sha256)
-        )
+        code = _run(arguments)
     except Exception:
         log.exception("the driver failed outside its study")
     finally:
@@ -66,20 +68,42 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
             watchdog.end(code)
 
 
-def _run(address: str, spec_sha256: str) -> int:
-    from airflow_sparktune.driver.spec_plan import FAILED, run_spec
+def _run(arguments: argparse.Namespace) -> int:
+    address, script = arguments.study, arguments.script
+    try:
+        _refuse_another_release(arguments.release)
+        if arguments.code_sha256:
+            from airflow_sparktune.driver.submitted_code import extract_script, use_code
+
+            code = use_code(address, sha256=arguments.code_sha256)
+            script = script and [extract_script(code, script[0]), *script[1:]]
+        return _run_script(address, script) if script else _run_spec(address, arguments.spec_sha256)
+    except SparktuneError as error:
+        if script:
+            raise
+        log.error("%s", error)
+        return 1
+
+
+def _refuse_another_release(submitted: str | None) -> None:
+    """Raise PlatformError if the driver's image has another release of this package than the task."""
+    if submitted not in (None, __version__):
+        raise PlatformError(
+            f"task and driver must run the same airflow-sparktune, got {submitted} in the task and "
+            f"{__version__} in the driver's image; install airflow-sparktune=={submitted} in the image"
+        )
+
+
+def _run_spec(address: str, spec_sha256: str) -> int:
+    from airflow_sparktune.driver.spec_plan import run_spec
 
     # hyperopt takes as long to import as Spark takes to start, so the two overlap. Both import pyspark, which
     # is imported first: two threads that import the same package may each find it incomplete.
     import_module("airflow_sparktune.driver.spark.session")
     sampler = "airflow_sparktune.driver.samplers.hyperopt"
     threading.Thread(target=import_module, args=(sampler,), daemon=True).start()
-    try:
-        storage = open_storage(address)
-        return run_spec(storage, address, read_spec(storage, address, sha256=spec_sha256))
-    except SparktuneError as error:
-        log.error("%s", error)
-        return FAILED
+    storage = open_storage(address)
+    return run_spec(storage, address, read_spec(storage, address, sha256=spec_sha256))
 
 
 def _run_script(address: str, script: Sequence[str]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
@@ -45,6 +46,17 @@ def offer_settings() -> None:
     for setting, value in _defaults(conf, trials_on_executors=False).items():
         if not conf.contains(setting):
             system.setProperty(setting, value)
+
+
+def ship(code: Path) -> None:
+    """Let the driver's file server send a zip of code to executors, where it is importable.
+
+    As for `spark-submit --py-files`, but for a file that is here only after the driver has started.
+    """
+    conf = _submitted()
+    system = SparkContext._jvm.java.lang.System
+    for setting in ("spark.files", "spark.submit.pyFiles"):
+        system.setProperty(setting, ",".join(filter(None, (conf.get(setting, ""), str(code)))))
 
 
 def _submitted() -> SparkConf:

@@ -6,15 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from airflow_sparktune.errors import PlatformError
+from airflow_sparktune.orchestrator.deploy.application import UPLOAD_PATH, in_image, sent_by_spark
 from airflow_sparktune.orchestrator.deploy.job import Job, Submission, Target
 from airflow_sparktune.orchestrator.deploy.process import end_family, family
 from airflow_sparktune.orchestrator.deploy.spark_conf import conf_of
-from airflow_sparktune.orchestrator.deploy.submit_files import SubmitFiles
-from airflow_sparktune.study.definition.file import spec_sha256
-
-# Spark copies the launcher and the zips there, from where the pods load them.
-UPLOAD_PATH = "spark.kubernetes.file.upload.path"
 
 
 class Provider(Protocol):
@@ -41,39 +36,32 @@ class Cluster:
     def submission(self, job: Job, folder: Path) -> Submission:
         """Return the submission of the driver program, or of a script, which finds its study by a setting.
 
-        Raises PlatformError if Spark could not send the files to the cluster.
+        Kubernetes gets no files from Spark unless it has an upload path. Raises PlatformError.
         """
-        files = SubmitFiles.pack(folder, job.code, self._target.py_files)
-        settings = {}
-        if job.spec is not None:
-            application = str(files.launcher)
-            arguments = ["--study", job.drivers_address, "--spec-sha256", spec_sha256(job.spec)]
+        settings = {
+            "spark.sparktune.study": job.drivers_address,
+            # A script starts its own session; otherwise the driver program sets these defaults.
+            "spark.python.unix.domain.socket.enabled": "true",
+            "spark.ui.showConsoleProgress": "false",
+        }
+        conf = conf_of(self._target, settings=settings if job.script else {}, fallbacks={})
+        on_kubernetes = self._target.master.startswith("k8s://")
+        if on_kubernetes and UPLOAD_PATH not in conf:
+            application = in_image(job, self._target.py_files)
         else:
-            application, *arguments = job.script
-            settings = {
-                "spark.sparktune.study": job.drivers_address,
-                # A script starts its own session; in client mode the driver program sets these defaults.
-                "spark.python.unix.domain.socket.enabled": "true",
-                "spark.ui.showConsoleProgress": "false",
-            }
-        conf = conf_of(self._target, settings=settings, fallbacks={})
-        if self._target.master.startswith("k8s://") and UPLOAD_PATH not in conf:
-            raise PlatformError(
-                f"cluster mode on Kubernetes needs {UPLOAD_PATH}, which is unset; set it, in the task's conf "
-                "or in spark-defaults.conf, to a folder that this machine and the pods reach, such as "
-                "s3a://my-bucket/uploads"
-            )
+            application = sent_by_spark(job, self._target.py_files, folder)
         # On Kubernetes, `env_vars` are for the driver's pod only.
-        env_vars = {} if self._target.master.startswith("k8s://") else self._target.env_vars
+        env_vars = {} if on_kubernetes else self._target.env_vars
         return Submission(
             folder=folder,
             target=self._target,
-            application=application,
-            arguments=tuple(arguments),
-            py_files=files.py_files,
+            application=application.program,
+            arguments=application.arguments,
+            py_files=application.py_files,
             conf=conf,
             environment={**self._target.install.environment, **env_vars},
             reconnection=_reconnection(job),
+            code=application.code,
         )
 
     def follow(self, submission: Submission, start: Callable[[], None]) -> Exception | None:

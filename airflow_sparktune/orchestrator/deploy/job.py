@@ -70,7 +70,8 @@ class Submission:
     """The input of spark-submit: an application, its arguments, its files and its settings.
 
     A retry finds the application of an earlier try again by `reconnection`, which is None if the application
-    ends with the process that submitted it.
+    ends with the process that submitted it. `code` is a zip for the study folder, from which the driver
+    reads it; otherwise code is among `py_files`.
     """
 
     folder: Path
@@ -81,6 +82,7 @@ class Submission:
     conf: Mapping[str, str]
     environment: Mapping[str, str]
     reconnection: str | None = None
+    code: bytes | None = None
 
     @property
     def properties(self) -> Path:
@@ -93,6 +95,6 @@ class Submission:
 
         In a cluster, the provider makes a line of the same options, with the few settings that it reads.
         """
-        files = ["--properties-file", str(self.properties), "--py-files", ",".join(self.py_files)]
+        files = ["--py-files", ",".join(self.py_files)] if self.py_files else []
         where = [self.target.binary, "--master", self.target.master, *self.target.options]
-        return [*where, *files, self.application, *self.arguments]
+        return [*where, "--properties-file", str(self.properties), *files, self.application, *self.arguments]

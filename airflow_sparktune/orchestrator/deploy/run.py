@@ -13,6 +13,7 @@ from airflow_sparktune.errors import DriverLost, SpecError, StorageError, revive
 from airflow_sparktune.orchestrator.deploy.job import Job, Submission, SubmitFailed
 from airflow_sparktune.orchestrator.deploy.launcher import Launcher
 from airflow_sparktune.orchestrator.deploy.work_folder import work_folder
+from airflow_sparktune.study.code import write_code
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.definition.file import write_retuning, write_spec
 from airflow_sparktune.study.journal.events import Closed
@@ -61,20 +62,24 @@ def run_job(
         return Finished(study=before, known_before=True)
     chosen = launcher()
 
-    def start() -> None:
-        if job.spec is not None:
-            write_spec(job.address, job.spec)
-        elif job.retuning:
-            write_retuning(job.address, job.retuning)
-
     with prepared(job, before=before, launcher=chosen) as submission, following(submission):
-        failure = chosen.follow(submission, start)
+        failure = chosen.follow(submission, lambda: _hand_over(job, submission))
     study = result_of(job.address, spec=job.spec, before=before, failure=failure, again=again)
     return Finished(
         study=study,
         failure=failure,
         within_other_limits=job.spec is not None and not study.answers(job.spec),
     )
+
+
+def _hand_over(job: Job, submission: Submission) -> None:
+    """Write the files that the driver reads from the study folder."""
+    if submission.code is not None:
+        write_code(job.address, submission.code)
+    if job.spec is not None:
+        write_spec(job.address, job.spec)
+    elif job.retuning:
+        write_retuning(job.address, job.retuning)
 
 
 def has_result(job: Job, before: Study) -> bool:

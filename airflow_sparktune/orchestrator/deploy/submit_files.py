@@ -8,28 +8,23 @@ directory of spark-submit, because a package in the current folder would take pr
 from __future__ import annotations
 
 import shutil
-import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import airflow_sparktune
 from airflow_sparktune.errors import PlatformError
 from airflow_sparktune.orchestrator.deploy.user_code import UserCode
+from airflow_sparktune.study.code import zipped
 
 # The files and folders that run inside Spark, and what they import. User code may import space and
 # callbacks.
 FILES = ("__init__.py", "errors.py", "printable.py", "space.py", "version.py")
 ROOMS = ("study", "driver", "executor", "callbacks")
-# Zips cannot hold dates before 1980. The date is fixed so that equal code gives an equal zip.
-_DATE = (1980, 1, 1, 0, 0, 0)
 
-_LAUNCHER = '''\
-"""Starts the driver program of airflow-sparktune from the package shipped with it."""
-from airflow_sparktune.driver.main import main
-
-main()
-'''
+_ROOT = Path(airflow_sparktune.__file__).parent
+# In an image, /opt/spark/launch links to its folder.
+LAUNCHER = "driver/launch/sparktune_launcher.py"
 
 # Warnings go to the task's log (4 of 88 lines of a quiet application), other messages to a file. The end of
 # the file is logged after a failure. The driver itself reports failed tasks.
@@ -79,15 +74,15 @@ class SubmitFiles:
     def pack(cls, folder: Path, code: UserCode | None, more: str | None = None) -> SubmitFiles:
         """Write all files into `folder`; `more` are the user's `py_files`, separated by commas."""
         # Python puts the folder of a program at the front of sys.path, so the launcher has its own folder.
-        launcher = folder / "launch" / "sparktune_launcher.py"
+        launcher = folder / "launch" / Path(LAUNCHER).name
         launcher.parent.mkdir()
-        launcher.write_text(_LAUNCHER)
+        shutil.copyfile(_ROOT / LAUNCHER, launcher)
         package = folder / "airflow_sparktune.zip"
-        _write_zip(package, _package_files())
+        package.write_bytes(zipped(dict(_package_files())))
         py_files = [package]
         if code is not None:
             py_files.append(folder / "user_code.zip")
-            _write_zip(py_files[-1], code.files.items())
+            py_files[-1].write_bytes(zipped(code.files))
         log4j = folder / "log4j2.properties"
         log4j.write_text(_log4j(folder / SPARK_LOG))
         (folder / "scratch").mkdir()
@@ -111,18 +106,11 @@ def _log4j(file: Path) -> str:
 
 
 def _package_files() -> Iterator[tuple[str, bytes]]:
-    root = Path(airflow_sparktune.__file__).parent
     for name in FILES:
-        yield f"airflow_sparktune/{name}", (root / name).read_bytes()
+        yield f"airflow_sparktune/{name}", (_ROOT / name).read_bytes()
     for room in ROOMS:
-        for path in sorted((root / room).rglob("*.py")):
-            yield f"airflow_sparktune/{path.relative_to(root)}", path.read_bytes()
-
-
-def _write_zip(path: Path, files: Iterable[tuple[str, bytes]]) -> None:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in sorted(files):
-            archive.writestr(zipfile.ZipInfo(name, _DATE), data)
+        for path in sorted((_ROOT / room).rglob("*.py")):
+            yield f"airflow_sparktune/{path.relative_to(_ROOT)}", path.read_bytes()
 
 
 def importable(py_files: str | None, *, folder: Path) -> list[str]:

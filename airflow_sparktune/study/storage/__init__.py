@@ -1,6 +1,7 @@
 """The storages for the files of a study: a local folder, or any URL that fsspec supports.
 
-A file is written once, atomically, and not changed afterwards. Only `spec.json` may be replaced, atomically.
+A file is written once, atomically, and not changed afterwards. Only the files of a submission
+(`spec.json`, `user_code.zip`) may be replaced, atomically.
 """
 
 from airflow_sparktune.study.storage.base import Storage

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tempfile
 from collections.abc import Callable
@@ -15,8 +16,11 @@ from airflow_sparktune.orchestrator.deploy.job import Job, Submission, Target
 from airflow_sparktune.orchestrator.deploy.launcher import launcher_to
 from airflow_sparktune.orchestrator.deploy.spark_conf import REDACTION, read_properties, write_properties
 from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
+from airflow_sparktune.orchestrator.deploy.user_code import UserCode
+from airflow_sparktune.study.code import zipped
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.definition.file import spec_sha256
+from airflow_sparktune.version import __version__
 
 SPEC = Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=3)
 
@@ -83,21 +87,58 @@ def test_a_local_driver_is_reached_from_its_machine_only(
     assert made.conf["spark.ui.killEnabled"] == "false"
 
 
-def test_kubernetes_needs_a_place_for_the_files(
+def test_on_kubernetes_the_image_has_the_launcher_and_the_study_the_code(
+    submission: Callable[..., Submission],
+) -> None:
+    """Spark sends no files there. The driver gets the hash of the code, and the release of the submitter."""
+    job = Job(address="/studies/s", spec=SPEC, code=UserCode({"m.py": b"x = 1"}))
+    made = submission("k8s://https://cluster:443", "cluster", job=job)
+    assert made.application == "local:///opt/spark/launch/sparktune_launcher.py"
+    assert (made.py_files, "--py-files" in made.command) == ((), False)
+    assert made.code == zipped({"m.py": b"x = 1"})
+    options = dict(zip(made.arguments[::2], made.arguments[1::2], strict=True))
+    assert options == {
+        "--release": __version__,
+        "--study": "/studies/s",
+        "--spec-sha256": spec_sha256(SPEC),
+        "--code-sha256": hashlib.sha256(made.code).hexdigest(),
+    }
+
+
+def test_a_script_on_kubernetes_is_sent_by_the_study(
+    submission: Callable[..., Submission], tmp_path: Path
+) -> None:
+    """A script of this machine, with what it imports; one in the image is the application."""
+    (tmp_path / "search.py").write_text("import m")
+    job = Job(address="/s", script=(str(tmp_path / "search.py"), "--rows", "5"), code=UserCode({"m.py": b""}))
+    made = submission("k8s://https://cluster:443", "cluster", job=job)
+    assert made.application == "local:///opt/spark/launch/sparktune_launcher.py"
+    assert made.arguments[-4:] == ("--script", "search.py", "--rows", "5")
+    assert made.code == zipped({"search.py": b"import m", "m.py": b""})
+    there = Job(address="/s", script=("local:///app/search.py", "5"))
+    made = submission("k8s://https://cluster:443", "cluster", job=there)
+    assert (made.application, made.arguments, made.code) == ("local:///app/search.py", ("5",), None)
+
+
+def test_an_upload_path_on_kubernetes_is_used(
     submission: Callable[..., Submission], spark_home: Path
 ) -> None:
-    """Spark would refuse the launcher and the zips, which are local; spark-defaults.conf may name it."""
-    for job in (None, Job(address="/s", script=("local:///app/search.py",))):
-        with pytest.raises(
-            PlatformError, match=r"needs spark\.kubernetes\.file\.upload\.path, .* unset; set it"
-        ):
-            submission("k8s://https://cluster:443", "cluster", job=job)
-    assert submission("k8s://https://cluster:443", "client").application.endswith(".py")
+    """Spark then sends the files, in cluster mode as in client mode; spark-defaults.conf may name it."""
+    assert submission("k8s://https://cluster:443", "client").py_files
     named = "spark.kubernetes.file.upload.path"
     given = submission("k8s://https://cluster:443", "cluster", conf={named: "s3a://bucket/up"})
-    assert given.conf[named] == "s3a://bucket/up"
+    assert (given.conf[named], given.code) == ("s3a://bucket/up", None)
+    assert given.py_files[0].endswith("/airflow_sparktune.zip")
     (spark_home / "conf" / "spark-defaults.conf").write_text(f"{named} hdfs:///uploads\n")
-    assert submission("k8s://https://cluster:443", "cluster").conf[named] == "hdfs:///uploads"
+    assert submission("k8s://https://cluster:443", "cluster").py_files
+
+
+def test_py_files_of_this_machine_need_an_upload_path(submission: Callable[..., Submission]) -> None:
+    """Spark would fail with a stack trace; those in the image and at URLs need none."""
+    with pytest.raises(PlatformError, match=r"got /lib/a\.zip, file:///lib/b\.py; or set spark\.kubern"):
+        submission("k8s://https://c:443", "cluster", py_files="/lib/a.zip, local:///c.zip, file:///lib/b.py")
+    made = submission("k8s://https://c:443", "cluster", py_files="local:///c.zip,s3a://bucket/d.zip")
+    assert made.py_files == ("local:///c.zip", "s3a://bucket/d.zip")
 
 
 def test_the_ui_can_be_opened(submission: Callable[..., Submission]) -> None:

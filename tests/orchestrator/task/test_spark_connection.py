@@ -26,12 +26,12 @@ def test_options_of_a_cluster_are_refused_elsewhere(operator, run, spark_submit,
     assert note() is None
 
 
-def test_kubernetes_without_a_place_for_the_files(operator, run, spark_submit, monkeypatch) -> None:
+def test_files_that_spark_cannot_send_to_kubernetes(operator, run, spark_submit, monkeypatch) -> None:
     """Spark would fail with a stack trace; the task fails permanently, before Spark starts."""
     monkeypatch.setattr(spark_hook, "kube_client", types.SimpleNamespace(), raising=False)
     note = spark_submit("works", master="k8s://https://cluster:443")
     with pytest.raises(AirflowFailException, match=r"spark\.kubernetes\.file\.upload\.path"):
-        run(operator(deploy_mode="cluster"))
+        run(operator(deploy_mode="cluster", py_files="/lib/a.zip"))
     assert note() is None
 
 
