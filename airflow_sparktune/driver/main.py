@@ -1,8 +1,9 @@
 """The program that spark-submit starts: run the study at an address, and record how it ended in its journal.
 
 With `--script`, a user's program around SparkTrials replaces the study's spec. With `--code-sha256`, the
-user's code, with the script, is read from the study folder.
-Exit codes: 0 a result, 1 a failure (described in the journal), 143 killed by SIGTERM.
+user's code, with the script, is read from the study folder. With `--segments-sha256`, the address is that of
+an application with a study for each of its segments.
+Exit codes: 0 a result (of each segment), 1 a failure (described in the journal), 143 killed by SIGTERM.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import NoReturn
 from airflow_sparktune.driver.watchdog import Watchdog
 from airflow_sparktune.errors import PlatformError, SparktuneError
 from airflow_sparktune.study.definition.file import read_spec
+from airflow_sparktune.study.segments import read_submitted_segments
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.version import __version__
 
@@ -37,6 +39,9 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         "--spec-sha256", help="hash of the submitted spec.json; a file with another is refused"
     )
     parser.add_argument(
+        "--segments-sha256", help="the same of segments.json: run the study of each of its segments"
+    )
+    parser.add_argument(
         "--code-sha256", help="hash of the submitted user_code.zip; a file with another is refused"
     )
     parser.add_argument("--release", help="the release of this package that has submitted the study")
@@ -45,8 +50,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         "--script", nargs=argparse.REMAINDER, help="a program around SparkTrials to run instead"
     )
     arguments = parser.parse_args(argv)
-    if not arguments.script and not arguments.spec_sha256:
-        parser.error("--spec-sha256 is needed without --script")
+    if not (arguments.script or arguments.spec_sha256 or arguments.segments_sha256):
+        parser.error("--spec-sha256 or --segments-sha256 is needed without --script")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     # With pandas 3, PySpark emits this warning at every start; nothing here uses pandas.
     warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
@@ -77,7 +82,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
             code = use_code(address, sha256=arguments.code_sha256)
             script = script and [extract_script(code, script[0]), *script[1:]]
-        return _run_script(address, script) if script else _run_spec(address, arguments.spec_sha256)
+        if script:
+            return _run_script(address, script)
+        return _run_spec(address, arguments.spec_sha256, arguments.segments_sha256)
     except SparktuneError as error:
         if script:
             raise
@@ -94,7 +101,8 @@ def _refuse_another_release(submitted: str | None) -> None:
         )
 
 
-def _run_spec(address: str, spec_sha256: str) -> int:
+def _run_spec(address: str, spec_sha256: str, segments_sha256: str | None) -> int:
+    from airflow_sparktune.driver.segments import run_segments
     from airflow_sparktune.driver.spec_plan import run_spec
 
     # hyperopt takes as long to import as Spark takes to start, so the two overlap. Both import pyspark, which
@@ -103,6 +111,8 @@ def _run_spec(address: str, spec_sha256: str) -> int:
     sampler = "airflow_sparktune.driver.samplers.hyperopt"
     threading.Thread(target=import_module, args=(sampler,), daemon=True).start()
     storage = open_storage(address)
+    if segments_sha256:
+        return run_segments(address, read_submitted_segments(storage, address, sha256=segments_sha256))
     return run_spec(storage, address, read_spec(storage, address, sha256=spec_sha256))
 
 

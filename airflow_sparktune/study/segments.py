@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, NoReturn
 
-from airflow_sparktune.errors import SpecError
+from airflow_sparktune.errors import PlatformError, SpecError
 from airflow_sparktune.study.definition import Limits, Spec, checks
 from airflow_sparktune.study.definition.combinations import check_combinations
 from airflow_sparktune.study.definition.file import parsed, read_submitted
@@ -127,13 +127,14 @@ class Segments(JsonObject):
     def left(self, segment: Segment, study: Study) -> bool:
         """Return whether a driver has to run a segment whose journal holds `study`: it has no verdict.
 
-        A result stands unless a limit was raised, a lasting error unless the identity has changed.
+        A result stands unless a limit was raised, a lasting error unless the identity has changed. An error
+        of the platform is the application's, and none of the segment.
         """
         spec = self.spec_of(segment)
         if study.spec is None or study.spec.changed_identity(spec):
             return True
-        if study.closed is not None and study.closed.error is not None:
-            return not study.has_verdict
+        if study.closed is not None and (error := study.closed.error) is not None:
+            return error.get("type") == PlatformError.__name__ or not study.has_verdict
         # Without limits of its own, the segment had a share of the application's.
         hours = study.spec.limits.budget_slot_hours
         limits = replace(spec.limits, **{"budget_slot_hours": hours, **segment.limits})

@@ -169,6 +169,7 @@ FAILED = {"type": "ObjectiveError", "message": "no", "retryable": False}
         pytest.param({}, {}, closed("killed"), True, id="killed"),
         pytest.param({}, {}, closed("error", error=FAILED), False, id="failed"),
         pytest.param({}, {}, closed("error", error={**FAILED, "retryable": True}), True, id="lost"),
+        pytest.param({}, {}, closed("error", error={**FAILED, "type": "PlatformError"}), True, id="no Spark"),
         pytest.param({}, {"objective": "m:old"}, closed("error", error=FAILED), True, id="mended since"),
         pytest.param({"max_evals": 9}, {"max_evals": 1}, closed("max_evals"), True, id="a raised limit"),
         pytest.param({}, {"timeout": 9}, closed("timeout"), False, id="used its share of the time"),

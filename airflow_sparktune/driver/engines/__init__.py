@@ -35,9 +35,9 @@ def create(spec: Spec) -> Engine:
             assert_never(never)
 
 
-def work_of(spec: Spec) -> Work:
-    """Return the work of a study with a spec."""
-    return Work(objective=partial(_objective, spec), parallelism=spec.parallelism)
+def work_of(spec: Spec, *, study: str = "") -> Work:
+    """Return the work of a study with a spec; see Work for its name."""
+    return Work(objective=partial(_objective, spec), parallelism=spec.parallelism, study=study)
 
 
 def _objective(spec: Spec) -> ImportedObjective:

@@ -1,0 +1,249 @@
+"""Segments on one engine without Spark: which run, which wait, and whose failure is whose."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from airflow_sparktune.driver.engines.base import Lane
+from airflow_sparktune.driver.samplers.base import Sampler
+from airflow_sparktune.driver.segments.application import Application
+from airflow_sparktune.driver.segments.log import SegmentFormatter
+from airflow_sparktune.driver.segments.plan import SegmentPlan
+from airflow_sparktune.driver.termination import Termination
+from airflow_sparktune.errors import DriverLost, PlatformError, StorageError
+from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.executor.reply import Reply
+from airflow_sparktune.study.address import address_of
+from airflow_sparktune.study.segments import Segments
+from airflow_sparktune.study.stop_request import request_stop
+from airflow_sparktune.study.stopping import StopReason
+from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import Failure, FailureKind
+from tests.driver.threads import ThreadEngine
+from tests.driver.world import DigestSampler, MemoryStorage, spec
+
+PATIENCE_S = 30.0
+ADDRESS = "/studies/dag/task/run/g0"
+
+
+class Plan(SegmentPlan):
+    def sampler(self) -> Sampler:
+        return DigestSampler()
+
+
+class Folders(defaultdict[str, MemoryStorage]):
+    """The folders of an application, by address."""
+
+    def __init__(self) -> None:
+        super().__init__(MemoryStorage)
+
+    def study(self, segment: str) -> Study:
+        return self[address_of(ADDRESS, segment)].study()
+
+    def ends(self, *segments: str) -> list[StopReason | None]:
+        closed = (self.study(segment).closed for segment in segments)
+        return [None if each is None else each.reason for each in closed]
+
+
+@pytest.fixture
+def folders() -> Folders:
+    return Folders()
+
+
+def segments(names: str, **given: Any) -> Segments:
+    return Segments.of(spec(**{"max_evals": 4, **given}), {name: {"region": name} for name in names})
+
+
+def ok(call: Call) -> Reply:
+    return Reply(0.0, loss=call.params["x"])
+
+
+def failed(message: str) -> Reply:
+    return Reply.failed(Failure(FailureKind.RAISED, message), run_s=0.0)
+
+
+def application(
+    asked: Segments, folders: Folders, engine: ThreadEngine, *, plan: Callable[..., SegmentPlan] = Plan
+) -> Application:
+    return Application(asked, ADDRESS, engine, storage_of=folders.__getitem__, plan=plan)
+
+
+def run(asked: Segments, folders: Folders, engine: ThreadEngine, **given: Any) -> bool:
+    return application(asked, folders, engine, **given).run(Termination(engine.interrupt))
+
+
+def test_each_segment_is_a_study_of_its_own(folders: Folders) -> None:
+    """It has its journal, its spec and its budget; its trials are named by it."""
+    engine = ThreadEngine(ok, slots=3)
+    assert run(segments("abcde"), folders, engine)
+    for name in "abcde":
+        study = folders.study(name)
+        assert study.spec is not None
+        assert (study.spec.segment, study.spec.objective_kwargs) == (name, {"region": name})
+        assert sorted(study.trials) == [0, 1, 2, 3]
+    assert engine.studies == 0
+
+
+def test_a_failure_stays_in_its_segment(folders: Folders) -> None:
+    """Its verdict is in its journal; the others end with results."""
+    asked = segments("abc")
+    engine = ThreadEngine(lambda call: failed("no data") if call.study == "b" else ok(call))
+    assert not run(asked, folders, engine)
+    assert folders.ends("a", "b", "c") == [StopReason.MAX_EVALS, StopReason.ERROR, StopReason.MAX_EVALS]
+    assert "no data" in (folders.study("b").closed.error or {})["message"]  # type: ignore[union-attr]
+
+
+def test_a_retry_runs_only_what_has_no_verdict(folders: Folders) -> None:
+    """Neither the result of one segment nor the lasting error of another is touched."""
+    asked, ran = segments("abc"), list[str]()
+    lost = threading.Event()
+
+    def begin(call: Call) -> Reply:
+        ran.append(call.study)
+        if call.study == "c":
+            assert lost.wait(PATIENCE_S)
+            raise DriverLost("Spark has shut down")
+        return failed("no data") if call.study == "b" else ok(call)
+
+    engine = ThreadEngine(begin, slots=3)
+
+    def lose() -> None:
+        wait_for(folders, "a", "b")
+        lost.set()
+
+    threading.Thread(target=lose).start()
+    assert not run(asked, folders, engine)
+    ran.clear()
+
+    def again(call: Call) -> Reply:
+        ran.append(call.study)
+        return ok(call)
+
+    assert not run(asked, folders, ThreadEngine(again))
+    assert set(ran) == {"c"}
+    assert [len(folders.study(name).attempts) for name in "abc"] == [1, 1, 2]
+    assert folders.ends("c") == [StopReason.MAX_EVALS]
+
+
+def wait_for(folders: Folders, *names: str) -> None:
+    until = threading.Event()
+    while None in folders.ends(*names):
+        until.wait(0.01)
+
+
+def test_at_most_twice_as_many_lanes_are_open_as_there_are_slots(folders: Folders) -> None:
+    """The journals of the others do not exist until then."""
+    open_at_once, journals = list[int](), list[int]()
+
+    def look(call: Call) -> Reply:
+        open_at_once.append(engine.studies)
+        journals.append(sum(bool(folders.study(name).attempts) for name in "abcdefghij"))
+        return ok(call)
+
+    engine = ThreadEngine(look, slots=2)
+    assert run(segments("abcdefghij"), folders, engine)
+    assert max(open_at_once) == 4
+    assert journals[0] <= 4
+
+
+def test_a_kill_reaches_all_and_leaves_the_waiting_ones(folders: Folders) -> None:
+    """Each open segment is closed as killed, so that a retry continues it."""
+    termination: list[Termination] = []
+
+    def kill(call: Call) -> Reply:
+        if call.trial.number == 1:
+            termination[0].on_sigterm(15, None)
+        return ok(call)
+
+    engine = ThreadEngine(kill, slots=1)
+    termination.append(Termination(engine.interrupt))
+    assert not application(segments("abcdef"), folders, engine).run(termination[0])
+    opened = [name for name in "abcdef" if folders.study(name).attempts]
+    assert 0 < len(opened) <= 2
+    assert set(folders.ends(*opened)) == {StopReason.KILLED}
+
+
+def test_a_request_to_stop_ends_all_and_leaves_the_waiting_ones(folders: Folders) -> None:
+    """Each open segment ends with its best result; a request of an earlier try is forgotten."""
+    asked, first = segments("abcdef", max_evals=None, timeout=600), threading.Event()
+    request_stop(folders[ADDRESS], attempt=0, by="an earlier user")
+
+    def stop(call: Call) -> Reply:
+        if not first.is_set():
+            first.set()
+            request_stop(folders[ADDRESS], attempt=0, by="ada")
+        threading.Event().wait(0.01)
+        return ok(call)
+
+    assert not run(asked, folders, ThreadEngine(stop, slots=1))
+    opened = [name for name in "abcdef" if folders.study(name).attempts]
+    tried = [name for name in opened if folders.study(name).best]
+    assert 0 < len(tried) <= len(opened) <= 2
+    assert set(folders.ends(*tried)) == {StopReason.STOPPED}
+
+
+def test_a_broken_application_is_raised_in_the_open_lanes_only(folders: Folders) -> None:
+    """A retry continues them; the waiting segments have not begun."""
+
+    def gone(call: Call) -> Reply:
+        raise DriverLost("Spark has shut down")
+
+    assert not run(segments("abcdef"), folders, ThreadEngine(gone, slots=1))
+    errors = [closed.error for name in "abcdef" if (closed := folders.study(name).closed) is not None]
+    assert 0 < len(errors) <= 2
+    assert all(error is not None and error["retryable"] for error in errors)
+
+
+def test_an_engine_that_does_not_start_is_on_record_once(folders: Folders) -> None:
+    """The first segment's journal tells why; nothing else is begun."""
+
+    class Broken(Plan):
+        def lane(self) -> Lane:
+            raise PlatformError("Java must be there")
+
+    assert not run(segments("abc"), folders, ThreadEngine(ok), plan=Broken)
+    assert folders.ends("a", "b", "c") == [StopReason.ERROR, None, None]
+
+
+def test_a_segment_whose_storage_is_bad_ends_alone(
+    folders: Folders, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log says which; the others have results."""
+
+    def open_folder(address: str) -> MemoryStorage:
+        if "segment=b" in address:
+            raise StorageError("the study folder must be readable")
+        return folders[address]
+
+    engine = ThreadEngine(ok)
+    asked = segments("abc")
+    caplog.handler.setFormatter(SegmentFormatter("%(message)s"))
+    run_ = Application(asked, ADDRESS, engine, storage_of=open_folder, plan=Plan)
+    with caplog.at_level(logging.INFO):
+        assert not run_.run(Termination(engine.interrupt))
+    assert folders.ends("a", "c") == [StopReason.MAX_EVALS] * 2
+    assert "[b] the study folder must be readable" in caplog.text
+
+
+@pytest.fixture(autouse=True)
+def _formatter(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    before = caplog.handler.formatter
+    yield
+    caplog.handler.setFormatter(before)
+
+
+def test_each_line_of_the_log_says_which_segment_it_is_about(
+    folders: Folders, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also each line of a traceback."""
+    caplog.handler.setFormatter(SegmentFormatter("%(message)s"))
+    with caplog.at_level(logging.INFO):
+        run(segments("ab"), folders, ThreadEngine(lambda _: failed("no\ndata")))
+    lines = [line for line in caplog.text.splitlines() if "segments have" not in line]
+    assert {line.split("] ")[0] for line in lines} == {"[a", "[b"}
