@@ -19,6 +19,7 @@ __all__ = [
     "ObjectiveError",
     "PlatformError",
     "RecordError",
+    "SegmentsFailed",
     "SparktuneError",
     "SpecError",
     "StorageError",
@@ -53,6 +54,10 @@ class NoSuccess(ObjectiveError):
 
 class IncumbentBroken(ObjectiveError):
     """The production configuration fails on today's data, so candidates cannot be compared with it."""
+
+
+class SegmentsFailed(SparktuneError):
+    """Segments of an application have failed in a way that no retry helps; the others have their results."""
 
 
 class PlatformError(SparktuneError):

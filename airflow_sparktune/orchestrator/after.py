@@ -46,9 +46,7 @@ def deliver(task: SparkTuneOperator, after: After, study: Study, context: Contex
     facts = {"study": address, **result.to_json()}
     push(context["ti"], result, facts)
     count(context, result)
-    if task.keep_studies is not None:
-        keep = Keep.of("keep_studies", task.keep_studies)
-        remove_old_studies(context["ti"], champions_of(context, task.storage), keep, but=address)
+    remove_what_is_not_kept(task, context)
     if (decision := result.decision) is not None:
         log.info("%s", decision.text)
         if not decision.changes_production:
@@ -84,6 +82,13 @@ def count(context: Context, result: Summary) -> None:
     for name, value in gauges.items():
         if value is not None:
             stats.gauge(f"sparktune.{name}", value, tags=tags)
+
+
+def remove_what_is_not_kept(task: SparkTuneOperator, context: Context) -> None:
+    """Remove the studies of a task that its `keep_studies` does not keep."""
+    if task.keep_studies is not None:
+        keep, own = Keep.of("keep_studies", task.keep_studies), str(task.study_address)
+        remove_old_studies(context["ti"], champions_of(context, task.storage), keep, but=own)
 
 
 def remove_old_studies(ti: Any, task: str, keep: Keep, *, but: str) -> None:

@@ -54,6 +54,8 @@ class After(Group):
 
 # The arguments that make up the spec; each is templated.
 SPEC_ARGUMENTS = tuple(item.name for item in definition.KEYS)
+# The arguments for many studies in one application; each is templated.
+SEGMENT_ARGUMENTS = ("segments", "parallelism_per_segment", "on_failed_segments")
 GROUPS: Mapping[str, type[Group]] = {**definition.GROUPS, "after": After}
 # A key of a group -> the argument that is meant: no_progress -> limits.no_progress.
 _MEANT = {**IN_GROUPS, **{item.name: f"after.{item.name}" for item in declarations(After)}}
@@ -73,4 +75,13 @@ def require_grouped(names: Mapping[str, Any]) -> None:
 def with_plain_groups(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return arguments of the operator with each group as a plain dict of the keys that were set."""
     require_grouped(arguments)
-    return {name: as_written(value) if name in GROUPS else value for name, value in arguments.items()}
+    return {name: _plain(name, value) for name, value in arguments.items()}
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Return the value of an argument without groups, into which a template could not be rendered."""
+    if name in GROUPS:
+        return as_written(value)
+    if name == "segments" and isinstance(value, list | tuple):
+        return [as_written(each) for each in value]
+    return value

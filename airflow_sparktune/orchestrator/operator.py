@@ -5,7 +5,7 @@ What only `execute` needs is imported there: a DAG processor pays the imports of
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,7 +13,13 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_sparktune import connections
 from airflow_sparktune.errors import IncumbentBroken, SparktuneError
-from airflow_sparktune.orchestrator.arguments import SPEC_ARGUMENTS, After, require_grouped, with_plain_groups
+from airflow_sparktune.orchestrator.arguments import (
+    SEGMENT_ARGUMENTS,
+    SPEC_ARGUMENTS,
+    After,
+    require_grouped,
+    with_plain_groups,
+)
 from airflow_sparktune.orchestrator.checks.literals import check_literals
 from airflow_sparktune.orchestrator.deploy.provider import SubmissionOperator
 from airflow_sparktune.orchestrator.links import SparkUiLink
@@ -39,6 +45,12 @@ To run a script around `hyperopt.fmin` with this package's SparkTrials, pass it 
 objective, space and limits.
 
 {spec}
+:param segments: many studies in one application: a list of segments, each with a `name` and what differs from
+    the arguments here (`objective_kwargs`, `max_evals`, `timeout`, `limits`), or `objective_kwargs` by name.
+    `parallelism`, `timeout` and `limits.budget_slot_hours` are then those of the application
+:param parallelism_per_segment: the number of trials of one segment that run at once. Unset: `parallelism`
+:param on_failed_segments: `fail`, the default: the task fails if a segment has failed, once the results of
+    the others are delivered; `skip`: it succeeds with the results of the others
 :param storage: a folder or URL that Airflow and the driver both reach; default: `[sparktune] storage`
 :param tracking: mirror the study into MLflow: `mlflow` for the server in the worker's MLFLOW_TRACKING_URI, or
     the id of a connection to a server
@@ -69,11 +81,15 @@ class SparkTuneOperator(SubmissionOperator):
     objective: str | None
     objective_kwargs: Mapping[str, Any] | None
     segment: str | None
+    segments: Any
+    parallelism_per_segment: Any
+    on_failed_segments: str | None
     execution: Any
 
     template_fields: Sequence[str] = (
         *SubmissionOperator.template_fields,
         *SPEC_ARGUMENTS,
+        *SEGMENT_ARGUMENTS,
         "storage",
         "tracking",
         "keep_studies",
@@ -83,6 +99,7 @@ class SparkTuneOperator(SubmissionOperator):
         "objective_kwargs": "json",
         "space": "json",
         "points_to_evaluate": "json",
+        "segments": "json",
         **dict.fromkeys(GROUPS, "json"),
     }
     operator_extra_links = (SparkUiLink(),)
@@ -107,6 +124,9 @@ class SparkTuneOperator(SubmissionOperator):
         retuning: Retuning | Mapping[str, Any] | None = None,
         warm_start: WarmStart | Any = None,
         execution: Execution | Mapping[str, Any] | None = None,
+        segments: Any = None,
+        parallelism_per_segment: int | str | None = None,
+        on_failed_segments: str | None = None,
         storage: str | None = None,
         tracking: str | None = None,
         keep_studies: int | str | timedelta | None = None,
@@ -116,7 +136,8 @@ class SparkTuneOperator(SubmissionOperator):
         name: str = "sparktune",
         **kwargs: Any,
     ) -> None:
-        given = {name: value for name, value in locals().items() if name in SPEC_ARGUMENTS}
+        own = (*SPEC_ARGUMENTS, *SEGMENT_ARGUMENTS)
+        given = {name: value for name, value in locals().items() if name in own}
         require_grouped(kwargs)
         super().__init__(name=name, **kwargs)
         for argument, value in with_plain_groups(given).items():
@@ -141,28 +162,38 @@ class SparkTuneOperator(SubmissionOperator):
     def execute(self, context: Context) -> Any:
         """Run or resume the study, or return the result that it already has; returns the best params.
 
-        With `validate_only`, raises AirflowSkipException after all checks.
+        With segments, returns a list of their results. With `validate_only`, raises AirflowSkipException
+        after all checks.
         """
-        from airflow_sparktune.orchestrator.after import deliver
-        from airflow_sparktune.orchestrator.study_run import StudyRun
-
         # This object may serve more than one try.
         self._launcher, self._killed, self.study_address = None, False, None
         try:
             after = After.parse("after", self.after or {})
+            run, deliver = self._steps()
             try:
-                study = StudyRun(self, context).result()
+                found = run(self, context)
             except Exception as error:  # not a timeout, after which Airflow has yet to end the driver
                 if isinstance(error, IncumbentBroken):
                     notify(after.on_broken, context, tuning={"error": str(error)})
                 self._pack_rows(context)
                 raise
             self._pack_rows(context)
+            return deliver(self, after, found, context)
         except SparktuneError as error:
             if error.retryable:
                 raise
             raise AirflowFailException(str(error)) from error
-        return deliver(self, after, study, context)
+
+    def _steps(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        """Return how the task runs, and how it delivers the result of that."""
+        if self.segments is None:
+            from airflow_sparktune.orchestrator.after import deliver
+            from airflow_sparktune.orchestrator.study_run import run_study
+
+            return run_study, deliver
+        from airflow_sparktune.orchestrator.segment_results import deliver_segments, run_segments
+
+        return run_segments, deliver_segments
 
     def _pack_rows(self, context: Context) -> None:
         """Put the study on the list of this task's studies, unless the task was killed and has to end."""

@@ -26,19 +26,41 @@ LAST_S = 6.0
 
 @contextmanager
 def followed(address: str, tell: Callable[[Study], None], *, every_s: float) -> Iterator[None]:
-    """Call `tell(study)` whenever the study at `address` has changed, until the block ends.
+    """Call `tell(study)` whenever the study at `address` has changed, until the block ends."""
+    with repeated(study_look(address, tell), every_s=every_s):
+        yield
+
+
+@contextmanager
+def repeated(look: Callable[[], None], *, every_s: float) -> Iterator[None]:
+    """Call `look` again and again until the block ends, and once more then.
 
     The calls come from a thread, because the main thread reads the output of spark-submit.
     """
     ended = threading.Event()
-    arguments = (address, tell, ended, every_s)
-    thread = threading.Thread(target=_follow, args=arguments, name="progress", daemon=True)
+    thread = threading.Thread(target=_repeat, args=(look, ended, every_s), name="progress", daemon=True)
     thread.start()
     try:
         yield
     finally:
         ended.set()
         thread.join(timeout=LAST_S)
+
+
+def study_look(address: str, tell: Callable[[Study], None]) -> Callable[[], None]:
+    """Return a function that calls `tell(study)` if the study has changed since the function's last call."""
+    follower = StudyFollower(open_storage(address))
+    reported: tuple[Study, int] | None = None
+
+    def look() -> None:
+        nonlocal reported
+        follower.refresh()
+        now = (follower.study, follower.study.changes)
+        if follower.study.attempts and now != reported:
+            tell(follower.study)
+            reported = now
+
+    return look
 
 
 def progress(study: Study) -> dict[str, Any]:
@@ -56,18 +78,12 @@ def progress(study: Study) -> dict[str, Any]:
     }
 
 
-def _follow(address: str, tell: Callable[[Study], None], ended: threading.Event, every_s: float) -> None:
-    follower = StudyFollower(open_storage(address))
-    reported: tuple[Study, int] | None = None
+def _repeat(look: Callable[[], None], ended: threading.Event, every_s: float) -> None:
     last = False
     while not last:
         last = ended.wait(every_s)
         try:
-            follower.refresh()
-            now = (follower.study, follower.study.changes)
-            if follower.study.attempts and now != reported:
-                tell(follower.study)
-                reported = now
+            look()
         except StorageUnavailable:
             continue  # the storage will respond again, or the driver will report the problem
         except Exception:

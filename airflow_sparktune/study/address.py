@@ -6,6 +6,8 @@ import hashlib
 import re
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+# How the folder of a segment begins.
+SEGMENT = "segment="
 _HASHED = re.compile(r".*-[0-9a-f]{8}")
 # At most four digits, so that a date in a user's folder name (g20261124) is not taken for a generation.
 GENERATION = re.compile(r"g(0|[1-9][0-9]{0,3})")
@@ -35,7 +37,7 @@ def segment_folder(segment: str) -> str:
     name = part(segment)
     if name != name.lower():
         name = f"{name}-{hashlib.sha256(segment.encode()).hexdigest()[:8]}"
-    return f"segment={name}"
+    return f"{SEGMENT}{name}"
 
 
 def study_address(
@@ -107,6 +109,6 @@ def application_of(study: str) -> str | None:
     """
     folder, generation = split(study) or (study.rstrip("/"), None)
     parent, _, name = folder.rpartition("/")
-    if not parent or not name.startswith("segment="):
+    if not parent or not name.startswith(SEGMENT):
         return None
     return parent if generation is None else f"{parent}/g{generation}"

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.address import folder_of
+from airflow_sparktune.study.application import application_above
 from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.journal.decode import decoded
 from airflow_sparktune.study.json_object import JsonObject, stored
@@ -47,9 +48,11 @@ class AirflowTask(JsonObject):
 def task_folder_of(address: str) -> str:
     """Return the folder of a study's task, which holds its record of champions. Raises StorageError.
 
-    It is the parent folder of a study outside Airflow, else `<task>` of `<task>/<run>[/<map index>]/g<n>`.
+    It is the parent folder of a study outside Airflow, else `<task>` of `<task>/<run>[/<map index>]/g<n>`. A
+    segment's study has that of its application.
     """
-    task, folder = read_task(address), folder_of(address)
+    address = application_above(address) or address
+    task, folder = task_in(open_storage(address), address), folder_of(address)
     if task is None:
         return folder
     return folder_of(folder if task.map_index < 0 else folder_of(folder))
@@ -61,7 +64,11 @@ def write_task(address: str, task: AirflowTask) -> None:
 
 
 def read_task(address: str) -> AirflowTask | None:
-    """Return the study's task, or None if no Airflow task has started the study. Raises StorageError."""
+    """Return the study's task, or None if no Airflow task has started the study. Raises StorageError.
+
+    The task of a segment's study is that of its application.
+    """
+    address = application_above(address) or address
     return task_in(open_storage(address), address)
 
 

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import ClassVar
 
-from airflow_sparktune.study.address import GENERATION, split
+from airflow_sparktune.study.address import GENERATION, application_of, split
 from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.journal.decode import decoded
 from airflow_sparktune.study.json_object import JsonObject, stored
@@ -64,6 +64,7 @@ def earlier_generations(address: str) -> list[str]:
     if own is None or own[1] == 0:
         return []
     folder, number = own
-    owner = read_owner(folder)
+    instance, _ = split(application_of(address) or address) or own
+    owner = read_owner(instance)
     first = owner.first if owner is not None else 0
     return [f"{folder}/g{each}" for each in generations(folder) if first <= each < number]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, NoReturn
@@ -32,6 +32,8 @@ SCHEMA = 1
 # What a segment may set, besides its name.
 _KEYS = ("objective_kwargs", "max_evals", "timeout", "limits")
 _DECLARED = [item for item in DECLARED if item.name in _KEYS]
+PER_SEGMENT = checks.whole(1, "leave it unset to bound the application only")
+ON_FAILED = checks.one_of("fail", "skip")
 _EXAMPLE = 'write [{"name": "north", "objective_kwargs": {"region": "north"}}]'
 
 
@@ -100,9 +102,11 @@ class Segments(JsonObject):
             )
         found = cls(
             spec=spec,
-            segments=tuple(Segment.of(value, at=at) for at, value in _entries(given)),
-            parallelism_per_segment=_per_segment(parallelism_per_segment),
-            on_failed_segments=checks.one_of("fail", "skip")("on_failed_segments", on_failed_segments),
+            segments=parse_segments("segments", given),
+            parallelism_per_segment=None
+            if parallelism_per_segment is None
+            else PER_SEGMENT("parallelism_per_segment", parallelism_per_segment),
+            on_failed_segments=ON_FAILED("on_failed_segments", on_failed_segments),
         )
         found._check()
         return found
@@ -157,13 +161,7 @@ class Segments(JsonObject):
 
     def _check(self) -> None:
         """Raise SpecError if segments contradict each other or the common spec."""
-        known = set[str]()
         for segment, spec in zip(self.segments, self.specs(), strict=True):
-            if segment.name in known:
-                raise SpecError(
-                    f"segments must have different names, got {shown(segment.name)} twice; rename one"
-                )
-            known.add(segment.name)
             try:
                 check_combinations(spec)
             except SpecError as error:
@@ -173,6 +171,17 @@ class Segments(JsonObject):
                 f"segments must have at most {MOST_BYTES} bytes as JSON, got {size}; pass paths, and read "
                 "the data inside the objective"
             )
+
+
+def parse_segments(name: str, given: Any) -> tuple[Segment, ...]:
+    """Return the checked segments for a value that a person wrote; raises SpecError."""
+    found: dict[str, Segment] = {}
+    for at, value in _entries(given):
+        segment = Segment.of(value, at=at)
+        if segment.name in found:
+            raise SpecError(f"{name} must have different names, got {shown(segment.name)} twice; rename one")
+        found[segment.name] = segment
+    return tuple(found.values())
 
 
 def write_segments(address: str, segments: Segments) -> None:
@@ -218,8 +227,3 @@ def _entries(given: Any) -> Sequence[tuple[str, Any]]:
 
 def _refuse(rule: str) -> NoReturn:
     raise SpecError(f"segments must be {rule}; {_EXAMPLE}")
-
-
-def _per_segment(value: Any) -> int | None:
-    check: Callable[[str, Any], int] = checks.whole(1, "leave it unset to bound the application only")
-    return None if value is None else check("parallelism_per_segment", value)

@@ -16,13 +16,15 @@ import javaproperties
 
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.errors import IncumbentBroken, ObjectiveError, describe
+from airflow_sparktune.study.address import address_of
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.events import Decided, StartsResolved
-from airflow_sparktune.study.journal.follow import StudyFollower
+from airflow_sparktune.study.journal.follow import StudyFollower, read_study
 from airflow_sparktune.study.record.champions import Champions
 from airflow_sparktune.study.record.promotion import put_on_record
 from airflow_sparktune.study.retuning.decision import Decision, Measured, Outcome, Standing
 from airflow_sparktune.study.retuning.starts import Basis, Incumbent
+from airflow_sparktune.study.segments import read_segments
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.trial import Trial, TrialState
@@ -71,10 +73,29 @@ def main(arguments: list[str], behaviour: str) -> int:
         sys.stdout.flush()
     if behaviour.startswith("waits"):
         time.sleep(60)
+    return drive(address, behaviour)
+
+
+def drive(address: str, behaviour: str) -> int:
+    """Run the study at an address, or the segments of an application; return the driver's exit code."""
+    segments = read_segments(address)
+    if segments is None:
+        return tune(address, Spec.from_json(json.loads(open_storage(address).read("spec.json"))), behaviour)
+    codes = [0]
+    for segment, spec in zip(segments.segments, segments.specs(), strict=True):
+        own = address_of(address, segment.name)
+        if segments.left(segment, read_study(own).study):
+            codes.append(tune(own, spec, spec.objective_kwargs.get("does", behaviour)))
+    return max(codes)
+
+
+def tune(address: str, spec: Spec, behaviour: str) -> int:
+    """Write the journal of a study; return the exit code of its driver."""
+    if behaviour == "waits for a lane":
+        return 1
     storage = open_storage(address)
     follower = StudyFollower(storage)
     follower.refresh()
-    spec = Spec.from_json(json.loads(storage.read("spec.json")))
     before = follower.study.spec
     same = before is None or not before.changed_identity(spec)
     recorder = Recorder.open(storage, follower, spec=spec, seed=1, dimensions=(), take_over=same)

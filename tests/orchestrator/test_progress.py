@@ -71,7 +71,7 @@ def test_a_storage_that_briefly_does_not_respond(tmp_path, monkeypatch) -> None:
     ends = iter([False, True])
     monkeypatch.setattr(ended, "wait", lambda _: next(ends))
     found: list[Study] = []
-    module._follow(str(tmp_path), found.append, ended, 0.01)
+    module._repeat(module.study_look(str(tmp_path), found.append), ended, 0.01)
     assert [study.finished for study in found] == [1]
 
 

@@ -24,6 +24,7 @@ from airflow_sparktune.study.definition.group import declarations
 from airflow_sparktune.study.journal.bounds import require_small
 from airflow_sparktune.study.json_values import scalar
 from airflow_sparktune.study.record.keep import Keep
+from airflow_sparktune.study.segments import ON_FAILED, PER_SEGMENT, parse_segments
 from airflow_sparktune.study.space import Choice, Number
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ _CHECKS = {
     "keep_studies": Keep.of,
     "validate_only": flag,
     "storage": lambda _, value: storage_root(value),
+    "parallelism_per_segment": PER_SEGMENT,
+    "on_failed_segments": ON_FAILED,
 }
 
 
@@ -60,12 +63,31 @@ def _arguments(operator: BaseOperator) -> Iterator[tuple[str, Check, Any]]:
     """Yield each argument, and each key of a group, with its check."""
     for name, check in _CHECKS.items():
         yield name, check, getattr(operator, name)
+    given = getattr(operator, "segments")  # noqa: B009 - only our operators have it
+    yield "segments", parse_segments, _literal_segments(given, files=operator.template_ext)
     for name, group in GROUPS.items():
         value = getattr(operator, name)
         if isinstance(value, dict) or _is_literal(value, files=operator.template_ext):
             given = group.keys(name, value if value is not None else {})
             for item in declarations(group):
                 yield f"{name}.{item.name}", item.check, given.get(item.name)
+
+
+def _literal_segments(given: Any, *, files: Sequence[str]) -> Any:
+    """Return segments without the parts that rendering may change; None if it may change their names."""
+    if isinstance(given, dict):
+        return {name: {} for name in given} if _is_literal(list(given), files=files) else None
+    if not isinstance(given, list | tuple):
+        return given
+    parts = [_literal_part(each, files) for each in given]
+    return None if None in parts else parts
+
+
+def _literal_part(segment: Any, files: Sequence[str]) -> Any:
+    if not isinstance(segment, dict):
+        return segment if _is_literal(segment, files=files) else None
+    part = {key: value for key, value in segment.items() if _is_literal(value, files=files)}
+    return part if ("name" in part) == ("name" in segment) else None
 
 
 def _check(name: str, check: Any, value: Any, bases: Sequence[Path]) -> None:

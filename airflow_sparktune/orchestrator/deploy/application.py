@@ -9,7 +9,6 @@ from airflow_sparktune.errors import PlatformError
 from airflow_sparktune.orchestrator.deploy.job import Job
 from airflow_sparktune.orchestrator.deploy.submit_files import SubmitFiles
 from airflow_sparktune.study.code import code_sha256, zipped
-from airflow_sparktune.study.definition.file import spec_sha256
 from airflow_sparktune.version import __version__
 
 # Where Spark copies the launcher and the zips, and the pods load them from.
@@ -31,7 +30,7 @@ class Application:
 def sent_by_spark(job: Job, py_files: str | None, folder: Path) -> Application:
     """Return the launcher or a script; Spark sends it with this package and the user's code."""
     files = SubmitFiles.pack(folder, job.code, py_files)
-    program, *arguments = (str(files.launcher), *_of_spec(job)) if job.spec else job.script
+    program, *arguments = (str(files.launcher), *job.arguments) if job.spec else job.script
     return Application(program=program, arguments=tuple(arguments), py_files=files.py_files)
 
 
@@ -50,13 +49,13 @@ def in_image(job: Job, py_files: str | None) -> Application:
         )
     files = dict(job.code.files) if job.code is not None else {}
     if job.spec is not None:
-        arguments = _of_spec(job)
+        arguments = job.arguments
     elif ":/" in job.script[0]:
         return Application(program=job.script[0], arguments=job.script[1:], py_files=urls)
     else:
         script = Path(job.script[0])
         files[script.name] = script.read_bytes()
-        arguments = ("--study", job.drivers_address, "--script", script.name, *job.script[1:])
+        arguments = (*job.arguments, "--script", script.name, *job.script[1:])
     code = zipped(files) if files else None
     hashed = ("--code-sha256", code_sha256(code)) if code is not None else ()
     return Application(
@@ -65,8 +64,3 @@ def in_image(job: Job, py_files: str | None) -> Application:
         py_files=urls,
         code=code,
     )
-
-
-def _of_spec(job: Job) -> tuple[str, ...]:
-    assert job.spec is not None
-    return ("--study", job.drivers_address, "--spec-sha256", spec_sha256(job.spec))

@@ -21,7 +21,6 @@ from airflow_sparktune.orchestrator.deploy.process import (
 from airflow_sparktune.orchestrator.deploy.spark_conf import conf_of, write_properties
 from airflow_sparktune.orchestrator.deploy.submit_files import SPARK_LOG, SubmitFiles
 from airflow_sparktune.study.definition import RunTrialsOn
-from airflow_sparktune.study.definition.file import spec_sha256
 from airflow_sparktune.study.definition.packages import require_packages
 
 LOOPBACK = "127.0.0.1"
@@ -56,7 +55,7 @@ class ChildProcess:
         Raises SpecError if the driver is to run with this Python, which lacks a package of its algorithm.
         """
         files = SubmitFiles.pack(folder, job.code, self._target.py_files)
-        arguments = ["--study", job.drivers_address, "--work", str(folder)]
+        arguments = [*job.arguments, "--work", str(folder)]
         settings = {
             # Otherwise Spark uses the first python3 on PATH, which may not have hyperopt.
             "spark.pyspark.driver.python": sys.executable,
@@ -70,8 +69,6 @@ class ChildProcess:
         if job.script:
             settings["spark.sparktune.study"] = job.drivers_address
             arguments += ["--script", *job.script]
-        elif job.spec is not None:
-            arguments += ["--spec-sha256", spec_sha256(job.spec)]
         conf = conf_of(self._target, settings=settings, fallbacks=fallbacks)
         if job.spec is not None and conf["spark.pyspark.driver.python"] == sys.executable:
             require_packages(job.spec.algo)

@@ -81,8 +81,10 @@ class Cluster:
 def _reconnection(job: Job) -> str:
     """Return a key for each generation and identity.
 
-    A task that was cleared, or whose spec has changed, must not reconnect to the earlier application. The
-    newer driver makes that application stop.
+    A task that was cleared, or whose spec or segments have changed, must not reconnect to the earlier
+    application. The newer driver makes that application stop.
     """
     generation = job.address.rpartition("/")[2]
+    if job.segments is not None:
+        return f"{generation}_{job.segments.sha256}"
     return f"{generation}_{job.spec.identity if job.spec is not None else 'script'}"

@@ -10,6 +10,8 @@ from typing import Any
 from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
 from airflow_sparktune.orchestrator.deploy.user_code import UserCode
 from airflow_sparktune.study.definition import Spec
+from airflow_sparktune.study.definition.file import spec_sha256
+from airflow_sparktune.study.segments import Segments
 from airflow_sparktune.study.storage import without_connection
 
 
@@ -17,14 +19,16 @@ from airflow_sparktune.study.storage import without_connection
 class Job:
     """The work of a driver for the study at `address`: a spec with the code it names, or a user's script.
 
-    `script` is the program and its arguments; `retuning` are the fields that the operator sets in its spec.
-    With `quiet`, Spark's log goes to a file, and only its warnings to the output. `open_ui` makes the Spark
-    UI of a local master reachable from other machines. `warm_start` is the address of the study that gives
-    starting points, as this process opens it.
+    With `segments`, `address` is that of their application, and `spec` what they have in common. `script` is
+    the program and its arguments; `retuning` are the fields that the operator sets in its spec. With `quiet`,
+    Spark's log goes to a file, and only its warnings to the output. `open_ui` makes the Spark UI of a local
+    master reachable from other machines. `warm_start` is the address of the study that gives starting points,
+    as this process opens it.
     """
 
     address: str
     spec: Spec | None = None
+    segments: Segments | None = None
     code: UserCode | None = None
     script: tuple[str, ...] = ()
     retuning: Mapping[str, Any] = field(default_factory=dict)
@@ -36,6 +40,14 @@ class Job:
     def drivers_address(self) -> str:
         """Return the study's address for the driver, which uses its own credentials."""
         return without_connection(self.address)
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Return the arguments of the driver program: the study, and the hash of the file in its folder."""
+        study = ("--study", self.drivers_address)
+        if self.segments is not None:
+            return (*study, "--segments-sha256", self.segments.sha256)
+        return study if self.spec is None else (*study, "--spec-sha256", spec_sha256(self.spec))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

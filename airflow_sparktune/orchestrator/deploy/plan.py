@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
+from airflow_sparktune.orchestrator.deploy.segments import SegmentsJob
 from airflow_sparktune.orchestrator.deploy.job import Job
 from airflow_sparktune.orchestrator.deploy.launcher import Launcher
 from airflow_sparktune.orchestrator.deploy.run import has_result, prepared
@@ -25,11 +26,15 @@ _PARTS = re.compile(r"[=\"\s]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A submission as plain data; `user_code` are the files that the zip of that name holds."""
+    """A submission as plain data; `user_code` are the files that the zip of that name holds.
+
+    `spec` is that of a study, or what the `segments` have in common.
+    """
 
     study: str
     standing: str
     spec: Mapping[str, Any]
+    segments: tuple[str, ...]
     command: tuple[str, ...]
     user_code: tuple[str, ...]
     conf: Mapping[str, str]
@@ -45,6 +50,8 @@ class Plan:
 
     def _lines(self) -> Iterator[str]:
         yield f"study: {self.study} ({self.standing})"
+        if self.segments:
+            yield f"{len(self.segments)} segments: {', '.join(self.segments)}"
         yield f"command: {shlex.join(self.command)}"
         yield f"user code: {', '.join(self.user_code) or 'none is shipped'}"
         for title, items in (
@@ -61,12 +68,13 @@ def plan(job: Job, *, before: Study, launcher: Callable[[], Launcher]) -> Plan:
 
     `before` is the current study. Raises what `run_job` raises before it submits.
     """
-    standing = "already has this result" if has_result(job, before) else _standing(before)
+    standing = _standing(job, before)
     with prepared(job, before=before, launcher=launcher()) as submission:
         return Plan(
             study=job.drivers_address,
             standing=standing,
             spec=job.spec.values() if job.spec is not None else dict(job.retuning),
+            segments=job.segments.names if job.segments is not None else (),
             command=tuple(_masked_words(submission.command)),
             user_code=tuple(sorted(job.code.files)) if job.code is not None else (),
             conf=masked(submission.conf),
@@ -100,7 +108,12 @@ def _masked(text: str) -> str:
     return HIDDEN if _PARTS.search(text) and _SECRET.search(text) else _LOGIN.sub(f"{HIDDEN}@", text)
 
 
-def _standing(study: Study) -> str:
+def _standing(job: Job, study: Study) -> str:
+    if job.segments is not None:
+        left = SegmentsJob.of(job, job.segments).left
+        return f"{len(left)} of {len(job.segments.names)} segments to run"
+    if has_result(job, study):
+        return "already has this result"
     if not study.attempts:
         return "new"
     return f"continues after {study.finished} finished trials"

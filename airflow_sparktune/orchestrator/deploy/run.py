@@ -20,6 +20,7 @@ from airflow_sparktune.study.journal.events import Closed
 from airflow_sparktune.study.journal.follow import read_whole
 from airflow_sparktune.study.record.earlier import earlier_study
 from airflow_sparktune.study.record.settled import refuse_another_decision
+from airflow_sparktune.study.segments import write_segments
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
 
@@ -63,7 +64,7 @@ def run_job(
     chosen = launcher()
 
     with prepared(job, before=before, launcher=chosen) as submission, following(submission):
-        failure = chosen.follow(submission, lambda: _hand_over(job, submission))
+        failure = chosen.follow(submission, lambda: hand_over(job, submission))
     study = result_of(job.address, spec=job.spec, before=before, failure=failure, again=again)
     return Finished(
         study=study,
@@ -72,11 +73,13 @@ def run_job(
     )
 
 
-def _hand_over(job: Job, submission: Submission) -> None:
+def hand_over(job: Job, submission: Submission) -> None:
     """Write the files that the driver reads from the study folder."""
     if submission.code is not None:
         write_code(job.address, submission.code)
-    if job.spec is not None:
+    if job.segments is not None:
+        write_segments(job.address, job.segments)
+    elif job.spec is not None:
         write_spec(job.address, job.spec)
     elif job.retuning:
         write_retuning(job.address, job.retuning)

@@ -18,7 +18,7 @@ from airflow_sparktune.study.journal.follow import read_study
 log = logging.getLogger(__name__)
 
 
-def collect_inputs(operator: BaseOperator, arguments: Mapping[str, Any]) -> None:
+def collect_inputs(operator: BaseOperator, arguments: Any) -> None:
     """Report the data sets of a study: the inlets of its task, and the URLs in the objective's arguments.
 
     A URL that Airflow rejects is left out, because lineage must not fail a task.

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Iterable, MutableMapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -234,6 +234,18 @@ def segments(root: str, unreadable: list[str] | None = None) -> list[str | None]
                 unreadable.append(folder)
             elif isinstance(error, StorageError):
                 raise
+    return found
+
+
+def vanished(root: str, names: Iterable[str]) -> list[str]:
+    """Return the segments with a record of champions that are not among `names`; reads only their entries."""
+    root, known = root.rstrip("/"), {record_folder(None), *map(record_folder, names)}
+    found: list[str] = []
+    for folder in open_storage(f"{root}/{FOLDER}").names(""):
+        if folder not in known:
+            with suppress(StorageError, RecordError):
+                segments = _segment_of(open_storage(f"{root}/{FOLDER}/{folder}"), folder)
+                found += filter(None, segments)
     return found
 
 

@@ -10,8 +10,9 @@ from itertools import groupby
 from pathlib import Path
 
 from airflow_sparktune.errors import RecordError, SparktuneError, StorageError
-from airflow_sparktune.study.address import folder_of, split
+from airflow_sparktune.study.address import SEGMENT, folder_of, split
 from airflow_sparktune.study.airflow_task import read_task
+from airflow_sparktune.study.application import application_above, has_studies
 from airflow_sparktune.study.generations import NAME as DAG_RUN
 from airflow_sparktune.study.generations import generations
 from airflow_sparktune.study.journal.follow import read_study
@@ -34,8 +35,8 @@ SILENT_S = 86_400.0
 class StoredStudy:
     """A study; `last_event` is the time of its last event in seconds since 1970.
 
-    `series` is equal for the studies of one task and map index: the task's folder and the index. For a study
-    outside Airflow, it is the parent folder and no index.
+    `series` is equal for the studies of one task, map index and segment of an application: the task's folder
+    and the others. For a study outside Airflow, it is the parent folder and no index.
     Without a `verdict` a retry may continue it; such a study may be removed from `free_at` on.
     """
 
@@ -129,10 +130,10 @@ def remove(study: StoredStudy) -> None:
     ]
     if beginnings:
         storage.remove(beginnings)
-    own = split(study.address)
-    if own is not None and generations(own[0]) == [own[1]]:
-        open_storage(own[0]).remove([DAG_RUN])
-    open_storage(study.address).clear(within=study.task)
+    application = application_above(study.address)
+    _clear(study.address, within=study.task)
+    if application is not None and not has_studies(application):
+        _clear(application, within=study.task)
 
 
 def remove_all(found: Iterable[StoredStudy], problems: list[str]) -> list[str]:
@@ -149,6 +150,14 @@ def remove_all(found: Iterable[StoredStudy], problems: list[str]) -> list[str]:
         else:
             removed.append(each.address)
     return removed
+
+
+def _clear(address: str, *, within: str) -> None:
+    """Remove a folder, and with the last generation of a run the token of the run."""
+    own = split(address)
+    if own is not None and generations(own[0]) == [own[1]]:
+        open_storage(own[0]).remove([DAG_RUN])
+    open_storage(address).clear(within=within)
 
 
 def _extra(studies: Iterable[StoredStudy], keep: Keep, *, now: float) -> Iterator[StoredStudy]:
@@ -180,6 +189,10 @@ def _look(address: str) -> StoredStudy | None:
 
 
 def _series(address: str) -> tuple[str, str]:
+    if (application := application_above(address)) is not None:
+        root, index = _series(application)
+        segment = next(part for part in reversed(address.split("/")) if part.startswith(SEGMENT))
+        return root, f"{index}/{segment}"
     own = split(address)
     if own is None:
         return folder_of(address), ""

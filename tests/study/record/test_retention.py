@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_sparktune.errors import SpecError, StorageError
+from airflow_sparktune.study.address import address_of
 from airflow_sparktune.study.airflow_task import AirflowTask, write_task
 from airflow_sparktune.study.generations import Owner, read_owner, write_owner
 from airflow_sparktune.study.journal.events import Event
@@ -20,6 +21,7 @@ from airflow_sparktune.study.record.champions import Champions
 from airflow_sparktune.study.record.entries import Action
 from airflow_sparktune.study.record.keep import Keep
 from airflow_sparktune.study.record.retention import SILENT_S, find, removable, remove_all
+from airflow_sparktune.study.segments import Segments, write_segments
 from airflow_sparktune.study.storage import LocalStorage, open_storage
 from tests.study.journal_samples import BEGAN, SPEC, chunk, closed, opened, trial, write
 
@@ -81,6 +83,38 @@ def test_each_map_index_is_counted_separately(root: str) -> None:
         for index in range(2):
             study(root, f"churn/tune/r{run}/{index}/g0", day=run)
     assert left_after(root, "2") == [f"churn/tune/r{run}/{index}/g0" for run in (1, 2) for index in (0, 1)]
+
+
+def test_each_segment_is_counted_separately(root: str) -> None:
+    """Their application goes with the last of them; a segment that vanished keeps its newest study."""
+    both = Segments.of(SPEC, {"north": {}, "south": {}})
+    for run in range(3):
+        application = f"churn/tune/r{run}/g0"
+        write_segments(f"{root}/{application}", both)
+        write_owner(f"{root}/churn/tune/r{run}", Owner(token="t"))
+        for name in ("north", "south")[: 2 if run < 2 else 1]:
+            study(root, address_of(application, name), day=run)
+    assert left_after(root, 1) == ["churn/tune/r1/segment=south/g0", "churn/tune/r2/segment=north/g0"]
+    assert open_storage(f"{root}/churn/tune").names("") == ["r1", "r2"]
+    assert open_storage(f"{root}/churn/tune/r1").names("") == ["dag_run.json", "g0", "segment=south"]
+
+
+def test_segments_of_the_shell_are_counted_separately(root: str) -> None:
+    write_segments(f"{root}/week.study", Segments.of(SPEC, {"north": {}, "south": {}}))
+    for day, name in enumerate(("north", "south")):
+        study(root, address_of("week.study", name), day=day)
+    assert left_after(root, 1) == ["week.study/segment=north", "week.study/segment=south"]
+    assert left_after(root, "1d") == []
+    assert open_storage(root).names("") == []
+
+
+def test_a_folder_that_is_only_named_as_a_segment(root: str) -> None:
+    """Such a study is one of its folder, as any other, whose record of champions is there."""
+    for day, name in enumerate(("fr", "it", "pl")):
+        study(root, f"lake/segment={name}", day=day)
+    kept = f"{root}/lake/segment=fr"
+    Champions(f"{root}/lake").add(Action.FIRST, cause="a", at=1.0, params={"x": 1}, reason="", study=kept)
+    assert left_after(root, 1) == ["lake/segment=fr", "lake/segment=pl"]
 
 
 def test_the_id_of_a_run_may_be_a_number(root: str) -> None:

@@ -1,0 +1,139 @@
+"""Run the segments of a job in one application, for the Airflow task and the shell."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from airflow_sparktune.errors import DriverLost, SegmentsFailed, SparktuneError, revive
+from airflow_sparktune.orchestrator.deploy.job import Job, Submission, SubmitFailed
+from airflow_sparktune.orchestrator.deploy.launcher import Launcher
+from airflow_sparktune.orchestrator.deploy.run import hand_over, prepared, result_of
+from airflow_sparktune.study.address import address_of
+from airflow_sparktune.study.journal.follow import read_study
+from airflow_sparktune.study.segments import Segment, Segments
+from airflow_sparktune.study.study import Study
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+# Journals on an object store are read this many at a time.
+_READERS = 16
+# How many segments an error names.
+_MOST_NAMED = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentEnd:
+    """A segment's study, with its result or the error that it ended with."""
+
+    name: str
+    address: str
+    study: Study
+    error: SparktuneError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentsJob:
+    """A job with segments, and their studies before it runs."""
+
+    job: Job
+    segments: Segments
+    before: Sequence[Study]
+
+    @classmethod
+    def of(cls, job: Job, segments: Segments) -> SegmentsJob:
+        """Return the job with the current studies of its segments."""
+        addresses = [address_of(job.address, name) for name in segments.names]
+        return cls(job, segments, at_once(lambda address: read_study(address).study, addresses))
+
+    @property
+    def left(self) -> list[int]:
+        """Return the places of the segments to run: those with neither a result nor an error that stays."""
+        pairs = zip(self.segments.segments, self.before, strict=True)
+        return [place for place, pair in enumerate(pairs) if self.segments.left(*pair)]
+
+    def run(
+        self,
+        *,
+        launcher: Callable[[], Launcher],
+        following: Callable[[Submission], AbstractContextManager[Any]] = nullcontext,
+        again: str = "a retry",
+    ) -> list[SegmentEnd]:
+        """Submit the job if a segment is left, and return how each segment has ended, in order.
+
+        The arguments are those of `run_job`.
+        """
+        left, failure = self.left, None
+        if left:
+            chosen = launcher()
+            first = self.before[left[0]]
+            with prepared(self.job, before=first, launcher=chosen) as submission, following(submission):
+                failure = chosen.follow(submission, partial(hand_over, self.job, submission))
+            if isinstance(failure, SubmitFailed) and failure.spark_log:
+                log.info("the last lines of Spark's own log:\n%s", "\n".join(failure.spark_log))
+                failure = SubmitFailed(str(failure))  # not once for each segment
+
+        ran = set(left)
+
+        def end(place: int) -> SegmentEnd:
+            segment, before = self.segments.segments[place], self.before[place]
+            if place in ran:
+                return self._ended(segment, before, failure, again)
+            error = before.closed.error if before.closed is not None else None
+            return self._end(segment, before, None if error is None else revive(error))
+
+        return at_once(end, range(len(self.before)))
+
+    def _ended(self, segment: Segment, before: Study, failure: Exception | None, again: str) -> SegmentEnd:
+        """Return how a segment has ended in this run, or that it has not."""
+        address, spec = address_of(self.job.address, segment.name), self.segments.spec_of(segment)
+        try:
+            study = result_of(address, spec=spec, before=before, failure=failure, again=again)
+        except SparktuneError as error:
+            return self._end(segment, read_study(address).study, error)
+        return self._end(segment, study)
+
+    def _end(self, segment: Segment, study: Study, error: SparktuneError | None = None) -> SegmentEnd:
+        address = address_of(self.job.address, segment.name)
+        return SegmentEnd(name=segment.name, address=address, study=study, error=error)
+
+
+def require_results(ends: Sequence[SegmentEnd], *, on_failed: str) -> None:
+    """Raise an error that names the segments without a result.
+
+    With "skip", those with an error that stays are left out, unless no segment has a result. The error is
+    DriverLost if a retry can help.
+    """
+    failed = [end for end in ends if end.error is not None]
+    lost = [end for end in failed if end.error is not None and end.error.retryable]
+    if on_failed == "skip" and len(failed) < len(ends):
+        failed = lost
+    if not failed:
+        return
+    kind = DriverLost if lost else SegmentsFailed
+    hint = "a retry runs them again" if lost else "mend what they say, and clear the task"
+    lines = [f"{end.name}: {str(end.error).partition(chr(10))[0]}" for end in failed]
+    raise kind(
+        f"all segments must have a result, but {len(failed)} of {len(ends)} have none; {hint}:\n  "
+        f"{named(lines, between=chr(10) + '  ')}"
+    ) from failed[0].error
+
+
+def named(names: Sequence[str], *, between: str = ", ") -> str:
+    """Return the first of many names as text, and how many more there are."""
+    more = [f"and {len(names) - _MOST_NAMED} more"] if len(names) > _MOST_NAMED else []
+    return between.join([*names[:_MOST_NAMED], *more])
+
+
+def at_once(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    """Return the results of `work` in order, several at a time."""
+    with ThreadPoolExecutor(min(_READERS, max(len(items), 1))) as pool:
+        return list(pool.map(work, items))

@@ -1,0 +1,105 @@
+"""The segments of a task: what its arguments say, and the progress of their studies."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_sparktune.errors import SpecError
+from airflow_sparktune.orchestrator.arguments import SEGMENT_ARGUMENTS, After
+from airflow_sparktune.orchestrator.secrets import refuse_secrets
+from airflow_sparktune.study.definition import Spec
+from airflow_sparktune.study.json_values import shown
+from airflow_sparktune.study.segments import Segments
+from airflow_sparktune.study.segments_follower import SegmentsFollower
+from airflow_sparktune.study.study import Study
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_sparktune.orchestrator.operator import SparkTuneOperator
+
+log = logging.getLogger(__name__)
+
+# Studies that have ended are read again with every tenth look only: a retry may continue one.
+_CLOSED_EVERY = 10
+# How many failed segments the progress names.
+_MOST_NAMED = 10
+
+
+def segments_of(task: SparkTuneOperator, context: Context, spec: Spec) -> Segments | None:
+    """Return the segments that a task's arguments name, None if it has none; raises SpecError.
+
+    `spec` is what they have in common.
+    """
+    if task.segments is None:
+        require_no_segments(task)
+        return None
+    _require_mapped_too(context)
+    if After.parse("after", task.after or {}).xcom_return != "params":
+        raise SpecError(
+            "after.xcom_return must be left unset with segments, got 'summary'; the task returns a small "
+            "result of each, and the summaries are in the studies"
+        )
+    found = Segments.of(
+        spec,
+        task.segments,
+        parallelism_per_segment=task.parallelism_per_segment,
+        on_failed_segments=task.on_failed_segments or "fail",
+    )
+    refuse_secrets({"segments": found.to_json()["segments"]})
+    return found
+
+
+def require_no_segments(task: SparkTuneOperator) -> None:
+    """Raise SpecError if a task that tunes one study has an argument for many."""
+    for name in SEGMENT_ARGUMENTS:
+        if (value := getattr(task, name)) is not None:
+            rule = "be left out with an application" if name == "segments" else "go with segments"
+            raise SpecError(f"{name} must {rule}, got {shown(value)}; remove it")
+
+
+def _require_mapped_too(context: Context) -> None:
+    """Raise SpecError if all instances of a mapped task have the same segments, and so the same champions."""
+    ti = context["ti"]
+    parsed = context["dag"].task_dict.get(ti.task_id)
+    if ti.map_index is not None and ti.map_index >= 0 and "segments" in getattr(parsed, "partial_kwargs", {}):
+        raise SpecError(
+            "segments of a mapped task must be mapped, too, because each has one champion, got the same ones "
+            "in every instance; move them to expand(), or run one task with all of them"
+        )
+
+
+def segments_look(
+    address: str, segments: Segments, tell: Callable[[Study, dict[str, Any]], None]
+) -> Callable[[], None]:
+    """Return a function that calls `tell` with the newest study and the progress, if that has changed."""
+    follower = SegmentsFollower(address, segments.names)
+    looks, reported = 0, None
+
+    def look() -> None:
+        nonlocal looks, reported
+        follower.refresh(closed=looks % _CLOSED_EVERY == 0)
+        looks += 1
+        now = segments_progress(follower.study, total=len(segments.names))
+        if follower.study and now != reported:
+            tell(max(follower.study.values(), key=lambda study: study.attempts[-1].opened), now)
+            reported = now
+
+    return look
+
+
+def segments_progress(studies: Mapping[str, Study], *, total: int) -> dict[str, Any]:
+    """Return a short description of the progress of segments as JSON; `studies` are those that have begun."""
+    ended = {name: study for name, study in studies.items() if study.closed is not None}
+    outcomes = Counter(study.decision.outcome.value for study in ended.values() if study.decision)
+    return {
+        "done": f"{len(ended)}/{total} segments",
+        "running": len(studies) - len(ended),
+        "waiting": total - len(studies),
+        "failed": [name for name, study in ended.items() if not study.result_stands][:_MOST_NAMED],
+        "trials": sum(study.finished for study in studies.values()),
+        **({"decisions": dict(outcomes)} if outcomes else {}),
+    }

@@ -1,0 +1,24 @@
+"""What the studies of segments have to do with their application."""
+
+from __future__ import annotations
+
+from airflow_sparktune.study.address import SEGMENT, application_of, split
+from airflow_sparktune.study.segments import NAME
+from airflow_sparktune.study.storage import open_storage
+
+
+def application_above(study: str) -> str | None:
+    """Return the application that a segment's study belongs to; None for another study.
+
+    Others may name a folder `segment=north`, too, so the application's folder must have segments.
+    """
+    found = application_of(study)
+    return found if found is not None and NAME in open_storage(found).names("") else None
+
+
+def has_studies(application: str) -> bool:
+    """Return whether a study of a segment is left in an application."""
+    folder, generation = split(application) or (application, None)
+    storage = open_storage(folder)
+    segments = (name for name in storage.names("") if name.startswith(SEGMENT))
+    return any(generation is None or f"g{generation}" in storage.names(name) for name in segments)
