@@ -14,6 +14,7 @@ from airflow_sparktune.errors import PlatformError, SpecError
 from airflow_sparktune.study.address import folder_of
 from airflow_sparktune.study.definition import Spec, given_fields, nested
 from airflow_sparktune.study.record.earlier import address_in
+from airflow_sparktune.study.segments import segments_given
 
 if TYPE_CHECKING:
     from airflow_sparktune.orchestrator.deploy.job import Job
@@ -64,6 +65,7 @@ def run_command(
 
 def _job(file: Path, study: str | None, master: str, options: dict[str, Any]) -> tuple[Job, dict[str, Any]]:
     """Return the job and Spark's settings."""
+    from airflow_sparktune.orchestrator.arguments import SEGMENT_ARGUMENTS
     from airflow_sparktune.orchestrator.checks.lookup import brings_code, check_references
     from airflow_sparktune.orchestrator.deploy.job import Job
     from airflow_sparktune.orchestrator.deploy.user_code import gather_code
@@ -76,18 +78,21 @@ def _job(file: Path, study: str | None, master: str, options: dict[str, Any]) ->
     conf = written.pop("conf", None) or {}
     if not isinstance(conf, dict):
         raise SpecError(f"conf must be an object of Spark settings by name, got {conf!r}")
+    many = {name: written.pop(name, None) for name in SEGMENT_ARGUMENTS}
     bases = (file.resolve().parent, Path.cwd())
     named, code = gather_code({**given_fields(written), **fields_of(options)}, bases=bases)
     check_references(named, code, bases=bases, elsewhere=brings_code(conf))
     address = _address(file, study)
     if "retuning.incumbent" in named or "warm_start.points" in named:
         # By default each spec has its own segment, because one folder may hold the studies of several specs.
-        named.setdefault("segment", file.stem)
+        if many["segments"] is None:
+            named.setdefault("segment", file.stem)
         named["champions"] = folder_of(address)
     spec = Spec.of(**nested({**named, "code": code.sha256 if code else None}))
     job = Job(
         address=address,
         spec=spec,
+        segments=segments_given(spec, **many),
         code=code,
         quiet=spec.execution.log_level == "trials",
         open_ui=spec.execution.open_spark_ui,

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from airflow_sparktune.cli.segments import print_segments
 from airflow_sparktune.cli.text import print_result, require_study, result_of, trials_of
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.printable import printable
@@ -15,6 +16,7 @@ from airflow_sparktune.study.formatting import number, origin_text, params, stat
 from airflow_sparktune.study.journal.output import read_output
 from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.result import trial_row
+from airflow_sparktune.study.segments import read_segments
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial
@@ -25,13 +27,18 @@ from airflow_sparktune.study.trial import Trial
 @click.option("--json", "as_json", is_flag=True, help="Print everything unrounded as JSON.")
 @click.option("--output", metavar="N", type=int, help="Print the output of trial N.")
 def show_command(study: str, as_json: bool, output: int | None) -> None:
-    """Print the trials and the result of a study.
+    """Print the trials and the result of a study, or the segments of an application.
 
     \b
     sparktune show spec.study
     sparktune show s3://bucket/studies/churn --json | jq .best_params
     sparktune show spec.study --output 12
     """
+    if (segments := read_segments(study)) is not None:
+        if output is not None:
+            raise click.UsageError(f"--output needs the study of a segment; --json lists those of {study}")
+        print_segments(study, segments, as_json=as_json)
+        return
     found = require_study(study)
     if output is not None:
         click.echo(_output(study, found, output), nl=False)

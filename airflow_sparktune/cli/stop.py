@@ -7,11 +7,13 @@ import time
 
 import click
 
+from airflow_sparktune.cli.segments import stop_segments
 from airflow_sparktune.cli.text import require_study, state_text
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.printable import printable
 from airflow_sparktune.study.phase import phase_of
 from airflow_sparktune.study.result import summary
+from airflow_sparktune.study.segments import read_segments
 from airflow_sparktune.study.stop_request import request_stop
 from airflow_sparktune.study.storage import open_storage
 
@@ -22,8 +24,11 @@ def stop_command(study: str) -> None:
     """Ask a running study to end with its best result so far.
 
     The driver cancels the running trials and closes the study with its best trial. The Airflow task succeeds,
-    and its downstream tasks run.
+    and its downstream tasks run. At the address of an application with segments, all of them stop; at that of
+    a segment's study, only that one.
     """
+    if (segments := read_segments(study)) is not None:
+        return stop_segments(study, segments, by=getpass.getuser())
     found = require_study(study)
     if phase_of(found, now=time.time()).over:
         raise SpecError(

@@ -8,9 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import click
 
+from airflow_sparktune.cli.segments import studies_of
 from airflow_sparktune.cli.text import require_study, result_texts
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.printable import printable
+from airflow_sparktune.study.address import address_of
 from airflow_sparktune.study.formatting import number, params
 from airflow_sparktune.study.json_values import flat
 from airflow_sparktune.study.listing.packs import Packs
@@ -19,6 +21,7 @@ from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.record.keep import Keep
 from airflow_sparktune.study.record.retention import addresses, find, removable, remove_all
 from airflow_sparktune.study.result import iso, summary
+from airflow_sparktune.study.segments import read_segments
 from airflow_sparktune.study.study import Study
 
 _NARROWEST = 20  # the width of a study's column in `compare`
@@ -50,14 +53,27 @@ def list_command(root: str) -> None:
 def compare_command(addresses: tuple[str, ...]) -> None:
     """Print studies side by side: their results and the differences of their specs.
 
+    The address of an application with segments stands for their studies.
+
     Wide texts are wrapped to the terminal's width, and studies that do not fit beside the others follow
     below them.
     """
+    addresses = tuple(study for address in addresses for study in _expanded(address))
     if len(addresses) < 2:
         raise click.UsageError(f"name two studies or more to compare, got only {addresses[0]}")
     studies = [require_study(address) for address in addresses]
     rows = [("", *addresses), *_results(studies), *_differences(studies)]
     _print_beside(rows)
+
+
+def _expanded(address: str) -> list[str]:
+    """Return the addresses of the studies that have begun in an application; a study's address as it is."""
+    segments = read_segments(address)
+    return (
+        [address]
+        if segments is None
+        else [address_of(address, name) for name in studies_of(address, segments)]
+    )
 
 
 def _line(name: str, row: StudyRow) -> str:

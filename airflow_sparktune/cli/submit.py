@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from airflow_sparktune.cli.segments import run_segments
 from airflow_sparktune.cli.text import print_result, progress_text
 from airflow_sparktune.errors import SparktuneError
 from airflow_sparktune.orchestrator.deploy.job import Job, Target
@@ -30,11 +31,14 @@ REFRESH_S = 0.25
 def submit(job: Job, *, master: str, conf: Mapping[str, Any]) -> int:
     """Run a job to its end and print its result; return the exit code."""
     live = sys.stdout.isatty()
+    launcher = partial(_launcher, master, conf, output=_ignore if live else None)
+    if job.segments is not None:
+        return run_segments(job, job.segments, launcher=launcher, live=live)
     try:
         found = run_job(
             job,
             before=read_study(job.address).study,
-            launcher=partial(_launcher, master, conf, output=_ignore if live else None),
+            launcher=launcher,
             following=lambda _: _bar(job) if live else nullcontext(),
             again="the same command",
         )

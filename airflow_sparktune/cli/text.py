@@ -12,8 +12,15 @@ from airflow_sparktune.printable import printable
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.phase import phase_of
 from airflow_sparktune.study.result import Summary, iso, summary
+from airflow_sparktune.study.segments import read_segments
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState
+
+
+def require_known(address: str) -> None:
+    """Raise StorageError if there is neither a study nor an application with segments at an address."""
+    if read_segments(address) is None:
+        require_study(address)
 
 
 def require_study(address: str) -> Study:

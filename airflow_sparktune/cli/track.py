@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from airflow_sparktune.cli.text import require_study
+from airflow_sparktune.cli.text import require_known
 from airflow_sparktune.track import TRACKERS, track
 
 
@@ -20,7 +20,7 @@ def track_command(study: str, to: str, experiment: str | None) -> int:
     \b
     MLFLOW_TRACKING_URI=http://mlflow:5000 sparktune track spec.study --to mlflow
     """
-    require_study(study)
+    require_known(study)
     if (reason := track(study, wait=lambda _: True, experiment=experiment)) is not None:
         click.echo(
             f"sparktune: {study} is not complete in {to}: {reason}; nothing sends the rest by itself, so run "

@@ -12,7 +12,7 @@ from airflow_sparktune.orchestrator.arguments import SEGMENT_ARGUMENTS, After
 from airflow_sparktune.orchestrator.secrets import refuse_secrets
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.json_values import shown
-from airflow_sparktune.study.segments import Segments
+from airflow_sparktune.study.segments import Segments, segments_given
 from airflow_sparktune.study.segments_follower import SegmentsFollower
 from airflow_sparktune.study.study import Study
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Studies that have ended are read again with every tenth look only: a retry may continue one.
-_CLOSED_EVERY = 10
 # How many failed segments the progress names.
 _MOST_NAMED = 10
 
@@ -34,8 +32,8 @@ def segments_of(task: SparkTuneOperator, context: Context, spec: Spec) -> Segmen
 
     `spec` is what they have in common.
     """
-    if task.segments is None:
-        require_no_segments(task)
+    found = segments_given(spec, **{name: getattr(task, name) for name in SEGMENT_ARGUMENTS})
+    if found is None:
         return None
     _require_mapped_too(context)
     if After.parse("after", task.after or {}).xcom_return != "params":
@@ -43,22 +41,15 @@ def segments_of(task: SparkTuneOperator, context: Context, spec: Spec) -> Segmen
             "after.xcom_return must be left unset with segments, got 'summary'; the task returns a small "
             "result of each, and the summaries are in the studies"
         )
-    found = Segments.of(
-        spec,
-        task.segments,
-        parallelism_per_segment=task.parallelism_per_segment,
-        on_failed_segments=task.on_failed_segments or "fail",
-    )
     refuse_secrets({"segments": found.to_json()["segments"]})
     return found
 
 
 def require_no_segments(task: SparkTuneOperator) -> None:
-    """Raise SpecError if a task that tunes one study has an argument for many."""
+    """Raise SpecError if a task with a script has an argument for segments."""
     for name in SEGMENT_ARGUMENTS:
         if (value := getattr(task, name)) is not None:
-            rule = "be left out with an application" if name == "segments" else "go with segments"
-            raise SpecError(f"{name} must {rule}, got {shown(value)}; remove it")
+            raise SpecError(f"{name} must be left out with an application, got {shown(value)}; remove it")
 
 
 def _require_mapped_too(context: Context) -> None:
@@ -77,12 +68,11 @@ def segments_look(
 ) -> Callable[[], None]:
     """Return a function that calls `tell` with the newest study and the progress, if that has changed."""
     follower = SegmentsFollower(address, segments.names)
-    looks, reported = 0, None
+    reported = None
 
     def look() -> None:
-        nonlocal looks, reported
-        follower.refresh(closed=looks % _CLOSED_EVERY == 0)
-        looks += 1
+        nonlocal reported
+        follower.refresh()
         now = segments_progress(follower.study, total=len(segments.names))
         if follower.study and now != reported:
             tell(max(follower.study.values(), key=lambda study: study.attempts[-1].opened), now)

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow_sparktune.errors import PlatformError, SpecError
 from airflow_sparktune.study.definition import Limits, Spec, checks
@@ -23,7 +23,9 @@ from airflow_sparktune.study.journal.decode import MOST_BYTES
 from airflow_sparktune.study.json_object import JsonObject, stored
 from airflow_sparktune.study.json_values import scalar, shown
 from airflow_sparktune.study.storage import Storage, open_storage
-from airflow_sparktune.study.study import Study
+
+if TYPE_CHECKING:
+    from airflow_sparktune.study.study import Study
 
 NAME = "segments.json"
 MOST = 5_000
@@ -171,6 +173,29 @@ class Segments(JsonObject):
                 f"segments must have at most {MOST_BYTES} bytes as JSON, got {size}; pass paths, and read "
                 "the data inside the objective"
             )
+
+
+def segments_given(
+    spec: Spec, segments: Any, parallelism_per_segment: Any = None, on_failed_segments: Any = None
+) -> Segments | None:
+    """Return the segments that a person's arguments name, None for a single study; raises SpecError.
+
+    `spec` is what the segments have in common.
+    """
+    if segments is None:
+        for name, value in (
+            ("parallelism_per_segment", parallelism_per_segment),
+            ("on_failed_segments", on_failed_segments),
+        ):
+            if value is not None:
+                raise SpecError(f"{name} must go with segments, got {shown(value)} without any; remove it")
+        return None
+    return Segments.of(
+        spec,
+        segments,
+        parallelism_per_segment=parallelism_per_segment,
+        on_failed_segments="fail" if on_failed_segments is None else on_failed_segments,
+    )
 
 
 def parse_segments(name: str, given: Any) -> tuple[Segment, ...]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from airflow_sparktune.printable import one_line
-from airflow_sparktune.study.journal.follow import StudyFollower
-from airflow_sparktune.study.study import Study
 
 log = logging.getLogger(__name__)
 
@@ -17,10 +15,23 @@ PERIOD_S = 2.0
 LONGEST_PAUSE_S = 60.0
 
 
-class Tracker(Protocol):
-    """A system into which a study is mirrored."""
+T = TypeVar("T")
+C = TypeVar("C", contravariant=True)
 
-    def mirror(self, study: Study) -> None:
+
+class Followed(Protocol[T]):
+    """What is mirrored, kept up to date with its journals: `study` is one, or the studies of segments."""
+
+    study: T
+
+    def refresh(self) -> None:
+        """Read what was written since the last call."""
+
+
+class Tracker(Protocol[C]):
+    """A system into which a study, or the studies of segments, are mirrored."""
+
+    def mirror(self, study: C, /) -> None:
         """Send the changes of the study; calling it again with the same study changes nothing.
 
         Raises the error of a failed request, after which it can be called again.
@@ -28,7 +39,7 @@ class Tracker(Protocol):
 
 
 def mirror_while(
-    follower: StudyFollower, tracker: Tracker, *, wait: Callable[[float], bool], period_s: float = PERIOD_S
+    follower: Followed[T], tracker: Tracker[T], *, wait: Callable[[float], bool], period_s: float = PERIOD_S
 ) -> Exception | None:
     """Mirror the study until `wait(seconds)` returns True, then one last time.
 
@@ -61,7 +72,7 @@ def error_line(error: Exception) -> str:
     return one_line(f"{type(error).__name__}: {lines[0]}") if lines else type(error).__name__
 
 
-def _mirror(follower: StudyFollower, tracker: Tracker) -> Exception | None:
+def _mirror(follower: Followed[T], tracker: Tracker[T]) -> Exception | None:
     try:
         follower.refresh()
         tracker.mirror(follower.study)

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 from airflow_sparktune.errors import PlatformError
 from airflow_sparktune.study.airflow_task import AirflowTask
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState
 from airflow_sparktune.tracking import values
 from airflow_sparktune.tracking.follow import error_line
-from airflow_sparktune.tracking.mlflow_runs import Point, StudyRuns
+from airflow_sparktune.tracking.mlflow_runs import PARENT, Point, StudyRuns
 from airflow_sparktune.tracking.server_address import server_variables
 
 if TYPE_CHECKING:
@@ -85,7 +86,8 @@ class MlflowTracker:
 
     `report` returns the study's page as HTML, which becomes an artifact of the parent run. `note` returns a
     person's note about the study, which becomes part of the parent run's description. By default, the
-    experiment is named after the task, or after the objective if no task has started the study.
+    experiment is named after the task, or after the objective if no task has started the study. `segment` is
+    the name of the study's segment and the id of its application's run, which is above the parent run.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class MlflowTracker:
         report: Callable[[Study], str],
         note: Callable[[], str | None] = lambda: None,
         experiment: str | None = None,
+        segment: tuple[str, str] | None = None,
     ) -> None:
         self._client = client
         self._address = address
@@ -104,6 +107,7 @@ class MlflowTracker:
         self._report = report
         self._note = note
         self._experiment = experiment
+        self._segment = segment
         self._runs: StudyRuns | None = None
         self._study: Study | None = None
         self._seen = 0
@@ -139,12 +143,10 @@ class MlflowTracker:
             self._end(study, runs)
 
     def _find(self, study: Study) -> StudyRuns:
-        name = self._experiment or _experiment_of(study, self._task)
-        found = self._client.get_experiment_by_name(name)
-        experiment_id = found.experiment_id if found is not None else self._client.create_experiment(name)
+        name = self._experiment or experiment_name(study.spec, self._task)
         runs = StudyRuns(
             self._client,
-            experiment_id=experiment_id,
+            experiment_id=experiment_id(self._client, name),
             key=values.study_key(study),
             study=self._address,
         )
@@ -153,8 +155,10 @@ class MlflowTracker:
 
     def _begin(self, study: Study, runs: StudyRuns) -> None:
         if runs.get(None) is None:
-            name = self._task.run if self._task else self._address.rstrip("/").rpartition("/")[2]
-            runs.create(None, name=name, start=study.attempts[0].opened, tags=self._task_tags())
+            name, tags = run_name(self._task, self._address), self._task_tags()
+            if self._segment is not None:
+                name, tags[PARENT] = self._segment
+            runs.create(None, name=name, start=study.attempts[0].opened, tags=tags)
         if runs.sent(None).point is None:
             settings = values.settings(study)
             tags = {"mlflow.source.name": settings.get("objective", "")}
@@ -249,7 +253,19 @@ class MlflowTracker:
         return {f"airflow.{name}": str(value) for name, value in asdict(self._task).items() if value}
 
 
-def _experiment_of(study: Study, task: AirflowTask | None) -> str:
+def experiment_id(client: MlflowClient, name: str) -> str:
+    """Return the id of an experiment, which is created if there is none of that name."""
+    found = client.get_experiment_by_name(name)
+    return found.experiment_id if found is not None else client.create_experiment(name)
+
+
+def run_name(task: AirflowTask | None, address: str) -> str:
+    """Return the name of the run of a study or an application: that of the task's run, else of the folder."""
+    return task.run if task else address.rstrip("/").rpartition("/")[2]
+
+
+def experiment_name(spec: Spec | None, task: AirflowTask | None) -> str:
+    """Return the name of the experiment of a study: its task, or its objective if no task has started it."""
     if task is not None:
         return task.name
-    return study.spec.objective if study.spec is not None else "sparktune"
+    return spec.objective if spec is not None else "sparktune"

@@ -17,7 +17,9 @@ from airflow_sparktune.study.trial import Trial, TrialPurpose, improving
 def study_key(study: Study) -> str:
     """Return a key of the study that does not depend on its address, made from its first Opened event."""
     first = study.attempts[0]
-    return digest([first.opened, first.host, first.pid, study.seed])
+    # One driver opens the studies of many segments.
+    segment = [study.spec.segment] if study.spec is not None and study.spec.segment is not None else []
+    return digest([first.opened, first.host, first.pid, study.seed, *segment])
 
 
 def digest(value: Any) -> str:

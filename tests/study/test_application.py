@@ -59,17 +59,18 @@ def test_segments_are_followed_as_they_begin(application: str) -> None:
     follower.refresh()
     assert follower.study == {}
     writer = write(open_storage(address_of(application, "south")), 1, [opened(), trial(0, 0.5)])
-    follower.refresh(closed=False)
+    follower.refresh()
     assert {name: study.finished for name, study in follower.study.items()} == {"south": 1}
     writer.append(closed())
     writer.commit()
     write(open_storage(address_of(application, "north")), 1, [opened()])
-    follower.refresh(closed=False)
+    follower.refresh()
     assert follower.study["south"].closed is not None
     assert "north" in follower.study
     write(open_storage(address_of(application, "south")), 2, [opened(2)])
-    follower.refresh(closed=False)
+    follower.refresh()
     assert follower.study["south"].closed is not None
+    follower.whole = True
     follower.refresh()
     assert follower.study["south"].closed is None
 

@@ -21,6 +21,7 @@ from airflow_sparktune.study.storage import MemoryStorage
 from airflow_sparktune.study.trial import Failure, FailureKind, TrialOrigin, TrialPurpose, TrialState
 from airflow_sparktune.tracking.follow import error_line, mirror_while
 from airflow_sparktune.tracking.mlflow import MlflowTracker, connect
+from airflow_sparktune.tracking.mlflow_segments import SegmentsTracker
 from airflow_sparktune.tracking.server_address import server_variables
 from tests.study.journal_samples import BEGAN, SPEC, TrialChanged, closed, follow, opened, trial, write
 from tests.tracking.fake_mlflow import FakeMlflow, Refusal
@@ -443,3 +444,41 @@ def test_a_note_is_part_of_the_description(finished: StudyFollower) -> None:
     assert tags(client.parent)["mlflow.note.content"] == (
         "[This task in Airflow](http://airflow/x)\n\nBefore the price change."
     )
+
+
+def test_segments_are_below_one_run() -> None:
+    """Each has a parent run with its trials; a retry of the tracker finds all of them again."""
+    client, storages = FakeMlflow(), {name: MemoryStorage() for name in ("north", "south")}
+    for name, storage in storages.items():
+        spec = replace(SPEC, segment=name)
+        write(storage, 1, [opened(spec=spec), trial(0, 0.5), closed()])
+    studies = {name: follow(storage).study for name, storage in storages.items()}
+
+    def segments() -> SegmentsTracker:
+        return SegmentsTracker(
+            client,
+            address=ADDRESS,
+            experiment="churn.tune",
+            name="r1",
+            total=2,
+            tracker=lambda name, parent: tracker(client, segment=(name, parent)),
+        )
+
+    first = segments()
+    first.mirror({})
+    assert client.runs == {}
+    first.mirror({"north": studies["north"]})
+    (application,) = (run for run in client.live() if "mlflow.parentRunId" not in tags(run))
+    assert (application.info.name, application.info.status) == ("r1", "RUNNING")
+    client.lost = lambda _: (_ for _ in ()).throw(ConnectionError("no answer"))
+    with pytest.raises(ConnectionError):
+        first.mirror(studies)
+    client.lost = lambda _: None
+    for each in (first, segments()):
+        each.mirror(studies)
+        below = [
+            run for run in client.live() if tags(run).get("mlflow.parentRunId") == application.info.run_id
+        ]
+        assert sorted(run.info.name for run in below) == ["north", "south"]
+        assert len(client.live()) == 5
+    assert application.info.status == "FINISHED"

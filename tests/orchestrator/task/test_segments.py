@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,6 @@ from airflow.sdk.execution_time.context import OutletEventAccessors
 from airflow_sparktune import Limits, SparkTuneOperator
 from airflow_sparktune.errors import DriverLost, SpecError
 from airflow_sparktune.orchestrator.deploy.segments import SegmentEnd
-from airflow_sparktune.orchestrator.deploy.job import Job, Submission, SubmitFailed, Target
-from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
 from airflow_sparktune.orchestrator.progress import KEY
 from airflow_sparktune.orchestrator.segment_results import Result
 from airflow_sparktune.study.address import address_of
@@ -31,7 +28,7 @@ from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.segments import read_segments
 from airflow_sparktune.study.study import Study
 from tests.orchestrator.conftest import RUN, Store
-from tests.orchestrator.stand_in_submit import drive
+from tests.orchestrator.launchers import InThisProcess
 from tests.study.journal_samples import closed, opened, trial
 
 CHURN = Model("churn")
@@ -40,29 +37,6 @@ CHURN = Model("churn")
 def does(**behaviours: str) -> list[dict[str, Any]]:
     """Return segments that behave so in the stand-in for spark-submit."""
     return [{"name": name, "objective_kwargs": {"does": each}} for name, each in behaviours.items()]
-
-
-class InThisProcess:
-    """Writes the journals of an application without a process for spark-submit; counts its drivers."""
-
-    started = 0
-
-    def __init__(self, address: str) -> None:
-        self._address = address
-
-    def submission(self, job: Job, folder: Path) -> Submission:
-        target = Target(master="local", install=SparkInstall(home=Path(), environment={}))
-        return Submission(
-            folder=folder, target=target, application="", arguments=(), py_files=(), conf={}, environment={}
-        )
-
-    def follow(self, submission: Submission, start: Callable[[], None]) -> Exception | None:
-        start()
-        InThisProcess.started += 1
-        return SubmitFailed("spark-submit ended with code 1") if drive(self._address, "works") else None
-
-    def kill(self) -> None:
-        raise AssertionError("nobody kills this task")
 
 
 @pytest.fixture

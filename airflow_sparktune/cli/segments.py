@@ -1,0 +1,121 @@
+"""The segments of an application in the shell: run them, and print what became of each."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from airflow_sparktune.cli.text import result_of, state_text
+from airflow_sparktune.errors import SpecError
+from airflow_sparktune.printable import printable
+from airflow_sparktune.study.address import address_of
+from airflow_sparktune.study.formatting import number
+from airflow_sparktune.study.phase import phase_of
+from airflow_sparktune.study.segments import Segments
+from airflow_sparktune.study.segments_follower import SegmentsFollower
+from airflow_sparktune.study.stop_request import request_stop
+from airflow_sparktune.study.storage import open_storage
+from airflow_sparktune.study.study import Study
+
+if TYPE_CHECKING:
+    from airflow_sparktune.orchestrator.deploy.job import Job
+    from airflow_sparktune.orchestrator.deploy.launcher import Launcher
+
+_HEAD = ("segment", "trials", "best", "decision", "slot-hours", "state")
+
+
+def run_segments(job: Job, segments: Segments, *, launcher: Callable[[], Launcher], live: bool) -> int:
+    """Run the segments of a job to their end and print a table; return the exit code."""
+    from airflow_sparktune.orchestrator.deploy.segments import SegmentsJob, require_results
+
+    started = SegmentsJob.of(job, segments)
+    if not started.left:
+        click.echo(f"all segments at {job.address} have ended already")
+    ends = started.run(
+        launcher=launcher,
+        following=lambda _: _bar(job.address, segments) if live else nullcontext(),
+        again="the same command",
+    )
+    print_segments(job.address, segments)
+    require_results(ends, on_failed=segments.on_failed_segments)
+    return 0
+
+
+def print_segments(address: str, segments: Segments, *, as_json: bool = False) -> None:
+    """Print a line for each segment of the application at an address, or all that is known as JSON."""
+    studies = studies_of(address, segments)
+    if as_json:
+        rows = [
+            {
+                **(result_of(studies[name]).to_json() if name in studies else {}),
+                "segment": name,
+                "study": address_of(address, name),
+            }
+            for name in segments.names
+        ]
+        click.echo(json.dumps({"study": address, "segments": rows}, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    table = Table(*(Column(Text(name), no_wrap=True) for name in _HEAD), box=None)
+    for name in segments.names:
+        table.add_row(*(Text(printable(cell)) for cell in _cells(name, studies.get(name))))
+    # In a pipe, each segment is one line of any length.
+    Console(width=None if sys.stdout.isatty() else 1_000).print(table)
+
+
+def studies_of(address: str, segments: Segments) -> Mapping[str, Study]:
+    """Return the studies of an application that have begun, by the names of their segments."""
+    follower = SegmentsFollower(address, segments.names)
+    follower.refresh()
+    return follower.study
+
+
+def stop_segments(address: str, segments: Segments, *, by: str) -> None:
+    """Ask a running application to end all segments with their best results so far."""
+    studies, now = studies_of(address, segments).values(), time.time()
+    running = sum(phase_of(study, now=now).at_work for study in studies)
+    if not running:
+        raise SpecError(f"only a running application can be stopped, but no segment at {address} is running")
+    # An application has no attempts of its own.
+    request_stop(open_storage(address), attempt=0, by=by)
+    click.echo(f"asked all segments to stop; {running} of {len(segments.names)} are running")
+
+
+def _cells(name: str, study: Study | None) -> tuple[str, ...]:
+    if study is None:
+        return name, "", "", "", "", "waiting"
+    found = result_of(study)
+    best = number(found.metric.shown(found.best_loss)) or "-"
+    hours = number(found.reserved_slot_hours, digits=3)
+    return name, str(study.finished), best, found.outcome or "", hours, state_text(study)
+
+
+@contextmanager
+def _bar(address: str, segments: Segments) -> Iterator[None]:
+    """Draw a progress bar from the journals in this context."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from airflow_sparktune.cli.submit import REFRESH_S
+    from airflow_sparktune.orchestrator.progress import repeated
+    from airflow_sparktune.orchestrator.segments import segments_look
+
+    columns: list[Any] = [BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
+    with Progress(*columns, TextColumn("{task.description}")) as progress:
+        bar = progress.add_task("starting Spark", total=len(segments.names))
+
+        def draw(_: Study, state: dict[str, Any]) -> None:
+            text = f"{state['running']} segments running, {state['trials']} trials"
+            done = len(segments.names) - state["running"] - state["waiting"]
+            progress.update(bar, completed=done, description=text)
+
+        with repeated(segments_look(address, segments, draw), every_s=REFRESH_S):
+            yield
