@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from threading import Lock
 
+from airflow_sparktune.study.airflow_task import AirflowTask
+from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.listing.folder import TaskFolder
-from airflow_sparktune.study.listing.listed import Listed
+from airflow_sparktune.study.listing.listed import Instance, Listed
 from airflow_sparktune.study.listing.row import StudyRow
 
 # What pages say in place of a row of None.
@@ -27,15 +29,31 @@ class Found:
     left_out: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What is kept of a task, by the paths of the studies; followers are those of studies that go on."""
+
+    rows: dict[str, StudyRow] = field(default_factory=dict)
+    followed: dict[str, StudyFollower] = field(default_factory=dict)
+    tasks: dict[str, AirflowTask] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Return the number of rows, and that of the trials in the followers."""
+        trials = sum(len(each.study.trials) for each in list(self.followed.values()))
+        return len(self.rows) + trials
+
+
 class StudyList:
     """Reads the rows of tasks, and keeps about `rows` of them: those of the tasks that were asked for last.
 
-    A task of which nothing is kept is read from its pack, so that more tasks than fit cost little.
+    A task of which nothing is kept is read from its pack, so that more tasks than fit cost little. Of a study
+    that goes on, only what is new is read; a trial in memory counts as a row.
     """
 
-    def __init__(self, *, rows: int = 20_000) -> None:
+    def __init__(self, *, rows: int = 40_000) -> None:
         self._most = rows
-        self._known: OrderedDict[str, dict[str, StudyRow]] = OrderedDict()
+        self._known: OrderedDict[str, _Kept] = OrderedDict()
         self._lock = Lock()
 
     def of(self, folders: Iterable[TaskFolder], *, newest: int) -> Found:
@@ -50,13 +68,14 @@ class StudyList:
         """Return the rows that need no journal, and which studies of the `newest` runs have none."""
         rows: list[tuple[Listed, StudyRow | None]] = []
         missing: list[tuple[TaskFolder, Listed]] = []
-        seen: set[tuple[str, int]] = set()
+        seen: set[Instance] = set()
         for each in folders:
             if not each.studies:  # memory is for tasks that exist
                 continue
             studies = [study for study in each.studies if study.instance not in seen]
             seen.update(study.instance for study in studies)
-            folder = replace(each, known=self._rows_of(each.address, studies))
+            own = self._kept_of(f"{each.address}/{each.part}", studies)
+            folder = replace(each, known=own.rows, followed=own.followed, tasks=own.tasks)
             kept = folder.kept(studies)
             rows += kept.items()
             missing += [(folder, study) for study in studies if study not in kept]
@@ -66,18 +85,23 @@ class StudyList:
         self._make_room()
         return Found(rows, unread, len({study.order[:2] for _, study in missing} - shown))
 
-    def _rows_of(self, address: str, studies: list[Listed]) -> dict[str, StudyRow]:
-        """Return the rows in memory of a task, without those of studies that are gone."""
+    def _kept_of(self, address: str, studies: list[Listed]) -> _Kept:
+        """Return what is in memory of a task, without studies that are gone."""
         there = {each.path for each in studies}
         with self._lock:
-            rows = self._known.setdefault(address, {})
+            kept = self._known.setdefault(address, _Kept())
             self._known.move_to_end(address)
-            for path in rows.keys() - there:
-                del rows[path]
-            return rows
+            for path in kept.rows.keys() - there:
+                del kept.rows[path]
+                kept.followed.pop(path, None)
+                kept.tasks.pop(path, None)
+            return kept
 
     def _make_room(self) -> None:
         with self._lock:
-            total = sum(map(len, self._known.values()))
+            total = sum(kept.size for kept in self._known.values())
             while len(self._known) > 1 and total > self._most:
-                total -= len(self._known.popitem(last=False)[1])
+                total -= self._known.popitem(last=False)[1].size
+            if total > self._most:
+                for kept in self._known.values():
+                    kept.followed.clear()

@@ -71,7 +71,7 @@ class TaskRows:
                 attention=attention(last, entries, patience=self.patience, now=self.now),
             )
 
-    def _started(self, study: Study) -> tuple[float, tuple[str, str, int]]:
+    def _started(self, study: Study) -> tuple[float, tuple[str, str, int, str]]:
         """Return a sort key; a study that waits for its driver is the newest."""
         listed, row = study
         started = 0.0 if row is None else row.started or self.now

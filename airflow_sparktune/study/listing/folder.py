@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from airflow_sparktune.errors import SparktuneError
+from airflow_sparktune.errors import SparktuneError, StorageError
+from airflow_sparktune.study.airflow_task import AirflowTask, task_in
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.journal.problems import INVALID
 from airflow_sparktune.study.listing.listed import Listed, listed
@@ -38,16 +40,23 @@ class _Listed(Below):
 class TaskFolder:
     """The folder of a task at an address, and its studies as one listing showed them, newest run first.
 
-    `packed` tells that there is a pack. `records` has the files in the record of champions, by the names of
-    the segments' folders. `known` keeps rows between two listings; several threads may share it.
+    `applications` have segments, whose studies are among the others. `part` is the folder of
+    the only task instance that was listed. `packed` tells that there may be a pack.
+    `records` has the files in the record of champions, by the names of the segments' folders. `known` keeps
+    rows between two listings, and `followed` the followers of studies that have not ended; several threads
+    may share them.
     """
 
     address: str
     storage: Storage
     studies: Sequence[Listed]
+    applications: Sequence[Listed] = ()
     packed: bool = False
+    part: str = ""
     records: Mapping[str, Sequence[str]] = field(default_factory=dict)
     known: MutableMapping[str, StudyRow] = field(default_factory=dict)
+    followed: MutableMapping[str, StudyFollower] = field(default_factory=dict)
+    tasks: MutableMapping[str, AirflowTask] = field(default_factory=dict)
 
     @classmethod
     def listed(cls, address: str, storage: Storage, paths: Sequence[str]) -> TaskFolder:
@@ -57,7 +66,15 @@ class TaskFolder:
             if path.startswith(f"{RECORD}/") and path.count("/") == 2:
                 _, name, file = path.split("/")
                 records[name].append(file)
-        return cls(address, storage, listed(paths), packed=NAME in paths, records=records)
+        found = listed(paths)
+        return cls(
+            address,
+            storage,
+            [each for each in found if not each.application],
+            [each for each in found if each.application],
+            packed=NAME in paths,
+            records=records,
+        )
 
     def storage_of(self, study: Listed) -> Storage:
         """Return the storage of a study; no link in the task's folder leads it elsewhere."""
@@ -75,7 +92,8 @@ class TaskFolder:
         """Return the rows that need no journal: those in memory and in the pack that still count."""
         found = _counting(studies, self.known)
         if self.packed and len(found) < len(studies):
-            packed = _counting([each for each in studies if each not in found], read_pack(self.storage))
+            missing = {each.path: each for each in studies if each not in found}
+            packed = _counting(missing.values(), read_pack(self.storage, missing))
             self.known.update({each.path: row for each, row in packed.items()})
             found |= packed
         return found
@@ -85,19 +103,31 @@ class TaskFolder:
 
         A row without files that may appear later is not kept, because they would not change the mark.
         """
-        storage = self.storage_of(study)
-        follower = StudyFollower(storage)
+        follower = self.followed.pop(study.path, None) or StudyFollower(self.storage_of(study))
         try:
             if study.closed_folder:
                 raise PermissionError(f"the folder of {study.run} cannot be listed")
             follower.refresh()
-            row = row_of(follower, storage)
+            row = row_of(follower, self._task(study))
         except UNREADABLE:
             log.exception("The study %s/%s cannot be read", self.address, study.path)
             return None
         if not follower.incomplete and not follower.unreadable:
             self.known[study.path] = row
+            if follower.study.closed is None:
+                self.followed[study.path] = follower
         return row
+
+    def _task(self, study: Listed) -> AirflowTask | None:
+        """Return the task instance that started a study; for all segments, the file of their application."""
+        path = study.path.replace(f"{study.segment}/", "") if study.segment else study.path
+        found = self.tasks.get(path)
+        if found is None:
+            with suppress(StorageError):
+                found = task_in(Below(self.storage, path) if path else self.storage, "")
+            if found is not None:
+                self.tasks[path] = found
+        return found
 
     def pack(self, *, enough: Callable[[], bool]) -> None:
         """Write the rows of all studies into the pack; read missing ones until `enough`, newest first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,12 +12,17 @@ from airflow_sparktune.study.journal.events import STREAM_NAME
 from airflow_sparktune.study.journal.streams import FOLDER as ATTEMPTS
 from airflow_sparktune.study.journal.streams import Chunk, attempt_of
 from airflow_sparktune.study.note import FOLDER as NOTES
+from airflow_sparktune.study.segments import NAME as SEGMENTS
 
 _RUN = re.compile(r"[A-Za-z0-9._-]+")
 _STUDY = re.compile(
-    rf"(?P<run>{_RUN.pattern})/((?P<index>[0-9]{{1,9}})/)?g(?P<generation>0|[1-9][0-9]{{0,3}})/(?P<file>.*)"
+    rf"(?P<run>{_RUN.pattern})/((?P<index>[0-9]{{1,9}})/)?((?P<segment>segment={_RUN.pattern})/)?"
+    r"g(?P<generation>0|[1-9][0-9]{0,3})/(?P<file>.*)"
 )
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT.*")
+
+# The folder of a run, a map index, and the folder of a segment; "" without segments.
+Instance = tuple[str, int, str]
 
 
 class Mark(NamedTuple):
@@ -32,11 +37,12 @@ class Mark(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The newest study of a task instance.
+    """The newest study of a task instance, or of a segment in it.
 
-    `path` is its folder below the folder of the task, `run` the name of its run's folder. `mark` is None if
-    no attempt has opened the study. `closed_folder` tells that a folder of it cannot be listed, `noted` that
-    a person has written a note.
+    `path` is its folder below the folder of the task, `run` and `segment` are the names of its run's and its
+    segment's folder. `mark` is None if no attempt has opened the study. `closed_folder` tells that a folder
+    of it cannot be listed, `noted` that a person has written a note, and `application` that this is no study,
+    but an application whose segments have studies.
     """
 
     path: str
@@ -46,36 +52,59 @@ class Listed:
     mark: Mark | None
     closed_folder: bool = False
     noted: bool = False
+    segment: str = ""
+    application: bool = False
 
     @property
-    def instance(self) -> tuple[str, int]:
-        """Return the task instance: its run's folder and its map index."""
-        return self.run, self.map_index
+    def instance(self) -> Instance:
+        """Return the task instance and the segment."""
+        return self.run, self.map_index, self.segment
 
     @property
-    def order(self) -> tuple[str, str, int]:
-        """Return a sort key: the date at the end of Airflow's run ids, the name, then the map index."""
+    def order(self) -> tuple[str, str, int, str]:
+        """Return a sort key: the date at the end of Airflow's run ids, then the instance."""
         date = _DATE.search(self.run)
-        return (date[0] if date else "", self.run, self.map_index)
+        return (date[0] if date else "", *self.instance)
 
 
 def listed(paths: Iterable[str]) -> list[Listed]:
-    """Return the newest study of each task instance, newest run first; `paths` are those of all files."""
-    files: dict[tuple[str, int], dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
-    found: dict[tuple[str, int], Listed] = {}
+    """Return the newest study of each task instance, newest run first; `paths` are those of all files.
+
+    Of a task instance with segments, these are the studies of its newest application, and the application.
+    """
+    files: dict[Instance, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
+    found: dict[Instance, Listed] = {}
     for path in paths:
         if (match := _STUDY.fullmatch(path)) is not None:
-            instance = match["run"], -1 if match["index"] is None else int(match["index"])
+            index = -1 if match["index"] is None else int(match["index"])
+            instance = match["run"], index, match["segment"] or ""
             files[instance][int(match["generation"])].append(match["file"])
         elif path.endswith("/") and _RUN.fullmatch(run := path.partition("/")[0]):
-            found[run, -1] = Listed(path.rstrip("/"), run, -1, 0, None, closed_folder=True)
-    for (run, index), generations in files.items():
-        newest = max(generations)
-        path = "/".join([run, *([str(index)] if index >= 0 else []), f"g{newest}"])
-        files_of = generations[newest]
-        noted = any(file.startswith(f"{NOTES}/") for file in files_of)
-        found[run, index] = Listed(path, run, index, newest, mark_of(files_of), noted=noted)
+            found[run, -1, ""] = Listed(path.rstrip("/"), run, -1, 0, None, closed_folder=True)
+    newest = {instance: max(generations) for instance, generations in files.items()}
+    for instance, generations in files.items():
+        run, index, segment = instance
+        number = newest.get((run, index, ""), newest[instance])
+        if number in generations:
+            folders = [run, *([str(index)] if index >= 0 else []), *([segment] if segment else [])]
+            path = "/".join([*folders, f"g{number}"])
+            found[instance] = study_of(path, instance, number, generations[number])
     return sorted(found.values(), key=lambda each: each.order, reverse=True)
+
+
+def study_of(path: str, instance: Instance, generation: int, files: Sequence[str]) -> Listed:
+    """Return the study at a path below the folder of its task, which has these files."""
+    run, index, segment = instance
+    return Listed(
+        path,
+        run,
+        index,
+        generation,
+        mark_of(files),
+        noted=any(file.startswith(f"{NOTES}/") for file in files),
+        segment=segment,
+        application=SEGMENTS in files,
+    )
 
 
 def mark_of(files: Iterable[str]) -> Mark | None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 from airflow_sparktune.errors import StorageError
@@ -23,14 +24,17 @@ log = logging.getLogger(__name__)
 
 NAME = "@studies.json"
 # Raise it when a row gets another field or another meaning: packs of another number are not read.
-_SCHEMA = 1
+_SCHEMA = 2
 _MOST_BYTES = MOST_BYTES // 2
 
 T = TypeVar("T", bound=JsonObject)
 
 
-def read_pack(storage: Storage) -> dict[str, StudyRow]:
-    """Return the valid rows of the pack in a task's folder, by the paths of their studies."""
+def read_pack(storage: Storage, wanted: Container[str] | None = None) -> dict[str, StudyRow]:
+    """Return the valid rows of the pack in a task's folder, by the paths of their studies.
+
+    Only those at the `wanted` paths are checked: a pack may have the segments of many weeks.
+    """
     try:
         data = decoded(storage.read(NAME))
     except FileNotFoundError:
@@ -40,10 +44,13 @@ def read_pack(storage: Storage) -> dict[str, StudyRow]:
         return {}
     if not shape.group(data) or data.get("v") != _SCHEMA:
         return {}
-    setups = {name: setup for name, each in _group(data, "setups") if (setup := _valid(Setup, each))}
+    plain = dict(_group(data, "setups"))
+    setup_of = cache(lambda name: _valid(Setup, plain.get(name)))
     found = {}
     for path, each in _group(data, "rows"):
-        setup = setups.get(str(each.get("setup"))) if shape.group(each) else None
+        if not shape.group(each) or (wanted is not None and path not in wanted):
+            continue
+        setup = setup_of(str(each.get("setup")))
         if setup is not None and (row := _valid(StudyRow, {**each, "setup": setup})) is not None:
             found[path] = row
     return found

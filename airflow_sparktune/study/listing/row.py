@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.address import part
-from airflow_sparktune.study.airflow_task import AirflowTask, task_in
+from airflow_sparktune.study.airflow_task import AirflowTask
 from airflow_sparktune.study.formatting import params
 from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.journal.events import is_dimension
@@ -19,16 +18,21 @@ from airflow_sparktune.study.json_object import JsonObject, stored
 from airflow_sparktune.study.listing.listed import Listed, Mark
 from airflow_sparktune.study.phase import Phase, Pulse
 from airflow_sparktune.study.result import summary
-from airflow_sparktune.study.storage import Storage
 from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import TrialPurpose, improving
 
 _PARAMS = "best params"
+_MOST_BESTS = 24
 # What the server itself reads of a summary; the rest goes to the page, which shows anything as text.
 _NEEDED: Mapping[str, shape.Fits] = {
     "best_loss": shape.number, "best_point": shape.numbers, "decision": shape.text, "ended": shape.text,
     "maximize": shape.text, "max_evals": shape.whole, "reserved_slot_hours": shape.number,
     "segment": shape.text,
 }  # fmt: skip
+
+
+def _is_step(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) == 2 and all(map(shape.number, value))
 
 
 def _is_summary(value: Any) -> bool:
@@ -72,7 +76,8 @@ class StudyRow(JsonObject):
 
     `summary` is `Summary.to_json`, without a traceback. `lines` are its texts without the best params, which
     a reader masks first, and with an empty state, which depends on the time. `finished` counts towards
-    `max_evals`. `data_at` is the time of its data, if it recorded that. `task` is what `airflow.json` says.
+    `max_evals`. `bests` are the new bests of the search: how many trials had ended, and the loss. `data_at`
+    is the time of its data, if it recorded that. `task` is what `airflow.json` says.
     """
 
     WHAT: ClassVar[str] = "the row of a study"
@@ -83,6 +88,7 @@ class StudyRow(JsonObject):
     started: float | None = stored(shape.moment, default=None)
     data_at: float | None = stored(shape.moment, default=None)
     finished: int = stored(shape.whole, default=0)
+    bests: tuple[Sequence[float], ...] = stored(_is_step, many=True, default=(), read=tuple)
     summary: Mapping[str, Any] = stored(_is_summary)
     lines: Mapping[str, str] = stored(shape.texts)
     setup: Setup = stored(Setup, default=Setup, read=Setup.once)
@@ -104,8 +110,8 @@ class StudyRow(JsonObject):
         return {**self.lines, **state, _PARAMS: "none" if best_params is None else params(best_params)}
 
 
-def row_of(follower: StudyFollower, storage: Storage) -> StudyRow:
-    """Return the row of a study that was read from a storage."""
+def row_of(follower: StudyFollower, task: AirflowTask | None) -> StudyRow:
+    """Return the row of a study that was read; `task` is the task instance that started it."""
     study, prefix = follower.study, follower.prefix
     found = summary(study)
     plain = found.to_json()
@@ -120,10 +126,11 @@ def row_of(follower: StudyFollower, storage: Storage) -> StudyRow:
         started=study.attempts[0].opened if study.attempts else None,
         data_at=study.starts.basis.moment if study.starts and study.starts.basis else None,
         finished=study.finished,
+        bests=_bests(study),
         summary=plain,
         lines=lines,
         setup=Setup.of(study),
-        task=_task(storage),
+        task=task,
     )
 
 
@@ -132,8 +139,10 @@ def fingerprint(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _task(storage: Storage) -> AirflowTask | None:
-    try:
-        return task_in(storage, "")
-    except StorageError:
-        return None
+def _bests(study: Study) -> tuple[tuple[float, float], ...]:
+    """Return the new bests in the order in which the trials ended, thinned to what a small curve can show."""
+    ended = [trial for trial in study.ended_trials if trial.purpose is TrialPurpose.SEARCH]
+    place = {trial.number: rank for rank, trial in enumerate(ended, start=1)}
+    found = [(place[trial.number], trial.loss) for trial in improving(ended) if trial.loss is not None]
+    step = -(-len(found) // _MOST_BESTS)
+    return (*found[:-1:step], *found[-1:]) if found else ()

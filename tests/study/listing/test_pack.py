@@ -111,7 +111,7 @@ GARBAGE = {
     "torn": lambda text: text[: len(text) // 2],
     "empty": lambda _: b"",
     "no object": lambda _: b"[]",
-    "of a later version": edited(lambda data: data.update(v=2)),
+    "of a later version": edited(lambda data: data.update(v=99)),
     "without rows": edited(lambda data: data.update(rows=[])),
     "deep": lambda _: b"[" * 100_000,
 }
@@ -209,6 +209,45 @@ def test_the_listing_tells_the_newest_generation_of_each_instance(tmp_path: Path
     assert [(study.run, study.map_index) for study in found.values()] == [("r1", 3), ("r1", -1), ("5", -1)]
     assert set(found) == {"r1/3/g1", "r1/g2", "5/g0"}
     assert found["5/g0"].mark == Mark(writer.stream.stream, writer.stream.events)
+
+
+def test_the_listing_has_the_segments_of_the_newest_application(tmp_path: Path) -> None:
+    for path in (
+        "r1/segment=north/g0",
+        "r1/segment=south/g0",
+        "r1/segment=south/g1",
+        "r1/2/segment=a/g0",
+        "r2/g1",
+    ):
+        Writer(str(tmp_path / path)).open()
+    for path in ("r1/g0", "r1/g1", "r1/2/g0", "r2/g0"):
+        LocalStorage(tmp_path / path).write("segments.json", b"{}")
+    Writer(str(tmp_path / "r2/segment=north/g0")).open()  # before a clear, and the DAG has no segments since
+
+    folder = folder_of(tmp_path)
+
+    assert [study.path for study in folder.studies] == ["r2/g1", "r1/2/segment=a/g0", "r1/segment=south/g1"]
+    assert [study.instance for study in folder.studies[1:]] == [
+        ("r1", 2, "segment=a"),
+        ("r1", -1, "segment=south"),
+    ]
+    assert [study.path for study in folder.applications] == ["r1/2/g0", "r1/g1"]
+
+
+def test_the_task_of_all_segments_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    LocalStorage(tmp_path / "r1/g0").write("segments.json", b"{}")
+    write_task(str(tmp_path / "r1" / "g0"), AirflowTask(dag_id="churn", task_id="tune", run_id="r1"))
+    for segment in ("a", "b"):
+        tuning(tmp_path, f"r1/segment={segment}")
+    folder = folder_of(tmp_path)
+    reads: list[str] = []
+    read = LocalStorage.read
+    monkeypatch.setattr(LocalStorage, "read", lambda self, name: reads.append(name) or read(self, name))
+
+    rows = [folder.read(study) for study in folder.studies]
+
+    assert [row.task.run_id for row in rows if row and row.task] == ["r1", "r1"]
+    assert reads.count("r1/g0/airflow.json") == 1
 
 
 def test_a_link_in_a_task_is_not_followed(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

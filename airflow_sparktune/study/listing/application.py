@@ -1,0 +1,39 @@
+"""The studies of an application's segments, as one listing shows them."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+
+from airflow_sparktune.study.address import folder_of, split
+from airflow_sparktune.study.listing.folder import TaskFolder
+from airflow_sparktune.study.listing.listed import study_of
+from airflow_sparktune.study.storage import open_storage
+
+_FILE = re.compile(r"(?P<segment>segment=[^/]+)/(g(?P<generation>[0-9]{1,4})/)?(?P<file>.+)")
+
+
+def segments_folder(address: str, *, map_index: int = -1, packed: bool = True) -> TaskFolder:
+    """Return the folder of the task of an application, with only the studies of the application's segments.
+
+    `map_index` is that of its task instance: it tells a map index from a run whose id is a number. With
+    `packed`, the task's pack is read for rows that are not in memory.
+    """
+    own = split(address)
+    instance, generation = own or (address.rstrip("/"), None)
+    task = instance
+    if generation is not None:
+        task = folder_of(instance) if map_index < 0 else folder_of(folder_of(instance))
+    below = instance.removeprefix(task).strip("/")
+    storage = open_storage(task)
+    files: dict[str, list[str]] = defaultdict(list)
+    wanted = None if generation is None else str(generation)
+    for path in storage.tree(below):
+        if (match := _FILE.fullmatch(path)) is not None and match["generation"] == wanted:
+            files[match["segment"]].append(match["file"])
+    studies = []
+    for segment, found in files.items():
+        path = "/".join(filter(None, [below, segment, f"g{generation}" if wanted else ""]))
+        instance_of = below.partition("/")[0], map_index, segment
+        studies.append(study_of(path, instance_of, generation or 0, found))
+    return TaskFolder(task, storage, studies, packed=packed, part=below)
