@@ -19,6 +19,8 @@ _KEY = re.compile(r"[\w.-]+")  # what Airflow allows in DAG and task ids
 _RUN = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069/\\]+")
 _INDEX = re.compile(r"[0-9]{1,9}")
 _MOST_RUNS = 500
+# Any text: a segment's folder is computed from it.
+Segment = Annotated[str | None, Query(max_length=250)]
 _UNMAPPED = ("", "-1", "{MAP_INDEX}")  # on an unmapped task, the UI does not replace the placeholder
 
 
@@ -69,11 +71,13 @@ async def checked_task(dag_id: str, task_id: str) -> TaskKey:
     return _task(dag_id, task_id)
 
 
-async def checked_instance(dag_id: str, task_id: str, run_id: str, map_index: str = "") -> TaskKey:
-    """Return the task instance in the path."""
+async def checked_instance(
+    dag_id: str, task_id: str, run_id: str, map_index: str = "", segment: Segment = None
+) -> TaskKey:
+    """Return the task instance in the path, and the segment in the query."""
     index = -1 if map_index in _UNMAPPED else int(_checked("map_index", map_index, _INDEX))
     run = _checked("run_id", run_id, _RUN)
-    return replace(_task(dag_id, task_id), run_id=run, map_index=index)
+    return replace(_task(dag_id, task_id), run_id=run, map_index=index, segment=segment or None)
 
 
 async def checked_runs(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from airflow_sparktune.dashboard.access import checked_dag, checked_instance, checked_task
+from airflow_sparktune.dashboard.access import TaskInstance, checked_dag, checked_task
 from airflow_sparktune.dashboard.browse.routes import Browser, add_browser, add_comparison, add_files
 from airflow_sparktune.dashboard.changes import add_changes
 from airflow_sparktune.dashboard.login import Login
@@ -17,6 +18,8 @@ from airflow_sparktune.dashboard.notes import add_notes
 from airflow_sparktune.dashboard.page import assets
 from airflow_sparktune.dashboard.page.masking import Mask, airflow_mask
 from airflow_sparktune.dashboard.routes import StudyRoutes
+from airflow_sparktune.dashboard.segments.routes import add_segments, application_at
+from airflow_sparktune.dashboard.segments.table import SegmentTable
 from airflow_sparktune.dashboard.study_cache import StudyCache
 from airflow_sparktune.dashboard.study_list import StudyList
 from airflow_sparktune.dashboard.task_key import Catalogue
@@ -66,12 +69,13 @@ def create_app(
     # The guard comes first: a user without access learns nothing about which ids are well-formed.
     router = APIRouter(prefix="/dags/{dag_id}", dependencies=[Depends(guard), Depends(checked_dag)])
     workers = Workers() if workers is None else workers
-    _add_pages(router, workers, change_token=login.change if login is not None else None)
+    _add_pages(router, catalogue, workers, change_token=login.change if login is not None else None)
     cache = StudyCache() if cache is None else cache
     add_changes(router, catalogue, editor=editor, cache=cache, workers=workers)
     mask = mask or airflow_mask()
     add_notes(router, catalogue, editor=editor, mask=mask, cache=cache, workers=workers)
     studies = StudyList()
+    add_segments(router, catalogue, SegmentTable(mask, StudyList(), pause_s=cache.pause_s), workers)
     StudyRoutes(catalogue, mask=mask, cache=cache, studies=studies, workers=workers).add_to(router)
     app.include_router(router)
     above = APIRouter(dependencies=[] if rights is None else [Depends(rights)])
@@ -82,16 +86,22 @@ def create_app(
     return app
 
 
-def _add_pages(router: APIRouter, workers: Workers, *, change_token: str | None) -> None:
+def _add_pages(
+    router: APIRouter, catalogue: Catalogue, workers: Workers, *, change_token: str | None
+) -> None:
     add_files(router, workers)
 
     @router.get("/tasks/{task_id}/", dependencies=[Depends(checked_task)])
     async def history_page() -> HTMLResponse:
         return HTMLResponse(assets.page("history.html", change_token=change_token))
 
-    @router.get("/tasks/{task_id}/runs/{run_id}/", dependencies=[Depends(checked_instance)])
-    async def study_page() -> HTMLResponse:
-        return HTMLResponse(assets.page("study.html", change_token=change_token))
+    @router.get("/tasks/{task_id}/runs/{run_id}/")
+    async def study_page(key: TaskInstance, generation: int | None = None) -> HTMLResponse:
+        name = "study.html"  # it asks again while the storage does not respond
+        with suppress(Busy, StorageError, OSError):
+            if await workers.run(lambda: application_at(catalogue, key, generation)) is not None:
+                name = "segments.html"
+        return HTMLResponse(assets.page(name, change_token=change_token))
 
 
 async def _with_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:

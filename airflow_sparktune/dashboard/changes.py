@@ -5,18 +5,20 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, HTTPException, Query
+from fastapi import APIRouter, Depends, HTTPException
 from pydantic import BaseModel
 
 from airflow_sparktune.dashboard.access import (
+    Segment,
     Task,
     TaskInstance,
     checked_instance,
     checked_task,
     require_same_origin,
 )
+from airflow_sparktune.dashboard.segments.routes import is_application
 from airflow_sparktune.dashboard.study_cache import StudyCache
 from airflow_sparktune.dashboard.task_key import Catalogue, TaskKey
 from airflow_sparktune.dashboard.workers import Workers
@@ -30,8 +32,8 @@ from airflow_sparktune.study.storage import open_storage
 
 log = logging.getLogger(__name__)
 
-Segment = Annotated[str | None, Query(max_length=250)]
-
+# An application has no attempts; its driver removes a request that is older than itself.
+OF_APPLICATION = 0
 _STOP, _RESTORE = "/tasks/{task_id}/runs/{run_id}/stop", "/tasks/{task_id}/restore"
 
 
@@ -78,13 +80,9 @@ def _stop(catalogue: Catalogue, cache: StudyCache, key: TaskKey, generation: int
     address = catalogue.generations(key).get(generation)
     if address is None:
         raise HTTPException(404, f"this task instance has no study of generation {generation}")
-    with cache.look(address) as follower:
-        phase = phase_of(follower.study, now=time.time())
-        attempts = follower.study.attempts
-    if phase.over or not attempts:
-        raise HTTPException(409, f"Only a running study can be stopped; this one is {phase.text}.")
     try:
-        request_stop(open_storage(address), attempt=attempts[-1].number, by=by)
+        attempt = OF_APPLICATION if is_application(address) else _running_attempt(cache, address)
+        request_stop(open_storage(address), attempt=attempt, by=by)
     except StorageError as error:
         log.warning("%s could not be asked to stop: %s", key, error)
         raise HTTPException(
@@ -94,6 +92,15 @@ def _stop(catalogue: Catalogue, cache: StudyCache, key: TaskKey, generation: int
         ) from None
     log.info("%s was asked to stop by %r", key, by)
     return Reply(message="The study ends when its driver reads the request, and keeps the best trial.")
+
+
+def _running_attempt(cache: StudyCache, address: str) -> int:
+    with cache.look(address) as follower:
+        phase = phase_of(follower.study, now=time.time())
+        attempts = follower.study.attempts
+    if phase.over or not attempts:
+        raise HTTPException(409, f"Only a running study can be stopped; this one is {phase.text}.")
+    return attempts[-1].number
 
 
 def _restore(catalogue: Catalogue, task: TaskKey, segment: str | None, number: int, by: str) -> Reply:

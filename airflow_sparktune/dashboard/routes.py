@@ -24,6 +24,7 @@ from airflow_sparktune.dashboard.page.view import (
     study_reply,
     trial_reply,
 )
+from airflow_sparktune.dashboard.segments.routes import is_application
 from airflow_sparktune.dashboard.study_cache import StudyCache
 from airflow_sparktune.dashboard.study_list import StudyList
 from airflow_sparktune.dashboard.task_key import Catalogue, TaskKey
@@ -44,6 +45,7 @@ TaskSince = Annotated[float | None, Query(ge=0)]
 
 # For requests that compute, too: the first importance imports optuna.
 _LONG_S = 90.0
+_NO_STUDY = "This is an application; each of its segments has a study."
 
 
 class StudyRoutes:
@@ -90,7 +92,13 @@ class StudyRoutes:
                 )
                 return json_response(nothing, request)
             chosen = next(iter(found)) if generation is None else generation
-            with self._cache.look(_address(found, chosen), whole=False) as follower:
+            address = _address(found, chosen)
+            with self._cache.look(address, whole=False) as follower:
+                if not follower.study.attempts and is_application(address):
+                    segmented = StudyReply(
+                        phase="none", application=True, title=title, message=_NO_STUDY, now=time.time()
+                    )
+                    return json_response(segmented, request)
                 if follower.behind:
                     return json_response(reading_reply(follower.study, title=title, now=time.time()), request)
                 current = stream_of(follower)
@@ -160,7 +168,8 @@ class StudyRoutes:
             title = self._catalogue.title(key)
             with self._cache.look(self._find(key, generation)) as follower:
                 text = report(follower.study, title=title, problems=follower.problems, mask=self._mask)
-            name = f"tuning-{part(key.task_id)}-{part(key.run_id)}.html"
+            names = [key.task_id, key.run_id, *filter(None, [key.segment])]
+            name = f"tuning-{'-'.join(map(part, names))}.html"
             headers = {"Content-Disposition": f'attachment; filename="{name}"'}
             return packed(text.encode(), request, media_type="text/html; charset=utf-8", headers=headers)
 

@@ -18,12 +18,13 @@ from airflow_sparktune.dashboard.login import PARAMETER, Login
 from airflow_sparktune.dashboard.page.masking import Mask
 from airflow_sparktune.dashboard.storage_roots import StorageRoots
 from airflow_sparktune.dashboard.task_key import TaskKey
-from airflow_sparktune.study.address import folder_of, part
+from airflow_sparktune.study.address import address_of, folder_of, part
 from airflow_sparktune.study.journal.streams import FOLDER as ATTEMPTS
 from airflow_sparktune.study.journal.streams import streams
 from airflow_sparktune.study.listing.folder import TaskFolder
 from airflow_sparktune.study.listing.listed import Listed, mark_of
 from airflow_sparktune.study.record.champions import segments
+from airflow_sparktune.study.segments import NAME as SEGMENTS
 from airflow_sparktune.study.storage import open_storage
 
 HOST = "127.0.0.1"
@@ -34,17 +35,20 @@ PAGE = f"/dags/local/tasks/study/runs/{RUN}/"
 
 @dataclass(frozen=True, slots=True)
 class OneStudy:
-    """The catalogue of a single study, which it returns for every request."""
+    """The catalogue of a single study or application, which it returns for every request."""
 
     address: str
 
-    def title(self, key: TaskKey) -> str:  # noqa: ARG002
-        """Return the study's address."""
-        return self.address
+    def title(self, key: TaskKey) -> str:
+        """Return the study's address, and the segment."""
+        return self.address if key.segment is None else f"{self.address}, segment {key.segment}"
 
-    def generations(self, key: TaskKey) -> Mapping[int, str]:  # noqa: ARG002
-        """Return the study's address as generation 0."""
-        return {0: self.address}
+    def generations(self, key: TaskKey) -> Mapping[int, str]:
+        """Return the address of the study, or of a segment's study, as generation 0."""
+        if key.segment is None:
+            return {0: self.address}
+        address = address_of(self.address, key.segment)
+        return {0: address} if streams(open_storage(address)) else {}
 
     def dags(self, dag_ids: Iterable[str]) -> list[str]:  # noqa: ARG002
         """Return nothing: the page of one study has no browser."""
@@ -91,7 +95,7 @@ class OwnFolders:
 
 def local_app(address: str, *, login: Login, mask: Mask | None = None) -> FastAPI:
     """Return the application for a study or a root, behind a login; only this machine's names reach it."""
-    if not streams(open_storage(address)):
+    if not is_page(address):
         app = create_app(
             StorageRoots((address.rstrip("/"),)),
             guard=_every_login,
@@ -106,6 +110,12 @@ def local_app(address: str, *, login: Login, mask: Mask | None = None) -> FastAP
     # Protects against DNS rebinding: any web page could map its own name to 127.0.0.1.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
     return app
+
+
+def is_page(address: str) -> bool:
+    """Return whether there is a study at the address, or an application with segments."""
+    storage = open_storage(address)
+    return bool(streams(storage)) or SEGMENTS in storage.names("")
 
 
 def has_studies(root: str) -> bool:

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from airflow_sparktune.dashboard.task_key import TaskKey
-from airflow_sparktune.study.address import part, study_address, task_folder
+from airflow_sparktune.study.address import part, segment_folder, study_address, task_folder
 from airflow_sparktune.study.generations import generations
 from airflow_sparktune.study.listing.folder import TaskFolder
 from airflow_sparktune.study.record.champions import FOLDER as RECORD
@@ -46,7 +46,8 @@ class StorageRoots:
     def title(self, key: TaskKey) -> str:
         """Return the title of a page about `key`."""
         index = f", map index {key.map_index}" if key.map_index >= 0 else ""
-        return f"{key.dag_id}.{key.task_id}, {key.run_id}{index}"
+        segment = "" if key.segment is None else f", segment {key.segment}"
+        return f"{key.dag_id}.{key.task_id}, {key.run_id}{index}{segment}"
 
     def dags(self, dag_ids: Iterable[str]) -> list[str]:
         """Return those of the DAGs that have a folder, sorted.
@@ -86,7 +87,7 @@ class StorageRoots:
         ]
 
     def generations(self, key: TaskKey) -> Mapping[int, str]:
-        """Return the addresses of a task instance's studies by generation, newest first."""
+        """Return the addresses of a task instance's studies or applications by generation, newest first."""
         for root in self.roots:
             for folder in _folders(root, key):
                 newest = generations(folder)[:_MOST_GENERATIONS] if _inside(root, folder) else []
@@ -142,9 +143,10 @@ def _folders(root: str, key: TaskKey) -> Iterator[str]:
         root, dag_id=key.dag_id, task_id=key.task_id, run_id=key.run_id, map_index=key.map_index
     )
     by_id = first.rpartition("/")[0]
-    yield by_id
+    segment = [] if key.segment is None else [segment_folder(key.segment)]
+    yield "/".join([by_id, *segment])
     # The history may know only a run's folder, whose name may contain a hash.
     if _FOLDER.fullmatch(key.run_id) and key.run_id.strip("."):
         parts = by_id.split("/")
         parts[-1 if key.map_index < 0 else -2] = key.run_id
-        yield "/".join(parts)
+        yield "/".join([*parts, *segment])

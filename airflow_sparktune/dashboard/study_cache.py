@@ -43,7 +43,7 @@ class StudyCache:
     ) -> None:
         self._studies = studies
         self._trials = trials
-        self._pause_s = pause_s
+        self.pause_s = pause_s
         self._patience_s = patience_s
         self._read_s = read_s
         self._clock = clock
@@ -60,7 +60,7 @@ class StudyCache:
         kept = self._take(address)
         with self._held(kept):
             now = self._clock()
-            if kept.follower.behind or now - kept.read_at >= self._pause_s:
+            if kept.follower.behind or now - kept.read_at >= self.pause_s:
                 kept.follower.refresh(enough=lambda: not whole and self._clock() - now >= self._read_s)
                 kept.read_at = self._clock()
             yield kept.follower

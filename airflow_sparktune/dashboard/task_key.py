@@ -11,12 +11,13 @@ from airflow_sparktune.study.listing.folder import TaskFolder
 
 @dataclass(frozen=True, slots=True)
 class TaskKey:
-    """A task instance, or the task if `run_id` is empty."""
+    """A task instance, or the task if `run_id` is empty; with `segment`, that segment's study in it."""
 
     dag_id: str
     task_id: str
     run_id: str = ""
     map_index: int = -1
+    segment: str | None = None
 
 
 class Catalogue(Protocol):
@@ -38,7 +39,7 @@ class Catalogue(Protocol):
         """Return the folders with studies of a task; the first one with studies of a task instance wins."""
 
     def generations(self, key: TaskKey) -> Mapping[int, str]:
-        """Return the addresses of a task instance's studies by generation, newest first."""
+        """Return the addresses of a task instance's studies or applications by generation, newest first."""
 
     def record(self, task: TaskKey) -> str | None:
         """Return the folder with the task's record of champions, or None if there is no record."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from concurrent.futures import Future
 from itertools import islice
 from queue import Full, Queue
@@ -55,7 +55,7 @@ class Workers:
 
     async def each(
         self, reads: Iterable[Callable[[], T]], *, at_once: int, deadline_s: float
-    ) -> AsyncIterator[T | Exception]:
+    ) -> AsyncGenerator[T | Exception, None]:
         """Yield the results as they come, or the errors in their place; Busy for a read without an answer.
 
         At most `at_once` of the reads wait or run at a time, so that another request's reads come between.

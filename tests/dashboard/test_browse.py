@@ -26,6 +26,7 @@ from airflow_sparktune.study.listing.folder import TaskFolder
 from airflow_sparktune.study.record.champions import Action, Champions
 from airflow_sparktune.study.storage import LocalStorage
 from tests.dashboard.helpers.pages import Granted, as_it_is, client_of
+from tests.dashboard.helpers.segmented import application, segment
 from tests.dashboard.helpers.serving import served
 from tests.dashboard.helpers.synthetic import Writer
 
@@ -150,6 +151,31 @@ def test_a_segment_has_one_row_with_its_champion_whatever_its_map_index(
         "r1",
     )
     assert rows[1]["champion"] is None
+
+
+def test_segments_that_share_an_application_have_one_row_that_names_those_in_need(
+    client: TestClient, tmp_path: Path
+) -> None:
+    for run, week in (("r1", 8), ("r2", 0)):
+        address = str(tmp_path / "churn" / "tune" / run / "g0")
+        application(address, ("north", "south", "west"))
+        for name in ("north", "south", "west"):
+            failed = (run, name) == ("r2", "south")
+            error = {"error": {"type": "E", "message": "no data"}} if failed else {}
+            close = "error" if failed else "max_evals"
+            segment(address, name, begun_s=-week * DAY_S, close=close, **error)
+    tuning(tmp_path, "fraud")
+
+    row, other = rows_of(client)
+
+    assert (row["segment"], row["segments"], row["studies"], other["segments"]) == (None, 3, 2, None)
+    assert (row["last"]["run_id"], row["last"]["phase"], row["last"]["trials"]) == ("r2", "failed", 15)
+    assert row["last"]["texts"] == {"ended": "1 failed, 2 done"}
+    assert [study["run_id"] for study in row["recent"]] == ["r1", "r2"]
+    assert [(each["kind"], each["text"]) for each in row["attention"]] == [
+        ("failed", "1 of 3 segments have no result: south")
+    ]
+    assert row["week_slot_hours"] == pytest.approx(row["last"]["slot_hours"])
 
 
 def test_what_needs_a_person_is_said(client: TestClient, tmp_path: Path) -> None:

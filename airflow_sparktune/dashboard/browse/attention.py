@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from airflow_sparktune.dashboard.browse.schemas import AttentionCell, AttentionKind, LastStudy
+from airflow_sparktune.dashboard.page.schemas import PagePhase
 from airflow_sparktune.study.phase import Phase
 from airflow_sparktune.study.record.entries import Action, Entry
 
@@ -37,15 +38,10 @@ def attention(
 def _reasons(
     last: LastStudy, entries: Sequence[Entry], patience: Patience, now: float
 ) -> Iterator[tuple[AttentionKind, str]]:
-    if last.phase in _SHOWS:
-        yield "failed", f"The last study {last.texts.get('ended') or last.phase}"
-    elif last.problem is not None:
-        yield "failed", last.problem
-    elif last.phase is Phase.LOST:
-        yield "lost", "The driver of the last study died without closing it"
+    yield from study_reasons(last.phase, last.texts.get("ended"), last.problem)
     decided = [entry for entry in entries if entry.action.sets_champion or entry.action is Action.KEPT]
-    if (waiting := _waiting(entries)) is not None:
-        yield "approval", f"Entry {waiting.number} of the record waits for promotion: {waiting.reason}"
+    if (approval := waiting(entries)) is not None:
+        yield "approval", approval
     if not decided:
         return
     days = int((now - decided[0].at) / _DAY_S)
@@ -56,11 +52,23 @@ def _reasons(
         yield "kept", f"The champion was kept {kept} times in a row"
 
 
-def _waiting(entries: Sequence[Entry]) -> Entry | None:
-    """Return the winner that waits for promotion: no later decision has set or kept the champion."""
+def study_reasons(
+    phase: PagePhase, end: str | None, problem: str | None
+) -> Iterator[tuple[AttentionKind, str]]:
+    """Yield why a person should look at a study; `end` says how it ended, `problem` why it is unreadable."""
+    if phase in _SHOWS:
+        yield "failed", f"The last study {end or phase}"
+    elif problem is not None:
+        yield "failed", problem
+    elif phase is Phase.LOST:
+        yield "lost", "The driver of the last study died without closing it"
+
+
+def waiting(entries: Sequence[Entry]) -> str | None:
+    """Say which winner waits for promotion; None if a later decision has set or kept the champion."""
     for entry in entries:
         if entry.action is Action.PROPOSED:
-            return entry
+            return f"Entry {entry.number} of the record waits for promotion: {entry.reason}"
         if entry.action.sets_champion or entry.action is Action.KEPT:
             return None
     return None

@@ -85,14 +85,17 @@ class AttentionCell(Reply):
 class TaskRow(Reply):
     """A task that tunes: one row for each map index and each segment that has studies.
 
-    `segment` is None for studies without one. `recent` has the newest studies, oldest first; `studies` is the
-    number of all that were found, and `week_slot_hours` is the cost of those that began in the last 7 days.
+    `segment` is None for studies without one. `segments` is the number of segments if they share
+    applications: the row is then about the newest application, and `last` sums up its studies. `recent` has
+    the newest studies, oldest first; `studies` is the number of all that were found, and `week_slot_hours` is
+    the cost of those that began in the last 7 days.
     """
 
     dag_id: str
     task_id: str
     map_index: int
     segment: str | None
+    segments: int | None = None
     last: LastStudy
     champion: ChampionCell | None = None
     recent: list[RecentRow] = []

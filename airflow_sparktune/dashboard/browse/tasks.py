@@ -7,7 +7,14 @@ from collections import defaultdict
 from collections.abc import Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
+from airflow_sparktune.dashboard.browse.applications import (
+    attention_of,
+    champion_of,
+    last_of,
+    recent_of,
+)
 from airflow_sparktune.dashboard.browse.attention import Patience, attention
 from airflow_sparktune.dashboard.browse.schemas import (
     ChampionCell,
@@ -18,6 +25,7 @@ from airflow_sparktune.dashboard.browse.schemas import (
 )
 from airflow_sparktune.dashboard.page.masking import Mask, setup_mask
 from airflow_sparktune.dashboard.page.note import note_text
+from airflow_sparktune.dashboard.segments.run import Run
 from airflow_sparktune.dashboard.study_list import UNREADABLE_STUDY, Found
 from airflow_sparktune.dashboard.task_key import TaskKey
 from airflow_sparktune.errors import SparktuneError
@@ -47,9 +55,13 @@ class TaskRows:
     problems: list[str] = field(default_factory=list)
 
     def of(self, task: TaskKey, folders: Sequence[TaskFolder], found: Found) -> Iterator[TaskRow]:
-        """Yield the rows of a task: one for each segment, and one for each map index without a segment."""
+        """Yield the rows of a task: one for each map index, and each segment that is mapped."""
         series: dict[tuple[str | None, int], list[Study]] = defaultdict(list)
+        shared: dict[int, dict[str, list[Study]]] = defaultdict(lambda: defaultdict(list))
         for listed, row in sorted(found.rows, key=self._started, reverse=True):
+            if listed.segment:
+                shared[listed.map_index][listed.run].append((listed, row))
+                continue
             segment = row.summary["segment"] if row is not None else None
             series[segment, listed.map_index if segment is None else -1].append((listed, row))
         task_id = next((name for study in found.rows if (name := _task_id(study, task))), task.task_id)
@@ -69,6 +81,21 @@ class TaskRows:
                 studies=len(studies),
                 week_slot_hours=sum(self._week_slot_hours(row) for _, row in studies),
                 attention=attention(last, entries, patience=self.patience, now=self.now),
+            )
+        for index, by_run in sorted(shared.items()):
+            runs = [Run(studies, self.now) for studies in by_run.values()]
+            yield TaskRow(
+                dag_id=task.dag_id,
+                task_id=task_id,
+                map_index=index,
+                segment=None,
+                segments=len(runs[0].studies),
+                last=last_of(runs[0]),
+                champion=champion_of(runs),
+                recent=[recent_of(run) for run in reversed(runs[:MOST_RECENT])],
+                studies=len(runs),
+                week_slot_hours=sum(self._week_slot_hours(row) for run in runs for row in run.rows),
+                attention=list(attention_of(runs[0], partial(self._entries, task, record))),
             )
 
     def _started(self, study: Study) -> tuple[float, tuple[str, str, int, str]]:

@@ -10,6 +10,7 @@ from airflow_sparktune.dashboard.page.masking import Mask, setup_mask
 from airflow_sparktune.dashboard.page.note import note_text
 from airflow_sparktune.dashboard.page.points import best_by_name, dimensions_of
 from airflow_sparktune.dashboard.page.schemas import HistoryReply, RunRow
+from airflow_sparktune.dashboard.segments.weeks import MOST_WEEKS, run_row, runs_of, segment_weeks
 from airflow_sparktune.dashboard.study_list import UNREADABLE_STUDY, StudyList
 from airflow_sparktune.dashboard.task_key import Catalogue, TaskKey
 from airflow_sparktune.study.address import part
@@ -35,13 +36,20 @@ class RunHistory:
         folders = list(catalogue.folders(task))
         found = self._studies.of(folders, newest=MOST_RUNS)
         ids = {part(run_id): run_id for run_id in run_ids}
-        rows = [self._row(folders, listed, row, ids) for listed, row in found.rows[:MOST_RUNS]]
+        alone = [each for each in found.rows if not each[0].segment]
+        applications = runs_of((each for each in found.rows if each[0].segment), now=time.time())
+        rows = [self._row(folders, listed, row, ids) for listed, row in alone[:MOST_RUNS]]
+        shared = sorted(applications, key=lambda run: run.started or 0.0, reverse=True)[:MOST_RUNS]
+        rows += [run_row(run, ids) for run in shared]
+        rows.sort(key=lambda row: row.started or 0.0, reverse=True)
         return HistoryReply(
             title=f"{task.dag_id}.{task.task_id}",
             message=catalogue.trouble() if not rows else None,
-            runs=sorted(rows, key=lambda row: row.started or 0.0, reverse=True),
-            left_out=found.left_out + max(0, len(found.rows) - MOST_RUNS),
+            runs=rows,
+            left_out=found.left_out + max(0, len(alone) - MOST_RUNS) + len(applications) - len(shared),
             champions=self._champions.of(catalogue.record(task)),
+            weeks=[index for index, row in enumerate(rows) if row.segments is not None][:MOST_WEEKS],
+            segments=segment_weeks(shared[:MOST_WEEKS]),
         )
 
     def _row(

@@ -94,12 +94,14 @@ class StudyReply(_Reply):
     starts over. With `maximize`, losses are the negative of the score with this name. If there are very many
     trials, a sample is sent, and `sampled_from` is their number. `texts` are the lines of the result that the
     log and the shell print, `best` the best params by readable name, and `best_facts` says how their loss was
-    measured. `curves` has the learning curves of the trials that reported, by trial. For a task that never
-    had a study, `tuning` has the tasks of its DAG that had some.
+    measured. An `application` has no trials, but segments. `curves` has the learning curves of the trials
+    that reported, by trial. For a task that never had a study, `tuning` has the tasks of its DAG that had
+    some.
     """
 
     phase: PagePhase
     title: str
+    application: bool = False
     message: str | None = None
     tuning: list[str] = []
     stage: str | None = None
@@ -131,7 +133,8 @@ class RunRow(_Reply):
     """The result of one run's study: its summary, and the lines that the shell prints.
 
     `best` has the best params by readable name. `space` is a hash, by which runs can be compared. `note` is a
-    person's note about the study, `data_at` the time of its data, if the study recorded it.
+    person's note about the study, `data_at` the time of its data, if the study recorded it. `segments` is the
+    number of segments if the run had an application, which the row sums up.
     """
 
     run_id: str
@@ -146,7 +149,21 @@ class RunRow(_Reply):
     space: str | None = None
     note: str | None = None
     data_at: float | None = None
+    segments: int | None = None
     problem: str | None = None
+
+
+class SegmentWeeks(_Reply):
+    """A segment over the newest applications: the best loss and the decision in each, None if it has none.
+
+    After a retuning, the best loss is that of the configuration in production.
+    """
+
+    segment: str
+    maximize: str | None = None
+    values: list[float | None]
+    decisions: list[str | None]
+    phases: list[PagePhase | None]
 
 
 class Mean(_Reply):
@@ -200,7 +217,8 @@ class SegmentRow(_Reply):
 class HistoryReply(_Reply):
     """The studies of a task, newest run first, and its champions.
 
-    `left_out` is the number of older runs, which were not read.
+    `weeks` are the newest runs with segments, by their places in `runs`; `segments` compares them. `left_out`
+    is the number of older runs, which were not read.
     """
 
     title: str
@@ -208,6 +226,8 @@ class HistoryReply(_Reply):
     runs: list[RunRow]
     left_out: int
     champions: list[SegmentRow] = []
+    weeks: list[int] = []
+    segments: list[SegmentWeeks] = []
 
 
 class BranchRow(_Reply):

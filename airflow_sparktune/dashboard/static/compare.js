@@ -66,7 +66,8 @@ function common() {
   const same = (read) => (new Set(subjects.map(read)).size === 1 ? read(subjects[0]) : null);
   const task = same(({ dag, task: name }) => `${dag}.${name}`);
   const index = task && same((each) => each.index);
-  return [task, task && same(({ run }) => run), index !== null && index >= 0 && `map index ${index}`].filter(Boolean);
+  const segment = task && same((each) => each.segment);
+  return [task, task && same(({ run }) => run), index !== null && index >= 0 && `map index ${index}`, segment && `segment ${segment}`].filter(Boolean);
 }
 
 function showNotices() {

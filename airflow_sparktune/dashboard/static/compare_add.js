@@ -56,7 +56,7 @@ function studyAt(text) {
     const { dag, task, run } = placeOf(pathOf(address));
     const index = searchParams.get("map_index");
     const generation = searchParams.get("generation");
-    return run ? subject(dag, task, run, /^\d+$/.test(index ?? "") ? Number(index) : -1, generation && Number(generation)) : null;
+    return run ? subject(dag, task, run, /^\d+$/.test(index ?? "") ? Number(index) : -1, generation && Number(generation), null, searchParams.get("segment")) : null;
   } catch {
     return null; // no address
   }

@@ -15,8 +15,8 @@ export class Member {
     const names = namesOf(subjects);
     return subjects.map((subject, place) => {
       const address = `${folderOf(root, subject)}runs/${encodeURIComponent(subject.run)}/`;
-      const { index, generation } = subject;
-      const parameters = { map_index: index, ...(generation !== null && { generation }) };
+      const { index, segment, generation } = subject;
+      const parameters = { map_index: index, ...(generation !== null && { generation }), ...(segment !== null && { segment }) };
       const key = `${address} ${JSON.stringify(parameters)}`;
       if (!studies.has(key)) {
         studies.set(key, { model: new StudyModel(), source: new LiveSource(parameters, null, address), trouble: null });
@@ -94,19 +94,20 @@ export function metricName(members) {
   return names.size === 1 ? [...names][0] : "loss or score";
 }
 
-// The run, and what else tells a subject from the others.
+// The run or the segment, and what else tells a subject from the others.
 function namesOf(subjects) {
   const differ = (read) => new Set(subjects.map(read)).size > 1;
   const [tasks, runs] = [differ(({ dag, task }) => `${dag}.${task}`), differ(({ run }) => run)];
-  const indices = differ(({ index }) => index);
-  const instance = ({ dag, task, run, index }) => JSON.stringify([dag, task, run, index]);
+  const [indices, segments] = [differ(({ index }) => index), differ(({ segment }) => segment)];
+  const instance = ({ dag, task, run, index, segment }) => JSON.stringify([dag, task, run, index, segment]);
   const cleared = (own) => subjects.some((other) => instance(other) === instance(own) && other.generation !== own.generation);
   return subjects.map((own) => {
-    const { dag, task, run, index, generation, trial } = own;
+    const { dag, task, run, index, segment, generation, trial } = own;
     const parts = [
       tasks && `${dag}.${task}`,
-      (runs || (!tasks && trial === null)) && run,
+      (runs || (!tasks && !segments && trial === null)) && run,
       indices && index >= 0 && `map index ${index}`,
+      segments && segment,
       cleared(own) && (generation === null ? "newest" : `g${generation}`),
       trial !== null && `trial ${trial}`,
     ];

@@ -11,6 +11,7 @@ import { showSeries } from "./series.js";
 import { LiveSource, Lost } from "./source.js";
 import { Table } from "./table.js";
 import { followTheme } from "./theme.js";
+import { weeksTable } from "./weeks.js";
 
 const ROOT = "../../../../";
 const source = new LiveSource({});
@@ -26,6 +27,7 @@ const table = new Table(byId("runs-section"), {
   compareAddress: (chosen) => comparisonOf(ROOT, chosen.map((run) => subject(dag, task, run.run_id, run.map_index, run.generation))),
 });
 const champions = new Champions(source, { changed: reload, studyOf, task: name });
+const weeks = weeksTable({ address, task: name });
 let runs = [];
 
 function notice(title, ...lines) {
@@ -41,6 +43,8 @@ function show(reply, instances) {
     return;
   }
   runs = connect(reply.runs, instances);
+  weeks.show(reply, runs);
+  byId("best-section").hidden = runs.every((run) => run.segments !== null);
   table.show(runs, columnsOf(runs), reply.left_out ? `, ${reply.left_out} older ones are not shown` : "");
   byId("best-title").textContent = `Best ${runs[0].metric.name} of each run`;
   byId("best-text").textContent = words();
@@ -55,7 +59,7 @@ function showCharts() {
 }
 
 function words() {
-  const done = runs.filter((run) => run.best_loss !== null && run.phase === "done");
+  const done = runs.filter((run) => (run.segments !== null || run.best_loss !== null) && run.phase === "done");
   const spent = runs.reduce((sum, run) => sum + run.trials_s, 0);
   const compared = done.length > 1 ? " Results of different runs may have been measured on different data." : "";
   return `${done.length} of ${runs.length} runs ended with a result; their trials took ${duration(spent)}.${compared}`;

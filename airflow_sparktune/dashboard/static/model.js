@@ -58,6 +58,20 @@ export class StudyModel {
     return ACTIVE.includes(this.reply?.phase);
   }
 
+  // After a killed or lost driver the study is not settled: a retry of the task may continue it.
+  get settled() {
+    const { phase, summary } = this.reply;
+    return phase === "done" || (phase === "failed" && !summary.error?.retryable);
+  }
+
+  get idle() {
+    return ["failed", "killed", "lost", "none"].includes(this.reply.phase);
+  }
+
+  get reading() {
+    return this.reply.phase === "reading";
+  }
+
   // True while the repeats run: the search has ended, and there is no decision yet.
   get confirming() {
     const { retuning, phase, summary } = this.reply;

@@ -41,9 +41,10 @@ export function indexName(run) {
   return run.mapped && run.mapped !== String(run.map_index) ? `${run.mapped} (${run.map_index})` : `map index ${run.map_index}`;
 }
 
-export function address(run) {
-  const index = run.map_index < 0 ? "" : `?map_index=${run.map_index}`;
-  return `runs/${encodeURIComponent(run.run_id)}/${index}`;
+// The page of a run's study, or of a segment's in it.
+export function address(run, segment = null) {
+  const query = new URLSearchParams({ ...(run.map_index >= 0 && { map_index: run.map_index }), ...(segment !== null && { segment }) });
+  return `runs/${encodeURIComponent(run.run_id)}/${query.size ? `?${query}` : ""}`;
 }
 
 export function keyOf(run) {
@@ -55,6 +56,7 @@ export function columnsOf(runs) {
   return [
     { key: "run", title: "Run", value: (run) => run.run_id, cell: (run) => el("a", { href: address(run), title: run.run_id }, run.run_id), wide: true },
     some((run) => run.map_index >= 0) && { key: "index", title: "Map index", value: (run) => indexName(run) || null },
+    some((run) => run.segments !== null) && { key: "segments", title: "Segments", kind: "number", value: (run) => run.segments },
     { key: "date", title: "Logical date", kind: "date", value: (run) => run.at },
     some((run) => run.note) && { key: "note", title: "Note", wide: true, value: (run) => run.note },
     some((run) => run.decision) && { key: "decision", title: "Decision", wide: true, value: (run) => run.texts.decision ?? null },

@@ -1,15 +1,16 @@
 // The studies and trials to compare, as the comparison's address names them: study=DAG/TASK/RUN/MAP/GENERATION, and
-// trial= with the trial's number as the last part. Each part is URI-encoded. MAP is -1 without a map index, GENERATION may be
-// "newest".
+// trial= with the trial's number as the last part. Each part is URI-encoded. MAP is -1 without a map index, and has a
+// colon and the segment at its end if the study is one of a segment. GENERATION may be "newest".
 
 export const MOST_COMPARED = 10;
 const NEWEST = "newest";
 const PLACE = /\/dags\/([^/]+)\/tasks\/([^/]+)\/(?:runs\/([^/]+)\/)?$/;
 
 // `generation` is null for the newest, `trial` for a study.
-export function subject(dag, task, run, index, generation, trial = null) {
-  const parts = [dag, task, run, index, generation ?? NEWEST, ...(trial === null ? [] : [trial])];
-  return { dag, task, run, index, generation, trial, key: parts.map(encodeURIComponent).join("/") };
+export function subject(dag, task, run, index, generation, trial = null, segment = null) {
+  const place = segment === null ? index : `${index}:${segment}`;
+  const parts = [dag, task, run, place, generation ?? NEWEST, ...(trial === null ? [] : [trial])];
+  return { dag, task, run, index, segment, generation, trial, key: parts.map(encodeURIComponent).join("/") };
 }
 
 // The task, and the run if it has one, in the path of a page.
@@ -35,10 +36,11 @@ function parsed(name, text) {
   try {
     const parts = text.split("/").map(decodeURIComponent);
     if (parts.length !== (name === "trial" ? 6 : 5) || parts.some((part) => !part)) return null;
-    const [dag, task, run, ...others] = parts;
-    const [index, generation, trial = null] = others.map((part) => (part === NEWEST ? null : Number(part)));
-    const whole = [index, generation ?? 0, trial ?? 0].every(Number.isInteger);
-    return whole ? subject(dag, task, run, index, generation, trial) : null;
+    const [dag, task, run, place, ...others] = parts;
+    const [, index, segment = null] = /^([^:]+)(?::(.+))?$/s.exec(place) ?? [];
+    const [generation, trial = null] = others.map((part) => (part === NEWEST ? null : Number(part)));
+    const whole = [Number(index), generation ?? 0, trial ?? 0].every(Number.isInteger);
+    return whole ? subject(dag, task, run, Number(index), generation, trial, segment) : null;
   } catch {
     return null; // not URI-encoded
   }
@@ -52,8 +54,8 @@ export function comparisonOf(root, subjects, query = new URLSearchParams()) {
 }
 
 // The address of a study's page.
-export function studyPage(root, { dag, task, run, index, generation }) {
-  const query = new URLSearchParams({ ...(index >= 0 && { map_index: index }), ...(generation !== null && { generation }) });
+export function studyPage(root, { dag, task, run, index, segment, generation }) {
+  const query = new URLSearchParams({ ...(index >= 0 && { map_index: index }), ...(generation !== null && { generation }), ...(segment !== null && { segment }) });
   return `${folderOf(root, { dag, task })}runs/${encodeURIComponent(run)}/?${query}`;
 }
 

@@ -30,6 +30,12 @@ export class LiveSource {
     return this.get("study", query);
   }
 
+  // The segments of an application, as far as they are not what the page has.
+  async segments(model) {
+    await this.task?.refresh();
+    return this.get("segments", { have: model.tags.join("."), ...(this.task?.state && { task_state: this.task.state }) });
+  }
+
   trial(model, trialNumber) {
     return this.patient(`trials/${trialNumber}`, { generation: model.generation });
   }
@@ -172,11 +178,7 @@ export function pause(milliseconds) {
   return new Promise((resume) => setTimeout(resume, milliseconds));
 }
 
-// After a killed or lost driver the study is not settled: a retry of the task may continue it.
-const settled = ({ phase, summary }) => phase === "done" || (phase === "failed" && !summary.error?.retryable);
-const idle = ({ phase }) => ["failed", "killed", "lost", "none"].includes(phase);
-
-// Poll until the study is settled. A hidden page pauses.
+// Poll until the model is settled. A hidden page pauses.
 export async function follow(source, model, { news, trouble }) {
   for (;;) {
     let waitMs = POLL_MS;
@@ -184,9 +186,9 @@ export async function follow(source, model, { news, trouble }) {
       const changed = model.merge(await source.study(model));
       trouble(null);
       news(changed);
-      if (source.once || settled(model.reply)) return;
-      if (idle(model.reply)) waitMs = IDLE_POLL_MS;
-      if (model.reply.phase === "reading") waitMs = 0; // the next request continues the reading
+      if (source.once || model.settled) return;
+      if (model.idle) waitMs = IDLE_POLL_MS;
+      if (model.reading) waitMs = 0; // the next request continues the reading
     } catch (error) {
       if (!(error instanceof Lost)) throw error;
       trouble(error.message);

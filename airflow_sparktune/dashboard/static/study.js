@@ -8,6 +8,7 @@ import { ownCurve, showCurves } from "./curves.js";
 import { byId, el } from "./dom.js";
 import { Filters } from "./filters.js";
 import { moment, title } from "./format.js";
+import { generationBox } from "./generations.js";
 import { copyLink, recall, recalled } from "./links.js";
 import { initLosses, showLosses } from "./losses.js";
 import { StudyModel } from "./model.js";
@@ -17,9 +18,11 @@ import { showDifferences, showPairs } from "./pairs.js";
 import { describe, Panel } from "./panel.js";
 import { showParallel } from "./parallel.js";
 import { Parameters } from "./parameters.js";
+import { segmentLinks } from "./segment_way.js";
 import { comparisonOf, placeOf, subject } from "./selection.js";
-import { follow, LiveSource, Lost, ReportSource } from "./source.js";
+import { follow, LiveSource, ReportSource } from "./source.js";
 import { showState } from "./state.js";
+import { stopButton } from "./stop.js";
 import { followTheme } from "./theme.js";
 import { showTimeline } from "./timeline.js";
 import { showTree } from "./tree.js";
@@ -78,7 +81,7 @@ let noted = inside; // whether the note has been requested
 function subjectOf(trial = null) {
   const { dag, task, run } = placeOf(location.pathname);
   const index = query.get("map_index");
-  return subject(dag, task, run, /^\d+$/.test(index ?? "") ? Number(index) : -1, model.generation, trial);
+  return subject(dag, task, run, /^\d+$/.test(index ?? "") ? Number(index) : -1, model.generation, trial, query.get("segment"));
 }
 
 function showCharts() {
@@ -107,6 +110,7 @@ function showMetric({ name }) {
 }
 
 function showAll(changed) {
+  if (model.reply.application) return location.reload(); // its segments have another page
   const known = Boolean(model.reply.summary?.attempts);
   byId("study").hidden = !known;
   showNotices(model.reply, trouble, task?.current);
@@ -135,6 +139,11 @@ function showTitle() {
   byId("subtitle").textContent = runAfter ? `run of ${moment(runAfter)}` : "";
 }
 
+function showTrouble(message) {
+  trouble = message;
+  showNotices(model.reply, trouble, task?.current);
+}
+
 function showActions() {
   const { generations = [], generation } = model.reply ?? {};
   const stoppable = mayEdit && model.active;
@@ -146,25 +155,10 @@ function showActions() {
   const nodes = [el("a", { class: "button", href: "../../" }, "History of this task")];
   if (model.generation !== null) nodes.push(el("a", { class: "button", href: comparisonOf(ROOT, [subjectOf()]) }, "Compare…"));
   if (generation !== null && generation !== undefined) nodes.push(downloadLink(), copyLink(thisStudy));
-  if (stoppable) nodes.unshift(stopButton());
-  if (generations.length > 1) nodes.unshift(generationBox(generations, generation));
+  if (stoppable) nodes.unshift(stopButton("Stop and keep the best", () => source.stop(model), showTrouble));
+  if (generations.length > 1) nodes.unshift(generationBox(query, generations, generation));
   host.replaceChildren(...nodes);
-}
-
-function stopButton() {
-  const button = el("button", { type: "button" }, "Stop and keep the best");
-  button.addEventListener("click", async () => {
-    button.disabled = true;
-    try {
-      trouble = (await source.stop(model)).message;
-    } catch (error) {
-      if (!(error instanceof Lost)) throw error;
-      trouble = error.message;
-      button.disabled = false;
-    }
-    showNotices(model.reply, trouble, task?.current);
-  });
-  return button;
+  if (query.get("segment")) segmentLinks(source, query, generation).then((links) => host.prepend(...links));
 }
 
 // The query of this study, even when the task has been cleared since.
@@ -172,25 +166,12 @@ function thisStudy() {
   const wanted = new URLSearchParams({ generation: model.generation });
   const index = query.get("map_index");
   if (/^\d+$/.test(index ?? "")) wanted.set("map_index", index);
+  if (query.get("segment")) wanted.set("segment", query.get("segment"));
   return wanted;
 }
 
 function downloadLink() {
   return el("a", { class: "button", href: `report?${thisStudy()}`, download: true }, "Download report");
-}
-
-function generationBox(generations, shown) {
-  // Clearing a task starts a new study, and the older ones are kept.
-  const name = (each, index) => (index === 0 ? "newest study" : `before clearing: study g${each}`);
-  const options = generations.map((each, index) =>
-    el("option", { value: each, selected: each === shown }, name(each, index)),
-  );
-  const box = el("select", { "aria-label": "Choose a study" }, ...options);
-  box.addEventListener("change", () => {
-    query.set("generation", box.value);
-    location.search = query;
-  });
-  return box;
 }
 
 initLosses(showCharts);
@@ -202,10 +183,4 @@ if (!inside) {
   });
 }
 followTheme(showCharts);
-follow(source, model, {
-  news: showAll,
-  trouble: (message) => {
-    trouble = message;
-    showNotices(model.reply, trouble, task?.current);
-  },
-});
+follow(source, model, { news: showAll, trouble: showTrouble });

@@ -1,10 +1,11 @@
 // The week in figures, over the browser of studies: what was retuned, what changed, what it cost, who must look.
-import { byId, el } from "./dom.js";
+import { byId } from "./dom.js";
+import { showFigures } from "./figures.js";
 import { number } from "./format.js";
 
 const WEEK_S = 7 * 86_400;
 
-// Each figure is a button that filters the table, or takes its filters away again. `table` is the table of the tasks.
+// `table` is the table of the tasks, which the figures filter.
 export function showWeek(rows, table, now = Date.now() / 1000) {
   const since = now - WEEK_S;
   const count = (kept) => rows.filter(kept).length;
@@ -15,14 +16,5 @@ export function showWeek(rows, table, now = Date.now() / 1000) {
     [number(rows.reduce((sum, row) => sum + row.week_slot_hours, 0)), "slot-hours in the last 7 days", null],
     [waiting, waiting === 1 ? "needs a person" : "need a person", { attention: "*" }],
   ];
-  byId("week").replaceChildren(...figures.map((figure) => card(figure, table)));
-}
-
-function card([value, text, filters], table) {
-  const parts = [el("span", { class: "big" }, String(value)), el("span", {}, text)];
-  if (!filters) return el("div", { class: "card" }, ...parts);
-  const chosen = JSON.stringify(table.view.filters) === JSON.stringify(filters);
-  const button = el("button", { type: "button", class: "card", "aria-pressed": String(chosen) }, ...parts);
-  button.addEventListener("click", () => table.apply({ search: "", filters: chosen ? {} : filters }));
-  return button;
+  showFigures(byId("week"), figures, table);
 }
