@@ -68,8 +68,6 @@ def _submitted() -> SparkConf:
 def _defaults(conf: SparkConf, *, trials_on_executors: bool) -> Mapping[str, str]:
     threads = conf.get("spark.task.cpus", "1") or "1"
     settings = {
-        # A job over a Unix socket takes half the time of one over loopback TCP.
-        "spark.python.unix.domain.socket.enabled": "true",
         "spark.python.worker.reuse": "true",
         # A cancelled trial keeps its slot until its worker is killed, and its result is ignored.
         "spark.python.task.killTimeout": "200ms",
@@ -79,6 +77,10 @@ def _defaults(conf: SparkConf, *, trials_on_executors: bool) -> Mapping[str, str
         "spark.executorEnv.OPENBLAS_NUM_THREADS": threads,
         "spark.executorEnv.MKL_NUM_THREADS": threads,
     }
+    if conf.get("spark.master") != "yarn":
+        # A job over a Unix socket takes half the time of one over loopback TCP. Spark makes the socket in the
+        # temporary folder, whose path in a container of YARN is too long for one.
+        settings["spark.python.unix.domain.socket.enabled"] = "true"
     if trials_on_executors:
         # The tuner reruns a trial whose worker was lost; tries of Spark's own would multiply that.
         settings["spark.task.maxFailures"] = "1"

@@ -38,14 +38,15 @@ class Cluster:
 
         Kubernetes gets no files from Spark unless it has an upload path. Raises PlatformError.
         """
+        on_kubernetes = self._target.master.startswith("k8s://")
+        # A script starts its own session; otherwise the driver program sets these defaults.
         settings = {
             "spark.sparktune.study": job.drivers_address,
-            # A script starts its own session; otherwise the driver program sets these defaults.
-            "spark.python.unix.domain.socket.enabled": "true",
             "spark.ui.showConsoleProgress": "false",
         }
+        if on_kubernetes:  # in a container of YARN, the socket's path is too long
+            settings["spark.python.unix.domain.socket.enabled"] = "true"
         conf = conf_of(self._target, settings=settings if job.script else {}, fallbacks={})
-        on_kubernetes = self._target.master.startswith("k8s://")
         if on_kubernetes and UPLOAD_PATH not in conf:
             application = in_image(job, self._target.py_files)
         else:

@@ -217,6 +217,8 @@ def test_a_script_in_the_cluster_is_the_application(submission: Callable[..., Su
     made = submission("yarn", "cluster", job=job)
     assert (made.application, made.arguments) == ("s3://b/search.py", ("--rows", "5"))
     assert made.conf["spark.sparktune.study"] == "s3://b/s"
+    # A path in a container of YARN is longer than that of a socket may be.
+    assert "spark.python.unix.domain.socket.enabled" not in made.conf
 
 
 def test_what_a_retry_reconnects_to(submission: Callable[..., Submission]) -> None:
