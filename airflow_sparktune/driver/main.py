@@ -21,9 +21,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
+from airflow_sparktune.driver.restart import has_ended, restarted_application
 from airflow_sparktune.driver.watchdog import Watchdog
 from airflow_sparktune.errors import PlatformError, SparktuneError
 from airflow_sparktune.study.definition.file import read_spec
+from airflow_sparktune.study.journal.follow import read_whole
 from airflow_sparktune.study.segments import read_submitted_segments
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.version import __version__
@@ -101,16 +103,21 @@ def _refuse_another_release(submitted: str | None) -> None:
         )
 
 
-def _run_spec(address: str, spec_sha256: str, segments_sha256: str | None) -> int:
+def _run_spec(address: str, spec_sha256: str, segments_sha256: str | None = None) -> int:
     from airflow_sparktune.driver.segments import run_segments
-    from airflow_sparktune.driver.spec_plan import run_spec
+    from airflow_sparktune.driver.spec_plan import DONE, FAILED, run_spec
 
+    storage = open_storage(address)
+    application = None if segments_sha256 else restarted_application(os.environ)
+    if application is not None:
+        study = read_whole(storage).study
+        if has_ended(study, application):
+            return DONE if study.result_stands else FAILED
     # hyperopt takes as long to import as Spark takes to start, so the two overlap. Both import pyspark, which
     # is imported first: two threads that import the same package may each find it incomplete.
     import_module("airflow_sparktune.driver.spark.session")
     sampler = "airflow_sparktune.driver.samplers.hyperopt"
     threading.Thread(target=import_module, args=(sampler,), daemon=True).start()
-    storage = open_storage(address)
     if segments_sha256:
         return run_segments(address, read_submitted_segments(storage, address, sha256=segments_sha256))
     return run_spec(storage, address, read_spec(storage, address, sha256=spec_sha256))
