@@ -150,6 +150,7 @@ class ResourceManager(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), ApplicationPage)
         self.killed: list[str] = []
         self.finished = False
+        self.refuses: dict[str, int] = {}  # the status of the next answers about an application
         self.address = f"http://127.0.0.1:{self.server_port}"
 
 
@@ -160,8 +161,12 @@ class ApplicationPage(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         state, final = ("FINISHED", "SUCCEEDED") if self.server.finished else ("RUNNING", "UNDEFINED")
-        if self.path.split("/")[-1] in self.server.killed:
+        application = self.path.split("/")[-1]
+        if application in self.server.killed:
             state, final = "KILLED", "KILLED"
+        if status := self.server.refuses.get(application):
+            self.send_error(status)
+            return
         self._answer({"app": {"state": state, "finalStatus": final, "diagnostics": ""}})
 
     def do_PUT(self) -> None:

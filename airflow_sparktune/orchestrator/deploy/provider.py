@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,6 +124,20 @@ class SubmissionOperator(ConnectedOperator):
         """Return False: the status of an ended application is no result; the result is in the study."""
         return False
 
+    def get_job_status(self, external_id: JsonValue, context: Context) -> str:
+        """Return the status of an earlier try's application, which YARN may fail to tell.
+
+        If its ResourceManager does not know the application, another one is submitted. If it is away, the
+        application counts as running, because the provider waits for an answer only when it polls.
+        """
+        try:
+            return super().get_job_status(external_id, context)
+        except RuntimeError as error:
+            if self._hook is None or not self._hook._is_yarn_cluster_mode:
+                raise
+            self.log.warning("%s", error)
+            return "UNKNOWN" if "HTTP 404" in str(error) else "RUNNING"
+
     def submit_job(self, context: Context) -> str | None:
         """Submit, and delete the provider's record that an earlier pod has succeeded."""
         if (store := context.get("task_state_store")) is not None:
@@ -145,10 +158,7 @@ class SubmissionOperator(ConnectedOperator):
             return hook
         hook._env = dict(submission.environment)
         if hook._is_yarn_cluster_mode:
-            self._give_up_reconnection()
-            # Cached by the hook for on_kill, because a signal handler must not request the connection.
-            with suppress(ValueError):
-                hook._get_yarn_rm_base_url()
+            self._choose_tracking(hook)
         hook.submit = self._starting(hook, submission.folder)  # type: ignore[method-assign]
         read = hook._process_spark_submit_log
 
@@ -160,19 +170,28 @@ class SubmissionOperator(ConnectedOperator):
         hook._process_spark_submit_log = reading  # type: ignore[method-assign]
         return hook
 
-    def _give_up_reconnection(self) -> None:
-        """Unset `durable` if the provider would refuse it on YARN, where it needs the ResourceManager's API.
+    def _choose_tracking(self, hook: SparkSubmitHook) -> None:
+        """Track the application by the ResourceManager's API if it can be asked, else unset `durable`.
 
-        A study does not depend on it: the driver of a retry continues it and makes an earlier one stop.
+        The provider would refuse the task. A study does not depend on a reconnection: the driver of a retry
+        continues it and makes an earlier one stop.
         """
-        if self.durable and not self._yarn_track_via_rm_api:
-            self.durable = False
-            self.log.info(
-                "a retry will start a new driver, which continues the study; to let it reconnect to a "
-                "running one, set yarn_track_via_rm_api=True, and yarn_resourcemanager_webapp_address in the "
-                "extra of connection %r",
-                self._conn_id,
-            )
+        asked, hook._yarn_track_via_rm_api = self._yarn_track_via_rm_api, True
+        try:
+            # The hook keeps what it finds: on_kill, a signal handler, must not ask for the connection.
+            hook._validate_yarn_track_via_rm_api_config()
+        except (ValueError, RuntimeError) as error:
+            hook._yarn_track_via_rm_api = asked
+            if self.durable and not asked:
+                self.durable = False
+                self.log.info(
+                    "a retry will start a new driver, which continues the study; to let it reconnect to a "
+                    "running one, set yarn_resourcemanager_webapp_address in the extra of connection %r (%s)",
+                    self._conn_id,
+                    error,
+                )
+        else:
+            self._yarn_track_via_rm_api = hook._yarn_track_via_rm_api = asked or self.durable
 
     def _starting(self, hook: SparkSubmitHook, folder: Path) -> Callable[..., str | None]:
         """Return the hook's submit method with further arguments of Popen."""

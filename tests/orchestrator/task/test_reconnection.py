@@ -76,6 +76,31 @@ def test_a_running_application_is_kept_after_a_change_of_limits(
     assert "with other limits; clear the task" in capsys.readouterr().out
 
 
+def test_an_address_of_the_resource_manager_is_enough(
+    run, operator, spark_submit, resource_manager, store
+) -> None:
+    """The provider itself would refuse the task without yarn_track_via_rm_api=True."""
+    extra = {"yarn_resourcemanager_webapp_address": resource_manager.address}
+    spark_submit("works on YARN", master="yarn", **extra)
+    resource_manager.finished = True
+    run(operator(deploy_mode="cluster"), store=store)
+    assert "application_1_0001" in store.values.values()
+
+
+@pytest.mark.parametrize(("status", "trials"), [(503, 3), (404, 5)], ids=["away", "forgotten"])
+def test_a_resource_manager_that_does_not_tell(
+    durable, resource_manager, when_it_waits, status, trials
+) -> None:
+    """While it is away, the retry waits for the application; one that it does not know is replaced."""
+    resource_manager.finished = False
+    when_it_waits(die)
+    with pytest.raises(WorkerGone):
+        durable()
+    resource_manager.refuses = {"application_1_0001": status}
+    when_it_waits(lambda: vars(resource_manager).update(refuses={}, finished=True))
+    assert durable(max_evals=5).pushed["tuning_result"]["counts"]["ok"] == trials
+
+
 def test_yarn_application_is_killed_after_a_reconnect(
     durable, operator, run, store, resource_manager, when_it_waits
 ) -> None:
