@@ -21,7 +21,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
-from airflow_sparktune.driver.restart import has_ended, restarted_application
+from airflow_sparktune.driver.spark.restart import has_ended, restarted_application
 from airflow_sparktune.driver.watchdog import Watchdog
 from airflow_sparktune.errors import PlatformError, SparktuneError
 from airflow_sparktune.study.definition.file import read_spec

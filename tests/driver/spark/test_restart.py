@@ -8,7 +8,7 @@ import pytest
 
 from airflow_sparktune.driver import main
 from airflow_sparktune.driver.recorder import Recorder
-from airflow_sparktune.driver.restart import has_ended
+from airflow_sparktune.driver.spark.restart import has_ended
 from airflow_sparktune.errors import DriverLost, ObjectiveError, describe
 from airflow_sparktune.study.journal.follow import read_whole
 from airflow_sparktune.study.stopping import StopReason
