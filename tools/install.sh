@@ -3,7 +3,7 @@
 # constraints.txt: with uv if it is installed, otherwise with pip.
 set -eu
 venv=$1
-what='.[atpe,examples,mlflow,pyspark,s3]'
+what='.[atpe,examples,kubernetes,mlflow,pyspark,s3]'
 groups='--group dev --group docs --group bench'
 
 python=

@@ -56,6 +56,9 @@ DECISIONS = {
 
 
 def main(arguments: list[str], behaviour: str) -> int:
+    if "--kill" in arguments:
+        sys.stdout.write(f"killed {arguments[arguments.index('--kill') + 1]}\n")
+        return 0
     address = arguments[arguments.index("--study") + 1]
     note = {"arguments": arguments, "cwd": str(Path.cwd()), "stdin": str(Path("/proc/self/fd/0").readlink())}
     note["environment"] = dict(os.environ)

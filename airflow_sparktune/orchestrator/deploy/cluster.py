@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from secrets import token_hex
 from typing import Protocol
 
 from airflow_sparktune.orchestrator.deploy.application import UPLOAD_PATH, in_image, sent_by_spark
-from airflow_sparktune.orchestrator.deploy.job import Job, Submission, Target
+from airflow_sparktune.orchestrator.deploy.job import DRIVER_POD, Job, Submission, Target
 from airflow_sparktune.orchestrator.deploy.process import end_family, family
 from airflow_sparktune.orchestrator.deploy.spark_conf import conf_of
 
@@ -47,6 +48,9 @@ class Cluster:
         if on_kubernetes:  # in a container of YARN, the socket's path is too long
             settings["spark.python.unix.domain.socket.enabled"] = "true"
         conf = conf_of(self._target, settings=settings if job.script else {}, fallbacks={})
+        if on_kubernetes:
+            # Chosen here, so that the pod can be deleted at any time.
+            conf.setdefault(DRIVER_POD, f"sparktune-{token_hex(8)}-driver")
         if on_kubernetes and UPLOAD_PATH not in conf:
             application = in_image(job, self._target.py_files)
         else:

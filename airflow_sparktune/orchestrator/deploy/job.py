@@ -14,6 +14,9 @@ from airflow_sparktune.study.definition.file import spec_sha256
 from airflow_sparktune.study.segments import Segments
 from airflow_sparktune.study.storage import without_connection
 
+# The name of the driver's pod on Kubernetes.
+DRIVER_POD = "spark.kubernetes.driver.pod.name"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:

@@ -6,7 +6,7 @@ imported there: a DAG processor imports these files at each parse.
 
 from __future__ import annotations
 
-import re
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
     from airflow_sparktune.orchestrator.deploy.job import Submission
     from airflow_sparktune.orchestrator.deploy.launcher import Launcher
-
-# As spark-submit names the driver when it does not wait for it: namespace and pod.
-_DRIVER_POD = re.compile(r"submission ID [^\s:]+:(\S+-driver)")
 
 
 class SubmissionOperator(ConnectedOperator):
@@ -106,6 +103,9 @@ class SubmissionOperator(ConnectedOperator):
         hook = self._hook
         if hook is None:
             return
+        if hook._is_kubernetes:
+            self._delete_driver(hook)
+            return
         if hook._yarn_application_id is None or hook._yarn_rm_base_url is not None:
             super().on_kill()
             return
@@ -119,6 +119,48 @@ class SubmissionOperator(ConnectedOperator):
                 error,
                 self._conn_id,
             )
+
+    def _delete_driver(self, hook: SparkSubmitHook) -> None:
+        """Delete the driver's pod, with which its executors end.
+
+        Airflow's client may be set up for another cluster, or not at all, or be too new for the provider.
+        Spark's has created the pod.
+        """
+        from airflow.providers.cncf.kubernetes import kube_client
+
+        from airflow_sparktune.orchestrator.deploy.process import end_family, family
+
+        end_family(family(self.pid))  # so that it creates no pod afterwards
+        pod, submission = hook._kubernetes_driver_pod, self._submission
+        if pod is None or submission is None:
+            return
+        named = hook._connection["namespace"] or submission.conf.get("spark.kubernetes.namespace")
+        namespace = named or "default"
+        try:
+            kube_client.get_kube_client().delete_namespaced_pod(pod, namespace)
+        except Exception as error:  # noqa: BLE001 - errors differ by release
+            self.log.info(
+                "Airflow's Kubernetes client cannot delete the pod %s (%s); Spark's is used", pod, error
+            )
+        else:
+            self.log.info("deleted the driver's pod %s", pod)
+            return
+        target = submission.target
+        where = ["--master", target.master, "--properties-file", str(submission.properties)]
+        done = subprocess.run(
+            [target.binary, *where, "--kill", f"{namespace}:{pod}"],
+            env={**os.environ, **submission.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+            start_new_session=True,  # it goes on if this task is killed
+        )
+        self.log.info(
+            "spark-submit --kill has ended with exit code %d: %s", done.returncode, done.stdout[-2000:]
+        )
 
     def is_job_succeeded(self, status: str) -> bool:  # noqa: ARG002 - independent of the status
         """Return False: the status of an ended application is no result; the result is in the study."""
@@ -152,11 +194,15 @@ class SubmissionOperator(ConnectedOperator):
 
     def _get_hook(self) -> SparkSubmitHook:
         """Return the provider's hook; for a submission, one that starts spark-submit as we do."""
+        from airflow_sparktune.orchestrator.deploy.job import DRIVER_POD
+
         hook = super()._get_hook()
         submission = self._submission
         if submission is None:
             return hook
         hook._env = dict(submission.environment)
+        # The provider finds it in spark-submit's output only in a namespace `spark`.
+        hook._kubernetes_driver_pod = submission.conf.get(DRIVER_POD)
         if hook._is_yarn_cluster_mode:
             self._choose_tracking(hook)
         hook.submit = self._starting(hook, submission.folder)  # type: ignore[method-assign]
@@ -209,12 +255,7 @@ class SubmissionOperator(ConnectedOperator):
             self._require_alive()
             if self._start is not None:
                 self._start()
-            found = submit(application)
-            if hook._is_kubernetes and hook._kubernetes_driver_pod is None:
-                # To track the driver, the provider needs its pod, which it finds only in a namespace `spark`.
-                named = _DRIVER_POD.search("\n".join(hook._last_submit_log_lines))
-                hook._kubernetes_driver_pod = named[1] if named else None
-            return found
+            return submit(application)
 
         return start
 

@@ -69,7 +69,7 @@ class ConnectedOperator(SparkSubmitOperator):
         except NameError:  # raised by the provider if its import of the Kubernetes provider failed
             raise PlatformError(
                 "a Kubernetes master needs Airflow's Kubernetes provider, which is not installed; "
-                "pip install apache-airflow-providers-cncf-kubernetes"
+                "pip install 'airflow-sparktune[kubernetes]'"
             ) from None
         except (ValueError, RuntimeError, AirflowException) as error:
             raise PlatformError(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
-import sys
 import threading
 import types
 from collections.abc import Callable
@@ -12,15 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.apache.spark.hooks import spark_submit as spark_hook
 from airflow.providers.apache.spark.operators import spark_submit as spark_operator
+from airflow.providers.cncf.kubernetes import kube_client
 
 from airflow_sparktune import SparkTuneOperator
 from airflow_sparktune.errors import DriverLost
 from airflow_sparktune.orchestrator.deploy.submit_files import SubmitFiles
-
-# Where Spark copies the files of a submission to Kubernetes.
-UPLOADS = {"spark.kubernetes.file.upload.path": "s3a://my-bucket/uploads"}
 
 
 @pytest.fixture
@@ -138,14 +135,46 @@ def test_yarn_application_by_its_resource_manager(
     assert resource_manager.killed == ["application_1_0001"]
 
 
-def test_driver_pod_is_deleted(operator, spark_submit, killed_meanwhile, monkeypatch) -> None:
-    """The provider deletes it while spark-submit is alive; then spark-submit is ended too."""
-    deleted = []
-    client = types.SimpleNamespace(delete_namespaced_pod=lambda pod, *_, **__: deleted.append(pod))
-    kubernetes = types.SimpleNamespace(get_kube_client=lambda: client, ApiException=OSError)
-    monkeypatch.setattr(spark_hook, "kube_client", kubernetes, raising=False)
-    options = types.SimpleNamespace(V1DeleteOptions=dict)
-    monkeypatch.setitem(sys.modules, "kubernetes", types.SimpleNamespace(client=options))
+def test_driver_pod_is_deleted(operator, spark_submit, killed_meanwhile, kubernetes) -> None:
+    """The task knows its name before spark-submit prints anything, in any namespace."""
+    task = operator(deploy_mode="cluster")
     spark_submit("waits on Kubernetes", master="k8s://https://cluster:443")
-    killed_meanwhile(operator(deploy_mode="cluster", conf=UPLOADS), "_kubernetes_driver_pod")
-    assert deleted == ["sparktune-1-driver"]
+    killed_meanwhile(task, "_submit_sp")
+    ((pod, namespace),) = kubernetes.deleted
+    assert namespace == "default"
+    assert re.fullmatch(r"sparktune-[0-9a-f]{16}-driver", pod)
+
+
+@pytest.mark.parametrize(
+    "error", [TypeError("unexpected keyword argument 'pretty'"), OSError("Invalid kube-config file")]
+)
+def test_driver_pod_is_deleted_by_spark(
+    operator, spark_submit, killed_meanwhile, kubernetes, error, capsys, tmp_path
+) -> None:
+    """Airflow's client may be too new for the provider, or set up for another cluster; Spark's is right."""
+    kubernetes.error = error
+    spark_submit("waits on Kubernetes", master="k8s://https://cluster:443", namespace="spark")
+    conf = {"spark.kubernetes.driver.pod.name": "churn-driver"}
+    killed_meanwhile(operator(deploy_mode="cluster", conf=conf), "_submit_sp")
+    said = capsys.readouterr().out
+    assert f"cannot delete the pod churn-driver ({error})" in said
+    assert "spark-submit --kill has ended with exit code 0: killed spark:churn-driver" in said
+
+
+@pytest.fixture
+def kubernetes(monkeypatch) -> types.SimpleNamespace:
+    """Stand in for Airflow's client; it raises `error`, if a test sets one."""
+    client = types.SimpleNamespace(deleted=[], error=None)
+
+    def delete(pod: str, namespace: str) -> None:
+        client.deleted.append((pod, namespace))
+
+    client.delete_namespaced_pod = delete
+
+    def connected() -> types.SimpleNamespace:
+        if client.error is not None:
+            raise client.error
+        return client
+
+    monkeypatch.setattr(kube_client, "get_kube_client", connected)
+    return client

@@ -14,9 +14,6 @@ from airflow_sparktune.errors import DriverLost
 from airflow_sparktune.study.journal.follow import read_study
 from tests.orchestrator.conftest import RUN, Store
 
-# Where Spark copies the files of a submission to Kubernetes.
-UPLOADS = {"spark.kubernetes.file.upload.path": "s3a://my-bucket/uploads"}
-
 
 @pytest.fixture
 def store() -> Store:
@@ -130,11 +127,11 @@ def test_a_running_pod_is_kept_after_a_succeeded_one(
     client = types.SimpleNamespace(read_namespaced_pod=lambda *_: types.SimpleNamespace(status=status))
     kubernetes = types.SimpleNamespace(get_kube_client=lambda: client, ApiException=OSError)
     for module in (spark_hook, spark_operator):
-        monkeypatch.setattr(module, "kube_client", kubernetes, raising=False)
+        monkeypatch.setattr(module, "kube_client", kubernetes)
     spark_submit("works on Kubernetes", master="k8s://https://cluster:443", namespace="tuning")
 
     def attempt(**given: Any) -> Any:
-        task = operator(deploy_mode="cluster", track_driver_via_k8s_api=True, conf=UPLOADS, **given)
+        task = operator(deploy_mode="cluster", track_driver_via_k8s_api=True, **given)
         return run(task, store=store)[1].pushed["tuning_result"]["counts"]["ok"]
 
     assert attempt() == 3

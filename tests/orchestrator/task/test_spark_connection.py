@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import types
-
 import pytest
 from airflow.providers.apache.spark.hooks import spark_submit as spark_hook
 from airflow.sdk.exceptions import AirflowFailException
@@ -26,9 +24,8 @@ def test_options_of_a_cluster_are_refused_elsewhere(operator, run, spark_submit,
     assert note() is None
 
 
-def test_files_that_spark_cannot_send_to_kubernetes(operator, run, spark_submit, monkeypatch) -> None:
+def test_files_that_spark_cannot_send_to_kubernetes(operator, run, spark_submit) -> None:
     """Spark would fail with a stack trace; the task fails permanently, before Spark starts."""
-    monkeypatch.setattr(spark_hook, "kube_client", types.SimpleNamespace(), raising=False)
     note = spark_submit("works", master="k8s://https://cluster:443")
     with pytest.raises(AirflowFailException, match=r"spark\.kubernetes\.file\.upload\.path"):
         run(operator(deploy_mode="cluster", py_files="/lib/a.zip"))
@@ -58,10 +55,11 @@ def test_python_in_cluster_mode_on_a_standalone_master(operator, run, spark_subm
     assert note() is None
 
 
-def test_kubernetes_without_its_provider(operator, run, spark_submit) -> None:
+def test_kubernetes_without_its_provider(operator, run, spark_submit, monkeypatch) -> None:
     """The error has the package to install."""
+    monkeypatch.delattr(spark_hook, "kube_client")  # as if its import had failed
     spark_submit("works", master="k8s://https://cluster:443")
-    with pytest.raises(AirflowFailException, match="pip install apache-airflow-providers-cncf-kubernetes"):
+    with pytest.raises(AirflowFailException, match=r"pip install 'airflow-sparktune\[kubernetes\]'"):
         run(operator())
 
 
