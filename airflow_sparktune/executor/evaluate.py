@@ -15,15 +15,15 @@ from json import dumps
 from time import monotonic
 from typing import Any, Protocol
 
-from airflow_sparktune.errors import ObjectiveError
+from airflow_sparktune.errors import ObjectiveError, PlatformError
 from airflow_sparktune.executor.children import guard_children
 from airflow_sparktune.executor.objective import TrialContext, TrialPruned
 from airflow_sparktune.executor.output import captured
 from airflow_sparktune.executor.reply import Reply, raised
 from airflow_sparktune.executor.report_link import take_trouble
-from airflow_sparktune.executor.reuse import keep_worker
 from airflow_sparktune.executor.seeding import seed_globals
 from airflow_sparktune.executor.shared import Broadcast, opened, with_advice
+from airflow_sparktune.executor.worker import begin
 from airflow_sparktune.study.trial import Failure, FailureKind, TrialState
 
 
@@ -64,7 +64,8 @@ class StudyObjective(Protocol):
 
 def evaluate(broadcast: Broadcast, call: Call, rows: Iterator[Any]) -> Iterator[Any]:
     """Run one trial as a Spark task; yields the reply, then the pickled result if the driver needs it."""
-    keep_worker(rows)
+    held = begin(rows)
+    call = replace(call, trial=replace(call.trial, cpus=held.cpus, gpus=held.gpus))
     with opened(broadcast, studies=call.studies) as objective:
         reply, returned = run(objective, call)
         failure = with_advice(reply.failure, broadcast)
@@ -115,12 +116,12 @@ def check(broadcast: Broadcast, rows: Iterator[Any]) -> Iterator[str]:
     """Check that trials can run in this worker; yields JSON (see driver.engines.preflight)."""
     import airflow_sparktune
 
-    list(rows)
     problem = None
     try:
+        begin(rows)
         with opened(broadcast) as objective:
             objective.load()
-    except ObjectiveError as error:
+    except (ObjectiveError, PlatformError) as error:
         problem = str(error)
     yield dumps(
         {

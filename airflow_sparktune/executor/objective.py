@@ -38,8 +38,9 @@ class TrialContext:
 
     `seed` is derived from the study's seed and the trial's number, so interruptions of the study do not
     change it. In a confirmation `purpose` is "confirm", and all configurations of one repeat have the same
-    `seed`. `maximize` tells whether the study maximises what the objective returns and reports. Without a
-    `reporter`, as in a test of the objective, reports are only checked.
+    `seed`. `maximize` tells whether the study maximises what the objective returns and reports. `cpus` is the
+    trial's number of cores, and `gpus` are its GPUs by their names in CUDA_VISIBLE_DEVICES, which has no
+    others. Without a `reporter`, as in a test of the objective, reports are only checked.
     """
 
     number: int
@@ -48,6 +49,8 @@ class TrialContext:
     tries: int
     purpose: str = "search"
     maximize: bool = False
+    cpus: int = 1
+    gpus: tuple[str, ...] = ()
     reporter: Reporter | None = field(default=None, repr=False, compare=False)
 
     def report(self, step: int, loss: float, **metrics: float) -> None:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import yaml
 
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.study import Study
+from tests.integration.standalone_cluster import worker_with_gpus
 
 pytestmark = pytest.mark.integration
 
@@ -57,9 +59,38 @@ def test_large_shared_data_is_a_file_of_each_executor(cluster: str, tmp_path: Pa
     }
 
 
+def test_a_trial_has_the_cores_and_the_gpu_that_it_asks_for(cluster: str, tmp_path: Path) -> None:
+    """Two GPUs let two trials run at once, on different ones, although there are cores for three."""
+    with worker_with_gpus(tmp_path, cluster, cores=6, gpus=["4", "7"]):
+        study = _run(
+            cluster,
+            tmp_path,
+            objective="model:on_a_gpu",
+            execution={"trial_resources": {"cpus": 2, "gpus": 1}},
+            conf={"spark.executor.cores": 6, "spark.executor.resource.gpu.amount": 2},
+        )
+    found = [trial.info for trial in study.trials.values()]
+    assert study.finished == 12
+    assert study.slots == 2
+    assert all(each["visible"] == each["gpus"] == each["when_imported"] for each in found)
+    assert {(each["cpus"], each["threads"]) for each in found} == {(2, "2")}
+    assert len({each["pid"] for each in found}) == 12  # CUDA keeps a process's devices until it ends
+    ran = {gpu: [(each["start"], each["end"]) for each in found if each["gpus"] == gpu] for gpu in "47"}
+    assert sum(map(len, ran.values())) == 12
+    assert not any(_overlaps(ran[gpu]) for gpu in ran)
+    assert _overlaps(ran["4"] + ran["7"])
+
+
+def _overlaps(spans: list[tuple[float, float]]) -> bool:
+    spans = sorted(spans)
+    return any(start < before for (_, before), (start, _) in pairwise(spans))
+
+
 MODEL = """
 import os, time
 from pathlib import Path
+
+VISIBLE = os.environ.get("CUDA_VISIBLE_DEVICES")
 
 def loss(params):
     time.sleep(0.5)
@@ -77,6 +108,15 @@ def sums(params, shared_data, trial):
         first, last = (int(each, 16) for each in line.split()[0].split("-"))
         if first <= at < last:
             return {"loss": float(shared_data.sum()), "file": line.split()[5]}
+
+def on_a_gpu(params, trial):
+    start = time.monotonic()
+    time.sleep(0.5)
+    return {
+        "loss": params["x"] ** 2, "pid": os.getpid(), "start": start, "end": time.monotonic(),
+        "gpus": ",".join(trial.gpus), "visible": os.environ["CUDA_VISIBLE_DEVICES"], "when_imported": VISIBLE,
+        "cpus": trial.cpus, "threads": os.environ["OMP_NUM_THREADS"],
+    }
 
 def meets_another(params, folder):
     Path(folder, f"{os.getpid()}.worker").touch()

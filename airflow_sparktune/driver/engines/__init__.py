@@ -22,10 +22,16 @@ def create(spec: Spec) -> Engine:
     from airflow_sparktune.driver.engines.spark import SparkEngine
     from airflow_sparktune.driver.spark.session import start_context, start_session
 
-    name = f"sparktune {spec.objective}"
-    match spec.execution.run_trials_on:
+    name, execution = f"sparktune {spec.objective}", spec.execution
+    match execution.run_trials_on:
         case RunTrialsOn.EXECUTORS:
-            return SparkEngine(partial(start_context, name, fresh_workers=spec.execution.fresh_workers))
+            start = partial(
+                start_context,
+                name,
+                fresh_workers=execution.fresh_workers,
+                resources=execution.trial_resources,
+            )
+            return SparkEngine(start)
         case RunTrialsOn.DRIVER:
             return DriverEngine(
                 lambda: start_session(name, trials_on_executors=False).sparkContext,

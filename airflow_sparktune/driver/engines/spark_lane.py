@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pickle import PicklingError
 from time import monotonic
@@ -15,7 +16,7 @@ from typing import Any
 
 from py4j.clientserver import ClientServer
 from py4j.protocol import Py4JError, Py4JJavaError
-from pyspark import RDD
+from pyspark import RDD, SparkContext
 from pyspark.errors.exceptions.captured import CapturedException
 from pyspark.resource import ResourceProfile
 
@@ -26,8 +27,9 @@ from airflow_sparktune.driver.engines.threaded import ThreadedLane, WorkerLost
 from airflow_sparktune.driver.reminder import Reminder
 from airflow_sparktune.driver.spark.context import Groups, jvm_calls, require_alive
 from airflow_sparktune.driver.spark.errors import application_has_ended, cause, first_line
+from airflow_sparktune.driver.spark.executors import require_room
 from airflow_sparktune.driver.spark.sharing import SharingBroadcast, broadcast
-from airflow_sparktune.errors import DriverLost, ObjectiveError
+from airflow_sparktune.errors import DriverLost, ObjectiveError, PlatformError
 from airflow_sparktune.executor.evaluate import Call, check, evaluate
 from airflow_sparktune.executor.job_property import PROPERTY, encode, evaluate_from_property
 from airflow_sparktune.executor.reply import Reply
@@ -67,8 +69,8 @@ class SparkLane(ThreadedLane):
         self._shared: SharingBroadcast | None = None
         self._channel = engine.channel
         self._door: Door | None = None
-        one_task = context.parallelize([0], 1)
-        self._one_task = one_task.withResources(profile) if profile is not None else one_task
+        self._own_profile = profile is not None
+        self._one_task = _one_task(context, profile)
         self._slots = engine.task_slots(self._one_task._jrdd.rdd().getResourceProfile())
         self._slots_now = 0
 
@@ -77,8 +79,15 @@ class SparkLane(ThreadedLane):
         self.share()
         if patience.left_s > 0:  # otherwise the study is over before a warm worker could help
             self._warm_up(int(min(self.capacity, patience.wanted, MOST_WARMED)) - 1)
-        preflight(self, patience)
+        preflight(self, replace(patience, look=partial(self._look, patience.look)))
         self._warn_of_missing_slots()
+
+    def _look(self, look: Callable[[], None]) -> None:
+        """Refuse executors that no trial fits; those of a profile of its own come for its tasks only."""
+        if not self._own_profile:
+            with jvm_calls():
+                require_room(self._context)
+        look()
 
     def _warm_up(self, workers: int) -> None:
         """Let this many workers import the objective, besides the one that is checked."""
@@ -230,9 +239,7 @@ class SparkLane(ThreadedLane):
             with jvm_calls():
                 answer = self._collect(job(), group, description)
         except (Py4JJavaError, CapturedException) as error:
-            # With a SparkSession, PySpark converts some JVM exceptions into its own.
-            java = isinstance(error, Py4JJavaError)
-            text = str(error.java_exception.toString() if java else error)
+            text = _text(error)
             if application_has_ended(text):
                 raise DriverLost(f"Spark has shut down: {first_line(text)}") from error
             require_alive(self._context)
@@ -248,3 +255,20 @@ class SparkLane(ThreadedLane):
         else:
             answer = job.collectWithJobGroup(group, description, True)
         return answer
+
+
+def _one_task(context: SparkContext, profile: ResourceProfile | None) -> RDD[int]:
+    """Return the data of a single-task job; raises PlatformError if its tasks cannot have a profile."""
+    rows = context.parallelize([0], 1)
+    try:
+        return rows if profile is None else rows.withResources(profile)
+    except (Py4JJavaError, CapturedException) as error:
+        raise PlatformError(
+            f"resource_profile must be one that this cluster supports, got: {cause(_text(error))}; "
+            "set the resources of a task in Spark's settings, such as spark.task.cpus"
+        ) from error
+
+
+def _text(error: Py4JJavaError | CapturedException) -> str:
+    """Return the message of a JVM exception; with a SparkSession, PySpark converts some into its own."""
+    return str(error.java_exception.toString() if isinstance(error, Py4JJavaError) else error)

@@ -12,16 +12,22 @@ from py4j.java_gateway import JavaObject
 from pyspark import SparkContext
 
 from airflow_sparktune.driver.spark.context import default_profile
+from airflow_sparktune.driver.spark.resources import TASK_CPUS
+from airflow_sparktune.errors import PlatformError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Executor:
-    """The task slots of an executor, and when Spark added and removed it, in seconds since 1970."""
+    """The task slots of an executor, and when Spark added and removed it, in seconds since 1970.
+
+    A slot is the place of one trial, with all of its cores and GPUs.
+    """
 
     name: str
     slots: int
     added: float
     removed: float | None = None
+    cores: int = 0
 
 
 class ExecutorTime:
@@ -83,6 +89,17 @@ def executors(context: SparkContext) -> list[Executor]:
     return [_executor(each, most) for each in map(found.apply, range(found.size()))]
 
 
+def require_room(context: SparkContext) -> None:
+    """Raise PlatformError if there are executors, and none of them has the cores of one trial."""
+    there = [each for each in executors(context) if each.removed is None and each.cores]
+    if there and not any(each.slots for each in there):
+        cpus = context.getConf().get(TASK_CPUS, "1")
+        raise PlatformError(
+            f"an executor must have the cores of a trial, got at most {max(each.cores for each in there)} "
+            f"cores and {TASK_CPUS} {cpus}; give executors more cores, or a trial fewer"
+        )
+
+
 def _executor(found: JavaObject, most: int) -> Executor:
     removed = found.removeTime()
     return Executor(
@@ -90,4 +107,5 @@ def _executor(found: JavaObject, most: int) -> Executor:
         slots=min(found.maxTasks(), most),
         added=found.addTime().getTime() / 1000,
         removed=removed.get().getTime() / 1000 if removed.isDefined() else None,
+        cores=found.totalCores(),
     )

@@ -9,6 +9,8 @@ from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from airflow_sparktune.driver.spark.release import check_releases
+from airflow_sparktune.driver.spark.resources import TASK_CPUS, task_settings
+from airflow_sparktune.study.definition.execution import TrialResources
 
 
 def start_session(name: str, *, trials_on_executors: bool = True) -> SparkSession:
@@ -17,20 +19,25 @@ def start_session(name: str, *, trials_on_executors: bool = True) -> SparkSessio
     return SparkSession.builder.config(conf=conf).getOrCreate()
 
 
-def start_context(name: str, *, fresh_workers: bool = False) -> SparkContext:
+def start_context(
+    name: str, *, fresh_workers: bool = False, resources: TrialResources | None = None
+) -> SparkContext:
     """Start a context without a session for trials on executors, with the same settings.
 
-    A session would take another second to start. `fresh_workers` gives each trial a new Python process.
+    A session would take another second to start. `fresh_workers` gives each trial a new Python process, and
+    `resources` its cores and GPUs; raises PlatformError if executors cannot give these.
     """
-    conf = _conf(name, trials_on_executors=True)
+    conf = _conf(name, trials_on_executors=True, resources=resources)
     if fresh_workers:
         conf.set("spark.python.worker.reuse", "false")
     return SparkContext.getOrCreate(conf)
 
 
-def _conf(name: str, *, trials_on_executors: bool) -> SparkConf:
+def _conf(name: str, *, trials_on_executors: bool, resources: TrialResources | None = None) -> SparkConf:
     conf = _submitted()
     conf.setIfMissing("spark.app.name", name)
+    if resources is not None:
+        conf.setAll(task_settings(resources, dict(conf.getAll())).items())
     for setting, value in _defaults(conf, trials_on_executors=trials_on_executors).items():
         conf.setIfMissing(setting, value)
     return conf
@@ -66,7 +73,7 @@ def _submitted() -> SparkConf:
 
 
 def _defaults(conf: SparkConf, *, trials_on_executors: bool) -> Mapping[str, str]:
-    threads = conf.get("spark.task.cpus", "1") or "1"
+    threads = conf.get(TASK_CPUS, "1") or "1"
     settings = {
         "spark.python.worker.reuse": "true",
         # A cancelled trial keeps its slot until its worker is killed, and its result is ignored.

@@ -46,6 +46,12 @@ def check_combinations(spec: Spec) -> None:
             "execution.fresh_workers must be left unset with run_trials_on='driver', got True; "
             "trials on the driver use no Python worker of Spark"
         )
+    if spec.execution.run_trials_on is RunTrialsOn.DRIVER and spec.execution.trial_resources:
+        raise SpecError(
+            "execution.trial_resources must be left unset with run_trials_on='driver', got "
+            f"{shown(as_written(spec.execution.trial_resources))}; set the resources of the tasks that a "
+            "trial starts in conf, such as spark.task.cpus"
+        )
     if isinstance(most, float) and spec.max_evals is None:
         raise SpecError(
             f"limits.max_failures must be a count where max_evals is unset, got the share {most}; "

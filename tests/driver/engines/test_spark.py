@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import psutil
 import pytest
 from py4j.protocol import Py4JNetworkError
 from pyspark import SparkContext
+from pyspark.resource import ResourceProfileBuilder, TaskResourceRequests
 
 from airflow_sparktune.driver.engines.base import Ended, LaneEvent, Lost, Patience, Work
 from airflow_sparktune.driver.engines.on_driver import DriverEngine
@@ -21,8 +23,9 @@ from airflow_sparktune.driver.engines.spark import SparkEngine
 from airflow_sparktune.driver.engines.spark_lane import SparkLane
 from airflow_sparktune.driver.reminder import Reminder
 from airflow_sparktune.driver.samplers.base import Suggestion
+from airflow_sparktune.driver.spark.executors import executors
 from airflow_sparktune.driver.spark.session import start_session
-from airflow_sparktune.errors import DriverLost
+from airflow_sparktune.errors import DriverLost, PlatformError
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.imported import ImportedObjective
 from airflow_sparktune.executor.objective import TrialContext
@@ -383,6 +386,27 @@ class Given(PlainSampler):
 
     def ask(self, number: int, *, seed: int) -> Suggestion:
         return Suggestion({"x": number}, self._params(number))
+
+
+class TestResources:
+    def test_a_profile_that_the_master_does_not_support_is_refused(self, spark: SparkContext) -> None:
+        engine = SparkEngine(lambda: spark)
+        engine.start()
+        profile = ResourceProfileBuilder().require(TaskResourceRequests().cpus(2)).build
+        work = Work(objective=lambda: ImportedObjective(f"{HERE}:pid", {}))
+        with pytest.raises(PlatformError, match="resource_profile must be one that this cluster supports"):
+            SparkLane(engine, work, profile=profile)
+
+    def test_executors_that_no_trial_fits_are_refused(
+        self, slots_of: Any, busy: SparkContext, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Spark would let the first job wait for ever."""
+        slots, found = slots_of("pid"), executors(busy)
+        assert [(each.cores, each.slots) for each in found] == [(2, 2)]
+        small = [replace(each, slots=0) for each in found]
+        monkeypatch.setattr("airflow_sparktune.driver.spark.executors.executors", lambda _: small)
+        with pytest.raises(PlatformError, match=r"got at most 2 cores and spark\.task\.cpus 1; give"):
+            slots.prepare(Patience())
 
 
 class TestTheTunerOnSpark:

@@ -21,6 +21,7 @@ from airflow_sparktune.study.definition import (
     nested,
     reference,
 )
+from airflow_sparktune.study.definition.execution import TrialResources
 from airflow_sparktune.study.json_values import UNQUOTED
 from airflow_sparktune.study.space import randint, uniform
 
@@ -70,6 +71,7 @@ SPECS = st.fixed_dictionaries(
         "execution.shared_data": st.none() | st.just("churn.data:load"),
         "points_to_evaluate": st.lists(st.just({"x": 0.5}) | st.just({"n": 3, "k": [1]}), max_size=2),
         "execution.fresh_workers": st.just(False),
+        "execution.trial_resources": st.none(),
         "code": st.none() | st.just("9f2c41d0"),
     },
 )
@@ -129,6 +131,8 @@ ACCEPTED = [
     ("execution.run_trials_on", "driver", RunTrialsOn.DRIVER),
     ("execution.fresh_workers", True, True),
     ("execution.fresh_workers", "False", False),
+    ("execution.trial_resources", {"cpus": "4", "gpus": 1.0}, TrialResources(cpus=4, gpus=1)),
+    ("execution.trial_resources", {"gpus": "0.25"}, TrialResources(gpus=0.25)),
     ("objective_kwargs", {"layers": (64, np.int64(32))}, {"layers": [64, 32]}),
     ("points_to_evaluate", ({"x": np.float64(0.5)}, {"x": 1}), [{"x": 0.5}, {"x": 1}]),
     ("points_to_evaluate", [], []),
@@ -204,6 +208,17 @@ REFUSED = [
     ("execution.run_trials_on", ["driver"], r"got \['driver'\]"),
     ("execution.fresh_workers", "yes", "must be True or False, got 'yes'"),
     ("execution.fresh_workers", 1, "must be True or False, got 1"),
+    ("execution.trial_resources", 4, "must be an object of keys and values, got 4; the keys are cpus, gpus"),
+    ("execution.trial_resources", {"gpu": 1}, "known keys only, got 'gpu'; did you mean 'gpus'"),
+    ("execution.trial_resources", {"cpus": 0}, r"\.cpus must be a whole number of at least 1, got 0"),
+    *(
+        (
+            "execution.trial_resources",
+            {"gpus": value},
+            r"\.gpus must be a whole number, or a share of one GPU",
+        )
+        for value in (-1, 0.7, 1.5, "many", float("nan"), True)
+    ),
     (
         "algo",
         "tpee",
@@ -350,6 +365,18 @@ def test_fresh_workers_require_trials_on_executors() -> None:
         spec(execution={"fresh_workers": True, "run_trials_on": "driver"})
 
 
+def test_trial_resources_go_to_json_and_back() -> None:
+    made = spec(execution={"trial_resources": {"cpus": 4, "gpus": 0.5}})
+    assert Spec.from_json(json.loads(json.dumps(made.to_json()))) == made
+
+
+def test_trial_resources_require_trials_on_executors() -> None:
+    """They are those of a Spark task; a trial on the driver is none."""
+    rule = r"trial_resources must be left unset with run_trials_on='driver', got {'cpus': 4.*}; set"
+    with pytest.raises(SpecError, match=rule):
+        spec(execution={"trial_resources": {"cpus": 4}, "run_trials_on": "driver"})
+
+
 def test_reference_returns_a_valid_reference() -> None:
     """`reference` returns a valid module:name unchanged."""
     assert reference("space", "m.n:SPACE") == "m.n:SPACE"
@@ -389,6 +416,7 @@ def test_the_fields_of_the_identity(name: str) -> None:
         {"limits": {"loss_threshold": 0.1, "no_progress": 5, "min_improvement": 0.1}},
         {"limits": {"max_failures": 3, "max_trial_retries": 0}},
         {"execution": {"fresh_workers": True, "log_level": "spark", "open_spark_ui": True}},
+        {"execution": {"trial_resources": {"cpus": 4, "gpus": 1}}},
         {"points_to_evaluate": [{"x": 0.5}]},
     ],
     ids=str,
