@@ -14,7 +14,7 @@ from airflow_sparktune.errors import PlatformError, SpecError
 from airflow_sparktune.study.address import folder_of
 from airflow_sparktune.study.definition import Spec, given_fields, nested
 from airflow_sparktune.study.record.earlier import address_in
-from airflow_sparktune.study.segments import segments_given
+from airflow_sparktune.study.segments import parse_segments, segments_given
 
 if TYPE_CHECKING:
     from airflow_sparktune.orchestrator.deploy.job import Job
@@ -81,7 +81,8 @@ def _job(file: Path, study: str | None, master: str, options: dict[str, Any]) ->
     many = {name: written.pop(name, None) for name in SEGMENT_ARGUMENTS}
     bases = (file.resolve().parent, Path.cwd())
     named, code = gather_code({**given_fields(written), **fields_of(options)}, bases=bases)
-    check_references(named, code, bases=bases, elsewhere=brings_code(conf))
+    segments = () if many["segments"] is None else parse_segments("segments", many["segments"])
+    check_references(named, code, bases=bases, elsewhere=brings_code(conf), segments=segments)
     address = _address(file, study)
     if "retuning.incumbent" in named or "warm_start.points" in named:
         # By default each spec has its own segment, because one folder may hold the studies of several specs.

@@ -16,8 +16,8 @@ from airflow_sparktune.errors import IncumbentBroken, SpecError
 from airflow_sparktune.orchestrator.after import count, end_without_change, remove_what_is_not_kept
 from airflow_sparktune.orchestrator.arguments import After
 from airflow_sparktune.orchestrator.deploy.segments import (
-    SegmentsJob,
     SegmentEnd,
+    SegmentsJob,
     at_once,
     named,
     require_results,

@@ -47,6 +47,7 @@ from airflow_sparktune.study.record.champions import Champions
 from airflow_sparktune.study.record.earlier import address_in
 from airflow_sparktune.study.record.keep import Keep
 from airflow_sparktune.study.record.promotion import decision_in_force
+from airflow_sparktune.study.segments import parse_segments
 from airflow_sparktune.study.storage import without_connection
 from airflow_sparktune.study.study import Study
 
@@ -207,7 +208,8 @@ class StudyRun:
             )
         named, code = task.gather_code(given, self.context)
         elsewhere = brings_code(task.conf, *task.brought_files)
-        check_references(named, code, bases=code_bases(self.context), elsewhere=elsewhere)
+        segments = () if task.segments is None else parse_segments("segments", task.segments)
+        check_references(named, code, bases=code_bases(self.context), elsewhere=elsewhere, segments=segments)
         own = {"code": code.sha256 if code is not None else None, **self._of_the_task(named)}
         spec = Spec.of(**nested({**named, **own}))
         refuse_secrets(spec.values())

@@ -23,6 +23,7 @@ from airflow_sparktune.orchestrator.deploy.user_code import (
     modules_beside,
     source_file,
 )
+from airflow_sparktune.study.segments import Segment
 from airflow_sparktune.study.signature import extras_wanted
 
 log = logging.getLogger(__name__)
@@ -35,14 +36,21 @@ _BRINGS_CODE = re.compile(r"pyFiles|archives|PYTHONPATH|container\.image|spark\.
 
 
 def check_references(
-    named: Mapping[str, Any], code: UserCode | None, *, bases: Sequence[Path] = (), elsewhere: bool = False
+    named: Mapping[str, Any],
+    code: UserCode | None,
+    *,
+    bases: Sequence[Path] = (),
+    elsewhere: bool = False,
+    segments: Sequence[Segment] = (),
 ) -> None:
     """Raise ObjectiveError for a `module:name` that is missing or has a wrong signature.
 
     A module that may define more names than parsing finds is accepted: the driver imports it and reports
     errors. So is a module that is not shipped, because the cluster may have it, unless `bases` contain one
-    with almost the same name. `elsewhere` tells whether the task brings other code to the cluster.
+    with almost the same name. `elsewhere` tells whether the task brings other code to the cluster. Each of
+    the `segments` has arguments of the objective of its own.
     """
+    owns = {tuple(each.objective_kwargs): each.objective_kwargs for each in segments}.values() or [{}]
     files = code.files if code is not None else {}
     for argument in REFERENCES:
         reference = named.get(argument)
@@ -54,7 +62,7 @@ def check_references(
                     _refuse_misspelled(module, name, bases)
             elif (bound := bindings(source)) is not None:
                 _require(reference, bound)
-                _check_signature(argument, reference, bound[name], named)
+                _check_signature(argument, reference, bound[name], [*_all_kwargs(named, owns)])
 
 
 def check_named(reference: str, *, bases: Sequence[Path]) -> None:
@@ -135,12 +143,14 @@ def _require(reference: str, bound: Bindings) -> None:
         raise ObjectiveError(f"{reference!r} must exist, but {module} has no {name!r}{_near(name, bound)}")
 
 
-def _check_signature(argument: str, reference: str, node: ast.AST | None, named: Mapping[str, Any]) -> None:
+def _check_signature(
+    argument: str, reference: str, node: ast.AST | None, arguments: Iterable[Mapping[str, Any]]
+) -> None:
     if not isinstance(node, _Function) or node.decorator_list:
         return
     signature = _signature(node)
     if argument == "objective":
-        for kwargs in _all_kwargs(named):
+        for kwargs in arguments:
             extras_wanted(reference, signature, given=kwargs)
     elif argument == "execution.shared_data":
         try:
@@ -152,12 +162,14 @@ def _check_signature(argument: str, reference: str, node: ast.AST | None, named:
             ) from None
 
 
-def _all_kwargs(named: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+def _all_kwargs(named: Mapping[str, Any], owns: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
     """Yield the arguments of the objective in the search, and in a confirmation that has its own."""
-    search = _object(named.get("objective_kwargs"))
-    yield search
-    if own := _object(_object(named.get("retuning.confirm")).get("objective_kwargs")):
-        yield {**search, **own}
+    confirm = _object(_object(named.get("retuning.confirm")).get("objective_kwargs"))
+    for own in owns:
+        search = {**_object(named.get("objective_kwargs")), **own}
+        yield search
+        if confirm:
+            yield {**search, **confirm}
 
 
 def _object(value: Any) -> Mapping[str, Any]:

@@ -119,7 +119,7 @@ def require_results(ends: Sequence[SegmentEnd], *, on_failed: str) -> None:
     if not failed:
         return
     kind = DriverLost if lost else SegmentsFailed
-    hint = "a retry runs them again" if lost else "mend what they say, and clear the task"
+    hint = "a retry runs them again" if lost else "no retry helps, so mend what they say"
     lines = [f"{end.name}: {str(end.error).partition(chr(10))[0]}" for end in failed]
     raise kind(
         f"all segments must have a result, but {len(failed)} of {len(ends)} have none; {hint}:\n  "

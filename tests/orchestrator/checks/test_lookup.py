@@ -10,6 +10,7 @@ import pytest
 from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.orchestrator.checks.lookup import brings_code, check_references
 from airflow_sparktune.orchestrator.deploy.user_code import UserCode
+from airflow_sparktune.study.segments import parse_segments
 
 TRAIN = b"""
 import os
@@ -205,3 +206,14 @@ def test_arguments_of_the_confirmation() -> None:
     check("train:loss", **{"retuning.confirm": "8"})
     with pytest.raises(ObjectiveError, match="unexpected keyword argument 'fold'"):
         check("train:loss", **{"retuning.confirm": {"objective_kwargs": {"fold": 9}}})
+
+
+def test_each_segment_brings_arguments_of_the_objective(tmp_path: Path) -> None:
+    """The common ones are merged with those of the segment."""
+    code = UserCode({"train.py": b"def loss(params, rows, shop): ..."})
+    named = {"objective": "train:loss", "objective_kwargs": {"rows": 1}}
+    good = parse_segments("segments", {"lyon": {"shop": 1}, "porto": {"shop": 2}})
+    check_references(named, code, segments=good)
+    bad = parse_segments("segments", {"lyon": {"shop": 1}, "porto": {"shopp": 2}})
+    with pytest.raises(ObjectiveError, match="shopp"):
+        check_references(named, code, segments=bad)
