@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
@@ -98,9 +100,16 @@ def remove_old_studies(ti: Any, task: str, keep: Keep, *, but: str) -> None:
     raised, because the result of the task does not depend on them.
     """
     now, problems = time.time(), list[str]()
+
+    @cache  # a run may have many studies, one for each segment
+    def running(dag_id: str, run_id: str) -> int:
+        return int(ti.get_dr_count(dag_id, run_ids=[run_id], states=["queued", "running"]))
+
     try:
         found = find(task, problems)
-        extra = removable(found, keep, problems, now=now, has_ended=lambda address: _has_ended(ti, address))
+        extra = removable(
+            found, keep, problems, now=now, has_ended=lambda address: _has_ended(address, running)
+        )
         removed = remove_all((each for each in extra if each.address != but), problems)
     except SparktuneError as error:
         log.warning("no older study was removed: %s", error)
@@ -128,17 +137,16 @@ def pack_rows(task: str) -> None:
         )
 
 
-def _has_ended(ti: Any, address: str) -> bool:
+def _has_ended(address: str, running: Callable[[str, str], int]) -> bool:
     """Return whether the run of a study has ended or was deleted, so that no retry continues the study."""
     task = read_task(address)
     if task is None:  # a study of the shell
         return True
     try:
-        running = ti.get_dr_count(task.dag_id, run_ids=[task.run_id], states=["queued", "running"])
+        return running(task.dag_id, task.run_id) == 0
     except Exception as error:  # noqa: BLE001 - Airflow's client raises errors of many kinds
         log.warning("%s is kept, because Airflow does not tell whether its run has ended: %s", address, error)
         return False
-    return bool(running == 0)
 
 
 def end_without_change(on_no_improvement: str, decision: str) -> None:

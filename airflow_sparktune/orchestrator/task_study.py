@@ -120,10 +120,10 @@ def _was_cleared(context: Context, known: _Known, address: str) -> bool:
     """Return whether the task was cleared since its last try, whose study is at `address`."""
     if context["ti"].max_tries != known.max_tries:
         return True
-    from airflow_sparktune.study.journal.follow import read_study  # a DAG processor needs no journal
+    from airflow_sparktune.study.application import has_verdict  # a DAG processor needs no journal
 
     # The clear of an unfinished study needs no other generation: the next one would take over its trials.
-    return _clears(context) != known.clears and read_study(address).study.has_verdict
+    return _clears(context) != known.clears and has_verdict(address)
 
 
 def claim(context: Context, address: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from airflow_sparktune.study.address import SEGMENT, application_of, split
-from airflow_sparktune.study.segments import NAME
+from airflow_sparktune.study.address import SEGMENT, address_of, application_of, split
+from airflow_sparktune.study.journal.follow import read_study
+from airflow_sparktune.study.segments import NAME, read_segments
 from airflow_sparktune.study.storage import open_storage
 
 
@@ -22,3 +23,10 @@ def has_studies(application: str) -> bool:
     storage = open_storage(folder)
     segments = (name for name in storage.names("") if name.startswith(SEGMENT))
     return any(generation is None or f"g{generation}" in storage.names(name) for name in segments)
+
+
+def has_verdict(address: str) -> bool:
+    """Return whether no retry continues what is at an address: a study, or an application with segments."""
+    segments = read_segments(address)
+    addresses = [address] if segments is None else [address_of(address, name) for name in segments.names]
+    return all(read_study(each).study.has_verdict for each in addresses)

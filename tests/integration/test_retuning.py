@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
-from airflow_sparktune.study.address import study_address, task_folder
+from airflow_sparktune.study.address import address_of, study_address, task_folder
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.record.champions import Champions, segments
 from airflow_sparktune.study.record.entries import Action
+from airflow_sparktune.study.study import Study
 from tests.dashboard.helpers.browsers import a_browser, log_in
 from tests.integration.airflow_site import Run, Site, wait_for
 
@@ -209,6 +211,68 @@ def test_segments_keep_their_champions(airflow: Site) -> None:
         assert trained["params"] == record(airflow, "retune_segments", trained["segment"]).current().params
     root = task_folder(str(airflow.home / "sparktune"), dag_id="retune_segments", task_id="tune")
     assert sorted(map(str, segments(root))) == ["berlin", "lyon", "porto"]
+
+
+def test_segments_in_one_application(airflow: Site) -> None:
+    """In the second week one region is replaced, one kept, and one fails; only the first trains.
+
+    The driver of that week gets kill -9 once the failed region has its verdict: the retry runs only the two
+    others, and continues them.
+    """
+    first = week(airflow, "weekly_segments", WEEKS[0])
+    assert first.state() == "success", first.log()
+    assert first.xcom(key="tuning_result")["outcomes"] == {"first": 3}
+    assert events_of(airflow, "regions-champions") == ["drifts", "stays", "fails"]
+
+    run = airflow.trigger("weekly_segments", f"week-{WEEKS[1]}", date=WEEKS[1])
+    application = study_address(
+        str(airflow.home / "sparktune"), dag_id=run.dag, task_id="tune", run_id=run.run
+    )
+
+    def study_of(region: str) -> Study:
+        return read_study(address_of(application, region)).study
+
+    wait_for(lambda: study_of("fails").has_verdict, what="the region without data to fail", every_s=0.05)
+    (driver,) = [each for each in processes_of(application) if "java" not in each.name()]
+    driver.kill()
+    before = {region: study_of(region) for region in ("drifts", "stays")}
+    assert all(study.closed is None for study in before.values())
+    run.wait("success", "failed", "skipped")
+
+    assert (run.state(), run.tries()) == ("success", 2), run.log(attempt=run.tries())
+    table = run.xcom(key="tuning_result")
+    assert [(each["segment"], each["decision"]) for each in table["segments"]] == [
+        ("drifts", "replaced"),
+        ("stays", "kept"),
+        ("fails", None),
+    ]
+    assert "no data for this region" in table["segments"][2]["error"]
+    assert [each["segment"] for each in run.xcom()] == ["drifts"]
+    for region, study in before.items():
+        ended = {number: trial for number, trial in study.trials.items() if trial.counts}
+        after = study_of(region)
+        assert {number: after.trials[number] for number in ended} == ended
+        assert (after.finished, len(after.attempts)) == (12, 2)
+        assert actions(record(airflow, "weekly_segments", region))[1:] == [
+            Action.REPLACED if region == "drifts" else Action.KEPT
+        ]
+    assert len(study_of("fails").attempts) == 1
+    assert actions(record(airflow, "weekly_segments", "fails")) == [Action.FIRST]
+    run.wait_for_end()
+    assert run.xcom(task="train", index=0) == "drifts"
+    assert run.state(task="train", index=1) is None
+    assert events_of(airflow, "regions-champions")[3:] == ["drifts"]
+
+
+def events_of(airflow: Site, asset: str) -> list[str]:
+    """Return the segments of an asset's events, oldest first."""
+    events = airflow.call("GET", "assets/events?order_by=timestamp&limit=100")["asset_events"]
+    return [each["extra"]["segment"] for each in events if each["name"] == asset]
+
+
+def processes_of(address: str) -> list[psutil.Process]:
+    """Return the JVM and the Python driver of a study or an application."""
+    return [each for each in psutil.process_iter(["cmdline"]) if address in (each.info["cmdline"] or [])]
 
 
 def test_a_script_has_a_champion(airflow: Site) -> None:

@@ -16,6 +16,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_sparktune.space import uniform
 from airflow_sparktune.study.definition import Spec
+from airflow_sparktune.study.segments import read_segments
 
 SPACE = {"x": uniform(0, 1)}
 
@@ -99,3 +100,23 @@ def test_a_call_with_missing_arguments(submitted) -> None:
 
     with DAG("churn"), pytest.raises(TypeError, match="missing a required argument: 'by'"):
         tune()
+
+
+def test_a_function_for_many_segments(run, spark_submit, storage) -> None:
+    """A segment's arguments come before those of the call."""
+    spark_submit("works")
+
+    @task.sparktune(space=SPACE, max_evals=3, seed=1, segments={"north": {"by": 0.5}, "south": {}})
+    def tune(params, by):
+        return abs(params["x"] - by)
+
+    with DAG("churn"):
+        operator = tune(0.25).operator
+    operator.storage = str(storage)
+    result, ti = run(operator)
+    specs = read_segments(ti.pushed["study"]).specs()
+    assert [(each.segment, each.objective_kwargs) for each in specs] == [
+        ("north", {"by": 0.5}),
+        ("south", {"by": 0.25}),
+    ]
+    assert [each["segment"] for each in result] == ["north", "south"]

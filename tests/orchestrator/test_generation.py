@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from airflow_sparktune.errors import StorageUnavailable
+from airflow_sparktune.errors import DriverLost, StorageUnavailable
 from airflow_sparktune.orchestrator import task_study
-from airflow_sparktune.study.generations import NAME, earlier_generations
+from airflow_sparktune.study.generations import NAME, earlier_generations, generations
 from airflow_sparktune.study.journal.follow import read_study
 from tests.orchestrator.conftest import RUN, Store
 
@@ -84,6 +84,20 @@ def test_a_clear_starts_over_whatever_the_retries_are_then(runs: Runs) -> None:
     assert runs.succeed(retries=2, max_tries=3) == "g1"
     runs.clears = 2
     assert runs.succeed(retries=9, max_tries=11) == "g2"
+
+
+def test_a_clear_of_segments_starts_over_once_all_have_ended(runs: Runs) -> None:
+    """Until then, another generation would only take over their trials."""
+    segments = {"north": {}, "south": {"does": "waits for a lane"}}
+    with pytest.raises(DriverLost):
+        runs.succeed(segments=segments)
+    runs.clears = 1
+    with pytest.raises(DriverLost):
+        runs.succeed(segments=segments)
+    assert generations(str(runs.folder)) == [0]
+    assert runs.succeed(segments={"north": {}, "south": {}}) == "g0"
+    runs.clears = 2
+    assert runs.succeed(segments={"north": {}, "south": {}}) == "g1"
 
 
 def test_the_clear_of_another_task_of_the_run_does_not_stop_a_retry(runs: Runs) -> None:

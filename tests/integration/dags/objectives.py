@@ -1,5 +1,6 @@
 """Minimal objectives for the scenarios."""
 
+import random
 import time
 
 
@@ -29,3 +30,13 @@ class OddAtThree:
 
 def none(params):
     return None
+
+
+def weekly(params, trial, week, region):
+    """Return a noisy loss whose optimum moves in the second week in one region; another has no data then."""
+    second = week >= "2026-11-09"
+    if region == "fails" and second:
+        raise ValueError("no data for this region")
+    time.sleep(0.3)
+    best = 0.8 if region == "drifts" and second else 0.3
+    return (params["x"] - best) ** 2 + random.Random(trial.seed).gauss(0, 0.001)

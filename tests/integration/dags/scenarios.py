@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow.sdk import dag, task
+from airflow.sdk.definitions.asset import Model
 
-from airflow_sparktune import SparkTuneOperator
+from airflow_sparktune import After, Confirm, Retuning, SparkTuneOperator
 from airflow_sparktune.space import uniform
 
 SPACE = {"x": uniform(0, 1)}
+REGIONS = Model("regions-champions")
 AT_ONCE = timedelta(seconds=0)
 
 
@@ -110,7 +112,34 @@ def scripted():
     SparkTuneOperator(task_id="tune", application="fmin_script.py", application_args=["0.4"])
 
 
+@dag(schedule=None)
+def weekly_segments():
+    """Tune three regions in one application; in the second week, one changes and one has no data."""
+    tune = SparkTuneOperator(
+        task_id="tune",
+        objective="objectives:weekly",
+        objective_kwargs={"week": "{{ ds }}"},
+        space=SPACE,
+        max_evals=12,
+        seed=5,
+        segments={name: {"region": name} for name in ("drifts", "stays", "fails")},
+        on_failed_segments="skip",
+        retuning=Retuning(incumbent="champion", margin=0.01, confirm=Confirm(repeats=3, top=2)),
+        production=REGIONS,
+        after=After(on_no_improvement="skip"),
+        retries=1,
+        retry_delay=AT_ONCE,
+    )
+
+    @task
+    def train(result: dict) -> str:
+        return result["segment"]
+
+    train.expand(result=tune.output)
+
+
 scripted()
+weekly_segments()
 resumed()
 tracked()
 endless()
