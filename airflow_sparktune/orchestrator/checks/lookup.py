@@ -50,7 +50,8 @@ def check_references(
     with almost the same name. `elsewhere` tells whether the task brings other code to the cluster. Each of
     the `segments` has arguments of the objective of its own.
     """
-    owns = {tuple(each.objective_kwargs): each.objective_kwargs for each in segments}.values() or [{}]
+    owns: list[Mapping[str, Any]] = [each.objective_kwargs for each in segments] or [{}]
+    arguments = list(_all_kwargs(named, {tuple(own): own for own in owns}.values()))
     files = code.files if code is not None else {}
     for argument in REFERENCES:
         reference = named.get(argument)
@@ -62,7 +63,7 @@ def check_references(
                     _refuse_misspelled(module, name, bases)
             elif (bound := bindings(source)) is not None:
                 _require(reference, bound)
-                _check_signature(argument, reference, bound[name], [*_all_kwargs(named, owns)])
+                _check_signature(argument, reference, bound[name], arguments)
 
 
 def check_named(reference: str, *, bases: Sequence[Path]) -> None:

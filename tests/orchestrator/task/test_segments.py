@@ -13,7 +13,7 @@ from airflow.sdk.definitions.asset import Model
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow.sdk.execution_time.context import OutletEventAccessors
 
-from airflow_sparktune import Limits, SparkTuneOperator
+from airflow_sparktune import Limits, SparkTuneOperator, promote_champion
 from airflow_sparktune.errors import DriverLost, SpecError
 from airflow_sparktune.orchestrator.deploy.segments import SegmentEnd
 from airflow_sparktune.orchestrator.progress import KEY
@@ -157,6 +157,21 @@ def test_a_broken_incumbent_is_told_once(retune) -> None:
         with pytest.raises(AirflowFailException, match="the incumbent failed on today's data"):
             retune(does(north="keeps", south="breaks the incumbent"), after=after, store=store)
     assert [each["segment"] for each in told] == ["south"]
+
+
+def test_each_winner_is_promoted(retune, run) -> None:
+    """A proposal emits no event; the task that promotes emits one for each, and none again after a clear."""
+    manual = {"incumbent": "champion", "promote": "manual"}
+    _, ti, proposed = retune(does(a="replaces", b="keeps", c="replaces"), retuning=manual)
+    assert proposed == []
+    store = Store()
+    for max_tries, told in ((0, ["a", "c"]), (0, ["a", "c"]), (1, [])):
+        events = OutletEventAccessors()
+        made = promote_champion(ti.pushed["study"], production=CHURN)
+        params, _ = run(made, events=events, store=store, max_tries=max_tries)
+        assert [each["params"] for each in params] == [{"x": 1}, {"x": 0}, {"x": 1}]
+        found = [event for alias in events for event in events[alias].asset_alias_events]
+        assert [event.extra["segment"] for event in found] == told
 
 
 def test_a_segment_that_vanishes_keeps_its_champion(retune, storage, caplog) -> None:
