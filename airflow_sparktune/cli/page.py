@@ -13,7 +13,7 @@ from airflow_sparktune.cli.text import require_study
 @click.argument("address", metavar="STUDY|ROOT")
 @click.option("--port", type=int, default=8501, show_default=True, help="The port on this machine.")
 def ui_command(address: str, port: int) -> None:
-    """Serve Airflow's pages for one study, or for all studies below a storage root.
+    """Serve Airflow's pages for one study, an application with segments, or all studies below a storage root.
 
     The printed address has a token. Only a browser that has opened this address gets the pages.
 
@@ -22,9 +22,9 @@ def ui_command(address: str, port: int) -> None:
     sparktune ui ~/airflow/sparktune
     """
     from airflow_sparktune.dashboard.login import Login
-    from airflow_sparktune.dashboard.server import has_studies, serve, url_of
+    from airflow_sparktune.dashboard.server import has_studies, is_page, serve, url_of
 
-    if not has_studies(address):
+    if not is_page(address) and not has_studies(address):
         require_study(address)
     login = Login(port=port)
     click.echo(f"{url_of(login)} (press Ctrl-C to stop)")

@@ -16,15 +16,16 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from airflow_sparktune.dashboard.app import create_app
 from airflow_sparktune.dashboard.login import PARAMETER, Login
 from airflow_sparktune.dashboard.page.masking import Mask
+from airflow_sparktune.dashboard.segments.routes import is_application
 from airflow_sparktune.dashboard.storage_roots import StorageRoots
 from airflow_sparktune.dashboard.task_key import TaskKey
 from airflow_sparktune.study.address import address_of, folder_of, part
 from airflow_sparktune.study.journal.streams import FOLDER as ATTEMPTS
 from airflow_sparktune.study.journal.streams import streams
+from airflow_sparktune.study.listing.application import segments_folder
 from airflow_sparktune.study.listing.folder import TaskFolder
 from airflow_sparktune.study.listing.listed import Listed, mark_of
 from airflow_sparktune.study.record.champions import segments
-from airflow_sparktune.study.segments import NAME as SEGMENTS
 from airflow_sparktune.study.storage import open_storage
 
 HOST = "127.0.0.1"
@@ -63,7 +64,9 @@ class OneStudy:
         return []
 
     def folders(self, task: TaskKey) -> list[TaskFolder]:  # noqa: ARG002
-        """Return a folder with the study as its only run."""
+        """Return a folder with the study as its only run, or with those of the application's segments."""
+        if is_application(self.address):
+            return [segments_folder(self.address)]
         storage = open_storage(self.address)
         mark = mark_of(f"{ATTEMPTS}/{path}" for path in storage.tree(ATTEMPTS))
         return [TaskFolder(self.address, storage, [Listed("", RUN, -1, 0, mark)])]
@@ -114,8 +117,7 @@ def local_app(address: str, *, login: Login, mask: Mask | None = None) -> FastAP
 
 def is_page(address: str) -> bool:
     """Return whether there is a study at the address, or an application with segments."""
-    storage = open_storage(address)
-    return bool(streams(storage)) or SEGMENTS in storage.names("")
+    return bool(streams(open_storage(address))) or is_application(address)
 
 
 def has_studies(root: str) -> bool:

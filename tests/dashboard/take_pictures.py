@@ -3,7 +3,7 @@
     python -m tests.dashboard.take_pictures docs
 
 Writes tuning.png, tuning-running.png, tuning-failed.png, tuning-lost.png, tuning-history.png,
-tuning-compare.png and studies.png.
+tuning-compare.png, segments.png, segments-history.png and studies.png.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from airflow_sparktune.study.space import choice, loguniform, uniform, uniformin
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
 from tests.dashboard.helpers.browsers import a_browser
 from tests.dashboard.helpers.pages import client_of
+from tests.dashboard.helpers.regions import write_segments
 from tests.dashboard.helpers.serving import served
 from tests.dashboard.helpers.synthetic import Writer
 from tests.dashboard.helpers.team import team_lines
@@ -113,6 +114,7 @@ def main(folder: Path) -> None:
             made.write(address(run(month), "regions", map_index=index)).close()
     app = FastAPI()
     app.mount("/sparktune", client_of(root).app)
+    write_segments(address)
     with served(app) as url, a_browser() as browser:
         tune = f"{url}/sparktune/dags/churn/tasks/tune/runs"
         picture(browser, f"{tune}/done/", folder / "tuning.png", height=1120, scale=1.25)
@@ -123,6 +125,9 @@ def main(folder: Path) -> None:
         chosen = "&".join(f"study=churn/regions/{run(month)}/0/0" for month in (4, 5, 6))
         compared = f"{url}/sparktune/compare/?{chosen}&over=time"
         picture(browser, compared, folder / "tuning-compare.png", height=1640)
+        regions = f"{url}/sparktune/dags/churn/tasks/by_region"
+        table_picture(browser, f"{regions}/runs/{run(6)}/", folder / "segments.png", "segments")
+        table_picture(browser, f"{regions}/", folder / "segments-history.png", "weeks")
         studies_picture(browser, f"{url}/sparktune/", folder / "studies.png")
 
 
@@ -154,6 +159,20 @@ def picture(
     page.locator(".plot .axis").first.wait_for(state="attached")
     page.wait_for_load_state("networkidle")
     page.screenshot(path=file)
+    page.close()
+
+
+def table_picture(browser: Browser, url: str, file: Path, table: str) -> None:
+    """Take the picture of a page with a table of segments."""
+    page = browser.new_page(viewport={"width": 1280, "height": 640})
+    page.goto(url)
+    page.locator(f"#{table} tbody tr").first.wait_for()
+    page.wait_for_load_state("networkidle")
+    if table != "segments":
+        page.locator(f"#{table}-text").locator("..").scroll_into_view_if_needed()
+        page.locator("#weeks-section").screenshot(path=file)
+    else:
+        page.screenshot(path=file)
     page.close()
 
 

@@ -13,9 +13,10 @@ from fastapi.testclient import TestClient
 
 from airflow_sparktune.dashboard.login import Login
 from airflow_sparktune.dashboard.page.html_report import report
-from airflow_sparktune.dashboard.server import PAGE, has_studies, local_app, url_of
+from airflow_sparktune.dashboard.server import PAGE, has_studies, is_page, local_app, url_of
 from airflow_sparktune.study.journal.follow import read_study
 from tests.dashboard.helpers.pages import as_it_is
+from tests.dashboard.helpers.segmented import application, segment
 from tests.dashboard.helpers.synthetic import Writer
 
 
@@ -35,6 +36,28 @@ def test_one_study_has_its_page(tmp_path: Path) -> None:
     assert client.get(url_of(login)).url.path == PAGE
     assert client.get(f"{PAGE}study").json()["title"] == str(tmp_path)
     assert client.get(f"{PAGE}../../history").json()["runs"][0]["run_id"] == "here"
+
+
+@pytest.mark.parametrize("folder", ["week.study", "week/g0"])
+def test_an_application_has_its_table_and_the_pages_of_its_segments(tmp_path: Path, folder: str) -> None:
+    address = str(tmp_path / folder)
+    application(address, ("north", "south"))
+    segment(address, "north")
+    login = Login(port=8501)
+    app = local_app(address, login=login, mask=as_it_is)
+    client = TestClient(app, base_url="http://127.0.0.1:8501")
+
+    assert is_page(address)
+    assert "segments.js" in client.get(url_of(login)).text
+    (block,) = client.get(f"{PAGE}segments").json()["blocks"]
+    assert [(row["segment"], row["phase"]) for row in block["rows"]] == [
+        ("north", "done"),
+        ("south", "waiting"),
+    ]
+    assert client.get(f"{PAGE}study?segment=north").json()["title"] == f"{address}, segment north"
+    assert client.get(f"{PAGE}study?segment=south").json()["phase"] == "none"
+    (run,) = client.get(f"{PAGE}../../history").json()["runs"]
+    assert run["segments"] == 1
 
 
 def test_dns_rebinding_is_rejected(tmp_path: Path) -> None:

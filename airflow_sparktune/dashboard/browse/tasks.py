@@ -31,9 +31,11 @@ from airflow_sparktune.dashboard.task_key import TaskKey
 from airflow_sparktune.errors import SparktuneError
 from airflow_sparktune.study.address import part
 from airflow_sparktune.study.formatting import params
+from airflow_sparktune.study.listing.application import segment_count
 from airflow_sparktune.study.listing.folder import TaskFolder
 from airflow_sparktune.study.listing.listed import Listed
 from airflow_sparktune.study.listing.row import StudyRow
+from airflow_sparktune.study.phase import Phase
 from airflow_sparktune.study.record.entries import Entry
 
 log = logging.getLogger(__name__)
@@ -89,7 +91,7 @@ class TaskRows:
                 task_id=task_id,
                 map_index=index,
                 segment=None,
-                segments=len(runs[0].studies),
+                segments=self._segments(folders, runs[0]),
                 last=last_of(runs[0]),
                 champion=champion_of(runs),
                 recent=[recent_of(run) for run in reversed(runs[:MOST_RECENT])],
@@ -158,6 +160,15 @@ class TaskRows:
             phase=row.pulse.phase(now=self.now),
             decision=row.summary["decision"],
         )
+
+    def _segments(self, folders: Sequence[TaskFolder], run: Run) -> int:
+        """Return the number of an application's segments; while it runs, some may have no study yet."""
+        listed, _ = run.studies[0]
+        folder = next((each for each in folders if listed in each.studies), None)
+        begun = len(run.studies)
+        if folder is None or run.phase not in (Phase.STARTING, Phase.RUNNING):
+            return begun
+        return segment_count(folder.storage, listed.submitted) or begun
 
     def _week_slot_hours(self, row: StudyRow | None) -> float:
         if row is None or row.started is None or row.started < self.now - _WEEK_S:

@@ -35,7 +35,7 @@ def run_row(run: Run, ids: Mapping[str, str]) -> RunRow:
         phase=run.phase,
         started=run.started,
         summary={**summary(EmptyStudy()).to_json(), **totals, "decision": kind},
-        texts={"state": run.state, **({"decision": words} if words else {})},
+        texts={"state": run.state, "trials": str(run.trials), **({"decision": words} if words else {})},
         data_at=next((row.data_at for row in run.rows if row.data_at is not None), None),
         segments=len(run.studies),
     )

@@ -61,9 +61,9 @@ export function columnsOf(runs) {
     some((run) => run.note) && { key: "note", title: "Note", wide: true, value: (run) => run.note },
     some((run) => run.decision) && { key: "decision", title: "Decision", wide: true, value: (run) => run.texts.decision ?? null },
     { key: "state", title: "State", value: (run) => run.problem ?? run.texts.ended ?? run.texts.state },
-    { key: "best", title: `Best ${runs[0].metric.name}`, kind: "number", value: (run) => run.value },
-    { key: "gain", title: "vs. previous run", kind: "number", unit: "better by", value: gain, text: gainText },
-    { key: "changed", title: "Changed", value: (run) => run.changed.join(", ") || null },
+    some(alone) && { key: "best", title: `Best ${runs[0].metric.name}`, kind: "number", value: (run) => run.value },
+    some(alone) && { key: "gain", title: "vs. previous run", kind: "number", unit: "better by", value: gain, text: gainText },
+    some(alone) && { key: "changed", title: "Changed", value: (run) => run.changed.join(", ") || null },
     { key: "trials", title: "Trials", kind: "number", wide: true, value: (run) => run.trials, text: (run) => run.texts.trials ?? "" },
     { key: "duration", title: "Duration", ...seconds((run) => run.elapsed_s) },
     { key: "spent", title: "Time in trials", off: true, ...seconds((run) => run.trials_s) },
@@ -71,8 +71,13 @@ export function columnsOf(runs) {
     { key: "used", title: "Slot-hours used", ...hours((run) => run.used_slot_hours), text: used },
     { key: "last", title: "Slot-hours to the last gain", off: true, ...hours((run) => run.last_improvement_slot_hours) },
     some((run) => run.saved_slot_hours) && { key: "saved", title: "Slot-hours saved by pruning", ...hours((run) => run.saved_slot_hours) },
-    { key: "params", title: "Best params", wide: true, value: (run) => pairsText(run.best) || null },
+    some(alone) && { key: "params", title: "Best params", wide: true, value: (run) => pairsText(run.best) || null },
   ].filter(Boolean).map(column);
+}
+
+// Whether a run has a single study, and not one for each segment.
+function alone({ segments }) {
+  return segments === null;
 }
 
 function seconds(value) {

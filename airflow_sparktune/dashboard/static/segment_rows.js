@@ -133,7 +133,7 @@ function curve({ bests, finished, maximize }) {
 
 function production({ changed, gain, decision, attention }) {
   if (attention.some(({ kind }) => kind === "approval")) return "waits for approval";
-  if (!changed) return decision ? "unchanged" : null;
+  if (!changed) return decision ? "as before" : null;
   return gain ? `changed, better by ${withError(gain.mean, gain.error)}` : "changed";
 }
 

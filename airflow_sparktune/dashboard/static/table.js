@@ -10,13 +10,13 @@ const PAGE = 100;
 const FEWEST_COMPARED = 2;
 
 export class Table {
-  // The table fills `section`, which has a heading in a `.bar`. `noun` is what a row is, `name` the plural of it, and
-  // `keyOf(row)` the row's unique name.
+  // The table fills `section`, which has a heading in a `.bar`. `noun` is what a row is, `plural` the plural of it, `name`
+  // is unique in the page, and `keyOf(row)` the row's unique name.
   // Optional: `open(row)` for a click on a row; `classes(row)` of a row; `file()`, the words of the CSV file's
   // name; `filters`: search and filters; `kept(row)`, a filter of the page's own; `sort` at first;
   // `compareAddress(rows)`, the page that compares selected rows; `changed(view)`.
-  constructor(section, { name, noun, keyOf, filters = true, sort = "", ...options }) {
-    Object.assign(this, { name, noun, keyOf, filters, sort, file: () => [name], ...options });
+  constructor(section, { name, noun, plural = name, keyOf, filters = true, sort = "", ...options }) {
+    Object.assign(this, { name, noun, plural, keyOf, filters, sort, file: () => [name], ...options });
     this.memory = keptView(name);
     this.view = this.memory.read();
     this.rows = [];
@@ -31,11 +31,11 @@ export class Table {
   build(section) {
     const title = section.querySelector("h2, h3");
     title.id ||= `${this.name}-title`;
-    this.searchBox = el("input", { type: "search", placeholder: "search", "aria-label": `Search ${this.name}` });
+    this.searchBox = el("input", { type: "search", placeholder: "search", "aria-label": `Search ${this.plural}` });
     this.searchBox.value = this.view.search;
     this.searchBox.addEventListener("input", () => this.restart({ search: this.searchBox.value }));
     this.menu = new ColumnMenu((key, chosen) => this.choose(key, chosen));
-    const csv = csvButton(this.name, () => ({ words: this.file(), columns: this.shownColumns.filter((each) => each.value), rows: this.found() }));
+    const csv = csvButton(this.plural, () => ({ words: this.file(), columns: this.shownColumns.filter((each) => each.value), rows: this.found() }));
     this.compareLink = el("a", { class: "button", hidden: true }, "Compare");
     this.controls = el("div", { class: "controls" }, this.filters && this.searchBox, this.compareLink, this.menu.node, csv);
     title.parentElement.append(this.controls);
@@ -117,7 +117,7 @@ export class Table {
     for (const cell of this.table.querySelectorAll("th[data-column]")) this.markSorted(cell);
     this.more.hidden = found.length <= shown.length;
     const listed = this.more.hidden ? "" : `, the first ${shown.length} are listed`;
-    const words = `${found.length} of ${this.rows.length} ${this.name}${listed}${this.note}`;
+    const words = `${found.length} of ${this.rows.length} ${this.plural}${listed}${this.note}`;
     if (this.words.textContent !== words) this.words.textContent = words;
     this.showSelected();
   }

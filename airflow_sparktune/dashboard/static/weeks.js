@@ -12,8 +12,9 @@ const CHANGES = ["first", "replaced"];
 // `address(run, segment)` is that of a segment's page, `task` names the file.
 export function weeksTable({ address, task }) {
   const table = new Table(byId("weeks-section"), {
-    name: "segments-over-runs",
+    name: "weeks",
     noun: "segment",
+    plural: "segments",
     keyOf: (row) => row.segment,
     file: () => ["segments", task],
     open: (row) => (location.href = address(row.runs[newest(row)], row.segment)),

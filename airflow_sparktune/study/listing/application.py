@@ -5,12 +5,24 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 
+from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.address import folder_of, split
+from airflow_sparktune.study.journal.decode import decoded
 from airflow_sparktune.study.listing.folder import TaskFolder
 from airflow_sparktune.study.listing.listed import study_of
-from airflow_sparktune.study.storage import open_storage
+from airflow_sparktune.study.segments import NAME
+from airflow_sparktune.study.storage import Storage, open_storage
 
 _FILE = re.compile(r"(?P<segment>segment=[^/]+)/(g(?P<generation>[0-9]{1,4})/)?(?P<file>.+)")
+
+
+def segment_count(storage: Storage, application: str) -> int | None:
+    """Return how many segments the application at a path has; None if its file cannot be read."""
+    try:
+        segments = decoded(storage.read(f"{application}/{NAME}"))["segments"]
+    except (StorageError, OSError, ValueError, TypeError, LookupError):
+        return None
+    return len(segments) if isinstance(segments, list) else None
 
 
 def segments_folder(address: str, *, map_index: int = -1, packed: bool = True) -> TaskFolder:

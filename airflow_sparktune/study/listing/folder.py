@@ -120,7 +120,7 @@ class TaskFolder:
 
     def _task(self, study: Listed) -> AirflowTask | None:
         """Return the task instance that started a study; for all segments, the file of their application."""
-        path = study.path.replace(f"{study.segment}/", "") if study.segment else study.path
+        path = study.submitted
         found = self.tasks.get(path)
         if found is None:
             with suppress(StorageError):

@@ -61,6 +61,11 @@ class Listed:
         return self.run, self.map_index, self.segment
 
     @property
+    def submitted(self) -> str:
+        """Return the path of what was submitted: of a segment's application, or else of the study."""
+        return self.path.replace(f"{self.segment}/", "") if self.segment else self.path
+
+    @property
     def order(self) -> tuple[str, str, int, str]:
         """Return a sort key: the date at the end of Airflow's run ids, then the instance."""
         date = _DATE.search(self.run)

@@ -132,7 +132,7 @@ def test_the_history_compares_segments_and_the_browser_leads_to_them(
     for name in ("north", "gone"):
         segment(older, name, begun_s=-WEEK_S)
     page.goto(f"{site}{TASK}/")
-    rows = page.locator("#segments-over-runs tbody tr")
+    rows = page.locator("#weeks tbody tr")
     expect(page.locator("#runs tbody tr")).to_have_count(2)
     expect(rows).to_have_count(5)
     expect(rows.filter(has_text="gone")).to_contain_text("not in the last run")

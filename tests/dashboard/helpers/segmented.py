@@ -26,13 +26,22 @@ def application(address: str, names: Iterable[str], *, max_evals: int = 5, **giv
 
 
 def segment(
-    address: str, name: str, *, trials: int = 5, close: str | None = "max_evals", **facts: Any
+    address: str,
+    name: str,
+    *,
+    trials: int = 5,
+    max_evals: int = 5,
+    close: str | None = "max_evals",
+    retuning: Any = None,
+    begun_s: float = 0.0,
+    seed: int | None = None,
+    **facts: Any,
 ) -> Writer:
-    """Write the study of a segment of an application."""
-    opened = {name: facts.pop(name) for name in ("max_evals", "retuning") if name in facts}
-    writer = Writer(address_of(address, name), seed=len(name), attempt=facts.pop("attempt", 1))
-    writer.now += facts.pop("begun_s", 0.0)
-    writer.open(**{"max_evals": 5, **opened}, segment=name, objective_kwargs={"region": name})
+    """Write the study of a segment of an application; `facts` are those of its end."""
+    writer = Writer(address_of(address, name), seed=sum(name.encode()) if seed is None else seed)
+    writer.now += begun_s
+    kwargs = {"objective_kwargs": {"region": name}, **({"retuning": retuning} if retuning else {})}
+    writer.open(max_evals=max_evals, segment=name, **kwargs)
     writer.run(trials)
     if close is not None:
         writer.close(close, **facts)
