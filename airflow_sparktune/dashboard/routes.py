@@ -9,7 +9,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 
-from airflow_sparktune.dashboard.access import Task, TaskInstance, checked_runs
+from airflow_sparktune.dashboard.access import Segment, Task, TaskInstance, checked_runs
 from airflow_sparktune.dashboard.page.history import RunHistory
 from airflow_sparktune.dashboard.page.html_report import report
 from airflow_sparktune.dashboard.page.importance import Importances
@@ -70,6 +70,7 @@ class StudyRoutes:
         router.get(f"{run}/importance")(self.importance)
         router.get(f"{run}/report")(self.report)
         router.get("/tasks/{task_id}/history")(self.history)
+        router.get("/tasks/{task_id}/champions")(self.champions)
 
     async def study(
         self,
@@ -180,6 +181,17 @@ class StudyRoutes:
         return await self._answer(
             lambda: json_response(self._history.of(self._catalogue, task, run_ids=runs), request), request
         )
+
+    async def champions(self, request: Request, task: Task, segment: Segment = None) -> Response:
+        """Return the record of champions of one segment."""
+
+        def read() -> Response:
+            found = self._history.champions(self._catalogue, task, segment)
+            if found is None:
+                raise HTTPException(404, "This task has no record of champions.")
+            return json_response(found, request)
+
+        return await self._answer(read, request)
 
     async def _answer(
         self, read: Callable[[], Response], request: Request, *, deadline_s: float | None = None

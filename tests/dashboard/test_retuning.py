@@ -248,3 +248,20 @@ class TestRestore:
         (record / "segment=fr").symlink_to(Path(theirs.address))
         assert restore(client, segment="fr").status_code == 404
         assert len(theirs.history()) == 1
+
+
+def test_the_records_of_very_many_segments_are_read_one_at_a_time(client: TestClient, tmp_path: Path) -> None:
+    root = str(tmp_path / "churn" / "tune")
+    names = [*(f"s{number:03}" for number in range(100)), "Éast"]
+    for name in names:
+        Champions(root, name).add(Action.FIRST, cause="r1", at=1.0, params={"x": 1}, reason="the first")
+
+    rows = client.get(f"{TASK}/history").json()["champions"]
+    one = client.get(f"{TASK}/champions", params={"segment": "s007"}).json()
+
+    assert [row["segment"] for row in rows if row["unread"]] == names[:100]
+    (hashed,) = [row for row in rows if not row["unread"]]
+    assert "has its name" in hashed["problem"]
+    assert not any(row["entries"] for row in rows)
+    assert [entry["in_production"] for entry in one["entries"]] == [True]
+    assert client.get(f"{TASK}other/champions").status_code == 404

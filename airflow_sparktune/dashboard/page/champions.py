@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from airflow_sparktune.dashboard.page.masking import Mask
@@ -10,9 +11,10 @@ from airflow_sparktune.dashboard.page.schemas import ChampionRow, Mean, SegmentR
 from airflow_sparktune.errors import RecordError, StorageError
 from airflow_sparktune.study.address import GENERATION
 from airflow_sparktune.study.formatting import params
-from airflow_sparktune.study.record.champions import Champions, segments
+from airflow_sparktune.study.record.champions import FOLDER, Champions, record_folder, segments
 from airflow_sparktune.study.record.entries import Action, Entry
 from airflow_sparktune.study.retuning.decision import Decision
+from airflow_sparktune.study.storage import open_storage
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +23,8 @@ MOST_ENTRIES = 60
 _FEW_ENTRIES = 10
 _KEPT = 5_000
 _MANY_SEGMENTS = 10
+_MOST_READ = 100
+_UNNAMED = "No study of this segment is left that has its name; `sparktune champion` shows its record."
 _PROBLEM = (
     "This record cannot be read: an entry is torn, a later version wrote it, or the API server lacks the "
     "right. Retunings may fail until that is repaired; the API server's log has the details."
@@ -34,19 +38,35 @@ class ChampionHistory:
         self._mask = mask
         self._known: dict[str, Entry] = {}
 
-    def of(self, root: str | None) -> list[SegmentRow]:
-        """Return the segments of a record, sorted by name; an empty list if there is no record."""
+    def of(self, root: str | None, known: Iterable[str] = ()) -> list[SegmentRow]:
+        """Return the segments of a record, sorted by name; an empty list if there is no record.
+
+        The records of very many segments are not read: a reader asks for one at a time. `known` are names of
+        segments, because a folder's name may not tell that of its segment.
+        """
+        if root is None:
+            return []
+        folders = open_storage(f"{root}/{FOLDER}").names("")
+        if len(folders) > _MOST_READ:
+            names_of = {record_folder(name): name for name in known}
+            return sorted(
+                (_unread(folder, names_of) for folder in folders), key=lambda row: row.segment or ""
+            )
         unreadable: list[str] = []
-        names = segments(root, unreadable) if root is not None else []
+        names = segments(root, unreadable)
         if len(self._known) > _KEPT:
             self._known.clear()
         most = MOST_ENTRIES if len(names) <= _MANY_SEGMENTS else _FEW_ENTRIES
-        rows = [self._segment(Champions(root or "", name, known=self._known), most) for name in names]
+        rows = [self._segment(Champions(root, name, known=self._known), most) for name in names]
         rows += [
             SegmentRow(segment=folder.removeprefix("segment="), entries=[], problem=_PROBLEM)
             for folder in unreadable
         ]
         return sorted(rows, key=lambda row: row.segment or "")
+
+    def one(self, root: str, segment: str | None) -> SegmentRow:
+        """Return the record of a segment."""
+        return self._segment(Champions(root, segment, known=self._known), MOST_ENTRIES)
 
     def _segment(self, champions: Champions, most: int) -> SegmentRow:
         try:
@@ -83,6 +103,15 @@ class ChampionHistory:
             challenger=_mean(challenger.mean, challenger.std_error) if challenger else None,
             difference=_mean(challenger.difference, challenger.difference_error) if challenger else None,
         )
+
+
+def _unread(folder: str, names: Mapping[str, str]) -> SegmentRow:
+    plain = folder.removeprefix("segment=")
+    if folder == record_folder(None):
+        return SegmentRow(segment=None, entries=[], unread=True)
+    if folder in names or record_folder(plain) == folder:
+        return SegmentRow(segment=names.get(folder, plain), entries=[], unread=True)
+    return SegmentRow(segment=plain, entries=[], problem=_UNNAMED)
 
 
 def _decision(entry: Entry) -> Decision | None:

@@ -9,7 +9,7 @@ from airflow_sparktune.dashboard.page.champions import ChampionHistory
 from airflow_sparktune.dashboard.page.masking import Mask, setup_mask
 from airflow_sparktune.dashboard.page.note import note_text
 from airflow_sparktune.dashboard.page.points import best_by_name, dimensions_of
-from airflow_sparktune.dashboard.page.schemas import HistoryReply, RunRow
+from airflow_sparktune.dashboard.page.schemas import HistoryReply, RunRow, SegmentRow
 from airflow_sparktune.dashboard.segments.weeks import MOST_WEEKS, run_row, runs_of, segment_weeks
 from airflow_sparktune.dashboard.study_list import UNREADABLE_STUDY, StudyList
 from airflow_sparktune.dashboard.task_key import Catalogue, TaskKey
@@ -41,16 +41,22 @@ class RunHistory:
         rows = [self._row(folders, listed, row, ids) for listed, row in alone[:MOST_RUNS]]
         shared = sorted(applications, key=lambda run: run.started or 0.0, reverse=True)[:MOST_RUNS]
         rows += [run_row(run, ids) for run in shared]
+        compared = segment_weeks(shared[:MOST_WEEKS])
         rows.sort(key=lambda row: row.started or 0.0, reverse=True)
         return HistoryReply(
             title=f"{task.dag_id}.{task.task_id}",
             message=catalogue.trouble() if not rows else None,
             runs=rows,
             left_out=found.left_out + max(0, len(alone) - MOST_RUNS) + len(applications) - len(shared),
-            champions=self._champions.of(catalogue.record(task)),
+            champions=self._champions.of(catalogue.record(task), (each.segment for each in compared)),
             weeks=[index for index, row in enumerate(rows) if row.segments is not None][:MOST_WEEKS],
-            segments=segment_weeks(shared[:MOST_WEEKS]),
+            segments=compared,
         )
+
+    def champions(self, catalogue: Catalogue, task: TaskKey, segment: str | None) -> SegmentRow | None:
+        """Return the record of champions of a segment; None if the task has no record."""
+        root = catalogue.record(task)
+        return None if root is None else self._champions.one(root, segment)
 
     def _row(
         self, folders: Sequence[TaskFolder], listed: Listed, row: StudyRow | None, ids: dict[str, str]

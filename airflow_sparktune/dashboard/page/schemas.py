@@ -205,12 +205,13 @@ class SegmentRow(_Reply):
     """The newest entries in the record of a segment, newest first, and at last the champion's if it is older.
 
     `left_out` is the number of older entries, which were not read. `problem` is set if the record cannot be
-    read.
+    read, `unread` if the page must ask for it.
     """
 
     segment: str | None
     entries: list[ChampionRow]
     left_out: int = 0
+    unread: bool = False
     problem: str | None = None
 
 

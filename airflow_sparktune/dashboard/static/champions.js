@@ -4,6 +4,7 @@ import { column } from "./columns.js";
 import { byId, el } from "./dom.js";
 import { metricOf, moment, number, short, title, withError } from "./format.js";
 import { askToRestore } from "./restore.js";
+import { Lost } from "./source.js";
 import { Table } from "./table.js";
 import { colour } from "./theme.js";
 
@@ -38,11 +39,10 @@ export class Champions {
   show(segments) {
     this.segments = segments;
     for (const id of ["champion-section", "entries-section"]) byId(id).hidden = !segments.length;
-    byId("segments-section").hidden = segments.length < 2;
+    byId("segments-section").hidden = segments.length < 2 || segments.some(({ unread }) => unread);
     if (!segments.length) return;
     if (!this.asked) this.ask();
-    this.showSegments();
-    this.showRecord();
+    return this.choose(this.chosen ?? segments[0].segment);
   }
 
   // A user who may not edit the task's instances gets no buttons.
@@ -69,11 +69,24 @@ export class Champions {
     byId("champion-controls").replaceChildren(...(this.segments.length > 1 ? [box] : []));
   }
 
-  choose(segment) {
+  // Of very many segments, each record is read when it is chosen.
+  async choose(segment) {
     this.chosen = segment;
+    const { current } = this;
+    if (current.unread) await this.read(current);
+    if (this.current !== current) return; // another one has been chosen meanwhile
     this.showSegments();
     this.showRecord();
     this.chart();
+  }
+
+  async read(row) {
+    try {
+      Object.assign(row, { problem: null }, await this.source.champions(row.segment));
+    } catch (error) {
+      if (!(error instanceof Lost)) throw error;
+      row.problem = error.message;
+    }
   }
 
   showRecord() {

@@ -108,6 +108,11 @@ export class LiveSource {
     return this.put("stop", { generation: model.generation });
   }
 
+  // The record of champions of a segment.
+  champions(segment) {
+    return this.patient("champions", segment === null ? {} : { segment });
+  }
+
   // Restore an earlier champion; resolves to the server's response with a message.
   restore(entry, segment) {
     return this.put("restore", segment === null ? { entry } : { entry, segment });
