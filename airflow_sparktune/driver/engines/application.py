@@ -9,7 +9,7 @@ from contextlib import suppress
 from time import monotonic
 
 from py4j.java_gateway import JavaObject
-from py4j.protocol import Py4JError
+from py4j.protocol import Py4JError, Py4JNetworkError
 from pyspark import SparkContext
 
 from airflow_sparktune.driver.engines.base import Charge
@@ -48,7 +48,10 @@ class ApplicationEngine(SharingEngine[L]):
     def start(self) -> None:
         with self._starting:
             if self._context is None:
-                self._context = self._connect()
+                try:
+                    self._context = self._connect()
+                except (ConnectionError, Py4JNetworkError) as error:
+                    raise DriverLost(f"the driver's JVM ended while Spark started: {error}") from error
 
     @property
     def context(self) -> SparkContext:
