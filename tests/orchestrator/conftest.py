@@ -150,7 +150,7 @@ class ResourceManager(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), ApplicationPage)
         self.killed: list[str] = []
         self.finished = False
-        self.refuses: dict[str, int] = {}  # the status of the next answers about an application
+        self.refuses: dict[str, int] = {}  # the status of answers, by the last part of the path
         self.address = f"http://127.0.0.1:{self.server_port}"
 
 
@@ -171,6 +171,9 @@ class ApplicationPage(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         assert json.loads(self.rfile.read(int(self.headers["Content-Length"]))) == {"state": "KILLED"}
+        if status := self.server.refuses.get("state"):
+            self.send_error(status)
+            return
         self.server.killed.append(self.path.split("/")[-2])
         self._answer({"state": "KILLED"})
 

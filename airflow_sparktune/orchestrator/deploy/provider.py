@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
     from airflow_sparktune.orchestrator.deploy.job import Submission
     from airflow_sparktune.orchestrator.deploy.launcher import Launcher
+
+# Seconds between two looks at a killed application.
+KILL_POLL_S = 0.2
 
 
 class SubmissionOperator(ConnectedOperator):
@@ -106,19 +111,33 @@ class SubmissionOperator(ConnectedOperator):
         if hook._is_kubernetes:
             self._delete_driver(hook)
             return
-        if hook._yarn_application_id is None or hook._yarn_rm_base_url is not None:
+        application, why = hook._yarn_application_id, None
+        if application is None or hook._yarn_rm_base_url is not None:
             super().on_kill()
-            return
-        try:
-            hook.on_kill()  # the provider's operator would call only the ResourceManager
-        except OSError as error:
-            self.log.error(
-                "the YARN application %s must be stopped by hand, because this worker failed to (%s); put "
-                "yarn on its PATH, or set yarn_resourcemanager_webapp_address in the extra of connection %r",
-                hook._yarn_application_id,
-                error,
-                self._conn_id,
-            )
+            if application is not None and not self._has_ended(hook, application):
+                why = "it still runs after the request to its ResourceManager"
+        else:
+            try:
+                hook.on_kill()  # the provider's operator would call only the ResourceManager
+            except OSError as error:
+                why = (
+                    f"this worker failed to ({error}); put yarn on its PATH, or set "
+                    f"yarn_resourcemanager_webapp_address in the extra of connection {self._conn_id!r}"
+                )
+        if why is not None:
+            self.log.error("the YARN application %s must be stopped by hand, because %s", application, why)
+
+    def _has_ended(self, hook: SparkSubmitHook, application: str) -> bool:
+        """Return whether YARN ends a killed application in time; the provider does not look."""
+        from airflow_sparktune.orchestrator.deploy import process
+
+        until = time.monotonic() + process.GRACE_S
+        while time.monotonic() < until:
+            with suppress(RuntimeError):  # no answer
+                if not self.is_job_active(hook.query_yarn_application_status(application)):
+                    return True
+            time.sleep(KILL_POLL_S)
+        return False
 
     def _delete_driver(self, hook: SparkSubmitHook) -> None:
         """Delete the driver's pod, with which its executors end.

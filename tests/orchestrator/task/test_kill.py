@@ -17,6 +17,7 @@ from airflow.providers.cncf.kubernetes import kube_client
 
 from airflow_sparktune import SparkTuneOperator
 from airflow_sparktune.errors import DriverLost
+from airflow_sparktune.orchestrator.deploy import process
 from airflow_sparktune.orchestrator.deploy.submit_files import SubmitFiles
 
 
@@ -121,6 +122,18 @@ def test_yarn_application_that_cannot_be_ended(
     program(tmp_path / "bin" / "java", "exit 0")
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))  # no yarn in it
+    killed_meanwhile(operator(deploy_mode="cluster", durable=False), "_yarn_application_id")
+    assert "the YARN application application_1_0001 must be stopped by hand" in capsys.readouterr().out
+
+
+def test_yarn_application_whose_resource_manager_refuses(
+    operator, spark_submit, killed_meanwhile, resource_manager, monkeypatch, capsys
+) -> None:
+    """The provider logs only the status of the answer; the application goes on."""
+    monkeypatch.setattr(process, "GRACE_S", 0.1)
+    resource_manager.refuses = {"state": 403}
+    extra = {"yarn_resourcemanager_webapp_address": resource_manager.address}
+    spark_submit("waits on YARN", master="yarn", **extra)
     killed_meanwhile(operator(deploy_mode="cluster", durable=False), "_yarn_application_id")
     assert "the YARN application application_1_0001 must be stopped by hand" in capsys.readouterr().out
 
