@@ -28,7 +28,8 @@ def stop_command(study: str) -> None:
     a segment's study, only that one.
     """
     if (segments := read_segments(study)) is not None:
-        return stop_segments(study, segments, by=getpass.getuser())
+        stop_segments(study, segments, by=getpass.getuser())
+        return
     found = require_study(study)
     if phase_of(found, now=time.time()).over:
         raise SpecError(
