@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from airflow_sparktune.errors import DriverLost, SegmentsFailed, SparktuneError, revive
+from airflow_sparktune.errors import DriverLost, SegmentsFailed, SparktuneError, StorageError, revive
 from airflow_sparktune.orchestrator.deploy.job import Job, Submission, SubmitFailed
 from airflow_sparktune.orchestrator.deploy.launcher import Launcher
 from airflow_sparktune.orchestrator.deploy.run import hand_over, prepared, result_of
 from airflow_sparktune.study.address import address_of
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.segments import Segment, Segments
+from airflow_sparktune.study.stop_request import stop_requested
+from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
 
 log = logging.getLogger(__name__)
@@ -98,8 +100,20 @@ class SegmentsJob:
         try:
             study = result_of(address, spec=spec, before=before, failure=failure, again=again)
         except SparktuneError as error:
-            return self._end(segment, read_study(address).study, error)
+            study = read_study(address).study
+            return self._end(segment, study, error if study.attempts else self._why_not_begun() or error)
         return self._end(segment, study)
+
+    def _why_not_begun(self) -> SparktuneError | None:
+        """Return the error of a segment that a person has stopped before it began, with all others."""
+        try:
+            # A driver removes an earlier request when it starts.
+            request = stop_requested(open_storage(self.job.address), attempt=0)
+        except StorageError:
+            return None
+        if request is None:
+            return None
+        return SegmentsFailed(f"{request.by} stopped the application before this segment began")
 
     def _end(self, segment: Segment, study: Study, error: SparktuneError | None = None) -> SegmentEnd:
         address = address_of(self.job.address, segment.name)

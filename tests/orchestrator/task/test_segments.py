@@ -26,6 +26,8 @@ from airflow_sparktune.study.record.champions import Champions
 from airflow_sparktune.study.record.entries import Action
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.segments import read_segments
+from airflow_sparktune.study.stop_request import request_stop
+from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
 from tests.orchestrator.conftest import RUN, Store
 from tests.orchestrator.launchers import InThisProcess
@@ -141,6 +143,17 @@ def test_a_retry_runs_only_what_has_no_verdict(retune, storage) -> None:
     assert after == {"done": 1, "cut": 2, "waits": 0, "bad": 1}
     assert [each["segment"] for each in told] == ["done"]
     assert [event.extra["segment"] for event in retune.events] == ["done"]
+
+
+def test_a_stop_of_all_is_no_reason_to_retry(retune, storage) -> None:
+    """The segments that had not begun have no result, which the person wanted."""
+    application = open_storage(str(storage / RUN / "g0"))
+    given = does(north="keeps", south="waits for a lane")
+    request_stop(application, attempt=0, by="ada")
+    with pytest.raises(AirflowFailException, match="south: ada stopped the application before this segment"):
+        retune(given)
+    result, _, _ = retune(given, on_failed_segments="skip")
+    assert [each["segment"] for each in result] == ["north"]
 
 
 def test_nothing_is_submitted_if_all_have_a_result(retune) -> None:
