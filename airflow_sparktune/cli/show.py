@@ -27,7 +27,9 @@ from airflow_sparktune.study.trial import Trial
 @click.option("--json", "as_json", is_flag=True, help="Print everything unrounded as JSON.")
 @click.option("--output", metavar="N", type=int, help="Print the output of trial N.")
 def show_command(study: str, as_json: bool, output: int | None) -> None:
-    """Print the trials and the result of a study, or the segments of an application.
+    """Print the trials and the result of a study.
+
+    At the address of an application with segments, print a line for each segment.
 
     \b
     sparktune show spec.study

@@ -28,8 +28,10 @@ import yaml
 import airflow_sparktune
 from airflow_sparktune import space
 from airflow_sparktune.cli.app import cli
+from airflow_sparktune.orchestrator.arguments import SEGMENT_ARGUMENTS
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal import events
+from airflow_sparktune.study.segments import segments_given
 from tests.docs.pages import PAGES, ROOT, Block, all_blocks, blocks
 
 PYTHON = all_blocks("python")
@@ -148,7 +150,10 @@ def test_data_blocks_are_valid(block: Block) -> None:
     found = yaml.safe_load(block.text) if block.language == "yaml" else json.loads(block.text)
     if isinstance(found, dict) and "objective" in found:
         found.pop("conf", None)
-        assert Spec.of(**found).to_json()["objective"] == found["objective"]
+        segments = {name: found.pop(name, None) for name in SEGMENT_ARGUMENTS}
+        spec = Spec.of(**found)
+        assert spec.to_json()["objective"] == found["objective"]
+        segments_given(spec, **segments)
 
 
 @pytest.mark.parametrize("block", all_blocks("console"), ids=str)
