@@ -96,6 +96,7 @@ class Tuner:
         self._judge = Judge(pruner, spec.metric)
         self._reported = clock()
         self._next = max(self._study.trials, default=-1) + 1
+        self._ahead: Trial | None = None
         self._slots = Slots(trial_timeout=spec.limits.trial_timeout, clock=clock)
 
     def run(self) -> StopReason:
@@ -131,13 +132,16 @@ class Tuner:
         self._recorder.charge(self._lane.charge())
         charged = self._recorder.charged
         self._rules.spend(charged.slot_s, ran_s=self._recorder.elapsed_s, slots=charged.slots)
-        running = self._slots.running
-        most = int(min(capacity - self._slots.occupied, self._rules.wanted - len(running)))
+        wanted, running = self._rules.wanted, len(self._slots.running)
         if self._queue.next_runs_alone:
-            most = 0 if self._slots.occupied else min(most, 1)
-        elif any(self._queue.runs_alone(trial.number) for trial in running):
-            most = 0
+            wanted = running if self._slots.occupied else min(wanted, 1)
+        elif any(self._queue.runs_alone(trial.number) for trial in self._slots.running):
+            wanted = running
+        room = self._lane.room(wanted)
+        most = int(min(room, capacity - self._slots.occupied, wanted - running))
         starts = self._starts(most) if most > 0 else []
+        if not (starts or self._slots.occupied or self._queue.again):
+            self._ask_ahead()
         self._keep_reports(every_s=max(REPORTS_S, REPORTS_COMMITS * self._recorder.commit_s))
         # Trial numbers are durable before their trials start, so that no number is used twice.
         self._recorder.commit()
@@ -152,12 +156,24 @@ class Tuner:
             while not starts or (len(starts) < most and self._clock() < until):
                 starts.append(self._start())
         except Exhausted:
-            log.warning("the algorithm has no more suggestions: the study ends after the running trials")
-            self._rules.exhaust(len(self._slots.running) + len(starts))
+            self._exhausted(len(self._slots.running) + len(starts))
         return starts
 
+    def _exhausted(self, begun: int) -> None:
+        log.warning("the algorithm has no more suggestions: the study ends after the running trials")
+        self._rules.exhaust(begun)
+
+    def _ask_ahead(self) -> None:
+        """Have a trial ready for the first slot. No trial runs whose result could change the suggestion."""
+        if self._ahead is None and self._rules.wanted > 0:
+            try:
+                self._ahead = self._queue.fresh(self._next) or self._ask()
+            except Exhausted:
+                self._exhausted(0)
+
     def _start(self) -> Trial:
-        trial = self._queue.pop(self._next) or self._ask()
+        trial = self._ahead or self._queue.pop(self._next) or self._ask()
+        self._ahead = None
         self._next = max(self._next, trial.number + 1)
         trial = replace(
             trial,

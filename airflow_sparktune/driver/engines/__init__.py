@@ -16,8 +16,11 @@ from airflow_sparktune.executor.shared import Shared
 from airflow_sparktune.study.definition import RunTrialsOn, Spec
 
 
-def create(spec: Spec) -> Engine:
-    """Return the engine that runs the trials of a spec; its `start` starts Spark."""
+def create(spec: Spec, *, parallelism: int | None = None) -> Engine:
+    """Return the engine that runs the trials of a spec; its `start` starts Spark.
+
+    Studies that share it run at most `parallelism` trials together.
+    """
     from airflow_sparktune.driver.engines.on_driver import DriverEngine
     from airflow_sparktune.driver.engines.spark import SparkEngine
     from airflow_sparktune.driver.spark.session import start_context, start_session
@@ -25,13 +28,13 @@ def create(spec: Spec) -> Engine:
     name, execution = f"sparktune {spec.objective}", spec.execution
     match execution.run_trials_on:
         case RunTrialsOn.EXECUTORS:
-            start = partial(
+            connect = partial(
                 start_context,
                 name,
                 fresh_workers=execution.fresh_workers,
                 resources=execution.trial_resources,
             )
-            return SparkEngine(start)
+            return SparkEngine(connect, parallelism=parallelism)
         case RunTrialsOn.DRIVER:
             return DriverEngine(
                 lambda: start_session(name, trials_on_executors=False).sparkContext,

@@ -34,8 +34,8 @@ EXECUTORS_S = 30.0
 class ApplicationEngine(SharingEngine[L]):
     """Starts a Spark application by `connect`, or takes one that is running."""
 
-    def __init__(self, connect: Callable[[], SparkContext]) -> None:
-        super().__init__()
+    def __init__(self, connect: Callable[[], SparkContext], *, parallelism: int | None = None) -> None:
+        super().__init__(parallelism=parallelism)
         self._connect = connect
         self._starting = threading.Lock()
         self._context: SparkContext | None = None

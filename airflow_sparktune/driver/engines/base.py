@@ -74,17 +74,27 @@ class Lane(Protocol):
 
     @property
     def capacity(self) -> int:
-        """Return the number of trials to run at once now. Those beyond the slots wait inside the engine."""
+        """Return the number of trials to run at once now, if no other study needs the slots.
+
+        Those beyond the slots wait inside the engine.
+        """
 
     @property
     def slots(self) -> int:
         """Return the number of trials that can run at once now, because their slots exist."""
 
+    def room(self, wanted: float) -> int:
+        """Return the number of trials to start now, at most as many as make `wanted` with the running ones.
+
+        The others may start when `events` has returned again.
+        """
+
     def charge(self) -> Charge:
         """Return what the study is charged for slots; must not fail, even if the engine is gone.
 
-        An application that is the study's own costs all its slots, from the first on; one that the study only
-        uses costs the slots in which trials run.
+        An application that is the study's own costs all its slots, from the first on; studies that share one
+        pay in proportion to the slots in which their trials run. One that the study only uses costs the slots
+        in which trials run.
         """
 
     def prepare(self, patience: Patience) -> None:

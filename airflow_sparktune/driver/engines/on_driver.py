@@ -86,4 +86,4 @@ class DriverLane(ThreadedLane):
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(
                     ctypes.c_ulong(thread), ctypes.py_object(TrialCancelled)
                 )
-        self._ready.put(Lost(number, "cancelled"))
+        self._free(number, Lost(number, "cancelled"))

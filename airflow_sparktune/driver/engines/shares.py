@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Generic, Protocol, TypeVar
 
 from airflow_sparktune.driver.engines.base import Charge, Lane, Work
+from airflow_sparktune.driver.engines.share import Share, neediest, split
 from airflow_sparktune.driver.engines.slot_time import SlotTime
 
 
 class SharingLane(Lane, Protocol):
     """A lane as its engine sees it."""
 
+    share: Share
+
     def wake(self) -> None:
-        """Make `events` return soon, because the capacity may have changed."""
+        """Make `events` return soon, because the lane's slots may have changed."""
 
     def interrupt(self, error: BaseException) -> None:
         """Start no more trials, and make `events` raise `error`. Safe in a signal handler."""
@@ -26,14 +30,21 @@ AnyLane = TypeVar("AnyLane", bound=SharingLane)
 
 
 class SharingEngine(ABC, Generic[L]):
-    """Keeps the open lanes, and gives each an equal share of the slots; a lane alone has them all."""
+    """Keeps the open lanes, and gives each free slot to one of them (see `neediest`).
 
-    def __init__(self) -> None:
+    Their trials together fill at most `parallelism` slots, None for as many as there are. A lane alone may
+    submit more trials than there are slots: they wait inside the engine.
+    """
+
+    def __init__(self, *, parallelism: int | None = None) -> None:
         # Replaced and never changed, so that a signal handler and other threads read it without a lock.
         self._lanes: tuple[SharingLane, ...] = ()
         self._changing = threading.Lock()
         self._error: BaseException | None = None
+        self._parallelism = math.inf if parallelism is None else parallelism
+        self._slots_seen = 0
         self._time = SlotTime()
+        self._split_s = 0.0  # what the lanes have been charged together
 
     @abstractmethod
     def start(self) -> None:
@@ -58,44 +69,84 @@ class SharingEngine(ABC, Generic[L]):
         return len(self._lanes)
 
     def admit(self, lane: AnyLane) -> AnyLane:
-        """Give a new lane its share, and wake the others."""
+        """Open a lane."""
         with self._changing:
-            others = self._lanes
-            self._lanes = (*others, lane)
-        for other in others:
-            other.wake()
+            self._lanes = (*self._lanes, lane)
         # An interrupt that came before the lane was among them has missed it.
         if self._error is not None:
             lane.interrupt(self._error)
         return lane
 
     def release(self, lane: SharingLane) -> None:
-        """Divide the share of a closed lane among the others, and wake them."""
+        """Give the slots of a closed lane to the others."""
         with self._changing:
             if lane not in self._lanes:
                 return
-            self._lanes = others = tuple(other for other in self._lanes if other is not lane)
-        for other in others:
-            other.wake()
+            self._lanes = tuple(other for other in self._lanes if other is not lane)
+        self._deal()
+        if len(self._lanes) == 1:  # its capacity may have grown
+            self._lanes[0].wake()
 
-    def capacity_of(
-        self, lane: SharingLane, *, parallelism: int | None, slots: Callable[[], int] | None = None
-    ) -> int:
-        """Return how many trials a lane may run now; `slots` counts those of its tasks, if they differ.
-
-        A lane alone may submit more trials than there are slots: they wait inside the engine.
-        """
+    def capacity_of(self, lane: SharingLane, slots: int) -> int:
+        """Return how many of `slots` slots a lane may fill if no other lane needs them."""
         lanes = self._lanes
         if lane not in lanes:
             return 0
-        if len(lanes) == 1 and parallelism is not None:
-            return parallelism
-        each, more = divmod(slots() if slots is not None else self.slots, len(lanes))
-        share = each + (lanes.index(lane) < more)
-        return share if parallelism is None else min(parallelism, share)
+        most = min(lane.share.most, self._parallelism)
+        if len(lanes) > 1:
+            most = min(most, slots)
+        return slots if math.isinf(most) else int(most)
+
+    def room_of(self, lane: SharingLane, *, wanted: float, capacity: int, slots: int) -> int:
+        """Return how many trials a lane may start now; `slots` counts the slots for its tasks."""
+        share = lane.share
+        with self._changing:
+            share.want(wanted)
+            self._slots_seen = slots
+        if self._lanes == (lane,):
+            share.held = share.running
+            return max(int(min(capacity, wanted)) - share.running, 0)
+        self._deal(asks=lane)
+        return share.held - share.running if lane in self._lanes else 0
+
+    def begin(self, lane: SharingLane, number: int) -> None:
+        """Count a trial that starts in a lane."""
+        with self._changing:
+            lane.share.begin(number)
+
+    def end(self, lane: SharingLane, number: int) -> None:
+        """Count the end of a trial of a lane, and give its slot to a lane; a second call does nothing."""
+        with self._changing:
+            lane.share.end(number)
+        self._deal()
+
+    def _deal(self, *, asks: SharingLane | None = None) -> None:
+        """Give each free slot to a lane, and wake the lane, unless it `asks` at this moment."""
+        with self._changing:
+            lanes = {lane.share: lane for lane in self._lanes}
+            for share in lanes:
+                share.take_back()
+            free = min(self._slots_seen, self._parallelism) - sum(share.held for share in lanes)
+            given = list[SharingLane]()
+            while free > 0 and (first := neediest(tuple(lanes))) is not None:
+                first.give()
+                given.append(lanes[first])
+                free -= 1
+        for lane in given:
+            if lane is not asks:
+                lane.wake()
+
+    def charge_of(self, lane: SharingLane) -> Charge:
+        """Return what a lane is charged for slots (see Lane.charge): its part of the application's charge."""
+        total = self.charge()
+        with self._changing:
+            if lane in self._lanes:
+                split(total.slot_s - self._split_s, total.slots, [each.share for each in self._lanes])
+                self._split_s = total.slot_s
+            return lane.share.charged
 
     def charge(self) -> Charge:
-        """Return what a lane alone is charged for slots (see Lane.charge)."""
+        """Return what the application costs."""
         self._time.change(self.slots)
         return self._time.charge
 

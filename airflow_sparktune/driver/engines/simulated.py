@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from airflow_sparktune.driver.engines.base import Charge, Ended, LaneEvent, Lost, Patience, Work
+from airflow_sparktune.driver.engines.share import Share
 from airflow_sparktune.driver.engines.shares import SharingEngine
 from airflow_sparktune.driver.engines.slot_time import SlotTime
 from airflow_sparktune.executor.evaluate import Call
@@ -89,11 +90,12 @@ class SimulatedEngine(SharingEngine["SimulatedLane"]):
 
     def lane(self, work: Work) -> SimulatedLane:
         def capacity(_: float) -> int:
-            return self.capacity_of(lane, parallelism=work.parallelism)
+            return self.capacity_of(lane, self.slots)
 
         lane = SimulatedLane(
             self._clock, self._play, capacity=capacity, look_s=self._look_s, on_close=self.release
         )
+        lane.share = Share(most=work.parallelism, clock=self._clock)
         return self.admit(lane)
 
 
@@ -117,6 +119,7 @@ class SimulatedLane:
         on_close: Callable[[SimulatedLane], None] = lambda _: None,
     ) -> None:
         self.calls: list[Call] = []
+        self.share = Share(clock=clock)
         self._clock = clock
         self._play = play
         self._capacity = capacity
@@ -142,6 +145,9 @@ class SimulatedLane:
     @property
     def slots(self) -> int:
         return self.capacity if self._exist is None else self._exist
+
+    def room(self, wanted: float) -> int:
+        return max(int(min(self.capacity, wanted)) - len(self._running), 0)
 
     def charge(self) -> Charge:
         self._time.change(self.slots)

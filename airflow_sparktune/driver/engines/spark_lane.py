@@ -76,7 +76,7 @@ class SparkLane(ThreadedLane):
 
     def prepare(self, patience: Patience) -> None:
         """Broadcast the objective, wait for an executor, and check that trials can run there."""
-        self.share()
+        self.send()
         if patience.left_s > 0:  # otherwise the study is over before a warm worker could help
             self._warm_up(int(min(self.capacity, patience.wanted, MOST_WARMED)) - 1)
         preflight(self, replace(patience, look=partial(self._look, patience.look)))
@@ -93,7 +93,7 @@ class SparkLane(ThreadedLane):
         """Let this many workers import the objective, besides the one that is checked."""
         self._warming = [self._threads.submit(self._check_worker, WARM_UP) for _ in range(workers)]
 
-    def share(self) -> None:
+    def send(self) -> None:
         """Broadcast what all trials share, and prepare the RDD that runs them."""
         try:
             self._shared = broadcast(self._context, self._reporting)
@@ -117,11 +117,8 @@ class SparkLane(ThreadedLane):
             raise RuntimeError("a lane must be prepared before it runs trials; call prepare() first")
         return self._shared
 
-    @property
-    def capacity(self) -> int:
-        return self._engine.capacity_of(
-            self, parallelism=self._work.parallelism, slots=lambda: self._slots.to_fill
-        )
+    def _to_fill(self) -> int:
+        return self._slots.to_fill
 
     @property
     def slots(self) -> int:

@@ -12,6 +12,7 @@ from time import monotonic, time
 from typing import Any
 
 from airflow_sparktune.driver.engines.base import Charge, Ended, LaneEvent, Lost, Patience, Work
+from airflow_sparktune.driver.engines.share import Share
 from airflow_sparktune.driver.engines.shares import SharingEngine
 from airflow_sparktune.executor.evaluate import Call, TrialCancelled
 from airflow_sparktune.executor.reply import Reply
@@ -43,6 +44,7 @@ class ThreadedLane(ABC):
     def __init__(self, engine: SharingEngine[Any], work: Work) -> None:
         self._engine = engine
         self._work = work
+        self.share = Share(most=work.parallelism)
         self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="trial")
         # None wakes the tuner, because the capacity may have changed.
         self._ready: queue.SimpleQueue[LaneEvent | BaseException | None] = queue.SimpleQueue()
@@ -54,14 +56,23 @@ class ThreadedLane(ABC):
 
     @property
     def capacity(self) -> int:
-        return self._engine.capacity_of(self, parallelism=self._work.parallelism)
+        return self._engine.capacity_of(self, self._to_fill())
 
     @property
     def slots(self) -> int:
         return self._engine.slots
 
+    def room(self, wanted: float) -> int:
+        slots = self._to_fill()
+        capacity = self._engine.capacity_of(self, slots)
+        return self._engine.room_of(self, wanted=wanted, capacity=capacity, slots=slots)
+
+    def _to_fill(self) -> int:
+        """Return how many trials of any lane to submit now."""
+        return self._engine.slots
+
     def charge(self) -> Charge:
-        return self._engine.charge()
+        return self._engine.charge_of(self)
 
     @abstractmethod
     def prepare(self, patience: Patience) -> None:
@@ -86,12 +97,14 @@ class ThreadedLane(ABC):
         """Start a trial. Does nothing after `interrupt`, because `events` will raise."""
         if not self._interrupted:
             self._begun[call.trial.number] = Begin(time(), monotonic())
+            self._engine.begin(self, call.trial.number)
             named = replace(call, study=self._work.study, studies=self._engine.studies)
             self._threads.submit(self._follow, named)
 
     def events(self, *, wait_s: float | None) -> Sequence[LaneEvent]:
         """Return new events, waiting for the first; raises the interrupt, or the loss of the engine."""
         found: list[LaneEvent] = []
+        self.share.idle = wait_s != 0
         patience = CAPACITY_S if wait_s is None else min(wait_s, CAPACITY_S)
         try:
             item = self._ready.get(timeout=patience)
@@ -149,4 +162,9 @@ class ThreadedLane(ABC):
             item = Lost(number, "cancelled") if number in self._cancelled else error
         del self._begun[number]
         if isinstance(item, BaseException) or number not in self._freed:
-            self._ready.put(item)
+            self._free(number, item)
+
+    def _free(self, number: int, item: LaneEvent | BaseException) -> None:
+        """Pass the end of a trial to the tuner; its slot is free."""
+        self._engine.end(self, number)
+        self._ready.put(item)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from contextlib import closing, suppress
 from airflow_sparktune.driver import engines
 from airflow_sparktune.driver.attempt import Attempt
 from airflow_sparktune.driver.engines.base import Engine
+from airflow_sparktune.driver.segments.allowance import Allowance, Used
 from airflow_sparktune.driver.segments.log import lines_about, mark_lines
 from airflow_sparktune.driver.segments.plan import SegmentPlan
 from airflow_sparktune.driver.spec_plan import DONE, FAILED
@@ -19,6 +21,7 @@ from airflow_sparktune.driver.termination import KILLED, Termination, terminable
 from airflow_sparktune.errors import DriverLost, PlatformError, StorageError, Superseded
 from airflow_sparktune.study import stop_request
 from airflow_sparktune.study.address import address_of
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.follow import read_whole
 from airflow_sparktune.study.segments import Segment, Segments
 from airflow_sparktune.study.stop_request import stop_requested
@@ -33,6 +36,7 @@ LOOK_S = 1.0
 LANES_A_SLOT = 2
 # So many journals are read at once.
 READERS = 16
+NOTHING = Used(0.0, 0.0, ())
 
 
 class Application:
@@ -57,24 +61,40 @@ class Application:
         self._storage_of = storage_of
         self._plan = plan
         self._waiting: deque[Segment] = deque()
+        self._used: dict[str, Used] = {}
         self._results: set[str] = set()
         self._running: set[threading.Thread] = set()
         self._changed = threading.Condition()
-        self._stopped = self._broken = self._started = False
+        self._stopped = self._broken = False
+        self._failure: Exception | None = None  # of the start of the engine
 
     def run(self, termination: Termination) -> bool:
         """Run the segments to their ends; return whether each has a result."""
-        termination.defer()
         storage = self._storage_of(self._address)
         with suppress(StorageError):
             storage.remove([stop_request.NAME])  # of an earlier try
         self._find_waiting()
+        if self._waiting:
+            self._start_engine()
+        termination.defer()
+        self._allowance = Allowance(self._segments.spec, self._used.values())
         while self._begin_more(termination) or self._running:
             with self._changed:
                 self._changed.wait(LOOK_S)
             self._stopped = self._stopped or self._stop_requested(storage)
         log.info("%d of %d segments have a result", len(self._results), len(self._segments.names))
         return self._results.issuperset(self._segments.names)
+
+    def _start_engine(self) -> None:
+        """Start the engine, in the main thread, so that SIGTERM ends the wait for it."""
+        try:
+            self._engine.start()
+        except Exception as error:  # noqa: BLE001 - the first lane raises it, for the record in a journal
+            self._failure = error
+
+    def _require_engine(self) -> None:
+        if self._failure is not None:
+            raise self._failure
 
     def _find_waiting(self) -> None:
         """Read the journals: segments with a verdict do not run again."""
@@ -83,7 +103,8 @@ class Application:
         self._waiting.extend(
             segment for segment, runs in zip(self._segments.segments, left, strict=True) if runs
         )
-        if known := len(left) - len(self._waiting):
+        self._to_run = len(self._waiting)
+        if known := len(left) - self._to_run:
             log.info("%d of %d segments have a verdict already", known, len(left))
 
     def _is_left(self, segment: Segment) -> bool:
@@ -91,6 +112,7 @@ class Application:
             study = read_whole(self._storage_of(address_of(self._address, segment.name))).study
         except StorageError:  # its own attempt tells
             return True
+        self._used[segment.name] = Used.by(study)
         if study.result_stands and not self._segments.left(segment, study):
             self._results.add(segment.name)
         return self._segments.left(segment, study)
@@ -98,59 +120,67 @@ class Application:
     def _begin_more(self, termination: Termination) -> bool:
         """Begin as many segments as there are lanes for; return whether any waits that may begin later."""
         while self._waiting and not (termination.requested or self._stopped or self._broken):
-            if len(self._running) >= self._most_lanes():
+            if len(self._running) >= (lanes := self._most_lanes()):
                 return True
+            if self._allowance.used_up:
+                log.warning(
+                    "the application's limit is reached: %d segments do not begin", len(self._waiting)
+                )
+                return False
+            spec = self._share(lanes)
             segment = self._waiting.popleft()
             thread = threading.Thread(
-                target=self._run, args=(segment, termination), name=f"segment {segment.name}", daemon=True
+                target=self._run, args=(spec, termination), name=f"segment {segment.name}", daemon=True
             )
             self._running.add(thread)
             thread.start()
+            self._broken = self._broken or self._failure is not None
         return False
 
     def _most_lanes(self) -> int:
-        """Return how many lanes to open. The first one starts the engine: a failure is then in a journal."""
-        if not self._started:
-            return 1
+        """Return how many lanes to open."""
         try:
-            return max(LANES_A_SLOT * self._engine.slots, 1)
-        except DriverLost:  # raised in the open lanes too
-            self._broken = True
-            return 0
+            slots = min(self._engine.slots, self._segments.spec.parallelism or math.inf)
+        except (DriverLost, RuntimeError):  # raised in the open lanes too
+            slots = 0
+        return max(int(LANES_A_SLOT * slots), 1)
 
-    def _engine_runs(self) -> None:
-        with self._changed:
-            self._started = True
-            self._changed.notify()
+    def _share(self, lanes: int) -> Spec:
+        """Return the spec of the next segment, with its share of the application's time and slot-hours."""
+        segment = self._waiting[0]
+        begun = self._to_run - len(self._waiting)
+        waves = math.ceil(self._to_run / lanes) - begun // lanes
+        return self._allowance.share(
+            self._segments.spec_of(segment),
+            self._used.get(segment.name, NOTHING),
+            waves=waves,
+            waiting=len(self._waiting),
+        )
 
-    def _run(self, segment: Segment, termination: Termination) -> None:
-        with lines_about(segment.name):
+    def _run(self, spec: Spec, termination: Termination) -> None:
+        name = spec.segment or ""
+        plan = self._plan(spec, self._engine, stopped=lambda: self._stopped, start=self._require_engine)
+        with lines_about(name):
             try:
-                self._attempt(segment, termination)
-                self._results.add(segment.name)
+                self._attempt(plan, address_of(self._address, name), termination)
+                self._results.add(name)
             except (DriverLost, PlatformError):
                 self._broken = True
             except Superseded as error:
                 log.error("%s", error)
             except BaseException as error:
-                log.debug("the segment has failed", exc_info=error)
+                log.debug("the segment has failed", exc_info=error)  # the attempt has logged it
         with self._changed:
+            self._allowance.ended(spec, plan.study.slots_s if plan.study else 0.0)
             self._running.discard(threading.current_thread())
             self._changed.notify()
 
-    def _attempt(self, segment: Segment, termination: Termination) -> None:
-        address = address_of(self._address, segment.name)
+    def _attempt(self, plan: SegmentPlan, address: str, termination: Termination) -> None:
         try:
             storage = self._storage_of(address)
         except StorageError as error:
             log.error("%s", error)
             raise
-        plan = self._plan(
-            self._segments.spec_of(segment),
-            self._engine,
-            stopped=lambda: self._stopped,
-            started=self._engine_runs,
-        )
         Attempt(plan, storage, address).run(termination)
 
     def _stop_requested(self, storage: Storage) -> bool:
@@ -166,7 +196,7 @@ class Application:
 def run_segments(address: str, segments: Segments) -> int:
     """Run the segments of the application at `address`; return the program's exit code."""
     mark_lines()
-    engine = engines.create(segments.spec)
+    engine = engines.create(segments.spec, parallelism=segments.spec.parallelism)
     with closing(engine), terminable(engine.interrupt) as termination:
         done = Application(segments, address, engine).run(termination)
     if done:

@@ -85,11 +85,14 @@ class EngineSuite(_Suite):
         assert all(value is None or isinstance(value, str) for value in facts.values())
 
     def test_lanes_share_the_slots(self, open_lane: OpenLane) -> None:
-        """A lane alone has all slots. A closed one has none, and the others have its share."""
+        """A lane may fill the slots that others do not need. A closed one has none."""
         one, other = open_lane(), open_lane()
-        assert (one.capacity, other.capacity) == (1, 1)
+        assert (one.capacity, other.capacity) == (2, 2)
+        assert other.room(0) == 0
+        assert one.room(1) == 1
         one.close()
         assert (one.capacity, other.capacity) == (0, 2)
+        assert other.room(9) == 2
 
     def test_a_lane_has_its_own_events_only(self, open_lane: OpenLane) -> None:
         """Trials of two studies may have the same number."""

@@ -54,7 +54,7 @@ def slots_of(spark: SparkContext) -> Iterator[Callable[..., SparkLane]]:
         engine = SparkEngine(lambda: spark)
         engine.start()
         made.append(engine.lane(Work(objective=lambda: task, parallelism=parallelism)))
-        made[-1].share()
+        made[-1].send()
         return made[-1]
 
     yield make
@@ -142,7 +142,7 @@ class TestWorkers:
         lanes = [engine.lane(Work(objective=lambda: task, study=name)) for name in ("north", "south")]
         seen: list[list[Any]] = [[], []]
         for lane in lanes:
-            lane.share()
+            lane.send()
         for number in range(6):
             for lane, found in zip(lanes, seen, strict=True):
                 lane.submit(call(number))

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from airflow_sparktune.driver.engines.base import Lane
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.driver.segments.application import Application
 from airflow_sparktune.driver.segments.log import SegmentFormatter
@@ -203,11 +202,11 @@ def test_a_broken_application_is_raised_in_the_open_lanes_only(folders: Folders)
 def test_an_engine_that_does_not_start_is_on_record_once(folders: Folders) -> None:
     """The first segment's journal tells why; nothing else is begun."""
 
-    class Broken(Plan):
-        def lane(self) -> Lane:
+    class Broken(ThreadEngine):
+        def start(self) -> None:
             raise PlatformError("Java must be there")
 
-    assert not run(segments("abc"), folders, ThreadEngine(ok), plan=Broken)
+    assert not run(segments("abc"), folders, Broken(ok))
     assert folders.ends("a", "b", "c") == [StopReason.ERROR, None, None]
 
 
@@ -247,3 +246,16 @@ def test_each_line_of_the_log_says_which_segment_it_is_about(
         run(segments("ab"), folders, ThreadEngine(lambda _: failed("no\ndata")))
     lines = [line for line in caplog.text.splitlines() if "segments have" not in line]
     assert {line.split("] ")[0] for line in lines} == {"[a", "[b"}
+
+
+def test_the_applications_time_and_slot_hours_are_shared(folders: Folders) -> None:
+    """Each segment's journal has its share; what is used up begins no other."""
+    asked = segments("abcd", timeout=3600.0, limits={"budget_slot_hours": 1.0})
+    assert run(asked, folders, ThreadEngine(ok, slots=1))
+    specs = [spec for name in "abcd" if (spec := folders.study(name).spec)]
+    assert [round((spec.timeout or 0) / 60) for spec in specs] == [30, 30, 60, 60]
+    assert specs[0].limits.budget_slot_hours == 0.25
+    assert min(spec.limits.budget_slot_hours or 0 for spec in specs) == 0.25
+    late = segments("ab", timeout=1e-3)
+    assert not run(late, late_folders := Folders(), ThreadEngine(ok))
+    assert len([name for name in "ab" if late_folders.study(name).attempts]) < 2

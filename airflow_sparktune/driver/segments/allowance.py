@@ -1,0 +1,93 @@
+"""The fair share of each segment in the application's time and slot-hours."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from airflow_sparktune.study.definition import Spec
+from airflow_sparktune.study.study import Study
+
+HOUR_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What a segment has used in earlier tries: running time and slot-seconds, and when, since 1970."""
+
+    ran_s: float
+    slot_s: float
+    spans: tuple[tuple[float, float], ...]
+
+    @classmethod
+    def by(cls, study: Study) -> Used:
+        spans = tuple((attempt.opened, attempt.last) for attempt in study.attempts)
+        return cls(study.elapsed_s, study.slots_s, spans)
+
+
+def covered_s(spans: Iterable[tuple[float, float]]) -> float:
+    """Return the time that spans cover together: segments run at the same time.
+
+    >>> covered_s([(0, 10), (5, 12), (20, 21)])
+    13.0
+    """
+    total, until = 0.0, -math.inf
+    for start, end in sorted(spans):
+        total += max(end - max(start, until), 0.0)
+        until = max(until, end)
+    return total
+
+
+class Allowance:
+    """Divides what is left of the application's timeout and slot-hours among the segments that run.
+
+    They run in waves of as many as there are lanes, and each wave has the same time. A segment that ends
+    early leaves the rest of its share to the later ones.
+    """
+
+    def __init__(
+        self, spec: Spec, used: Iterable[Used], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        known = list(used)
+        hours = spec.limits.budget_slot_hours
+        self._clock = clock
+        ran_s = covered_s(span for each in known for span in each.spans)
+        self._until = math.inf if spec.timeout is None else clock() + spec.timeout - ran_s
+        self._left_s = math.inf if hours is None else hours * HOUR_S - sum(each.slot_s for each in known)
+
+    @property
+    def used_up(self) -> bool:
+        """Return whether nothing is left for another segment."""
+        return self._clock() >= self._until or self._left_s <= 0
+
+    def share(self, spec: Spec, used: Used, *, waves: int, waiting: int) -> Spec:
+        """Return a segment's spec with its share, which is no longer left for others.
+
+        `waves` of segments and `waiting` ones have not begun, this one included. Limits of its own hold too.
+        """
+        time_left_s = self._until - self._clock()
+        ends_s = spec.timeout if spec.timeout is not None else used.ran_s + time_left_s / waves
+        own = spec.limits.budget_slot_hours
+        slot_s = self._left_s / waiting
+        if own is not None:
+            slot_s = min(own * HOUR_S - used.slot_s, self._left_s)
+        self._left_s -= max(slot_s, 0.0) if math.isfinite(slot_s) else 0.0
+        return replace(
+            spec,
+            timeout=_finite(min(ends_s, used.ran_s + time_left_s)),
+            limits=replace(
+                spec.limits,
+                budget_slot_hours=own if own is not None else _finite((used.slot_s + slot_s) / HOUR_S),
+            ),
+        )
+
+    def ended(self, spec: Spec, slot_s: float) -> None:
+        """Return the rest of the share of a segment that has been charged `slot_s` over all its tries."""
+        if (hours := spec.limits.budget_slot_hours) is not None:
+            self._left_s += hours * HOUR_S - slot_s
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
