@@ -256,6 +256,9 @@ def test_the_applications_time_and_slot_hours_are_shared(folders: Folders) -> No
     assert [round((spec.timeout or 0) / 60) for spec in specs] == [30, 30, 60, 60]
     assert specs[0].limits.budget_slot_hours == 0.25
     assert min(spec.limits.budget_slot_hours or 0 for spec in specs) == 0.25
-    late = segments("ab", timeout=1e-3)
-    assert not run(late, late_folders := Folders(), ThreadEngine(ok))
-    assert len([name for name in "ab" if late_folders.study(name).attempts]) < 2
+
+
+def test_no_segment_begins_once_the_applications_time_is_used_up(folders: Folders) -> None:
+    """It waits with its journal as it is."""
+    assert not run(segments("ab", timeout=1e-9), folders, ThreadEngine(ok))
+    assert not any(folders.study(name).attempts for name in "ab")
