@@ -17,18 +17,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
-from playwright.sync_api import CDPSession, Page
+from playwright.sync_api import CDPSession, Page, Route
 
 from airflow_sparktune.dashboard.browse.schemas import End
+from airflow_sparktune.dashboard.segments.schemas import Block, SegmentCells, SegmentsReply
+from airflow_sparktune.dashboard.segments.table import BLOCK
 from airflow_sparktune.study.address import study_address
+from airflow_sparktune.study.storage import open_storage
 from tests.dashboard.helpers.browsers import a_browser
-from tests.dashboard.helpers.pages import RUN, client_of
+from tests.dashboard.helpers.pages import RUN, TASK, client_of
 from tests.dashboard.helpers.serving import served
 from tests.dashboard.helpers.synthetic import Writer
 from tests.dashboard.helpers.team import team_lines
 
-TRIALS, TASKS = 10_000, 2_000
+TRIALS, TASKS, SEGMENTS = 10_000, 2_000, 1_000
+SEGMENTED = f"{TASK}/runs/r2"
 STEPS = 15
 TARGET_MS = 100
 
@@ -105,6 +110,43 @@ def tasks(page: Page, url: str) -> None:
     scroll(page, meter, "tasks", "scroll 2,000 tasks")
 
 
+def segments(page: Page, url: str) -> None:
+    """Scroll and filter the table of an application's segments, and take in news of a block of them."""
+    running: dict[str, Any] = {
+        "phase": "running",
+        "max_evals": 24,
+        "bests": [(1, 0.9), (4, 0.7)],
+        "best": 0.7,
+    }
+    rows = [
+        SegmentCells(segment=f"s{number}", finished=9, counts={"ok": 9}, slot_hours=0.1, **running)
+        for number in range(SEGMENTS)
+    ]
+    sent = [0]
+
+    def answer(route: Route) -> None:
+        """Send all blocks, then the first one with another number of trials each time."""
+        blocks = []
+        for first in range(0, SEGMENTS if not sent[0] else BLOCK, BLOCK):
+            some = [row.model_copy(update={"finished": 9 + sent[0]}) for row in rows[first : first + BLOCK]]
+            blocks.append(Block(first=first, tag=f"{first} {sent[0]}", rows=some))
+        reply = SegmentsReply(title="t", generation=0, generations=[0], segments=SEGMENTS, blocks=blocks)
+        sent[0] += 1
+        route.fulfill(body=reply.model_dump_json(), content_type="application/json")
+
+    page.route(re.compile(r"/segments\?"), answer)
+    page.goto(f"{url}{SEGMENTED}/")
+    page.locator("#segments tbody tr").first.wait_for()
+    meter = Meter.of(page)
+    label = f"{SEGMENTS:,} segments"
+    meter.measure(f"filter {label}", lambda number: page.get_by_label("Filter Segment").fill(str(number)))
+    page.get_by_label("Filter Segment").fill("")
+    while page.get_by_role("button", name="Show more").is_visible():
+        page.get_by_role("button", name="Show more").click()
+    scroll(page, meter, "segments", f"scroll {label}")
+    meter.measure("news of 50 segments", lambda _: page.wait_for_event("response"))
+
+
 def scroll(page: Page, meter: Meter, table: str, what: str) -> None:
     region = page.locator(f".scroll:has(> #{table})")
     region.scroll_into_view_if_needed()
@@ -112,14 +154,16 @@ def scroll(page: Page, meter: Meter, table: str, what: str) -> None:
 
 
 def main() -> None:
-    """Print the times of both pages."""
+    """Print the times of the pages."""
     root = Path(tempfile.mkdtemp())
     writer = Writer(study_address(str(root), dag_id="churn", task_id="tune", run_id="r1"), slots=32)
     writer.open(max_evals=TRIALS)
     writer.run(TRIALS, commit=False)
     writer.close()
+    write = open_storage(study_address(str(root), dag_id="churn", task_id="tune", run_id="r2")).write
+    write("segments.json", b"{}")
     with served(client_of(root).app) as url, a_browser() as browser:  # type: ignore[arg-type]
-        for measured in (trials, tasks):
+        for measured in (trials, tasks, segments):
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             page.set_default_timeout(120_000)
             measured(page, url)

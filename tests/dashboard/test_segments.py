@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
-from airflow_sparktune.dashboard.segments.table import BLOCK
+from airflow_sparktune.dashboard.segments.schemas import Block
+from airflow_sparktune.dashboard.segments.table import BLOCK, SegmentTable
+from airflow_sparktune.dashboard.study_list import StudyList
+from airflow_sparktune.errors import StorageUnavailable
 from airflow_sparktune.orchestrator.after import pack_rows
 from airflow_sparktune.study.address import address_of
 from airflow_sparktune.study.airflow_task import AirflowTask, write_task
 from airflow_sparktune.study.record.champions import Action, Champions
 from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.storage import LocalStorage, open_storage
-from tests.dashboard.helpers.pages import RUN, TASK
+from tests.dashboard.helpers.pages import RUN, TASK, as_it_is
 from tests.dashboard.helpers.segmented import application, segment
 from tests.dashboard.helpers.synthetic import Writer
 
@@ -249,3 +253,31 @@ def test_the_history_has_a_row_for_the_application_and_compares_its_segments(
     }
     north = next(each for each in reply["segments"] if each["segment"] == "north")
     assert north["values"][0] == rows_of(client)["north"]["best"]
+
+
+def test_a_segment_that_could_not_be_read_is_read_again_later(
+    regions: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    table = SegmentTable(as_it_is, StudyList(), pause_s=0, clock=lambda: now[0])
+
+    def phase() -> str:
+        async def read() -> list[Block]:
+            found, _ = await table.read(regions, map_index=-1)
+            return await table.blocks(found, (), task_state=None)
+
+        return str(asyncio.run(read())[0].rows[0].phase)
+
+    def unavailable(self: LocalStorage, name: str) -> bytes:
+        if "attempts/" in name:
+            raise StorageUnavailable("not now")
+        return read(self, name)
+
+    read = LocalStorage.read
+    monkeypatch.setattr(LocalStorage, "read", unavailable)
+    assert phase() == "none"
+    monkeypatch.undo()
+
+    assert phase() == "none"
+    now[0] += table.again_s
+    assert phase() == "done"

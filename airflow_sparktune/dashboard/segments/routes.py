@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import replace
 from typing import Annotated
@@ -69,7 +68,7 @@ def add_segments(router: APIRouter, catalogue: Catalogue, table: SegmentTable, w
             blocks=blocks,
             unread=unread,
         )
-        return await asyncio.to_thread(json_response, reply, request)
+        return await workers.run(lambda: json_response(reply, request))
 
     @router.get(f"{_RUN}/segment_names")
     async def segment_names(request: Request, key: TaskInstance, generation: Generation = None) -> Response:

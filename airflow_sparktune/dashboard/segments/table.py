@@ -56,7 +56,7 @@ class Application:
     segments: Segments
     folder: TaskFolder
     listed_at: float
-    unreadable: set[Listed] = field(default_factory=set)
+    unreadable: dict[Listed, float] = field(default_factory=dict)  # and when that was found
     cells: dict[str, tuple[StudyRow, object, SegmentCells]] = field(default_factory=dict)
     on_record: dict[str, tuple[float, OnRecord]] = field(default_factory=dict)
 
@@ -66,14 +66,14 @@ class SegmentTable:
     """Reads the rows of applications' segments, in `workers` of its own: other pages do not wait.
 
     An application is listed at most once in `pause_s`. A request reads journals for `read_s`, and the next
-    one goes on. A record of champions is read again after `record_s`.
+    one goes on. What could not be read, and records of champions, are read again after `again_s`.
     """
 
     mask: Mask
     studies: StudyList
     pause_s: float = 1.0
     read_s: float = 0.8
-    record_s: float = 60.0
+    again_s: float = 60.0
     most: int = 8
     clock: Callable[[], float] = time.monotonic
     workers: Workers = field(default_factory=partial(Workers, waiting=256))
@@ -123,17 +123,18 @@ class SegmentTable:
     def _unread(self, found: Application) -> list[tuple[TaskFolder, Listed]]:
         """Return the studies to read: first those that are followed, in which only events are new."""
         unread = self.studies.known([found.folder], newest=1).unread
-        left = [(folder, study) for folder, study in unread if study not in found.unreadable]
+        since = self.clock() - self.again_s
+        left = [each for each in unread if found.unreadable.get(each[1], since) <= since]
         return sorted(left, key=lambda each: each[1].path not in each[0].followed)
 
     def _read_one(self, found: Application, folder: TaskFolder, study: Listed) -> None:
         if folder.read(study) is None:
-            found.unreadable.add(study)
+            found.unreadable[study] = self.clock()
 
     def _blocks(self, found: Application, tags: Sequence[str], task_state: str | None) -> Iterator[Block]:
         known = self.studies.known([found.folder], newest=1)
         rows = {study.segment: row for study, row in known.rows}
-        broken = {study.segment for study in found.unreadable}
+        broken = {study.segment for _, study in known.unread if study in found.unreadable}
         cells = []
         for segment in found.segments.segments:
             folder = segment_folder(segment.name)
@@ -167,7 +168,7 @@ class SegmentTable:
         if found.segments.spec.retuning.promote != "manual":
             return OnRecord(changed=True)
         read_at, known = found.on_record.get(segment, (float("-inf"), OnRecord()))
-        if self.clock() - read_at >= self.record_s:
+        if self.clock() - read_at >= self.again_s:
             known = self._recorded(found, segment)
             found.on_record[segment] = self.clock(), known
         return known
