@@ -81,7 +81,8 @@ def _stop(catalogue: Catalogue, cache: StudyCache, key: TaskKey, generation: int
     if address is None:
         raise HTTPException(404, f"this task instance has no study of generation {generation}")
     try:
-        attempt = OF_APPLICATION if is_application(address) else _running_attempt(cache, address)
+        application = is_application(address)
+        attempt = OF_APPLICATION if application else _running_attempt(cache, address)
         request_stop(open_storage(address), attempt=attempt, by=by)
     except StorageError as error:
         log.warning("%s could not be asked to stop: %s", key, error)
@@ -91,6 +92,8 @@ def _stop(catalogue: Catalogue, cache: StudyCache, key: TaskKey, generation: int
             "Run `sparktune stop` as a user with that right, or give the right to the API server's user.",
         ) from None
     log.info("%s was asked to stop by %r", key, by)
+    if application:
+        return Reply(message="Segments that run end when the driver reads the request; no other one begins.")
     return Reply(message="The study ends when its driver reads the request, and keeps the best trial.")
 
 

@@ -178,6 +178,26 @@ def test_segments_that_share_an_application_have_one_row_that_names_those_in_nee
     assert row["week_slot_hours"] == pytest.approx(row["last"]["slot_hours"])
 
 
+def test_a_winner_of_a_segment_that_waits_has_not_changed_production(
+    client: TestClient, tmp_path: Path
+) -> None:
+    address = str(tmp_path / "churn" / "tune" / "r1" / "g0")
+    application(address, ("north", "south"))
+    for name in ("north", "south"):
+        writer = segment(address, name, close=None)
+        decision = {"decision": "first", "reason": "there was none", "params": {"x": 1}, "number": 0}
+        writer.write(event="decided", decision=decision)
+        writer.close()
+    add(tmp_path, Action.PROPOSED, days_ago=0, segment="north")
+    add(tmp_path, Action.PROPOSED, days_ago=0, segment="south")
+    add(tmp_path, Action.PROMOTED, days_ago=0, segment="south")
+
+    (row,) = rows_of(client)
+
+    assert [each["text"] for each in row["attention"]] == ["1 of 2 segments wait for promotion: north"]
+    assert row["champion"]["params"] == "of 1 segments"
+
+
 def test_what_needs_a_person_is_said(client: TestClient, tmp_path: Path) -> None:
     tuning(tmp_path, "failed", close="error")
     tuning(tmp_path, "lost", close=None, ago_s=3_600)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -281,3 +282,17 @@ def test_a_segment_that_could_not_be_read_is_read_again_later(
     assert phase() == "none"
     now[0] += table.again_s
     assert phase() == "done"
+
+
+def test_a_pack_that_lies_about_a_segment_leaves_the_others(
+    client: TestClient, regions: str, tmp_path: Path
+) -> None:
+    task = tmp_path / "churn" / "tune"
+    pack_rows(str(task))
+    pack = json.loads((task / "@studies.json").read_text())
+    pack["rows"]["r1/segment=north/g0"]["summary"].update(counts="x", confirmation=[1])
+    (task / "@studies.json").write_text(json.dumps(pack))
+
+    rows = rows_of(client)
+
+    assert [rows[name]["phase"] for name in ("north", "south")] == ["none", "failed"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from airflow_sparktune.dashboard.browse.attention import study_reasons, waiting
 from airflow_sparktune.dashboard.browse.schemas import (
@@ -46,15 +46,25 @@ def recent_of(run: Run) -> RecentRow:
     return RecentRow(run_id=run.run_id, started=run.started, best=None, phase=run.phase, decision=kind)
 
 
-def champion_of(runs: Sequence[Run]) -> ChampionCell | None:
-    """Return the newest change of production as that of one champion; `runs` has the newest first."""
-    found = next((run for run in runs if run.changed), None)
+def waiting_of(run: Run, entries_of: Callable[[str | None], Sequence[Entry]]) -> set[str]:
+    """Return the names of the segments whose winner waits for a person."""
+    names = (row.summary["segment"] for row in run.changed[:_MOST_RECORDS])
+    return {name for name in names if waiting(entries_of(name)) is not None}
+
+
+def champion_of(runs: Sequence[Run], waits: Collection[str]) -> ChampionCell | None:
+    """Return the newest change of production as that of one champion; `runs` has the newest first.
+
+    In the newest one, the winners of the segments in `waits` wait for a person.
+    """
+    found = next((run for run in runs if len(run.changed) > (len(waits) if run is runs[0] else 0)), None)
     if found is None:
         return None
+    changed = len(found.changed) - (len(waits) if found is runs[0] else 0)
     return ChampionCell(
         entry=0,
         kind="replaced",
-        params=f"of {len(found.changed)} segments",
+        params=f"of {changed} segments",
         loss=None,
         maximize=None,
         since=found.started or 0.0,
@@ -63,7 +73,7 @@ def champion_of(runs: Sequence[Run]) -> ChampionCell | None:
     )
 
 
-def attention_of(run: Run, entries_of: Callable[[str | None], Sequence[Entry]]) -> Iterator[AttentionCell]:
+def attention_of(run: Run, waits: Collection[str]) -> Iterator[AttentionCell]:
     """Yield the reasons why a person should look, each with the names of the segments."""
     named: dict[AttentionKind, list[str]] = {}
     for listed, row in run.studies:
@@ -71,9 +81,8 @@ def attention_of(run: Run, entries_of: Callable[[str | None], Sequence[Entry]]) 
         phase: PagePhase = "none" if row is None else row.pulse.phase(now=run.now)
         for kind, _ in study_reasons(phase, None, UNREADABLE_STUDY if row is None else None):
             named.setdefault(kind, []).append(name)
-    for row in run.changed[:_MOST_RECORDS]:
-        if waiting(entries_of(row.summary["segment"])) is not None:
-            named.setdefault("approval", []).append(row.summary["segment"])
+    if waits:
+        named["approval"] = sorted(waits)
     words = {"failed": "have no result", "lost": "lost their driver", "approval": "wait for promotion"}
     for kind, names in named.items():
         some = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")

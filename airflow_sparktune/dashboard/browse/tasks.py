@@ -14,6 +14,7 @@ from airflow_sparktune.dashboard.browse.applications import (
     champion_of,
     last_of,
     recent_of,
+    waiting_of,
 )
 from airflow_sparktune.dashboard.browse.attention import Patience, attention
 from airflow_sparktune.dashboard.browse.schemas import (
@@ -86,6 +87,7 @@ class TaskRows:
             )
         for index, by_run in sorted(shared.items()):
             runs = [Run(studies, self.now) for studies in by_run.values()]
+            waits = waiting_of(runs[0], partial(self._entries, task, record))
             yield TaskRow(
                 dag_id=task.dag_id,
                 task_id=task_id,
@@ -93,11 +95,11 @@ class TaskRows:
                 segment=None,
                 segments=self._segments(folders, runs[0]),
                 last=last_of(runs[0]),
-                champion=champion_of(runs),
+                champion=champion_of(runs, waits),
                 recent=[recent_of(run) for run in reversed(runs[:MOST_RECENT])],
                 studies=len(runs),
                 week_slot_hours=sum(self._week_slot_hours(row) for run in runs for row in run.rows),
-                attention=list(attention_of(runs[0], partial(self._entries, task, record))),
+                attention=list(attention_of(runs[0], waits)),
             )
 
     def _started(self, study: Study) -> tuple[float, tuple[str, str, int, str]]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from threading import Lock
 from typing import NamedTuple
 
 from airflow_sparktune.dashboard.browse.attention import waiting
@@ -21,6 +22,7 @@ from airflow_sparktune.dashboard.study_list import StudyList
 from airflow_sparktune.dashboard.workers import Workers
 from airflow_sparktune.errors import SparktuneError
 from airflow_sparktune.study.address import address_of, segment_folder
+from airflow_sparktune.study.journal.problems import INVALID
 from airflow_sparktune.study.listing.application import segments_folder
 from airflow_sparktune.study.listing.folder import TaskFolder
 from airflow_sparktune.study.listing.listed import Listed
@@ -79,6 +81,7 @@ class SegmentTable:
     workers: Workers = field(default_factory=partial(Workers, waiting=256))
     kept: OrderedDict[str, Application] = field(default_factory=OrderedDict)
     entries: dict[str, Entry] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock)
 
     async def read(self, address: str, *, map_index: int) -> tuple[Application, int]:
         """Return an application, up to date, and the number of its segments that are still to be read."""
@@ -112,10 +115,11 @@ class SegmentTable:
         if kept is None or kept.segments != segments:
             kept = Application(address, segments, folder, now)
         kept.folder, kept.listed_at = folder, now
-        self.kept[address] = kept
-        self.kept.move_to_end(address)
-        while len(self.kept) > self.most:
-            self.kept.popitem(last=False)
+        with self.lock:
+            self.kept[address] = kept
+            self.kept.move_to_end(address)
+            while len(self.kept) > self.most:
+                self.kept.popitem(last=False)
         if len(self.entries) > _MOST_ENTRIES:
             self.entries.clear()
         return kept
@@ -158,7 +162,11 @@ class SegmentTable:
         state = phase, on_record
         kept = found.cells.get(segment)
         if kept is None or kept[0] is not row or kept[1] != state:
-            cells = segment_cells(segment, row, phase, mask=self.mask, **on_record._asdict())
+            try:
+                cells = segment_cells(segment, row, phase, mask=self.mask, **on_record._asdict())
+            except INVALID:
+                log.exception("The segment %s of %s cannot be shown", segment, found.address)
+                cells = unreadable_cells(segment)
             kept = found.cells[segment] = (row, state, cells)
         return kept[2]
 

@@ -13,6 +13,7 @@ import { stopButton } from "./stop.js";
 import { Table } from "./table.js";
 import { followTheme } from "./theme.js";
 
+const ENDED = ["success", "failed", "upstream_failed", "skipped", "removed"]; // states of the task
 const ROOT = "../../../../../../";
 const query = new URLSearchParams(location.search);
 const task = new TaskInstance(query);
@@ -50,7 +51,8 @@ function show(changed) {
   document.title = byId("title").textContent = `Tuning: ${reply.title}${mapped ? ` (${mapped})` : ""}`;
   byId("subtitle").textContent = runAfter ? `run of ${moment(runAfter)}` : "";
   if (!changed) return;
-  const phase = model.active ? "running" : model.settled ? "done" : model.idle ? "failed" : "waiting";
+  const over = model.idle || ENDED.includes(task.state);
+  const phase = model.active ? "running" : model.settled ? "done" : over ? "failed" : "waiting";
   byId("headline").replaceChildren(el("span", { class: `phase ${phase}` }, title(phase)), el("span", {}, sentence(model)));
   const rows = byUrgency(model.rows);
   table.show(rows, columnsOf(rows, address), reply.unread ? `, reading ${reply.unread} more` : "");
