@@ -13,9 +13,10 @@ from airflow_sparktune.cli.text import require_study
 @click.argument("address", metavar="STUDY|ROOT")
 @click.option("--port", type=int, default=8501, show_default=True, help="The port on this machine.")
 def ui_command(address: str, port: int) -> None:
-    """Serve Airflow's pages for one study, an application with segments, or all studies below a storage root.
+    """Serve Airflow's pages for one study, or for all studies below a storage root.
 
-    The printed address has a token. Only a browser that has opened this address gets the pages.
+    Instead of a study, it may be an application with segments. The printed address has a token. Only a
+    browser that has opened this address gets the pages.
 
     \b
     sparktune ui spec.study

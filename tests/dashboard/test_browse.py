@@ -195,7 +195,7 @@ def test_a_winner_of_a_segment_that_waits_has_not_changed_production(
     (row,) = rows_of(client)
 
     assert [each["text"] for each in row["attention"]] == ["1 of 2 segments wait for promotion: north"]
-    assert row["champion"]["params"] == "of 1 segments"
+    assert row["champion"]["params"] == "of 1 segment"
 
 
 def test_what_needs_a_person_is_said(client: TestClient, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def champion_of(runs: Sequence[Run], waits: Collection[str]) -> ChampionCell | N
     return ChampionCell(
         entry=0,
         kind="replaced",
-        params=f"of {changed} segments",
+        params=f"of {changed} segment{'s' if changed != 1 else ''}",
         loss=None,
         maximize=None,
         since=found.started or 0.0,
