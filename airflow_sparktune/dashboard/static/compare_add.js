@@ -20,11 +20,12 @@ async function runsBox(root, subjects, add) {
   const known = new Set(subjects.filter((each) => each.trial === null).map((each) => each.key));
   const others = [];
   const groups = await Promise.all(tasks.map(async ([folder, { dag, task }]) => {
-    const reply = await new LiveSource({}, null, folder).patient("history", {}).catch(() => ({ runs: [] }));
-    const runs = reply.runs.map((run) => subject(dag, task, run.run_id, run.map_index, run.generation)).filter((each) => !known.has(each.key));
-    const options = runs.map((each) => {
-      const index = each.index < 0 ? "" : `, map index ${each.index}`;
-      return el("option", { value: others.push(each) - 1 }, `${each.run}${index}`);
+    const reply = await new LiveSource({}, null, folder).patient("history", {}).catch(() => ({ runs: [], weeks: [], segments: [] }));
+    const alone = reply.runs.filter((run) => run.segments === null).map((run) => subjectOf(dag, task, run));
+    const found = [...alone, ...segmentsOf(reply, dag, task, subjects)].filter((each) => !known.has(each.key));
+    const options = found.map((each) => {
+      const parts = [each.run, each.index >= 0 && `map index ${each.index}`, each.segment].filter(Boolean);
+      return el("option", { value: others.push(each) - 1 }, parts.join(", "));
     });
     return el("optgroup", { label: `${dag}.${task}` }, ...options);
   }));
@@ -32,6 +33,20 @@ async function runsBox(root, subjects, add) {
   box.hidden = !others.length;
   box.addEventListener("change", () => box.value && add(others[box.value]));
   return box;
+}
+
+function subjectOf(dag, task, run, segment = null) {
+  return subject(dag, task, run.run_id, run.map_index, run.generation, null, segment);
+}
+
+// The segments of the runs that are compared, and the compared segments in other runs.
+function segmentsOf({ runs, weeks, segments }, dag, task, subjects) {
+  const own = subjects.filter((each) => each.dag === dag && each.task === task);
+  return weeks.flatMap((index, week) => {
+    const near = own.some((each) => each.run === runs[index].run_id);
+    const there = segments.filter(({ segment, phases }) => phases[week] !== null && (near || own.some((each) => each.segment === segment)));
+    return there.map(({ segment }) => subjectOf(dag, task, runs[index], segment));
+  });
 }
 
 function addressForm(add) {

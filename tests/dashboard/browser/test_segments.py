@@ -112,6 +112,9 @@ def test_two_segments_can_be_compared(page: Page, rows: Locator) -> None:
     expect(page.locator("#subtitle")).to_have_text("churn.tune, r1")
     query = parse_qs(urlsplit(page.url).query)
     assert query["study"][0] == "churn/tune/r1/-1%3Anorth/0"
+    page.get_by_role("button", name="Add a study…").click()
+    page.get_by_label("Add a run").select_option(label="r1, east")
+    expect(page.locator("#results thead")).to_contain_text("east")
 
 
 def test_a_page_that_waits_for_the_driver_becomes_the_table(page: Page, tmp_path: Path, site: str) -> None:
