@@ -25,6 +25,7 @@ from airflow.sdk.execution_time.context import NEVER_EXPIRE
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.address import instance_folder, split, task_folder
 from airflow_sparktune.study.airflow_task import AirflowTask
+from airflow_sparktune.study.application import has_verdict
 from airflow_sparktune.study.generations import Owner, generations, read_owner, write_owner
 from airflow_sparktune.study.storage import share
 
@@ -120,8 +121,6 @@ def _was_cleared(context: Context, known: _Known, address: str) -> bool:
     """Return whether the task was cleared since its last try, whose study is at `address`."""
     if context["ti"].max_tries != known.max_tries:
         return True
-    from airflow_sparktune.study.application import has_verdict  # a DAG processor needs no journal
-
     # The clear of an unfinished study needs no other generation: the next one would take over its trials.
     return _clears(context) != known.clears and has_verdict(address)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from airflow_sparktune.study.address import SEGMENT, address_of, application_of, split
-from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.segments import NAME, read_segments
 from airflow_sparktune.study.storage import open_storage
 
@@ -27,6 +26,8 @@ def has_studies(application: str) -> bool:
 
 def has_verdict(address: str) -> bool:
     """Return whether no retry continues what is at an address: a study, or an application with segments."""
+    from airflow_sparktune.study.journal.follow import read_study  # a DAG processor needs no journal
+
     segments = read_segments(address)
     addresses = [address] if segments is None else [address_of(address, name) for name in segments.names]
     return all(read_study(each).study.has_verdict for each in addresses)
