@@ -44,14 +44,19 @@ def create(spec: Spec, *, parallelism: int | None = None) -> Engine:
             assert_never(never)
 
 
-def work_of(spec: Spec, *, study: str = "") -> Work:
-    """Return the work of a study with a spec; see Work for its name."""
-    return Work(objective=partial(_objective, spec), parallelism=spec.parallelism, study=study)
+def work_of(spec: Spec) -> Work:
+    """Return the work of a study with a spec that has the engine to itself."""
+    return Work(objective=lambda: objective_of(spec, shared_of(spec)), parallelism=spec.parallelism)
 
 
-def _objective(spec: Spec) -> ImportedObjective:
+def shared_of(spec: Spec) -> Shared[Any] | None:
+    """Return what `execution.shared_data` returns, None without it."""
     name = spec.execution.shared_data
-    shared = Shared(_shared_data(name)) if name else None
+    return Shared(_shared_data(name)) if name else None
+
+
+def objective_of(spec: Spec, shared: Shared[Any] | None) -> ImportedObjective:
+    """Return the objective of a spec with the data that its trials share."""
     return ImportedObjective(
         spec.objective,
         spec.objective_kwargs,

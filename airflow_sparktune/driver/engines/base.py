@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from airflow_sparktune.driver.engines.once import Once
 from airflow_sparktune.executor.evaluate import Call, StudyObjective
 from airflow_sparktune.executor.reply import Reply
 from airflow_sparktune.executor.report import Receive
@@ -61,12 +62,14 @@ class Work:
 
     `objective` creates what all trials share. `parallelism` is the number of trials that may run at once,
     None for as many as there are slots. `study` names the study beside its trials, in the output of executors
-    and in Spark's UI; it is empty for a study that has the engine to itself.
+    and in Spark's UI; it is empty for a study that has the engine to itself. Lanes with the same `check`
+    check and warm up the workers once.
     """
 
     objective: Callable[[], StudyObjective]
     parallelism: int | None = None
     study: str = ""
+    check: Once = field(default_factory=Once)
 
 
 class Lane(Protocol):

@@ -15,7 +15,7 @@ from airflow_sparktune.driver.attempt import Attempt
 from airflow_sparktune.driver.engines.base import Engine
 from airflow_sparktune.driver.segments.allowance import Allowance, Used
 from airflow_sparktune.driver.segments.log import lines_about, mark_lines
-from airflow_sparktune.driver.segments.plan import SegmentPlan
+from airflow_sparktune.driver.segments.plan import SegmentPlan, Works
 from airflow_sparktune.driver.spec_plan import DONE, FAILED
 from airflow_sparktune.driver.termination import KILLED, Termination, terminable
 from airflow_sparktune.errors import DriverLost, PlatformError, StorageError, Superseded
@@ -60,6 +60,7 @@ class Application:
         self._engine = engine
         self._storage_of = storage_of
         self._plan = plan
+        self._works = Works()
         self._waiting: deque[Segment] = deque()
         self._used: dict[str, Used] = {}
         self._results: set[str] = set()
@@ -159,7 +160,9 @@ class Application:
 
     def _run(self, spec: Spec, termination: Termination) -> None:
         name = spec.segment or ""
-        plan = self._plan(spec, self._engine, stopped=lambda: self._stopped, start=self._require_engine)
+        plan = self._plan(
+            spec, self._engine, self._works, stopped=lambda: self._stopped, start=self._require_engine
+        )
         with lines_about(name):
             try:
                 self._attempt(plan, address_of(self._address, name), termination)

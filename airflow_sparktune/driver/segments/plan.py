@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from airflow_sparktune.driver import engines
-from airflow_sparktune.driver.engines.base import Engine, Lane
+from airflow_sparktune.driver.engines.base import Engine, Lane, Work
+from airflow_sparktune.driver.engines.once import Once
 from airflow_sparktune.driver.spec_plan import SpecPlan
+from airflow_sparktune.executor.shared import Shared
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.stopping import Rule, StopRequested
 from airflow_sparktune.study.study import Study
+
+
+class Works:
+    """The works of an application's segments: one check of the workers, and one value of `shared_data`."""
+
+    def __init__(self) -> None:
+        self._check = Once()
+        self._loading = threading.Lock()
+        self._shared: list[Shared[Any] | None] = []
+
+    def of(self, spec: Spec) -> Work:
+        return Work(
+            objective=lambda: engines.objective_of(spec, self._load(spec)),
+            parallelism=spec.parallelism,
+            study=spec.segment or "",
+            check=self._check,
+        )
+
+    def _load(self, spec: Spec) -> Shared[Any] | None:
+        """Return the data that all segments share, loaded for the first of them."""
+        with self._loading:
+            if not self._shared:
+                self._shared.append(engines.shared_of(spec))
+            return self._shared[0]
 
 
 class SegmentPlan(SpecPlan):
@@ -19,16 +47,23 @@ class SegmentPlan(SpecPlan):
     """
 
     def __init__(
-        self, spec: Spec, engine: Engine, *, stopped: Callable[[], bool], start: Callable[[], None]
+        self,
+        spec: Spec,
+        engine: Engine,
+        works: Works,
+        *,
+        stopped: Callable[[], bool],
+        start: Callable[[], None],
     ) -> None:
         super().__init__(spec, engine)
+        self._works = works
         self._stopped = stopped
         self._start = start
         self.study: Study | None = None
 
     def lane(self) -> Lane:
         self._start()
-        return self._engine.lane(engines.work_of(self.spec, study=self.spec.segment or ""))
+        return self._engine.lane(self._works.of(self.spec))
 
     def opened(self, study: Study) -> None:
         self.study = study
