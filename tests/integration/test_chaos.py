@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,17 @@ from airflow_sparktune.driver.samplers import sampler_of
 from airflow_sparktune.driver.stopping import StoppingRules
 from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.study.address import address_of
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.follow import StudyFollower, read_study
+from airflow_sparktune.study.record.champions import Champions
+from airflow_sparktune.study.record.entries import Action
 from airflow_sparktune.study.stopping import StopReason, rules_of
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState
 from tests.driver.world import MemoryStorage, World, by_x
 from tests.integration.chaos_driver import EveryThird
+from tests.integration.chaos_segments import MAX_EVALS, segments_at
 from tests.integration.driver_process import DriverProcess
 
 pytestmark = pytest.mark.integration
@@ -91,6 +95,41 @@ def kill_often(folder: Path, *, slots: int, max_evals: int, kills: int, rng: ran
         quiet = World()
         quiet.attempt(reports_five, max_evals=max_evals, pruner=f"{EveryThird.__module__}:EveryThird")
         assert [study.trials[number].params for number in range(max_evals)] == quiet.params
+
+
+class TestSegmentsWithoutSpark:
+    def test_killed_ten_times(self, tmp_path: Path) -> None:
+        """No finished trial is lost, every budget is exact, and each decision is made once."""
+        address, chance = str(tmp_path / "run" / "g0"), random.Random(20)
+        command = [sys.executable, "-m", "tests.integration.chaos_segments", address, "20", "4"]
+        names = segments_at(address, 20).names
+        known = dict.fromkeys(names, Study())
+        for _ in range(10):
+            process = subprocess.Popen(command, cwd=ROOT)
+            before = trials_of(known)
+            while process.poll() is None and trials_of(folders_of(address, names)) < before + 12:
+                time.sleep(0.02)
+            time.sleep(chance.uniform(0, 0.1))
+            process.kill()
+            process.wait()
+            known = {name: goes_on_from(known[name], Path(address_of(address, name))) for name in names}
+        subprocess.run(command, check=True, timeout=120)
+        for name in names:
+            study = goes_on_from(known[name], Path(address_of(address, name)))
+            searched = [trial for trial in study.searched if trial.counts]
+            assert [trial.number for trial in searched] == list(range(MAX_EVALS))
+            assert study.decision is not None
+            entries = Champions(str(tmp_path), name).history()
+            assert len(entries) == 1
+            assert entries[0].action in (Action.REPLACED, Action.KEPT)
+
+
+def folders_of(address: str, names: Sequence[str]) -> dict[str, Study]:
+    return {name: read_study(address_of(address, name)).study for name in names}
+
+
+def trials_of(studies: Mapping[str, Study]) -> int:
+    return sum(len(ended(study)) for study in studies.values())
 
 
 def reports_five(call: Call) -> Ending:
