@@ -28,6 +28,7 @@ MODULES = {
     "start_airflow": "benchmarks.start.in_airflow",
     "trainings": "benchmarks.spark.trainings",
     "shared_data": "benchmarks.spark.shared_data",
+    "segments": "benchmarks.spark.segments",
     "replay": "benchmarks.parts.replay",
     "listing": "benchmarks.parts.listing",
     "suggest": "benchmarks.parts.suggest",

@@ -110,7 +110,7 @@ def _cost(who: str, megabytes: int, slots: int) -> Cost:
     ) as child:
         samples: list[tuple[float, float]] = []
         while child.poll() is None:
-            samples.append((time.time(), _family_mib(child.pid)))
+            samples.append((time.time(), family_mib(child.pid)))
             time.sleep(SAMPLE_S)
         out, errors = child.communicate()
     if child.returncode:
@@ -133,7 +133,8 @@ def _cost(who: str, megabytes: int, slots: int) -> Cost:
     )
 
 
-def _family_mib(root: int) -> float:
+def family_mib(root: int) -> float:
+    """Return the memory (PSS) of a process and those below it."""
     total = 0
     with suppress(psutil.Error):
         parent = psutil.Process(root)
