@@ -61,6 +61,13 @@ class Result:
         """Return whether the segment's production stays as it is after a decision."""
         return self.summary.decision is not None and not self.changes_production
 
+    @property
+    def outcome(self) -> str:
+        """Return what became of the segment in a word."""
+        if self.end.error is not None:
+            return "interrupted" if self.end.interrupted else "failed"
+        return self.summary.outcome or "tuned"
+
     def returned(self) -> dict[str, Any]:
         """Return what a training needs; the rest is in the study, because XCom must stay small."""
         found = self.summary
@@ -144,7 +151,7 @@ def deliver_segments(
 
 def _table(results: Sequence[Result], gone: Sequence[str], address: str) -> dict[str, Any]:
     """Return the summary of all segments, small enough for XCom."""
-    outcomes = Counter("failed" if each.end.error else each.summary.outcome or "tuned" for each in results)
+    outcomes = Counter(each.outcome for each in results)
     return {
         "study": address,
         "segments": [each.row() for each in results],

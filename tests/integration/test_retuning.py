@@ -232,7 +232,14 @@ def test_segments_in_one_application(airflow: Site) -> None:
     def study_of(region: str) -> Study:
         return read_study(address_of(application, region)).study
 
-    wait_for(lambda: study_of("fails").has_verdict, what="the region without data to fail", every_s=0.05)
+    wait_for(
+        lambda: (
+            study_of("fails").has_verdict and min(study_of(each).finished for each in ("drifts", "stays"))
+        ),
+        lambda finished: finished >= 2,
+        what="the region without data to fail, and two trials of each other",
+        every_s=0.05,
+    )
     (driver,) = [each for each in processes_of(application) if "java" not in each.name()]
     driver.kill()
     before = {region: study_of(region) for region in ("drifts", "stays")}

@@ -41,6 +41,11 @@ class SegmentEnd:
     study: Study
     error: SparktuneError | None = None
 
+    @property
+    def interrupted(self) -> bool:
+        """Return whether a retry can help the segment to a result."""
+        return self.error is not None and self.error.retryable
+
 
 @dataclass(frozen=True, slots=True)
 class SegmentsJob:
@@ -79,20 +84,22 @@ class SegmentsJob:
             first = self.before[left[0]]
             with prepared(self.job, before=first, launcher=chosen) as submission, following(submission):
                 failure = chosen.follow(submission, partial(hand_over, self.job, submission))
-            if isinstance(failure, SubmitFailed) and failure.spark_log:
-                log.info("the last lines of Spark's own log:\n%s", "\n".join(failure.spark_log))
-                failure = SubmitFailed(str(failure))  # not once for each segment
 
         ran = set(left)
+        # Spark's own log is for all segments, and not to be logged once for each.
+        alone = SubmitFailed(str(failure)) if isinstance(failure, SubmitFailed) else failure
 
         def end(place: int) -> SegmentEnd:
             segment, before = self.segments.segments[place], self.before[place]
             if place in ran:
-                return self._ended(segment, before, failure, again)
+                return self._ended(segment, before, alone, again)
             error = before.closed.error if before.closed is not None else None
             return self._end(segment, before, None if error is None else revive(error))
 
-        return at_once(end, range(len(self.before)))
+        ends = at_once(end, range(len(self.before)))
+        if isinstance(failure, SubmitFailed) and failure.spark_log and any(each.interrupted for each in ends):
+            log.info("the last lines of Spark's own log:\n%s", "\n".join(failure.spark_log))
+        return ends
 
     def _ended(self, segment: Segment, before: Study, failure: Exception | None, again: str) -> SegmentEnd:
         """Return how a segment has ended in this run, or that it has not."""
@@ -127,7 +134,7 @@ def require_results(ends: Sequence[SegmentEnd], *, on_failed: str) -> None:
     DriverLost if a retry can help.
     """
     failed = [end for end in ends if end.error is not None]
-    lost = [end for end in failed if end.error is not None and end.error.retryable]
+    lost = [end for end in failed if end.interrupted]
     if on_failed == "skip" and len(failed) < len(ends):
         failed = lost
     if not failed:
