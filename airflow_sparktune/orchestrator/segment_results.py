@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
-from airflow_sparktune.errors import IncumbentBroken, SpecError
+from airflow_sparktune.errors import IncumbentBroken
 from airflow_sparktune.orchestrator.after import count, end_without_change, remove_what_is_not_kept
 from airflow_sparktune.orchestrator.arguments import After
 from airflow_sparktune.orchestrator.deploy.segments import (
@@ -97,8 +97,7 @@ def run_segments(task: SparkTuneOperator, context: Context) -> list[Result]:
     """Run the segments that have no result yet, and return how all have ended, in order."""
     run = StudyRun(task, context)
     job, tracker = run.prepare()
-    if job.segments is None:
-        raise SpecError("a task must have segments to run as one application, got none")
+    assert job.segments is not None
     application = SegmentsJob.of(job, job.segments)
     log.info("%d of %d segments are to run", len(application.left), len(application.before))
     look = segments_look(job.address, job.segments, run.tell)
@@ -137,7 +136,8 @@ def deliver_segments(
     log.info("%d segments: %s", len(results), table["outcomes"])
     context["ti"].xcom_push(key="tuning_result", value=table)
     for each in results:
-        count(context, each.summary)
+        if each.end.ran:
+            count(context, each.summary)
     _announce(task, after, results, context)
     require_results([each.end for each in results], on_failed=task.on_failed_segments or "fail")
     remove_what_is_not_kept(task, context)

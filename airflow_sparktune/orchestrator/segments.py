@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_sparktune.orchestrator.operator import SparkTuneOperator
-
-log = logging.getLogger(__name__)
 
 # How many failed segments the progress names.
 _MOST_NAMED = 10

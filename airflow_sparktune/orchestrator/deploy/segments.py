@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -34,12 +34,16 @@ _MOST_NAMED = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentEnd:
-    """A segment's study, with its result or the error that it ended with."""
+    """A segment's study, with its result or the error that it ended with.
+
+    `ran` tells that it was to run in this application, and had not ended before.
+    """
 
     name: str
     address: str
     study: Study
     error: SparktuneError | None = None
+    ran: bool = True
 
     @property
     def interrupted(self) -> bool:
@@ -94,7 +98,8 @@ class SegmentsJob:
             if place in ran:
                 return self._ended(segment, before, alone, again)
             error = before.closed.error if before.closed is not None else None
-            return self._end(segment, before, None if error is None else revive(error))
+            known = self._end(segment, before, None if error is None else revive(error))
+            return replace(known, ran=False)
 
         ends = at_once(end, range(len(self.before)))
         if isinstance(failure, SubmitFailed) and failure.spark_log and any(each.interrupted for each in ends):

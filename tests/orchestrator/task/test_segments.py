@@ -12,6 +12,7 @@ from airflow.sdk import DAG, task
 from airflow.sdk.definitions.asset import Model
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow.sdk.execution_time.context import OutletEventAccessors
+from airflow.sdk.observability import stats
 
 from airflow_sparktune import Limits, SparkTuneOperator, promote_champion
 from airflow_sparktune.errors import DriverLost, SpecError
@@ -127,9 +128,13 @@ def test_a_failed_segment_can_be_left_out(retune) -> None:
         retune(does(a="fails", b="dies at the second trial", c="keeps"), on_failed_segments="skip")
 
 
-def test_a_retry_runs_only_what_has_no_verdict(retune, storage) -> None:
-    """One was cut off and one waited; what has a result or an error that stays is not run again."""
-    told: list[Any] = []
+def test_a_retry_runs_only_what_has_no_verdict(retune, storage, monkeypatch) -> None:
+    """One was cut off and one waited; what has a result or an error that stays is not run again.
+
+    Notifiers and metrics hear of a decision once, Airflow's event comes with the task's success.
+    """
+    told, counted = list[Any](), list[str]()
+    monkeypatch.setattr(stats, "incr", lambda name, tags: counted.append(tags["segment"]))
     given = {"store": Store(), "after": {"on_replaced": lambda context: told.append(context["tuning"])}}
     ends = does(done="replaces", cut="dies at the second trial", waits="waits for a lane", bad="fails")
     with pytest.raises(DriverLost, match=r"3 of 4 have none.*\n  cut: .*\n  waits: .*\n  bad: the objective"):
@@ -141,7 +146,7 @@ def test_a_retry_runs_only_what_has_no_verdict(retune, storage) -> None:
         retune(ends, **given)
     after = {name: len(read_study(address).study.attempts) for name, address in again.items()}
     assert after == {"done": 1, "cut": 2, "waits": 0, "bad": 1}
-    assert [each["segment"] for each in told] == ["done"]
+    assert ([each["segment"] for each in told], counted) == (["done"], ["done"])
     assert [event.extra["segment"] for event in retune.events] == ["done"]
 
 
