@@ -202,14 +202,15 @@ def test_a_person_approves(airflow: Site) -> None:
     assert broken.xcom(key="tuning_result")["confirmation"]["incumbent"]["params"] == first.params
 
 
-def test_segments_keep_their_champions(airflow: Site) -> None:
+@pytest.mark.parametrize("dag", ["retune_segments", "retune_segments_together"])
+def test_segments_keep_their_champions(airflow: Site, dag: str) -> None:
     """Each shop has its own champion by name, with which its training runs."""
-    run = week(airflow, "retune_segments", WEEKS[0], task="shops")
+    run = week(airflow, dag, WEEKS[0], task="shops")
     for index in range(3):
         run.wait("success", "failed", task="train", index=index)
         trained = run.xcom(task="train", index=index)
-        assert trained["params"] == record(airflow, "retune_segments", trained["segment"]).current().params
-    root = task_folder(str(airflow.home / "sparktune"), dag_id="retune_segments", task_id="tune")
+        assert trained["params"] == record(airflow, dag, trained["segment"]).current().params
+    root = task_folder(str(airflow.home / "sparktune"), dag_id=dag, task_id="tune")
     assert sorted(map(str, segments(root))) == ["berlin", "lyon", "porto"]
 
 
