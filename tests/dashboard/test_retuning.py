@@ -265,3 +265,25 @@ def test_the_records_of_very_many_segments_are_read_one_at_a_time(client: TestCl
     assert not any(row["entries"] for row in rows)
     assert [entry["in_production"] for entry in one["entries"]] == [True]
     assert client.get(f"{TASK}other/champions").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("r1/g2", ("r1", -1, None, 2)),
+        ("r1/3/g0", ("r1", 3, None, 0)),
+        ("r1/segment=north/g1", ("r1", -1, "north", 1)),
+        ("r1/3/segment=north/g0", ("r1", 3, "north", 0)),
+        ("r1/other/north/g0", (None, -1, None, None)),
+    ],
+)
+def test_an_entry_names_its_study(
+    client: TestClient, tmp_path: Path, path: str, named: tuple[Any, ...]
+) -> None:
+    root = str(tmp_path / "churn" / "tune")
+    facts = {"params": {"x": 1}, "reason": "the first", "study": f"s3://lake/churn/tune/{path}"}
+    Champions(root, "north").add(Action.FIRST, cause="r1", at=1.0, **facts)
+
+    ((entry,),) = [row["entries"] for row in client.get(f"{TASK}/history").json()["champions"]]
+
+    assert tuple(entry[key] for key in ("folder", "map_index", "segment", "generation")) == named

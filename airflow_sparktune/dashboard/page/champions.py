@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from airflow_sparktune.dashboard.page.masking import Mask
 from airflow_sparktune.dashboard.page.schemas import ChampionRow, Mean, SegmentRow
 from airflow_sparktune.errors import RecordError, StorageError
-from airflow_sparktune.study.address import GENERATION
 from airflow_sparktune.study.formatting import params
 from airflow_sparktune.study.record.champions import FOLDER, Champions, record_folder, segments
 from airflow_sparktune.study.record.entries import Action, Entry
@@ -25,6 +25,9 @@ _KEPT = 5_000
 _MANY_SEGMENTS = 10
 _MOST_READ = 100
 _UNNAMED = "No study of this segment is left that has its name; `sparktune champion` shows its record."
+_BELOW_TASK = re.compile(
+    r"(?P<run>[^/]+)/((?P<index>[0-9]{1,9})/)?(?P<segment>segment=[^/]+/)?g(?P<generation>0|[1-9][0-9]{0,3})"
+)
 _PROBLEM = (
     "This record cannot be read: an entry is torn, a later version wrote it, or the API server lacks the "
     "right. Retunings may fail until that is repaired; the API server's log has the details."
@@ -127,12 +130,15 @@ def _decision(entry: Entry) -> Decision | None:
 def _study_of(entry: Entry, root: str) -> dict[str, Any]:
     """Return the place of an entry's study below the task's folder; the storage may have been moved since."""
     task = "/".join(root.split("/")[-2:])
-    match (entry.study or "").rpartition(f"/{task}/")[2].split("/"):
-        case [folder, generation] if GENERATION.fullmatch(generation):
-            return {"folder": folder, "generation": int(generation[1:])}
-        case [folder, index, generation] if GENERATION.fullmatch(generation) and index.isdecimal():
-            return {"folder": folder, "map_index": int(index), "generation": int(generation[1:])}
-    return {}
+    below = _BELOW_TASK.fullmatch((entry.study or "").rpartition(f"/{task}/")[2])
+    if below is None:
+        return {}
+    return {
+        "folder": below["run"],
+        "map_index": -1 if below["index"] is None else int(below["index"]),
+        "generation": int(below["generation"]),
+        "segment": entry.segment if below["segment"] else None,
+    }
 
 
 def _mean(mean: float | None, error: float | None) -> Mean | None:

@@ -177,8 +177,8 @@ class ChampionRow(_Reply):
     """An entry of the record of champions; times are seconds since 1970.
 
     `incumbent` and `challenger` are the losses that its study compared, `difference` is the incumbent's minus
-    the challenger's. `folder`, `map_index` and `generation` name the study if it is one of this task, and
-    `data_at` is the time of its data.
+    the challenger's. `folder`, `map_index`, `segment` and `generation` name the study if it is one of this
+    task, and `data_at` is the time of its data.
     """
 
     number: int
@@ -194,6 +194,7 @@ class ChampionRow(_Reply):
     restores: int | None
     folder: str | None = None
     map_index: int = -1
+    segment: str | None = None
     generation: int | None = None
     data_at: float | None = None
     incumbent: Mean | None = None

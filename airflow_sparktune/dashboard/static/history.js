@@ -70,7 +70,8 @@ function studyOf(entry) {
   if (entry.folder === null) return null;
   const run = runs.find(({ folder, map_index: index }) => folder === entry.folder && index === entry.map_index);
   const name = run?.run_id ?? entry.folder;
-  const query = new URLSearchParams({ generation: entry.generation, ...(entry.map_index >= 0 && { map_index: entry.map_index }) });
+  const { generation, map_index: index, segment } = entry;
+  const query = new URLSearchParams({ generation, ...(index >= 0 && { map_index: index }), ...(segment !== null && { segment }) });
   return { name, href: `runs/${encodeURIComponent(name)}/?${query}` };
 }
 
