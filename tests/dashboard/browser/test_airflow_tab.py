@@ -6,6 +6,7 @@ It must not harm Airflow's own pages when the storage hangs.
 from __future__ import annotations
 
 import re
+import shutil
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -16,12 +17,13 @@ import httpx
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
-from airflow_sparktune.study.address import study_address
+from airflow_sparktune.study.address import address_of, study_address
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.storage import open_storage
 from tests.dashboard.helpers.browsers import log_in
 from tests.dashboard.helpers.second_server import PASSWORDS, Server, second_server
+from tests.dashboard.helpers.segmented import application, segment
 from tests.dashboard.helpers.synthetic import Writer
 from tests.integration.airflow_site import PASSWORD, Run, Site, logged_in
 
@@ -92,6 +94,28 @@ def test_the_operators_link_leads_to_the_page(page: Page, airflow: Site) -> None
 
     expect(page.locator("#title")).to_have_text("Tuning: retune_digits.tune, demo")
     expect(page.locator("#state")).to_contain_text("of 24 trials")
+
+
+def test_the_tab_of_a_task_with_segments_is_their_table(page: Page, server: Server, watched: Run) -> None:
+    """Under a path, for a reader, and for a clear that made the task's study an application."""
+    place = address(watched).replace("/g0", "/g1")
+    application(place, ("north", "south"))
+    segment(place, "south")
+    log_in(page, server.url, "reader", PASSWORDS["reader"])
+    try:
+        tab = tuning_tab(page, server.url, watched)
+
+        expect(tab.locator("#segments-text")).to_have_text("2 of 2 segments")
+        tab.locator("#segments tbody tr", has_text="south").click()
+        expect(tab.locator("#state")).to_contain_text("5 of 5 trials")
+        tab.get_by_role("link", name="All segments").click()
+        expect(tab.locator("#segments-text")).to_have_text("2 of 2 segments")
+        expect(tab.get_by_role("button", name="Stop all")).to_have_count(0)
+        tab.get_by_label("Choose a study").select_option("0")
+        expect(tab.locator("#state")).to_contain_text("30 of 30 trials")
+    finally:
+        for each in (place, str(Path(address_of(place, "south")).parent)):
+            shutil.rmtree(each)
 
 
 def test_an_ordinary_user_watches_under_a_path(page: Page, server: Server, watched: Run) -> None:
