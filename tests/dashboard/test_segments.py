@@ -177,6 +177,19 @@ def test_a_segment_that_cannot_be_read_is_said_and_asks_for_a_person(
     assert [each["kind"] for each in row["attention"]] == ["failed"]
 
 
+def test_a_segment_whose_folder_is_closed_does_not_wait(
+    client: TestClient, regions: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = LocalStorage.tree
+    listed = lambda self, folder: [*tree(self, folder), "segment=west/"]  # noqa: E731
+    monkeypatch.setattr(LocalStorage, "tree", listed)
+
+    rows = rows_of(client)
+
+    assert (rows["west"]["phase"], rows["north"]["phase"]) == ("none", "done")
+    assert rows["west"]["problem"]
+
+
 def test_the_state_of_the_task_tells_a_lost_segment(client: TestClient, regions: str) -> None:
     rows = rows_of(client, task_state="failed")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from dataclasses import replace
 
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.address import folder_of, split
@@ -13,7 +14,7 @@ from airflow_sparktune.study.listing.listed import study_of
 from airflow_sparktune.study.segments import NAME
 from airflow_sparktune.study.storage import Storage, open_storage
 
-_FILE = re.compile(r"(?P<segment>segment=[^/]+)/(g(?P<generation>[0-9]{1,4})/)?(?P<file>.+)")
+_FILE = re.compile(r"(?P<segment>segment=[^/]+)/(g(?P<generation>[0-9]{1,4})/)?(?P<file>.*)")
 
 
 def segment_count(storage: Storage, application: str) -> int | None:
@@ -39,13 +40,19 @@ def segments_folder(address: str, *, map_index: int = -1, packed: bool = True) -
     below = instance.removeprefix(task).strip("/")
     storage = open_storage(task)
     files: dict[str, list[str]] = defaultdict(list)
+    closed = set()
     wanted = None if generation is None else str(generation)
     for path in storage.tree(below):
-        if (match := _FILE.fullmatch(path)) is not None and match["generation"] == wanted:
+        if (match := _FILE.fullmatch(path)) is None:
+            continue
+        if path.endswith("/"):  # a folder that cannot be listed
+            closed.add(match["segment"])
+        elif match["generation"] == wanted:
             files[match["segment"]].append(match["file"])
     studies = []
-    for segment, found in files.items():
+    for segment in files.keys() | closed:
         path = "/".join(filter(None, [below, segment, f"g{generation}" if wanted else ""]))
-        instance_of = below.partition("/")[0], map_index, segment
-        studies.append(study_of(path, instance_of, generation or 0, found))
+        place = below.partition("/")[0], map_index, segment
+        study = study_of(path, place, generation or 0, files[segment])
+        studies.append(replace(study, closed_folder=segment in closed))
     return TaskFolder(task, storage, studies, packed=packed, part=below)
