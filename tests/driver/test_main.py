@@ -50,3 +50,13 @@ def test_a_script_may_close_its_output(tmp_path: Path, closing: str) -> None:
     command = [sys.executable, "-m", "airflow_sparktune.driver.main", "--study", str(tmp_path), "--script"]
     ended = subprocess.run([*command, str(script)], capture_output=True, timeout=30, check=False)
     assert ended.returncode == 3
+
+
+def test_another_release_in_the_drivers_image(tmp_path: Path) -> None:
+    """The error has both releases, and the way out."""
+    command = [sys.executable, "-m", "airflow_sparktune.driver.main", "--study", str(tmp_path)]
+    options = ["--release", "9.9.9", "--spec-sha256", "0" * 64]
+    ended = subprocess.run([*command, *options], capture_output=True, text=True, timeout=30, check=False)
+    assert ended.returncode == 1
+    assert "got 9.9.9 in the task and" in ended.stdout
+    assert "install airflow-sparktune==9.9.9 in the image" in ended.stdout
