@@ -47,7 +47,9 @@ class Cluster:
         }
         if on_kubernetes:  # in a container of YARN, the socket's path is too long
             settings["spark.python.unix.domain.socket.enabled"] = "true"
-        conf = conf_of(self._target, settings=settings if job.script else {}, fallbacks={})
+        # By default, spark-submit would repeat the pod's phase in the task's log each second.
+        fallbacks = {"spark.kubernetes.report.interval": "60s"} if on_kubernetes else {}
+        conf = conf_of(self._target, settings=settings if job.script else {}, fallbacks=fallbacks)
         if on_kubernetes:
             # Chosen here, so that the pod can be deleted at any time.
             conf.setdefault(DRIVER_POD, f"sparktune-{token_hex(8)}-driver")
