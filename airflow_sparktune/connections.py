@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from typing import Any
 
 from airflow_sparktune.errors import StorageError, StorageUnavailable
@@ -24,6 +26,20 @@ def environment_of(address: str) -> dict[str, str]:
     from airflow.sdk import BaseHook
 
     return {f"AIRFLOW_CONN_{conn_id.upper()}": BaseHook.get_connection(conn_id).get_uri()}
+
+
+def offer(conn_id: str) -> None:
+    """Let this process find a connection of Airflow's database, which only tasks get from there.
+
+    Does nothing without such a connection, or without the database.
+    """
+    from airflow.models import Connection
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    name = f"AIRFLOW_CONN_{conn_id.upper()}"
+    if name not in os.environ:
+        with suppress(AirflowNotFoundException):
+            os.environ[name] = Connection.get_connection_from_secrets(conn_id).as_json()
 
 
 def _files(scheme: str, conn_id: str) -> Any:

@@ -15,6 +15,7 @@ from airflow_sparktune.version import __version__
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("init", "Write a spec and an objective to start from."),
     "run": ("run", "Run a study, or continue it."),
+    "doctor": ("run", "Check storage, connection, driver, executor and reports by one tiny job."),
     "show": ("show", "Print the trials and the result of a study."),
     "list": ("studies", "List the studies below a folder or URL."),
     "compare": ("studies", "Print studies side by side: their results and the differences of their specs."),

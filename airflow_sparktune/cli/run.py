@@ -1,4 +1,4 @@
-"""`sparktune run`: run a study on this machine or on a cluster, submitted from this shell."""
+"""`sparktune run` and `doctor`: run a study, or check the platform, here or on a cluster, from this shell."""
 
 from __future__ import annotations
 
@@ -63,6 +63,57 @@ def run_command(
         return KILLED
 
 
+@click.command()
+@click.argument("spec", type=click.Path(path_type=Path), required=False)
+@click.option("--conn-id", metavar="ID", help="A Spark connection of Airflow, in place of --master.")
+@click.option("--master", default="local[*]", show_default=True, help="The Spark master.")
+@click.option(
+    "--storage",
+    metavar="DIR",
+    help="The folder or URL of studies.  [default: the current folder; with --conn-id, Airflow's setting]",
+)
+@click.option(
+    "--timeout", type=click.FloatRange(min=1), default=300, show_default=True, metavar="SECONDS",
+    help="How long to wait for an executor.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor_command(
+    spec: Path | None, conn_id: str | None, master: str, storage: str | None, timeout: float, as_json: bool
+) -> int:
+    """Check storage, connection, driver, executor and reports by one tiny job.
+
+    SPEC is a file as for `sparktune run`, of which only conf is used.
+
+    \b
+    sparktune doctor --conn-id spark_default
+    sparktune doctor spec.yaml --master spark://host:7077 --storage s3://bucket/studies
+    """
+    from airflow_sparktune.cli.submit import print_diagnosis
+
+    _require_master(master)
+    conf = _conf_of(read_written_spec(spec)) if spec is not None else {}
+    if storage is not None and "://" not in storage:
+        storage = str(Path(storage).resolve())
+    return print_diagnosis(
+        storage, conn_id=conn_id, master=master, conf=conf, timeout=timeout, as_json=as_json
+    )
+
+
+def _require_master(master: str) -> None:
+    if not _MASTER.fullmatch(master):
+        raise PlatformError(
+            f"--master must be local, local[N], spark://HOST:PORT, yarn or k8s://URL, got {master!r}"
+        )
+
+
+def _conf_of(written: dict[str, Any]) -> dict[str, Any]:
+    """Remove Spark's settings from a written spec, and return them."""
+    conf = written.pop("conf", None) or {}
+    if not isinstance(conf, dict):
+        raise SpecError(f"conf must be an object of Spark settings by name, got {conf!r}")
+    return conf
+
+
 def _job(file: Path, study: str | None, master: str, options: dict[str, Any]) -> tuple[Job, dict[str, Any]]:
     """Return the job and Spark's settings."""
     from airflow_sparktune.orchestrator.arguments import SEGMENT_ARGUMENTS
@@ -70,14 +121,9 @@ def _job(file: Path, study: str | None, master: str, options: dict[str, Any]) ->
     from airflow_sparktune.orchestrator.deploy.job import Job
     from airflow_sparktune.orchestrator.deploy.user_code import gather_code
 
-    if not _MASTER.fullmatch(master):
-        raise PlatformError(
-            f"--master must be local, local[N], spark://HOST:PORT, yarn or k8s://URL, got {master!r}"
-        )
+    _require_master(master)
     written = read_written_spec(file)
-    conf = written.pop("conf", None) or {}
-    if not isinstance(conf, dict):
-        raise SpecError(f"conf must be an object of Spark settings by name, got {conf!r}")
+    conf = _conf_of(written)
     many = {name: written.pop(name, None) for name in SEGMENT_ARGUMENTS}
     bases = (file.resolve().parent, Path.cwd())
     named, code = gather_code({**given_fields(written), **fields_of(options)}, bases=bases)

@@ -1,16 +1,19 @@
-"""Submit a job from this shell: with a progress bar in a terminal, else with the driver's log."""
+"""Submit a job from this shell: with a progress bar in a terminal, else with the driver's log; or try it."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
 
+from airflow_sparktune import connections
 from airflow_sparktune.cli.segments import run_segments
 from airflow_sparktune.cli.text import print_result, progress_text
 from airflow_sparktune.errors import SparktuneError
@@ -22,10 +25,15 @@ from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
 from airflow_sparktune.orchestrator.progress import followed
 from airflow_sparktune.printable import printable
 from airflow_sparktune.study.journal.follow import read_study
+from airflow_sparktune.study.storage import connection_of
 from airflow_sparktune.study.study import Study
 
 # Seconds between two updates of the progress bar.
 REFRESH_S = 0.25
+# How many lines of the driver's log follow a failed check.
+LAST_LINES = 20
+# How a check of the platform went, by its state.
+_MARKS = {"ok": "✓", "warning": "!", "failed": "✗", "skipped": "–"}
 
 
 def submit(job: Job, *, master: str, conf: Mapping[str, Any]) -> int:
@@ -63,6 +71,47 @@ def print_plan(job: Job, *, master: str, conf: Mapping[str, Any], as_json: bool)
     found = plan(job, before=before, launcher=partial(_launcher, master, conf))
     click.echo(json.dumps(found.to_json(), indent=2) if as_json else printable(found.text()))
     return 0
+
+
+def print_diagnosis(
+    storage: str | None,
+    *,
+    conn_id: str | None,
+    master: str,
+    conf: Mapping[str, Any],
+    timeout: float,
+    as_json: bool,
+) -> int:
+    """Check the platform and print what was found; return the exit code."""
+    from airflow_sparktune.orchestrator.doctor import examine
+
+    lines = deque[str](maxlen=LAST_LINES)
+
+    def keep(line: str) -> None:
+        if not line.startswith("\tat "):  # a line of Java's stack
+            lines.append(line)
+
+    launcher: Callable[[], Launcher] = partial(_launcher, master, conf, output=keep)
+    with redirect_stdout(sys.stderr):  # Airflow's own log
+        if conn_id is not None:
+            from airflow_sparktune.orchestrator.deploy.provider import launcher_of
+            from airflow_sparktune.orchestrator.task_study import storage_root
+
+            launcher = partial(launcher_of, conn_id, conf, output=keep)
+            storage = storage_root(storage)
+            for name in filter(None, (conn_id, connection_of(storage))):
+                connections.offer(name)
+        found = examine(storage or str(Path.cwd()), launcher, timeout=timeout)
+    if not found.healthy and lines:
+        click.echo(printable("\n".join(["the end of the driver's log:", *lines, ""])), err=True)
+    if as_json:
+        click.echo(json.dumps(found.to_json(), indent=2))
+    else:
+        for each in found.checks:
+            click.echo(printable(f"{_MARKS[each.state]} {each.name:<20}{each.text}"))
+    if found.healthy:
+        return 0
+    return 1 if found.retryable else 2
 
 
 def _launcher(

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -207,3 +208,21 @@ def test_no_python_on_the_executors(start: Start) -> None:
     told = output(process)
     assert process.returncode == 2
     assert "executors must find the Python interpreter '/nowhere/python3', but it is not there" in told
+
+
+def test_doctor_examines_a_connection_by_one_trial(tmp_path: Path) -> None:
+    """Standard output is only the JSON, and nothing is left in the storage."""
+    environ = {
+        **os.environ,
+        "AIRFLOW_HOME": str(tmp_path / "airflow"),
+        "AIRFLOW_CONN_A_SPARK": json.dumps({"conn_type": "spark", "host": "local[2]"}),
+    }
+    (tmp_path / "studies").mkdir()
+    command = [SPARKTUNE, "doctor", "--conn-id", "a_spark", "--storage", str(tmp_path / "studies"), "--json"]
+    told = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=240, check=False)
+    assert told.returncode == 0, told.stdout + told.stderr
+    checks = json.loads(told.stdout)["checks"]
+    assert [each["state"] for each in checks] == ["ok"] * 6
+    executor = next(each["text"] for each in checks if each["name"] == "executor")
+    assert f"({sys.executable}) and Spark {version('pyspark')}" in executor
+    assert list((tmp_path / "studies").iterdir()) == []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -284,3 +284,19 @@ class SubmissionOperator(ConnectedOperator):
 
         if self._killed:
             raise killed_before_start()
+
+
+def launcher_of(conn_id: str, conf: Mapping[str, Any], *, output: Callable[[str], None]) -> Launcher:
+    """Return the launcher to the master of a connection, outside of a task; raises PlatformError."""
+    from airflow_sparktune.orchestrator.deploy.launcher import launcher_to
+
+    operator = SubmissionOperator(
+        task_id="doctor",
+        conn_id=conn_id,
+        conf=dict(conf),
+        durable=False,  # there is no retry that could reconnect
+        openlineage_inject_parent_job_info=False,
+        openlineage_inject_transport_info=False,
+    )
+    operator._context = {}
+    return launcher_to(operator.target(operator._context), provider=operator, output=output)
