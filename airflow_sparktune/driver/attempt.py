@@ -135,6 +135,12 @@ class Attempt:
             given = plan.starts(sampler)
             recorder = self._open(sampler)
             recorder.spark(**plan.application())
+            if plan.spec.limits.stop_when_converged and not getattr(sampler, "has_model", False):
+                log.warning(
+                    "limits.stop_when_converged has no effect: algo %r has no model of the gain to expect; "
+                    "use gp or auto",
+                    plan.spec.algo,
+                )
             asked = StopRequested(self._stop_requested)
             rules = [asked, *plan.rules()]
             retuning = Retuner(plan.spec, recorder, sampler, self._address)

@@ -196,6 +196,7 @@ class Tuner:
             point=suggestion.point,
             tries=0,
             suggested_by=suggestion.by,
+            outlook=suggestion.outlook,
         )
 
     def _launch(self, starts: Sequence[Trial]) -> None:

@@ -15,7 +15,7 @@ from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.retuning.decision import Decision
 from airflow_sparktune.study.slot_use import slot_use
-from airflow_sparktune.study.stopping import label
+from airflow_sparktune.study.stopping import StopReason, label, left_to_gain
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialOrigin, TrialState
 
@@ -207,6 +207,9 @@ def summary(study: Study, *, now: float | None = None) -> Summary:
     trial = study.trials.get(result.number) if result and result.number is not None else None
     # The search's expectation is about the trial that it recommends, and about no other.
     recommended = study.recommended if result is study.best else None
+    losses = [
+        each.loss for each in (recommended, result, trial) if each is not None and each.loss is not None
+    ]
     use = slot_use(study, now=now)
     return Summary(
         objective=spec.objective if spec else None,
@@ -218,7 +221,7 @@ def summary(study: Study, *, now: float | None = None) -> Summary:
         counts={state.value: ended[state] for state in TrialState},
         repeats=len(study.trials) - len(searched),
         best_number=result.number if result else None,
-        best_loss=recommended.loss if recommended else result.loss if result else None,
+        best_loss=next(iter(losses), None),
         best_params=result.params if result else None,
         best_point=dict(trial.point) if trial else None,
         best_after_s=round(study.changed_s[trial.number], 3) if trial and trial.loss is not None else None,
@@ -287,7 +290,8 @@ def _end(study: Study) -> str | None:
     if study.closed.error is not None:
         message = str(study.closed.error.get("message", "")).strip()
         return f"failed: {message.partition(chr(10))[0]}" if message else "failed"
-    return label(study.closed.reason, study.spec)
+    left = left_to_gain(study.ended_trials) if study.closed.reason is StopReason.CONVERGED else ""
+    return label(study.closed.reason, study.spec) + left
 
 
 def _confirmation(decision: Decision, metric: Metric) -> Any:

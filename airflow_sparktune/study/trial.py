@@ -71,6 +71,20 @@ class Failure(JsonObject):
         return next(iter(self.message.strip().splitlines()), "") or self.kind.value
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook(JsonObject):
+    """What a model expected of a trial when it suggested the trial.
+
+    `gain` is the expected improvement of the best loss, and `noise` the standard deviation of a trial's
+    loss, 0 if it was not measured or does not matter.
+    """
+
+    WHAT: ClassVar[str] = "an outlook"
+
+    gain: float = stored(shape.size)
+    noise: float = stored(shape.size, default=0.0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial(JsonObject):
     """One configuration with its state and result.
@@ -80,8 +94,8 @@ class Trial(JsonObject):
     `end` are seconds since 1970 by the driver's clock; `run_s` is the time inside the objective by the
     executor's clock. `tries` counts the starts of the trial over all attempts, except for starts cut off by
     an attempt that closed in order. `origin` is the source of the point, `suggested_by` the algorithm and the
-    method that suggested it (such as `gp: branch`). In a confirmation, `repeats` is the number of the
-    repeated trial, and `repeat` counts its repeats from 1.
+    method that suggested it (such as `gp: branch`), `outlook` what its model expected. In a confirmation,
+    `repeats` is the number of the repeated trial, and `repeat` counts its repeats from 1.
     """
 
     WHAT: ClassVar[str] = "a trial"
@@ -99,6 +113,7 @@ class Trial(JsonObject):
     tries: int = stored(shape.whole, default=1)
     origin: TrialOrigin = stored(TrialOrigin, default=TrialOrigin.SAMPLER)
     suggested_by: str | None = stored(shape.words, default=None)
+    outlook: Outlook | None = stored(Outlook, default=None, omitted=True)
     purpose: TrialPurpose = stored(TrialPurpose, default=TrialPurpose.SEARCH)
     repeats: int | None = stored(shape.whole, default=None)
     repeat: int | None = stored(shape.whole, default=None)

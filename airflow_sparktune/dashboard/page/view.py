@@ -36,6 +36,7 @@ _LIMITS = {
     "loss_threshold": "limits.loss_threshold",
     "no_progress": "limits.no_progress",
     "budget_slot_hours": "limits.budget_slot_hours",
+    "stop_when_converged": "limits.stop_when_converged",
 }
 
 

@@ -138,10 +138,10 @@ function time(model) {
 // cannot be known.
 function expected({ reply, budget, confirming, rest }) {
   if (confirming) return "deciding by repeats";
-  const { timeout, budget_slot_hours: hours, no_progress: patience, loss_threshold: threshold } = reply.limits;
+  const { timeout, budget_slot_hours: hours, no_progress: patience, loss_threshold: threshold, stop_when_converged: converges } = reply.limits;
   if (budget === null && !timeout && !hours) return "until a limit on the loss ends it";
   if (rest === null) return "estimating…";
-  const most = patience || threshold !== null ? "at most" : "about";
+  const most = patience || converges || threshold !== null ? "at most" : "about";
   return `${most} ${duration(rest)} to go${reply.retuning ? ", then the confirmation" : ""}`;
 }
 

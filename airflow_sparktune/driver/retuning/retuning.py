@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from airflow_sparktune.driver.recorder import Recorder
@@ -15,6 +16,7 @@ from airflow_sparktune.driver.retuning.confirmation import (
     nominate,
 )
 from airflow_sparktune.driver.retuning.decide import choose, decide
+from airflow_sparktune.driver.retuning.futility import no_challenger
 from airflow_sparktune.driver.retuning.guardrails import require_metrics
 from airflow_sparktune.driver.retuning.incumbent import resolve_incumbent
 from airflow_sparktune.driver.retuning.paired import refuse_mixed_signs
@@ -29,7 +31,14 @@ from airflow_sparktune.study.record.champions import Champions
 from airflow_sparktune.study.record.promotion import put_on_record
 from airflow_sparktune.study.retuning.decision import Decision, Outcome
 from airflow_sparktune.study.retuning.starts import Basis, Incumbent
-from airflow_sparktune.study.stopping import Rule, SlotHours, StopReason, Timeout, rules_of
+from airflow_sparktune.study.stopping import (
+    Rule,
+    SlotHours,
+    StopReason,
+    Timeout,
+    left_to_gain,
+    rules_of,
+)
 from airflow_sparktune.study.trial import Trial, TrialOrigin, TrialState
 
 log = logging.getLogger(__name__)
@@ -179,7 +188,11 @@ class Retuner:
         if confirmation.incumbent is None:
             return self._choose(confirmation, why)
         try:
-            return decide(self._rule, confirmation.incumbent, confirmation.candidates)
+            decision = decide(self._rule, confirmation.incumbent, confirmation.candidates)
+            if reason is StopReason.CONVERGED and not confirmation.candidates:
+                left = left_to_gain(self._study.ended_trials)
+                return replace(decision, reason=f"no challenger is likely to beat production{left}")
+            return decision
         except IncumbentBroken as error:
             if self._spec.retuning.on_broken == "fail":
                 raise
@@ -190,13 +203,17 @@ class Retuner:
         if self._study.nominated is not None:
             return
         params = None if incumbent is None else incumbent.params
-        candidates = nominate(self._study, incumbent=params, top=self._rule.confirm.top)
+        futile = reason is StopReason.CONVERGED and no_challenger(self._study, self._rule, incumbent)
+        candidates = [] if futile else nominate(self._study, incumbent=params, top=self._rule.confirm.top)
         self._recorder.note(
             Nominated,
             reason=reason,
             candidates=tuple(each.number for each in candidates),
             incumbent=None if incumbent is None else incumbent.number,
         )
+        if futile:
+            log.info("the search has converged, and no challenger is likely to beat production")
+            return
         log.info(
             "confirming %d candidates with %d repeats%s",
             len(candidates),

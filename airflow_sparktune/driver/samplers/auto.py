@@ -15,6 +15,8 @@ _MOST_OF_GP = 1_000
 class AutoSampler(SpaceSampler):
     """Is `gp` up to 1,000 trials, and `tpe` from then on."""
 
+    has_model = True
+
     def __init__(self, space: SearchSpace) -> None:
         super().__init__(space)
         self._gp, self._tpe = GpSampler(space), HyperoptSampler.named("tpe", space)

@@ -7,19 +7,21 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from airflow_sparktune.study.space.dimensions import Dimension
-from airflow_sparktune.study.trial import Trial
+from airflow_sparktune.study.trial import Outlook, Trial
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
     """A configuration: `point` has a number for each active label, `params` the plain values derived from it.
 
-    `by` names the algorithm and the method that suggested it, if known.
+    `by` names the algorithm and the method that suggested it, and `outlook` is what its model expects, if
+    known.
     """
 
     point: Mapping[str, Any]
     params: Any
     by: str | None = None
+    outlook: Outlook | None = None
 
 
 @dataclass(frozen=True, slots=True)

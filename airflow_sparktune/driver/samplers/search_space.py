@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow_sparktune.driver.samplers.deferred import deferred
 
@@ -76,7 +76,12 @@ class SearchSpace:
 
 
 class SpaceSampler:
-    """The base of samplers over a search space; a subclass adds `ask` and `tell`."""
+    """The base of samplers over a search space; a subclass adds `ask` and `tell`.
+
+    `has_model` tells whether its suggestions have an outlook, on which `stop_when_converged` depends.
+    """
+
+    has_model: ClassVar[bool] = False
 
     def __init__(self, space: SearchSpace) -> None:
         self.space = space

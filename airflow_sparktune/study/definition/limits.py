@@ -48,6 +48,13 @@ class Limits(Group):
         default=0.0,
         example="0.001",
     )
+    stop_when_converged: bool = declared(
+        checks.flag,
+        takes="flag",
+        doc="The study stops when the model of `gp` or `auto` expects no more improvement that matters: "
+        "more than the noise of a loss or the margin of a retuning, or else 1 % of the gain so far.",
+        default=False,
+    )
     max_failures: int | float | None = declared(
         checks.failures,
         takes="count or share",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from airflow_sparktune.study.stopping.base import Rule, StopReason
 from airflow_sparktune.study.stopping.budget import SlotHours
+from airflow_sparktune.study.stopping.converged import Converged, left_to_gain
 from airflow_sparktune.study.stopping.counts import FirstFailures, MaxEvals, MaxFailures
 from airflow_sparktune.study.stopping.early import EarlyStop, EndOfSuggestions
 from airflow_sparktune.study.stopping.losses import LossThreshold, NoProgress
@@ -22,15 +23,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RULES",
+    "Converged",
     "EarlyStop",
     "EndOfSuggestions",
     "FirstFailures",
+    "NoProgress",
     "Rule",
     "SlotHours",
     "StopReason",
     "StopRequested",
     "Timeout",
     "label",
+    "left_to_gain",
     "rules_of",
     "still_ends",
 ]
@@ -41,6 +45,7 @@ RULES: tuple[type[Rule], ...] = (
     MaxEvals,
     MaxFailures,
     NoProgress,
+    Converged,
     Timeout,
     SlotHours,
     FirstFailures,

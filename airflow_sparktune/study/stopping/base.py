@@ -20,6 +20,7 @@ class StopReason(StrEnum):
     TIMEOUT = "timeout"
     LOSS_THRESHOLD = "loss_threshold"
     NO_PROGRESS = "no_progress"
+    CONVERGED = "converged"
     MAX_FAILURES = "max_failures"
     BUDGET = "budget_slot_hours"
     EARLY_STOP = "early_stop"

@@ -26,6 +26,7 @@ class StopRequested(Rule):
         "limits.loss_threshold",
         "limits.no_progress",
         "limits.min_improvement",
+        "limits.stop_when_converged",
     )
 
     def __init__(self, asked: Callable[[], bool]) -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any, ClassVar
 
 import pytest
 
 from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane
 from airflow_sparktune.driver.recorder import ALIVE_S
+from airflow_sparktune.driver.samplers.base import Suggestion
 from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.stopping import StopReason
-from airflow_sparktune.study.trial import FailureKind, TrialState
+from airflow_sparktune.study.stopping.converged import SHARE, WINDOW
+from airflow_sparktune.study.trial import FailureKind, Outlook, TrialState
 from tests.driver.world import DigestSampler, EngineGone, World, by_x, lasting, raises, stop_at
 
 OK, FAILED, CANCELLED = TrialState.OK, TrialState.FAILED, TrialState.CANCELLED
@@ -217,3 +221,33 @@ class TestLimits:
         assert world.attempt(play, capacity=2, max_evals=4) is StopReason.MAX_EVALS
         assert world.attempt(play, max_evals=8, limits={"no_progress": 3}) is StopReason.NO_PROGRESS
         assert len(world.trials) == 4
+
+
+class HopefulSampler(DigestSampler):
+    """Expects a gain of 1 / number, as a model whose hope fades."""
+
+    def ask(self, number: int, *, seed: int) -> Suggestion:
+        found = super().ask(number, seed=seed)
+        return replace(found, outlook=Outlook(1.0 / number, 0.1)) if number >= 10 else found
+
+
+class TestConverged:
+    ON: ClassVar[dict[str, Any]] = {"max_evals": 500, "limits": {"stop_when_converged": True}}
+
+    def test_it_ends_the_study_when_the_model_expects_little(self) -> None:
+        world = World()
+        assert world.attempt(sampler=HopefulSampler(), **self.ON) is StopReason.CONVERGED
+        last = max(world.trials)
+        assert 1 / (last - WINDOW + 1) <= SHARE * 0.1 < 1 / (last - WINDOW)
+        text = summary(world.storage.study()).texts()["ended"]
+        assert text == f"converged: at most {1 / (last - WINDOW + 1):.2g} left to gain by another trial"
+
+    @pytest.mark.parametrize("capacity", [1, 5])
+    def test_a_resumed_study_ends_where_it_would_have(self, capacity: int) -> None:
+        """What the model expected is in the journal, so that no hope is forgotten."""
+        whole, cut = World(), World()
+        whole.attempt(sampler=HopefulSampler(), capacity=capacity, **self.ON)
+        for ends in (5, 30, 20):
+            cut.interrupt(by_x, capacity=capacity, ends=ends, sampler=HopefulSampler(), **self.ON)
+        cut.attempt(sampler=HopefulSampler(), capacity=capacity, **self.ON)
+        assert abs(len(cut.numbers(OK)) - len(whole.numbers(OK))) < capacity

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from airflow_sparktune.study.definition import Spec
-from airflow_sparktune.study.stopping import RULES, StopReason, StopRequested, label, rules_of, still_ends
+from airflow_sparktune.study.stopping import (
+    RULES,
+    Converged,
+    StopReason,
+    StopRequested,
+    label,
+    left_to_gain,
+    rules_of,
+    still_ends,
+)
+from airflow_sparktune.study.stopping.converged import SHARE, WINDOW
 from airflow_sparktune.study.stopping.losses import LossThreshold
+from airflow_sparktune.study.trial import Outlook, Trial, TrialOrigin
 from tests.study.journal_samples import trial
 
 
@@ -33,6 +45,7 @@ def spec(**given: Any) -> Spec:
             {"limits": {"max_failures": 0.1}},
             "more trials failed than max_failures allows (4)",
         ),
+        (StopReason.CONVERGED, {}, "converged"),
         (StopReason.STOPPED, {}, "stopped by a user"),
         (StopReason.KILLED, {}, "killed"),
     ],
@@ -79,3 +92,62 @@ def test_stop_requests_are_checked_at_intervals() -> None:
     rule = StopRequested(lambda: bool(looks.append(0.0)) or len(looks) == 3)
     assert [rule.reached(ran_s=at) for at in (0.0, 1.0, 2.9, 3.0, 5.9, 6.0, 6.1)] == [False] * 5 + [True] * 2
     assert len(looks) == 3
+
+
+def told(
+    gain: float, *, trials: int = WINDOW, noise: float = 0.0, incumbent: float | None = None
+) -> list[Trial]:
+    """Return ten trials without an outlook, of losses 1 to 10 or the incumbent's, then some with one."""
+    chance = [trial(at, 10.0 - at).trial for at in range(10)]
+    if incumbent is not None:
+        chance[0] = trial(0, incumbent, origin=TrialOrigin.INCUMBENT).trial
+    outlook = Outlook(gain, noise)
+    return chance + [trial(10 + at, 5.0, outlook=outlook).trial for at in range(trials)]
+
+
+def converges(trials: list[Trial], **given: Any) -> bool:
+    on = {"stop_when_converged": True}
+    (rule,) = (each for each in rules_of(spec(limits=on, **given)) if isinstance(each, Converged))
+    for each in trials:
+        rule.tell(each)
+    return rule.reached(ran_s=1.0)
+
+
+class TestConverged:
+    # The median of the first ten losses is 5.5, the lowest 1.
+    ENOUGH = SHARE * 0.01 * 4.5
+
+    @pytest.mark.parametrize(("gain", "reached"), [(0.999 * ENOUGH, True), (1.001 * ENOUGH, False)])
+    def test_what_matters_is_one_percent_of_the_gain_so_far(self, gain: float, reached: bool) -> None:
+        assert converges(told(gain)) is reached
+
+    @pytest.mark.parametrize(("gain", "reached"), [(0.999 * SHARE, True), (1.001 * SHARE, False)])
+    def test_it_is_the_measured_noise_if_there_is_any(self, gain: float, reached: bool) -> None:
+        assert converges(told(gain, noise=1.0)) is reached
+
+    @pytest.mark.parametrize(("gain", "reached"), [(0.999 * SHARE, True), (1.001 * SHARE, False)])
+    def test_it_is_the_margin_of_a_retuning(self, gain: float, reached: bool) -> None:
+        retuning = {"incumbent": "champion", "margin": "50%"}
+        assert converges(told(gain, incumbent=2.0), retuning=retuning) is reached
+
+    def test_one_suggestion_that_promises_more_prevents_it(self) -> None:
+        found = told(0.0)
+        for at in (-1, -WINDOW):
+            hopeful = [*found]
+            hopeful[at] = replace(found[at], outlook=Outlook(1.0))
+            assert not converges(hopeful)
+        assert converges([replace(found[0], outlook=Outlook(1.0)), *found[1:]])
+
+    def test_repeats_and_parallel_trials_that_still_run_say_nothing(self) -> None:
+        found = told(0.0)
+        assert converges([*found[:14], *found[-WINDOW // 2 :]])
+        few = [each if at < 20 or at % 3 else replace(each, outlook=None) for at, each in enumerate(found)]
+        assert converges(few)
+        assert not converges(found[:20] + [replace(each, outlook=None) for each in found[20:]])
+
+    def test_a_study_without_a_model_never_converges(self) -> None:
+        assert not converges([trial(at, 1.0).trial for at in range(99)])
+
+    def test_the_end_says_what_is_left_to_gain(self) -> None:
+        assert left_to_gain(told(0.000412)) == ": at most 0.00041 left to gain by another trial"
+        assert left_to_gain(told(0.0, trials=3)) == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -42,12 +43,18 @@ class Scored:
     """Candidates, their scores, and the method that made them.
 
     The scores of a process are logarithms of the expected improvement in loss, so those of two processes can
-    be compared. Other methods have scores of their own.
+    be compared. Other methods have scores of their own, and are not `expected`.
     """
 
     rows: Array
     scores: Array
     method: str
+    expected: bool = True
+
+    @property
+    def gain(self) -> float | None:
+        """Return the highest expected improvement in loss, None if the scores say nothing about it."""
+        return math.exp(self.best_score) if self.expected else None
 
     @property
     def best_score(self) -> float:
@@ -63,15 +70,15 @@ class Proposer:
         self._fits = Fits(space)
         self._warned = False
 
-    def propose(self, history: History, rng: np.random.Generator) -> tuple[Array, str]:
-        """Return the next row, and its method: `gp`, `gp: branch` or `gp: tpe`."""
+    def propose(self, history: History, rng: np.random.Generator) -> tuple[Array, Scored]:
+        """Return the next row, and the candidates of its method: `gp`, `gp: branch` or `gp: tpe`."""
         with one_blas_thread():
             # Repeats with equal losses would push the fitted noise to zero, but the process needs some noise
             # to explain ruggedness.
             results = history if history.noisy else history.distinct()
             found = self._scored(results, rng)
             order = np.argsort(-found.scores, kind="stable")
-            return self._first_new(found.rows[order], history, rng), found.method
+            return self._first_new(found.rows[order], history, rng), found
 
     def repeated(self, history: History) -> int | None:
         """Return the index of the result whose configuration should run again, or None."""
@@ -102,7 +109,7 @@ class Proposer:
         if others and rng.random() < min(_BRANCH_SHARE * len(others), _MOST_BRANCH_SHARE):
             return self._in_one_of(_some(others, _BRANCHES_ALONE, rng), history, rng)
         if rng.random() < _escape_share(history):
-            return Scored(*tpe_candidates(self._space, history, rng), "gp: tpe")
+            return Scored(*tpe_candidates(self._space, history, rng), "gp: tpe", expected=False)
         found = self._anywhere(history, rng)
         fittable = _some([branch for branch in others if branch.history.fittable], _BRANCHES_BESIDES, rng)
         return max((found, *self._in_each(fittable, history, rng)), key=lambda each: each.best_score)
@@ -168,7 +175,7 @@ class Proposer:
         """Return a configuration of a branch with few results, far from these."""
         known = np.concatenate([branch.history.rows, branch.history.pending])
         row = spread(self._space, known, rng, branch.condition)
-        return Scored(row[None], np.zeros(1), "gp: branch")
+        return Scored(row[None], np.zeros(1), "gp: branch", expected=False)
 
     def _rated(
         self, posterior: Posterior, region: Region, best: float, rng: np.random.Generator

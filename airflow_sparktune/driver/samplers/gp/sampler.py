@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from airflow_sparktune.driver.samplers.gp.axis import Array
 from airflow_sparktune.driver.samplers.gp.history import History
 from airflow_sparktune.driver.samplers.gp.space import encoded_space
 from airflow_sparktune.driver.samplers.search_space import SearchSpace, SpaceSampler
-from airflow_sparktune.study.trial import Trial, TrialState
+from airflow_sparktune.study.trial import Outlook, Trial, TrialState
 
 if TYPE_CHECKING:
     from airflow_sparktune.driver.samplers.gp.proposal import Proposer
@@ -31,6 +32,8 @@ class GpSampler(SpaceSampler):
 
     Raises SpecError for a space with distributions other than those of hyperopt.hp.
     """
+
+    has_model = True
 
     def __init__(self, space: SearchSpace) -> None:
         super().__init__(space)
@@ -68,7 +71,13 @@ class GpSampler(SpaceSampler):
         if again is not None:
             # Decoding the row could change the values: by a rounding error, or by more beyond the bounds.
             return self.space.suggestion(list(self._ended.values())[again].point, by="gp: repeat")
-        return self._suggestion(*proposer.propose(history, rng))
+        row, found = proposer.propose(history, rng)
+        suggestion = self._suggestion(row, found.method)
+        if found.gain is None:
+            return suggestion
+        return replace(
+            suggestion, outlook=Outlook(found.gain, history.noise.deviation if history.noisy else 0.0)
+        )
 
     def recommend(self) -> Recommendation | None:
         """Return the trial with the lowest expected loss, or None where repeats showed no noise."""

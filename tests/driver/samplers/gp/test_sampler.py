@@ -88,6 +88,20 @@ class TestSearch:
         _, trials = run(PLANE, bowl, trials=30)
         assert lowest(trials) < 1e-3
 
+    def test_it_says_what_it_expects_to_gain(self) -> None:
+        """Draws at the start and repeats have no outlook; the hope fades as the bottom is found."""
+        sampler = sampler_of(PLANE, "gp")
+        gains: dict[str, list[float | None]] = {}
+        for number in range(40):
+            found = sampler.ask(number, seed=trial_seed(7, number))
+            gains.setdefault(str(found.by), []).append(found.outlook and found.outlook.gain)
+            trial = Trial(number=number, params=found.params, point=found.point)
+            sampler.tell(trial.ended(TrialState.OK, end=0.5, loss=bowl(found.params)))
+        assert set(gains["gp: start"] + gains["gp: repeat"]) == {None}
+        hopes = [gain for gain in gains["gp"] if gain is not None]
+        assert len(hopes) == len(gains["gp"])
+        assert max(hopes[-5:]) < 1e-3 * max(hopes[:5])
+
     def test_in_parallel_too(self) -> None:
         _, trials = run(PLANE, bowl, trials=45, slots=8)
         assert lowest(trials) < 1e-2
