@@ -83,7 +83,7 @@ def test_every_place_names_the_same_best(
     client = client_of(tmp_path)
     reply = client.get(f"{TASK}/runs/w1/study").json()
     found["page"] = reply["best"], reply["summary"]["best_loss"]
-    assert reply["best_facts"] == ["trial 0 after 60 s", "confirmed by 5 repeats"]
+    assert reply["best_facts"] == ["trial 0 after 60 s", "confirmed by 3 repeats"]
     (run,) = client.get(f"{TASK}/history").json()["runs"]
     found["history"] = run["best"], run["summary"]["best_loss"]
     data = re.search(r'id="report">(.*?)</script>', report(study, title="churn", mask=as_it_is))
@@ -98,7 +98,7 @@ def test_every_place_names_the_same_best(
     expected = {"x": 0.3}, pytest.approx(loss)
     assert found == dict.fromkeys(found, expected)
 
-    shown = f"{loss:.4g} (trial 0 after 60 s; confirmed by 5 repeats)"
+    shown = f"{loss:.4g} (trial 0 after 60 s; confirmed by 3 repeats)"
     assert main(["show", address]) == 0
     lines = capsys.readouterr().out
     assert re.search(rf"best loss +{re.escape(shown)}", lines)

@@ -19,7 +19,7 @@ from airflow_sparktune.driver.retuning.confirmation import NoSuggestions
 from airflow_sparktune.driver.retuning.retuning import Retuner
 from airflow_sparktune.driver.retuning.start_queue import StartQueue
 from airflow_sparktune.driver.samplers.base import Sampler
-from airflow_sparktune.driver.stopping import StoppingRules, no_success
+from airflow_sparktune.driver.stopping import StoppingRules, no_feasible, no_success
 from airflow_sparktune.driver.termination import Killed, Termination
 from airflow_sparktune.driver.trial_queue import Start, TrialQueue
 from airflow_sparktune.driver.tuner import Tuner
@@ -29,6 +29,7 @@ from airflow_sparktune.study.generations import earlier_generations
 from airflow_sparktune.study.journal.events import Recommended
 from airflow_sparktune.study.journal.follow import read_study, read_whole
 from airflow_sparktune.study.record.settled import refuse_another_decision
+from airflow_sparktune.study.result import best_of_search
 from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.stopping import Rule, StopReason, StopRequested
 from airflow_sparktune.study.storage import Storage
@@ -164,6 +165,8 @@ class Attempt:
             self.reason = reason
             if recorder.study.best is None:
                 raise no_success(recorder.study, reason)
+            if plan.spec.retuning.incumbent is None and best_of_search(recorder.study) is None:
+                raise no_feasible(recorder.study)
             if retuning.search_ended is None and (found := sampler.recommend()) is not None:
                 recorder.note(Recommended, trial=found.number, loss=found.loss, noise=found.noise)
             retuning.conclude(reason, partial(run, TrialPurpose.CONFIRM, sampler=NoSuggestions()))

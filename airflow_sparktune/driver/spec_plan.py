@@ -44,7 +44,7 @@ class SpecPlan:
         return self._engine.describe()
 
     def sampler(self) -> Sampler:
-        return samplers.sampler_of(self.spec.space, self.spec.algo)
+        return samplers.guarded(samplers.sampler_of(self.spec.space, self.spec.algo), self.spec)
 
     def starts(self, sampler: Sampler) -> Sequence[Start]:
         return [Start(sampler.given(params), TrialOrigin.GIVEN) for params in self.spec.points_to_evaluate]

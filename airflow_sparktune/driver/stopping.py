@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from airflow_sparktune.errors import NoSuccess
+from airflow_sparktune.study.definition.rule import DecisionRule
+from airflow_sparktune.study.formatting import number
+from airflow_sparktune.study.guards import Guards
 from airflow_sparktune.study.stopping import EndOfSuggestions, Rule, StopReason, label
 from airflow_sparktune.study.study import Study
-from airflow_sparktune.study.trial import Trial, TrialOrigin
+from airflow_sparktune.study.trial import Trial, TrialOrigin, TrialState
 
 
 class StoppingRules:
@@ -53,6 +56,7 @@ class StoppingRules:
         """Record a trial that has ended."""
         if trial.counts:
             for rule in self._rules:
+                rule.guards.learn(trial)
                 rule.tell(trial)
 
     def reached(self) -> StopReason | None:
@@ -84,4 +88,17 @@ def no_success(study: Study, reason: StopReason) -> NoSuccess:
     return NoSuccess(
         f"at least one trial must succeed, but all {len(failed)} that ended have failed, for example with: "
         f"{shown}"
+    )
+
+
+def no_feasible(study: Study) -> NoSuccess:
+    """Return the error of a study in which no trial was within the guardrails."""
+    guards = Guards(study.spec.rule) if study.spec else Guards(DecisionRule())
+    ok = [trial for trial in study.searched if trial.state is TrialState.OK]
+    closest = min(ok, key=guards.broken)
+    metrics = [rail.metric for rail in guards.rule.guardrails if rail.metric in closest.metrics]
+    values = ", ".join(f"{name} {number(closest.metrics[name])}" for name in metrics)
+    return NoSuccess(
+        f"at least one trial must be within retuning.guardrails, but none of {len(ok)} was; closest is trial "
+        f"{closest.number}{f' with {values}' if values else ''}; widen the guardrails or the space"
     )

@@ -34,9 +34,12 @@ def one_sentence(study: Study, found: Summary, *, now: float | None = None) -> s
     if study.lowest is None or number is None or loss is None:
         return None
     ended = [trial for trial in study.ended_trials if trial.counts]
+    # Within guardrails, a trial with a lower loss is no gain.
+    guarded = found.decision is None and study.spec is not None and study.spec.rule.guardrails
+    newest = study.trials[number] if guarded else study.lowest
     parts = [
         f"{what} {text_of(metric.shown(loss))}{_gain(number, loss, ended, metric)}",
-        *_staleness(study.lowest, ended),
+        *_staleness(newest, ended),
         *_idleness(slot_use(study, now=now), len(ended), study.slots),
     ]
     return "; ".join(parts)

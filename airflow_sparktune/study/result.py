@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from airflow_sparktune.study.definition.rule import Guardrail
 from airflow_sparktune.study.formatting import number, params, state_text
-from airflow_sparktune.study.journal import shape
+from airflow_sparktune.study.guards import Guards
 from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.retuning.decision import Decision
 from airflow_sparktune.study.slot_use import slot_use
@@ -203,7 +202,7 @@ def summary(study: Study, *, now: float | None = None) -> Summary:
     """Return the summary of a study up to its last event, or up to `now` if its driver is known to run."""
     spec, closed, searched = study.spec, study.closed, study.searched
     ended = Counter(trial.state for trial in searched)
-    result = _best_of_search(study) if study.decision is None else study.decision
+    result = best_of_search(study) if study.decision is None else study.decision
     trial = study.trials.get(result.number) if result and result.number is not None else None
     # The search's expectation is about the trial that it recommends, and about no other.
     recommended = study.recommended if result is study.best else None
@@ -264,23 +263,19 @@ def _saved_slot_hours(searched: Iterable[Trial]) -> float | None:
     return round(sum(max(mean_s - took_s, 0.0) for took_s in pruned) / 3600, 4)
 
 
-def _best_of_search(study: Study) -> Trial | None:
+def best_of_search(study: Study) -> Trial | None:
     """Return the recommended trial or the one with the lowest loss, of those within the guardrails.
 
-    A single trial is checked against the bounds only. The limits relative to the incumbent, and the means of
-    several runs, are for the confirmation.
+    The means of several runs are for the confirmation.
     """
-    rails = study.spec.rule.guardrails if study.spec else ()
     best = study.best
-    if best is None or _within(rails, best, study.metric):
+    if best is None or study.spec is None:
         return best
-    within = (t for t in study.searched if t.state is TrialState.OK and _within(rails, t, study.metric))
+    guards = Guards.of(study.spec.rule, study.searched)
+    if guards.hold(best):
+        return best
+    within = (trial for trial in study.searched if trial.state is TrialState.OK and guards.hold(trial))
     return min(within, key=lambda trial: trial.rank, default=None)
-
-
-def _within(rails: Iterable[Guardrail], trial: Trial, metric: Metric) -> bool:
-    found = {**trial.info, metric.name: metric.shown(trial.loss)}
-    return all(shape.number(found.get(rail.metric)) and rail.allows(found[rail.metric]) for rail in rails)
 
 
 def _end(study: Study) -> str | None:

@@ -16,7 +16,9 @@ from airflow_sparktune.dashboard.page.assets import STATIC
 from airflow_sparktune.dashboard.page.columns import columns, sample
 from airflow_sparktune.dashboard.storage_roots import StorageRoots
 from airflow_sparktune.dashboard.workers import Workers
+from airflow_sparktune.study.definition.rule import DecisionRule, Guardrail
 from airflow_sparktune.study.formatting import state_text
+from airflow_sparktune.study.guards import Guards
 from airflow_sparktune.study.trial import Trial, TrialState
 from tests.dashboard.helpers.pages import RUN, as_it_is, everybody, somebody
 from tests.dashboard.helpers.synthetic import Writer
@@ -59,11 +61,14 @@ def test_a_sample_keeps_the_best_trial_even_if_it_never_had_the_lowest_loss() ->
 def test_the_columns_have_one_value_per_trial() -> None:
     made = [replace(trial, info={"auc": 0.5, "note": "text"}) for trial in trials(60)]
 
-    found = columns(made, [{"label": "x"}], since=0.0, mask=as_it_is)
+    (rail,) = Guardrail.parse_all("guardrails", {"auc": {"min": 0.6}})
+    guards = Guards(DecisionRule(guardrails=(rail,)))
+    found = columns(made, [{"label": "x"}], since=0.0, mask=as_it_is, guards=guards)
 
     assert found.number == list(range(60))
     assert found.points == [[float(f"{number / 3:.7g}") for number in range(60)]]
     assert found.metrics == {"auc": [0.5] * 60}
+    assert found.beyond == [trial.number for trial in made if trial.loss is not None]
     assert found.state.count("failed") == 1
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from airflow_sparktune.dashboard.page.masking import Mask
 from airflow_sparktune.dashboard.page.schemas import Columns
 from airflow_sparktune.study.formatting import origin_text
+from airflow_sparktune.study.guards import Guards
 from airflow_sparktune.study.trial import Trial, TrialState, improving
 
 # A chart has some hundred pixels per side, so more dots look the same.
@@ -17,7 +18,12 @@ _LONGEST_FAILURE = 200
 
 
 def columns(
-    trials: Sequence[Trial], dimensions: Sequence[Mapping[str, Any]], *, since: float, mask: Mask
+    trials: Sequence[Trial],
+    dimensions: Sequence[Mapping[str, Any]],
+    *,
+    since: float,
+    mask: Mask,
+    guards: Guards,
 ) -> Columns:
     """Return the trials, one list per field; times are seconds after `since`."""
     labels = [str(dimension["label"]) for dimension in dimensions]
@@ -39,6 +45,7 @@ def columns(
         },
         origin={trial.number: text for trial in trials if (text := origin_text(trial))},
         repeats={trial.number: trial.repeats for trial in trials if trial.repeats is not None},
+        beyond=[trial.number for trial in trials if trial.state is TrialState.OK and not guards.hold(trial)],
         points=[[rounded(trial.point.get(label)) for trial in trials] for label in labels],
         metrics={name: [rounded(each.get(name)) for each in metrics] for name in names},
     )

@@ -22,7 +22,8 @@ class Columns(_Reply):
     `points` has a list for each of the study's dimensions, with null if the dimension was not active.
     `metrics` has a list for each number that the objective returned besides the loss. `origin` says where a
     trial's configuration comes from, unless the search suggested it. `repeats` has the trial that a repeat of
-    a confirmation repeats. `start` and `end` are seconds after the reply's `since`, by the driver's clock.
+    a confirmation repeats, and `beyond` the numbers of the trials beyond a guardrail. `start` and `end` are
+    seconds after the reply's `since`, by the driver's clock.
     """
 
     number: list[int] = []
@@ -36,6 +37,7 @@ class Columns(_Reply):
     failure: dict[int, str] = {}
     origin: dict[int, str] = {}
     repeats: dict[int, int] = {}
+    beyond: list[int] = []
     points: list[list[float | int | None]] = []
     metrics: dict[str, list[float | int | None]] = {}
 

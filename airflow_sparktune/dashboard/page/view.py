@@ -22,7 +22,9 @@ from airflow_sparktune.dashboard.page.schemas import (
     TrialReply,
 )
 from airflow_sparktune.study.curve import Curve
+from airflow_sparktune.study.definition.rule import DecisionRule
 from airflow_sparktune.study.formatting import origin_text
+from airflow_sparktune.study.guards import Guards
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.one_sentence import one_sentence
 from airflow_sparktune.study.phase import phase_of, stage_of
@@ -37,6 +39,7 @@ _LIMITS = {
     "no_progress": "limits.no_progress",
     "budget_slot_hours": "limits.budget_slot_hours",
     "stop_when_converged": "limits.stop_when_converged",
+    "guardrails": "retuning.guardrails",
 }
 
 
@@ -63,6 +66,7 @@ def study_reply(
     sent = sample(changed, best=found.best_number)
     since = study.attempts[0].opened if study.attempts else 0.0
     dimensions = named_dimensions(study, mask)
+    guards = Guards.of(study.spec.rule if study.spec else DecisionRule(), study.searched)
     at_work = study.attempts[-1] if study.attempts and study.closed is None else None
     return StudyReply(
         phase=phase,
@@ -96,7 +100,7 @@ def study_reply(
         problems=[mask(problem) for problem in problems],
         reports_lost=mask(study.reports_lost),
         retuning=retuning_reply(study, dimensions, mask=mask),
-        columns=columns(sent, dimensions, since=since, mask=mask),
+        columns=columns(sent, dimensions, since=since, mask=mask, guards=guards),
         curves=changed_curves(study, after=after, best=found.best_number),
         sampled_from=len(changed) if len(sent) < len(changed) else None,
     )

@@ -10,6 +10,12 @@ export function axesOf(model) {
   });
 }
 
+// The axes of the metrics that guardrails limit.
+export function limitedAxes(model) {
+  const names = Object.keys(model.reply.limits.guardrails ?? {}).filter((name) => model.metrics.includes(name));
+  return names.map((name) => axis({ label: name, read: (trial) => trial.metrics[name] ?? null, words: number }, model.searched));
+}
+
 export function lossAxis(model) {
   const trials = model.searched.filter((trial) => trial.state === "ok");
   const read = (trial) => (trial.state === "ok" ? trial.value : null);

@@ -173,7 +173,8 @@ function isLine({ line, dots }) {
 
 function legendButton(state, series) {
   const swatch = el("span", { class: isLine(series) ? "swatch line" : "swatch" });
-  swatch.style.background = colorOf(series);
+  if (series.dots?.shape === "ring") swatch.style.border = `2px solid ${colorOf(series)}`;
+  else swatch.style.background = colorOf(series);
   const pressed = !state.off.has(series.name);
   const button = el("button", { type: "button", class: "plain", "aria-pressed": String(pressed) }, swatch, series.name);
   button.addEventListener("click", () => {

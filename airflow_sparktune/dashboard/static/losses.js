@@ -35,7 +35,7 @@ export function showLosses(model, open) {
   const ended = (...states) => model.searched.filter((trial) => states.includes(trial.state));
   const pruned = ended("pruned");
   const failed = ended("failed", "cancelled");
-  const lowest = shown ? [] : improvements(done);
+  const lowest = shown ? [] : improvements(done.filter((trial) => !trial.beyond));
   const log = logScale(done.map(read));
   const from = (origin) => done.filter((trial) => trial.origin === origin);
   const others = done.filter((trial) => !MARKED.includes(trial.origin));
@@ -45,13 +45,15 @@ export function showLosses(model, open) {
     return { name, items, x: numberOf, y: read, dots: { color: colour(state), ...dots }, opacity: 0.7, text };
   };
   const series = [
-    dotsOf("ok", others, {}),
+    dotsOf("ok", others.filter((trial) => !trial.beyond), {}),
+    dotsOf("ok", others.filter((trial) => trial.beyond), { shape: "ring" }, "beyond a guardrail"),
     dotsOf("ok", from("warm start"), { shape: "square", size: 9 }, "warm start"),
     dotsOf("ok", from("champion"), { shape: "star", size: 12, color: colour("incumbent") }, "champion"),
     edgeSeries("pruned", pruned, { shape: "diamond", color: colour("pruned") }, text),
     edgeSeries("failed or cut off", failed, { shape: "cross", size: 8, color: colour("failed") }, text),
     lowestSeries(lowest, model.searched.at(-1), metric),
     ...(shown ? [] : levels(model)),
+    ...guardrails(model, shown || metric.name),
   ];
   byId("losses-title").textContent = `${shown || title(metric.name)} by trial`;
   byId("losses-text").textContent = words(done, lowest, [...pruned, ...failed], model);
@@ -131,6 +133,16 @@ function levels({ reply, searched, metric }) {
     found.push(level("in production today", incumbent, last, metric.shown(inProduction), line));
   }
   return found;
+}
+
+// The bounds of a metric. Those relative to the incumbent are known once that has run.
+function guardrails({ reply, searched }, name) {
+  const bounds = Object.entries(reply.limits.guardrails?.[name] ?? {});
+  if (!searched.length) return [];
+  return bounds
+    .filter(([, at]) => typeof at === "number")
+    .filter(([bound]) => !bound.endsWith("drop") && !bound.endsWith("rise"))
+    .map(([bound, at]) => level(`${bound.replace("_", " ")} of ${name}`, 0, searched.at(-1).number, at, { color: colour("failed"), dash: [6, 4] }));
 }
 
 function level(name, from, to, at, line) {

@@ -144,6 +144,7 @@ function cutOff(trial) {
 // Trials are ordered by `loss`; `value` is the loss or score that the page shows.
 function trialsOf({ columns, since }, metric) {
   const names = Object.keys(columns.metrics);
+  const beyond = new Set(columns.beyond);
   const time = (seconds) => (seconds === null ? null : since + seconds);
   return columns.number.map((number, row) => ({
     number,
@@ -158,6 +159,7 @@ function trialsOf({ columns, since }, metric) {
     failure: columns.failure[number] ?? null,
     origin: columns.origin[number] ?? "",
     repeats: columns.repeats[number] ?? null,
+    beyond: beyond.has(number), // a guardrail
     point: columns.points.map((column) => column[row]),
     metrics: Object.fromEntries(names.map((name) => [name, columns.metrics[name][row]])),
   }));

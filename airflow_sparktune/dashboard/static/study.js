@@ -1,6 +1,6 @@
 // The page of one study.
 import { TaskInstance } from "./airflow.js";
-import { axesOf, lossAxis } from "./axes.js";
+import { axesOf, limitedAxes, lossAxis } from "./axes.js";
 import { Charts } from "./charts.js";
 import { contenderTable, showConfirmation } from "./confirmation.js";
 import { Contour } from "./contour.js";
@@ -95,7 +95,7 @@ function showCharts() {
   if (!ordered.length) return;
   showTree(model);
   const axes = axesOf(model);
-  filters.offer([...axes, lossAxis(model)]);
+  filters.offer([...axes, ...limitedAxes(model), lossAxis(model)]);
   contour.offer(axes, successful);
   // The axes need a minimum width; on a narrow screen they scroll.
   byId("parallel").style.setProperty("--wide", `${filters.axes.length * 5.5}rem`);

@@ -9,6 +9,7 @@ from airflow_sparktune.driver.retuning.decide import missing_repeats
 from airflow_sparktune.driver.samplers.base import Exhausted, Suggestion
 from airflow_sparktune.driver.trial_queue import TrialQueue
 from airflow_sparktune.study.definition.rule import DecisionRule
+from airflow_sparktune.study.guards import Guards
 from airflow_sparktune.study.record.contender import Contender
 from airflow_sparktune.study.space.dimensions import Dimension
 from airflow_sparktune.study.stopping import Rule, StopReason
@@ -19,13 +20,16 @@ from airflow_sparktune.study.trial import Trial, TrialOrigin, TrialPurpose, Tria
 def nominate(study: Study, *, incumbent: Any, top: int) -> list[Trial]:
     """Return the best distinct configurations of a search, best first, without the incumbent's.
 
-    The recommended one is the first, followed by those with the lowest losses.
+    The recommended one is the first, followed by those with the lowest losses. Those beyond a guardrail come
+    last: a single value of a noisy metric may be wrong.
     """
     seen = {_text(incumbent)}
     ok = [trial for trial in study.searched if trial.state is TrialState.OK]
     first = [study.best] if study.best else []
+    guards = Guards.of(study.spec.rule if study.spec else DecisionRule(), ok)
     found: list[Trial] = []
-    for trial in [*first, *sorted(ok, key=lambda each: each.rank)]:
+    ranked = [*first, *sorted(ok, key=lambda each: each.rank)]
+    for trial in sorted(ranked, key=lambda each: not guards.hold(each)):
         text = _text(trial.params)
         if text not in seen:
             seen.add(text)

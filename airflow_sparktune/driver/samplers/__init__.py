@@ -5,15 +5,20 @@ To add a sampler, write it in a file here and make it in `over`; CONTRIBUTING li
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.executor.objective import load
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.definition.packages import require_packages
+from airflow_sparktune.study.guards import Guards
 
 if TYPE_CHECKING:
     from airflow_sparktune.driver.samplers.search_space import SearchSpace
+
+log = logging.getLogger(__name__)
 
 
 def sampler_of(space: Any, algo: str) -> Sampler:
@@ -24,6 +29,21 @@ def sampler_of(space: Any, algo: str) -> Sampler:
     from airflow_sparktune.driver.samplers.search_space import SearchSpace
 
     return over(SearchSpace.of(space), algo)
+
+
+def guarded(sampler: Sampler, spec: Spec) -> Sampler:
+    """Give a new sampler the guardrails of the study; say so if it cannot search by them."""
+    from airflow_sparktune.driver.samplers.search_space import SpaceSampler
+
+    if spec.rule.guardrails:
+        if isinstance(sampler, SpaceSampler) and sampler.steered:
+            sampler.guard(Guards(spec.rule))
+        else:
+            log.warning(
+                "retuning.guardrails steer no search of algo %r, only its result; use auto, gp or tpe",
+                spec.algo,
+            )
+    return sampler
 
 
 def over(space: SearchSpace, algo: str) -> Sampler:

@@ -10,6 +10,7 @@ import threading
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Self
 from weakref import WeakKeyDictionary, proxy
@@ -35,6 +36,9 @@ from airflow_sparktune.study.trial import Trial, TrialState
 # 128 trials. `hyperopt.tpe:suggest` is the original.
 TPE_SETTINGS: Mapping[str, Any] = {"n_startup_jobs": 10, "gamma": 1.0, "verbose": False}
 
+# The loss of a trial beyond the guardrails is at least this large.
+_BEYOND = 1e200
+
 _PENDING = (hyperopt.JOB_STATE_NEW, hyperopt.JOB_STATE_RUNNING)
 # A pruned trial is no failure. To TPE, each trial without a loss is worse than those with one.
 _STATUSES = {
@@ -57,6 +61,12 @@ class HyperoptSampler(SpaceSampler):
         self._name = name
         self._suggest = remembering(suggest)
         self._history = _History()
+        self._known: dict[int, Trial] = {}  # with guardrails
+
+    @property
+    def steered(self) -> bool:  # type: ignore[override]
+        """Return whether only the order of losses matters, so that infeasible trials can come last."""
+        return isinstance(self._suggest, RememberingTpe)
 
     @classmethod
     def named(cls, name: str, space: SearchSpace) -> Self:
@@ -73,7 +83,19 @@ class HyperoptSampler(SpaceSampler):
 
     def tell(self, trial: Trial) -> None:
         """Record the state of a trial."""
-        self._history.put(trial, list(self.space.domain.params))
+        told = [trial]
+        if self.guards:
+            self._known[trial.number] = trial
+            if self.guards.learn(trial):  # other bounds apply from now on
+                told = list(self._known.values())
+        for each in told:
+            self._history.put(self._ranked(each), list(self.space.domain.params))
+
+    def _ranked(self, trial: Trial) -> Trial:
+        """Return a trial beyond the guardrails with a loss that ranks it after all within them."""
+        if not self.guards or trial.loss is None or self.guards.hold(trial):
+            return trial
+        return replace(trial, loss=_BEYOND * (1.0 + self.guards.broken(trial)))
 
 
 class _History(hyperopt.Trials):  # type: ignore[misc]  # hyperopt is untyped

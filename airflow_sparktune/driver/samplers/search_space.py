@@ -13,6 +13,7 @@ with deferred("scipy.stats"):  # hyperopt would import it for atpe only
 
 from airflow_sparktune.driver.samplers.base import Recommendation, Suggestion
 from airflow_sparktune.driver.samplers.hyperopt_space import hyperopt_space, places
+from airflow_sparktune.study.guards import Guards
 from airflow_sparktune.study.json_values import plain
 from airflow_sparktune.study.space.dimensions import Dimension
 from airflow_sparktune.study.space.match import point_of
@@ -79,12 +80,20 @@ class SpaceSampler:
     """The base of samplers over a search space; a subclass adds `ask` and `tell`.
 
     `has_model` tells whether its suggestions have an outlook, on which `stop_when_converged` depends.
+    `steered` tells whether it searches where the guardrails hold, once `guard` was called.
     """
 
     has_model: ClassVar[bool] = False
+    guards: Guards | None = None
+
+    steered: ClassVar[bool] = False
 
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
+
+    def guard(self, guards: Guards) -> None:
+        """Take the guardrails of the study, before any trial."""
+        self.guards = guards
 
     @property
     def dimensions(self) -> tuple[Dimension, ...]:

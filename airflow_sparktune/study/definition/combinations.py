@@ -30,12 +30,18 @@ def check_combinations(spec: Spec) -> None:
     """Raise SpecError if fields contradict each other."""
     retuning, most = spec.retuning, spec.limits.max_failures
     if retuning.incumbent is None:
-        for name in ("confirm", "margin", "guardrails"):
+        for name in ("confirm", "margin"):
             if value := getattr(retuning, name):
                 raise SpecError(
                     f"retuning.{name} must go with an incumbent, got {shown(as_written(value))} without one; "
                     "add incumbent: champion to retuning"
                 )
+        relative = [rail.metric for rail in spec.rule.guardrails if rail.relative]
+        if relative:
+            raise SpecError(
+                f"retuning.guardrails must have max_drop and max_rise with an incumbent only, got them for "
+                f"{relative[0]!r} without one; write max or min, or add incumbent: champion to retuning"
+            )
     elif retuning.confirm and spec.max_evals is not None and retuning.confirm.top >= spec.max_evals:
         raise SpecError(
             f"retuning.confirm.top must be below max_evals because the incumbent is one of the trials, got "

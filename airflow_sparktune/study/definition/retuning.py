@@ -82,9 +82,9 @@ class Retuning(Group):
     guardrails: Mapping[str, Any] = declared(
         _guardrails,
         takes="object",
-        doc="Limits on the winner's loss or score, or on other metrics that the objective returns: for the "
-        "mean over the repeats `max`, `min`, `max_drop` and `max_rise` (relative to the incumbent; a number "
-        "or a percentage), for every repeat `each_max` and `each_min`.",
+        doc="Limits on the result's loss or score, or on other metrics that the objective returns, which the "
+        "search keeps, too. For the mean over the repeats `max`, `min`, `max_drop` and `max_rise` (relative "
+        "to the incumbent; a number or a percentage), for every repeat `each_max` and `each_min`.",
         default=dict,
         example='{"latency_ms": {"max": 50}, "recall": {"max_drop": "1%"}}',
         script=True,

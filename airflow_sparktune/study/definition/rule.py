@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -79,11 +80,24 @@ class Guardrail:
         checked = {key: _BOUNDS[key](f"{name}[{key!r}]", bound) for key, bound in bounds.items()}
         return cls(metric=metric, **checked)
 
-    def allows(self, value: float) -> bool:
-        """Return whether a single value is within the bounds that need no comparison with the incumbent."""
-        low = [bound for bound in (self.min, self.each_min) if bound is not None]
-        high = [bound for bound in (self.max, self.each_max) if bound is not None]
-        return all(bound <= value for bound in low) and all(value <= bound for bound in high)
+    @property
+    def relative(self) -> bool:
+        """Return whether a bound is relative to the incumbent's value."""
+        return self.max_drop is not None or self.max_rise is not None
+
+    def excesses(self, value: float, *, incumbent: float | None) -> tuple[float, float]:
+        """Return how far a value is below its lowest bound and above its highest one; at most 0 within.
+
+        A side without a bound has -inf. Without the incumbent's value, relative bounds do not apply.
+        """
+        low, high = [self.min, self.each_min], [self.max, self.each_max]
+        if incumbent is not None and self.max_drop is not None:
+            low.append(incumbent - self.max_drop.of(incumbent))
+        if incumbent is not None and self.max_rise is not None:
+            high.append(incumbent + self.max_rise.of(incumbent))
+        below = (bound - value for bound in low if bound is not None)
+        above = (value - bound for bound in high if bound is not None)
+        return max(below, default=-math.inf), max(above, default=-math.inf)
 
     def to_json(self) -> dict[str, Any]:
         """Return the limits without the metric, which is the key of the object."""

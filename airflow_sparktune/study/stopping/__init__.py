@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from airflow_sparktune.study.guards import Guards
 from airflow_sparktune.study.stopping.base import Rule, StopReason
 from airflow_sparktune.study.stopping.budget import SlotHours
 from airflow_sparktune.study.stopping.converged import Converged, left_to_gain
@@ -57,7 +58,11 @@ _BY_REASON: Mapping[StopReason, type[Rule]] = {rule.reason: rule for rule in _AL
 
 def rules_of(spec: Spec) -> list[Rule]:
     """Return the rules that a spec asks for, in the order of evaluation."""
-    return [rule for each in RULES if (rule := each.of(spec)) is not None]
+    rules = [rule for each in RULES if (rule := each.of(spec)) is not None]
+    guards = Guards(spec.rule)
+    for rule in rules:
+        rule.guards = guards
+    return rules
 
 
 def label(reason: StopReason, spec: Spec) -> str:

@@ -6,7 +6,9 @@ import math
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from airflow_sparktune.study.definition.rule import DecisionRule
 from airflow_sparktune.study.formatting import number
+from airflow_sparktune.study.guards import Guards
 from airflow_sparktune.study.trial import Trial
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ class Rule:
 
     reason: ClassVar[StopReason]
     fields: ClassVar[tuple[str, ...]] = ()
+    # The guardrails of the study: the loss of a trial beyond them is no result.
+    guards = Guards(DecisionRule())
 
     @classmethod
     def of(cls, spec: Spec) -> Self | None:  # noqa: ARG003 - for subclasses

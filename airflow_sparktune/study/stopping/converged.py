@@ -54,7 +54,8 @@ class Converged(Rule):
             self._gains[trial.number], self._noise = trial.outlook.gain, trial.outlook.noise
         if trial.loss is None:
             return
-        self._lowest = min(self._lowest, trial.loss)
+        if self.guards.hold(trial):
+            self._lowest = min(self._lowest, trial.loss)
         if trial.origin is TrialOrigin.INCUMBENT:
             self._margin = self._relative_margin.of(trial.loss)
         # A known good configuration would make the gain look small.
@@ -75,7 +76,7 @@ class Converged(Rule):
         left = self.left
         if left is None or not self._first:
             return False
-        gained = median(self._first) - self._lowest
+        gained = max(median(self._first) - self._lowest, 0.0)
         return left <= SHARE * (max(self._noise, self._margin) or _SHARE_OF_GAIN * gained)
 
 

@@ -29,7 +29,8 @@ class LossThreshold(Rule):
 
     def tell(self, trial: Trial) -> None:
         # The incumbent does not count: it may be below the threshold already.
-        if trial.loss is not None and trial.origin is not TrialOrigin.INCUMBENT:
+        own = trial.origin is not TrialOrigin.INCUMBENT
+        if trial.loss is not None and own and self.guards.hold(trial):
             self._best = min(self._best, trial.loss)
 
     def reached(self, *, ran_s: float) -> bool:  # noqa: ARG002
@@ -63,7 +64,9 @@ class NoProgress(Rule):
             return
         # A warm-start point may improve the best loss, but does not use up the allowed trials.
         self._since_mark += trial.origin is not TrialOrigin.WARM_START
-        if trial.loss is not None and trial.loss < self._mark and self._improves(self._mark - trial.loss):
+        if trial.loss is None or trial.loss >= self._mark or not self.guards.hold(trial):
+            return
+        if self._improves(self._mark - trial.loss):
             self._mark, self._since_mark = trial.loss, 0
 
     def reached(self, *, ran_s: float) -> bool:  # noqa: ARG002

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 
 import pytest
@@ -80,3 +81,15 @@ def test_guardrails_go_to_json_and_back() -> None:
 def test_invalid_guardrails_are_rejected(value: object, message: str) -> None:
     with pytest.raises(SpecError, match=message):
         Guardrail.parse_all("guardrails", value)
+
+
+def test_how_far_a_value_is_beyond_its_bounds() -> None:
+    """The relative bounds apply once the incumbent's value is known; the nearest bound counts."""
+    limits = {"max": 5, "each_max": 4, "max_rise": "50%", "min": 1, "max_drop": 0.5}
+    (rail,) = Guardrail.parse_all("guardrails", {"latency": limits})
+    assert rail.relative
+    assert rail.excesses(3.0, incumbent=None) == (-2.0, -1.0)
+    assert rail.excesses(3.0, incumbent=1.0) == (-2.0, 1.5)
+    assert rail.excesses(3.0, incumbent=4.0) == (0.5, -1.0)
+    (high,) = Guardrail.parse_all("guardrails", {"latency": {"max": 5}})
+    assert high.excesses(6.0, incumbent=1.0) == (-math.inf, 1.0)

@@ -7,12 +7,15 @@ to expected improvement, 2023).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import erfcx, log_ndtr, ndtr
 
 from airflow_sparktune.driver.samplers.gp.axis import Array
+from airflow_sparktune.driver.samplers.gp.limits import Limit
 from airflow_sparktune.driver.samplers.gp.model import Posterior
 
 _LOG_ROOT_TAU = 0.5 * math.log(2 * math.pi)
@@ -50,7 +53,49 @@ def _ratios(z: float, log_h: float) -> tuple[float, float]:
     return math.exp(float(log_ndtr(z)) - log_h), math.exp(-0.5 * z * z - _LOG_ROOT_TAU - log_h)
 
 
-def polish(posterior: Posterior, row: Array, columns: Array, best: float, low: Array, high: Array) -> Array:
+@dataclass(frozen=True, slots=True)
+class Acquisition:
+    """The log expected improvement over `best`, weighed by the probability that the `limits` hold.
+
+    As in Gardner et al., Bayesian optimization with inequality constraints, 2014. `best` is None until a
+    configuration holds the limits: then only their probability counts.
+    """
+
+    posterior: Posterior
+    best: float | None
+    limits: Sequence[Limit] = ()
+
+    def scores(self, rows: Array) -> Array:
+        """Return the score of each row."""
+        found = np.zeros(len(rows))
+        if self.best is not None:
+            found = log_expected_improvement(*self.posterior.predict(rows), self.best)
+        for limit in self.limits:
+            means, deviations = limit.posterior.predict(rows)
+            found = found + log_ndtr((limit.bound - means) / deviations)
+        return np.asarray(found)
+
+    def slope(self, row: Array, columns: Array) -> tuple[float, Array]:
+        """Return the score of a row, and its gradient along numeric `columns`."""
+        value, slope = 0.0, np.zeros(len(columns))
+        if self.best is not None:
+            mean, deviation, mean_slope, deviation_slope = self.posterior.slopes(row, columns)
+            z = (self.best - mean) / deviation
+            log_h = float(_log_h(np.array([z]))[0])
+            by_mean, by_deviation = _ratios(z, log_h)
+            value = log_h + math.log(deviation)
+            slope = (by_deviation * deviation_slope - by_mean * mean_slope) / deviation
+        for limit in self.limits:
+            mean, deviation, mean_slope, deviation_slope = limit.posterior.slopes(row, columns)
+            z = (limit.bound - mean) / deviation
+            log_share = float(log_ndtr(z))
+            value += log_share
+            ratio = math.exp(min(-0.5 * z * z - _LOG_ROOT_TAU - log_share, 700.0))
+            slope = slope - ratio * (mean_slope + z * deviation_slope) / deviation
+        return value, slope
+
+
+def polish(acquisition: Acquisition, row: Array, columns: Array, low: Array, high: Array) -> Array:
     """Return the row with the continuous `columns` moved to a local maximum between `low` and `high`."""
     if not len(columns):
         return row
@@ -58,12 +103,8 @@ def polish(posterior: Posterior, row: Array, columns: Array, best: float, low: A
     def lost(position: Array) -> tuple[float, Array]:
         moved = row.copy()
         moved[columns] = position
-        mean, deviation, mean_slope, deviation_slope = posterior.slopes(moved, columns)
-        z = (best - mean) / deviation
-        log_h = float(_log_h(np.array([z]))[0])
-        by_mean, by_deviation = _ratios(z, log_h)
-        slope = (by_mean * mean_slope - by_deviation * deviation_slope) / deviation
-        return -(log_h + math.log(deviation)), slope
+        value, slope = acquisition.slope(moved, columns)
+        return -value, -slope
 
     bounds = list(zip(low[columns], high[columns], strict=True))
     options = {"maxiter": _ITERATIONS}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -24,11 +24,15 @@ _SAME = 9  # decimals
 
 @dataclass(frozen=True)
 class History:
-    """The `rows` (n, parameters) of ended trials, their `losses` (nan for failures), and `pending` rows."""
+    """The `rows` (n, parameters) of ended trials, their `losses` (nan for failures), and `pending` rows.
+
+    `excesses` (n, bounds) tell how far each trial is beyond each bound of a guardrail (nan if not measured).
+    """
 
     rows: Array
     losses: Array
     pending: Array
+    excesses: Array = field(default_factory=lambda: np.empty((0, 0)))
 
     @property
     def losses_differ(self) -> bool:
@@ -58,11 +62,12 @@ class History:
 
     def first(self, count: int) -> History:
         """Return the first `count` results, without pending rows."""
-        return History(self.rows[:count], self.losses[:count], self.pending[:0])
+        return History(self.rows[:count], self.losses[:count], self.pending[:0], self.excesses[:count])
 
     def where(self, ended: Array, pending: Array) -> History:
         """Return the rows that two masks select."""
-        return History(self.rows[ended], self.losses[ended], self.pending[pending])
+        excesses = self.excesses[ended] if len(self.excesses) else self.excesses
+        return History(self.rows[ended], self.losses[ended], self.pending[pending], excesses)
 
     def distinct(self) -> History:
         """Return one result for each configuration: the first with a loss, or the first failure."""
@@ -71,8 +76,8 @@ class History:
             known = found.setdefault(key, at)
             if np.isnan(self.losses[known]):
                 found[key] = at
-        kept = sorted(found.values())
-        return History(self.rows[kept], self.losses[kept], self.pending)
+        kept = np.array(sorted(found.values()), dtype=int)
+        return self.where(kept, np.arange(len(self.pending)))
 
     def chosen(self, most: int, rng: np.random.Generator) -> Array:
         """Return the indices of at most `most` results: the best, and a random sample of the others."""
@@ -99,6 +104,34 @@ class History:
             if not np.isnan(loss):
                 found.setdefault(key, []).append(loss)
         return Noise.of(np.array(losses) for losses in found.values() if len(losses) > 1)
+
+    @cached_property
+    def broken(self) -> Array:
+        """Return by how much each configuration breaks the bounds, 0 if it holds them all.
+
+        Each is judged by the mean of its trials. A failure breaks none.
+        """
+        if not self.excesses.shape[1]:
+            return np.zeros(len(self.losses))
+        known: dict[bytes, list[Array]] = {}
+        for key, excesses in zip(self.row_keys, self.excesses, strict=True):
+            if not np.isnan(excesses).any():
+                known.setdefault(key, []).append(excesses)
+        none = np.zeros(self.excesses.shape[1])
+        means = np.array([np.mean(known.get(key, [none]), axis=0) for key in self.row_keys])
+        beyond = np.maximum(means, 0.0)
+        size = beyond.max(axis=0)
+        return np.asarray((beyond / np.where(size > 0, size, 1.0)).sum(axis=1))
+
+    @property
+    def ranking(self) -> History:
+        """Return the history with infeasible trials after feasible ones, in the order of their losses."""
+        if not self.broken.any():
+            return self
+        worst, least = np.nanmax(self.losses), np.nanmin(self.losses)
+        size = worst - least or 1.0
+        losses = np.where(self.broken > 0, worst + size * self.broken, self.losses)
+        return History(self.rows, np.where(np.isnan(self.losses), np.nan, losses), self.pending)
 
     @property
     def noisy(self) -> bool:

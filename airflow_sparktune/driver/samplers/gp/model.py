@@ -113,10 +113,19 @@ class Posterior:
     `pending` rows count as observed at the posterior mean ("kriging believer", Ginsbourger et al. 2010),
     which keeps the mean and removes the uncertainty around them. `means` are those at `rows`, `ranked`
     has the rows by their means, lowest first, and `best` is the lowest mean at rows and pending rows.
+
+    `broken` tells by how much each row breaks the guardrails, if any does: such rows are ranked last, and
+    `best` is the lowest mean of the others, None if there are none.
     """
 
     def __init__(
-        self, space: EncodedSpace, settings: Settings, rows: Array, targets: Array, pending: Array
+        self,
+        space: EncodedSpace,
+        settings: Settings,
+        rows: Array,
+        targets: Array,
+        pending: Array,
+        broken: Array | None = None,
     ) -> None:
         self.space = space
         self.signal = float(np.exp(settings.signal))
@@ -135,6 +144,12 @@ class Posterior:
         self._solved[:count] = dpotrs(np.asfortranarray(self._lower[:count, :count]), targets, lower=1)[0]
         # K alpha = targets - noise alpha, so the posterior means at the rows need no further product.
         self.means = targets - (self._noise + _JITTER) * self._solved[:count]
+        self.best: float | None
+        if broken is not None and broken.any():
+            self.ranked = rows[np.lexsort((self.means, broken))]
+            holds = self.means[broken == 0]
+            self.best = float(holds.min()) if len(holds) else None
+            return
         self.ranked = rows[np.argsort(self.means, kind="stable")]
         # A suggestion has to improve on running trials too, at their expected losses.
         expected = covariance[count:, :count] @ self._solved[:count]

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from airflow_sparktune.driver.samplers.gp.acquisition import log_expected_improvement, polish
+from airflow_sparktune.driver.samplers.gp.acquisition import Acquisition, polish
 from airflow_sparktune.driver.samplers.gp.axis import Array
 from airflow_sparktune.driver.samplers.gp.candidates import Candidates, Region
 from airflow_sparktune.driver.samplers.gp.escape import tpe_candidates
 from airflow_sparktune.driver.samplers.gp.fits import Fits
 from airflow_sparktune.driver.samplers.gp.history import Branch, History, keys
+from airflow_sparktune.driver.samplers.gp.limits import Limits
 from airflow_sparktune.driver.samplers.gp.model import Posterior, Settings
-from airflow_sparktune.driver.samplers.gp.noise import Noise
 from airflow_sparktune.driver.samplers.gp.scale import LossScale
 from airflow_sparktune.driver.samplers.gp.space import EncodedSpace
 from airflow_sparktune.driver.samplers.gp.start import spread
@@ -68,6 +68,7 @@ class Proposer:
     def __init__(self, space: EncodedSpace) -> None:
         self._space = space
         self._fits = Fits(space)
+        self._limits = Limits(space)
         self._warned = False
 
     def propose(self, history: History, rng: np.random.Generator) -> tuple[Array, Scored]:
@@ -85,31 +86,36 @@ class Proposer:
         if not history.wants_repeat:
             return None
         return (
-            self.lowest_expected(history)[0] if history.noise.degrees else int(np.nanargmin(history.losses))
+            self.lowest_expected(history)[0]
+            if history.noise.degrees
+            else int(np.nanargmin(history.ranking.losses))
         )
 
     def lowest_expected(self, history: History) -> tuple[int, float]:
         """Return the index of the first result with the lowest expected loss, and this loss.
 
-        All repeats of a configuration share one expected loss.
+        All repeats of a configuration share one expected loss. One beyond the guardrails is returned only if
+        all are.
         """
         with one_blas_thread():
-            kept = history.chosen(_MOST, np.random.default_rng(len(history.losses)))
+            kept = history.ranking.chosen(_MOST, np.random.default_rng(len(history.losses)))
             scale, settings = history.scale, self._fits.latest(history)
             targets = scale.targets(history.filled)[kept]
             posterior = Posterior(self._space, settings, history.rows[kept], targets, history.pending)
-        means = np.where(np.isnan(history.losses[kept]), np.inf, posterior.means)
-        best = history.row_keys[kept[means.argmin()]]
+        means, broken = posterior.means, history.broken[kept]
+        broken = np.where(np.isnan(history.losses[kept]), np.inf, broken)
+        at = np.lexsort((means, broken))[0]
+        best = history.row_keys[kept[at]]
         successes = np.flatnonzero(~np.isnan(history.losses))
         first = next(at for at in successes if history.row_keys[at] == best)
-        return int(first), float(scale.losses(means.min()))
+        return int(first), float(scale.losses(means[at]))
 
     def _scored(self, history: History, rng: np.random.Generator) -> Scored:
         others = self._other_branches(history)
         if others and rng.random() < min(_BRANCH_SHARE * len(others), _MOST_BRANCH_SHARE):
             return self._in_one_of(_some(others, _BRANCHES_ALONE, rng), history, rng)
-        if rng.random() < _escape_share(history):
-            return Scored(*tpe_candidates(self._space, history, rng), "gp: tpe", expected=False)
+        if rng.random() < _escape_share(history.ranking):
+            return Scored(*tpe_candidates(self._space, history.ranking, rng), "gp: tpe", expected=False)
         found = self._anywhere(history, rng)
         fittable = _some([branch for branch in others if branch.history.fittable], _BRANCHES_BESIDES, rng)
         return max((found, *self._in_each(fittable, history, rng)), key=lambda each: each.best_score)
@@ -123,8 +129,7 @@ class Proposer:
             ranked = posterior.ranked
             rank = 0 if rng.random() < _FROM_BEST else int(rng.integers(min(3, len(ranked))))
             region = Region.around(self._space, ranked[rank], posterior.weights, rng)
-        rows, scores = self._rated(posterior, region, posterior.best, rng)
-        return Scored(rows, scores + scale.log_unit, "gp")
+        return self._rated(posterior, region, posterior.best, scale, history, rng, method="gp")
 
     def _posterior(
         self, settings: Settings, history: History, scale: LossScale, rng: np.random.Generator, *, most: int
@@ -132,13 +137,15 @@ class Proposer:
         """Return the posterior given at most `most` of the results, with perturbed settings."""
         # Different weights per suggestion, so that parallel ones differ and a bad fit misleads only some.
         settings = settings.jittered(rng, size=_JITTER)
-        kept = history.chosen(most, rng)
+        kept = history.ranking.chosen(most, rng)
         targets = scale.targets(history.filled)[kept]
-        return Posterior(self._space, settings, history.rows[kept], targets, history.pending)
+        return Posterior(
+            self._space, settings, history.rows[kept], targets, history.pending, history.broken[kept]
+        )
 
     def _other_branches(self, history: History) -> list[Branch]:
         """Return the branches without the best result."""
-        space, best = self._space, history.rows[[np.nanargmin(history.losses)]]
+        space, best = self._space, history.rows[[np.nanargmin(history.ranking.losses)]]
         return [Branch.of(space, each, history) for each in space.branches if not space.meets(best, each)[0]]
 
     def _in_one_of(self, branches: Sequence[Branch], history: History, rng: np.random.Generator) -> Scored:
@@ -153,23 +160,28 @@ class Proposer:
         self, branches: Sequence[Branch], history: History, rng: np.random.Generator
     ) -> list[Scored]:
         """Return candidates of each branch, scored by improvement over the best loss of all."""
-        noise = history.noise
-        lowest = np.nanmin(history.losses)
-        if history.noisy:
+        at = np.nanargmin(history.ranking.losses)
+        lowest = history.losses[at] if not history.broken[at] else None
+        if history.noisy and lowest is not None:
             lowest = self.lowest_expected(history)[1]
-        return [self._in_branch(branch, lowest, noise, rng) for branch in branches]
+        return [self._in_branch(branch, lowest, history, rng) for branch in branches]
 
-    def _in_branch(self, branch: Branch, lowest: float, noise: Noise, rng: np.random.Generator) -> Scored:
+    def _in_branch(
+        self, branch: Branch, lowest: float | None, whole: History, rng: np.random.Generator
+    ) -> Scored:
         """Return candidates within a branch.
 
         Each branch is fitted on its own data: a fit over the whole space undervalues one with few trials.
         """
         history, scale = branch.history, branch.history.scale
-        settings = self._fits.of_branch(history, noise, rng)
+        settings = self._fits.of_branch(history, whole.noise, rng)
         posterior = self._posterior(settings, history, scale, rng, most=_MOST_IN_BRANCH)
-        best = min(float(scale.targets(np.array(lowest))), posterior.best)
-        rows, scores = self._rated(posterior, Region.whole(self._space, branch.condition), best, rng)
-        return Scored(rows, scores + scale.log_unit, "gp: branch")
+        best = None
+        if lowest is not None:
+            known = float(scale.targets(np.array(lowest)))
+            best = known if posterior.best is None else min(known, posterior.best)
+        region = Region.whole(self._space, branch.condition)
+        return self._rated(posterior, region, best, scale, whole, rng, method="gp: branch")
 
     def _spread(self, branch: Branch, rng: np.random.Generator) -> Scored:
         """Return a configuration of a branch with few results, far from these."""
@@ -178,25 +190,38 @@ class Proposer:
         return Scored(row[None], np.zeros(1), "gp: branch", expected=False)
 
     def _rated(
-        self, posterior: Posterior, region: Region, best: float, rng: np.random.Generator
-    ) -> tuple[Array, Array]:
-        """Return candidates, and the log expected improvement over `best` of each."""
+        self,
+        posterior: Posterior,
+        region: Region,
+        best: float | None,
+        scale: LossScale,
+        history: History,
+        rng: np.random.Generator,
+        *,
+        method: str,
+    ) -> Scored:
+        """Return candidates, and the log expected improvement over `best` of each, weighed by the limits."""
         space, ranked = self._space, posterior.ranked
+        limits = self._limits.of(history, rng, jitter=_JITTER)
+        acquisition = Acquisition(posterior, best, limits)
         make = Candidates(space, ranked[: max(5, len(ranked) // 5)], region, rng)
         parents = ranked[:_PARENTS]
         children = make.children(parents, _CHILDREN, smallest=0.004, largest=0.3)
         found = np.concatenate([make.spread(_SPREAD), children])
-        scores = log_expected_improvement(*posterior.predict(found), best)
+        scores = acquisition.scores(found)
         step = _ROUND_STEP
         for _ in range(_ROUNDS):
             top = found[np.argsort(-scores, kind="stable")[:_ROUND_PARENTS]]
             children = make.children(top, _ROUND_CHILDREN, smallest=step / 6, largest=step)
-            scores = np.append(scores, log_expected_improvement(*posterior.predict(children), best))
+            scores = np.append(scores, acquisition.scores(children))
             found, step = np.concatenate([found, children]), step / 2
         top_row = found[np.argmax(scores)]
         free = np.flatnonzero(space.numeric & ~space.gridded & space.active(top_row[None])[0])
-        polished = polish(posterior, top_row, free, best, region.low, region.high)
-        return np.concatenate([polished[None], found]), np.append(scores.max(), scores)
+        polished = polish(acquisition, top_row, free, region.low, region.high)
+        rows, scores = np.concatenate([polished[None], found]), np.append(scores.max(), scores)
+        if best is None:
+            return Scored(rows, scores, method, expected=False)
+        return Scored(rows, scores + scale.log_unit, method)
 
     def _first_new(self, candidates: Array, history: History, rng: np.random.Generator) -> Array:
         """Return the first candidate that was never suggested, or the first of all if there is none."""

@@ -33,7 +33,7 @@ class GpSampler(SpaceSampler):
     Raises SpecError for a space with distributions other than those of hyperopt.hp.
     """
 
-    has_model = True
+    has_model = steered = True
 
     def __init__(self, space: SearchSpace) -> None:
         super().__init__(space)
@@ -54,6 +54,8 @@ class GpSampler(SpaceSampler):
         known = self._rows.get(trial.number)
         if known is None or known[0] != trial.point:
             self._rows[trial.number] = trial.point, self._encoded.encode(trial.point)
+        if self.guards is not None:
+            self.guards.learn(trial)
         self._ended.pop(trial.number, None)
         self._running.pop(trial.number, None)
         (self._running if trial.state is TrialState.RUNNING else self._ended)[trial.number] = trial
@@ -89,7 +91,12 @@ class GpSampler(SpaceSampler):
 
     def _history(self, running: Iterable[int]) -> History:
         losses = np.array([_loss(trial) for trial in self._ended.values()], dtype=float)
-        return History(self._rows_of(self._ended), losses, self._rows_of(running))
+        rows, pending = self._rows_of(self._ended), self._rows_of(running)
+        if not self.guards or not len(rows):
+            return History(rows, losses, pending)
+        found = [self.guards.excesses(trial) for trial in self._ended.values()]
+        excesses = np.array(found, dtype=float).reshape(len(rows), -1)
+        return History(rows, losses, pending, excesses)
 
     def _rows_of(self, numbers: Iterable[int]) -> Array:
         return np.array([self._rows[number][1] for number in numbers]).reshape(-1, self._encoded.size)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from airflow_sparktune.driver.samplers.gp.acquisition import log_expected_improvement, polish
+from airflow_sparktune.driver.samplers.gp.acquisition import Acquisition, log_expected_improvement, polish
 from airflow_sparktune.driver.samplers.gp.axis import Array, Axis
+from airflow_sparktune.driver.samplers.gp.limits import Limit
 from airflow_sparktune.driver.samplers.gp.model import Posterior, Settings, _misfit, fit
 from airflow_sparktune.driver.samplers.gp.space import EncodedSpace, Parameter
 
@@ -94,11 +95,27 @@ class TestAcquisition:
         for row in SPACE.settle(SPACE.draw(np.random.default_rng(8), 10)):
             low, high = row - 0.1, np.minimum(row + 0.1, 1.0)
             low = np.maximum(low, 0.0)
-            moved = polish(posterior, row, np.array([0, 2]), best, low, high)
+            moved = polish(Acquisition(posterior, best), row, np.array([0, 2]), low, high)
             before, after = log_expected_improvement(*posterior.predict(np.array([row, moved])), best)
             assert after >= before - 1e-9
             assert moved[1] == row[1]
             assert ((low <= moved) & (moved <= high))[[0, 2]].all()
+
+    @pytest.mark.parametrize("best", [-1.0, None])
+    def test_its_slope_within_limits_is_that_of_its_differences(self, best: float | None) -> None:
+        rows, targets = data(12)
+        loss, metric = (
+            Posterior(SPACE, Settings(np.array(weights)), rows, values, NONE)
+            for weights, values in (([1.0, 0.5, 2.0], targets), ([2.0, 1.0, 0.5], targets[::-1]))
+        )
+        acquisition = Acquisition(loss, best, [Limit(metric, -0.3), Limit(loss, 0.4)])
+        row, columns = np.array([0.42, 1.0, 0.77]), np.array([0, 2])
+        value, slope = acquisition.slope(row, columns)
+        assert value == pytest.approx(acquisition.scores(row[None])[0])
+        for at, column in enumerate(columns):
+            step = np.eye(3)[column] * 1e-6
+            above, below = acquisition.scores(np.array([row + step, row - step]))
+            assert slope[at] == pytest.approx((above - below) / 2e-6, rel=1e-4)
 
     def test_it_agrees_with_the_mean_of_draws(self) -> None:
         draws = np.random.default_rng(0).normal(0.3, 0.8, 400_000)
