@@ -34,9 +34,12 @@ MODULES = {
     "suggest": "benchmarks.parts.suggest",
     "reports": "benchmarks.parts.reports",
     "search": "benchmarks.search",
+    "convergence": "benchmarks.search.convergence",
+    "constrained": "benchmarks.search.constrained",
     "early_stopping": "benchmarks.early_stopping",
     "retuning": "benchmarks.retuning.decision",
     "warm_start": "benchmarks.retuning.warm_start",
+    "year": "benchmarks.retuning.year",
 }
 
 

@@ -66,7 +66,7 @@ def _mirrored(bench: str, dataset: str) -> Drift:
     return _drift(f"{bench}: {dataset} to its mirror image", before, replace(before, loss=loss))
 
 
-def _boosting(*, moved: float) -> Problem:
+def boosting(*, moved: float) -> Problem:
     """Boosted trees whose best parameters move by a share of their ranges."""
     space = {
         "lr": loguniform(1e-4, 1.0),
@@ -92,7 +92,7 @@ def _boosting(*, moved: float) -> Problem:
 
 
 def _moved(by: float) -> Drift:
-    return _drift(f"optimum moved by {by:.0%} of each range", _boosting(moved=0.0), _boosting(moved=by))
+    return _drift(f"optimum moved by {by:.0%} of each range", boosting(moved=0.0), boosting(moved=by))
 
 
 DRIFTS: Mapping[str, Callable[[], Drift]] = {

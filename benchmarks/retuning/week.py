@@ -30,7 +30,7 @@ from benchmarks.retuning.prior import PriorSampler
 from benchmarks.search.problems import Problem
 
 SLOTS = 4
-_LOOK_S = 1e6  # nothing changes between two trials' ends
+LOOK_S = 1e6  # nothing changes between two trials' ends
 # A warm week ends when so many trials after its warm points have improved nothing.
 PATIENCE = 15
 # The prior makes a study twice as slow: it is measured on so many seeds.
@@ -115,7 +115,7 @@ def _study(
         return Ending.ok(problem.loss(call.params) + problem.noise(chance), after_s=after_s)
 
     address = f"{root}/{name}/g0"
-    plan = _Plan(spec, SimulatedEngine(clock, play, capacity=SLOTS, look_s=_LOOK_S), around)
+    plan = _Plan(spec, SimulatedEngine(clock, play, capacity=SLOTS, look_s=LOOK_S), around)
     Attempt(plan, open_storage(address), address, clock=clock).run()
     return read_study(address).study
 

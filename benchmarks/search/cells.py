@@ -22,6 +22,7 @@ from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.stopping import rules_of
 from airflow_sparktune.study.storage import MemoryStorage
 from airflow_sparktune.study.study import Study
+from airflow_sparktune.study.trial import Trial
 from benchmarks import report
 from benchmarks.search.problem import Problem
 from benchmarks.search.problems import problem
@@ -82,9 +83,15 @@ def _read(path: Path) -> Outcome:
 
 
 def _run(cell: Cell) -> Outcome:
+    recorder = play(cell)
+    return Outcome(found_by(cell, recorder.study), recorder.watch.seconds["ask_s"])
+
+
+def play(cell: Cell) -> Recorder:
+    """Run the study of a cell to its end."""
     task, clock = problem(cell.problem), VirtualClock()
 
-    def play(call: Call) -> Ending:
+    def ending(call: Call) -> Ending:
         # A trial's chance depends on nothing but its number: the same for each contestant.
         chance = random.Random(f"{cell.seed}:{call.trial.number}")
         after_s = 100.0 * math.exp(chance.gauss(0.0, _SPREAD))
@@ -107,21 +114,32 @@ def _run(cell: Cell) -> Outcome:
         seed=cell.seed,
         recorder=recorder,
         sampler=sampler,
-        lane=SimulatedLane(clock, play, capacity=cell.slots),
+        lane=SimulatedLane(clock, ending, capacity=cell.slots),
         rules=StoppingRules(rules_of(spec), ran_s=0.0, clock=clock),
         clock=clock,
     )
     tuner.run()
-    judge, replayed = sampler_of(spec.space, spec.algo), Study()
+    return recorder
+
+
+def in_order(study: Study) -> list[Trial]:
+    """The trials in the order in which they ended."""
+    return sorted(study.ended_trials, key=lambda trial: (trial.end, trial.number))
+
+
+def found_by(cell: Cell, study: Study) -> list[float]:
+    """The true loss of a study's result after each trial."""
+    task = problem(cell.problem)
+    judge, replayed = sampler_of(task.space, CONTESTANTS[cell.contestant]), Study()
     found = []
-    for trial in sorted(recorder.study.ended_trials, key=lambda trial: (trial.end, trial.number)):
+    for trial in in_order(study):
         judge.tell(trial)
         replayed.apply(TrialChanged(trial=trial))
         if (best := judge.recommend()) is not None:
             replayed.apply(Recommended(trial=best.number, loss=best.loss, noise=best.noise))
         assert replayed.best is not None, "no trial of these problems fails"
         found.append(task.loss(replayed.best.params))
-    return Outcome(found, recorder.watch.seconds["ask_s"])
+    return found
 
 
 @cache

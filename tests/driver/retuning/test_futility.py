@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,14 @@ def test_a_challenger_is_confirmed(weeks: Weeks) -> None:
     assert study.nominated.reason is StopReason.CONVERGED
     assert study.decision is not None
     assert study.decision.outcome is Outcome.REPLACED
+
+
+def test_an_algorithm_without_a_model_says_that_it_never_converges(
+    weeks: Weeks, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        weeks.run("w1", algo="tpe", limits={"stop_when_converged": True})
+    assert "limits.stop_when_converged has no effect: algo 'tpe' has no model" in caplog.text
 
 
 @pytest.mark.parametrize(
