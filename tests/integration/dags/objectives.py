@@ -2,6 +2,7 @@
 
 import random
 import time
+from pathlib import Path
 
 
 def quadratic(params, sleep=0.0):
@@ -19,6 +20,17 @@ def learns(params, trial, sleep):
         time.sleep(sleep)
         trial.report(step, quadratic(params) + 1 / step)
     return quadratic(params) + 1 / step
+
+
+def load():
+    return 0.3
+
+
+def learns_from_data(params, trial, shared_data, sleep=0.0, gate=None):
+    """Learn as `learns` does, with the target from shared data; trials from 8 on wait for a file `gate`."""
+    while gate is not None and trial.number >= 8 and not Path(gate).exists():
+        time.sleep(0.05)
+    return learns({"x": params["x"] - shared_data + 0.3}, trial, sleep)
 
 
 class OddAtThree:
