@@ -28,8 +28,9 @@ from benchmarks.spark.shared_data import SAMPLE_S, family_mib
 
 QUESTION = "What do forty small studies cost in one application, and as forty mapped tasks?"
 TARGET = (
-    "a third of the wall time and 0.4 of the memory of mapped tasks, four at once with two slots each; memory "
-    "of 40 segments at most 1.1 times that of 10; slots busy at least 90 % from the first trial to the last"
+    "a third of the wall time and 0.4 of the memory of mapped tasks, four at once with two slots each; "
+    "memory of 40 segments at most 1.1 times that of 10; slots busy at least 90 % from the first trial "
+    "to the last"
 )
 OBJECTIVE = Path(__file__).parents[1] / "objectives.py"
 AT_ONCE = 4
