@@ -23,6 +23,7 @@ MODULES = {
     "scaleout_torch": "benchmarks.spark.scaleout_torch",
     "budget_torch": "benchmarks.spark.budget_torch",
     "loop": "benchmarks.parts.loop",
+    "segments_loop": "benchmarks.parts.segments",
     "ask": "benchmarks.parts.ask",
     "start": "benchmarks.start.submit",
     "start_airflow": "benchmarks.start.in_airflow",

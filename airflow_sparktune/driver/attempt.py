@@ -42,11 +42,13 @@ log = logging.getLogger(__name__)
 class Plan(Protocol):
     """The components of an attempt. Created from a spec, or by a script around `hyperopt.fmin`.
 
-    Each method is called once, in this order. `starts_over` ignores the trials in the journal.
+    Each method is called once, in this order. `starts_over` ignores the trials in the journal. The log is
+    `brief` if many studies write to it.
     """
 
     spec: Spec
     starts_over: bool
+    brief: bool
 
     def lane(self) -> Lane:
         """Start the application if it is not running, and open the lane that runs the trials."""
@@ -147,7 +149,7 @@ class Attempt:
             retuning = Retuner(plan.spec, recorder, sampler, self._address)
             starts = retuning.starts(given)
             self._prepare(lane, recorder, termination, wanted=min(rule.wanted for rule in rules))
-            progress = ProgressLog(recorder.study)
+            progress = ProgressLog(recorder.study, brief=plan.brief)
             progress.began(
                 attempt=recorder.attempt,
                 slots=min(lane.capacity, lane.slots),
@@ -172,7 +174,7 @@ class Attempt:
             retuning.conclude(reason, partial(run, TrialPurpose.CONFIRM, sampler=NoSuggestions()))
             recorder.charge(lane.charge())
             recorder.close(reason)
-        log_end(recorder.study)
+        log_end(recorder.study, brief=plan.brief)
         return reason
 
     def _open(self, sampler: Sampler | None) -> Recorder:

@@ -17,10 +17,11 @@ MOST_CHARS = 200
 
 
 class ProgressLog:
-    """Logs the progress of one study."""
+    """Logs the progress of one study; a `brief` log is one of many studies that share the slots."""
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: Study, *, brief: bool = False) -> None:
         self._study = study
+        self._brief = brief
         self._left_out: set[str] = set()
         # Counted here because study.finished counts all trials on every call.
         self._finished = study.finished
@@ -46,7 +47,7 @@ class ProgressLog:
             "study of %s: %s by %s on %d slots of %s%s (attempt %d, seed %s%s)",
             spec.objective, wanted, spec.algo, slots, master, cost, attempt, study.seed, known,
         )  # fmt: skip
-        if spec.max_evals is not None and slots > spec.max_evals:
+        if spec.max_evals is not None and slots > spec.max_evals and not self._brief:
             log.warning(
                 "%d slots are more than max_evals %d: no trial learns from another, and some slots stay idle",
                 slots, spec.max_evals,
@@ -104,9 +105,12 @@ def _short(text: str) -> str:
     return text if len(text) <= MOST_CHARS else f"{text[: MOST_CHARS - 1]}…"
 
 
-def log_end(study: Study) -> None:
-    """Log the summary as an aligned table."""
+def log_end(study: Study, *, brief: bool = False) -> None:
+    """Log the summary as an aligned table, or in one line."""
     found = summary(study)
+    if brief:
+        log.info("%s", "; ".join(f"{name}: {value}" for name, value in found.texts().items()))
+        return
     rows = {
         **found.texts(),
         "elapsed": f"{found.elapsed_s:.1f} s in {found.attempts} attempt(s)",

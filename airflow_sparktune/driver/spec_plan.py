@@ -30,7 +30,7 @@ DONE, FAILED = 0, 1
 class SpecPlan:
     """Runs the objective, space and algorithm of a spec within its limits."""
 
-    starts_over = False
+    starts_over = brief = False
 
     def __init__(self, spec: Spec, engine: Engine) -> None:
         self.spec = spec

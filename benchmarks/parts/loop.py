@@ -57,11 +57,19 @@ class Cost:
 class FreeSampler:
     """Suggests points at no cost."""
 
+    dimensions = ()
+
     def ask(self, number: int, *, seed: int) -> Suggestion:  # noqa: ARG002 - the protocol's
         return Suggestion({"x": number}, {"x": number})
 
     def tell(self, trial: Trial) -> None:
         """Do nothing."""
+
+    def given(self, params: Any) -> Suggestion:
+        return Suggestion(params, params)
+
+    def recommend(self) -> None:
+        """Leave it to the losses."""
 
 
 def measure(size: Size, *, peers: bool) -> Findings:  # noqa: ARG001 - there are no peers

@@ -6,11 +6,15 @@ import math
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from time import monotonic
 from typing import Generic, Protocol, TypeVar
 
 from airflow_sparktune.driver.engines.base import Charge, Lane, Work
-from airflow_sparktune.driver.engines.share import Share, neediest, split
+from airflow_sparktune.driver.engines.share import TAKE_S, Share, neediest, split
 from airflow_sparktune.driver.engines.slot_time import SlotTime
+
+# Seconds for each lane between two splits of what the application is charged for slots.
+SPLIT_S = 0.01
 
 
 class SharingLane(Lane, Protocol):
@@ -43,8 +47,9 @@ class SharingEngine(ABC, Generic[L]):
         self._error: BaseException | None = None
         self._parallelism = math.inf if parallelism is None else parallelism
         self._slots_seen = 0
+        self._looked_at = -math.inf  # for slots that are not taken
         self._time = SlotTime()
-        self._split_s = 0.0  # what the lanes have been charged together
+        self._split_s, self._split_at = 0.0, -math.inf  # what the lanes have been charged together, and when
 
     @abstractmethod
     def start(self) -> None:
@@ -79,6 +84,8 @@ class SharingEngine(ABC, Generic[L]):
 
     def release(self, lane: SharingLane) -> None:
         """Give the slots of a closed lane to the others."""
+        self._split_at = -math.inf
+        self.charge_of(lane)
         with self._changing:
             if lane not in self._lanes:
                 return
@@ -122,12 +129,11 @@ class SharingEngine(ABC, Generic[L]):
 
     def _deal(self, *, asks: SharingLane | None = None) -> None:
         """Give each free slot to a lane, and wake the lane, unless it `asks` at this moment."""
+        given = list[SharingLane]()
         with self._changing:
-            lanes = {lane.share: lane for lane in self._lanes}
-            for share in lanes:
-                share.take_back()
-            free = min(self._slots_seen, self._parallelism) - sum(share.held for share in lanes)
-            given = list[SharingLane]()
+            self._take_back()
+            free = min(self._slots_seen, self._parallelism) - sum(lane.share.held for lane in self._lanes)
+            lanes = {lane.share: lane for lane in self._lanes} if free > 0 else {}
             while free > 0 and (first := neediest(tuple(lanes))) is not None:
                 first.give()
                 given.append(lanes[first])
@@ -136,14 +142,21 @@ class SharingEngine(ABC, Generic[L]):
             if lane is not asks:
                 lane.wake()
 
+    def _take_back(self) -> None:
+        if (now := monotonic()) - self._looked_at >= TAKE_S:
+            self._looked_at = now
+            for lane in self._lanes:
+                lane.share.take_back()
+
     def charge_of(self, lane: SharingLane) -> Charge:
         """Return what a lane is charged for slots (see Lane.charge): its part of the application's charge."""
-        total = self.charge()
-        with self._changing:
-            if lane in self._lanes:
-                split(total.slot_s - self._split_s, total.slots, [each.share for each in self._lanes])
-                self._split_s = total.slot_s
-            return lane.share.charged
+        lanes, now = self._lanes, monotonic()
+        if lane in lanes and now - self._split_at >= SPLIT_S * (len(lanes) - 1):
+            total = self.charge()
+            with self._changing:
+                split(total.slot_s - self._split_s, total.slots, [each.share for each in lanes])
+                self._split_s, self._split_at = total.slot_s, now
+        return lane.share.charged
 
     def charge(self) -> Charge:
         """Return what the application costs."""

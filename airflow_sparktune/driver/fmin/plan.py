@@ -51,6 +51,8 @@ class FminPlan:
     trials of the same SparkTrials object, which are kept even if the search has changed.
     """
 
+    brief = False
+
     def __init__(self, search: Search, engine: SparkEngine, *, starts_over: bool, own: bool) -> None:
         self.spec = search.spec
         self.starts_over = starts_over

@@ -46,6 +46,8 @@ class SegmentPlan(SpecPlan):
     `start` raises what the engine has raised at its start. `study` is None until it is open.
     """
 
+    brief = True
+
     def __init__(
         self,
         spec: Spec,
