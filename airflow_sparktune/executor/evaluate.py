@@ -22,7 +22,7 @@ from airflow_sparktune.executor.output import captured
 from airflow_sparktune.executor.reply import Reply, raised
 from airflow_sparktune.executor.report_link import take_trouble
 from airflow_sparktune.executor.seeding import seed_globals
-from airflow_sparktune.executor.shared import Broadcast, opened, with_advice
+from airflow_sparktune.executor.shared import Broadcast, WithCommon, opened, with_advice
 from airflow_sparktune.executor.worker import begin
 from airflow_sparktune.study.trial import Failure, FailureKind, TrialState
 
@@ -62,7 +62,7 @@ class StudyObjective(Protocol):
         """Return the pickled result, or None if the reply holds everything the driver needs."""
 
 
-def evaluate(broadcast: Broadcast, call: Call, rows: Iterator[Any]) -> Iterator[Any]:
+def evaluate(broadcast: Broadcast | WithCommon, call: Call, rows: Iterator[Any]) -> Iterator[Any]:
     """Run one trial as a Spark task; yields the reply, then the pickled result if the driver needs it."""
     held = begin(rows)
     call = replace(call, trial=replace(call.trial, cpus=held.cpus, gpus=held.gpus))
@@ -112,7 +112,7 @@ class TrialCancelled(BaseException):
     """Raised inside an objective that runs on the driver when its trial is cancelled."""
 
 
-def check(broadcast: Broadcast, rows: Iterator[Any]) -> Iterator[str]:
+def check(broadcast: Broadcast | WithCommon, rows: Iterator[Any]) -> Iterator[str]:
     """Check that trials can run in this worker; yields JSON (see driver.engines.preflight)."""
     import airflow_sparktune
 

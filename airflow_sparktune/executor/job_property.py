@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from airflow_sparktune.executor.evaluate import Call, evaluate
-from airflow_sparktune.executor.shared import Broadcast
+from airflow_sparktune.executor.shared import Broadcast, WithCommon
 
 PROPERTY = "sparktune.call"
 # Spark keeps the properties of recent jobs in memory and writes them to its event log.
@@ -25,7 +25,7 @@ def encode(call: Call) -> str | None:
     return encoded if len(encoded) <= MOST_BYTES else None
 
 
-def evaluate_from_property(broadcast: Broadcast, rows: Iterator[Any]) -> Iterator[Any]:
+def evaluate_from_property(broadcast: Broadcast | WithCommon, rows: Iterator[Any]) -> Iterator[Any]:
     """Run the trial whose call is in the properties of this Spark job."""
     from pyspark import TaskContext  # not needed on the driver
 

@@ -13,11 +13,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from airflow_sparktune.study.trial import Failure
 
 T = TypeVar("T")
+
+# A worker keeps the objectives of several studies as long as their broadcasts together are not larger.
+KEPT_BYTES = 256 * 2**20
 
 # Pickles a value without its buffers; returns the pickle and the index of the value's first buffer in the
 # file. Returns None for a value that is small or has no buffers.
@@ -37,6 +41,26 @@ class Shared(Generic[T]):
         pack = _pack.get()
         packed = pack(self.value) if pack is not None else None
         return (Shared, (self.value,)) if packed is None else (_unpack, packed)
+
+
+class Lent(Shared[Any]):
+    """Stands in a study's objective for the value that all studies of its application share.
+
+    That value has a broadcast of its own (see `WithCommon`), so it is sent once.
+    """
+
+    def __init__(self) -> None:
+        """Hold nothing: `value` is that of the broadcast that is open."""
+
+    @property
+    def value(self) -> Any:
+        return _common.get().value
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Lent, ()
+
+
+_common: ContextVar[Shared[Any]] = ContextVar("common")
 
 
 def shared(value: T) -> Shared[T]:
@@ -89,6 +113,14 @@ class Broadcast(Protocol):
     def value(self) -> Any: ...
 
 
+@dataclass(frozen=True, slots=True)
+class WithCommon:
+    """A study's broadcast, and that of the value that all studies of its application share."""
+
+    own: Broadcast
+    common: Broadcast
+
+
 @contextmanager
 def packing(pack: Pack) -> Iterator[None]:
     """Pass each `Shared` value that is pickled in this context to `pack`, which takes its buffers."""
@@ -100,12 +132,20 @@ def packing(pack: Pack) -> Iterator[None]:
 
 
 @contextmanager
-def opened(broadcast: Broadcast, *, studies: int | None = None) -> Iterator[Any]:
+def opened(broadcast: Broadcast | WithCommon, *, studies: int | None = None) -> Iterator[Any]:
     """Yield the objective of a broadcast. Its buffers are mapped, also for values unpickled in this context.
 
-    The objectives of the last `studies` studies are kept, because PySpark drops the broadcast of one while a
-    trial of another runs. None keeps all.
+    The objectives of the last `studies` studies are kept, of more than one up to KEPT_BYTES, because PySpark
+    drops the broadcast of one while a trial of another runs. None keeps all.
     """
+    if isinstance(broadcast, WithCommon):
+        token = _common.set(_open_common(broadcast.common))
+        try:
+            with opened(broadcast.own, studies=studies) as objective:
+                yield objective
+        finally:
+            _common.reset(token)
+        return
     path = getattr(broadcast, "_path", None)
     if path is None:
         yield broadcast.value
@@ -115,18 +155,39 @@ def opened(broadcast: Broadcast, *, studies: int | None = None) -> Iterator[Any]
     while _objectives and studies is not None and len(_objectives) >= studies:
         del _objectives[next(iter(_objectives))]
     value, buffers = _objectives[path] = loaded or _load(broadcast.value, path)
-    token = _buffers.set(buffers)
+    while studies is not None and len(_objectives) > 1 and sum(map(_size, _objectives)) > KEPT_BYTES:
+        del _objectives[next(iter(_objectives))]
+    buffered = _buffers.set(buffers)
     try:
         yield value
     finally:
-        _buffers.reset(token)
+        _buffers.reset(buffered)
 
 
-def with_advice(failure: Failure | None, broadcast: Broadcast) -> Failure | None:
+def _open_common(broadcast: Broadcast) -> Shared[Any]:
+    """Return what all studies of the application share; loaded once in a worker."""
+    path = getattr(broadcast, "_path", None)
+    if path is None:
+        found: Shared[Any] = broadcast.value
+        return found
+    if path not in _commons:
+        _commons[path] = _load(broadcast.value, path)[0]
+    return _commons[path]
+
+
+def _size(path: str) -> int:
+    try:
+        return Path(path).stat().st_size
+    except OSError:  # the lane has closed
+        return 0
+
+
+def with_advice(failure: Failure | None, broadcast: Broadcast | WithCommon) -> Failure | None:
     """Return the failure, with advice added if the trial wrote to read-only shared data."""
     if failure is None or "read-only" not in failure.message:
         return failure
-    if not isinstance(broadcast.value, BufferedObjective):
+    data = broadcast.common if isinstance(broadcast, WithCommon) else broadcast
+    if not isinstance(data.value, BufferedObjective):
         return failure
     return Failure(
         failure.kind,
@@ -138,6 +199,8 @@ def with_advice(failure: Failure | None, broadcast: Broadcast) -> Failure | None
 
 # The objective of each study and its buffers, by the path of its broadcast. The last one used is the last.
 _objectives: dict[str, tuple[Any, Sequence[memoryview]]] = {}
+# The value that the studies of an application share, by the path of its broadcast.
+_commons: dict[str, Shared[Any]] = {}
 
 
 def _load(content: Any, path: str) -> tuple[Any, Sequence[memoryview]]:

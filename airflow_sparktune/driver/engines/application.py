@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from time import monotonic
+from typing import Any
 
 from py4j.java_gateway import JavaObject
 from py4j.protocol import Py4JError, Py4JNetworkError
@@ -24,6 +25,7 @@ from airflow_sparktune.driver.spark.context import (
 )
 from airflow_sparktune.driver.spark.executors import ExecutorTime, executors
 from airflow_sparktune.driver.spark.report_port import open_channel
+from airflow_sparktune.driver.spark.sharing import SharingBroadcast, broadcast
 from airflow_sparktune.errors import DriverLost
 
 # Spark is asked for all its executors when its slots have changed, and every this many seconds: one executor
@@ -42,6 +44,8 @@ class ApplicationEngine(SharingEngine[L]):
         self._executors = ExecutorTime()
         self._task_slots: dict[int, TaskSlots] = {}  # by the id of their resource profile
         self._channel: Channel | None = None
+        self._lending = threading.Lock()
+        self._lent: SharingBroadcast | None = None
         self._reading = threading.Lock()
         self._read_at, self._slots_then = -math.inf, 0
 
@@ -79,6 +83,13 @@ class ApplicationEngine(SharingEngine[L]):
                 self._channel = open_channel(self.context)
             return self._channel
 
+    def lend(self, load: Callable[[], Any]) -> SharingBroadcast:
+        """Broadcast the value that all lanes share, loaded once; raises PicklingError."""
+        with self._lending:
+            if self._lent is None:
+                self._lent = broadcast(self.context, load)
+            return self._lent
+
     def charge(self) -> Charge:
         # If Spark is gone, the slots that it had count until the study ends.
         with self._reading, suppress(DriverLost, Py4JError, OSError):
@@ -94,5 +105,7 @@ class ApplicationEngine(SharingEngine[L]):
 
     def close(self) -> None:
         super().close()
+        if self._lent is not None:
+            self._lent.close()
         if self._channel is not None:
             self._channel.close()

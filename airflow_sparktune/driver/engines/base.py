@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from airflow_sparktune.driver.engines.once import Once
 from airflow_sparktune.executor.evaluate import Call, StudyObjective
 from airflow_sparktune.executor.reply import Reply
 from airflow_sparktune.executor.report import Receive
+from airflow_sparktune.executor.shared import Shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +64,15 @@ class Work:
     `objective` creates what all trials share. `parallelism` is the number of trials that may run at once,
     None for as many as there are slots. `study` names the study beside its trials, in the output of executors
     and in Spark's UI; it is empty for a study that has the engine to itself. Lanes with the same `check`
-    check and warm up the workers once.
+    check and warm up the workers once. `common` loads the value that all studies of the engine share, for
+    which each objective has a `Lent`.
     """
 
     objective: Callable[[], StudyObjective]
     parallelism: int | None = None
     study: str = ""
     check: Once = field(default_factory=Once)
+    common: Callable[[], Shared[Any] | None] | None = None
 
 
 class Lane(Protocol):

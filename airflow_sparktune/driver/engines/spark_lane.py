@@ -36,6 +36,7 @@ from airflow_sparktune.executor.reply import Reply
 from airflow_sparktune.executor.report import Door
 from airflow_sparktune.executor.report_link import SocketReports
 from airflow_sparktune.executor.reporting import ReportingObjective
+from airflow_sparktune.executor.shared import Broadcast, WithCommon
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,8 @@ class SparkLane(ThreadedLane):
     `profile` states the resources of a task if they differ from the application's settings.
     """
 
+    _engine: ApplicationEngine[Any]
+
     def __init__(
         self, engine: ApplicationEngine[Any], work: Work, *, profile: ResourceProfile | None = None
     ) -> None:
@@ -67,6 +70,7 @@ class SparkLane(ThreadedLane):
             # PySpark recommends pinned threads in place of this method, but the user has disabled them.
             warnings.filterwarnings("ignore", "Deprecated in 3.1, Use pyspark", FutureWarning)
         self._shared: SharingBroadcast | None = None
+        self._lent: SharingBroadcast | None = None
         self._channel = engine.channel
         self._door: Door | None = None
         self._own_profile = profile is not None
@@ -100,12 +104,14 @@ class SparkLane(ThreadedLane):
         """Broadcast what all trials share, and prepare the RDD that runs them."""
         try:
             self._shared = broadcast(self._context, self._reporting)
+            if self._work.common is not None:
+                self._lent = self._engine.lend(self._work.common)
         except PicklingError as error:
             raise ObjectiveError(
                 f"execution.shared_data must return a picklable value, because it is sent to executors, but: "
                 f"{error}; return plain data, and open files in the objective"
             ) from error
-        self._prepared = self._one_task.mapPartitions(partial(evaluate_from_property, self._shared))
+        self._prepared = self._one_task.mapPartitions(partial(evaluate_from_property, self._broadcast))
         self._prepared.id()  # creates the RDD in the JVM once, before the threads of trials need it
 
     def _reporting(self) -> ReportingObjective:
@@ -115,10 +121,10 @@ class SparkLane(ThreadedLane):
         return ReportingObjective(self._work.objective(), SocketReports(self._door) if self._door else None)
 
     @property
-    def _broadcast(self) -> SharingBroadcast:
+    def _broadcast(self) -> Broadcast | WithCommon:
         if self._shared is None:
             raise RuntimeError("a lane must be prepared before it runs trials; call prepare() first")
-        return self._shared
+        return self._shared if self._lent is None else WithCommon(self._shared, self._lent)
 
     def _to_fill(self) -> int:
         return self._slots.to_fill

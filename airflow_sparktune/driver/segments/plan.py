@@ -10,8 +10,8 @@ from airflow_sparktune.driver import engines
 from airflow_sparktune.driver.engines.base import Engine, Lane, Work
 from airflow_sparktune.driver.engines.once import Once
 from airflow_sparktune.driver.spec_plan import SpecPlan
-from airflow_sparktune.executor.shared import Shared
-from airflow_sparktune.study.definition import Spec
+from airflow_sparktune.executor.shared import Lent, Shared
+from airflow_sparktune.study.definition import RunTrialsOn, Spec
 from airflow_sparktune.study.stopping import Rule, StopRequested
 from airflow_sparktune.study.study import Study
 
@@ -25,15 +25,18 @@ class Works:
         self._shared: list[Shared[Any] | None] = []
 
     def of(self, spec: Spec) -> Work:
+        """Return the work of a segment. Executors get the value from a broadcast of its own."""
+        lends = spec.execution.shared_data and spec.execution.run_trials_on is RunTrialsOn.EXECUTORS
         return Work(
-            objective=lambda: engines.objective_of(spec, self._load(spec)),
+            objective=lambda: engines.objective_of(spec, Lent() if lends else self._load(spec)),
             parallelism=spec.parallelism,
             study=spec.segment or "",
             check=self._check,
+            common=(lambda: engines.shared_of(spec)) if lends else None,
         )
 
     def _load(self, spec: Spec) -> Shared[Any] | None:
-        """Return the data that all segments share, loaded for the first of them."""
+        """Return the value for trials on the driver, loaded for the first segment."""
         with self._loading:
             if not self._shared:
                 self._shared.append(engines.shared_of(spec))
