@@ -6,13 +6,13 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from airflow_sparktune.cli.text import result_of, state_text
-from airflow_sparktune.errors import SpecError
+from airflow_sparktune.errors import SpecError, StorageError
 from airflow_sparktune.printable import printable
 from airflow_sparktune.study.address import address_of
 from airflow_sparktune.study.formatting import number
@@ -75,7 +75,8 @@ def print_segments(address: str, segments: Segments, *, as_json: bool = False) -
 def studies_of(address: str, segments: Segments) -> Mapping[str, Study]:
     """Return the studies of an application that have begun, by the names of their segments."""
     follower = SegmentsFollower(address, segments.names)
-    follower.refresh()
+    with suppress(StorageError):  # that of one study must not hide the others
+        follower.refresh()
     return follower.study
 
 

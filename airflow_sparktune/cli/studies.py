@@ -69,11 +69,9 @@ def compare_command(addresses: tuple[str, ...]) -> None:
 def _expanded(address: str) -> list[str]:
     """Return the addresses of the studies that have begun in an application; a study's address as it is."""
     segments = read_segments(address)
-    return (
-        [address]
-        if segments is None
-        else [address_of(address, name) for name in studies_of(address, segments)]
-    )
+    if segments is None:
+        return [address]
+    return [address_of(address, name) for name in studies_of(address, segments)]
 
 
 def _line(name: str, row: StudyRow) -> str:

@@ -40,9 +40,9 @@ def submit(job: Job, *, master: str, conf: Mapping[str, Any]) -> int:
     """Run a job to its end and print its result; return the exit code."""
     live = sys.stdout.isatty()
     launcher = partial(_launcher, master, conf, output=_ignore if live else None)
-    if job.segments is not None:
-        return run_segments(job, job.segments, launcher=launcher, live=live)
     try:
+        if job.segments is not None:
+            return run_segments(job, job.segments, launcher=launcher, live=live)
         found = run_job(
             job,
             before=read_study(job.address).study,

@@ -6,13 +6,13 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
-from airflow_sparktune.errors import IncumbentBroken
+from airflow_sparktune.errors import IncumbentBroken, SparktuneError
 from airflow_sparktune.orchestrator.after import count, end_without_change, remove_what_is_not_kept
 from airflow_sparktune.orchestrator.arguments import After
 from airflow_sparktune.orchestrator.deploy.segments import (
@@ -110,12 +110,13 @@ def run_segments(task: SparkTuneOperator, context: Context) -> list[Result]:
     root = champions_of(context, task.storage)
 
     def result(end: SegmentEnd) -> Result:
-        found = summary(end.study)
-        if end.error is None and found.decision is not None:
+        if end.error is None and end.study.decision is not None:
             record = Champions(root, end.name)
-            end.study.decision = decision_in_force(end.study, end.address, record)
-            found = summary(end.study)
-        return Result(end, found)
+            try:
+                end.study.decision = decision_in_force(end.study, end.address, record)
+            except SparktuneError as error:  # of its own record, which must not affect the others
+                end = replace(end, error=error)
+        return Result(end, summary(end.study))
 
     return at_once(result, ends)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from airflow_sparktune.errors import SpecError
+from airflow_sparktune.errors import SpecError, StorageError
 from airflow_sparktune.orchestrator.arguments import SEGMENT_ARGUMENTS, After
 from airflow_sparktune.orchestrator.secrets import refuse_secrets
 from airflow_sparktune.study.definition import Spec
@@ -69,7 +70,8 @@ def segments_look(
 
     def look() -> None:
         nonlocal reported
-        follower.refresh()
+        with suppress(StorageError):  # the driver reports it, and other studies have been read
+            follower.refresh()
         now = segments_progress(follower.study, total=len(segments.names))
         if follower.study and now != reported:
             tell(max(follower.study.values(), key=lambda study: study.attempts[-1].opened), now)

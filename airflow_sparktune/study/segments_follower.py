@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.address import address_of, segment_folder, split
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.storage import open_storage
@@ -32,7 +33,7 @@ class SegmentsFollower:
         self._waiting = set(names)
 
     def refresh(self) -> None:
-        """Read the events added since the last call."""
+        """Read the events added since the last call; raises the StorageError of a study once all are read."""
         if self._waiting:
             found = set(self._folder.names(""))
             for name in [name for name in self._names if name in self._waiting]:
@@ -41,8 +42,14 @@ class SegmentsFollower:
                     self._waiting.remove(name)
         closed_too = self.whole or self._refreshes % _CLOSED_EVERY == 0
         self._refreshes += 1
+        failed: StorageError | None = None
         for name, follower in self._followers.items():
             if closed_too or follower.study.closed is None:
-                follower.refresh()
+                try:
+                    follower.refresh()
+                except StorageError as error:
+                    failed = failed or error
                 if follower.study.attempts:
                     self.study[name] = follower.study
+        if failed is not None:
+            raise failed

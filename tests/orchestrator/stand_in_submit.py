@@ -15,7 +15,7 @@ from pathlib import Path
 import javaproperties
 
 from airflow_sparktune.driver.recorder import Recorder
-from airflow_sparktune.errors import IncumbentBroken, ObjectiveError, describe
+from airflow_sparktune.errors import IncumbentBroken, ObjectiveError, StorageError, describe
 from airflow_sparktune.study.address import address_of
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.events import Decided, StartsResolved
@@ -87,8 +87,11 @@ def drive(address: str, behaviour: str) -> int:
     codes = [0]
     for segment, spec in zip(segments.segments, segments.specs(), strict=True):
         own = address_of(address, segment.name)
-        if segments.left(segment, read_study(own).study):
-            codes.append(tune(own, spec, spec.objective_kwargs.get("does", behaviour)))
+        try:
+            if segments.left(segment, read_study(own).study):
+                codes.append(tune(own, spec, spec.objective_kwargs.get("does", behaviour)))
+        except StorageError:  # the verdict cannot be written
+            codes.append(1)
     return max(codes)
 
 

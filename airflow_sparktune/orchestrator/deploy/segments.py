@@ -63,7 +63,7 @@ class SegmentsJob:
     def of(cls, job: Job, segments: Segments) -> SegmentsJob:
         """Return the job with the current studies of its segments."""
         addresses = [address_of(job.address, name) for name in segments.names]
-        return cls(job, segments, at_once(lambda address: read_study(address).study, addresses))
+        return cls(job, segments, at_once(_read, addresses))
 
     @property
     def left(self) -> list[int]:
@@ -112,7 +112,7 @@ class SegmentsJob:
         try:
             study = result_of(address, spec=spec, before=before, failure=failure, again=again)
         except SparktuneError as error:
-            study = read_study(address).study
+            study = _read(address)
             return self._end(segment, study, error if study.attempts else self._why_not_begun() or error)
         return self._end(segment, study)
 
@@ -130,6 +130,15 @@ class SegmentsJob:
     def _end(self, segment: Segment, study: Study, error: SparktuneError | None = None) -> SegmentEnd:
         address = address_of(self.job.address, segment.name)
         return SegmentEnd(name=segment.name, address=address, study=study, error=error)
+
+
+def _read(address: str) -> Study:
+    """Return the study of a segment; an empty one if its storage fails, which must not affect the others."""
+    try:
+        return read_study(address).study
+    except StorageError as error:
+        log.warning("%s", error)
+        return Study()
 
 
 def require_results(ends: Sequence[SegmentEnd], *, on_failed: str) -> None:

@@ -15,7 +15,7 @@ from airflow.sdk.execution_time.context import OutletEventAccessors
 from airflow.sdk.observability import stats
 
 from airflow_sparktune import Limits, SparkTuneOperator, promote_champion
-from airflow_sparktune.errors import DriverLost, SpecError
+from airflow_sparktune.errors import DriverLost, SpecError, StorageError
 from airflow_sparktune.orchestrator.deploy.segments import SegmentEnd
 from airflow_sparktune.orchestrator.progress import KEY
 from airflow_sparktune.orchestrator.segment_results import Result
@@ -28,7 +28,7 @@ from airflow_sparktune.study.record.entries import Action
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.segments import read_segments
 from airflow_sparktune.study.stop_request import request_stop
-from airflow_sparktune.study.storage import open_storage
+from airflow_sparktune.study.storage import LocalStorage, open_storage
 from airflow_sparktune.study.study import Study
 from tests.orchestrator.conftest import RUN, Store
 from tests.orchestrator.launchers import InThisProcess
@@ -114,6 +114,33 @@ def test_a_failed_segment_is_named_after_the_others_are_delivered(retune, storag
     with pytest.raises(AirflowFailException, match=r"1 of 2 have none.*\n  south: the objective 'm:f'"):
         retune(does(north="replaces", south="fails"))
     assert record_of(storage, "north").current().action is Action.REPLACED
+    assert [event.extra["segment"] for event in retune.events] == ["north"]
+
+
+def test_bad_storage_of_a_segment_is_its_own(retune, storage, monkeypatch) -> None:
+    names = LocalStorage.names
+
+    def refuse(folder: LocalStorage, name: str) -> list[str]:
+        if "segment=south" in str(folder._root):
+            raise StorageError("the study folder must be readable, got Permission denied")
+        return names(folder, name)
+
+    monkeypatch.setattr(LocalStorage, "names", refuse)
+    (storage / RUN / "segment=south").mkdir(parents=True)
+    store = Store()
+    with pytest.raises(AirflowFailException, match=r"1 of 2 have none.*\n  south: the study folder"):
+        retune(does(north="replaces", south="replaces"), store=store)
+    assert record_of(storage, "north").current().action is Action.REPLACED
+    assert store.values[KEY]["done"] == "1/2 segments"
+
+
+def test_a_torn_record_of_a_segment_is_its_own(retune, storage) -> None:
+    """Its champion is unknown then, so nothing of it is delivered."""
+    retune(does(north="replaces", south="replaces"))
+    (entry,) = (storage / "churn" / "tune" / "@champions" / "segment=south").iterdir()
+    entry.write_text("torn")
+    with pytest.raises(AirflowFailException, match=r"1 of 2 have none.*\n  south: an entry of the record"):
+        retune(does(north="replaces", south="replaces"))
     assert [event.extra["segment"] for event in retune.events] == ["north"]
 
 
