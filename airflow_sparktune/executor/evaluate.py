@@ -23,7 +23,7 @@ from airflow_sparktune.executor.reply import Reply, raised
 from airflow_sparktune.executor.report_link import take_trouble
 from airflow_sparktune.executor.seeding import seed_globals
 from airflow_sparktune.executor.shared import Broadcast, WithCommon, opened, with_advice
-from airflow_sparktune.executor.worker import begin
+from airflow_sparktune.executor.worker import hold, keep_worker
 from airflow_sparktune.study.trial import Failure, FailureKind, TrialState
 
 
@@ -64,7 +64,9 @@ class StudyObjective(Protocol):
 
 def evaluate(broadcast: Broadcast | WithCommon, call: Call, rows: Iterator[Any]) -> Iterator[Any]:
     """Run one trial as a Spark task; yields the reply, then the pickled result if the driver needs it."""
-    held = begin(rows)
+    held = hold()
+    if not held.gpus:
+        keep_worker(rows)
     call = replace(call, trial=replace(call.trial, cpus=held.cpus, gpus=held.gpus))
     with opened(broadcast, studies=call.studies) as objective:
         reply, returned = run(objective, call)
@@ -118,7 +120,8 @@ def check(broadcast: Broadcast | WithCommon, rows: Iterator[Any]) -> Iterator[st
 
     problem = None
     try:
-        begin(rows)
+        if not hold().gpus:
+            list(rows)  # so that PySpark keeps this worker for a trial
         with opened(broadcast) as objective:
             objective.load()
     except (ObjectiveError, PlatformError) as error:

@@ -24,27 +24,18 @@ class Held:
     gpus: tuple[str, ...] = ()
 
 
-def begin(rows: Iterator[Any]) -> Held:
-    """Begin a trial or a check, before anything of the user is imported, with the rows of its task.
+def hold() -> Held:
+    """Return what this task has, and let CUDA see only its GPUs: call it before user code is imported.
 
-    CUDA keeps the devices and the memory of a process until it ends, so a worker with GPUs runs one task.
-    Others are kept. Raises PlatformError if the task's GPUs are not among those that the process may use.
+    Raises PlatformError if the GPUs are not among those that the process may use.
     """
-    held = _of_this_task()
-    if held.gpus:
-        return Held(held.cpus, show_only(held.gpus, os.environ))
-    keep_worker(rows)
-    return held
-
-
-def _of_this_task() -> Held:
     from pyspark import TaskContext  # not needed on the driver
 
     context = TaskContext.get()
     if context is None:
         return Held()
     gpus = context.resources().get("gpu")
-    return Held(context.cpus(), tuple(gpus.addresses) if gpus is not None else ())
+    return Held(context.cpus(), show_only(gpus.addresses, os.environ) if gpus is not None else ())
 
 
 def show_only(addresses: Sequence[str], environ: MutableMapping[str, str]) -> tuple[str, ...]:
@@ -82,6 +73,8 @@ def _among(visible: Sequence[str], address: str) -> str:
 
 def keep_worker(rows: Iterator[Any]) -> None:
     """Keep the worker alive for the next trial, and reduce the cost of its garbage collection.
+
+    Not for a trial with GPUs: CUDA keeps the devices and the memory of a process until it ends.
 
     The rows are read to the end because PySpark ends a worker that leaves its input unread. PySpark also
     collects garbage after every task; with the usual libraries loaded a collection takes 10 ms of a core.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 from collections.abc import Iterator
 from itertools import count
 from typing import Any
@@ -13,6 +14,10 @@ from pyspark.resource import ResourceInformation
 
 from airflow_sparktune.errors import PlatformError
 from airflow_sparktune.executor import worker
+from airflow_sparktune.executor.evaluate import Call, check, evaluate
+from airflow_sparktune.executor.imported import ImportedObjective
+from airflow_sparktune.executor.objective import TrialContext
+from airflow_sparktune.executor.reply import Reply
 
 
 @pytest.fixture
@@ -82,10 +87,39 @@ class Task:
         return {"gpu": ResourceInformation("gpu", ["0", "2"])}
 
 
-def test_a_worker_with_gpus_runs_one_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+class Sent:
+    """A broadcast of an objective that returns what the trial holds."""
+
+    value = ImportedObjective("tests.executor.user_code:holds", {})
+
+
+@pytest.mark.parametrize("runs", ["trial", "check"])
+def test_a_worker_with_gpus_runs_one_task(runs: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It leaves its input unread, so PySpark ends it."""
     monkeypatch.setattr(TaskContext, "get", Task)
     monkeypatch.setenv(worker.VISIBLE, "4,5,6")
     rows = iter([0, 1])
-    assert worker.begin(rows) == worker.Held(3, ("4", "6"))
+    if runs == "trial":
+        (reply,) = evaluate(Sent(), Call({}, TrialContext(0, seed=1, attempt=1, tries=1)), rows)
+        assert Reply.read(reply).info == {"cpus": 3, "gpus": ["4", "6"], "visible": "4,6"}
+    else:
+        (report,) = check(Sent(), rows)
+        assert json.loads(report)["error"] is None
     assert list(rows) == [0, 1]
+
+
+def test_a_check_finds_gpus_that_the_executor_may_not_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TaskContext, "get", Task)
+    monkeypatch.setenv(worker.VISIBLE, "4")
+    (report,) = check(Sent(), iter([0]))
+    assert "got '2' and '4' on the executor" in json.loads(report)["error"]
+
+
+@pytest.mark.usefixtures("fresh_worker")
+def test_a_check_freezes_nothing_and_keeps_the_worker() -> None:
+    """What the objective imports is not there yet."""
+    rows, frozen = iter([0, 1]), gc.get_freeze_count()
+    (report,) = check(Sent(), rows)
+    assert json.loads(report)["error"] is None
+    assert gc.get_freeze_count() == frozen
+    assert list(rows) == []

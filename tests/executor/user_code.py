@@ -1,5 +1,6 @@
 """Valid and invalid user code; tests refer to it as `module:name`."""
 
+import os
 import random
 import subprocess
 import sys
@@ -134,3 +135,8 @@ def starts_a_thread(params: Any) -> float:
 _loop: list[Any] = []
 _loop.append(_loop)
 ANSWERS: dict[Any, Any] = {"loop": {"loss": 1.0, "info": _loop}}
+
+
+def holds(params: Any, trial: Any) -> dict[str, Any]:
+    visible = os.environ["CUDA_VISIBLE_DEVICES"]
+    return {"loss": 0.0, "cpus": trial.cpus, "gpus": list(trial.gpus), "visible": visible}
