@@ -1,5 +1,5 @@
 #!/bin/sh
-# Run the tests of driver and executor that need Spark, and a study on a standalone cluster, with another Spark
+# Run the tests of driver and executor that need Spark, and two studies on a standalone cluster, with another Spark
 # release ($1), in an environment without Airflow. Further arguments go to pytest in place of this selection.
 set -eu
 release=$1
@@ -25,7 +25,9 @@ if [ ! -e "$venv/.installed" ]; then
     touch "$venv/.installed"
 fi
 
-[ $# -gt 0 ] || set -- tests/driver tests/executor tests/integration/test_standalone.py::test_study_on_a_cluster
+cluster=tests/integration/test_standalone.py
+[ $# -gt 0 ] || set -- tests/driver tests/executor "$cluster::test_study_on_a_cluster" \
+    "$cluster::test_a_trial_has_the_cores_and_the_gpu_that_it_asks_for"
 PATH=$PWD/$venv/bin:$PATH
 export PATH
 unset SPARK_HOME PYSPARK_PYTHON

@@ -20,6 +20,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "operator-arguments": tables.operator_arguments,
     "after-fields": tables.after_fields,
     "confirm-fields": tables.confirm_fields,
+    "resource-fields": tables.resource_fields,
     "limits": tables.limits,
     "identity": tables.identity,
     "configuration": tables.configuration,

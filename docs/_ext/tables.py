@@ -16,6 +16,7 @@ from airflow_sparktune.orchestrator.arguments import After
 from airflow_sparktune.orchestrator.provider import get_provider_info
 from airflow_sparktune.study.definition import ARGUMENTS, IDENTITY, KEYS, SpecField
 from airflow_sparktune.study.definition.confirm import Confirm
+from airflow_sparktune.study.definition.execution import TrialResources
 from airflow_sparktune.study.definition.group import declarations
 
 
@@ -32,6 +33,11 @@ def after_fields() -> str:
 def confirm_fields() -> str:
     """Return the table of the keys of `retuning.confirm`."""
     return _fields(item.within("retuning.confirm") for item in declarations(Confirm))
+
+
+def resource_fields() -> str:
+    """Return the table of the keys of `execution.trial_resources`."""
+    return _fields(item.within("execution.trial_resources") for item in declarations(TrialResources))
 
 
 def limits() -> str:
