@@ -15,7 +15,7 @@ from scipy.optimize import minimize
 from scipy.special import erfcx, log_ndtr, ndtr
 
 from airflow_sparktune.driver.samplers.gp.axis import Array
-from airflow_sparktune.driver.samplers.gp.limits import Limit
+from airflow_sparktune.driver.samplers.gp.fits import Limit
 from airflow_sparktune.driver.samplers.gp.model import Posterior
 
 _LOG_ROOT_TAU = 0.5 * math.log(2 * math.pi)

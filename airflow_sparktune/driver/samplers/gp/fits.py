@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 
 import numpy as np
 
 from airflow_sparktune.driver.samplers.gp.axis import Array
-from airflow_sparktune.driver.samplers.gp.history import History
-from airflow_sparktune.driver.samplers.gp.model import Settings, fit
+from airflow_sparktune.driver.samplers.gp.history import Excesses, History
+from airflow_sparktune.driver.samplers.gp.model import Posterior, Settings, fit
 from airflow_sparktune.driver.samplers.gp.noise import Noise
 from airflow_sparktune.driver.samplers.gp.space import EncodedSpace
 
 # The largest number of results in a fit. Fits of a branch use fewer, because each suggestion makes one.
 _MOST, _MOST_IN_BRANCH = 200, 64
 _FIRST_ITERATIONS, _ITERATIONS = 30, 12
+# The largest number of results in the process of a limited metric.
+_MOST_IN_LIMIT = 500
 # A history needs two: its latest fit, and the one from which that starts. Two histories may take turns.
 _KEPT = 4
 
@@ -61,6 +64,42 @@ class Fits:
         rows, scale = history.rows[kept], history.scale
         targets, least = scale.targets(history.filled)[kept], noise.log_variance(scale)
         return fit(self._space, rows, targets, start=start, iterations=iterations, least_noise=least)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A bound of a metric: the posterior of its target, and the target that must not be exceeded."""
+
+    posterior: Posterior
+    bound: float
+
+
+class Limits:
+    """Models every bound of a space. Its caches save time and do not affect suggestions."""
+
+    def __init__(self, space: EncodedSpace) -> None:
+        self._space = space
+        self._fits: dict[int, Fits] = {}
+
+    def of(self, history: History, rng: np.random.Generator, *, jitter: float) -> list[Limit]:
+        """Return the limits that the history can model, with perturbed settings."""
+        found = []
+        for at in range(history.excesses.shape[1]):
+            excesses = history.excesses[:, at]
+            known = np.isfinite(excesses)
+            own = Excesses(history.rows[known], excesses[known], history.pending)
+            if own.fittable:
+                fits = self._fits.setdefault(at, Fits(self._space))
+                settings = fits.latest(own).jittered(rng, size=jitter)
+                kept = own.chosen(_MOST_IN_LIMIT, rng)
+                targets = own.scale.targets(own.losses)[kept]
+                found.append(
+                    Limit(
+                        Posterior(self._space, settings, own.rows[kept], targets, own.pending),
+                        own.scale.bound,
+                    )
+                )
+        return found
 
 
 def last_fit(count: int) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 
 from airflow_sparktune.driver.samplers.gp.axis import Array
 from airflow_sparktune.driver.samplers.gp.noise import Noise
-from airflow_sparktune.driver.samplers.gp.scale import LossScale
+from airflow_sparktune.driver.samplers.gp.scale import LimitScale, LossScale
 from airflow_sparktune.driver.samplers.gp.space import Condition, EncodedSpace
 
 # The smallest number of losses in a fit of the process.
@@ -159,6 +159,17 @@ class History:
     def fittable(self) -> bool:
         """Return whether there are enough losses, with differences, to fit a process."""
         return self.losses_differ and self.finite >= _FEWEST
+
+
+class Excesses(History):
+    """A history with the excesses over one bound in place of the losses."""
+
+    @cached_property
+    def scale(self) -> LimitScale:  # type: ignore[override]
+        return LimitScale.of(self.losses)
+
+    def first(self, count: int) -> Excesses:
+        return Excesses(self.rows[:count], self.losses[:count], self.pending[:0])
 
 
 @dataclass(frozen=True, slots=True)

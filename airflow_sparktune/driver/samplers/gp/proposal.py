@@ -13,9 +13,8 @@ from airflow_sparktune.driver.samplers.gp.acquisition import Acquisition, polish
 from airflow_sparktune.driver.samplers.gp.axis import Array
 from airflow_sparktune.driver.samplers.gp.candidates import Candidates, Region
 from airflow_sparktune.driver.samplers.gp.escape import tpe_candidates
-from airflow_sparktune.driver.samplers.gp.fits import Fits
+from airflow_sparktune.driver.samplers.gp.fits import Fits, Limits
 from airflow_sparktune.driver.samplers.gp.history import Branch, History, keys
-from airflow_sparktune.driver.samplers.gp.limits import Limits
 from airflow_sparktune.driver.samplers.gp.model import Posterior, Settings
 from airflow_sparktune.driver.samplers.gp.scale import LossScale
 from airflow_sparktune.driver.samplers.gp.space import EncodedSpace

@@ -1,4 +1,4 @@
-"""Turn losses into targets for a Gaussian process, and back into differences of losses."""
+"""Turn losses and limited metrics into targets for a Gaussian process, and back into differences."""
 
 from __future__ import annotations
 
@@ -67,4 +67,38 @@ class LossScale:
     @property
     def log_unit(self) -> float:
         """Return the logarithm of the difference in loss between good targets that differ by 1."""
+        return math.log(self.unit) + math.log(self.deviation)
+
+
+@dataclass(frozen=True, slots=True)
+class LimitScale:
+    """Targets of excesses with mean 0 and deviation 1; large ones on both sides are compressed.
+
+    The process should resolve the bound, where the excess is 0. `unit` is the median size of an excess.
+    """
+
+    unit: float
+    mean: float = 0.0
+    deviation: float = 1.0
+
+    @classmethod
+    def of(cls, excesses: Array) -> LimitScale:
+        """Return the scale for excesses, which differ."""
+        sizes = np.abs(excesses)
+        compressed = cls(float(np.median(sizes[sizes > 0]))).targets(excesses)
+        return cls(float(np.median(sizes[sizes > 0])), float(compressed.mean()), float(compressed.std()))
+
+    def targets(self, excesses: Array) -> Array:
+        """Return the targets of excesses."""
+        found = np.sign(excesses) * np.log1p(np.abs(excesses) / self.unit)
+        return np.asarray((found - self.mean) / self.deviation)
+
+    @property
+    def bound(self) -> float:
+        """Return the target of the bound."""
+        return -self.mean / self.deviation
+
+    @property
+    def log_unit(self) -> float:
+        """Return the logarithm of the difference in excess between targets at the bound that differ by 1."""
         return math.log(self.unit) + math.log(self.deviation)

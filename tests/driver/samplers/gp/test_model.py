@@ -7,7 +7,7 @@ import pytest
 
 from airflow_sparktune.driver.samplers.gp.acquisition import Acquisition, log_expected_improvement, polish
 from airflow_sparktune.driver.samplers.gp.axis import Array, Axis
-from airflow_sparktune.driver.samplers.gp.limits import Limit
+from airflow_sparktune.driver.samplers.gp.fits import Limit
 from airflow_sparktune.driver.samplers.gp.model import Posterior, Settings, _misfit, fit
 from airflow_sparktune.driver.samplers.gp.space import EncodedSpace, Parameter
 
