@@ -33,6 +33,7 @@ ROOT = Path(__file__).parents[1]
 TOGETHER = {
     "airflow": "tests/(dashboard/browser/test_airflow_tab|integration/test_(airflow|impo|retun|track|yarn))",
     "cluster": "tests/integration/test_(standalone|user_code)",
+    "kubernetes": "tests/kubernetes/",
     "spark": "tests/driver/(engines/|fmin/|spark/|test_attempt)",
     "browser": "tests/dashboard/browser/",
     "server": "tests/tracking/test_mlflow_server",
