@@ -31,7 +31,7 @@ settings.load_profile("sparktune")
 ROOT = Path(__file__).parents[1]
 # Fixtures that take long to start, and the files of their tests. A test with several counts for the first.
 TOGETHER = {
-    "airflow": "tests/(dashboard/browser/test_airflow_tab|integration/test_(airflow|impo|retun|track|yarn))",
+    "airflow": "tests/(dashboard/browser/test_airflow_tab|integration/test_(ai|defer|im|retun|track|yarn))",
     "cluster": "tests/integration/test_(standalone|user_code)",
     "kubernetes": "tests/kubernetes/",
     "spark": "tests/driver/(engines/|fmin/|spark/|test_attempt)",

@@ -10,15 +10,14 @@ import logging
 import time
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow.sdk.observability import stats
 
-from airflow_sparktune.errors import SparktuneError
+from airflow_sparktune.errors import IncumbentBroken, SparktuneError
 from airflow_sparktune.orchestrator.arguments import After
-from airflow_sparktune.orchestrator.production import announce
-from airflow_sparktune.orchestrator.task_study import champions_of
+from airflow_sparktune.orchestrator.production import announce, notify
 from airflow_sparktune.study.airflow_task import read_task
 from airflow_sparktune.study.listing.folder import TaskFolder
 from airflow_sparktune.study.record.keep import Keep
@@ -28,9 +27,7 @@ from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
-
-    from airflow_sparktune.orchestrator.operator import SparkTuneOperator
+    from airflow.sdk import Asset, Context
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +35,51 @@ log = logging.getLogger(__name__)
 _PACK_S = 10.0
 
 
-def deliver(task: SparkTuneOperator, after: After, study: Study, context: Context) -> Any:
+class Delivering(Protocol):
+    """A task that delivers the result of a study; `study_address` is set once it is known."""
+
+    after: Any
+    keep_studies: Any
+    production: Asset | None
+    study_address: str | None
+
+    @property
+    def is_killed(self) -> bool:
+        """Return whether the task has been told to end."""
+
+    def champions(self, context: Context) -> str:
+        """Return the folder of the study's task, with the record of its champions."""
+
+
+def finish(task: Delivering, context: Context, find: Callable[[], Any], deliver: Callable[..., Any]) -> Any:
+    """Deliver what `find` returns, or fail the task with its error; returns what the task returns.
+
+    An error that no retry can mend fails the task for good.
+    """
+    try:
+        after = After.parse("after", task.after or {})
+        try:
+            found = find()
+        except Exception as error:  # not a timeout, after which Airflow has yet to end the driver
+            if isinstance(error, IncumbentBroken):
+                notify(after.on_broken, context, tuning={"error": str(error)})
+            _list_study(task, context)
+            raise
+        _list_study(task, context)
+        return deliver(task, after, found, context)
+    except SparktuneError as error:
+        if error.retryable:
+            raise
+        raise AirflowFailException(str(error)) from error
+
+
+def _list_study(task: Delivering, context: Context) -> None:
+    """Put the study on the list of its task's studies, unless the task was killed and has to end."""
+    if task.study_address is not None and not task.is_killed:
+        pack_rows(task.champions(context))
+
+
+def deliver(task: Delivering, after: After, study: Study, context: Context) -> Any:
     """Deliver the result of a study to Airflow; returns what the task returns.
 
     Raises AirflowSkipException or AirflowFailException if production stays as it is and the task is to be
@@ -86,11 +127,11 @@ def count(context: Context, result: Summary) -> None:
             stats.gauge(f"sparktune.{name}", value, tags=tags)
 
 
-def remove_what_is_not_kept(task: SparkTuneOperator, context: Context) -> None:
+def remove_what_is_not_kept(task: Delivering, context: Context) -> None:
     """Remove the studies of a task that its `keep_studies` does not keep."""
     if task.keep_studies is not None:
         keep, own = Keep.of("keep_studies", task.keep_studies), str(task.study_address)
-        remove_old_studies(context["ti"], champions_of(context, task.storage), keep, but=own)
+        remove_old_studies(context["ti"], task.champions(context), keep, but=own)
 
 
 def remove_old_studies(ti: Any, task: str, keep: Keep, *, but: str) -> None:

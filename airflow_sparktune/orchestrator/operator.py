@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR
 
 from airflow_sparktune import connections
-from airflow_sparktune.errors import IncumbentBroken, SparktuneError
+from airflow_sparktune.errors import SpecError
 from airflow_sparktune.orchestrator.arguments import (
     SEGMENT_ARGUMENTS,
     SPEC_ARGUMENTS,
@@ -21,9 +21,9 @@ from airflow_sparktune.orchestrator.arguments import (
     with_plain_groups,
 )
 from airflow_sparktune.orchestrator.checks.literals import check_literals
-from airflow_sparktune.orchestrator.deploy.provider import SubmissionOperator
 from airflow_sparktune.orchestrator.links import SparkUiLink
-from airflow_sparktune.orchestrator.production import notify, with_alias
+from airflow_sparktune.orchestrator.production import with_alias
+from airflow_sparktune.orchestrator.waiting.deferrable import DeferrableOperator
 from airflow_sparktune.study.definition import GROUPS, KEYS, Execution, Group, Limits, Retuning, WarmStart
 from airflow_sparktune.study.definition.group import as_written, declarations
 
@@ -60,6 +60,8 @@ objective, space and limits.
 :param after: what the task does with the result; keys: {after}
 :param validate_only: check everything, log what would be submitted and push it to XCom as `plan`, submit
     nothing, and skip the task. A template makes it a choice of the run
+:param deferrable: in cluster mode, free the worker while the study runs; a trigger waits for its end. Not
+    with segments
 """
 
 
@@ -67,7 +69,7 @@ def _keys(group: type[Group]) -> str:
     return ", ".join(f"`{item.name}`" for item in declarations(group))
 
 
-class SparkTuneOperator(SubmissionOperator):
+class SparkTuneOperator(DeferrableOperator):
     __doc__ = _DOC.format(
         spec="\n".join(
             f":param {item.name}: {item.doc}"
@@ -87,7 +89,7 @@ class SparkTuneOperator(SubmissionOperator):
     execution: Any
 
     template_fields: Sequence[str] = (
-        *SubmissionOperator.template_fields,
+        *DeferrableOperator.template_fields,
         *SPEC_ARGUMENTS,
         *SEGMENT_ARGUMENTS,
         "storage",
@@ -133,6 +135,7 @@ class SparkTuneOperator(SubmissionOperator):
         production: Asset | None = None,
         after: After | Mapping[str, Any] | None = None,
         validate_only: bool | str = False,
+        deferrable: bool = False,
         name: str = "sparktune",
         **kwargs: Any,
     ) -> None:
@@ -149,6 +152,10 @@ class SparkTuneOperator(SubmissionOperator):
         self.outlets = with_alias(self.outlets, production)
         self.after: Any = as_written(after)
         self.validate_only = validate_only
+        self.deferrable = deferrable
+        self.require_literal_mode()
+        if deferrable and self.segments is not None:
+            raise SpecError("deferrable must be left out with segments, got True; remove it")
         self.spark_ui: str | None = None
         self.study_address: str | None = None
         check_literals(self)
@@ -166,23 +173,31 @@ class SparkTuneOperator(SubmissionOperator):
         after all checks.
         """
         # This object may serve more than one try.
-        self._launcher, self._killed, self.study_address = None, False, None
-        try:
-            after = After.parse("after", self.after or {})
-            run, deliver = self._steps()
-            try:
-                found = run(self, context)
-            except Exception as error:  # not a timeout, after which Airflow has yet to end the driver
-                if isinstance(error, IncumbentBroken):
-                    notify(after.on_broken, context, tuning={"error": str(error)})
-                self._pack_rows(context)
-                raise
-            self._pack_rows(context)
-            return deliver(self, after, found, context)
-        except SparktuneError as error:
-            if error.retryable:
-                raise
-            raise AirflowFailException(str(error)) from error
+        self._launcher, self._killed = None, False
+        self.hand_over, self._handed_over = None, False
+        run, deliver = self._steps()
+        return self._finish(context, lambda: run(self, context), deliver)
+
+    def execute_complete(self, context: Context, event: Any, pending: Any) -> Any:
+        """Deliver the result of a deferred study, as `execute` does."""
+        from airflow_sparktune.orchestrator.after import deliver
+        from airflow_sparktune.orchestrator.study_run import deferred_study
+
+        return self._finish(context, lambda: deferred_study(self, context, pending, event), deliver)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Resume a deferred task; end its application if it has timed out, or its trigger has failed."""
+        if next_method == TRIGGER_FAIL_REPR:
+            from airflow_sparktune.orchestrator.waiting.deferred import end_application
+
+            end_application(self, context)
+        return super().resume_execution(next_method, next_kwargs, context)
+
+    def _finish(self, context: Context, find: Callable[[], Any], deliver: Callable[..., Any]) -> Any:
+        from airflow_sparktune.orchestrator.after import finish
+
+        self.study_address = None
+        return finish(self, context, find, deliver)
 
     def _steps(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
         """Return how the task runs, and how it delivers the result of that."""
@@ -195,13 +210,11 @@ class SparkTuneOperator(SubmissionOperator):
 
         return run_segments, deliver_segments
 
-    def _pack_rows(self, context: Context) -> None:
-        """Put the study on the list of this task's studies, unless the task was killed and has to end."""
-        from airflow_sparktune.orchestrator.after import pack_rows
+    def champions(self, context: Context) -> str:
+        """Return the folder of this task's studies, with the record of its champions."""
         from airflow_sparktune.orchestrator.task_study import champions_of
 
-        if self.study_address is not None and not self._killed:
-            pack_rows(champions_of(context, self.storage))
+        return champions_of(context, self.storage)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:  # noqa: ARG002 - Airflow's own
         """Return the OpenLineage facet of the study; None without the OpenLineage provider."""

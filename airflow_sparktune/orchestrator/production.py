@@ -42,6 +42,16 @@ def with_alias(outlets: Sequence[Any], production: Asset | None) -> list[Any]:
     return [*outlets, alias]
 
 
+def require_retuning(context: Context, production: Asset, *, incumbent: Any) -> None:
+    """Raise SpecError if the study makes no decision, or the parsed DAG has no alias of the events."""
+    if incumbent is None:
+        raise SpecError(
+            "production must go with an incumbent, against which the decision is made; add "
+            "retuning={'incumbent': 'champion'}"
+        )
+    require_alias(context, production)
+
+
 def require_alias(context: Context, production: Asset) -> None:
     """Raise SpecError if the parsed DAG does not have the alias of the events.
 

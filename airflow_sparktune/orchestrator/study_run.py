@@ -13,42 +13,31 @@ from typing import TYPE_CHECKING, Any, Never
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from airflow_sparktune import connections
-from airflow_sparktune.errors import SpecError
 from airflow_sparktune.orchestrator.arguments import SPEC_ARGUMENTS
-from airflow_sparktune.orchestrator.checks.lookup import brings_code, check_references
 from airflow_sparktune.orchestrator.deploy.job import Job, Submission
 from airflow_sparktune.orchestrator.deploy.plan import plan
-from airflow_sparktune.orchestrator.deploy.run import run_job
-from airflow_sparktune.orchestrator.deploy.user_code import UserCode, find_script, script_imports
+from airflow_sparktune.orchestrator.deploy.run import Finished, Standing, finished, run_job
 from airflow_sparktune.orchestrator.lineage import collect_inputs
 from airflow_sparktune.orchestrator.links import SparkUiLink, spark_ui
-from airflow_sparktune.orchestrator.production import require_alias
+from airflow_sparktune.orchestrator.production import require_retuning
 from airflow_sparktune.orchestrator.progress import KEY, PERIOD_S, progress, repeated, study_look
-from airflow_sparktune.orchestrator.secrets import redact, refuse_secrets
-from airflow_sparktune.orchestrator.segments import require_no_segments, segments_of
+from airflow_sparktune.orchestrator.secrets import redact
+from airflow_sparktune.orchestrator.study_job import StudyJob
 from airflow_sparktune.orchestrator.task_study import (
     address_of,
-    airflow_task_of,
+    begin_study,
     champions_of,
-    claim,
-    code_bases,
-    moment_of,
-    segment_of,
-    share_storage,
     warn_of_local_storage,
 )
-from airflow_sparktune.orchestrator.tracking import tracked, tracking_environment
-from airflow_sparktune.study.airflow_task import write_task
-from airflow_sparktune.study.definition import SCRIPT, Execution, Spec, given_fields, nested
+from airflow_sparktune.orchestrator.tracking import catch_up, tracked, tracking_environment
+from airflow_sparktune.orchestrator.waiting.deferred import Pending, failure_of, submitted
+from airflow_sparktune.orchestrator.waiting.watch import End
+from airflow_sparktune.study.definition import given_fields
 from airflow_sparktune.study.definition.checks import flag
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.record.champions import Champions
-from airflow_sparktune.study.record.earlier import address_in
 from airflow_sparktune.study.record.keep import Keep
 from airflow_sparktune.study.record.promotion import decision_in_force
-from airflow_sparktune.study.segments import parse_segments
-from airflow_sparktune.study.storage import without_connection
 from airflow_sparktune.study.study import Study
 
 if TYPE_CHECKING:
@@ -61,10 +50,25 @@ def run_study(task: SparkTuneOperator, context: Context) -> Study:
     """Return the study with its result, also one that it already has; raises the error of the study."""
     run = StudyRun(task, context)
     job, tracker = run.prepare()
-    study = run.to_its_end(job, tracker)
-    record = Champions(champions_of(context, task.storage), run.segment)
-    study.decision = decision_in_force(study, job.address, record)
-    return study
+    return run.decided(job.address, run.to_its_end(job, tracker))
+
+
+def deferred_study(task: SparkTuneOperator, context: Context, pending: Any, event: Any) -> Study:
+    """Return the study with the result of the application that this try has submitted before it deferred.
+
+    Raises the error of the study; TaskDeferred if the application is still running.
+    """
+    run, submission = StudyRun(task, context), Pending.from_json(pending)
+    address, spec = submission.address, submission.spec
+    run.begin(address)
+    failure = failure_of(task, context, submission, End.from_json(event))
+    try:
+        catch_up(address, tracking_environment(task.tracking) if task.tracking else None)
+    finally:
+        task.run_deferred_commands()
+    found = finished(address, spec=spec, before=submission.before, failure=failure, again=next_try(context))
+    run.tell(found.study, progress(found.study))
+    return run.decided(address, run.checked(found, script=spec is None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,21 @@ class StudyRun:
 
     task: SparkTuneOperator
     context: Context
+
+    @property
+    def _asked(self) -> StudyJob:
+        return StudyJob(self.task, self.context)
+
+    def begin(self, address: str) -> None:
+        """Tell Airflow of the study and its inputs, in each process of the task."""
+        self.task.study_address = address
+        collect_inputs(self.task, [self.task.objective_kwargs, self.task.segments])
+
+    def decided(self, address: str, study: Study) -> Study:
+        """Return a study with the decision that the record of champions has in force."""
+        record = Champions(champions_of(self.context, self.task.storage), self._asked.segment)
+        study.decision = decision_in_force(study, address, record)
+        return study
 
     def prepare(self) -> tuple[Job, Mapping[str, str] | None]:
         """Check the task's arguments; return its job, and the variables of its tracker if it has one.
@@ -84,31 +103,20 @@ class StudyRun:
         if task.keep_studies is not None:
             Keep.of("keep_studies", task.keep_studies)
         if task.production is not None:
-            if given.get("retuning.incumbent") is None:
-                raise SpecError(
-                    "production must go with an incumbent, against which the decision is made; add "
-                    "retuning={'incumbent': 'champion'}"
-                )
-            require_alias(context, task.production)
+            require_retuning(context, task.production, incumbent=given.get("retuning.incumbent"))
         tracker = tracking_environment(task.tracking) if task.tracking else None
         address = address_of(context, task.storage)
-        job = self._job(address, given)
+        job = self._asked.job(address, given)
         if flag("validate_only", task.validate_only):
             self._validate(job)
-        task.study_address = address
-        collect_inputs(task, [task.objective_kwargs, task.segments])
+        self.begin(address)
         return job, tracker
 
     @contextmanager
     def under_way(self, address: str, tracker: Mapping[str, str] | None) -> Iterator[None]:
         """Claim the study at `address` for this task, and track it, until the driver has ended."""
         task, context = self.task, self.context
-        if tracker is not None:
-            tracker = {**tracker, **connections.environment_of(address)}
-        context["ti"].xcom_push(key="study", value=address)
-        share_storage(task.storage)
-        claim(context, address)
-        write_task(address, airflow_task_of(context))
+        begin_study(context, address, task.storage)
         try:
             with tracked(address, tracker):
                 yield
@@ -147,7 +155,10 @@ class StudyRun:
         for problem in before.problems:
             task.log.warning("journal: %s", problem)
         look = study_look(address, lambda study: self.tell(study, progress(study)))
-        with self.under_way(address, tracker):
+        if task.deferrable:
+            standing = Standing.of(before.study)
+            task.hand_over = partial(submitted, task, self.context, address, job.spec, standing)
+        with self.under_way(address, None if task.deferrable else tracker):
             found = run_job(
                 job,
                 before=before.study,
@@ -157,81 +168,19 @@ class StudyRun:
             )
         if found.known_before:
             task.log.info("the study at %s already has a result; returning it", address)
+        if task.deferrable:  # and not deferred: the study has its result
+            catch_up(address, tracker)
+        return self.checked(found, script=bool(job.script))
+
+    def checked(self, found: Finished, *, script: bool) -> Study:
+        """Return the study of a job; raises the error of a script that failed after its study."""
         if found.within_other_limits:
-            task.log.warning("this result was found with other limits; clear the task to tune with these")
-        if job.script and found.failure is not None:
-            raise found.failure  # the study has a result, but the script failed afterwards
+            self.task.log.warning(
+                "this result was found with other limits; clear the task to tune with these"
+            )
+        if script and found.failure is not None:
+            raise found.failure
         return found.study
-
-    def _job(self, address: str, given: Mapping[str, Any]) -> Job:
-        """Return the driver's job: the user's script, or a spec and the code that it names."""
-        task = self.task
-        execution = Execution.parse("execution", task.execution or {})
-        job = partial(
-            Job,
-            address=address,
-            quiet=execution.log_level == "trials",
-            open_ui=execution.open_spark_ui,
-            warm_start=address_in(given.get("warm_start.points")),
-        )
-        if task.application:
-            require_no_segments(task)
-            beside = [name for name in given if name not in SCRIPT]
-            bases = code_bases(self.context)
-            script = find_script(task.application, task.application_args or (), beside=beside, bases=bases)
-            code = script_imports(script[0], bases=bases)
-            return job(script=script, code=code, retuning=self._script_fields(given))
-        spec, code = self._spec(given)
-        return job(spec=spec, code=code, segments=segments_of(task, self.context, spec))
-
-    def _script_fields(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the checked fields for the spec of a script, by name; empty if none is set."""
-        if not given:
-            return {}
-        fields = {**given, **self._of_the_task(given)}
-        checked = Spec.unbounded(**nested({"objective": "script:fmin", "space": "script:SPACE", **fields}))
-        if checked.rule.confirm.objective_kwargs:
-            raise SpecError(
-                "retuning.confirm.objective_kwargs must be left out with an application, because a script "
-                "passes the objective's arguments itself"
-            )
-        values = checked.values()
-        refuse_secrets(values)
-        return {name: values[name] for name in fields}
-
-    def _spec(self, given: Mapping[str, Any]) -> tuple[Spec, UserCode | None]:
-        task = self.task
-        if task.application_args:
-            raise SpecError(
-                f"application_args must go with an application, got {task.application_args!r} without one; "
-                "pass arguments of an objective as objective_kwargs"
-            )
-        named, code = task.gather_code(given, self.context)
-        elsewhere = brings_code(task.conf, *task.brought_files)
-        segments = () if task.segments is None else parse_segments("segments", task.segments)
-        check_references(named, code, bases=code_bases(self.context), elsewhere=elsewhere, segments=segments)
-        own = {"code": code.sha256 if code is not None else None, **self._of_the_task(named)}
-        spec = Spec.of(**nested({**named, **own}))
-        refuse_secrets(spec.values())
-        return spec, code
-
-    def _of_the_task(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the segment, the time of the data, and the addresses as the driver opens them."""
-        found: dict[str, Any] = {
-            "segment": self.segment,
-            "champions": without_connection(champions_of(self.context, self.task.storage)),
-            "moment": moment_of(self.context),
-        }
-        if isinstance(start := given.get("warm_start.points"), str):
-            found["warm_start.points"] = without_connection(start)
-        return found
-
-    @property
-    def segment(self) -> str | None:
-        """Return the name of the segment that the study tunes, None for a study or segments without one."""
-        if self.task.segments is not None:
-            return self.task.segment
-        return segment_of(self.context, self.task.segment, self.task.segment_arguments())
 
 
 def next_try(context: Context) -> str:

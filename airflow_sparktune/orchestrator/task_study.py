@@ -24,7 +24,7 @@ from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.address import instance_folder, split, task_folder
-from airflow_sparktune.study.airflow_task import AirflowTask
+from airflow_sparktune.study.airflow_task import AirflowTask, write_task
 from airflow_sparktune.study.application import has_verdict
 from airflow_sparktune.study.generations import Owner, generations, read_owner, write_owner
 from airflow_sparktune.study.storage import share
@@ -122,7 +122,7 @@ def _was_cleared(context: Context, known: _Known, address: str) -> bool:
     if context["ti"].max_tries != known.max_tries:
         return True
     # The clear of an unfinished study needs no other generation: the next one would take over its trials.
-    return _clears(context) != known.clears and has_verdict(address)
+    return clears_of(context) != known.clears and has_verdict(address)
 
 
 def claim(context: Context, address: str) -> None:
@@ -133,7 +133,7 @@ def claim(context: Context, address: str) -> None:
     (folder, generation), known = own, _known(context)
     token = known.token if known is not None else secrets.token_hex(16)
     record = _Known(
-        token=token, generation=generation, max_tries=context["ti"].max_tries, clears=_clears(context)
+        token=token, generation=generation, max_tries=context["ti"].max_tries, clears=clears_of(context)
     )
     # First here: a task that dies before the copy is written finds its own record again.
     store.set(_KEY, asdict(record), retention=NEVER_EXPIRE)
@@ -155,7 +155,8 @@ def _known(context: Context) -> _Known | None:
     return None
 
 
-def _clears(context: Context) -> int:
+def clears_of(context: Context) -> int:
+    """Return how often any tasks of the run were cleared."""
     return getattr(context.get("dag_run"), "clear_number", None) or 0
 
 
@@ -170,6 +171,14 @@ def airflow_task_of(context: Context) -> AirflowTask:
         map_index=ti.map_index if ti.map_index is not None else -1,
         url=url.partition("?")[0] if url else None,
     )
+
+
+def begin_study(context: Context, address: str, storage: str | None) -> None:
+    """Make the study at `address` that of the task, for its retries, its page and its readers."""
+    context["ti"].xcom_push(key="study", value=address)
+    share_storage(storage)
+    claim(context, address)
+    write_task(address, airflow_task_of(context))
 
 
 def warn_of_local_storage(address: str, *, in_cluster: bool) -> None:

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from airflow_sparktune import connections
 from airflow_sparktune.errors import PlatformError
 from airflow_sparktune.orchestrator.deploy.process import die_with_parent
 
@@ -76,7 +77,7 @@ def tracked(address: str, environment: Mapping[str, str] | None) -> Iterator[Non
         return
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "airflow_sparktune.track", address],
-        env={**os.environ, **environment},
+        env={**os.environ, **environment, **connections.environment_of(address)},
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -91,6 +92,12 @@ def tracked(address: str, environment: Mapping[str, str] | None) -> Iterator[Non
     finally:
         _end(process, address)
         reader.join(timeout=1)
+
+
+def catch_up(address: str, environment: Mapping[str, str] | None) -> None:
+    """Track a study that has ended; do nothing if `environment` is None."""
+    with tracked(address, environment):
+        pass
 
 
 def _relay(process: subprocess.Popen[str]) -> None:

@@ -20,8 +20,9 @@ SILENT_STARTING_S = 900.0
 AHEAD_S = 1_800.0
 
 # Airflow's task instance states in which a driver of the task is to come or runs, and in which none can run.
-_TASK_AT_WORK = frozenset({"scheduled", "queued", "running", "restarting"})
-_TASK_ENDED = frozenset({"success", "failed", "up_for_retry", "upstream_failed", "skipped", "removed"})
+# A task that has prepared its study for another operator succeeds before the driver runs.
+_TASK_AT_WORK = frozenset({"scheduled", "queued", "running", "restarting", "deferred"})
+_TASK_ENDED = frozenset({"failed", "up_for_retry", "upstream_failed", "skipped", "removed"})
 
 
 class Phase(StrEnum):

@@ -23,7 +23,7 @@ import psutil
 PASSWORD = "admin-pass"
 PATIENCE_S = 600  # for a busy machine; a test that claims to be fast waits for less
 POLICY = Path(__file__).parent / "site"
-SECOND_LOG = "second-scheduler.log"
+SECOND_LOG = "second.log"
 # PYTHONPATH: a worktree tests its own package with the environment of another one.
 PASSED_ON = ("JAVA_HOME", "OPENBLAS_CORETYPE", "PYTHONPATH")
 SPARK = {"AIRFLOW_CONN_SPARK_DEFAULT": '{"conn_type": "spark", "host": "local[2]"}'}
@@ -180,13 +180,13 @@ class Site:
         logs = (self.home / name for name in ("standalone.log", SECOND_LOG))
         return any(text in log.read_text(errors="replace") for log in logs if log.exists())
 
-    def scheduler(self) -> psutil.Process:
-        """Return the process of the first scheduler."""
-        (found,) = filter(self._is_scheduler, psutil.process_iter())
+    def process(self, component: str) -> psutil.Process:
+        """Return the process of a component of Airflow, such as its scheduler, that Airflow has started."""
+        (found,) = (each for each in psutil.process_iter() if self._is(component, each))
         return found
 
-    def start_scheduler(self, like: psutil.Process) -> Callable[[], None]:
-        """Start another scheduler on the same database, in the same way as `like` was started."""
+    def starter(self, like: psutil.Process) -> Callable[[], None]:
+        """Return a function that starts another component in the same way as `like` was started."""
         command, environment = like.cmdline(), like.environ()
 
         def start() -> None:
@@ -204,12 +204,12 @@ class Site:
 
         return start
 
-    def _is_scheduler(self, process: psutil.Process) -> bool:
+    def _is(self, component: str, process: psutil.Process) -> bool:
         try:
             if process.environ().get("AIRFLOW_HOME") != str(self.home):
                 return False
             above = process.parent()
-            return "scheduler" in process.cmdline() and "standalone" in (above.cmdline() if above else ())
+            return component in process.cmdline() and "standalone" in (above.cmdline() if above else ())
         except psutil.Error:  # it has ended, or belongs to another user
             return False
 

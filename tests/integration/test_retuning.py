@@ -135,8 +135,8 @@ def test_a_rollback_then_a_scheduler_that_is_killed(airflow: Site) -> None:
     last.wait("success", "failed", task="train")
     assert last.xcom(task="train")["params"] == restored.params
     before += 1
-    scheduler = airflow.scheduler()
-    start_another = airflow.start_scheduler(like=scheduler)
+    scheduler = airflow.process("scheduler")
+    start_another = airflow.starter(scheduler)
 
     run = airflow.trigger("retune_weekly", "week-2026-11-23", date="2026-11-23")
     address = study_address(str(airflow.home / "sparktune"), dag_id=run.dag, task_id="tune", run_id=run.run)

@@ -91,7 +91,7 @@ def rendered(operator: Callable[..., SparkTuneOperator]) -> Callable[..., SparkT
 
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., Any]:
-    """Execute an operator as a task would; returns the result and the task instance."""
+    """Execute or resume an operator as a task would; returns the result and the task instance."""
 
     def execute(
         task: Any,
@@ -101,6 +101,7 @@ def run(tmp_path: Path) -> Callable[..., Any]:
         parsed: Any = None,
         dates: Any = None,
         clears: int = 0,
+        resume: tuple[str, dict[str, Any]] | None = None,
         **instance: Any,
     ) -> tuple[Any, TaskInstance]:
         ti = TaskInstance(**instance)
@@ -116,7 +117,9 @@ def run(tmp_path: Path) -> Callable[..., Any]:
             "outlet_events": OutletEventAccessors() if events is None else events,
             **(dates or {}),
         }
-        return task.execute(context), ti
+        if resume is None:
+            return task.execute(context), ti
+        return task.resume_execution(*resume, context), ti
 
     return execute
 

@@ -31,6 +31,7 @@ from airflow_sparktune.study.trial import Trial, TrialState
 
 # spark-submit's output once the application is in the cluster.
 SAID = {
+    "detaches on YARN": "Submitted application application_1_0001",
     "waits on Kubernetes": "pod name: sparktune-1-driver",
     "waits on YARN": "Submitted application application_1_0001",
     "works on Kubernetes": "Deployed Spark application sparktune with application ID spark-1 and "
@@ -59,7 +60,6 @@ def main(arguments: list[str], behaviour: str) -> int:
     if "--kill" in arguments:
         sys.stdout.write(f"killed {arguments[arguments.index('--kill') + 1]}\n")
         return 0
-    address = arguments[arguments.index("--study") + 1]
     note = {"arguments": arguments, "cwd": str(Path.cwd()), "stdin": str(Path("/proc/self/fd/0").readlink())}
     note["environment"] = dict(os.environ)
     settings = Path(arguments[arguments.index("--properties-file") + 1])
@@ -68,7 +68,7 @@ def main(arguments: list[str], behaviour: str) -> int:
         zips = arguments[arguments.index("--py-files") + 1].split(",")
         note["code"] = base64.b64encode(Path(zips[-1]).read_bytes()).decode()
     Path(os.environ["STAND_IN_NOTE"]).write_text(json.dumps(note))
-    if behaviour == "dies early":
+    if behaviour in ("dies early", "fails to submit on YARN"):
         sys.stdout.write("Error: no such thing as a master\n")
         return 1
     if behaviour in SAID:
@@ -76,6 +76,9 @@ def main(arguments: list[str], behaviour: str) -> int:
         sys.stdout.flush()
     if behaviour.startswith("waits"):
         time.sleep(60)
+    if behaviour.startswith("detaches"):
+        return 0
+    address = arguments[arguments.index("--study") + 1]
     return drive(address, behaviour)
 
 

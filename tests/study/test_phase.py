@@ -65,6 +65,9 @@ def test_a_second_attempt_is_starting_too(tmp_path: Path) -> None:
         (-3_600, None, Phase.LOST),
         (0, "failed", Phase.LOST),
         (0, "up_for_retry", Phase.LOST),
+        # The driver of a prepared study runs after the task that has prepared it.
+        (0, "success", Phase.RUNNING),
+        (SILENT_S + 5, "success", Phase.LOST),
     ],
 )
 def test_a_silent_driver_or_an_ended_task_means_lost(
@@ -82,6 +85,7 @@ def test_a_silent_driver_or_an_ended_task_means_lost(
         ("scheduled", 1.0, True),
         ("queued", 1.0, True),
         ("running", 1.0, True),
+        ("deferred", 1.0, True),
         ("running", -1.0, False),  # the driver has written in this try
         ("up_for_retry", 1.0, False),
         ("failed", 1.0, False),

@@ -1,7 +1,7 @@
 """Submit through Airflow's Spark provider, and follow and end what runs in a cluster.
 
-Only this file and spark_connection.py use the provider's private attributes. What only a submission needs is
-imported there: a DAG processor imports these files at each parse.
+Only this file, spark_connection.py and waiting/deferrable.py use the provider's private attributes. What only
+a submission needs is imported there: a DAG processor imports these files at each parse.
 """
 
 from __future__ import annotations
@@ -63,6 +63,11 @@ class SubmissionOperator(ConnectedOperator):
         if self._hook is not None:
             self._hook._run_post_submit_commands()
 
+    @property
+    def is_killed(self) -> bool:
+        """Return whether the task has been told to end."""
+        return self._killed
+
     def submit(self, submission: Submission, start: Callable[[], None]) -> Exception | None:
         """Run the application to its end; return the provider's error, or None.
 
@@ -80,7 +85,7 @@ class SubmissionOperator(ConnectedOperator):
                 application=submission.application,
                 application_args=list(submission.arguments),
                 py_files=",".join(submission.py_files),
-                external_id_key=f"{type(self).external_id_key}_{submission.reconnection}",
+                external_id_key=self._key(submission),
                 conf=read_by_provider(submission.conf),
                 env_vars=None,
                 properties_file=str(submission.properties),
@@ -151,13 +156,17 @@ class SubmissionOperator(ConnectedOperator):
 
         end_family(family(self.pid))  # so that it creates no pod afterwards
         pod, submission = hook._kubernetes_driver_pod, self._submission
-        if pod is None or submission is None:
+        if pod is None:
             return
-        named = hook._connection["namespace"] or submission.conf.get("spark.kubernetes.namespace")
+        settings = submission.conf if submission is not None else {}
+        named = hook._connection["namespace"] or settings.get("spark.kubernetes.namespace")
         namespace = named or "default"
         try:
             kube_client.get_kube_client().delete_namespaced_pod(pod, namespace)
         except Exception as error:  # noqa: BLE001 - errors differ by release
+            if submission is None:
+                self.log.error("the pod %s:%s must be deleted by hand: %s", namespace, pod, error)
+                return
             self.log.info(
                 "Airflow's Kubernetes client cannot delete the pod %s (%s); Spark's is used", pod, error
             )
@@ -234,6 +243,10 @@ class SubmissionOperator(ConnectedOperator):
 
         hook._process_spark_submit_log = reading  # type: ignore[method-assign]
         return hook
+
+    def _key(self, submission: Submission) -> str:
+        """Return the key of the application's id in the state store, by which a retry finds it."""
+        return f"{type(self).external_id_key}_{submission.reconnection}"
 
     def _choose_tracking(self, hook: SparkSubmitHook) -> None:
         """Track the application by the ResourceManager's API if it can be asked, else unset `durable`.

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from airflow_sparktune.errors import DriverLost, SpecError, StorageError, revive
 from airflow_sparktune.orchestrator.deploy.job import Job, Submission, SubmitFailed
@@ -16,7 +16,6 @@ from airflow_sparktune.orchestrator.deploy.work_folder import work_folder
 from airflow_sparktune.study.code import write_code
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.definition.file import write_retuning, write_spec
-from airflow_sparktune.study.journal.events import Closed
 from airflow_sparktune.study.journal.follow import read_whole
 from airflow_sparktune.study.record.earlier import earlier_study
 from airflow_sparktune.study.record.settled import refuse_another_decision
@@ -27,12 +26,25 @@ from airflow_sparktune.study.study import Study
 log = logging.getLogger(__name__)
 
 
-def _check_warm_start(address: str, *, in_cluster: bool) -> None:
+def check_warm_start(address: str, *, in_cluster: bool) -> None:
     """Raise SpecError if there is no study at an address that the driver opens, too."""
     if in_cluster and "://" not in address:
         return  # the driver's machine may have that folder
     with suppress(StorageError):  # the driver has credentials of its own
         earlier_study(address)
+
+
+class Standing(NamedTuple):
+    """What changes when a driver writes to the study: the newest attempt, and the time at which it closed."""
+
+    attempt: int = 0
+    closed: float | None = None
+
+    @classmethod
+    def of(cls, study: Study) -> Standing:
+        """Return the standing of a study."""
+        closed = None if study.closed is None else study.closed.at
+        return cls(study.attempts[-1].number if study.attempts else 0, closed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +77,17 @@ def run_job(
 
     with prepared(job, before=before, launcher=chosen) as submission, following(submission):
         failure = chosen.follow(submission, lambda: hand_over(job, submission))
-    study = result_of(job.address, spec=job.spec, before=before, failure=failure, again=again)
-    return Finished(
-        study=study,
-        failure=failure,
-        within_other_limits=job.spec is not None and not study.answers(job.spec),
-    )
+    standing = Standing.of(before)
+    return finished(job.address, spec=job.spec, before=standing, failure=failure, again=again)
+
+
+def finished(
+    address: str, *, spec: Spec | None, before: Standing, failure: Exception | None, again: str
+) -> Finished:
+    """Return the study whose application has ended, or raise its error, as `result_of` does."""
+    study = result_of(address, spec=spec, before=before, failure=failure, again=again)
+    other_limits = spec is not None and not study.answers(spec)
+    return Finished(study=study, failure=failure, within_other_limits=other_limits)
 
 
 def hand_over(job: Job, submission: Submission) -> None:
@@ -99,7 +116,7 @@ def prepared(job: Job, *, before: Study, launcher: Launcher) -> Iterator[Submiss
     with work_folder() as folder:
         submission = launcher.submission(job, folder)
         if job.warm_start is not None and before.starts is None:
-            _check_warm_start(job.warm_start, in_cluster=submission.reconnection is not None)
+            check_warm_start(job.warm_start, in_cluster=submission.reconnection is not None)
         yield submission
 
 
@@ -114,19 +131,20 @@ def result_of(
     address: str,
     *,
     spec: Spec | None,
-    before: Study,
+    before: Standing,
     failure: Exception | None,
     again: str = "a retry",
     sleep: Callable[[float], None] = time.sleep,
 ) -> Study:
     """Return the study with the result of its newest attempt; raises the error that the attempt recorded.
 
-    `spec` is the submitted one, None for a script. `before` is the study before the submission; results in it
-    do not come from this application. `failure` is the error of the submission, if any. `again` describes in
-    messages how to retry. A storage may list late what the driver has written last: `sleep` waits for it.
+    `spec` is the submitted one, None for a script. `before` is the study's standing before the submission;
+    results of that time do not come from this application. `failure` is the error of the submission, if any.
+    `again` describes in messages how to retry. A storage may list late what the driver has written last:
+    `sleep` waits for it.
     """
     study = read_whole(open_storage(address), sleep=sleep).study
-    news = _standing(study) != _standing(before)
+    news = Standing.of(study) != before
     changed = study.spec.changed_identity(spec) if spec is not None and study.spec is not None else ()
     if changed and (news or failure is None):
         raise DriverLost(
@@ -156,8 +174,3 @@ def result_of(
         f"the application must write a result to the study at {address}, but there is none; a script must "
         "tune with airflow_sparktune.SparkTrials, in a storage that both the driver and Airflow reach"
     )
-
-
-def _standing(study: Study) -> tuple[int, Closed | None]:
-    """Return the values that change when a driver writes to the study."""
-    return study.attempts[-1].number if study.attempts else 0, study.closed

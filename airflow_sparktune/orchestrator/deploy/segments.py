@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from airflow_sparktune.errors import DriverLost, SegmentsFailed, SparktuneError, StorageError, revive
 from airflow_sparktune.orchestrator.deploy.job import Job, Submission, SubmitFailed
 from airflow_sparktune.orchestrator.deploy.launcher import Launcher
-from airflow_sparktune.orchestrator.deploy.run import hand_over, prepared, result_of
+from airflow_sparktune.orchestrator.deploy.run import Standing, hand_over, prepared, result_of
 from airflow_sparktune.study.address import address_of
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.segments import Segment, Segments
@@ -110,7 +110,7 @@ class SegmentsJob:
         """Return how a segment has ended in this run, or that it has not."""
         address, spec = address_of(self.job.address, segment.name), self.segments.spec_of(segment)
         try:
-            study = result_of(address, spec=spec, before=before, failure=failure, again=again)
+            study = result_of(address, spec=spec, before=Standing.of(before), failure=failure, again=again)
         except SparktuneError as error:
             study = _read(address)
             return self._end(segment, study, error if study.attempts else self._why_not_begun() or error)

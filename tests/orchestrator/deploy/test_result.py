@@ -10,13 +10,12 @@ import pytest
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.errors import DriverLost, ObjectiveError, SparktuneError, SpecError, describe
 from airflow_sparktune.orchestrator.deploy.job import SubmitFailed
-from airflow_sparktune.orchestrator.deploy.run import result_of
+from airflow_sparktune.orchestrator.deploy.run import Standing, result_of
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.follow import StudyFollower, read_study
 from airflow_sparktune.study.journal.streams import FOLDER
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import LocalStorage, open_storage
-from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState
 
 FAILURE = RuntimeError("application_1 ended with FAILED")
@@ -36,6 +35,10 @@ def opened(address: str) -> Recorder:
     return Recorder.open(storage, StudyFollower(storage), spec=spec(), seed=1, dimensions=(), take_over=False)
 
 
+def standing(address: str) -> Standing:
+    return Standing.of(read_study(address).study)
+
+
 def finish(recorder: Recorder) -> None:
     trial = Trial(number=0, params={"x": 0.5}, point={"x": 0.5}, start=recorder.now)
     recorder.trial(trial.ended(TrialState.OK, end=recorder.now, loss=0.25))
@@ -46,7 +49,7 @@ def finish(recorder: Recorder) -> None:
 def test_a_new_result_overrides_the_provider(address: str, failure: Exception | None) -> None:
     """The journal has precedence."""
     finish(opened(address))
-    assert result_of(address, spec=spec(), before=Study(), failure=failure).best.loss == 0.25
+    assert result_of(address, spec=spec(), before=Standing(), failure=failure).best.loss == 0.25
 
 
 def test_a_result_that_is_listed_late(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,22 +62,22 @@ def test_a_result_that_is_listed_late(address: str, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(
         LocalStorage, "names", lambda storage, folder: late.get(folder) or names(storage, folder)
     )
-    study = result_of(address, spec=spec(), before=Study(), failure=None, sleep=lambda _: late.clear())
+    study = result_of(address, spec=spec(), before=Standing(), failure=None, sleep=lambda _: late.clear())
     assert study.best.loss == 0.25
 
 
 def test_an_earlier_result_counts_if_nothing_failed(address: str) -> None:
     """A script that finds an existing result opens no attempt."""
     finish(opened(address))
-    assert result_of(address, spec=None, before=read_study(address).study, failure=None).best.loss == 0.25
+    assert result_of(address, spec=None, before=standing(address), failure=None).best.loss == 0.25
     with pytest.raises(DriverLost, match="none did in this try; application_1"):
-        result_of(address, spec=None, before=read_study(address).study, failure=FAILURE)
+        result_of(address, spec=None, before=standing(address), failure=FAILURE)
 
 
 def test_the_error_of_a_reconnected_driver(address: str) -> None:
     """After a reconnect, the attempt is not new, but events since then count."""
     recorder = opened(address)
-    before = read_study(address).study
+    before = standing(address)
     recorder.close(StopReason.ERROR, error=describe(ObjectiveError("no such module")))
     with pytest.raises(ObjectiveError, match="no such module"):
         result_of(address, spec=spec(), before=before, failure=FAILURE)
@@ -91,7 +94,7 @@ def test_a_reason_that_no_retry_mends_is_all_that_is_said(
     if error is not None:
         recorder.close(StopReason.ERROR, error=describe(error))
     with pytest.raises(SparktuneError) as raised:
-        result_of(address, spec=spec(), before=Study(), failure=failure)
+        result_of(address, spec=spec(), before=Standing(), failure=failure)
     lost = not isinstance(error, ObjectiveError)
     assert ("Shutdown hook called" in caplog.text) is lost
     assert raised.value.__cause__ is (failure if lost else None)
@@ -101,7 +104,7 @@ def test_an_earlier_error_is_not_raised_again(address: str) -> None:
     """An error of an earlier try is not raised again."""
     opened(address).close(StopReason.ERROR, error=describe(ObjectiveError("no such module")))
     with pytest.raises(DriverLost, match="application_1 ended"):
-        result_of(address, spec=spec(), before=read_study(address).study, failure=FAILURE)
+        result_of(address, spec=spec(), before=standing(address), failure=FAILURE)
 
 
 def test_an_application_that_leaves_nothing(address: str) -> None:
@@ -109,7 +112,7 @@ def test_an_application_that_leaves_nothing(address: str) -> None:
     with pytest.raises(
         SpecError, match=r"but there is none; a script must tune with airflow_sparktune\.Spark"
     ):
-        result_of(address, spec=None, before=Study(), failure=None)
+        result_of(address, spec=None, before=Standing(), failure=None)
 
 
 OTHER = {"objective_kwargs": {"try": 2}}
@@ -119,7 +122,7 @@ OTHER = {"objective_kwargs": {"try": 2}}
 def test_the_result_of_another_study(address: str, failure: Exception | None) -> None:
     """The folder has the result of another driver's spec; a retry can help."""
     recorder = opened(address)
-    before = read_study(address).study
+    before = standing(address)
     finish(recorder)
     with pytest.raises(
         DriverLost, match=r"now holds another study \(objective_kwargs\['try'\] changed\); a retry"
@@ -130,7 +133,7 @@ def test_the_result_of_another_study(address: str, failure: Exception | None) ->
 def test_the_error_of_another_study(address: str) -> None:
     """The error of another study does not count for this one."""
     recorder = opened(address)
-    before = read_study(address).study
+    before = standing(address)
     recorder.close(StopReason.ERROR, error=describe(ObjectiveError("no such module")))
     with pytest.raises(DriverLost, match="now holds another study"):
         result_of(address, spec=spec(**OTHER), before=before, failure=FAILURE)
@@ -139,7 +142,7 @@ def test_the_error_of_another_study(address: str) -> None:
 def test_an_earlier_result_of_another_study(address: str) -> None:
     """An older result of another study does not count for an application that left nothing."""
     finish(opened(address))
-    before = read_study(address).study
+    before = standing(address)
     with pytest.raises(DriverLost, match="now holds another study"):
         result_of(address, spec=spec(**OTHER), before=before, failure=None)
     with pytest.raises(DriverLost, match="none did in this try; application_1"):
