@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from airflow_sparktune.orchestrator.arguments import After as After
     from airflow_sparktune.orchestrator.operator import SparkTuneOperator as SparkTuneOperator
     from airflow_sparktune.orchestrator.promote import promote_champion as promote_champion
+    from airflow_sparktune.orchestrator.submitters.collect import CollectStudyOperator as CollectStudyOperator
+    from airflow_sparktune.orchestrator.submitters.prepare import prepare_study as prepare_study
     from airflow_sparktune.study.definition.confirm import Confirm as Confirm
     from airflow_sparktune.study.definition.execution import Execution as Execution
     from airflow_sparktune.study.definition.limits import Limits as Limits
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "After": "airflow_sparktune.orchestrator.arguments",
+    "CollectStudyOperator": "airflow_sparktune.orchestrator.submitters.collect",
     "Confirm": "airflow_sparktune.study.definition.confirm",
     "Execution": "airflow_sparktune.study.definition.execution",
     "Limits": "airflow_sparktune.study.definition.limits",
@@ -40,6 +43,7 @@ _HOMES = {
     "WarmStart": "airflow_sparktune.study.definition.warm_start",
     "current_trial": "airflow_sparktune.executor.reporting",
     "load_study": "airflow_sparktune.loaded_study",
+    "prepare_study": "airflow_sparktune.orchestrator.submitters.prepare",
     "promote_champion": "airflow_sparktune.orchestrator.promote",
     "shared": "airflow_sparktune.executor.shared",
 }

@@ -46,6 +46,9 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     parser.add_argument(
         "--code-sha256", help="hash of the submitted user_code.zip; a file with another is refused"
     )
+    parser.add_argument(
+        "--shipped", type=Path, help="a zip on this machine with all code, for the executors as well"
+    )
     parser.add_argument("--release", help="the release of this package that has submitted the study")
     parser.add_argument("--work", type=Path, help="client mode: exit with the task, and remove this folder")
     parser.add_argument(
@@ -79,6 +82,10 @@ def _run(arguments: argparse.Namespace) -> int:
     address, script = arguments.study, arguments.script
     try:
         _refuse_another_release(arguments.release)
+        if arguments.shipped:
+            from airflow_sparktune.driver.spark.session import ship
+
+            ship(arguments.shipped)
         if arguments.code_sha256:
             from airflow_sparktune.driver.submitted_code import extract_script, use_code
 

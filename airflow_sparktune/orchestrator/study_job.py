@@ -26,13 +26,14 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_sparktune.orchestrator.operator import SparkTuneOperator
+    from airflow_sparktune.orchestrator.submitters.prepare import PrepareStudyOperator
 
 
 @dataclass(frozen=True, slots=True)
 class StudyJob:
     """What the arguments of a task ask for, in the context of a run."""
 
-    task: SparkTuneOperator
+    task: SparkTuneOperator | PrepareStudyOperator
     context: Context
 
     def job(self, address: str, given: Mapping[str, Any]) -> Job:

@@ -58,8 +58,12 @@ def offer_settings() -> None:
 def ship(code: Path) -> None:
     """Let the driver's file server send a zip of code to executors, where it is importable.
 
-    As for `spark-submit --py-files`, but for a file that is here only after the driver has started.
+    As for `spark-submit --py-files`, but for a file that is here only after the driver has started. A service
+    may have started the context before.
     """
+    if SparkContext._active_spark_context is not None:
+        SparkContext._active_spark_context.addPyFile(str(code))
+        return
     conf = _submitted()
     system = SparkContext._jvm.java.lang.System
     for setting in ("spark.files", "spark.submit.pyFiles"):

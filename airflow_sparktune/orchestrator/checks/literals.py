@@ -60,13 +60,13 @@ def check_literals(operator: BaseOperator) -> None:
 
 
 def _arguments(operator: BaseOperator) -> Iterator[tuple[str, Check, Any]]:
-    """Yield each argument, and each key of a group, with its check."""
+    """Yield each argument that the operator has, and each key of a group, with its check."""
     for name, check in _CHECKS.items():
-        yield name, check, getattr(operator, name)
-    given = getattr(operator, "segments")  # noqa: B009 - only our operators have it
+        yield name, check, getattr(operator, name, None)
+    given = getattr(operator, "segments", None)
     yield "segments", parse_segments, _literal_segments(given, files=operator.template_ext)
     for name, group in GROUPS.items():
-        value = getattr(operator, name)
+        value = getattr(operator, name, None)
         if isinstance(value, dict) or _is_literal(value, files=operator.template_ext):
             given = group.keys(name, value if value is not None else {})
             for item in declarations(group):

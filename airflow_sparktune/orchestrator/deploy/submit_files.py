@@ -78,7 +78,7 @@ class SubmitFiles:
         launcher.parent.mkdir()
         shutil.copyfile(_ROOT / LAUNCHER, launcher)
         package = folder / "airflow_sparktune.zip"
-        package.write_bytes(zipped(dict(_package_files())))
+        package.write_bytes(zipped(dict(package_files())))
         py_files = [package]
         if code is not None:
             py_files.append(folder / "user_code.zip")
@@ -105,7 +105,8 @@ def _log4j(file: Path) -> str:
     return _LOG4J.format(file=file) + quiet
 
 
-def _package_files() -> Iterator[tuple[str, bytes]]:
+def package_files() -> Iterator[tuple[str, bytes]]:
+    """Yield the files of this package that run inside Spark, by their path in a zip."""
     for name in FILES:
         yield f"airflow_sparktune/{name}", (_ROOT / name).read_bytes()
     for room in ROOMS:

@@ -39,6 +39,17 @@ def read_spec(storage: Storage, address: str, *, sha256: str) -> Spec:
     return parsed(read_submitted(storage, address, NAME, sha256=sha256), NAME, Spec.from_json)
 
 
+def submitted_spec(address: str) -> Spec:
+    """Return the spec that was written last into a study folder; raises SpecError if there is none."""
+    try:
+        return parsed(open_storage(address).read(NAME), NAME, Spec.from_json)
+    except FileNotFoundError:
+        raise SpecError(
+            f"study must be the address of a prepared study, got {address!r} without {NAME}; pass "
+            "prepared.output['study'] of the task of prepare_study"
+        ) from None
+
+
 def read_submitted(storage: Storage, address: str, name: str, *, sha256: str) -> bytes:
     """Read a submitted file; raises StorageError if it is missing, SpecError if its hash differs."""
     try:

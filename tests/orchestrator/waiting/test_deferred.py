@@ -185,8 +185,7 @@ def test_a_worker_asks_if_the_triggerer_gets_no_answer(
     assert remade(again.value.trigger).serialize() == deferred.trigger.serialize()
     resource_manager.finished = True
     assert resume(how)[0] == {"x": 0}
-    resource_manager.shutdown()
-    resource_manager.server_close()
+    resource_manager.refuses[APPLICATION] = 500
     with pytest.raises(DriverLost, match="a retry finds the application again"):
         resume(how)
 

@@ -1,0 +1,1 @@
+"""Studies whose application another operator submits: prepare the study before, collect its result after."""

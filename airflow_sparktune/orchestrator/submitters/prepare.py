@@ -1,0 +1,124 @@
+"""`prepare_study`: write what a study's application needs, for an operator of any service to submit it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_sparktune import connections
+from airflow_sparktune.errors import SparktuneError
+from airflow_sparktune.orchestrator.arguments import SPEC_ARGUMENTS, require_grouped, with_plain_groups
+from airflow_sparktune.orchestrator.checks.literals import check_literals
+from airflow_sparktune.study.definition import GROUPS
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_sparktune.orchestrator.deploy.user_code import UserCode
+
+connections.register()
+
+
+class PrepareStudyOperator(BaseOperator):
+    """The task of `prepare_study`."""
+
+    template_fields: Sequence[str] = (*SPEC_ARGUMENTS, "storage")
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        "objective_kwargs": "json",
+        "space": "json",
+        "points_to_evaluate": "json",
+        **dict.fromkeys(GROUPS, "json"),
+    }
+
+    # Attributes that __init__ sets in a loop.
+    objective_kwargs: Mapping[str, Any] | None
+    segment: str | None
+    execution: Any
+    # What SparkTuneOperator has besides: here the code comes with the files, and a script is no study.
+    application = ""
+    application_args: Sequence[str] | None = None
+    conf: Mapping[str, Any] | None = None
+    brought_files: tuple[str | None, ...] = ()
+    segments: Any = None
+    parallelism_per_segment: Any = None
+    on_failed_segments: str | None = None
+    after: Any = None
+
+    def __init__(
+        self,
+        *,
+        objective: str | None = None,
+        space: Any = None,
+        max_evals: int | str | None = None,
+        objective_kwargs: Mapping[str, Any] | None = None,
+        maximize: str | None = None,
+        algo: str | None = None,
+        pruner: str | None = None,
+        parallelism: int | str | None = None,
+        timeout: Any = None,
+        seed: int | str | None = None,
+        points_to_evaluate: Any = None,
+        segment: str | None = None,
+        limits: Any = None,
+        retuning: Any = None,
+        warm_start: Any = None,
+        execution: Any = None,
+        storage: str | None = None,
+        scheme: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        given = {name: value for name, value in locals().items() if name in SPEC_ARGUMENTS}
+        require_grouped(kwargs)
+        super().__init__(**kwargs)
+        for argument, value in with_plain_groups(given).items():
+            setattr(self, argument, value)
+        self.storage = storage
+        self.scheme = scheme
+        check_literals(self)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Write the files; return the addresses of the study and of its application, and the arguments."""
+        from airflow_sparktune.orchestrator.submitters.files import prepare
+
+        try:
+            prepared = prepare(self, context)
+        except SparktuneError as error:
+            if error.retryable:
+                raise
+            raise AirflowFailException(str(error)) from error
+        for key in ("application", "arguments"):
+            context["ti"].xcom_push(key=key, value=prepared[key])
+        return prepared
+
+    def segment_arguments(self) -> dict[str, Any]:
+        """Return the arguments that identify an instance of a mapped task."""
+        return {name: getattr(self, name) for name in SPEC_ARGUMENTS}
+
+    def gather_code(
+        self, given: Mapping[str, Any], context: Context
+    ) -> tuple[dict[str, Any], UserCode | None]:
+        """Return the fields with each reference as `module:name`, and the code to ship."""
+        from airflow_sparktune.orchestrator.deploy.user_code import gather_code
+        from airflow_sparktune.orchestrator.task_study import code_bases
+
+        return gather_code(given, bases=code_bases(context))
+
+
+def prepare_study(
+    *, task_id: str = "prepare", scheme: str | None = None, **kwargs: Any
+) -> PrepareStudyOperator:
+    """Return the task that prepares a study for an operator of Databricks, EMR, Dataproc or another service.
+
+    Its XComs are `study`, the address of the study; `application`, that of the program to submit; and
+    `arguments`, a list of texts to start it with. They need no further file: the program brings this package
+    and the user's code. The task checks all that SparkTuneOperator checks before it submits.
+
+    :param scheme: the scheme by which the service reads the storage, if it has another name there: `s3a`
+        for an open-source Spark that reads `s3://`
+    :param kwargs: the arguments of SparkTuneOperator that describe the study, `storage`, and the arguments of
+        every task
+    """
+    return PrepareStudyOperator(task_id=task_id, scheme=scheme, **kwargs)
