@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from airflow_sparktune.orchestrator.waiting.deferrable import DeferrableOperator
 
 
@@ -34,8 +32,7 @@ class Application:
 
         Raises what the provider raises if the cluster does not tell.
         """
-        context: Any = {}  # without a task's store, in which the provider keeps the status of an earlier pod
-        status = self._operator.get_job_status(self.external_id, context)
+        status = self._operator.status_by_id(self.external_id)
         return None if self._operator.is_job_active(status) else status
 
     def kill(self) -> None:

@@ -6,7 +6,7 @@ Like deploy/provider.py, this file uses the provider's private attributes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Never
+from typing import TYPE_CHECKING, Any, Never
 
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.orchestrator.deploy.provider import SubmissionOperator
@@ -69,6 +69,11 @@ class DeferrableOperator(SubmissionOperator):
     def run_deferred_commands(self) -> None:
         """Run the user's `post_submit_commands` for an application that another process has submitted."""
         super()._get_hook()._run_post_submit_commands()
+
+    def status_by_id(self, external_id: str) -> str:
+        """Return the status of an application; raises what the provider raises if the cluster does not tell."""
+        context: Any = {}  # without a task's store, in which the provider keeps the status of an earlier pod
+        return super(SubmissionOperator, self).get_job_status(external_id, context)
 
     def end_by_id(self, external_id: str) -> None:
         """End an application that another process has submitted."""
