@@ -4,22 +4,50 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from airflow_sparktune.driver import engines
 from airflow_sparktune.driver.engines.base import Engine, Lane, Work
 from airflow_sparktune.driver.engines.once import Once
+from airflow_sparktune.driver.samplers.base import Sampler, Suggestion
 from airflow_sparktune.driver.spec_plan import SpecPlan
 from airflow_sparktune.executor.shared import Lent, Shared
 from airflow_sparktune.study.definition import RunTrialsOn, Spec
 from airflow_sparktune.study.stopping import Rule, StopRequested
 from airflow_sparktune.study.study import Study
 
+# Samplers work one after another: at once they would share a core, and keep a lane with a free slot from
+# starting its trial. None waits longer than this many seconds for another.
+TURN_S = 0.25
+
+
+class TakingTurns:
+    """A sampler that waits for its turn among those of the application to suggest a configuration."""
+
+    def __init__(self, sampler: Sampler, turn: threading.Lock) -> None:
+        self._sampler = sampler
+        self._turn = turn
+
+    def ask(self, number: int, *, seed: int) -> Suggestion:
+        has_turn = self._turn.acquire(timeout=TURN_S)
+        try:
+            return self._sampler.ask(number, seed=seed)
+        finally:
+            if has_turn:
+                self._turn.release()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sampler, name)
+
 
 class Works:
-    """The works of an application's segments: one check of the workers, and one value of `shared_data`."""
+    """What an application's segments have in common: one check of the workers, one value of `shared_data`.
+
+    The sampler that has the `turn` works.
+    """
 
     def __init__(self) -> None:
+        self.turn = threading.Lock()
         self._check = Once()
         self._loading = threading.Lock()
         self._shared: list[Shared[Any] | None] = []
@@ -69,6 +97,9 @@ class SegmentPlan(SpecPlan):
     def lane(self) -> Lane:
         self._start()
         return self._engine.lane(self._works.of(self.spec))
+
+    def sampler(self) -> Sampler:
+        return cast(Sampler, TakingTurns(super().sampler(), self._works.turn))
 
     def opened(self, study: Study) -> None:
         self.study = study
