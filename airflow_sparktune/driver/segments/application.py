@@ -17,7 +17,7 @@ from airflow_sparktune.driver.segments.allowance import Allowance, Used
 from airflow_sparktune.driver.segments.log import lines_about, mark_lines
 from airflow_sparktune.driver.segments.plan import SegmentPlan, Works
 from airflow_sparktune.driver.spec_plan import DONE, FAILED
-from airflow_sparktune.driver.termination import KILLED, Termination, terminable
+from airflow_sparktune.driver.termination import KILLED, Killed, Termination, terminable
 from airflow_sparktune.errors import DriverLost, PlatformError, StorageError, Superseded
 from airflow_sparktune.study import stop_request
 from airflow_sparktune.study.address import address_of
@@ -128,12 +128,13 @@ class Application:
                     "the application's limit is reached: %d segments do not begin", len(self._waiting)
                 )
                 return False
-            spec = self._share(lanes)
-            segment = self._waiting.popleft()
-            thread = threading.Thread(
-                target=self._run, args=(spec, termination), name=f"segment {segment.name}", daemon=True
-            )
-            self._running.add(thread)
+            with self._changed:
+                spec = self._share(lanes)
+                segment = self._waiting.popleft()
+                thread = threading.Thread(
+                    target=self._run, args=(spec, termination), name=f"segment {segment.name}", daemon=True
+                )
+                self._running.add(thread)
             thread.start()
             self._broken = self._broken or self._failure is not None
         return False
@@ -200,8 +201,11 @@ def run_segments(address: str, segments: Segments) -> int:
     """Run the segments of the application at `address`; return the program's exit code."""
     mark_lines()
     engine = engines.create(segments.spec, parallelism=segments.spec.parallelism)
-    with closing(engine), terminable(engine.interrupt) as termination:
-        done = Application(segments, address, engine).run(termination)
+    try:
+        with closing(engine), terminable(engine.interrupt) as termination:
+            done = Application(segments, address, engine).run(termination)
+    except Killed:  # before a segment was begun
+        return KILLED
     if done:
         return DONE
     return KILLED if termination.requested else FAILED

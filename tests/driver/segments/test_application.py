@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -10,11 +12,13 @@ from typing import Any
 
 import pytest
 
+from airflow_sparktune.driver import engines
 from airflow_sparktune.driver.samplers.base import Sampler
+from airflow_sparktune.driver.segments import application as segments_application
 from airflow_sparktune.driver.segments.application import Application
 from airflow_sparktune.driver.segments.log import SegmentFormatter
 from airflow_sparktune.driver.segments.plan import SegmentPlan
-from airflow_sparktune.driver.termination import Termination
+from airflow_sparktune.driver.termination import KILLED, Termination
 from airflow_sparktune.errors import DriverLost, PlatformError, StorageError
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
@@ -166,6 +170,27 @@ def test_a_kill_reaches_all_and_leaves_the_waiting_ones(folders: Folders) -> Non
     opened = [name for name in "abcdef" if folders.study(name).attempts]
     assert 0 < len(opened) <= 2
     assert set(folders.ends(*opened)) == {StopReason.KILLED}
+
+
+def test_a_kill_ends_the_wait_for_the_engine(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No journal is begun, and the exit code says so."""
+
+    class Starting(ThreadEngine):
+        def start(self) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+            threading.Event().wait(PATIENCE_S)
+
+    engine = Starting(ok)
+    monkeypatch.setattr(engines, "create", lambda *_, **__: engine)
+    monkeypatch.setattr(
+        segments_application, "Application", lambda *given: application(given[0], folders, engine)
+    )
+    handler = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        assert segments_application.run_segments(ADDRESS, segments("ab")) == KILLED
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    assert not any(folders.study(name).attempts for name in "ab")
 
 
 def test_a_request_to_stop_ends_all_and_leaves_the_waiting_ones(folders: Folders) -> None:
