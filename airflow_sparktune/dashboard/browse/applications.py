@@ -16,6 +16,7 @@ from airflow_sparktune.dashboard.browse.schemas import (
 from airflow_sparktune.dashboard.page.schemas import PagePhase
 from airflow_sparktune.dashboard.segments.run import Run
 from airflow_sparktune.dashboard.study_list import UNREADABLE_STUDY
+from airflow_sparktune.study.address import SEGMENT
 from airflow_sparktune.study.record.entries import Entry
 
 # How many names a sentence lists.
@@ -77,7 +78,7 @@ def attention_of(run: Run, waits: Collection[str]) -> Iterator[AttentionCell]:
     """Yield the reasons why a person should look, each with the names of the segments."""
     named: dict[AttentionKind, list[str]] = {}
     for listed, row in run.studies:
-        name = listed.segment.removeprefix("segment=") if row is None else row.summary["segment"]
+        name = listed.segment.removeprefix(SEGMENT) if row is None else row.summary["segment"]
         phase: PagePhase = "none" if row is None else row.pulse.phase(now=run.now)
         for kind, _ in study_reasons(phase, None, UNREADABLE_STUDY if row is None else None):
             named.setdefault(kind, []).append(name)

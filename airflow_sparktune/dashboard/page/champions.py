@@ -10,6 +10,7 @@ from typing import Any
 from airflow_sparktune.dashboard.page.masking import Mask
 from airflow_sparktune.dashboard.page.schemas import ChampionRow, Mean, SegmentRow
 from airflow_sparktune.errors import RecordError, StorageError
+from airflow_sparktune.study.address import SEGMENT
 from airflow_sparktune.study.formatting import params
 from airflow_sparktune.study.record.champions import FOLDER, Champions, record_folder, segments
 from airflow_sparktune.study.record.entries import Action, Entry
@@ -62,7 +63,7 @@ class ChampionHistory:
         most = MOST_ENTRIES if len(names) <= _MANY_SEGMENTS else _FEW_ENTRIES
         rows = [self._segment(Champions(root, name, known=self._known), most) for name in names]
         rows += [
-            SegmentRow(segment=folder.removeprefix("segment="), entries=[], problem=_PROBLEM)
+            SegmentRow(segment=folder.removeprefix(SEGMENT), entries=[], problem=_PROBLEM)
             for folder in unreadable
         ]
         return sorted(rows, key=lambda row: row.segment or "")
@@ -109,7 +110,7 @@ class ChampionHistory:
 
 
 def _unread(folder: str, names: Mapping[str, str]) -> SegmentRow:
-    plain = folder.removeprefix("segment=")
+    plain = folder.removeprefix(SEGMENT)
     if folder == record_folder(None):
         return SegmentRow(segment=None, entries=[], unread=True)
     if folder in names or record_folder(plain) == folder:

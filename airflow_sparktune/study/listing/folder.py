@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -23,6 +24,7 @@ from airflow_sparktune.study.storage.below import Below
 
 log = logging.getLogger(__name__)
 
+_READERS = 8
 UNREADABLE = (SparktuneError, OSError, *INVALID)
 
 
@@ -130,11 +132,14 @@ class TaskFolder:
         return found
 
     def pack(self, *, enough: Callable[[], bool]) -> None:
-        """Write the rows of all studies into the pack; read missing ones until `enough`, newest first."""
+        """Write the rows of all studies into the pack; read missing ones until `enough`, newest first.
+
+        Several are read at a time: an application may have ended a thousand, each some requests away.
+        """
         known = self.kept(self.studies)
-        for study in self.studies:
-            if study not in known and study.mark is not None and not enough():
-                self.read(study)
+        missing = [study for study in self.studies if study not in known and study.mark is not None]
+        with ThreadPoolExecutor(_READERS) as readers:
+            list(readers.map(lambda study: None if enough() else self.read(study), missing))
         if rows := _counting(self.studies, self.known):
             write_pack(self.storage, {study.path: row for study, row in rows.items()})
 

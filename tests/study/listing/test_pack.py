@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -182,6 +183,24 @@ def test_a_writer_without_time_keeps_what_it_knows(packed: Path) -> None:
     folder_of(packed).pack(enough=lambda: True)
 
     assert trials(packed) == {"r3": 4, "r2": 3, "r1": 2}
+
+
+def test_a_pack_reads_several_studies_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for run in ("r1", "r2"):
+        tuning(tmp_path, run)
+    both = Barrier(2, timeout=30)
+    first = {"00000001-00000001.jsonl"}
+    read = LocalStorage.read
+
+    def together(self: LocalStorage, name: str) -> bytes:
+        if name.rpartition("/")[2] in first:
+            both.wait()
+        return read(self, name)
+
+    monkeypatch.setattr(LocalStorage, "read", together)
+    folder_of(tmp_path).pack(enough=lambda: False)
+
+    assert trials(tmp_path) == {"r1": 3, "r2": 3}
 
 
 def test_an_id_in_a_row_counts_only_if_the_folder_is_named_after_it(tmp_path: Path) -> None:
