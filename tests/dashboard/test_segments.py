@@ -309,3 +309,21 @@ def test_a_pack_that_lies_about_a_segment_leaves_the_others(
     rows = rows_of(client)
 
     assert [rows[name]["phase"] for name in ("north", "south")] == ["none", "failed"]
+
+
+def test_a_slow_storage_is_listed_less_often(regions: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, listings = [0.0], []
+    table = SegmentTable(as_it_is, StudyList(), pause_s=1.0, clock=lambda: now[0])
+    tree = LocalStorage.tree
+
+    def slow(self: LocalStorage, folder: str) -> list[str]:
+        listings.append(now[0])
+        now[0] += 3.0
+        return tree(self, folder)
+
+    monkeypatch.setattr(LocalStorage, "tree", slow)
+    for _ in range(4):
+        asyncio.run(table.read(regions, map_index=-1))
+        now[0] += 2.0
+
+    assert listings == [0.0, 9.0]

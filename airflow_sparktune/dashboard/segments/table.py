@@ -57,7 +57,8 @@ class Application:
     address: str
     segments: Segments
     folder: TaskFolder
-    listed_at: float
+    listed_at: float = 0.0
+    listed_s: float = 0.0  # how long that took
     unreadable: dict[Listed, float] = field(default_factory=dict)  # and when that was found
     cells: dict[str, tuple[StudyRow, object, SegmentCells]] = field(default_factory=dict)
     on_record: dict[str, tuple[float, OnRecord]] = field(default_factory=dict)
@@ -67,8 +68,9 @@ class Application:
 class SegmentTable:
     """Reads the rows of applications' segments, in `workers` of its own: other pages do not wait.
 
-    An application is listed at most once in `pause_s`. A request reads journals for `read_s`, and the next
-    one goes on. What could not be read, and records of champions, are read again after `again_s`.
+    An application is listed at most once in `pause_s`, or twice the seconds of a slow listing. A request
+    reads journals for `read_s`, and the next one goes on. What could not be read, and records of champions,
+    are read again after `again_s`.
     """
 
     mask: Mask
@@ -104,17 +106,18 @@ class SegmentTable:
 
     def _listed(self, address: str, map_index: int) -> Application:
         kept = self.kept.get(address)
-        if kept is not None and self.clock() - kept.listed_at < self.pause_s:
+        began = self.clock()
+        if kept is not None and began - kept.listed_at < self.pause_s * max(1.0, 2 * kept.listed_s):
             return kept
         segments = read_segments(address)
         if segments is None:
             raise FileNotFoundError(f"the application at {address} has been removed")
         # Packs are written when a task ends, so those rows are known after the first look.
         folder = segments_folder(address, map_index=map_index, packed=kept is None)
-        now = self.clock()
         if kept is None or kept.segments != segments:
-            kept = Application(address, segments, folder, now)
-        kept.folder, kept.listed_at = folder, now
+            kept = Application(address, segments, folder)
+        kept.folder, kept.listed_at = folder, self.clock()
+        kept.listed_s = kept.listed_at - began
         with self.lock:
             self.kept[address] = kept
             self.kept.move_to_end(address)
