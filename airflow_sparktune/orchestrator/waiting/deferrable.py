@@ -71,7 +71,7 @@ class DeferrableOperator(SubmissionOperator):
         super()._get_hook()._run_post_submit_commands()
 
     def status_by_id(self, external_id: str) -> str:
-        """Return the status of an application; raises the provider's errors if the cluster does not tell."""
+        """Return the status of an application; raises as the provider does if the cluster does not tell."""
         context: Any = {}  # without a task's store, in which the provider keeps the status of an earlier pod
         return super(SubmissionOperator, self).get_job_status(external_id, context)
 

@@ -282,6 +282,11 @@ def test_client_mode_is_refused(operator, run, spark_submit) -> None:
         run(operator(deferrable=True))
 
 
+def test_segments_are_refused(operator) -> None:
+    with pytest.raises(SpecError, match="deferrable must be left out with segments, got True"):
+        operator(deferrable=True, segments=[{"name": "north"}])
+
+
 def test_the_result_of_an_earlier_try_needs_no_trigger(on_yarn, defer, resume, run, operator, store) -> None:
     on_yarn("works")
     resume(defer().resumed())
