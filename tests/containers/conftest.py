@@ -28,3 +28,11 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield stack
         if request.session.testsfailed:
             logging.getLogger(__name__).error(stack.compose("logs", "--tail", "60"))
+
+
+@pytest.fixture
+def keys(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this process read the studies on the stack's object storage."""
+    keys = {"AWS_ACCESS_KEY_ID": "sparktune", "AWS_SECRET_ACCESS_KEY": stack.secrets["S3_SECRET_KEY"]}
+    for name, value in {**keys, "AWS_ENDPOINT_URL": stack.s3, "AWS_DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(name, value)

@@ -56,12 +56,13 @@ def test_keys_are_only_where_they_are_needed(stack: Stack) -> None:
         assert secrets["S3_SECRET_KEY"] not in json.dumps(stack.container(service)["Config"])
 
 
-def test_studies_outlive_the_scheduler_and_a_worker(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("keys")
+def test_studies_outlive_the_scheduler_and_a_worker(stack: Stack) -> None:
     """Both are killed while trials run, and restart; no finished trial is lost.
 
     While Airflow has not yet noticed that the task is gone, another DAG retunes production.
     """
-    journal = _journal(stack, monkeypatch)
+    journal = StudyFollower(open_storage(STUDY))
     with stack.slowed(*WORKERS, cores=0.3):
         run = stack.airflow.trigger("retune_digits", "weekly")
         with stack.killer("scheduler") as kill:
@@ -95,14 +96,6 @@ def test_studies_outlive_the_scheduler_and_a_worker(stack: Stack, monkeypatch: p
         assert _trials_run_on(stack, worker) > 0
     _check_what_people_see(stack, run, after)
     _check_retuning(stack, retuning)
-
-
-def _journal(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> StudyFollower:
-    """Return the study in the journal on the stack's object storage."""
-    keys = {"AWS_ACCESS_KEY_ID": "sparktune", "AWS_SECRET_ACCESS_KEY": stack.secrets["S3_SECRET_KEY"]}
-    for name, value in {**keys, "AWS_ENDPOINT_URL": stack.s3, "AWS_DEFAULT_REGION": "us-east-1"}.items():
-        monkeypatch.setenv(name, value)
-    return StudyFollower(open_storage(STUDY))
 
 
 def _read(journal: StudyFollower) -> Study:

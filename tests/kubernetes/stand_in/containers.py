@@ -50,10 +50,12 @@ class Containers:
         options += [f"--volume={folder}:{path}" for path, folder in pod.mounts.items()]
         if pod.user is not None:
             options += ["--user", str(pod.user)]
+        environment = {**os.environ, **pod.environment, "PATH": os.environ["PATH"]}
+        command = ["docker", "create", "--cap-drop=ALL", *options, pod.image, *pod.command]
+        subprocess.run(command, env=environment, check=True, capture_output=True, timeout=120)
         with (pod.folder / "log").open("wb") as log:
             process = subprocess.Popen(
-                ["docker", "run", "--cap-drop=ALL", *options, pod.image, *pod.command],
-                env={**os.environ, **pod.environment, "PATH": os.environ["PATH"]},
+                ["docker", "start", "--attach", name],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
