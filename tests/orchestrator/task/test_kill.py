@@ -148,12 +148,12 @@ def test_yarn_application_by_its_resource_manager(
     assert resource_manager.killed == ["application_1_0001"]
 
 
-def test_driver_pod_is_deleted(operator, spark_submit, killed_meanwhile, kubernetes) -> None:
+def test_driver_pod_is_deleted(operator, spark_submit, killed_meanwhile, airflows_client) -> None:
     """The task knows its name before spark-submit prints anything, in any namespace."""
     task = operator(deploy_mode="cluster")
     spark_submit("waits on Kubernetes", master="k8s://https://cluster:443")
     killed_meanwhile(task, "_submit_sp")
-    ((pod, namespace),) = kubernetes.deleted
+    ((pod, namespace),) = airflows_client.deleted
     assert namespace == "default"
     assert re.fullmatch(r"sparktune-[0-9a-f]{16}-driver", pod)
 
@@ -162,10 +162,10 @@ def test_driver_pod_is_deleted(operator, spark_submit, killed_meanwhile, kuberne
     "error", [TypeError("unexpected keyword argument 'pretty'"), OSError("Invalid kube-config file")]
 )
 def test_driver_pod_is_deleted_by_spark(
-    operator, spark_submit, killed_meanwhile, kubernetes, error, capsys, tmp_path
+    operator, spark_submit, killed_meanwhile, airflows_client, error, capsys, tmp_path
 ) -> None:
     """Airflow's client may be too new for the provider, or set up for another cluster; Spark's is right."""
-    kubernetes.error = error
+    airflows_client.error = error
     spark_submit("waits on Kubernetes", master="k8s://https://cluster:443", namespace="spark")
     conf = {"spark.kubernetes.driver.pod.name": "churn-driver"}
     killed_meanwhile(operator(deploy_mode="cluster", conf=conf), "_submit_sp")
@@ -175,7 +175,7 @@ def test_driver_pod_is_deleted_by_spark(
 
 
 @pytest.fixture
-def kubernetes(monkeypatch) -> types.SimpleNamespace:
+def airflows_client(monkeypatch) -> types.SimpleNamespace:
     """Stand in for Airflow's client; it raises `error`, if a test sets one."""
     client = types.SimpleNamespace(deleted=[], error=None)
 
