@@ -21,9 +21,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
-from airflow_sparktune.driver.spark.restart import has_ended, restarted_application
+from airflow_sparktune.driver.spark.restart import has_ended, restarted_application, taken_over
 from airflow_sparktune.driver.watchdog import Watchdog
 from airflow_sparktune.errors import PlatformError, SparktuneError
+from airflow_sparktune.study.address import address_of
 from airflow_sparktune.study.definition.file import read_spec
 from airflow_sparktune.study.journal.follow import read_whole
 from airflow_sparktune.study.segments import read_submitted_segments
@@ -114,19 +115,22 @@ def _run_spec(address: str, spec_sha256: str, segments_sha256: str | None = None
     from airflow_sparktune.driver.segments import run_segments
     from airflow_sparktune.driver.spec_plan import DONE, FAILED, run_spec
 
-    storage = open_storage(address)
-    application = None if segments_sha256 else restarted_application(os.environ)
-    if application is not None:
-        study = read_whole(storage).study
-        if has_ended(study, application):
-            return DONE if study.result_stands else FAILED
+    storage, restarted = open_storage(address), restarted_application(os.environ)
+    segments = None
+    if segments_sha256:
+        segments = read_submitted_segments(storage, address, sha256=segments_sha256)
+        studies = (read_whole(open_storage(address_of(address, name))).study for name in segments.names)
+        if restarted is not None and any(taken_over(study, restarted) for study in studies):
+            return FAILED
+    elif restarted is not None and has_ended(study := read_whole(storage).study, restarted):
+        return DONE if study.result_stands else FAILED
     # hyperopt takes as long to import as Spark takes to start, so the two overlap. Both import pyspark, which
     # is imported first: two threads that import the same package may each find it incomplete.
     import_module("airflow_sparktune.driver.spark.session")
     sampler = "airflow_sparktune.driver.samplers.hyperopt"
     threading.Thread(target=import_module, args=(sampler,), daemon=True).start()
-    if segments_sha256:
-        return run_segments(address, read_submitted_segments(storage, address, sha256=segments_sha256))
+    if segments is not None:
+        return run_segments(address, segments)
     return run_spec(storage, address, read_spec(storage, address, sha256=spec_sha256))
 
 

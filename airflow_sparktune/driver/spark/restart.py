@@ -30,15 +30,28 @@ def restarted_application(environment: Mapping[str, str]) -> str | None:
 def has_ended(study: Study, application: str) -> bool:
     """Return whether an application's earlier driver has left nothing to do, and log why.
 
-    It has written a verdict, or another application has taken the study over since: to take it back would
-    make that one fail in turn.
+    It has written a verdict, or another application has taken the study over since.
     """
-    own = [each for each in study.attempts if each.spark and each.spark.application == application]
-    if not own:
-        return False
-    if own[-1].number != study.attempts[-1].number:
-        log.error("another application has taken over the study, so this one, which YARN has restarted, ends")
+    if taken_over(study, application):
         return True
-    if study.has_verdict:
+    ended = study.has_verdict and bool(_own(study, application))
+    if ended:
         log.info("YARN has restarted this application, whose study already has a verdict")
-    return study.has_verdict
+    return ended
+
+
+def taken_over(study: Study, application: str) -> bool:
+    """Return whether another application has taken the study over since, and log it.
+
+    To take it back would make that one fail in turn.
+    """
+    own = _own(study, application)
+    taken = bool(own) and own[-1] != study.attempts[-1].number
+    if taken:
+        log.error("another application has taken over the study, so this one, which YARN has restarted, ends")
+    return taken
+
+
+def _own(study: Study, application: str) -> list[int]:
+    """Return the numbers of the attempts of an application."""
+    return [each.number for each in study.attempts if each.spark and each.spark.application == application]

@@ -10,7 +10,9 @@ from airflow_sparktune.driver import main
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.spark.restart import has_ended
 from airflow_sparktune.errors import DriverLost, ObjectiveError, describe
+from airflow_sparktune.study.address import address_of
 from airflow_sparktune.study.journal.follow import read_whole
+from airflow_sparktune.study.segments import Segments, write_segments
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
@@ -87,3 +89,18 @@ def test_exit_code(
     monkeypatch.setenv("CONTAINER_ID", "container_e17_1410901177871_0001_02_000001")
     assert main._run_spec(str(tmp_path), "no spec is read") == code
     assert len(study(tmp_path).attempts) == 1
+
+
+def test_segments_that_another_application_has_taken_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A restarted driver leaves all segments to the application that runs them now."""
+    segments = Segments.of(spec(), {"north": {}, "south": {}})
+    write_segments(str(tmp_path), segments)
+    north = Path(address_of(str(tmp_path), "north"))
+    attempt(north, OURS)
+    attempt(north, ANOTHER)
+    monkeypatch.setenv("CONTAINER_ID", "container_e17_1410901177871_0001_02_000001")
+    assert main._run_spec(str(tmp_path), "", segments.sha256) == 1
+    assert "another application has taken over" in caplog.text
+    assert len(study(north).attempts) == 2
