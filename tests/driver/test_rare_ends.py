@@ -36,7 +36,7 @@ from tests.driver.world import DigestSampler, MemoryStorage, World, by_x, raises
 class Plan:
     """A plan over simulated slots."""
 
-    starts_over = False
+    starts_over = brief = False
 
     def __init__(self, world: World, sampler: Any = None, *, play: Any = by_x, **given: Any) -> None:
         self.spec = spec(**given)
