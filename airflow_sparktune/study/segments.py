@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from airflow_sparktune.errors import PlatformError, SpecError
+from airflow_sparktune.errors import NoSuccess, PlatformError, SpecError
 from airflow_sparktune.study.definition import Limits, Spec, checks
 from airflow_sparktune.study.definition.combinations import check_combinations
 from airflow_sparktune.study.definition.file import parsed, read_submitted
@@ -134,13 +134,14 @@ class Segments(JsonObject):
         """Return whether a driver has to run a segment whose journal holds `study`: it has no verdict.
 
         A result stands unless a limit was raised, a lasting error unless the identity has changed. An error
-        of the platform is the application's, and none of the segment.
+        of the platform is the application's, and none of the segment; so is the lack of time for a trial.
         """
         spec = self.spec_of(segment)
         if study.spec is None or study.spec.changed_identity(spec):
             return True
         if study.closed is not None and (error := study.closed.error) is not None:
-            return error.get("type") == PlatformError.__name__ or not study.has_verdict
+            had_no_time = error.get("type") == NoSuccess.__name__ and not study.trials
+            return had_no_time or error.get("type") == PlatformError.__name__ or not study.has_verdict
         # Without limits of its own, the segment had a share of the application's.
         hours = study.spec.limits.budget_slot_hours
         limits = replace(spec.limits, **{"budget_slot_hours": hours, **segment.limits})

@@ -11,6 +11,8 @@ from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.study import Study
 
 HOUR_S = 3600.0
+# Fewer seconds are none; a limit of 0 is none that a study may have.
+LEAST_S = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,38 +57,53 @@ class Allowance:
         self._clock = clock
         ran_s = covered_s(span for each in known for span in each.spans)
         self._until = math.inf if spec.timeout is None else clock() + spec.timeout - ran_s
+        self._lent_s = 0.0  # to segments that run
         self._left_s = math.inf if hours is None else hours * HOUR_S - sum(each.slot_s for each in known)
 
     @property
     def used_up(self) -> bool:
         """Return whether nothing is left for another segment."""
-        return self._clock() >= self._until or self._left_s <= 0
+        return self._clock() >= self._until or self._left_s < LEAST_S
+
+    @property
+    def may_grow(self) -> bool:
+        """Return whether no slot-hours are left, but segments that run may leave some of theirs."""
+        return self._left_s < LEAST_S <= self._lent_s and self._clock() < self._until
 
     def share(self, spec: Spec, used: Used, *, waves: int, waiting: int) -> Spec:
         """Return a segment's spec with its share, which is no longer left for others.
 
         `waves` of segments and `waiting` ones have not begun, this one included. Limits of its own hold too.
+        If nothing is left, the segment ends with what it has.
         """
-        time_left_s = self._until - self._clock()
+        time_left_s = max(self._until - self._clock(), LEAST_S)
         ends_s = spec.timeout if spec.timeout is not None else used.ran_s + time_left_s / waves
-        own = spec.limits.budget_slot_hours
-        slot_s = self._left_s / waiting
+        own, left_s = spec.limits.budget_slot_hours, max(self._left_s, LEAST_S)
+        hours = _finite((used.slot_s + left_s / waiting) / HOUR_S)
         if own is not None:
-            slot_s = min(own * HOUR_S - used.slot_s, self._left_s)
-        self._left_s -= max(slot_s, 0.0) if math.isfinite(slot_s) else 0.0
-        return replace(
+            hours = min(own, (used.slot_s + left_s) / HOUR_S)
+        shared = replace(
             spec,
             timeout=_finite(min(ends_s, used.ran_s + time_left_s)),
-            limits=replace(
-                spec.limits,
-                budget_slot_hours=own if own is not None else _finite((used.slot_s + slot_s) / HOUR_S),
-            ),
+            limits=replace(spec.limits, budget_slot_hours=hours),
         )
+        self._lend(_granted_s(shared, used))
+        return shared
 
-    def ended(self, spec: Spec, slot_s: float) -> None:
+    def ended(self, spec: Spec, used: Used, slot_s: float) -> None:
         """Return the rest of the share of a segment that has been charged `slot_s` over all its tries."""
-        if (hours := spec.limits.budget_slot_hours) is not None:
-            self._left_s += hours * HOUR_S - slot_s
+        self._lend(-_granted_s(spec, used))
+        self._left_s -= max(slot_s - used.slot_s, 0.0)
+
+    def _lend(self, slot_s: float) -> None:
+        self._left_s -= slot_s
+        self._lent_s += slot_s
+
+
+def _granted_s(spec: Spec, used: Used) -> float:
+    """Return how many slot-seconds a segment may still use; 0 without a limit."""
+    hours = spec.limits.budget_slot_hours
+    return 0.0 if hours is None else max(hours * HOUR_S - used.slot_s, 0.0)
 
 
 def _finite(value: float) -> float | None:

@@ -66,7 +66,7 @@ class Application:
         self._results: set[str] = set()
         self._running: set[threading.Thread] = set()
         self._changed = threading.Condition()
-        self._stopped = self._broken = False
+        self._stopped = self._broken = self._limit_told = False
         self._failure: Exception | None = None  # of the start of the engine
 
     def run(self, termination: Termination) -> bool:
@@ -82,9 +82,15 @@ class Application:
         while self._begin_more(termination) or self._running:
             with self._changed:
                 self._changed.wait(LOOK_S)
-            self._stopped = self._stopped or self._stop_requested(storage)
+            if not self._stopped and self._stop_requested(storage):
+                self._stop()
         log.info("%d of %d segments have a result", len(self._results), len(self._segments.names))
         return self._results.issuperset(self._segments.names)
+
+    def _stop(self) -> None:
+        """End the segments that run, and those of an earlier try; the others do not begin."""
+        self._stopped = True
+        self._waiting = deque(segment for segment in self._waiting if segment.name in self._used)
 
     def _start_engine(self) -> None:
         """Start the engine, in the main thread, so that SIGTERM ends the wait for it."""
@@ -113,23 +119,23 @@ class Application:
             study = read_whole(self._storage_of(address_of(self._address, segment.name))).study
         except StorageError:  # its own attempt tells
             return True
-        self._used[segment.name] = Used.by(study)
+        if study.spec is not None and not study.spec.changed_identity(self._segments.spec_of(segment)):
+            self._used[segment.name] = Used.by(study)
         if study.result_stands and not self._segments.left(segment, study):
             self._results.add(segment.name)
         return self._segments.left(segment, study)
 
     def _begin_more(self, termination: Termination) -> bool:
         """Begin as many segments as there are lanes for; return whether any waits that may begin later."""
-        while self._waiting and not (termination.requested or self._stopped or self._broken):
-            if len(self._running) >= (lanes := self._most_lanes()):
+        while self._waiting and not (termination.requested or self._broken):
+            slots = self._slots()
+            if len(self._running) >= max(LANES_A_SLOT * slots, 1):
                 return True
-            if self._allowance.used_up:
-                log.warning(
-                    "the application's limit is reached: %d segments do not begin", len(self._waiting)
-                )
-                return False
             with self._changed:
-                spec = self._share(lanes)
+                if self._running and self._allowance.may_grow:
+                    return True
+                self._tell_of_limit()
+                spec = self._share(LANES_A_SLOT * slots)
                 segment = self._waiting.popleft()
                 thread = threading.Thread(
                     target=self._run, args=(spec, termination), name=f"segment {segment.name}", daemon=True
@@ -139,19 +145,28 @@ class Application:
             self._broken = self._broken or self._failure is not None
         return False
 
-    def _most_lanes(self) -> int:
-        """Return how many lanes to open."""
+    def _slots(self) -> int:
+        """Return how many slots there are for the application now."""
         try:
-            slots = min(self._engine.slots, self._segments.spec.parallelism or math.inf)
+            return int(min(self._engine.slots, self._segments.spec.parallelism or math.inf))
         except (DriverLost, RuntimeError):  # raised in the open lanes too
-            slots = 0
-        return max(int(LANES_A_SLOT * slots), 1)
+            return 0
+
+    def _tell_of_limit(self) -> None:
+        if self._allowance.used_up and not self._limit_told:
+            self._limit_told = True
+            log.warning(
+                "the application's limit is reached: %d segments end with what they have", len(self._waiting)
+            )
 
     def _share(self, lanes: int) -> Spec:
-        """Return the spec of the next segment, with its share of the application's time and slot-hours."""
+        """Return the spec of the next segment, with its share of the application's time and slot-hours.
+
+        While there is no slot, how many lanes there will be is not known: the segment may use all the time.
+        """
         segment = self._waiting[0]
         begun = self._to_run - len(self._waiting)
-        waves = math.ceil(self._to_run / lanes) - begun // lanes
+        waves = math.ceil(self._to_run / lanes) - begun // lanes if lanes else 1
         return self._allowance.share(
             self._segments.spec_of(segment),
             self._used.get(segment.name, NOTHING),
@@ -170,12 +185,14 @@ class Application:
                 self._results.add(name)
             except (DriverLost, PlatformError):
                 self._broken = True
-            except Superseded as error:
+            except Superseded as error:  # the newer driver runs the other segments, too
+                self._broken = True
                 log.error("%s", error)
             except BaseException as error:
                 log.debug("the segment has failed", exc_info=error)  # the attempt has logged it
         with self._changed:
-            self._allowance.ended(spec, plan.study.slots_s if plan.study else 0.0)
+            used = self._used.get(name, NOTHING)
+            self._allowance.ended(spec, used, plan.study.slots_s if plan.study else used.slot_s)
             self._running.discard(threading.current_thread())
             self._changed.notify()
 

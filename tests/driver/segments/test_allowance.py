@@ -8,6 +8,7 @@ import pytest
 
 from airflow_sparktune.driver.engines.simulated import VirtualClock
 from airflow_sparktune.driver.segments.allowance import Allowance, Used
+from airflow_sparktune.study.definition import Spec
 from tests.driver.world import spec
 
 NEW = Used(0.0, 0.0, ())
@@ -42,7 +43,7 @@ def test_slot_hours_are_divided_among_the_waiting() -> None:
     own = allowance.share(given(budget_slot_hours=0.5), NEW, waves=1, waiting=3)
     assert own.limits.budget_slot_hours == 0.5
     assert allowance.share(given(), NEW, waves=1, waiting=2).limits.budget_slot_hours == 1.25
-    allowance.ended(first, 0.5 * 3600)
+    allowance.ended(first, NEW, 0.5 * 3600)
     assert allowance.share(given(), NEW, waves=1, waiting=1).limits.budget_slot_hours == pytest.approx(1.75)
     assert allowance.used_up
 
@@ -62,6 +63,34 @@ def test_a_retry_goes_on_with_what_is_left() -> None:
 def test_without_limits_there_are_no_shares() -> None:
     allowance = Allowance(given(), [NEW])
     shared = allowance.share(given(), NEW, waves=1, waiting=1)
-    allowance.ended(shared, 10.0)
+    allowance.ended(shared, NEW, 10.0)
     assert (shared.timeout, shared.limits.budget_slot_hours) == (None, None)
     assert not allowance.used_up
+
+
+def test_a_segments_own_budget_holds_within_the_applications() -> None:
+    """It is given no more than is left, and what it has used is not left for others."""
+    allowance = Allowance(given(budget_slot_hours=1.0), [])
+    own = allowance.share(given(budget_slot_hours=5.0), NEW, waves=1, waiting=2)
+    assert own.limits.budget_slot_hours == 1.0
+    allowance.ended(own, NEW, 1.0 * 3600)
+    assert allowance.used_up
+
+
+def test_a_segment_that_has_used_more_than_its_own_budget_takes_nothing() -> None:
+    used = Used(40.0, 1.5 * 3600, ())
+    allowance = Allowance(given(budget_slot_hours=4.0), [used])
+    own = allowance.share(given(budget_slot_hours=1.0), used, waves=1, waiting=2)
+    allowance.ended(own, used, used.slot_s)
+    assert allowance.share(given(), NEW, waves=1, waiting=1).limits.budget_slot_hours == pytest.approx(2.5)
+
+
+def test_nothing_left_is_a_share_of_nothing() -> None:
+    """A segment of an earlier try ends with what it has."""
+    clock, used = VirtualClock(), Used(100.0, 3600.0, ((0.0, 100.0),))
+    allowance = Allowance(given(timeout=90.0, budget_slot_hours=0.5), [used], clock=clock)
+    again = allowance.share(given(), used, waves=1, waiting=2)
+    assert (again.timeout, again.limits.budget_slot_hours) == pytest.approx((100.0, 1.0))
+    new = allowance.share(given(), NEW, waves=1, waiting=1)
+    assert (new.timeout, new.limits.budget_slot_hours) == pytest.approx((0.0, 0.0), abs=1e-5)
+    Spec.from_json(new.to_json())  # a driver can write it

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from airflow_sparktune.driver import engines
+from airflow_sparktune.driver import engines, recorder
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.driver.segments import application as segments_application
 from airflow_sparktune.driver.segments.application import Application
@@ -283,7 +283,97 @@ def test_the_applications_time_and_slot_hours_are_shared(folders: Folders) -> No
     assert min(spec.limits.budget_slot_hours or 0 for spec in specs) == 0.25
 
 
-def test_no_segment_begins_once_the_applications_time_is_used_up(folders: Folders) -> None:
-    """It waits with its journal as it is."""
+def interrupted(folders: Folders, *names: str) -> None:
+    """Let segments have a trial in a driver that was killed."""
+    asked, termination = segments("".join(names), max_evals=9), list[Termination]()
+
+    def kill(call: Call) -> Reply:
+        if call.trial.number and all(folders.study(name).best for name in names):
+            termination[0].on_sigterm(15, None)
+        return ok(call)
+
+    engine = ThreadEngine(kill, slots=len(names))
+    termination.append(Termination(engine.interrupt))
+    assert not application(asked, folders, engine).run(termination[0])
+    assert set(folders.ends(*names)) == {StopReason.KILLED}
+
+
+def test_what_an_earlier_try_has_found_stands_once_the_time_is_used_up(folders: Folders) -> None:
+    """A study alone ends so, too. A segment without a trial tells that the limit is too low."""
+    interrupted(folders, "a", "b")
+    assert not run(segments("abc", max_evals=9, timeout=1e-9), folders, ThreadEngine(ok))
+    assert folders.ends("a", "b", "c") == [StopReason.TIMEOUT, StopReason.TIMEOUT, StopReason.ERROR]
+    closed = folders.study("c").closed
+    assert closed is not None
+    assert closed.error is not None
+    assert "reached timeout" in closed.error["message"]
+
+
+def test_a_segment_that_had_no_time_runs_once_the_limit_is_raised(folders: Folders) -> None:
     assert not run(segments("ab", timeout=1e-9), folders, ThreadEngine(ok))
-    assert not any(folders.study(name).attempts for name in "ab")
+    assert run(segments("ab", timeout=600.0), folders, ThreadEngine(ok))
+
+
+def test_a_segment_waits_for_slot_hours_that_another_may_leave(folders: Folders) -> None:
+    """One with a budget of its own may have all that is left at first."""
+    asked = Segments.of(
+        spec(max_evals=4, limits={"budget_slot_hours": 1.0}),
+        [{"name": "a", "limits": {"budget_slot_hours": 2.0}}, {"name": "b"}, {"name": "c"}],
+    )
+    assert run(asked, folders, ThreadEngine(ok))
+
+
+def test_a_study_that_starts_over_has_used_nothing(folders: Folders) -> None:
+    """Its earlier slot-hours were another study's."""
+    assert run(segments("a"), folders, ThreadEngine(ok))
+    assert folders.study("a").slots_s > 0
+    again = Segments.of(spec(max_evals=4, limits={"budget_slot_hours": 1.0}), {"a": {"new": 1}, "b": {}})
+    assert run(again, folders, ThreadEngine(ok))
+    found = folders.study("a").spec
+    assert found is not None
+    assert found.limits.budget_slot_hours == 0.5
+
+
+def test_a_request_to_stop_ends_those_of_an_earlier_try_too(folders: Folders) -> None:
+    """They end with what they have, so that no retry continues what a person has stopped."""
+    interrupted(folders, "a", "b", "c", "d")
+
+    def stop(call: Call) -> Reply:
+        request_stop(folders[ADDRESS], attempt=0, by="ada")
+        threading.Event().wait(0.01)
+        return ok(call)
+
+    assert not run(segments("abcdef", max_evals=None, timeout=600), folders, ThreadEngine(stop, slots=1))
+    assert folders.ends("a", "b", "c", "d") == [StopReason.STOPPED] * 4
+    assert folders.ends("e", "f") == [None, None]
+
+
+def test_no_other_segment_begins_once_a_newer_driver_has_taken_one_over(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the older driver would take segments away from the newer one."""
+    monkeypatch.setattr(recorder, "CHECK_NEWEST_S", 0.0)
+    taken = threading.Event()
+
+    def take_over(call: Call) -> Reply:
+        if call.study == "a" and not taken.is_set():
+            taken.set()
+            assert run(segments("a"), folders, ThreadEngine(ok))
+        return ok(call)
+
+    assert not run(segments("abcdef"), folders, ThreadEngine(take_over, slots=1))
+    assert folders.ends("c", "d", "e", "f") == [None] * 4
+
+
+def test_slots_that_come_late_leave_the_first_segment_its_time(folders: Folders) -> None:
+    """How many segments will run at once is not known while there is no slot."""
+
+    class Late(ThreadEngine):
+        @property
+        def slots(self) -> int:
+            return 8 if self.studies else 0
+
+    assert run(segments("abcdefgh", timeout=3600.0), folders, Late(ok))
+    first = folders.study("a").spec
+    assert first is not None
+    assert (first.timeout or 0) > 3500
