@@ -24,7 +24,7 @@ class DriverEngine(ApplicationEngine["DriverLane"]):
     """Runs trials on the driver, by default one at a time, because each may use the whole cluster."""
 
     def __init__(self, connect: Callable[[], SparkContext], *, slots: int = 1) -> None:
-        super().__init__(connect)
+        super().__init__(connect, parallelism=slots)  # nothing else would queue the trials beyond
         self._slots = slots
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -99,6 +100,14 @@ def test_the_charge_is_known_when_spark_is_gone() -> None:
     engine = DriverEngine(lambda: gone)  # type: ignore[arg-type, return-value]
     engine.start()
     assert engine.charge() == Charge(slot_s=0.0, slots=0)
+
+
+def test_a_lane_on_the_driver_fills_at_most_the_slots() -> None:
+    """Nothing queues trials there, unlike in Spark."""
+    engine = DriverEngine(lambda: SimpleNamespace(), slots=2)  # type: ignore[arg-type, return-value]
+    engine.start()
+    lane = engine.lane(Work(objective=lambda: OBJECTIVE, parallelism=8))
+    assert (lane.capacity, lane.room(math.inf)) == (2, 2)
 
 
 class Scripted(FunctionLane):
