@@ -15,7 +15,7 @@ from pathlib import Path
 import javaproperties
 
 from airflow_sparktune.driver.recorder import Recorder
-from airflow_sparktune.errors import IncumbentBroken, ObjectiveError, StorageError, describe
+from airflow_sparktune.errors import IncumbentBroken, ObjectiveError, PlatformError, StorageError, describe
 from airflow_sparktune.study.address import address_of
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.events import Decided, StartsResolved
@@ -117,6 +117,9 @@ def tune(address: str, spec: Spec, behaviour: str) -> int:
         error = ObjectiveError("no\x1b[31m such\x07 module")
         # A journal that was written by others may contain this.
         recorder.close(StopReason.ERROR, error={**describe(error), "message": "no\x1b[31m such\x07 module"})
+        return 1
+    if behaviour == "finds no Spark":
+        recorder.close(StopReason.ERROR, error=describe(PlatformError("Java must be there")))
         return 1
     if behaviour == "fails":
         error = ObjectiveError("the objective 'm:f' must be callable, got int")

@@ -10,7 +10,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
-from airflow_sparktune.errors import DriverLost, SegmentsFailed, SparktuneError, StorageError, revive
+from airflow_sparktune.errors import (
+    DriverLost,
+    PlatformError,
+    SegmentsFailed,
+    SparktuneError,
+    StorageError,
+    revive,
+)
 from airflow_sparktune.orchestrator.deploy.job import Job, Submission, SubmitFailed
 from airflow_sparktune.orchestrator.deploy.launcher import Launcher
 from airflow_sparktune.orchestrator.deploy.run import Standing, hand_over, prepared, result_of
@@ -101,7 +108,7 @@ class SegmentsJob:
             known = self._end(segment, before, None if error is None else revive(error))
             return replace(known, ran=False)
 
-        ends = at_once(end, range(len(self.before)))
+        ends = _with_cause(at_once(end, range(len(self.before))))
         if isinstance(failure, SubmitFailed) and failure.spark_log and any(each.interrupted for each in ends):
             log.info("the last lines of Spark's own log:\n%s", "\n".join(failure.spark_log))
         return ends
@@ -130,6 +137,12 @@ class SegmentsJob:
     def _end(self, segment: Segment, study: Study, error: SparktuneError | None = None) -> SegmentEnd:
         address = address_of(self.job.address, segment.name)
         return SegmentEnd(name=segment.name, address=address, study=study, error=error)
+
+
+def _with_cause(ends: list[SegmentEnd]) -> list[SegmentEnd]:
+    """Return the ends; a broken platform, which one segment has on record, is why others were interrupted."""
+    errors = [end.error for end in ends if end.ran and isinstance(end.error, PlatformError)]
+    return [replace(end, error=errors[0]) if errors and end.interrupted else end for end in ends]
 
 
 def _read(address: str) -> Study:

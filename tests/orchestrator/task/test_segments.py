@@ -188,6 +188,13 @@ def test_a_stop_of_all_is_no_reason_to_retry(retune, storage) -> None:
     assert [each["segment"] for each in result] == ["north"]
 
 
+def test_a_broken_platform_is_no_reason_to_retry(retune, storage) -> None:
+    """The driver begins no other segment then, and a retry would find the same."""
+    given = does(north="finds no Spark", south="waits for a lane")
+    with pytest.raises(AirflowFailException, match="2 of 2 have none(.|\n)*south: Java must be there"):
+        retune(given)
+
+
 def test_nothing_is_submitted_if_all_have_a_result(retune) -> None:
     first, _, _ = retune(does(north="keeps", south="keeps"))
     second, _, _ = retune(does(north="keeps", south="keeps"))
