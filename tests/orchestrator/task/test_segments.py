@@ -191,7 +191,7 @@ def test_a_stop_of_all_is_no_reason_to_retry(retune, storage) -> None:
 def test_a_broken_platform_is_no_reason_to_retry(retune, storage) -> None:
     """The driver begins no other segment then, and a retry would find the same."""
     given = does(north="finds no Spark", south="waits for a lane")
-    with pytest.raises(AirflowFailException, match="2 of 2 have none(.|\n)*south: Java must be there"):
+    with pytest.raises(AirflowFailException, match=r"2 of 2 have none(.|\n)*south: Java must be there"):
         retune(given)
 
 
