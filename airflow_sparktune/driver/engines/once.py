@@ -4,30 +4,46 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from airflow_sparktune.errors import PlatformError
 
+if TYPE_CHECKING:
+    from airflow_sparktune.driver.engines.base import Patience
+
+# Seconds between two calls of `patience.look`.
+LOOK_S = 1.0
+
 
 class Once:
-    """Calls for the first lane what the others then need not call; they wait for it.
+    """Calls for the first lane what the others then need not call; they wait for it, and look meanwhile.
 
     They get its PlatformError too, because they run on the same platform. Any other error is the lane's own,
-    and the next one calls again.
+    and the next one calls again. `of_all` returns the patience of the lanes together for that of the one that
+    calls.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, of_all: Callable[[Patience], Patience] = lambda own: own, *, look_s: float = LOOK_S
+    ) -> None:
+        self._of_all = of_all
+        self._look_s = look_s
         self._calling = threading.Lock()
         self._done = False
         self._error: PlatformError | None = None
 
-    def __call__(self, call: Callable[[], None]) -> None:
-        with self._calling:
+    def __call__(self, call: Callable[[Patience], None], patience: Patience) -> None:
+        while not self._calling.acquire(timeout=self._look_s):
+            patience.look()
+        try:
             if self._error is not None:
                 raise self._error
             if not self._done:
                 try:
-                    call()
+                    call(self._of_all(patience))
                 except PlatformError as error:
                     self._error = error
                     raise
                 self._done = True
+        finally:
+            self._calling.release()

@@ -11,6 +11,7 @@ from concurrent.futures import Future, wait
 from typing import Any, Protocol
 
 from airflow_sparktune.driver.engines.base import Patience
+from airflow_sparktune.driver.engines.once import LOOK_S
 from airflow_sparktune.driver.engines.threaded import WorkerLost
 from airflow_sparktune.driver.reminder import FIRST_S, Reminder
 from airflow_sparktune.errors import ObjectiveError, PlatformError
@@ -20,9 +21,6 @@ log = logging.getLogger(__name__)
 
 _MISMATCH = re.compile(r"PYTHON_VERSION_MISMATCH|different version")
 _NOT_FOUND = re.compile(r'Cannot run program "([^"]*)"')
-
-# Seconds between two calls of `patience.look`.
-LOOK_S = 1.0
 
 
 class Checkable(Protocol):

@@ -81,7 +81,7 @@ class SparkLane(ThreadedLane):
     def prepare(self, patience: Patience) -> None:
         """Broadcast the objective, wait for an executor, and check that trials can run there."""
         self.send()
-        self._work.check(partial(self._check, patience))
+        self._work.check(self._check, patience)
 
     def _check(self, patience: Patience) -> None:
         if patience.left_s > 0:  # otherwise the study is over before a warm worker could help

@@ -61,14 +61,19 @@ class Allowance:
         self._left_s = math.inf if hours is None else hours * HOUR_S - sum(each.slot_s for each in known)
 
     @property
+    def time_left_s(self) -> float:
+        """Return the part of the application's timeout that is left, in seconds; not below 0."""
+        return max(self._until - self._clock(), 0.0)
+
+    @property
     def used_up(self) -> bool:
         """Return whether nothing is left for another segment."""
-        return self._clock() >= self._until or self._left_s < LEAST_S
+        return not self.time_left_s or self._left_s < LEAST_S
 
     @property
     def may_grow(self) -> bool:
         """Return whether no slot-hours are left, but segments that run may leave some of theirs."""
-        return self._left_s < LEAST_S <= self._lent_s and self._clock() < self._until
+        return self._left_s < LEAST_S <= self._lent_s and self.time_left_s > 0
 
     def share(self, spec: Spec, used: Used, *, waves: int, waiting: int) -> Spec:
         """Return a segment's spec with its share, which is no longer left for others.
@@ -76,7 +81,7 @@ class Allowance:
         `waves` of segments and `waiting` ones have not begun, this one included. Limits of its own hold too.
         If nothing is left, the segment ends with what it has.
         """
-        time_left_s = max(self._until - self._clock(), LEAST_S)
+        time_left_s = max(self.time_left_s, LEAST_S)
         ends_s = spec.timeout if spec.timeout is not None else used.ran_s + time_left_s / waves
         own, left_s = spec.limits.budget_slot_hours, max(self._left_s, LEAST_S)
         hours = _finite((used.slot_s + left_s / waiting) / HOUR_S)

@@ -9,10 +9,11 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from dataclasses import replace
 
 from airflow_sparktune.driver import engines
 from airflow_sparktune.driver.attempt import Attempt
-from airflow_sparktune.driver.engines.base import Engine
+from airflow_sparktune.driver.engines.base import Engine, Patience
 from airflow_sparktune.driver.segments.allowance import Allowance, Used
 from airflow_sparktune.driver.segments.log import lines_about, mark_lines
 from airflow_sparktune.driver.segments.plan import SegmentPlan, Works
@@ -60,7 +61,7 @@ class Application:
         self._engine = engine
         self._storage_of = storage_of
         self._plan = plan
-        self._works = Works()
+        self._works = Works(self._patience)
         self._waiting: deque[Segment] = deque()
         self._used: dict[str, Used] = {}
         self._results: set[str] = set()
@@ -102,6 +103,10 @@ class Application:
     def _require_engine(self) -> None:
         if self._failure is not None:
             raise self._failure
+
+    def _patience(self, own: Patience) -> Patience:
+        """Return how long to wait for the cluster, in place of a segment's share of the time."""
+        return replace(own, timeout=self._segments.spec.timeout, left_s=self._allowance.time_left_s)
 
     def _find_waiting(self) -> None:
         """Read the journals: segments with a verdict do not run again."""

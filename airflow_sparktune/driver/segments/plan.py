@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from airflow_sparktune.driver import engines
-from airflow_sparktune.driver.engines.base import Engine, Lane, Work
+from airflow_sparktune.driver.engines.base import Engine, Lane, Patience, Work
 from airflow_sparktune.driver.engines.once import Once
 from airflow_sparktune.driver.samplers.base import Sampler, Suggestion
 from airflow_sparktune.driver.spec_plan import SpecPlan
@@ -43,12 +43,12 @@ class TakingTurns:
 class Works:
     """What an application's segments have in common: one check of the workers, one value of `shared_data`.
 
-    The sampler that has the `turn` works.
+    The sampler that has the `turn` works. `patience` returns the application's for that of a segment.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, patience: Callable[[Patience], Patience]) -> None:
         self.turn = threading.Lock()
-        self._check = Once()
+        self._check = Once(patience)
         self._loading = threading.Lock()
         self._shared: list[Shared[Any] | None] = []
 

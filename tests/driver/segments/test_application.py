@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from airflow_sparktune.driver import engines, recorder
+from airflow_sparktune.driver.engines.base import Patience, Work
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.driver.segments import application as segments_application
 from airflow_sparktune.driver.segments.application import Application
@@ -28,7 +29,7 @@ from airflow_sparktune.study.stop_request import request_stop
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Failure, FailureKind
-from tests.driver.threads import ThreadEngine
+from tests.driver.threads import ThreadEngine, ThreadLane, no_task
 from tests.driver.world import DigestSampler, MemoryStorage, spec
 
 PATIENCE_S = 30.0
@@ -377,3 +378,25 @@ def test_slots_that_come_late_leave_the_first_segment_its_time(folders: Folders)
     first = folders.study("a").spec
     assert first is not None
     assert (first.timeout or 0) > 3500
+
+
+def test_a_segments_own_timeout_does_not_end_the_wait_for_the_cluster(folders: Folders) -> None:
+    """It is over by the time that the cluster is there; the other segment has a result."""
+
+    class Checking(ThreadLane):
+        def prepare(self, patience: Patience) -> None:
+            self._work.check(wait_for_executor, patience)
+
+    class Cluster(ThreadEngine):
+        def lane(self, work: Work = Work(objective=no_task)) -> ThreadLane:  # noqa: B008
+            return self.admit(Checking(self, work))
+
+    def wait_for_executor(patience: Patience) -> None:
+        if patience.left_s < 60.0:
+            raise PlatformError("an executor must finish the first job within the study's timeout")
+
+    asked = Segments.of(
+        spec(max_evals=4, timeout=3600.0), [{"name": "a", "timeout": 1e-6}, {"name": "b"}, {"name": "c"}]
+    )
+    assert not run(asked, folders, Cluster(ok))
+    assert folders.ends("a", "b", "c") == [StopReason.ERROR, StopReason.MAX_EVALS, StopReason.MAX_EVALS]
