@@ -78,6 +78,7 @@ class Share:
         self._pass_time()
         ran_s = self._clock() - self._begun.pop(number)
         self.held -= 1
+        self.wanted = max(self.wanted - 1, 0.0)
         self.idle = False
         self._ended += 1
         self.mean_s = ((self.mean_s or 0.0) * (self._ended - 1) + ran_s) / self._ended

@@ -151,7 +151,8 @@ class SharingEngine(ABC, Generic[L]):
     def charge_of(self, lane: SharingLane) -> Charge:
         """Return what a lane is charged for slots (see Lane.charge): its part of the application's charge."""
         lanes, now = self._lanes, monotonic()
-        if lane in lanes and now - self._split_at >= SPLIT_S * (len(lanes) - 1):
+        # A study that wants no more trials records its charge for the last time.
+        if lane in lanes and (not lane.share.wanted or now - self._split_at >= SPLIT_S * (len(lanes) - 1)):
             total = self.charge()
             with self._changing:
                 split(total.slot_s - self._split_s, total.slots, [each.share for each in lanes])

@@ -106,6 +106,16 @@ def test_a_trial_ends_once() -> None:
     assert (share.held, share.running) == (0, 0)
 
 
+def test_a_study_whose_last_trial_has_ended_gets_no_slot() -> None:
+    """Also before it has written the result: the slot would stay empty until then."""
+    lanes = Lanes((1, 1.0))
+    (share,) = lanes.shares
+    assert lanes.given(1) == [1]
+    share.begin(1)
+    share.end(1)
+    assert lanes.given(1) == [0]
+
+
 def test_the_charge_is_split_by_the_time_of_trials() -> None:
     """Slots that nobody uses are paid by all alike; what was paid together is the application's cost."""
     clock = VirtualClock()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from airflow_sparktune.driver.engines import threaded
+from airflow_sparktune.driver.engines import shares, threaded
 from airflow_sparktune.driver.engines.base import Ended, LaneEvent, Lost, Patience, Work
 from airflow_sparktune.driver.engines.on_driver import DriverEngine
 from airflow_sparktune.driver.engines.threaded import WorkerLost
@@ -252,6 +252,21 @@ class TestTwoLanes:
         assert (alone.capacity, alone.room(20)) == (9, 9)
         lanes = [alone, engine.lane(Work(objective=no_task, parallelism=1)), engine.lane()]
         assert [lane.capacity for lane in lanes] == [7, 1, 7]
+
+    def test_the_last_charge_of_a_study_has_its_last_trials(
+        self, engine: ThreadEngine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The charge is split now and then only, and the rest would be nobody's."""
+        monkeypatch.setattr(shares, "SPLIT_S", PATIENCE_S)
+        lane, other = engine.lane(), engine.lane()
+        for each in (lane, other):
+            assert each.room(1) == 1
+            each.submit(call(20))
+        before = lane.charge().slot_s
+        assert lane.charge().slot_s == before
+        self.go.set()
+        wait(lane, 1)
+        assert lane.charge().slot_s > before
 
     def test_an_interrupt_needs_no_lock(self, engine: ThreadEngine) -> None:
         """A signal handler may run while its own thread holds the lock."""

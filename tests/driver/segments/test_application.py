@@ -286,10 +286,15 @@ def test_the_applications_time_and_slot_hours_are_shared(folders: Folders) -> No
 
 def interrupted(folders: Folders, *names: str) -> None:
     """Let segments have a trial in a driver that was killed."""
-    asked, termination = segments("".join(names), max_evals=9), list[Termination]()
+    asked = Segments.of(
+        spec(max_evals=9), {name: {"region": name} for name in names}, parallelism_per_segment=1
+    )
+    termination = list[Termination]()
 
     def kill(call: Call) -> Reply:
-        if call.trial.number and all(folders.study(name).best for name in names):
+        if call.trial.number:
+            while not all(folders.study(name).best for name in names):
+                threading.Event().wait(0.01)
             termination[0].on_sigterm(15, None)
         return ok(call)
 
