@@ -60,8 +60,12 @@ def folders() -> Folders:
     return Folders()
 
 
-def segments(names: str, **given: Any) -> Segments:
-    return Segments.of(spec(**{"max_evals": 4, **given}), {name: {"region": name} for name in names})
+def segments(names: str, *, at_once: int | None = None, **given: Any) -> Segments:
+    return Segments.of(
+        spec(**{"max_evals": 4, **given}),
+        {name: {"region": name} for name in names},
+        parallelism_per_segment=at_once,
+    )
 
 
 def ok(call: Call) -> Reply:
@@ -105,7 +109,7 @@ def test_a_failure_stays_in_its_segment(folders: Folders) -> None:
 
 def test_a_retry_runs_only_what_has_no_verdict(folders: Folders) -> None:
     """Neither the result of one segment nor the lasting error of another is touched."""
-    asked, ran = segments("abc"), list[str]()
+    asked, ran = segments("abc", at_once=1), list[str]()  # c must leave slots to the others
     lost = threading.Event()
 
     def begin(call: Call) -> Reply:
@@ -286,9 +290,7 @@ def test_the_applications_time_and_slot_hours_are_shared(folders: Folders) -> No
 
 def interrupted(folders: Folders, *names: str) -> None:
     """Let segments have a trial in a driver that was killed."""
-    asked = Segments.of(
-        spec(max_evals=9), {name: {"region": name} for name in names}, parallelism_per_segment=1
-    )
+    asked = segments("".join(names), at_once=1, max_evals=9)
     termination = list[Termination]()
 
     def kill(call: Call) -> Reply:
