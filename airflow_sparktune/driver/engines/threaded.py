@@ -7,6 +7,7 @@ import queue
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from time import monotonic, time
 from typing import Any
@@ -99,7 +100,8 @@ class ThreadedLane(ABC):
             self._begun[call.trial.number] = Begin(time(), monotonic())
             self._engine.begin(self, call.trial.number)
             named = replace(call, study=self._work.study, studies=self._engine.studies)
-            self._threads.submit(self._follow, named)
+            # In this thread's context, which marks the lines of the log.
+            self._threads.submit(copy_context().run, self._follow, named)
 
     def events(self, *, wait_s: float | None) -> Sequence[LaneEvent]:
         """Return new events, waiting for the first; raises the interrupt, or the loss of the engine."""

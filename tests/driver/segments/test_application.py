@@ -270,10 +270,15 @@ def _formatter(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 def test_each_line_of_the_log_says_which_segment_it_is_about(
     folders: Folders, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Also each line of a traceback."""
+    """Also each line of a traceback, and what an objective logs on the driver."""
+
+    def log_and_fail(call: Call) -> Reply:
+        logging.getLogger("objective").info("trial %d", call.trial.number)
+        return failed("no\ndata")
+
     caplog.handler.setFormatter(SegmentFormatter("%(message)s"))
     with caplog.at_level(logging.INFO):
-        run(segments("ab"), folders, ThreadEngine(lambda _: failed("no\ndata")))
+        run(segments("ab"), folders, ThreadEngine(log_and_fail))
     lines = [line for line in caplog.text.splitlines() if "segments have" not in line]
     assert {line.split("] ")[0] for line in lines} == {"[a", "[b"}
 
