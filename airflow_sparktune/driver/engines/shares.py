@@ -155,8 +155,9 @@ class SharingEngine(ABC, Generic[L]):
         if lane in lanes and (not lane.share.wanted or now - self._split_at >= SPLIT_S * (len(lanes) - 1)):
             total = self.charge()
             with self._changing:
-                split(total.slot_s - self._split_s, total.slots, [each.share for each in lanes])
-                self._split_s, self._split_at = total.slot_s, now
+                slot_s = max(total.slot_s, self._split_s)  # another thread may have read it later
+                split(slot_s - self._split_s, total.slots, [each.share for each in lanes])
+                self._split_s, self._split_at = slot_s, now
         return lane.share.charged
 
     def charge(self) -> Charge:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from airflow_sparktune.driver.engines import shares, threaded
-from airflow_sparktune.driver.engines.base import Ended, LaneEvent, Lost, Patience, Work
+from airflow_sparktune.driver.engines.base import Charge, Ended, LaneEvent, Lost, Patience, Work
 from airflow_sparktune.driver.engines.on_driver import DriverEngine
 from airflow_sparktune.driver.engines.threaded import WorkerLost
 from airflow_sparktune.errors import DriverLost
@@ -267,6 +267,17 @@ class TestTwoLanes:
         self.go.set()
         wait(lane, 1)
         assert lane.charge().slot_s > before
+
+    def test_the_charge_of_a_lane_never_falls(self) -> None:
+        """Of two threads, the one that has read the application's charge first may split it last."""
+        read = iter([10.0, 8.0, 12.0])
+
+        class Read(ThreadEngine):
+            def charge(self) -> Charge:
+                return Charge(next(read), 2)
+
+        lane = Read(lambda _: Reply(0.0)).lane()
+        assert [lane.charge().slot_s for _ in range(3)] == [10.0, 10.0, 12.0]
 
     def test_an_interrupt_needs_no_lock(self, engine: ThreadEngine) -> None:
         """A signal handler may run while its own thread holds the lock."""
