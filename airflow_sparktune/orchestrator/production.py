@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Asset, AssetAlias
 
 from airflow_sparktune.errors import SpecError
+from airflow_sparktune.study.json_values import shown
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -37,6 +38,8 @@ def find_alias(outlets: Sequence[Any], production: Asset) -> AssetAlias:
 
 def with_alias(outlets: Sequence[Any], production: Asset | None) -> list[Any]:
     """Return a task's outlets with the alias through which events reach `production`, if one is given."""
+    if production is not None and not isinstance(production, Asset):
+        raise SpecError(f"production must be an asset, got {shown(production)}; write Model('my-champion')")
     if production is None or (alias := find_alias(outlets, production)) in outlets:
         return list(outlets)
     return [*outlets, alias]

@@ -10,7 +10,9 @@ from airflow.sdk import BaseOperator
 
 from airflow_sparktune import connections
 from airflow_sparktune.orchestrator.arguments import After
+from airflow_sparktune.orchestrator.checks.literals import check_literals
 from airflow_sparktune.orchestrator.production import with_alias
+from airflow_sparktune.study.definition.checks import seconds
 from airflow_sparktune.study.definition.group import as_written
 
 if TYPE_CHECKING:
@@ -59,8 +61,9 @@ class CollectStudyOperator(BaseOperator):
         self.outlets = with_alias(self.outlets, production)
         self.after: Any = as_written(after)
         self.deferrable = deferrable
-        self.patience_s = patience.total_seconds() if isinstance(patience, timedelta) else float(patience)
+        self.patience_s = seconds("patience", patience, hint="leave it unset to wait 15 minutes")
         self.study_address: str | None = None
+        check_literals(self)
 
     def execute(self, context: Context) -> Any:
         """Wait for the end of the study, and deliver its result; returns the best params."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -9,10 +10,11 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_sparktune import connections
-from airflow_sparktune.errors import SparktuneError
+from airflow_sparktune.errors import SparktuneError, SpecError
 from airflow_sparktune.orchestrator.arguments import SPEC_ARGUMENTS, require_grouped, with_plain_groups
 from airflow_sparktune.orchestrator.checks.literals import check_literals
 from airflow_sparktune.study.definition import GROUPS
+from airflow_sparktune.study.json_values import shown
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from airflow_sparktune.orchestrator.deploy.user_code import UserCode
 
 connections.register()
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 
 
 class PrepareStudyOperator(BaseOperator):
@@ -76,6 +80,8 @@ class PrepareStudyOperator(BaseOperator):
         for argument, value in with_plain_groups(given).items():
             setattr(self, argument, value)
         self.storage = storage
+        if scheme is not None and not _SCHEME.fullmatch(scheme):
+            raise SpecError(f"scheme must be the name of a scheme, got {shown(scheme)}; write s3a")
         self.scheme = scheme
         check_literals(self)
 

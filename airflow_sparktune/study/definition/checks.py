@@ -76,14 +76,11 @@ def bounded(rule: str, fits: Callable[[float], bool], hint: str) -> Callable[[st
     return check
 
 
-def seconds(name: str, value: Any) -> float:
+def seconds(name: str, value: Any, *, hint: str = "leave it unset to have none") -> float:
     """Require a duration above 0; return it in seconds."""
     number = value.total_seconds() if isinstance(value, timedelta) else real(value)
     if number is None or not 0 < number < inf:
-        raise SpecError(
-            f"{name} must be a time above 0 (a timedelta or seconds), got {shown(value)}; "
-            "leave it unset to have none"
-        )
+        raise SpecError(f"{name} must be a time above 0 (a timedelta or seconds), got {shown(value)}; {hint}")
     return number
 
 

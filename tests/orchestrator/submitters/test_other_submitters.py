@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -112,6 +113,27 @@ def test_what_is_wrong_is_said_before_anything_is_submitted(prepare) -> None:
         prepare(objective="model:los")
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"patience": "15m"}, "patience must be a time above 0 .*, got '15m'; leave it unset"),
+        ({"patience": 0}, "patience must be a time above 0 .*, got 0"),
+        ({"keep_studies": "many"}, "task 'tune': keep_studies must be a number of studies"),
+        ({"after": {"xcom_returns": "summary"}}, "task 'tune': after .* did you mean 'xcom_return'"),
+        ({"production": "champion"}, "production must be an asset, got 'champion'; write Model"),
+    ],
+)
+def test_a_wrong_argument_of_collect_is_found_while_the_dag_is_parsed(given, said) -> None:
+    """Not after hours of a study."""
+    with pytest.raises(SpecError, match=said):
+        CollectStudyOperator(task_id="tune", study="/studies/x", **given)
+
+
+def test_a_scheme_is_a_name() -> None:
+    with pytest.raises(SpecError, match=r"scheme must be the name of a scheme, got 's3a://'; write s3a"):
+        prepare_study(objective="m:f", space={"x": uniform(0, 1)}, max_evals=3, scheme="s3a://")
+
+
 def test_collect_brings_what_a_task_of_its_own_would(prepare, drive, collect, run, operator) -> None:
     prepared = prepare()
     drive(prepared)
@@ -148,8 +170,10 @@ def test_collect_waits_without_a_worker(prepare, drive, collect) -> None:
 
 
 def test_a_study_that_no_driver_opens(prepare, collect) -> None:
-    with pytest.raises(DriverLost, match="none did in this try; nothing was written to the study for 0 s"):
-        collect(prepare()["study"], patience=0)
+    with pytest.raises(
+        DriverLost, match="none did in this try; nothing was written to the study for 1e-06 s"
+    ):
+        collect(prepare()["study"], patience=timedelta(microseconds=1))
 
 
 def test_an_error_of_the_study_fails_the_task(prepare, drive, collect) -> None:
