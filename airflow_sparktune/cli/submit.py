@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -32,6 +33,8 @@ from airflow_sparktune.study.study import Study
 REFRESH_S = 0.25
 # How many lines of the driver's log follow a failed check.
 LAST_LINES = 20
+# A line of Java's stack. Spark's messages quote other stacks without the "at".
+_FRAME = re.compile(r"\s*(at )?[\w.$<>/]+\(.*\)")
 # How a check of the platform went, by its state.
 _MARKS = {"ok": "✓", "warning": "!", "failed": "✗", "skipped": "–"}
 
@@ -88,7 +91,7 @@ def print_diagnosis(
     lines = deque[str](maxlen=LAST_LINES)
 
     def keep(line: str) -> None:
-        if not line.startswith("\tat "):  # a line of Java's stack
+        if line.strip() and not _FRAME.fullmatch(line):
             lines.append(line)
 
     launcher: Callable[[], Launcher] = partial(_launcher, master, conf, output=keep)

@@ -82,9 +82,9 @@ def examine(root: str, launcher: Callable[[], Launcher], *, timeout: float) -> D
         found(f"this machine may write, read, list and remove files in {root}")
         _examine_spark(address, launcher, found, timeout=timeout)
     except SparktuneError as error:
-        text = str(error).partition("\n\tat ")[0]  # without Java's stack
+        text = str(error)
         if isinstance(error, DriverLost):
-            text += "; check that the master answers, and read the end of the driver's log"
+            text = f"{_one_line(text)}; check that the master answers, and read the end of the driver's log"
         found(text, State.FAILED)
         retryable = error.retryable
     finally:
@@ -135,6 +135,12 @@ def _examine_spark(
             f"reach the driver, at a port that {REPORTS_PORT} can fix",
             State.WARNING,
         )
+
+
+def _one_line(text: str) -> str:
+    """Return the first line, and the cause that Java has on the second one, without its stack or a log."""
+    first, *rest = text.splitlines()
+    return first + rest[0] if rest and rest[0].startswith(": ") else first
 
 
 def _spec(address: str, *, timeout: float) -> Spec:

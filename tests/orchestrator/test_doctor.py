@@ -37,7 +37,7 @@ class Driver:
 
     storage: str | None = None
     reports: bool = True
-    error: PlatformError | None = None
+    error: Exception | None = None
     lost: bool = False
     job: Job | None = None
     given: dict[str, Any] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Driver:
         assert self.job is not None
         start()
         if self.lost:
-            return SubmitFailed("spark-submit ended with code 1\nno such master\n\tat a.b(C.scala:1)")
+            return SubmitFailed("spark-submit ended with code 1\nJVM failed\n\tat a.b(C.scala:1)\nby py4j")
         spec = self.job.spec
         assert isinstance(spec, Spec)
         events: list[Any] = [opened(spec=spec)]
@@ -109,12 +109,18 @@ def test_an_unusable_connection(tmp_path: Path) -> None:
 
 
 def test_a_driver_that_does_not_start(tmp_path: Path) -> None:
-    """Its error is shown without Java's stack."""
+    """Its error is one line; the output of spark-submit is the end of the driver's log."""
     found = examine(str(tmp_path), lambda: Driver(lost=True), timeout=60)
     assert states(found) == ["ok", "ok", "failed", "skipped", "skipped", "skipped"]
-    assert "no such master; check that the master answers" in found.checks[2].text
-    assert "C.scala" not in found.checks[2].text
+    assert "ended with code 1; check that the master answers" in found.checks[2].text
+    assert "\n" not in found.checks[2].text
     assert found.retryable
+
+
+def test_javas_cause_is_on_the_line_of_its_error(tmp_path: Path) -> None:
+    error = ValueError("An error occurred while calling x.\n: SparkException: no master\n\tat a.b(C.scala:1)")
+    found = examine(str(tmp_path), lambda: Driver(error=error), timeout=60)
+    assert "calling x.: SparkException: no master; check that the master answers" in found.checks[3].text
 
 
 def test_executors_that_cannot_run_trials(tmp_path: Path) -> None:
@@ -177,6 +183,21 @@ class TestInTheShell:
         assert found["healthy"] is False
         assert found["checks"][1] == {"name": "connection", "state": State.FAILED, "text": str(error)}
 
+    def test_the_end_of_the_drivers_log_has_no_stack(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        stack = ["\tat a.b$c(C.scala:1)", "", "org.apache.spark.api.java.JavaSparkContext.<init>(J.scala:59)"]
+
+        def launcher(*_: Any, output: Callable[[str], None]) -> Driver:
+            for line in ("All masters are unresponsive!", *stack * 20):
+                output(line)
+            return Driver(lost=True)
+
+        monkeypatch.setattr("airflow_sparktune.cli.submit._launcher", launcher)
+        assert main(["doctor", "--storage", str(tmp_path)]) == 1
+        printed = capsys.readouterr().err
+        assert printed == "the end of the driver's log:\nAll masters are unresponsive!\n\n"
+
     def test_a_connection_that_airflow_does_not_have(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -184,8 +205,9 @@ class TestInTheShell:
         assert main(["doctor", "--conn-id", "nowhere", "--storage", str(tmp_path)]) == 2
         assert "conn_id must name an existing Spark connection, got 'nowhere'" in capsys.readouterr().out
 
-    def test_a_wrong_master(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["doctor", "--master", "cluster"]) == 2
+    @pytest.mark.parametrize("master", ["cluster", "local[0]", "local[two]", "local[]"])
+    def test_a_wrong_master(self, master: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["doctor", "--master", master]) == 2
         assert "--master must be local, local[N], spark://HOST:PORT" in capsys.readouterr().err
 
 
