@@ -19,7 +19,9 @@ from airflow_sparktune.study.segments import parse_segments, segments_given
 if TYPE_CHECKING:
     from airflow_sparktune.orchestrator.deploy.job import Job
 
-_MASTER = re.compile(r"local(\[.+\])?|local-cluster\[.+\]|spark://.+:\d+(,.+)?|yarn|k8s://.+")
+_MASTER = re.compile(
+    r"local(\[(\*|[1-9]\d*)(\s*,\s*\d+)?\])?|local-cluster\[.+\]|spark://.+:\d+(,.+)?|yarn|k8s://.+"
+)
 
 
 @click.command()
@@ -126,7 +128,9 @@ def _job(file: Path, study: str | None, master: str, options: dict[str, Any]) ->
     conf = _conf_of(written)
     many = {name: written.pop(name, None) for name in SEGMENT_ARGUMENTS}
     bases = (file.resolve().parent, Path.cwd())
-    named, code = gather_code({**given_fields(written), **fields_of(options)}, bases=bases)
+    named, code = gather_code(
+        {**given_fields(written, besides=("conf", *SEGMENT_ARGUMENTS)), **fields_of(options)}, bases=bases
+    )
     segments = () if many["segments"] is None else parse_segments("segments", many["segments"])
     check_references(named, code, bases=bases, elsewhere=brings_code(conf), segments=segments)
     address = _address(file, study)

@@ -223,6 +223,8 @@ def test_report(study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
             "the key 'limits' twice in one object",
         ),
         ("objective: m:f\nobjective.x: 3", "got 'objective.x'; did you mean 'objective'"),
+        ("objective: m:f\nsegmets: {north: {}}", "got 'segmets'; did you mean 'segments'"),
+        ("objective: m:f\nconfig: {}", "got 'config'; did you mean 'conf'"),
         ("3: m:f", "a spec must have known keys only, got 3"),
         ("[1, 2]", "a spec file must hold keys and values, got list"),
         ("a: [", "the spec file must be JSON or YAML"),

@@ -189,15 +189,16 @@ NAMES = tuple(item.name for item in DECLARED)
 IN_GROUPS = {key: item.name for item in ARGUMENTS for key in (item.name.rpartition(".")[2], item.flat) if key}
 
 
-def given_fields(given: Mapping[str, Any]) -> dict[str, Any]:
+def given_fields(given: Mapping[str, Any], *, besides: Sequence[str] = ()) -> dict[str, Any]:
     """Return what a person set, by the names of the fields; raises SpecError for an unknown key or group.
 
-    A key of a group may also be given by the name of its field, as errors call it.
+    A key of a group may also be given by the name of its field, as errors call it. `besides` are keys that
+    are none of a spec, for the suggestion in an error.
 
     >>> given_fields({"seed": None, "warm_start": "previous", "limits": Limits(no_progress=5)})
     {'warm_start.points': 'previous', 'limits.no_progress': 5}
     """
-    keys, leaves = [item.name for item in KEYS], {item.name for item in ARGUMENTS}
+    keys, leaves = [*(item.name for item in KEYS), *besides], {item.name for item in ARGUMENTS}
     require_known("a spec", [name for name in given if name not in leaves], keys, elsewhere=IN_GROUPS)
     found = dict[str, Any]()
     for name, value in given.items():
