@@ -39,8 +39,8 @@ def extras_wanted(
         signature.bind(None, **dict.fromkeys(names), **dict.fromkeys(wanted))
     except TypeError as error:
         raise ObjectiveError(
-            f"the objective {name!r} must fit its arguments, got {error} for {name}{signature} with "
-            f"objective_kwargs {names}; correct objective_kwargs or the function"
+            f"the objective {name!r} must fit its arguments, got objective_kwargs {names} for "
+            f"{name}{signature}: {error}; correct objective_kwargs or the function"
         ) from None
     for key, value in given.items():
         if is_numeric(value) and _is_numbers(signature.parameters.get(key)):

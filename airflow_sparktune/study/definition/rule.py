@@ -78,6 +78,12 @@ class Guardrail:
         if unknown := sorted(set(bounds) - set(_BOUNDS), key=str):
             raise SpecError(f"{name} must have bounds among {', '.join(_BOUNDS)}, got {unknown[0]!r}")
         checked = {key: _BOUNDS[key](f"{name}[{key!r}]", bound) for key, bound in bounds.items()}
+        for low, high in (("min", "max"), ("each_min", "each_max")):
+            if low in checked and high in checked and checked[low] > checked[high]:
+                raise SpecError(
+                    f"{name} must have {low} at most at {high}, got {checked[low]:g} and {checked[high]:g}; "
+                    "no trial could be within both"
+                )
         return cls(metric=metric, **checked)
 
     @property

@@ -86,7 +86,10 @@ def test_what_a_module_has_passes(name: str) -> None:
         ("train:nothing", r"must take the params as its first argument, got train:nothing\(\)"),
         ("train:keywords", "must take the params as its first argument"),
         ("train:load", "must take the params as its first argument"),
-        ("pkg.models:loss", "must fit its arguments, got got an unexpected keyword argument 'rows'"),
+        (
+            "pkg.models:loss",
+            r"got objective_kwargs \['rows'\] for .*\): got an unexpected keyword argument 'rows'; correct",
+        ),
     ],
 )
 def test_missing_names_are_reported(objective: str, message: str) -> None:

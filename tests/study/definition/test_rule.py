@@ -75,6 +75,11 @@ def test_guardrails_go_to_json_and_back() -> None:
         ("latency", "guardrails must be an object of bounds by metric"),
         ({"latency": {}}, r"guardrails\['latency'\] must have at least one of max, min"),
         ({"latency": {"maximum": 1}}, r"guardrails\['latency'\] must have bounds among .*, got 'maximum'"),
+        (
+            {"latency": {"max": 1, "min": 2}},
+            r"guardrails\['latency'\] must have min at most at max, got 2 and 1; no trial could",
+        ),
+        ({"latency": {"each_max": 1, "each_min": 2}}, "must have each_min at most at each_max"),
         ({"latency": {"max": "x"}}, r"guardrails\['latency'\]\['max'\] must be a finite number"),
     ],
 )
