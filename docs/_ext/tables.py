@@ -106,8 +106,9 @@ def commands() -> str:
     for name in COMMANDS:
         command = cli.get_command(context, name)
         assert command is not None
-        rows = [(f"`{_usage(item)}`", _meaning(item)) for item in command.params if item.name not in in_spec]
-        if any(item.name in in_spec for item in command.params):
+        of_spec = in_spec if in_spec <= {item.name for item in command.params} else set()
+        rows = [(f"`{_usage(item)}`", _meaning(item)) for item in command.params if item.name not in of_spec]
+        if of_spec:
             every = "All arguments of a [spec](spec-file.md); they override the file."
             rows.append(("`--max-evals`, `--limits.no-progress`, ...", every))
         sections.append(f"### `sparktune {name}`\n\n{_prose(command.help or '')}\n\n{_options(rows)}")
@@ -135,7 +136,7 @@ def _usage(item: click.Parameter) -> str:
 
 
 def _meaning(item: click.Parameter) -> str:
-    help_text = getattr(item, "help", None) or ""
+    help_text = re.sub(r"--[a-z][\w-]*", r"`\g<0>`", getattr(item, "help", None) or "")
     return f"{help_text} Default: `{item.default}`." if getattr(item, "show_default", False) else help_text
 
 
