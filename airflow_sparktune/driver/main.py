@@ -3,7 +3,8 @@
 With `--script`, a user's program around SparkTrials replaces the study's spec. With `--code-sha256`, the
 user's code, with the script, is read from the study folder. With `--segments-sha256`, the address is that of
 an application with a study for each of its segments.
-Exit codes: 0 a result (of each segment), 1 a failure (described in the journal), 143 killed by SIGTERM.
+Exit codes: 0 a result (with segments: see `Application.run`), 1 a failure (described in the journal), 143
+killed by SIGTERM.
 """
 
 from __future__ import annotations

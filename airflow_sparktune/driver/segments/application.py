@@ -19,7 +19,7 @@ from airflow_sparktune.driver.segments.log import lines_about, mark_lines
 from airflow_sparktune.driver.segments.plan import SegmentPlan, Works
 from airflow_sparktune.driver.spec_plan import DONE, FAILED
 from airflow_sparktune.driver.termination import KILLED, Killed, Termination, terminable
-from airflow_sparktune.errors import DriverLost, PlatformError, StorageError, Superseded
+from airflow_sparktune.errors import DriverLost, PlatformError, SparktuneError, StorageError, Superseded
 from airflow_sparktune.study import stop_request
 from airflow_sparktune.study.address import address_of
 from airflow_sparktune.study.definition import Spec
@@ -65,13 +65,18 @@ class Application:
         self._waiting: deque[Segment] = deque()
         self._used: dict[str, Used] = {}
         self._results: set[str] = set()
+        self._failed: set[str] = set()  # with an error that stays
         self._running: set[threading.Thread] = set()
         self._changed = threading.Condition()
         self._stopped = self._broken = self._limit_told = False
         self._failure: Exception | None = None  # of the start of the engine
 
     def run(self, termination: Termination) -> bool:
-        """Run the segments to their ends; return whether each has a result."""
+        """Run the segments to their ends; return whether the application has succeeded.
+
+        It has if there is nothing left to do and a segment has a result, or if a person has stopped it. A
+        cluster such as YARN starts the driver of one that has failed again.
+        """
         storage = self._storage_of(self._address)
         with suppress(StorageError):
             storage.remove([stop_request.NAME])  # of an earlier try
@@ -86,7 +91,9 @@ class Application:
             if not self._stopped and self._stop_requested(storage):
                 self._stop()
         log.info("%d of %d segments have a result", len(self._results), len(self._segments.names))
-        return self._results.issuperset(self._segments.names)
+        if self._stopped:
+            return not self._broken
+        return bool(self._results) and (self._results | self._failed).issuperset(self._segments.names)
 
     def _stop(self) -> None:
         """End the segments that run, and those of an earlier try; the others do not begin."""
@@ -126,9 +133,10 @@ class Application:
             return True
         if study.spec is not None and not study.spec.changed_identity(self._segments.spec_of(segment)):
             self._used[segment.name] = Used.by(study)
-        if study.result_stands and not self._segments.left(segment, study):
-            self._results.add(segment.name)
-        return self._segments.left(segment, study)
+        left = self._segments.left(segment, study)
+        if not left:
+            (self._results if study.result_stands else self._failed).add(segment.name)
+        return left
 
     def _begin_more(self, termination: Termination) -> bool:
         """Begin as many segments as there are lanes for; return whether any waits that may begin later."""
@@ -194,6 +202,11 @@ class Application:
                 self._broken = True
                 log.error("%s", error)
             except BaseException as error:
+                # An error of the storage is in no journal, so another start of the driver tries again.
+                if isinstance(error, SparktuneError) and not (
+                    error.retryable or isinstance(error, StorageError)
+                ):
+                    self._failed.add(name)
                 log.debug("the segment has failed", exc_info=error)  # the attempt has logged it
         with self._changed:
             used = self._used.get(name, NOTHING)

@@ -99,12 +99,16 @@ def test_each_segment_is_a_study_of_its_own(folders: Folders) -> None:
 
 
 def test_a_failure_stays_in_its_segment(folders: Folders) -> None:
-    """Its verdict is in its journal; the others end with results."""
+    """Its verdict is in its journal; the others end with results. Another start could not help."""
     asked = segments("abc")
     engine = ThreadEngine(lambda call: failed("no data") if call.study == "b" else ok(call))
-    assert not run(asked, folders, engine)
+    assert run(asked, folders, engine)
     assert folders.ends("a", "b", "c") == [StopReason.MAX_EVALS, StopReason.ERROR, StopReason.MAX_EVALS]
     assert "no data" in (folders.study("b").closed.error or {})["message"]  # type: ignore[union-attr]
+
+
+def test_an_application_without_any_result_has_failed(folders: Folders) -> None:
+    assert not run(segments("ab"), folders, ThreadEngine(lambda _: failed("no data")))
 
 
 def test_a_retry_runs_only_what_has_no_verdict(folders: Folders) -> None:
@@ -133,7 +137,7 @@ def test_a_retry_runs_only_what_has_no_verdict(folders: Folders) -> None:
         ran.append(call.study)
         return ok(call)
 
-    assert not run(asked, folders, ThreadEngine(again))
+    assert run(asked, folders, ThreadEngine(again))
     assert set(ran) == {"c"}
     assert [len(folders.study(name).attempts) for name in "abc"] == [1, 1, 2]
     assert folders.ends("c") == [StopReason.MAX_EVALS]
@@ -199,7 +203,10 @@ def test_a_kill_ends_the_wait_for_the_engine(folders: Folders, monkeypatch: pyte
 
 
 def test_a_request_to_stop_ends_all_and_leaves_the_waiting_ones(folders: Folders) -> None:
-    """Each open segment ends with its best result; a request of an earlier try is forgotten."""
+    """Each open segment ends with its best result; a request of an earlier try is forgotten.
+
+    YARN must not start the driver again, which would run the others.
+    """
     asked, first = segments("abcdef", max_evals=None, timeout=600), threading.Event()
     request_stop(folders[ADDRESS], attempt=0, by="an earlier user")
 
@@ -210,7 +217,7 @@ def test_a_request_to_stop_ends_all_and_leaves_the_waiting_ones(folders: Folders
         threading.Event().wait(0.01)
         return ok(call)
 
-    assert not run(asked, folders, ThreadEngine(stop, slots=1))
+    assert run(asked, folders, ThreadEngine(stop, slots=1))
     opened = [name for name in "abcdef" if folders.study(name).attempts]
     tried = [name for name in opened if folders.study(name).best]
     assert 0 < len(tried) <= len(opened) <= 2
