@@ -321,7 +321,7 @@ def interrupted(folders: Folders, *names: str) -> None:
 def test_what_an_earlier_try_has_found_stands_once_the_time_is_used_up(folders: Folders) -> None:
     """A study alone ends so, too. A segment without a trial tells that the limit is too low."""
     interrupted(folders, "a", "b")
-    assert not run(segments("abc", max_evals=9, timeout=1e-9), folders, ThreadEngine(ok))
+    assert run(segments("abc", max_evals=9, timeout=1e-9), folders, ThreadEngine(ok))
     assert folders.ends("a", "b", "c") == [StopReason.TIMEOUT, StopReason.TIMEOUT, StopReason.ERROR]
     closed = folders.study("c").closed
     assert closed is not None
@@ -363,7 +363,7 @@ def test_a_request_to_stop_ends_those_of_an_earlier_try_too(folders: Folders) ->
         threading.Event().wait(0.01)
         return ok(call)
 
-    assert not run(segments("abcdef", max_evals=None, timeout=600), folders, ThreadEngine(stop, slots=1))
+    assert run(segments("abcdef", max_evals=None, timeout=600), folders, ThreadEngine(stop, slots=1))
     assert folders.ends("a", "b", "c", "d") == [StopReason.STOPPED] * 4
     assert folders.ends("e", "f") == [None, None]
 
@@ -417,5 +417,5 @@ def test_a_segments_own_timeout_does_not_end_the_wait_for_the_cluster(folders: F
     asked = Segments.of(
         spec(max_evals=4, timeout=3600.0), [{"name": "a", "timeout": 1e-6}, {"name": "b"}, {"name": "c"}]
     )
-    assert not run(asked, folders, Cluster(ok))
+    assert run(asked, folders, Cluster(ok))
     assert folders.ends("a", "b", "c") == [StopReason.ERROR, StopReason.MAX_EVALS, StopReason.MAX_EVALS]
