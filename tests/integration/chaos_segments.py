@@ -9,6 +9,8 @@ import itertools
 import random
 import sys
 import time
+from collections.abc import Sequence
+from typing import Any
 
 from airflow_sparktune.driver.engines.threaded import WorkerLost
 from airflow_sparktune.driver.samplers.base import Sampler
@@ -18,11 +20,13 @@ from airflow_sparktune.driver.termination import Termination
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
 from airflow_sparktune.study.address import folder_of
+from airflow_sparktune.study.record.champions import Champions
+from airflow_sparktune.study.record.entries import Action
 from airflow_sparktune.study.segments import Segments
 from tests.driver.threads import ThreadEngine
 from tests.driver.world import DigestSampler, spec
 
-MAX_EVALS, TRIAL_S = 12, 0.02
+MAX_EVALS, REPEATS, TRIAL_S = 12, 3, 0.02
 
 
 class Plan(SegmentPlan):
@@ -30,17 +34,31 @@ class Plan(SegmentPlan):
         return DigestSampler()
 
 
-def segments_at(address: str, count: int) -> Segments:
-    """Return segments that are retuned against an incumbent and have records of champions."""
+def segments_at(address: str, count: int, **given: Any) -> Segments:
+    """Return segments that are retuned against their champions."""
     common = spec(
         max_evals=MAX_EVALS,
         seed=7,
-        champions=folder_of(folder_of(address)),
-        retuning={"incumbent": {"x": 0.9}, "confirm": {"top": 1, "repeats": 3}},
+        champions=root_of(address),
+        retuning={"incumbent": "champion", "confirm": {"top": 1, "repeats": REPEATS}},
         # By chance, many kills may hit the same trial, which would then fail for having killed its driver.
         limits={"max_trial_retries": 1_000},
+        **given,
     )
     return Segments.of(common, {f"s{index}": {} for index in range(count)})
+
+
+def root_of(address: str) -> str:
+    """Return the folder of the records of champions."""
+    return folder_of(folder_of(address))
+
+
+def put_champions(address: str, names: Sequence[str]) -> None:
+    """Let each segment have a poor champion."""
+    for name in names:
+        Champions(root_of(address), name).add(
+            Action.FIRST, cause="last week", at=1.0, params={"x": 0.9}, reason=""
+        )
 
 
 def main(address: str, count: int, slots: int) -> None:

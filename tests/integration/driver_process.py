@@ -16,12 +16,13 @@ import psutil
 
 from airflow_sparktune.orchestrator.deploy.child_process import ChildProcess
 from airflow_sparktune.orchestrator.deploy.job import Job, Target
+from airflow_sparktune.orchestrator.deploy.run import hand_over
 from airflow_sparktune.orchestrator.deploy.spark_conf import write_properties
 from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
 from airflow_sparktune.orchestrator.deploy.user_code import UserCode
 from airflow_sparktune.study.definition import Spec
-from airflow_sparktune.study.definition.file import write_spec
 from airflow_sparktune.study.journal.follow import read_study
+from airflow_sparktune.study.segments import Segments
 from airflow_sparktune.study.study import Study
 
 PATIENCE_S = 240.0
@@ -35,9 +36,9 @@ sys.exit(subprocess.run(sys.argv[1:], preexec_fn=die_with_parent()).returncode)
 
 
 class DriverProcess:
-    """One spark-submit on a study folder, with all processes that it starts.
+    """One spark-submit on a study folder, or on that of an application with segments.
 
-    The processes are found by a mark in their environment, which every child inherits, including orphans.
+    Its processes are found by a mark in their environment, which every child inherits, including orphans.
     With `in_a_task`, the process `submit` is a task, and spark-submit is its child.
     """
 
@@ -45,7 +46,7 @@ class DriverProcess:
         self,
         study: Path,
         work: Path,
-        spec: Spec,
+        spec: Spec | Segments,
         *,
         code: Mapping[str, bytes],
         master: str = "local[2]",
@@ -57,15 +58,17 @@ class DriverProcess:
         self.mark = secrets.token_hex(8)
         study.mkdir(exist_ok=True)
         work.mkdir()
-        write_spec(str(study), spec)
         target = Target(
             master=master,
             conf={"spark.ui.enabled": "false", "spark.driver.memory": "512m", **(conf or {})},
             install=SparkInstall.find("spark-submit"),
         )
-        job = Job(address=str(study), spec=spec, code=UserCode(code))
+        segments = spec if isinstance(spec, Segments) else None
+        common = spec.spec if isinstance(spec, Segments) else spec
+        job = Job(address=str(study), spec=common, segments=segments, code=UserCode(code))
         submission = ChildProcess(target).submission(job, work)
         write_properties(submission.properties, submission.conf)
+        hand_over(job, submission)
         self._launcher = submission.application
         self._log = work.with_suffix(".log")
         command = submission.command
@@ -127,7 +130,7 @@ class DriverProcess:
 
     def processes(self) -> list[psutil.Process]:
         marked = []
-        for process in psutil.process_iter(["environ", "cmdline", "status"]):
+        for process in psutil.process_iter(["environ", "cmdline", "ppid", "status"]):
             alive = process.info["status"] != psutil.STATUS_ZOMBIE
             if alive and (process.info["environ"] or {}).get(_MARK) == self.mark:
                 marked.append(process)

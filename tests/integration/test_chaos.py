@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import random
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,38 +18,20 @@ from airflow_sparktune.driver.samplers import sampler_of
 from airflow_sparktune.driver.stopping import StoppingRules
 from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.executor.evaluate import Call
-from airflow_sparktune.study.address import address_of
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.follow import StudyFollower, read_study
-from airflow_sparktune.study.record.champions import Champions
-from airflow_sparktune.study.record.entries import Action
 from airflow_sparktune.study.stopping import StopReason, rules_of
 from airflow_sparktune.study.study import Study
-from airflow_sparktune.study.trial import Trial, TrialState
+from airflow_sparktune.study.trial import TrialState
 from tests.driver.world import MemoryStorage, World, by_x
+from tests.integration.chaos import OBJECTIVE, ended, goes_on_from, kill_driver, kill_jvm
 from tests.integration.chaos_driver import EveryThird
-from tests.integration.chaos_segments import MAX_EVALS, segments_at
 from tests.integration.driver_process import DriverProcess
 
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
 SEED = 11
-# Every trial has a child process, which an interrupted trial cannot end.
-OBJECTIVE = b"""
-import subprocess, time
-
-def loss(params, seconds=0.2):
-    child = subprocess.Popen(["sleep", "600"])
-    time.sleep(seconds)
-    child.kill()
-    child.wait()
-    return (params["x"] - 0.3) ** 2
-"""
-
-
-def ended(study: Study) -> dict[int, Trial]:
-    return {number: trial for number, trial in study.trials.items() if trial.counts}
 
 
 class TestAnEngineWithoutSpark:
@@ -97,56 +78,8 @@ def kill_often(folder: Path, *, slots: int, max_evals: int, kills: int, rng: ran
         assert [study.trials[number].params for number in range(max_evals)] == quiet.params
 
 
-class TestSegmentsWithoutSpark:
-    def test_killed_ten_times(self, tmp_path: Path) -> None:
-        """No finished trial is lost, every budget is exact, and each decision is made once."""
-        address, chance = str(tmp_path / "run" / "g0"), random.Random(20)
-        command = [sys.executable, "-m", "tests.integration.chaos_segments", address, "20", "4"]
-        names = segments_at(address, 20).names
-        known = dict.fromkeys(names, Study())
-        for _ in range(10):
-            process = subprocess.Popen(command, cwd=ROOT)
-            before = trials_of(known)
-            while process.poll() is None and trials_of(folders_of(address, names)) < before + 12:
-                time.sleep(0.02)
-            time.sleep(chance.uniform(0, 0.1))
-            process.kill()
-            process.wait()
-            known = {name: goes_on_from(known[name], Path(address_of(address, name))) for name in names}
-        subprocess.run(command, check=True, timeout=120)
-        for name in names:
-            study = goes_on_from(known[name], Path(address_of(address, name)))
-            searched = [trial for trial in study.searched if trial.counts]
-            assert [trial.number for trial in searched] == list(range(MAX_EVALS))
-            assert study.decision is not None
-            entries = Champions(str(tmp_path), name).history()
-            assert len(entries) == 1
-            assert entries[0].action in (Action.REPLACED, Action.KEPT)
-
-
-def folders_of(address: str, names: Sequence[str]) -> dict[str, Study]:
-    return {name: read_study(address_of(address, name)).study for name in names}
-
-
-def trials_of(studies: Mapping[str, Study]) -> int:
-    return sum(len(ended(study)) for study in studies.values())
-
-
 def reports_five(call: Call) -> Ending:
     return Ending(6.0, reply=by_x(call).reply, curve=[1 / step for step in range(1, 6)])
-
-
-def goes_on_from(before: Study, folder: Path) -> Study:
-    """Return the study now; checks that recorded ends and their curves are unchanged, and params always."""
-    follower = read_study(str(folder))
-    assert follower.problems == []
-    after = follower.study.trials
-    for number, trial in before.trials.items():
-        assert after[number].params == trial.params
-        if trial.counts:
-            assert after[number] == trial
-            assert follower.study.curves.get(number) == before.curves.get(number)
-    return follower.study
 
 
 Start = Callable[..., DriverProcess]
@@ -246,14 +179,6 @@ def in_a_trial(study: Study, attempt: int, finished: int) -> bool:
     """Return whether the attempt has finished that many trials and runs another."""
     own = [trial for trial in study.trials.values() if trial.attempt == attempt]
     return sum(trial.counts for trial in own) >= finished and any(not trial.counts for trial in own)
-
-
-def kill_driver(process: DriverProcess) -> None:
-    process.driver.kill()
-
-
-def kill_jvm(process: DriverProcess) -> None:
-    process.submit.send_signal(signal.SIGKILL)
 
 
 def terminate_driver(process: DriverProcess) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from fastapi.testclient import TestClient
@@ -13,7 +14,7 @@ from airflow_sparktune.dashboard.login import Login
 from airflow_sparktune.dashboard.server import PAGE, local_app, url_of
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.loaded_study import load_study
-from airflow_sparktune.study.journal.events import Opened, TrialChanged
+from airflow_sparktune.study.journal.events import Event, Opened, TrialChanged
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.journal.problems import Problems
 from airflow_sparktune.study.journal.reader import StreamReader
@@ -49,27 +50,20 @@ class Witness:
 
     def audit(self) -> None:
         """Read each event that counts; a number must have one configuration and end once."""
-        storage = open_storage(self._address)
-        follower = StudyFollower(storage)
-        follower.refresh()
         params: dict[int, object] = {}
         over: set[int] = set()
-        for prefix in follower.prefix:
-            for event in StreamReader(storage, prefix.stream, problems=Problems()).poll(upto=prefix.events):
-                if not isinstance(event, TrialChanged):
-                    continue
-                trial = event.trial
-                if trial.number in over or params.setdefault(trial.number, trial.params) != trial.params:
-                    self.broken["numbers used twice"] += 1
-                if trial.counts:
-                    over.add(trial.number)
-        opened = [event for event in self._first_events(storage, follower) if isinstance(event, Opened)]
-        if len({event.seed for event in opened}) > 1:
+        seeds: set[int] = set()
+        for event in events_of(self._address):
+            match event:
+                case Opened(seed=seed):
+                    seeds.add(seed)
+                case TrialChanged(trial=trial):
+                    if trial.number in over or params.setdefault(trial.number, trial.params) != trial.params:
+                        self.broken["numbers used twice"] += 1
+                    if trial.counts:
+                        over.add(trial.number)
+        if len(seeds) > 1:
             self.broken["seeds of one study differ"] += 1
-
-    def _first_events(self, storage, follower):
-        for prefix in follower.prefix:
-            yield from StreamReader(storage, prefix.stream, problems=Problems()).poll(upto=1)
 
     def read_by_all(self, environment: dict[str, str]) -> None:
         """Show the study in the shell, to a notebook and on the page."""
@@ -92,6 +86,15 @@ class Witness:
         for path in ("study", "report?generation=0", "importance?generation=0"):
             if _status(page, f"{PAGE}{path}") != 200:
                 self.broken[f"studies unreadable: page's {path}"] += 1
+
+
+def events_of(address: str) -> Iterator[Event]:
+    """Yield the events of a study that count, attempt by attempt."""
+    storage = open_storage(address)
+    follower = StudyFollower(storage)
+    follower.refresh()
+    for prefix in follower.prefix:
+        yield from StreamReader(storage, prefix.stream, problems=Problems()).poll(upto=prefix.events)
 
 
 def _status(page: TestClient, path: str) -> int:
