@@ -74,14 +74,20 @@ def test_lost_executor_and_lost_application_master(airflow: Site, yarn: Yarn) ->
 
 
 def test_retry_collects_the_result(airflow: Site, yarn: Yarn) -> None:
-    """It finds the application of the killed worker, although YARN does not answer for a while."""
+    """It finds the application of the killed worker, although YARN does not answer for a while.
+
+    Each executor is as large as a trial, which has two cores.
+    """
     run = airflow.trigger("yarn_cluster", "collected")
     wait_for_trials(run, 3)
+    wait_for(lambda: study(run).slots, lambda slots: slots == 2, what="a slot of each executor")
     with yarn.fault(web_status=503):
         kill_worker(run)
         wait_for(lambda: run.tries() == 2 and run.state() == "running", what="the retry")
         wait_for(lambda: "HTTP 503" in run.log(attempt=2), what="a refused request of the retry")
-    complete(run)
+    found = complete(run)
+    told = [trial.info for number, trial in found.trials.items() if number % 2 == 0]
+    assert told == [{"cpus": 2, "threads": "2"}] * 8
     (application,) = applications_of(run, yarn)
     assert (run.tries(), application.final) == (2, "SUCCEEDED")
 

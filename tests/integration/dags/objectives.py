@@ -1,5 +1,6 @@
 """Minimal objectives for the scenarios."""
 
+import os
 import random
 import time
 from pathlib import Path
@@ -31,6 +32,12 @@ def learns_from_data(params, trial, shared_data, sleep=0.0, gate=None):
     while gate is not None and trial.number >= 8 and not Path(gate).exists():
         time.sleep(0.05)
     return learns({"x": params["x"] - shared_data + 0.3}, trial, sleep)
+
+
+def learns_with_cores(params, trial, shared_data, sleep, gate):
+    """Learn as `learns_from_data` does, and tell the trial's cores and threads."""
+    loss = learns_from_data(params, trial, shared_data, sleep, gate)
+    return {"loss": loss, "cpus": trial.cpus, "threads": os.environ["OPENBLAS_NUM_THREADS"]}
 
 
 class OddAtThree:

@@ -47,6 +47,13 @@ def study(dag_id: str, **given: Any) -> None:
 
 gated = {"gate": f"{HOME}/{{{{ run_id }}}}", "sleep": 0.05}
 study("yarn_client", conn_id="yarn_client", max_evals=16, objective_kwargs=gated)
-study("yarn_cluster", conn_id="yarn", max_evals=16, objective_kwargs=gated)
+study(
+    "yarn_cluster",
+    conn_id="yarn",
+    max_evals=16,
+    objective="objectives:learns_with_cores",
+    objective_kwargs=gated,
+    execution={"shared_data": "objectives:load", "trial_resources": {"cpus": 2}},
+)
 study("yarn_endless", conn_id="yarn", max_evals=1000, objective_kwargs={"sleep": 0.2}, durable=False)
 study("yarn_short", conn_id="yarn", max_evals=3, retries=0, conf={**CONF, "spark.yarn.maxAppAttempts": 1})
