@@ -89,7 +89,7 @@ class TestSignatures:
         assert "write def objective(params)" in str(raised.value)
 
     def test_a_missing_argument(self) -> None:
-        with pytest.raises(ObjectiveError, match=r"required argument: 'data' .*objective_kwargs \[\]"):
+        with pytest.raises(ObjectiveError, match=r"got objective_kwargs \[\].*required argument: 'data'"):
             loaded("with_extras")
 
     def test_an_unexpected_argument(self) -> None:

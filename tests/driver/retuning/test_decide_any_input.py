@@ -55,9 +55,9 @@ def any_rule(rng: random.Random) -> DecisionRule:
 def decide_any(seed: int) -> bool:
     """Decide on random contenders; return whether a decision was made. Errors other than ours are raised."""
     rng = random.Random(seed)
-    rule = any_rule(rng)
-    incumbent, *candidates = (any_contender(rng, number) for number in range(rng.randrange(1, 5)))
     try:
+        rule = any_rule(rng)
+        incumbent, *candidates = (any_contender(rng, number) for number in range(rng.randrange(1, 5)))
         missing_repeats(rule, incumbent, candidates)
         first = choose(rule, candidates)
         decided = [decide(rule, incumbent, candidates), *([first] if first else [])]
