@@ -35,13 +35,15 @@ class SmallCluster:
     arguments: dict[str, list[str]] = field(default_factory=dict)
     killed: list[str] = field(default_factory=list)
     address: str = ""
+    _submitting: threading.Lock = field(default_factory=threading.Lock)
 
     def submit(self, arguments: list[str]) -> str:
         """Start an application from copies of its files, because the task removes them."""
-        name = f"application_1_{len(self.applications) + 1:04}"
+        with self._submitting:  # two tasks may submit at once
+            name = f"application_1_{len(self.arguments) + 1:04}"
+            self.arguments[name] = arguments
         staged = self.folder / name
         staged.mkdir()
-        self.arguments[name] = arguments
         own = [str(shutil.copy(each, staged)) if Path(each).is_file() else each for each in arguments]
         for at, option in enumerate(arguments, start=1):
             if option == "--py-files":
