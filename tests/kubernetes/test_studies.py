@@ -103,8 +103,8 @@ def test_an_executor_is_evicted_and_the_api_is_away(site: Site, kubernetes: Clus
         assert pod["spec"]["containers"][0]["imagePullPolicy"] == "Never"
     assert driver["spec"]["serviceAccountName"] == "spark"
     kubernetes.kubelet.evict(first)
-    # While the API is away, Spark would count each attempt to create an executor as a failed executor, and end
-    # the driver after four.
+    # While the API is away, Spark would count each attempt to create an executor as a failed one, and end the
+    # driver after four.
     before = {pod["metadata"]["name"] for pod in executors}
     wait_for(
         lambda: {pod["metadata"]["name"] for pod in kubernetes.pods("executor", "default", phase="Running")},
