@@ -17,6 +17,7 @@ from airflow.sdk.observability import stats
 
 from airflow_sparktune.errors import IncumbentBroken, SparktuneError
 from airflow_sparktune.orchestrator.arguments import After
+from airflow_sparktune.orchestrator.final_errors import final_errors
 from airflow_sparktune.orchestrator.production import announce, notify
 from airflow_sparktune.study.airflow_task import read_task
 from airflow_sparktune.study.listing.folder import TaskFolder
@@ -54,9 +55,9 @@ class Delivering(Protocol):
 def finish(task: Delivering, context: Context, find: Callable[[], Any], deliver: Callable[..., Any]) -> Any:
     """Deliver what `find` returns, or fail the task with its error; returns what the task returns.
 
-    An error that no retry can mend fails the task for good.
+    If a retry cannot help, Airflow does not retry the task.
     """
-    try:
+    with final_errors():
         after = After.parse("after", task.after or {})
         try:
             found = find()
@@ -67,10 +68,6 @@ def finish(task: Delivering, context: Context, find: Callable[[], Any], deliver:
             raise
         _list_study(task, context)
         return deliver(task, after, found, context)
-    except SparktuneError as error:
-        if error.retryable:
-            raise
-        raise AirflowFailException(str(error)) from error
 
 
 def _list_study(task: Delivering, context: Context) -> None:

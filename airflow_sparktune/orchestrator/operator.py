@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR
 
@@ -23,6 +23,7 @@ from airflow_sparktune.orchestrator.arguments import (
 from airflow_sparktune.orchestrator.checks.literals import check_literals
 from airflow_sparktune.orchestrator.links import SparkUiLink
 from airflow_sparktune.orchestrator.production import with_alias
+from airflow_sparktune.orchestrator.study_task import StudyTask
 from airflow_sparktune.orchestrator.waiting.deferrable import DeferrableOperator
 from airflow_sparktune.study.definition import GROUPS, KEYS, Execution, Group, Limits, Retuning, WarmStart
 from airflow_sparktune.study.definition.group import as_written, declarations
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Asset, Context
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
-    from airflow_sparktune.orchestrator.deploy.user_code import UserCode
 
 connections.register()
 
@@ -69,7 +69,7 @@ def _keys(group: type[Group]) -> str:
     return ", ".join(f"`{item.name}`" for item in declarations(group))
 
 
-class SparkTuneOperator(DeferrableOperator):
+class SparkTuneOperator(StudyTask, DeferrableOperator):
     __doc__ = _DOC.format(
         spec="\n".join(
             f":param {item.name}: {item.doc}"
@@ -80,13 +80,9 @@ class SparkTuneOperator(DeferrableOperator):
     )
 
     # Attributes that __init__ sets in a loop.
-    objective: str | None
-    objective_kwargs: Mapping[str, Any] | None
-    segment: str | None
     segments: Any
     parallelism_per_segment: Any
     on_failed_segments: str | None
-    execution: Any
 
     template_fields: Sequence[str] = (
         *DeferrableOperator.template_fields,
@@ -97,13 +93,6 @@ class SparkTuneOperator(DeferrableOperator):
         "keep_studies",
         "validate_only",
     )
-    template_fields_renderers: ClassVar[dict[str, str]] = {
-        "objective_kwargs": "json",
-        "space": "json",
-        "points_to_evaluate": "json",
-        "segments": "json",
-        **dict.fromkeys(GROUPS, "json"),
-    }
     operator_extra_links = (SparkUiLink(),)
     ui_color = "#e8f0d8"
 
@@ -221,16 +210,3 @@ class SparkTuneOperator(DeferrableOperator):
         from airflow_sparktune.orchestrator.lineage import study_facets
 
         return study_facets(self.study_address)
-
-    def segment_arguments(self) -> dict[str, Any]:
-        """Return the arguments that identify an instance of a mapped task."""
-        return {name: getattr(self, name) for name in SPEC_ARGUMENTS}
-
-    def gather_code(
-        self, given: Mapping[str, Any], context: Context
-    ) -> tuple[dict[str, Any], UserCode | None]:
-        """Return the fields with each reference as `module:name`, and the code to ship."""
-        from airflow_sparktune.orchestrator.deploy.user_code import gather_code
-        from airflow_sparktune.orchestrator.task_study import code_bases
-
-        return gather_code(given, bases=code_bases(context))

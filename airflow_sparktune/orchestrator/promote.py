@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
 from airflow_sparktune import connections
-from airflow_sparktune.errors import SparktuneError, SpecError
+from airflow_sparktune.errors import SpecError
+from airflow_sparktune.orchestrator.final_errors import final_errors
 from airflow_sparktune.orchestrator.production import announce, with_alias
 from airflow_sparktune.study.address import address_of
 from airflow_sparktune.study.journal.follow import read_study
@@ -45,12 +45,8 @@ class PromoteChampionOperator(BaseOperator):
 
     def execute(self, context: Context) -> Any:
         """Write the record, and emit the event."""
-        try:
+        with final_errors():
             return self._promote(context)
-        except SparktuneError as error:
-            if error.retryable:
-                raise
-            raise AirflowFailException(str(error)) from error
 
     def _promote(self, context: Context) -> Any:
         segments = read_segments(self.study)

@@ -4,43 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_sparktune import connections
-from airflow_sparktune.errors import SparktuneError, SpecError
+from airflow_sparktune.errors import SpecError
 from airflow_sparktune.orchestrator.arguments import SPEC_ARGUMENTS, require_grouped, with_plain_groups
 from airflow_sparktune.orchestrator.checks.literals import check_literals
-from airflow_sparktune.study.definition import GROUPS
+from airflow_sparktune.orchestrator.final_errors import final_errors
+from airflow_sparktune.orchestrator.study_task import StudyTask
 from airflow_sparktune.study.json_values import shown
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_sparktune.orchestrator.deploy.user_code import UserCode
 
 connections.register()
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 
 
-class PrepareStudyOperator(BaseOperator):
+class PrepareStudyOperator(StudyTask, BaseOperator):
     """The task of `prepare_study`."""
 
     template_fields: Sequence[str] = (*SPEC_ARGUMENTS, "storage")
-    template_fields_renderers: ClassVar[dict[str, str]] = {
-        "objective_kwargs": "json",
-        "space": "json",
-        "points_to_evaluate": "json",
-        **dict.fromkeys(GROUPS, "json"),
-    }
-
-    # Attributes that __init__ sets in a loop.
-    objective_kwargs: Mapping[str, Any] | None
-    segment: str | None
-    execution: Any
     # What SparkTuneOperator has besides: here the code comes with the files, and a script is no study.
     application = ""
     application_args: Sequence[str] | None = None
@@ -89,28 +77,11 @@ class PrepareStudyOperator(BaseOperator):
         """Write the files; return the addresses of the study and of its application, and the arguments."""
         from airflow_sparktune.orchestrator.submitters.files import prepare
 
-        try:
+        with final_errors():
             prepared = prepare(self, context)
-        except SparktuneError as error:
-            if error.retryable:
-                raise
-            raise AirflowFailException(str(error)) from error
         for key in ("application", "arguments"):
             context["ti"].xcom_push(key=key, value=prepared[key])
         return prepared
-
-    def segment_arguments(self) -> dict[str, Any]:
-        """Return the arguments that identify an instance of a mapped task."""
-        return {name: getattr(self, name) for name in SPEC_ARGUMENTS}
-
-    def gather_code(
-        self, given: Mapping[str, Any], context: Context
-    ) -> tuple[dict[str, Any], UserCode | None]:
-        """Return the fields with each reference as `module:name`, and the code to ship."""
-        from airflow_sparktune.orchestrator.deploy.user_code import gather_code
-        from airflow_sparktune.orchestrator.task_study import code_bases
-
-        return gather_code(given, bases=code_bases(context))
 
 
 def prepare_study(
