@@ -31,7 +31,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """What is kept of a task, by the paths of the studies; followers are those of studies that go on."""
+    """The rows and followers kept for a task, by the paths of its studies; running studies have followers."""
 
     rows: dict[str, StudyRow] = field(default_factory=dict)
     followed: dict[str, StudyFollower] = field(default_factory=dict)

@@ -113,7 +113,6 @@ def _refuse_another_release(submitted: str | None) -> None:
 
 
 def _run_spec(address: str, spec_sha256: str, segments_sha256: str | None = None) -> int:
-    from airflow_sparktune.driver.segments import run_segments
     from airflow_sparktune.driver.spec_plan import DONE, FAILED, run_spec
 
     storage, restarted = open_storage(address), restarted_application(os.environ)
@@ -131,6 +130,8 @@ def _run_spec(address: str, spec_sha256: str, segments_sha256: str | None = None
     sampler = "airflow_sparktune.driver.samplers.hyperopt"
     threading.Thread(target=import_module, args=(sampler,), daemon=True).start()
     if segments is not None:
+        from airflow_sparktune.driver.segments import run_segments
+
         return run_segments(address, segments)
     return run_spec(storage, address, read_spec(storage, address, sha256=spec_sha256))
 

@@ -18,7 +18,6 @@ from airflow_sparktune.orchestrator.arguments import After
 from airflow_sparktune.orchestrator.deploy.segments import (
     SegmentEnd,
     SegmentsJob,
-    at_once,
     named,
     require_results,
 )
@@ -29,6 +28,7 @@ from airflow_sparktune.orchestrator.task_study import champions_of
 from airflow_sparktune.study.record.champions import Champions, vanished
 from airflow_sparktune.study.record.promotion import decision_in_force
 from airflow_sparktune.study.result import Summary, summary
+from airflow_sparktune.study.storage.at_once import at_once
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -45,7 +45,7 @@ _LONGEST_ERROR = 200
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a segment has ended, and the summary of its study."""
+    """The end of a segment, with the summary of its study."""
 
     end: SegmentEnd
     summary: Summary

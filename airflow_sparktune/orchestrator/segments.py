@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_sparktune.errors import SpecError, StorageError
 from airflow_sparktune.orchestrator.arguments import SEGMENT_ARGUMENTS, After
+from airflow_sparktune.orchestrator.deploy.segments import MOST_NAMED
 from airflow_sparktune.orchestrator.secrets import refuse_secrets
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.json_values import shown
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
     from airflow_sparktune.orchestrator.operator import SparkTuneOperator
     from airflow_sparktune.orchestrator.submitters.prepare import PrepareStudyOperator
-
-# How many failed segments the progress names.
-_MOST_NAMED = 10
 
 
 def segments_of(
@@ -91,7 +89,7 @@ def segments_progress(studies: Mapping[str, Study], *, total: int) -> dict[str, 
         "done": f"{len(ended)}/{total} segments",
         "running": len(studies) - len(ended),
         "waiting": total - len(studies),
-        "failed": [name for name, study in ended.items() if not study.result_stands][:_MOST_NAMED],
+        "failed": [name for name, study in ended.items() if not study.result_stands][:MOST_NAMED],
         "trials": sum(study.finished for study in studies.values()),
         **({"decisions": dict(outcomes)} if outcomes else {}),
     }

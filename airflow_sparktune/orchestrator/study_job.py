@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StudyJob:
-    """What the arguments of a task ask for, in the context of a run."""
+    """Creates the driver's job from the arguments of a task, in the context of a run."""
 
     task: SparkTuneOperator | PrepareStudyOperator
     context: Context

@@ -1,4 +1,4 @@
-"""What the studies of segments have to do with their application."""
+"""Find the application of a segment's study, and the studies of an application."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class Failure(JsonObject):
 
 @dataclass(frozen=True, slots=True)
 class Outlook(JsonObject):
-    """What a model expected of a trial when it suggested the trial.
+    """The improvement that a model expected of a trial when it suggested the trial.
 
     `gain` is the expected improvement of the best loss, and `noise` the standard deviation of a trial's
     loss, 0 if it was not measured or does not matter.

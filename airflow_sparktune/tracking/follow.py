@@ -20,7 +20,7 @@ C = TypeVar("C", contravariant=True)
 
 
 class Followed(Protocol[T]):
-    """What is mirrored, kept up to date with its journals: `study` is one, or the studies of segments."""
+    """A study, or the studies of segments, that `refresh` keeps up to date with their journals."""
 
     study: T
 

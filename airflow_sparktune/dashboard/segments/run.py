@@ -1,4 +1,4 @@
-"""What the studies of one application's segments have in common, for lists of runs and of tasks."""
+"""Summarize the studies of one application's segments, for lists of runs and of tasks."""
 
 from __future__ import annotations
 

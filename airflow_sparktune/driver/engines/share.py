@@ -15,7 +15,7 @@ TAKE_S = 1.0
 
 
 class Share:
-    """What an engine knows of a lane.
+    """The slots and the expected work of one lane, by which an engine divides its slots.
 
     The lane holds `held` slots, in which `running` trials run or are about to; it may hold `most`. Its study
     wants `wanted` trials to end, those that run included. It is `idle` while it waits for events: if no

@@ -1,4 +1,4 @@
-"""Whether a confirmation could still replace the incumbent, judged by what the search has measured."""
+"""Estimate, from the trials of the search, whether a confirmation could still replace the incumbent."""
 
 from __future__ import annotations
 

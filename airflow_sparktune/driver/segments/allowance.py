@@ -17,7 +17,7 @@ LEAST_S = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What a segment has used in earlier tries: running time and slot-seconds, and when, since 1970."""
+    """The running time and slot-seconds of a segment's earlier tries, and the times of each try."""
 
     ran_s: float
     slot_s: float

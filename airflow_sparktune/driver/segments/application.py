@@ -7,7 +7,6 @@ import math
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import replace
 
@@ -27,6 +26,7 @@ from airflow_sparktune.study.journal.follow import read_whole
 from airflow_sparktune.study.segments import Segment, Segments
 from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.storage import Storage, open_storage
+from airflow_sparktune.study.storage.at_once import at_once
 from airflow_sparktune.study.storage.deadline import DeadlineStorage
 
 log = logging.getLogger(__name__)
@@ -35,8 +35,6 @@ log = logging.getLogger(__name__)
 LOOK_S = 1.0
 # So many lanes are open for each slot: while one runs a trial, another has its next suggestion ready.
 LANES_A_SLOT = 2
-# So many journals are read at once.
-READERS = 16
 NOTHING = Used(0.0, 0.0, ())
 
 
@@ -117,8 +115,7 @@ class Application:
 
     def _find_waiting(self) -> None:
         """Read the journals: segments with a verdict do not run again."""
-        with ThreadPoolExecutor(READERS, thread_name_prefix="journal") as readers:
-            left = list(readers.map(self._is_left, self._segments.segments))
+        left = at_once(self._is_left, self._segments.segments)
         self._waiting.extend(
             segment for segment, runs in zip(self._segments.segments, left, strict=True) if runs
         )

@@ -41,7 +41,7 @@ class TakingTurns:
 
 
 class Works:
-    """What an application's segments have in common: one check of the workers, one value of `shared_data`.
+    """The check of the workers and the value of `shared_data`, which all segments of an application share.
 
     The sampler that has the `turn` works. `patience` returns the application's for that of a segment.
     """

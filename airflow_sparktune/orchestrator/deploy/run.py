@@ -35,7 +35,7 @@ def check_warm_start(address: str, *, in_cluster: bool) -> None:
 
 
 class Standing(NamedTuple):
-    """What changes when a driver writes to the study: the newest attempt, and the time at which it closed."""
+    """The newest attempt of a study, and the time at which it closed. Both change when a driver writes."""
 
     attempt: int = 0
     closed: float | None = None

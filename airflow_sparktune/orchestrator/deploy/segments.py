@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from airflow_sparktune.errors import (
     DriverLost,
@@ -26,17 +25,13 @@ from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.segments import Segment, Segments
 from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.storage import open_storage
+from airflow_sparktune.study.storage.at_once import at_once
 from airflow_sparktune.study.study import Study
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-R = TypeVar("R")
-
-# Journals on an object store are read this many at a time.
-_READERS = 16
-# How many segments an error names.
-_MOST_NAMED = 10
+# How many segments an error, or the progress, names.
+MOST_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +162,7 @@ def require_results(ends: Sequence[SegmentEnd], *, on_failed: str) -> None:
     if not failed:
         return
     kind = DriverLost if lost else SegmentsFailed
-    hint = "a retry runs them again" if lost else "no retry helps, so mend what they say"
+    hint = "a retry runs them again" if lost else "a retry cannot help; correct the cause of each error"
     lines = [f"{end.name}: {str(end.error).partition(chr(10))[0]}" for end in failed]
     raise kind(
         f"all segments must have a result, but {len(failed)} of {len(ends)} have none; {hint}:\n  "
@@ -177,11 +172,5 @@ def require_results(ends: Sequence[SegmentEnd], *, on_failed: str) -> None:
 
 def named(names: Sequence[str], *, between: str = ", ") -> str:
     """Return the first of many names as text, and how many more there are."""
-    more = [f"and {len(names) - _MOST_NAMED} more"] if len(names) > _MOST_NAMED else []
-    return between.join([*names[:_MOST_NAMED], *more])
-
-
-def at_once(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
-    """Return the results of `work` in order, several at a time."""
-    with ThreadPoolExecutor(min(_READERS, max(len(items), 1))) as pool:
-        return list(pool.map(work, items))
+    more = [f"and {len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else []
+    return between.join([*names[:MOST_NAMED], *more])

@@ -22,7 +22,7 @@ ASK_EVERY = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting(JsonObject):
-    """What to wait for, as plain data.
+    """The study or the application to wait for, as plain data.
 
     `study` is the address of a journal to read; None if only the application's end counts. `attempt` and
     `closed` are the study's standing before. `application` is the id of an application in the cluster of the
@@ -47,7 +47,7 @@ class Waiting(JsonObject):
 
 
 class How(StrEnum):
-    """How the waiting has ended."""
+    """The reason for which the wait has ended."""
 
     VERDICT = "verdict"  # in the journal
     APPLICATION = "application"  # has ended

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -20,6 +19,7 @@ from airflow_sparktune.study.record.champions import FOLDER as RECORD
 from airflow_sparktune.study.record.champions import Champions, record_folder
 from airflow_sparktune.study.record.entries import Entry
 from airflow_sparktune.study.storage import Storage
+from airflow_sparktune.study.storage.at_once import at_once
 from airflow_sparktune.study.storage.below import Below
 
 log = logging.getLogger(__name__)
@@ -138,8 +138,7 @@ class TaskFolder:
         """
         known = self.kept(self.studies)
         missing = [study for study in self.studies if study not in known and study.mark is not None]
-        with ThreadPoolExecutor(_READERS) as readers:
-            list(readers.map(lambda study: None if enough() else self.read(study), missing))
+        at_once(lambda study: None if enough() else self.read(study), missing, most=_READERS)
         if rows := _counting(self.studies, self.known):
             write_pack(self.storage, {study.path: row for study, row in rows.items()})
 
