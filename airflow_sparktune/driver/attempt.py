@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
-from typing import Protocol
 
 from airflow_sparktune.driver.engines.base import Lane, Patience
+from airflow_sparktune.driver.loop.stopping import StoppingRules, no_feasible, no_success
+from airflow_sparktune.driver.loop.trial_queue import TrialQueue
+from airflow_sparktune.driver.loop.tuner import Tuner
+from airflow_sparktune.driver.opening import open_study
+from airflow_sparktune.driver.plan import Plan
 from airflow_sparktune.driver.progress_log import ProgressLog, log_end
 from airflow_sparktune.driver.pruners import pruner_of
 from airflow_sparktune.driver.pruners.base import Pruner
@@ -19,64 +23,16 @@ from airflow_sparktune.driver.retuning.confirmation import NoSuggestions
 from airflow_sparktune.driver.retuning.retuning import Retuner
 from airflow_sparktune.driver.retuning.start_queue import StartQueue
 from airflow_sparktune.driver.samplers.base import Sampler
-from airflow_sparktune.driver.stopping import StoppingRules, no_feasible, no_success
 from airflow_sparktune.driver.termination import Killed, Termination
-from airflow_sparktune.driver.trial_queue import Start, TrialQueue
-from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.errors import SparktuneError, StorageError, Superseded, describe, format_error
-from airflow_sparktune.study.definition import Spec
-from airflow_sparktune.study.generations import earlier_generations
 from airflow_sparktune.study.journal.events import Recommended
-from airflow_sparktune.study.journal.follow import read_study, read_whole
-from airflow_sparktune.study.record.settled import refuse_another_decision
 from airflow_sparktune.study.result import best_of_search
 from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.stopping import Rule, StopReason, StopRequested
 from airflow_sparktune.study.storage import Storage
-from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialPurpose
 
 log = logging.getLogger(__name__)
-
-
-class Plan(Protocol):
-    """The components of an attempt. Created from a spec, or by a script around `hyperopt.fmin`.
-
-    Each method is called once, in this order. `starts_over` ignores the trials in the journal. The log is
-    `brief` if many studies write to it.
-    """
-
-    spec: Spec
-    starts_over: bool
-    brief: bool
-
-    def lane(self) -> Lane:
-        """Start the application if it is not running, and open the lane that runs the trials."""
-
-    def application(self) -> Mapping[str, str | None]:
-        """Return facts about the application for the journal (see Engine.describe)."""
-
-    def sampler(self) -> Sampler:
-        """Return the sampler that suggests configurations."""
-
-    def starts(self, sampler: Sampler) -> Sequence[Start]:
-        """Return the configurations to run first, in order."""
-
-    def seed(self, earlier: Study | None) -> int:
-        """Return the study's seed; `earlier` is the study that is continued or taken over, if any."""
-
-    def adopts(self, earlier: Study, cleared: Sequence[Trial], *, goes_on: bool) -> Sequence[Trial]:
-        """Return the finished trials of other studies that this study starts with.
-
-        `earlier` is the study in the journal; `cleared` are the trials of a study that was cleared before it
-        had a result.
-        """
-
-    def opened(self, study: Study) -> None:
-        """Receive the study once it is open; `study` follows its journal from then on."""
-
-    def rules(self) -> Sequence[Rule]:
-        """Return the rules that end the study, in the order of evaluation."""
 
 
 class Attempt:
@@ -101,9 +57,7 @@ class Attempt:
         self._plan = plan
         self._storage = storage
         self._address = address
-        self._clock = clock
-        self._wall = wall
-        self._sleep = sleep
+        self._open = partial(open_study, plan, storage, address, clock=clock, wall=wall, sleep=sleep)
         self._recorder: Recorder | None = None
 
     def run(self, termination: Termination | None = None) -> StopReason:
@@ -136,7 +90,7 @@ class Attempt:
             sampler = plan.sampler()
             pruner = pruner_of(plan.spec.pruner)
             given = plan.starts(sampler)
-            recorder = self._open(sampler)
+            recorder = self._recorder = self._open(sampler)
             recorder.spark(**plan.application())
             if plan.spec.limits.stop_when_converged and not getattr(sampler, "has_model", False):
                 log.warning(
@@ -157,7 +111,7 @@ class Attempt:
             )
             termination.defer()
             listeners = (progress.trial, retuning.check_metrics)
-            run = partial(_run_phase, plan.spec, recorder, lane, pruner, listeners)
+            run = partial(_run_phase, recorder, lane, pruner, listeners)
             reason = retuning.search_ended
             if reason is None:
                 queue = StartQueue(starts, study=recorder.study)
@@ -176,60 +130,6 @@ class Attempt:
             recorder.close(reason)
         log_end(recorder.study, brief=plan.brief)
         return reason
-
-    def _open(self, sampler: Sampler | None) -> Recorder:
-        """Claim the next attempt, which continues the study in the journal.
-
-        The journal is read after Spark has started: an older driver may still be running, and the trials that
-        it finishes in the meantime need not run again.
-        """
-        plan, spec = self._plan, self._plan.spec
-        follower = read_whole(self._storage, sleep=self._sleep)
-        for problem in follower.problems:
-            log.warning("journal: %s", problem)
-        earlier = follower.study
-        changed = earlier.spec.changed_identity(spec) if earlier.spec else ()
-        if changed and not plan.starts_over:
-            log.warning(
-                "the folder holds another study (%s changed), so this one starts over; remove arguments that "
-                "change on their own (a try number, the time), or retries cannot continue the study",
-                ", ".join(changed),
-            )
-        goes_on = not changed and not plan.starts_over
-        if goes_on:
-            refuse_another_decision(earlier, spec)
-        cleared = None if earlier.attempts else self._cleared()
-        finished = [trial for trial in cleared.ended_trials if trial.counts] if cleared else []
-        if finished:
-            log.info("taking over %d finished trials of the cleared study", len(finished))
-        known = earlier.dimensions if goes_on else ()
-        self._recorder = Recorder.open(
-            self._storage,
-            follower,
-            spec=spec,
-            seed=plan.seed(cleared or (earlier if goes_on else None)),
-            # An attempt that fails before it has parsed the space keeps the known dimensions.
-            dimensions=tuple(item.to_json() for item in sampler.dimensions) if sampler else known,
-            take_over=goes_on,
-            adopted=plan.adopts(earlier, finished, goes_on=goes_on),
-            grace_s=spec.execution.storage_grace,
-            clock=self._clock,
-            wall=self._wall,
-            sleep=self._sleep,
-        )
-        plan.opened(self._recorder.study)
-        return self._recorder
-
-    def _cleared(self) -> Study | None:
-        """Return the study that was cleared before it had a result, if its identity is the same."""
-        study = Study()
-        for previous in earlier_generations(self._address) if self._address else ():
-            study = read_study(previous).study
-            if study.spec is not None:  # skip a generation that was cleared before its driver started
-                break
-        if study.spec is None or study.has_verdict or study.spec.changed_identity(self._plan.spec):
-            return None
-        return study
 
     def _prepare(self, lane: Lane, recorder: Recorder, termination: Termination, wanted: float) -> None:
         """Prepare the lane within the study's remaining time, unless nothing is left to run."""
@@ -284,7 +184,6 @@ class Attempt:
 
 
 def _run_phase(
-    spec: Spec,
     recorder: Recorder,
     lane: Lane,
     pruner: Pruner | None,
@@ -302,8 +201,6 @@ def _run_phase(
             listener(trial)
 
     return Tuner(
-        spec=spec,
-        seed=recorder.study.seed or 0,
         recorder=recorder,
         sampler=sampler,
         lane=lane,

@@ -66,12 +66,14 @@ class Recorder:
         writer: StreamWriter,
         study: Study,
         *,
+        spec: Spec,
         grace_s: float = 0.0,
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.study = study
+        self.spec = spec
         self.attempt = writer.attempt
         self.watch = Stopwatch(clock=clock)
         self.commit_s = 0.0
@@ -122,7 +124,9 @@ class Recorder:
         takes = follower.prefix if take_over else ()
         attempt = max([attempt, *(attempt_of(each.stream) + 1 for each in follower.prefix)])
         writer = StreamWriter(storage, attempt)
-        recorder = cls(storage, writer, study, grace_s=grace_s, wall=wall, clock=clock, sleep=sleep)
+        recorder = cls(
+            storage, writer, study, spec=spec, grace_s=grace_s, wall=wall, clock=clock, sleep=sleep
+        )
         recorder._record(
             Opened(
                 **recorder._stamp(),

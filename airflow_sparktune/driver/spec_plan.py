@@ -11,9 +11,9 @@ from dataclasses import replace
 from airflow_sparktune.driver import engines, samplers
 from airflow_sparktune.driver.attempt import Attempt
 from airflow_sparktune.driver.engines.base import Engine, Lane
+from airflow_sparktune.driver.loop.trial_queue import Start
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.driver.termination import KILLED, Killed, terminable
-from airflow_sparktune.driver.trial_queue import Start
 from airflow_sparktune.errors import Superseded
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.stopping import Rule, rules_of

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane, VirtualClock
+from airflow_sparktune.driver.loop.stopping import StoppingRules
+from airflow_sparktune.driver.loop.tuner import Tuner
 from airflow_sparktune.driver.pruners.base import Pruner
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.samplers import over
 from airflow_sparktune.driver.samplers.base import Recommendation, Sampler, Suggestion
 from airflow_sparktune.driver.samplers.gp.space import encoded_space
-from airflow_sparktune.driver.stopping import StoppingRules
-from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
 from airflow_sparktune.study.definition import Spec
@@ -118,8 +118,6 @@ def replay(
     sampler.study = recorder.study
     began = clock()
     Tuner(
-        spec=spec,
-        seed=seed,
         recorder=recorder,
         sampler=sampler,
         lane=SimulatedLane(clock, play, capacity=slots, look_s=_LOOK_S),

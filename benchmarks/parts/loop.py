@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane, VirtualClock
+from airflow_sparktune.driver.loop.stopping import StoppingRules
+from airflow_sparktune.driver.loop.tuner import Tuner
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.samplers.base import Suggestion
-from airflow_sparktune.driver.stopping import StoppingRules
-from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.follow import StudyFollower
@@ -117,8 +117,6 @@ def _study(trials: int, slots: int, make: Callable[[str], Storage]) -> Cost:
             storage, StudyFollower(storage), spec=spec, seed=7, dimensions=(), take_over=True, wall=clock
         )
         tuner = Tuner(
-            spec=spec,
-            seed=7,
             recorder=recorder,
             sampler=FreeSampler(),
             lane=SimulatedLane(clock, play, capacity=slots),

@@ -11,10 +11,10 @@ from functools import cache
 from pathlib import Path
 
 from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane, VirtualClock
+from airflow_sparktune.driver.loop.stopping import StoppingRules
+from airflow_sparktune.driver.loop.tuner import Tuner
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.samplers import sampler_of
-from airflow_sparktune.driver.stopping import StoppingRules
-from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.events import Recommended, TrialChanged
@@ -110,8 +110,6 @@ def play(cell: Cell) -> Recorder:
         storage, StudyFollower(storage), spec=spec, seed=cell.seed, dimensions=(), take_over=True, wall=clock
     )
     tuner = Tuner(
-        spec=spec,
-        seed=cell.seed,
         recorder=recorder,
         sampler=sampler,
         lane=SimulatedLane(clock, ending, capacity=cell.slots),

@@ -17,10 +17,10 @@ from statistics import fmean, stdev
 from typing import Any
 
 from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane, VirtualClock
+from airflow_sparktune.driver.loop.stopping import StoppingRules
+from airflow_sparktune.driver.loop.tuner import Tuner
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.samplers import guarded, sampler_of
-from airflow_sparktune.driver.stopping import StoppingRules
-from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
 from airflow_sparktune.space import uniform
@@ -262,8 +262,6 @@ def _by_us(task: Constrained, who: str, seed: int, trials: int) -> list[tuple[fl
         storage, StudyFollower(storage), spec=spec, seed=seed, dimensions=(), take_over=True, wall=clock
     )
     Tuner(
-        spec=spec,
-        seed=seed,
         recorder=recorder,
         sampler=guarded(sampler_of(spec.space, spec.algo), spec),
         lane=SimulatedLane(clock, play, capacity=1),

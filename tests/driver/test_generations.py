@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_sparktune.driver import engines
-from airflow_sparktune.driver.attempt import Attempt
+from airflow_sparktune.driver.opening import open_study
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.spec_plan import SpecPlan
 from airflow_sparktune.errors import DriverLost, ObjectiveError, describe
@@ -33,7 +33,7 @@ def open_at(address: Path, *rows: Dimension, **given: Any) -> Recorder:
     """Open an attempt; without rows, like one whose sampler could not be created."""
     sampler: Any = SimpleNamespace(dimensions=rows) if rows else None
     asked = spec(**given)
-    return Attempt(SpecPlan(asked, engines.create(asked)), LocalStorage(address), str(address))._open(sampler)
+    return open_study(SpecPlan(asked, engines.create(asked)), LocalStorage(address), str(address), sampler)
 
 
 def began(root: Path, closed: Mapping[str, Any] | None) -> Study:

@@ -18,9 +18,9 @@ from airflow_sparktune.driver.engines.base import Lane, Patience
 from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane
 from airflow_sparktune.driver.fmin.plan import FminPlan, Search
 from airflow_sparktune.driver.fmin.sampler import Seeds
+from airflow_sparktune.driver.loop.stopping import no_success
+from airflow_sparktune.driver.loop.trial_queue import Start
 from airflow_sparktune.driver.samplers.base import Sampler, Suggestion
-from airflow_sparktune.driver.stopping import no_success
-from airflow_sparktune.driver.trial_queue import Start
 from airflow_sparktune.errors import DriverLost, NoSuccess, ObjectiveError
 from airflow_sparktune.executor.evaluate import Call, run
 from airflow_sparktune.executor.objective import TrialContext

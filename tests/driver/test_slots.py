@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 from airflow_sparktune.driver.engines.simulated import VirtualClock
-from airflow_sparktune.driver.slots import Slots
+from airflow_sparktune.driver.loop.slots import Slots
 from airflow_sparktune.study.trial import Trial
 
 

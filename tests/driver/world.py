@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane, VirtualClock
+from airflow_sparktune.driver.loop.stopping import StoppingRules, no_success
+from airflow_sparktune.driver.loop.trial_queue import Start, TrialQueue
+from airflow_sparktune.driver.loop.tuner import Tuner
 from airflow_sparktune.driver.pruners import pruner_of
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.samplers.base import Recommendation, Suggestion
-from airflow_sparktune.driver.stopping import StoppingRules, no_success
-from airflow_sparktune.driver.trial_queue import Start, TrialQueue
-from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
 from airflow_sparktune.study import storage
@@ -164,8 +164,6 @@ class World:
         if prepare_s:
             self.clock.pass_to(self.clock() + prepare_s)
         return Tuner(
-            spec=spec(**given),
-            seed=SEED,
             recorder=self.recorder,
             sampler=self.sampler,
             lane=slots,

@@ -8,10 +8,10 @@ from __future__ import annotations
 import sys
 import time
 
+from airflow_sparktune.driver.loop.stopping import StoppingRules
+from airflow_sparktune.driver.loop.tuner import Tuner
 from airflow_sparktune.driver.pruners.base import Curves
 from airflow_sparktune.driver.recorder import Recorder
-from airflow_sparktune.driver.stopping import StoppingRules
-from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
 from airflow_sparktune.executor.report import Answer, Report
@@ -62,8 +62,6 @@ def main(
 
     lane = ThreadEngine(run, slots=slots).lane()
     tuner = Tuner(
-        spec=asked,
-        seed=SEED,
         recorder=recorder,
         sampler=DigestSampler(),
         lane=lane,

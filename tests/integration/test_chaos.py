@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane, VirtualClock
+from airflow_sparktune.driver.loop.stopping import StoppingRules
+from airflow_sparktune.driver.loop.tuner import Tuner
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.samplers import sampler_of
-from airflow_sparktune.driver.stopping import StoppingRules
-from airflow_sparktune.driver.tuner import Tuner
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.follow import StudyFollower, read_study
@@ -117,8 +117,6 @@ def uninterrupted(asked: Spec) -> list[Any]:
     )
     slots = SimulatedLane(clock, lambda call: Ending.ok((call.params["x"] - 0.3) ** 2), capacity=1)
     Tuner(
-        spec=asked,
-        seed=SEED,
         recorder=recorder,
         sampler=sampler,
         lane=slots,

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import hyperopt
-from hyperopt import base
+from hyperopt import base, progress
 
 from airflow_sparktune.driver.samplers.hyperopt import document
 from airflow_sparktune.executor.pickled import reply_to, result_of
@@ -112,6 +112,13 @@ class Documents:
         if self._ended > self._shown:
             self._shown = self._ended
             self._bar.update(1)
+
+
+def progress_bar(shown: Any) -> Any:
+    """Return hyperopt's progress bar, the script's own, or none."""
+    if not shown:
+        return progress.no_progress_callback
+    return progress.default_callback if shown is True else shown
 
 
 def trial_of(doc: Mapping[str, Any]) -> Trial:

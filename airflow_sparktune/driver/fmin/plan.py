@@ -2,46 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
-
-from pyspark.resource import ResourceProfile
 
 from airflow_sparktune.driver.engines.base import Lane
 from airflow_sparktune.driver.engines.spark import SparkEngine
-from airflow_sparktune.driver.fmin.documents import Documents
 from airflow_sparktune.driver.fmin.lane import FunctionLane
-from airflow_sparktune.driver.fmin.sampler import FminSampler, Seeds
+from airflow_sparktune.driver.fmin.sampler import FminSampler
+from airflow_sparktune.driver.fmin.search import Search
+from airflow_sparktune.driver.loop.trial_queue import Start
 from airflow_sparktune.driver.samplers.base import Sampler
-from airflow_sparktune.driver.samplers.hyperopt_tpe import Suggest
-from airflow_sparktune.driver.trial_queue import Start
-from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.record.settled import refuse_another_decision
 from airflow_sparktune.study.stopping import EarlyStop, FirstFailures, Rule, StopReason, rules_of
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialOrigin
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Search:
-    """The search that a script defines: function, space, algorithm and limits.
-
-    `seed` is the script's, else the first that `seeds` has drawn. `documents` observe the trials as they end,
-    beginning with those of earlier attempts. `inserted` are trials of other studies that the user inserted.
-    """
-
-    spec: Spec
-    function: Callable[[Any], Any]
-    domain: Any
-    suggest: Suggest
-    seeds: Seeds
-    seed: int
-    documents: Documents
-    raw_params: bool = False
-    points: Sequence[Mapping[str, Any]] = ()
-    inserted: Sequence[Trial] = ()
-    profile: ResourceProfile | None = None
 
 
 class FminPlan:

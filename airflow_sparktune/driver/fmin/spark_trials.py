@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -13,22 +12,24 @@ from typing import Any
 
 import hyperopt
 import numpy as np
-from hyperopt import base, progress, spark
+from hyperopt import base
 from hyperopt.exceptions import AllTrialsFailed
 from pyspark.resource import ResourceProfile
 from pyspark.sql import SparkSession
 
 from airflow_sparktune.driver.attempt import Attempt
 from airflow_sparktune.driver.engines.spark import SparkEngine
-from airflow_sparktune.driver.fmin.documents import Documents
-from airflow_sparktune.driver.fmin.plan import FminPlan, Search, result_is_valid
-from airflow_sparktune.driver.fmin.sampler import Seeds, given_seed
+from airflow_sparktune.driver.fmin.documents import Documents, progress_bar
+from airflow_sparktune.driver.fmin.plan import FminPlan, result_is_valid
+from airflow_sparktune.driver.fmin.sampler import given_seed
+from airflow_sparktune.driver.fmin.search import Earlier, Search, call_with_graph
 from airflow_sparktune.driver.fmin.spec import function_spec
+from airflow_sparktune.driver.fmin.status import TrialsStatus, log
 from airflow_sparktune.driver.fmin.storage import storage_of
+from airflow_sparktune.driver.loop.stopping import no_success
 from airflow_sparktune.driver.samplers.hyperopt_tpe import Suggest
 from airflow_sparktune.driver.spark.context import cluster_slots
 from airflow_sparktune.driver.spark.session import start_session
-from airflow_sparktune.driver.stopping import no_success
 from airflow_sparktune.driver.termination import KILLED, Killed, terminable
 from airflow_sparktune.errors import NoSuccess
 from airflow_sparktune.study.definition.file import with_retuning
@@ -38,18 +39,10 @@ from airflow_sparktune.study.storage import Storage
 from airflow_sparktune.study.storage.deadline import DeadlineStorage
 from airflow_sparktune.study.study import Study
 
-# hyperopt's logger for SparkTrials, where users look for these messages.
-log = logging.getLogger("hyperopt-spark")
-
-_CANCELLED_REASONS: Mapping[StopReason, str] = {
-    StopReason.TIMEOUT: spark.FMIN_CANCELLED_REASON_TIMEOUT,
-    StopReason.EARLY_STOP: spark.FMIN_CANCELLED_REASON_EARLY_STOPPING,
-    StopReason.KILLED: spark.FMIN_CANCELLED_REASON_USER,
-}
 _ENDED = (base.JOB_STATE_DONE, base.JOB_STATE_ERROR)
 
 
-class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
+class SparkTrials(TrialsStatus):
     """Runs the trials of `hyperopt.fmin` as Spark tasks. A replacement for hyperopt's class of the same name.
 
         fmin(loss, space, algo=tpe.suggest, max_evals=100, trials=SparkTrials(parallelism=8))
@@ -111,11 +104,7 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         self._address: str | None = None
         self._pruner = pruner
         self._points = tuple(points_to_evaluate or ())
-        self._answers: dict[int, Mapping[str, Any]] = {}
-        self._settled = 0  # number of documents from studies
-        self._seeds: Seeds | None = None  # of the last fmin
-        self._began = self._starts_over = self._fmin_cancelled = False
-        self._fmin_cancelled_reason: str | None = None
+        self._earlier = Earlier()
         self.refresh()
 
     def __str__(self) -> str:
@@ -125,35 +114,11 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         """Return the state without the Spark session, which cannot be pickled."""
         return {**self.__dict__, "_spark": None, "_spark_context": None, "_profile": None}
 
-    @property
-    def fmin_cancelled_reason(self) -> str | None:
-        """Return why fmin ended before max_evals (timeout, early stopping, the user), or None."""
-        return self._fmin_cancelled_reason
-
-    def count_successful_trials(self) -> int:
-        """Return the number of trials that ran to their end, with any status."""
-        return int(self.count_by_state_unsynced(base.JOB_STATE_DONE))
-
-    def count_failed_trials(self) -> int:
-        """Return the number of trials that raised, or lost their worker too often."""
-        return int(self.count_by_state_unsynced(base.JOB_STATE_ERROR))
-
-    def count_cancelled_trials(self) -> int:
-        """Return the number of trials that were cancelled at the end of the study."""
-        return int(self.count_by_state_unsynced(base.JOB_STATE_CANCEL))
-
-    def count_total_trials(self) -> int:
-        """Return the number of trials that have ended in any state."""
-        ended = [base.JOB_STATE_DONE, base.JOB_STATE_ERROR, base.JOB_STATE_CANCEL]
-        return int(self.count_by_state_unsynced(ended))
-
     def delete_all(self) -> None:
         """Forget the trials. The next fmin starts a new study; the journal keeps the old one."""
         super().delete_all()
-        self._answers.clear()
-        self._settled, self._began = 0, False
+        self._earlier = Earlier(starts_over=True, seeds=self._earlier.seeds)
         self._cancelled(None)
-        self._starts_over = True
 
     def fmin(
         self,
@@ -203,32 +168,26 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
             limits={"loss_threshold": self.loss_threshold if loss_threshold is None else loss_threshold},
             seed=given_seed(generator),
         )
-        # The next fmin with the same generator goes on with its seeds, also after points without one.
-        known = self._seeds
-        seeds = known if known is not None and known.generator is generator else Seeds(generator)
-        raw = domain.pass_expr_memo_ctrl
-        bar = progress.no_progress_callback
-        if verbose and show_progressbar:
-            bar = progress.default_callback if show_progressbar is True else show_progressbar
+        earlier = self._earlier
+        seeds = earlier.seeds_of(generator)
         # Inserted documents that have not ended are points to start with.
-        inserted = [doc for doc in self._dynamic_trials[self._settled :] if doc["state"] in _ENDED]
+        inserted = [doc for doc in self._dynamic_trials[earlier.settled :] if doc["state"] in _ENDED]
         waiting = (doc["misc"] for doc in self._dynamic_trials if doc["state"] == base.JOB_STATE_NEW)
-        points = (*self._points, *map(base.spec_from_misc, waiting))
-        with bar(initial=0, total=limit) as shown:
+        with progress_bar(verbose and show_progressbar)(initial=0, total=limit) as bar:
             documents = Documents(
-                self, self._answers, labels=sorted(domain.params), early_stop_fn=early_stop_fn, bar=shown
+                self, earlier.answers, labels=sorted(domain.params), early_stop_fn=early_stop_fn, bar=bar
             )
             search = Search(
                 spec=spec,
-                function=partial(_call_with_graph, domain) if raw else fn,
+                function=partial(call_with_graph, domain) if domain.pass_expr_memo_ctrl else fn,
                 domain=domain,
                 suggest=algo,
                 seeds=seeds,
                 # Drawn even if unused, so that the state of the script's generator is the same in every run.
                 seed=seeds.draw() if spec.seed is None else spec.seed,
                 documents=documents,
-                raw_params=raw,
-                points=points,
+                raw_params=domain.pass_expr_memo_ctrl,
+                points=(*self._points, *map(base.spec_from_misc, waiting)),
                 inserted=documents.inserted(inserted),
                 profile=self._profile,
             )
@@ -254,7 +213,7 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
         follower = StudyFollower(self._storage)
         follower.refresh()
         study = follower.study
-        if not self._starts_over and result_is_valid(study, search):
+        if not self._earlier.starts_over and result_is_valid(study, search):
             log.info("the study has already ended; returning its result")
             search.documents.keep(study)
             self._cancelled(study.closed.reason if study.closed else None)
@@ -262,7 +221,7 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
             return study
         context = self._spark_context
         engine = SparkEngine(lambda: context)
-        plan = FminPlan(search, engine, starts_over=self._starts_over, own=self._began)
+        plan = FminPlan(search, engine, starts_over=self._earlier.starts_over, own=self._earlier.began)
         attempt = Attempt(plan, DeadlineStorage(self._storage), self._address)
         try:
             # NoSuccess: fmin decides whether this is an error.
@@ -276,40 +235,14 @@ class SparkTrials(base.Trials):  # type: ignore[misc]  # hyperopt is untyped
             raise SystemExit(KILLED) from error
         finally:
             if plan.study is not None:
-                study, self._starts_over = plan.study, False
+                study = plan.study
                 self._settle(study, search)
                 self._log_counts()
         if attempt.killed:  # SIGTERM arrived after the study's end: exit the script
             raise SystemExit(KILLED)
         return study
 
-    def _log_counts(self) -> None:
-        log.info(
-            "Total Trials: %d: %d succeeded, %d failed, %d cancelled.",
-            self.count_total_trials(),
-            self.count_successful_trials(),
-            self.count_failed_trials(),
-            self.count_cancelled_trials(),
-        )
-
     def _settle(self, study: Study, search: Search) -> None:
-        """Keep the trials of a study, and the state of its generator, for readers and for the next fmin."""
+        """Keep the trials of a study for readers and for the next fmin."""
         search.documents.settle(study)
-        self._began, self._settled = True, len(self._dynamic_trials)
-        self._seeds = search.seeds
-        if search.spec.seed is not None:  # the trials have drawn from it, or would have in a run
-            search.seeds.skip(max(study.trials, default=-1) + 1)
-
-    def _cancelled(self, reason: StopReason | None) -> None:
-        self._fmin_cancelled_reason = _CANCELLED_REASONS.get(reason) if reason else None
-        self._fmin_cancelled = self._fmin_cancelled_reason is not None
-        if self._fmin_cancelled:
-            log.warning("fmin was cancelled: %s", self._fmin_cancelled_reason)
-
-
-def _call_with_graph(domain: base.Domain, raw: Mapping[str, Any]) -> Any:
-    """Call a function marked with `fmin_pass_expr_memo_ctrl`, which evaluates the space itself.
-
-    As with hyperopt's SparkTrials, executors have no Ctrl object.
-    """
-    return domain.fn(expr=domain.expr, memo=domain.memo_from_config(raw), ctrl=None)
+        self._earlier.settle(study, search, documents=len(self._dynamic_trials))

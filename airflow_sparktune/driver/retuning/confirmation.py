@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from airflow_sparktune.driver.loop.trial_queue import TrialQueue
 from airflow_sparktune.driver.retuning.decide import missing_repeats
 from airflow_sparktune.driver.samplers.base import Exhausted, Suggestion
-from airflow_sparktune.driver.trial_queue import TrialQueue
 from airflow_sparktune.study.definition.rule import DecisionRule
 from airflow_sparktune.study.guards import Guards
 from airflow_sparktune.study.record.contender import Contender

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from airflow_sparktune.driver.loop.trial_queue import Start, TrialQueue
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.retuning.confirmation import (
     BrokenIncumbent,
@@ -22,7 +23,6 @@ from airflow_sparktune.driver.retuning.incumbent import resolve_incumbent
 from airflow_sparktune.driver.retuning.paired import refuse_mixed_signs
 from airflow_sparktune.driver.retuning.warm_start import warm_points
 from airflow_sparktune.driver.samplers.base import Sampler, Suggestion
-from airflow_sparktune.driver.trial_queue import Start, TrialQueue
 from airflow_sparktune.errors import IncumbentBroken, ObjectiveError
 from airflow_sparktune.study.address import folder_of
 from airflow_sparktune.study.definition import Spec

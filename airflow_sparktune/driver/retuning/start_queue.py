@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Iterable
 
-from airflow_sparktune.driver.trial_queue import Start, TrialQueue
+from airflow_sparktune.driver.loop.trial_queue import Start, TrialQueue
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialOrigin
 

@@ -18,9 +18,9 @@ from hyperopt.base import Domain
 
 import airflow_sparktune.gp
 from airflow_sparktune import space as ours
+from airflow_sparktune.driver.loop.supply import trial_seed
 from airflow_sparktune.driver.samplers import sampler_of
 from airflow_sparktune.driver.samplers.base import Recommendation, Sampler, Suggestion
-from airflow_sparktune.driver.tuner import trial_seed
 from airflow_sparktune.study.trial import Trial, TrialState
 from tests.driver import user_spaces
 

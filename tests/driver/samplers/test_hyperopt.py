@@ -14,12 +14,12 @@ from hyperopt.base import Domain
 
 from airflow_sparktune import space as ours
 from airflow_sparktune.driver.fmin.sampler import FminSampler, Seeds
+from airflow_sparktune.driver.loop.supply import trial_seed
 from airflow_sparktune.driver.samplers import hyperopt as hyperopt_adapter
 from airflow_sparktune.driver.samplers import sampler_of
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.driver.samplers.hyperopt_space import hyperopt_space, read_dimensions
 from airflow_sparktune.driver.samplers.search_space import SearchSpace
-from airflow_sparktune.driver.tuner import trial_seed
 from airflow_sparktune.errors import ObjectiveError, SpecError
 from airflow_sparktune.study.definition import ALGORITHMS
 from airflow_sparktune.study.json_values import plain

@@ -8,9 +8,9 @@ import optuna
 import pytest
 
 from airflow_sparktune import space as ours
+from airflow_sparktune.driver.loop.supply import trial_seed
 from airflow_sparktune.driver.samplers import sampler_of
 from airflow_sparktune.driver.samplers.base import Sampler
-from airflow_sparktune.driver.tuner import trial_seed
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.trial import Trial, TrialState
 from tests.driver.samplers.test_hyperopt import EVERYTHING, INSIDE

@@ -9,9 +9,9 @@ from typing import NoReturn
 import pytest
 
 from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane
+from airflow_sparktune.driver.loop.supply import trial_seed
 from airflow_sparktune.driver.progress_log import ProgressLog
 from airflow_sparktune.driver.samplers.base import Exhausted, Suggestion
-from airflow_sparktune.driver.tuner import trial_seed
 from airflow_sparktune.errors import ObjectiveError, Superseded
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.journal.writer import StreamWriter

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 import pytest
 
 from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane
+from airflow_sparktune.driver.loop.trial_queue import Start
 from airflow_sparktune.driver.progress_log import ProgressLog
 from airflow_sparktune.driver.pruners.base import Curves
 from airflow_sparktune.driver.reports.judge import MOST_KEPT, Judge
 from airflow_sparktune.driver.samplers.base import Suggestion
-from airflow_sparktune.driver.trial_queue import Start
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
 from airflow_sparktune.executor.report import Answer, Report

@@ -7,9 +7,9 @@ import json
 import pytest
 
 from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane
+from airflow_sparktune.driver.loop.trial_queue import Start
 from airflow_sparktune.driver.recorder import ALIVE_S, Recorder
 from airflow_sparktune.driver.samplers.base import Suggestion
-from airflow_sparktune.driver.trial_queue import Start
 from airflow_sparktune.errors import StorageUnavailable, describe
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.result import summary

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from airflow_sparktune import space as ours
+from airflow_sparktune.driver.loop.supply import trial_seed
 from airflow_sparktune.driver.samplers import sampler_of
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.driver.samplers.gp.history import History
 from airflow_sparktune.driver.samplers.gp.noise import Noise
-from airflow_sparktune.driver.tuner import trial_seed
 from airflow_sparktune.study.trial import Trial, TrialState
 
 PLANE = {"x": ours.uniform(-5, 5), "y": ours.uniform(-5, 5)}

@@ -18,12 +18,12 @@ from hyperopt.base import Domain
 
 import airflow_sparktune.gp
 from airflow_sparktune import space as ours
+from airflow_sparktune.driver.loop.supply import trial_seed
 from airflow_sparktune.driver.samplers import sampler_of
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler
 from airflow_sparktune.driver.samplers.hyperopt_space import read_dimensions
 from airflow_sparktune.driver.samplers.search_space import SearchSpace
-from airflow_sparktune.driver.tuner import trial_seed
 from airflow_sparktune.study.trial import Trial, TrialState
 
 PLANE = {"x": ours.uniform(-5, 5), "y": ours.uniform(-5, 5)}

@@ -5,28 +5,28 @@ The loop is independent of hyperopt and Spark: a `Sampler` suggests points, and 
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from airflow_sparktune.driver.engines.base import Ended, Lane, LaneEvent, Lost
+from airflow_sparktune.driver.engines.base import Lane, LaneEvent
+from airflow_sparktune.driver.loop.ends import Ends
+from airflow_sparktune.driver.loop.resume import learn, replay, without_slot
+from airflow_sparktune.driver.loop.slots import Slots
+from airflow_sparktune.driver.loop.stopping import StoppingRules
+from airflow_sparktune.driver.loop.supply import Supply
+from airflow_sparktune.driver.loop.trial_queue import TrialQueue
 from airflow_sparktune.driver.pruners.base import Pruner
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.reports.judge import Judge
-from airflow_sparktune.driver.resume import learn, replay, without_slot
 from airflow_sparktune.driver.samplers.base import Exhausted, Sampler
-from airflow_sparktune.driver.slots import Slots
-from airflow_sparktune.driver.stopping import StoppingRules
-from airflow_sparktune.driver.trial_queue import TrialQueue
 from airflow_sparktune.errors import DriverLost
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.objective import TrialContext
-from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.stopping import StopReason
-from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialPurpose, TrialState
+from airflow_sparktune.study.trial import Trial, TrialPurpose, TrialState
 
 log = logging.getLogger(__name__)
 
@@ -44,21 +44,6 @@ REPORTS_S, REPORTS_COMMITS = 1.0, 10
 CANCEL_GRACE_S = 5.0
 
 
-def trial_seed(study_seed: int, which: int | str) -> int:
-    """Return the seed of a trial (0 to 2**31 - 1), derived from the study's seed and the trial's number.
-
-    >>> trial_seed(7, 0) == trial_seed(7, 0) != trial_seed(7, 1)
-    True
-    """
-    digest = hashlib.sha256(f"{study_seed}:{which}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") >> 1
-
-
-def seed_of(study_seed: int, trial: Trial) -> int:
-    """Return the seed that a trial runs with. In a confirmation, all trials of one repeat share a seed."""
-    return trial_seed(study_seed, trial.number if trial.repeat is None else f"confirm:{trial.repeat}")
-
-
 class Tuner:
     """Runs the search or the confirmation of a study, continuing from its journal.
 
@@ -70,8 +55,6 @@ class Tuner:
     def __init__(
         self,
         *,
-        spec: Spec,
-        seed: int,
         recorder: Recorder,
         sampler: Sampler,
         lane: Lane,
@@ -82,10 +65,7 @@ class Tuner:
         on_trial: Callable[[Trial], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._spec = spec
-        self._seed = seed
         self._recorder = recorder
-        self._study = recorder.study
         self._sampler = sampler
         self._lane = lane
         self._rules = rules
@@ -93,24 +73,25 @@ class Tuner:
         self._clock = clock
         self._queue = queue or TrialQueue()
         self._purpose = purpose
-        self._judge = Judge(pruner, spec.metric)
+        self._judge = Judge(pruner, recorder.spec.metric)
         self._reported = clock()
-        self._next = max(self._study.trials, default=-1) + 1
-        self._ahead: Trial | None = None
-        self._slots = Slots(trial_timeout=spec.limits.trial_timeout, clock=clock)
+        self._supply = Supply(sampler, self._queue, recorder)
+        self._slots = Slots(trial_timeout=recorder.spec.limits.trial_timeout, clock=clock)
+        self._ends = Ends(
+            recorder=recorder, lane=lane, slots=self._slots, queue=self._queue, judge=self._judge
+        )
 
     def run(self) -> StopReason:
         """Run until a stopping rule is reached, and return its reason."""
         replay(
             self._purpose,
-            spec=self._spec,
             recorder=self._recorder,
             sampler=self._sampler,
             rules=self._rules,
             queue=self._queue,
             on_trial=self._on_trial,
         )
-        self._judge.learn(self._study)
+        self._judge.learn(self._recorder.study)
         self._lane.listen(self._judge.receive)
         while (reason := self._reached()) is None:
             filled = self._fill()
@@ -165,16 +146,14 @@ class Tuner:
 
     def _ask_ahead(self) -> None:
         """Have a trial ready for the first slot. No trial runs whose result could change the suggestion."""
-        if self._ahead is None and self._rules.wanted > 0:
+        if self._rules.wanted > 0:
             try:
-                self._ahead = self._queue.fresh(self._next) or self._ask()
+                self._supply.prepare()
             except Exhausted:
                 self._exhausted(0)
 
     def _start(self) -> Trial:
-        trial = self._ahead or self._queue.pop(self._next) or self._ask()
-        self._ahead = None
-        self._next = max(self._next, trial.number + 1)
+        trial = self._supply.take()
         trial = replace(
             trial,
             start=self._recorder.now,
@@ -186,19 +165,6 @@ class Tuner:
         self._recorder.trial(trial)
         return trial
 
-    def _ask(self) -> Trial:
-        number = self._next
-        with self._recorder.watch.on("ask"):
-            suggestion = self._sampler.ask(number, seed=trial_seed(self._seed, number))
-        return Trial(
-            number=number,
-            params=suggestion.params,
-            point=suggestion.point,
-            tries=0,
-            suggested_by=suggestion.by,
-            outlook=suggestion.outlook,
-        )
-
     def _launch(self, starts: Sequence[Trial]) -> None:
         """Start trials in their slots; queue them again if the deadline has passed."""
         for trial in starts:
@@ -208,14 +174,13 @@ class Tuner:
                 continue
             self._slots.start(replace(trial, start=self._recorder.now))
             self._judge.begin(trial)
-            seed = seed_of(self._seed, trial)
             context = TrialContext(
                 trial.number,
-                seed,
+                self._supply.seed_of(trial),
                 trial.attempt,
                 trial.tries,
                 trial.purpose.value,
-                maximize=self._spec.metric.maximized,
+                maximize=self._recorder.spec.metric.maximized,
             )
             self._lane.submit(Call(trial.params, context))
 
@@ -242,9 +207,9 @@ class Tuner:
 
     def _collect(self, events: Sequence[LaneEvent]) -> None:
         """Record the trials that have ended, then learn from them."""
-        self._record(trial for event in events if (trial := self._take_back(event)) is not None)
+        self._record(self._ends.of(events))
         # Asking the lane about overdue trials may raise; those that have ended are on record by now.
-        self._record(map(self._time_out, self._slots.overdue(self._lane.ran_s)))
+        self._record(self._ends.overdue())
         self._recorder.commit()
 
     def _record(self, trials: Iterable[Trial]) -> None:
@@ -267,57 +232,6 @@ class Tuner:
             self._reported = self._clock()
             self._recorder.reports(self._judge.take())
 
-    def _take_back(self, event: LaneEvent) -> Trial | None:
-        """Free the slot of a trial; return the trial in its final state, or None if it has not ended."""
-        trial = self._slots.vacate(event.number)
-        if trial is None:  # cancelled before it reported
-            return None
-        match event:
-            case Ended(reply=reply):
-                if reply.output is not None:
-                    self._recorder.output(trial.number, reply.output)
-                self._recorder.reports((), lost=self._judge.missed(reply.unreported))
-                return trial.ended(
-                    reply.state,
-                    end=self._recorder.now,
-                    loss=reply.loss,
-                    run_s=reply.run_s,
-                    error=reply.failure,
-                    info=reply.info or {},
-                )
-            case Lost(reason=reason):
-                return self._lose(trial, reason)
-
-    def _lose(self, trial: Trial, reason: str) -> Trial | None:
-        """Queue a trial whose worker was lost; return it as failed if it has no tries left."""
-        if trial.tries <= self._spec.limits.max_trial_retries:
-            log.warning("trial %d lost its worker and runs again: %s", trial.number, reason)
-            again = without_slot(trial)
-            self._judge.end(again)
-            self._queue.run_again(again)
-            self._recorder.trial(again)
-            return None
-        message = f"its worker or executor was lost in each of {trial.tries} tries: {reason}"
-        return self._failed(trial, FailureKind.LOST, message)
-
-    def _failed(self, trial: Trial, kind: FailureKind, message: str) -> Trial:
-        """Return the trial as failed now, without a reply from its objective."""
-        return trial.ended(TrialState.FAILED, end=self._recorder.now, error=Failure(kind, message))
-
-    def _time_out(self, number: int) -> Trial:
-        trial = self._cancel(number)
-        message = (
-            f"it ran longer than limits.trial_timeout ({self._spec.limits.trial_timeout:g} s); raise it if "
-            "that is normal"
-        )
-        return self._failed(trial, FailureKind.TIMEOUT, message)
-
-    def _cancel(self, number: int) -> Trial:
-        """Cancel a trial and return it; any result that its slot still reports is ignored."""
-        trial = self._slots.cancel(number)
-        self._lane.cancel(number)
-        return trial
-
     def _cancel_rest(self) -> None:
         """Cancel the running trials at the end of the study; drop those that wait to run again."""
         running = list(self._slots.running)
@@ -327,7 +241,7 @@ class Tuner:
         self._recorder.commit()
         try:
             for trial in running:
-                self._cancel(trial.number)
+                self._ends.cancel(trial.number)
             patience = self._clock() + CANCEL_GRACE_S
             while self._slots.occupied and (left := patience - self._clock()) > 0:
                 for event in self._lane.events(wait_s=left):

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from airflow_sparktune.driver.loop.failures import lost_driver
+from airflow_sparktune.driver.loop.stopping import StoppingRules
+from airflow_sparktune.driver.loop.trial_queue import TrialQueue
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.samplers.base import Sampler
-from airflow_sparktune.driver.stopping import StoppingRules
-from airflow_sparktune.driver.trial_queue import TrialQueue
-from airflow_sparktune.study.definition import Spec
-from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialOrigin, TrialPurpose, TrialState
+from airflow_sparktune.study.trial import Trial, TrialOrigin, TrialPurpose, TrialState
 
 
 def replay(
     purpose: TrialPurpose,
     *,
-    spec: Spec,
     recorder: Recorder,
     sampler: Sampler,
     rules: StoppingRules,
@@ -39,7 +38,7 @@ def replay(
     for trial in running:
         learn(sampler, trial)
     rules.replay(ended)
-    most = max(spec.limits.max_trial_retries, 1)
+    most = max(recorder.spec.limits.max_trial_retries, 1)
     for trial in running:
         if study.closed_in_order(trial.attempt):
             trial = replace(trial, tries=trial.tries - 1)
@@ -47,7 +46,7 @@ def replay(
             # Any of the trials that ran together may have killed the driver: each has its last try alone.
             queue.run_again(without_slot(trial), alone=trial.tries == most)
             continue
-        failed = trial.ended(TrialState.FAILED, end=recorder.now, error=_killed_its_drivers(trial.tries))
+        failed = trial.ended(TrialState.FAILED, end=recorder.now, error=lost_driver(trial.tries))
         recorder.trial(failed)
         rules.tell(failed)
         learn(sampler, failed)
@@ -64,11 +63,3 @@ def learn(sampler: Sampler, trial: Trial) -> None:
 def without_slot(trial: Trial) -> Trial:
     """Return a trial as it waits to run again."""
     return replace(trial, start=None, slot=None)
-
-
-def _killed_its_drivers(tries: int) -> Failure:
-    return Failure(
-        FailureKind.LOST,
-        f"its driver died in each of {tries} tries; it may need more memory than the driver has, "
-        "or exit the process that it runs in",
-    )
