@@ -21,12 +21,12 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "compare": ("studies", "Print studies side by side: their results and the differences of their specs."),
     "remove": ("studies", "Remove old studies below a folder or URL; asks for confirmation."),
     "champion": ("champion", "Print the champion of a task or its history, or restore an earlier one."),
-    "stop": ("stop", "Ask a running study to end with its best result so far."),
-    "note": ("note", "Print the note of a study, or write one."),
+    "stop": ("write", "Ask a running study to end with its best result so far."),
+    "note": ("write", "Print the note of a study, or write one."),
     "ui": ("page", "Serve Airflow's pages for one study, or for all studies below a storage root."),
     "report": ("page", "Write the page of a study into a standalone HTML file."),
     "track": ("track", "Send a study, or the parts that are missing, to a tracker."),
-    "completion": ("completion", "Print the completion script of a shell."),
+    "completion": ("app", "Print the completion script of a shell."),
 }
 
 INTERRUPTED = 130
@@ -64,6 +64,25 @@ def cli() -> None:
     sparktune run spec.yaml --max-evals 200       continue with a higher limit
     sparktune show spec.study                     every trial and the result
     """
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion_command(ctx: click.Context, shell: str) -> None:
+    """Print the completion script of a shell.
+
+    \b
+    sparktune completion bash >> ~/.bashrc
+    sparktune completion zsh >> ~/.zshrc
+    sparktune completion fish > ~/.config/fish/completions/sparktune.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    if kind is None:
+        raise click.UsageError(f"completion is not available for {shell}")
+    click.echo(kind(ctx.find_root().command, {}, "sparktune", "_SPARKTUNE_COMPLETE").source())
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -8,6 +8,7 @@ import time
 
 import click
 
+from airflow_sparktune.cli.text import complain
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.printable import printable
 from airflow_sparktune.study.formatting import number, params
@@ -36,8 +37,7 @@ def champion_command(
     """
     unreadable = list[str]()
     names = segments(root, unreadable)
-    for folder in unreadable:
-        click.echo(printable(f"sparktune: the record of champions in {folder} cannot be read"), err=True)
+    complain(*(f"the record of champions in {folder} cannot be read" for folder in unreadable))
     if not names:
         raise SpecError(
             f"ROOT must hold a record of champions, found none below {root}; give the folder of a task that "
@@ -65,8 +65,7 @@ def _entries(champions: Champions, *, history: bool) -> list[Entry]:
         return [] if champion is None else [champion]
     problems: list[str] = []
     found = champions.history(problems)
-    for problem in problems:
-        click.echo(f"sparktune: {printable(problem)}", err=True)
+    complain(*problems)
     return found
 
 

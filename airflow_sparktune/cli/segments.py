@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
@@ -11,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from airflow_sparktune.cli.text import result_of, state_text
+from airflow_sparktune.cli.text import REFRESH_S, print_table, progress_bar, result_of, state_text
 from airflow_sparktune.errors import SpecError, StorageError
-from airflow_sparktune.printable import printable
 from airflow_sparktune.study.address import address_of
 from airflow_sparktune.study.formatting import number
 from airflow_sparktune.study.phase import phase_of
@@ -61,15 +59,7 @@ def print_segments(address: str, segments: Segments, *, as_json: bool = False) -
         ]
         click.echo(json.dumps({"study": address, "segments": rows}, indent=2))
         return
-    from rich.console import Console
-    from rich.table import Column, Table
-    from rich.text import Text
-
-    table = Table(*(Column(Text(name), no_wrap=True) for name in _HEAD), box=None)
-    for name in segments.names:
-        table.add_row(*(Text(printable(cell)) for cell in _cells(name, studies.get(name))))
-    # In a pipe, each segment is one line of any length.
-    Console(width=None if sys.stdout.isatty() else 1_000).print(table)
+    print_table(_HEAD, (_cells(name, studies.get(name)) for name in segments.names))
 
 
 def studies_of(address: str, segments: Segments) -> Mapping[str, Study]:
@@ -103,20 +93,14 @@ def _cells(name: str, study: Study | None) -> tuple[str, ...]:
 @contextmanager
 def _bar(address: str, segments: Segments) -> Iterator[None]:
     """Draw a progress bar from the journals in this context."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from airflow_sparktune.cli.submit import REFRESH_S
     from airflow_sparktune.orchestrator.progress import repeated
     from airflow_sparktune.orchestrator.segments import segments_look
 
-    columns: list[Any] = [BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
-    with Progress(*columns, TextColumn("{task.description}")) as progress:
-        bar = progress.add_task("starting Spark", total=len(segments.names))
+    with progress_bar(len(segments.names)) as show:
 
         def draw(_: Study, state: dict[str, Any]) -> None:
-            text = f"{state['running']} segments running, {state['trials']} trials"
             done = len(segments.names) - state["running"] - state["waiting"]
-            progress.update(bar, completed=done, description=text)
+            show(done, f"{state['running']} segments running, {state['trials']} trials")
 
         with repeated(segments_look(address, segments, draw), every_s=REFRESH_S):
             yield

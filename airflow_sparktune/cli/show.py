@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
 import click
 
 from airflow_sparktune.cli.segments import print_segments
-from airflow_sparktune.cli.text import print_result, require_study, result_of, trials_of
+from airflow_sparktune.cli.text import print_result, print_table, require_study, result_of, trials_of
 from airflow_sparktune.errors import StorageError
-from airflow_sparktune.printable import printable
 from airflow_sparktune.study.formatting import number, origin_text, params, state_text
 from airflow_sparktune.study.journal.output import read_output
 from airflow_sparktune.study.metric import Metric
@@ -71,17 +69,9 @@ def _output(address: str, study: Study, number: int) -> str:
 
 
 def _print_trials(study: Study) -> None:
-    from rich.console import Console
-    from rich.table import Column, Table
-    from rich.text import Text
-
     metric = study.metric
-    head = ("#", "state", printable(metric.name), "seconds", "slot", "attempt", "origin", "params")
-    table = Table(*(Column(Text(name), no_wrap=True) for name in head), box=None)
-    for trial in trials_of(study):
-        table.add_row(*(Text(printable(cell)) for cell in _cells(trial, metric)))
-    # In a pipe, each trial is one line of any length.
-    Console(width=None if sys.stdout.isatty() else 1_000).print(table)
+    head = ("#", "state", metric.name, "seconds", "slot", "attempt", "origin", "params")
+    print_table(head, (_cells(trial, metric) for trial in trials_of(study)))
 
 
 def _cells(trial: Trial, metric: Metric) -> tuple[str, ...]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import click
 
 from airflow_sparktune.cli.segments import studies_of
-from airflow_sparktune.cli.text import require_study, result_texts
+from airflow_sparktune.cli.text import complain, require_study, result_texts
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.printable import printable
 from airflow_sparktune.study.address import address_of
@@ -45,7 +45,7 @@ def list_command(root: str) -> None:
             continue
         if row.stream:
             click.echo(printable(_line(_below(root, address), row)))
-    _print_problems(problems)
+    complain(*problems)
 
 
 @click.command()
@@ -104,7 +104,7 @@ def remove_command(root: str, keep: str, yes: bool) -> None:
     kept, problems = Keep.of("--keep", keep), list[str]()
     found = find(root, problems)
     extra = removable(found, kept, problems, now=time.time())
-    _print_problems(problems)
+    complain(*problems)
     for each in extra:
         when = (iso(each.last_event) or "")[:16].replace("T", " ") if each.last_event else "partly removed  "
         click.echo(printable(f"{when}  {_below(root, each.address)}"))
@@ -116,13 +116,8 @@ def remove_command(root: str, keep: str, yes: bool) -> None:
         return
     problems.clear()
     removed = remove_all(extra, problems)
-    _print_problems(problems)
+    complain(*problems)
     click.echo(f"removed {len(removed)} studies")
-
-
-def _print_problems(problems: Iterable[str]) -> None:
-    for problem in problems:
-        click.echo(f"sparktune: {printable(problem)}", err=True)
 
 
 def _below(root: str, address: str) -> str:

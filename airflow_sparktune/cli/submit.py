@@ -16,7 +16,7 @@ import click
 
 from airflow_sparktune import connections
 from airflow_sparktune.cli.segments import run_segments
-from airflow_sparktune.cli.text import print_result, progress_text
+from airflow_sparktune.cli.text import REFRESH_S, complain, print_result, progress_bar, progress_text
 from airflow_sparktune.errors import SparktuneError
 from airflow_sparktune.orchestrator.deploy.job import Job, Target
 from airflow_sparktune.orchestrator.deploy.launcher import Launcher, launcher_to
@@ -29,8 +29,6 @@ from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.storage import connection_of
 from airflow_sparktune.study.study import Study
 
-# Seconds between two updates of the progress bar.
-REFRESH_S = 0.25
 # How many lines of the driver's log follow a failed check.
 LAST_LINES = 20
 # A line of Java's stack. Spark's messages quote other stacks without the "at".
@@ -61,8 +59,7 @@ def submit(job: Job, *, master: str, conf: Mapping[str, Any]) -> int:
     if found.known_before:
         click.echo(f"the study at {job.address} already has a result")
     if found.within_other_limits:
-        note = "this result was found with other limits; run the same command to continue with these"
-        click.echo(f"sparktune: {note}", err=True)
+        complain("this result was found with other limits; run the same command to continue with these")
     if live or found.known_before:  # otherwise the driver's log has been printed, which ends with the result
         print_result(found.study)
     return 0
@@ -132,14 +129,10 @@ def _ignore(line: str) -> None:
 @contextmanager
 def _bar(job: Job) -> Iterator[None]:
     """Draw a progress bar from the journal in this context."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Progress(*columns) as progress:
-        bar = progress.add_task("starting Spark", total=job.spec.max_evals if job.spec else None)
+    with progress_bar(job.spec.max_evals if job.spec else None) as show:
 
         def draw(study: Study) -> None:
-            progress.update(bar, completed=study.finished, description=progress_text(study))
+            show(study.finished, progress_text(study))
 
         with followed(job.address, draw, every_s=REFRESH_S):
             yield

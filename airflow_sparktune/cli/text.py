@@ -1,8 +1,11 @@
-"""Format studies for people, with rounded numbers; `--json` prints exact values."""
+"""Print studies for people, with rounded numbers; `--json` prints exact values."""
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import click
@@ -16,6 +19,38 @@ from airflow_sparktune.study.segments import read_segments
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState
 
+# Seconds between two updates of a progress bar.
+REFRESH_S = 0.25
+
+
+def complain(*problems: str) -> None:
+    """Print problems to standard error."""
+    for problem in problems:
+        click.echo(f"sparktune: {printable(problem)}", err=True)
+
+
+def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table; in a pipe, each row is one line of any length."""
+    from rich.console import Console
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    table = Table(*(Column(Text(printable(name)), no_wrap=True) for name in head), box=None)
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    Console(width=None if sys.stdout.isatty() else 1_000).print(table)
+
+
+@contextmanager
+def progress_bar(total: int | None) -> Iterator[Callable[[int, str], None]]:
+    """Draw a progress bar in this context; yield the function that updates its number and its text."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(*columns) as progress:
+        bar = progress.add_task("starting Spark", total=total)
+        yield lambda done, text: progress.update(bar, completed=done, description=text)
+
 
 def require_known(address: str) -> None:
     """Raise StorageError if there is neither a study nor an application with segments at an address."""
@@ -28,8 +63,7 @@ def require_study(address: str) -> Study:
     follower = read_study(address)
     if not follower.study.attempts:
         raise StorageError(f"a study folder must hold a journal, found none at {address}; check the path")
-    for problem in follower.problems:
-        click.echo(f"sparktune: {printable(problem)}", err=True)
+    complain(*follower.problems)
     return follower.study
 
 

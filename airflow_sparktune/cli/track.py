@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from airflow_sparktune.cli.text import require_known
+from airflow_sparktune.cli.text import complain, require_known
 from airflow_sparktune.track import TRACKERS, track
 
 
@@ -22,10 +22,9 @@ def track_command(study: str, to: str, experiment: str | None) -> int:
     """
     require_known(study)
     if (reason := track(study, wait=lambda _: True, experiment=experiment)) is not None:
-        click.echo(
-            f"sparktune: {study} is not complete in {to}: {reason}; nothing sends the rest by itself, so run "
-            "the same command again once that is solved",
-            err=True,
+        complain(
+            f"{study} is not complete in {to}: {reason}; nothing sends the rest by itself, so run "
+            "the same command again once that is solved"
         )
         return 1
     click.echo(f"{study} is in {to}")

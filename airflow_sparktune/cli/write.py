@@ -1,4 +1,4 @@
-"""`sparktune stop`: end a study early and keep its best result."""
+"""`sparktune stop` and `sparktune note`: write a request or a person's note into the folder of a study."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from airflow_sparktune.cli.segments import stop_segments
 from airflow_sparktune.cli.text import require_study, state_text
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.printable import printable
+from airflow_sparktune.study.note import NoteChanged, read_note, write_note
 from airflow_sparktune.study.phase import phase_of
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.segments import read_segments
@@ -40,3 +41,27 @@ def stop_command(study: str) -> None:
     best = summary(found).best_text
     result = f"its best {found.metric.name} is {best}" if best else "none of its trials has succeeded yet"
     click.echo(printable(f"asked attempt {attempt} to stop; {result}"))
+
+
+@click.command()
+@click.argument("study")
+@click.argument("text", required=False)
+def note_command(study: str, text: str | None) -> None:
+    """Print the note of a study, or write one.
+
+    TEXT takes the place of the note; an empty TEXT removes it.
+
+    \b
+    sparktune note spec.study
+    sparktune note spec.study "Before the price change; do not compare with June."
+    """
+    require_study(study)
+    storage = open_storage(study)
+    note = read_note(storage)
+    if text is None:
+        click.echo(note.text if note else "")
+        return
+    try:
+        write_note(storage, text, replaces=note.number if note else 0, by=getpass.getuser(), wall=time.time)
+    except NoteChanged as error:
+        raise SpecError(str(error)) from None
