@@ -16,7 +16,7 @@ from airflow_sparktune.version import __version__
 if TYPE_CHECKING:
     from airflow_sparktune.driver.fmin.spark_trials import SparkTrials as SparkTrials
     from airflow_sparktune.executor.objective import TrialPruned as TrialPruned
-    from airflow_sparktune.executor.reporting import current_trial as current_trial
+    from airflow_sparktune.executor.reports.reporting import current_trial as current_trial
     from airflow_sparktune.executor.shared import shared as shared
     from airflow_sparktune.loaded_study import load_study as load_study
     from airflow_sparktune.orchestrator.arguments import After as After
@@ -41,7 +41,7 @@ _HOMES = {
     "SparkTuneOperator": "airflow_sparktune.orchestrator.operator",
     "TrialPruned": "airflow_sparktune.executor.objective",
     "WarmStart": "airflow_sparktune.study.definition.warm_start",
-    "current_trial": "airflow_sparktune.executor.reporting",
+    "current_trial": "airflow_sparktune.executor.reports.reporting",
     "load_study": "airflow_sparktune.loaded_study",
     "prepare_study": "airflow_sparktune.orchestrator.submitters.prepare",
     "promote_champion": "airflow_sparktune.orchestrator.promote",

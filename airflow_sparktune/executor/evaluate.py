@@ -20,7 +20,7 @@ from airflow_sparktune.executor.children import guard_children
 from airflow_sparktune.executor.objective import TrialContext, TrialPruned
 from airflow_sparktune.executor.output import captured
 from airflow_sparktune.executor.reply import Reply, raised
-from airflow_sparktune.executor.report_link import take_trouble
+from airflow_sparktune.executor.reports.link import take_trouble
 from airflow_sparktune.executor.seeding import seed_globals
 from airflow_sparktune.executor.shared import Broadcast, WithCommon, opened, with_advice
 from airflow_sparktune.executor.worker import hold, keep_worker

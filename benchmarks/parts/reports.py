@@ -19,9 +19,9 @@ from airflow_sparktune.driver.samplers import sampler_of
 from airflow_sparktune.executor.evaluate import Call, StudyObjective, run
 from airflow_sparktune.executor.imported import ImportedObjective
 from airflow_sparktune.executor.objective import TrialContext
-from airflow_sparktune.executor.report import Answer, Door, Report, Reports
-from airflow_sparktune.executor.report_link import SocketReports
-from airflow_sparktune.executor.reporting import ReportingObjective
+from airflow_sparktune.executor.reports.link import SocketReports
+from airflow_sparktune.executor.reports.report import Answer, Door, Report, Reports
+from airflow_sparktune.executor.reports.reporting import ReportingObjective
 from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.trial import Trial, TrialState
 from benchmarks.objectives import SPACE, loss_of

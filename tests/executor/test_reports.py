@@ -12,8 +12,8 @@ from airflow_sparktune import TrialPruned, current_trial
 from airflow_sparktune.executor.evaluate import Call, run
 from airflow_sparktune.executor.imported import ImportedObjective
 from airflow_sparktune.executor.objective import TrialContext
-from airflow_sparktune.executor.report import Answer, Report
-from airflow_sparktune.executor.reporting import ReportingObjective
+from airflow_sparktune.executor.reports.report import Answer, Report
+from airflow_sparktune.executor.reports.reporting import ReportingObjective
 from airflow_sparktune.study.trial import TrialState
 
 HERE = "tests.executor.test_reports"

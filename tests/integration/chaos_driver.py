@@ -14,7 +14,7 @@ from airflow_sparktune.driver.pruners.base import Curves
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
-from airflow_sparktune.executor.report import Answer, Report
+from airflow_sparktune.executor.reports.report import Answer, Report
 from airflow_sparktune.study.journal.follow import read_whole
 from airflow_sparktune.study.stopping import rules_of
 from airflow_sparktune.study.storage import open_storage

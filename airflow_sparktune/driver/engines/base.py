@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from airflow_sparktune.driver.engines.once import Once
 from airflow_sparktune.executor.evaluate import Call, StudyObjective
 from airflow_sparktune.executor.reply import Reply
-from airflow_sparktune.executor.report import Receive
+from airflow_sparktune.executor.reports.report import Receive
 from airflow_sparktune.executor.shared import Shared
 
 

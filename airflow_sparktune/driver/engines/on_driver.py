@@ -17,7 +17,7 @@ from airflow_sparktune.driver.spark.context import Groups, jvm_calls, require_al
 from airflow_sparktune.errors import DriverLost
 from airflow_sparktune.executor.evaluate import Call, TrialCancelled, run
 from airflow_sparktune.executor.reply import Reply
-from airflow_sparktune.executor.reporting import ReportingObjective
+from airflow_sparktune.executor.reports.reporting import ReportingObjective
 
 
 class DriverEngine(ApplicationEngine["DriverLane"]):

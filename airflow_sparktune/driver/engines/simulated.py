@@ -13,7 +13,7 @@ from airflow_sparktune.driver.engines.shares import SharingEngine
 from airflow_sparktune.driver.engines.slot_time import SlotTime
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
-from airflow_sparktune.executor.report import Answer, Receive, Report
+from airflow_sparktune.executor.reports.report import Answer, Receive, Report
 from airflow_sparktune.study.trial import TrialState
 
 

@@ -33,9 +33,9 @@ from airflow_sparktune.errors import DriverLost, ObjectiveError, PlatformError
 from airflow_sparktune.executor.evaluate import Call, check, evaluate
 from airflow_sparktune.executor.job_property import PROPERTY, encode, evaluate_from_property
 from airflow_sparktune.executor.reply import Reply
-from airflow_sparktune.executor.report import Door
-from airflow_sparktune.executor.report_link import SocketReports
-from airflow_sparktune.executor.reporting import ReportingObjective
+from airflow_sparktune.executor.reports.link import SocketReports
+from airflow_sparktune.executor.reports.report import Door
+from airflow_sparktune.executor.reports.reporting import ReportingObjective
 from airflow_sparktune.executor.shared import Broadcast, WithCommon
 
 log = logging.getLogger(__name__)

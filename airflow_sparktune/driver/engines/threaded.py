@@ -17,7 +17,7 @@ from airflow_sparktune.driver.engines.share import Share
 from airflow_sparktune.driver.engines.shares import SharingEngine
 from airflow_sparktune.executor.evaluate import Call, TrialCancelled
 from airflow_sparktune.executor.reply import Reply
-from airflow_sparktune.executor.report import Answer, Receive, Report
+from airflow_sparktune.executor.reports.report import Answer, Receive, Report
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ import threading
 from contextlib import suppress
 from typing import Any
 
-from airflow_sparktune.executor.report import (
+from airflow_sparktune.executor.reports.report import (
     KEY_BYTES,
     LENGTH_BYTES,
     NONCE_BYTES,

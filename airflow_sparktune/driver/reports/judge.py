@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from airflow_sparktune.driver.pruners.base import Curves, Pruner
-from airflow_sparktune.executor.report import Answer, Report
+from airflow_sparktune.executor.reports.report import Answer, Report
 from airflow_sparktune.study.curve import TrialReports
 from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.study import Study

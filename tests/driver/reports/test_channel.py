@@ -15,7 +15,8 @@ import pytest
 
 from airflow_sparktune.driver.engines.simulated import VirtualClock
 from airflow_sparktune.driver.reports.channel import CHALLENGE_S, Channel
-from airflow_sparktune.executor.report import (
+from airflow_sparktune.executor.reports.link import FIRST_PAUSE_S, Link, SocketReports, take_trouble
+from airflow_sparktune.executor.reports.report import (
     MOST_BYTES,
     NONCE_BYTES,
     PROOF_BYTES,
@@ -25,7 +26,6 @@ from airflow_sparktune.executor.report import (
     framed,
     proof,
 )
-from airflow_sparktune.executor.report_link import FIRST_PAUSE_S, Link, SocketReports, take_trouble
 
 LOOPBACK = "127.0.0.1"
 REPORT = Report(trial=3, attempt=1, tries=1, step=5, loss=0.25, metrics={"accuracy": 0.5})
@@ -163,12 +163,12 @@ class TestALostConnection:
         assert link.answer(replace(REPORT, step=0)) is Answer.CONTINUE
         assert link._socket is not None
         link._socket.settimeout(0.05)
-        monkeypatch.setattr("airflow_sparktune.executor.report_link.WAIT_S", 0.05)
+        monkeypatch.setattr("airflow_sparktune.executor.reports.link.WAIT_S", 0.05)
         for second in range(10):
             clock.pass_to(second)
             assert link.answer(replace(REPORT, step=1 + second)) is None
         resumed.set()
-        monkeypatch.setattr("airflow_sparktune.executor.report_link.WAIT_S", 60.0)
+        monkeypatch.setattr("airflow_sparktune.executor.reports.link.WAIT_S", 60.0)
         clock.pass_to(20)
         assert link.answer(replace(REPORT, step=11)) is Answer.CONTINUE
         assert heard == [0, 1, 11]
@@ -198,7 +198,7 @@ class TestALostConnection:
         def raises(signum: int, frame: object) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("airflow_sparktune.executor.report_link.WAIT_S", 60.0)
+        monkeypatch.setattr("airflow_sparktune.executor.reports.link.WAIT_S", 60.0)
         link, main = Link(channel.open(receive)), threading.get_ident()
         before = signal.signal(signal.SIGUSR1, raises)
         threading.Thread(target=lambda: sent.wait() and signal.pthread_kill(main, signal.SIGUSR1)).start()

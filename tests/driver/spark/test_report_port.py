@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_sparktune.driver.spark.report_port import PORT, open_channel
-from airflow_sparktune.executor.report import Answer, Report
-from airflow_sparktune.executor.report_link import Link
+from airflow_sparktune.executor.reports.link import Link
+from airflow_sparktune.executor.reports.report import Answer, Report
 
 REPORT = Report(trial=1, attempt=1, tries=1, step=1, loss=0.5)
 

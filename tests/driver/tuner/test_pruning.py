@@ -15,7 +15,7 @@ from airflow_sparktune.driver.reports.judge import MOST_KEPT, Judge
 from airflow_sparktune.driver.samplers.base import Suggestion
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
-from airflow_sparktune.executor.report import Answer, Report
+from airflow_sparktune.executor.reports.report import Answer, Report
 from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.study import Study

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from socket import IPPROTO_TCP, TCP_NODELAY, create_connection, socket
 from time import monotonic
 
-from airflow_sparktune.executor.report import (
+from airflow_sparktune.executor.reports.report import (
     LENGTH_BYTES,
     NONCE_BYTES,
     PROOF_BYTES,

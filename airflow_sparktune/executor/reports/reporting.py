@@ -11,7 +11,7 @@ from typing import Any
 from airflow_sparktune.executor.evaluate import Call, StudyObjective
 from airflow_sparktune.executor.objective import TrialContext, TrialPruned
 from airflow_sparktune.executor.reply import Reply
-from airflow_sparktune.executor.report import Answer, Report, Reports
+from airflow_sparktune.executor.reports.report import Answer, Report, Reports
 
 
 @dataclass(frozen=True, slots=True)
