@@ -10,6 +10,7 @@ import ast
 import inspect
 import math
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import optuna
@@ -25,6 +26,8 @@ from airflow_sparktune.study.trial import Trial, TrialState
 PREFIX = "optuna:"
 # Optuna has no normal distribution: it is replaced by a uniform one within this many standard deviations.
 _SIGMAS = 3
+# Optuna imports these libraries only when it uses them: for GPSampler, that is at the eleventh trial.
+_NEEDS = {"GPSampler": "torch", "CmaEsSampler": "cmaes"}
 
 
 class OptunaSampler(SpaceSampler):
@@ -37,7 +40,8 @@ class OptunaSampler(SpaceSampler):
     def __init__(self, space: SearchSpace, name: str) -> None:
         super().__init__(space)
         self._make = _maker(name)
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        # At the level of warnings, some samplers write a line for each parameter of a branch, in every trial.
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._name = f"{PREFIX}{name}"
         self._rows = {row.label: row for row in space.dimensions}
         self._parameters = encoded_space(space.columns).parameters
@@ -122,6 +126,12 @@ def _maker(name: str) -> Callable[[int], Any]:
     if not (inspect.isclass(found) and issubclass(found, optuna.samplers.BaseSampler)):
         known = ", ".join(sorted(item for item in optuna.samplers.__all__ if item.endswith("Sampler")))
         raise SpecError(f"algo must name an Optuna {optuna.__version__} sampler ({known}), got {call.id!r}")
+    library = _NEEDS.get(call.id)
+    if library and find_spec(library) is None:
+        raise SpecError(
+            f"algo {PREFIX + name!r} needs {library}, which the driver's environment does not have; "
+            "install it there or choose another algo"
+        )
     takes_seed = "seed" in inspect.signature(found).parameters and "seed" not in arguments
 
     def make(seed: int) -> Any:

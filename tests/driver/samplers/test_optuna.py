@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from typing import Any
 
 import optuna
@@ -124,3 +126,29 @@ def test_optuna_knows_the_pending_trials(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_an_invalid_sampler_is_rejected(algo: str, message: str) -> None:
     with pytest.raises(SpecError, match=message):
         sampler_of(BRANCHES, algo)
+
+
+@pytest.mark.parametrize(("sampler", "library"), [("GPSampler", "torch"), ("CmaEsSampler", "cmaes")])
+def test_a_library_that_a_sampler_needs_is_missed_at_the_start(
+    sampler: str, library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Optuna itself would fail once there are enough results."""
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(SpecError, match=f"'optuna:{sampler}' needs {library}.*install it there"):
+        sampler_of(BRANCHES, f"optuna:{sampler}")
+
+
+def test_a_sampler_does_not_write_a_line_for_each_parameter(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """GPSampler does, for the parameters of branches; it needs torch, so another stands in for it."""
+
+    class Chatty(optuna.samplers.RandomSampler):
+        def sample_independent(self, study: Any, trial: Any, param_name: str, param_distribution: Any) -> Any:
+            optuna.logging.get_logger("optuna.samplers").warning("%s is sampled independently", param_name)
+            return super().sample_independent(study, trial, param_name, param_distribution)
+
+    monkeypatch.setattr(optuna.samplers, "RandomSampler", Chatty)
+    monkeypatch.setattr(logging.getLogger("optuna"), "propagate", True)
+    run(sampler_of(BRANCHES, "optuna:RandomSampler"), 2, lambda _: 1.0)
+    assert not caplog.records
