@@ -35,6 +35,7 @@ MODULES = {
     "suggest": "benchmarks.parts.suggest",
     "reports": "benchmarks.parts.reports",
     "search": "benchmarks.search",
+    "search_torch": "benchmarks.search.peer",
     "convergence": "benchmarks.search.convergence",
     "constrained": "benchmarks.search.constrained",
     "early_stopping": "benchmarks.early_stopping",

@@ -27,13 +27,14 @@ from benchmarks import report
 from benchmarks.search.problem import Problem
 from benchmarks.search.problems import problem
 
-# Who searches: the name in the tables, and the `algo` of the spec.
+# Who searches: the name in the tables, and the `algo` of the spec. GPSampler needs torch.
 CONTESTANTS: Mapping[str, str] = {
     "random": "random",
     "hyperopt TPE": "hyperopt.tpe:suggest",
     "tpe": "tpe",
     "gp": "gp",
     "Optuna": "optuna:TPESampler",
+    "GPSampler": "optuna:GPSampler",
 }
 _SPREAD = 0.5  # the standard deviation of the logarithm of a trial's seconds
 _REFERENCE_POOL, _REFERENCE_DRAWS = 4_000, 400

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import fmean, stdev
 
 from benchmarks.search.cells import Cell, regret
@@ -29,26 +29,40 @@ class Verdict:
 
     def regret(self, who: str, after: int) -> tuple[float, float]:
         """The mean over problems and seeds, and its standard error over seeds."""
-        by_seed = [
-            fmean(each)
-            for each in zip(*(self.regrets(who, key, after) for key in self.problems()), strict=True)
-        ]
-        error = stdev(by_seed) / math.sqrt(len(by_seed)) if len(by_seed) > 1 else 0.0
-        return fmean(by_seed), error
+        by_seed = self._by_seed(who, after)
+        return fmean(by_seed), _error(by_seed)
 
-    def ratio(self, us: str, who: str, after: int) -> float | None:
-        """Our mean regret by theirs."""
-        theirs = self.regret(who, after)[0]
-        return self.regret(us, after)[0] / theirs if theirs and us != who else None
+    def ratio(self, us: str, who: str, after: int) -> tuple[float, float] | None:
+        """Our mean regret by theirs, and its standard error over seeds, which are pairs."""
+        ours, theirs = self._by_seed(us, after), self._by_seed(who, after)
+        unit = fmean(theirs)
+        if us == who or not unit:
+            return None
+        found = fmean(ours) / unit
+        # To first order, the ratio moves by this much with each seed.
+        return found, _error([(a - found * b) / unit for a, b in zip(ours, theirs, strict=True)])
 
     def wins(self, us: str, who: str, after: int) -> tuple[float, float]:
         """On how many problems our mean regret is lower, and how likely that is by chance. A tie is half."""
-        wins = losses = 0
-        for key in self.problems():
-            ours, theirs = (fmean(self.regrets(each, key, after)) for each in (us, who))
-            wins += ours < theirs
-            losses += ours > theirs
-        return wins + (len(self.problems()) - wins - losses) / 2, sign_test(wins, losses)
+        return _counted(
+            (fmean(self.regrets(us, key, after)), fmean(self.regrets(who, key, after)))
+            for key in self.problems()
+        )
+
+    def wins_of_studies(self, us: str, who: str, after: int) -> tuple[float, float]:
+        """The same over single studies, those with one problem and seed being a pair."""
+        return _counted(
+            pair
+            for key in self.problems()
+            for pair in zip(self.regrets(us, key, after), self.regrets(who, key, after), strict=True)
+        )
+
+    def _by_seed(self, who: str, after: int) -> list[float]:
+        """The mean regret over the problems, of each seed."""
+        return [
+            fmean(each)
+            for each in zip(*(self.regrets(who, key, after) for key in self.problems()), strict=True)
+        ]
 
     def ask_ms(self, who: str) -> float:
         """Milliseconds of an ask, on the average of all."""
@@ -60,6 +74,18 @@ class Verdict:
         for key in self.problems():
             means = (f"{who} {fmean(self.regrets(who, key, after)):.3f}" for who in self._cells)
             yield f"{slots} slots, {key}: {', '.join(means)}"
+
+
+def _error(values: Sequence[float]) -> float:
+    """The standard error of a mean; 0 for a single value."""
+    return stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+
+
+def _counted(pairs: Iterable[tuple[float, float]]) -> tuple[float, float]:
+    """How often ours, the first, is lower, with half of the ties, and the chance by a sign test."""
+    differences = [ours - theirs for ours, theirs in pairs]
+    wins, losses = sum(each < 0 for each in differences), sum(each > 0 for each in differences)
+    return wins + (len(differences) - wins - losses) / 2, sign_test(wins, losses)
 
 
 def worse_than_random(verdict: Verdict, us: str, after: int) -> list[str]:
