@@ -2,13 +2,14 @@
 
     python -m tests.dashboard.take_pictures docs
 
-Writes tuning.png, tuning-running.png, tuning-failed.png, tuning-lost.png, tuning-history.png,
-tuning-compare.png, segments.png, segments-history.png and studies.png.
+Writes tuning.png, tuning-running.png, tuning-failed.png, tuning-lost.png, tuning-limits.png,
+tuning-history.png, tuning-compare.png, segments.png, segments-history.png and studies.png.
 """
 
 from __future__ import annotations
 
 import heapq
+import math
 import random
 import re
 import sys
@@ -21,8 +22,15 @@ from typing import Any
 from fastapi import FastAPI
 from playwright.sync_api import Browser
 
+from airflow_sparktune.driver.attempt import Attempt
+from airflow_sparktune.driver.engines.simulated import Ending, SimulatedEngine, VirtualClock
+from airflow_sparktune.driver.spec_plan import SpecPlan
+from airflow_sparktune.executor.evaluate import Call
+from airflow_sparktune.executor.reply import Reply
 from airflow_sparktune.study.address import study_address
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.space import choice, loguniform, uniform, uniformint
+from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
 from tests.dashboard.helpers.browsers import a_browser
 from tests.dashboard.helpers.pages import client_of
@@ -91,6 +99,33 @@ class Made:
         return trial.ended(TrialState.OK, end=end, run_s=run_s, loss=loss, info={"auc": 1 - loss})
 
 
+def within_limits(address: str) -> None:
+    """Run a study of gp in which predictions may take at most 6 ms, on 4 simulated slots."""
+    space = {
+        "trees": loguniform(10, 1000),
+        "depth": uniformint(2, 16),
+        "learning_rate": loguniform(0.005, 0.5),
+        "columns": uniform(0.2, 1.0),
+    }
+    rails = {"latency_ms": {"max": 6.0}}
+    spec = Spec.of(
+        objective="churn.train:loss", space=space, max_evals=60, seed=7, retuning={"guardrails": rails}
+    )
+
+    def play(call: Call) -> Ending:
+        given, luck = call.params, random.Random(call.trial.seed)
+        work = given["trees"] * given["depth"]
+        loss = 0.1 + 2 / (work + 8) + (math.log(given["learning_rate"] * work / 40) / 12) ** 2
+        loss += 0.1 * (given["columns"] - 0.7) ** 2 + 0.5 / given["depth"] ** 2
+        info = {"latency_ms": round(work / 70 * luck.uniform(0.9, 1.1), 2)}
+        length = 4 + work / 1500
+        return Ending(length, reply=Reply(length, loss=round(loss, 4), info=info))
+
+    clock = VirtualClock(at=time.time() - 600)
+    engine = SimulatedEngine(clock, play, capacity=4)
+    Attempt(SpecPlan(spec, engine), open_storage(address), address, clock=clock).run()
+
+
 def main(folder: Path) -> None:
     """Write all pictures into a folder."""
     root = Path(tempfile.mkdtemp())
@@ -99,6 +134,7 @@ def main(folder: Path) -> None:
         return study_address(str(root), dag_id="churn", task_id=task, run_id=run, **place)
 
     Made(60).write(address("done")).close()
+    within_limits(address("limits"))
     Made(38, running=4).write(address("running"))
     Made(38, running=4, ended_s_ago=1200).write(address("lost"))
     error = {
@@ -120,6 +156,7 @@ def main(folder: Path) -> None:
         picture(browser, f"{tune}/done/", folder / "tuning.png", height=1120, scale=1.25)
         for state in ("running", "failed", "lost"):
             picture(browser, f"{tune}/{state}/", folder / f"tuning-{state}.png", state=state)
+        limits_picture(browser, f"{tune}/limits/", folder / "tuning-limits.png")
         history = f"{url}/sparktune/dags/churn/tasks/regions/"
         picture(browser, history, folder / "tuning-history.png", height=620)
         chosen = "&".join(f"study=churn/regions/{run(month)}/0/0" for month in (4, 5, 6))
@@ -159,6 +196,18 @@ def picture(
     page.locator(".plot .axis").first.wait_for(state="attached")
     page.wait_for_load_state("networkidle")
     page.screenshot(path=file)
+    page.close()
+
+
+def limits_picture(browser: Browser, url: str, file: Path) -> None:
+    """Take the picture of the limited metric: by trial, and in the parallel coordinates."""
+    page = browser.new_page(viewport={"width": 1200, "height": 760})
+    page.goto(url)
+    page.locator("#parallel .axis").first.wait_for(state="attached")
+    page.locator("#y-axis").select_option("latency_ms")
+    others = page.locator("#study > :not(#losses-section, #parallel-section)")
+    others.evaluate_all("all => all.forEach((each) => each.hidden = true)")
+    page.locator("#study").screenshot(path=file)
     page.close()
 
 
