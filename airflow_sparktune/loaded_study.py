@@ -16,6 +16,7 @@ from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.json_values import flat
 from airflow_sparktune.study.phase import Phase, phase_of
 from airflow_sparktune.study.result import summary, trial_row
+from airflow_sparktune.study.result.texts import best_text
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial
@@ -113,7 +114,7 @@ def _loaded(address: str, study: Study, spec: Spec, problems: list[str]) -> Load
         state=phase_of(study, now=time.time()),
         trials=tuple(study.trials[number] for number in sorted(study.trials)),
         curves=study.curves,
-        best=best if found.best_text else None,
+        best=best if best_text(found) else None,
         lowest=study.lowest,
         stop_reason=closed.reason if closed else None,
         error=revive(closed.error) if closed and closed.error else None,

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 
 from airflow_sparktune import connections
 from airflow_sparktune.study.address import address_of
-from airflow_sparktune.study.airflow_task import read_task
+from airflow_sparktune.study.files.airflow_task import read_task
+from airflow_sparktune.study.files.note import read_note
 from airflow_sparktune.study.journal.follow import StudyFollower
-from airflow_sparktune.study.note import read_note
 from airflow_sparktune.study.segments import Segments, read_segments
-from airflow_sparktune.study.segments_follower import SegmentsFollower
+from airflow_sparktune.study.segments.follower import SegmentsFollower
 from airflow_sparktune.study.storage import open_storage
 
 if TYPE_CHECKING:

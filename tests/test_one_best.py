@@ -16,7 +16,7 @@ from airflow_sparktune.driver.engines.simulated import Ending
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
 from airflow_sparktune.orchestrator.lineage.facet import facet_of
-from airflow_sparktune.orchestrator.progress import progress
+from airflow_sparktune.orchestrator.task.progress import progress
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.tracking.mlflow import MlflowTracker
 from tests.dashboard.helpers.pages import TASK, as_it_is, client_of

@@ -13,11 +13,11 @@ import click
 from airflow_sparktune.cli.text import REFRESH_S, print_table, progress_bar, result_of, state_text
 from airflow_sparktune.errors import SpecError, StorageError
 from airflow_sparktune.study.address import address_of
+from airflow_sparktune.study.files.stop_request import request_stop
 from airflow_sparktune.study.formatting import number
 from airflow_sparktune.study.phase import phase_of
 from airflow_sparktune.study.segments import Segments
-from airflow_sparktune.study.segments_follower import SegmentsFollower
-from airflow_sparktune.study.stop_request import request_stop
+from airflow_sparktune.study.segments.follower import SegmentsFollower
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
 
@@ -30,7 +30,8 @@ _HEAD = ("segment", "trials", "best", "decision", "slot-hours", "state")
 
 def run_segments(job: Job, segments: Segments, *, launcher: Callable[[], Launcher], live: bool) -> int:
     """Run the segments of a job to their end and print a table; return the exit code."""
-    from airflow_sparktune.orchestrator.deploy.segments import SegmentsJob, require_results
+    from airflow_sparktune.orchestrator.segments.application import SegmentsJob
+    from airflow_sparktune.orchestrator.segments.ends import require_results
 
     started = SegmentsJob.of(job, segments)
     if not started.left:
@@ -93,8 +94,8 @@ def _cells(name: str, study: Study | None) -> tuple[str, ...]:
 @contextmanager
 def _bar(address: str, segments: Segments) -> Iterator[None]:
     """Draw a progress bar from the journals in this context."""
-    from airflow_sparktune.orchestrator.progress import repeated
-    from airflow_sparktune.orchestrator.segments import segments_look
+    from airflow_sparktune.orchestrator.segments.progress import segments_look
+    from airflow_sparktune.orchestrator.task.progress import repeated
 
     with progress_bar(len(segments.names)) as show:
 

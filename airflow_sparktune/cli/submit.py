@@ -19,11 +19,11 @@ from airflow_sparktune.cli.segments import run_segments
 from airflow_sparktune.cli.text import REFRESH_S, complain, print_result, progress_bar, progress_text
 from airflow_sparktune.errors import SparktuneError
 from airflow_sparktune.orchestrator.deploy.job import Job, Target
-from airflow_sparktune.orchestrator.deploy.launcher import Launcher, launcher_to
+from airflow_sparktune.orchestrator.deploy.launcher import Launcher, launcher_of, launcher_to
 from airflow_sparktune.orchestrator.deploy.plan import plan
 from airflow_sparktune.orchestrator.deploy.run import run_job
 from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
-from airflow_sparktune.orchestrator.progress import followed
+from airflow_sparktune.orchestrator.task.progress import followed
 from airflow_sparktune.printable import printable
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.storage import connection_of
@@ -94,8 +94,7 @@ def print_diagnosis(
     launcher: Callable[[], Launcher] = partial(_launcher, master, conf, output=keep)
     with redirect_stdout(sys.stderr):  # Airflow's own log
         if conn_id is not None:
-            from airflow_sparktune.orchestrator.deploy.provider import launcher_of
-            from airflow_sparktune.orchestrator.task_study import storage_root
+            from airflow_sparktune.orchestrator.task.storage import storage_root
 
             launcher = partial(launcher_of, conn_id, conf, output=keep)
             storage = storage_root(storage)

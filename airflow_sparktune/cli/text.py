@@ -15,6 +15,7 @@ from airflow_sparktune.printable import printable
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.phase import phase_of
 from airflow_sparktune.study.result import Summary, iso, summary
+from airflow_sparktune.study.result.texts import best_text, texts
 from airflow_sparktune.study.segments import read_segments
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState
@@ -72,7 +73,8 @@ def progress_text(study: Study) -> str:
     if not study.attempts:
         return "starting Spark"
     found = summary(study)
-    text = f"best {found.best_text}" if found.best_text else "no result yet"
+    best = best_text(found)
+    text = f"best {best}" if best else "no result yet"
     return f"{text}, {failed} failed" if (failed := found.counts["failed"]) else text
 
 
@@ -94,7 +96,7 @@ def trials_of(study: Study) -> list[Trial]:
 def result_texts(study: Study) -> dict[str, str]:
     """Return the lines that describe a study's result, by name."""
     phase = phase_of(study, now=time.time())
-    return result_of(study).texts(state=f"{phase.text}; last update {iso(study.attempts[-1].last)}")
+    return texts(result_of(study), state=f"{phase.text}; last update {iso(study.attempts[-1].last)}")
 
 
 def state_text(study: Study) -> str:

@@ -11,11 +11,12 @@ from airflow_sparktune.cli.segments import stop_segments
 from airflow_sparktune.cli.text import require_study, state_text
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.printable import printable
-from airflow_sparktune.study.note import NoteChanged, read_note, write_note
+from airflow_sparktune.study.files.note import NoteChanged, read_note, write_note
+from airflow_sparktune.study.files.stop_request import request_stop
 from airflow_sparktune.study.phase import phase_of
 from airflow_sparktune.study.result import summary
+from airflow_sparktune.study.result.texts import best_text
 from airflow_sparktune.study.segments import read_segments
-from airflow_sparktune.study.stop_request import request_stop
 from airflow_sparktune.study.storage import open_storage
 
 
@@ -38,7 +39,7 @@ def stop_command(study: str) -> None:
         )
     attempt = found.attempts[-1].number
     request_stop(open_storage(study), attempt=attempt, by=getpass.getuser())
-    best = summary(found).best_text
+    best = best_text(summary(found))
     result = f"its best {found.metric.name} is {best}" if best else "none of its trials has succeeded yet"
     click.echo(printable(f"asked attempt {attempt} to stop; {result}"))
 

@@ -23,11 +23,11 @@ from airflow_sparktune.dashboard.study_cache import StudyCache
 from airflow_sparktune.dashboard.task_key import Catalogue, TaskKey
 from airflow_sparktune.dashboard.workers import Workers
 from airflow_sparktune.errors import RecordError, StorageError
+from airflow_sparktune.study.files.stop_request import request_stop
 from airflow_sparktune.study.phase import phase_of
 from airflow_sparktune.study.record.champions import Champions, segments
 from airflow_sparktune.study.record.entries import Entry
 from airflow_sparktune.study.record.event import event_content
-from airflow_sparktune.study.stop_request import request_stop
 from airflow_sparktune.study.storage import open_storage
 
 log = logging.getLogger(__name__)

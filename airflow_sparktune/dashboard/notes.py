@@ -18,7 +18,7 @@ from airflow_sparktune.dashboard.study_cache import StudyCache
 from airflow_sparktune.dashboard.task_key import Catalogue, TaskKey
 from airflow_sparktune.dashboard.workers import Workers
 from airflow_sparktune.errors import SpecError, StorageError
-from airflow_sparktune.study.note import NoteChanged, write_note
+from airflow_sparktune.study.files.note import NoteChanged, write_note
 from airflow_sparktune.study.storage import open_storage
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from airflow_sparktune.dashboard.task_key import TaskKey
 from airflow_sparktune.study.address import part, segment_folder, study_address, task_folder
-from airflow_sparktune.study.generations import generations
+from airflow_sparktune.study.files.generations import generations
 from airflow_sparktune.study.listing.folder import TaskFolder
 from airflow_sparktune.study.record.champions import FOLDER as RECORD
 from airflow_sparktune.study.storage import open_storage

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from threading import Lock
 
-from airflow_sparktune.study.airflow_task import AirflowTask
+from airflow_sparktune.study.files.airflow_task import AirflowTask
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.listing.folder import TaskFolder
 from airflow_sparktune.study.listing.listed import Instance, Listed

@@ -25,9 +25,9 @@ from airflow_sparktune.driver.retuning.start_queue import StartQueue
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.driver.termination import Killed, Termination
 from airflow_sparktune.errors import SparktuneError, StorageError, Superseded, describe, format_error
+from airflow_sparktune.study.files.stop_request import stop_requested
 from airflow_sparktune.study.journal.events import Recommended
 from airflow_sparktune.study.result import best_of_search
-from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.stopping import Rule, StopReason, StopRequested
 from airflow_sparktune.study.storage import Storage
 from airflow_sparktune.study.trial import Trial, TrialPurpose

@@ -10,7 +10,7 @@ from airflow_sparktune.driver.plan import Plan
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.study.definition import Spec
-from airflow_sparktune.study.generations import earlier_generations
+from airflow_sparktune.study.files.generations import earlier_generations
 from airflow_sparktune.study.journal.follow import read_study, read_whole
 from airflow_sparktune.study.record.settled import refuse_another_decision
 from airflow_sparktune.study.storage import Storage

@@ -7,6 +7,7 @@ import logging
 from airflow_sparktune.executor.reply import OURS
 from airflow_sparktune.study.formatting import number, origin_text, params, state_text
 from airflow_sparktune.study.result import summary
+from airflow_sparktune.study.result.texts import texts
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialPurpose, TrialState
 
@@ -109,10 +110,10 @@ def log_end(study: Study, *, brief: bool = False) -> None:
     """Log the summary as an aligned table, or in one line."""
     found = summary(study)
     if brief:
-        log.info("%s", "; ".join(f"{name}: {value}" for name, value in found.texts().items()))
+        log.info("%s", "; ".join(f"{name}: {value}" for name, value in texts(found).items()))
         return
     rows = {
-        **found.texts(),
+        **texts(found),
         "elapsed": f"{found.elapsed_s:.1f} s in {found.attempts} attempt(s)",
         "slots": str(found.slots),
         "driver's time": ", ".join(

@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 from airflow_sparktune.driver.spark.session import ship
-from airflow_sparktune.study.code import NAME, read_code
+from airflow_sparktune.study.files.code import NAME, read_code
 from airflow_sparktune.study.storage import open_storage
 
 

@@ -19,7 +19,7 @@ from airflow_sparktune.errors import IncumbentBroken, SparktuneError
 from airflow_sparktune.orchestrator.arguments import After
 from airflow_sparktune.orchestrator.final_errors import final_errors
 from airflow_sparktune.orchestrator.production import announce, notify
-from airflow_sparktune.study.airflow_task import read_task
+from airflow_sparktune.study.files.airflow_task import read_task
 from airflow_sparktune.study.listing.folder import TaskFolder
 from airflow_sparktune.study.record.keep import Keep
 from airflow_sparktune.study.record.retention import find, removable, remove_all

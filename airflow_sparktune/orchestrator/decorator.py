@@ -13,7 +13,7 @@ from airflow_sparktune.orchestrator.arguments import with_plain_groups
 from airflow_sparktune.orchestrator.checks.free_names import require_self_contained
 from airflow_sparktune.orchestrator.deploy.user_code import UserCode, with_imports
 from airflow_sparktune.orchestrator.operator import SparkTuneOperator
-from airflow_sparktune.orchestrator.task_study import code_bases
+from airflow_sparktune.orchestrator.task.instance import code_bases
 from airflow_sparktune.study.signature import EXTRAS
 
 if TYPE_CHECKING:

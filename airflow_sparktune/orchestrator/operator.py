@@ -23,7 +23,7 @@ from airflow_sparktune.orchestrator.arguments import (
 from airflow_sparktune.orchestrator.checks.literals import check_literals
 from airflow_sparktune.orchestrator.links import SparkUiLink
 from airflow_sparktune.orchestrator.production import with_alias
-from airflow_sparktune.orchestrator.study_task import StudyTask
+from airflow_sparktune.orchestrator.task.study_task import StudyTask
 from airflow_sparktune.orchestrator.waiting.deferrable import DeferrableOperator
 from airflow_sparktune.study.definition import GROUPS, KEYS, Execution, Group, Limits, Retuning, WarmStart
 from airflow_sparktune.study.definition.group import as_written, declarations
@@ -170,7 +170,7 @@ class SparkTuneOperator(StudyTask, DeferrableOperator):
     def execute_complete(self, context: Context, event: Any, pending: Any) -> Any:
         """Deliver the result of a deferred study, as `execute` does."""
         from airflow_sparktune.orchestrator.after import deliver
-        from airflow_sparktune.orchestrator.study_run import deferred_study
+        from airflow_sparktune.orchestrator.task.study_run import deferred_study
 
         return self._finish(context, lambda: deferred_study(self, context, pending, event), deliver)
 
@@ -192,16 +192,17 @@ class SparkTuneOperator(StudyTask, DeferrableOperator):
         """Return how the task runs, and how it delivers the result of that."""
         if self.segments is None:
             from airflow_sparktune.orchestrator.after import deliver
-            from airflow_sparktune.orchestrator.study_run import run_study
+            from airflow_sparktune.orchestrator.task.study_run import run_study
 
             return run_study, deliver
-        from airflow_sparktune.orchestrator.segment_results import deliver_segments, run_segments
+        from airflow_sparktune.orchestrator.segments.delivery import deliver_segments
+        from airflow_sparktune.orchestrator.segments.results import run_segments
 
         return run_segments, deliver_segments
 
     def champions(self, context: Context) -> str:
         """Return the folder of this task's studies, with the record of its champions."""
-        from airflow_sparktune.orchestrator.task_study import champions_of
+        from airflow_sparktune.orchestrator.task.generation import champions_of
 
         return champions_of(context, self.storage)
 

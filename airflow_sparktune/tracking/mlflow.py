@@ -13,8 +13,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from airflow_sparktune.errors import PlatformError
-from airflow_sparktune.study.airflow_task import AirflowTask
 from airflow_sparktune.study.definition import Spec
+from airflow_sparktune.study.files.airflow_task import AirflowTask
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState

@@ -6,7 +6,8 @@ from airflow_sparktune.dashboard.page import columns
 from airflow_sparktune.driver import watchdog
 from airflow_sparktune.driver.engines import threaded
 from airflow_sparktune.driver.spark import sharing
-from airflow_sparktune.executor import output, reply, report
+from airflow_sparktune.executor import output, reply
+from airflow_sparktune.executor.reports import report
 from airflow_sparktune.study import ends, metric, phase
 from airflow_sparktune.study.definition import confirm
 from airflow_sparktune.study.journal import bounds, decode, streams

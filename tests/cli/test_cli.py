@@ -26,11 +26,11 @@ from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.definition import ARGUMENTS, Spec
+from airflow_sparktune.study.files.stop_request import stop_requested
 from airflow_sparktune.study.journal.events import TrialChanged
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.record.champions import Champions
 from airflow_sparktune.study.record.entries import Action
-from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import LocalStorage, open_storage
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState

@@ -11,10 +11,10 @@ import pytest
 
 from airflow_sparktune.cli import main
 from airflow_sparktune.study.address import address_of
+from airflow_sparktune.study.files.stop_request import stop_requested
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.record.champions import Champions
 from airflow_sparktune.study.segments import Segments, read_segments, write_segments
-from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.storage import open_storage
 from tests.orchestrator.launchers import InThisProcess
 from tests.study.journal_samples import SPEC, closed, opened, trial, write

@@ -21,7 +21,7 @@ from airflow_sparktune.dashboard.browse.tasks import MOST_RECENT
 from airflow_sparktune.dashboard.storage_roots import StorageRoots
 from airflow_sparktune.dashboard.study_list import StudyList
 from airflow_sparktune.orchestrator.after import pack_rows
-from airflow_sparktune.study.airflow_task import AirflowTask, write_task
+from airflow_sparktune.study.files.airflow_task import AirflowTask, write_task
 from airflow_sparktune.study.listing.folder import TaskFolder
 from airflow_sparktune.study.record.champions import Action, Champions
 from airflow_sparktune.study.storage import LocalStorage

@@ -17,7 +17,7 @@ from fastapi.testclient import TestClient
 from airflow_sparktune.cli.page import ui_command
 from airflow_sparktune.dashboard.page import assets
 from airflow_sparktune.dashboard.server import PAGE
-from airflow_sparktune.study.stop_request import stop_requested
+from airflow_sparktune.study.files.stop_request import stop_requested
 from airflow_sparktune.study.storage import LocalStorage
 from tests.dashboard.helpers.synthetic import Writer
 

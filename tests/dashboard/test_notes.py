@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from airflow_sparktune.dashboard.app import create_app
 from airflow_sparktune.dashboard.storage_roots import StorageRoots
 from airflow_sparktune.study.address import study_address
-from airflow_sparktune.study.note import LONGEST, read_note, write_note
+from airflow_sparktune.study.files.note import LONGEST, read_note, write_note
 from airflow_sparktune.study.storage import LocalStorage, open_storage
 from airflow_sparktune.study.storage.base import MOST_BYTES
 from tests.dashboard.helpers.pages import RUN, TASK, as_it_is, client_of, everybody, nobody, somebody

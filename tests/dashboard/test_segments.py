@@ -16,9 +16,9 @@ from airflow_sparktune.dashboard.study_list import StudyList
 from airflow_sparktune.errors import StorageUnavailable
 from airflow_sparktune.orchestrator.after import pack_rows
 from airflow_sparktune.study.address import address_of
-from airflow_sparktune.study.airflow_task import AirflowTask, write_task
+from airflow_sparktune.study.files.airflow_task import AirflowTask, write_task
+from airflow_sparktune.study.files.stop_request import stop_requested
 from airflow_sparktune.study.record.champions import Action, Champions
-from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.storage import LocalStorage, open_storage
 from tests.dashboard.helpers.pages import RUN, TASK, as_it_is
 from tests.dashboard.helpers.segmented import application, segment

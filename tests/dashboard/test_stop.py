@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from airflow_sparktune.study.stop_request import stop_requested
+from airflow_sparktune.study.files.stop_request import stop_requested
 from airflow_sparktune.study.storage import LocalStorage
 from tests.dashboard.helpers.pages import RUN, client_of, nobody, somebody
 from tests.dashboard.helpers.synthetic import Writer

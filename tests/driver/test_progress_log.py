@@ -9,6 +9,7 @@ import pytest
 from airflow_sparktune.driver.progress_log import ProgressLog, log_end
 from airflow_sparktune.study.journal.events import TrialChanged
 from airflow_sparktune.study.result import summary
+from airflow_sparktune.study.result.texts import texts
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialOrigin, TrialPurpose, TrialState
 from tests.study.journal_samples import SPEC, closed, opened, trial
@@ -113,6 +114,6 @@ def test_the_table_at_the_end_is_what_the_shell_shows(caplog: pytest.LogCaptureF
     with caplog.at_level(logging.INFO):
         log_end(study)
     rows = dict(line.split("  ", 1) for line in caplog.messages)
-    assert {name: rows[name].strip() for name in summary(study).texts()} == summary(study).texts()
+    assert {name: rows[name].strip() for name in texts(summary(study))} == texts(summary(study))
     assert rows["ended"].strip() == "stopped by a user"
     assert rows["best params"].strip() == "lr=0.1"

@@ -18,7 +18,7 @@ from airflow_sparktune import After, Confirm, Limits, Retuning, SparkTuneOperato
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.orchestrator.arguments import GROUPS, require_grouped
 from airflow_sparktune.orchestrator.decorator import DecoratedSparkTuneOperator
-from airflow_sparktune.orchestrator.task_study import segment_of
+from airflow_sparktune.orchestrator.task.instance import segment_of
 from airflow_sparktune.space import uniform
 
 SPACE = {"x": uniform(0, 1)}
@@ -165,7 +165,7 @@ def test_importing_the_operator_loads_what_its_constructor_needs() -> None:
         "print(*(name for name in sys.modules if name.startswith(('airflow_sparktune', 'javaproperties'))))"
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    rooms = ("driver", "executor", "dashboard", "tracking", "study.record.", "orchestrator.study_run")
+    rooms = ("driver", "executor", "dashboard", "tracking", "study.record.", "orchestrator.task.study_run")
     parts = (
         "study.journal.events",
         "study.study",

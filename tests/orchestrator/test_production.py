@@ -16,8 +16,8 @@ from airflow.sdk.execution_time.context import OutletEventAccessors
 from airflow.sdk.observability import stats
 
 from airflow_sparktune import promote_champion
-from airflow_sparktune.orchestrator.task_study import segment_of
-from airflow_sparktune.study.airflow_task import task_folder_of
+from airflow_sparktune.orchestrator.task.instance import segment_of
+from airflow_sparktune.study.files.airflow_task import task_folder_of
 from airflow_sparktune.study.record.champions import Champions
 from airflow_sparktune.study.record.entries import Action
 

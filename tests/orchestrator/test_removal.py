@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.orchestrator.after import remove_old_studies
-from airflow_sparktune.study.airflow_task import AirflowTask, write_task
+from airflow_sparktune.study.files.airflow_task import AirflowTask, write_task
 from airflow_sparktune.study.record.keep import Keep
 from airflow_sparktune.study.storage import open_storage
 from tests.orchestrator.conftest import RUN

@@ -10,12 +10,12 @@ from unittest import mock
 
 from airflow_sparktune.errors import SparktuneError
 from airflow_sparktune.study import storage
+from airflow_sparktune.study.files.stop_request import request_stop
 from airflow_sparktune.study.journal import writer
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.record.champions import Champions
 from airflow_sparktune.study.record.keep import Keep
 from airflow_sparktune.study.record.retention import find, removable, remove_all
-from airflow_sparktune.study.stop_request import request_stop
 from airflow_sparktune.study.storage import open_storage
 from tests.simulation.invariants import SETS_CHAMPION, Invariants
 from tests.simulation.processes import Died, Process, Processes

@@ -11,8 +11,8 @@ from airflow_sparktune.driver.engines.simulated import Ending, SimulatedEngine
 from airflow_sparktune.driver.termination import Killed, Termination
 from airflow_sparktune.errors import DriverLost, RecordError, SparktuneError, Superseded
 from airflow_sparktune.executor.evaluate import Call
-from airflow_sparktune.study.airflow_task import AirflowTask, write_task
 from airflow_sparktune.study.definition import Spec
+from airflow_sparktune.study.files.airflow_task import AirflowTask, write_task
 from airflow_sparktune.study.journal.follow import StudyFollower, read_study, read_whole
 from airflow_sparktune.study.record.champions import Champions
 from airflow_sparktune.study.record.promotion import decision_in_force, promote

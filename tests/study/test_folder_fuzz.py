@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_sparktune.errors import SparktuneError
-from airflow_sparktune.study.airflow_task import read_task
 from airflow_sparktune.study.definition.file import read_spec, with_retuning
+from airflow_sparktune.study.files.airflow_task import read_task
+from airflow_sparktune.study.files.stop_request import stop_requested
 from airflow_sparktune.study.journal.streams import FOLDER
 from airflow_sparktune.study.record.champions import Champions, segments
 from airflow_sparktune.study.record.keep import Keep
 from airflow_sparktune.study.record.retention import find, removable
-from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.storage import MemoryStorage, Storage
 from tests.study.journal_samples import SPEC, follow, line, opened, trial
 from tests.study.test_hostile import JSON, ODD, STREAM, WHOLE, everything

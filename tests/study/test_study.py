@@ -19,6 +19,7 @@ from airflow_sparktune.study.journal.events import (
     from_json,
 )
 from airflow_sparktune.study.result import iso, summary, trial_row
+from airflow_sparktune.study.result.texts import best_text, texts
 from airflow_sparktune.study.retuning.decision import Decision, Measured, Outcome, Standing
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialOrigin, TrialPurpose, TrialState
@@ -106,13 +107,13 @@ class TestRecommended:
     def test_it_is_the_best(self) -> None:
         found = summary(replayed(*self.EVENTS))
         assert (found.best_number, found.best_loss, found.noise) == (0, 0.375, 0.125)
-        assert found.best_text == "0.375 (trial 0 after 0 s; expected, single trials vary by ± 0.13)"
+        assert best_text(found) == "0.375 (trial 0 after 0 s; expected, single trials vary by ± 0.13)"
 
     def test_without_one_the_lowest_loss_is_the_best(self) -> None:
         study = replayed(*self.EVENTS[:3])
         found = summary(study)
         assert (found.best_number, found.best_loss, found.noise) == (1, 0.25, None)
-        assert found.best_text == "0.25 (trial 1 after 1 s)"
+        assert best_text(found) == "0.25 (trial 1 after 1 s)"
 
     def test_negative_noise_is_malformed(self) -> None:
         with pytest.raises(ValueError, match="noise of the event cannot be -1"):
@@ -226,7 +227,7 @@ def test_pruning_saves_the_mean_run_time_of_completed_trials_minus_that_of_the_p
     reserved = Alive(at=BEGAN + 1, reserved=36_000.0)
     study = replayed(replace(opened(), reserved=0.0), *completed, *pruned, adopted, reserved)
     assert summary(study).saved_slot_hours == 1.0
-    assert summary(study).texts()["cost"].endswith("; about 1 saved by pruning")
+    assert texts(summary(study))["cost"].endswith("; about 1 saved by pruning")
     assert summary(replayed(opened(), *completed)).saved_slot_hours is None
     assert summary(replayed(opened(), *pruned)).saved_slot_hours is None
 
@@ -251,7 +252,7 @@ def test_the_best_trial_was_found_after_the_running_time_until_its_end() -> None
     for event in (opened(2, at=BEGAN + 1000), trial(1, 0.25, at=BEGAN + 1003), closed(at=BEGAN + 1009)):
         study.apply(event)
     assert summary(study).best_after_s == 13.0
-    assert summary(study).texts()["best loss"] == "0.25 (trial 1 after 13 s)"
+    assert texts(summary(study))["best loss"] == "0.25 (trial 1 after 13 s)"
     assert summary(replayed(opened(), trial(0))).best_after_s is None
 
 
@@ -276,12 +277,12 @@ def test_the_texts_name_the_best_and_the_lowest_loss() -> None:
     measured = Measured(number=0, params={"lr": 0.1}, n=5, mean=0.4, standing=Standing.WON)
     decided = Decision(outcome=Outcome.FIRST, reason="", params={"lr": 0.1}, number=0, candidates=(measured,))
     study = replayed(opened(), trial(0, 0.5), trial(1, 0.25), Decided(at=BEGAN, decision=decided))
-    texts = summary(study).texts()
-    assert texts["best loss"] == "0.4 (trial 0 after 0 s; confirmed by 5 repeats)"
-    assert texts["lowest loss"] == "0.25 (trial 1, in the search)"
+    lines = texts(summary(study))
+    assert lines["best loss"] == "0.4 (trial 0 after 0 s; confirmed by 5 repeats)"
+    assert lines["lowest loss"] == "0.25 (trial 1, in the search)"
     study.apply(Decided(at=BEGAN, decision=decided.outdated("restored", params={"lr": 0.2})))
-    texts = summary(study).texts()
-    assert (texts["best loss"], texts["best params"]) == ("not measured", "lr=0.2")
+    lines = texts(summary(study))
+    assert (lines["best loss"], lines["best params"]) == ("not measured", "lr=0.2")
 
 
 @pytest.mark.parametrize(("rails", "best"), [({"ms": {"max": 50}}, 1), ({"ms": {"each_min": 90}}, None)])
@@ -311,7 +312,7 @@ def test_a_trial_that_violates_a_guardrail_is_never_the_best(rails: Any, best: i
 )
 def test_the_end_of_a_study_in_words(end: Closed, text: str) -> None:
     found = summary(replayed(opened(), end))
-    assert (found.end, found.texts()["ended"]) == (text, text)
+    assert (found.end, texts(found)["ended"]) == (text, text)
 
 
 def test_a_trial_that_never_started_used_no_time() -> None:

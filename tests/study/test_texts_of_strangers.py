@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from airflow_sparktune.printable import one_line
-from airflow_sparktune.study.airflow_task import AirflowTask, read_task, write_task
+from airflow_sparktune.study.files.airflow_task import AirflowTask, read_task, write_task
+from airflow_sparktune.study.files.stop_request import request_stop, stop_requested
 from airflow_sparktune.study.journal import events
 from airflow_sparktune.study.journal.events import (
     Decided,
@@ -22,7 +23,6 @@ from airflow_sparktune.study.journal.spark_application import SparkApplication
 from airflow_sparktune.study.record.champions import Action, Champions
 from airflow_sparktune.study.retuning.decision import Decision, Measured, Outcome
 from airflow_sparktune.study.retuning.starts import Incumbent
-from airflow_sparktune.study.stop_request import request_stop, stop_requested
 from airflow_sparktune.study.storage import MemoryStorage
 from tests.study.journal_samples import opened, trial
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from airflow_sparktune.errors import PlatformError
-from airflow_sparktune.study.airflow_task import AirflowTask
 from airflow_sparktune.study.curve import TrialReports
+from airflow_sparktune.study.files.airflow_task import AirflowTask
 from airflow_sparktune.study.journal.events import Decided, Prefix, Recommended, Reported, StartsResolved
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.retuning.decision import Decision, Measured, Outcome, Standing

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from airflow_sparktune.dashboard.page.masking import Mask
 from airflow_sparktune.dashboard.page.schemas import NoteReply
 from airflow_sparktune.errors import StorageError
+from airflow_sparktune.study.files.note import read_note
 from airflow_sparktune.study.listing.folder import TaskFolder
 from airflow_sparktune.study.listing.listed import Listed
-from airflow_sparktune.study.note import read_note
 from airflow_sparktune.study.storage import Storage
 
 log = logging.getLogger(__name__)

@@ -26,9 +26,10 @@ from airflow_sparktune.study.definition.rule import DecisionRule
 from airflow_sparktune.study.formatting import origin_text
 from airflow_sparktune.study.guards import Guards
 from airflow_sparktune.study.journal.follow import StudyFollower
-from airflow_sparktune.study.one_sentence import one_sentence
 from airflow_sparktune.study.phase import phase_of, stage_of
 from airflow_sparktune.study.result import Summary, summary, trial_row
+from airflow_sparktune.study.result.one_sentence import one_sentence
+from airflow_sparktune.study.result.texts import best_facts, texts
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial
 
@@ -79,9 +80,9 @@ def study_reply(
         now=now,
         since=since,
         summary=mask(found.to_json()),
-        texts={name: mask(text) for name, text in found.texts(state=phase.text).items()},
+        texts={name: mask(text) for name, text in texts(found, state=phase.text).items()},
         best=best_params(found, dimensions),
-        best_facts=found.best_facts,
+        best_facts=best_facts(found),
         verdict=one_sentence(study, found, now=until),
         failures=[mask(line) for line in failure_digest(tuple(study.trials.values()), dimensions)],
         limits={key: study.spec.value(name) for key, name in _LIMITS.items()} if study.spec else {},

@@ -19,12 +19,12 @@ from airflow_sparktune.driver.segments.plan import SegmentPlan, Works
 from airflow_sparktune.driver.spec_plan import DONE, FAILED
 from airflow_sparktune.driver.termination import KILLED, Killed, Termination, terminable
 from airflow_sparktune.errors import DriverLost, PlatformError, SparktuneError, StorageError, Superseded
-from airflow_sparktune.study import stop_request
 from airflow_sparktune.study.address import address_of
 from airflow_sparktune.study.definition import Spec
+from airflow_sparktune.study.files import stop_request
+from airflow_sparktune.study.files.stop_request import stop_requested
 from airflow_sparktune.study.journal.follow import read_whole
 from airflow_sparktune.study.segments import Segment, Segments
-from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.storage import Storage, open_storage
 from airflow_sparktune.study.storage.at_once import at_once
 from airflow_sparktune.study.storage.deadline import DeadlineStorage

@@ -16,7 +16,8 @@ from airflow_sparktune.errors import SparktuneError
 from airflow_sparktune.orchestrator.arguments import GROUPS
 from airflow_sparktune.orchestrator.checks.lookup import check_named
 from airflow_sparktune.orchestrator.deploy.user_code import REFERENCES, is_reference, module_reference
-from airflow_sparktune.orchestrator.task_study import folders_of, storage_root
+from airflow_sparktune.orchestrator.task.instance import folders_of
+from airflow_sparktune.orchestrator.task.storage import storage_root
 from airflow_sparktune.study.definition import KEYS
 from airflow_sparktune.study.definition.checks import flag
 from airflow_sparktune.study.definition.field import Check

@@ -8,7 +8,7 @@ from pathlib import Path
 from airflow_sparktune.errors import PlatformError
 from airflow_sparktune.orchestrator.deploy.job import Job
 from airflow_sparktune.orchestrator.deploy.submit_files import SubmitFiles
-from airflow_sparktune.study.code import code_sha256, zipped
+from airflow_sparktune.study.files.code import code_sha256, zipped
 from airflow_sparktune.version import __version__
 
 # Where Spark copies the launcher and the zips, and the pods load them from.

@@ -5,9 +5,9 @@ To add a launcher, write it in a file here and construct it in `launcher_to`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from airflow_sparktune.errors import PlatformError
 from airflow_sparktune.orchestrator.deploy.child_process import ChildProcess
@@ -58,3 +58,19 @@ def launcher_to(
             "use deploy mode 'client'"
         )
     return Cluster(target, provider)
+
+
+def launcher_of(conn_id: str, conf: Mapping[str, Any], *, output: Callable[[str], None]) -> Launcher:
+    """Return the launcher to the master of a connection, outside of a task; raises PlatformError."""
+    from airflow_sparktune.orchestrator.deploy.provider.submission import SubmissionOperator
+
+    operator = SubmissionOperator(
+        task_id="doctor",
+        conn_id=conn_id,
+        conf=dict(conf),
+        durable=False,  # there is no retry that could reconnect
+        openlineage_inject_parent_job_info=False,
+        openlineage_inject_transport_info=False,
+    )
+    operator._context = {}
+    return launcher_to(operator.target(operator._context), provider=operator, output=output)

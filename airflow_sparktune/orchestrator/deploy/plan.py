@@ -12,8 +12,8 @@ from typing import Any
 from airflow_sparktune.orchestrator.deploy.job import Job
 from airflow_sparktune.orchestrator.deploy.launcher import Launcher
 from airflow_sparktune.orchestrator.deploy.run import has_result, prepared
-from airflow_sparktune.orchestrator.deploy.segments import SegmentsJob
 from airflow_sparktune.orchestrator.deploy.spark_conf import REDACTION
+from airflow_sparktune.orchestrator.segments.application import SegmentsJob
 from airflow_sparktune.study.study import Study
 
 HIDDEN = "***"

@@ -13,9 +13,9 @@ from airflow_sparktune.errors import DriverLost, SpecError, StorageError, revive
 from airflow_sparktune.orchestrator.deploy.job import Job, Submission, SubmitFailed
 from airflow_sparktune.orchestrator.deploy.launcher import Launcher
 from airflow_sparktune.orchestrator.deploy.work_folder import work_folder
-from airflow_sparktune.study.code import write_code
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.definition.file import write_retuning, write_spec
+from airflow_sparktune.study.files.code import write_code
 from airflow_sparktune.study.journal.follow import read_whole
 from airflow_sparktune.study.record.earlier import earlier_study
 from airflow_sparktune.study.record.settled import refuse_another_decision

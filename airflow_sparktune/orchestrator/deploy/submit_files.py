@@ -15,7 +15,7 @@ from pathlib import Path
 import airflow_sparktune
 from airflow_sparktune.errors import PlatformError
 from airflow_sparktune.orchestrator.deploy.user_code import UserCode
-from airflow_sparktune.study.code import zipped
+from airflow_sparktune.study.files.code import zipped
 
 # The files and folders that run inside Spark, and what they import. User code may import space and
 # callbacks.

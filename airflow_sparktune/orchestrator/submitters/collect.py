@@ -84,7 +84,7 @@ class CollectStudyOperator(BaseOperator):
 
     def champions(self, context: Context) -> str:  # noqa: ARG002 - the study tells
         """Return the folder of the task that has prepared the study, with the record of its champions."""
-        from airflow_sparktune.study.airflow_task import task_folder_of
+        from airflow_sparktune.study.files.airflow_task import task_folder_of
 
         return task_folder_of(str(self.study_address))
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from airflow_sparktune.orchestrator.deploy.run import Standing, finished
 from airflow_sparktune.orchestrator.lineage import collect_inputs
 from airflow_sparktune.orchestrator.production import require_retuning
-from airflow_sparktune.orchestrator.progress import KEY, PERIOD_S, progress, repeated, study_look
-from airflow_sparktune.orchestrator.tracking import catch_up, tracking_environment
+from airflow_sparktune.orchestrator.task.progress import KEY, PERIOD_S, progress, repeated, study_look
+from airflow_sparktune.orchestrator.task.tracking import catch_up, tracking_environment
 from airflow_sparktune.orchestrator.waiting.deferrable import POLL_S
 from airflow_sparktune.orchestrator.waiting.trigger import StudyTrigger
 from airflow_sparktune.orchestrator.waiting.watch import End, How, Waiting, Watch
-from airflow_sparktune.study.airflow_task import task_folder_of
 from airflow_sparktune.study.definition.file import submitted_spec
+from airflow_sparktune.study.files.airflow_task import task_folder_of
 from airflow_sparktune.study.record.champions import Champions
 from airflow_sparktune.study.record.keep import Keep
 from airflow_sparktune.study.record.promotion import decision_in_force

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from airflow_sparktune.orchestrator.arguments import SPEC_ARGUMENTS
 from airflow_sparktune.orchestrator.deploy.run import check_warm_start, has_result
 from airflow_sparktune.orchestrator.deploy.submit_files import package_files
-from airflow_sparktune.orchestrator.study_job import StudyJob
-from airflow_sparktune.orchestrator.task_study import address_of, begin_study
-from airflow_sparktune.study.code import zipped
+from airflow_sparktune.orchestrator.task.generation import address_of, begin_study
+from airflow_sparktune.orchestrator.task.study_job import StudyJob
 from airflow_sparktune.study.definition import given_fields
 from airflow_sparktune.study.definition.file import spec_sha256, write_spec
+from airflow_sparktune.study.files.code import zipped
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.storage import open_storage
 

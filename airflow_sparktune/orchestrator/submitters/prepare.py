@@ -13,7 +13,7 @@ from airflow_sparktune.errors import SpecError
 from airflow_sparktune.orchestrator.arguments import SPEC_ARGUMENTS, require_grouped, with_plain_groups
 from airflow_sparktune.orchestrator.checks.literals import check_literals
 from airflow_sparktune.orchestrator.final_errors import final_errors
-from airflow_sparktune.orchestrator.study_task import StudyTask
+from airflow_sparktune.orchestrator.task.study_task import StudyTask
 from airflow_sparktune.study.json_values import shown
 
 if TYPE_CHECKING:

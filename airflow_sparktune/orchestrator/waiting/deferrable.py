@@ -1,6 +1,6 @@
 """An operator that submits an application, and knows it from then on by its id only.
 
-Like deploy/provider.py, this file uses the provider's private attributes.
+Like those of deploy/provider/, this file uses the provider's private attributes.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Never
 
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.orchestrator.deploy.provider import SubmissionOperator
-from airflow_sparktune.orchestrator.task_study import clears_of
+from airflow_sparktune.orchestrator.deploy.provider.submission import SubmissionOperator
+from airflow_sparktune.orchestrator.task.generation import clears_of
 
 if TYPE_CHECKING:
     from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook

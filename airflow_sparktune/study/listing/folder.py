@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from airflow_sparktune.errors import SparktuneError, StorageError
-from airflow_sparktune.study.airflow_task import AirflowTask, task_in
+from airflow_sparktune.study.files.airflow_task import AirflowTask, task_in
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.journal.problems import INVALID
 from airflow_sparktune.study.listing.listed import Listed, listed

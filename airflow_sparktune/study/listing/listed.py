@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from airflow_sparktune.study.files.note import FOLDER as NOTES
 from airflow_sparktune.study.journal.events import STREAM_NAME
 from airflow_sparktune.study.journal.streams import FOLDER as ATTEMPTS
 from airflow_sparktune.study.journal.streams import Chunk, attempt_of
-from airflow_sparktune.study.note import FOLDER as NOTES
 from airflow_sparktune.study.segments import NAME as SEGMENTS
 
 _RUN = re.compile(r"[A-Za-z0-9._-]+")

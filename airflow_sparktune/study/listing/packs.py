@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.study.address import folder_of, split
-from airflow_sparktune.study.airflow_task import read_task
+from airflow_sparktune.study.files.airflow_task import read_task
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.journal.streams import FOLDER as ATTEMPTS
 from airflow_sparktune.study.listing.listed import mark_of

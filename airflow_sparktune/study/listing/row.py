@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from airflow_sparktune.study.address import part
-from airflow_sparktune.study.airflow_task import AirflowTask
+from airflow_sparktune.study.files.airflow_task import AirflowTask
 from airflow_sparktune.study.formatting import params
 from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.journal.events import is_dimension
@@ -18,6 +18,7 @@ from airflow_sparktune.study.json_object import JsonObject, stored
 from airflow_sparktune.study.listing.listed import Listed, Mark
 from airflow_sparktune.study.phase import Phase, Pulse
 from airflow_sparktune.study.result import summary
+from airflow_sparktune.study.result.texts import texts
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import TrialPurpose, improving
 
@@ -105,7 +106,7 @@ class StudyRow(JsonObject):
         return task.run_id if task is not None and part(task.run_id) == listed.run else listed.run
 
     def texts(self, phase: Phase, best_params: Any) -> dict[str, str]:
-        """Return the lines of the result as `Summary.texts` does, with these best params."""
+        """Return the lines of the result as `result.texts` does, with these best params."""
         state = {name: phase.text for name in ("state",) if name in self.lines}
         return {**self.lines, **state, _PARAMS: "none" if best_params is None else params(best_params)}
 
@@ -117,7 +118,7 @@ def row_of(follower: StudyFollower, task: AirflowTask | None) -> StudyRow:
     plain = found.to_json()
     if found.error is not None:
         plain["error"] = {name: value for name, value in found.error.items() if name != "traceback"}
-    lines = found.texts(state="")
+    lines = texts(found, state="")
     del lines[_PARAMS]
     return StudyRow(
         stream=prefix[-1].stream if prefix else "",

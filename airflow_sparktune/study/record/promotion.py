@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_sparktune.errors import SpecError
-from airflow_sparktune.study.airflow_task import task_folder_of
+from airflow_sparktune.study.files.airflow_task import task_folder_of
 from airflow_sparktune.study.record.champions import Champions, Outdated
 from airflow_sparktune.study.record.entries import Action, Entry
 from airflow_sparktune.study.retuning.decision import Decision, Outcome

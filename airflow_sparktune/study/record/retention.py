@@ -11,16 +11,16 @@ from pathlib import Path
 
 from airflow_sparktune.errors import RecordError, SparktuneError, StorageError
 from airflow_sparktune.study.address import SEGMENT, folder_of, split
-from airflow_sparktune.study.airflow_task import read_task
-from airflow_sparktune.study.application import application_above, has_studies
-from airflow_sparktune.study.generations import NAME as DAG_RUN
-from airflow_sparktune.study.generations import generations
+from airflow_sparktune.study.files.airflow_task import read_task
+from airflow_sparktune.study.files.generations import NAME as DAG_RUN
+from airflow_sparktune.study.files.generations import generations
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.journal.streams import FOLDER as ATTEMPTS
 from airflow_sparktune.study.journal.streams import chunks, streams
 from airflow_sparktune.study.record.champions import FOLDER, Champions, segments
 from airflow_sparktune.study.record.entries import Action, Entry, champion_of
 from airflow_sparktune.study.record.keep import Keep
+from airflow_sparktune.study.segments.application import application_above, has_studies
 from airflow_sparktune.study.storage import Storage, open_storage, without_connection
 
 # The studies of Airflow are five folders below their root.

@@ -18,8 +18,8 @@ import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
 from airflow_sparktune.study.address import address_of, study_address
+from airflow_sparktune.study.files.stop_request import stop_requested
 from airflow_sparktune.study.journal.follow import read_study
-from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.storage import open_storage
 from tests.dashboard.helpers.browsers import log_in
 from tests.dashboard.helpers.second_server import PASSWORDS, Server, second_server

@@ -18,9 +18,9 @@ from playwright.sync_api import Page, Route, expect
 
 from airflow_sparktune import dashboard
 from airflow_sparktune.study.address import study_address
+from airflow_sparktune.study.files.stop_request import stop_requested
 from airflow_sparktune.study.formatting import number, with_error
 from airflow_sparktune.study.space import choice, loguniform, uniform, uniformint
-from airflow_sparktune.study.stop_request import stop_requested
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.trial import TrialState
 from tests.dashboard.helpers.browsers import first_mark

@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Download, Page, expect
 
 from airflow_sparktune.study.address import study_address
-from airflow_sparktune.study.note import write_note
+from airflow_sparktune.study.files.note import write_note
 from airflow_sparktune.study.storage import LocalStorage
 from tests.dashboard.helpers.browsers import first_mark
 from tests.dashboard.helpers.pages import RUN, client_of, nobody

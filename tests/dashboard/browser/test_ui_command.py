@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from airflow_sparktune.dashboard.server import PAGE
-from airflow_sparktune.study.stop_request import stop_requested
+from airflow_sparktune.study.files.stop_request import stop_requested
 from airflow_sparktune.study.storage import open_storage
 from tests.dashboard.conftest import ARTIFACTS
 from tests.dashboard.helpers.synthetic import Writer

@@ -11,8 +11,8 @@ import pytest
 from hyperopt import fmin, hp, rand
 
 from airflow_sparktune import SparkTrials
+from airflow_sparktune.study.files.stop_request import request_stop
 from airflow_sparktune.study.journal.follow import read_study
-from airflow_sparktune.study.stop_request import request_stop
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import LocalStorage
 from airflow_sparktune.study.study import Study

@@ -12,7 +12,7 @@ from airflow_sparktune.driver.engines.simulated import Ending
 from airflow_sparktune.driver.retuning import retuning
 from airflow_sparktune.errors import Superseded
 from airflow_sparktune.executor.evaluate import Call
-from airflow_sparktune.study.airflow_task import AirflowTask, write_task
+from airflow_sparktune.study.files.airflow_task import AirflowTask, write_task
 from airflow_sparktune.study.record.entries import Action
 from airflow_sparktune.study.record.promotion import decision_in_force, promote, put_on_record
 from airflow_sparktune.study.result import summary

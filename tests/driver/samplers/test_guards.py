@@ -20,8 +20,8 @@ from airflow_sparktune.executor.reply import Reply
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.guards import Guards
 from airflow_sparktune.study.journal.follow import read_study
-from airflow_sparktune.study.one_sentence import one_sentence
 from airflow_sparktune.study.result import summary
+from airflow_sparktune.study.result.one_sentence import one_sentence
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study

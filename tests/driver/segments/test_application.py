@@ -24,8 +24,8 @@ from airflow_sparktune.errors import DriverLost, PlatformError, StorageError
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
 from airflow_sparktune.study.address import address_of
+from airflow_sparktune.study.files.stop_request import request_stop
 from airflow_sparktune.study.segments import Segments
-from airflow_sparktune.study.stop_request import request_stop
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Failure, FailureKind

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane
 from airflow_sparktune.study.result import Summary, summary
-from airflow_sparktune.study.slot_use import slot_use
+from airflow_sparktune.study.result.slot_use import slot_use
 from airflow_sparktune.study.stopping import StopReason
 from tests.driver.world import EngineGone, MemoryStorage, World, stop_at
 

@@ -14,6 +14,7 @@ from airflow_sparktune.driver.samplers.base import Suggestion
 from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.result import summary
+from airflow_sparktune.study.result.texts import texts
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.stopping.converged import SHARE, WINDOW
 from airflow_sparktune.study.trial import FailureKind, Outlook, TrialState
@@ -239,7 +240,7 @@ class TestConverged:
         assert world.attempt(sampler=HopefulSampler(), **self.ON) is StopReason.CONVERGED
         last = max(world.trials)
         assert 1 / (last - WINDOW + 1) <= SHARE * 0.1 < 1 / (last - WINDOW)
-        text = summary(world.storage.study()).texts()["ended"]
+        text = texts(summary(world.storage.study()))["ended"]
         assert text == f"converged: at most {1 / (last - WINDOW + 1):.2g} left to gain by another trial"
 
     @pytest.mark.parametrize("capacity", [1, 5])

@@ -17,9 +17,9 @@ from airflow_sparktune.orchestrator.deploy.launcher import launcher_to
 from airflow_sparktune.orchestrator.deploy.spark_conf import REDACTION, read_properties, write_properties
 from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
 from airflow_sparktune.orchestrator.deploy.user_code import UserCode
-from airflow_sparktune.study.code import zipped
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.definition.file import spec_sha256
+from airflow_sparktune.study.files.code import zipped
 from airflow_sparktune.version import __version__
 
 SPEC = Spec.of(objective="m:f", space={"x": {"uniform": [0, 1]}}, max_evals=3)

@@ -8,7 +8,7 @@ import os
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_sparktune.orchestrator.task_study import warn_of_local_storage
+from airflow_sparktune.orchestrator.task.storage import warn_of_local_storage
 
 
 def test_a_storage_group_may_read_the_study(operator, run, spark_submit, storage, monkeypatch) -> None:

@@ -82,7 +82,7 @@ def test_settings_of_openlineage_are_not_on_the_command_line(
     """The provider adds them to the task's conf just before it submits, and they may contain a key."""
     key = "spark.openlineage.transport.auth.apiKey"
     monkeypatch.setattr(
-        "airflow_sparktune.orchestrator.deploy.spark_connection.inject_transport_information_into_spark_properties",
+        "airflow_sparktune.orchestrator.deploy.provider.connection.inject_transport_information_into_spark_properties",
         lambda conf, _: {**conf, key: "hunter2"},
     )
     note = spark_submit("works")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airflow_sparktune.study.airflow_task import AirflowTask, write_task
+from airflow_sparktune.study.files.airflow_task import AirflowTask, write_task
 from airflow_sparktune.study.listing.folder import TaskFolder
 from airflow_sparktune.study.listing.listed import Mark
 from airflow_sparktune.study.listing.pack import NAME

@@ -12,8 +12,8 @@ import pytest
 
 from airflow_sparktune.errors import SpecError, StorageError
 from airflow_sparktune.study.address import address_of
-from airflow_sparktune.study.airflow_task import AirflowTask, write_task
-from airflow_sparktune.study.generations import Owner, read_owner, write_owner
+from airflow_sparktune.study.files.airflow_task import AirflowTask, write_task
+from airflow_sparktune.study.files.generations import Owner, read_owner, write_owner
 from airflow_sparktune.study.journal.events import Event
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.journal.streams import FOLDER

@@ -1,0 +1,1 @@
+"""The study of a task: its arguments, its address, its run."""
