@@ -15,12 +15,9 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_sparktune.orchestrator.operator import SparkTuneOperator
-    from airflow_sparktune.orchestrator.submitters.prepare import PrepareStudyOperator
 
 
-def segments_of(
-    task: SparkTuneOperator | PrepareStudyOperator, context: Context, spec: Spec
-) -> Segments | None:
+def segments_of(task: SparkTuneOperator, context: Context, spec: Spec) -> Segments | None:
     """Return the segments that a task's arguments name, None if it has none; raises SpecError.
 
     `spec` is what they have in common.
@@ -38,7 +35,7 @@ def segments_of(
     return found
 
 
-def require_no_segments(task: SparkTuneOperator | PrepareStudyOperator) -> None:
+def require_no_segments(task: SparkTuneOperator) -> None:
     """Raise SpecError if a task with a script has an argument for segments."""
     for name in SEGMENT_ARGUMENTS:
         if (value := getattr(task, name)) is not None:

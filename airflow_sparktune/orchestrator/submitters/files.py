@@ -7,12 +7,10 @@ import logging
 import re
 from typing import TYPE_CHECKING, Any
 
-from airflow_sparktune.orchestrator.arguments import SPEC_ARGUMENTS
 from airflow_sparktune.orchestrator.deploy.run import check_warm_start, has_result
 from airflow_sparktune.orchestrator.deploy.submit_files import package_files
 from airflow_sparktune.orchestrator.task.generation import address_of, begin_study
 from airflow_sparktune.orchestrator.task.study_job import StudyJob
-from airflow_sparktune.study.definition import given_fields
 from airflow_sparktune.study.definition.file import spec_sha256, write_spec
 from airflow_sparktune.study.files.code import zipped
 from airflow_sparktune.study.journal.follow import read_study
@@ -51,9 +49,8 @@ main(["--shipped", str(file), *sys.argv[1:]])
 
 def prepare(task: PrepareStudyOperator, context: Context) -> dict[str, Any]:
     """Write the files; return the addresses of the study and of its application, and the arguments."""
-    given = given_fields({name: getattr(task, name) for name in SPEC_ARGUMENTS})
     address = address_of(context, task.storage)
-    job = StudyJob(task, context).job(address, given)
+    job = StudyJob(task, context).job(address, task.given_fields())
     before = read_study(address).study
     if has_result(job, before):
         log.info("the study at %s already has this result; its application will end at once", address)

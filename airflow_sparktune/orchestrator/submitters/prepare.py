@@ -29,15 +29,6 @@ class PrepareStudyOperator(StudyTask, BaseOperator):
     """The task of `prepare_study`."""
 
     template_fields: Sequence[str] = (*SPEC_ARGUMENTS, "storage")
-    # What SparkTuneOperator has besides: here the code comes with the files, and a script is no study.
-    application = ""
-    application_args: Sequence[str] | None = None
-    conf: Mapping[str, Any] | None = None
-    brought_files: tuple[str | None, ...] = ()
-    segments: Any = None
-    parallelism_per_segment: Any = None
-    on_failed_segments: str | None = None
-    after: Any = None
 
     def __init__(
         self,

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Never
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from airflow_sparktune.orchestrator.arguments import SPEC_ARGUMENTS
 from airflow_sparktune.orchestrator.deploy.job import Job, Submission
 from airflow_sparktune.orchestrator.deploy.plan import plan
 from airflow_sparktune.orchestrator.deploy.run import Finished, Standing, finished, run_job
@@ -22,13 +21,12 @@ from airflow_sparktune.orchestrator.links import SparkUiLink, spark_ui
 from airflow_sparktune.orchestrator.production import require_retuning
 from airflow_sparktune.orchestrator.secrets import redact
 from airflow_sparktune.orchestrator.task.generation import address_of, begin_study, champions_of
+from airflow_sparktune.orchestrator.task.operator_job import OperatorJob
 from airflow_sparktune.orchestrator.task.progress import KEY, PERIOD_S, progress, repeated, study_look
 from airflow_sparktune.orchestrator.task.storage import warn_of_local_storage
-from airflow_sparktune.orchestrator.task.study_job import StudyJob
 from airflow_sparktune.orchestrator.task.tracking import catch_up, tracked, tracking_environment
 from airflow_sparktune.orchestrator.waiting.deferred import Pending, failure_of, submitted
 from airflow_sparktune.orchestrator.waiting.watch import End
-from airflow_sparktune.study.definition import given_fields
 from airflow_sparktune.study.definition.checks import flag
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.record.champions import Champions
@@ -75,8 +73,8 @@ class StudyRun:
     context: Context
 
     @property
-    def _asked(self) -> StudyJob:
-        return StudyJob(self.task, self.context)
+    def _asked(self) -> OperatorJob:
+        return OperatorJob(self.task, self.context)
 
     def begin(self, address: str) -> None:
         """Tell Airflow of the study and its inputs, in each process of the task."""
@@ -95,7 +93,7 @@ class StudyRun:
         With `validate_only`, raises AirflowSkipException after all checks.
         """
         task, context = self.task, self.context
-        given = given_fields({name: getattr(task, name) for name in SPEC_ARGUMENTS})
+        given = task.given_fields()
         if task.keep_studies is not None:
             Keep.of("keep_studies", task.keep_studies)
         if task.production is not None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_sparktune.orchestrator.arguments import SPEC_ARGUMENTS
-from airflow_sparktune.study.definition import GROUPS
+from airflow_sparktune.study.definition import GROUPS, given_fields
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -21,6 +21,7 @@ class StudyTask:
     objective_kwargs: Mapping[str, Any] | None
     segment: str | None
     execution: Any
+    storage: str | None
 
     template_fields_renderers: ClassVar[dict[str, str]] = {
         "objective_kwargs": "json",
@@ -29,6 +30,10 @@ class StudyTask:
         "segments": "json",
         **dict.fromkeys(GROUPS, "json"),
     }
+
+    def given_fields(self) -> dict[str, Any]:
+        """Return the fields of the spec that the arguments set; raises SpecError."""
+        return given_fields({name: getattr(self, name) for name in SPEC_ARGUMENTS})
 
     def segment_arguments(self) -> dict[str, Any]:
         """Return the arguments that identify an instance of a mapped task."""
