@@ -91,10 +91,14 @@ def deliver(task: Delivering, after: After, study: Study, context: Context) -> A
         log.info("%s", decision.text)
         if not decision.changes_production:
             end_without_change(after.on_no_improvement, decision.text)
-        # With promote="manual", production changes when promote_champion runs.
-        elif study.spec is not None and study.spec.retuning.promote == "decision":
+        elif promotes(study):
             announce(context, result, address, production=task.production, notifiers=after.on_replaced)
     return facts if after.xcom_return == "summary" else result.best_params
+
+
+def promotes(study: Study) -> bool:
+    """Return whether a decision changes production; with promote="manual", `promote_champion` does."""
+    return study.spec is not None and study.spec.retuning.promote == "decision"
 
 
 def push(ti: Any, result: Summary, facts: dict[str, Any]) -> None:

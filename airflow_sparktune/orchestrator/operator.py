@@ -196,7 +196,7 @@ class SparkTuneOperator(StudyTask, DeferrableOperator):
 
             return run_study, deliver
         from airflow_sparktune.orchestrator.segments.delivery import deliver_segments
-        from airflow_sparktune.orchestrator.segments.results import run_segments
+        from airflow_sparktune.orchestrator.segments.run import run_segments
 
         return run_segments, deliver_segments
 

@@ -1,18 +1,23 @@
-"""How the segments of an application have ended, and the error for those without a result."""
+"""The ends of the segments of an application, and the error for those without a result."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 from airflow_sparktune.errors import DriverLost, SegmentsFailed, SparktuneError
+from airflow_sparktune.study.result import Summary, summary
 from airflow_sparktune.study.study import Study
 
 # How many segments an error, or the progress, names.
 MOST_NAMED = 10
+# How much of an error the table of the segments has.
+_LONGEST_ERROR = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SegmentEnd:
     """A segment's study, with its result or the error that it ended with.
 
@@ -29,6 +34,53 @@ class SegmentEnd:
     def interrupted(self) -> bool:
         """Return whether a retry can help the segment to a result."""
         return self.error is not None and self.error.retryable
+
+    @cached_property
+    def summary(self) -> Summary:
+        """Return the summary of the study."""
+        return summary(self.study)
+
+    @property
+    def changes_production(self) -> bool:
+        """Return whether the segment has a new champion."""
+        decision = self.study.decision
+        return self.error is None and decision is not None and decision.changes_production
+
+    @property
+    def keeps(self) -> bool:
+        """Return whether the segment's production stays as it is after a decision."""
+        return self.study.decision is not None and not self.changes_production
+
+    @property
+    def outcome(self) -> str:
+        """Return what became of the segment in a word."""
+        if self.error is not None:
+            return "interrupted" if self.interrupted else "failed"
+        return self.summary.outcome or "tuned"
+
+    def returned(self) -> dict[str, Any]:
+        """Return what a training needs; the rest is in the study, because XCom must stay small."""
+        found = self.summary
+        return {
+            "segment": self.name,
+            "best_params": found.best_params,
+            "best_loss": found.best_loss,
+            **({"best_score": found.best_score} if found.maximize else {}),
+            "decision": found.outcome,
+            "study": self.address,
+        }
+
+    def row(self) -> dict[str, Any]:
+        """Return the segment's line in the table of all segments."""
+        found = self.summary
+        return {
+            "segment": self.name,
+            "decision": found.outcome,
+            "trials": found.trials,
+            "best_loss": found.best_loss,
+            "slot_hours": found.reserved_slot_hours,
+            **({} if self.error is None else {"error": str(self.error).partition("\n")[0][:_LONGEST_ERROR]}),
+        }
 
 
 def require_results(ends: Sequence[SegmentEnd], *, on_failed: str) -> None:

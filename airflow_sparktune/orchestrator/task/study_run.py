@@ -60,7 +60,9 @@ def deferred_study(task: SparkTuneOperator, context: Context, pending: Any, even
         catch_up(address, tracking_environment(task.tracking) if task.tracking else None)
     finally:
         task.run_deferred_commands()
-    found = finished(address, spec=spec, before=submission.before, failure=failure, again=next_try(context))
+    found = finished(
+        address, spec=spec, before=submission.waiting.before, failure=failure, again=next_try(context)
+    )
     run.tell(found.study, progress(found.study))
     return run.decided(address, run.checked(found, script=spec is None))
 

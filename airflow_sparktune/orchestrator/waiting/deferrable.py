@@ -70,10 +70,24 @@ class DeferrableOperator(SubmissionOperator):
         """Run the user's `post_submit_commands` for an application that another process has submitted."""
         super()._get_hook()._run_post_submit_commands()
 
-    def status_by_id(self, external_id: str) -> str:
-        """Return the status of an application; raises as the provider does if the cluster does not tell."""
+    @classmethod
+    def of(cls, conn_id: str, external_id: str) -> DeferrableOperator:
+        """Return an operator that knows an application in the cluster of a Spark connection.
+
+        `external_id` is YARN's id of it, or the namespace and the name of its driver's pod.
+        """
+        namespace, on_kubernetes, _ = external_id.partition(":")
+        conf = {"spark.kubernetes.namespace": namespace} if on_kubernetes else None
+        return cls(task_id="application", conn_id=conn_id, deploy_mode="cluster", conf=conf)
+
+    def ended_status(self, external_id: str) -> str | None:
+        """Return the status with which an application has ended; None while it is waiting or running.
+
+        Raises what the provider raises if the cluster does not tell.
+        """
         context: Any = {}  # without a task's store, in which the provider keeps the status of an earlier pod
-        return super(SubmissionOperator, self).get_job_status(external_id, context)
+        status = super(SubmissionOperator, self).get_job_status(external_id, context)
+        return None if self.is_job_active(status) else status
 
     def end_by_id(self, external_id: str) -> None:
         """End an application that another process has submitted."""

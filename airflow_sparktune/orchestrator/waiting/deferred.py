@@ -12,7 +12,6 @@ from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
 from airflow_sparktune.errors import DriverLost
 from airflow_sparktune.orchestrator.deploy.run import Standing
-from airflow_sparktune.orchestrator.waiting.application import Application
 from airflow_sparktune.orchestrator.waiting.trigger import StudyTrigger
 from airflow_sparktune.orchestrator.waiting.watch import End, How, Waiting
 from airflow_sparktune.study.definition import Spec
@@ -34,23 +33,15 @@ _KEY = "deferred"
 class Pending(JsonObject):
     """A submitted study, from which another process can collect the result.
 
-    `spec` is None for a script. `attempt` and `closed` are the study's standing before the submission. Once
-    the time `until` has passed, the task has timed out.
+    `spec` is None for a script. Once the time `until` has passed, the task has timed out.
     """
 
     WHAT: ClassVar[str] = "a deferred study"
 
     address: str = stored(shape.text)
     spec: Spec | None = stored(Spec, default=None)
-    attempt: int = stored(shape.whole)
-    closed: float | None = stored(shape.moment, default=None)
-    application: str = stored(shape.text)
+    waiting: Waiting = stored(Waiting)
     until: float | None = stored(shape.moment, default=None)
-
-    @property
-    def before(self) -> Standing:
-        """Return the study's standing before the submission."""
-        return Standing(self.attempt, self.closed)
 
 
 def submitted(
@@ -64,32 +55,26 @@ def submitted(
     """Defer a task whose application is in the cluster now."""
     limit = task.execution_timeout
     until = None if limit is None else time.time() + limit.total_seconds()
-    attempt, closed = before
-    defer(
-        task,
-        context,
-        Pending(
-            address=address, spec=spec, attempt=attempt, closed=closed, application=application, until=until
-        ),
+    waiting = Waiting(
+        # The program of a script may go on after its study.
+        study=None if spec is None else address,
+        attempt=before.attempt,
+        closed=before.closed,
+        application=application,
+        conn_id=task.spark_conn_id,
     )
+    defer(task, context, Pending(address=address, spec=spec, waiting=waiting, until=until))
 
 
 def defer(task: SparkTuneOperator, context: Context, pending: Pending) -> Never:
     """Free the worker until the application, or its study, has ended."""
+    application = pending.waiting.application
     if (store := context.get("task_state_store")) is not None:
-        store.set(_KEY, pending.application, retention=NEVER_EXPIRE)
-    waiting = Waiting(
-        # The program of a script may go on after its study.
-        study=None if pending.spec is None else pending.address,
-        attempt=pending.attempt,
-        closed=pending.closed,
-        application=pending.application,
-        conn_id=task.spark_conn_id,
-    )
+        store.set(_KEY, application, retention=NEVER_EXPIRE)
     left = None if pending.until is None else timedelta(seconds=max(pending.until - time.time(), 1.0))
-    log.info("the task waits for the application %s without a worker", pending.application)
+    log.info("the task waits for the application %s without a worker", application)
     task.defer(
-        trigger=StudyTrigger(waiting=waiting.to_json(), poll_s=task.poll_s),
+        trigger=StudyTrigger(waiting=pending.waiting.to_json(), poll_s=task.poll_s),
         method_name="execute_complete",
         kwargs={"pending": pending.to_json()},
         timeout=left,
@@ -101,21 +86,21 @@ def failure_of(task: SparkTuneOperator, context: Context, pending: Pending, end:
 
     If the triggerer could not tell, this worker asks the cluster. Raises DriverLost if it does not answer.
     """
-    status = end.detail
+    status, application = end.detail, str(pending.waiting.application)
     if end.how is How.TROUBLE:
         log.warning("the triggerer failed to look for the end of the study: %s", end.detail)
         try:
-            status = Application(task, pending.application).ended()
+            status = task.ended_status(application)
         except Exception as error:
             raise DriverLost(
-                f"the cluster must tell the state of the application {pending.application}, but: {error}; "
+                f"the cluster must tell the state of the application {application}, but: {error}; "
                 "a retry finds the application again"
             ) from error
         if status is None:
             defer(task, context, pending)
     if end.how is How.VERDICT or status is None or status.upper() == "SUCCEEDED":
         return None
-    return RuntimeError(f"the application {pending.application} ended with status {status}")
+    return RuntimeError(f"the application {application} ended with status {status}")
 
 
 def end_application(task: SparkTuneOperator, context: Context) -> None:
@@ -126,6 +111,6 @@ def end_application(task: SparkTuneOperator, context: Context) -> None:
         return
     log.info("the deferred task fails, so its application %s is ended; a retry continues the study", found)
     try:
-        Application(task, found).kill()
+        task.end_by_id(found)
     except Exception:
         log.exception("the application %s must be ended by hand", found)

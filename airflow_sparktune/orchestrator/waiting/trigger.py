@@ -72,15 +72,15 @@ class StudyTrigger(BaseTrigger):
             await asyncio.sleep(self._poll_s)
 
     def _status(self) -> str | None:
-        status: str | None = self._application.ended()
+        status: str | None = self._operator.ended_status(self._waiting.application)
         return status
 
     def _kill(self) -> None:
-        self._application.kill()
+        self._operator.end_by_id(self._waiting.application)
 
     @cached_property
-    def _application(self) -> Any:
+    def _operator(self) -> Any:
         # Imported on use, because a trigger of CollectStudyOperator needs no provider of Spark.
-        from airflow_sparktune.orchestrator.waiting.application import Application
+        from airflow_sparktune.orchestrator.waiting.deferrable import DeferrableOperator
 
-        return Application.by(str(self._waiting.conn_id), str(self._waiting.application))
+        return DeferrableOperator.of(str(self._waiting.conn_id), str(self._waiting.application))

@@ -20,17 +20,17 @@ class SpecField:
     written before there were groups.
     """
 
-    name: str
     check: Check
     takes: str
     doc: str
-    default: Any
-    example: str
-    identity: bool
-    bounds: bool
-    script: bool
-    internal: bool
-    flat: str
+    default: Any = MISSING
+    name: str = ""
+    example: str = ""
+    identity: bool = False
+    bounds: bool = False
+    script: bool = False
+    internal: bool = False
+    flat: str = ""
 
     @property
     def required(self) -> bool:
@@ -42,44 +42,17 @@ class SpecField:
         return replace(self, name=f"{group}.{self.name}", flat=self.flat or self.name)
 
 
-def declared(
-    check: Check,
-    *,
-    takes: str,
-    doc: str,
-    default: Any = MISSING,
-    example: str = "",
-    identity: bool = False,
-    bounds: bool = False,
-    script: bool = False,
-    internal: bool = False,
-    flat: str = "",
-) -> Any:
-    """Return a dataclass field with its declaration (see SpecField).
+def declared(check: Check, *, takes: str, doc: str, default: Any = MISSING, **facts: Any) -> Any:
+    """Return a dataclass field with its declaration; `facts` are the further fields of SpecField.
 
     `default` is the value of an unset field; a callable is used as a factory. Without a default the field is
     required.
     """
-    factory = default if callable(default) else None
-    declaration = SpecField(
-        name="",
-        check=check,
-        takes=takes,
-        doc=doc,
-        default=factory() if factory else default,
-        example=example,
-        identity=identity,
-        bounds=bounds,
-        script=script,
-        internal=internal,
-        flat=flat,
-    )
-    metadata = {_KEY: declaration}
-    return (
-        field(default_factory=factory, metadata=metadata)
-        if factory
-        else field(default=default, metadata=metadata)
-    )
+    unset = {"default_factory": default} if callable(default) else {"default": default}
+    value = default() if callable(default) else default
+    declaration = SpecField(check=check, takes=takes, doc=doc, default=value, **facts)
+    made: Any = field(**unset, metadata={_KEY: declaration})
+    return made
 
 
 def declaration_of(item: Field[Any]) -> SpecField:

@@ -215,15 +215,19 @@ class Champions:
             ) from error
 
 
-def segments(root: str, unreadable: list[str] | None = None) -> list[str | None]:
+def segments(
+    root: str, unreadable: list[str] | None = None, *, but: Iterable[str] | None = None
+) -> list[str | None]:
     """Return the segments with champions; None stands for a task without segments.
 
     A segment's name is in its entries. Records without a readable entry are added to `unreadable`, by the
-    names of their folders.
+    names of their folders. Those of the segments `but` are not read and left out, with that of the task.
     """
-    root = root.rstrip("/")
-    found: list[str | None] = []
+    root, found = root.rstrip("/"), list[str | None]()
+    passed_over = set() if but is None else {record_folder(None), *map(record_folder, but)}
     for folder in open_storage(f"{root}/{FOLDER}").names(""):
+        if folder in passed_over:
+            continue
         if folder == record_folder(None):
             found.append(None)
             continue
@@ -234,18 +238,6 @@ def segments(root: str, unreadable: list[str] | None = None) -> list[str | None]
                 unreadable.append(folder)
             elif isinstance(error, StorageError):
                 raise
-    return found
-
-
-def vanished(root: str, names: Iterable[str]) -> list[str]:
-    """Return the segments with a record of champions that are not among `names`; reads only their entries."""
-    root, known = root.rstrip("/"), {record_folder(None), *map(record_folder, names)}
-    found: list[str] = []
-    for folder in open_storage(f"{root}/{FOLDER}").names(""):
-        if folder not in known:
-            with suppress(StorageError, RecordError):
-                segments = _segment_of(open_storage(f"{root}/{FOLDER}/{folder}"), folder)
-                found += filter(None, segments)
     return found
 
 

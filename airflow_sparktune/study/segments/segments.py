@@ -48,7 +48,7 @@ class Segments(JsonObject):
 
     @classmethod
     def of(
-        cls, spec: Spec, given: Any, *, parallelism_per_segment: Any = None, on_failed_segments: Any = "fail"
+        cls, spec: Spec, given: Any, *, parallelism_per_segment: Any = None, on_failed_segments: Any = None
     ) -> Segments:
         """Return checked segments from values as a person writes them; raises SpecError.
 
@@ -64,7 +64,9 @@ class Segments(JsonObject):
             parallelism_per_segment=None
             if parallelism_per_segment is None
             else PER_SEGMENT("parallelism_per_segment", parallelism_per_segment),
-            on_failed_segments=ON_FAILED("on_failed_segments", on_failed_segments),
+            on_failed_segments="fail"
+            if on_failed_segments is None
+            else ON_FAILED("on_failed_segments", on_failed_segments),
         )
         found._check()
         return found
@@ -132,24 +134,14 @@ class Segments(JsonObject):
             )
 
 
-def segments_given(
-    spec: Spec, segments: Any, parallelism_per_segment: Any = None, on_failed_segments: Any = None
-) -> Segments | None:
+def segments_given(spec: Spec, segments: Any, **shared: Any) -> Segments | None:
     """Return the segments that a person's arguments name, None for a single study; raises SpecError.
 
-    `spec` is what the segments have in common.
+    `spec` is what the segments have in common, `shared` are the other arguments of `Segments.of`.
     """
-    if segments is None:
-        for name, value in (
-            ("parallelism_per_segment", parallelism_per_segment),
-            ("on_failed_segments", on_failed_segments),
-        ):
-            if value is not None:
-                raise SpecError(f"{name} must go with segments, got {shown(value)} without any; remove it")
-        return None
-    return Segments.of(
-        spec,
-        segments,
-        parallelism_per_segment=parallelism_per_segment,
-        on_failed_segments="fail" if on_failed_segments is None else on_failed_segments,
-    )
+    if segments is not None:
+        return Segments.of(spec, segments, **shared)
+    for name, value in shared.items():
+        if value is not None:
+            raise SpecError(f"{name} must go with segments, got {shown(value)} without any; remove it")
+    return None

@@ -9,7 +9,7 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
@@ -91,14 +91,7 @@ class LocalStorage:
                 raise
 
     def names(self, folder: str) -> list[str]:
-        with readable(self._root / folder):
-            try:
-                with self._folder(PurePosixPath(folder)) as opened:
-                    found = os.listdir(opened)  # noqa: PTH208 - pathlib takes no file descriptors
-            except OSError as error:
-                if isinstance(error, (FileNotFoundError, NotADirectoryError)) or error.errno in _FOREIGN:
-                    return []
-                raise
+        found = self._list(folder, os.listdir)
         return sorted(name for name in found if not name.startswith(_TEMPORARY))
 
     def tree(self, folder: str) -> list[str]:
@@ -106,14 +99,7 @@ class LocalStorage:
 
         A folder that cannot be listed is in the list itself, with a slash at its end.
         """
-        with readable(self._root / folder):
-            try:
-                with self._folder(PurePosixPath(folder)) as opened:
-                    return list(files_below(opened))
-            except OSError as error:
-                if isinstance(error, (FileNotFoundError, NotADirectoryError)) or error.errno in _FOREIGN:
-                    return []
-                raise
+        return self._list(folder, files_below)
 
     def remove(self, names: Sequence[str]) -> None:
         for path in map(PurePosixPath, names):
@@ -137,6 +123,17 @@ class LocalStorage:
             return (self._root / name).lstat().st_mtime
         except OSError:
             return None
+
+    def _list(self, folder: str, names: Callable[[int], Iterable[str]]) -> list[str]:
+        """Return the names in an opened folder; none if there is no such folder."""
+        with readable(self._root / folder):
+            try:
+                with self._folder(PurePosixPath(folder)) as opened:
+                    return list(names(opened))
+            except OSError as error:
+                if isinstance(error, (FileNotFoundError, NotADirectoryError)) or error.errno in _FOREIGN:
+                    return []
+                raise
 
     def _write(self, path: PurePosixPath, data: bytes) -> None:
         with self._folder(path.parent, create=True) as folder:

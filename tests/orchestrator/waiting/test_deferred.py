@@ -18,7 +18,7 @@ from airflow.sdk.exceptions import AirflowFailException, TaskDeferralTimeout, Ta
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.errors import DriverLost, ObjectiveError, SpecError, StorageUnavailable, describe
 from airflow_sparktune.orchestrator.waiting import trigger as trigger_module
-from airflow_sparktune.orchestrator.waiting.application import Application
+from airflow_sparktune.orchestrator.waiting.deferrable import DeferrableOperator
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.stopping import StopReason
@@ -302,9 +302,10 @@ def test_a_pod_is_found_and_ended_by_its_id(spark_submit, monkeypatch) -> None:
     )
     monkeypatch.setattr(kube_client, "get_kube_client", lambda: client)
     spark_submit("works", master="k8s://https://cluster:443")
-    application = Application.by("spark_default", "tuning:sparktune-1-driver")
-    assert application.ended() is None
+    pod = "tuning:sparktune-1-driver"
+    operator = DeferrableOperator.of("spark_default", pod)
+    assert operator.ended_status(pod) is None
     pods["tuning", "sparktune-1-driver"].phase = "Failed"
-    assert application.ended() == "Failed"
-    application.kill()
+    assert operator.ended_status(pod) == "Failed"
+    operator.end_by_id(pod)
     assert pods == {}

@@ -9,7 +9,7 @@ import pytest
 from airflow_sparktune.study.address import address_of
 from airflow_sparktune.study.files.airflow_task import AirflowTask, read_task, task_folder_of, write_task
 from airflow_sparktune.study.files.generations import Owner, earlier_generations, write_owner
-from airflow_sparktune.study.record.champions import Champions, vanished
+from airflow_sparktune.study.record.champions import Champions, segments
 from airflow_sparktune.study.record.entries import Action
 from airflow_sparktune.study.segments import Segments, write_segments
 from airflow_sparktune.study.segments.application import application_above
@@ -81,5 +81,5 @@ def test_a_segment_with_a_champion_that_is_not_there_any_more(tmp_path: Path) ->
         Champions(str(tmp_path), name).add(Action.FIRST, cause="a", at=1.0, params={}, reason="")
     for entry in (tmp_path / "@champions" / "segment=east").iterdir():
         entry.write_text("torn")
-    assert vanished(str(tmp_path), ["north", "west"]) == ["South"]
-    assert vanished(str(tmp_path / "another"), ["north"]) == []
+    assert segments(str(tmp_path), [], but=["north", "west"]) == ["South"]
+    assert segments(str(tmp_path / "another"), [], but=["north"]) == []
