@@ -16,6 +16,7 @@ from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.samplers import over
 from airflow_sparktune.driver.samplers.base import Recommendation, Sampler, Suggestion
 from airflow_sparktune.driver.samplers.gp.space import encoded_space
+from airflow_sparktune.driver.samplers.search_space import SearchSpace
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
 from airflow_sparktune.study.definition import Spec
@@ -26,6 +27,7 @@ from airflow_sparktune.study.storage import MemoryStorage
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState
 from benchmarks.early_stopping.recorded import problem, space_of
+from benchmarks.early_stopping.tables import Array
 
 # What a sampler hears of a trial that has ended, given the study; None for nothing.
 Lesson = Callable[[Trial, Study], Trial | None]
@@ -43,19 +45,21 @@ class Ran:
 
 
 class RecordedSampler:
-    """Suggests recorded configurations only: the one nearest to what `sampler` suggests.
+    """Suggests recorded configurations only: the one in `points` nearest to what `inner` suggests.
 
     Distances are those of `gp`, in the unit cube. No configuration is suggested twice, unless the sampler
     itself suggests one again. The sampler is told what ran, not what it suggested.
     """
 
-    def __init__(self, name: str, algo: str, lesson: Lesson | None = None) -> None:
-        self._space = space_of(name)
-        self._inner: Sampler = over(self._space, algo)
+    def __init__(
+        self, inner: Sampler, space: SearchSpace, points: Array, lesson: Lesson | None = None
+    ) -> None:
+        self._inner = inner
+        self._space = space
         self._lesson = lesson
         self.study = Study()
-        labels = [each.label for each in self._space.dimensions]
-        self._points = [dict(zip(labels, point, strict=True)) for point in problem(name).points.tolist()]
+        labels = [each.label for each in space.dimensions]
+        self._points = [dict(zip(labels, point, strict=True)) for point in points.tolist()]
         self._encoded = encoded_space(self._space.columns)
         self._features = self._encoded.features(
             np.array([self._encoded.encode(each) for each in self._points])
@@ -102,8 +106,8 @@ def replay(
     lesson: Lesson | None = None,
 ) -> list[Ran]:
     """Return what ran in a study of a problem, in the order in which the trials ended."""
-    task, clock = problem(name), VirtualClock()
-    sampler = RecordedSampler(name, algo, lesson)
+    task, space, clock = problem(name), space_of(name), VirtualClock()
+    sampler = RecordedSampler(over(space, algo), space, task.points, lesson)
 
     def play(call: Call) -> Ending:
         at = sampler.chosen[call.trial.number]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from airflow_sparktune.driver.pruners.base import Curves
+from airflow_sparktune.driver.samplers import over
 from airflow_sparktune.study.trial import Trial
 from benchmarks.early_stopping.recorded import ASIDE, CHOOSING, PUBLISHED, Problem, problem, space_of
 from benchmarks.early_stopping.replay import Ran, RecordedSampler, replay
@@ -17,6 +18,11 @@ from benchmarks.early_stopping.verdict import Verdict
 class AtTwo:
     def stops(self, number: int, step: int, curves: Curves) -> bool:
         return step == 2 and number % 2 == 1
+
+
+def over_crossing() -> RecordedSampler:
+    space = space_of("crossing")
+    return RecordedSampler(over(space, "random"), space, problem("crossing").points)
 
 
 @pytest.mark.parametrize("name", [*CHOOSING, *PUBLISHED, *ASIDE])
@@ -36,7 +42,7 @@ def test_settings_are_not_chosen_on_what_is_published() -> None:
 
 def test_a_suggestion_becomes_the_nearest_configuration_that_is_free() -> None:
     """Random search suggests the same points again after each start with a seed."""
-    sampler = RecordedSampler("crossing", "random")
+    sampler = over_crossing()
     for number in range(3):
         sampler.ask(number, seed=7)
     wanted = space_of("crossing")
@@ -51,7 +57,7 @@ def test_a_configuration_that_the_sampler_repeats_runs_again() -> None:
 
 
 def test_the_sampler_learns_what_ran() -> None:
-    sampler = RecordedSampler("crossing", "random")
+    sampler = over_crossing()
     suggestion = sampler.ask(0, seed=1)
     point = problem("crossing").points[sampler.chosen[0]]
     assert [suggestion.point[each.label] for each in sampler.dimensions] == point.tolist()
