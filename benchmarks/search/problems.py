@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from airflow_sparktune.space import choice, uniform, uniformint
-from benchmarks.search import conditional
+from benchmarks.search import conditional, traps
 from benchmarks.search.problem import Problem
 
 
@@ -116,6 +116,7 @@ TUNING: Mapping[str, Callable[[], Problem]] = {
     "deep": conditional.deep,
     "library": conditional.library,
     "svm_or_boost": conditional.svm_or_boost,
+    **{f"trap{number}": partial(traps.trap, number) for number in range(12)},
     "noisy_bbob2": partial(bbob, 2, dimension=4, instance=1, noise=1e5),
     "noisy_bbob14": partial(bbob, 14, dimension=4, instance=1, noise=2.0),
     "noisy_vehicle": partial(table, "HPOBench", "vehicle", noise=0.02),

@@ -4,6 +4,8 @@ For each suggestion, `tpe.suggest` rebuilds its inference graph, and copies and 
 history in Python loops. But the graph depends only on the space, and few trials change between suggestions.
 This module caches both, and passes the split to the graph as a value. `mixtures` computes the likelihoods
 under a mixture, which take most of the remaining time. hyperopt computes everything else.
+
+With a gamma for branches, suggestions in a conditional space differ from hyperopt's: see `split_by_branch`.
 """
 
 from __future__ import annotations
@@ -11,13 +13,14 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 from hyperopt import pyll, tpe
 from hyperopt.base import miscs_update_idxs_vals
 
+from airflow_sparktune.driver.samplers.hyperopt_space import read_dimensions
 from airflow_sparktune.driver.samplers.mixtures import gmm1_lpdf, lgmm1_lpdf
 
 Suggest = Callable[..., list[dict[str, Any]]]
@@ -45,16 +48,20 @@ def remembering(suggest: Suggest) -> Suggest:
 
 
 class RememberingTpe:
-    """Runs `tpe.suggest` with fixed settings, for one domain and one growing history."""
+    """Runs `tpe.suggest` with fixed settings, for one domain and one growing history.
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
+    Suggestions are hyperopt's, except in a conditional space with a `branch_gamma`.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], *, branch_gamma: float | None = None) -> None:
+        self._branch_gamma = branch_gamma
         self._plain = partial(tpe.suggest, **settings)
         self._settings = {**_DEFAULTS, **settings}
         self._graph: _Graph | None = None
         self._columns = _Columns()
 
     def __call__(self, new_ids: Sequence[int], domain: Any, trials: Any, seed: int) -> list[dict[str, Any]]:
-        """Return the document of the next trial, equal to hyperopt's suggestion."""
+        """Return the document of the next trial."""
         at_least = max(1, self._settings["n_startup_jobs"])
         if not self._columns.follow(trials.trials) or len(trials.trials) < at_least:
             plain: list[dict[str, Any]] = self._plain(new_ids, domain, trials, seed)
@@ -62,7 +69,12 @@ class RememberingTpe:
         if self._graph is None or self._graph.domain is not domain:
             self._graph = _Graph(domain, self._settings["prior_weight"], self._settings["gamma"])
         candidates = range(self._settings["n_EI_candidates"])
-        split = self._columns.split(self._settings["gamma"])
+        gamma = self._settings["gamma"]
+        if self._branch_gamma is None or not self._graph.choices:
+            split = self._columns.split(gamma)
+        else:
+            gammas = dict.fromkeys(self._graph.choices, self._branch_gamma)
+            split = self._columns.split_by_branch(gamma, gammas)
         idxs, vals = self._graph.evaluate(candidates, split, seed)
         misc = {"tid": new_ids[0], "cmd": domain.cmd, "workdir": domain.workdir}
         renamed = {candidates[0]: new_ids[0]}
@@ -91,6 +103,12 @@ class _Graph:
                 _call(_LIKELIHOODS[node.name], node)
         # The graph refers to these nodes, but with the splits given nothing reads them.
         self._unread: dict[Any, Any] = {observed["idxs"]: {}, observed["vals"]: {}}
+
+    @cached_property
+    def choices(self) -> set[str]:
+        """Return the labels of the choices that open branches."""
+        conditions = {each for item in read_dimensions(self.domain.expr) for each in item.conditions}
+        return {label for condition in conditions for label, _ in condition}
 
     def evaluate(self, candidates: Sequence[int], split: Callable[[str], Split], seed: int) -> Any:
         """Return hyperopt's idxs and vals by label, with the best candidate's values for every number."""
@@ -143,18 +161,24 @@ class _Columns:
 
     def split(self, gamma: float) -> Callable[[str], Split]:
         """Return a function that splits a label's values into good trials and others, as hyperopt does."""
+        good = _good(np.asarray(self._losses), gamma)
+        return lambda label: self._parts(label, good[self._rows[label]])
+
+    def split_by_branch(self, gamma: float, gammas: Mapping[str, float]) -> Callable[[str], Split]:
+        """Return a function that splits a label's values by the results of the trials that have the label.
+
+        hyperopt draws the parameters of a branch at random until it has one of the best results of all, so it
+        rarely finds a narrow optimum. `gammas` are those of the choices that open branches: the more results
+        count as good, the fewer trials go to a branch without one.
+        """
         losses = np.asarray(self._losses)
-        count = min(math.ceil(gamma * math.sqrt(len(losses))), tpe.DEFAULT_LF)
-        good = np.zeros(len(losses), bool)
-        good[np.argsort(losses)[:count]] = True
+        return lambda label: self._parts(label, _good(losses[self._rows[label]], gammas.get(label, gamma)))
 
-        def of(label: str) -> Split:
-            values, chosen = np.asarray(self._vals[label]), good[self._rows[label]]
-            # For an empty part hyperopt has an untyped empty list.
-            below, above = values[chosen], values[~chosen]
-            return (below if len(below) else np.asarray([])), (above if len(above) else np.asarray([]))
-
-        return of
+    def _parts(self, label: str, good: np.ndarray[Any, Any]) -> Split:
+        values = np.asarray(self._vals[label])
+        # For an empty part hyperopt has an untyped empty list.
+        below, above = values[good], values[~good]
+        return (below if len(below) else np.asarray([])), (above if len(above) else np.asarray([]))
 
     def _append(self, doc: Document) -> None:
         if self._docs and doc["tid"] <= self._docs[-1]["tid"]:
@@ -164,6 +188,14 @@ class _Columns:
             self._vals.setdefault(label, []).extend(values)
         self._docs.append(doc)
         self._losses.append(_loss(doc))
+
+
+def _good(losses: np.ndarray[Any, Any], gamma: float) -> np.ndarray[Any, Any]:
+    """Return a mask of the trials that hyperopt counts as good."""
+    count = min(math.ceil(gamma * math.sqrt(len(losses))), tpe.DEFAULT_LF)
+    good = np.zeros(len(losses), bool)
+    good[np.argsort(losses)[:count]] = True
+    return good
 
 
 def _loss(doc: Document) -> float:
