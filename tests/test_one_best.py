@@ -12,13 +12,13 @@ import pytest
 from airflow_sparktune import load_study
 from airflow_sparktune.cli import main
 from airflow_sparktune.dashboard.page.html_report import report
-from airflow_sparktune.driver.engines.simulated import Ending
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
 from airflow_sparktune.orchestrator.lineage.facet import facet_of
 from airflow_sparktune.orchestrator.task.progress import progress
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.tracking.mlflow import MlflowTracker
+from benchmarks.simulated import Ending
 from tests.dashboard.helpers.pages import TASK, as_it_is, client_of
 from tests.driver.retuning.weeks import Weeks
 from tests.tracking.fake_mlflow import FakeMlflow

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane, VirtualClock
 from airflow_sparktune.driver.loop.stopping import StoppingRules
 from airflow_sparktune.driver.loop.tuner import Tuner
 from airflow_sparktune.driver.pruners.base import Pruner
@@ -28,6 +27,7 @@ from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState
 from benchmarks.early_stopping.recorded import problem, space_of
 from benchmarks.early_stopping.tables import Array
+from benchmarks.simulated import Ending, SimulatedLane, VirtualClock
 
 # What a sampler hears of a trial that has ended, given the study; None for nothing.
 Lesson = Callable[[Trial, Study], Trial | None]

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane, VirtualClock
 from airflow_sparktune.driver.loop.stopping import StoppingRules
 from airflow_sparktune.driver.loop.tuner import Tuner
 from airflow_sparktune.driver.recorder import Recorder
@@ -22,6 +21,7 @@ from airflow_sparktune.study.storage import LocalStorage, MemoryStorage, Storage
 from airflow_sparktune.study.trial import Trial
 from benchmarks.parts.counting import CountingStorage
 from benchmarks.report import Findings
+from benchmarks.simulated import Ending, SimulatedLane, VirtualClock
 
 QUESTION = "What does the tuner itself cost per trial, as a study grows?"
 TARGET = (

@@ -15,7 +15,6 @@ from typing import Any
 import fsspec
 
 from airflow_sparktune.driver.attempt import Attempt
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedEngine, VirtualClock
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.driver.spec_plan import SpecPlan
 from airflow_sparktune.executor.evaluate import Call
@@ -28,6 +27,7 @@ from benchmarks import report
 from benchmarks.retuning.drift import Drift
 from benchmarks.retuning.prior import PriorSampler
 from benchmarks.search.problems import Problem
+from benchmarks.simulated import Ending, SimulatedEngine, VirtualClock
 
 SLOTS = 4
 LOOK_S = 1e6  # nothing changes between two trials' ends

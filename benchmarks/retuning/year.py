@@ -18,7 +18,6 @@ from typing import Any
 import fsspec
 
 from airflow_sparktune.driver.attempt import Attempt
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedEngine, VirtualClock
 from airflow_sparktune.driver.spec_plan import SpecPlan
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.definition import Spec
@@ -29,6 +28,7 @@ from benchmarks import report
 from benchmarks.report import Findings
 from benchmarks.retuning.drift import boosting
 from benchmarks.retuning.week import LOOK_S, SLOTS
+from benchmarks.simulated import Ending, SimulatedEngine, VirtualClock
 
 QUESTION = "What does a year of weekly retunings cost, and how good is what it keeps in production?"
 TARGET = "stop_when_converged: fewer slot-hours than no_progress=15 at an equal loss"

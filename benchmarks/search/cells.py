@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane, VirtualClock
 from airflow_sparktune.driver.loop.stopping import StoppingRules
 from airflow_sparktune.driver.loop.tuner import Tuner
 from airflow_sparktune.driver.recorder import Recorder
@@ -26,6 +25,7 @@ from airflow_sparktune.study.trial import Trial
 from benchmarks import report
 from benchmarks.search.problem import Problem
 from benchmarks.search.problems import problem
+from benchmarks.simulated import Ending, SimulatedLane, VirtualClock
 
 # Who searches: the name in the tables, and the `algo` of the spec. GPSampler needs torch.
 CONTESTANTS: Mapping[str, str] = {

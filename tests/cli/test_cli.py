@@ -21,7 +21,6 @@ import yaml
 
 from airflow_sparktune.cli import main
 from airflow_sparktune.cli.app import COMMANDS, cli
-from airflow_sparktune.driver.engines.simulated import Ending
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.errors import StorageError
 from airflow_sparktune.executor.evaluate import Call
@@ -35,6 +34,7 @@ from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import LocalStorage, open_storage
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
 from airflow_sparktune.version import __version__
+from benchmarks.simulated import Ending
 from tests.driver.retuning.weeks import Weeks, noisy
 from tests.study.journal_samples import BEGAN, SPEC, closed, opened, trial, write
 

@@ -23,7 +23,6 @@ from fastapi import FastAPI
 from playwright.sync_api import Browser
 
 from airflow_sparktune.driver.attempt import Attempt
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedEngine, VirtualClock
 from airflow_sparktune.driver.spec_plan import SpecPlan
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
@@ -32,6 +31,7 @@ from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.space import choice, loguniform, uniform, uniformint
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
+from benchmarks.simulated import Ending, SimulatedEngine, VirtualClock
 from tests.dashboard.helpers.browsers import a_browser
 from tests.dashboard.helpers.pages import client_of
 from tests.dashboard.helpers.regions import write_segments

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane
 from airflow_sparktune.errors import StorageUnavailable
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import MemoryStorage
 from airflow_sparktune.study.storage.deadline import MOST_HANGING, DeadlineStorage
 from airflow_sparktune.study.trial import TrialState
+from benchmarks.simulated import Ending, SimulatedLane
 from tests.driver.world import World, by_x
 
 

@@ -15,7 +15,6 @@ from hyperopt.base import Domain
 
 from airflow_sparktune.driver.attempt import Attempt
 from airflow_sparktune.driver.engines.base import Lane, Patience
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane
 from airflow_sparktune.driver.fmin.plan import FminPlan, Search
 from airflow_sparktune.driver.fmin.sampler import Seeds
 from airflow_sparktune.driver.loop.stopping import no_success
@@ -30,6 +29,7 @@ from airflow_sparktune.study.phase import Phase, phase_of
 from airflow_sparktune.study.stopping import Rule, StopReason, rules_of, still_ends
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialOrigin, TrialState
+from benchmarks.simulated import Ending, SimulatedLane
 from tests.driver.world import DigestSampler, MemoryStorage, World, by_x, raises, spec
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane
 from airflow_sparktune.driver.recorder import ALIVE_S
 from airflow_sparktune.errors import Superseded
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.trial import TrialState
+from benchmarks.simulated import Ending, SimulatedLane
 from tests.driver.world import EngineGone, World, by_x, spec, stop_at
 from tests.study.journal_samples import follow, opened, write
 

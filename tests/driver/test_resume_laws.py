@@ -7,11 +7,11 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_sparktune.driver.engines.simulated import Ending
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.journal.streams import FOLDER
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import TrialState
+from benchmarks.simulated import Ending
 from tests.driver.world import MemoryStorage, World, raises
 
 MAX_EVALS = 12

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import math
 
-from airflow_sparktune.driver.engines.simulated import VirtualClock
 from airflow_sparktune.driver.loop.slots import Slots
 from airflow_sparktune.study.trial import Trial
+from benchmarks.simulated import VirtualClock
 
 
 def started(slots: Slots, number: int) -> Trial:

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane, VirtualClock
 from airflow_sparktune.driver.loop.stopping import StoppingRules, no_success
 from airflow_sparktune.driver.loop.trial_queue import Start, TrialQueue
 from airflow_sparktune.driver.loop.tuner import Tuner
@@ -25,6 +24,7 @@ from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.stopping import StopReason, rules_of
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
+from benchmarks.simulated import Ending, SimulatedLane, VirtualClock
 
 SEED = 7
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane, VirtualClock
 from airflow_sparktune.driver.loop.stopping import StoppingRules
 from airflow_sparktune.driver.loop.tuner import Tuner
 from airflow_sparktune.driver.recorder import Recorder
@@ -23,6 +22,7 @@ from airflow_sparktune.study.journal.follow import StudyFollower, read_study
 from airflow_sparktune.study.stopping import StopReason, rules_of
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import TrialState
+from benchmarks.simulated import Ending, SimulatedLane, VirtualClock
 from tests.driver.world import MemoryStorage, World, by_x
 from tests.integration.chaos import OBJECTIVE, ended, goes_on_from, kill_driver, kill_jvm
 from tests.integration.chaos_driver import EveryThird

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 from airflow_sparktune.driver.engines.base import Engine
-from airflow_sparktune.driver.engines.simulated import Ending
 from airflow_sparktune.driver.samplers.base import Sampler, Suggestion
 from airflow_sparktune.driver.spec_plan import SpecPlan
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial
+from benchmarks.simulated import Ending
 from tests.driver.world import raises
 
 

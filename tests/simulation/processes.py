@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from airflow_sparktune.driver.engines.simulated import VirtualClock
+from benchmarks.simulated import VirtualClock
 
 BEGAN = 1_750_000_000.0  # the wall clock at time 0
 MOMENT_S = 1e-6

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_sparktune.driver.attempt import Attempt
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedEngine
 from airflow_sparktune.driver.termination import Killed, Termination
 from airflow_sparktune.errors import DriverLost, RecordError, SparktuneError, Superseded
 from airflow_sparktune.executor.evaluate import Call
@@ -20,6 +19,7 @@ from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import TrialState
+from benchmarks.simulated import Ending, SimulatedEngine
 from tests.simulation.fate import Fate
 from tests.simulation.invariants import follow
 from tests.simulation.plan import LuckyPlan, play

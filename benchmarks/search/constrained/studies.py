@@ -12,7 +12,6 @@ import random
 from functools import cache
 from pathlib import Path
 
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane, VirtualClock
 from airflow_sparktune.driver.loop.stopping import StoppingRules
 from airflow_sparktune.driver.loop.tuner import Tuner
 from airflow_sparktune.driver.recorder import Recorder
@@ -31,6 +30,7 @@ from benchmarks.search.cells import in_order
 from benchmarks.search.constrained.field import FIELD
 from benchmarks.search.constrained.problem import Constrained
 from benchmarks.search.constrained.recorded import REAL, recorded
+from benchmarks.simulated import Ending, SimulatedLane, VirtualClock
 
 CONTESTANTS = ("random", "gp", "tpe", "Optuna")
 PROBLEMS = (*FIELD, *REAL)

@@ -12,10 +12,10 @@ from pyspark import SparkContext
 
 from airflow_sparktune.driver.engines.base import Charge, Engine, Lane, Patience, Work
 from airflow_sparktune.driver.engines.on_driver import DriverEngine
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedEngine, VirtualClock
 from airflow_sparktune.driver.engines.spark import SparkEngine
 from airflow_sparktune.driver.fmin.lane import FunctionLane
 from airflow_sparktune.executor.evaluate import Call, run
+from benchmarks.simulated import Ending, SimulatedEngine, VirtualClock
 from tests.driver.engines.suite import (
     OBJECTIVE,
     PATIENCE_S,

@@ -7,7 +7,7 @@ import math
 
 from airflow_sparktune.driver.engines.base import Charge
 from airflow_sparktune.driver.engines.share import TAKE_S, Share, neediest, split
-from airflow_sparktune.driver.engines.simulated import VirtualClock
+from benchmarks.simulated import VirtualClock
 
 
 class Lanes:

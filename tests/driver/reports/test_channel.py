@@ -13,7 +13,6 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_sparktune.driver.engines.simulated import VirtualClock
 from airflow_sparktune.driver.reports.channel import CHALLENGE_S, Channel
 from airflow_sparktune.executor.reports.link import FIRST_PAUSE_S, Link, SocketReports, take_trouble
 from airflow_sparktune.executor.reports.report import (
@@ -26,6 +25,7 @@ from airflow_sparktune.executor.reports.report import (
     framed,
     proof,
 )
+from benchmarks.simulated import VirtualClock
 
 LOOPBACK = "127.0.0.1"
 REPORT = Report(trial=3, attempt=1, tries=1, step=5, loss=0.25, metrics={"accuracy": 0.5})

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from airflow_sparktune.driver.engines.simulated import Ending
 from airflow_sparktune.driver.retuning import retuning
 from airflow_sparktune.errors import Superseded
 from airflow_sparktune.executor.evaluate import Call
@@ -18,6 +17,7 @@ from airflow_sparktune.study.record.promotion import decision_in_force, promote,
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.retuning.decision import Outcome
 from airflow_sparktune.study.storage import FsspecStorage, Storage, open_storage
+from benchmarks.simulated import Ending
 from tests.driver.retuning import weeks as weeks_module
 from tests.driver.retuning.weeks import Play, Weeks, noisy
 

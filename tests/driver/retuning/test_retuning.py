@@ -11,7 +11,6 @@ import pytest
 from click.testing import CliRunner
 
 from airflow_sparktune.cli.show import show_command
-from airflow_sparktune.driver.engines.simulated import Ending
 from airflow_sparktune.errors import IncumbentBroken, ObjectiveError, RecordError, SpecError, revive
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
@@ -20,6 +19,7 @@ from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.retuning.decision import Outcome
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.trial import TrialOrigin, TrialState
+from benchmarks.simulated import Ending
 from tests.driver.retuning.weeks import Play, Weeks, failing, noisy, repeats
 
 

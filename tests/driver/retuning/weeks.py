@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from airflow_sparktune.driver.attempt import Attempt
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedEngine, VirtualClock
 from airflow_sparktune.driver.spec_plan import SpecPlan
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
@@ -21,6 +20,7 @@ from airflow_sparktune.study.record.entries import Action
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialPurpose
+from benchmarks.simulated import Ending, SimulatedEngine, VirtualClock
 from tests.driver.world import raises
 
 Play = Callable[[Call], Ending]

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from airflow_sparktune.driver.attempt import Attempt
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedEngine, VirtualClock
 from airflow_sparktune.driver.retuning.confirmation import nominate
 from airflow_sparktune.driver.spec_plan import SpecPlan
 from airflow_sparktune.errors import NoSuccess
@@ -26,6 +25,7 @@ from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial
+from benchmarks.simulated import Ending, SimulatedEngine, VirtualClock
 
 Objective = Callable[[Mapping[str, Any]], tuple[float, dict[str, Any]]]
 # The lowest loss is at (1, 1), the lowest one with a size of at most 1 at (0.5, 0.5).

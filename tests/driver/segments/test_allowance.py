@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from airflow_sparktune.driver.engines.simulated import VirtualClock
 from airflow_sparktune.driver.segments.allowance import Allowance, Used
 from airflow_sparktune.study.definition import Spec
+from benchmarks.simulated import VirtualClock
 from tests.driver.world import spec
 
 NEW = Used(0.0, 0.0, ())

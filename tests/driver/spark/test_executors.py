@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_sparktune.driver.engines.simulated import VirtualClock
 from airflow_sparktune.driver.spark.executors import Executor, ExecutorTime
+from benchmarks.simulated import VirtualClock
 
 BEGAN = 1_700_000_000.0
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from airflow_sparktune.driver.engines.base import Ended, LaneEvent
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane, VirtualClock
 from airflow_sparktune.driver.spark.growth import PATIENCE_S, Growth
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
+from benchmarks.simulated import Ending, SimulatedLane, VirtualClock
 from tests.driver.world import World
 
 IDLE_S = 60.0

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane
 from airflow_sparktune.study.result import Summary, summary
 from airflow_sparktune.study.result.slot_use import slot_use
 from airflow_sparktune.study.stopping import StopReason
+from benchmarks.simulated import Ending, SimulatedLane
 from tests.driver.world import EngineGone, MemoryStorage, World, stop_at
 
 HOUR_S = 3600.0

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from airflow_sparktune.driver.engines.base import LaneEvent
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane
 from airflow_sparktune.errors import ObjectiveError
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.trial import FailureKind, Trial, TrialState
+from benchmarks.simulated import Ending, SimulatedLane
 from tests.driver.world import EngineGone, World, by_x, raises
 
 OK, FAILED, CANCELLED, RUNNING = TrialState.OK, TrialState.FAILED, TrialState.CANCELLED, TrialState.RUNNING

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 import pytest
 
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane
 from airflow_sparktune.driver.recorder import ALIVE_S
 from airflow_sparktune.driver.samplers.base import Suggestion
 from airflow_sparktune.errors import ObjectiveError
@@ -18,6 +17,7 @@ from airflow_sparktune.study.result.texts import texts
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.stopping.converged import SHARE, WINDOW
 from airflow_sparktune.study.trial import FailureKind, Outlook, TrialState
+from benchmarks.simulated import Ending, SimulatedLane
 from tests.driver.world import DigestSampler, EngineGone, World, by_x, lasting, raises, stop_at
 
 OK, FAILED, CANCELLED = TrialState.OK, TrialState.FAILED, TrialState.CANCELLED

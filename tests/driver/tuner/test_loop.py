@@ -8,7 +8,6 @@ from typing import NoReturn
 
 import pytest
 
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane
 from airflow_sparktune.driver.loop.supply import trial_seed
 from airflow_sparktune.driver.progress_log import ProgressLog
 from airflow_sparktune.driver.samplers.base import Exhausted, Suggestion
@@ -17,6 +16,7 @@ from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.journal.writer import StreamWriter
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.trial import Trial, TrialState
+from benchmarks.simulated import Ending, SimulatedLane
 from tests.driver.world import (
     SEED,
     DigestSampler,

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 import pytest
 
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane
 from airflow_sparktune.driver.loop.trial_queue import Start
 from airflow_sparktune.driver.progress_log import ProgressLog
 from airflow_sparktune.driver.pruners.base import Curves
@@ -20,6 +19,7 @@ from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialOrigin, TrialPurpose, TrialState
+from benchmarks.simulated import Ending, SimulatedLane
 from tests.driver.world import World
 
 OK, PRUNED, RUNNING = TrialState.OK, TrialState.PRUNED, TrialState.RUNNING

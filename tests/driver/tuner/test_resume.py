@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane
 from airflow_sparktune.driver.loop.trial_queue import Start
 from airflow_sparktune.driver.recorder import ALIVE_S, Recorder
 from airflow_sparktune.driver.samplers.base import Suggestion
@@ -15,6 +14,7 @@ from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.trial import Trial, TrialOrigin, TrialState
+from benchmarks.simulated import Ending, SimulatedLane
 from tests.driver.world import (
     DigestSampler,
     EngineGone,
