@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, HTTPException, Query, Request
 
-from airflow_sparktune.dashboard.task_key import TaskKey
+from airflow_sparktune.dashboard.task_key import Catalogue, TaskKey
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +85,23 @@ async def checked_runs(
 ) -> tuple[str, ...]:
     """Return the run ids in the query, which the page got from Airflow."""
     return tuple(_checked("run_id", each, _RUN) for each in run or ())
+
+
+def study_at(catalogue: Catalogue, key: TaskKey, generation: int) -> str:
+    """Return the address of a task instance's study of a generation; answers 404 if there is none."""
+    address = catalogue.generations(key).get(generation)
+    if address is None:
+        raise HTTPException(404, f"this task instance has no study of generation {generation}")
+    return address
+
+
+def may_not_write(what: str, command: str) -> HTTPException:
+    """Return the answer if the API server may not write where a change would be."""
+    return HTTPException(
+        409,
+        f"The API server may not write to {what}. Run `sparktune {command}` as a user with that right, or "
+        "give the right to the API server's user.",
+    )
 
 
 def _task(dag_id: str, task_id: str) -> TaskKey:

@@ -16,7 +16,9 @@ from airflow_sparktune.dashboard.access import (
     TaskInstance,
     checked_instance,
     checked_task,
+    may_not_write,
     require_same_origin,
+    study_at,
 )
 from airflow_sparktune.dashboard.segments.routes import is_application
 from airflow_sparktune.dashboard.study_cache import StudyCache
@@ -77,20 +79,14 @@ def add_changes(
 
 
 def _stop(catalogue: Catalogue, cache: StudyCache, key: TaskKey, generation: int, by: str) -> Reply:
-    address = catalogue.generations(key).get(generation)
-    if address is None:
-        raise HTTPException(404, f"this task instance has no study of generation {generation}")
+    address = study_at(catalogue, key, generation)
     try:
         application = is_application(address)
         attempt = OF_APPLICATION if application else _running_attempt(cache, address)
         request_stop(open_storage(address), attempt=attempt, by=by)
     except StorageError as error:
         log.warning("%s could not be asked to stop: %s", key, error)
-        raise HTTPException(
-            409,
-            "The API server may not write to this study's folder. "
-            "Run `sparktune stop` as a user with that right, or give the right to the API server's user.",
-        ) from None
+        raise may_not_write("this study's folder", "stop") from None
     log.info("%s was asked to stop by %r", key, by)
     if application:
         return Reply(message="Segments that run end when the driver reads the request; no other one begins.")
@@ -125,11 +121,7 @@ def _restore(catalogue: Catalogue, task: TaskKey, segment: str | None, number: i
         ) from None
     except StorageError as error:
         log.warning("%s could not be written to: %s", champions.address, error)
-        raise HTTPException(
-            409,
-            "The API server may not write to the record of champions. Run `sparktune champion --restore` as "
-            "a user with that right, or give the right to the API server's user.",
-        ) from None
+        raise may_not_write("the record of champions", "champion --restore") from None
     log.info("%r restored entry %d of %s as entry %d", by, number, champions.address, entry.number)
     return Reply(
         message=f"Entry {number} is the champion again, as entry {entry.number}. The next retuning compares "

@@ -10,12 +10,12 @@ from typing import Any
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from pydantic import BaseModel
 
-from airflow_sparktune.dashboard.access import TaskInstance, require_same_origin
+from airflow_sparktune.dashboard.access import TaskInstance, may_not_write, require_same_origin, study_at
 from airflow_sparktune.dashboard.page.masking import Mask, study_mask
 from airflow_sparktune.dashboard.page.note import note_reply
 from airflow_sparktune.dashboard.page.replies import json_response
 from airflow_sparktune.dashboard.study_cache import StudyCache
-from airflow_sparktune.dashboard.task_key import Catalogue, TaskKey
+from airflow_sparktune.dashboard.task_key import Catalogue
 from airflow_sparktune.dashboard.workers import Workers
 from airflow_sparktune.errors import SpecError, StorageError
 from airflow_sparktune.study.files.note import NoteChanged, write_note
@@ -51,7 +51,7 @@ def add_notes(
 
     @router.get(_NOTE)
     async def read(request: Request, key: TaskInstance, generation: int) -> Response:
-        return await workers.run(lambda: reply(_find(catalogue, key, generation), request))
+        return await workers.run(lambda: reply(study_at(catalogue, key, generation), request))
 
     # The origin is checked before the editor, so that another site's page cannot learn the user's rights.
     @router.put(_NOTE, dependencies=[Depends(require_same_origin)])
@@ -59,18 +59,11 @@ def add_notes(
         request: Request, key: TaskInstance, generation: int, note: NewNote, by: str = Depends(editor)
     ) -> Response:
         def change() -> Response:
-            address = _find(catalogue, key, generation)
+            address = study_at(catalogue, key, generation)
             _write(address, note, by)
             return reply(address, request)
 
         return await workers.run(change)
-
-
-def _find(catalogue: Catalogue, key: TaskKey, generation: int) -> str:
-    address = catalogue.generations(key).get(generation)
-    if address is None:
-        raise HTTPException(404, f"this task instance has no study of generation {generation}")
-    return address
 
 
 def _write(address: str, note: NewNote, by: str) -> None:
@@ -82,9 +75,5 @@ def _write(address: str, note: NewNote, by: str) -> None:
         raise HTTPException(409, str(error)) from None
     except StorageError as error:
         log.warning("The note of %s could not be written: %s", address, error)
-        raise HTTPException(
-            409,
-            "The API server may not write to this study's folder. Run `sparktune note` as a user with that "
-            "right, or give the right to the API server's user.",
-        ) from None
+        raise may_not_write("this study's folder", "note") from None
     log.info("%r wrote a note to %s", by, address)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 
-from airflow_sparktune.dashboard.access import Segment, Task, TaskInstance, checked_runs
+from airflow_sparktune.dashboard.access import Segment, Task, TaskInstance, checked_runs, study_at
 from airflow_sparktune.dashboard.page.history import RunHistory
 from airflow_sparktune.dashboard.page.html_report import report
 from airflow_sparktune.dashboard.page.importance import Importances
@@ -93,7 +93,7 @@ class StudyRoutes:
                 )
                 return json_response(nothing, request)
             chosen = next(iter(found)) if generation is None else generation
-            address = _address(found, chosen)
+            address = study_at(self._catalogue, key, chosen)
             with self._cache.look(address, whole=False) as follower:
                 if not follower.study.attempts and is_application(address):
                     segmented = StudyReply(
@@ -125,7 +125,7 @@ class StudyRoutes:
         """Return the details of one trial."""
 
         def read() -> Response:
-            with self._cache.look(self._find(key, generation)) as follower:
+            with self._cache.look(study_at(self._catalogue, key, generation)) as follower:
                 study = follower.study
                 trial, mask = _trial(study, number), study_mask(self._mask, study)
                 curve = study.curves.get(number)
@@ -138,7 +138,7 @@ class StudyRoutes:
         """Return the output of a trial."""
 
         def read() -> Response:
-            address = self._find(key, generation)
+            address = study_at(self._catalogue, key, generation)
             with self._cache.look(address) as follower:
                 trial = _trial(follower.study, number)
                 mask = study_mask(self._mask, follower.study)
@@ -152,7 +152,7 @@ class StudyRoutes:
         """Return the importance of each parameter."""
 
         def read() -> Response:
-            address = self._find(key, generation)
+            address = study_at(self._catalogue, key, generation)
             with self._cache.look(address) as follower:
                 study, trials = follower.study, tuple(follower.study.searched)
                 dimensions, named = study.dimensions, named_dimensions(study, study_mask(self._mask, study))
@@ -167,7 +167,7 @@ class StudyRoutes:
 
         def read() -> Response:
             title = self._catalogue.title(key)
-            with self._cache.look(self._find(key, generation)) as follower:
+            with self._cache.look(study_at(self._catalogue, key, generation)) as follower:
                 text = report(follower.study, title=title, problems=follower.problems, mask=self._mask)
             names = [key.task_id, key.run_id, *filter(None, [key.segment])]
             name = f"tuning-{'-'.join(map(part, names))}.html"
@@ -209,18 +209,9 @@ class StudyRoutes:
         found = self._catalogue.task_ids(key.dag_id)
         return [] if part(key.task_id) in found else found
 
-    def _find(self, key: TaskKey, generation: int) -> str:
-        return _address(self._catalogue.generations(key), generation)
-
 
 def _trial(study: Study, number: int) -> Trial:
     trial = study.trials.get(number)
     if trial is None:
         raise HTTPException(404, f"this study has no trial {number}")
     return trial
-
-
-def _address(generations: Mapping[int, str], generation: int) -> str:
-    if generation not in generations:
-        raise HTTPException(404, f"this task instance has no study of generation {generation}")
-    return generations[generation]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fastapi.testclient import TestClient
 
-from airflow_sparktune.dashboard.page import curves
+from airflow_sparktune.dashboard.page import columns
 from airflow_sparktune.study.curve import Curve
 from tests.dashboard.helpers.pages import RUN
 from tests.dashboard.helpers.synthetic import Writer
@@ -70,7 +70,7 @@ def test_a_long_curve_has_few_points_among_the_others_and_more_in_its_panel(
 def test_a_sample_of_many_curves_has_the_best(
     client: TestClient, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(curves, "MOST_CURVES", 10)
+    monkeypatch.setattr(columns, "MOST_CURVES", 10)
     writer = Writer(address)
     writer.open(max_evals=100)
     for trial in writer.trials(100):

@@ -9,7 +9,6 @@ from airflow_sparktune.dashboard.browse.schemas import (
     AttentionCell,
     AttentionKind,
     ChampionCell,
-    DecisionCell,
     LastStudy,
     RecentRow,
 )
@@ -33,7 +32,7 @@ def last_of(run: Run) -> LastStudy:
         map_index=listed.map_index,
         generation=listed.generation,
         phase=run.phase,
-        decision=None if run.decision is None else DecisionCell(kind=run.decision[0], text=run.decision[1]),
+        decision=run.decision,
         started=run.started,
         slot_hours=run.slot_hours,
         trials=run.trials,
@@ -43,7 +42,7 @@ def last_of(run: Run) -> LastStudy:
 
 def recent_of(run: Run) -> RecentRow:
     """Return an application in the list of recent ones."""
-    kind = run.decision[0] if run.decision else None
+    kind = run.decision.kind if run.decision else None
     return RecentRow(run_id=run.run_id, started=run.started, best=None, phase=run.phase, decision=kind)
 
 

@@ -15,11 +15,12 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 
 from airflow_sparktune.dashboard.browse.attention import KEPT, OLD_DAYS, Patience
 from airflow_sparktune.dashboard.browse.rights import Rights
-from airflow_sparktune.dashboard.browse.schemas import End, Reading, Reply
+from airflow_sparktune.dashboard.browse.schemas import End, Reading
 from airflow_sparktune.dashboard.browse.tasks import MOST_RECENT, TaskRows
 from airflow_sparktune.dashboard.page import assets
 from airflow_sparktune.dashboard.page.masking import Mask
 from airflow_sparktune.dashboard.page.replies import file_response
+from airflow_sparktune.dashboard.page.schemas import Reply
 from airflow_sparktune.dashboard.study_list import StudyList
 from airflow_sparktune.dashboard.task_key import Catalogue, TaskKey
 from airflow_sparktune.dashboard.workers import Workers

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
-from airflow_sparktune.dashboard.page.schemas import PagePhase
+from airflow_sparktune.dashboard.page.schemas import PagePhase, Reply
 
 AttentionKind = Literal["failed", "lost", "approval", "old", "kept"]
-
-
-class Reply(BaseModel):
-    """A line, or a part of one."""
-
-    model_config = ConfigDict(frozen=True)
 
 
 class DecisionCell(Reply):
@@ -22,6 +15,11 @@ class DecisionCell(Reply):
 
     kind: str
     text: str
+
+    @classmethod
+    def of(cls, kind: str | None, texts: Mapping[str, str]) -> DecisionCell | None:
+        """Return the decision of this kind with its reason among a study's texts; None for no decision."""
+        return None if kind is None else cls(kind=kind, text=texts.get("decision", kind))
 
 
 class RecentRow(Reply):

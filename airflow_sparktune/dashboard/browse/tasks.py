@@ -6,7 +6,6 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 
 from airflow_sparktune.dashboard.browse.applications import (
@@ -26,6 +25,7 @@ from airflow_sparktune.dashboard.browse.schemas import (
 )
 from airflow_sparktune.dashboard.page.masking import Mask, setup_mask
 from airflow_sparktune.dashboard.page.note import note_text
+from airflow_sparktune.dashboard.segments.cells import seconds
 from airflow_sparktune.dashboard.segments.run import Run
 from airflow_sparktune.dashboard.study_list import UNREADABLE_STUDY, Found
 from airflow_sparktune.dashboard.task_key import TaskKey
@@ -142,9 +142,9 @@ class TaskRows:
             phase=phase,
             best=found["best_loss"],
             maximize=found["maximize"],
-            decision=_decision(found["decision"], texts),
+            decision=DecisionCell.of(found["decision"], texts),
             started=row.started,
-            ended=_seconds(found["ended"]),
+            ended=seconds(found["ended"]),
             slot_hours=found["reserved_slot_hours"],
             trials=found["trials"],
             max_evals=found["max_evals"],
@@ -188,17 +188,6 @@ class TaskRows:
             by=entry.by,
             study=_run_of(entry, task, found),
         )
-
-
-def _decision(kind: str | None, texts: dict[str, str]) -> DecisionCell | None:
-    return None if kind is None else DecisionCell(kind=kind, text=texts.get("decision", kind))
-
-
-def _seconds(text: str | None) -> float | None:
-    try:
-        return None if text is None else datetime.fromisoformat(text).timestamp()
-    except (ValueError, OverflowError):
-        return None
 
 
 def _task_id(study: Study, task: TaskKey) -> str | None:

@@ -1,4 +1,4 @@
-"""The trials of a study as columns for the table and the charts, limited to what a browser can draw."""
+"""The trials of a study and their learning curves, limited to what a browser can draw."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_sparktune.dashboard.page.masking import Mask
-from airflow_sparktune.dashboard.page.schemas import Columns
+from airflow_sparktune.dashboard.page.schemas import Columns, CurveRow
+from airflow_sparktune.study.curve import Curve
 from airflow_sparktune.study.formatting import origin_text
 from airflow_sparktune.study.guards import Guards
+from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState, improving
 
 # A chart has some hundred pixels per side, so more dots look the same.
 MOST_TRIALS = 10_000
 _MOST_METRICS = 20
 _LONGEST_FAILURE = 200
+MOST_CURVES = 300
+# Points of a curve among the others, and of the curve in a trial's panel.
+AMONG_OTHERS, ALONE = 50, 500
 
 
 def columns(
@@ -68,6 +73,19 @@ def sample(trials: Sequence[Trial], most: int = MOST_TRIALS, *, best: int | None
     kept.update(trial.number for trial in failed[:: _step(len(failed), most // 10)])
     step = _step(len(trials), max(most - len(kept), most // 2))
     return [trial for index, trial in enumerate(trials) if index % step == 0 or trial.number in kept]
+
+
+def changed_curves(study: Study, *, after: int, best: int | None) -> dict[int, CurveRow]:
+    """Return the curves of trials that reported or changed after event `after`, or of a sample of them."""
+    numbers = (n for n in sorted(study.curves) if max(study.reported[n], study.changed[n]) > after)
+    sent = sample([study.trials[number] for number in numbers], MOST_CURVES, best=best)
+    return {trial.number: curve_row(study.curves[trial.number], AMONG_OTHERS) for trial in sent}
+
+
+def curve_row(curve: Curve, most: int) -> CurveRow:
+    """Return a curve, thinned to `most` points."""
+    thin = curve.thinned(most)
+    return CurveRow(steps=thin.steps, losses=[rounded(loss) for loss in thin.losses])
 
 
 def _step(there: int, most: int) -> int:

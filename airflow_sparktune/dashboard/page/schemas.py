@@ -12,11 +12,13 @@ from airflow_sparktune.study.phase import Phase
 PagePhase = Phase | Literal["none", "reading"]
 
 
-class _Reply(BaseModel):
+class Reply(BaseModel):
+    """An object of the JSON."""
+
     model_config = ConfigDict(frozen=True)
 
 
-class Columns(_Reply):
+class Columns(Reply):
     """Trials for the table and the charts: a list for each field, in the order of `number`.
 
     `points` has a list for each of the study's dimensions, with null if the dimension was not active.
@@ -42,14 +44,14 @@ class Columns(_Reply):
     metrics: dict[str, list[float | int | None]] = {}
 
 
-class CurveRow(_Reply):
+class CurveRow(Reply):
     """The learning curve of a trial: some of the steps at which it reported, and their losses."""
 
     steps: list[int]
     losses: list[float]
 
 
-class ContenderRow(_Reply, extra="allow"):
+class ContenderRow(Reply, extra="allow"):
     """A configuration in the confirmation: what `Measured` has, and its losses.
 
     `losses` has an item for each repeat, null if it failed or has not ended.
@@ -59,7 +61,7 @@ class ContenderRow(_Reply, extra="allow"):
     losses: list[float | None]
 
 
-class RetuningReply(_Reply):
+class RetuningReply(Reply):
     """The comparison of a study with production.
 
     `incumbent` is the trial of the production configuration, `problem` the reason why that does not fit the
@@ -79,7 +81,7 @@ class RetuningReply(_Reply):
     changed: dict[str, tuple[Any, Any]] = {}
 
 
-class AttemptRow(_Reply):
+class AttemptRow(Reply):
     """An attempt of the study; times are seconds since 1970."""
 
     number: int
@@ -89,7 +91,7 @@ class AttemptRow(_Reply):
     spark_ui: str | None
 
 
-class StudyReply(_Reply):
+class StudyReply(Reply):
     """A study, with the trials that changed since the page's last request.
 
     `stream` is the stream whose events `changes` counts. A page that has another stream gets all trials, and
@@ -131,7 +133,7 @@ class StudyReply(_Reply):
     sampled_from: int | None = None
 
 
-class RunRow(_Reply):
+class RunRow(Reply):
     """The result of one run's study: its summary, and the lines that the shell prints.
 
     `best` has the best params by readable name. `space` is a hash, by which runs can be compared. `note` is a
@@ -155,7 +157,7 @@ class RunRow(_Reply):
     problem: str | None = None
 
 
-class SegmentWeeks(_Reply):
+class SegmentWeeks(Reply):
     """A segment over the newest applications: the best loss and the decision in each, None if it has none.
 
     After a retuning, the best loss is that of the configuration in production.
@@ -168,14 +170,14 @@ class SegmentWeeks(_Reply):
     phases: list[PagePhase | None]
 
 
-class Mean(_Reply):
+class Mean(Reply):
     """A mean loss with its standard error."""
 
     mean: float
     error: float | None
 
 
-class ChampionRow(_Reply):
+class ChampionRow(Reply):
     """An entry of the record of champions; times are seconds since 1970.
 
     `incumbent` and `challenger` are the losses that its study compared, `difference` is the incumbent's minus
@@ -204,7 +206,7 @@ class ChampionRow(_Reply):
     difference: Mean | None = None
 
 
-class SegmentRow(_Reply):
+class SegmentRow(Reply):
     """The newest entries in the record of a segment, newest first, and at last the champion's if it is older.
 
     `left_out` is the number of older entries, which were not read. `problem` is set if the record cannot be
@@ -218,7 +220,7 @@ class SegmentRow(_Reply):
     problem: str | None = None
 
 
-class HistoryReply(_Reply):
+class HistoryReply(Reply):
     """The studies of a task, newest run first, and its champions.
 
     `weeks` are the newest runs with segments, by their places in `runs`; `segments` compares them. `left_out`
@@ -234,7 +236,7 @@ class HistoryReply(_Reply):
     segments: list[SegmentWeeks] = []
 
 
-class BranchRow(_Reply):
+class BranchRow(Reply):
     """The importance among the trials with one option of a choice; no `shares` if they are too few."""
 
     option: str
@@ -242,7 +244,7 @@ class BranchRow(_Reply):
     shares: list[ShareRow]
 
 
-class ShareRow(_Reply):
+class ShareRow(Reply):
     """A parameter's share of the importance; a choice has `branches`, those with parameters of their own."""
 
     name: str
@@ -250,20 +252,20 @@ class ShareRow(_Reply):
     branches: list[BranchRow] = []
 
 
-class ImportanceReply(_Reply):
+class ImportanceReply(Reply):
     """Each parameter's share, largest first; a message if there are none."""
 
     shares: list[ShareRow]
     message: str | None = None
 
 
-class OutputReply(_Reply):
+class OutputReply(Reply):
     """The output of a trial; None if none was kept."""
 
     text: str | None
 
 
-class NoteReply(_Reply):
+class NoteReply(Reply):
     """A person's note about a study; its number is 0 if there has been none."""
 
     number: int = 0
@@ -272,7 +274,7 @@ class NoteReply(_Reply):
     at: float | None = None
 
 
-class TrialReply(_Reply, extra="allow"):
+class TrialReply(Reply, extra="allow"):
     """The details of one trial: what `trial_row` has, its params by readable name, their origin in words.
 
     A report has no `curve` here, because the study's `curves` are enough for it.

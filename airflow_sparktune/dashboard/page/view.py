@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from airflow_sparktune.dashboard.page.columns import columns, sample
-from airflow_sparktune.dashboard.page.curves import ALONE, changed_curves, curve_row
+from airflow_sparktune.dashboard.page.columns import ALONE, changed_curves, columns, curve_row, sample
 from airflow_sparktune.dashboard.page.digest import failure_digest
 from airflow_sparktune.dashboard.page.importance import FEWEST_TRIALS, Share
 from airflow_sparktune.dashboard.page.masking import Mask, study_mask

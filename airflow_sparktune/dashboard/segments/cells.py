@@ -42,17 +42,16 @@ def segment_cells(
     found = row.summary
     texts = mask(row.texts(phase, mask({"params": found["best_params"]})["params"]))
     end = texts.get("ended")
-    kind = found["decision"]
     return SegmentCells(
         segment=segment,
         phase=phase,
         best=found["best_loss"],
         maximize=found["maximize"],
-        decision=None if kind is None else DecisionCell(kind=kind, text=texts.get("decision", kind)),
+        decision=DecisionCell.of(found["decision"], texts),
         gain=_gain(found),
         changed=changed,
         started=row.started,
-        ended=_seconds(found["ended"]),
+        ended=seconds(found["ended"]),
         elapsed_s=float(found.get("elapsed_s") or 0.0),
         slot_hours=found["reserved_slot_hours"],
         finished=row.finished,
@@ -83,5 +82,9 @@ def _gain(found: Mapping[str, Any]) -> Mean | None:
     return Mean(mean=won["difference"], error=won.get("difference_error"))
 
 
-def _seconds(text: str | None) -> float | None:
-    return None if text is None else datetime.fromisoformat(text).timestamp()
+def seconds(text: str | None) -> float | None:
+    """Return a time of a summary in seconds since 1970; None if it is not one."""
+    try:
+        return None if text is None else datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError):
+        return None

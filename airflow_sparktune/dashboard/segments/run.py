@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from airflow_sparktune.dashboard.browse.schemas import DecisionCell
 from airflow_sparktune.dashboard.page.schemas import PagePhase
 from airflow_sparktune.dashboard.segments.cells import CHANGES
 from airflow_sparktune.study.listing.listed import Listed
@@ -81,13 +82,13 @@ class Run:
         return ", ".join(f"{found[each]} {names.get(each, each)}" for each in _ORDER if found[each])
 
     @property
-    def decision(self) -> tuple[str, str] | None:
-        """Return the decisions as one, and in words; None if no segment has decided."""
+    def decision(self) -> DecisionCell | None:
+        """Return the decisions as one; None if no segment has decided."""
         decided = [row for row in self.rows if row.summary["decision"] is not None]
         if not decided:
             return None
         text = f"{len(self.changed)} of {len(decided)} segments change production"
-        return "replaced" if self.changed else "kept", text
+        return DecisionCell(kind="replaced" if self.changed else "kept", text=text)
 
     @property
     def trials(self) -> int:

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
-
 from airflow_sparktune.dashboard.browse.schemas import AttentionCell, DecisionCell
-from airflow_sparktune.dashboard.page.schemas import Mean, PagePhase
+from airflow_sparktune.dashboard.page.schemas import Mean, PagePhase, Reply
 
 
-class _Reply(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class SegmentCells(_Reply):
+class SegmentCells(Reply):
     """A segment of an application; times are seconds since 1970.
 
     A segment without a journal waits. `best` is a loss; with `maximize` it is the negative of the score with
@@ -42,7 +36,7 @@ class SegmentCells(_Reply):
     attention: list[AttentionCell] = []
 
 
-class Block(_Reply):
+class Block(Reply):
     """Some segments of the table from number `first` on; its `tag` changes with any of them."""
 
     first: int
@@ -50,7 +44,7 @@ class Block(_Reply):
     rows: list[SegmentCells]
 
 
-class SegmentsReply(_Reply):
+class SegmentsReply(Reply):
     """An application with the blocks of its segments that the page does not have.
 
     `unread` is the number of segments whose journals must still be read; the page asks again for them.
@@ -64,7 +58,7 @@ class SegmentsReply(_Reply):
     unread: int = 0
 
 
-class SegmentNames(_Reply):
+class SegmentNames(Reply):
     """The names of an application's segments, in order."""
 
     names: list[str]

@@ -26,7 +26,7 @@ def run_row(run: Run, ids: Mapping[str, str]) -> RunRow:
     """Return the row of an application; `ids` has the ids of runs by the names of their folders."""
     listed = run.studies[0][0]
     totals = {"trials": run.trials, "reserved_slot_hours": run.slot_hours, "elapsed_s": run.elapsed_s}
-    kind, words = run.decision or (None, None)
+    decision = run.decision
     return RunRow(
         run_id=ids.get(listed.run) or run.run_id,
         folder=listed.run,
@@ -34,8 +34,16 @@ def run_row(run: Run, ids: Mapping[str, str]) -> RunRow:
         generation=listed.generation,
         phase=run.phase,
         started=run.started,
-        summary={**summary(EmptyStudy()).to_json(), **totals, "decision": kind},
-        texts={"state": run.state, "trials": str(run.trials), **({"decision": words} if words else {})},
+        summary={
+            **summary(EmptyStudy()).to_json(),
+            **totals,
+            "decision": decision.kind if decision else None,
+        },
+        texts={
+            "state": run.state,
+            "trials": str(run.trials),
+            **({"decision": decision.text} if decision else {}),
+        },
         data_at=next((row.data_at for row in run.rows if row.data_at is not None), None),
         segments=len(run.studies),
     )
