@@ -61,7 +61,7 @@ class Ending:
         return cls(after_s, reply=Reply(after_s, loss=loss))
 
 
-class SimulatedEngine(SharingEngine["SimulatedLane"]):
+class SimulatedEngine(SharingEngine):
     """Opens lanes that run on one virtual clock; its arguments are those of SimulatedLane."""
 
     def __init__(

@@ -46,7 +46,7 @@ FULL = Size(segments=1_000, trials=10, seconds=0.1, slots=32, alone=40)
 TINY = Size(segments=4, trials=3, seconds=0.001, slots=2, alone=1)
 
 
-class SleepingEngine(SharingEngine["SleepingLane"]):
+class SleepingEngine(SharingEngine):
     """Has slots whose trials sleep."""
 
     def __init__(self, size: Size, *, slots: int | None = None) -> None:

@@ -17,7 +17,7 @@ def no_task() -> Any:
     raise NotImplementedError
 
 
-class ThreadEngine(SharingEngine["ThreadLane"]):
+class ThreadEngine(SharingEngine):
     """Runs `run` for each trial."""
 
     def __init__(self, run: Callable[[Call], Reply], *, slots: int = 2) -> None:

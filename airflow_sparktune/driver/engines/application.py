@@ -14,7 +14,7 @@ from py4j.protocol import Py4JError, Py4JNetworkError
 from pyspark import SparkContext
 
 from airflow_sparktune.driver.engines.base import Charge
-from airflow_sparktune.driver.engines.shares import L, SharingEngine
+from airflow_sparktune.driver.engines.shares import SharingEngine
 from airflow_sparktune.driver.reports.channel import Channel
 from airflow_sparktune.driver.spark.context import (
     TaskSlots,
@@ -33,7 +33,7 @@ from airflow_sparktune.errors import DriverLost
 EXECUTORS_S = 30.0
 
 
-class ApplicationEngine(SharingEngine[L]):
+class ApplicationEngine(SharingEngine):
     """Starts a Spark application by `connect`, or takes one that is running."""
 
     def __init__(self, connect: Callable[[], SparkContext], *, parallelism: int | None = None) -> None:

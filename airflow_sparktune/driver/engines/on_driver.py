@@ -20,7 +20,7 @@ from airflow_sparktune.executor.reply import Reply
 from airflow_sparktune.executor.reports.reporting import ReportingObjective
 
 
-class DriverEngine(ApplicationEngine["DriverLane"]):
+class DriverEngine(ApplicationEngine):
     """Runs trials on the driver, by default one at a time, because each may use the whole cluster."""
 
     def __init__(self, connect: Callable[[], SparkContext], *, slots: int = 1) -> None:

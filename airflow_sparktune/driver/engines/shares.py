@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 import threading
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from time import monotonic
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
-from airflow_sparktune.driver.engines.base import Charge, Lane, Work
+from airflow_sparktune.driver.engines.base import Charge, Engine, Lane
 from airflow_sparktune.driver.engines.share import TAKE_S, Share, neediest, split
 from airflow_sparktune.driver.engines.slot_time import SlotTime
 
@@ -30,10 +28,9 @@ class SharingLane(Lane, Protocol):
 
 
 L = TypeVar("L", bound=SharingLane)
-AnyLane = TypeVar("AnyLane", bound=SharingLane)
 
 
-class SharingEngine(ABC, Generic[L]):
+class SharingEngine(Engine):
     """Keeps the open lanes, and gives each free slot to one of them (see `neediest`).
 
     Their trials together fill at most `parallelism` slots, None for as many as there are. A lane alone may
@@ -51,29 +48,12 @@ class SharingEngine(ABC, Generic[L]):
         self._time = SlotTime()
         self._split_s, self._split_at = 0.0, -math.inf  # what the lanes have been charged together, and when
 
-    @abstractmethod
-    def start(self) -> None:
-        """Start the application, unless it is running."""
-
-    @property
-    @abstractmethod
-    def slots(self) -> int:
-        """Return the number of trials of all lanes that can run at once now."""
-
-    @abstractmethod
-    def describe(self) -> Mapping[str, str | None]:
-        """Return facts for the journal."""
-
-    @abstractmethod
-    def lane(self, work: Work) -> L:
-        """Open a lane for a study."""
-
     @property
     def studies(self) -> int:
         """Return the number of open lanes."""
         return len(self._lanes)
 
-    def admit(self, lane: AnyLane) -> AnyLane:
+    def admit(self, lane: L) -> L:
         """Open a lane."""
         with self._changing:
             self._lanes = (*self._lanes, lane)
@@ -166,12 +146,10 @@ class SharingEngine(ABC, Generic[L]):
         return self._time.charge
 
     def interrupt(self, error: BaseException) -> None:
-        """Start no more trials, and make `events` of each lane raise `error`. Safe in a signal handler."""
         self._error = error
         for lane in self._lanes:
             lane.interrupt(error)
 
     def close(self) -> None:
-        """Close the lanes that are open."""
         for lane in self._lanes:
             lane.close()

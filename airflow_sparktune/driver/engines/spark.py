@@ -7,7 +7,7 @@ from airflow_sparktune.driver.engines.base import Work
 from airflow_sparktune.driver.engines.spark_lane import SparkLane
 
 
-class SparkEngine(ApplicationEngine[SparkLane]):
+class SparkEngine(ApplicationEngine):
     """Runs trials on executors; its slots follow the cluster's as executors come and go."""
 
     @property

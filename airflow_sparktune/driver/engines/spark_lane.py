@@ -53,10 +53,10 @@ class SparkLane(ThreadedLane):
     `profile` states the resources of a task if they differ from the application's settings.
     """
 
-    _engine: ApplicationEngine[Any]
+    _engine: ApplicationEngine
 
     def __init__(
-        self, engine: ApplicationEngine[Any], work: Work, *, profile: ResourceProfile | None = None
+        self, engine: ApplicationEngine, work: Work, *, profile: ResourceProfile | None = None
     ) -> None:
         super().__init__(engine, work)
         self._context = context = engine.context

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from time import monotonic, time
-from typing import Any
 
 from airflow_sparktune.driver.engines.base import Charge, Ended, LaneEvent, Lost, Patience, Work
 from airflow_sparktune.driver.engines.share import Share
@@ -42,7 +41,7 @@ class WorkerLost(Exception):
 class ThreadedLane(ABC):
     """Runs each trial in its own thread. Subclasses define how a trial runs and how it is cancelled."""
 
-    def __init__(self, engine: SharingEngine[Any], work: Work) -> None:
+    def __init__(self, engine: SharingEngine, work: Work) -> None:
         self._engine = engine
         self._work = work
         self.share = Share(most=work.parallelism)

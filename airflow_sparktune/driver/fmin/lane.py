@@ -33,7 +33,7 @@ class FunctionLane(SparkLane):
 
     def __init__(
         self,
-        engine: ApplicationEngine[Any],
+        engine: ApplicationEngine,
         function: Callable[[Any], Any],
         *,
         parallelism: int | None,

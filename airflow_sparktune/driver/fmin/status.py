@@ -1,4 +1,4 @@
-"""What a script reads from SparkTrials besides the trials: their numbers by state, and why fmin has ended."""
+"""The numbers of trials by state, and the reason for the end of fmin, which scripts read from SparkTrials."""
 
 from __future__ import annotations
 
