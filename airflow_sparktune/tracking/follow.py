@@ -43,8 +43,8 @@ def mirror_while(
 ) -> Exception | None:
     """Mirror the study until `wait(seconds)` returns True, then one last time.
 
-    The first of several failures is logged, and the recovery. Returns the error of the last try, or None:
-    what is missing then is for the caller to say, because nothing sends it by itself.
+    The first of several failures is logged, and the recovery. Returns the error of the last try, or None; the
+    caller must report that something is missing, because nothing sends it later.
     """
     trouble: Exception | None = None
     pause_s = period_s

@@ -25,7 +25,7 @@ _MOST_RECORDS = 50
 
 
 def last_of(run: Run) -> LastStudy:
-    """Return what the studies of an application have in common as that of one."""
+    """Return an application in the form of one study: what its studies have in common."""
     listed = run.studies[0][0]
     return LastStudy(
         run_id=run.run_id,
@@ -53,9 +53,9 @@ def waiting_of(run: Run, entries_of: Callable[[str | None], Sequence[Entry]]) ->
 
 
 def champion_of(runs: Sequence[Run], waits: Collection[str]) -> ChampionCell | None:
-    """Return the newest change of production as that of one champion; `runs` has the newest first.
+    """Return the newest change of production in the form of one champion.
 
-    In the newest one, the winners of the segments in `waits` wait for a person.
+    `runs` has the newest application first, in which the winners of the segments in `waits` wait for a person.
     """
     found = next((run for run in runs if len(run.changed) > (len(waits) if run is runs[0] else 0)), None)
     if found is None:

@@ -1,4 +1,4 @@
-"""The check of the workers, which one lane of several of the same application makes for all."""
+"""A check of the workers that one lane of an application makes for all of its lanes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ LOOK_S = 1.0
 
 
 class Once:
-    """Calls for the first lane what the others then need not call; they wait for it, and look meanwhile.
+    """Runs the check of the first lane that asks; the other lanes wait until it is done, and look meanwhile.
 
-    They get its PlatformError too, because they run on the same platform. Any other error is the lane's own,
-    and the next one calls again. `of_all` returns the patience of the lanes together for that of the one that
-    calls.
+    A PlatformError is raised in all lanes, because they run on the same platform. After any other error, the
+    next lane runs its check. `of_all` turns the patience of one lane into that of all lanes.
     """
 
     def __init__(

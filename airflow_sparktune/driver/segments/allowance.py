@@ -11,7 +11,7 @@ from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.study import Study
 
 HOUR_S = 3600.0
-# Fewer seconds are none; a limit of 0 is none that a study may have.
+# Less time than this counts as none. A limit of a study must be above 0, so it is at least this much.
 LEAST_S = 1e-6
 
 
@@ -78,7 +78,7 @@ class Allowance:
     def share(self, spec: Spec, used: Used, *, waves: int, waiting: int) -> Spec:
         """Return a segment's spec with its share, which is no longer left for others.
 
-        `waves` of segments and `waiting` ones have not begun, this one included. Limits of its own hold too.
+        `waiting` segments, in `waves`, have not begun, this one included. The segment's own limits hold, too.
         If nothing is left, the segment ends with what it has.
         """
         time_left_s = max(self.time_left_s, LEAST_S)

@@ -72,8 +72,8 @@ class Application:
     def run(self, termination: Termination) -> bool:
         """Run the segments to their ends; return whether the application has succeeded.
 
-        It has if there is nothing left to do and a segment has a result, or if a person has stopped it. A
-        cluster such as YARN starts the driver of one that has failed again.
+        It has if all segments have ended and one of them has a result, or if a person has stopped it. A
+        cluster such as YARN starts the driver again if it has failed.
         """
         storage = self._storage_of(self._address)
         with suppress(StorageError):
@@ -126,7 +126,7 @@ class Application:
     def _is_left(self, segment: Segment) -> bool:
         try:
             study = read_whole(self._storage_of(address_of(self._address, segment.name))).study
-        except StorageError:  # its own attempt tells
+        except StorageError:  # the attempt of the segment reports it
             return True
         if study.spec is not None and not study.spec.changed_identity(self._segments.spec_of(segment)):
             self._used[segment.name] = Used.by(study)

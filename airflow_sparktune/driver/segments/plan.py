@@ -43,7 +43,7 @@ class TakingTurns:
 class Works:
     """The check of the workers and the value of `shared_data`, which all segments of an application share.
 
-    The sampler that has the `turn` works. `patience` returns the application's for that of a segment.
+    A sampler works while it holds `turn`. `patience` turns the patience of a segment into the application's.
     """
 
     def __init__(self, patience: Callable[[Patience], Patience]) -> None:
@@ -74,7 +74,7 @@ class Works:
 class SegmentPlan(SpecPlan):
     """Runs a segment in a lane of the application's engine, until `stopped` says that all segments end.
 
-    `start` raises what the engine has raised at its start. `study` is None until it is open.
+    `start` raises the error of the engine if that has failed to start. `study` is None until it is open.
     """
 
     brief = True
