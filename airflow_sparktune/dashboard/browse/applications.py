@@ -55,7 +55,8 @@ def waiting_of(run: Run, entries_of: Callable[[str | None], Sequence[Entry]]) ->
 def champion_of(runs: Sequence[Run], waits: Collection[str]) -> ChampionCell | None:
     """Return the newest change of production in the form of one champion.
 
-    `runs` has the newest application first, in which the winners of the segments in `waits` wait for a person.
+    `runs` has the newest application first; in that one, the winners of the segments in `waits` wait for a
+    person.
     """
     found = next((run for run in runs if len(run.changed) > (len(waits) if run is runs[0] else 0)), None)
     if found is None:

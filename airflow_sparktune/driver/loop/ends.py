@@ -6,14 +6,12 @@ import logging
 from collections.abc import Iterator, Sequence
 
 from airflow_sparktune.driver.engines.base import Ended, Lane, LaneEvent, Lost
-from airflow_sparktune.driver.loop.failures import lost_worker, timed_out
-from airflow_sparktune.driver.loop.resume import without_slot
 from airflow_sparktune.driver.loop.slots import Slots
-from airflow_sparktune.driver.loop.trial_queue import TrialQueue
+from airflow_sparktune.driver.loop.trial_queue import TrialQueue, without_slot
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.reports.judge import Judge
 from airflow_sparktune.executor.reply import Reply
-from airflow_sparktune.study.trial import Failure, Trial, TrialState
+from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
 
 log = logging.getLogger(__name__)
 
@@ -41,14 +39,14 @@ class Ends:
                 case Ended(reply=reply):
                     yield self._answered(trial, reply)
                 case Lost(reason=reason) if trial.tries > self._limits.max_trial_retries:
-                    yield self._failed(trial, lost_worker(trial.tries, reason))
+                    yield self._failed(trial, _lost_worker(trial.tries, reason))
                 case Lost(reason=reason):
                     self._repeat(trial, reason)
 
     def overdue(self) -> Iterator[Trial]:
         """Cancel the trials that have run for longer than their timeout, and yield them as failed."""
         for number in self._slots.overdue(self._lane.ran_s):
-            yield self._failed(self.cancel(number), timed_out(self._limits.trial_timeout or 0.0))
+            yield self._failed(self.cancel(number), _timed_out(self._limits.trial_timeout or 0.0))
 
     def cancel(self, number: int) -> Trial:
         """Cancel a trial and return it; any result that its slot still reports is ignored."""
@@ -78,3 +76,23 @@ class Ends:
 
     def _failed(self, trial: Trial, error: Failure) -> Trial:
         return trial.ended(TrialState.FAILED, end=self._recorder.now, error=error)
+
+
+def lost_driver(tries: int) -> Failure:
+    """Return the failure of a trial during which the driver has died too often."""
+    return Failure(
+        FailureKind.LOST,
+        f"its driver died in each of {tries} tries; it may need more memory than the driver has, "
+        "or exit the process that it runs in",
+    )
+
+
+def _lost_worker(tries: int, reason: str) -> Failure:
+    return Failure(FailureKind.LOST, f"its worker or executor was lost in each of {tries} tries: {reason}")
+
+
+def _timed_out(limit_s: float) -> Failure:
+    return Failure(
+        FailureKind.TIMEOUT,
+        f"it ran longer than limits.trial_timeout ({limit_s:g} s); raise it if that is normal",
+    )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from airflow_sparktune.driver.loop.failures import lost_driver
+from airflow_sparktune.driver.loop.ends import lost_driver
 from airflow_sparktune.driver.loop.stopping import StoppingRules
-from airflow_sparktune.driver.loop.trial_queue import TrialQueue
+from airflow_sparktune.driver.loop.trial_queue import TrialQueue, without_slot
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.study.trial import Trial, TrialOrigin, TrialPurpose, TrialState
@@ -58,8 +58,3 @@ def learn(sampler: Sampler, trial: Trial) -> None:
     """Pass a trial to the sampler, unless it is an incumbent outside the space, which has no point."""
     if trial.point or trial.origin is not TrialOrigin.INCUMBENT:
         sampler.tell(trial)
-
-
-def without_slot(trial: Trial) -> Trial:
-    """Return a trial as it waits to run again."""
-    return replace(trial, start=None, slot=None)

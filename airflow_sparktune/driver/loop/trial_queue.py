@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from airflow_sparktune.driver.samplers.base import Suggestion
 from airflow_sparktune.study.trial import Trial, TrialOrigin
@@ -73,3 +73,8 @@ class TrialQueue:
         start = self._starts.popleft()
         given = start.suggestion
         return Trial(number=number, params=given.params, point=given.point, origin=start.origin, tries=0)
+
+
+def without_slot(trial: Trial) -> Trial:
+    """Return a trial as it waits to run again."""
+    return replace(trial, start=None, slot=None)

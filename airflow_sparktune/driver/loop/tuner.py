@@ -13,11 +13,11 @@ from dataclasses import replace
 
 from airflow_sparktune.driver.engines.base import Lane, LaneEvent
 from airflow_sparktune.driver.loop.ends import Ends
-from airflow_sparktune.driver.loop.resume import learn, replay, without_slot
+from airflow_sparktune.driver.loop.resume import learn, replay
 from airflow_sparktune.driver.loop.slots import Slots
 from airflow_sparktune.driver.loop.stopping import StoppingRules
 from airflow_sparktune.driver.loop.supply import Supply
-from airflow_sparktune.driver.loop.trial_queue import TrialQueue
+from airflow_sparktune.driver.loop.trial_queue import TrialQueue, without_slot
 from airflow_sparktune.driver.pruners.base import Pruner
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.reports.judge import Judge
