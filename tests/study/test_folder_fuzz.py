@@ -61,7 +61,7 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> MemoryStorage:
         def modified(self, name: str) -> None:
             """Return None, as a storage that does not tell."""
 
-    for module in ("airflow_task", "record.champions", "record.retention", "journal.follow"):
+    for module in ("files.airflow_task", "record.champions", "record.retention", "journal.follow"):
         monkeypatch.setattr(f"airflow_sparktune.study.{module}.open_storage", Below)
     return storage
 
