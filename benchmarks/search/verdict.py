@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from statistics import fmean, stdev
+from statistics import fmean, variance
 
 from benchmarks.search.cells import Cell, regret
 
@@ -29,18 +29,20 @@ class Verdict:
 
     def regret(self, who: str, after: int) -> tuple[float, float]:
         """The mean over problems and seeds, and its standard error over seeds."""
-        by_seed = self._by_seed(who, after)
-        return fmean(by_seed), _error(by_seed)
+        return _mean([self.regrets(who, key, after) for key in self.problems()])
 
     def ratio(self, us: str, who: str, after: int) -> tuple[float, float] | None:
         """Our mean regret by theirs, and its standard error over seeds, which are pairs."""
-        ours, theirs = self._by_seed(us, after), self._by_seed(who, after)
-        unit = fmean(theirs)
+        unit = self.regret(who, after)[0]
         if us == who or not unit:
             return None
-        found = fmean(ours) / unit
-        # To first order, the ratio moves by this much with each seed.
-        return found, _error([(a - found * b) / unit for a, b in zip(ours, theirs, strict=True)])
+        found = self.regret(us, after)[0] / unit
+        # To first order, each pair moves the ratio by this much.
+        moved = [
+            [(ours - found * theirs) / unit for ours, theirs in self._pairs(us, who, key, after)]
+            for key in self.problems()
+        ]
+        return found, _mean(moved)[1]
 
     def wins(self, us: str, who: str, after: int) -> tuple[float, float]:
         """On how many problems our mean regret is lower, and how likely that is by chance. A tie is half."""
@@ -51,18 +53,11 @@ class Verdict:
 
     def wins_of_studies(self, us: str, who: str, after: int) -> tuple[float, float]:
         """The same over single studies, those with one problem and seed being a pair."""
-        return _counted(
-            pair
-            for key in self.problems()
-            for pair in zip(self.regrets(us, key, after), self.regrets(who, key, after), strict=True)
-        )
+        return _counted(pair for key in self.problems() for pair in self._pairs(us, who, key, after))
 
-    def _by_seed(self, who: str, after: int) -> list[float]:
-        """The mean regret over the problems, of each seed."""
-        return [
-            fmean(each)
-            for each in zip(*(self.regrets(who, key, after) for key in self.problems()), strict=True)
-        ]
+    def _pairs(self, us: str, who: str, key: str, after: int) -> Iterator[tuple[float, float]]:
+        """Our regret and theirs on a problem, of each seed."""
+        return zip(self.regrets(us, key, after), self.regrets(who, key, after), strict=True)
 
     def ask_ms(self, who: str) -> float:
         """Milliseconds of an ask, on the average of all."""
@@ -76,9 +71,10 @@ class Verdict:
             yield f"{slots} slots, {key}: {', '.join(means)}"
 
 
-def _error(values: Sequence[float]) -> float:
-    """The standard error of a mean; 0 for a single value."""
-    return stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+def _mean(groups: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """The mean of the problems' means over seeds, and its standard error; 0 with a single seed."""
+    spread = sum(variance(group) / len(group) for group in groups if len(group) > 1)
+    return fmean(fmean(group) for group in groups), math.sqrt(spread) / len(groups)
 
 
 def _counted(pairs: Iterable[tuple[float, float]]) -> tuple[float, float]:
