@@ -1,6 +1,6 @@
 """SparkTuneOperator: submit the driver program, and push the best hyperparameters to XCom.
 
-What only `execute` needs is imported there: a DAG processor pays the imports of this file at each parse.
+A DAG processor imports this file at each parse, so methods import what only `execute` needs.
 """
 
 from __future__ import annotations

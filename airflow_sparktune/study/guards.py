@@ -1,4 +1,4 @@
-"""Which trials of a search are within the guardrails, as far as a single trial shows."""
+"""Apply guardrails to the trials of a search, as far as a single trial shows."""
 
 from __future__ import annotations
 

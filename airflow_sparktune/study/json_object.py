@@ -53,7 +53,7 @@ class JsonObject:
 
 
 class _Item(NamedTuple):
-    """How a field is stored: its check, and its conversion from JSON and back, None for plain values."""
+    """The storage of a field: its check, and its conversion from JSON and back, None for plain values."""
 
     key: str
     fits: shape.Fits

@@ -46,9 +46,9 @@ def check_references(
     """Raise ObjectiveError for a `module:name` that is missing or has a wrong signature.
 
     A module that may define more names than parsing finds is accepted: the driver imports it and reports
-    errors. So is a module that is not shipped, because the cluster may have it, unless `bases` contain one
-    with almost the same name. `elsewhere` tells whether the task brings other code to the cluster. Each of
-    the `segments` has arguments of the objective of its own.
+    errors. A module that is not shipped is accepted, too, because the cluster may have it, unless `bases`
+    contain one with almost the same name. `elsewhere` tells whether the task brings other code to the
+    cluster. Each of the `segments` has arguments of the objective of its own.
     """
     owns: list[Mapping[str, Any]] = [each.objective_kwargs for each in segments] or [{}]
     arguments = list(_all_kwargs(named, {tuple(own): own for own in owns}.values()))

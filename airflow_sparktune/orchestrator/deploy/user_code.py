@@ -40,8 +40,8 @@ def gather_code(given: Mapping[str, Any], *, bases: Sequence[Path]) -> tuple[dic
 
     `path/to/file.py:name` ships that file. `package.module:name` ships the top-level module or package from
     the first of `bases` that contains it. The modules in `bases` that shipped code imports are shipped too. A
-    module in none of them must be importable where trials run. Of installed packages only the one that
-    contains the first base is shipped.
+    module in none of them must be importable where trials run. An installed package is shipped
+    only if it contains the first base.
     """
     named, files = dict(given), dict[str, bytes]()
     for argument in REFERENCES:

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def run_segments(task: SparkTuneOperator, context: Context) -> list[SegmentEnd]:
-    """Run the segments that have no result yet, and return how all have ended, in order."""
+    """Run the segments that have no result yet, and return the ends of all, in order."""
     run = StudyRun(task, context)
     job, tracker = run.prepare()
     assert job.segments is not None

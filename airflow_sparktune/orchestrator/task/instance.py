@@ -1,4 +1,4 @@
-"""What a task's context tells of its study: the time of the data, the segment, the code beside the DAG."""
+"""Read from a task's context the time of its study's data, its segment, and the folders of its code."""
 
 from __future__ import annotations
 

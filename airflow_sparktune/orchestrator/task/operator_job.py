@@ -1,6 +1,6 @@
 """The job of an operator's driver: one study, many segments, or a user's script.
 
-Only a worker imports this file. What an operator imports is paid at each parse of a DAG.
+Only a worker imports this file, because a DAG processor imports all that an operator imports at each parse.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The study that a task's arguments describe: its spec, the code to ship, and the job of its driver.
 
-Only a worker imports this file. What an operator imports is paid at each parse of a DAG.
+Only a worker imports this file, because a DAG processor imports all that an operator imports at each parse.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The run of an operator's study in a task: its job, its driver, its progress.
 
-Only a worker imports this file. What an operator imports is paid at each parse of a DAG.
+Only a worker imports this file, because a DAG processor imports all that an operator imports at each parse.
 """
 
 from __future__ import annotations

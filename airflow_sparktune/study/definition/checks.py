@@ -27,7 +27,7 @@ _REFERENCE = re.compile(r"(?P<module>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):(?P<name>[A-
 
 
 class RunTrialsOn(StrEnum):
-    """Where a trial's objective runs."""
+    """The process that runs a trial's objective."""
 
     EXECUTORS = "executors"
     DRIVER = "driver"

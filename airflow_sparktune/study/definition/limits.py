@@ -11,7 +11,7 @@ from airflow_sparktune.study.definition.group import Group
 
 @dataclass(frozen=True, kw_only=True)
 class Limits(Group):
-    """What ends a study early, and what a trial may take.
+    """Limits that end a study early, and limits of a trial.
 
     >>> Limits.parse("limits", {"no_progress": "20"}).no_progress
     20

@@ -44,7 +44,7 @@ def _guardrails(name: str, value: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Retuning(Group):
-    """What a study compares with, and when it replaces that.
+    """The configuration that a study compares with, and the rule for replacing it.
 
     >>> Retuning.parse("retuning", {"incumbent": "champion", "confirm": 8, "margin": "2%"}).confirm.repeats
     8

@@ -18,7 +18,7 @@ from airflow_sparktune.study.definition.warm_start import WarmStart
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecFields:
-    """What to tune, how, and within which limits. What few studies set is in groups.
+    """The fields of a spec: what to tune, how, and within which limits. Groups have what few studies set.
 
     Each field is declared once, with its check, meaning and identity. Times are in seconds.
     """

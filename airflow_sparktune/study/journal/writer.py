@@ -79,7 +79,7 @@ class StreamWriter:
         self._chunks = rolled
 
     def restore(self, earlier: Mapping[str, bytes]) -> bool:
-        """If someone has removed the study, write the `earlier` chunks and this stream again; return that.
+        """Write the `earlier` chunks and this stream again if the study was removed; return whether it was.
 
         Raises Superseded if another driver has started the study over meanwhile.
         """

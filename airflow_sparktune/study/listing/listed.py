@@ -75,7 +75,7 @@ class Listed:
 def listed(paths: Iterable[str]) -> list[Listed]:
     """Return the newest study of each task instance, newest run first; `paths` are those of all files.
 
-    Of a task instance with segments, these are the studies of its newest application, and the application.
+    A task instance with segments has its newest application in the list, and the studies of that.
     """
     files: dict[Instance, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
     found: dict[Instance, Listed] = {}

@@ -33,7 +33,7 @@ T = TypeVar("T", bound=JsonObject)
 def read_pack(storage: Storage, wanted: Container[str] | None = None) -> dict[str, StudyRow]:
     """Return the valid rows of the pack in a task's folder, by the paths of their studies.
 
-    Only those at the `wanted` paths are checked: a pack may have the segments of many weeks.
+    It checks those at the `wanted` paths only, because a pack may have the segments of many weeks.
     """
     try:
         data = decoded(storage.read(NAME))

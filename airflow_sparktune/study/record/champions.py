@@ -221,7 +221,8 @@ def segments(
     """Return the segments with champions; None stands for a task without segments.
 
     A segment's name is in its entries. Records without a readable entry are added to `unreadable`, by the
-    names of their folders. Those of the segments `but` are not read and left out, with that of the task.
+    names of their folders. With `but`, the records of these segments are not read, nor is that of a task
+    without segments.
     """
     root, found = root.rstrip("/"), list[str | None]()
     passed_over = set() if but is None else {record_folder(None), *map(record_folder, but)}

@@ -89,7 +89,7 @@ def removable(
 
     A study is kept while its run goes on, as `has_ended` tells for an address, because a retry may continue
     it, and tasks after it may read it. One without a verdict is kept until it has been silent for a day, too.
-    Kept, too, are the studies that the record of champions needs: the one that found the champion, the one
+    The studies that the record of champions needs are kept, too: the one that found the champion, the one
     that last confirmed it, and the one whose winner waits for promotion. If a task's record cannot be read,
     all of its studies are kept.
     """

@@ -66,7 +66,7 @@ class Converged(Rule):
     def left(self) -> float | None:
         """Return the largest improvement that was expected of the last trials; None if too few are known.
 
-        Repeats and draws by chance say nothing. Of parallel trials, those that still run do not count.
+        Repeats and draws by chance say nothing. Trials that still run do not count.
         """
         last = range(self._newest - WINDOW + 1, self._newest + 1)
         gains = [self._gains[each] for each in last if each in self._gains]

@@ -34,9 +34,9 @@ class Storage(Protocol):
     def create(self, name: str, data: bytes) -> bool:
         """Write a new file as `write` does; return False and change nothing if the name exists.
 
-        Of several callers at once, one creates the file. After False, read the file to know whose it is: the
-        answer to this caller's own write may have been lost. A storage that cannot create exclusively looks
-        for the name, writes, reads back, and calls `warn_not_exclusive`.
+        If several callers create a file at once, one of them succeeds. After False, read the file to know
+        whose it is: the answer to this caller's own write may have been lost. A storage that cannot create
+        exclusively looks for the name, writes, reads back, and calls `warn_not_exclusive`.
         """
 
     def read(self, name: str) -> bytes:

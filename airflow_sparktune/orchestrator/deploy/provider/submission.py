@@ -1,6 +1,6 @@
 """Submit through Airflow's Spark provider, and follow what runs in a cluster.
 
-What only a submission needs is imported there: a DAG processor imports this file at each parse.
+A DAG processor imports this file at each parse, so functions import what only a submission needs.
 """
 
 from __future__ import annotations
