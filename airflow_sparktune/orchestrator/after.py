@@ -10,8 +10,9 @@ import logging
 import time
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from airflow.sdk import Asset, Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow.sdk.observability import stats
 
@@ -26,9 +27,6 @@ from airflow_sparktune.study.record.retention import find, removable, remove_all
 from airflow_sparktune.study.result import Summary, summary
 from airflow_sparktune.study.storage import open_storage
 from airflow_sparktune.study.study import Study
-
-if TYPE_CHECKING:
-    from airflow.sdk import Asset, Context
 
 log = logging.getLogger(__name__)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from airflow.sdk import Context
 from airflow.sdk.bases.decorator import DecoratedOperator, TaskDecorator, task_decorator_factory
 from airflow.sdk.definitions.context import KNOWN_CONTEXT_KEYS
 
@@ -15,9 +16,6 @@ from airflow_sparktune.orchestrator.deploy.user_code import UserCode, with_impor
 from airflow_sparktune.orchestrator.operator import SparkTuneOperator
 from airflow_sparktune.orchestrator.task.instance import code_bases
 from airflow_sparktune.study.signature import EXTRAS
-
-if TYPE_CHECKING:
-    from airflow.sdk import Context
 
 # The name of the module that the function's source becomes.
 MODULE = "sparktune_objective"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk import Asset, Context
 from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR
 
 from airflow_sparktune import connections
@@ -29,7 +30,6 @@ from airflow_sparktune.study.definition import GROUPS, KEYS, Execution, Group, L
 from airflow_sparktune.study.definition.group import as_written, declarations
 
 if TYPE_CHECKING:
-    from airflow.sdk import Asset, Context
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
 

@@ -6,14 +6,12 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import Asset, AssetAlias
+from airflow.sdk import Asset, AssetAlias, Context
 
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.json_values import shown
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
-
     from airflow_sparktune.study.result import Summary
 
 log = logging.getLogger(__name__)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from airflow.sdk import Asset, BaseOperator
+from airflow.sdk import Asset, BaseOperator, Context
 from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
 from airflow_sparktune import connections
@@ -18,10 +18,6 @@ from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.record.promotion import promote
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.segments import read_segments
-
-if TYPE_CHECKING:
-    from airflow.sdk import Context
-
 
 connections.register()
 

@@ -10,7 +10,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from airflow.sdk import BaseOperator
 
 from airflow_sparktune.errors import SparktuneError
 from airflow_sparktune.orchestrator.arguments import GROUPS
@@ -27,9 +29,6 @@ from airflow_sparktune.study.json_values import scalar
 from airflow_sparktune.study.record.keep import Keep
 from airflow_sparktune.study.segments import ON_FAILED, PER_SEGMENT, parse_segments
 from airflow_sparktune.study.space import Choice, Number
-
-if TYPE_CHECKING:
-    from airflow.sdk import BaseOperator
 
 # Text without a character that marks a template, also in a DAG with marks of its own.
 _PLAIN = re.compile(r"[\w\s.,:;/=()+%@'\"-]*")

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from airflow.sdk import Context
 
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.orchestrator.arguments import SEGMENT_ARGUMENTS, After
+from airflow_sparktune.orchestrator.operator import SparkTuneOperator
 from airflow_sparktune.orchestrator.secrets import refuse_secrets
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.json_values import shown
 from airflow_sparktune.study.segments import Segments, segments_given
-
-if TYPE_CHECKING:
-    from airflow.sdk import Context
-
-    from airflow_sparktune.orchestrator.operator import SparkTuneOperator
 
 
 def segments_of(task: SparkTuneOperator, context: Context, spec: Spec) -> Segments | None:

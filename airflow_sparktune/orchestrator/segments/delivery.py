@@ -6,22 +6,19 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from airflow.sdk import Context
 from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
 from airflow_sparktune.errors import IncumbentBroken
 from airflow_sparktune.orchestrator.after import count, end_without_change, promotes, remove_what_is_not_kept
 from airflow_sparktune.orchestrator.arguments import After
+from airflow_sparktune.orchestrator.operator import SparkTuneOperator
 from airflow_sparktune.orchestrator.production import announce, notify
 from airflow_sparktune.orchestrator.segments.ends import SegmentEnd, named, require_results
 from airflow_sparktune.orchestrator.task.generation import champions_of
 from airflow_sparktune.study.record.champions import segments
-
-if TYPE_CHECKING:
-    from airflow.sdk import Context
-
-    from airflow_sparktune.orchestrator.operator import SparkTuneOperator
 
 log = logging.getLogger(__name__)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+
+from airflow.sdk import Context
 
 from airflow_sparktune.errors import SparktuneError
+from airflow_sparktune.orchestrator.operator import SparkTuneOperator
 from airflow_sparktune.orchestrator.segments.application import SegmentsJob
 from airflow_sparktune.orchestrator.segments.ends import SegmentEnd
 from airflow_sparktune.orchestrator.segments.progress import segments_look
@@ -16,11 +18,6 @@ from airflow_sparktune.orchestrator.task.study_run import StudyRun, next_try
 from airflow_sparktune.study.record.champions import Champions
 from airflow_sparktune.study.record.promotion import decision_in_force
 from airflow_sparktune.study.storage.at_once import at_once
-
-if TYPE_CHECKING:
-    from airflow.sdk import Context
-
-    from airflow_sparktune.orchestrator.operator import SparkTuneOperator
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import Asset, BaseOperator, Context
 
 from airflow_sparktune import connections
 from airflow_sparktune.orchestrator.arguments import After
@@ -16,8 +16,6 @@ from airflow_sparktune.study.definition.checks import seconds
 from airflow_sparktune.study.definition.group import as_written
 
 if TYPE_CHECKING:
-    from airflow.sdk import Asset, Context
-
     from airflow_sparktune.orchestrator.waiting.watch import End
 
 connections.register()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+from airflow.sdk import Context
 
 from airflow_sparktune.orchestrator.deploy.run import Standing, finished
 from airflow_sparktune.orchestrator.lineage import collect_inputs
 from airflow_sparktune.orchestrator.production import require_retuning
+from airflow_sparktune.orchestrator.submitters.collect import CollectStudyOperator
 from airflow_sparktune.orchestrator.task.progress import KEY, PERIOD_S, progress, repeated, study_look
 from airflow_sparktune.orchestrator.task.tracking import catch_up, tracking_environment
 from airflow_sparktune.orchestrator.waiting.deferrable import POLL_S
@@ -20,11 +22,6 @@ from airflow_sparktune.study.record.champions import Champions
 from airflow_sparktune.study.record.keep import Keep
 from airflow_sparktune.study.record.promotion import decision_in_force
 from airflow_sparktune.study.study import Study
-
-if TYPE_CHECKING:
-    from airflow.sdk import Context
-
-    from airflow_sparktune.orchestrator.submitters.collect import CollectStudyOperator
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,22 +5,20 @@ from __future__ import annotations
 import base64
 import logging
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from airflow.sdk import Context
+
+from airflow_sparktune.orchestrator.deploy.job import Job
 from airflow_sparktune.orchestrator.deploy.run import check_warm_start, has_result
 from airflow_sparktune.orchestrator.deploy.submit_files import package_files
+from airflow_sparktune.orchestrator.submitters.prepare import PrepareStudyOperator
 from airflow_sparktune.orchestrator.task.generation import address_of, begin_study
 from airflow_sparktune.orchestrator.task.study_job import StudyJob
 from airflow_sparktune.study.definition.file import spec_sha256, write_spec
 from airflow_sparktune.study.files.code import zipped
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.storage import open_storage
-
-if TYPE_CHECKING:
-    from airflow.sdk import Context
-
-    from airflow_sparktune.orchestrator.deploy.job import Job
-    from airflow_sparktune.orchestrator.submitters.prepare import PrepareStudyOperator
 
 log = logging.getLogger(__name__)
 

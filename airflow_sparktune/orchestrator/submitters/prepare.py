@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, Context
 
 from airflow_sparktune import connections
 from airflow_sparktune.errors import SpecError
@@ -15,10 +15,6 @@ from airflow_sparktune.orchestrator.checks.literals import check_literals
 from airflow_sparktune.orchestrator.final_errors import final_errors
 from airflow_sparktune.orchestrator.task.study_task import StudyTask
 from airflow_sparktune.study.json_values import shown
-
-if TYPE_CHECKING:
-    from airflow.sdk import Context
-
 
 connections.register()
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
 
+from airflow.sdk import Context
 from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
 from airflow_sparktune.orchestrator.task.instance import airflow_task_of
@@ -20,9 +20,6 @@ from airflow_sparktune.study.address import instance_folder, split, task_folder
 from airflow_sparktune.study.files.airflow_task import write_task
 from airflow_sparktune.study.files.generations import Owner, generations, read_owner, write_owner
 from airflow_sparktune.study.segments.application import has_verdict
-
-if TYPE_CHECKING:
-    from airflow.sdk import Context
 
 # The key in the task's state store.
 _KEY = "study"

@@ -7,12 +7,11 @@ import json
 import sys
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from airflow.sdk import Context
 
 from airflow_sparktune.study.files.airflow_task import AirflowTask
-
-if TYPE_CHECKING:
-    from airflow.sdk import Context
 
 
 def moment_of(context: Context) -> float | None:

@@ -7,21 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.orchestrator.checks.lookup import brings_code
 from airflow_sparktune.orchestrator.deploy.job import Job
 from airflow_sparktune.orchestrator.deploy.user_code import find_script, script_imports
+from airflow_sparktune.orchestrator.operator import SparkTuneOperator
 from airflow_sparktune.orchestrator.secrets import refuse_secrets
 from airflow_sparktune.orchestrator.segments.arguments import require_no_segments, segments_of
 from airflow_sparktune.orchestrator.task.instance import code_bases, segment_of
 from airflow_sparktune.orchestrator.task.study_job import StudyJob
 from airflow_sparktune.study.definition import SCRIPT, Spec, nested
 from airflow_sparktune.study.segments import parse_segments
-
-if TYPE_CHECKING:
-    from airflow_sparktune.orchestrator.operator import SparkTuneOperator
 
 
 @dataclass(frozen=True, slots=True)

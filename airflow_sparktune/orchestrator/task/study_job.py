@@ -5,10 +5,12 @@ Only a worker imports this file, because a DAG processor imports all that an ope
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from airflow.sdk import Context
 
 from airflow_sparktune.orchestrator.checks.lookup import check_references
 from airflow_sparktune.orchestrator.deploy.job import Job
@@ -16,17 +18,11 @@ from airflow_sparktune.orchestrator.deploy.user_code import UserCode
 from airflow_sparktune.orchestrator.secrets import refuse_secrets
 from airflow_sparktune.orchestrator.task.generation import champions_of
 from airflow_sparktune.orchestrator.task.instance import code_bases, moment_of, segment_of
+from airflow_sparktune.orchestrator.task.study_task import StudyTask
 from airflow_sparktune.study.definition import Execution, Spec, nested
 from airflow_sparktune.study.record.earlier import address_in
 from airflow_sparktune.study.segments import Segment
 from airflow_sparktune.study.storage import without_connection
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from airflow.sdk import Context
-
-    from airflow_sparktune.orchestrator.task.study_task import StudyTask
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Never
+from typing import Any, Never
 
+from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_sparktune.orchestrator.deploy.job import Job, Submission
@@ -18,6 +19,7 @@ from airflow_sparktune.orchestrator.deploy.plan import plan
 from airflow_sparktune.orchestrator.deploy.run import Finished, Standing, finished, run_job
 from airflow_sparktune.orchestrator.lineage import collect_inputs
 from airflow_sparktune.orchestrator.links import SparkUiLink, spark_ui
+from airflow_sparktune.orchestrator.operator import SparkTuneOperator
 from airflow_sparktune.orchestrator.production import require_retuning
 from airflow_sparktune.orchestrator.secrets import redact
 from airflow_sparktune.orchestrator.task.generation import address_of, begin_study, champions_of
@@ -33,11 +35,6 @@ from airflow_sparktune.study.record.champions import Champions
 from airflow_sparktune.study.record.keep import Keep
 from airflow_sparktune.study.record.promotion import decision_in_force
 from airflow_sparktune.study.study import Study
-
-if TYPE_CHECKING:
-    from airflow.sdk import Context
-
-    from airflow_sparktune.orchestrator.operator import SparkTuneOperator
 
 
 def run_study(task: SparkTuneOperator, context: Context) -> Study:

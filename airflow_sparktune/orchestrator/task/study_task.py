@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow.sdk import Context
+
 from airflow_sparktune.orchestrator.arguments import SPEC_ARGUMENTS
 from airflow_sparktune.study.definition import GROUPS, given_fields
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
-
     from airflow_sparktune.orchestrator.deploy.user_code import UserCode
 
 

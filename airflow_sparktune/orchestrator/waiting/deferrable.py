@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Never
 
+from airflow.sdk import Context
+
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.orchestrator.deploy.provider.submission import SubmissionOperator
 from airflow_sparktune.orchestrator.task.generation import clears_of
 
 if TYPE_CHECKING:
     from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
-    from airflow.sdk import Context
     from pydantic import JsonValue
 
     from airflow_sparktune.orchestrator.deploy.job import Submission, Target

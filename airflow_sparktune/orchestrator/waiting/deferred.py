@@ -6,22 +6,19 @@ import logging
 import time
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Never
+from typing import Any, ClassVar, Never
 
+from airflow.sdk import Context
 from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
 from airflow_sparktune.errors import DriverLost
 from airflow_sparktune.orchestrator.deploy.run import Standing
+from airflow_sparktune.orchestrator.operator import SparkTuneOperator
 from airflow_sparktune.orchestrator.waiting.trigger import StudyTrigger
 from airflow_sparktune.orchestrator.waiting.watch import End, How, Waiting
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal import shape
 from airflow_sparktune.study.json_object import JsonObject, stored
-
-if TYPE_CHECKING:
-    from airflow.sdk import Context
-
-    from airflow_sparktune.orchestrator.operator import SparkTuneOperator
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ places.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.guards import Guards
 from airflow_sparktune.study.stopping.base import Rule, StopReason
 from airflow_sparktune.study.stopping.budget import SlotHours
@@ -18,9 +18,6 @@ from airflow_sparktune.study.stopping.early import EarlyStop, EndOfSuggestions
 from airflow_sparktune.study.stopping.losses import LossThreshold, NoProgress
 from airflow_sparktune.study.stopping.requested import StopRequested
 from airflow_sparktune.study.stopping.timeout import Timeout
-
-if TYPE_CHECKING:
-    from airflow_sparktune.study.definition import Spec
 
 __all__ = [
     "RULES",

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import ClassVar, Self
 
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.definition.rule import DecisionRule
 from airflow_sparktune.study.formatting import number
 from airflow_sparktune.study.guards import Guards
 from airflow_sparktune.study.trial import Trial
-
-if TYPE_CHECKING:
-    from airflow_sparktune.study.definition import Spec
 
 
 class StopReason(StrEnum):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.stopping.base import Rule, StopReason
-
-if TYPE_CHECKING:
-    from airflow_sparktune.study.definition import Spec
 
 HOUR_S = 3600.0
 

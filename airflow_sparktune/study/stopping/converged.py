@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from statistics import median
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.definition.rule import Margin
 from airflow_sparktune.study.formatting import number
 from airflow_sparktune.study.stopping.base import Rule, StopReason
 from airflow_sparktune.study.trial import Trial, TrialOrigin
-
-if TYPE_CHECKING:
-    from airflow_sparktune.study.definition import Spec
 
 # The study ends when each of the last WINDOW trials was expected to improve the best loss by at most SHARE of
 # what matters. Chosen on the benchmark's problems for tuning (docs/benchmarks.md).

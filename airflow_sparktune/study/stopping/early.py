@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.stopping.base import Rule, StopReason
 from airflow_sparktune.study.trial import Trial
-
-if TYPE_CHECKING:
-    from airflow_sparktune.study.definition import Spec
 
 
 class EndOfSuggestions(Rule):

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.stopping.base import Rule, StopReason
 from airflow_sparktune.study.trial import Trial, TrialOrigin
-
-if TYPE_CHECKING:
-    from airflow_sparktune.study.definition import Spec
 
 
 class LossThreshold(Rule):

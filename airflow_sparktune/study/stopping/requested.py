@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.stopping.base import Rule, StopReason
-
-if TYPE_CHECKING:
-    from airflow_sparktune.study.definition import Spec
 
 # Seconds of running time between two checks for a request. A check is one read of the storage.
 LOOK_S = 3.0

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.formatting import number
 from airflow_sparktune.study.stopping.base import Rule, StopReason
-
-if TYPE_CHECKING:
-    from airflow_sparktune.study.definition import Spec
 
 
 class Timeout(Rule):

@@ -14,14 +14,12 @@ from airflow.providers.common.compat.openlineage.utils.spark import (
     inject_parent_job_information_into_spark_properties,
     inject_transport_information_into_spark_properties,
 )
-from airflow.sdk import BaseHook
+from airflow.sdk import BaseHook, Context
 from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
 
 from airflow_sparktune.errors import PlatformError
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
-
     from airflow_sparktune.orchestrator.deploy.job import Target
 
 # Settings that the provider itself reads. It puts them on the command line; none of them is a secret.

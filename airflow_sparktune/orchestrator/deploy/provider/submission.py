@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk import Context
+
 from airflow_sparktune.errors import PlatformError, SparktuneError
 from airflow_sparktune.orchestrator.deploy.provider.connection import ConnectedOperator, read_by_provider
 from airflow_sparktune.orchestrator.deploy.provider.kubernetes import delete_driver
@@ -18,7 +20,6 @@ from airflow_sparktune.orchestrator.deploy.provider.yarn import choose_tracking,
 
 if TYPE_CHECKING:
     from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
-    from airflow.sdk import Context
     from pydantic import JsonValue
 
     from airflow_sparktune.orchestrator.deploy.job import Submission
