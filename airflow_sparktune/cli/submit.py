@@ -23,7 +23,7 @@ from airflow_sparktune.orchestrator.deploy.launcher import Launcher, launcher_of
 from airflow_sparktune.orchestrator.deploy.plan import plan
 from airflow_sparktune.orchestrator.deploy.run import run_job
 from airflow_sparktune.orchestrator.deploy.spark_install import SparkInstall
-from airflow_sparktune.orchestrator.task.progress import followed
+from airflow_sparktune.orchestrator.task.progress import repeated, study_look
 from airflow_sparktune.printable import printable
 from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.storage import connection_of
@@ -133,5 +133,5 @@ def _bar(job: Job) -> Iterator[None]:
         def draw(study: Study) -> None:
             show(study.finished, progress_text(study))
 
-        with followed(job.address, draw, every_s=REFRESH_S):
+        with repeated(study_look(job.address, draw), every_s=REFRESH_S):
             yield

@@ -4,6 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+# The options of the section `sparktune` in Airflow's configuration, with an example of each.
+_OPTIONS = {
+    "storage": (
+        "The folder or fsspec URL that holds the studies of all tuning tasks. Workers, the Spark driver and "
+        "the API server must all reach it. Default: the folder sparktune in AIRFLOW_HOME.",
+        "s3://my-bucket/sparktune",
+    ),
+    "more_storage": (
+        "Further storage roots, separated by commas, for operators with storage=. The Tuning page opens only "
+        "studies under the roots listed here and in storage.",
+        "/mnt/teams/churn/sparktune",
+    ),
+    "storage_group": (
+        "A group of this machine's users that may read a local storage, whatever the umask: for an API "
+        "server that runs as another user than the tasks. The tasks' user must be a member.",
+        "sparktune",
+    ),
+}
+
 
 def get_provider_info() -> dict[str, Any]:
     """Return the provider metadata; `package-name` must be the distribution's canonical name.
@@ -39,38 +58,14 @@ def get_provider_info() -> dict[str, Any]:
             "sparktune": {
                 "description": "The storage of tuning studies.",
                 "options": {
-                    "storage": {
-                        "description": (
-                            "The folder or fsspec URL that holds the studies of all tuning tasks. Workers, "
-                            "the Spark driver and the API server must all reach it. "
-                            "Default: the folder sparktune in AIRFLOW_HOME."
-                        ),
+                    name: {
+                        "description": description,
                         "type": "string",
                         "version_added": "0.1.0",
-                        "example": "s3://my-bucket/sparktune",
+                        "example": example,
                         "default": "",
-                    },
-                    "more_storage": {
-                        "description": (
-                            "Further storage roots, separated by commas, for operators with storage=. The "
-                            "Tuning page opens only studies under the roots listed here and in storage."
-                        ),
-                        "type": "string",
-                        "version_added": "0.1.0",
-                        "example": "/mnt/teams/churn/sparktune",
-                        "default": "",
-                    },
-                    "storage_group": {
-                        "description": (
-                            "A group of this machine's users that may read a local storage, whatever the "
-                            "umask: for an API server that runs as another user than the tasks. The tasks' "
-                            "user must be a member."
-                        ),
-                        "type": "string",
-                        "version_added": "0.1.0",
-                        "example": "sparktune",
-                        "default": "",
-                    },
+                    }
+                    for name, (description, example) in _OPTIONS.items()
                 },
             }
         },

@@ -25,13 +25,6 @@ LAST_S = 6.0
 
 
 @contextmanager
-def followed(address: str, tell: Callable[[Study], None], *, every_s: float) -> Iterator[None]:
-    """Call `tell(study)` whenever the study at `address` has changed, until the block ends."""
-    with repeated(study_look(address, tell), every_s=every_s):
-        yield
-
-
-@contextmanager
 def repeated(look: Callable[[], None], *, every_s: float) -> Iterator[None]:
     """Call `look` again and again until the block ends, and once more then.
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from airflow_sparktune.study.guards import Guards
 from airflow_sparktune.study.metric import Metric
-from airflow_sparktune.study.result.best import best_of_search
 from airflow_sparktune.study.result.rows import iso
 from airflow_sparktune.study.result.slot_use import slot_use
 from airflow_sparktune.study.retuning.decision import Decision
@@ -176,6 +176,21 @@ def summary(study: Study, *, now: float | None = None) -> Summary:
         code=spec.code if spec else None,
         versions=dict(study.versions),
     )
+
+
+def best_of_search(study: Study) -> Trial | None:
+    """Return the recommended trial or the one with the lowest loss, of those within the guardrails.
+
+    The means of several runs are for the confirmation.
+    """
+    best = study.best
+    if best is None or study.spec is None:
+        return best
+    guards = Guards.of(study.spec.rule, study.searched)
+    if guards.hold(best):
+        return best
+    within = (trial for trial in study.searched if trial.state is TrialState.OK and guards.hold(trial))
+    return min(within, key=lambda trial: trial.rank, default=None)
 
 
 def _saved_slot_hours(searched: Iterable[Trial]) -> float | None:
