@@ -57,7 +57,7 @@ class Attempt:
         self._plan = plan
         self._storage = storage
         self._address = address
-        self._open = partial(open_study, plan, storage, address, clock=clock, wall=wall, sleep=sleep)
+        self._open_study = partial(open_study, plan, storage, address, clock=clock, wall=wall, sleep=sleep)
         self._recorder: Recorder | None = None
 
     def run(self, termination: Termination | None = None) -> StopReason:
@@ -90,7 +90,7 @@ class Attempt:
             sampler = plan.sampler()
             pruner = pruner_of(plan.spec.pruner)
             given = plan.starts(sampler)
-            recorder = self._recorder = self._open(sampler)
+            recorder = self._open(sampler)
             recorder.spark(**plan.application())
             if plan.spec.limits.stop_when_converged and not getattr(sampler, "has_model", False):
                 log.warning(
@@ -130,6 +130,11 @@ class Attempt:
             recorder.close(reason)
         log_end(recorder.study, brief=plan.brief)
         return reason
+
+    def _open(self, sampler: Sampler | None) -> Recorder:
+        self._recorder = recorder = self._open_study(sampler)
+        self._plan.opened(recorder.study)
+        return recorder
 
     def _prepare(self, lane: Lane, recorder: Recorder, termination: Termination, wanted: float) -> None:
         """Prepare the lane within the study's remaining time, unless nothing is left to run."""

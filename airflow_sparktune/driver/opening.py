@@ -54,7 +54,7 @@ def open_study(
     if finished:
         log.info("taking over %d finished trials of the cleared study", len(finished))
     known = earlier.dimensions if goes_on else ()
-    recorder = Recorder.open(
+    return Recorder.open(
         storage,
         follower,
         spec=spec,
@@ -68,8 +68,6 @@ def open_study(
         wall=wall,
         sleep=sleep,
     )
-    plan.opened(recorder.study)
-    return recorder
 
 
 def _cleared(spec: Spec, address: str | None) -> Study | None:
