@@ -16,7 +16,6 @@ from airflow_sparktune.study.journal.follow import read_study
 from airflow_sparktune.study.phase import phase_of
 from airflow_sparktune.study.result import Summary, iso, summary
 from airflow_sparktune.study.result.texts import best_text, texts
-from airflow_sparktune.study.segments import read_segments
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState
 
@@ -51,12 +50,6 @@ def progress_bar(total: int | None) -> Iterator[Callable[[int, str], None]]:
     with Progress(*columns) as progress:
         bar = progress.add_task("starting Spark", total=total)
         yield lambda done, text: progress.update(bar, completed=done, description=text)
-
-
-def require_known(address: str) -> None:
-    """Raise StorageError if there is neither a study nor an application with segments at an address."""
-    if read_segments(address) is None:
-        require_study(address)
 
 
 def require_study(address: str) -> Study:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from airflow_sparktune.cli.text import complain, require_known
+from airflow_sparktune.cli.text import complain, require_study
+from airflow_sparktune.study.segments import read_segments
 from airflow_sparktune.track import TRACKERS, track
 
 
@@ -20,7 +21,8 @@ def track_command(study: str, to: str, experiment: str | None) -> int:
     \b
     MLFLOW_TRACKING_URI=http://mlflow:5000 sparktune track spec.study --to mlflow
     """
-    require_known(study)
+    if read_segments(study) is None:
+        require_study(study)
     if (reason := track(study, wait=lambda _: True, experiment=experiment)) is not None:
         complain(
             f"{study} is not complete in {to}: {reason}; nothing sends the rest by itself, so run "

@@ -9,7 +9,6 @@ from airflow_sparktune.dashboard.page.masking import Mask
 from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.json_values import flat
 from airflow_sparktune.study.listing.row import Setup
-from airflow_sparktune.study.result import Summary
 from airflow_sparktune.study.space import parse
 from airflow_sparktune.study.space.naming import Name, names
 from airflow_sparktune.study.study import Study
@@ -39,15 +38,10 @@ def named_point(point: Mapping[str, Any], dimensions: Sequence[Mapping[str, Any]
     return found
 
 
-def best_params(found: Summary, dimensions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the best params by readable name; by path if no trial of this study ran them."""
-    return best_by_name(found.best_point, found.best_params, dimensions)
-
-
 def best_by_name(
     point: Mapping[str, Any] | None, params: Any, dimensions: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """Return the best params, given as a point and as params, as `best_params` does."""
+    """Return the best params by readable name; by path if no trial of the study ran them (no `point`)."""
     return named_point(point or {}, dimensions) or dict(flat(params or {}))
 
 

@@ -10,7 +10,7 @@ from airflow_sparktune.dashboard.page.columns import ALONE, changed_curves, colu
 from airflow_sparktune.dashboard.page.digest import failure_digest
 from airflow_sparktune.dashboard.page.importance import FEWEST_TRIALS, Share
 from airflow_sparktune.dashboard.page.masking import Mask, study_mask
-from airflow_sparktune.dashboard.page.points import best_params, named_dimensions, named_point, option_name
+from airflow_sparktune.dashboard.page.points import best_by_name, named_dimensions, named_point, option_name
 from airflow_sparktune.dashboard.page.retuning import retuning_reply
 from airflow_sparktune.dashboard.page.schemas import (
     AttemptRow,
@@ -80,7 +80,7 @@ def study_reply(
         since=since,
         summary=mask(found.to_json()),
         texts={name: mask(text) for name, text in texts(found, state=phase.text).items()},
-        best=best_params(found, dimensions),
+        best=best_by_name(found.best_point, found.best_params, dimensions),
         best_facts=best_facts(found),
         verdict=one_sentence(study, found, now=until),
         failures=[mask(line) for line in failure_digest(tuple(study.trials.values()), dimensions)],
