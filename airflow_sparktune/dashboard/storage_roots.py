@@ -44,7 +44,6 @@ class StorageRoots:
         return cls(tuple(root.strip() for root in (first, *more.split(",")) if root.strip()))
 
     def title(self, key: TaskKey) -> str:
-        """Return the title of a page about `key`."""
         index = f", map index {key.map_index}" if key.map_index >= 0 else ""
         segment = "" if key.segment is None else f", segment {key.segment}"
         return f"{key.dag_id}.{key.task_id}, {key.run_id}{index}{segment}"
@@ -58,7 +57,6 @@ class StorageRoots:
         return sorted(dag_id for dag_id in dag_ids if part(dag_id) in names)
 
     def task_ids(self, dag_id: str) -> list[str]:
-        """Return the names of the tasks' folders of a DAG, sorted."""
         addresses = [f"{root.rstrip('/')}/{part(dag_id)}" for root in self.roots]
         names = {name for address in addresses for name in open_storage(address).names("")}
         return sorted(filter(_FOLDER.fullmatch, names))
@@ -87,7 +85,6 @@ class StorageRoots:
         ]
 
     def generations(self, key: TaskKey) -> Mapping[int, str]:
-        """Return the addresses of a task instance's studies or applications by generation, newest first."""
         for root in self.roots:
             for folder in _folders(root, key):
                 newest = generations(folder)[:_MOST_GENERATIONS] if _inside(root, folder) else []
@@ -98,7 +95,6 @@ class StorageRoots:
         return {}
 
     def record(self, task: TaskKey) -> str | None:
-        """Return the folder with the task's record of champions, or None if there is no record."""
         for root in self.roots:
             folder = task_folder(root, dag_id=task.dag_id, task_id=task.task_id)
             above = f"{folder}/{RECORD}"
@@ -108,7 +104,6 @@ class StorageRoots:
         return None
 
     def trouble(self) -> str | None:
-        """Return the reason why no study can be found at all, or None."""
         missing = [root for root in self.roots if "://" not in root and not Path(root).is_dir()]
         if len(missing) < len(self.roots):
             return None

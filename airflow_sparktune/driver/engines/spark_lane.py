@@ -180,7 +180,6 @@ class SparkLane(ThreadedLane):
 
     @property
     def check_waits(self) -> bool:
-        """Return whether no executor has started the check yet."""
         return self._task_began(PREFLIGHT) is None
 
     def close(self) -> None:

@@ -11,9 +11,9 @@ from contextvars import copy_context
 from dataclasses import dataclass, replace
 from time import monotonic, time
 
-from airflow_sparktune.driver.engines.base import Charge, Ended, LaneEvent, Lost, Patience, Work
+from airflow_sparktune.driver.engines.base import Charge, Ended, LaneEvent, Lost, Work
 from airflow_sparktune.driver.engines.share import Share
-from airflow_sparktune.driver.engines.shares import SharingEngine
+from airflow_sparktune.driver.engines.shares import SharingEngine, SharingLane
 from airflow_sparktune.executor.evaluate import Call, TrialCancelled
 from airflow_sparktune.executor.reply import Reply
 from airflow_sparktune.executor.reports.report import Answer, Receive, Report
@@ -38,7 +38,7 @@ class WorkerLost(Exception):
     """The worker or executor of a trial was lost. The message is Spark's."""
 
 
-class ThreadedLane(ABC):
+class ThreadedLane(SharingLane, ABC):
     """Runs each trial in its own thread. Subclasses define how a trial runs and how it is cancelled."""
 
     def __init__(self, engine: SharingEngine, work: Work) -> None:
@@ -73,10 +73,6 @@ class ThreadedLane(ABC):
 
     def charge(self) -> Charge:
         return self._engine.charge_of(self)
-
-    @abstractmethod
-    def prepare(self, patience: Patience) -> None:
-        """Set up what all trials share, and check that trials can run."""
 
     @abstractmethod
     def _run(self, call: Call) -> Reply:
@@ -128,16 +124,13 @@ class ThreadedLane(ABC):
         return None if begun is None else monotonic() - begun.clock
 
     def wake(self) -> None:
-        """Make `events` return soon."""
         self._ready.put(None)
 
     def interrupt(self, error: BaseException) -> None:
-        """Start no more trials, and make `events` raise `error`. Safe in a signal handler."""
         self._interrupted = True
         self._ready.put(error)
 
     def cancel(self, number: int) -> None:
-        """End one trial."""
         self._cancelled.add(number)
         self._cancel(number)
 
