@@ -74,7 +74,7 @@ class ChampionCell(Reply):
 
 
 class AttentionCell(Reply):
-    """Why a person should look at a task."""
+    """A reason why a person should look at a task."""
 
     kind: AttentionKind
     text: str

@@ -44,7 +44,7 @@ _BELOW = 3
 
 
 class OnRecord(NamedTuple):
-    """Why the winner of a segment waits for a person, if it does, and whether it is in production."""
+    """The reason why the winner of a segment waits for a person, if it does; and if it is in production."""
 
     approval: str | None = None
     changed: bool = False

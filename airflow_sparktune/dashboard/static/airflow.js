@@ -51,7 +51,7 @@ export class TaskInstance {
     return this.current?.state ?? null;
   }
 
-  // When the try of the task that waits or runs began, in seconds since 1970; null if it is not known.
+  // The time at which the try of the task that waits or runs began, in seconds since 1970; null if it is not known.
   get since() {
     const { scheduled_when: scheduled, queued_when: queued, start_date: started } = this.current ?? {};
     const times = [scheduled, queued, started].filter(Boolean).map((at) => Date.parse(at) / 1000);

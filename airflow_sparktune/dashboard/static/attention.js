@@ -1,4 +1,4 @@
-// Why a person should look at a study, and its state and decision, as cells of a table.
+// The reasons why a person should look at a study, its state and its decision, as cells of a table.
 import { el } from "./dom.js";
 import { title } from "./format.js";
 

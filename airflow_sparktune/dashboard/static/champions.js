@@ -4,7 +4,7 @@ import { column } from "./columns.js";
 import { byId, el } from "./dom.js";
 import { metricOf, moment, number, short, title, withError } from "./format.js";
 import { askToRestore } from "./restore.js";
-import { Lost } from "./source.js";
+import { failureOf } from "./source.js";
 import { Table } from "./table.js";
 import { colour } from "./theme.js";
 
@@ -56,7 +56,7 @@ export class Champions {
     return this.segments.find((each) => each.segment === this.chosen) ?? this.segments[0];
   }
 
-  // What people read for a loss, by the newest entry.
+  // The name of what people read for a loss, by the newest entry.
   get name() {
     return metricOf(this.current.entries[0]?.maximize).name;
   }
@@ -84,8 +84,7 @@ export class Champions {
     try {
       Object.assign(row, { problem: null }, await this.source.champions(row.segment));
     } catch (error) {
-      if (!(error instanceof Lost)) throw error;
-      row.problem = error.message;
+      row.problem = failureOf(error);
     }
   }
 
@@ -113,7 +112,6 @@ export class Champions {
   }
 
   restoreButton(entry) {
-    const button = el("button", { type: "button", class: "small", "aria-label": `Restore entry ${entry.number}` }, "Restore");
     const { segment } = this.current;
     const loss = `${this.name} ${number(lossOf(entry))}`;
     const restore = () => this.source.restore(entry.number, segment);
@@ -121,8 +119,8 @@ export class Champions {
       byId("champion-notice").replaceChildren(el("div", { class: "notice" }, el("p", {}, message)));
       await this.changed();
     };
-    button.addEventListener("click", () => askToRestore(entry, { segment, loss, restore, done }));
-    return button;
+    const onclick = () => askToRestore(entry, { segment, loss, restore, done });
+    return el("button", { type: "button", class: "small", "aria-label": `Restore entry ${entry.number}`, onclick }, "Restore");
   }
 
   // A position on the x axis for each entry, oldest first.

@@ -176,12 +176,11 @@ function legendButton(state, series) {
   if (series.dots?.shape === "ring") swatch.style.border = `2px solid ${colorOf(series)}`;
   else swatch.style.background = colorOf(series);
   const pressed = !state.off.has(series.name);
-  const button = el("button", { type: "button", class: "plain", "aria-pressed": String(pressed) }, swatch, series.name);
-  button.addEventListener("click", () => {
+  const onclick = () => {
     if (!state.off.delete(series.name)) state.off.add(series.name);
     paint(state);
-  });
-  return button;
+  };
+  return el("button", { type: "button", class: "plain", "aria-pressed": String(pressed), onclick }, swatch, series.name);
 }
 
 function colorOf({ dots, line, bars }) {
@@ -201,9 +200,29 @@ export function extent(values) {
   return [least, most];
 }
 
+// Returns whether values are drawn on a log scale: as the reader decided (`chosen` is null until then), or if they spread
+// widely. `box` shows it, and is disabled where there is no choice.
+export function logScale(box, values, chosen) {
+  const [least, most] = extent(values);
+  box.disabled = !(least > 0);
+  box.checked = least > 0 && (chosen ?? most / least > 10);
+  return box.checked;
+}
+
 // The kind of an axis for values that may be shown on a log scale.
 export function logKind(values) {
   return extent(values)[0] > 0 ? "log" : "linear";
+}
+
+// Shows the legend of shades, from the best to the worst; none without a ramp.
+export function showRamp(host, ramp) {
+  if (!ramp) return host.replaceChildren();
+  const shades = ramp.shades.map((shade) => {
+    const box = el("span", { class: "shade" });
+    box.style.background = shade;
+    return box;
+  });
+  return host.replaceChildren(`${ramp.low} `, ...shades, ` ${ramp.high}`);
 }
 
 // Every k-th trial if there are too many: thousands of overlapping lines show no more than hundreds do.

@@ -1,7 +1,7 @@
 // Adds a study to the comparison: another run of one of its tasks, or the address of a study's page.
 import { el } from "./dom.js";
 import { pathOf } from "./links.js";
-import { folderOf, MOST_COMPARED, placeOf, subject } from "./selection.js";
+import { folderOf, indexIn, MOST_COMPARED, placeOf, subject } from "./selection.js";
 import { LiveSource } from "./source.js";
 
 export function offerMore(host, { root, subjects, add }) {
@@ -69,9 +69,8 @@ function studyAt(text) {
     const address = new URL(text, location.href);
     const { searchParams } = address;
     const { dag, task, run } = placeOf(pathOf(address));
-    const index = searchParams.get("map_index");
     const generation = searchParams.get("generation");
-    return run ? subject(dag, task, run, /^\d+$/.test(index ?? "") ? Number(index) : -1, generation && Number(generation), null, searchParams.get("segment")) : null;
+    return run ? subject(dag, task, run, indexIn(searchParams), generation && Number(generation), null, searchParams.get("segment")) : null;
   } catch {
     return null; // no address
   }

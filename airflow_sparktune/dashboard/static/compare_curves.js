@@ -1,5 +1,5 @@
 // The best result so far of each study, over its trials or over their slot time; the learning curves of trials.
-import { draw, extent, logKind } from "./chart.js";
+import { draw, logKind, logScale } from "./chart.js";
 import { metricName } from "./compare_member.js";
 import { byId } from "./dom.js";
 import { duration, number, title } from "./format.js";
@@ -15,15 +15,12 @@ export function showBest(members, { over, log }, open) {
   const series = placed.map(({ member, at }) => bestOf(member, at, seconds));
   const name = metricName(studies);
   const values = series.flatMap(({ items }) => items.map(({ value }) => value));
-  const [least, most] = extent(values);
-  const box = byId("log-loss");
-  box.disabled = !(least > 0);
-  box.checked = least > 0 && (log ?? most / least > 10);
+  const kind = logScale(byId("log-loss"), values, log) ? logKind(values) : "linear";
   byId("best-title").textContent = `Best ${name} so far`;
   byId("best-text").textContent = words(studies, over);
   const layout = {
     x: { title: over === "time" ? `slot time of trials, ${unit}` : "trial", start: 0 },
-    y: { title: name, kind: box.checked ? logKind(values) : "linear" },
+    y: { title: name, kind },
   };
   draw(byId("best"), series, layout, { click: ({ member }) => open(member) });
 }
@@ -60,7 +57,7 @@ function words(studies, over) {
   return `${title(metricName(studies))} of the best trial so far.${spent}${data}`;
 }
 
-// What the chosen trials reported.
+// The reports of the chosen trials.
 export function showCurves(members, open) {
   const series = members.filter((member) => member.curve).map((member) => {
     const { steps, losses } = member.curve;

@@ -1,7 +1,7 @@
 // A column of the comparison: a study, or a trial of one. Columns of the same study share its model.
 import { valueOf } from "./format.js";
 import { StudyModel } from "./model.js";
-import { folderOf } from "./selection.js";
+import { folderOf, studyPage, studyQuery } from "./selection.js";
 import { LiveSource } from "./source.js";
 
 const COLOURS = {
@@ -15,11 +15,9 @@ export class Member {
     const names = namesOf(subjects);
     return subjects.map((subject, place) => {
       const address = `${folderOf(root, subject)}runs/${encodeURIComponent(subject.run)}/`;
-      const { index, segment, generation } = subject;
-      const parameters = { map_index: index, ...(generation !== null && { generation }), ...(segment !== null && { segment }) };
-      const key = `${address} ${JSON.stringify(parameters)}`;
+      const key = studyPage(root, subject);
       if (!studies.has(key)) {
-        studies.set(key, { model: new StudyModel(), source: new LiveSource(parameters, null, address), trouble: null });
+        studies.set(key, { model: new StudyModel(), source: new LiveSource(studyQuery(subject), null, address), trouble: null });
       }
       return new Member(subject, names[place], place, studies.get(key));
     });
@@ -53,7 +51,7 @@ export class Member {
     return this.model.trials.get(this.trial) ?? null;
   }
 
-  // Why there is nothing in this column, or null.
+  // The reason why there is nothing in this column, or null.
   get problem() {
     const { reply } = this.model;
     if (!this.known && this.study.trouble) return this.study.trouble;
@@ -88,7 +86,7 @@ export class Member {
   }
 }
 
-// What the studies measure: one name if it is the same for all.
+// The name of what the studies measure, if it is the same for all.
 export function metricName(members) {
   const names = new Set(members.filter((member) => member.known).map((member) => member.model.metric.name));
   return names.size === 1 ? [...names][0] : "loss or score";

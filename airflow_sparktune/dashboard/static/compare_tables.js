@@ -2,7 +2,7 @@
 // table has a line for each of its rows, and a column for each study or trial.
 import { metricName } from "./compare_member.js";
 import { csvButton } from "./csv.js";
-import { byId, el } from "./dom.js";
+import { byId, el, renew } from "./dom.js";
 import { duration, moment, number, STATE_WORDS, title } from "./format.js";
 import { studyPage } from "./selection.js";
 
@@ -95,7 +95,7 @@ function results(members) {
   ];
 }
 
-// What the studies were told to do.
+// The settings of the studies that differ.
 function settingsOf(members) {
   const known = members.filter((member) => !member.problem && member.trial === null);
   const settings = {
@@ -126,22 +126,11 @@ function fill(table, members, { root, remove }, rows) {
     swatch.style.background = member.colour;
     const { dag, task, run } = member.subject;
     const link = el("a", { href: studyPage(root, member.subject), title: `${dag}.${task}, ${run}` }, member.name);
-    const button = el("button", { type: "button", class: "small", "aria-label": `Remove ${member.name}` }, "✕");
-    button.addEventListener("click", () => remove(member));
+    const button = el("button", { type: "button", class: "small", "aria-label": `Remove ${member.name}`, onclick: () => remove(member) }, "✕");
     return el("th", { scope: "col" }, swatch, link, " ", button);
   });
-  update(table.tHead, [el("tr", {}, el("td", {}), ...heads)]);
-  update(table.tBodies[0], rows);
-}
-
-// Rows that have not changed stay, with their focus and selection.
-function update(parent, rows) {
-  rows.forEach((row, index) => {
-    const old = parent.children[index];
-    if (!old) parent.append(row);
-    else if (!old.isEqualNode(row)) old.replaceWith(row);
-  });
-  while (parent.children.length > rows.length) parent.lastChild.remove();
+  renew(table.tHead, [el("tr", {}, el("td", {}), ...heads)]);
+  renew(table.tBodies[0], rows);
 }
 
 function tableRow(members, { name, texts, best = [], problems = false }) {

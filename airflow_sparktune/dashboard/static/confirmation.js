@@ -1,6 +1,6 @@
 // The decision's evidence as a table: the incumbent, each candidate, and the params that change in production.
 import { column } from "./columns.js";
-import { byId, el } from "./dom.js";
+import { byId, definitions, el } from "./dom.js";
 import { number, withError } from "./format.js";
 import { Table } from "./table.js";
 
@@ -91,13 +91,9 @@ function differenceWords({ contenders, margin }, metric) {
 
 function showChanged(changed) {
   const entries = Object.entries(changed);
-  byId("changed").replaceChildren();
-  if (!entries.length) return;
-  const pairs = entries.flatMap(([name, [before, after]]) => [
-    el("dt", {}, name),
-    el("dd", {}, `${shown(before)} → ${shown(after)}`),
-  ]);
-  byId("changed").append(el("div", { class: "card" }, el("h2", {}, "What changes in production"), el("dl", {}, ...pairs)));
+  const list = definitions(entries.map(([name, [before, after]]) => [name, `${shown(before)} → ${shown(after)}`]));
+  const card = el("div", { class: "card" }, el("h2", {}, "What changes in production"), list);
+  byId("changed").replaceChildren(...(entries.length ? [card] : []));
 }
 
 function shown(value) {

@@ -1,5 +1,5 @@
 // The loss over two parameters, interpolated between the trials.
-import { draw, thin } from "./chart.js";
+import { draw, showRamp, thin } from "./chart.js";
 import { byId, el } from "./dom.js";
 import { number } from "./format.js";
 import { recall, recalled } from "./links.js";
@@ -55,7 +55,7 @@ export class Contour {
         ? `Too few trials: the chart needs ${FEWEST_TRIALS} with both parameters.`
         : `${trials.length} trials; the ${model.metric.name} between them is interpolated.`;
     const ramp = rampOf(trials);
-    showLegend(ramp);
+    showRamp(byId("contour-legend"), ramp);
     const dots = { size: 6, color: colour("paper"), edge: colour("ink") };
     const series = { items: trials, x: across.read, y: up.read, dots, text: (trial) => hoverText(trial, model) };
     const layout = {
@@ -80,14 +80,6 @@ function rampOf(trials) {
   const sorted = byLoss(trials);
   const [best, worst] = [sorted[0], sorted.at(-1)].map(({ value }) => number(value));
   return { low: `best ${best}`, high: `worst ${worst}`, shades: SHADES.map((shade) => `rgb(${shade})`) };
-}
-
-function showLegend(ramp) {
-  const host = byId("contour-legend");
-  if (!ramp) return host.replaceChildren();
-  const bar = el("span", { class: "shades" });
-  bar.style.background = `linear-gradient(to right, ${ramp.shades.join(", ")})`;
-  return host.replaceChildren(`${ramp.low} `, bar, ` ${ramp.high}`);
 }
 
 function byLoss(trials) {

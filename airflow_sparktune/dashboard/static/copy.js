@@ -21,12 +21,12 @@ export function python(value) {
 }
 
 export function copyButton(title, text) {
-  const button = el("button", { type: "button", class: "small" }, title);
-  button.addEventListener("click", async (event) => {
+  const onclick = async (event) => {
     event.stopPropagation();
     button.textContent = (await copied(text())) ? "Copied" : "Copying is not allowed here";
     setTimeout(() => (button.textContent = title), 1500);
-  });
+  };
+  const button = el("button", { type: "button", class: "small", onclick }, title);
   return button;
 }
 

@@ -15,6 +15,11 @@ export function byId(id) {
   return document.getElementById(id);
 }
 
+// A list of names and values.
+export function definitions(entries) {
+  return el("dl", {}, ...entries.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
+}
+
 // A link to another site, in a new tab. A page in Airflow's frame may not open tabs, so its parent page does.
 export function outwardLink(href, text) {
   const properties = { href, target: "_blank", rel: "noopener noreferrer" };
@@ -27,6 +32,17 @@ export function outwardLink(href, text) {
     twin.click();
   });
   return link;
+}
+
+// Replace the children of `parent` by `nodes`. Children for which `same(old, node)` is true stay, with their focus and
+// selection.
+export function renew(parent, nodes, same = (old, node) => old.isEqualNode(node)) {
+  nodes.forEach((node, index) => {
+    const old = parent.children[index];
+    if (!old) parent.append(node);
+    else if (!same(old, node)) old.replaceWith(node);
+  });
+  while (parent.children.length > nodes.length) parent.lastChild.remove();
 }
 
 // Put `nodes` into `parent` in this order, without touching those in place, so that updates keep the focus and

@@ -10,7 +10,6 @@ function card([value, text, filters], table) {
   const parts = [el("span", { class: "big" }, String(value)), el("span", {}, text)];
   if (!filters) return el("div", { class: "card" }, ...parts);
   const chosen = JSON.stringify(table.view.filters) === JSON.stringify(filters);
-  const button = el("button", { type: "button", class: "card", "aria-pressed": String(chosen) }, ...parts);
-  button.addEventListener("click", () => table.apply({ search: "", filters: chosen ? {} : filters }));
-  return button;
+  const onclick = () => table.apply({ search: "", filters: chosen ? {} : filters });
+  return el("button", { type: "button", class: "card", "aria-pressed": String(chosen), onclick }, ...parts);
 }

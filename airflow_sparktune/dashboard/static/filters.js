@@ -72,10 +72,9 @@ export class Filters {
   show() {
     const chips = [...this.ranges].map(([label, range]) => {
       const axis = this.axes.find((each) => each.label === label);
-      const button = el("button", { type: "button" }, `${label}: ${words(axis, range)} ✕`);
-      button.setAttribute("aria-label", `Remove the filter ${label}: ${words(axis, range)}`);
-      button.addEventListener("click", () => this.remove(label));
-      return button;
+      const text = `${label}: ${words(axis, range)}`;
+      const properties = { type: "button", "aria-label": `Remove the filter ${text}`, onclick: () => this.remove(label) };
+      return el("button", properties, `${text} ✕`);
     });
     byId("chips").replaceChildren(...chips);
     this.changed();

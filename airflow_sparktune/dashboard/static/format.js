@@ -68,7 +68,7 @@ export function plural(count, word) {
   return `${count} ${word}${count === 1 ? "" : "s"}`;
 }
 
-// What the page shows for a loss: the loss itself, or the score that the study maximises.
+// The metric that the page shows for a loss: the loss itself, or the score that the study maximises.
 export function metricOf(maximize) {
   const sign = maximize ? -1 : 1;
   return {

@@ -6,9 +6,9 @@ import { showDrift } from "./drift.js";
 import { duration } from "./format.js";
 import { copyLink } from "./links.js";
 import { address, columnsOf, connect, indexName, keyOf } from "./runs.js";
-import { comparisonOf, placeOf, subject } from "./selection.js";
+import { comparisonOf, placeOf, studyQuery, subject } from "./selection.js";
 import { showSeries } from "./series.js";
-import { LiveSource, Lost } from "./source.js";
+import { failureOf, LiveSource } from "./source.js";
 import { Table } from "./table.js";
 import { followTheme } from "./theme.js";
 import { weeksTable } from "./weeks.js";
@@ -70,9 +70,7 @@ function studyOf(entry) {
   if (entry.folder === null) return null;
   const run = runs.find(({ folder, map_index: index }) => folder === entry.folder && index === entry.map_index);
   const name = run?.run_id ?? entry.folder;
-  const { generation, map_index: index, segment } = entry;
-  const query = new URLSearchParams({ generation, ...(index >= 0 && { map_index: index }), ...(segment !== null && { segment }) });
-  return { name, href: `runs/${encodeURIComponent(name)}/?${query}` };
+  return { name, href: `runs/${encodeURIComponent(name)}/?${studyQuery({ ...entry, index: entry.map_index })}` };
 }
 
 async function load() {
@@ -82,10 +80,7 @@ async function load() {
 }
 
 function reload() {
-  return load().catch((error) => {
-    if (!(error instanceof Lost)) throw error;
-    notice("The history cannot be shown", error.message);
-  });
+  return load().catch((error) => notice("The history cannot be shown", failureOf(error)));
 }
 
 byId("actions").append(copyLink());

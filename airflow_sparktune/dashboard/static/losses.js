@@ -1,5 +1,5 @@
 // The loss or score by trial, or another number that the objective returned, with the best so far as a line.
-import { draw, extent, logKind } from "./chart.js";
+import { draw, logKind, logScale } from "./chart.js";
 import { byId, el } from "./dom.js";
 import { number, short, STATE_WORDS, title, valueOf } from "./format.js";
 import { recall, recalled } from "./links.js";
@@ -36,7 +36,7 @@ export function showLosses(model, open) {
   const pruned = ended("pruned");
   const failed = ended("failed", "cancelled");
   const lowest = shown ? [] : improvements(done.filter((trial) => !trial.beyond));
-  const log = logScale(done.map(read));
+  const log = logScale(byId("log-loss"), done.map(read), logChosen);
   const from = (origin) => done.filter((trial) => trial.origin === origin);
   const others = done.filter((trial) => !MARKED.includes(trial.origin));
   const text = (trial) => hoverText(trial, model);
@@ -97,14 +97,6 @@ export function improvements(done) {
     least = trial.loss;
     return true;
   });
-}
-
-function logScale(values) {
-  const [least, most] = extent(values);
-  const box = byId("log-loss");
-  box.disabled = !(least > 0);
-  box.checked = least > 0 && (logChosen ?? most / least > 10);
-  return box.checked;
 }
 
 // Trials without a value: their marks are at the lower edge.

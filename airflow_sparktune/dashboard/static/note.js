@@ -1,7 +1,7 @@
 // The note of the study: shown to everybody, written by those who may edit the task instance.
 import { byId, el } from "./dom.js";
 import { moment } from "./format.js";
-import { Lost } from "./source.js";
+import { failureOf } from "./source.js";
 
 const LONGEST = 2000;
 
@@ -45,9 +45,9 @@ export class Note {
       this.note = await this.save(text, this.note.number);
       this.show();
     } catch (error) {
-      if (!(error instanceof Lost)) throw error;
+      const problem = failureOf(error);
       this.note = await this.load();
-      this.edit(text, `${error.message} The last note: ${this.note.text || "none"}`);
+      this.edit(text, `${problem} The last note: ${this.note.text || "none"}`);
     }
   }
 

@@ -38,7 +38,7 @@ function noStudy(task, tuning) {
   ];
 }
 
-// How a study goes on after its driver has ended without a result. `task` is Airflow's task instance, if known.
+// The way on for a study after its driver has ended without a result. `task` is Airflow's task instance, if known.
 export function wayOn(task) {
   if (!task) return "A retry or a clear of the task continues the study; without Airflow, the same command does.";
   const working = AT_WORK.includes(task.state);

@@ -1,7 +1,8 @@
 // The panel of a trial: params, metrics, curves, the failure, timing.
 import { copyButtons } from "./copy.js";
-import { byId, el, outwardLink } from "./dom.js";
+import { byId, definitions, el, outwardLink } from "./dom.js";
 import { duration, moment, number, SIGNS, STATE_WORDS } from "./format.js";
+import { svg } from "./svg.js";
 
 const STEPS = [
   { step: -1, key: "ArrowLeft", sign: "‹", name: "Previous trial" },
@@ -111,14 +112,14 @@ export function describe(trial, metric, curve) {
   if (trial.error) parts.push(failure(trial.error));
   parts.push(
     el("h3", {}, "Params"),
-    pairs(Object.entries(trial.named).map(([name, value]) => [name, number(value)])),
+    definitions(Object.entries(trial.named).map(([name, value]) => [name, number(value)])),
     copyButtons(trial.params),
   );
   if (curve) parts.push(el("h3", {}, "Learning curve, and those of the other trials"), curve);
   parts.push(...reported(trial.info));
   parts.push(
     el("h3", {}, "Timing"),
-    pairs([
+    definitions([
       ["start", moment(trial.start)],
       ["end", moment(trial.end)],
       ["in the objective", duration(trial.run_s)],
@@ -148,7 +149,7 @@ function reported(info) {
   const curves = entries.filter(([, value]) => isSeries(value));
   const others = entries.filter(([, value]) => typeof value !== "number" && !isSeries(value));
   const parts = [el("h3", {}, "Metrics")];
-  if (metrics.length) parts.push(pairs(metrics.map(([name, value]) => [name, number(value)])));
+  if (metrics.length) parts.push(definitions(metrics.map(([name, value]) => [name, number(value)])));
   for (const [name, value] of curves) {
     parts.push(el("p", { class: "quiet" }, `${name}: ${value.length} values, the last ${number(value.at(-1))}`));
     parts.push(sparkline(value));
@@ -163,21 +164,11 @@ function sparkline(values) {
   const span = values.reduce((one, other) => Math.max(one, other)) - least || 1;
   const step = 100 / (values.length - 1);
   const points = values.map((value, index) => `${step * index},${30 - (30 * (value - least)) / span}`);
-  const space = "http://www.w3.org/2000/svg";
-  const [picture, line] = [document.createElementNS(space, "svg"), document.createElementNS(space, "polyline")];
-  picture.setAttribute("class", "sparkline");
-  picture.setAttribute("viewBox", "0 0 100 30");
-  picture.setAttribute("preserveAspectRatio", "none");
-  picture.setAttribute("aria-hidden", "true"); // the numbers are in the line above
-  line.setAttribute("points", points.join(" "));
-  picture.append(line);
-  return picture;
+  const frame = { class: "sparkline", viewBox: "0 0 100 30", preserveAspectRatio: "none" };
+  // The numbers are in the line above.
+  return svg("svg", { ...frame, "aria-hidden": "true" }, svg("polyline", { points: points.join(" ") }));
 }
 
 function isSeries(value) {
   return Array.isArray(value) && value.length > 1 && value.every((item) => typeof item === "number");
-}
-
-function pairs(entries) {
-  return el("dl", {}, ...entries.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
 }

@@ -1,7 +1,7 @@
 // Parallel coordinates: one axis per parameter, one line per trial in the colour of its loss. A box drawn over an
 // axis is a filter.
-import { draw, thin } from "./chart.js";
-import { byId, el } from "./dom.js";
+import { draw, showRamp, thin } from "./chart.js";
+import { byId } from "./dom.js";
 import { number } from "./format.js";
 import { hoverText } from "./losses.js";
 import { within } from "./scale.js";
@@ -23,9 +23,9 @@ export function showParallel(model, axes, filters, open) {
     ...lines(others, axes, { color: colour("line"), width: 0.6 }, text),
   ];
   byId("parallel-text").textContent = words(done, kept, drawn, model);
-  showLegend(palette, kept);
   const boxes = axes.flatMap((axis, index) => brushOf(axis, index, filters));
   const ramp = kept.length ? { low: `best ${number(kept[0].value)}`, high: `worst ${number(kept.at(-1).value)}`, shades: palette } : null;
+  showRamp(byId("parallel-legend"), ramp);
   // The worst trials first, so that the best lines are on top.
   draw(byId("parallel"), series.reverse(), { ...layoutOf(axes), boxes, ramp }, {
     click: ({ trial }) => open(trial.number),
@@ -66,18 +66,6 @@ export function lines(trials, axes, { color, width }, text, name) {
     { ...series, items: faint, line: { color, width: width / 2 }, opacity: 0.4 },
     { ...series, items: solid, line: { color, width }, opacity: 0.75, text },
   ];
-}
-
-// The legend of the colours, from the best loss to the worst.
-function showLegend(palette, kept) {
-  const host = byId("parallel-legend");
-  if (!kept.length) return host.replaceChildren();
-  const shades = palette.map((shade) => {
-    const box = el("span", { class: "shade" });
-    box.style.background = shade;
-    return box;
-  });
-  return host.replaceChildren(`best ${number(kept[0].value)} `, ...shades, ` worst ${number(kept.at(-1).value)}`);
 }
 
 function brushOf(axis, index, filters) {

@@ -1,7 +1,7 @@
 // The dialog that restores an earlier champion, and has Airflow emit the event on which training waits.
 import { emitEvent, productionEvent } from "./airflow.js";
 import { byId, el } from "./dom.js";
-import { Lost } from "./source.js";
+import { failureOf } from "./source.js";
 
 // `restore(entry)` asks the server, `done(message)` is called at the end. Escape and Cancel change nothing.
 export async function askToRestore(entry, { segment, loss, restore, done }) {
@@ -40,8 +40,7 @@ async function restored(entry, restore, event) {
   try {
     reply = await restore(entry);
   } catch (error) {
-    if (!(error instanceof Lost)) throw error;
-    return error.message;
+    return failureOf(error);
   }
   if (!event) return `${reply.message} No event was emitted.`;
   const problem = await emitEvent(event.asset_id, reply.event);

@@ -2,6 +2,7 @@
 import { column } from "./columns.js";
 import { el } from "./dom.js";
 import { duration, metricOf, number, pairsText } from "./format.js";
+import { studyQuery } from "./selection.js";
 
 // Add to each run its date, the previous one of the same map index, the changes since then, and Airflow's names. The
 // newest date comes first: runs of a backfill are as old as their data, not as their start.
@@ -43,7 +44,7 @@ export function indexName(run) {
 
 // The page of a run's study, or of a segment's in it.
 export function address(run, segment = null) {
-  const query = new URLSearchParams({ ...(run.map_index >= 0 && { map_index: run.map_index }), ...(segment !== null && { segment }) });
+  const query = studyQuery({ index: run.map_index, segment });
   return `runs/${encodeURIComponent(run.run_id)}/${query.size ? `?${query}` : ""}`;
 }
 
@@ -75,7 +76,7 @@ export function columnsOf(runs) {
   ].filter(Boolean).map(column);
 }
 
-// Whether a run has a single study, and not one for each segment.
+// Returns true if a run has a single study, and not one for each segment.
 function alone({ segments }) {
   return segments === null;
 }

@@ -65,7 +65,7 @@ export class SegmentsModel {
   }
 }
 
-// What needs a person comes first, then what runs, what has ended and what waits, each in the application's order.
+// The segments that need a person come first, then those that run, have ended and wait, each in the application's order.
 export function byUrgency(rows) {
   const rank = (row) => urgency(row) * ORDER.length + ORDER.indexOf(row.phase);
   return [...rows].sort((one, other) => rank(one) - rank(other));

@@ -2,12 +2,12 @@
 import { TaskInstance } from "./airflow.js";
 import { byId, el } from "./dom.js";
 import { showFigures } from "./figures.js";
-import { moment, number, title } from "./format.js";
-import { generationBox } from "./generations.js";
+import { number, title } from "./format.js";
+import { generationBox, showTitle } from "./head.js";
 import { copyLink } from "./links.js";
 import { byUrgency, columnsOf, SegmentsModel, sentence } from "./segment_rows.js";
 import { rememberOrder } from "./segment_way.js";
-import { comparisonOf, placeOf, subject } from "./selection.js";
+import { comparisonOf, indexIn, placeOf, studyQuery, subject } from "./selection.js";
 import { follow, LiveSource } from "./source.js";
 import { stopButton } from "./stop.js";
 import { Table } from "./table.js";
@@ -20,7 +20,7 @@ const task = new TaskInstance(query);
 const source = new LiveSource(query, task);
 const model = new SegmentsModel();
 const { dag, task: name, run } = placeOf(location.pathname);
-const index = /^\d+$/.test(query.get("map_index") ?? "") ? Number(query.get("map_index")) : -1;
+const index = indexIn(query);
 const table = new Table(byId("segments-section"), {
   name: "segments",
   noun: "segment",
@@ -35,21 +35,19 @@ let mayEdit = false;
 
 // The address of a segment's page.
 function address(row) {
-  return `?${new URLSearchParams({ ...Object.fromEntries(thisApplication()), segment: row.segment })}`;
+  return `?${studyQuery({ index, generation: model.reply.generation, segment: row.segment })}`;
 }
 
 // The query of this application, even when the task has been cleared since.
 function thisApplication() {
-  return new URLSearchParams({ generation: model.reply.generation, ...(index >= 0 && { map_index: index }) });
+  return studyQuery({ index, generation: model.reply.generation });
 }
 
 function show(changed) {
   const { reply } = model;
   byId("application").hidden = false;
   showActions();
-  const { rendered_map_index: mapped, run_after: runAfter } = task.current ?? {};
-  document.title = byId("title").textContent = `Tuning: ${reply.title}${mapped ? ` (${mapped})` : ""}`;
-  byId("subtitle").textContent = runAfter ? `run of ${moment(runAfter)}` : "";
+  showTitle(reply, task.current);
   if (!changed) return;
   const over = model.idle || ENDED.includes(task.state);
   const phase = model.active ? "running" : model.settled ? "done" : over ? "failed" : "waiting";

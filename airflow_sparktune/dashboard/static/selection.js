@@ -53,10 +53,21 @@ export function comparisonOf(root, subjects, query = new URLSearchParams()) {
   return `${root}compare/?${wanted}`;
 }
 
+// The query of a study's page, or of an application's.
+export function studyQuery({ index, generation = null, segment = null }) {
+  return new URLSearchParams({ ...(generation !== null && { generation }), ...(index >= 0 && { map_index: index }), ...(segment !== null && { segment }) });
+}
+
+// The map index in the query of a page; -1 without one.
+export function indexIn(query) {
+  const index = query.get("map_index") ?? "";
+  return /^\d+$/.test(index) ? Number(index) : -1;
+}
+
 // The address of a study's page.
-export function studyPage(root, { dag, task, run, index, segment, generation }) {
-  const query = new URLSearchParams({ ...(index >= 0 && { map_index: index }), ...(generation !== null && { generation }), ...(segment !== null && { segment }) });
-  return `${folderOf(root, { dag, task })}runs/${encodeURIComponent(run)}/?${query}`;
+export function studyPage(root, study) {
+  const query = studyQuery(study);
+  return `${folderOf(root, study)}runs/${encodeURIComponent(study.run)}/${query.size ? `?${query}` : ""}`;
 }
 
 export function folderOf(root, { dag, task }) {

@@ -13,6 +13,12 @@ export class Lost extends Error {
   }
 }
 
+// The message of a request's failure; other errors are thrown again.
+export function failureOf(error) {
+  if (!(error instanceof Lost)) throw error;
+  return error.message;
+}
+
 export class LiveSource {
   // `task` is the task instance in Airflow, if any: its state helps to detect a lost driver.
   // `base` is the relative address of the study's routes.
@@ -78,20 +84,18 @@ export class LiveSource {
     }
   }
 
-  async answer(path, query) {
+  async answer(path, query, request = {}) {
     const parameters = new URLSearchParams(this.parameters);
     for (const [name, value] of Object.entries(query)) {
+      parameters.delete(name);
       for (const each of [value].flat()) parameters.append(name, each);
     }
-    let response;
-    try {
-      response = await fetch(`${this.base}${path}?${parameters}`, { credentials: "same-origin" });
-    } catch {
-      lostConnection();
-    }
+    const address = `${this.base}${path}?${parameters}`;
+    const response = await fetch(address, { credentials: "same-origin", ...request }).catch(lostConnection);
     if (response.ok) return response;
     const body = await response.json().catch(() => ({}));
-    throw new Lost(explain(response.status, body.detail), Number(response.headers.get("retry-after")) || 0);
+    const message = explain(response.status, body.detail, request.method ? "edit" : "read");
+    throw new Lost(message, Number(response.headers.get("retry-after")) || 0);
   }
 
   note(model) {
@@ -127,17 +131,8 @@ export class LiveSource {
   }
 
   async put(path, query, content = {}) {
-    const parameters = new URLSearchParams(this.parameters);
-    for (const [name, value] of Object.entries(query)) parameters.set(name, value);
-    const response = await fetch(`${this.base}${path}?${parameters}`, {
-      method: "PUT",
-      credentials: "same-origin",
-      headers: { "Content-Type": "application/json", ...(CHANGE_TOKEN && { "X-Sparktune-Token": CHANGE_TOKEN }) },
-      body: JSON.stringify(content),
-    });
-    const body = await response.json().catch(() => ({}));
-    if (!response.ok) throw new Lost(explain(response.status, body.detail, "edit"));
-    return body;
+    const headers = { "Content-Type": "application/json", ...(CHANGE_TOKEN && { "X-Sparktune-Token": CHANGE_TOKEN }) };
+    return (await this.answer(path, query, { method: "PUT", headers, body: JSON.stringify(content) })).json();
   }
 }
 
@@ -172,7 +167,7 @@ function lostConnection() {
   throw new Lost("The connection to Airflow is lost; trying again.");
 }
 
-function explain(status, detail, verb = "read") {
+function explain(status, detail, verb) {
   if (status === 401 && CHANGE_TOKEN) return "This page's login has ended. Open the address that `sparktune ui` printed last.";
   if (status === 401) return "Your login has expired. Sign in to Airflow again, then reload this page.";
   if (status === 403) return `You may not ${verb} the task instances of this DAG. Ask an administrator for access.`;

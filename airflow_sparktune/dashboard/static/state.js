@@ -1,6 +1,6 @@
 // The state of the study: a sentence, a banner with errors, and cards.
 import { copyButtons } from "./copy.js";
-import { byId, el, outwardLink } from "./dom.js";
+import { byId, definitions, el, outwardLink, renew } from "./dom.js";
 import { duration, moment, number, plural, SIGNS, STATE_WORDS, STATES, title } from "./format.js";
 import { wayOn } from "./notices.js";
 
@@ -28,14 +28,9 @@ function confirmingWords({ contenders, repeats }) {
   return `comparing the best of the search with production, ${done} of at most ${repeats * contenders.length} repeats done`;
 }
 
-// Parts that have not changed are kept, with their focus, selection and opened traceback.
+// An opened traceback stays open.
 function replace(host, nodes) {
-  nodes.forEach((node, index) => {
-    const old = host.children[index];
-    if (!old) host.append(node);
-    else if (old.textContent !== node.textContent || old.className !== node.className) old.replaceWith(node);
-  });
-  while (host.children.length > nodes.length) host.lastChild.remove();
+  renew(host, nodes, (old, node) => old.textContent === node.textContent && old.className === node.className);
 }
 
 function sentence({ reply, active }) {
@@ -116,7 +111,7 @@ function best(model) {
     name,
     el("p", { class: "big" }, number(metric.shown(summary.best_loss))),
     el("p", { class: "quiet" }, facts.join("; ")),
-    el("dl", {}, ...Object.entries(params).flatMap(([path, value]) => [el("dt", {}, path), el("dd", {}, number(value))])),
+    definitions(Object.entries(params).map(([path, value]) => [path, number(value)])),
     lowest && el("p", { class: "quiet" }, `${metric.extreme}: ${lowest}`),
     copyButtons(summary.best_params),
   );
@@ -134,7 +129,7 @@ function time(model) {
   );
 }
 
-// How long the study is expected to run on. When a limit on the loss ends it, and how many repeats a decision needs,
+// The time that the study is expected to run on. When a limit on the loss ends it, and how many repeats a decision needs,
 // cannot be known.
 function expected({ reply, budget, confirming, rest }) {
   if (confirming) return "deciding by repeats";

@@ -1,7 +1,7 @@
 // The browser of all studies and champions. The rows stream in, and stay while they are read again.
 import { byId, el } from "./dom.js";
 import { copyLink } from "./links.js";
-import { LiveSource, Lost, pause, untilVisible } from "./source.js";
+import { failureOf, LiveSource, Lost, pause, untilVisible } from "./source.js";
 import { Table } from "./table.js";
 import { byUrgency, columnsOf, compareAddress, historyAddress, keyOf, studyAddress } from "./tasks.js";
 import { followTheme } from "./theme.js";
@@ -10,7 +10,7 @@ import { showWeek } from "./week.js";
 const POLL_MS = 30_000;
 const IDLE_POLL_MS = 120_000;
 
-// How old a champion may be, and how often it may be kept, before it needs a person.
+// The age of a champion, and the times that it may be kept in a row, before it needs a person.
 const PATIENCE = ["old_days", "kept"];
 
 const source = new LiveSource([...new URLSearchParams(location.search)].filter(([name]) => PATIENCE.includes(name)));
@@ -85,8 +85,7 @@ async function follow() {
     try {
       await readAll();
     } catch (error) {
-      if (!(error instanceof Lost)) throw error;
-      notices([error.message]);
+      notices([failureOf(error)]);
     }
     const running = [...rows.values()].some(({ last }) => ["waiting", "starting", "running"].includes(last.phase));
     await pause(running ? POLL_MS : IDLE_POLL_MS);

@@ -7,8 +7,8 @@ import { Contour } from "./contour.js";
 import { ownCurve, showCurves } from "./curves.js";
 import { byId, el } from "./dom.js";
 import { Filters } from "./filters.js";
-import { moment, title } from "./format.js";
-import { generationBox } from "./generations.js";
+import { title } from "./format.js";
+import { generationBox, showTitle } from "./head.js";
 import { copyLink, recall, recalled } from "./links.js";
 import { initLosses, showLosses } from "./losses.js";
 import { StudyModel } from "./model.js";
@@ -19,7 +19,7 @@ import { describe, Panel } from "./panel.js";
 import { showParallel } from "./parallel.js";
 import { Parameters } from "./parameters.js";
 import { segmentLinks } from "./segment_way.js";
-import { comparisonOf, placeOf, subject } from "./selection.js";
+import { comparisonOf, indexIn, placeOf, studyQuery, subject } from "./selection.js";
 import { follow, LiveSource, ReportSource } from "./source.js";
 import { showState } from "./state.js";
 import { stopButton } from "./stop.js";
@@ -80,8 +80,7 @@ let noted = inside; // whether the note has been requested
 // This study, or a trial of it, in a comparison.
 function subjectOf(trial = null) {
   const { dag, task, run } = placeOf(location.pathname);
-  const index = query.get("map_index");
-  return subject(dag, task, run, /^\d+$/.test(index ?? "") ? Number(index) : -1, model.generation, trial, query.get("segment"));
+  return subject(dag, task, run, indexIn(query), model.generation, trial, query.get("segment"));
 }
 
 function showCharts() {
@@ -115,7 +114,7 @@ function showAll(changed) {
   byId("study").hidden = !known;
   showNotices(model.reply, trouble, task?.current);
   showActions();
-  showTitle();
+  showTitle(model.reply, task?.current);
   if (!known) return;
   if (!noted) note.ask();
   noted = true;
@@ -129,14 +128,6 @@ function showAll(changed) {
     panel.open(Number(linked));
     linked = null;
   }
-}
-
-// The title, with Airflow's name of a mapped task instance, and the date of its run.
-function showTitle() {
-  const { rendered_map_index: mapped, run_after: runAfter } = task?.current ?? {};
-  const text = `Tuning: ${model.reply.title}${mapped ? ` (${mapped})` : ""}`;
-  document.title = byId("title").textContent = text;
-  byId("subtitle").textContent = runAfter ? `run of ${moment(runAfter)}` : "";
 }
 
 function showTrouble(message) {
@@ -163,11 +154,7 @@ function showActions() {
 
 // The query of this study, even when the task has been cleared since.
 function thisStudy() {
-  const wanted = new URLSearchParams({ generation: model.generation });
-  const index = query.get("map_index");
-  if (/^\d+$/.test(index ?? "")) wanted.set("map_index", index);
-  if (query.get("segment")) wanted.set("segment", query.get("segment"));
-  return wanted;
+  return studyQuery({ index: indexIn(query), generation: model.generation, segment: query.get("segment") || null });
 }
 
 function downloadLink() {

@@ -153,8 +153,8 @@ export class Table {
 
   headCell({ key, title, value }) {
     if (!value) return el("td", {});
-    const button = el("button", { type: "button", class: "plain", "data-focus": `sort ${key}` }, title, el("span", { "aria-hidden": "true" }));
-    button.addEventListener("click", () => this.restart({ sort: this.order === key ? `-${key}` : key }));
+    const onclick = () => this.restart({ sort: this.order === key ? `-${key}` : key });
+    const button = el("button", { type: "button", class: "plain", "data-focus": `sort ${key}`, onclick }, title, el("span", { "aria-hidden": "true" }));
     return el("th", { scope: "col", "data-column": key }, button);
   }
 
@@ -196,13 +196,13 @@ export class Table {
   }
 
   checkCell(row) {
-    const box = el("input", { type: "checkbox", "aria-label": `Select ${this.noun} ${this.keyOf(row)}`, checked: this.selected.has(this.keyOf(row)) });
-    box.addEventListener("change", () => {
-      if (box.checked) this.selected.set(this.keyOf(row), row);
-      else this.selected.delete(this.keyOf(row));
+    const key = this.keyOf(row);
+    const onchange = ({ target }) => {
+      if (target.checked) this.selected.set(key, row);
+      else this.selected.delete(key);
       this.showSelected();
-    });
-    return el("td", {}, box);
+    };
+    return el("td", {}, el("input", { type: "checkbox", "aria-label": `Select ${this.noun} ${key}`, checked: this.selected.has(key), onchange }));
   }
 
   showSelected() {

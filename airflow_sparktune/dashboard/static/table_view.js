@@ -1,4 +1,4 @@
-// What a reader has chosen in a table: search, sort, filters, columns. It is in the page's address, so that a link shows
+// The choices of a reader in a table: search, sort, filters, columns. It is in the page's address, so that a link shows
 // the same. The browser keeps the columns for the next visit.
 import { recall, recalledAll } from "./links.js";
 

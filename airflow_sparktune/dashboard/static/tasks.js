@@ -3,7 +3,7 @@ import { attentionColumn, decisionColumn, reasonColumn, stateColumn, urgency, wh
 import { column } from "./columns.js";
 import { el } from "./dom.js";
 import { metricOf, minute, moment, number, plural } from "./format.js";
-import { comparisonOf, subject } from "./selection.js";
+import { comparisonOf, folderOf, studyPage, subject } from "./selection.js";
 import { trend } from "./trend.js";
 
 // Ids may have dots, but no blanks: `a.b c` and `a b.c` are two tasks.
@@ -13,12 +13,11 @@ export function keyOf({ dag_id: dag, task_id: task, segment, map_index: index })
 }
 
 export function historyAddress(row) {
-  return `dags/${encodeURIComponent(row.dag_id)}/tasks/${encodeURIComponent(row.task_id)}/`;
+  return folderOf("", { dag: row.dag_id, task: row.task_id });
 }
 
 export function studyAddress({ last, ...row }) {
-  const index = last.map_index < 0 ? "" : `?map_index=${last.map_index}`;
-  return `${historyAddress(row)}runs/${encodeURIComponent(last.run_id)}/${index}`;
+  return studyPage("", { dag: row.dag_id, task: row.task_id, run: last.run_id, index: last.map_index });
 }
 
 // The page that compares the last studies of these rows.
@@ -26,7 +25,7 @@ export function compareAddress(rows) {
   return comparisonOf("", rows.map(({ dag_id: dag, task_id: task, last }) => subject(dag, task, last.run_id, last.map_index, last.generation)));
 }
 
-// What needs a person comes first, the most urgent before the others; then the newest.
+// The rows that need a person come first, the most urgent before the others; then the newest.
 export function byUrgency(one, other) {
   return urgency(one) - urgency(other) || (other.last.started ?? 0) - (one.last.started ?? 0);
 }

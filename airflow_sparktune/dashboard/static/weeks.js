@@ -1,8 +1,8 @@
 // The segments of a task over its runs: the best result and the decision in each run.
-import { PHASES } from "./attention.js";
+import { decisionColumn, PHASES } from "./attention.js";
 import { column } from "./columns.js";
 import { byId, el } from "./dom.js";
-import { metricOf, minute, number, title } from "./format.js";
+import { metricOf, minute, number } from "./format.js";
 import { Table } from "./table.js";
 import { trend } from "./trend.js";
 
@@ -36,7 +36,7 @@ function columnsOf(runs, rows, address) {
   return [
     { key: "segment", title: "Segment", wide: true, value: (row) => row.segment, cell: (row) => el("a", { href: address(runs[newest(row)], row.segment), title: row.segment }, row.segment) },
     { key: "state", title: "State", choices: PHASES, value: (row) => row.phases[0] ?? "not in the last run" },
-    { key: "decision", title: "Decision", value: (row) => row.decisions[0], cell: ({ decisions: [kind] }) => (kind ? el("strong", { class: `decision ${kind}` }, title(kind)) : "") },
+    decisionColumn(({ decisions: [kind] }) => ({ decision: kind && { kind, text: null } })),
     { key: "changes", title: "Changes", kind: "number", value: (row) => row.decisions.filter((kind) => CHANGES.includes(kind)).length },
     { key: "trend", title: "Trend", kind: "number", unit: "% worse than the run before", value: change, cell: (row) => trend(row.shown.toReversed(), row.decisions.toReversed(), metric.name) },
     ...runs.map((run, index) => ({
