@@ -1,4 +1,4 @@
-"""The files of the page: its scripts and its style sheet."""
+"""The pages, and their files: scripts and the style sheet."""
 
 from __future__ import annotations
 
@@ -6,9 +6,19 @@ import hashlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from string import Template
 
 STATIC = Path(__file__).parents[1] / "static"
 _TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
+
+# The title of each page, the label of its actions, and the way from its address to the root of all pages.
+_PAGES = {
+    "study.html": ("Tuning", "This study", "../../../../"),
+    "segments.html": ("Tuning of segments", "This application", "../../../../"),
+    "history.html": ("Tuning history", "This page", "../../"),
+    "compare.html": ("Compare studies", "This comparison", "../"),
+    "studies.html": ("Tuning studies", "This page", ""),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +43,19 @@ def asset(name: str) -> Asset:
     return Asset(data, f'"{hashlib.sha256(data).hexdigest()[:16]}"', _TYPES[path.suffix])
 
 
-def page(name: str, *, change_token: str | None = None) -> str:
-    """Return an HTML page, with the token that its script sends with every change, if there is one."""
-    text = (STATIC / name).read_text(encoding="utf-8")
-    if change_token is None:
-        return text
-    return text.replace("</head>", f'  <meta name="sparktune-token" content="{change_token}">\n  </head>', 1)
+def page(name: str, *, head: str | None = None, end: str = "", change_token: str | None = None) -> str:
+    """Return an HTML page, with the token that its script sends with every change, if there is one.
+
+    `head` takes the place of the links to the page's files, and `end` is put at the end of its body.
+    """
+    title, actions, root = _PAGES[name]
+    links = [
+        f'<link rel="stylesheet" href="{root}static/style.css">',
+        f'<script type="module" src="{root}static/{name.removesuffix(".html")}.js"></script>',
+    ]
+    if change_token is not None:
+        links.append(f'<meta name="sparktune-token" content="{change_token}">')
+    frame, body = ((STATIC / each).read_text(encoding="utf-8") for each in ("frame.html", name))
+    return Template(frame).substitute(
+        title=title, actions=actions, body=body, end=end, head="\n    ".join(links) if head is None else head
+    )

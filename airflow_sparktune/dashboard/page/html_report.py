@@ -21,7 +21,6 @@ _MOST_DETAILS = 2_000
 # The forms that static/*.js use: one import per line, names in braces, exports of declarations only.
 _IMPORT = re.compile(r'^import \{ (?P<names>[\w, ]+) \} from "\./(?P<module>[\w-]+\.js)";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) (?P<name>\w+))", re.MULTILINE)
-_HEAD = re.compile(r"\s*<link [^>]*>|\s*<script [^>]*></script>")
 
 
 def report(study: Study, *, title: str, problems: Sequence[str] = (), mask: Mask | None = None) -> str:
@@ -44,19 +43,11 @@ def report(study: Study, *, title: str, problems: Sequence[str] = (), mask: Mask
         "importance": shares.model_dump(mode="json"),
     }
     script = _closed(bundle("study.js"))
-    head, rest = _HEAD.sub("", page("study.html")).split("</head>")
-    body, end = rest.split("</body>")
-    return "".join(
-        [
-            head,
-            f'<meta http-equiv="Content-Security-Policy" content="{_policy(script)}">\n',
-            f"<style>{(STATIC / 'style.css').read_text(encoding='utf-8')}</style>\n</head>",
-            body,
-            f'<script type="application/json" id="report">{_data(data)}</script>\n',
-            f"<script>{script}</script>\n",
-            f"</body>{end}",
-        ]
-    )
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{_policy(script)}">'
+    style = f"<style>{(STATIC / 'style.css').read_text(encoding='utf-8')}</style>"
+    content = f'<script type="application/json" id="report">{_data(data)}</script>'
+    end = f"{content}\n<script>{script}</script>"
+    return page("study.html", head=f"{policy}\n{style}", end=end)
 
 
 def _data(value: object) -> str:

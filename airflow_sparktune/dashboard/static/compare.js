@@ -82,9 +82,10 @@ function showNotices() {
 byId("over").value = view.over;
 byId("over").addEventListener("change", (event) => set("over", event.target.value));
 byId("log-loss").addEventListener("change", (event) => set("log", event.target.checked ? "1" : "0"));
-byId("actions").append(copyLink());
+const more = el("span", { id: "add", class: "controls" });
+byId("actions").append(more, copyLink());
 offerFiles(members, common);
-offerMore(byId("add"), { root: ROOT, subjects, add: (each) => choose([...subjects, each]) });
+offerMore(more, { root: ROOT, subjects, add: (each) => choose([...subjects, each]) });
 followTheme(show);
 for (const study of new Set(members.map((member) => member.study))) {
   follow(study.source, study.model, {
