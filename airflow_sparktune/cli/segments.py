@@ -1,4 +1,4 @@
-"""The segments of an application in the shell: run them, and print what became of each."""
+"""The segments of an application in the shell: run them, and print the state of each."""
 
 from __future__ import annotations
 

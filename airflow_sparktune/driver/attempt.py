@@ -61,7 +61,7 @@ class Attempt:
         self._recorder: Recorder | None = None
 
     def run(self, termination: Termination | None = None) -> StopReason:
-        """Run the study to its end and return the reason; `termination` tells of a SIGTERM.
+        """Run the study to its end and return the reason; `termination` handles SIGTERM.
 
         Other ends of the attempt are written to the journal and raised: Killed after a SIGTERM, NoSuccess if
         no trial succeeded. Superseded, if a newer attempt has taken over, is raised but not written.

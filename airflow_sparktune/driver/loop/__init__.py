@@ -1,1 +1,1 @@
-"""The loop that tunes: what it starts, what became of that, and when it ends."""
+"""The tuning loop: it starts trials, records how they end, and stops when a limit is reached."""

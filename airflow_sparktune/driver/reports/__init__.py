@@ -1,1 +1,1 @@
-"""Take in the reports of running trials: the channel, and what is made of a report."""
+"""The reports of running trials on the driver: the channel, and the judge that answers a report."""
