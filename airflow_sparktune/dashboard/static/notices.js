@@ -1,5 +1,6 @@
 // The notices about problems at the top of the page.
 import { byId, el } from "./dom.js";
+import { title } from "./format.js";
 
 const AT_WORK = ["scheduled", "queued", "running", "deferred", "restarting"];
 const FAILED = ["failed", "upstream_failed", "up_for_retry"];
@@ -14,7 +15,7 @@ function empty(reply, task) {
     return ["Waiting for Spark", "The study begins when its driver runs. The task's log says what Spark is doing."];
   }
   if (reply.phase === "starting" && !reply.summary?.trials) {
-    return ["Starting", `${capital(reply.stage)}. The first trial begins when the workers are ready.`];
+    return ["Starting", `${title(reply.stage ?? "")}. The first trial begins when the workers are ready.`];
   }
   return null;
 }
@@ -58,8 +59,8 @@ export function showNotices(reply, trouble, task = null) {
   }
   const lacking = reply && empty(reply, task);
   if (lacking) {
-    const [title, text] = lacking;
-    const body = [el("h2", {}, title), el("p", {}, text)];
+    const [heading, text] = lacking;
+    const body = [el("h2", {}, heading), el("p", {}, text)];
     if (reply.message) body.push(el("p", { class: "quiet" }, reply.message));
     nodes.push(el("div", { class: "notice empty" }, ...body));
   }
@@ -80,8 +81,4 @@ function problems(lines) {
     el("p", {}, "Parts of this study cannot be read. The page shows the rest."),
     el("ul", {}, ...shown),
   );
-}
-
-function capital(text) {
-  return text ? text[0].toUpperCase() + text.slice(1) : "";
 }
