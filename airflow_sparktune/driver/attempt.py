@@ -25,6 +25,7 @@ from airflow_sparktune.driver.retuning.start_queue import StartQueue
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.driver.termination import Killed, Termination
 from airflow_sparktune.errors import SparktuneError, StorageError, Superseded, describe, format_error
+from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.files.stop_request import stop_requested
 from airflow_sparktune.study.journal.events import Recommended
 from airflow_sparktune.study.result import best_of_search
@@ -92,12 +93,7 @@ class Attempt:
             given = plan.starts(sampler)
             recorder = self._open(sampler)
             recorder.spark(**plan.application())
-            if plan.spec.limits.stop_when_converged and not getattr(sampler, "has_model", False):
-                log.warning(
-                    "limits.stop_when_converged has no effect: algo %r has no model of the gain to expect; "
-                    "use gp or auto",
-                    plan.spec.algo,
-                )
+            _say_what_needs_a_model(plan.spec, sampler)
             asked = StopRequested(self._stop_requested)
             rules = [asked, *plan.rules()]
             retuning = Retuner(plan.spec, recorder, sampler, self._address)
@@ -186,6 +182,17 @@ class Attempt:
         if not isinstance(error, StorageError):
             recorder = self._recorder or self._open(None)
             recorder.close(StopReason.ERROR, error=describe(error, traceback=traceback))
+
+
+def _say_what_needs_a_model(spec: Spec, sampler: Sampler) -> None:
+    """Log that run time is weighed, and which limits have no effect because the sampler has no model."""
+    lacking = "limits.%s has no effect: algo %r has no model of the %s; use gp or auto"
+    if spec.limits.stop_when_converged and not getattr(sampler, "has_model", False):
+        log.warning(lacking, "stop_when_converged", spec.algo, "gain to expect")
+    if spec.cost_aware and hasattr(sampler, "prefer_cheap"):
+        log.info("suggestions prefer configurations that are cheap for what they promise, while time lasts")
+    elif spec.limits.cost_aware:
+        log.warning(lacking, "cost_aware", spec.algo, "run time")
 
 
 def _run_phase(

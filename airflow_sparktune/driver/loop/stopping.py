@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from airflow_sparktune.driver.samplers.base import Left
 from airflow_sparktune.errors import NoSuccess
 from airflow_sparktune.study.definition.rule import DecisionRule
 from airflow_sparktune.study.formatting import number
@@ -35,6 +36,12 @@ class StoppingRules:
     def deadline(self) -> float:
         """Return the time at which the study ends, by the clock."""
         return self._began + min(rule.deadline_s for rule in self._rules)
+
+    def left(self) -> Left:
+        """Return what is left of the study now, rounded, because a resumed study adds up its time anew."""
+        now = self._clock()
+        share = min(rule.share_left(ran_s=now - self._began) for rule in self._rules)
+        return Left(round(share, 3), round(max(self.deadline - now, 0.0), 1))
 
     def spend(self, spent_s: float, *, ran_s: float, slots: int) -> None:
         """Pass the slot-seconds charged so far, the running time and the slots charged now to each rule."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from airflow_sparktune.driver.samplers.base import Recommendation, Suggestion
+from collections.abc import Callable
+
+from airflow_sparktune.driver.samplers.base import Left, Recommendation, Suggestion
 from airflow_sparktune.driver.samplers.gp.sampler import GpSampler
 from airflow_sparktune.driver.samplers.hyperopt import HyperoptSampler
 from airflow_sparktune.driver.samplers.search_space import SearchSpace, SpaceSampler
@@ -26,6 +28,9 @@ class AutoSampler(SpaceSampler):
     def guard(self, guards: Guards) -> None:
         self._gp.guard(guards)
         self._tpe.guard(guards)
+
+    def prefer_cheap(self, left: Callable[[], Left]) -> None:
+        self._gp.prefer_cheap(left)
 
     def ask(self, number: int, *, seed: int) -> Suggestion:
         sampler = self._gp if len(self._known) < _MOST_OF_GP else self._tpe

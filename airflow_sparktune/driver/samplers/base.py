@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -34,6 +35,14 @@ class Recommendation:
     number: int
     loss: float
     noise: float
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is left of a study: the `share` of its time, budget or trials, and `seconds` to its deadline."""
+
+    share: float = 1.0
+    seconds: float = math.inf
 
 
 class Exhausted(Exception):

@@ -80,6 +80,7 @@ class SpaceSampler:
     """The base of samplers over a search space; a subclass adds `ask` and `tell`.
 
     `has_model` tells whether its suggestions have an outlook, on which `stop_when_converged` depends.
+    One with a method `prefer_cheap` weighs what a trial promises against its run time, once it was called.
     `steered` tells whether it searches where the guardrails hold, once `guard` was called.
     """
 

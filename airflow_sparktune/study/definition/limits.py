@@ -55,6 +55,13 @@ class Limits(Group):
         "more than the noise of a loss or the margin of a retuning, or else 1 % of the gain so far.",
         default=False,
     )
+    cost_aware: bool | None = declared(
+        checks.flag,
+        takes="flag",
+        doc="`gp` and `auto` prefer configurations that are cheap for what they promise, while the budget "
+        "lasts. Unset: if `timeout` or `budget_slot_hours` is set, and `max_evals` is not.",
+        default=None,
+    )
     max_failures: int | float | None = declared(
         checks.failures,
         takes="count or share",

@@ -67,6 +67,10 @@ class Rule:
         """Return the running time at which the study ends, in seconds."""
         return math.inf
 
+    def share_left(self, *, ran_s: float) -> float:  # noqa: ARG002 - for rules over time, cost or trials
+        """Return the share of the time, budget or trials that is left after `ran_s` seconds, from 1 to 0."""
+        return 1.0
+
     def shortened(self, share: float) -> Rule:  # noqa: ARG002 - for rules over time
         """Return this rule for a search that may use only `share` of the time or budget."""
         return self

@@ -30,6 +30,10 @@ class SlotHours(Rule):
     def label(cls, spec: Spec) -> str:
         return f"used the budget of {spec.limits.budget_slot_hours} slot-hours"
 
+    def share_left(self, *, ran_s: float) -> float:
+        spent_s = self._spent_s + max(ran_s - self._at_s, 0.0) * self._slots
+        return max(1.0 - spent_s / self._budget_s, 0.0)
+
     def shortened(self, share: float) -> Rule:
         return SlotHours(self._budget_s * share)
 

@@ -20,7 +20,7 @@ class MaxEvals(Rule):
     fields = ("max_evals",)
 
     def __init__(self, wanted: int) -> None:
-        self._wanted = wanted
+        self._all = self._wanted = wanted
 
     @classmethod
     def of(cls, spec: Spec) -> Self | None:
@@ -33,6 +33,9 @@ class MaxEvals(Rule):
     @property
     def wanted(self) -> float:
         return self._wanted
+
+    def share_left(self, *, ran_s: float) -> float:  # noqa: ARG002
+        return max(self._wanted / self._all, 0.0)
 
     def tell(self, trial: Trial) -> None:  # noqa: ARG002
         self._wanted -= 1

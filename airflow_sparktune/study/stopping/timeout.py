@@ -26,6 +26,9 @@ class Timeout(Rule):
     def label(cls, spec: Spec) -> str:
         return "reached timeout" if spec.timeout is None else f"reached timeout ({number(spec.timeout)} s)"
 
+    def share_left(self, *, ran_s: float) -> float:
+        return max(1.0 - ran_s / self._timeout, 0.0)
+
     def shortened(self, share: float) -> Rule:
         return Timeout(self._timeout * share)
 

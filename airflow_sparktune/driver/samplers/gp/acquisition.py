@@ -15,10 +15,10 @@ from scipy.optimize import minimize
 from scipy.special import erfcx, log_ndtr, ndtr
 
 from airflow_sparktune.driver.samplers.gp.axis import Array
-from airflow_sparktune.driver.samplers.gp.fits import Limit
+from airflow_sparktune.driver.samplers.gp.fits import LOG_ROOT_TAU, Limit
 from airflow_sparktune.driver.samplers.gp.model import Posterior
+from airflow_sparktune.driver.samplers.gp.run_time import Price
 
-_LOG_ROOT_TAU = 0.5 * math.log(2 * math.pi)
 _ITERATIONS = 15
 # Where z is below the negative of this, its limits are more precise than the formulas.
 _FAR = 1000.0
@@ -36,13 +36,13 @@ def _log_h(z: Array) -> Array:
     [-0.918939, -2.485121, -1258.744183, -2000016.120743]
     """
     near = np.maximum(z, -1.0)
-    found = np.log(np.exp(-0.5 * near**2 - _LOG_ROOT_TAU) + near * ndtr(near))
+    found = np.log(np.exp(-0.5 * near**2 - LOG_ROOT_TAU) + near * ndtr(near))
     if (z < -1.0).any():
         far = np.maximum(-z, 1.0)
         mills = math.sqrt(0.5 * math.pi) * erfcx(far / math.sqrt(2.0))
         rest = np.log1p(-np.minimum(far * mills, 1.0 - 1e-15))
         tail = np.where(far < _FAR, rest, -2.0 * np.log(far))
-        found = np.where(z < -1.0, -0.5 * far**2 - _LOG_ROOT_TAU + tail, found)
+        found = np.where(z < -1.0, -0.5 * far**2 - LOG_ROOT_TAU + tail, found)
     return np.asarray(found)
 
 
@@ -50,7 +50,7 @@ def _ratios(z: float, log_h: float) -> tuple[float, float]:
     """Return Phi(z) / h(z) and phi(z) / h(z)."""
     if z < -_FAR:  # h approaches phi / z^2, and Phi approaches phi / -z
         return -z, z * z
-    return math.exp(float(log_ndtr(z)) - log_h), math.exp(-0.5 * z * z - _LOG_ROOT_TAU - log_h)
+    return math.exp(float(log_ndtr(z)) - log_h), math.exp(-0.5 * z * z - LOG_ROOT_TAU - log_h)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +58,23 @@ class Acquisition:
     """The log expected improvement over `best`, weighed by the probability that the `limits` hold.
 
     As in Gardner et al., Bayesian optimization with inequality constraints, 2014. `best` is None until a
-    configuration holds the limits: then only their probability counts.
+    configuration holds the limits: then only their probability counts. The score is this less the `price`.
     """
 
     posterior: Posterior
     best: float | None
     limits: Sequence[Limit] = ()
+    price: Price | None = None
 
-    def scores(self, rows: Array) -> Array:
-        """Return the score of each row."""
+    def rated(self, rows: Array) -> Array:
+        """Return what each row promises, and its score, which is that less its price, as an array (2, n)."""
         found = np.zeros(len(rows))
         if self.best is not None:
             found = log_expected_improvement(*self.posterior.predict(rows), self.best)
         for limit in self.limits:
-            means, deviations = limit.posterior.predict(rows)
-            found = found + log_ndtr((limit.bound - means) / deviations)
-        return np.asarray(found)
+            found = found + limit.scores(rows)
+        prices = np.zeros(len(rows)) if self.price is None else self.price.of(rows)
+        return np.stack([found, found - prices])
 
     def slope(self, row: Array, columns: Array) -> tuple[float, Array]:
         """Return the score of a row, and its gradient along numeric `columns`."""
@@ -86,12 +87,11 @@ class Acquisition:
             value = log_h + math.log(deviation)
             slope = (by_deviation * deviation_slope - by_mean * mean_slope) / deviation
         for limit in self.limits:
-            mean, deviation, mean_slope, deviation_slope = limit.posterior.slopes(row, columns)
-            z = (limit.bound - mean) / deviation
-            log_share = float(log_ndtr(z))
-            value += log_share
-            ratio = math.exp(min(-0.5 * z * z - _LOG_ROOT_TAU - log_share, 700.0))
-            slope = slope - ratio * (mean_slope + z * deviation_slope) / deviation
+            share, share_slope = limit.slope(row, columns)
+            value, slope = value + share, slope + share_slope
+        if self.price is not None:
+            price, price_slope = self.price.slope(row, columns)
+            value, slope = value - price, slope - price_slope
         return value, slope
 
 

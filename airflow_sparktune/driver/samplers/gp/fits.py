@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import log_ndtr
 
 from airflow_sparktune.driver.samplers.gp.axis import Array
 from airflow_sparktune.driver.samplers.gp.history import Excesses, History
@@ -13,6 +15,7 @@ from airflow_sparktune.driver.samplers.gp.model import Posterior, Settings, fit
 from airflow_sparktune.driver.samplers.gp.noise import Noise
 from airflow_sparktune.driver.samplers.gp.space import EncodedSpace
 
+LOG_ROOT_TAU = 0.5 * math.log(2 * math.pi)
 # The largest number of results in a fit. Fits of a branch use fewer, because each suggestion makes one.
 _MOST, _MOST_IN_BRANCH = 200, 64
 _FIRST_ITERATIONS, _ITERATIONS = 30, 12
@@ -23,10 +26,11 @@ _KEPT = 4
 
 
 class Fits:
-    """Caches the fits of one space. Each fit depends only on its results."""
+    """Caches the fits of one space, each to at most `most` results. Each fit depends only on its results."""
 
-    def __init__(self, space: EncodedSpace) -> None:
+    def __init__(self, space: EncodedSpace, *, most: int = _MOST) -> None:
         self._space = space
+        self._most = most
         # The last one used is last.
         self._cache: OrderedDict[tuple[bytes, bytes], Settings] = OrderedDict()
 
@@ -53,7 +57,7 @@ class Fits:
         if key in self._cache:
             self._cache.move_to_end(key)
             return self._cache[key]
-        kept = history.chosen(_MOST, np.random.default_rng(len(history.losses)))
+        kept = history.chosen(self._most, np.random.default_rng(len(history.losses)))
         found = self._cache[key] = self._fit(history, kept, history.noise, start, iterations)
         if len(self._cache) > _KEPT:
             self._cache.popitem(last=False)
@@ -68,10 +72,31 @@ class Fits:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A bound of a metric: the posterior of its target, and the target that must not be exceeded."""
+    """A bound of a metric: the posterior of its target, and the target that must not be exceeded.
+
+    `noise` is the variance of a trial's target around the process, 0 if the bound is on what is expected.
+    """
 
     posterior: Posterior
     bound: float
+    noise: float = 0.0
+
+    def scores(self, rows: Array) -> Array:
+        """Return the log probability of each row that the bound holds."""
+        return self.log_chances(*self.posterior.predict(rows))
+
+    def log_chances(self, means: Array, deviations: Array) -> Array:
+        """Return the log probability that the bound holds, given the moments of the process."""
+        return np.asarray(log_ndtr((self.bound - means) / np.sqrt(deviations**2 + self.noise)))
+
+    def slope(self, row: Array, columns: Array) -> tuple[float, Array]:
+        """Return the score of a row, and its gradient along numeric `columns`."""
+        mean, deviation, mean_slope, deviation_slope = self.posterior.slopes(row, columns)
+        total = math.hypot(deviation, math.sqrt(self.noise))
+        z = (self.bound - mean) / total
+        score = float(log_ndtr(z))
+        ratio = math.exp(min(-0.5 * z * z - LOG_ROOT_TAU - score, 700.0))
+        return score, -ratio * (mean_slope + z * deviation_slope * deviation / total) / total
 
 
 class Limits:

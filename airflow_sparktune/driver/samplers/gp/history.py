@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
+from airflow_sparktune.driver.samplers.base import Left
 from airflow_sparktune.driver.samplers.gp.axis import Array
 from airflow_sparktune.driver.samplers.gp.noise import Noise
 from airflow_sparktune.driver.samplers.gp.scale import LimitScale, LossScale
@@ -27,12 +28,16 @@ class History:
     """The `rows` (n, parameters) of ended trials, their `losses` (nan for failures), and `pending` rows.
 
     `excesses` (n, bounds) tell how far each trial is beyond each bound of a guardrail (nan if not measured).
+    `run_times` (n,) are in seconds (nan if unknown); `left` is what is left of a study that should spend its
+    time well, None if the run time of a trial does not matter.
     """
 
     rows: Array
     losses: Array
     pending: Array
     excesses: Array = field(default_factory=lambda: np.empty((0, 0)))
+    run_times: Array = field(default_factory=lambda: np.empty(0))
+    left: Left | None = None
 
     @property
     def losses_differ(self) -> bool:
@@ -66,8 +71,15 @@ class History:
 
     def where(self, ended: Array, pending: Array) -> History:
         """Return the rows that two masks select."""
-        excesses = self.excesses[ended] if len(self.excesses) else self.excesses
-        return History(self.rows[ended], self.losses[ended], self.pending[pending], excesses)
+        excesses, run_times = (each[ended] if len(each) else each for each in (self.excesses, self.run_times))
+        return replace(
+            self,
+            rows=self.rows[ended],
+            losses=self.losses[ended],
+            pending=self.pending[pending],
+            excesses=excesses,
+            run_times=run_times,
+        )
 
     def distinct(self) -> History:
         """Return one result for each configuration: the first with a loss, or the first failure."""

@@ -138,6 +138,7 @@ class Posterior:
             squared = _squared_distances(self._known[block], self._known)
             np.multiply(self.signal, _correlations(squared)[0], out=covariance[block])
         count = len(rows)
+        self._variance = float(targets.var())
         self._lower = _cholesky(covariance, self._noise)
         self._solved = np.zeros(len(self._known))
         # The leading block of a Cholesky factor is the factor of the leading block.
@@ -154,6 +155,13 @@ class Posterior:
         # A suggestion has to improve on running trials too, at their expected losses.
         expected = covariance[count:, :count] @ self._solved[:count]
         self.best = float(min(self.means.min(), expected.min(initial=np.inf)))
+
+    @property
+    def predicted_share(self) -> float:
+        """Return the share of the targets' variance that is predicted, each from all others."""
+        inverse = dpotri(self._lower, lower=1)[0]
+        misses = self._solved / np.diagonal(inverse)
+        return 1.0 - float(misses @ misses / len(misses) / self._variance)
 
     def predict(self, rows: Array) -> tuple[Array, Array]:
         """Return the means and standard deviations at rows."""

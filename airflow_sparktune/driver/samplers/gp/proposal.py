@@ -16,10 +16,11 @@ from airflow_sparktune.driver.samplers.gp.escape import tpe_candidates
 from airflow_sparktune.driver.samplers.gp.fits import Fits, Limits
 from airflow_sparktune.driver.samplers.gp.history import Branch, History, keys
 from airflow_sparktune.driver.samplers.gp.model import Posterior, Settings
+from airflow_sparktune.driver.samplers.gp.run_time import Pricing
 from airflow_sparktune.driver.samplers.gp.scale import LossScale
 from airflow_sparktune.driver.samplers.gp.space import EncodedSpace
 from airflow_sparktune.driver.samplers.gp.start import spread
-from airflow_sparktune.driver.samplers.gp.threads import one_blas_thread
+from airflow_sparktune.driver.samplers.threads import one_blas_thread
 
 log = logging.getLogger(__name__)
 
@@ -41,19 +42,15 @@ _NEW_DRAWS = 64
 class Scored:
     """Candidates, their scores, and the method that made them.
 
-    The scores of a process are logarithms of the expected improvement in loss, so those of two processes can
-    be compared. Other methods have scores of their own, and are not `expected`.
+    The scores of a process are logarithms of the expected improvement in loss, less the price in run time, so
+    those of two processes can be compared. `gain` is the highest expected improvement in loss, None for other
+    methods, which have scores of their own.
     """
 
     rows: Array
     scores: Array
     method: str
-    expected: bool = True
-
-    @property
-    def gain(self) -> float | None:
-        """Return the highest expected improvement in loss, None if the scores say nothing about it."""
-        return math.exp(self.best_score) if self.expected else None
+    gain: float | None = None
 
     @property
     def best_score(self) -> float:
@@ -68,6 +65,7 @@ class Proposer:
         self._space = space
         self._fits = Fits(space)
         self._limits = Limits(space)
+        self._pricing = Pricing(space)
         self._warned = False
 
     def propose(self, history: History, rng: np.random.Generator) -> tuple[Array, Scored]:
@@ -114,7 +112,9 @@ class Proposer:
         if others and rng.random() < min(_BRANCH_SHARE * len(others), _MOST_BRANCH_SHARE):
             return self._in_one_of(_some(others, _BRANCHES_ALONE, rng), history, rng)
         if rng.random() < _escape_share(history.ranking):
-            return Scored(*tpe_candidates(self._space, history.ranking, rng), "gp: tpe", expected=False)
+            rows, scores = tpe_candidates(self._space, history.ranking, rng)
+            price = self._pricing.price(history)
+            return Scored(rows, scores if price is None else scores - price.of(rows), "gp: tpe")
         found = self._anywhere(history, rng)
         fittable = _some([branch for branch in others if branch.history.fittable], _BRANCHES_BESIDES, rng)
         return max((found, *self._in_each(fittable, history, rng)), key=lambda each: each.best_score)
@@ -186,7 +186,7 @@ class Proposer:
         """Return a configuration of a branch with few results, far from these."""
         known = np.concatenate([branch.history.rows, branch.history.pending])
         row = spread(self._space, known, rng, branch.condition)
-        return Scored(row[None], np.zeros(1), "gp: branch", expected=False)
+        return Scored(row[None], np.zeros(1), "gp: branch")
 
     def _rated(
         self,
@@ -199,28 +199,31 @@ class Proposer:
         *,
         method: str,
     ) -> Scored:
-        """Return candidates, and the log expected improvement over `best` of each, weighed by the limits."""
+        """Return candidates and their scores: the log expected improvement over `best` within the limits,
+        less the price.
+        """
         space, ranked = self._space, posterior.ranked
         limits = self._limits.of(history, rng, jitter=_JITTER)
-        acquisition = Acquisition(posterior, best, limits)
+        acquisition = Acquisition(posterior, best, limits, self._pricing.price(history))
         make = Candidates(space, ranked[: max(5, len(ranked) // 5)], region, rng)
         parents = ranked[:_PARENTS]
         children = make.children(parents, _CHILDREN, smallest=0.004, largest=0.3)
         found = np.concatenate([make.spread(_SPREAD), children])
-        scores = acquisition.scores(found)
+        rated = acquisition.rated(found)
         step = _ROUND_STEP
         for _ in range(_ROUNDS):
-            top = found[np.argsort(-scores, kind="stable")[:_ROUND_PARENTS]]
+            top = found[np.argsort(-rated[1], kind="stable")[:_ROUND_PARENTS]]
             children = make.children(top, _ROUND_CHILDREN, smallest=step / 6, largest=step)
-            scores = np.append(scores, acquisition.scores(children))
+            rated = np.hstack([rated, acquisition.rated(children)])
             found, step = np.concatenate([found, children]), step / 2
+        promises, scores = rated
         top_row = found[np.argmax(scores)]
         free = np.flatnonzero(space.numeric & ~space.gridded & space.active(top_row[None])[0])
         polished = polish(acquisition, top_row, free, region.low, region.high)
         rows, scores = np.concatenate([polished[None], found]), np.append(scores.max(), scores)
         if best is None:
-            return Scored(rows, scores, method, expected=False)
-        return Scored(rows, scores + scale.log_unit, method)
+            return Scored(rows, scores, method)
+        return Scored(rows, scores + scale.log_unit, method, gain=math.exp(promises.max() + scale.log_unit))
 
     def _first_new(self, candidates: Array, history: History, rng: np.random.Generator) -> Array:
         """Return the first candidate that was never suggested, or the first of all if there is none."""

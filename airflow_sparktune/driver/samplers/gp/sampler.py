@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from threading import Thread
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from airflow_sparktune.driver.samplers.base import Recommendation, Suggestion
+from airflow_sparktune.driver.samplers.base import Left, Recommendation, Suggestion
 from airflow_sparktune.driver.samplers.gp import start
 from airflow_sparktune.driver.samplers.gp.axis import Array
 from airflow_sparktune.driver.samplers.gp.history import History
 from airflow_sparktune.driver.samplers.gp.space import encoded_space
 from airflow_sparktune.driver.samplers.search_space import SearchSpace, SpaceSampler
-from airflow_sparktune.study.trial import Outlook, Trial, TrialState
+from airflow_sparktune.study.trial import FailureKind, Outlook, Trial, TrialState
 
 if TYPE_CHECKING:
     from airflow_sparktune.driver.samplers.gp.proposal import Proposer
@@ -43,7 +43,12 @@ class GpSampler(SpaceSampler):
         self._rows: dict[int, tuple[Mapping[str, Any], Array]] = {}
         self._proposer: Proposer | None = None
         self._loading: Thread | None = None
+        self._left: Callable[[], Left] | None = None
         self.forget()
+
+    def prefer_cheap(self, left: Callable[[], Left]) -> None:
+        """Prefer what is cheap for what it promises, by what is `left` of the study."""
+        self._left = left
 
     def forget(self) -> None:
         """Forget all trials."""
@@ -92,11 +97,14 @@ class GpSampler(SpaceSampler):
     def _history(self, running: Iterable[int]) -> History:
         losses = np.array([_loss(trial) for trial in self._ended.values()], dtype=float)
         rows, pending = self._rows_of(self._ended), self._rows_of(running)
-        if not self.guards or not len(rows):
-            return History(rows, losses, pending)
-        found = [self.guards.excesses(trial) for trial in self._ended.values()]
-        excesses = np.array(found, dtype=float).reshape(len(rows), -1)
-        return History(rows, losses, pending, excesses)
+        history = History(rows, losses, pending)
+        if self.guards and len(rows):
+            found = [self.guards.excesses(trial) for trial in self._ended.values()]
+            history = replace(history, excesses=np.array(found, dtype=float).reshape(len(rows), -1))
+        if self._left is not None:
+            run_times = np.array([_run_time(trial) for trial in self._ended.values()], dtype=float)
+            history = replace(history, run_times=run_times, left=self._left())
+        return history
 
     def _rows_of(self, numbers: Iterable[int]) -> Array:
         return np.array([self._rows[number][1] for number in numbers]).reshape(-1, self._encoded.size)
@@ -127,3 +135,11 @@ def _loss(trial: Trial) -> float:
     if trial.loss is None or not math.isfinite(trial.loss):
         return math.nan
     return min(max(float(trial.loss), -_HUGE), _HUGE)
+
+
+def _run_time(trial: Trial) -> float:
+    """Return the seconds that a trial took, or nan if it failed early: its configuration may take longer."""
+    failed = trial.state is TrialState.FAILED
+    if failed and (trial.error is None or trial.error.kind is not FailureKind.TIMEOUT):
+        return math.nan
+    return trial.took_s

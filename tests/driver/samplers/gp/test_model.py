@@ -9,6 +9,7 @@ from airflow_sparktune.driver.samplers.gp.acquisition import Acquisition, log_ex
 from airflow_sparktune.driver.samplers.gp.axis import Array, Axis
 from airflow_sparktune.driver.samplers.gp.fits import Limit
 from airflow_sparktune.driver.samplers.gp.model import Posterior, Settings, _misfit, fit
+from airflow_sparktune.driver.samplers.gp.run_time import Price
 from airflow_sparktune.driver.samplers.gp.space import EncodedSpace, Parameter
 
 SPACE = EncodedSpace(
@@ -102,19 +103,20 @@ class TestAcquisition:
             assert ((low <= moved) & (moved <= high))[[0, 2]].all()
 
     @pytest.mark.parametrize("best", [-1.0, None])
-    def test_its_slope_within_limits_is_that_of_its_differences(self, best: float | None) -> None:
+    def test_its_slope_is_that_of_its_differences(self, best: float | None) -> None:
         rows, targets = data(12)
         loss, metric = (
             Posterior(SPACE, Settings(np.array(weights)), rows, values, NONE)
             for weights, values in (([1.0, 0.5, 2.0], targets), ([2.0, 1.0, 0.5], targets[::-1]))
         )
-        acquisition = Acquisition(loss, best, [Limit(metric, -0.3), Limit(loss, 0.4)])
+        price = Price(metric, 1.5, Limit(metric, 0.2, noise=0.5))
+        acquisition = Acquisition(loss, best, [Limit(metric, -0.3), Limit(loss, 0.4)], price)
         row, columns = np.array([0.42, 1.0, 0.77]), np.array([0, 2])
         value, slope = acquisition.slope(row, columns)
-        assert value == pytest.approx(acquisition.scores(row[None])[0])
+        assert value == pytest.approx(acquisition.rated(row[None])[1, 0])
         for at, column in enumerate(columns):
             step = np.eye(3)[column] * 1e-6
-            above, below = acquisition.scores(np.array([row + step, row - step]))
+            above, below = acquisition.rated(np.array([row + step, row - step]))[1]
             assert slope[at] == pytest.approx((above - below) / 2e-6, rel=1e-4)
 
     def test_it_agrees_with_the_mean_of_draws(self) -> None:

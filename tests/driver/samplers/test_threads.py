@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from airflow_sparktune.driver.samplers.gp.threads import SharedLimit
+from airflow_sparktune.driver.samplers.threads import SharedLimit
 
 
 def test_a_limit_ends_with_its_last_user() -> None:
