@@ -37,6 +37,7 @@ MODULES = {
     "search": "benchmarks.search",
     "search_torch": "benchmarks.search.peer",
     "convergence": "benchmarks.search.convergence",
+    "cost": "benchmarks.search.cost",
     "constrained": "benchmarks.search.constrained",
     "early_stopping": "benchmarks.early_stopping",
     "retuning": "benchmarks.retuning.decision",
