@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from airflow_sparktune.driver.engines.simulated import Ending, SimulatedLane, VirtualClock
 from airflow_sparktune.driver.loop.stopping import StoppingRules
 from airflow_sparktune.driver.loop.tuner import Tuner
 from airflow_sparktune.driver.recorder import Recorder
@@ -31,6 +30,7 @@ from benchmarks import report
 from benchmarks.early_stopping.tables import Array
 from benchmarks.report import Findings, panels
 from benchmarks.search.timed import PUBLISHED, TaskSampler, task_of
+from benchmarks.simulated import Ending, SimulatedLane, VirtualClock
 
 QUESTION = "Does weighing run time find the same loss in less time?"
 TARGET = "at most 0.7 of the time where run times vary; never above 1.1 where they do not"

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from airflow_sparktune import space as ours
-from airflow_sparktune.driver.engines.simulated import Ending
 from airflow_sparktune.driver.samplers import sampler_of
 from airflow_sparktune.driver.samplers.base import Left
 from airflow_sparktune.executor.evaluate import Call
+from benchmarks.simulated import Ending
 from tests.driver.retuning.weeks import Weeks
 from tests.driver.world import DigestSampler, World
 
