@@ -45,4 +45,4 @@ def run_segments(task: SparkTuneOperator, context: Context) -> list[SegmentEnd]:
             return replace(end, error=error)
         return end
 
-    return at_once(lambda end: in_force(end) if end.error is None else end, ends)
+    return at_once(lambda end: in_force(end) if end.error is None and end.study.decision else end, ends)
