@@ -17,21 +17,24 @@ from airflow_sparktune.study.trial import Trial, TrialOrigin
 WINDOW, SHARE = 24, 0.15
 # What matters without noise and margin: a share of the gain so far, from the median of the first suggestions.
 _SHARE_OF_GAIN, _FIRST = 0.01, 10
+# In a retuning, the noise matters so many times: the repeats of a confirmation show no smaller lead.
+RETUNING_NOISE = 3.0
 
 
 class Converged(Rule):
     """Ends a study when the sampler's model expects no more improvement that matters.
 
     It looks at what the model expected of each trial when it suggested it, which is in the journal: so a
-    resumed study decides alike. What matters is the noise of a loss or the margin of a retuning, the larger
-    of both, or else 1 % of the gain so far.
+    resumed study decides alike. What matters is the noise of a loss (in a `retuning` a multiple of that) or
+    the margin of a retuning, the larger of both, or else 1 % of the gain so far.
     """
 
     reason = StopReason.CONVERGED
     fields = ("limits.stop_when_converged",)
 
-    def __init__(self, margin: Margin) -> None:
+    def __init__(self, margin: Margin, *, retuning: bool = False) -> None:
         self._relative_margin = margin
+        self._noises = RETUNING_NOISE if retuning else 1.0
         self._margin = self._noise = 0.0
         self._gains: dict[int, float] = {}
         self._first: list[float] = []
@@ -40,7 +43,9 @@ class Converged(Rule):
 
     @classmethod
     def of(cls, spec: Spec) -> Self | None:
-        return cls(spec.rule.margin) if spec.limits.stop_when_converged else None
+        if not spec.limits.stop_when_converged:
+            return None
+        return cls(spec.rule.margin, retuning=spec.retuning.incumbent is not None)
 
     @classmethod
     def label(cls, spec: Spec) -> str:  # noqa: ARG003
@@ -75,7 +80,8 @@ class Converged(Rule):
         if left is None or not self._first:
             return False
         gained = max(median(self._first) - self._lowest, 0.0)
-        return left <= SHARE * (max(self._noise, self._margin) or _SHARE_OF_GAIN * gained)
+        matters = max(self._noises * self._noise, self._margin) or _SHARE_OF_GAIN * gained
+        return left <= SHARE * matters
 
 
 def left_to_gain(trials: Iterable[Trial]) -> str:

@@ -18,7 +18,7 @@ from airflow_sparktune.study.stopping import (
     rules_of,
     still_ends,
 )
-from airflow_sparktune.study.stopping.converged import SHARE, WINDOW
+from airflow_sparktune.study.stopping.converged import RETUNING_NOISE, SHARE, WINDOW
 from airflow_sparktune.study.stopping.losses import LossThreshold
 from airflow_sparktune.study.trial import Outlook, Trial, TrialOrigin
 from tests.study.journal_samples import trial
@@ -129,6 +129,11 @@ class TestConverged:
     def test_it_is_the_margin_of_a_retuning(self, gain: float, reached: bool) -> None:
         retuning = {"incumbent": "champion", "margin": "50%"}
         assert converges(told(gain, incumbent=2.0), retuning=retuning) is reached
+
+    @pytest.mark.parametrize(("gain", "reached"), [(0.999, True), (1.001, False)])
+    def test_noise_matters_more_in_a_retuning(self, gain: float, reached: bool) -> None:
+        found = told(gain * SHARE * RETUNING_NOISE, noise=1.0, incumbent=2.0)
+        assert converges(found, retuning={"incumbent": "champion"}) is reached
 
     def test_one_suggestion_that_promises_more_prevents_it(self) -> None:
         found = told(0.0)
