@@ -70,8 +70,9 @@ def _draw(rows: Sequence[tuple[Any, ...]], axes: Any) -> None:
     last = [row for row in rows if row[0] == rows[-1][0]]
     for at, who in enumerate(CONTESTANTS):
         axes.plot([row[2 + at] for row in last], [row[1] for row in last], "o", label=who)
-    axes.set(xlabel="best feasible loss beyond the best known; random search = 1", xlim=(0, None))
-    axes.legend(frameon=False, fontsize=8)
+    most = max(max(row[2 : 2 + len(CONTESTANTS)]) for row in last)
+    label = "best feasible loss beyond the best known; random search = 1"
+    axes.set(xlabel=label, xlim=(-0.02, 1.35 * most))  # with room for the legend
 
 
 def _regret(name: str, who: str, seed: int, size: Size, after: int) -> float:
