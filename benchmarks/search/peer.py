@@ -29,7 +29,7 @@ TARGET = (
 )
 NEEDS = "torch"
 
-FULL = Size(tuple(PUBLISHED), slots=(1, 16), trials=128, seeds=6)
+FULL = Size(tuple(PUBLISHED), slots=(1, 16), trials=128, seeds=5)
 QUICK = Size(("car", "bbob10", "layers", "noisy_bbob8"), slots=(16,), trials=128, seeds=2)
 TINY = Size(("bbob15",), slots=(2,), trials=12, seeds=1)
 _US, _PEER = "gp", "GPSampler"
