@@ -189,10 +189,10 @@ def _say_what_needs_a_model(spec: Spec, sampler: Sampler) -> None:
     lacking = "limits.%s has no effect: algo %r has no model of the %s; use gp or auto"
     if spec.limits.stop_when_converged and not getattr(sampler, "has_model", False):
         log.warning(lacking, "stop_when_converged", spec.algo, "gain to expect")
-    if spec.cost_aware and hasattr(sampler, "prefer_cheap"):
-        log.info("suggestions prefer configurations that are cheap for what they promise, while time lasts")
-    elif spec.limits.cost_aware:
+    if spec.limits.cost_aware and not hasattr(sampler, "prefer_cheap"):
         log.warning(lacking, "cost_aware", spec.algo, "run time")
+    elif spec.limits.cost_aware:
+        log.info("suggestions prefer configurations that are cheap for what they promise, while time lasts")
 
 
 def _run_phase(

@@ -67,7 +67,7 @@ class Tuner:
     ) -> None:
         self._recorder = recorder
         self._sampler = sampler
-        if recorder.spec.cost_aware and (prefer_cheap := getattr(sampler, "prefer_cheap", None)):
+        if recorder.spec.limits.cost_aware and (prefer_cheap := getattr(sampler, "prefer_cheap", None)):
             prefer_cheap(rules.left)
         self._lane = lane
         self._rules = rules

@@ -55,12 +55,12 @@ class Limits(Group):
         "more than the noise of a loss or the margin of a retuning, or else 1 % of the gain so far.",
         default=False,
     )
-    cost_aware: bool | None = declared(
+    cost_aware: bool = declared(
         checks.flag,
         takes="flag",
-        doc="`gp` and `auto` prefer configurations that are cheap for what they promise, while the budget "
-        "lasts. Unset: if `timeout` or `budget_slot_hours` is set, and `max_evals` is not.",
-        default=None,
+        doc="`gp` and `auto` prefer configurations that are cheap for what they promise, less and less as "
+        "the time, the budget or the trials of the study run out.",
+        default=False,
     )
     max_failures: int | float | None = declared(
         checks.failures,

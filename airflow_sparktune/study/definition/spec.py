@@ -122,14 +122,6 @@ class Spec(SpecFields):
         return most
 
     @property
-    def cost_aware(self) -> bool:
-        """Return whether suggestions weigh run time: unless it is set, where time is the budget."""
-        if self.limits.cost_aware is not None:
-            return self.limits.cost_aware
-        limited = self.timeout is not None or self.limits.budget_slot_hours is not None
-        return limited and self.max_evals is None
-
-    @property
     def identity(self) -> str:
         """Return a hash of the identity fields, for names.
 

@@ -1,4 +1,4 @@
-"""A study whose budget is time tells its sampler what is left, the same after a restart."""
+"""A study that should spend its time well tells its sampler what is left, the same after a restart."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from tests.driver.retuning.weeks import Weeks
 from tests.driver.world import DigestSampler, World
 
 SPACE = {"x": ours.uniform(0, 1), "size": ours.uniform(0, 1)}
-TIMEOUT: dict[str, Any] = {"max_evals": None, "timeout": 200.0}
+AWARE = {"cost_aware": True}
+TIMEOUT: dict[str, Any] = {"max_evals": None, "timeout": 120.0, "limits": AWARE}
 
 
 def growing(call: Call) -> Ending:
@@ -54,30 +55,30 @@ class Listening(DigestSampler):
 @pytest.mark.parametrize(
     "given",
     [
-        {"max_evals": None, "timeout": 40.0},
-        {"max_evals": None, "limits": {"budget_slot_hours": 40.0 / 3600.0}},
-        {"max_evals": 4, "limits": {"cost_aware": True}},
+        {"max_evals": None, "timeout": 40.0, "limits": AWARE},
+        {"max_evals": None, "limits": {"budget_slot_hours": 40.0 / 3600.0, **AWARE}},
+        {"max_evals": 4, "limits": AWARE},
     ],
 )
 def test_the_sampler_hears_what_is_left(given: dict[str, Any]) -> None:
     sampler = Listening()
     World().attempt(lambda call: Ending.ok(call.params["x"], after_s=10.0), sampler=sampler, **given)
     assert [left.share for left in sampler.heard] == pytest.approx([1.0, 0.75, 0.5, 0.25])
-    if "max_evals" not in given or given["max_evals"] is None:
+    if given["max_evals"] is None:
         assert [left.seconds for left in sampler.heard] == pytest.approx([40.0, 30.0, 20.0, 10.0])
 
 
 def test_a_resumed_study_suggests_the_same() -> None:
     whole, cut = World(), World()
-    run(cut, ends=9, **TIMEOUT)
+    run(cut, ends=6, **TIMEOUT)
     run(cut, ends=3, **TIMEOUT)
     assert run(cut, **TIMEOUT) == run(whole, **TIMEOUT)
 
 
-def test_a_timeout_that_is_a_safety_net_changes_no_suggestion() -> None:
-    without = run(World(), max_evals=14)
-    assert run(World(), max_evals=14, timeout=1e6) == without
-    assert run(World(), max_evals=None, timeout=1e6, limits={"no_progress": 14}) != without
+def test_a_timeout_alone_changes_no_suggestion() -> None:
+    without = run(World(), max_evals=16)
+    assert run(World(), max_evals=16, timeout=1e6) == without
+    assert run(World(), max_evals=16, timeout=1e6, limits=AWARE) != without
 
 
 @pytest.mark.parametrize(

@@ -453,18 +453,3 @@ def test_a_number_differs_from_a_boolean(asked: dict[str, object]) -> None:
     other = spec(**{"objective_kwargs": {"k": 1}, "space": {"x": {"choice": [0, 1]}}, **asked})
     assert one.changed_identity(other)
     assert one.identity != other.identity
-
-
-@pytest.mark.parametrize(
-    ("given", "aware"),
-    [
-        ({"timeout": 60}, True),
-        ({"limits": {"budget_slot_hours": 1}}, True),
-        ({"limits": {"no_progress": 9}}, False),
-        ({"timeout": 60, "max_evals": 9}, False),
-        ({"timeout": 60, "max_evals": 9, "limits": {"cost_aware": True}}, True),
-        ({"timeout": 60, "limits": {"cost_aware": "False"}}, False),
-    ],
-)
-def test_it_is_aware_of_costs_where_time_is_the_budget(given: dict[str, Any], aware: bool) -> None:
-    assert spec(**{"max_evals": None, **given}).cost_aware is aware

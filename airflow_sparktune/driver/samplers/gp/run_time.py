@@ -1,7 +1,7 @@
 """Model the run time of trials, so that suggestions can prefer what improves more per second.
 
 As in Lee et al., Cost-aware Bayesian optimization (CArBO, 2020): the expected improvement is divided by the
-expected run time to a power that falls from 1 to 0 with what is left of the study.
+expected run time to a power that falls to 0 with what is left of the study.
 """
 
 from __future__ import annotations
@@ -22,9 +22,14 @@ from airflow_sparktune.driver.samplers.gp.space import EncodedSpace
 _OVERHEAD_S = 0.1
 # The largest number of run times in a fit, and in the process.
 _MOST_IN_FIT, _MOST = 64, 128
-# Run times matter if the process predicts at least this share of the variance of their logarithms, and if
-# what it predicts deviates by at least this much.
-_LEAST_SHARE, _LEAST_SPREAD = 0.3, 0.1
+_TINY = 1e-12
+# The power of the expected run time at the start. With 1, studies spend long on cheap configurations that
+# cannot improve much.
+_POWER = 0.5
+# Run times matter if the process predicts at least this share of the variance of their logarithms, if what it
+# predicts deviates by at least this much, and if that is unlikely by chance: fits to 6 to 64 random numbers
+# had more evidence, in nats, in about one of 50 cases.
+_LEAST_SHARE, _LEAST_SPREAD, _LEAST_EVIDENCE = 0.3, 0.1, 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +102,13 @@ class Pricing:
         posterior = Posterior(
             self._space, settings, times.rows[kept], scale.targets(times.losses)[kept], times.pending
         )
-        unit, share = math.exp(scale.log_unit), max(posterior.predicted_share, 0.0)
+        unit, share = math.exp(scale.log_unit), posterior.predicted_share
         if share < _LEAST_SHARE or unit * math.sqrt(share) < _LEAST_SPREAD:
+            return None
+        if len(kept) * -math.log(max(1.0 - share, _TINY)) < _LEAST_EVIDENCE:
             return None
         in_time = None
         if math.isfinite(left.seconds):
             bound = scale.targets(np.array(math.log(left.seconds + _OVERHEAD_S)))
             in_time = Limit(posterior, float(bound), noise=math.exp(settings.noise))
-        return Price(posterior, left.share * unit, in_time)
+        return Price(posterior, _POWER * left.share * unit, in_time)

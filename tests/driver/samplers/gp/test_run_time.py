@@ -7,11 +7,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from airflow_sparktune import space as ours
 from airflow_sparktune.driver.samplers import sampler_of
 from airflow_sparktune.driver.samplers.base import Left, Suggestion
+from airflow_sparktune.driver.samplers.gp.history import History
+from airflow_sparktune.driver.samplers.gp.run_time import Pricing
+from airflow_sparktune.driver.samplers.gp.space import encoded_space
+from airflow_sparktune.driver.samplers.search_space import SearchSpace
 from airflow_sparktune.study.trial import Failure, FailureKind, Trial, TrialState
 
 SPACE = {"x": ours.uniform(0, 1), "size": ours.uniform(0, 1)}
@@ -99,3 +104,15 @@ def test_its_outlook_is_the_improvement_in_loss() -> None:
         for left in (None, Left(1.0), Left(1.0, 20.0))
     ]
     assert gains == pytest.approx([gains[0]] * 3, rel=0.5)
+
+
+@pytest.mark.parametrize(("trials", "depends", "fewest", "most"), [(8, 0.0, 0, 1), (24, 5.0, 27, 30)])
+def test_chance_is_not_taken_for_a_dependence(trials: int, depends: float, fewest: int, most: int) -> None:
+    space = encoded_space(SearchSpace.of(SPACE).columns)
+    drawn, found = np.random.default_rng(0), 0
+    for _ in range(30):
+        rows = drawn.random((trials, 2))
+        times = np.exp(3.0 + depends * rows[:, 1] + 0.5 * drawn.standard_normal(trials))
+        history = History(rows, rows[:, 0], rows[:0], run_times=times, left=Left())
+        found += Pricing(space).price(history) is not None
+    assert fewest <= found <= most
