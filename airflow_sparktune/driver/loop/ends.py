@@ -20,7 +20,7 @@ class Ends:
     """Frees the slots of trials that have ended, and returns them; queues a trial that may run again."""
 
     def __init__(
-        self, *, recorder: Recorder, lane: Lane, slots: Slots, queue: TrialQueue, judge: Judge
+        self, recorder: Recorder, lane: Lane, *, slots: Slots, queue: TrialQueue, judge: Judge
     ) -> None:
         self._recorder = recorder
         self._limits = recorder.spec.limits

@@ -79,9 +79,7 @@ class Tuner:
         self._reported = clock()
         self._supply = Supply(sampler, self._queue, recorder)
         self._slots = Slots(trial_timeout=recorder.spec.limits.trial_timeout, clock=clock)
-        self._ends = Ends(
-            recorder=recorder, lane=lane, slots=self._slots, queue=self._queue, judge=self._judge
-        )
+        self._ends = Ends(recorder, lane, slots=self._slots, queue=self._queue, judge=self._judge)
 
     def run(self) -> StopReason:
         """Run until a stopping rule is reached, and return its reason."""
