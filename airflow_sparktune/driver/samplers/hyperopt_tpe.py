@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
+import hyperopt
 import numpy as np
 from hyperopt import pyll, tpe
 from hyperopt.base import miscs_update_idxs_vals
@@ -169,10 +170,18 @@ class _Columns:
 
         hyperopt draws the parameters of a branch at random until it has one of the best results of all, so it
         rarely finds a narrow optimum. `gammas` are those of the choices that open branches: the more results
-        count as good, the fewer trials go to a branch without one.
+        count as good, the fewer trials go to a branch without one. A trial that has ended without a loss is
+        never good: where all of a branch have failed, hyperopt would stay beside the first of them.
         """
         losses = np.asarray(self._losses)
-        return lambda label: self._parts(label, _good(losses[self._rows[label]], gammas.get(label, gamma)))
+        ended = np.array([doc["state"] == hyperopt.JOB_STATE_DONE for doc in self._docs])
+        may_be_good = np.isfinite(losses) | ~ended
+
+        def of(label: str) -> Split:
+            rows = self._rows[label]
+            return self._parts(label, _good(losses[rows], gammas.get(label, gamma)) & may_be_good[rows])
+
+        return of
 
     def _parts(self, label: str, good: np.ndarray[Any, Any]) -> Split:
         values = np.asarray(self._vals[label])

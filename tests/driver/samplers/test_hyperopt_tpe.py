@@ -196,3 +196,19 @@ def test_tpe_leaves_a_branch_with_a_wide_optimum_for_a_narrow_one_that_is_lower(
             search.tell(trial)
         found.append(min(losses))
     assert sum(loss < 0.05 for loss in found) >= 7  # 8; with hyperopt's split 3
+
+
+@pytest.mark.parametrize("state", [TrialState.FAILED, TrialState.PRUNED])
+def test_tpe_does_not_stay_where_all_trials_of_a_branch_have_no_loss(state: TrialState) -> None:
+    domain = hyperopt.base.Domain(None, TRAP)
+    search = HyperoptSampler.named("tpe", SearchSpace(domain, read_dimensions(domain.expr)))
+    for number in range(24):
+        point = {"model": 0, "wide": number / 24}
+        search.tell(Trial(number=number, params=None, point=point, state=TrialState.OK, loss=trap(point)))
+    for number, x in enumerate((0.95, 0.92, 0.89, 0.71, 0.74, 0.77), start=24):
+        point = {"model": 1, "x": x, "y": x}
+        search.tell(Trial(number=number, params=None, point=point, state=state))
+    points = [search.ask(30, seed=seed).point for seed in range(100)]
+    found = [point["x"] for point in points if point["model"] == 1]
+    assert found
+    assert sum(x > 0.7 for x in found) < 0.3 * len(found)
