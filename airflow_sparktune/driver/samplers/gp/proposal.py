@@ -82,11 +82,13 @@ class Proposer:
         """Return the index of the result whose configuration should run again, or None."""
         if not history.wants_repeat:
             return None
-        return (
+        at = (
             self.lowest_expected(history)[0]
             if history.noise.degrees
             else int(np.nanargmin(history.ranking.losses))
         )
+        too_late = history.left is not None and history.run_times[at] > history.left.seconds
+        return None if too_late else at
 
     def lowest_expected(self, history: History) -> tuple[int, float]:
         """Return the index of the first result with the lowest expected loss, and this loss.

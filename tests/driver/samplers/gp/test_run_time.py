@@ -116,3 +116,15 @@ def test_chance_is_not_taken_for_a_dependence(trials: int, depends: float, fewes
         history = History(rows, rows[:, 0], rows[:0], run_times=times, left=Left())
         found += Pricing(space).price(history) is not None
     assert fewest <= found <= most
+
+
+def test_it_repeats_nothing_that_would_outlast_the_study() -> None:
+    trials = ended(24, growing)
+    best = min(trials, key=lambda trial: trial.loss or 0.0)
+    seconds = growing(best.params)
+
+    def methods(left: float) -> set[str | None]:
+        return {each.by for each in asked(trials, Left(0.1, left), asks=3)}
+
+    assert methods(2 * seconds) == {"gp: repeat"}
+    assert "gp: repeat" not in methods(0.5 * seconds)
