@@ -52,7 +52,8 @@ class Limits(Group):
         checks.flag,
         takes="flag",
         doc="The study stops when the model of `gp` or `auto` expects no more improvement that matters: "
-        "more than the noise of a loss or the margin of a retuning, or else 1 % of the gain so far.",
+        "more than the noise of a loss (in a retuning three times that) or the margin of a retuning, or else "
+        "1 % of the gain so far.",
         default=False,
     )
     cost_aware: bool = declared(

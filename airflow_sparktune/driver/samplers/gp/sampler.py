@@ -28,7 +28,8 @@ _MODEL = "airflow_sparktune.driver.samplers.gp.proposal"
 
 
 class GpSampler(SpaceSampler):
-    """Suggests by a Gaussian process. A suggestion depends only on the known trials and the seed.
+    """Suggests by a Gaussian process. A suggestion depends only on the known trials and the seed, and after
+    `prefer_cheap` on what is left of the study.
 
     Raises SpecError for a space with distributions other than those of hyperopt.hp.
     """
