@@ -27,7 +27,7 @@ from benchmarks.search.problem import Problem
 from benchmarks.search.problems import problem
 from benchmarks.simulated import Ending, SimulatedLane, VirtualClock
 
-# Who searches: the name in the tables, and the `algo` of the spec. GPSampler needs torch.
+# The contestants: the name in the tables, and the `algo` of the spec. GPSampler needs torch.
 CONTESTANTS: Mapping[str, str] = {
     "random": "random",
     "hyperopt TPE": "hyperopt.tpe:suggest",
@@ -52,12 +52,12 @@ class Cell:
 
     @property
     def path(self) -> Path:
-        """Where its outcome is kept; delete it to have it run again."""
+        """Return the file that keeps the outcome; delete it to have the cell run again."""
         words = f"{self.problem}-{self.slots}-{self.trials}-{self.seed}.json"
         return report.OUT / "search" / self.contestant.replace(" ", "_") / words
 
     def outcome(self) -> Outcome:
-        """What became of it, run now unless there is a file."""
+        """Return the outcome of the cell, which runs now unless there is a file."""
         if not self.path.exists():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             found = _run(self)

@@ -1,4 +1,4 @@
-"""What weighing run time saves: `gp` without and with `cost_aware`, in the same time, on the same seeds.
+"""The time that weighing run time saves: `gp` without and with `cost_aware`, for equal times and seeds.
 
 The loop is our own, over simulated slots on a virtual clock. Each study is kept as a file.
 """
@@ -88,7 +88,7 @@ class Cell:
     seed: int
 
     def run(self, *, aware: bool) -> Run:
-        """What became of it, run now unless there is a file."""
+        """Return the outcome of the study, which runs now unless there is a file."""
         way = "aware" if aware else "plain"
         words = f"{self.problem}-{self.slots}-{self.trials}-{self.seed}.json"
         path: Path = report.OUT / "cost" / way / words
@@ -149,12 +149,12 @@ class Pairs:
 
     @property
     def chance(self) -> float:
-        """What a trial by chance finds."""
+        """Return the loss that a trial by chance finds."""
         return median(loss for run in self.plain for loss in run.losses[:_FIRST])
 
     @property
     def goal(self) -> float:
-        """What half of the plain studies end with."""
+        """Return the loss with which half of the plain studies end."""
         found = median(run.lowest() for run in self.plain)
         return found + _CLOSE * (self.chance - found)
 

@@ -23,7 +23,7 @@ from benchmarks.search.problems import problem
 
 # The trainings were recorded on small tables; on a thousand times the rows they would take as much longer.
 _LONGER = 1_000.0
-# What a training costs before its first round, as a share of all of its rounds.
+# The cost of a training before its first round, as a share of all of its rounds.
 _FIXED = 0.02
 _DRAWS = 300
 
@@ -120,7 +120,7 @@ def timed(key: str, *, factor: float, grows_with: int = 2, spread: float = 0.1) 
     return Task(SearchSpace.of(task.space), played, [])
 
 
-# What was settled was settled on CHOOSING.
+# All settings were chosen on CHOOSING.
 CHOOSING: Mapping[str, Callable[[], Task]] = {
     "rounds_cells": partial(training, "boosting_cells", rounds="rounds"),
     "epochs_digits": partial(training, "network_digits", rounds="epochs"),

@@ -78,7 +78,7 @@ def _mean(groups: Sequence[Sequence[float]]) -> tuple[float, float]:
 
 
 def _counted(pairs: Iterable[tuple[float, float]]) -> tuple[float, float]:
-    """How often ours, the first, is lower, with half of the ties, and the chance by a sign test."""
+    """Return how often ours, the first, is lower, with half of the ties, and the chance by a sign test."""
     differences = [ours - theirs for ours, theirs in pairs]
     wins, losses = sum(each < 0 for each in differences), sum(each > 0 for each in differences)
     return wins + (len(differences) - wins - losses) / 2, sign_test(wins, losses)

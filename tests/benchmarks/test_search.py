@@ -1,4 +1,4 @@
-"""How the verdict of the search compares two contestants."""
+"""The verdict of the search compares two contestants."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def verdict(monkeypatch: pytest.MonkeyPatch) -> Verdict:
 
 
 def test_the_ratio_has_the_error_of_pairs(verdict: Verdict) -> None:
-    """What is left of ours without 0.625 of theirs has the variances 0.000625 and 0.03 over three seeds."""
+    """Ours less 0.625 of theirs has the variances 0.000625 and 0.03 over three seeds."""
     error = math.sqrt((0.000625 + 0.03) / 3) / 2 / 0.4
     assert verdict.ratio("ours", "theirs", 8) == (pytest.approx(0.25 / 0.4), pytest.approx(error))
     assert verdict.ratio("ours", "ours", 8) is None

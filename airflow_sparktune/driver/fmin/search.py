@@ -49,7 +49,7 @@ def call_with_graph(domain: base.Domain, raw: Mapping[str, Any]) -> Any:
 
 @dataclass(slots=True)
 class Earlier:
-    """What a SparkTrials object keeps of its earlier searches.
+    """The state that a SparkTrials object keeps of its earlier searches.
 
     `answers` are complete results by trial number. The first `settled` documents are from studies, `seeds`
     are those of the last search. If `began`, the journal holds trials of this object; if `starts_over`, they

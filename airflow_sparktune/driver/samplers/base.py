@@ -39,7 +39,7 @@ class Recommendation:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What is left of a study: the `share` of its time, budget or trials, and `seconds` to its deadline."""
+    """The rest of a study: the `share` of its time, budget or trials, and the `seconds` to its deadline."""
 
     share: float = 1.0
     seconds: float = math.inf

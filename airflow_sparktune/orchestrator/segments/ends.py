@@ -11,9 +11,9 @@ from airflow_sparktune.errors import DriverLost, SegmentsFailed, SparktuneError
 from airflow_sparktune.study.result import Summary, summary
 from airflow_sparktune.study.study import Study
 
-# How many segments an error, or the progress, names.
+# The most segments that an error, or the progress, names.
 MOST_NAMED = 10
-# How much of an error the table of the segments has.
+# The most characters of an error in the table of the segments.
 _LONGEST_ERROR = 200
 
 

@@ -16,7 +16,7 @@ from airflow_sparktune.study.json_values import scalar, shown
 
 MOST = 5_000
 
-# What a segment may set, besides its name.
+# The fields that a segment may set, besides its name.
 _KEYS = ("objective_kwargs", "max_evals", "timeout", "limits")
 _DECLARED = [item for item in DECLARED if item.name in _KEYS]
 _EXAMPLE = 'write [{"name": "north", "objective_kwargs": {"region": "north"}}]'

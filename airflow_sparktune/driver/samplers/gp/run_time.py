@@ -18,7 +18,7 @@ from airflow_sparktune.driver.samplers.gp.history import History
 from airflow_sparktune.driver.samplers.gp.model import Posterior
 from airflow_sparktune.driver.samplers.gp.space import EncodedSpace
 
-# What a trial costs besides its run time, in seconds: the suggestion, the job, the record.
+# The seconds of a trial besides its run time: the suggestion, the job, the record.
 _OVERHEAD_S = 0.1
 # The largest number of run times in a fit, and in the process.
 _MOST_IN_FIT, _MOST = 64, 128
@@ -57,7 +57,7 @@ class RunTimes(History):
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What run time takes off the score of a row.
+    """The part of a row's score that its run time costs.
 
     It is `weight` times the expected target of the run time, less the log probability of ending `in_time`.
     """
