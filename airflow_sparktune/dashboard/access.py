@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from fastapi import Depends, HTTPException, Query, Request
 
-from airflow_sparktune.dashboard.task_key import Catalogue, TaskKey
+from airflow_sparktune.dashboard.task_key import TaskKey
 
 log = logging.getLogger(__name__)
 
@@ -87,9 +87,9 @@ async def checked_runs(
     return tuple(_checked("run_id", each, _RUN) for each in run or ())
 
 
-def study_at(catalogue: Catalogue, key: TaskKey, generation: int) -> str:
-    """Return the address of a task instance's study of a generation; answers 404 if there is none."""
-    address = catalogue.generations(key).get(generation)
+def study_at(generations: Mapping[int, str], generation: int) -> str:
+    """Return the address of one of a task instance's studies; answers 404 if there is none."""
+    address = generations.get(generation)
     if address is None:
         raise HTTPException(404, f"this task instance has no study of generation {generation}")
     return address

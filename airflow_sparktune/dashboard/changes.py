@@ -79,7 +79,7 @@ def add_changes(
 
 
 def _stop(catalogue: Catalogue, cache: StudyCache, key: TaskKey, generation: int, by: str) -> Reply:
-    address = study_at(catalogue, key, generation)
+    address = study_at(catalogue.generations(key), generation)
     try:
         application = is_application(address)
         attempt = OF_APPLICATION if application else _running_attempt(cache, address)

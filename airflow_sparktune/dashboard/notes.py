@@ -51,7 +51,7 @@ def add_notes(
 
     @router.get(_NOTE)
     async def read(request: Request, key: TaskInstance, generation: int) -> Response:
-        return await workers.run(lambda: reply(study_at(catalogue, key, generation), request))
+        return await workers.run(lambda: reply(study_at(catalogue.generations(key), generation), request))
 
     # The origin is checked before the editor, so that another site's page cannot learn the user's rights.
     @router.put(_NOTE, dependencies=[Depends(require_same_origin)])
@@ -59,7 +59,7 @@ def add_notes(
         request: Request, key: TaskInstance, generation: int, note: NewNote, by: str = Depends(editor)
     ) -> Response:
         def change() -> Response:
-            address = study_at(catalogue, key, generation)
+            address = study_at(catalogue.generations(key), generation)
             _write(address, note, by)
             return reply(address, request)
 

@@ -93,7 +93,7 @@ class StudyRoutes:
                 )
                 return json_response(nothing, request)
             chosen = next(iter(found)) if generation is None else generation
-            address = study_at(self._catalogue, key, chosen)
+            address = study_at(found, chosen)
             with self._cache.look(address, whole=False) as follower:
                 if not follower.study.attempts and is_application(address):
                     segmented = StudyReply(
@@ -125,7 +125,7 @@ class StudyRoutes:
         """Return the details of one trial."""
 
         def read() -> Response:
-            with self._cache.look(study_at(self._catalogue, key, generation)) as follower:
+            with self._cache.look(study_at(self._catalogue.generations(key), generation)) as follower:
                 study = follower.study
                 trial, mask = _trial(study, number), study_mask(self._mask, study)
                 curve = study.curves.get(number)
@@ -138,7 +138,7 @@ class StudyRoutes:
         """Return the output of a trial."""
 
         def read() -> Response:
-            address = study_at(self._catalogue, key, generation)
+            address = study_at(self._catalogue.generations(key), generation)
             with self._cache.look(address) as follower:
                 trial = _trial(follower.study, number)
                 mask = study_mask(self._mask, follower.study)
@@ -152,7 +152,7 @@ class StudyRoutes:
         """Return the importance of each parameter."""
 
         def read() -> Response:
-            address = study_at(self._catalogue, key, generation)
+            address = study_at(self._catalogue.generations(key), generation)
             with self._cache.look(address) as follower:
                 study, trials = follower.study, tuple(follower.study.searched)
                 dimensions, named = study.dimensions, named_dimensions(study, study_mask(self._mask, study))
@@ -167,7 +167,7 @@ class StudyRoutes:
 
         def read() -> Response:
             title = self._catalogue.title(key)
-            with self._cache.look(study_at(self._catalogue, key, generation)) as follower:
+            with self._cache.look(study_at(self._catalogue.generations(key), generation)) as follower:
                 text = report(follower.study, title=title, problems=follower.problems, mask=self._mask)
             names = [key.task_id, key.run_id, *filter(None, [key.segment])]
             name = f"tuning-{'-'.join(map(part, names))}.html"

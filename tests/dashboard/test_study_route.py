@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count, takewhile
 from pathlib import Path
@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from airflow_sparktune.dashboard.storage_roots import StorageRoots
 from airflow_sparktune.dashboard.study_cache import StudyCache
+from airflow_sparktune.dashboard.task_key import TaskKey
 from airflow_sparktune.study.address import study_address
 from airflow_sparktune.study.journal.events import Prefix
 from airflow_sparktune.study.journal.follow import StudyFollower
@@ -41,6 +43,24 @@ def test_a_closed_study_is_sent_completely(client: TestClient, address: str) -> 
     assert reply["columns"]["number"] == list(range(12))
     assert reply["summary"]["stop_reason"] == "max_evals"
     assert len(reply["columns"]["points"]) == len(reply["dimensions"])
+
+
+@pytest.mark.parametrize("query", [{}, {"generation": 0}])
+def test_a_request_lists_the_folder_of_the_studies_once(
+    client: TestClient, address: str, monkeypatch: pytest.MonkeyPatch, query: dict[str, int]
+) -> None:
+    """On an object storage each list is a request, and an open page asks every few seconds."""
+    writer = Writer(address)
+    writer.open()
+    listed, generations = [], StorageRoots.generations
+
+    def counted(self: StorageRoots, key: TaskKey) -> Mapping[int, str]:
+        listed.append(key)
+        return generations(self, key)
+
+    monkeypatch.setattr(StorageRoots, "generations", counted)
+    ask(client, **query)
+    assert len(listed) == 1
 
 
 def test_a_second_request_returns_only_changes(client: TestClient, address: str) -> None:
