@@ -7,6 +7,7 @@ suggested after the choice of that branch.
 from __future__ import annotations
 
 import ast
+import difflib
 import inspect
 import math
 from collections.abc import Callable
@@ -122,10 +123,13 @@ def _maker(name: str) -> Callable[[int], Any]:
     if not isinstance(call, ast.Name):
         raise wrong
 
-    found = getattr(optuna.samplers, call.id, None)
-    if not (inspect.isclass(found) and issubclass(found, optuna.samplers.BaseSampler)):
-        known = ", ".join(sorted(item for item in optuna.samplers.__all__ if item.endswith("Sampler")))
-        raise SpecError(f"algo must name an Optuna {optuna.__version__} sampler ({known}), got {call.id!r}")
+    samplers = {item: getattr(optuna.samplers, item) for item in sorted(optuna.samplers.__all__)}
+    known = {item: found for item, found in samplers.items() if _is_sampler(found)}
+    if call.id not in known:
+        near = difflib.get_close_matches(call.id, known, n=1)
+        hint = f"did you mean {PREFIX + near[0]!r}?" if near else f"the samplers are {', '.join(known)}"
+        raise SpecError(f"algo must name a sampler of Optuna {optuna.__version__}, got {call.id!r}; {hint}")
+    found = known[call.id]
     library = _NEEDS.get(call.id)
     if library and find_spec(library) is None:
         raise SpecError(
@@ -142,6 +146,11 @@ def _maker(name: str) -> Callable[[int], Any]:
 
     make(0)
     return make
+
+
+def _is_sampler(found: Any) -> bool:
+    is_concrete = inspect.isclass(found) and not inspect.isabstract(found)
+    return is_concrete and issubclass(found, optuna.samplers.BaseSampler)
 
 
 def _distribution(item: Parameter) -> Any:

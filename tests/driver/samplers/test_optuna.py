@@ -114,8 +114,9 @@ def test_optuna_knows_the_pending_trials(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("algo", "message"),
     [
-        ("optuna:TPESampel", r"must name an Optuna .* sampler .*TPESampler.*got 'TPESampel'"),
-        ("optuna:create_study", "got 'create_study'"),
+        ("optuna:TPESampel", "got 'TPESampel'; did you mean 'optuna:TPESampler'"),
+        ("optuna:BaseSampler", "got 'BaseSampler'; did you mean"),
+        ("optuna:create_study", "got 'create_study'; the samplers are BruteForceSampler, .*TPESampler"),
         ("optuna:TPESampler(20)", "plain keyword arguments"),
         ("optuna:TPESampler(gamma=len)", "plain keyword arguments"),
         ("optuna:TPESampler(**{'seed': 1})", "plain keyword arguments"),
