@@ -102,7 +102,7 @@ def test_every_place_names_the_same_best(
     assert main(["show", address]) == 0
     lines = capsys.readouterr().out
     assert re.search(rf"best loss +{re.escape(shown)}", lines)
-    assert re.search(rf"lowest loss +{lowest:.4g} \(trial 1, in the search\)", lines)
+    assert re.search(rf"lowest loss +{lowest:.4g} \(trial 1, beyond a guardrail\)", lines)
     assert re.search(r"best params +x=0.3", lines)
     assert main(["compare", address, address]) == 0
     lines = capsys.readouterr().out

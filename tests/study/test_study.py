@@ -237,7 +237,7 @@ def test_the_keys_of_the_summary_in_json() -> None:
     assert set(summary(Study()).to_json()) == {
         *("objective", "algo", "maximize", "max_evals", "seed", "trials", "counts", "repeats"),
         *("best_number", "best_loss", "best_score", "best_params", "best_point", "best_after_s", "noise"),
-        *("lowest_number", "lowest_loss", "expected_loss", "confirmed_loss", "end"),
+        *("lowest_number", "lowest_loss", "lowest_within", "expected_loss", "confirmed_loss", "end"),
         *("segment", "decision", "decision_reason", "confirmation", "stop_reason", "error"),
         *("attempts", "slots", "started", "ended", "elapsed_s", "trials_s", "timing", "utilisation"),
         *("reserved_slot_hours", "used_slot_hours", "last_improvement_slot_hours", "saved_slot_hours"),
@@ -295,6 +295,7 @@ def test_a_trial_that_violates_a_guardrail_is_never_the_best(rails: Any, best: i
     found = summary(study)
     assert (found.best_number, found.lowest_number) == (best, 0)
     assert (found.best_loss, found.lowest_loss) == (None if best is None else 0.5, 0.25)
+    assert texts(found)["lowest loss"] == "0.25 (trial 0, beyond a guardrail)"
     study.apply(Recommended(trial=0, loss=0.375, noise=0.125))
     found = summary(study)
     assert (found.best_number, found.expected_loss) == (best, None)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from airflow_sparktune.study.definition.rule import DecisionRule
 from airflow_sparktune.study.guards import Guards
 from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.result.rows import iso
@@ -37,8 +38,9 @@ class Summary:
     `saved_slot_hours` estimates what pruning saved: for each pruned trial, the mean run time of the completed
     trials minus its own, at least 0. It is None if no trial was pruned, or none completed.
 
-    `lowest_loss` is the lowest loss of the search, that of trial `lowest_number`. `noise` is the standard
-    deviation of a single trial's loss. `end` says in words why the study ended.
+    `lowest_loss` is the lowest loss of the search, that of trial `lowest_number`, and `lowest_within` whether
+    the guardrails hold for it. `noise` is the standard deviation of a single trial's loss. `end` says why the
+    study ended, in words.
     """
 
     objective: str | None
@@ -56,6 +58,7 @@ class Summary:
     best_after_s: float | None
     lowest_number: int | None
     lowest_loss: float | None
+    lowest_within: bool | None
     expected_loss: float | None
     noise: float | None
     segment: str | None
@@ -152,6 +155,7 @@ def summary(study: Study, *, now: float | None = None) -> Summary:
         best_after_s=round(study.changed_s[trial.number], 3) if trial and trial.loss is not None else None,
         lowest_number=study.lowest.number if study.lowest else None,
         lowest_loss=study.lowest.loss if study.lowest else None,
+        lowest_within=_guards(study).hold(study.lowest) if study.lowest else None,
         expected_loss=recommended.loss if recommended else None,
         noise=recommended.noise if recommended else None,
         segment=spec.segment if spec else None,
@@ -183,14 +187,15 @@ def best_of_search(study: Study) -> Trial | None:
 
     The means of several runs are for the confirmation.
     """
-    best = study.best
-    if best is None or study.spec is None:
-        return best
-    guards = Guards.of(study.spec.rule, study.searched)
-    if guards.hold(best):
+    best, guards = study.best, _guards(study)
+    if best is None or guards.hold(best):
         return best
     within = (trial for trial in study.searched if trial.state is TrialState.OK and guards.hold(trial))
     return min(within, key=lambda trial: trial.rank, default=None)
+
+
+def _guards(study: Study) -> Guards:
+    return Guards.of(study.spec.rule if study.spec else DecisionRule(), study.searched)
 
 
 def _saved_slot_hours(searched: Iterable[Trial]) -> float | None:

@@ -55,7 +55,8 @@ def _lowest_text(found: Summary) -> str | None:
     """Return the lowest loss of the search; None if it is the best loss."""
     if found.lowest_loss is None or found.lowest_loss == found.best_loss:
         return None
-    return f"{number(found.metric.shown(found.lowest_loss))} (trial {found.lowest_number}, in the search)"
+    where = "in the search" if found.lowest_within else "beyond a guardrail"
+    return f"{number(found.metric.shown(found.lowest_loss))} (trial {found.lowest_number}, {where})"
 
 
 def _cost(found: Summary) -> str | None:
