@@ -7,6 +7,8 @@ from typing import IO
 import click
 
 from airflow_sparktune.cli.text import require_study
+from airflow_sparktune.errors import StorageError
+from airflow_sparktune.study.record.retention import addresses
 
 
 @click.command()
@@ -26,7 +28,7 @@ def ui_command(address: str, port: int) -> None:
     from airflow_sparktune.dashboard.server import has_studies, is_page, serve, url_of
 
     if not is_page(address) and not has_studies(address):
-        require_study(address)
+        _require_page(address)
     login = Login(port=port)
     click.echo(f"{url_of(login)} (press Ctrl-C to stop)")
     serve(address, login=login)
@@ -51,3 +53,14 @@ def report_command(study: str, output: IO[str]) -> None:
     output.write(page)
     if output.name != "-":
         click.echo(output.name)
+
+
+def _require_page(address: str) -> None:
+    """Raise StorageError if there is no study at an address; name one below it."""
+    for below in addresses(address, []):
+        if below.rstrip("/") != address.rstrip("/"):
+            raise StorageError(
+                "sparktune ui must have a study, or a storage root with the studies of Airflow's tasks, got "
+                f"{address}, a folder of other studies; give one of them, such as {below}"
+            )
+    require_study(address)

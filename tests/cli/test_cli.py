@@ -245,6 +245,16 @@ def test_a_missing_study(command: str, tmp_path: Path, capsys: pytest.CaptureFix
     assert f"found none at {tmp_path}/nothing" in capsys.readouterr().err
 
 
+def test_ui_of_a_folder_of_studies_names_one(
+    study: str, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`list` finds them, but the pages of many studies are for those of Airflow's tasks."""
+    folder = tmp_path_factory.mktemp("studies")
+    shutil.copytree(study, folder / "churn.study")
+    assert main(["ui", str(folder)]) == 2
+    assert f"such as {folder}/churn.study" in capsys.readouterr().err
+
+
 @pytest.fixture
 def spark_submit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Put a shell script on PATH in place of spark-submit."""
