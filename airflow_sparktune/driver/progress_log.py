@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 
 from airflow_sparktune.executor.reply import OURS
+from airflow_sparktune.study.definition.rule import DecisionRule
 from airflow_sparktune.study.formatting import number, origin_text, params, state_text
+from airflow_sparktune.study.guards import Guards
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.result.texts import texts
 from airflow_sparktune.study.study import Study
@@ -26,6 +28,11 @@ class ProgressLog:
         self._left_out: set[str] = set()
         # Counted here because study.finished counts all trials on every call.
         self._finished = study.finished
+        self._guards = Guards.of(study.spec.rule if study.spec else DecisionRule(), study.searched)
+        within = (
+            trial for trial in study.searched if trial.state is TrialState.OK and self._guards.hold(trial)
+        )
+        self._lowest = min(within, key=lambda trial: trial.rank, default=None)
         self._last_step = max((_last_step(study, trial) for trial in study.trials.values()), default=0)
 
     def began(self, *, attempt: int, slots: int, reserved: int) -> None:
@@ -72,7 +79,7 @@ class ProgressLog:
 
     def _line(self, trial: Trial) -> str:
         """Return the line of a trial: its number, state and loss, and for the search how it was found."""
-        spec, metric, lowest = self._study.spec, self._study.metric, self._study.lowest
+        spec, metric = self._study.spec, self._study.metric
         parts = [trial.title, state_text(trial.state)]
         curve = self._study.curves.get(trial.number)
         if trial.state is TrialState.PRUNED and curve is not None:
@@ -85,8 +92,8 @@ class ProgressLog:
             return " ".join(parts)
         most = f"/{spec.max_evals}" if spec and spec.max_evals is not None else ""
         parts.insert(0, f"[{self._finished}{most}]")
-        if lowest is not None and lowest.number == trial.number:
-            parts.append(f"({metric.extreme} so far)")
+        if trial.state is TrialState.OK and (note := self._note(trial)):
+            parts.append(f"({note})")
         if trial.lasted_s is not None:
             parts.append(f"{trial.lasted_s:.1f} s")
         parts.append(_short(params(trial.params)))
@@ -94,6 +101,16 @@ class ProgressLog:
         if source and not (spec and source == spec.algo):
             parts.append(f"({source})")
         return " ".join(parts)
+
+    def _note(self, trial: Trial) -> str | None:
+        """Say of a successful trial that it is beyond a guardrail, or the lowest so far of those within."""
+        self._guards.learn(trial)
+        if not self._guards.hold(trial):
+            return "beyond a guardrail"
+        if self._lowest is not None and self._lowest.rank < trial.rank:
+            return None
+        self._lowest = trial
+        return f"{self._study.metric.extreme} so far"
 
 
 def _last_step(study: Study, trial: Trial) -> int:

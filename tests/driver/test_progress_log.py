@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_sparktune.driver.progress_log import ProgressLog, log_end
+from airflow_sparktune.study.definition import Retuning
 from airflow_sparktune.study.journal.events import TrialChanged
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.result.texts import texts
@@ -53,6 +54,15 @@ def test_a_trial_is_one_line_with_its_number_and_params(caplog: pytest.LogCaptur
     )  # fmt: skip
     level, line = logged(caplog, study, 11, state=TrialState.OK, loss=0.5)
     assert "so far" not in line
+
+
+def test_a_trial_beyond_a_guardrail_is_never_the_lowest_so_far(caplog: pytest.LogCaptureFixture) -> None:
+    study = Study()
+    study.apply(opened(spec=replace(SPEC, retuning=Retuning(guardrails={"ms": {"max": 50}}))))
+    slow, fast = ("(beyond a guardrail)", "(lowest so far)")
+    for number, (ms, loss, note) in enumerate([(80, 0.25, slow), (20, 0.5, fast), (60, 0.125, slow)]):
+        found = logged(caplog, study, number, state=TrialState.OK, loss=loss, info={"ms": ms})[1]
+        assert [each for each in (slow, fast) if each in found] == [note]
 
 
 @pytest.mark.parametrize(

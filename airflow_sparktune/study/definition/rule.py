@@ -34,7 +34,7 @@ class Margin:
         number = checks.real(match["number"] if match else value)
         if number is None or not 0 <= number <= LARGEST_LOSS:
             raise SpecError(
-                f"{name} must be a number of at least 0 and at most {LARGEST_LOSS:g}, in units of the loss, "
+                f"{name} must be a number of at least 0 and at most {LARGEST_LOSS:g}, "
                 f"or a percentage such as '2%', got {value!r}"
             )
         return cls(number / 100, relative=True) if match else cls(number)
