@@ -57,12 +57,15 @@ class Converged(Rule):
             self._gains[trial.number], self._noise = trial.outlook.gain, trial.outlook.noise
         if trial.loss is None:
             return
-        if self.guards.hold(trial):
-            self._lowest = min(self._lowest, trial.loss)
         if trial.origin is TrialOrigin.INCUMBENT:
             self._margin = self._relative_margin.of(trial.loss)
-        # A known good configuration would make the gain look small.
-        elif trial.origin is not TrialOrigin.WARM_START and len(self._first) < _FIRST:
+        # Beyond a guardrail, losses may be lower than any within: the gain would look small.
+        if not self.guards.hold(trial):
+            return
+        self._lowest = min(self._lowest, trial.loss)
+        # So it would beside a configuration that was known to be good.
+        known = trial.origin in (TrialOrigin.INCUMBENT, TrialOrigin.WARM_START)
+        if not known and len(self._first) < _FIRST:
             self._first.append(trial.loss)
 
     @property

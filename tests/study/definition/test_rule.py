@@ -81,6 +81,10 @@ def test_guardrails_go_to_json_and_back() -> None:
         ),
         ({"latency": {"each_max": 1, "each_min": 2}}, "must have each_min at most at each_max"),
         ({"latency": {"max": "x"}}, r"guardrails\['latency'\]\['max'\] must be a finite number"),
+        (
+            {"latency": {"max_rise": "a bit"}},
+            r"\['max_rise'\] must be .* at most 1e\+150, or a percentage such",
+        ),
     ],
 )
 def test_invalid_guardrails_are_rejected(value: object, message: str) -> None:

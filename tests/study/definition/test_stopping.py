@@ -135,6 +135,13 @@ class TestConverged:
         found = told(gain * SHARE * RETUNING_NOISE, noise=1.0, incumbent=2.0)
         assert converges(found, retuning={"incumbent": "champion"}) is reached
 
+    def test_trials_beyond_a_guardrail_are_no_part_of_the_gain_so_far(self) -> None:
+        """They often have lower losses than any trial within."""
+        rails = {"guardrails": {"ms": {"max": 50}}}
+        within = [replace(each, info={"ms": 20}) for each in told(0.999 * self.ENOUGH)]
+        beyond = [trial(-at, 0.5, info={"ms": 80}).trial for at in range(1, 11)]
+        assert converges([*beyond, *within], retuning=rails)
+
     def test_one_suggestion_that_promises_more_prevents_it(self) -> None:
         found = told(0.0)
         for at in (-1, -WINDOW):
