@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 
 from airflow_sparktune.executor.reply import OURS
-from airflow_sparktune.study.definition.rule import DecisionRule
 from airflow_sparktune.study.formatting import number, origin_text, params, state_text
-from airflow_sparktune.study.guards import Guards
 from airflow_sparktune.study.result import summary
 from airflow_sparktune.study.result.texts import texts
 from airflow_sparktune.study.study import Study
@@ -28,7 +26,7 @@ class ProgressLog:
         self._left_out: set[str] = set()
         # Counted here because study.finished counts all trials on every call.
         self._finished = study.finished
-        self._guards = Guards.of(study.spec.rule if study.spec else DecisionRule(), study.searched)
+        self._guards = study.guards
         within = (
             trial for trial in study.searched if trial.state is TrialState.OK and self._guards.hold(trial)
         )

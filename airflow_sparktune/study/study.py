@@ -9,6 +9,8 @@ from typing import Any
 
 from airflow_sparktune.study.curve import Curve
 from airflow_sparktune.study.definition import Spec
+from airflow_sparktune.study.definition.rule import DecisionRule
+from airflow_sparktune.study.guards import Guards
 from airflow_sparktune.study.journal.events import (
     Alive,
     Closed,
@@ -190,6 +192,11 @@ class Study:
         """Return the trials of the search by number, without the repeats of a confirmation."""
         found = (trial for trial in self.trials.values() if trial.purpose is TrialPurpose.SEARCH)
         return sorted(found, key=lambda trial: trial.number)
+
+    @property
+    def guards(self) -> Guards:
+        """Return the guardrails of the study, with its incumbent if that has run."""
+        return Guards.of(self.spec.rule if self.spec else DecisionRule(), self.searched)
 
     @property
     def elapsed_s(self) -> float:

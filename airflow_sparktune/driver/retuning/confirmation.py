@@ -9,7 +9,6 @@ from airflow_sparktune.driver.loop.trial_queue import TrialQueue
 from airflow_sparktune.driver.retuning.decide import missing_repeats
 from airflow_sparktune.driver.samplers.base import Exhausted, Suggestion
 from airflow_sparktune.study.definition.rule import DecisionRule
-from airflow_sparktune.study.guards import Guards
 from airflow_sparktune.study.record.contender import Contender
 from airflow_sparktune.study.space.dimensions import Dimension
 from airflow_sparktune.study.stopping import Rule, StopReason
@@ -26,7 +25,7 @@ def nominate(study: Study, *, incumbent: Any, top: int) -> list[Trial]:
     seen = {_text(incumbent)}
     ok = [trial for trial in study.searched if trial.state is TrialState.OK]
     first = [study.best] if study.best else []
-    guards = Guards.of(study.spec.rule if study.spec else DecisionRule(), ok)
+    guards = study.guards
     found: list[Trial] = []
     ranked = [*first, *sorted(ok, key=lambda each: each.rank)]
     for trial in sorted(ranked, key=lambda each: not guards.hold(each)):

@@ -73,7 +73,7 @@ def _offered(spec: Spec, champions: Champions | None, study: str | None) -> Iter
 
 
 def _points_of(address: str, *, required: bool) -> list[WarmPoint]:
-    """Return the configurations of a study's search, best first."""
+    """Return the configurations of a study's search, best first, and those beyond a guardrail last."""
     try:
         found = earlier_study(address)
     except SpecError as error:
@@ -81,8 +81,8 @@ def _points_of(address: str, *, required: bool) -> list[WarmPoint]:
             raise
         log.warning("%s; going on without its points", one_line(str(error)))
         return []
-    ok = [trial for trial in found.searched if trial.state is TrialState.OK]
-    ok.sort(key=lambda trial: trial.loss or 0.0)
+    guards, ok = found.guards, [trial for trial in found.searched if trial.state is TrialState.OK]
+    ok.sort(key=lambda trial: (not guards.hold(trial), trial.rank))
     return [WarmPoint(params=trial.params, study=address) for trial in ok]
 
 

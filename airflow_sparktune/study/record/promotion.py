@@ -9,6 +9,7 @@ from airflow_sparktune.errors import SpecError
 from airflow_sparktune.study.files.airflow_task import task_folder_of
 from airflow_sparktune.study.record.champions import Champions, Outdated
 from airflow_sparktune.study.record.entries import Action, Entry
+from airflow_sparktune.study.result.summary import best_of_search
 from airflow_sparktune.study.retuning.decision import Decision, Outcome
 from airflow_sparktune.study.storage import without_connection
 from airflow_sparktune.study.study import Study
@@ -33,20 +34,22 @@ def put_on_record(study: Study, address: str, champions: Champions, *, at: float
     The entry is `outdated` if production has changed since the study began, or was decided on newer data. Its
     evidence is then the decision that production stays as it is. `at` is in seconds since 1970.
     """
-    decision, best = study.decision, study.best
+    decision = study.decision
+    best = best_of_search(study) if decision is None else study.best
     if best is None or study.spec is None:
         raise ValueError("a study without a result has no entry for the record")
     if decision is None:
+        expected = best is study.best and study.recommended is not None
         return champions.add(
             Action.TUNED,
             cause=f"{_name(study, address)}, trial {best.number}",
             at=at,
             params=best.params,
             point=best.point,
-            loss=study.best_loss,
+            loss=study.best_loss if expected else best.loss,
             maximize=study.spec.maximize,
             study=address,
-            reason=f"trial {best.number} has the best {'expected ' if study.recommended else ''}"
+            reason=f"trial {best.number} has the best {'expected ' if expected else ''}"
             f"{study.metric.name}; there was no incumbent to compare with",
         )
     cause = _name(study, address)

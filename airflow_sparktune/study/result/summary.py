@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from airflow_sparktune.study.definition.rule import DecisionRule
-from airflow_sparktune.study.guards import Guards
 from airflow_sparktune.study.metric import Metric
 from airflow_sparktune.study.result.rows import iso
 from airflow_sparktune.study.result.slot_use import slot_use
@@ -155,7 +153,7 @@ def summary(study: Study, *, now: float | None = None) -> Summary:
         best_after_s=round(study.changed_s[trial.number], 3) if trial and trial.loss is not None else None,
         lowest_number=study.lowest.number if study.lowest else None,
         lowest_loss=study.lowest.loss if study.lowest else None,
-        lowest_within=_guards(study).hold(study.lowest) if study.lowest else None,
+        lowest_within=study.guards.hold(study.lowest) if study.lowest else None,
         expected_loss=recommended.loss if recommended else None,
         noise=recommended.noise if recommended else None,
         segment=spec.segment if spec else None,
@@ -187,15 +185,11 @@ def best_of_search(study: Study) -> Trial | None:
 
     The means of several runs are for the confirmation.
     """
-    best, guards = study.best, _guards(study)
+    best, guards = study.best, study.guards
     if best is None or guards.hold(best):
         return best
     within = (trial for trial in study.searched if trial.state is TrialState.OK and guards.hold(trial))
     return min(within, key=lambda trial: trial.rank, default=None)
-
-
-def _guards(study: Study) -> Guards:
-    return Guards.of(study.spec.rule if study.spec else DecisionRule(), study.searched)
 
 
 def _saved_slot_hours(searched: Iterable[Trial]) -> float | None:

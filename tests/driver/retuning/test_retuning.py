@@ -16,6 +16,7 @@ from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
 from airflow_sparktune.study.record.entries import Action
 from airflow_sparktune.study.result import summary
+from airflow_sparktune.study.result.summary import best_of_search
 from airflow_sparktune.study.retuning.decision import Outcome
 from airflow_sparktune.study.stopping import StopReason
 from airflow_sparktune.study.trial import TrialOrigin, TrialState
@@ -160,6 +161,24 @@ def test_stopping_rules_ignore_the_incumbent(weeks: Weeks) -> None:
     assert patient.closed is not None
     assert patient.closed.reason is StopReason.NO_PROGRESS
     assert patient.finished >= 4
+
+
+def test_what_a_study_leaves_to_the_next_is_within_the_guardrails(weeks: Weeks) -> None:
+    """Without an incumbent, no confirmation checks its best trial again."""
+
+    def slow_below(call: Call) -> Ending:
+        x = call.params["x"]
+        return Ending(60.0, reply=Reply(60.0, loss=x, info={"ms": 80.0 if x < 0.5 else 20.0}))
+
+    first = weeks.run("w1", slow_below, retuning={"incumbent": None, "guardrails": {"ms": {"max": 50}}})
+    best = best_of_search(first)
+    assert first.lowest is not None
+    assert best is not None
+    assert first.lowest.params["x"] < 0.5 <= best.params["x"]
+    (entry,) = weeks.record().history()
+    assert (entry.params, entry.loss) == (best.params, best.loss)
+    second = weeks.run("w2", slow_below, retuning={"incumbent": None}, warm_start="previous", seed=4)
+    assert second.trials[0].params == best.params
 
 
 def test_previous_and_given_incumbents(weeks: Weeks) -> None:
