@@ -50,8 +50,9 @@ class ProgressLog:
         else:
             cost = f", {reserved} reserved" if reserved > slots else ""
         log.info(
-            "study of %s: %s by %s on %d slots of %s%s (attempt %d, seed %s%s)",
-            spec.objective, wanted, spec.algo, slots, master, cost, attempt, study.seed, known,
+            "study of %s: %s by %s on %d %s of %s%s (attempt %d, seed %s%s)",
+            spec.objective, wanted, spec.algo, slots, "slot" if slots == 1 else "slots", master,
+            cost, attempt, study.seed, known,
         )  # fmt: skip
         if spec.max_evals is not None and slots > spec.max_evals and not self._brief:
             log.warning(
