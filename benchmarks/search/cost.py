@@ -52,7 +52,7 @@ class Size:
     seeds: int
 
 
-FULL = Size(tuple(PUBLISHED), _TRIALS, seeds=8)
+FULL = Size(tuple(PUBLISHED), _TRIALS, seeds=20)
 QUICK = Size(("rounds_churn", "bbob6_x30", "bbob7_chance"), _TRIALS, seeds=4)
 TINY = Size(("bbob6_x30",), {2: 16}, seeds=1)
 
