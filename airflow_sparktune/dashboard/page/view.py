@@ -21,9 +21,7 @@ from airflow_sparktune.dashboard.page.schemas import (
     TrialReply,
 )
 from airflow_sparktune.study.curve import Curve
-from airflow_sparktune.study.definition.rule import DecisionRule
 from airflow_sparktune.study.formatting import origin_text
-from airflow_sparktune.study.guards import Guards
 from airflow_sparktune.study.journal.follow import StudyFollower
 from airflow_sparktune.study.phase import phase_of, stage_of
 from airflow_sparktune.study.result import Summary, summary, trial_row
@@ -66,7 +64,6 @@ def study_reply(
     sent = sample(changed, best=found.best_number)
     since = study.attempts[0].opened if study.attempts else 0.0
     dimensions = named_dimensions(study, mask)
-    guards = Guards.of(study.spec.rule if study.spec else DecisionRule(), study.searched)
     at_work = study.attempts[-1] if study.attempts and study.closed is None else None
     return StudyReply(
         phase=phase,
@@ -100,7 +97,7 @@ def study_reply(
         problems=[mask(problem) for problem in problems],
         reports_lost=mask(study.reports_lost),
         retuning=retuning_reply(study, dimensions, mask=mask),
-        columns=columns(sent, dimensions, since=since, mask=mask, guards=guards),
+        columns=columns(sent, dimensions, since=since, mask=mask, guards=study.guards),
         curves=changed_curves(study, after=after, best=found.best_number),
         sampled_from=len(changed) if len(sent) < len(changed) else None,
     )

@@ -67,10 +67,10 @@ class History:
 
     def first(self, count: int) -> History:
         """Return the first `count` results, without pending rows."""
-        return History(self.rows[:count], self.losses[:count], self.pending[:0], self.excesses[:count])
+        return self.where(np.arange(count), np.arange(0))
 
     def where(self, ended: Array, pending: Array) -> History:
-        """Return the rows that two masks select."""
+        """Return the rows that two masks or arrays of indices select."""
         excesses, run_times = (each[ended] if len(each) else each for each in (self.excesses, self.run_times))
         return replace(
             self,
@@ -179,9 +179,6 @@ class Excesses(History):
     @cached_property
     def scale(self) -> LimitScale:  # type: ignore[override]
         return LimitScale.of(self.losses)
-
-    def first(self, count: int) -> Excesses:
-        return Excesses(self.rows[:count], self.losses[:count], self.pending[:0])
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,9 +51,6 @@ class RunTimes(History):
     def scale(self) -> LogScale:  # type: ignore[override]
         return LogScale(float(self.losses.mean()), math.log(float(self.losses.std())))
 
-    def first(self, count: int) -> RunTimes:
-        return RunTimes(self.rows[:count], self.losses[:count], self.pending[:0])
-
 
 @dataclass(frozen=True, slots=True)
 class Price:
