@@ -1,4 +1,4 @@
-"""Tell Airflow which errors a retry cannot mend."""
+"""Stop Airflow from retrying a task after an error that a retry cannot solve."""
 
 from __future__ import annotations
 

@@ -17,8 +17,8 @@ _OPTIONS = {
         "/mnt/teams/churn/sparktune",
     ),
     "storage_group": (
-        "A group of this machine's users that may read a local storage, whatever the umask: for an API "
-        "server that runs as another user than the tasks. The tasks' user must be a member.",
+        "The group of users on this machine that may read a local storage, regardless of the umask. Set it "
+        "if the API server runs as another user than the tasks. The tasks' user must be a member.",
         "sparktune",
     ),
 }

@@ -38,7 +38,10 @@ class StoppingRules:
         return self._began + min(rule.deadline_s for rule in self._rules)
 
     def left(self) -> Left:
-        """Return what is left of the study now, rounded, because a resumed study adds up its time anew."""
+        """Return what is left of the study now.
+
+        The values are rounded, so that they are the same after a restart, which adds up the time again.
+        """
         now = self._clock()
         share = min(rule.share_left(ran_s=now - self._began) for rule in self._rules)
         return Left(round(share, 3), round(max(self.deadline - now, 0.0), 1))
