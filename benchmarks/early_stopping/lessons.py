@@ -21,8 +21,9 @@ from airflow_sparktune.driver.pruners import pruner_of
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial, TrialState
 from benchmarks.early_stopping.recorded import CHOOSING, problem
-from benchmarks.early_stopping.replay import Lesson, replay
+from benchmarks.early_stopping.replay import replay
 from benchmarks.early_stopping.verdict import regret
+from benchmarks.recorded import Lesson
 from benchmarks.report import table
 
 SLOTS, SEEDS, TRIALS = (4, 16), 8, 100

@@ -10,22 +10,18 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from airflow_sparktune.driver.loop.stopping import StoppingRules
-from airflow_sparktune.driver.loop.tuner import Tuner
 from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.samplers import sampler_of
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.definition import Spec
 from airflow_sparktune.study.journal.events import Recommended, TrialChanged
-from airflow_sparktune.study.journal.follow import StudyFollower
-from airflow_sparktune.study.stopping import rules_of
-from airflow_sparktune.study.storage import MemoryStorage
 from airflow_sparktune.study.study import Study
 from airflow_sparktune.study.trial import Trial
 from benchmarks import report
 from benchmarks.search.problem import Problem
 from benchmarks.search.problems import problem
-from benchmarks.simulated import Ending, SimulatedLane, VirtualClock
+from benchmarks.simulated import Ending, VirtualClock
+from benchmarks.study import opened, run
 
 # The contestants: the name in the tables, and the `algo` of the spec. GPSampler needs torch.
 CONTESTANTS: Mapping[str, str] = {
@@ -105,19 +101,9 @@ def play(cell: Cell) -> Recorder:
         max_evals=cell.trials,
         seed=cell.seed,
     )
-    storage = MemoryStorage()
     sampler = sampler_of(spec.space, spec.algo)
-    recorder = Recorder.open(
-        storage, StudyFollower(storage), spec=spec, seed=cell.seed, dimensions=(), take_over=True, wall=clock
-    )
-    tuner = Tuner(
-        recorder=recorder,
-        sampler=sampler,
-        lane=SimulatedLane(clock, ending, capacity=cell.slots),
-        rules=StoppingRules(rules_of(spec), ran_s=0.0, clock=clock),
-        clock=clock,
-    )
-    tuner.run()
+    recorder = opened(spec, clock)
+    run(recorder, sampler, ending, slots=cell.slots, clock=clock)
     return recorder
 
 

@@ -17,20 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from airflow_sparktune.driver.loop.stopping import StoppingRules
-from airflow_sparktune.driver.loop.tuner import Tuner
-from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.study.definition import Spec
-from airflow_sparktune.study.journal.follow import StudyFollower
-from airflow_sparktune.study.stopping import rules_of
-from airflow_sparktune.study.storage import MemoryStorage
 from airflow_sparktune.study.trial import TrialState
 from benchmarks import report
 from benchmarks.early_stopping.tables import Array
 from benchmarks.report import Findings, panels
-from benchmarks.search.timed import PUBLISHED, TaskSampler, task_of
-from benchmarks.simulated import Ending, SimulatedLane, VirtualClock
+from benchmarks.search.timed import PUBLISHED, task_of
+from benchmarks.simulated import Ending, VirtualClock
+from benchmarks.study import SELDOM_S, opened, run
 
 QUESTION = "Does weighing run time find the same loss in less time?"
 TARGET = "at most 0.7 of the time where run times vary; never above 1.1 where they do not"
@@ -40,7 +35,6 @@ _TRIALS = {1: 64, 16: 128}
 # Equal enough: this share of the way from what the first trials find to what the plain search ends with.
 _CLOSE = 0.001
 _FIRST = 6
-_LOOK_S = 1e6  # nothing changes between two events
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +99,14 @@ class Cell:
 def _play(cell: Cell, *, aware: bool) -> dict[str, Any]:
     """Run the study of a cell until its time is up."""
     task, clock = task_of(cell.problem), VirtualClock()
-    sampler = TaskSampler(task)
+    sampler = task.sampler()
+    chosen: Mapping[int, int] = getattr(sampler, "chosen", {})
 
     def ending(call: Call) -> Ending:
         number = call.trial.number
         # A trial's chance depends on the seed and its number: the same both ways.
         chance = random.Random(f"{cell.seed}:{number}")
-        loss, seconds = task.played(call.params, sampler.chosen.get(number, 0), chance)
+        loss, seconds = task.played(call.params, chosen.get(number, 0), chance)
         return Ending.ok(loss, after_s=seconds)
 
     # Whole seconds, which the virtual clock can reach exactly.
@@ -124,18 +119,9 @@ def _play(cell: Cell, *, aware: bool) -> dict[str, Any]:
         limits={"cost_aware": aware},
         seed=cell.seed,
     )
-    storage = MemoryStorage()
-    recorder = Recorder.open(
-        storage, StudyFollower(storage), spec=spec, seed=cell.seed, dimensions=(), take_over=True, wall=clock
-    )
+    recorder = opened(spec, clock)
     began = clock()
-    Tuner(
-        recorder=recorder,
-        sampler=sampler,
-        lane=SimulatedLane(clock, ending, capacity=cell.slots, look_s=_LOOK_S),
-        rules=StoppingRules(rules_of(spec), ran_s=0.0, clock=clock),
-        clock=clock,
-    ).run()
+    run(recorder, sampler, ending, slots=cell.slots, clock=clock, look_s=SELDOM_S)
     ended = [trial for trial in recorder.study.ended_trials if trial.state is TrialState.OK]
     return {"budget_s": budget_s, "ran": [(trial.end - began, trial.loss) for trial in ended]}
 

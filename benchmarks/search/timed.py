@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 
 from airflow_sparktune.driver.samplers import over
-from airflow_sparktune.driver.samplers.base import Recommendation, Sampler, Suggestion
-from airflow_sparktune.driver.samplers.gp.space import EncodedSpace, encoded_space
+from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.driver.samplers.search_space import SearchSpace
 from airflow_sparktune.space import uniformint
-from airflow_sparktune.study.space.dimensions import Dimension
 from benchmarks.early_stopping import recorded
 from benchmarks.early_stopping.tables import Array
+from benchmarks.recorded import RecordedSampler
 from benchmarks.search.problems import problem
 
 # The trainings were recorded on small tables; on a thousand times the rows they would take as much longer.
@@ -37,55 +36,21 @@ class Task:
 
     space: SearchSpace
     played: Callable[[Mapping[str, Any], int, random.Random], tuple[float, float]]
-    points: list[dict[str, float]]
+    points: Array | None = None
 
-    @cached_property
-    def encoded(self) -> EncodedSpace:
-        return encoded_space(self.space.columns)
-
-    @cached_property
-    def features(self) -> Array:
-        return self.encoded.features(np.array([self.encoded.encode(each) for each in self.points]))
+    def sampler(self) -> Sampler:
+        """Return `gp`, which suggests recorded configurations only, if there are any."""
+        found = over(self.space, "gp")
+        return found if self.points is None else RecordedSampler(found, self.space, self.points)
 
     @cached_property
     def mean_s(self) -> float:
         """The mean seconds of a configuration drawn by chance."""
         chance, sampler = random.Random(0), over(self.space, "random")
-        if self.points:
+        if self.points is not None:
             return fmean(self.played({}, at, chance)[1] for at in range(len(self.points)))
         drawn = (sampler.ask(number, seed=number).params for number in range(_DRAWS))
         return fmean(self.played(params, 0, chance)[1] for params in drawn)
-
-
-class TaskSampler:
-    """Suggests as `gp` does, but where configurations are recorded the nearest of them, none twice."""
-
-    def __init__(self, task: Task) -> None:
-        self._task = task
-        self._inner: Sampler = over(task.space, "gp")
-        self._free = np.ones(len(task.points), bool)
-        self.tell, self.given = self._inner.tell, self._inner.given
-        self.prefer_cheap = self._inner.prefer_cheap  # type: ignore[attr-defined]
-        self.chosen: dict[int, int] = {}
-
-    @property
-    def dimensions(self) -> tuple[Dimension, ...]:
-        return self._inner.dimensions
-
-    def ask(self, number: int, *, seed: int) -> Suggestion:
-        asked = self._inner.ask(number, seed=seed)
-        if not self._task.points:
-            return asked
-        row = self._task.encoded.encode(asked.point)
-        gaps = ((self._task.features - self._task.encoded.features(row[None])) ** 2).sum(axis=1)
-        if gaps.min() > 1e-12:  # a repeat of a configuration is one that the sampler wants
-            gaps = np.where(self._free, gaps, np.inf)
-        at = self.chosen[number] = int(gaps.argmin())
-        self._free[at] = False
-        return self._task.space.suggestion(self._task.points[at], by=asked.by)
-
-    def recommend(self) -> Recommendation | None:
-        return None
 
 
 def training(name: str, *, rounds: str | None = None) -> Task:
@@ -102,7 +67,9 @@ def training(name: str, *, rounds: str | None = None) -> Task:
             share = _FIXED + (1 - _FIXED) * step / steps
             found.append((float(kept.curves[at, step - 1]), _LONGER * float(kept.seconds[at]) * share))
     more_space = {rounds: uniformint(1, steps)} if rounds else {}
-    return Task(SearchSpace.of({**kept.space, **more_space}), lambda _, at, __: found[at], points)
+    space = SearchSpace.of({**kept.space, **more_space})
+    ordered = np.array([[point[each.label] for each in space.dimensions] for point in points])
+    return Task(space, lambda _, at, __: found[at], ordered)
 
 
 def timed(key: str, *, factor: float, grows_with: int = 2, spread: float = 0.1) -> Task:
@@ -117,7 +84,7 @@ def timed(key: str, *, factor: float, grows_with: int = 2, spread: float = 0.1) 
         share = fmean((params[label] + 5.0) / 10.0 for label in labels)
         return task.loss(params), 100.0 * factor**share * chance.lognormvariate(0.0, spread)
 
-    return Task(SearchSpace.of(task.space), played, [])
+    return Task(SearchSpace.of(task.space), played)
 
 
 # All settings were chosen on CHOOSING.

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_sparktune.driver.samplers.search_space import SearchSpace
 from airflow_sparktune.study.trial import Trial, TrialState
-from benchmarks.early_stopping.replay import RecordedSampler
+from benchmarks.recorded import RecordedSampler
 from benchmarks.search.constrained.peer import ConstrainedOptuna
 from benchmarks.search.constrained.recorded import REAL, recorded
 

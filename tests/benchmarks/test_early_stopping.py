@@ -11,8 +11,9 @@ from airflow_sparktune.driver.pruners.base import Curves
 from airflow_sparktune.driver.samplers import over
 from airflow_sparktune.study.trial import Trial
 from benchmarks.early_stopping.recorded import ASIDE, CHOOSING, PUBLISHED, Problem, problem, space_of
-from benchmarks.early_stopping.replay import Ran, RecordedSampler, replay
+from benchmarks.early_stopping.replay import Ran, replay
 from benchmarks.early_stopping.verdict import Verdict
+from benchmarks.recorded import RecordedSampler
 
 
 class AtTwo:

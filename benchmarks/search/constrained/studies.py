@@ -12,25 +12,20 @@ import random
 from functools import cache
 from pathlib import Path
 
-from airflow_sparktune.driver.loop.stopping import StoppingRules
-from airflow_sparktune.driver.loop.tuner import Tuner
-from airflow_sparktune.driver.recorder import Recorder
 from airflow_sparktune.driver.samplers import guarded, over
 from airflow_sparktune.driver.samplers.base import Sampler
 from airflow_sparktune.driver.samplers.search_space import SearchSpace
 from airflow_sparktune.executor.evaluate import Call
 from airflow_sparktune.executor.reply import Reply
 from airflow_sparktune.study.definition import Spec
-from airflow_sparktune.study.journal.follow import StudyFollower
-from airflow_sparktune.study.stopping import rules_of
-from airflow_sparktune.study.storage import MemoryStorage
 from benchmarks import report
-from benchmarks.early_stopping.replay import RecordedSampler
+from benchmarks.recorded import RecordedSampler
 from benchmarks.search.cells import in_order
 from benchmarks.search.constrained.field import FIELD
 from benchmarks.search.constrained.problem import Constrained
 from benchmarks.search.constrained.recorded import REAL, recorded
-from benchmarks.simulated import Ending, SimulatedLane, VirtualClock
+from benchmarks.simulated import Ending, VirtualClock
+from benchmarks.study import opened, run
 
 CONTESTANTS = ("random", "gp", "tpe", "Optuna")
 PROBLEMS = (*FIELD, *REAL)
@@ -69,17 +64,9 @@ def _run(task: Constrained, who: str, seed: int, trials: int) -> list[tuple[floa
         seed=seed,
         retuning={"guardrails": {name: {"max": 0.0} for name in limited}},
     )
-    clock, storage = VirtualClock(), MemoryStorage()
-    recorder = Recorder.open(
-        storage, StudyFollower(storage), spec=spec, seed=seed, dimensions=(), take_over=True, wall=clock
-    )
-    Tuner(
-        recorder=recorder,
-        sampler=_sampler(task, who, spec),
-        lane=SimulatedLane(clock, play, capacity=1),
-        rules=StoppingRules(rules_of(spec), ran_s=0.0, clock=clock),
-        clock=clock,
-    ).run()
+    clock = VirtualClock()
+    recorder = opened(spec, clock)
+    run(recorder, _sampler(task, who, spec), play, slots=1, clock=clock)
     return [
         (trial.loss, all(trial.metrics[name] <= 0 for name in limited))
         for trial in in_order(recorder.study)
